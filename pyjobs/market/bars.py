@@ -1,0 +1,89 @@
+"""The bar schema, in one place: six columns, and what a series of bars must satisfy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from utils.errors import BadDataError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
+TIMEFRAME_MS: dict[str, int] = {
+    "1m": 60_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "4h": 14_400_000,
+    "1d": 86_400_000,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesKey:
+    """Names one series of bars: where it trades, what it is, how long a bar lasts."""
+
+    exchange: str
+    symbol: str
+    timeframe: str
+
+    def __str__(self) -> str:
+        return f"{self.exchange}:{self.symbol}:{self.timeframe}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bars:
+    """A series of closed bars: six arrays of one length, strictly increasing in `ts_ms`.
+
+    `ts_ms` is each bar's *close*, UTC milliseconds (int64). Prices and volume are float64, in the instrument's
+    currency and in units. No NaN, no infinity, no price <= 0, low <= open, close <= high, volume >= 0.
+    """
+
+    ts_ms: IntArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    close: FloatArray
+    volume: FloatArray
+
+    def __len__(self) -> int:
+        return int(self.ts_ms.size)
+
+    def slice(self, start: int, stop: int) -> Bars:
+        """Bars [start, stop) as views on the same memory."""
+        return Bars(**{name: getattr(self, name)[start:stop] for name in COLUMNS})
+
+    def until(self, ts_ms: int) -> Bars:
+        """The bars that had closed at `ts_ms` (inclusive)."""
+        return self.slice(0, int(np.searchsorted(self.ts_ms, ts_ms, side="right")))
+
+
+def first_problem(bars: Bars) -> str | None:
+    """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises."""
+    problems = (
+        ("not strictly increasing in time", np.concatenate(([False], np.diff(bars.ts_ms) <= 0)) if len(bars) else []),
+        ("has a missing or infinite value", ~np.isfinite(np.stack([getattr(bars, c) for c in COLUMNS[1:]])).all(axis=0)),
+        ("has a price of zero or less", bars.low <= 0),
+        ("has its high below its low", bars.high < bars.low),
+        ("has its open outside low..high", (bars.open < bars.low) | (bars.open > bars.high)),
+        ("has its close outside low..high", (bars.close < bars.low) | (bars.close > bars.high)),
+        ("has a negative volume", bars.volume < 0),
+    )
+    for what, where in problems:
+        bad = np.flatnonzero(where)
+        if bad.size:
+            return f"bar {bad[0]} (ts_ms {bars.ts_ms[bad[0]]}) {what}; {bad.size} such"
+    return None
+
+
+def checked(bars: Bars, *, name: str) -> Bars:
+    """`bars` itself when the schema holds; raises BadDataError naming `name` and the first bad bar otherwise."""
+    problem = first_problem(bars)
+    if problem:
+        raise BadDataError(f"{name}: {problem}")
+    return bars

@@ -1,0 +1,54 @@
+"""Files that are old or new, never half: written beside the target, synced, renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+TMP_MARK = ".tmp-"
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name in the same directory that no other writer will choose: hidden, with pid and 64 random bits."""
+    return path.with_name(f".{path.name}{TMP_MARK}{os.getpid()}-{secrets.token_hex(8)}")
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write(temporary)` make the file, then sync it and rename it over `path`.
+
+    The parent must exist. On any error `path` is untouched and the temporary file is removed.
+    Raises OSError as the system reported it.
+    """
+    temporary = temporary_beside(path)
+    try:
+        write(temporary)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        sync_directory(path.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Atomic counterpart of `Path.write_bytes`."""
+    write_atomic(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Atomic counterpart of `Path.write_text`: UTF-8, line ends as given."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def sync_directory(path: Path) -> None:
+    """Make a rename in `path` survive a power cut; filesystems that cannot sync a directory are left alone."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,75 @@
+"""Errors named after the situation, grouped by whose fault they are. Each knows its exit code."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, get_args
+
+from utils.exit_codes import ExitCode
+
+ExternalKind = Literal["rate_limit", "outage", "timeout", "network", "auth", "schema", "no_data", "blocked"]
+EXTERNAL_KINDS: tuple[str, ...] = get_args(ExternalKind)
+
+
+class NightdeskError(Exception):
+    """A failure we foresaw: its message is for a person, without a traceback."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+
+class UsageError(NightdeskError):
+    """The command line is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigError(NightdeskError):
+    """A file under config/ (or secret/) is unreadable or wrong; the message names file, key and value."""
+
+    exit_code = ExitCode.BAD_CONFIG
+
+
+class BadDataError(NightdeskError):
+    """Prices or files that cannot be true: high below low, a truncated dump, a torn partition."""
+
+    exit_code = ExitCode.BAD_DATA
+
+
+class MissingInputError(NightdeskError):
+    """A file or folder the job was told to read is not there."""
+
+    exit_code = ExitCode.MISSING_INPUT
+
+
+class CannotWriteError(NightdeskError):
+    """The disk is full or read-only, or the target cannot be created."""
+
+    exit_code = ExitCode.CANNOT_WRITE
+
+
+class StaleDataError(NightdeskError):
+    """The data is older than the session asked for; a later try may succeed (retried with `--retry-rc 2`)."""
+
+    exit_code = ExitCode.STALE
+
+
+class LockBusyError(NightdeskError):
+    """Another run holds the lock."""
+
+    exit_code = ExitCode.LOCK_BUSY
+
+
+class ExternalDataUnavailable(NightdeskError):
+    """A provider did not deliver. Decided where the bytes arrive, never from a traceback.
+
+    `kind` says how: rate_limit, outage, timeout, network, auth, schema, no_data or blocked.
+    """
+
+    exit_code = ExitCode.EXTERNAL
+
+    def __init__(self, kind: ExternalKind, *, provider: str, symbol: str = "", detail: str = "") -> None:
+        self.kind: ExternalKind = kind
+        self.provider = provider
+        self.symbol = symbol
+        self.detail = detail
+        who = f"{provider} {symbol}".rstrip()
+        super().__init__(f"{who}: {kind}" + (f": {detail}" if detail else ""))

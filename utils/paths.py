@@ -1,0 +1,43 @@
+"""Where things are, from the root of the clone. Nothing here creates a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def root() -> Path:
+    """The folder that runtime state lives under: `NIGHTDESK_HOME`, else the clone itself."""
+    return Path(os.environ.get("NIGHTDESK_HOME") or ROOT)
+
+
+def config_dir() -> Path:
+    """Every knob of the clone."""
+    return ROOT / "config"
+
+
+def data_dir() -> Path:
+    """Bars, queue, runs."""
+    return root() / "data"
+
+
+def logs_dir() -> Path:
+    """Dated logs and history.jsonl."""
+    return root() / "logs"
+
+
+def reports_dir() -> Path:
+    """Reports of jobs that run outside a nightly run."""
+    return root() / "reports"
+
+
+def secret_dir() -> Path:
+    """Owner-only files that are never committed."""
+    return root() / "secret"
+
+
+def locks_dir() -> Path:
+    """Lock files (never deleted) and who holds them."""
+    return root() / ".locks"
