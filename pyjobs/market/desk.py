@@ -11,7 +11,10 @@ from pyjobs.market.bars import SeriesKey
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing that is traded or compared against. `file` is its dump, relative to the desk's `dumps` folder."""
+    """One series: traded, only watched (scanned, never in an account), or compared against.
+
+    `file` is its dump, relative to the desk's `dumps` folder. `start` (a date) cuts off older bars.
+    """
 
     symbol: str
     exchange: str
@@ -22,7 +25,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str = ""
     layout: str = "auto"
     start: str = ""
-    role: Literal["trade", "benchmark"] = "trade"
+    role: Literal["trade", "watch", "benchmark"] = "trade"
 
     @property
     def key(self) -> SeriesKey:
@@ -31,7 +34,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The constrained account. Money is in `currency`; weights are fractions of equity; fees are basis points a side."""
+    """One account; it trades the instruments of its own currency.
+
+    Money is in `currency`; weights are fractions of equity; fees and tax are basis points of notional;
+    `stop_loss` is a fraction below the fill (0: no stop).
+    """
 
     currency: str
     cash: float
@@ -50,7 +57,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: str
     market: str
     dumps: str
-    account: Account
+    accounts: dict[str, Account]
     instruments: list[Instrument]
     setups: dict[str, dict[str, int | float]]
     label: str = ""
