@@ -12,7 +12,7 @@ from utils.exit_codes import ExitCode
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that takes the verb's docstring as its help and exits 64 on wrong usage.
 
-    Flags must be written out (`--sess` is not `--session`), so that a later flag cannot change an old crontab's meaning.
+    Flags must be written out (`--sess` is not `--session`): a later flag cannot change an old crontab's meaning.
     """
 
     def __init__(self, *, verb: str, doc: str | None) -> None:

@@ -65,9 +65,13 @@ class Bars:
 
 def first_problem(bars: Bars) -> str | None:
     """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises."""
-    problems = (
-        ("not strictly increasing in time", np.concatenate(([False], np.diff(bars.ts_ms) <= 0)) if len(bars) else []),
-        ("has a missing or infinite value", ~np.isfinite(np.stack([getattr(bars, c) for c in COLUMNS[1:]])).all(axis=0)),
+    steps_back = np.concatenate(([False], np.diff(bars.ts_ms) <= 0)) if len(bars) else np.zeros(0, dtype=bool)
+    problems: tuple[tuple[str, npt.NDArray[np.bool_]], ...] = (
+        ("does not come after the one before it", steps_back),
+        (
+            "has a missing or infinite value",
+            ~np.isfinite(np.stack([getattr(bars, c) for c in COLUMNS[1:]])).all(axis=0),
+        ),
         ("has a price of zero or less", bars.low <= 0),
         ("has its high below its low", bars.high < bars.low),
         ("has its open outside low..high", (bars.open < bars.low) | (bars.open > bars.high)),

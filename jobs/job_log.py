@@ -1,0 +1,110 @@
+"""Where a job's output goes: a dated log with every line stamped, or straight through; neither ever fails the job."""
+
+import os
+import time
+
+CHUNK_BYTES = 1 << 17
+JUDGED_BYTES, MAILED_BYTES = 1 << 16, 1 << 12
+
+
+class Tail:
+    """The last bytes of a stream that may be endless."""
+
+    def __init__(self, size):
+        self.size, self.kept = size, bytearray()
+
+    def add(self, chunk):
+        """Append, forgetting what is too old; the copying is paid for once per `size` bytes."""
+        self.kept += chunk[-self.size :]
+        if len(self.kept) > 2 * self.size:
+            del self.kept[: -self.size]
+
+    def bytes(self):
+        """At most `size` bytes: the newest."""
+        return bytes(self.kept[-self.size :])
+
+
+class Log:
+    """A dated log: every line stamped; a full disk costs lines, never the job.
+
+    `lost_bytes` counts what could not be written, `problem` says why.
+    """
+
+    def __init__(self, path, utc_offset_s):
+        self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
+        self.tail = Tail(MAILED_BYTES)
+        self.echo = os.isatty(1)
+        self._second, self._stamp = 0, b""
+        try:
+            self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            self.fd, self.problem = -1, error.strerror
+            warn(f"no log: {path}: {error.strerror}; the job runs all the same")
+
+    def output(self, chunk, _source=0):
+        """Take what the job printed."""
+        self.tail.add(chunk)
+        if self.echo:
+            write_all(1, chunk)
+        stamp = self.stamp()
+        body = chunk.replace(b"\n", b"\n" + stamp)
+        if self.at_line_start:
+            body = stamp + body
+        self.at_line_start = chunk.endswith(b"\n")
+        self._write(body[: -len(stamp)] if self.at_line_start else body)
+
+    def say(self, text):
+        """Add a line of our own."""
+        line = text.encode("utf-8", "surrogateescape") + b"\n"
+        if self.echo:
+            write_all(1, line)
+        self._write((b"" if self.at_line_start else b"\n") + self.stamp() + line)
+        self.at_line_start = True
+
+    def stamp(self):
+        """The market's wall clock, made anew once a second."""
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now + self.offset_s)).encode()
+        return self._stamp
+
+    def _write(self, data):
+        done = 0
+        while done < len(data) and self.fd >= 0:
+            try:
+                done += os.write(self.fd, data[done : done + CHUNK_BYTES] if done else data)
+            except OSError as error:
+                self.problem = error.strerror
+                break
+        self.lost_bytes += len(data) - done
+
+
+class PassThrough:
+    """No log: output goes where it was going, and its end is kept for the judge."""
+
+    def __init__(self):
+        self.tail = Tail(JUDGED_BYTES)
+
+    def output(self, chunk, source):
+        """Hand on what the command printed on stdout (1) or stderr (2)."""
+        self.tail.add(chunk)
+        write_all(source, chunk)
+
+    def say(self, text):
+        """A line of our own goes to stderr."""
+        warn(text)
+
+
+def write_all(fd, data):
+    """Write to a terminal or a pipe that may have gone away; the job matters more than its listener."""
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except OSError:
+        pass
+
+
+def warn(text):
+    """One line on stderr: what cron mails."""
+    write_all(2, f"supervise: {text}\n".encode("utf-8", "surrogateescape"))

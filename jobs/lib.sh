@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# Summary: what every link of the chain shares. Sourced, never run; the one sourced file.
+# Sets ROOT (the clone) and the environment a job sees; offers die, say_help, market_day and record.
+
+if [ -z "${BASH_VERSINFO:-}" ] || [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -lt 44 ]; then
+  printf '%s: this bash is %s; nightdesk needs 4.4 or newer (put a newer one first on PATH)\n' \
+    "$0" "${BASH_VERSION:-unknown}" >&2
+  exit 78
+fi
+set -euo pipefail
+shopt -s inherit_errexit
+
+# die CODE PROBLEM…: say what is wrong on stderr, and whose fault it is by the code.
+die() {
+  printf '%s: %s\n' "${0##*/}" "${*:2}" >&2
+  exit "$1"
+}
+
+# say_help: the header comment of the running script is its help text.
+say_help() {
+  local line
+  while IFS= read -r line && [[ $line == [#[]* ]]; do
+    if [[ $line == '# '* ]]; then printf '%s\n' "${line:2}"; fi
+  done <"$0"
+}
+
+# entry VERB ARG…: how every entry point in batch/ begins: its help when asked, the root as working folder.
+entry() {
+  if [[ ${2:-} == -h || ${2:-} == --help ]]; then
+    say_help
+    cd -- "$ROOT" && exec "$PYTHONBIN" -m "pyjobs.$1" --help
+  fi
+  cd -- "$ROOT" || die 77 "cannot enter '$ROOT'"
+}
+
+# source_env FILE: a config file is shell; a mistake in it is named.
+source_env() {
+  [[ -e $1 ]] || return 0
+  # shellcheck disable=SC1090  # the user's own file, known at run time only
+  . "$1" || die 78 "'$1' failed: it must be valid bash (try: bash -n '$1')"
+}
+
+# find_python: an absolute interpreter; a version manager's shim on PATH would cost 80 ms a start.
+find_python() {
+  local given=${PYTHONBIN:-} venv
+  for venv in .venv venv; do
+    [[ $given || ! -x $ROOT/$venv/bin/python ]] || given=$ROOT/$venv/bin/python
+  done
+  [[ $given == /* ]] || given=$(type -P -- "${given:-python3}") || given=
+  [[ -f $given && -x $given ]] || die 78 "no Python at PYTHONBIN='${PYTHONBIN:-}' (from config/env.nas.sh," \
+    "config/env.local.sh or the crontab), in '$ROOT/.venv' or on PATH: run 'make setup', or mend PYTHONBIN"
+  PYTHONBIN=$given
+}
+
+# enter: make the environment the same from cron, systemd and a terminal; the first link of a chain does it.
+enter() {
+  PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  export NIGHTDESK_ENTERED=$ROOT NIGHTDESK_HOME=${NIGHTDESK_HOME:-$ROOT}
+  source_env "$ROOT/config/env.nas.sh"
+  source_env "$ROOT/config/env.local.sh"
+  find_python
+  umask 022
+  { export LC_ALL=C.UTF-8; } 2>/dev/null
+  export PATH PYTHONBIN TZ=UTC0 PYTHONUTF8=1
+  unset RUN_MARKET
+}
+
+# market_day MARKET: sets CALENDAR and UTC_OFFSET, and (once for the whole chain) RUN_DATE, the market's own date.
+market_day() {
+  local line first='' last='' at=${NIGHTDESK_NOW:-$EPOCHSECONDS}
+  CALENDAR=$ROOT/config/calendars/${1//\//-}.tsv UTC_OFFSET=''
+  [[ -r $CALENDAR ]] || die 78 "unknown market '$1': there is no '$CALENDAR'"
+  while IFS= read -r line && [[ $line == '# '* ]]; do
+    case $line in
+      '# covers '*) line=${line#'# covers '} first=${line% *} last=${line#* } ;;
+      '# offset '*) line=${line#'# offset '} && ((${line% *} > at)) || UTC_OFFSET=${line#* } ;;
+    esac
+  done <"$CALENDAR"
+  [[ $UTC_OFFSET && $first ]] || die 78 "'$CALENDAR' is damaged: its '# covers' or '# offset' line is missing"
+  [[ ${RUN_MARKET:-} == "$1" ]] || TZ=UTC0 printf -v RUN_DATE '%(%Y-%m-%d)T' $((at + UTC_OFFSET))
+  export RUN_DATE UTC_OFFSET RUN_MARKET=$1
+  [[ ! $RUN_DATE < $first && ! $RUN_DATE > $last ]] || die 78 "the calendar of $1 covers $first to $last, not" \
+    "$RUN_DATE: update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
+}
+
+# record JOB CODE OUTCOME LOG: add a line to logs/history.jsonl for a run that ended before the supervisor started.
+record() {
+  local file=$NIGHTDESK_HOME/logs/history.jsonl
+  [[ -d ${file%/*} ]] || mkdir -p -- "${file%/*}" || true
+  printf '{"job":"%s","instance":"%s","session":"%s","start":%d,"end":%d,"attempts":0,"code":%d,"outcome":"%s","log":"%s"}\n' \
+    "${1%%@*}" "${1#"${1%%@*}"}" "${RUN_DATE:-}" "$EPOCHSECONDS" "$EPOCHSECONDS" "$2" "$3" "$4" \
+    2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
+}
+
+# supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).
+supervise() {
+  exec "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import supervise
+sys.exit(supervise.main(sys.argv[2:]))' "$ROOT" "$@"
+}
+
+unset CDPATH
+if cd -P -- "${BASH_SOURCE[0]%/*}/.."; then
+  ROOT=$PWD
+  cd -- "$OLDPWD" 2>/dev/null || true # only the entry points in batch/ move to the root
+fi
+[[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || enter

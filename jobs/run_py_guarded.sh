@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+# Summary: run a command; when what failed is the outside world's data, say so and exit 0.
+# Usage: run_py_guarded.sh COMMAND [ARG…]
+# Our own jobs (python -m pyjobs.…) report the class of their failure: exit 69 is external, and nothing is read from
+# their output. Of any other program the last error it printed is judged by config/external_errors.toml. An external
+# failure prints one line, [SKIP] external-data-unavailable (guarded); every other exit code passes unchanged.
+# shellcheck source=jobs/lib.sh
+. "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
+
+case ${1:-} in
+  '') die 64 "usage: run_py_guarded.sh COMMAND [ARG…]" ;;
+  -h | --help) say_help && exit 0 ;;
+esac
+[[ " $* " == *' -m pyjobs.'* ]] || supervise --judge "$ROOT/config/external_errors.toml" -- "$@"
+
+"$@" <&0 &
+child=$! code=0
+for signal in TERM INT HUP; do
+  # shellcheck disable=SC2064  # both are known now
+  trap "kill -$signal $child 2>/dev/null || true" "$signal"
+done
+wait "$child" || code=$?
+while kill -0 "$child" 2>/dev/null; do # a trapped signal ends wait, not the child: its own code is what counts
+  code=0 && wait "$child" || code=$?
+done
+((code == 69)) || exit "$code"
+printf '[SKIP] external-data-unavailable (guarded)\n'
+[[ ! ${OUTCOME_FD:-} ]] || printf '{"guarded":true}\n' >&"$OUTCOME_FD" || true

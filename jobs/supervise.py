@@ -1,0 +1,231 @@
+"""Run one command to its end, and everything it started too: what bash cannot do right.
+
+Started by the links with `-I -S`, standard library only. Two processes watch each other: the *keeper* (the process
+cron knows) and the *worker* (which runs the command). Both are subreapers, so an orphan of the job, also one that
+called setsid or forked twice, becomes the worker's child, or the keeper's when the worker was killed. Both hold the
+lock, the job does not: SIGKILL of either leaves the other to end the tree before the lock is free, and no leaked
+daemon can hold it.
+"""
+
+import _signal as signal  # the same calls and numbers without the enums, which cost every run 4 ms
+import os
+import time
+
+from job_log import Log, PassThrough, warn, write_all
+from process_tree import (
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_PDEATHSIG,
+    STOP_SIGNALS,
+    Tree,
+    below,
+    describe,
+    prctl,
+    signal_quietly,
+)
+from utils import history  # found by the path that lib.sh sets
+
+TIMED_OUT = 124
+SKIP_LINE = b"[SKIP] external-data-unavailable (guarded)\n"
+
+
+class Options:
+    """The command line: pairs of --name value, then -- and the command."""
+
+    def __init__(self, argv):
+        cut = argv.index("--")
+        given = dict(zip(argv[:cut:2], argv[1:cut:2], strict=True))
+        self.command = argv[cut + 1 :]
+        self.log = given.get("--log")
+        self.job = given.get("--job", "")
+        self.judge = given.get("--judge")
+        self.retry_rc = int(given.get("--retry-rc", -1))
+        self.retry_max = int(given.get("--retry-max", 1))
+        self.retry_sleep_s = int(given.get("--retry-sleep", 60))
+        self.timeout_s = int(given.get("--timeout", 0))
+        self.grace_s = float(os.environ.get("TERM_GRACE_S", "5"))
+        self.utc_offset_s = int(os.environ.get("UTC_OFFSET", "0"))
+
+
+class Run:
+    """One run of a job: its attempts, and the end record that says how it went."""
+
+    def __init__(self, options, sink):
+        self.options, self.sink = options, sink
+        self.started, self.attempts, self.note = time.time(), 0, {}
+
+    def work(self):
+        """The worker's whole life: attempts with their retries, then the record. Returns the exit code."""
+        options, tree = self.options, Tree(self.sink, self.options.grace_s)
+        if options.log:
+            self.sink.say(
+                f"[START] {one_line(options.command)} (pid {os.getpid()}, UTC{options.utc_offset_s / 3600:+g})"
+            )
+        while True:
+            self.attempts += 1
+            code = self.attempt(tree)
+            if code != options.retry_rc or self.attempts > options.retry_max or tree.stop_signal:
+                break
+            self.sink.say(f"[RETRY] try {self.attempts} exited with {code}; again in {options.retry_sleep_s} s")
+            tree.wait_for(-1, time.monotonic() + options.retry_sleep_s)
+            if tree.stop_signal:
+                break
+        if options.judge and code:
+            code = self.judged(code)
+        self.finish(code)
+        return code
+
+    def attempt(self, tree):
+        """Start the command, see it end (or end it), and whatever it left behind. Returns its exit code."""
+        options = self.options
+        env, outcome_r, outcome_w = dict(os.environ), -1, -1
+        if options.log:
+            outcome_r, outcome_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            env["OUTCOME_FD"] = str(outcome_w)
+        piped = {"1": 1} if options.log else {"1": 1, "2": 2} if options.judge else {}
+        until = time.monotonic() + (options.timeout_s or 1e9)
+        pid = tree.start(options.command, env, outcome_w, piped)
+        code = tree.wait_for(pid, until)
+        code = self.stopped(tree, pid) if code is None else code
+        if not tree.alone():
+            self.sink.say(f"[WARN] the job left processes behind, ending them: {describe(below(os.getpid()))}")
+            tree.end(-1)
+        tree.drain()
+        if outcome_w >= 0:
+            os.close(outcome_w)
+            self.note = read_note(outcome_r)
+        return code
+
+    def stopped(self, tree, pid):
+        """Our time is up or somebody wants us to stop: end the tree, and say which code that makes."""
+        if tree.stop_signal:
+            self.sink.say(f"[STOP] got {STOP_SIGNALS[tree.stop_signal]}: ending the job and all it started")
+            code = tree.end(pid, tree.stop_signal)
+            return 128 + signal.SIGKILL if code is None else code
+        self.sink.say(f"[TIMEOUT] {self.options.timeout_s} s are over: ending the job and all it started")
+        tree.end(pid)
+        return TIMED_OUT
+
+    def judged(self, code):
+        """A program that is not ours failed: 0, and the skip line, when its last error was the outside world's."""
+        try:
+            from utils import external_errors
+
+            verdict = external_errors.judge(
+                self.sink.tail.bytes(), code, external_errors.load_rules(self.options.judge)
+            )
+        except Exception as error:  # noqa: BLE001 - whatever ails the judge, the run's own code must not get lost
+            warn(f"cannot judge the failure: {error!r}")
+            return code
+        if not verdict.external:
+            return code
+        write_all(1, SKIP_LINE)
+        note = {"code": 69, "kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
+        if os.environ.get("OUTCOME_FD", "").isdigit():
+            write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(note))
+        return 0
+
+    def finish(self, code):
+        """Close the log, add the run to the history, tell cron of a failure; none of it may change the verdict."""
+        if not self.options.log:
+            return
+        log, outcome = self.sink, self.outcome(code)
+        tries = "1 try" if self.attempts == 1 else f"{self.attempts} tries"
+        log.say(f"[END] {outcome}: exit {code} after {tries}, {time.time() - self.started:.1f} s")
+        if log.lost_bytes:
+            warn(f"{log.lost_bytes} bytes of the log were lost: {log.problem}: {self.options.log}")
+        try:
+            history.append(os.environ["NIGHTDESK_HOME"] + "/logs/history.jsonl", self.record(code, outcome))
+        except OSError as error:
+            warn(f"cannot add to logs/history.jsonl: {error.strerror}")
+        if code and not log.echo:
+            last = log.tail.bytes().decode("utf-8", "replace").splitlines()[-12:]
+            warn("\n  ".join([f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}", *last]))
+
+    def outcome(self, code):
+        """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
+        if code == 0 and (self.note.get("code") == 69 or self.note.get("kind")):
+            return f"skip:{self.note.get('kind') or 'external'}"
+        return "ok" if code == 0 else "retry" if code == self.options.retry_rc else "fail"
+
+    def record(self, code, outcome):
+        """The run's line in the history."""
+        job, _, instance = self.options.job.partition("@")
+        lost = (
+            {"log_lost_bytes": self.sink.lost_bytes, "log_problem": self.sink.problem} if self.sink.lost_bytes else {}
+        )
+        return {
+            "job": job,
+            "instance": instance,
+            "session": os.environ.get("RUN_DATE", ""),
+            "start": int(self.started),
+            "end": int(time.time()),
+            "attempts": self.attempts,
+            "code": code,
+            "outcome": outcome,
+            "log": "logs/" + self.options.log.rpartition("/")[2],
+            **{key: self.note[key] for key in ("kind", "provider", "symbol", "detail") if self.note.get(key)},
+            **lost,
+        }
+
+
+def one_line(command):
+    """A command for a log line: what would break the line is shown as an escape."""
+    return " ".join(command).replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def read_note(fd):
+    """What the job said of its own outcome: the JSON lines in its pipe, later keys winning."""
+    try:
+        lines = os.read(fd, 1 << 16).splitlines()
+    except BlockingIOError:
+        lines = []
+    finally:
+        os.close(fd)
+    note = {}
+    if lines:
+        import json
+
+        for line in lines:
+            try:
+                note |= json.loads(line)
+            except (ValueError, TypeError):
+                continue
+    return note
+
+
+def keep(worker, run):
+    """The keeper's whole life: pass signals on, wait for the worker, end what it left. Returns the exit code."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda got, _frame: signal_quietly(worker, got))
+    code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
+    if code < 0:
+        run.sink.say(f"[WARN] the supervisor itself died of signal {-code}: ending the job and all it started")
+    if below(os.getpid()):
+        Tree(run.sink, run.options.grace_s).end(-1)
+    if code < 0:
+        code = 128 - code
+        run.finish(code)
+    return code
+
+
+def main(argv):
+    """Run the command of `argv`; the code to exit with."""
+    options = Options(argv)
+    sink = Log(options.log, options.utc_offset_s) if options.log else PassThrough()
+    lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
+    if lock_fd:
+        os.set_inheritable(int(lock_fd), False)
+    run, keeper = Run(options, sink), os.getpid()
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    worker = os.fork()
+    if worker:
+        code = keep(worker, run)
+        if holder:
+            os.truncate(holder, 0)
+        os._exit(code)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != keeper:
+        return 128 + signal.SIGTERM
+    os._exit(run.work())
+    return 0
