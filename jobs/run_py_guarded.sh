@@ -14,12 +14,19 @@ case ${1:-} in
 esac
 [[ " $* " == *' -m pyjobs.'* ]] || supervise --judge "$ROOT/config/external_errors.toml" -- "$@"
 
-"$@" <&0 &
+(trap - INT QUIT && exec "$@") <&0 & # bash would have it ignore both
 child=$! code=0
-for signal in TERM INT HUP; do
-  # shellcheck disable=SC2064  # both are known now
-  trap "kill -$signal $child 2>/dev/null || true" "$signal"
-done
+# pass_on SIGNAL: the command is asked to stop, and made to when it does not listen. Below a supervisor it has been
+# asked already, and a second signal could cut short a clean end: that one waits.
+pass_on() {
+  (
+    [[ ! ${OUTCOME_FD:-} ]] || sleep 1
+    kill "-$1" "$child" && sleep "${TERM_GRACE_S:-5}" && kill -KILL "$child"
+  ) 2>/dev/null &
+}
+trap 'pass_on TERM' TERM
+trap 'pass_on INT' INT
+trap 'pass_on HUP' HUP
 wait "$child" || code=$?
 while kill -0 "$child" 2>/dev/null; do # a trapped signal ends wait, not the child: its own code is what counts
   code=0 && wait "$child" || code=$?

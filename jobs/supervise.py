@@ -99,7 +99,9 @@ class Run:
         """Our time is up or somebody wants us to stop: end the tree, and say which code that makes."""
         if tree.stop_signal:
             self.sink.say(f"[STOP] got {STOP_SIGNALS[tree.stop_signal]}: ending the job and all it started")
-            code = tree.end(pid, tree.stop_signal)
+            # below another supervisor the job has its signal already; a second could cut a clean end short
+            code = tree.wait_for(pid, time.monotonic() + 1, stoppable=False) if "OUTCOME_FD" in os.environ else None
+            code = tree.end(pid, tree.stop_signal) if code is None else code
             return 128 + signal.SIGKILL if code is None else code
         self.sink.say(f"[TIMEOUT] {self.options.timeout_s} s are over: ending the job and all it started")
         tree.end(pid)
@@ -119,7 +121,7 @@ class Run:
         if not verdict.external:
             return code
         write_all(1, SKIP_LINE)
-        note = {"code": 69, "kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
+        note = {"kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
         if os.environ.get("OUTCOME_FD", "").isdigit():
             write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(note))
         return 0
@@ -143,7 +145,7 @@ class Run:
 
     def outcome(self, code):
         """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
-        if code == 0 and (self.note.get("code") == 69 or self.note.get("kind")):
+        if code == 0 and (self.note.get("guarded") or self.note.get("kind")):
             return f"skip:{self.note.get('kind') or 'external'}"
         return "ok" if code == 0 else "retry" if code == self.options.retry_rc else "fail"
 

@@ -5,6 +5,7 @@ Only the standard library, and `json` only to read: the supervisor imports this 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from _json import encode_basestring_ascii  # the C encoder alone: importing json costs more than all the rest
@@ -40,14 +41,9 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = b"\n" + line
-        try:
-            written = os.write(fd, line)
-        except OSError:
+        if os.write(fd, line) != len(line):
             os.ftruncate(fd, size)
-            raise
-        if written != len(line):
-            os.ftruncate(fd, size)
-            raise OSError(28, "No space left on device", path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     finally:
         os.close(fd)
 
