@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from pyjobs.market import calendar_build
@@ -62,14 +63,11 @@ def summary(
 def check(texts: dict[Path, str]) -> None:
     """Raise ConfigError naming the first line in which a file differs from its fresh text."""
     for path, text in texts.items():
-        there = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        fresh = text.splitlines()
-        for number in range(max(len(there), len(fresh))):
-            old, new = (lines[number] if number < len(lines) else "" for lines in (there, fresh))
+        there = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
+        for number, (old, new) in enumerate(zip_longest(there, text.split("\n")), 1):
             if old != new:
                 raise ConfigError(
-                    f"{path}:{number + 1}: has {old!r}, a fresh build gives {new!r}; "
-                    "run: python -m pyjobs.build_calendars"
+                    f"{path}:{number}: has {old!r}, a fresh build gives {new!r}; run: python -m pyjobs.build_calendars"
                 )
 
 
