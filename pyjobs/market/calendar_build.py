@@ -1,0 +1,242 @@
+"""How the files in config/calendars come about: exchange_calendars says, the overlay corrects, one text per market."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import yaml
+
+from utils.errors import ConfigError, MissingInputError
+
+HOUR_S = 3600
+_EPOCH = dt.date(1970, 1, 1)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
+
+Hours = tuple[str, str]
+
+
+class Closure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A day the library has open and the exchange has not."""
+
+    date: dt.date
+    why: str
+    source: str
+
+
+class ExtraSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A day the library has closed and the exchange's calendar has not; its hours are the regular ones."""
+
+    date: dt.date
+    why: str
+    source: str
+
+
+class SpecialHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Local open and close (`HH:MM`) of a session the library has wrong. A `projection` says so in its note."""
+
+    date: dt.date
+    open: str
+    close: str
+    why: str
+    source: str
+    projection: bool = False
+
+
+class MarketOverlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One market. `published_to`: the last day the exchange itself has announced; the rest is worked out from rules.
+
+    `reasons` (by month) says why the library's own late opens and half days are what they are.
+    """
+
+    published_to: dt.date
+    reasons: dict[int, str] = {}
+    closures: tuple[Closure, ...] = ()
+    sessions: tuple[ExtraSession, ...] = ()
+    hours: tuple[SpecialHours, ...] = ()
+
+
+class Covers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The dates the files answer for, both included."""
+
+    first: dt.date
+    last: dt.date
+
+
+class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of overlay.yaml."""
+
+    covers: Covers
+    markets: dict[str, MarketOverlay]
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """What the library says of one market: local hours by session, and which hours are regular from which date on."""
+
+    zone: str
+    hours: dict[dt.date, Hours]
+    regular_from: tuple[tuple[dt.date, Hours], ...]
+
+    def regular(self, day: dt.date) -> Hours:
+        """The hours of an ordinary session on `day`."""
+        return [hours for since, hours in self.regular_from if since <= day][-1]
+
+
+class Compiled(msgspec.Struct, frozen=True, kw_only=True):
+    """One market's file, and what its overlay says in vain."""
+
+    text: str
+    sessions: int
+    special: int
+    corrected: int
+    redundant: tuple[str, ...]
+
+
+def load_overlay(path: Path) -> Overlay:
+    """The overlay at `path`; a date that is not one, an unknown key or a missing source raises ConfigError."""
+    try:
+        plain = yaml.load(path.read_bytes(), yaml.BaseLoader)  # strings only: YAML's own rules read 10:00 as 600
+        overlay = msgspec.convert(plain, Overlay, strict=False)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read: {error.strerror}") from None
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    for market, entries in overlay.markets.items():
+        _check_entries(f"{path}: markets.{market}", entries, overlay.covers)
+    return overlay
+
+
+def read_library(market: str, covers: Covers) -> Schedule:
+    """Ask exchange_calendars. Raises MissingInputError when it is not installed: it is needed at build time only."""
+    try:
+        import exchange_calendars
+    except ImportError as error:
+        raise MissingInputError(f"{error}: pip install --require-hashes -r requirements-dev.txt") from None
+    calendar = exchange_calendars.get_calendar(market, start=covers.first.isoformat(), end=covers.last.isoformat())
+    zone = ZoneInfo(calendar.tz.key)
+    hours = {
+        day.date(): (_clock(zone, day.date(), opens), _clock(zone, day.date(), closes))
+        for day, opens, closes in zip(calendar.sessions, calendar.opens, calendar.closes, strict=True)
+    }
+    return Schedule(zone=zone.key, hours=hours, regular_from=_regular_from(calendar, covers.first))
+
+
+def compile_market(market: str, schedule: Schedule, overlay: MarketOverlay, covers: Covers) -> Compiled:
+    """Correct `schedule` by `overlay` and write it down. Entries that change nothing are named in `redundant`."""
+    hours, why, redundant = _corrected(schedule, overlay)
+    zone = ZoneInfo(schedule.zone)
+    rows = [
+        _row(zone, day, hours[day], _note(market, day, hours[day], schedule.regular(day), why, overlay.reasons))
+        for day in sorted(hours)
+    ]
+    header = [f"# market {market}", f"# zone {schedule.zone}", f"# covers {covers.first} {covers.last}"]
+    header += [f"# offset {since} {seconds}" for since, seconds in _offsets(zone, covers)]
+    return Compiled(
+        text="\n".join(header + rows) + "\n",
+        sessions=len(rows),
+        special=sum(not row.endswith("\tregular") for row in rows),
+        corrected=len(overlay.closures) + len(overlay.sessions) + len(overlay.hours) - len(redundant),
+        redundant=tuple(f"{market} {what}" for what in redundant),
+    )
+
+
+def _corrected(
+    schedule: Schedule, overlay: MarketOverlay
+) -> tuple[dict[dt.date, Hours], dict[dt.date, str], list[str]]:
+    """Local hours by session after the overlay, why the overlay says so, and its entries that changed nothing."""
+    hours, why, redundant = dict(schedule.hours), {}, []
+    for closure in overlay.closures:
+        if hours.pop(closure.date, None) is None:
+            redundant.append(f"closures {closure.date}: exchange_calendars has no session then")
+    for extra in overlay.sessions:
+        if extra.date in hours:
+            redundant.append(f"sessions {extra.date}: exchange_calendars has that session")
+        hours.setdefault(extra.date, schedule.regular(extra.date))
+    for special in overlay.hours:
+        if special.date not in hours:
+            raise ConfigError(f"overlay: hours {special.date} ({special.why}): there is no session that day")
+        if hours[special.date] == (special.open, special.close):
+            redundant.append(f"hours {special.date}: exchange_calendars has {special.open}-{special.close} too")
+        hours[special.date] = (special.open, special.close)
+        why[special.date] = special.why + (", projection" if special.projection else "")
+    return hours, why, redundant
+
+
+def _note(
+    market: str, day: dt.date, hours: Hours, regular: Hours, why: dict[dt.date, str], reasons: dict[int, str]
+) -> str:
+    """`regular`, or what differs from the regular hours and why."""
+    if hours == regular:
+        return "regular"
+    kinds = [f"{'late' if hours[0] > regular[0] else 'early'}_open"] * (hours[0] != regular[0])
+    kinds += [f"{'late' if hours[1] > regular[1] else 'early'}_close"] * (hours[1] != regular[1])
+    reason = why.get(day) or reasons.get(day.month)
+    if not reason:
+        raise ConfigError(f"overlay: markets.{market}.reasons: {day} is {hours[0]}-{hours[1]}, and nothing says why")
+    return f"{','.join(kinds)}: {reason}"
+
+
+def _row(zone: ZoneInfo, day: dt.date, hours: Hours, note: str) -> str:
+    return "\t".join((day.isoformat(), *(str(_epoch_s(zone, day, clock)) for clock in hours), *hours, note))
+
+
+def _epoch_s(zone: ZoneInfo, day: dt.date, clock: str) -> int:
+    """UTC epoch second of `clock` on `day`; 24:00 is the next day's midnight."""
+    hour, minute = map(int, clock.split(":"))
+    midnight = day + dt.timedelta(days=1) if hour == 24 else day
+    return int(dt.datetime.combine(midnight, dt.time(hour % 24, minute), zone).timestamp())
+
+
+def _clock(zone: ZoneInfo, day: dt.date, moment: Any) -> str:
+    """`moment` (a pandas UTC timestamp) as wall clock of `day`."""
+    local = moment.astimezone(zone)
+    return "24:00" if local.date() > day else f"{local:%H:%M}"
+
+
+def _regular_from(calendar: Any, first: dt.date) -> tuple[tuple[dt.date, Hours], ...]:
+    """The library's own table of regular hours, as (date from which they hold, (open, close)), ascending."""
+
+    def at(day: dt.date, table: Iterable[tuple[Any, dt.time]], next_day: int = 0) -> str:
+        clock = [time for since, time in table if since is None or since.date() <= day][-1]
+        return "24:00" if next_day and clock == dt.time(0) else f"{clock:%H:%M}"
+
+    opens, closes, next_day = calendar.open_times, calendar.close_times, calendar.close_offset
+    changes = {first} | {since.date() for since, _ in (*opens, *closes) if since is not None and since.date() > first}
+    return tuple((day, (at(day, opens), at(day, closes, next_day))) for day in sorted(changes))
+
+
+def _offsets(zone: ZoneInfo, covers: Covers) -> list[tuple[int, int]]:
+    """(UTC epoch second, seconds east) at the start of the coverage, as second 0, and at each change within it."""
+    start = (covers.first - _EPOCH).days * 24 - 24
+    stop = (covers.last - _EPOCH).days * 24 + 48
+    changes: list[tuple[int, int]] = []
+    for hour in range(start, stop):  # all changes since 2010 in these zones are on the hour
+        local = dt.datetime.fromtimestamp(hour * HOUR_S, zone).utcoffset()
+        seconds = int(local.total_seconds()) if local is not None else 0
+        if not changes or changes[-1][1] != seconds:
+            changes.append((hour * HOUR_S if changes else 0, seconds))
+    return changes
+
+
+def _check_entries(where: str, overlay: MarketOverlay, covers: Covers) -> None:
+    """Refuse what can only be a slip: a date twice or outside the coverage, no source, a clock that is none."""
+    seen: set[dt.date] = set()
+    entries: list[Closure | ExtraSession | SpecialHours] = [*overlay.closures, *overlay.sessions, *overlay.hours]
+    for entry in entries:
+        if entry.date in seen:
+            raise ConfigError(f"{where}: {entry.date} stands twice")
+        if not covers.first <= entry.date <= covers.last:
+            raise ConfigError(f"{where}: {entry.date} is outside covers {covers.first}..{covers.last}")
+        if not entry.source.strip() or not entry.why.strip() or "\t" in entry.why or "\n" in entry.why:
+            raise ConfigError(f"{where}: {entry.date}: `why` must be one line, and `source` not empty")
+        seen.add(entry.date)
+    for special in overlay.hours:
+        if not all(_CLOCK.fullmatch(clock) for clock in (special.open, special.close)) or special.open >= special.close:
+            raise ConfigError(
+                f"{where}: {special.date}: {special.open}-{special.close} is not an open and a later close, HH:MM"
+            )

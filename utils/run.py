@@ -1,0 +1,158 @@
+"""The one place where exceptions become exit codes. A verb ends in `sys.exit(run(main))` and catches nothing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import select
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.exit_codes import ExitCode
+
+OUTCOME_FD = "OUTCOME_FD"
+OUTCOME_MAX_BYTES = 4096
+INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal reports
+
+_SECRET_VALUE = re.compile(
+    r"(?i)((?:[?&]|\b)(?:api[-_]?key|apikey|key|access[-_]?token|token|secret|signature|sig|password|passwd|pw|crumb)=)"
+    r"[^&\s'\"<>)]+"
+)
+_URL_LOGIN = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@")
+
+
+def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None = None) -> int:
+    """Call `main(argv)` and return the exit code, whatever happened.
+
+    A foreseen failure is one line, `verb: problem`, on stderr; a bug is a full traceback. A failure is also reported as
+    one JSON line to the file descriptor in `OUTCOME_FD`. SystemExit (argparse's way out) passes through.
+    """
+    try:
+        code = int(main(argv))
+        sys.stdout.flush()
+    except SystemExit as leaving:
+        if leaving.code:
+            report_outcome(leaving.code if isinstance(leaving.code, int) else ExitCode.BUG)
+        raise
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+        _to_stderr(f"{verb_name(main)}: interrupted\n")
+    except Exception as error:  # noqa: BLE001 - this is the one place that catches everything
+        return _end_with(error, verb_name(main))
+    if code != ExitCode.OK:
+        report_outcome(code)
+    return code
+
+
+def exit_code_for(error: BaseException) -> ExitCode:
+    """Whose fault an exception is, as an exit code. Anything not known by name is a bug (1)."""
+    if isinstance(error, NightdeskError):
+        return error.exit_code
+    from utils import exception_kinds  # only a failing job pays for reading the rules
+
+    return exception_kinds.exit_code_for(error)
+
+
+def report_outcome(
+    code: int, *, kind: str | None = None, provider: str | None = None, symbol: str | None = None, detail: str = ""
+) -> None:
+    """Tell the supervisor why: one JSON line to the inherited `OUTCOME_FD`. Never raises, never waits.
+
+    `run` calls it for every non-zero exit. A verb that skips with exit 0 (a required benchmark is missing) calls it
+    itself with code 69 and the kind. Without `OUTCOME_FD`, or when the reader is gone or full, nothing happens.
+    """
+    record = {"code": int(code), "kind": kind, "provider": provider, "symbol": symbol, "detail": redacted(detail)}
+    with contextlib.suppress(OSError, ValueError, OverflowError):
+        fd = int(os.environ[OUTCOME_FD]) if os.environ.get(OUTCOME_FD) else -1
+        _, writable, _ = select.select([], [fd], [], 0)
+        if writable:
+            os.write(fd, outcome_line(record))
+
+
+def outcome_line(record: Mapping[str, object]) -> bytes:
+    """`record` as one UTF-8 JSON line of at most 4096 bytes; long texts are cut, the JSON stays whole."""
+    longest = 1500
+    while True:
+        cut = {name: value[:longest] if isinstance(value, str) else value for name, value in record.items()}
+        line = (json.dumps(cut, ensure_ascii=True) + "\n").encode("ascii")
+        if len(line) <= OUTCOME_MAX_BYTES:
+            return line
+        longest //= 2
+
+
+def redacted(text: str) -> str:
+    """`text` without the values of `key=`, `token=` and passwords in URLs: clients print the URLs they asked for."""
+    return _URL_LOGIN.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", text))
+
+
+def verb_name(main: Callable[..., object]) -> str:
+    """What the user typed: `scan` for `python -m pyjobs.scan`."""
+    if main.__module__ != "__main__":
+        return main.__module__.rpartition(".")[2]
+    return Path(sys.argv[0] or "python").stem
+
+
+def _end_with(error: Exception, name: str) -> int:
+    """Print what is to be said about `error`, report it, and return its exit code."""
+    if isinstance(error, BrokenPipeError) and _reader_gone(1):
+        _silence_stdout()
+        report_outcome(STDOUT_CLOSED, detail="the reader of stdout went away")
+        return STDOUT_CLOSED
+    code = exit_code_for(error)
+    if code == ExitCode.BUG:
+        _to_stderr(redacted("".join(traceback.format_exception(error))))
+    else:
+        _to_stderr(f"{name}: {redacted(one_line(error))}\n")
+    _report(error, code)
+    return int(code)
+
+
+def one_line(error: BaseException) -> str:
+    """What `error` says; its class too, when it is not one of ours and the message alone may mean little."""
+    text = str(error)
+    return text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
+
+
+def _report(error: BaseException, code: int) -> None:
+    if isinstance(error, ExternalDataUnavailable):
+        report_outcome(code, kind=error.kind, provider=error.provider, symbol=error.symbol, detail=error.detail)
+        return
+    kind = None
+    if code == ExitCode.EXTERNAL:
+        from utils import exception_kinds
+
+        kind = exception_kinds.kind_of(error)
+    report_outcome(code, kind=kind, detail=one_line(error))
+
+
+def _to_stderr(text: str) -> None:
+    """Say it; a closed or full stderr must not change the exit code."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _reader_gone(fd: int) -> bool:
+    """Whether `fd` is a pipe nobody reads any more; a BrokenPipeError may also come from a socket."""
+    poll = select.poll()
+    with contextlib.suppress(OSError):
+        poll.register(fd, select.POLLOUT)
+        return any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
+    return True
+
+
+def _silence_stdout() -> None:
+    """Point fd 1 at /dev/null, so that the interpreter's own flush at exit has nothing to complain about."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.close(null)
