@@ -85,10 +85,10 @@ market_day() {
 
 # record JOB CODE OUTCOME LOG: add a line to logs/history.jsonl for a run that ended before the supervisor started.
 record() {
-  local file=$NIGHTDESK_HOME/logs/history.jsonl
+  local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"}
   [[ -d ${file%/*} ]] || mkdir -p -- "${file%/*}" || true
   printf '{"job":"%s","instance":"%s","session":"%s","start":%d,"end":%d,"attempts":0,"code":%d,"outcome":"%s","log":"%s"}\n' \
-    "${1%%@*}" "${1#"${1%%@*}"}" "${RUN_DATE:-}" "$EPOCHSECONDS" "$EPOCHSECONDS" "$2" "$3" "$4" \
+    "${1%%@*}" "${instance#@}" "${RUN_DATE:-}" "$EPOCHSECONDS" "$EPOCHSECONDS" "$2" "$3" "$4" \
     2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
 }
 

@@ -42,15 +42,15 @@ class Tree:
     def _on_stop(self, number, _frame):
         self.stop_signal = self.stop_signal or number
 
-    def start(self, command, env, keep_fd, piped):
-        """Fork and exec `command`; stdout and stderr come back to us through pipes when `piped` names them."""
+    def start(self, command, env, keep_fd, piped, deaf):
+        """Fork and exec `command`: stdout and stderr come back to us as `piped` says; `deaf` gives it an empty stdin."""
         pipes = {}
         for name, source in piped.items():
             pipes[name] = (*os.pipe2(os.O_CLOEXEC), source)
             fcntl.fcntl(pipes[name][0], F_SETPIPE_SZ, CHUNK_BYTES * 4)
         pid = os.fork()
         if pid == 0:
-            self._exec(command, env, keep_fd, pipes)
+            self._exec(command, env, keep_fd, pipes, deaf)
         for read_end, write_end, source in pipes.values():
             os.close(write_end)
             os.set_blocking(read_end, False)
@@ -58,17 +58,18 @@ class Tree:
         return pid
 
     @staticmethod
-    def _exec(command, env, keep_fd, pipes):
+    def _exec(command, env, keep_fd, pipes, deaf):
         try:
             signal.set_wakeup_fd(-1)
             for number in (*STOP_SIGNALS, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
-            if "2" not in pipes and pipes:
+            if deaf:
                 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             if pipes:
                 os.dup2(pipes["1"][1], 1)
                 os.dup2(pipes.get("2", pipes["1"])[1], 2)
-            os.set_inheritable(keep_fd, True) if keep_fd >= 0 else None
+            if keep_fd >= 0:
+                os.set_inheritable(keep_fd, True)
             os.execvpe(command[0], command, env)
         except OSError as error:
             warn(f"cannot start {command[0]!r}: {error.strerror}")

@@ -16,13 +16,14 @@ esac
 
 (trap - INT QUIT && exec "$@") <&0 & # bash would have it ignore both
 child=$! code=0
-# pass_on SIGNAL: the command is asked to stop, and made to when it does not listen. Below a supervisor it has been
-# asked already, and a second signal could cut short a clean end: that one waits.
+# pass_on SIGNAL: right below a supervisor, leave the stopping to it: it reaches every process, once, and insists.
 pass_on() {
-  (
-    [[ ! ${OUTCOME_FD:-} ]] || sleep 1
-    kill "-$1" "$child" && sleep "${TERM_GRACE_S:-5}" && kill -KILL "$child"
-  ) 2>/dev/null &
+  if [[ $PPID == "${SUPERVISOR_PID:-}" ]]; then
+    kill "-$1" "$PPID" 2>/dev/null
+  else
+    kill "-$1" "$child" 2>/dev/null
+    (sleep "${TERM_GRACE_S:-5}" && kill -KILL "$child") 2>/dev/null &
+  fi || true
 }
 trap 'pass_on TERM' TERM
 trap 'pass_on INT' INT

@@ -57,7 +57,8 @@ say_holder() {
 end_survivors() {
   local signal found
   for signal in TERM TERM TERM KILL KILL; do
-    found=$(grep -lsF -- "$MARK" /proc/[0-9]*/environ) || break
+    found=$(grep -lsF -- "$MARK" /proc/[0-9]*/environ || true) # its code tells of files it may not read, too
+    [[ $found ]] || break
     found=${found//\/proc\//} found=${found//\/environ/}
     printf 'run_with_lock.sh: %s: the last run was killed and left processes: %s\n' "$signal" "${found//$'\n'/ }" >&2
     # shellcheck disable=SC2086  # a list of numbers

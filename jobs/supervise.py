@@ -44,6 +44,8 @@ class Options:
         self.timeout_s = int(given.get("--timeout", 0))
         self.grace_s = float(os.environ.get("TERM_GRACE_S", "5"))
         self.utc_offset_s = int(os.environ.get("UTC_OFFSET", "0"))
+        parent = os.getppid()
+        self.above = parent if os.environ.get("SUPERVISOR_PID") == str(parent) else 0
 
 
 class Run:
@@ -80,10 +82,9 @@ class Run:
         env, outcome_r, outcome_w = dict(os.environ), -1, -1
         if options.log:
             outcome_r, outcome_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-            env["OUTCOME_FD"] = str(outcome_w)
-        piped = {"1": 1} if options.log else {"1": 1, "2": 2} if options.judge else {}
+            env |= {"OUTCOME_FD": str(outcome_w), "SUPERVISOR_PID": str(os.getpid())}
         until = time.monotonic() + (options.timeout_s or 1e9)
-        pid = tree.start(options.command, env, outcome_w, piped)
+        pid = tree.start(options.command, env, outcome_w, self.piped(), deaf=bool(options.log))
         code = tree.wait_for(pid, until)
         code = self.stopped(tree, pid) if code is None else code
         if not tree.alone():
@@ -95,17 +96,32 @@ class Run:
             self.note = read_note(outcome_r)
         return code
 
+    def piped(self):
+        """Which of the command's outputs pass through us. One pipe for both keeps their order where one file gets both."""
+        if not (self.options.log or self.options.judge):
+            return {}
+        return {"1": 1} if self.options.log or os.path.sameopenfile(1, 2) else {"1": 1, "2": 2}
+
     def stopped(self, tree, pid):
         """Our time is up or somebody wants us to stop: end the tree, and say which code that makes."""
         if tree.stop_signal:
             self.sink.say(f"[STOP] got {STOP_SIGNALS[tree.stop_signal]}: ending the job and all it started")
-            # below another supervisor the job has its signal already; a second could cut a clean end short
-            code = tree.wait_for(pid, time.monotonic() + 1, stoppable=False) if "OUTCOME_FD" in os.environ else None
+            code = tree.wait_for(pid, self.ask_above(tree.stop_signal), stoppable=False)
             code = tree.end(pid, tree.stop_signal) if code is None else code
             return 128 + signal.SIGKILL if code is None else code
         self.sink.say(f"[TIMEOUT] {self.options.timeout_s} s are over: ending the job and all it started")
         tree.end(pid)
         return TIMED_OUT
+
+    def ask_above(self, number):
+        """Right below another supervisor, leave the stopping to it: a second signal could cut a clean end short.
+
+        Returns until when (monotonic seconds) it has the time to do it.
+        """
+        if not self.options.above:
+            return 0.0
+        signal_quietly(self.options.above, number)
+        return time.monotonic() + self.options.grace_s + 1
 
     def judged(self, code):
         """A program that is not ours failed: 0, and the skip line, when its last error was the outside world's."""
@@ -219,6 +235,8 @@ def main(argv):
         os.set_inheritable(int(lock_fd), False)
     run, keeper = Run(options, sink), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    if options.above:  # two watch over us already
+        return run.work()
     worker = os.fork()
     if worker:
         code = keep(worker, run)

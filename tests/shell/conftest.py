@@ -104,3 +104,14 @@ def wait_for(path: Path, timeout_s: float = 10) -> None:
     while not path.exists():
         assert time.monotonic() < until, f"{path} did not appear"
         time.sleep(0.01)
+
+
+def child_of(pid: int, timeout_s: float = 5) -> int:
+    """The first child of a process, as soon as it has one."""
+    until = time.monotonic() + timeout_s
+    while True:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        assert time.monotonic() < until, f"{pid} has no child"
+        time.sleep(0.01)

@@ -6,11 +6,10 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import House, wait_for
+from tests.shell.conftest import House, child_of, wait_for
 
 SLEEP = "import time; time.sleep(300)"
 DOUBLE_FORK = f"""
@@ -32,16 +31,6 @@ TREES = {
     "holder of stdout": f"import subprocess; subprocess.Popen(['setsid', 'sleep', '300']); {SLEEP}",
 }
 LINKS = ("keeper", "worker", "guard", "job")
-
-
-def child_of(pid: int) -> int:
-    until = time.monotonic() + 5
-    while time.monotonic() < until:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        if children:
-            return int(children[0])
-        time.sleep(0.01)
-    raise AssertionError(f"{pid} has no child")
 
 
 def started(house: House, tree: str, name: str = "job", **env: str) -> tuple[dict[str, int], object]:
