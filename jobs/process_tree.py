@@ -43,7 +43,7 @@ class Tree:
         self.stop_signal = self.stop_signal or number
 
     def start(self, command, env, keep_fd, piped, deaf):
-        """Fork and exec `command`: stdout and stderr come back to us as `piped` says; `deaf` gives it an empty stdin."""
+        """Fork and exec `command`; stdout and stderr come back to us as `piped` says; `deaf`: its stdin is empty."""
         pipes = {}
         for name, source in piped.items():
             pipes[name] = (*os.pipe2(os.O_CLOEXEC), source)

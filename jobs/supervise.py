@@ -97,7 +97,7 @@ class Run:
         return code
 
     def piped(self):
-        """Which of the command's outputs pass through us. One pipe for both keeps their order where one file gets both."""
+        """Which of the command's outputs pass through us: as one where they go to one file, to keep their order."""
         if not (self.options.log or self.options.judge):
             return {}
         return {"1": 1} if self.options.log or os.path.sameopenfile(1, 2) else {"1": 1, "2": 2}

@@ -137,7 +137,7 @@ def compile_market(market: str, schedule: Schedule, overlay: MarketOverlay, cove
     header = [f"# market {market}", f"# zone {schedule.zone}", f"# covers {covers.first} {covers.last}"]
     header += [f"# offset {since} {seconds}" for since, seconds in _offsets(zone, covers)]
     return Compiled(
-        text="\n".join(header + rows) + "\n",
+        text="\n".join([*header, *rows, f"# end {len(rows)} sessions"]) + "\n",
         sessions=len(rows),
         special=sum(not row.endswith("\tregular") for row in rows),
         corrected=len(overlay.closures) + len(overlay.sessions) + len(overlay.hours) - len(redundant),

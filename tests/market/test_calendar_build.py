@@ -86,6 +86,7 @@ def test_a_correction_changes_the_text_and_is_counted(tmp_path: Path) -> None:
         "# market XKRX\n# zone Asia/Seoul\n# covers 2026-01-01 2026-12-31\n# offset 0 32400\n"
         "2026-06-02\t1780362000\t1780385400\t10:00\t16:30\tlate_open,late_close: an exam\n"
         "2026-06-04\t1780531200\t1780554600\t09:00\t15:30\tregular\n"
+        "# end 2 sessions\n"
     )
     assert (result.sessions, result.special, result.corrected, result.redundant) == (2, 1, 2, ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -92,10 +93,8 @@ def house(tmp_path: Path) -> Any:
     house = House(home=home)
     yield house
     for pid in house.processes():
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, 9)
-        except ProcessLookupError:
-            pass
 
 
 def wait_for(path: Path, timeout_s: float = 10) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ TREES = {
     "child": f"{SLEEP}",
     "background grandchild": f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLEEP}']); {SLEEP}",
     "ignores TERM": f"import signal; signal.signal(15, signal.SIG_IGN); {SLEEP}",
-    "setsid": f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', '{SLEEP}'], start_new_session=True); {SLEEP}",
+    "setsid": f"import subprocess; subprocess.Popen(['sleep', '300'], start_new_session=True); {SLEEP}",
     "double fork": f"{DOUBLE_FORK}\n{SLEEP}",
     "holder of stdout": f"import subprocess; subprocess.Popen(['setsid', 'sleep', '300']); {SLEEP}",
 }
@@ -46,7 +47,7 @@ def started(house: House, tree: str, name: str = "job", **env: str) -> tuple[dic
     process = house.start(argv, PYTHONPATH=str(house.home / "own"), **env)
     wait_for(up)
     links = {"keeper": process.pid}
-    for above, link in zip(LINKS, LINKS[1:], strict=False):
+    for above, link in itertools.pairwise(LINKS):
         links[link] = child_of(links[above])
     return links, process
 
@@ -58,7 +59,7 @@ def assert_next_run_starts_at_once(house: House) -> None:
 
 
 def come_back_until_started(house: House) -> bytes:
-    """Cron comes back every 50 ms: refused while anything is alive, started once nothing is. The stderr of the start."""
+    """Cron comes back every 50 ms: refused while anything is alive, then started. The stderr of the start."""
     until = time.monotonic() + 15
     while True:
         alive_before = house.processes()

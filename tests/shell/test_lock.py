@@ -94,7 +94,9 @@ def test_python_s_filelock_sees_the_same_lock_both_ways(house: House) -> None:
 
 
 def test_a_daemon_that_a_job_leaves_behind_does_not_hold_the_lock(house: House) -> None:
-    assert house.run(lock(house, "--name", "d", "sh", "-c", "setsid sleep 300 >/dev/null 2>&1 & exit 6")).returncode == 6
+    assert (
+        house.run(lock(house, "--name", "d", "sh", "-c", "setsid sleep 300 >/dev/null 2>&1 & exit 6")).returncode == 6
+    )
     assert house.run(lock(house, "--name", "d", "sh", "-c", "exit 4")).returncode == 4
     assert not house.wait_until_gone(0)
 
@@ -121,7 +123,9 @@ def test_without_flock_nothing_runs_and_the_missing_program_is_named(house: Hous
     for tool in ("bash", "env", "mkdir", "grep"):
         found = subprocess.run(["which", tool], capture_output=True, text=True, check=True).stdout.strip()
         (tools / tool).symlink_to(found)
-    script = f'PATH={tools}; enter() {{ :; }}; NIGHTDESK_ENTERED={house.clone}; export NIGHTDESK_ENTERED; exec bash "$@"'
+    script = (
+        f'PATH={tools}; enter() {{ :; }}; NIGHTDESK_ENTERED={house.clone}; export NIGHTDESK_ENTERED; exec bash "$@"'
+    )
     argv = ["bash", "-c", script, "x", *lock(house, "--name", "x", "true")]
     ended = house.run(argv)
     assert ended.returncode == 78
@@ -138,7 +142,9 @@ def test_a_bash_that_is_too_old_is_named_with_its_version(house: House) -> None:
 
 def test_standard_input_reaches_a_locked_script_and_arguments_stay_whole(house: House) -> None:
     ended = subprocess.run(
-        lock(house, "--name", "in", sys.executable, "-c", "import sys; print(sys.argv[1:], sys.stdin.read())", "a b", "*"),
+        lock(
+            house, "--name", "in", sys.executable, "-c", "import sys; print(sys.argv[1:], sys.stdin.read())", "a b", "*"
+        ),
         env=house.env(),
         input=b"from stdin",
         capture_output=True,
