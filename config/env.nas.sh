@@ -2,12 +2,12 @@
 # What every job on this machine sees. Your own values go into config/env.local.sh, which git ignores and which is read
 # after this file, so that update_from_git.sh never meets a local change here.
 
-: "${ENV:=nas}"               # a name for this machine, shown in reports
-: "${ALLOW_NET_FETCH:=1}"     # 0: no job asks a provider on the network
-: "${MARKET:=XKRX}"           # the calendar of jobs that do not name one
-: "${LOCK_BUSY_RC:=0}"        # what cron sees when a job is still running; 75 to be told
-: "${TERM_GRACE_S:=5}"        # seconds between SIGTERM and SIGKILL
-: "${KEEP_DAYS:=30}"          # nightly runs older than this are pruned
-: "${KEEP_MAX_RUNS:=120}"     # and of those, all but so many
+: "${ENV:=nas}"           # a name for this machine, shown in reports
+: "${ALLOW_NET_FETCH:=1}" # 0: no job asks a provider on the network
+: "${MARKET:=XKRX}"       # the calendar of jobs that do not name one
+: "${LOCK_BUSY_RC:=0}"    # what cron sees when a job is still running; 75 to be told
+: "${TERM_GRACE_S:=5}"    # seconds between SIGTERM and SIGKILL
+: "${KEEP_DAYS:=30}"      # nightly runs older than this are pruned
+: "${KEEP_MAX_RUNS:=120}" # and of those, all but so many
 export ENV ALLOW_NET_FETCH MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS
 # export PYTHONBIN=/path/to/python   # default: .venv/bin/python of the clone, then python3

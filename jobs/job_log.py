@@ -4,7 +4,7 @@ import os
 import time
 
 CHUNK_BYTES = 1 << 17
-JUDGED_BYTES, MAILED_BYTES = 1 << 16, 1 << 12
+JUDGED_BYTES = 1 << 16
 
 
 class Tail:
@@ -32,8 +32,8 @@ class Log:
 
     def __init__(self, path, utc_offset_s):
         self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
-        self.tail = Tail(MAILED_BYTES)
-        self.echo = os.isatty(1)
+        self.tail = Tail(JUDGED_BYTES)
+        self.echo = os.isatty(1) or os.environ.get("NIGHTDESK_ECHO") == "1"
         self._second, self._stamp = 0, b""
         try:
             self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)

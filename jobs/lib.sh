@@ -20,7 +20,7 @@ die() {
 say_help() {
   local line
   while IFS= read -r line && [[ $line == [#[]* ]]; do
-    if [[ $line == '# '* ]]; then printf '%s\n' "${line:2}"; fi
+    if [[ $line == '# '* && $line != '# shellcheck'* ]]; then printf '%s\n' "${line:2}"; fi
   done <"$0"
 }
 

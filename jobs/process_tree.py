@@ -77,14 +77,14 @@ class Tree:
         finally:
             os._exit(126)
 
-    def wait_for(self, pid, until, stoppable=True):
+    def wait_for(self, pid, until):
         """Pump and reap until `pid` ends (its code comes back), or the deadline or a stop signal (None)."""
         while True:
             self._pump(max(0.0, until - time.monotonic()))
             code = self.reap(pid)
             if code is not None:
                 return code
-            if (self.stop_signal and stoppable) or time.monotonic() >= until:
+            if self.stop_signal or time.monotonic() >= until:
                 return None
 
     def _pump(self, timeout_s):

@@ -12,7 +12,8 @@ case ${1:-} in
   '') die 64 "usage: run_py_guarded.sh COMMAND [ARG…]" ;;
   -h | --help) say_help && exit 0 ;;
 esac
-[[ " $* " == *' -m pyjobs.'* ]] || supervise --judge "$ROOT/config/external_errors.toml" -- "$@"
+[[ " $* " != *' -m pyjobs.'* ]] || ours=1
+[[ ${ours:-} || $PPID == "${SUPERVISOR_PID:-}" ]] || supervise --judge 1 -- "$@"
 
 (trap - INT QUIT && exec "$@") <&0 & # bash would have it ignore both
 child=$! code=0
@@ -32,6 +33,10 @@ wait "$child" || code=$?
 while kill -0 "$child" 2>/dev/null; do # a trapped signal ends wait, not the child: its own code is what counts
   code=0 && wait "$child" || code=$?
 done
+if [[ ! ${ours:-} ]]; then # the supervisor has seen the output: it is the judge
+  ((code == 0)) || printf '{"judge":1}\n' >&"$OUTCOME_FD" || true
+  exit "$code"
+fi
 ((code == 69)) || exit "$code"
 printf '[SKIP] external-data-unavailable (guarded)\n'
-[[ ! ${OUTCOME_FD:-} ]] || printf '{"guarded":true}\n' >&"$OUTCOME_FD" || true
+[[ ! ${OUTCOME_FD:-} ]] || printf '{"guarded":1}\n' >&"$OUTCOME_FD" || true

@@ -44,8 +44,6 @@ class Options:
         self.timeout_s = int(given.get("--timeout", 0))
         self.grace_s = float(os.environ.get("TERM_GRACE_S", "5"))
         self.utc_offset_s = int(os.environ.get("UTC_OFFSET", "0"))
-        parent = os.getppid()
-        self.above = parent if os.environ.get("SUPERVISOR_PID") == str(parent) else 0
 
 
 class Run:
@@ -71,8 +69,6 @@ class Run:
             tree.wait_for(-1, time.monotonic() + options.retry_sleep_s)
             if tree.stop_signal:
                 break
-        if options.judge and code:
-            code = self.judged(code)
         self.finish(code)
         return code
 
@@ -94,7 +90,7 @@ class Run:
         if outcome_w >= 0:
             os.close(outcome_w)
             self.note = read_note(outcome_r)
-        return code
+        return self.judged(code) if code and (options.judge or self.note.get("judge")) else code
 
     def piped(self):
         """Which of the command's outputs pass through us: as one where they go to one file, to keep their order."""
@@ -106,40 +102,28 @@ class Run:
         """Our time is up or somebody wants us to stop: end the tree, and say which code that makes."""
         if tree.stop_signal:
             self.sink.say(f"[STOP] got {STOP_SIGNALS[tree.stop_signal]}: ending the job and all it started")
-            code = tree.wait_for(pid, self.ask_above(tree.stop_signal), stoppable=False)
-            code = tree.end(pid, tree.stop_signal) if code is None else code
+            code = tree.end(pid, tree.stop_signal)
             return 128 + signal.SIGKILL if code is None else code
         self.sink.say(f"[TIMEOUT] {self.options.timeout_s} s are over: ending the job and all it started")
         tree.end(pid)
         return TIMED_OUT
-
-    def ask_above(self, number):
-        """Right below another supervisor, leave the stopping to it: a second signal could cut a clean end short.
-
-        Returns until when (monotonic seconds) it has the time to do it.
-        """
-        if not self.options.above:
-            return 0.0
-        signal_quietly(self.options.above, number)
-        return time.monotonic() + self.options.grace_s + 1
 
     def judged(self, code):
         """A program that is not ours failed: 0, and the skip line, when its last error was the outside world's."""
         try:
             from utils import external_errors
 
-            verdict = external_errors.judge(
-                self.sink.tail.bytes(), code, external_errors.load_rules(self.options.judge)
-            )
+            rules = external_errors.load_rules(os.environ["NIGHTDESK_ENTERED"] + "/config/external_errors.toml")
+            verdict = external_errors.judge(self.sink.tail.bytes(), code, rules)
         except Exception as error:  # noqa: BLE001 - whatever ails the judge, the run's own code must not get lost
-            warn(f"cannot judge the failure: {error!r}")
+            self.sink.say(f"[WARN] cannot judge the failure: {error!r}")
             return code
         if not verdict.external:
             return code
-        write_all(1, SKIP_LINE)
-        note = {"kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
+        self.sink.output(SKIP_LINE, 1)
+        self.note = {"kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
         if os.environ.get("OUTCOME_FD", "").isdigit():
-            write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(note))
+            write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(self.note))
         return 0
 
     def finish(self, code):
@@ -235,8 +219,6 @@ def main(argv):
         os.set_inheritable(int(lock_fd), False)
     run, keeper = Run(options, sink), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    if options.above:  # two watch over us already
-        return run.work()
     worker = os.fork()
     if worker:
         code = keep(worker, run)

@@ -110,10 +110,13 @@ class Calendar(NamedTuple):
         today = self._date_at(now_s) or (dt.date.max if now_s > 0 else dt.date.min)
         return (self.last - today).days
 
+    def utc_offset_s(self, now_s: float) -> int:
+        """Seconds that the exchange's clock is ahead of UTC at `now_s`, summer time included."""
+        return self.offsets[max(bisect_right(self.offsets, (now_s, inf)) - 1, 0)][1]
+
     def _date_at(self, now_s: float) -> dt.date | None:
         """The local date by the offset last known, also outside the range; None past the years Python knows."""
-        at = max(bisect_right(self.offsets, (now_s, inf)) - 1, 0)
-        ordinal = _EPOCH_ORDINAL + int((now_s + self.offsets[at][1]) // DAY_S)
+        ordinal = _EPOCH_ORDINAL + int((now_s + self.utc_offset_s(now_s)) // DAY_S)
         return dt.date.fromordinal(ordinal) if 1 <= ordinal <= dt.date.max.toordinal() else None
 
     def _check(self, day: dt.date) -> None:

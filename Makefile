@@ -1,0 +1,46 @@
+# nightdesk. `make help` lists the targets. Nothing here needs root.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench torture lock clean
+PY := .venv/bin/python
+BASH_FILES = $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: .venv/.installed-nas ## the virtual environment with what runs (redone only when requirements-nas.txt changes)
+
+.venv/.installed-%: requirements-%.txt
+	@jobs/make_venv.sh $<
+	@touch $@
+
+demo: setup ## a whole night on a made-up market, in about ten seconds
+	@$(PY) -m pyjobs.make_sample
+	@NIGHTDESK_ECHO=1 batch/run_nightly.sh --desk config/desk.sample.yaml
+
+test: lint ## everything that is checked: style, types, units, the shell chain, a whole night
+	@$(PY) -m pytest -n 2 --dist loadfile -m 'not torture'
+
+lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
+	@.venv/bin/shellcheck $(BASH_FILES)
+	@.venv/bin/shfmt -i 2 -ci -d $(BASH_FILES)
+	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet .
+	@$(PY) -m mypy --no-error-summary
+
+bench: .venv/.installed-dev ## what the chain costs, beside flock, chronic and cronic in the same run
+	@$(PY) -m tests.bench.chain
+
+torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
+	@$(PY) -m pytest -m torture
+
+lock: .venv/.installed-dev ## pin what pyproject.toml asks for, with hashes and without any index address
+	@for set in nas dev; do \
+	  extra=$$([[ $$set == dev ]] && echo --extra dev || true); \
+	  .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-annotate --no-header $$extra -c requirements-nas.txt pyproject.toml -o requirements-$$set.txt; \
+	done
+
+clean: ## remove what tools have made; never data, logs, reports or secrets
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,149 @@
+"""What became of each job: its runs from logs/history.jsonl, read against when it was due."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from utils.config import load_yaml
+from utils.errors import ConfigError
+from utils.trading_day import Calendar
+
+NOT_OUTSIDE = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}  # every other skip is the outside world's fault
+
+
+class JobPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One job of config/jobs.yaml: `due` is HH:MM on the market's clock, `skip_budget` a number of runs."""
+
+    market: str
+    every: Literal["session", "day", "open", "never"]
+    skip_budget: int
+    due: str = ""
+    log: str = ""
+
+
+class JobBook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """config/jobs.yaml."""
+
+    jobs: dict[str, JobPlan]
+
+    def name_of(self, job_or_log: str) -> str:
+        """The job that is called, or whose log is called, so; the name itself when there is none."""
+        return next((name for name, plan in self.jobs.items() if job_or_log in (name, plan.log)), job_or_log)
+
+
+class Run(NamedTuple):
+    """One line of the history. Times are UTC seconds; `session` is the market's date the run was about."""
+
+    job: str
+    instance: str
+    session: str
+    start_s: int
+    end_s: int
+    attempts: int
+    code: int
+    outcome: str
+    log: str
+    kind: str
+
+    @property
+    def is_outside_skip(self) -> bool:
+        """Whether the run was skipped because data from outside could not be had."""
+        return self.outcome.startswith("skip:") and self.outcome not in NOT_OUTSIDE
+
+    @property
+    def did_work(self) -> bool:
+        """Whether the job itself was started: not when a guard or a held lock sent it home."""
+        return self.outcome not in NOT_OUTSIDE
+
+
+class Holder(NamedTuple):
+    """Who holds a lock: written by the winner right after locking."""
+
+    name: str
+    pid: int
+    since_s: int
+    command: str
+
+
+def load_job_book(path: Path) -> JobBook:
+    """config/jobs.yaml; a `due` that is no time of day, or missing where one is needed, is a ConfigError."""
+    book = load_yaml(path, JobBook)
+    for name, plan in book.jobs.items():
+        if plan.every in ("session", "day"):
+            try:
+                dt.time.fromisoformat(plan.due)
+            except ValueError:
+                raise ConfigError(
+                    f"{path}: jobs.{name}.due: {plan.due!r} is not a time of day such as '18:45'"
+                ) from None
+    return book
+
+
+def to_run(record: dict[str, Any]) -> Run:
+    """A history record, whatever older or foreign fields it lacks."""
+    text = {key: str(record.get(key) or "") for key in ("job", "instance", "session", "outcome", "log", "kind")}
+    number = {key: int(record.get(key) or 0) for key in ("start", "end", "attempts", "code")}
+    return Run(
+        text["job"],
+        text["instance"],
+        text["session"],
+        number["start"],
+        number["end"],
+        number["attempts"],
+        number["code"],
+        text["outcome"],
+        text["log"],
+        text["kind"],
+    )
+
+
+def runs_of(runs: Iterable[Run], job: str, instance: str = "") -> list[Run]:
+    """The runs of one job (of one instance of it, when given), in the order they ended."""
+    found = [run for run in runs if run.job == job and (not instance or run.instance == instance)]
+    return sorted(found, key=lambda run: run.end_s)
+
+
+def skips_in_a_row(runs: Sequence[Run]) -> int:
+    """How many of the last runs that did work were skipped for reasons outside, counted back from the newest."""
+    count = 0
+    for run in reversed([run for run in runs if run.did_work]):
+        if not run.is_outside_skip:
+            break
+        count += 1
+    return count
+
+
+def last_due(plan: JobPlan, calendar: Calendar, now_s: float) -> dt.date | None:
+    """The newest date for which the job should have ended by now; None when it is never due."""
+    if plan.every == "never":
+        return None
+    if plan.every == "open":
+        return calendar.last_closed_session(now_s).date
+    day = calendar.local_date(now_s)
+    passed = now_s >= due_s(plan, calendar, day, now_s)
+    if plan.every == "day":
+        return day if passed else day - dt.timedelta(days=1)
+    return day if passed and calendar.session(day) else calendar.previous_session(day).date
+
+
+def due_s(plan: JobPlan, calendar: Calendar, day: dt.date, now_s: float) -> float:
+    """The UTC second at which the job is due on `day`, by the market's UTC offset of now."""
+    due = dt.time.fromisoformat(plan.due)
+    midnight = dt.datetime.combine(day, dt.time(), dt.UTC).timestamp() - calendar.utc_offset_s(now_s)
+    return midnight + due.hour * 3600 + due.minute * 60
+
+
+def holders(folder: Path) -> list[Holder]:
+    """The locks that are held now, by name; what a dead process left behind is not among them."""
+    found = []
+    for path in sorted(folder.glob("*.holder")):
+        pid, _, rest = path.read_text(errors="replace").rstrip("\n").partition("\t")
+        since, _, command = rest.partition("\t")
+        if pid.isdigit() and since.isdigit() and Path(f"/proc/{pid}").is_dir():
+            found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), command))
+    return found
