@@ -55,9 +55,13 @@ def load_yaml(path: Path, type_: type[T]) -> T:
     except msgspec.ValidationError as error:
         what, keys = _locate(str(error), data, type_)
     where, given = _place(node, keys)
-    line = f":{where}" if where else ""
-    key = f" {dotted(keys)}:" if keys else ""
-    raise ConfigError(f"{path}{line}:{key} {what}" + (f" (is {given})" if given else ""))
+    raise ConfigError(_message(path, where, keys, what) + (f" (is {given})" if given else ""))
+
+
+def wrong(path: Path, keys: list[Key], what: str) -> ConfigError:
+    """The error for a value that has the right type and still cannot be: `what` about the value at `keys` in `path`."""
+    node, _ = _parse(path, _read(path))
+    return ConfigError(_message(path, _place(node, keys)[0], keys, what))
 
 
 def first_existing(*candidates: Path) -> Path:
@@ -76,6 +80,10 @@ def own_or_default(name: str) -> Path:
 def dotted(keys: list[Key]) -> str:
     """`["instruments", 3, "symbol"]` as `instruments[3].symbol`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+
+
+def _message(path: Path, line: int | None, keys: list[Key], what: str) -> str:
+    return f"{path}{f':{line}' if line else ''}:{f' {dotted(keys)}:' if keys else ''} {what}"
 
 
 def _read(path: Path) -> str:
