@@ -171,12 +171,11 @@ def _json_rows(path: Path, text: str, layout: str) -> Rows:
         raise BadDataError(f"{path}: expected a list of rows, each a list of numbers or an object with named columns")
     if data and isinstance(data[0], dict):
         return Rows("row", [_named(path, i, row) for i, row in enumerate(data, 1)], "names", len(data), [], True)
-    values = np.array([_numbers(path, i, row) for i, row in enumerate(data, 1)], np.float64).reshape(len(data), -1)
+    values = np.array([_numbers(path, i, row) for i, row in enumerate(data, 1)], np.float64).reshape(-1, 5)
     order = layout if layout == "bitfinex" else "ohlcv" if layout.startswith("ohlcv") else _order_of(path, values)
-    ordered = values[:, list(ORDERS[order][: values.shape[1]])] if len(values) else values
+    prices = values[:, list(ORDERS[order])].tolist()
     rows = [
-        Row(i, str(row[0]), tuple(prices) if len(prices) == 5 else (*prices, 0.0), math.nan)
-        for i, (row, prices) in enumerate(zip(data, ordered.tolist(), strict=True), 1)
+        Row(i, str(row[0]), tuple(ohlcv), math.nan) for i, (row, ohlcv) in enumerate(zip(data, prices, strict=True), 1)
     ]
     return Rows("row", rows, order, len(rows), [], True)
 
@@ -212,14 +211,16 @@ def _named(path: Path, i: int, row: Any) -> Row:
 
 
 def _order_of(path: Path, values: FloatArray) -> str:
-    """The one column order in which every row is a possible bar; BadDataError when none or more than one fits."""
-    traded = values[(values[:, :4] > 0).all(axis=1)] if len(values) else np.empty((0, 5))
-    fitting = [name for name, order in ORDERS.items() if _possible(traded[:, list(order[:4])])]
-    if not fitting:
-        raise BadDataError(f"{path}: in no known column order do all rows have low <= open, close <= high")
-    if len(fitting) > 1 and not (traded[:, :4] == traded[:, :1]).all():
-        raise BadDataError(f"{path}: the rows fit the column orders {' and '.join(fitting)}: say which with `layout:`")
-    return fitting[0]
+    """The column order in which every row is a possible bar. Raises BadDataError when there is none.
+
+    Both fit only a row of four equal prices, where they mean the same: high >= close in the one order is low >= high in
+    the other.
+    """
+    traded = values[(values[:, :4] > 0).all(axis=1)]
+    for name, order in ORDERS.items():
+        if _possible(traded[:, list(order[:4])]):
+            return name
+    raise BadDataError(f"{path}: in no known column order do all rows have low <= open, close <= high")
 
 
 def _possible(ohlc: FloatArray) -> bool:
