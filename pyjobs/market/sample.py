@@ -171,11 +171,11 @@ def pair_candles(end_ms: int) -> Candles:
     high = np.maximum(opened, log_price) + draws[:, 0] * 0.0008
     low = np.minimum(opened, log_price) - draws[:, 1] * 0.0008
     ohlc = np.round(np.exp(np.stack([opened, high, low, log_price], axis=1)), 1)
-    volume = np.round(0.05 + 12 * draws[:, 2] ** 4 + 4000 * (log_price - opened) ** 2 * 40, 8)
+    volume = np.round(0.05 + 12 * draws[:, 2] ** 4 + 160_000 * (log_price - opened) ** 2, 4)
     kept = (draws[:, 3] > 0.003) & ~_outage(start_ms)
     kept &= (start_ms >= end_ms - CRYPTO_DAYS * DAY_MS) & (start_ms < end_ms)
     running = (start_ms == end_ms) & (start_ms >= 0)
-    volume = np.where(running, np.round(volume / 10, 8), volume)
+    volume = np.where(running, np.round(volume / 10, 4), volume)
     chosen = kept | running
     return Candles(start_ms=start_ms[chosen], ohlc=ohlc[chosen], volume=volume[chosen])
 
