@@ -53,11 +53,17 @@ class MarketHours:
         return ordinal in self._closes_s if self.first <= ordinal <= self.last else None
 
     def close_ms(self, ordinal: int) -> int:
-        """UTC milliseconds at which that date's session closes. Raises KeyError when there is none."""
-        if ordinal >= self.first or self.assumed is None:
-            return self._closes_s[ordinal] * 1000
-        midnight_s = (ordinal - EPOCH_ORDINAL) * DAY_S - self.assumed.utc_offset_s
-        return (midnight_s + self.assumed.seconds) * 1000
+        """UTC milliseconds at which that date's session closes.
+
+        Raises CalendarRangeError for a date past the calendar (or before it, without an assumption for the market),
+        KeyError for a date without a session.
+        """
+        if ordinal < self.first and self.assumed is not None:
+            midnight_s = (ordinal - EPOCH_ORDINAL) * DAY_S - self.assumed.utc_offset_s
+            return (midnight_s + self.assumed.seconds) * 1000
+        if not self.first <= ordinal <= self.last:
+            self.calendar.session(dt.date.fromordinal(ordinal))  # knows how to refuse
+        return self._closes_s[ordinal] * 1000
 
     def dates_of(self, ts_ms: IntArray) -> IntArray:
         """The local dates (ordinals) of UTC times; before the calendar's first offset that offset is used."""

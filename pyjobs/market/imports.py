@@ -46,8 +46,15 @@ def import_desk(
 
 
 def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: BarStore, now_ms: int) -> Imported:
+    path = dumps / instrument.file
     try:
-        dump = read_dump(dumps / instrument.file, instrument, hours, now_ms=now_ms)
+        dump = read_dump(path, instrument, hours, now_ms=now_ms)
+    except (BadDataError, MissingInputError, ConfigError) as error:
+        return Imported(instrument=instrument, error=str(error), exit_code=error.exit_code)
+    except PermissionError:
+        error_text = f"{path}: may not be read by this user"
+        return Imported(instrument=instrument, error=error_text, exit_code=ExitCode.PERMISSION)
+    try:
         changed = store.write(
             instrument.key,
             dump.bars,
@@ -56,7 +63,7 @@ def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: 
             adjusted=instrument.prices,
             last_final=True,  # an open bar never leaves read_dump
         )
-    except (BadDataError, MissingInputError, ConfigError) as error:
+    except BadDataError as error:
         return Imported(instrument=instrument, error=str(error), exit_code=error.exit_code)
     return Imported(instrument=instrument, dump=dump, partitions_changed=len(changed))
 

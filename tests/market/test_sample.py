@@ -148,7 +148,7 @@ def test_making_it_again_touches_nothing(tmp_path: Path) -> None:
     arguments = ["--end", END.isoformat(), "--out", str(tmp_path)]
     assert main(arguments) == 0
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    started = time.perf_counter()
+    started = time.process_time()
     assert main(arguments) == 0
-    assert time.perf_counter() - started < 1.5
+    assert time.process_time() - started < 1.5
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before

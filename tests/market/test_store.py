@@ -23,6 +23,7 @@ from pyjobs.market.partitions import Adjusted
 from pyjobs.market.store import BarStore, merged, same_bars
 from utils.errors import BadDataError, LockBusyError
 
+ROOT = Path(__file__).resolve().parents[2]
 DAILY = SeriesKey(exchange="TEST", symbol="005930", timeframe="1d")
 FIVE = SeriesKey(exchange="TEST", symbol="BTC/USD", timeframe="5m")
 DAY_MS = 86_400_000
@@ -243,7 +244,7 @@ def test_after_kill_9_every_partition_is_old_or_new_and_nothing_committed_is_los
     rng = random.Random(20261120)
     for _ in range(20):
         with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+            [sys.executable, "-c", WRITER, str(store.root)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
@@ -255,6 +256,29 @@ def test_after_kill_9_every_partition_is_old_or_new_and_nothing_committed_is_los
         assert set(bars.close.tolist()) <= {float(committed - 1), float(committed), float(committed + 1)}
     put(store, DAILY, bars)
     assert list(store.folder(DAILY).glob(".*")) == []
+
+
+APPENDER = """
+import sys
+from pathlib import Path
+import numpy as np
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.store import BarStore
+store = BarStore(Path(sys.argv[1]), locks=Path(sys.argv[1]).parent / ".locks")
+key = SeriesKey(exchange="TEST", symbol="005930", timeframe="1d")
+for day in range(int(sys.argv[2]), 60, 3):
+    one = np.full(1, 10.0)
+    store.write(key, Bars(ts_ms=np.array([day * 86_400_000]), open=one, high=one, low=one, close=one, volume=one),
+                provider="w", fetched_at_ms=day, adjusted="raw", last_final=True)
+"""
+
+
+def test_three_writers_of_one_partition_lose_no_bar(store: BarStore) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", APPENDER, str(store.root), str(first)], cwd=ROOT) for first in (1, 2, 3)
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert store.read(DAILY).ts_ms.tolist() == [day * DAY_MS for day in range(1, 60)]
 
 
 def test_a_disk_that_fills_up_leaves_the_old_partition_whole(store: BarStore) -> None:
