@@ -43,6 +43,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Where this instrument's bars are stored."""
         return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe)
 
+    @property
+    def start_ms(self) -> int | None:
+        """Where to begin reading the store: just after UTC midnight of `start`, past the close of any bar before it."""
+        if not self.start:
+            return None
+        return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000 + 1
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One account; it trades the instruments of its own currency.

@@ -173,8 +173,8 @@ def _stamp_ms(source: Source, line: int, text: str) -> int:
 def _numbers(rows: Rows, source: Source) -> FloatArray:
     """OHLCV; for adjusted prices with an `Adj Close` column, OHLC scaled by it."""
     numbers = np.array([row.prices for row in rows.rows], np.float64)
-    adj_close = np.array([row.adj_close for row in rows.rows], np.float64)
-    if source.instrument.prices == "adjusted" and np.isfinite(adj_close).any():
-        factor = adj_close / numbers[:, 3]
-        numbers[:, :4] *= factor[:, None]
+    if source.instrument.prices == "adjusted":
+        adj_close = np.array([row.adj_close for row in rows.rows], np.float64)
+        known = np.isfinite(adj_close) & (numbers[:, 3] > 0)
+        numbers[known, :4] *= (adj_close[known] / numbers[known, 3])[:, None]
     return numbers

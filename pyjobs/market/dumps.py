@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +68,18 @@ def _check_layout(path: Path, instrument: Instrument, rows: Rows) -> None:
 
 
 def _note_file(rows: Rows, ledger: Ledger) -> None:
+    """What is peculiar about the file as a whole."""
     if rows.empty:
         first = f"line {rows.empty[0]}"
-        ledger.treated.append(
-            Finding(what="empty row: left out", count=len(rows.empty), first=first, example="only separators")
-        )
+        example = "only separators"
+        ledger.treated.append(Finding(what="empty row: left out", count=len(rows.empty), first=first, example=example))
+    adjusted = [row for row in rows.rows if not math.isnan(row.adj_close)]
+    if adjusted:
+        scaled = ledger.source.instrument.prices == "adjusted"
+        what = "prices scaled by Adj Close" if scaled else "Adj Close not used (the desk says `prices: raw`)"
+        example = f"Adj Close {adjusted[0].adj_close:.10g}"
+        finding = Finding(what=what, count=len(adjusted), first=adjusted[0].when, example=example)
+        (ledger.treated if scaled else ledger.warts).append(finding)
     if not rows.ends_cleanly:
         what = "no line end at the end of the file: its last number may be cut"
         ledger.warts.append(Finding(what=what, count=1, first="", example=""))

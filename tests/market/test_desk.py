@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk import LAYOUTS, desk_path, load_desk
+from pyjobs.market.desk import LAYOUTS, Instrument, desk_path, load_desk
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,6 +87,13 @@ def test_a_mistake_is_named_with_its_line_key_and_value(tmp_path: Path, old: str
         assert load_desk(tmp_path / "desk.yaml").instruments[0].symbol == "005930"
         return
     assert load(tmp_path, GOOD.replace(old, new)).startswith(expected)
+
+
+def test_a_start_date_excludes_the_bar_that_closes_as_it_begins() -> None:
+    always = Instrument(symbol="X", exchange="T", market="24/7", timeframe="1d", file="f", currency="USD")
+    assert always.start_ms is None
+    # date -u -d 2013-08-29 +%s is 1377734400: the daily bar of the 28th closes there, Seoul's 29th at 06:00
+    assert msgspec.structs.replace(always, start="2013-08-29").start_ms == 1_377_734_400_001
 
 
 def test_a_series_named_twice_is_refused(tmp_path: Path) -> None:

@@ -107,10 +107,14 @@ def test_other_encodings_of_a_korean_export_are_read(read: Reader) -> None:
     assert read(text.encode("utf-16")).bars.close.tolist() == [12]
 
 
-def test_adjusted_prices_are_scaled_by_their_adj_close_column(read: Reader) -> None:
+def test_an_adj_close_column_scales_adjusted_prices_and_is_only_noted_for_raw_ones(read: Reader) -> None:
     text = "Date,Open,High,Low,Close,Adj Close,Volume\n2018-01-24,10,13,9,12,6,1000\n"
-    bars = read(text, prices="adjusted").bars
-    assert [bars.open[0], bars.high[0], bars.low[0], bars.close[0]] == [5.0, 6.5, 4.5, 6.0]
+    dump = read(text, prices="adjusted")
+    assert [dump.bars.open[0], dump.bars.high[0], dump.bars.low[0], dump.bars.close[0]] == [5.0, 6.5, 4.5, 6.0]
+    assert found(dump) == {"prices scaled by Adj Close": (1, "2018-01-24")}
+    raw = read(text)
+    assert raw.bars.close.tolist() == [12]
+    assert found(raw) == {"Adj Close not used (the desk says `prices: raw`)": (1, "2018-01-24")}
 
 
 def test_contracts_2_ts_ms_is_the_close_of_the_bar(read: Reader) -> None:
