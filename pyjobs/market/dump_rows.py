@@ -165,7 +165,7 @@ def _row(line: int, when: str, value: Callable[[str], float], places: dict[str, 
 def _json_rows(path: Path, text: str, layout: str) -> Rows:
     try:
         data = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadDataError(f"{path}: not valid JSON: {error}; is the file cut off?") from None
     if not isinstance(data, list) or not all(isinstance(row, list | dict) for row in data):
         raise BadDataError(f"{path}: expected a list of rows, each a list of numbers or an object with named columns")

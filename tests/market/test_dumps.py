@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pyjobs.market.bars import first_problem
 from pyjobs.market.desk import Instrument
 from pyjobs.market.dumps import Dump, read_dump
 from pyjobs.market.hours import MarketHours, hours_of
@@ -303,6 +304,28 @@ def test_no_row_fits_both_column_orders_unless_all_its_prices_are_equal(row: tup
     as_ohlc = c <= min(a, d) and b >= max(a, d)
     as_bitfinex = d <= min(a, b) and c >= max(a, b)
     assert not (as_ohlc and as_bitfinex) or a == b == c == d
+
+
+SEEDS = [SPELLINGS[0], SPELLINGS[8], SPELLINGS[13], SPELLINGS[15], SPELLINGS[17], *SPELLINGS[-3:], "[" * 5000]
+PIECES = ["", *'0-,."\t\n;:eZ[]{}', "\0", "\xff", "99999999", "null", "날짜"]
+EDITS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(PIECES)), max_size=6)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(seed=st.sampled_from(SEEDS), edits=EDITS, cut=st.integers(0, 400))
+def test_a_damaged_file_gives_true_bars_or_a_named_refusal(
+    read: Reader, seed: str, edits: list[tuple[int, str]], cut: int
+) -> None:
+    text = seed[: len(seed) - cut // 8]
+    for at, new in edits:
+        place = at % (len(text) + 1)
+        text = text[:place] + new + text[place + 1 :]
+    try:
+        bars = read(text).bars
+    except (BadDataError, ConfigError) as refusal:
+        assert str(read.path) in str(refusal)  # both outcomes are right
+    else:
+        assert len(bars) and first_problem(bars) is None
 
 
 def test_an_absent_dump_is_missing_input(read: Reader, tmp_path: Path) -> None:
