@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def split(timeframe: str, bars: Bars) -> Iterator[tuple[str, Bars]]:
 
 
 def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
-    """Write the file atomically: zstd, page checksums, provenance in the schema's metadata."""
+    """Write the file atomically: zstd, page checksums, provenance in the schema's metadata. OSError names the file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -85,7 +86,12 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
         "last_final": "1" if provenance.last_final else "0",
     }
     table = pa.table({name: getattr(bars, name) for name in COLUMNS}, metadata=about)
-    write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd", write_page_checksum=True))
+    try:
+        write_atomic(path, lambda new: pq.write_table(table, new, compression="zstd", write_page_checksum=True))
+    except OSError as error:
+        if error.errno and not error.filename:  # pyarrow says neither
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
 
 
 def read_partition(path: Path, key: SeriesKey) -> Partition:

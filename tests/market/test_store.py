@@ -290,7 +290,7 @@ def test_a_disk_that_fills_up_leaves_the_old_partition_whole(store: BarStore) ->
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match=r"File too large: .*1970\.parquet"):
             put(store, DAILY, bars_at(list(range(1, 300)), rng.uniform(50, 150, 299).tolist()))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
