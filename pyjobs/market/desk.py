@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from pyjobs.market.bars import SeriesKey
+from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from utils.config import Key, load_yaml, wrong
+from utils.trading_day import known_markets
+
+LAYOUTS = ("auto", "ohlcv", "ohlcv_start", "ohlcv_close", "bitfinex")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One series: traded, only watched (scanned, never in an account), or compared against.
 
-    `file` is its dump, relative to the desk's `dumps` folder. `start` (a date) cuts off older bars.
+    `file` is its dump, relative to the desk's `dumps` folder; `layout` its shape (docs of `pyjobs.market.dumps`);
+    `prices` says whether splits and dividends are already worked into it. `start` (a date) cuts off older bars.
     """
 
     symbol: str
@@ -25,12 +35,20 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str = ""
     layout: str = "auto"
     start: str = ""
+    prices: Literal["raw", "adjusted"] = "raw"
     role: Literal["trade", "watch", "benchmark"] = "trade"
 
     @property
     def key(self) -> SeriesKey:
         """Where this instrument's bars are stored."""
         return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe)
+
+    @property
+    def start_ms(self) -> int | None:
+        """Where to begin reading the store: just after UTC midnight of `start`, past the close of any bar before it."""
+        if not self.start:
+            return None
+        return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000 + 1
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,3 +88,77 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
         return Path(name)
     own = config_dir / "desk.yaml"
     return own if own.exists() else config_dir / "desk.sample.yaml"
+
+
+def load_desk(path: Path) -> Desk:
+    """The desk in the file at `path`, checked as a whole. Raises ConfigError with file, line, key and value."""
+    desk = load_yaml(path, Desk)
+    for keys, what in problems(desk, known_markets()):
+        raise wrong(path, keys, what)
+    return desk
+
+
+def problems(desk: Desk, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
+    """(where, what) for everything wrong with a desk that its types alone cannot say."""
+    if not _NAME.fullmatch(desk.name):
+        yield ["name"], f"{desk.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only"
+    if desk.market not in markets:
+        yield ["market"], f"unknown market {desk.market!r} (known: {', '.join(markets) or 'none'})"
+    if not desk.instruments:
+        yield ["instruments"], "the universe is empty: name at least one instrument"
+    seen: dict[SeriesKey, int] = {}
+    for i, instrument in enumerate(desk.instruments):
+        if instrument.key in seen:
+            yield ["instruments", i, "symbol"], f"{instrument.key} is already instruments[{seen[instrument.key]}]"
+        seen.setdefault(instrument.key, i)
+        for field, what in _instrument_problems(instrument, markets):
+            yield ["instruments", i, field], what
+    traded = {instrument.currency for instrument in desk.instruments if instrument.role == "trade"}
+    for name, account in desk.accounts.items():
+        for field, what in _account_problems(account, traded):
+            yield ["accounts", name, field], what
+
+
+def _instrument_problems(instrument: Instrument, markets: list[str]) -> Iterator[tuple[str, str]]:
+    if not instrument.symbol:
+        yield "symbol", "the symbol is empty"
+    if not _EXCHANGE.fullmatch(instrument.exchange):
+        yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
+    if instrument.market not in markets:
+        yield "market", f"unknown market {instrument.market!r} (known: {', '.join(markets) or 'none'})"
+    if instrument.timeframe not in TIMEFRAME_MS:
+        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})"
+    if not instrument.file:
+        yield "file", "no file is named"
+    if not instrument.currency:
+        yield "currency", "no currency is named"
+    if instrument.layout not in LAYOUTS:
+        yield "layout", f"unknown layout {instrument.layout!r} (known: {', '.join(LAYOUTS)})"
+    if instrument.start and not _is_date(instrument.start):
+        yield "start", f"{instrument.start!r} is not a date like 2018-01-31"
+
+
+def _account_problems(account: Account, traded: set[str]) -> Iterator[tuple[str, str]]:
+    if account.currency not in traded:
+        yield (
+            "currency",
+            f"no instrument with role trade is in {account.currency} (there is {', '.join(sorted(traded))})",
+        )
+    if not account.cash > 0:
+        yield "cash", f"must be more than 0, is {account.cash:g}"
+    if account.max_positions < 1:
+        yield "max_positions", f"must be at least 1, is {account.max_positions}"
+    if not 0 < account.max_weight <= 1:
+        yield "max_weight", f"is a fraction of equity, more than 0 and at most 1; is {account.max_weight:g}"
+    for field in ("fee_bps", "sell_tax_bps"):
+        if not 0 <= getattr(account, field) < 10_000:
+            yield field, f"is in basis points, from 0 to below 10000; is {getattr(account, field):g}"
+    if not 0 <= account.stop_loss < 1:
+        yield "stop_loss", f"is a fraction, from 0 (no stop) to below 1; is {account.stop_loss:g}"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

@@ -1,0 +1,48 @@
+"""Bring the dumps of a desk into the bar store, and say what was wrong with them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils import paths
+from utils.cli import Parser
+from utils.errors import MissingInputError
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Import every instrument of the desk. A bad file does not hide the others; the exit code tells of the worst."""
+    parser = Parser(verb="import_bars", doc=__doc__)
+    parser.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
+    parser.add_argument("--dumps", metavar="DIR", type=Path, help="folder of the dumps, instead of the desk's own")
+    parser.add_argument("--out", metavar="RUNDIR", type=Path, help="run folder: also write reports/data.json there")
+    args = parser.parse_args(argv)
+
+    from pyjobs.market.desk import desk_path, load_desk
+    from pyjobs.market.imports import import_desk, report_json, report_text
+    from pyjobs.market.store import BarStore
+    from utils.atomic import write_text
+
+    desk = load_desk(desk_path(args.desk, paths.config_dir()))
+    dumps = args.dumps or paths.root() / desk.dumps
+    if not dumps.is_dir():
+        raise MissingInputError(f"{dumps}: no such folder of dumps (desk {desk.name}: `dumps`, or --dumps DIR)")
+    results = import_desk(
+        desk, dumps, BarStore(paths.data_dir() / "raw"), now_ms=time.time_ns() // 1_000_000, progress=_progress
+    )
+    if args.out:
+        write_text(args.out / "reports" / "data.json", report_json(desk, results))
+    print(report_text(desk, results))
+    return max((result.exit_code for result in results), default=ExitCode.OK)
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

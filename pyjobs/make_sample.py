@@ -1,0 +1,54 @@
+"""Generate the sample market: made-up dumps of twelve stocks, an index and a pair, the same on every machine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils import paths
+from utils.cli import Parser
+from utils.errors import UsageError
+from utils.run import run
+from utils.trading_day import Calendar, Session, load
+
+EARLIEST_YEAR = 2015
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the sample's dump files and say where they are."""
+    parser = Parser(verb="make_sample", doc=__doc__)
+    parser.add_argument("--end", metavar="YYYY-MM-DD", help="last session (default: the newest that has closed)")
+    parser.add_argument("--out", metavar="DIR", type=Path, help="where the dumps go (default: data/sample)")
+    args = parser.parse_args(argv)
+    end = _last_session(load("XKRX"), args.end, time.time())
+
+    from pyjobs.market.sample import daily_market, pair_candles
+    from pyjobs.market.sample_files import write_sample
+
+    folder = args.out or paths.data_dir() / "sample"
+    written = write_sample(folder, daily_market(load("XKRX"), end), pair_candles(end.close_utc_s * 1000))
+    print(f"sample market (made-up prices): {len(written)} files up to session {end.date} in {folder}")
+    return 0
+
+
+def _last_session(calendar: Calendar, end: str | None, now_s: float) -> Session:
+    """The newest closed session not after `end`. Raises UsageError for a date that is none or lies in the future."""
+    closed = calendar.last_closed_session(now_s)
+    if end is None:
+        return closed
+    try:
+        day = dt.date.fromisoformat(end)
+    except ValueError:
+        raise UsageError(f"--end: {end!r} is not a date like 2026-01-31") from None
+    if day > closed.date:
+        raise UsageError(f"--end: {end} is after {closed.date}, the newest session that has closed")
+    if day.year < EARLIEST_YEAR:
+        raise UsageError(f"--end: {end} is too early: the sample begins in {EARLIEST_YEAR - 1}")
+    return calendar.session(day) or calendar.previous_session(day)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,15 @@
+"""What was found in a dump: treated (changed or left out on the way in) or kept and worth knowing (a wart)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """`count` rows with the same peculiarity: when the first one was, and one of them as it stood in the file."""
+
+    what: str
+    count: int
+    first: str
+    example: str

@@ -1,0 +1,83 @@
+"""When a session's daily bar closes: from the compiled calendar, and by a stated assumption before it begins."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyjobs.market.bars import IntArray
+from utils.trading_day import Calendar, load
+
+DAY_S = 86_400
+EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssumedClose:
+    """The close taken for a session older than the calendar: seconds after local midnight, and that clock's offset."""
+
+    seconds: int
+    utc_offset_s: int
+
+    def __str__(self) -> str:
+        hours, minutes = divmod(self.seconds // 60, 60)
+        return f"{hours:02d}:{minutes:02d} at UTC{self.utc_offset_s / 3600:+.0f}"
+
+
+# One rule per market for all sessions before its calendar file (2010). Half days, Saturdays and summer time of those
+# years are not in it: the time of day is an assumption, the date is what the dump says. Regular closes: KRX until
+# 2016-07-31 and TSE until 2024-11-04 15:00, NYSE 16:00.
+BEFORE_CALENDAR: dict[str, AssumedClose] = {
+    "XKRX": AssumedClose(seconds=15 * 3600, utc_offset_s=9 * 3600),
+    "XTKS": AssumedClose(seconds=15 * 3600, utc_offset_s=9 * 3600),
+    "XNYS": AssumedClose(seconds=16 * 3600, utc_offset_s=-5 * 3600),
+    "24/7": AssumedClose(seconds=DAY_S, utc_offset_s=0),
+}
+
+
+class MarketHours:
+    """Close times of one market's sessions, by date ordinal (`datetime.date.toordinal`)."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        self.market = calendar.market
+        self.first = calendar.first.toordinal()
+        self.last = calendar.last.toordinal()
+        self.assumed = BEFORE_CALENDAR.get(calendar.market)
+        self._closes_s = {s.date.toordinal(): s.close_utc_s for s in calendar.sessions()}
+
+    def is_session(self, ordinal: int) -> bool | None:
+        """Whether the market has a session on that date; None where the calendar does not reach."""
+        return ordinal in self._closes_s if self.first <= ordinal <= self.last else None
+
+    def close_ms(self, ordinal: int) -> int:
+        """UTC milliseconds at which that date's session closes.
+
+        Raises CalendarRangeError for a date past the calendar (or before it, without an assumption for the market),
+        KeyError for a date without a session.
+        """
+        if ordinal < self.first and self.assumed is not None:
+            midnight_s = (ordinal - EPOCH_ORDINAL) * DAY_S - self.assumed.utc_offset_s
+            return (midnight_s + self.assumed.seconds) * 1000
+        if not self.first <= ordinal <= self.last:
+            self.calendar.session(dt.date.fromordinal(ordinal))  # knows how to refuse
+        return self._closes_s[ordinal] * 1000
+
+    def dates_of(self, ts_ms: IntArray) -> IntArray:
+        """The local dates (ordinals) of UTC times; before the calendar's first offset that offset is used."""
+        since = np.array([second for second, _ in self.calendar.offsets], np.int64)
+        east = np.array([seconds for _, seconds in self.calendar.offsets], np.int64)
+        seconds = ts_ms // 1000
+        at = np.maximum(np.searchsorted(since, seconds, side="right") - 1, 0)
+        return np.asarray((seconds + east[at]) // DAY_S + EPOCH_ORDINAL, np.int64)
+
+    def sessions_in(self, first: int, last: int) -> list[int]:
+        """The ordinals of every known session from `first` to `last`, both included."""
+        return [ordinal for ordinal in self._closes_s if first <= ordinal <= last]
+
+
+def hours_of(market: str) -> MarketHours:
+    """The hours of `market` from config/calendars. Raises ConfigError when there is no such file."""
+    return MarketHours(load(market))

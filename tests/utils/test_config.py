@@ -1,0 +1,104 @@
+"""Config files: what is wrong is said with file, line, key and value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from utils.config import first_existing, load_yaml, own_or_default
+from utils.errors import ConfigError
+
+
+class Part(msgspec.Struct, forbid_unknown_fields=True):
+    size: int
+    name: str = ""
+
+
+class Whole(msgspec.Struct, forbid_unknown_fields=True):
+    title: str
+    parts: dict[str, Part] = {}
+    rows: list[Part] = []
+    day: str = ""
+
+
+def refusal(tmp_path: Path, text: str | bytes) -> str:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ConfigError) as caught:
+        load_yaml(path, Whole)
+    assert caught.value.exit_code == 78
+    message = str(caught.value)
+    assert str(path) in message
+    return message.replace(str(path), "c.yaml")
+
+
+def test_a_good_file_becomes_the_type(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("title: x\nparts:\n  a: {size: 3}\nrows:\n  - size: 1\n    name: é\n", encoding="utf-8")
+    assert load_yaml(path, Whole) == Whole(title="x", parts={"a": Part(size=3)}, rows=[Part(size=1, name="é")])
+
+
+def test_an_unquoted_date_stays_text(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("title: x\nday: 2013-08-29\n")
+    assert load_yaml(path, Whole).day == "2013-08-29"
+
+
+WRONG: list[tuple[str | bytes, str]] = [
+    (
+        "title: x\nparts:\n  a: {size: 1}\n  b:\n    size: three\n",
+        "c.yaml:5: parts.b.size: Expected `int`, got `str` (is 'three')",
+    ),
+    (
+        "title: x\nrows:\n  - size: 1\n  - size: 2\n    colour: red\n",
+        "c.yaml:5: rows[1].colour: Object contains unknown field `colour` (is 'red')",
+    ),
+    ("title: x\ncolour: red\n", "c.yaml:2: colour: Object contains unknown field `colour` (is 'red')"),
+    (
+        "title: x\nrows:\n  - size: 1\n    name: 000660\n",
+        "c.yaml:4: rows[0].name: Expected `str`, got `int` (is '000660')",
+    ),
+    ("parts: {}\n", "c.yaml: Object missing required field `title`"),
+    ("title: x\nparts:\n  a:\n    name: n\n", "c.yaml:3: parts.a: Object missing required field `size`"),
+    ("title: x\ntitle: y\n", "c.yaml:2: key 'title' stands twice (first on line 1)"),
+    ("title: x\nparts:\n  a: {size: 1}\n  a: {size: 2}\n", "c.yaml:4: key 'a' stands twice (first on line 3)"),
+    ("title: x\nparts:\n\ta: 1\n", "c.yaml:3: not valid YAML: indented with a tab; use spaces"),
+    ("title: [x\n", "c.yaml:2: not valid YAML: "),
+    ("", "c.yaml: Expected `object`, got `null`"),
+    ("- 1\n", "c.yaml: Expected `object`, got `array`"),
+    ("a: 1\n---\nb: 2\n", "c.yaml:2: not valid YAML: "),
+    (b"\xff\xfe", "c.yaml: not UTF-8 text (byte 0)"),
+    ("title: !!python/object:os.system x\n", "c.yaml:1: not valid YAML: could not determine a constructor"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG)
+def test_a_wrong_file_is_refused_with_line_key_and_value(tmp_path: Path, text: str | bytes, expected: str) -> None:
+    assert refusal(tmp_path, text).startswith(expected)
+
+
+def test_an_absent_file_and_a_folder_are_config_errors(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_yaml(tmp_path / "none.yaml", Whole)
+    with pytest.raises(ConfigError, match="cannot read: Is a directory"):
+        load_yaml(tmp_path, Whole)
+
+
+def test_the_first_file_that_exists_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text("")
+    assert first_existing(tmp_path / "a", tmp_path / "b") == tmp_path / "b"
+    with pytest.raises(ConfigError, match=r"a, .*c"):
+        first_existing(tmp_path / "a", tmp_path / "c")
+
+
+def test_contracts_6_the_watchlist_in_secret_wins_over_the_repository_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    default = own_or_default("watchlist.yaml")
+    assert default.parent.name == "config"
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "watchlist.yaml").write_text("symbols: []\n")
+    assert own_or_default("watchlist.yaml") == tmp_path / "secret" / "watchlist.yaml"
