@@ -49,14 +49,14 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
 
 
 def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Every whole record, oldest first; torn lines and lines that are not records are passed over."""
+    """Every whole record, oldest first; a torn piece is passed over, the record that bash glued to it is not."""
     import json
 
     try:
         with open(path, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:
-                    record = json.loads(line)
+                    record = json.loads(line[max(line.rfind('{"job":'), 0) :])
                 except ValueError:
                     continue
                 if isinstance(record, dict) and "job" in record:

@@ -59,10 +59,13 @@ def check_job(name: str, plan: JobPlan, runs: Sequence[Run], calendar: Calendar,
             name, "FAIL", f"last run failed: exit {worked[-1].code}, session {worked[-1].session}: {_see(worked[-1])}"
         )
     due = last_due(plan, calendar, now_s)
-    newest = max((run.session for run in own), default="")
+    newest = max((run.session for run in worked), default="")  # sent home by a guard every time is not at work
     if due and newest < due.isoformat():
-        if not own:
-            return Check(name, "WARN", "never ran: is its line in the crontab?")
+        if not worked:
+            sent_home = f"sent home {len(own)} times, last {own[-1].outcome}" if own else "never started"
+            return Check(
+                name, "WARN", f"never at work ({sent_home}): are its crontab line and the machine's time zone right?"
+            )
         return Check(name, _missed(plan, calendar, newest, due), f"due for {due}, but last seen for {newest}")
     return Check(
         name, "OK", f"last run {worked[-1].outcome}, session {worked[-1].session}" if worked else "nothing due"
