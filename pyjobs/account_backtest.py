@@ -101,10 +101,11 @@ def heading(name: str, result: AccountResult) -> str:
     """Which account, in what money, over which sessions, and without which instruments."""
     metrics = next(iter(result.books.values())).metrics
     span = f"{metrics['start']} to {metrics['end']}" if metrics["start"] else "no session to trade in"
-    left_out = metrics["left_out"]
     lines = [f"account {name} ({metrics['currency']}), {span}"]
-    if isinstance(left_out, list):
-        lines += [f"left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in left_out]
+    for key, what in (("left_out", "why"), ("behind", "last_session")):
+        noted = metrics[key]
+        if isinstance(noted, list):
+            lines += [f"{key.replace('_', ' ')}: {each['symbol']} {each['timeframe']}: {each[what]}" for each in noted]
     return "\n".join(lines)
 
 
@@ -112,7 +113,15 @@ def figures_table(result: AccountResult) -> str:
     """The books side by side."""
     columns = [Column(""), *(Column(name, right=True) for name in result.books)]
     rows = [[label, *(show(_number(book, key)) for book in result.books.values())] for label, key, show in FIGURES]
+    rows.append(["signals refused", *(_refused(book) for book in result.books.values())])
     return text_table(columns, rows)
+
+
+def _refused(book: Book) -> str:
+    """How many, and for what: `31 slots, 4 held`."""
+    counts = book.metrics["signals_refused"]
+    told = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
+    return ", ".join(told) or numbers.NOTHING
 
 
 def _number(book: Book, key: str) -> float | None:

@@ -208,13 +208,26 @@ def test_account_backtest_writes_both_books_and_they_balance(desk: Path, run_dir
         assert metrics["n_trades"] == len(trades) > 5
         assert metrics["total_return"] == pytest.approx(gained / 10_000_000)
         left_out = {each["symbol"]: each["why"] for each in metrics["left_out"]}
+        assert metrics["behind"] == []
         assert left_out == {"NEW": "30 bars are too few for pullback_ma200", "NIL": "no bars"}
     constrained = rows(run_dir / "portfolio" / "krw" / "constrained" / "trades.csv")
     assert all(float(trade["quantity"]).is_integer() for trade in constrained)
     sessions = [row["session"] for row in curve]
+    assert sessions[0] == "2021-02-01"  # the 21st session of 2021: the first at which a 20-bar setup can be decided
     assert sessions == sorted(set(sessions))
     benchmark = rows(run_dir / "portfolio" / "krw" / "benchmark.csv")
     assert benchmark[0]["session"] > sessions[0] and benchmark[-1]["session"] == LAST
+
+
+def test_account_backtest_says_which_series_ended_early(
+    desk: Path, run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.write_text(DESK.replace(", role: watch", ""), encoding="utf-8")
+    assert run(account_backtest.main, ["--desk", str(desk), "--out", str(run_dir)]) == ExitCode.OK
+    assert load(run_dir / "portfolio" / "krw" / "constrained" / "metrics.json")["behind"] == [
+        {"symbol": "OLD", "timeframe": "1d", "last_session": "2024-06-21"}
+    ]
+    assert "behind: OLD 1d: 2024-06-21" in capsys.readouterr().out
 
 
 def test_two_runs_write_the_same_bytes(desk: Path, tmp_path: Path) -> None:

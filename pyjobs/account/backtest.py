@@ -47,12 +47,13 @@ def backtest(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
     lanes, left_out = lanes_of(snapshot, account.currency, setups)
     closes = session_closes(snapshot, first_decision_ms(lanes, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
+    notes = {"left_out": left_out, "behind": behind(snapshot, lanes)}
     books = {}
     for name in ("constrained", "unconstrained"):
         run = simulate(
             lanes, _terms(account, constrained=name == "constrained"), start_ms=closes[0][1] if closes else 0
         )
-        books[name] = _book(run, account, closes, benchmark, left_out)
+        books[name] = _book(run, account, closes, benchmark, notes)
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
     return AccountResult(
         books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]
@@ -76,6 +77,20 @@ def lanes_of(snapshot: Snapshot, currency: str, setups: Mapping[str, Setup]) -> 
                     Lane(key=instrument.key, setup=name, bars=bars, signals=setup.signals(bars), lot=lot_of(series))
                 )
     return lanes, left_out
+
+
+def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
+    """The traded series whose bars end before the session: from there on their positions stand at the last close."""
+    traded = {lane.key for lane in lanes}
+    return [
+        {
+            "symbol": series.instrument.symbol,
+            "timeframe": series.instrument.timeframe,
+            "last_session": str(series.last_session),
+        }
+        for series in snapshot.series
+        if series.stale and series.instrument.key in traded
+    ]
 
 
 def lot_of(series: Series) -> float:
@@ -115,12 +130,12 @@ def _book(
     account: Account,
     closes: Sequence[tuple[dt.date, int]],
     benchmark: FloatArray | None,
-    left_out: list[dict[str, str]],
+    notes: Mapping[str, object],
 ) -> Book:
     points = curve(run, closes, cash=account.cash)
     figures = measures(points, run, benchmark)
-    about = {"currency": account.currency, "conventions": dict(CONVENTIONS), "left_out": left_out}
-    return Book(metrics={**figures, **about}, curve=points, deals=run.deals)
+    about = {"currency": account.currency, "conventions": dict(CONVENTIONS)}
+    return Book(metrics={**figures, **about, **notes}, curve=points, deals=run.deals)
 
 
 def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:

@@ -9,8 +9,9 @@ A pending entry waits for its series' next bar, however far that is.
 
 Constrained: at most `max_positions` (one that waits for its fill, in or out, counts), one position per series; a new
 one gets `max_weight` of the equity at the signal's close, never more than the cash there is, fee included, rounded
-down to whole lots. Unconstrained: every signal of every setup is taken with the same notional, `max_weight` of the
-starting cash, in fractions, and cash may go below zero; beside the constrained run it shows what the constraints cost.
+down to whole lots. Unconstrained: each setup on each series has a position of its own and takes every signal while
+flat, always with the same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside
+the constrained run it shows what the constraints cost.
 """
 
 from __future__ import annotations

@@ -100,6 +100,22 @@ def test_a_share_too_dear_for_the_cash_is_refused() -> None:
     assert (run.deals, run.refused["cash"], run.equity.tolist()) == ([], 1, [99.0] * 5)
 
 
+def test_the_older_signal_is_filled_first() -> None:
+    """Z signals at day 1 but does not trade on days 2 and 3; A signals at day 3; both fill on day 4, Z before A."""
+    flat = [[10.0, 10, 10, 10]]
+    z, a = lane("Z", flat * 2, {0: NO_STOP}, set()), lane("A", flat * 4, {2: NO_STOP}, set())
+    z.bars.ts_ms[1] = 4 * DAY
+    run = simulate([a, z], Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
+    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"Z": 70, "A": 30}
+
+
+def test_of_two_signals_at_one_close_the_first_symbol_is_filled_first() -> None:
+    flat = [[10.0, 10, 10, 10]] * 2
+    lanes = [lane("Z", flat, {0: NO_STOP}, set()), lane("A", flat, {0: NO_STOP}, set())]
+    run = simulate(lanes, Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
+    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"A": 70, "Z": 30}
+
+
 def test_coins_are_bought_in_fractions() -> None:
     coin = lane("A", [[3, 3, 3, 3], [3, 3, 3, 3]], {0: NO_STOP}, set(), lot=1e-8)
     assert simulate([coin], Terms(cash=10, max_positions=1, max_weight=1.0), start_ms=0).deals[0].quantity == 3.33333333

@@ -103,6 +103,28 @@ def test_overlapping_triggers_are_followed_each_on_its_own() -> None:
     assert row.best == pytest.approx(-0.1037)
 
 
+def test_wanting_in_and_out_at_one_close_is_no_trigger() -> None:
+    assert [t.ts_ms // DAY for t in found({0: 90.0, 3: float("nan")}, {3})] == [1]
+
+
+def test_a_trade_that_nets_nothing_is_no_win() -> None:
+    bars, signals = made({1: float("nan")}, set(), max_bars=1)
+    ones = np.full(len(bars), 100.0)
+    flat = Bars(ts_ms=bars.ts_ms, open=ones, high=ones, low=ones, close=ones, volume=ones)
+    even = triggers(
+        key=KEY,
+        setup="s",
+        bars=flat,
+        signals=signals,
+        costs=Costs(),
+        first=dt.date(1970, 1, 1),
+        session_of=session_of,
+    )
+    assert [(t.status, t.net_return) for t in even] == [("closed", 0.0)]
+    row = summarise(even, setup="s", timeframe="1d")
+    assert (row.win_rate, row.win_rate_low, row.win_rate_high) == (0.0, *(wilson(0, 1) or ()))
+
+
 def test_a_window_counts_calendar_days_and_includes_the_session() -> None:
     assert window_start(dt.date(2024, 3, 30), 30) == dt.date(2024, 3, 1)
     assert [t.session.day for t in found({0: 90.0, 2: 90.0, 4: 90.0}, set(), first="1970-01-04")] == [4, 6]

@@ -14,6 +14,9 @@ from pyjobs.strategy.indicators import crosses_above, highest, lowest, previous,
 decimals = st.integers(0, 8).flatmap(
     lambda k: st.lists(st.integers(1, 10**9), min_size=1, max_size=40).map(lambda xs: [x / 10**k for x in xs])
 )
+long_decimals = st.integers(0, 8).flatmap(
+    lambda k: st.lists(st.integers(10**14, 10**15 - 1), min_size=9, max_size=40).map(lambda xs: [x / 10**k for x in xs])
+)
 any_floats = st.lists(st.floats(1e-6, 1e9), min_size=1, max_size=40)
 mixed = st.lists(st.one_of(st.floats(1e-6, 1e7), st.integers(1, 10**9).map(lambda x: x / 100)), min_size=1, max_size=40)
 
@@ -35,7 +38,7 @@ def exact_sma(values: list[float], n: int) -> list[float]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(decimals, any_floats, mixed), st.integers(1, 12))
+@given(st.one_of(decimals, long_decimals, any_floats, mixed), st.integers(1, 12))
 def test_sma_is_the_exact_mean_rounded_once(values: list[float], n: int) -> None:
     np.testing.assert_array_equal(sma(np.array(values), n), exact_sma(values, n))
 
@@ -78,6 +81,16 @@ def test_flat_prices_never_cross() -> None:
 def test_prices_too_large_for_exact_float_sums_are_still_exact() -> None:
     values = [98765432.1234567, 98765432.1234569, 12345678.0000001, 98765432.1234567] * 3
     np.testing.assert_array_equal(sma(np.array(values), 4), exact_sma(values, 4))
+
+
+@pytest.mark.parametrize("decimals", [0, 2, 6])
+def test_sums_past_53_bits_are_rounded_once(decimals: int) -> None:
+    values = np.random.default_rng(3).integers(9 * 10**14, 10**15, 60) / 10**decimals
+    np.testing.assert_array_equal(sma(values, 12), exact_sma(values.tolist(), 12))
+
+
+def test_sums_past_64_bits_do_not_wrap() -> None:
+    assert sma(np.full(10_001, 999_999_999_999_999.0), 10_000)[-1] == 999_999_999_999_999.0
 
 
 def test_sma_is_nan_until_full_and_while_a_value_is_missing() -> None:
