@@ -101,7 +101,10 @@ def heading(name: str, result: AccountResult) -> str:
     """Which account, in what money, over which sessions, and without which instruments."""
     metrics = next(iter(result.books.values())).metrics
     span = f"{metrics['start']} to {metrics['end']}" if metrics["start"] else "no session to trade in"
+    since = metrics["benchmark_start"]
     lines = [f"account {name} ({metrics['currency']}), {span}"]
+    if since and since != metrics["start"]:
+        lines.append(f"alpha, beta and benchmark: from {since} on")
     for key, what in (("left_out", "why"), ("behind", "last_session")):
         noted = metrics[key]
         if isinstance(noted, list):

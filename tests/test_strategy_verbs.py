@@ -230,6 +230,18 @@ def test_account_backtest_says_which_series_ended_early(
     assert "behind: OLD 1d: 2024-06-21" in capsys.readouterr().out
 
 
+def test_an_account_without_any_bar_is_written_as_undefined(desk: Path, run_dir: Path) -> None:
+    other = "\n  eur: {currency: EUR, cash: 5, max_positions: 1, max_weight: 1.0}\nsetups:"
+    text = DESK.replace("\nsetups:", other).replace("currency: KRW, file: z.csv", "currency: EUR, file: z.csv")
+    desk.write_text(text, encoding="utf-8")
+    assert run(account_backtest.main, ["--desk", str(desk), "--out", str(run_dir)]) == ExitCode.OK
+    for book in ("constrained", "unconstrained"):
+        folder = run_dir / "portfolio" / "eur" / book
+        metrics = load(folder / "metrics.json")
+        assert (metrics["sharpe"], metrics["n_trades"], metrics["left_out"][0]["why"]) == (None, 0, "no bars")
+        assert rows(folder / "equity_curve.csv") == rows(folder / "trades.csv") == []
+
+
 def test_two_runs_write_the_same_bytes(desk: Path, tmp_path: Path) -> None:
     written = []
     for name in ("one", "two"):

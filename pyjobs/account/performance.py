@@ -19,7 +19,7 @@ RECENT_DAYS = 180
 FIGURES = (
     *("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_sessions"),
     *("var", "cvar", "n_trades", "n_open", "win_rate", "profit_factor", "expectancy", "fees", "exposure", "turnover"),
-    *("alpha", "beta", "benchmark_return", "return_180d", "signals_refused"),
+    *("alpha", "beta", "benchmark_return", "benchmark_start", "return_180d", "signals_refused"),
     *("start", "end", "start_equity", "end_equity"),
 )
 
@@ -38,7 +38,7 @@ CONVENTIONS: Mapping[str, object] = {
     "trade_return": "pnl after fees and tax / entry notional",
     "exposure": "mean over sessions of the value of positions / equity",
     "turnover": "(bought + sold) / 2 / mean equity, per year",
-    "alpha_beta": "against the benchmark's closes, same sessions; alpha compounded to a year",
+    "alpha_beta": "against the benchmark's closes, from benchmark_start on; alpha compounded to a year",
     "lots": "whole shares; 1e-8 of a unit on a 24/7 market; fractions when unconstrained",
     "open_positions": "marked to the last close; their exit cost is not yet taken",
     "session_of_bars": "equity at a session's close uses the newest bars closed by then",
@@ -102,6 +102,7 @@ def measures(points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArra
         **_of_returns(equity, years),
         **_of_deals(run.deals),
         **_against(equity, benchmark),
+        "benchmark_start": _first_known(points, benchmark),
         f"return_{RECENT_DAYS}d": _recent(points),
         "exposure": float(np.nanmean(exposures)),
         "turnover": run.traded / 2 / float(equity.mean()) / years,
@@ -154,6 +155,13 @@ def _against(equity: FloatArray, benchmark: FloatArray | None) -> dict[str, floa
         "beta": metrics.beta(returns, theirs),
         "benchmark_return": float(known[-1] / known[0] - 1) if known.size else None,
     }
+
+
+def _first_known(points: Sequence[CurvePoint], benchmark: FloatArray | None) -> str | None:
+    """The session from which there is a benchmark to compare with."""
+    if benchmark is None or np.isnan(benchmark).all():
+        return None
+    return points[int(np.flatnonzero(~np.isnan(benchmark))[0])].session.isoformat()
 
 
 def _recent(points: Sequence[CurvePoint]) -> float | None:

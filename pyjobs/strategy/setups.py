@@ -36,7 +36,7 @@ class MaCross:
     def why(self, bars: Bars, t: int) -> str:
         """What happened at bar t, for a person."""
         fast, slow = (sma(bars.close[: t + 1], n)[-1] for n in (self.fast, self.slow))
-        return f"SMA{self.fast} {fast:.6g} rose above SMA{self.slow} {slow:.6g}"
+        return f"SMA{self.fast} {plain(fast)} rose above SMA{self.slow} {plain(slow)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Breakout:
     def why(self, bars: Bars, t: int) -> str:
         """What happened at bar t, for a person."""
         ceiling = bars.high[t - self.window : t].max()
-        return f"close {bars.close[t]:.6g} above the {self.window}-bar high {ceiling:.6g}"
+        return f"close {plain(bars.close[t])} above the {self.window}-bar high {plain(ceiling)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,4 +102,12 @@ class Pullback:
     def why(self, bars: Bars, t: int) -> str:
         """What happened at bar t, for a person."""
         dip, trend = (sma(bars.close[: t + 1], n)[-1] for n in (self.dip, self.trend))
-        return f"close {bars.close[t]:.6g} back above SMA{self.dip} {dip:.6g}, over SMA{self.trend} {trend:.6g}"
+        return (
+            f"close {plain(bars.close[t])} back above SMA{self.dip} {plain(dip)}, over SMA{self.trend} {plain(trend)}"
+        )
+
+
+def plain(price: float) -> str:
+    """A price for a sentence: no exponent, two decimals from 100 on, six below, no trailing zeros."""
+    text = f"{price:.{2 if price >= 100 else 6}f}"
+    return text.rstrip("0").rstrip(".")

@@ -49,6 +49,7 @@ def test_figures_by_hand() -> None:
     assert figures["exposure"] == 0.5
     assert figures["turnover"] == pytest.approx(3000 / 2 / 1050 / (1095 / 365.25))
     assert figures["benchmark_return"] == pytest.approx(0.2)
+    assert figures["benchmark_start"] == "2024-01-01"
     assert figures["return_180d"] == pytest.approx(1100 / 900 - 1)
     assert (figures["win_rate"], figures["profit_factor"], figures["n_trades"]) == (None, None, 0)
 

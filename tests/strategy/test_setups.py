@@ -123,6 +123,12 @@ def test_every_entry_says_why(name: str, setup: Setup) -> None:
     assert all(" above " in setup.why(bars, t) for t in entries)
 
 
+def test_a_reason_reads_like_a_price_list() -> None:
+    bars = from_closes([1_600_000.0] * 20 + [1_761_000.0])
+    assert Breakout().why(bars, 20) == "close 1761000 above the 20-bar high 1600000"
+    assert MaCross(fast=1, slow=3).why(from_closes([0.1, 0.1, 0.25]), 2) == "SMA1 0.25 rose above SMA3 0.15"
+
+
 @pytest.mark.parametrize(
     ("name", "params", "problem"),
     [
