@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from pyjobs.market import snapshot
 from pyjobs.market.desk import desk_path, load_desk
 from pyjobs.market.snapshot import Snapshot
 from pyjobs.market.store import BarStore
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import UsageError
 
@@ -33,7 +32,7 @@ def opened(args: Namespace) -> tuple[Path, Snapshot]:
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
     store = BarStore(paths.data_dir() / "raw")
-    return path, snapshot.take(load_desk(path), store, asked=args.session, now_s=time.time())
+    return path, snapshot.take(load_desk(path), store, asked=args.session, now_s=clock.now_s())
 
 
 def _date(text: str) -> dt.date:

@@ -139,6 +139,13 @@ def test_every_traded_instrument_stale_is_exit_2_and_still_written(
     assert load(run_dir / "reports" / "scan.json")["signals"] == []
 
 
+def test_last_closed_goes_by_the_rehearsed_clock(desk: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.write_text(DESK.replace("last_bar", "last_closed"), encoding="utf-8")
+    monkeypatch.setenv("NIGHTDESK_NOW", "1718928000")  # 2024-06-21 00:00 UTC, 09:00 in Seoul: the 20th has closed
+    assert run(scan.main, ["--desk", str(desk), "--out", str(run_dir)]) == ExitCode.OK
+    assert load(run_dir / "reports" / "scan.json")["session"] == "2024-06-20"
+
+
 def test_an_empty_store_is_exit_66(desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "elsewhere"))
     assert run(scan.main, ["--desk", str(desk)]) == ExitCode.MISSING_INPUT
