@@ -1,0 +1,136 @@
+"""Each account over the whole history, with its limits and without, side by side.
+
+Writes into the run folder portfolio/<account>/{constrained,unconstrained}/{equity_curve.csv,trades.csv,metrics.json},
+and portfolio/<account>/benchmark.csv where the desk has a benchmark in that currency.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pyjobs.account.backtest import AccountResult, Book, backtest
+from pyjobs.account.portfolio import Deal
+from pyjobs.market import rim
+from pyjobs.reporting import numbers
+from pyjobs.reporting.tables import Column, text_table
+from pyjobs.strategy.registry import make_setups
+from utils.exit_codes import ExitCode
+from utils.run import run
+from utils.text_files import write_csv, write_json
+
+CURVE_COLUMNS = ("session", "ts_ms", "equity", "cash", "exposure", "n_positions")
+TRADE_COLUMNS = (
+    "symbol",
+    "side",
+    "setup",
+    "signal_ts_ms",
+    "entry_ts_ms",
+    "entry_price",
+    "quantity",
+    "stop",
+    "exit_ts_ms",
+    "exit_price",
+    "reason",
+    "fees",
+    "pnl",
+    "return",
+    "exchange",
+    "timeframe",
+)
+FIGURES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
+    ("start equity", "start_equity", numbers.count),
+    ("end equity", "end_equity", numbers.count),
+    ("total return", "total_return", numbers.change),
+    ("last 180 days", "return_180d", numbers.change),
+    ("CAGR", "cagr", numbers.change),
+    ("volatility", "volatility", numbers.percent),
+    ("Sharpe", "sharpe", numbers.decimal(2)),
+    ("Sortino", "sortino", numbers.decimal(2)),
+    ("Calmar", "calmar", numbers.decimal(2)),
+    ("max drawdown", "max_drawdown", numbers.change),
+    ("sessions under water", "max_drawdown_sessions", numbers.count),
+    ("trades", "n_trades", numbers.count),
+    ("of which open", "n_open", numbers.count),
+    ("win rate", "win_rate", numbers.percent),
+    ("profit factor", "profit_factor", numbers.decimal(2)),
+    ("expectancy", "expectancy", numbers.change),
+    ("fees and tax", "fees", numbers.count),
+    ("exposure", "exposure", numbers.percent),
+    ("turnover a year", "turnover", numbers.decimal(1)),
+    ("beta", "beta", numbers.decimal(2)),
+    ("alpha", "alpha", numbers.change),
+    ("benchmark", "benchmark_return", numbers.change),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run every account both ways, write, print; see the module."""
+    args = rim.parser("account_backtest", __doc__, out_required=True).parse_args(argv)
+    path, snapshot = rim.opened(args)
+    setups = make_setups(snapshot.desk.setups, source=str(path))
+    for name, account in snapshot.desk.accounts.items():
+        result = backtest(snapshot, account, setups)
+        write_account(args.out / "portfolio" / name, result)
+        print(heading(name, result))
+        print(figures_table(result))
+    return ExitCode.OK
+
+
+def write_account(folder: Path, result: AccountResult) -> None:
+    """All files of one account."""
+    for name, book in result.books.items():
+        curve = [[p.session, p.ts_ms, p.equity, p.cash, p.exposure, p.n_positions] for p in book.curve]
+        write_csv(folder / name / "equity_curve.csv", CURVE_COLUMNS, curve)
+        write_csv(folder / name / "trades.csv", TRADE_COLUMNS, [deal_cells(deal) for deal in book.deals])
+        write_json(folder / name / "metrics.json", book.metrics)
+    if result.benchmark:
+        write_csv(folder / "benchmark.csv", ("session", "ts_ms", "close"), result.benchmark)
+
+
+def deal_cells(deal: Deal) -> list[object]:
+    """One line of trades.csv."""
+    trade, key = deal.trade, deal.key
+    opened = [trade.signal_ts_ms, trade.entry_ts_ms, trade.entry_price, deal.quantity, trade.stop]
+    closed = [trade.exit_ts_ms, trade.exit_price, trade.reason, deal.fees, deal.pnl, deal.net_return]
+    return [key.symbol, trade.side, deal.setup, *opened, *closed, key.exchange, key.timeframe]
+
+
+def heading(name: str, result: AccountResult) -> str:
+    """Which account, in what money, over which sessions, and without which instruments."""
+    metrics = next(iter(result.books.values())).metrics
+    span = f"{metrics['start']} to {metrics['end']}" if metrics["start"] else "no session to trade in"
+    since = metrics["benchmark_start"]
+    lines = [f"account {name} ({metrics['currency']}), {span}"]
+    if since and since != metrics["start"]:
+        lines.append(f"alpha, beta and benchmark: from {since} on")
+    for key, what in (("left_out", "why"), ("behind", "last_session")):
+        noted = metrics[key]
+        if isinstance(noted, list):
+            lines += [f"{key.replace('_', ' ')}: {each['symbol']} {each['timeframe']}: {each[what]}" for each in noted]
+    return "\n".join(lines)
+
+
+def figures_table(result: AccountResult) -> str:
+    """The books side by side."""
+    columns = [Column(""), *(Column(name, right=True) for name in result.books)]
+    rows = [[label, *(show(_number(book, key)) for book in result.books.values())] for label, key, show in FIGURES]
+    rows.append(["signals refused", *(_refused(book) for book in result.books.values())])
+    return text_table(columns, rows)
+
+
+def _refused(book: Book) -> str:
+    """How many, and for what: `31 slots, 4 held`."""
+    counts = book.metrics["signals_refused"]
+    told = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
+    return ", ".join(told) or numbers.NOTHING
+
+
+def _number(book: Book, key: str) -> float | None:
+    value = book.metrics.get(key)
+    return value if isinstance(value, int | float) and value == value else None
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,114 @@
+"""What a desk knew when a session closed: its instruments' bars up to that moment, and which of them are behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyjobs.market.bars import Bars
+from pyjobs.market.desk import Desk, Instrument
+from pyjobs.market.store import BarStore
+from utils import trading_day
+from utils.errors import MissingInputError, UsageError
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """One instrument and its bars that had closed. `stale`: the last one is older than the session asked for."""
+
+    instrument: Instrument
+    bars: Bars
+    last_session: dt.date | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """`asof_ts_ms` is the close of `session` on the desk's market; no bar in `series` closed later."""
+
+    desk: Desk
+    session: dt.date
+    asof_ts_ms: int
+    series: tuple[Series, ...]
+
+
+def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) -> Snapshot:
+    """The desk at the close of the session `asked`, or by the desk's own rule when that is None.
+
+    Raises MissingInputError when the store has no bar of any instrument, UsageError when `asked` is not a session.
+    """
+    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
+    if not any(len(each) for each in bars.values()):
+        raise MissingInputError(
+            f"desk {desk.name!r}: no bars under {store.root} for any of its {len(desk.instruments)} instruments; "
+            "bring them in with: python -m pyjobs.import_bars --desk FILE"
+        )
+    session = _session(desk, bars_of=[(i, bars[i.key]) for i in desk.instruments], asked=asked, now_s=now_s)
+    asof_ts_ms = session.close_utc_s * 1000
+    return Snapshot(
+        desk=desk,
+        session=session.date,
+        asof_ts_ms=asof_ts_ms,
+        series=tuple(_series(i, bars[i.key].until(asof_ts_ms), asof_ts_ms) for i in desk.instruments),
+    )
+
+
+def session_of(market: str) -> Callable[[int], dt.date]:
+    """Dates a bar of `market` by its close `ts_ms`: a bar that closes at midnight belongs to the day it ends.
+
+    Outside the years the calendar covers it is the UTC date.
+    """
+    calendar = trading_day.load(market)
+
+    def of(ts_ms: int) -> dt.date:
+        inside_s = (ts_ms - 1) / 1000
+        try:
+            return calendar.local_date(inside_s)
+        except trading_day.CalendarRangeError:
+            return dt.datetime.fromtimestamp(inside_s, dt.UTC).date()
+
+    return of
+
+
+def is_stale(market: str, last_ts_ms: int, asof_ts_ms: int) -> bool:
+    """Whether a newer bar should exist: by the market's own last closed session; round the clock, within a day."""
+    if market == "24/7":
+        return asof_ts_ms - last_ts_ms > DAY_MS
+    return session_of(market)(last_ts_ms) < trading_day.load(market).last_closed_session(asof_ts_ms / 1000).date
+
+
+def _series(instrument: Instrument, bars: Bars, asof_ts_ms: int) -> Series:
+    last_ts_ms = int(bars.ts_ms[-1]) if len(bars) else None
+    return Series(
+        instrument=instrument,
+        bars=bars,
+        last_session=None if last_ts_ms is None else session_of(instrument.market)(last_ts_ms),
+        stale=last_ts_ms is not None and is_stale(instrument.market, last_ts_ms, asof_ts_ms),
+    )
+
+
+def _session(
+    desk: Desk, *, bars_of: Sequence[tuple[Instrument, Bars]], asked: dt.date | None, now_s: float
+) -> trading_day.Session:
+    calendar = trading_day.load(desk.market)
+    if asked is None:
+        if desk.session == "last_closed":
+            return calendar.last_closed_session(now_s)
+        asked = _newest_session(desk, bars_of)
+    session = calendar.session(asked)
+    if session is None:
+        before = calendar.previous_session(asked).date
+        raise UsageError(f"{asked} is not a session of {desk.market}; the one before is {before}")
+    return session
+
+
+def _newest_session(desk: Desk, bars_of: Sequence[tuple[Instrument, Bars]]) -> dt.date:
+    """The session of the newest bar of the desk's own market; without any there, the last one by any instrument's."""
+    filled = [(instrument, int(bars.ts_ms[-1])) for instrument, bars in bars_of if len(bars)]
+    at_home = [last for instrument, last in filled if instrument.market == desk.market]
+    if at_home:
+        return session_of(desk.market)(max(at_home))
+    return trading_day.load(desk.market).last_closed_session(max(last for _, last in filled) / 1000).date

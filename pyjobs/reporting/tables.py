@@ -1,0 +1,56 @@
+"""Tables that line up, as plain text and as Markdown."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading, and whether its cells line up at the right, as numbers do."""
+
+    title: str
+    right: bool = False
+
+
+def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    """Columns two spaces apart, one line per row, a line end after each; wide (Korean) characters count two."""
+    lines = [[column.title for column in columns], *[[_plain(cell) for cell in row] for row in rows]]
+    widths = _widths(lines)
+    return "".join(f"{'  '.join(_padded(columns, widths, line)).rstrip()}\n" for line in lines)
+
+
+def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
+    """A GitHub table whose source lines up too. A `|` in a cell is escaped, a line end becomes a space."""
+    lines = [[_cell(column.title) for column in columns], *[[_cell(cell) for cell in row] for row in rows]]
+    widths = [max(width, 3) for width in _widths(lines)]
+    rule = [f"{'-' * (width - 1)}:" if c.right else "-" * width for c, width in zip(columns, widths, strict=True)]
+    body = [_padded(columns, widths, line) for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [body[0], rule, *body[1:]])
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal `text` takes."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(display_width, cells)) for cells in zip(*lines, strict=True)]
+
+
+def _padded(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str]) -> list[str]:
+    padded = []
+    for column, width, cell in zip(columns, widths, line, strict=True):
+        space = " " * (width - display_width(cell))
+        padded.append(space + cell if column.right else cell + space)
+    return padded
+
+
+def _plain(cell: str) -> str:
+    return " ".join(cell.split())
+
+
+def _cell(cell: str) -> str:
+    return _plain(cell).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -1,0 +1,161 @@
+"""Every trigger of each setup over the last 30, 90 and 180 days, and what came of it.
+
+Writes backtests/setups.json, setups_30d.csv, setups_90d.csv, setups_180d.csv and triggers.csv into the run folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyjobs.account.costs import Costs
+from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
+from pyjobs.market import rim
+from pyjobs.market.desk import Desk
+from pyjobs.market.snapshot import Snapshot, session_of
+from pyjobs.reporting import numbers
+from pyjobs.reporting.tables import Column, text_table
+from pyjobs.strategy.registry import make_setups
+from pyjobs.strategy.signals import Setup
+from utils.exit_codes import ExitCode
+from utils.run import run
+from utils.text_files import write_csv, write_json
+
+ROW_COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+TRIGGER_COLUMNS = (
+    "symbol",
+    "exchange",
+    "timeframe",
+    "setup",
+    "side",
+    "ts_ms",
+    "session",
+    "close",
+    "stop",
+    "status",
+    "entry_ts_ms",
+    "entry_price",
+    "exit_ts_ms",
+    "exit_price",
+    "reason",
+    "hold_bars",
+    "net_return",
+)
+TABLE = (
+    Column("setup"),
+    Column("timeframe"),
+    *(Column(title, right=True) for title in ("n", "closed", "win rate", "95 % interval", "expectancy", "95 %")),
+    *(Column(title, right=True) for title in ("bars held", "best", "worst")),
+    Column("verdict"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Follow every trigger, summarise by window, write, print; see the module."""
+    args = rim.parser("setup_backtest", __doc__, out_required=True).parse_args(argv)
+    path, snapshot = rim.opened(args)
+    setups = make_setups(snapshot.desk.setups, source=str(path))
+    found = all_triggers(snapshot, setups, days=max(WINDOWS_DAYS))
+    windows = [(days, rows_of(found, snapshot, setups, days)) for days in WINDOWS_DAYS]
+    write_all(args.out / "backtests", snapshot, found, windows)
+    for days, rows in windows:
+        print(f"{days} days to {snapshot.session}, after fees and tax")
+        print(text_table(TABLE, [cells(row) for row in rows]))
+    return ExitCode.OK
+
+
+def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) -> list[Trigger]:
+    """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time."""
+    found: list[Trigger] = []
+    for series in snapshot.series:
+        instrument = series.instrument
+        if instrument.role == "benchmark" or not len(series.bars):
+            continue
+        for name, setup in setups.items():
+            found += triggers(
+                key=instrument.key,
+                setup=name,
+                bars=series.bars,
+                signals=setup.signals(series.bars),
+                costs=costs_for(snapshot.desk, instrument.currency),
+                first=window_start(snapshot.session, days),
+                session_of=session_of(instrument.market),
+            )
+    return found
+
+
+def costs_for(desk: Desk, currency: str) -> Costs:
+    """The costs of the desk's first account in `currency`; none when there is no such account."""
+    for account in desk.accounts.values():
+        if account.currency == currency:
+            return Costs(fee_bps=account.fee_bps, sell_tax_bps=account.sell_tax_bps)
+    return Costs()
+
+
+def rows_of(found: Sequence[Trigger], snapshot: Snapshot, setups: Mapping[str, Setup], days: int) -> list[Row]:
+    """A row per setup and timeframe of the universe: bars of five minutes and of a day are not one experiment."""
+    first = window_start(snapshot.session, days)
+    inside = [trigger for trigger in found if trigger.session >= first]
+    universe = [series.instrument for series in snapshot.series if series.instrument.role != "benchmark"]
+    timeframes = list(dict.fromkeys(instrument.timeframe for instrument in universe))
+    return [summarise(inside, setup=name, timeframe=timeframe) for name in setups for timeframe in timeframes]
+
+
+def write_all(
+    folder: Path, snapshot: Snapshot, found: Sequence[Trigger], windows: Sequence[tuple[int, list[Row]]]
+) -> None:
+    """All files of the module's docstring."""
+    for days, rows in windows:
+        write_csv(folder / f"setups_{days}d.csv", ROW_COLUMNS, [list(dataclasses.astuple(row)) for row in rows])
+    write_csv(folder / "triggers.csv", TRIGGER_COLUMNS, [trigger_cells(trigger) for trigger in found])
+    content = {
+        "desk": snapshot.desk.name,
+        "session": snapshot.session.isoformat(),
+        "windows": [
+            {
+                "days": days,
+                "start": window_start(snapshot.session, days).isoformat(),
+                "end": snapshot.session.isoformat(),
+                "rows": [dataclasses.asdict(row) for row in rows],
+            }
+            for days, rows in windows
+        ],
+    }
+    write_json(folder / "setups.json", content)
+
+
+def trigger_cells(trigger: Trigger) -> list[object]:
+    """One line of triggers.csv."""
+    key, trade = trigger.key, trigger.trade
+    outcome: list[object] = [None] * 6
+    if trade is not None:
+        outcome = [trade.entry_ts_ms, trade.entry_price, trade.exit_ts_ms, trade.exit_price]
+        outcome += [trade.reason, trade.bars_held]
+    session: dt.date = trigger.session
+    signal = [trigger.ts_ms, session.isoformat(), trigger.close, trigger.stop, trigger.status]
+    return [key.symbol, key.exchange, key.timeframe, trigger.setup, trigger.side, *signal, *outcome, trigger.net_return]
+
+
+def cells(row: Row) -> list[str]:
+    """One line of the table on stdout."""
+    return [
+        row.setup,
+        row.timeframe,
+        numbers.count(row.n),
+        numbers.count(row.n_closed),
+        numbers.percent(row.win_rate),
+        numbers.interval(row.win_rate_low, row.win_rate_high, numbers.percent),
+        numbers.change(row.expectancy),
+        numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change),
+        numbers.decimal(1)(row.avg_hold_bars),
+        numbers.change(row.best),
+        numbers.change(row.worst),
+        row.verdict,
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

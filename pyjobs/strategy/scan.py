@@ -1,0 +1,49 @@
+"""The signals of the last closed bar: the same functions the backtests use, on no more bars than they look back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyjobs.market.bars import Bars
+from pyjobs.strategy.signals import Setup, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A setup that wants in at the last bar's close. Prices in the instrument's currency; `stop` None: none."""
+
+    setup: str
+    side: Side
+    ts_ms: int
+    close: float
+    stop: float | None
+    why: str
+
+
+def last_bar_signals(bars: Bars, setups: Mapping[str, Setup]) -> list[Signal]:
+    """One signal per setup that enters at the last bar, in the order of `setups`. A setup short of bars is silent."""
+    found = []
+    for name, setup in setups.items():
+        tail = bars.slice(max(0, len(bars) - setup.lookback), len(bars))
+        signals = setup.signals(tail)
+        if len(tail) < setup.lookback or not signals.entry[-1] or signals.exit[-1]:
+            continue
+        stop = float(signals.stop[-1])
+        found.append(
+            Signal(
+                setup=name,
+                side=signals.side,
+                ts_ms=int(tail.ts_ms[-1]),
+                close=float(tail.close[-1]),
+                stop=None if math.isnan(stop) else stop,
+                why=setup.why(tail, len(tail) - 1),
+            )
+        )
+    return found
+
+
+def longest_lookback(setups: Mapping[str, Setup]) -> int:
+    """How many bars an instrument needs for every setup to be decided."""
+    return max((setup.lookback for setup in setups.values()), default=1)

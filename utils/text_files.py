@@ -1,0 +1,41 @@
+"""Results as JSON and CSV files that any program reads: no NaN in JSON, shortest exact floats, whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from utils import atomic
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write `content`, making the folder; NaN and infinity become null; plain Python values only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False)
+    atomic.write_text(path, text + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a heading and rows, making the folder; None and NaN become empty cells."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([without_nan(cell) for cell in row] for row in rows)
+    atomic.write_text(path, text.getvalue())
+
+
+def without_nan(content: Any) -> Any:
+    """`content` with None for every NaN or infinite float inside it."""
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    return content
