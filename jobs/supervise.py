@@ -25,6 +25,7 @@ from process_tree import (
 from utils import history  # found by the path that lib.sh sets
 
 TIMED_OUT = 124
+MAILED_LINES, MAILED_COLUMNS = 12, 300
 SKIP_LINE = b"[SKIP] external-data-unavailable (guarded)\n"
 
 
@@ -140,8 +141,9 @@ class Run:
         except OSError as error:
             warn(f"cannot add to logs/history.jsonl: {error.strerror}")
         if code and not log.echo:
-            last = log.tail.bytes().decode("utf-8", "replace").splitlines()[-12:]
-            warn("\n  ".join([f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}", *last]))
+            last = log.tail.bytes().decode("utf-8", "replace").splitlines()[-MAILED_LINES:]
+            said = [f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}"]
+            warn("\n  ".join(said + [line[:MAILED_COLUMNS] for line in last]))
 
     def outcome(self, code):
         """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
