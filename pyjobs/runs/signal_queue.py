@@ -1,8 +1,8 @@
 """The signal queue: one SQLite file per desk, filled every night, each signal once.
 
-A signal is `new` while its session is the newest the queue has been filled for: it is what tomorrow's open may act on.
-Once a later session fills the queue it is `expired`, whether or not anybody acted on it. Filling a past session again
-adds what was missing as `expired`. Whoever acts on a signal sets `taken` or `rejected`; those stay.
+A signal is `new` while the night that found it is about the newest session the queue has been filled for: it is what
+the next open may act on. A night about a later session makes it `expired`. Filling a past session again adds what was
+missing as `expired`. Whoever acts on a signal sets `taken` or `rejected`; those stay.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS signals (
   exchange TEXT NOT NULL, symbol TEXT NOT NULL, timeframe TEXT NOT NULL, setup TEXT NOT NULL, ts_ms INTEGER NOT NULL,
   session TEXT NOT NULL, side TEXT NOT NULL, close REAL NOT NULL, stop REAL, why TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('new', 'expired', 'taken', 'rejected')),
-  run_id TEXT NOT NULL, queued_utc TEXT NOT NULL,
+  night_session TEXT NOT NULL, run_id TEXT NOT NULL, queued_utc TEXT NOT NULL,
   PRIMARY KEY (exchange, symbol, timeframe, setup, ts_ms)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS fills (session TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -44,6 +44,7 @@ COLUMNS = (
     "stop",
     "why",
     "status",
+    "night_session",
     "run_id",
     "queued_utc",
 )
@@ -123,19 +124,19 @@ def fill(queue: sqlite3.Connection, signals: Iterable[Signal], *, session: str, 
 
     `session` is the night's (YYYY-MM-DD); `queued_utc` an ISO time. A signal already there is left as it is.
     """
-    offered = [(*msgspec.structs.astuple(signal), run_id, queued_utc) for signal in signals]
+    offered = [(*msgspec.structs.astuple(signal), session, run_id, queued_utc) for signal in signals]
     with _transaction(queue):
         queue.execute("INSERT OR IGNORE INTO fills VALUES (?)", (session,))
         (newest,) = queue.execute("SELECT max(session) FROM fills").fetchone()
         status = "new" if session == newest else "expired"
         added = queue.executemany(
-            "INSERT INTO signals (exchange, symbol, timeframe, setup, ts_ms, session, side, close, stop, why, run_id,"
-            f" queued_utc, status) VALUES ({', '.join('?' * 12)}, '{status}')"
+            "INSERT INTO signals (exchange, symbol, timeframe, setup, ts_ms, session, side, close, stop, why,"
+            f" night_session, run_id, queued_utc, status) VALUES ({', '.join('?' * 13)}, '{status}')"
             " ON CONFLICT (exchange, symbol, timeframe, setup, ts_ms) DO NOTHING",
             offered,
         ).rowcount
         expired = queue.execute(
-            "UPDATE signals SET status = 'expired' WHERE status = 'new' AND session < ?", (newest,)
+            "UPDATE signals SET status = 'expired' WHERE status = 'new' AND night_session < ?", (newest,)
         ).rowcount
         (in_queue,) = queue.execute("SELECT count(*) FROM signals").fetchone()
     return Filled(offered=len(offered), added=max(added, 0), expired=expired, in_queue=in_queue)

@@ -73,6 +73,14 @@ def test_a_session_without_signals_expires_the_day_before_all_the_same(tmp_path:
         assert statuses(queue) == {"AAA": "expired"}
 
 
+def test_a_round_the_clock_bar_that_closed_at_midnight_is_new_in_the_night_that_found_it(tmp_path: Path) -> None:
+    with opened(tmp_path / "desk.sqlite") as queue:
+        put(queue, "2026-11-20", signal("BTC", "2026-11-19"))
+        assert statuses(queue) == {"BTC": "new"}
+        put(queue, "2026-11-23")
+        assert statuses(queue) == {"BTC": "expired"}
+
+
 def test_filling_a_past_session_adds_expired_signals_and_harms_no_new_one(tmp_path: Path) -> None:
     with opened(tmp_path / "desk.sqlite") as queue:
         put(queue, "2026-11-20", signal("AAA", "2026-11-20"))
@@ -115,7 +123,7 @@ while True:
     queue.execute("BEGIN IMMEDIATE")
     for setup in ("a", "b"):
         key = ("X", "S", "1d", setup, number, "2026-11-20")
-        queue.execute("INSERT INTO signals VALUES (?,?,?,?,?,?,'long',1.0,NULL,'','new','r','')", key)
+        queue.execute("INSERT INTO signals VALUES (?,?,?,?,?,?,'long',1.0,NULL,'','new','2026-11-20','r','')", key)
     queue.execute("COMMIT")
     number += 1
     if number == 5:
