@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pyjobs.market.desk import Desk, load_desk
 from pyjobs.reporting.document import Page, markdown
 from utils import atomic
 from utils.cli import Parser
-from utils.errors import CannotWriteError, MissingInputError
+from utils.errors import CannotWriteError, MissingInputError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +54,13 @@ def put_text(path: Path, text: str, summary: str) -> Path:
 def pictures(run_dir: Path) -> list[str]:
     """The PNG files in the run's reports/ folder."""
     return sorted(path.name for path in (run_dir / "reports").glob("[!.]*.png"))
+
+
+def date_or_auto(text: str) -> dt.date | None:
+    """The date of a --date flag; None for `auto`. Raises UsageError for anything else."""
+    if text == "auto":
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--date {text!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None
