@@ -55,7 +55,7 @@ NIGHT: tuple[Step, ...] = (
     Step(number=3, verb="queue_signals", needs=("scan",)),
     Step(number=4, verb="setup_backtest", after=_PRICES),
     Step(number=5, verb="account_backtest", after=_PRICES),
-    Step(number=6, verb="report_scan", after=("scan",), report=True),
+    Step(number=6, verb="report_scan", after=("scan", "setup_backtest"), report=True),
     Step(number=7, verb="report_daily", after=_FIGURES, report=True),
     Step(number=8, verb="report_golive", after=_FIGURES, report=True),
     Step(number=9, verb="report_ops", after=(*_FIGURES, *_PAGES), report=True),
