@@ -16,6 +16,7 @@ MADE_BY = {
     "portfolio/": "account_backtest",
     "logs/steps.json": "nightly",
 }
+HAS_BAR = ("ok", "too_few_bars")  # statuses of an instrument that has a bar of this session
 BAR_STATUS = {
     "ok": "ok",
     "stale": "stale: no bar of this session",
@@ -62,5 +63,5 @@ def signal_count(signals: Sequence[Signal]) -> str:
 
 def movers(instruments: Sequence[Scanned]) -> list[Scanned]:
     """Instruments with a bar of this session and a known change, biggest rise first."""
-    known = [each for each in instruments if each.status == "ok" and each.change is not None]
+    known = [each for each in instruments if each.status in HAS_BAR and each.change is not None]
     return sorted(known, key=lambda each: (-(each.change or 0.0), each.symbol))

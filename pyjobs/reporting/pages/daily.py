@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.inputs import RunInputs, Scanned
-from pyjobs.reporting.pages.common import BAR_STATUS, absent, movers, signal_count, signal_table
+from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
 from pyjobs.reporting.tables import Column
 
 MOVERS_SHOWN = 5
@@ -69,7 +69,7 @@ def _mover(each: Scanned) -> list[str]:
 def _data_state(inputs: RunInputs) -> list[Block]:
     if inputs.scan is None:
         return [Text("Unknown without a scan.", tone="note")]
-    behind = [each for each in inputs.scan.instruments if each.status != "ok"]
+    behind = [each for each in inputs.scan.instruments if each.status not in HAS_BAR]
     if not behind:
         return [Text(f"All {len(inputs.scan.instruments)} instruments have a bar of this session.")]
     columns = [Column("symbol"), Column("timeframe"), Column("last bar"), Column("state")]

@@ -78,7 +78,7 @@ def _checklist(gates: Sequence[Gate]) -> Table:
 def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     if inputs.setups is None:
         return [absent(inputs, "backtests/setups.json", "There are no setup backtests")]
-    titles = ("n", "closed", "win rate", "95 % interval", "expectancy", "95 % interval", "bars held", "worst / best")
+    titles = ("n", "closed", "win rate", "95 % interval", "expectancy", "95 % interval", "bars held", "worst … best")
     columns = [Column("days", right=True), Column("setup"), Column("verdict")]
     columns += [Column(title, right=True) for title in titles]
     rows = [[str(window.days), *_setup(row)] for window in inputs.setups.windows for row in window.rows]
@@ -98,7 +98,7 @@ def _setup(row: SetupRow) -> list[str]:
         numbers.change(row.expectancy),
         numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change),
         numbers.decimal(1)(row.avg_hold_bars),
-        f"{numbers.change(row.worst)} / {numbers.change(row.best)}",
+        numbers.interval(row.worst, row.best, numbers.change),
     ]
 
 
