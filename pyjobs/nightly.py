@@ -75,7 +75,9 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
             return night_code([*results, sealed])
         final = run_folder.publish(building)
     except OSError as error:
-        raise CannotWriteError(f"'{building.path}': {error.strerror} ('{error.filename}')") from error
+        raise CannotWriteError(
+            f"'{error.filename or building.path}': {error.strerror}: the run stays unfinished"
+        ) from error
     pruned = _after("prune_runs")
     _summary(final, results, seconds=time.monotonic() - began)
     code = night_code([*results, pruned])
@@ -98,7 +100,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         about={"run_id": building.run_id, "desk": desk.name, "started_utc": manifest.utc_text(now)},
         tell_session=lambda: session.after_import(desk, building.path / "reports" / "data.json"),
         say=_say,
-        dumps=dumps,
+        dumps=str(Path(dumps).resolve()) if dumps else None,
         pool=pool,
         session=known,
     )

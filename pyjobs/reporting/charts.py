@@ -72,11 +72,11 @@ def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) ->
     at = {ts_ms: index for index, ts_ms in enumerate(series.ts_ms)}
     axes[0].vlines(range(len(at)), series.low, series.high, color="#B9C4CC", linewidth=1.0)
     axes[0].plot(series.close, color=INK, linewidth=1.2)
-    offset = 0.04 * (max(series.high) - min(series.low))
+    offset = 0.035 * (max(series.high) - min(series.low))
     for number, setup in enumerate(sorted({trigger.setup for trigger in triggers})):
         marker, colour = MARKERS[number % len(MARKERS)]
         places = [at[t.ts_ms] for t in triggers if t.setup == setup and t.ts_ms in at]
-        heights = [series.low[place] - offset * (1 + 1.5 * number) for place in places]
+        heights = [series.low[place] - offset * (1 + number) for place in places]
         axes[0].plot(places, heights, marker, color=colour, markersize=6, linestyle="none", label=ascii_only(setup))
     if series.stop is not None:
         axes[0].axhline(series.stop, color=ORANGE, linewidth=1.0, linestyle="-.", label="stop of tonight's signal")
@@ -100,7 +100,8 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
     for name, curve in curves.items():
         colour, line, width = BOOK_LINES[name]
         places = _places(sessions, curve)
-        axes[0].plot(places, curve.values, line, color=colour, linewidth=width, label=name)
+        label = name if curve.sessions[0] == sessions[0] else f"{name}\nfrom {curve.sessions[0]}"
+        axes[0].plot(places, curve.values, line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, [100 * d for d in drawdowns(curve.values)], line, color=colour, linewidth=width)
     currency = next((book.metrics.currency for book in account.books.values()), "")
     axes[0].set_title(ascii_only(f"account {account.name}: equity in {currency}"))
@@ -117,7 +118,7 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
 def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     """Expectancy per trade of each setup in each window: a dot with its interval, hollow where there are too few."""
     setups = sorted({row.label for window in windows for row in window.rows}, reverse=True)
-    figure, axes = _figure(rows=1, height_in=1.1 + 0.62 * len(setups))
+    figure, axes = _figure(rows=1, height_in=1.1 + 0.45 * len(setups))
     for number, window in enumerate(windows):
         marker, colour = MARKERS[number % len(MARKERS)]
         lift = 0.22 * ((len(windows) - 1) / 2 - number)

@@ -59,7 +59,8 @@ def _movers(inputs: RunInputs) -> list[Block]:
         Column("change", right=True),
         Column("close", right=True),
     ]
-    return [Table(columns=columns, rows=[_mover(each) for each in [*rises, *reversed(falls)]])]
+    table = Table(columns=columns, rows=[_mover(each) for each in [*rises, *reversed(falls)]])
+    return [table, Text("Change since the previous bar; the biggest rises and falls.", tone="note")]
 
 
 def _mover(each: Scanned) -> list[str]:
@@ -78,7 +79,7 @@ def _data_state(inputs: RunInputs) -> list[Block]:
         for each in behind
     ]
     return [
-        Text(f"{len(behind)} of {len(inputs.scan.instruments)} are behind.", tone="warn"),
+        Text(f"{len(behind)} of {len(inputs.scan.instruments)} instruments are behind.", tone="warn"),
         Table(columns=columns, rows=rows),
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.inputs import RunInputs, Scan
-from pyjobs.reporting.pages.common import BAR_STATUS, absent, signal_count, signal_table
+from pyjobs.reporting.pages.common import absent, signal_count, signal_table
 from pyjobs.reporting.tables import Column
 
 
@@ -59,7 +59,7 @@ def _instruments(scan: Scan) -> Table:
             numbers.count(each.bars),
             each.currency,
             ", ".join(setups.get((each.exchange, each.symbol, each.timeframe), [])),
-            BAR_STATUS.get(each.status, each.status),
+            each.status.replace("_", " "),
         ]
         for each in scan.instruments
     ]
