@@ -127,6 +127,20 @@ def test_the_ops_page_tells_each_step_with_its_outcome_and_each_wart(full_run: P
     assert re.search(r"\| BBB .*\| behind", text)
 
 
+def test_the_ops_page_shows_the_last_runs_of_all_jobs_and_passes_over_a_torn_line(
+    full_run: Path, desk_file: Path
+) -> None:
+    logs = desk_file.parent / "logs"
+    logs.mkdir()
+    whole = '{"job":"ingest","instance":"BTC","session":"2026-11-20","start":1795182161,"end":1795182169,"code":69,'
+    whole += '"outcome":"skip:external"}'
+    (logs / "history.jsonl").write_text(f'{{"job": "torn", "sta\n{whole}\n', encoding="utf-8")
+    make_all(full_run, desk_file)
+    text = (full_run / "reports/ops.md").read_text(encoding="utf-8")
+    assert "| 2026-11-20 13:42 | ingest/BTC | 2026-11-20 | skip:external |   69 |       8 |" in text
+    assert "torn" not in text
+
+
 def test_the_daily_page_counts_rises_and_falls_and_the_account_day(full_run: Path, desk_file: Path) -> None:
     make_all(full_run, desk_file)
     text = (full_run / "reports/daily.md").read_text(encoding="utf-8")

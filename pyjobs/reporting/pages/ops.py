@@ -140,10 +140,22 @@ def _disk(machine: Machine) -> list[Block]:
 def _history(machine: Machine) -> list[Block]:
     if not machine.history:
         return [Text("logs/history.jsonl has no entries yet.", tone="note")]
-    columns = [Column("start"), Column("job"), Column("session"), Column("outcome"), Column("code", right=True)]
-    rows = [
-        [str(entry.get(key) if entry.get(key) is not None else numbers.NOTHING) for key in ("start", "job", "session")]
-        + [str(entry.get("outcome", "")), str(entry.get("code", ""))]
-        for entry in reversed(machine.history[-HISTORY_SHOWN:])
-    ]
+    columns = [Column("start, UTC"), Column("job"), Column("session"), Column("outcome"), Column("code", right=True)]
+    columns.append(Column("seconds", right=True))
+    rows = [_history_row(entry) for entry in reversed(machine.history[-HISTORY_SHOWN:])]
     return [Table(columns=columns, rows=rows)]
+
+
+def _history_row(entry: Mapping[str, object]) -> list[str]:
+    """One entry of history.jsonl; its times are epoch seconds."""
+    start, end = entry.get("start"), entry.get("end")
+    known = isinstance(start, int | float), isinstance(end, int | float)
+    job = "/".join(str(part) for part in (entry.get("job"), entry.get("instance")) if part)
+    return [
+        numbers.utc_time(int(float(str(start)) * 1000)) if known[0] else str(start or numbers.NOTHING),
+        job,
+        str(entry.get("session") or numbers.NOTHING),
+        str(entry.get("outcome", "")),
+        str(entry.get("code", "")),
+        numbers.count(float(str(end)) - float(str(start))) if all(known) else numbers.NOTHING,
+    ]
