@@ -1,7 +1,7 @@
 """End-of-day report of a session: each close, its last twenty days, its signals. Writes reports/eod_<session>.md.
 
-Exits 2, and writes nothing, while half or more of the traded instruments have no bar of the session yet: a later try
-may find them. The others that are behind are named on the page.
+Exits 2, and writes nothing, while half or more of the traded instruments of the desk's market have no bar of the
+session yet: a later try may find them. Fewer than that are named on the page.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _refuse_stale(snapshot: Snapshot) -> None:
     traded = [series for series in snapshot.series if series.instrument.role == "trade"]
+    at_home = [series for series in traded if series.instrument.market == snapshot.desk.market]
+    traded = (
+        at_home or traded
+    )  # what trades round the clock is never late, and must not hide that the market's bars are
     behind = [series for series in traded if series.stale or not len(series.bars)]
     if traded and 2 * len(behind) >= len(traded):
         newest = max((str(series.last_session) for series in behind if series.last_session), default="none")

@@ -6,14 +6,10 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, PINNED, REMOVING, is_being_built, started_at
-
-ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 
 
 def look(runs_dir: Path) -> list[Entry]:
@@ -39,7 +35,7 @@ def remove(runs_dir: Path, decision: Decision) -> bool:
         if entry.kind != "removing":
             path.rename(doomed)
         (doomed / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(doomed, onerror=_unless_gone)
+        _delete(doomed)
     return True
 
 
@@ -68,7 +64,8 @@ def _status(path: Path) -> Status:
     return status if status in ("ok", "partial") else "broken"
 
 
-def _unless_gone(_function: Callable[..., object], _path: str, problem: ExcInfo) -> None:
-    """Another prune was faster: fine. Anything else is told to the caller."""
-    if not isinstance(problem[1], FileNotFoundError):
-        raise problem[1]
+def _delete(folder: Path) -> None:
+    """Delete a tree (links in it are unlinked, not followed) that another prune may be deleting at the same time."""
+    while os.path.lexists(folder):
+        with contextlib.suppress(FileNotFoundError):  # the other one was faster; what is left is less each time
+            shutil.rmtree(folder)

@@ -1,7 +1,8 @@
 """Which runs may go. A pure decision over names, so that a dry run shows exactly what a real one does.
 
 A run's age comes from its RUN_ID, never from a file's mtime. The wall clock is believed only as far as it agrees with
-the runs: runs from its future are kept and named, and nothing is judged by age across a hole that no rest explains.
+the runs: runs from its future are kept and named, and nothing is judged by age across a long hole that no good run
+follows.
 """
 
 from __future__ import annotations
@@ -137,7 +138,9 @@ def _not_judged_by_age(timed: list[Entry], now: datetime) -> dict[str, str]:
     """Names whose age the clock cannot tell, with the reason; empty when clock and runs agree. `timed`: oldest first.
 
     A clock far behind the newest finished run tells no ages at all. A hole of more than half a year, between two starts
-    or between the newest and now, means that the clock jumped or the machine rested: what lies before is only counted.
+    or between the newest and now, means that the clock jumped ahead or the machine rested. A good run after the hole
+    vouches for the clock (its session came from the calendar, its bars were fresh); without one, what lies before the
+    hole is only counted.
     """
     newest = next((entry for entry in reversed(timed) if entry.kind == "run"), None)
     if newest and now < _started(newest) - CLOCK_BEHIND:
@@ -145,7 +148,10 @@ def _not_judged_by_age(timed: list[Entry], now: datetime) -> dict[str, str]:
         return {entry.name: why for entry in timed}
     past = [entry for entry in timed if _started(entry) <= now]
     starts = [*[_started(entry) for entry in past], now]
-    holes = [at for at, (start, after) in enumerate(pairwise(starts)) if after - start > IMPLAUSIBLE_HOLE]
+    vouched = max((at for at, entry in enumerate(past) if entry.kind == "run" and entry.status == "ok"), default=-1)
+    holes = [
+        at for at, (start, after) in enumerate(pairwise(starts)) if at >= vouched and after - start > IMPLAUSIBLE_HOLE
+    ]
     if not holes:
         return {}
     days = (starts[holes[-1] + 1] - starts[holes[-1]]).days

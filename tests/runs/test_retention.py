@@ -120,9 +120,22 @@ def test_under_a_clock_twelve_years_ahead_nothing_goes_by_age() -> None:
         ("20261120T120000Z-0001", "ok", "keep"),
         ("20261119T120000Z-0002", "ok", "keep"),
         ("20261118T120000Z-0003", "partial", "keep"),
+        ("20261117T120000Z-0004", "building", "keep"),
     ]
     check(rows, now=datetime(2038, 1, 19, tzinfo=UTC))
-    check([("20380119T000000Z-0004", "ok", "keep"), *rows], now=datetime(2038, 1, 19, 1, tzinfo=UTC))
+    # a night under that clock has no fresh bars, so it is partial and vouches for nothing
+    check([("20380119T000000Z-0005", "partial", "keep"), *rows], now=datetime(2038, 1, 19, 1, tzinfo=UTC))
+
+
+def test_a_good_run_after_a_long_rest_vouches_for_the_clock() -> None:
+    check(
+        [
+            ("20261120T120000Z-0001", "partial", "keep"),
+            ("20261119T120000Z-0002", "ok", "keep"),
+            ("20200101T120000Z-0003", "ok", "remove"),
+            ("20200101T110000Z-0004", "building", "remove"),
+        ]
+    )
 
 
 def test_under_a_clock_that_fell_back_nothing_goes_by_age() -> None:
@@ -148,14 +161,13 @@ def test_a_few_hours_of_clock_trouble_change_nothing() -> None:
     )
 
 
-def test_old_runs_go_again_once_runs_follow_closely_on_the_hole() -> None:
-    """A machine that rested ten months: what lies before the hole is only counted, what lies after is judged by age."""
+def test_what_lies_before_a_hole_that_nothing_vouches_for_is_still_counted() -> None:
     check(
         [
-            ("20261120T120000Z-0001", "ok", "keep"),
-            ("20261001T120000Z-0002", "ok", "remove"),
-            ("20251201T120000Z-0003", "ok", "keep"),
-            ("20251130T120000Z-0004", "ok", "remove"),
+            ("20261120T120000Z-0001", "partial", "keep"),
+            ("20251201T120000Z-0002", "ok", "keep"),
+            ("20251130T120000Z-0003", "ok", "keep"),
+            ("20251129T120000Z-0004", "ok", "remove"),
         ],
         keep_max_runs=3,
     )

@@ -149,6 +149,16 @@ def test_a_limit_that_would_empty_the_folder_is_refused(
     assert (done.returncode, name in done.stderr) == (78, True)
 
 
+def test_two_prunes_at_once_remove_each_run_once_and_neither_fails(tmp_path: Path) -> None:
+    for number in range(40):
+        make_run(tmp_path, f"20200101T0000{number:02}Z-0001", files=20)
+    fresh = make_run(tmp_path, new_run_id(datetime.now(UTC)))
+    command = [sys.executable, "-m", "pyjobs.prune_runs", "--runs", str(tmp_path)]
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [child.wait() for child in both] == [0, 0]
+    assert names(tmp_path) == {fresh.name}
+
+
 BUILDER = """
 import sys
 from datetime import UTC, datetime

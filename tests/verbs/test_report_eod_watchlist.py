@@ -102,6 +102,19 @@ def test_half_of_the_instruments_missing_is_stale(home: Path) -> None:
     assert eod(home) == 2
 
 
+def test_what_trades_round_the_clock_does_not_hide_that_the_markets_bars_are_late(home: Path) -> None:
+    pair = "  - {symbol: P%d, exchange: HAND, market: 24/7, timeframe: 1d, currency: KRW, file: P.csv}\n"
+    (home / "desk.yaml").write_text(DESK + "".join(pair % number for number in range(4)), encoding="utf-8")
+    midnight = int(dt.datetime(2026, 11, 18, tzinfo=dt.UTC).timestamp()) * 1000
+    one = np.array([100.0])
+    bars = Bars(ts_ms=np.array([midnight], np.int64), open=one, high=one, low=one, close=one, volume=one)
+    for number in range(4):
+        key = SeriesKey(exchange="HAND", symbol=f"P{number}", timeframe="1d")
+        target = BarStore(home / "data/raw", locks=home / ".locks")
+        target.write(key, bars, provider="hand", fetched_at_ms=0, adjusted="raw", last_final=True)
+    assert eod(home, "--date", "2026-11-18") == 2
+
+
 def test_a_past_session_is_reported_as_it_was_known_then(home: Path) -> None:
     assert eod(home, "--date", "2026-11-16") == 0
     assert cells(home / "reports/eod_2026-11-16.md", "AAA")[4:6] == ["100", "0.00 %"]
