@@ -11,7 +11,7 @@ from pyjobs.market.desk import Desk, load_desk
 from pyjobs.market.store import BarStore
 from pyjobs.runs import manifest, provenance, steps
 from pyjobs.runs.run_folder import BUILDING, started_at
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError, MissingInputError, UsageError
 from utils.run import run
@@ -59,7 +59,7 @@ def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
         told = {}
     run_id = run_dir.name.removeprefix(BUILDING)
     outcomes = [step["outcome"] for step in told.get("steps", [])]
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(clock.now_s(), UTC)
     return manifest.About(
         run_id=run_id,
         desk=desk.name,

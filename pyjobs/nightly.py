@@ -21,7 +21,7 @@ from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.steps import NIGHT, StepResult, night_code
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import EXTERNAL_KINDS, CannotWriteError, ExternalDataUnavailable, ExternalKind
 from utils.exit_codes import ExitCode
@@ -88,7 +88,7 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
 
 def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: int) -> tuple[Building, Night]:
     """The run folder, and the night that will fill it."""
-    now = datetime.now(UTC)
+    now = datetime.fromtimestamp(clock.now_s(), UTC)
     known = session.at_start(desk, asked=asked, now_s=now.timestamp())
     building = run_folder.begin(paths.data_dir() / "server_runs", run_folder.new_run_id(now))
     _say(f"night {building.run_id} of desk '{desk.name}' ({desk_file.name}), session {known or 'of the newest bar'}")
@@ -109,7 +109,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
 
 def _after(verb: str, *arguments: str) -> StepResult:
     """Run a verb that comes after the last file of the run; its log is kept under logs/, outside the sealed folder."""
-    log = paths.logs_dir() / f"nightly_{verb}_{datetime.now(UTC):%Y-%m-%d}.log"
+    log = paths.logs_dir() / f"nightly_{verb}_{datetime.fromtimestamp(clock.now_s(), UTC):%Y-%m-%d}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-u", "-m", f"pyjobs.{verb}", *arguments]
     child = step_process.start(command, log, cwd=paths.ROOT)

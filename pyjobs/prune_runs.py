@@ -15,7 +15,7 @@ from pathlib import Path
 from pyjobs.reporting.tables import Column, text_table
 from pyjobs.runs import prune, retention
 from pyjobs.runs.retention import Decision
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import CannotWriteError, ConfigError
 from utils.run import run
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runs_dir = options.runs or paths.data_dir() / "server_runs"
     decisions = retention.decide(
         prune.look(runs_dir),
-        now=datetime.now(UTC),
+        now=datetime.fromtimestamp(clock.now_s(), UTC),
         keep_days=_limit("KEEP_DAYS", options.keep_days, retention.KEEP_DAYS),
         keep_max_runs=_limit("KEEP_MAX_RUNS", options.keep_max_runs, retention.KEEP_MAX_RUNS),
     )

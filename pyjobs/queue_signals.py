@@ -11,7 +11,7 @@ from pyjobs.market.desk import load_desk
 from pyjobs.runs import signal_queue
 from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.run_folder import BUILDING
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.run import run
 
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = signal_queue.queue_path(paths.data_dir(), desk.name)
     run_id = options.out.resolve().name.removeprefix(BUILDING)
     with signal_queue.opened(path) as queue:
-        queued_utc = utc_text(datetime.now(UTC))
+        queued_utc = utc_text(datetime.fromtimestamp(clock.now_s(), UTC))
         filled = signal_queue.fill(queue, signals, session=options.session, run_id=run_id, queued_utc=queued_utc)
         signal_queue.snapshot(queue, options.out / "queue")
     told = f"{filled.added} new to the queue, {filled.expired} older ones expired"

@@ -7,7 +7,6 @@ session yet: a later try may find them. Fewer than that are named on the page.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 
 from pyjobs.market.desk import desk_path, load_desk
@@ -18,7 +17,7 @@ from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
 from pyjobs.strategy.registry import make_setups
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import StaleDataError
 from utils.run import run
@@ -35,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     desk_file = desk_path(options.desk, paths.config_dir())
     desk = load_desk(desk_file)
     setups = make_setups(desk.setups, source=str(desk_file))
-    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=date_or_auto(options.date), now_s=time.time())
+    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=date_or_auto(options.date), now_s=clock.now_s())
     _refuse_stale(snapshot)
     page = eod_page(session=snapshot.session.isoformat(), lines=all_lines(snapshot, setups))
     put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)

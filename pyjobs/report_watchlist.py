@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-import time
 from collections.abc import Sequence
 
 import msgspec
@@ -20,7 +19,7 @@ from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
 from pyjobs.strategy.registry import make_setups
-from utils import paths, trading_day
+from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.config import load_yaml, own_or_default
 from utils.run import run
@@ -47,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     setups = make_setups(desk.setups, source=str(desk_file))
     source = own_or_default(NAME)
     watchlist = load_yaml(source, Watchlist)
-    date, asked = when(desk, date_or_auto(options.date), now_s=time.time())
-    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=time.time())
+    date, asked = when(desk, date_or_auto(options.date), now_s=clock.now_s())
+    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
     page = watchlist_page(
         date=date.isoformat(),
         session=snapshot.session.isoformat(),
