@@ -156,6 +156,10 @@ class Metrics(msgspec.Struct, frozen=True):
     expectancy: float | None = None
     exposure: float | None = None
     turnover: float | None = None
+    fees: float | None = None
+    benchmark_return: float | None = None
+    benchmark_start: str | None = None
+    signals_refused: dict[str, int] = {}
     left_out: list[LeftOut] = []
 
 

@@ -30,6 +30,9 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
     ("expectancy per trade", lambda m: numbers.change(m.expectancy)),
     ("exposure", lambda m: numbers.percent(m.exposure)),
     ("turnover per year", lambda m: numbers.decimal(1)(m.turnover)),
+    ("fees and tax paid", lambda m: numbers.count(m.fees)),
+    ("signals refused", lambda m: ", ".join(f"{n:,} {why}" for why, n in m.signals_refused.items() if n) or "none"),
+    ("benchmark's return", lambda m: _benchmark(m)),
 )
 
 
@@ -118,6 +121,12 @@ def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) 
         rows = [[symbol, why] for symbol, why in sorted(left_out)]
         blocks += [Text("Left out of the account:"), Table(columns=[Column("symbol"), Column("why")], rows=rows)]
     return blocks
+
+
+def _benchmark(metrics: Metrics) -> str:
+    """The benchmark over the same sessions, or from when there is one."""
+    later = metrics.benchmark_start and metrics.benchmark_start != metrics.start
+    return numbers.change(metrics.benchmark_return, 1) + (f" from {metrics.benchmark_start}" if later else "")
 
 
 def _no_account(inputs: RunInputs) -> Text:
