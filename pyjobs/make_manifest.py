@@ -1,0 +1,81 @@
+"""Write a run folder's manifest.json (every file's sha256, what the run came from), or check one with --verify."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyjobs.market.desk import Desk, load_desk
+from pyjobs.market.store import BarStore
+from pyjobs.runs import manifest, provenance, steps
+from pyjobs.runs.run_folder import BUILDING, started_at
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build the manifest of --out and write it last, or compare the folder with the manifest it has."""
+    parser = Parser(verb="make_manifest", doc=__doc__)
+    parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
+    parser.add_argument("--desk", type=Path, metavar="FILE", help="the desk file (needed unless --verify)")
+    parser.add_argument(
+        "--verify", action="store_true", help="compare the folder with its manifest; differences exit 65"
+    )
+    options = parser.parse_args(argv)
+    run_dir: Path = options.out.resolve()
+    if not run_dir.is_dir():
+        raise MissingInputError(f"no run folder at '{options.out}'")
+    if options.verify:
+        return _verify(run_dir)
+    if options.desk is None:
+        raise UsageError("--desk FILE is needed to write a manifest")
+    content = manifest.build(run_dir, _about(run_dir, options.desk, load_desk(options.desk)))
+    manifest.write(run_dir, content)
+    files = content["files"]
+    count = len(files) if isinstance(files, dict) else 0
+    print(f"{content['run_id']}: {content['status']}, {count} files, {content['size_mb']} MB")
+    return 0
+
+
+def _verify(run_dir: Path) -> int:
+    problems = manifest.verify(run_dir)
+    for problem in problems:
+        print(problem)
+    if problems:
+        raise BadDataError(f"'{run_dir.name}' is not what its manifest says: {len(problems)} differences")
+    print(f"{run_dir.name}: every file is as its manifest says")
+    return 0
+
+
+def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
+    """What logs/steps.json tells about the night, and where everything came from. No steps file: partial."""
+    try:
+        told = steps.read_steps(run_dir)
+    except (OSError, ValueError):
+        told = {}
+    run_id = run_dir.name.removeprefix(BUILDING)
+    outcomes = [step["outcome"] for step in told.get("steps", [])]
+    now = datetime.fromtimestamp(clock.now_s(), UTC)
+    return manifest.About(
+        run_id=run_id,
+        desk=desk.name,
+        session=told.get("session"),
+        status="ok" if outcomes and set(outcomes) == {"ok"} else "partial",
+        started=started_at(run_id) or now,
+        finished=now,
+        steps=told.get("steps", []),
+        inputs={
+            "code": provenance.code(paths.ROOT),
+            "config": provenance.config(desk_file, paths.config_dir()),
+            "data": provenance.data((each.key for each in desk.instruments), BarStore(paths.data_dir() / "raw")),
+            "dependencies": provenance.dependencies(paths.ROOT),
+        },
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

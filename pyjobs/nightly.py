@@ -1,0 +1,158 @@
+"""A whole night in one run folder: every step its own process with its own log, published when its manifest is there.
+
+Exit code: 0 when every step ended well; else that of the first failed step, but 69 (external) or 2 (stale) only when
+every failure was one of those two. 143 when told to stop. A failed step does not stop the steps that can do without it;
+the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is never a run.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import cast
+
+from pyjobs.market.desk import Desk, desk_path, load_desk
+from pyjobs.runs import manifest, run_folder, session, step_process
+from pyjobs.runs.night import Night, line, result_of
+from pyjobs.runs.run_folder import Building
+from pyjobs.runs.steps import NIGHT, StepResult, night_code
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import EXTERNAL_KINDS, CannotWriteError, ExternalDataUnavailable, ExternalKind
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+
+class _Told(BaseException):
+    """Somebody told us to stop. Not an Exception, so that nothing between swallows it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the night; see the module's docstring for the exit code."""
+    options = _parser().parse_args(argv)
+    desk_file = desk_path(options.desk, paths.config_dir()).resolve()
+    desk = load_desk(desk_file)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        return _night(desk, desk_file, session=options.session, dumps=options.dumps, pool=options.jobs)
+    except _Told as told:
+        name = signal.Signals(told.number).name
+        print(f"[stop] told to stop by {name}: the steps were ended, the run stays unfinished", flush=True)
+        return 128 + told.number
+
+
+def _parser() -> Parser:
+    parser = Parser(verb="nightly", doc=__doc__)
+    parser.add_argument(
+        "--desk", metavar="FILE", help="default: config/desk.yaml if there is one, else the sample desk"
+    )
+    parser.add_argument(
+        "--session", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule"
+    )
+    parser.add_argument("--dumps", metavar="DIR", help="where the desk's dumps are, instead of what the desk file says")
+    parser.add_argument("--jobs", type=int, choices=range(1, 9), default=2, help="steps at a time (default 2)")
+    return parser
+
+
+def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool: int) -> int:
+    began = time.monotonic()
+    building, night = _begin(desk, desk_file, asked=session, dumps=dumps, pool=pool)
+    try:
+        results = night.run()
+        sealed = _after("make_manifest", "--desk", str(desk_file), "--out", str(building.path))
+        if sealed.outcome != "ok":
+            print(f"[FAIL] no manifest: the run stays '{building.path}'", flush=True)
+            return night_code([*results, sealed])
+        final = run_folder.publish(building)
+    except OSError as error:
+        raise CannotWriteError(
+            f"'{error.filename or building.path}': {error.strerror}: the run stays unfinished"
+        ) from error
+    pruned = _after("prune_runs")
+    _summary(final, results, seconds=time.monotonic() - began)
+    code = night_code([*results, pruned])
+    if code == ExitCode.EXTERNAL:
+        raise _external(results, night.outcomes)
+    return code
+
+
+def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: int) -> tuple[Building, Night]:
+    """The run folder, and the night that will fill it."""
+    now = datetime.fromtimestamp(clock.now_s(), UTC)
+    known = session.at_start(desk, asked=asked, now_s=now.timestamp())
+    building = run_folder.begin(paths.data_dir() / "server_runs", run_folder.new_run_id(now))
+    _say(f"night {building.run_id} of desk '{desk.name}' ({desk_file.name}), session {known or 'of the newest bar'}")
+    night = Night(
+        run_dir=building.path,
+        clone=paths.ROOT,
+        desk_file=desk_file,
+        steps=NIGHT,
+        about={"run_id": building.run_id, "desk": desk.name, "started_utc": manifest.utc_text(now)},
+        tell_session=lambda: session.after_import(desk, building.path / "reports" / "data.json"),
+        say=_say,
+        dumps=str(Path(dumps).resolve()) if dumps else None,
+        pool=pool,
+        session=known,
+    )
+    return building, night
+
+
+def _after(verb: str, *arguments: str) -> StepResult:
+    """Run a verb that comes after the last file of the run; its log is kept under logs/, outside the sealed folder."""
+    log = paths.logs_dir() / f"nightly_{verb}_{datetime.fromtimestamp(clock.now_s(), UTC):%Y-%m-%d}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-u", "-m", f"pyjobs.{verb}", *arguments]
+    child = step_process.start(command, log, cwd=paths.ROOT)
+    try:
+        ended = child.wait()
+    except BaseException:
+        step_process.stop_all([child])
+        raise
+    result = result_of(verb, ended, log=log, shown_log=str(log))
+    _say(line(result))
+    return result
+
+
+def _summary(final: Path, results: Sequence[StepResult], *, seconds: float) -> None:
+    content = manifest.read(final)
+    well = sum(result.outcome == "ok" for result in results)
+    _say(f"{content['status']}: {well} of {len(results)} steps, {seconds:.1f} s, {content['size_mb']:.2f} MB")
+    _say(f"look at {final / 'index.html'}")
+
+
+def _external(results: Sequence[StepResult], outcomes: Mapping[str, Mapping[str, object]]) -> ExternalDataUnavailable:
+    """The first external failure, so that the supervisor learns its kind and provider from us too."""
+    first = next(result for result in results if result.exit_code == ExitCode.EXTERNAL)
+    told = outcomes.get(first.step, {})
+    kind = told.get("kind") if told.get("kind") in EXTERNAL_KINDS else "outage"
+    return ExternalDataUnavailable(
+        cast(ExternalKind, kind),
+        provider=str(told.get("provider") or first.step),
+        symbol=str(told.get("symbol") or ""),
+        detail=str(told.get("detail") or first.reason),
+    )
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Once: a second signal must not interrupt the ending of the children."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise _Told(number)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,74 @@
+"""Remove old runs from the runs folder: older than KEEP_DAYS, or beyond the newest KEEP_MAX_RUNS.
+
+Never the newest good run, one that holds a file called PINNED, one being built, one from the future, a link, or
+anything that is not a run. Ages come from the run's name. --dry-run only says what would happen, and why.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyjobs.reporting.tables import Column, text_table
+from pyjobs.runs import prune, retention
+from pyjobs.runs.retention import Decision
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import CannotWriteError, ConfigError
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look, decide, show every decision, and remove (unless --dry-run)."""
+    parser = Parser(verb="prune_runs", doc=__doc__)
+    parser.add_argument("--runs", type=Path, default=None, metavar="DIR", help="default: data/server_runs")
+    parser.add_argument("--keep-days", type=int, default=None, help=f"default: $KEEP_DAYS, else {retention.KEEP_DAYS}")
+    parser.add_argument(
+        "--keep-max-runs", type=int, default=None, help=f"default: $KEEP_MAX_RUNS, else {retention.KEEP_MAX_RUNS}"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="remove nothing; give the reason for every item")
+    options = parser.parse_args(argv)
+    runs_dir = options.runs or paths.data_dir() / "server_runs"
+    decisions = retention.decide(
+        prune.look(runs_dir),
+        now=datetime.fromtimestamp(clock.now_s(), UTC),
+        keep_days=_limit("KEEP_DAYS", options.keep_days, retention.KEEP_DAYS),
+        keep_max_runs=_limit("KEEP_MAX_RUNS", options.keep_max_runs, retention.KEEP_MAX_RUNS),
+    )
+    rows = [[decision.entry.name, decision.action, decision.reason] for decision in decisions]
+    print(text_table([Column("item"), Column("decision"), Column("reason")], rows), end="")
+    failed = [] if options.dry_run else _remove(runs_dir, decisions)
+    doomed = sum(decision.action == "remove" for decision in decisions)
+    print(f"{len(decisions) - doomed} kept, {doomed - len(failed)} {'to remove' if options.dry_run else 'removed'}")
+    if failed:
+        raise CannotWriteError(f"cannot remove {len(failed)} of {doomed} in '{runs_dir}': {failed[0]}")
+    return 0
+
+
+def _remove(runs_dir: Path, decisions: Sequence[Decision]) -> list[str]:
+    """Remove what may go; one that cannot be removed does not keep the others. Returns the problems."""
+    failed = []
+    for decision in decisions:
+        if decision.action != "remove":
+            continue
+        try:
+            if not prune.remove(runs_dir, decision):
+                print(f"'{decision.entry.name}' has changed since it was looked at: left alone")
+        except OSError as error:
+            failed.append(f"'{decision.entry.name}': {error.strerror} ('{error.filename}')")
+    return failed
+
+
+def _limit(name: str, flag: int | None, default: int) -> int:
+    """A limit from its flag, its environment variable or its default; refused below 1: 0 would empty the folder."""
+    text = str(flag) if flag is not None else os.environ.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigError(f"{name}: {text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,37 @@
+"""May money follow: each gate with what was found, setups and accounts in figures. Writes reports/golive.md and PNGs.
+
+GO or NO-GO is a finding, not a failure: the exit code is 0 either way.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pyjobs.reporting import charts
+from pyjobs.reporting.command import ReportCall, parsed, pictures, put
+from pyjobs.reporting.inputs import RunInputs, read_run
+from pyjobs.reporting.pages.golive import EXPECTANCY_CHART, equity_chart, golive_page
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw the pictures, write the page."""
+    call = parsed(argv, verb="report_golive", doc=__doc__)
+    inputs = read_run(call.run_dir)
+    _draw(call, inputs)
+    put(call, golive_page(inputs, session=call.session, pictures=pictures(call.run_dir)))
+    return 0
+
+
+def _draw(call: ReportCall, inputs: RunInputs) -> None:
+    folder = call.run_dir / "reports"
+    if inputs.setups and any(window.rows for window in inputs.setups.windows):
+        charts.expectancy_chart(folder / EXPECTANCY_CHART, inputs.setups.windows)
+    for account in inputs.accounts:
+        if any(len(book.equity.values) > 1 for book in account.books.values()):
+            charts.equity_chart(folder / equity_chart(account.name), account)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,30 @@
+"""The scan as a page: every signal with its picture, every instrument as it closed. Writes reports/scan.md and PNGs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pyjobs.reporting.command import parsed, put
+from pyjobs.reporting.inputs import read_run
+from pyjobs.reporting.pages.scan import scan_page
+from utils import paths
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw the pictures, write the page."""
+    call = parsed(argv, verb="report_scan", doc=__doc__)
+    inputs = read_run(call.run_dir)
+    drawn: list[str] = []
+    if inputs.scan and inputs.scan.signals:
+        from pyjobs.market.store import BarStore
+        from pyjobs.reporting.price_pictures import draw_all
+
+        drawn = draw_all(call.run_dir, inputs.scan, BarStore(paths.data_dir() / "raw"))
+    put(call, scan_page(inputs, pictures=drawn))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

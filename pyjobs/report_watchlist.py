@@ -1,0 +1,74 @@
+"""The symbols you watch, from secret/watchlist.yaml or config/watchlist.yaml. Writes reports/watchlist_<date>.md.
+
+Prices are as of the last session that had closed on that date. A symbol the desk does not have is a line that says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from pyjobs.market.desk import Desk, desk_path, load_desk
+from pyjobs.market.snapshot import take
+from pyjobs.market.store import BarStore
+from pyjobs.reporting.command import date_or_auto, put_text
+from pyjobs.reporting.document import markdown
+from pyjobs.reporting.instrument_lines import watched_lines
+from pyjobs.reporting.pages.instruments import watchlist_page
+from pyjobs.strategy.registry import make_setups
+from utils import clock, paths, trading_day
+from utils.cli import Parser
+from utils.config import load_yaml, own_or_default
+from utils.run import run
+
+NAME = "watchlist.yaml"
+
+
+class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    symbols: list[str]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look up every symbol, write the page."""
+    parser = Parser(verb="report_watchlist", doc=__doc__)
+    parser.add_argument(
+        "--desk", metavar="FILE", help="default: config/desk.yaml if there is one, else the sample desk"
+    )
+    parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: today at the market")
+    options = parser.parse_args(argv)
+    desk_file = desk_path(options.desk, paths.config_dir())
+    desk = load_desk(desk_file)
+    setups = make_setups(desk.setups, source=str(desk_file))
+    source = own_or_default(NAME)
+    watchlist = load_yaml(source, Watchlist)
+    date, asked = when(desk, date_or_auto(options.date), now_s=clock.now_s())
+    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
+    page = watchlist_page(
+        date=date.isoformat(),
+        session=snapshot.session.isoformat(),
+        source=f"{source.parent.name}/{source.name}",
+        lines=watched_lines(snapshot, setups, watchlist.symbols),
+    )
+    put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    return 0
+
+
+def when(desk: Desk, asked: dt.date | None, *, now_s: float) -> tuple[dt.date, dt.date | None]:
+    """The page's date, and the session to look at (None: by the desk's rule).
+
+    A date that is no session looks at the one before; a date in the future of the calendar is refused there.
+    """
+    if asked is None:
+        return trading_day.local_date(desk.market, now_s), None
+    calendar = trading_day.load(desk.market)
+    session = calendar.session(asked) or calendar.previous_session(asked)
+    return asked, session.date
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,66 @@
+"""What the report verbs have in common: their command line, and how a page is put into the run folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyjobs.market.desk import Desk, load_desk
+from pyjobs.reporting.document import Page, markdown
+from utils import atomic
+from utils.cli import Parser
+from utils.errors import CannotWriteError, MissingInputError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportCall:
+    """One call of a report verb. `session` is None when the night could not tell one."""
+
+    desk: Desk
+    session: str | None
+    run_dir: Path
+
+
+def parsed(argv: Sequence[str] | None, *, verb: str, doc: str | None) -> ReportCall:
+    """The call, with the desk loaded. Raises MissingInputError when there is no run folder."""
+    parser = Parser(verb=verb, doc=doc)
+    parser.add_argument("--desk", required=True, type=Path, metavar="FILE", help="the desk file")
+    parser.add_argument("--session", metavar="YYYY-MM-DD", help="the session of the night, when it is known")
+    parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
+    options = parser.parse_args(argv)
+    if not options.out.is_dir():
+        raise MissingInputError(f"no run folder at '{options.out}'")
+    return ReportCall(desk=load_desk(options.desk), session=options.session, run_dir=options.out)
+
+
+def put(call: ReportCall, page: Page) -> Path:
+    """Write the page as reports/<name>.md and say its summary."""
+    return put_text(call.run_dir / "reports" / f"{page.name}.md", markdown(page, label=call.desk.label), page.summary)
+
+
+def put_text(path: Path, text: str, summary: str) -> Path:
+    """Write `text`, whole or not at all, making the folder when it is not there. Raises CannotWriteError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(path, text)
+    except OSError as error:
+        raise CannotWriteError(f"cannot write '{path}': {error.strerror}") from error
+    print(f"{path}: {summary}")
+    return path
+
+
+def pictures(run_dir: Path) -> list[str]:
+    """The PNG files in the run's reports/ folder."""
+    return sorted(path.name for path in (run_dir / "reports").glob("[!.]*.png"))
+
+
+def date_or_auto(text: str) -> dt.date | None:
+    """The date of a --date flag; None for `auto`. Raises UsageError for anything else."""
+    if text == "auto":
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--date {text!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None

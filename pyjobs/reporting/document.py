@@ -1,0 +1,78 @@
+"""What a report says, before anybody decides how it looks: one page is rendered as Markdown and as HTML from this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pyjobs.reporting.tables import Column, markdown_table
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph. `tone` warn: it must not be overlooked."""
+
+    text: str
+    tone: Literal["plain", "note", "warn"] = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows of ready-made cells; `links` maps a cell's text to a path relative to the run folder."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    links: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture; `path` is relative to the run folder."""
+
+    path: str
+    alt: str
+
+
+Block = Text | Table | Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A heading and what stands under it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One report. `name` is its file's; `summary` is the one line to read when there is time for one."""
+
+    name: str
+    title: str
+    summary: str
+    sections: Sequence[Section]
+
+
+def markdown(page: Page, *, label: str = "") -> str:
+    """The page as Markdown that lies in the run's reports/ folder. `label` is the desk's banner."""
+    banner = f"> **{label}**\n\n" if label else ""
+    parts = [f"# {page.title}\n\n{banner}{page.summary}\n"]
+    for section in page.sections:
+        parts.append(f"## {section.title}\n")
+        parts.extend(_block(block) for block in section.blocks)
+    return "\n".join(parts)
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Table):
+        return markdown_table(block.columns, block.rows)
+    if isinstance(block, Image):
+        return f"![{block.alt}]({_from_reports(block.path)})\n"
+    return {"plain": "{}\n", "note": "_{}_\n", "warn": "> **{}**\n"}[block.tone].format(block.text)
+
+
+def _from_reports(path: str) -> str:
+    """A path of the run folder as seen from its reports/ folder."""
+    return path.removeprefix("reports/") if path.startswith("reports/") else f"../{path}"

@@ -1,0 +1,33 @@
+"""The figures at the top of index.html."""
+
+from __future__ import annotations
+
+from pyjobs.reporting import numbers
+from pyjobs.reporting.gates import all_gates, decision
+from pyjobs.reporting.html import Card
+from pyjobs.reporting.inputs import BOOKS, RunInputs
+
+
+def cards(inputs: RunInputs, *, session: str | None) -> list[Card]:
+    """Session, how the night went so far, signals, the go-live verdict, and each account's constrained book."""
+    verdict = decision(all_gates(inputs))
+    signals = str(len(inputs.scan.signals)) if inputs.scan else "no scan"
+    shown = [
+        Card(title="session", value=session or "unknown"),
+        _night(inputs),
+        Card(title="signals", value=signals, tone="plain" if inputs.scan else "bad"),
+        Card(title="go-live", value=verdict, tone="good" if verdict == "GO" else "bad"),
+    ]
+    for account in inputs.accounts:
+        book = account.books.get(BOOKS[0])
+        value = numbers.change(book.metrics.total_return, 1) if book else "missing"
+        shown.append(Card(title=f"{account.name} account, total return", value=value, tone="plain" if book else "bad"))
+    return shown
+
+
+def _night(inputs: RunInputs) -> Card:
+    steps = inputs.steps.steps if inputs.steps else []
+    if not steps:
+        return Card(title="steps", value="unknown", tone="bad")
+    well = sum(step.outcome == "ok" for step in steps)
+    return Card(title="steps", value=f"{well} of {len(steps)} ok", tone="good" if well == len(steps) else "bad")

@@ -1,0 +1,111 @@
+"""The daily report: what happened in this session, on one screen."""
+
+from __future__ import annotations
+
+from pyjobs.reporting import numbers
+from pyjobs.reporting.document import Block, Page, Section, Table, Text
+from pyjobs.reporting.inputs import RunInputs, Scanned
+from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
+from pyjobs.reporting.tables import Column
+
+MOVERS_SHOWN = 5
+
+
+def daily_page(inputs: RunInputs, *, session: str | None) -> Page:
+    """Signals, movers, what the data is worth, and what the accounts would have done. `session` None: unknown."""
+    return Page(
+        name="daily",
+        title=f"Daily report of {session or 'an unknown session'}",
+        summary=_summary(inputs),
+        sections=[
+            Section(title="Signals of the session", blocks=_signals(inputs)),
+            Section(title="Movers", blocks=_movers(inputs)),
+            Section(title="State of the data", blocks=_data_state(inputs)),
+            Section(title="Accounts", blocks=_accounts(inputs)),
+        ],
+    )
+
+
+def _summary(inputs: RunInputs) -> str:
+    if inputs.scan is None:
+        return "The scan is missing, so little is known of this session."
+    ranked = movers(inputs.scan.instruments)
+    told = signal_count(inputs.scan.signals).capitalize()
+    if not ranked:
+        return f"{told}; no instrument has a bar of this session."
+    up = sum((each.change or 0) > 0 for each in ranked)
+    down = sum((each.change or 0) < 0 for each in ranked)
+    return f"{told}; of {len(ranked)} instruments {up} rose and {down} fell."
+
+
+def _signals(inputs: RunInputs) -> list[Block]:
+    if inputs.scan is None:
+        return [absent(inputs, "reports/scan.json", "There is no scan")]
+    if not inputs.scan.signals:
+        return [Text("None.")]
+    return [signal_table(inputs.scan.signals)]
+
+
+def _movers(inputs: RunInputs) -> list[Block]:
+    ranked = movers(inputs.scan.instruments) if inputs.scan else []
+    if not ranked:
+        return [Text("No instrument has a bar of this session and one before it.", tone="note")]
+    rises = [each for each in ranked if (each.change or 0) > 0][:MOVERS_SHOWN]
+    falls = [each for each in reversed(ranked) if (each.change or 0) < 0][:MOVERS_SHOWN]
+    columns = [
+        Column("symbol"),
+        Column("name"),
+        Column("timeframe"),
+        Column("change", right=True),
+        Column("close", right=True),
+    ]
+    table = Table(columns=columns, rows=[_mover(each) for each in [*rises, *reversed(falls)]])
+    return [table, Text("Change since the previous bar; the biggest rises and falls.", tone="note")]
+
+
+def _mover(each: Scanned) -> list[str]:
+    return [each.symbol, each.name, each.timeframe, numbers.change(each.change), numbers.price(each.close)]
+
+
+def _data_state(inputs: RunInputs) -> list[Block]:
+    if inputs.scan is None:
+        return [Text("Unknown without a scan.", tone="note")]
+    behind = [each for each in inputs.scan.instruments if each.status not in HAS_BAR]
+    if not behind:
+        return [Text(f"All {len(inputs.scan.instruments)} instruments have a bar of this session.")]
+    columns = [Column("symbol"), Column("timeframe"), Column("last bar"), Column("state")]
+    rows = [
+        [each.symbol, each.timeframe, each.last_session or numbers.NOTHING, BAR_STATUS.get(each.status, each.status)]
+        for each in behind
+    ]
+    return [
+        Text(f"{len(behind)} of {len(inputs.scan.instruments)} instruments are behind.", tone="warn"),
+        Table(columns=columns, rows=rows),
+    ]
+
+
+def _accounts(inputs: RunInputs) -> list[Block]:
+    if not inputs.accounts:
+        return [absent(inputs, "portfolio/", "There are no account backtests")]
+    columns = [Column("account"), Column("book"), Column("session")]
+    columns += [Column(title, right=True) for title in ("equity", "day", "since start")]
+    columns.append(Column("currency"))
+    rows = []
+    for account in inputs.accounts:
+        for name, book in account.books.items():
+            values = book.equity.values
+            day = values[-1] / values[-2] - 1 if len(values) > 1 and values[-2] else None
+            last = book.equity.sessions[-1] if values else numbers.NOTHING
+            rows.append(
+                [
+                    account.name,
+                    name,
+                    last,
+                    numbers.count(values[-1] if values else None),
+                    numbers.change(day),
+                    numbers.change(book.metrics.total_return),
+                    book.metrics.currency,
+                ]
+            )
+    note = Text("Backtests carried to this session: simulated money, not an account at a broker.", tone="note")
+    return [Table(columns=columns, rows=rows), note]

@@ -1,0 +1,133 @@
+"""The go-live report: each gate with what was found, and the figures behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pyjobs.reporting import numbers
+from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
+from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
+from pyjobs.reporting.inputs import AccountFiles, Metrics, RunInputs, SetupRow
+from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.tables import Column
+
+EXPECTANCY_CHART = "setups_expectancy.png"
+FIGURES: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
+    ("period", lambda m: f"{m.start or numbers.NOTHING} … {m.end or numbers.NOTHING}"),
+    ("start equity", lambda m: f"{numbers.count(m.start_equity)} {m.currency}"),
+    ("end equity", lambda m: f"{numbers.count(m.end_equity)} {m.currency}"),
+    ("total return", lambda m: numbers.change(m.total_return, 1)),
+    ("per year", lambda m: numbers.change(m.cagr, 1)),
+    ("volatility per year", lambda m: numbers.percent(m.volatility)),
+    ("Sharpe", lambda m: numbers.decimal(2)(m.sharpe)),
+    ("Sortino", lambda m: numbers.decimal(2)(m.sortino)),
+    ("Calmar", lambda m: numbers.decimal(2)(m.calmar)),
+    ("deepest drawdown", lambda m: numbers.percent(m.max_drawdown)),
+    ("longest drawdown, sessions", lambda m: numbers.count(m.max_drawdown_sessions)),
+    ("trades", lambda m: numbers.count(m.n_trades)),
+    ("win rate", lambda m: numbers.percent(m.win_rate)),
+    ("profit factor", lambda m: numbers.decimal(2)(m.profit_factor)),
+    ("expectancy per trade", lambda m: numbers.change(m.expectancy)),
+    ("exposure", lambda m: numbers.percent(m.exposure)),
+    ("turnover per year", lambda m: numbers.decimal(1)(m.turnover)),
+    ("fees and tax paid", lambda m: numbers.count(m.fees)),
+    ("signals refused", lambda m: ", ".join(f"{n:,} {why}" for why, n in m.signals_refused.items() if n) or "none"),
+    ("benchmark's return", lambda m: _benchmark(m)),
+)
+
+
+def equity_chart(account: str) -> str:
+    """The file name in reports/ of an account's equity picture."""
+    return f"equity_{account}.png"
+
+
+def golive_page(inputs: RunInputs, *, session: str | None, pictures: Sequence[str]) -> Page:
+    """`pictures`: file names in reports/ that exist; others are not shown."""
+    gates = all_gates(inputs)
+    verdict = decision(gates)
+    return Page(
+        name="golive",
+        title=f"Go-live report of {session or 'an unknown session'}",
+        summary=f"{verdict}. {_why(gates, verdict)}",
+        sections=[
+            Section(title="Checklist", blocks=[_checklist(gates), Text(_rule(), tone="note")]),
+            Section(title="Setups", blocks=_setups(inputs, pictures)),
+            *[Section(title=f"Account {a.name}", blocks=_account(a, inputs, pictures)) for a in inputs.accounts],
+            *([] if inputs.accounts else [Section(title="Accounts", blocks=[_no_account(inputs)])]),
+        ],
+    )
+
+
+def _rule() -> str:
+    return (
+        f"GO needs fresh data, at least one setup that passes both its gates (n ≥ {MIN_TRADES} closed trades, its "
+        f"expectancy interval above 0) and every account within its own (gain, drawdown ≤ {MAX_DRAWDOWN:.0%}). "
+        "A backtest is not a promise."
+    )
+
+
+def _why(gates: Sequence[Gate], verdict: str) -> str:
+    if verdict == "GO":
+        return "Every gate that counts is passed."
+    failed = [f"{gate.subject}: {gate.asks} ({gate.verdict})" for gate in gates if gate.verdict != "GO"]
+    return f"{len(failed)} of {len(gates)} gates are not passed, the first is {failed[0]}." if failed else ""
+
+
+def _checklist(gates: Sequence[Gate]) -> Table:
+    columns = [Column("verdict"), Column("subject"), Column("gate"), Column("found", right=True)]
+    return Table(columns=columns, rows=[[gate.verdict, gate.subject, gate.asks, gate.found] for gate in gates])
+
+
+def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
+    if inputs.setups is None:
+        return [absent(inputs, "backtests/setups.json", "There are no setup backtests")]
+    titles = ("n", "closed", "win rate", "95 % interval", "expectancy", "95 % interval", "bars held", "worst … best")
+    columns = [Column("days", right=True), Column("setup"), Column("verdict")]
+    columns += [Column(title, right=True) for title in titles]
+    rows = [[str(window.days), *_setup(row)] for window in inputs.setups.windows for row in window.rows]
+    table = Table(columns=columns, rows=rows)
+    chart = Image(path=f"reports/{EXPECTANCY_CHART}", alt="expectancy per trade of each setup, with intervals")
+    return [table, chart] if EXPECTANCY_CHART in pictures else [table]
+
+
+def _setup(row: SetupRow) -> list[str]:
+    return [
+        row.label,
+        row.verdict,
+        numbers.count(row.n),
+        numbers.count(row.n_closed),
+        numbers.percent(row.win_rate),
+        numbers.interval(row.win_rate_low, row.win_rate_high, numbers.percent),
+        numbers.change(row.expectancy),
+        numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change),
+        numbers.decimal(1)(row.avg_hold_bars),
+        numbers.interval(row.worst, row.best, numbers.change),
+    ]
+
+
+def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
+    blocks: list[Block] = []
+    if account.books:
+        columns = [Column("figure"), *[Column(name, right=True) for name in account.books]]
+        rows = [[title, *[show(book.metrics) for book in account.books.values()]] for title, show in FIGURES]
+        blocks.append(Table(columns=columns, rows=rows))
+    lost = {name: why for name, why in inputs.missing.items() if name.startswith(f"portfolio/{account.name}/")}
+    blocks += [Text(f"'{name}' {why}.", tone="warn") for name, why in lost.items()]
+    chart = equity_chart(account.name)
+    if chart in pictures:
+        blocks.append(Image(path=f"reports/{chart}", alt=f"equity and drawdown of account {account.name}"))
+    left_out = {(each.symbol, each.why) for book in account.books.values() for each in book.metrics.left_out}
+    if left_out:
+        rows = [[symbol, why] for symbol, why in sorted(left_out)]
+        blocks += [Text("Left out of the account:"), Table(columns=[Column("symbol"), Column("why")], rows=rows)]
+    return blocks
+
+
+def _benchmark(metrics: Metrics) -> str:
+    """The benchmark over the same sessions, or from when there is one."""
+    later = metrics.benchmark_start and metrics.benchmark_start != metrics.start
+    return numbers.change(metrics.benchmark_return, 1) + (f" from {metrics.benchmark_start}" if later else "")
+
+
+def _no_account(inputs: RunInputs) -> Text:
+    return absent(inputs, "portfolio/", "There are no account backtests")

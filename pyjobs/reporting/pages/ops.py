@@ -1,0 +1,161 @@
+"""The ops report: did every step run, what is the data worth, is there room, what ran lately."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pyjobs.reporting import numbers
+from pyjobs.reporting.document import Block, Page, Section, Table, Text
+from pyjobs.reporting.inputs import Finding, Imported, RunInputs
+from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.tables import Column
+
+HISTORY_SHOWN = 15
+LOW_DISK = 0.05  # fraction free below which the disk line is a warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What the verb saw around it. Bytes; `history` is the newest lines of logs/history.jsonl, oldest first."""
+
+    disk_total: int
+    disk_free: int
+    run_bytes: int
+    finished_runs: int
+    history: Sequence[Mapping[str, object]]
+
+
+def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Page:
+    """Everything somebody needs who asks in the morning whether the night was all right."""
+    return Page(
+        name="ops",
+        title=f"Ops report of {session or 'an unknown session'}",
+        summary=_summary(inputs),
+        sections=[
+            Section(title="Steps", blocks=_steps(inputs)),
+            Section(title="Freshness of the data", blocks=_freshness(inputs, session)),
+            Section(title="What was found in the dumps", blocks=_findings(inputs)),
+            Section(title="Disk", blocks=_disk(machine)),
+            Section(title="Last runs of all jobs", blocks=_history(machine)),
+        ],
+    )
+
+
+def _summary(inputs: RunInputs) -> str:
+    if inputs.steps is None:
+        return "Made by hand, outside a night: no steps are known."
+    failed = [step.step for step in inputs.steps.steps if step.outcome == "fail"]
+    skipped = [step.step for step in inputs.steps.steps if step.outcome == "skip"]
+    if not failed and not skipped:
+        return f"All {len(inputs.steps.steps)} steps before this report ended well."
+    told = [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
+    told += [f"{len(skipped)} skipped ({', '.join(skipped)})"] if skipped else []
+    return f"Of {len(inputs.steps.steps)} steps before this report {' and '.join(told)}."
+
+
+def _steps(inputs: RunInputs) -> list[Block]:
+    if inputs.steps is None:
+        return [absent(inputs, "logs/steps.json", "No steps are known")]
+    columns = [Column("step"), Column("outcome"), Column("exit", right=True), Column("seconds", right=True)]
+    columns += [Column("log"), Column("reason")]
+    rows = [
+        [
+            step.step,
+            step.outcome,
+            numbers.count(step.exit_code),
+            numbers.decimal(1)(step.seconds),
+            step.log,
+            step.reason,
+        ]
+        for step in inputs.steps.steps
+    ]
+    return [Table(columns=columns, rows=rows, links={step.log: step.log for step in inputs.steps.steps if step.log})]
+
+
+def _freshness(inputs: RunInputs, session: str | None) -> list[Block]:
+    if inputs.data is None:
+        return [absent(inputs, "reports/data.json", "Nothing was imported")]
+    columns = [Column("symbol"), Column("timeframe"), Column("file")]
+    columns += [
+        Column("rows read", right=True),
+        Column("bars", right=True),
+        Column("first"),
+        Column("last"),
+        Column("state"),
+    ]
+    rows = [
+        [
+            each.symbol,
+            each.timeframe,
+            each.file,
+            numbers.count(each.rows_read),
+            numbers.count(each.bars),
+            each.first_session or numbers.NOTHING,
+            each.last_session or numbers.NOTHING,
+            _state(each, session),
+        ]
+        for each in inputs.data.instruments
+    ]
+    return [Table(columns=columns, rows=rows)]
+
+
+def _state(each: Imported, session: str | None) -> str:
+    if each.error:
+        return f"error: {each.error}"
+    if not each.last_session:
+        return "no bars"
+    if session is None or each.last_session >= session:
+        return "ok"
+    return "behind"
+
+
+def _findings(inputs: RunInputs) -> list[Block]:
+    if inputs.data is None:
+        return [Text("Unknown.", tone="note")]
+    rows = []
+    for each in inputs.data.instruments:
+        for kind, findings in (("treated", each.treated), ("left as it is", each.warts)):
+            rows += [[each.symbol, each.timeframe, kind, *_finding(finding)] for finding in findings]
+    if not rows:
+        return [Text("Nothing unusual.")]
+    columns = [Column("symbol"), Column("timeframe"), Column("done"), Column("what"), Column("count", right=True)]
+    return [Table(columns=[*columns, Column("first"), Column("example")], rows=rows)]
+
+
+def _finding(finding: Finding) -> list[str]:
+    first = numbers.NOTHING if finding.first is None else str(finding.first)
+    return [finding.what, numbers.count(finding.count), first, finding.example or ""]
+
+
+def _disk(machine: Machine) -> list[Block]:
+    free = machine.disk_free / machine.disk_total if machine.disk_total else 0.0
+    text = (
+        f"{machine.disk_free / 1e9:,.1f} GB free of {machine.disk_total / 1e9:,.1f} GB ({numbers.percent(free)}). "
+        f"This run so far: {numbers.megabytes(machine.run_bytes)}; finished runs kept: {machine.finished_runs}."
+    )
+    return [Text(text, tone="warn" if free < LOW_DISK else "plain")]
+
+
+def _history(machine: Machine) -> list[Block]:
+    if not machine.history:
+        return [Text("logs/history.jsonl has no entries yet.", tone="note")]
+    columns = [Column("start, UTC"), Column("job"), Column("session"), Column("outcome"), Column("code", right=True)]
+    columns.append(Column("seconds", right=True))
+    rows = [_history_row(entry) for entry in reversed(machine.history[-HISTORY_SHOWN:])]
+    return [Table(columns=columns, rows=rows)]
+
+
+def _history_row(entry: Mapping[str, object]) -> list[str]:
+    """One entry of history.jsonl; its times are epoch seconds."""
+    start, end = entry.get("start"), entry.get("end")
+    known = isinstance(start, int | float), isinstance(end, int | float)
+    job = "/".join(str(part) for part in (entry.get("job"), entry.get("instance")) if part)
+    return [
+        numbers.utc_time(int(float(str(start)) * 1000)) if known[0] else str(start or numbers.NOTHING),
+        job,
+        str(entry.get("session") or numbers.NOTHING),
+        str(entry.get("outcome", "")),
+        str(entry.get("code", "")),
+        numbers.count(float(str(end)) - float(str(start))) if all(known) else numbers.NOTHING,
+    ]

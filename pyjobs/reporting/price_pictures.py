@@ -1,0 +1,82 @@
+"""The price pictures of a scan: one per instrument with a signal, with every trigger of the last bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.store import BarStore
+from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
+from pyjobs.reporting.inputs import Scan, Signal, read_csv
+from utils.errors import BadDataError
+
+BARS_SHOWN = 180
+PICTURES_AT_MOST = 12
+DAY_MS = TIMEFRAME_MS["1d"]
+
+
+def draw_all(run_dir: Path, scan: Scan, store: BarStore) -> list[str]:
+    """Draw a picture for the first twelve instruments with a signal; returns their file names in reports/.
+
+    An instrument whose bars are not in the store is left out.
+    """
+    past = past_triggers(run_dir / "backtests" / "triggers.csv")
+    by_key: dict[SeriesKey, list[Signal]] = {}
+    for signal in sorted(scan.signals, key=lambda each: (each.symbol, each.timeframe)):
+        key = SeriesKey(exchange=signal.exchange, symbol=signal.symbol, timeframe=signal.timeframe)
+        by_key.setdefault(key, []).append(signal)
+    drawn = []
+    for key, signals in list(by_key.items())[:PICTURES_AT_MOST]:
+        series = _series(store, key, signals)
+        if series is None:
+            continue
+        known = {(trigger.ts_ms, trigger.setup): trigger for trigger in past.get(key, [])}
+        known |= {(s.ts_ms, s.setup): Trigger(ts_ms=s.ts_ms, setup=s.setup, tonight=True) for s in signals}
+        name = picture_name(key)
+        price_chart(run_dir / "reports" / name, series, list(known.values()))
+        drawn.append(name)
+    return drawn
+
+
+def picture_name(key: SeriesKey) -> str:
+    """`price_<exchange>_<symbol>_<timeframe>.png`, with `_` for what a file name should not hold."""
+    plain = "".join(c if c.isascii() and c.isalnum() else "_" for c in f"{key.exchange}_{key.symbol}_{key.timeframe}")
+    return f"price_{plain}.png"
+
+
+def past_triggers(triggers_csv: Path) -> dict[SeriesKey, list[Trigger]]:
+    """Every trigger of the setup backtests by series; none when the file is missing or of another shape."""
+    found: dict[SeriesKey, list[Trigger]] = {}
+    try:
+        for row in read_csv(triggers_csv):
+            key = SeriesKey(exchange=row["exchange"], symbol=row["symbol"], timeframe=row["timeframe"])
+            trigger = Trigger(ts_ms=int(row["ts_ms"]), setup=row["setup"], tonight=False)
+            found.setdefault(key, []).append(trigger)
+    except (OSError, ValueError, KeyError):
+        return {}
+    return found
+
+
+def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal]) -> PriceSeries | None:
+    """The bars up to the newest signal; those of the last fifth of a year, or of so many bar lengths, hold enough."""
+    asof = max(signal.ts_ms for signal in signals)
+    length = TIMEFRAME_MS[key.timeframe]
+    span = BARS_SHOWN * max(length, DAY_MS if length >= DAY_MS else length) * 2
+    try:
+        bars = store.read(key, start_ms=asof - span, end_ms=asof)
+    except (BadDataError, OSError):
+        return None
+    bars = bars.slice(max(0, len(bars) - BARS_SHOWN), len(bars))
+    if not len(bars):
+        return None
+    stops = [signal.stop for signal in signals if signal.stop is not None]
+    return PriceSeries(
+        title=f"{key.symbol} {key.timeframe}: {', '.join(sorted(signal.setup for signal in signals))}",
+        ts_ms=bars.ts_ms.tolist(),
+        low=bars.low.tolist(),
+        high=bars.high.tolist(),
+        close=bars.close.tolist(),
+        intraday=length < DAY_MS,
+        stop=max(stops, default=None),
+    )

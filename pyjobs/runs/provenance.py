@@ -1,0 +1,104 @@
+"""What a result came from: code, configuration, data and installed packages, each as one sha256."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.store import BarStore
+
+CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
+GIT_TIMEOUT_S = 10.0
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def combined(named: Iterable[tuple[str, str]]) -> str:
+    """One sha256 over (name, hash) pairs, whatever order they come in."""
+    text = "".join(f"{digest}  {name}\n" for name, digest in sorted(named))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def code(clone: Path) -> dict[str, object]:
+    """The commit and whether files differ from it, and a hash over the code files themselves.
+
+    `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and tells two dirty
+    trees apart. `commit` and `dirty` are null where git cannot say.
+    """
+    found = [p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts]
+    commit = _git(clone, "rev-parse", "HEAD")
+    changes = _git(clone, "status", "--porcelain", "--untracked-files=no") if commit else None
+    return {
+        "commit": commit or None,
+        "dirty": None if changes is None else bool(changes),
+        "sha256": combined((p.relative_to(clone).as_posix(), file_sha256(p)) for p in found),
+    }
+
+
+def config(desk_file: Path, config_dir: Path) -> dict[str, object]:
+    """The desk file by itself, and everything under config/ together with it."""
+    named = [(f"config/{p.relative_to(config_dir).as_posix()}", file_sha256(p)) for p in _files(config_dir)]
+    desk_hash = file_sha256(desk_file)
+    return {"desk_file": desk_file.name, "desk_sha256": desk_hash, "sha256": combined([*named, ("desk", desk_hash)])}
+
+
+def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
+    """The partition files of every series of the desk: one hash each, and one over all."""
+    series: dict[str, str] = {}
+    files = 0
+    for key in keys:
+        partitions = store.partitions(key)
+        files += len(partitions)
+        series[str(key)] = combined((p.name, file_sha256(p)) for p in partitions)
+    return {"files": files, "series": series, "sha256": combined(series.items())}
+
+
+def dependencies(clone: Path) -> dict[str, object]:
+    """The pinned file, and what is really installed."""
+    pinned = clone / "requirements-nas.txt"
+    installed = sorted({f"{d.name}=={d.version}" for d in metadata.distributions()})
+    installed_hash = hashlib.sha256("\n".join(installed).encode()).hexdigest()
+    pinned_hash = file_sha256(pinned) if pinned.is_file() else ""
+    return {
+        "python": platform.python_version(),
+        "requirements_sha256": pinned_hash or None,
+        "installed": len(installed),
+        "sha256": combined([("requirements", pinned_hash), ("installed", installed_hash)]),
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
+
+
+def _git(clone: Path, *arguments: str) -> str | None:
+    """What git prints, or None when there is no git, no repository, or it does not answer in time."""
+    git = shutil.which("git")
+    if git is None or not (clone / ".git").exists():
+        return None
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            [git, "-C", str(clone), *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_TIMEOUT_S,
+            env=environment,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,126 @@
+"""Run folders: what they are called, how one is begun, and how it becomes a finished run in one rename.
+
+    data/server_runs/20261120T131000Z-9f3c             a finished run: its manifest was written last
+    data/server_runs/.building-20261120T131000Z-9f3c   being built, or left behind by a night that died
+    data/server_runs/.removing-20261120T131000Z-9f3c   being removed, or left behind by a prune that died
+
+Whoever builds a run holds an flock on the folder itself, which no crash can leave behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from utils.atomic import sync_directory
+from utils.errors import CannotWriteError
+
+SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
+MANIFEST = "manifest.json"
+PINNED = "PINNED"
+BUILDING = ".building-"
+REMOVING = ".removing-"
+STAMP = "%Y%m%dT%H%M%SZ"
+_RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
+
+
+def new_run_id(now: datetime) -> str:
+    """A name that sorts by time: `now` (aware) as a UTC stamp, and 16 random bits for two runs in one second."""
+    return f"{now.astimezone(UTC).strftime(STAMP)}-{secrets.token_hex(2)}"
+
+
+def started_at(run_id: str) -> datetime | None:
+    """When the run of that name began (UTC), or None when `run_id` is no RUN_ID."""
+    if not _RUN_ID.fullmatch(run_id):
+        return None
+    try:
+        return datetime.strptime(run_id.partition("-")[0], STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Building:
+    """A run that is being built. `lock_fd` keeps everybody else's prune away until this process ends."""
+
+    runs_dir: Path
+    run_id: str
+    lock_fd: int
+
+    @property
+    def path(self) -> Path:
+        """Where its files go until it is finished."""
+        return self.runs_dir / f"{BUILDING}{self.run_id}"
+
+
+def begin(runs_dir: Path, run_id: str) -> Building:
+    """Make the folder of a new run and its subfolders. Raises CannotWriteError naming folder and cause."""
+    path = runs_dir / f"{BUILDING}{run_id}"
+    try:
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        path.mkdir()
+        for name in SUBFOLDERS:
+            (path / name).mkdir()
+        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=_lock(path))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            for name in SUBFOLDERS:
+                (path / name).rmdir()
+        with contextlib.suppress(OSError):
+            path.rmdir()
+        raise CannotWriteError(f"cannot begin a run in '{runs_dir}': {error.strerror} ('{error.filename}')") from error
+
+
+def publish(building: Building) -> Path:
+    """Turn a run that has its manifest into a finished one: one rename. Returns its final folder.
+
+    Raises CannotWriteError when there is no manifest, the name is taken, or the rename fails; the folder then keeps
+    its `.building-` name.
+    """
+    final = building.runs_dir / building.run_id
+    if not (building.path / MANIFEST).is_file():
+        raise CannotWriteError(f"'{building.path}' has no {MANIFEST}: not published")
+    try:
+        building.path.rename(final)
+    except OSError as error:
+        raise CannotWriteError(f"cannot publish '{building.path}' as '{final.name}': {error.strerror}") from error
+    sync_directory(building.runs_dir)
+    return final
+
+
+def finished_runs(runs_dir: Path) -> list[Path]:
+    """Folders of finished runs, oldest first. Foreign names, links and folders without a manifest are not runs."""
+    if not runs_dir.is_dir():
+        return []
+    found = [p for p in runs_dir.iterdir() if started_at(p.name) and not p.is_symlink() and (p / MANIFEST).is_file()]
+    return sorted(found, key=lambda path: path.name)
+
+
+def is_being_built(path: Path) -> bool:
+    """Whether a living process holds the lock on a `.building-` folder."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+    finally:
+        os.close(fd)
+    return False
+
+
+def _lock(path: Path) -> int:
+    """Hold `path` exclusively; filesystems that cannot lock a folder (some NFS) leave only the age to judge by."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    with contextlib.suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return fd

@@ -1,0 +1,45 @@
+"""Which session a night is about, by the desk's own rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+from pyjobs.market.desk import Desk
+from utils import trading_day
+from utils.errors import UsageError
+
+
+def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
+    """The session when it is known before any bar is read: the one asked for, or the newest that has closed.
+
+    None: `auto`, and the desk goes by its newest bar. Raises UsageError for what is neither a date nor `auto`.
+    """
+    if asked != "auto":
+        try:
+            return dt.date.fromisoformat(asked).isoformat()
+        except ValueError:
+            raise UsageError(f"--session {asked!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None
+    if desk.session == "last_closed":
+        return trading_day.last_closed_session(desk.market, now_s).date.isoformat()
+    return None
+
+
+def after_import(desk: Desk, data_json: Path) -> str | None:
+    """The session of the newest bar of the desk's own market (of any market, when it has none there); None: no bars.
+
+    Read from what the import told, so nothing heavy is loaded.
+    """
+    try:
+        instruments = json.loads(data_json.read_text(encoding="utf-8"))["instruments"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    at_home = {(each.exchange, each.symbol, each.timeframe) for each in desk.instruments if each.market == desk.market}
+    told = {
+        (each["exchange"], each["symbol"], each["timeframe"]): each["last_session"]
+        for each in instruments
+        if each.get("last_session")
+    }
+    newest = [last for key, last in told.items() if key in at_home] or list(told.values())
+    return max(newest, default=None)

@@ -1,0 +1,132 @@
+"""One command as its own process group, with its own command log: command line, start, output, end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+TERM_GRACE_S = 5.0
+LAST_LINE_BYTES = 4096
+OUTCOME_FD = "OUTCOME_FD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended. A signal n is 128 + n. `outcome` is the line `utils.run` sent: kind, provider, detail …"""
+
+    exit_code: int
+    seconds: float
+    outcome: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A started command. Its output goes straight into the log file: no pipe, so nothing waits for a leaked daemon."""
+
+    command: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes]
+    handle: IO[bytes]
+    outcome_fd: int
+    started: float
+
+    def wait(self) -> Ended:
+        """Wait for its end, and write the end record into the log."""
+        code = self.process.wait()
+        seconds = time.monotonic() - self.started
+        ended = Ended(
+            exit_code=code if code >= 0 else 128 - code, seconds=round(seconds, 3), outcome=_outcome(self.outcome_fd)
+        )
+        with contextlib.suppress(OSError):
+            self.handle.write(f"# end {_utc()} exit {ended.exit_code} after {seconds:.1f} s\n".encode())
+            self.handle.close()
+        return ended
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to the command and whatever it started; none of them being left is fine."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+def stop_all(children: Sequence[Running]) -> None:
+    """End them all: TERM to each group, and KILL to what is still there after five seconds together."""
+    deadline = time.monotonic() + TERM_GRACE_S
+    for child in children:
+        child.signal_group(signal.SIGTERM)
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        child.signal_group(signal.SIGKILL)
+        child.wait()
+
+
+def start(command: Sequence[str], log: Path, *, cwd: Path) -> Running:
+    """Start `command` in `cwd` with stdin closed. Raises OSError when log or command cannot be started."""
+    handle = log.open("ab", buffering=0)
+    outcome_read, outcome_write = os.pipe()
+    try:
+        handle.write(f"$ {shlex.join(command)}\n# start {_utc()}\n".encode())
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, OUTCOME_FD: str(outcome_write)},
+            pass_fds=(outcome_write,),
+            process_group=0,
+        )
+    except OSError:
+        os.close(outcome_read)
+        handle.close()
+        raise
+    finally:
+        os.close(outcome_write)
+    return Running(
+        command=command,
+        log=log,
+        process=process,
+        handle=handle,
+        outcome_fd=outcome_read,
+        started=time.monotonic(),
+    )
+
+
+def last_line(log: Path) -> str:
+    """The last line of the command's own output so far, at most 200 characters; empty when there is none yet."""
+    try:
+        with log.open("rb") as handle:
+            handle.seek(max(0, log.stat().st_size - LAST_LINE_BYTES))
+            text = handle.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("# start ", "# end "))]
+    return "" if not lines or lines[-1].startswith("$ ") else lines[-1][:200]
+
+
+def _outcome(fd: int) -> dict[str, object]:
+    """The last outcome line the command sent, without waiting for whoever else still holds the pipe open."""
+    os.set_blocking(fd, False)
+    received = b""
+    with contextlib.suppress(BlockingIOError):
+        received = os.read(fd, 1 << 16)
+    os.close(fd)
+    try:
+        record = json.loads(received.splitlines()[-1]) if received else {}
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _utc() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
