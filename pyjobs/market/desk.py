@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -69,8 +69,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `market` is the calendar of the desk's night; `session` says which session a run is about:
-    `last_closed` (the newest session of `market` that has closed), or `last_bar` (the newest bar there is: for
-    dumps that end in the past)."""
+    `last_closed` (the newest session of `market` that has closed), or `last_bar` (see `last_bar_session`: for dumps
+    that end in the past)."""
 
     name: str
     market: str
@@ -96,6 +96,18 @@ def load_desk(path: Path) -> Desk:
     for keys, what in problems(desk, known_markets()):
         raise wrong(path, keys, what)
     return desk
+
+
+def last_bar_session(desk: Desk, last: Mapping[SeriesKey, dt.date]) -> dt.date | None:
+    """The last session that at least half of the traded instruments of the desk's own market have reached.
+
+    So neither one series that goes on nor one that ended long ago decides for the rest. `last` is the date of each series' newest bar; series without one are left out. Where nothing is traded at home,
+    the newest date of any instrument; None when no series has a bar.
+    """
+    at_home = [i.key for i in desk.instruments if i.market == desk.market and i.role == "trade" and i.key in last]
+    if at_home:
+        return sorted((last[key] for key in at_home), reverse=True)[(len(at_home) - 1) // 2]
+    return max((last[i.key] for i in desk.instruments if i.key in last), default=None)
 
 
 def problems(desk: Desk, markets: list[str]) -> Iterator[tuple[list[Key], str]]:

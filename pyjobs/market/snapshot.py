@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars
-from pyjobs.market.desk import Desk, Instrument
+from pyjobs.market.desk import Desk, Instrument, last_bar_session
 from pyjobs.market.store import BarStore
 from utils import trading_day
 from utils.errors import MissingInputError, UsageError
@@ -106,9 +106,10 @@ def _session(
 
 
 def _newest_session(desk: Desk, bars_of: Sequence[tuple[Instrument, Bars]]) -> dt.date:
-    """The session of the newest bar of the desk's own market; without any there, the last one by any instrument's."""
-    filled = [(instrument, int(bars.ts_ms[-1])) for instrument, bars in bars_of if len(bars)]
-    at_home = [last for instrument, last in filled if instrument.market == desk.market]
-    if at_home:
-        return session_of(desk.market)(max(at_home))
-    return trading_day.load(desk.market).last_closed_session(max(last for _, last in filled) / 1000).date
+    """By the desk's `last_bar` rule; where nothing is traded at home, the home session that had closed by then."""
+    newest = {i.key: int(bars.ts_ms[-1]) for i, bars in bars_of if len(bars)}
+    found = last_bar_session(desk, {i.key: session_of(i.market)(newest[i.key]) for i, _ in bars_of if i.key in newest})
+    calendar = trading_day.load(desk.market)
+    if found is not None and calendar.session(found):
+        return found
+    return calendar.last_closed_session(max(newest.values()) / 1000).date

@@ -6,7 +6,8 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from pyjobs.market.desk import Desk
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.desk import Desk, last_bar_session
 from utils import trading_day
 from utils.errors import UsageError
 
@@ -27,19 +28,17 @@ def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
 
 
 def after_import(desk: Desk, data_json: Path) -> str | None:
-    """The session of the newest bar of the desk's own market (of any market, when it has none there); None: no bars.
-
-    Read from what the import told, so nothing heavy is loaded.
-    """
+    """The session by the desk's `last_bar` rule; None: no bars. Read from what the import told: it is quick."""
     try:
         instruments = json.loads(data_json.read_text(encoding="utf-8"))["instruments"]
+        last = {
+            SeriesKey(
+                exchange=each["exchange"], symbol=each["symbol"], timeframe=each["timeframe"]
+            ): dt.date.fromisoformat(each["last_session"])
+            for each in instruments
+            if each.get("last_session")
+        }
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    at_home = {(each.exchange, each.symbol, each.timeframe) for each in desk.instruments if each.market == desk.market}
-    told = {
-        (each["exchange"], each["symbol"], each["timeframe"]): each["last_session"]
-        for each in instruments
-        if each.get("last_session")
-    }
-    newest = [last for key, last in told.items() if key in at_home] or list(told.values())
-    return max(newest, default=None)
+    session = last_bar_session(desk, last)
+    return session.isoformat() if session else None

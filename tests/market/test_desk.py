@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk import LAYOUTS, Instrument, desk_path, load_desk
+from pyjobs.market.desk import LAYOUTS, Account, Desk, Instrument, desk_path, last_bar_session, load_desk
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,3 +121,26 @@ def test_every_layout_a_desk_may_name_is_explained_where_dumps_are_read() -> Non
     import pyjobs.market.dumps as dumps
 
     assert all(f"`{layout}`" in (dumps.__doc__ or "") for layout in LAYOUTS)
+
+
+@pytest.mark.parametrize(
+    ("last", "session"),
+    [
+        (["2018-02-14", "2018-01-25", "2018-01-25", "2018-01-25"], "2018-01-25"),
+        (["2026-11-17", "2026-11-17", "2026-11-16"], "2026-11-17"),
+        (["2026-11-17", "2010-03-02"], "2026-11-17"),
+        (["2026-11-17"], "2026-11-17"),
+        ([], None),
+    ],
+)
+def test_the_last_bar_rule_goes_by_half_of_the_traded_instruments(last: list[str], session: str | None) -> None:
+    account = Account(currency="KRW", cash=1.0, max_positions=1, max_weight=1.0)
+    common = {"exchange": "X", "market": "XKRX", "timeframe": "1d", "file": "f", "currency": "KRW"}
+    traded = [Instrument(symbol=f"S{n}", **common) for n in range(len(last))]
+    index = Instrument(symbol="IDX", role="benchmark", **common)
+    desk = Desk(name="d", market="XKRX", dumps=".", accounts={"a": account}, instruments=[*traded, index], setups={})
+    dates = {i.key: dt.date.fromisoformat(day) for i, day in zip(traded, last, strict=True)}
+    if traded:
+        dates[index.key] = dt.date(2027, 1, 1)  # a benchmark that goes on decides nothing
+    found = last_bar_session(desk, dates)
+    assert found == (dt.date.fromisoformat(session) if session else None)
