@@ -101,8 +101,9 @@ def load_desk(path: Path) -> Desk:
 def last_bar_session(desk: Desk, last: Mapping[SeriesKey, dt.date]) -> dt.date | None:
     """The last session that at least half of the traded instruments of the desk's own market have reached.
 
-    So neither one series that goes on nor one that ended long ago decides for the rest. `last` is the date of each series' newest bar; series without one are left out. Where nothing is traded at home,
-    the newest date of any instrument; None when no series has a bar.
+    So neither one series that goes on nor one that ended long ago decides for the rest. `last` is the date of each
+    series' newest bar; series without one are left out. Where nothing is traded at home, it is the newest date of any
+    instrument; None when no series has a bar.
     """
     at_home = [i.key for i in desk.instruments if i.market == desk.market and i.role == "trade" and i.key in last]
     if at_home:
