@@ -144,10 +144,10 @@ def refined(kind: str, text: str, rules: Rules) -> str:
     return "timeout" if _TIMED_OUT.search(text) else kind
 
 
-def load_rules(path: Path) -> Rules:
+def load_rules(path: Path | str) -> Rules:
     """Read the rules file. Raises RulesError naming the file and the entry that is wrong."""
     try:
-        with path.open("rb") as handle:
+        with Path(path).open("rb") as handle:
             data = tomllib.load(handle)
         return _rules(data)
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, re.error) as error:

@@ -182,7 +182,7 @@ def test_the_judge_needs_nothing_but_the_standard_library() -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from utils.external_errors import RULES_PATH, judge, load_rules\n"
-        "print(judge(sys.stdin.buffer.read(), 6, load_rules(RULES_PATH)).kind)\n"
+        "print(judge(sys.stdin.buffer.read(), 6, load_rules(str(RULES_PATH))).kind)\n"
     )
     command = [sys.executable, "-I", "-S", "-c", program, str(ROOT)]
     said = b"curl: (6) Could not resolve host: api.example.org\n"
