@@ -1,0 +1,75 @@
+"""Was it the provider or was it us? Judges the final error of a program that is not ours, by its output and exit code.
+
+Only the final error counts: a log may mention 429 a hundred times. What is not recognised is a bug. Standard library
+only, so that the supervisor can import it under `python -I -S`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from utils.error_rules import Rules, RulesError, load_rules
+from utils.exception_verdict import Verdict, blame_us, of_chain
+from utils.final_error import Traceback, clean_lines, last_traceback
+from utils.text_verdict import of_text
+
+__all__ = ["RULES_PATH", "Rules", "RulesError", "Verdict", "judge", "load_rules"]
+
+RULES_PATH = Path(__file__).resolve().parent.parent / "config" / "external_errors.toml"
+TAIL_BYTES = 64 * 1024
+_CALLED = re.compile(r"^Command (?P<command>.+) returned non-zero exit status (?P<code>\d+)")
+_NET_PROGRAMS = re.compile(r"\b(curl|wget|git|ssh|scp|rsync|aria2c|lftp|node|npm|pip|psql|aws|gcloud|rclone)\b")
+
+
+def judge(tail: bytes, exit_code: int, rules: Rules) -> Verdict:
+    """Judge a failed program by the last 64 KiB of its output.
+
+    Never external, whatever was printed: 0, death by signal n (128 + n or negative), 124 (timed out), 126 and 127 (no
+    such program), 200 and 201 (guards). 128 and 255 are git's and ssh's own codes, not signals.
+    """
+    if exit_code <= 0 or exit_code in (124, 126, 127, 200, 201) or 128 < exit_code <= 192:
+        return blame_us("exit code", str(exit_code))
+    lines = clean_lines(tail[-TAIL_BYTES:])
+    return _judge_lines(lines, rules)
+
+
+def _judge_lines(lines: list[str], rules: Rules) -> Verdict:
+    traceback = last_traceback(lines)
+    if traceback is None:
+        return of_text(lines, rules)
+    verdict = _of_traceback(traceback, lines, rules)
+    if not verdict.external:
+        return verdict
+    logged = bool(rules.log_error.search(traceback.introduced_by))
+    return _contradiction(lines[traceback.end :], logged, rules) or verdict
+
+
+def _contradiction(after: Sequence[str], logged: bool, rules: Rules) -> Verdict | None:
+    """A line after an external traceback by which the failure is ours after all: another error, or a recovery."""
+    for line in reversed(after):
+        if logged and (rules.recovered.search(line) or rules.success.search(line)):
+            return blame_us("recovered after the traceback", line)
+        if rules.chatter.search(line) or rules.quiet.search(line):
+            continue
+        if rules.never_external(line):
+            return blame_us("error after the traceback", line)
+        if rules.text_kind(line):
+            continue
+        if rules.error_words.search(line):
+            return blame_us("error after the traceback", line)
+    return None
+
+
+def _of_traceback(traceback: Traceback, lines: Sequence[str], rules: Rules) -> Verdict:
+    """The verdict on a traceback: on its members when it is a group, else on its final exception."""
+    if traceback.parts:
+        verdicts = [_of_traceback(part, lines, rules) for part in traceback.parts]
+        return next((verdict for verdict in verdicts if not verdict.external), verdicts[0])
+    called = _CALLED.match(traceback.final.message)
+    if called and traceback.final.name == "subprocess.CalledProcessError":
+        if not _NET_PROGRAMS.search(called["command"]):
+            return blame_us("subprocess", traceback.final.message)
+        return _judge_lines(list(lines[: traceback.start]), rules)
+    return of_chain(traceback.chain, rules)
