@@ -67,6 +67,7 @@ class Rules:
     network_file: re.Pattern[str]
     not_network_file: re.Pattern[str]
     loopback: re.Pattern[str]
+    own_service: re.Pattern[str]
     refused: re.Pattern[str]
     loopback_is_external: bool
 
@@ -111,7 +112,8 @@ class Rules:
 
     def is_our_service(self, text: str) -> bool:
         """Whether `text` says that a service on this machine is down."""
-        return not self.loopback_is_external and bool(self.refused.search(text) and self.loopback.search(text))
+        down = self.refused.search(text) and self.loopback.search(text)
+        return bool(down and (not self.loopback_is_external or self.own_service.search(text)))
 
     def on_the_wire(self, files: Iterable[str]) -> bool:
         """Whether code that talks to the network is among `files`, and no pipe to a child of ours."""
@@ -173,6 +175,7 @@ def _rules(data: Mapping[str, Any]) -> Rules:
         network_file=re.compile(network["file"]),
         not_network_file=re.compile(network["not_file"]),
         loopback=re.compile(policy["loopback"]),
+        own_service=re.compile(policy["own_service"]),
         refused=re.compile(policy["refused"]),
         loopback_is_external=policy["loopback_refused_is_external"],
     )

@@ -112,11 +112,13 @@ def test_gits_128_and_sshs_255_are_not_signals() -> None:
     assert judge(b"ssh: connect to host nas.example port 22: No route to host\n", 255, RULES).kind == "network"
 
 
-def test_a_service_of_this_machine_that_is_down_is_ours() -> None:
-    refused = b"curl: (7) Failed to connect to %s port 8787 after 0 ms: Couldn't connect to server\n"
-    assert not judge(refused % b"127.0.0.1", 7, RULES).external
-    assert not judge(refused % b"localhost", 7, RULES).external
-    assert judge(refused % b"api.example.org", 7, RULES).external
+def test_a_gateway_on_this_machine_that_is_down_is_external_and_a_database_is_ours() -> None:
+    refused = b"curl: (7) Failed to connect to %s port %d after 0 ms: Couldn't connect to server\n"
+    assert judge(refused % (b"api.example.org", 443), 7, RULES).kind == "network"
+    assert judge(refused % (b"127.0.0.1", 4002), 7, RULES).kind == "network"
+    assert not judge(refused % (b"localhost", 6379), 7, RULES).external
+    psql = b'psql: error: connection to server at "localhost" (::1), port 5432 failed: Connection refused\n'
+    assert not judge(psql, 2, RULES).external
 
 
 @pytest.mark.parametrize(
