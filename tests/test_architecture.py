@@ -1,0 +1,148 @@
+"""The house: imports point one way, verbs and nouns keep apart, files stay small, nothing of one machine is kept."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MAY_IMPORT = {  # each package, and what of ours it may import besides itself
+    "utils": set(),
+    "pyjobs.market": {"utils"},
+    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors"},
+    "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
+    "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.reporting": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
+}
+PURE = {"numpy", "numba"}  # what strategy/ may import besides the standard library
+NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "yfinance", "curl_cffi", "ccxt", "pykrx", "alpaca"}
+CLOCKS_AND_FILES = {"time", "datetime", "os", "pathlib", "random", "socket", "subprocess", "io", "tempfile"}
+
+
+def tracked(pattern: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", pattern], cwd=ROOT, capture_output=True, text=True
+    )
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module a file imports, at the top or inside a function; `from a import b` counts as a and a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+NOUNS = [path for package in MAY_IMPORT for path in sorted((ROOT / package.replace(".", "/")).rglob("*.py"))]
+VERBS = sorted(path for path in (ROOT / "pyjobs").glob("*.py") if path.name != "__init__.py")
+
+
+@pytest.mark.parametrize("path", NOUNS, ids=lambda path: module_name(path))
+def test_imports_point_one_way(path: Path) -> None:
+    own = next(package for package in MAY_IMPORT if within(module_name(path), package))
+    allowed = MAY_IMPORT[own] | {own}
+    ours = {name for name in imports_of(path) if name.split(".")[0] in ("utils", "pyjobs", "jobs", "tests")}
+    wrong = {name for name in ours if not any(within(name, a) or within(a, name) for a in allowed)}
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)
+def test_a_verb_imports_no_verb_and_has_the_shape_of_one(path: Path) -> None:
+    others = {f"pyjobs.{verb.stem}" for verb in VERBS}
+    assert not imports_of(path) & others
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    assert (ast.get_docstring(tree) or "").strip()
+    assert any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
+    assert source.rstrip().endswith("sys.exit(run(main))")
+
+
+def test_the_decision_core_sees_no_clock_no_file_no_network_and_no_chance() -> None:
+    for path in sorted((ROOT / "pyjobs/strategy").glob("*.py")):
+        foreign = {name.split(".")[0] for name in imports_of(path)}
+        assert not foreign & CLOCKS_AND_FILES, path
+        assert not foreign & {"pandas", "pyarrow", "requests", "yaml"}, path
+
+
+def test_only_providers_talk_to_the_network() -> None:
+    for path in tracked("*.py"):
+        if "tests" in path.parts or "providers" in path.parts:
+            continue
+        assert not imports_of(path) & NETWORK, path
+
+
+def test_nothing_is_both_a_verb_and_a_noun() -> None:
+    packages = {path.name for path in (ROOT / "pyjobs").iterdir() if path.is_dir()}
+    assert not packages & {path.stem for path in VERBS}
+
+
+def test_the_supervisor_needs_only_the_standard_library() -> None:
+    allowed = {"_signal", "_ctypes", "fcntl", "os", "select", "time", "json", "job_log", "process_tree", "utils"}
+    for path in sorted((ROOT / "jobs").glob("*.py")):
+        assert {name.split(".")[0] for name in imports_of(path)} <= allowed, path
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in tracked("*.py") if "tests" not in p.parts], ids=lambda path: module_name(path)
+)
+def test_a_file_hides_no_two_things(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 300
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            size = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
+            assert size <= 40, f"{node.name}: {size} lines"
+
+
+def test_every_shell_file_is_short_executable_and_begins_the_same_way() -> None:
+    for path in [*tracked("batch/*"), *tracked("jobs/*.sh")]:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= 110, path
+        if path.name == "lib.sh":
+            continue
+        assert lines[0] == "#!/usr/bin/env bash", path
+        assert lines[1] == '[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"', path
+        assert lines[2].startswith("# Summary: ") and lines[3].startswith("# Usage: "), path
+        assert path.stat().st_mode & 0o111, path
+
+
+def test_nas_userlands_can_run_the_shell_files() -> None:
+    banned = re.compile(
+        r"readlink -f|grep -[a-zA-Z]*P|sed -i|\bdate -d|find .*-printf|\btac\b|\bmapfile -d|\|&|\bcoproc\b"
+    )
+    for path in [*tracked("batch/*"), *tracked("jobs/*.sh")]:
+        assert not banned.search(path.read_text(encoding="utf-8")), path
+
+
+def test_nothing_of_one_machine_is_committed() -> None:
+    odd = re.compile(r"/work/|/root/|/home/(?!user\b)[a-z]+/|10\.0\.0\.(?:12|82)|192\.168\.178")
+    for path in tracked("*"):
+        if path.suffix in (".png", ".tsv") or "corpus" in path.parts or path == Path(__file__).resolve():
+            continue
+        found = odd.search(path.read_text(encoding="utf-8", errors="replace"))
+        assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_the_locks_have_hashes_and_no_index_address() -> None:
+    for path in sorted(ROOT.glob("requirements-*.txt")):
+        text = path.read_text()
+        assert "--hash=sha256:" in text
+        assert "://" not in text and "--index" not in text and "--find-links" not in text, path

@@ -1,0 +1,142 @@
+"""Documentation is tested: what exists stands in the runbook, and what the runbook names exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utils.exit_codes import MEANING, ExitCode
+
+ROOT = Path(__file__).resolve().parent.parent
+OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
+CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
+ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
+VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if path.name != "__init__.py")
+INTERNAL = {  # the shell's own, and names that never leave a script
+    "PATH",
+    "HOME",
+    "BASH_VERSION",
+    "BASH_SOURCE",
+    "BASH_VERSINFO",
+    "PPID",
+    "OLDPWD",
+    "EPOCHSECONDS",
+    "PYTHON",
+    "CI",
+}
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_every_entry_point_is_in_the_runbook_and_in_the_crontab_example(name: str) -> None:
+    assert f"`batch/{name}`" in OPERATIONS
+    assert f"/batch/{name}" in CRONTAB
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").glob("*.*")), ids=lambda path: path.name)
+def test_every_file_of_the_chain_is_in_the_runbook(path: Path) -> None:
+    assert f"jobs/{path.name}" in OPERATIONS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_and_each_of_its_flags_is_in_the_runbook(verb: str) -> None:
+    shown = subprocess.run([sys.executable, "-m", f"pyjobs.{verb}", "-h"], cwd=ROOT, capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    assert f"`{verb}`" in OPERATIONS
+    for flag in set(re.findall(r"--[a-z][a-z-]+", shown.stdout)) - {"--help"}:
+        assert f"`{flag}" in OPERATIONS, f"{verb} {flag}"
+
+
+@pytest.mark.parametrize("link", ["run_with_lock.sh", "_run_generic.sh", "run_py_guarded.sh"])
+def test_every_option_of_a_link_is_in_the_runbook(link: str) -> None:
+    source = (ROOT / "jobs" / link).read_text(encoding="utf-8")
+    for option in set(re.findall(r"^ +(--[a-z-]+)[ |)]", source, re.M)) - {"--help"}:
+        assert option in OPERATIONS, option
+
+
+def test_the_table_of_exit_codes_is_the_one_in_the_code() -> None:
+    rows = dict(re.findall(r"^\| (\d+) \| ([^|]+) \|", OPERATIONS, re.M))
+    assert {int(code): text.strip() for code, text in rows.items()} == {int(code): MEANING[code] for code in ExitCode}
+
+
+def test_bash_uses_no_exit_code_that_is_not_in_the_table() -> None:
+    for path in sorted((ROOT / "jobs").glob("*.sh")):
+        codes = {int(code) for code in re.findall(r"\b(?:die|exit|return) (\d+)", path.read_text(encoding="utf-8"))}
+        assert codes <= {int(code) for code in ExitCode}, path
+
+
+def test_every_environment_variable_is_in_the_runbook() -> None:
+    used: set[str] = set()
+    for path in [*(ROOT / "pyjobs").rglob("*.py"), *(ROOT / "utils").glob("*.py"), *(ROOT / "jobs").glob("*.py")]:
+        used |= set(re.findall(r"environ(?:\.get|\.pop)?[\[(]\s*\"([A-Z_]+)\"", path.read_text(encoding="utf-8")))
+    for path in [*(ROOT / "batch").glob("*.sh"), *(ROOT / "jobs").glob("*.sh"), ROOT / "config/env.nas.sh"]:
+        text = path.read_text(encoding="utf-8")
+        used |= set(re.findall(r"\$\{([A-Z_]+):[-=]", text))
+        for line in re.findall(r"\bexport ([A-Z_0-9 =\$\"a-z.-]+)", text):
+            used |= set(re.findall(r"\b([A-Z][A-Z_0-9]+)\b(?==| |$)", line))
+    missing = {name for name in used - INTERNAL if f"`{name}" not in OPERATIONS and f"{name}`" not in OPERATIONS}
+    assert not missing
+
+
+def test_every_key_of_a_config_file_is_explained_in_that_file() -> None:
+    for path in sorted((ROOT / "config").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        assert f"`{path.name}`" in OPERATIONS, path.name
+        assert text.lstrip().startswith("#"), f"{path.name} begins with what it is for"
+    for path in sorted((ROOT / "config").glob("*.*")):
+        assert path.name in OPERATIONS, path.name
+
+
+def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
+    from pyjobs.market.desk import Account, Desk, Instrument
+    from pyjobs.runs.jobs import JobPlan
+
+    desks = "".join((ROOT / "config" / name).read_text() for name in ("desk.sample.yaml", "desk.dumps.example.yaml"))
+    for struct, text in (
+        (Desk, desks),
+        (Account, desks),
+        (Instrument, desks),
+        (JobPlan, (ROOT / "config/jobs.yaml").read_text()),
+    ):
+        for field in struct.__struct_fields__:
+            assert re.search(rf"\b{field}\b", text), f"{struct.__name__}.{field}"
+
+
+def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() -> None:
+    from pyjobs.runs.jobs import load_job_book
+
+    book = load_job_book(ROOT / "config/jobs.yaml")
+    for name in ENTRY_POINTS:
+        source = (ROOT / "batch" / name).read_text(encoding="utf-8")
+        job = re.search(r"--name (\S+)", source)
+        log = re.search(r"--log (\S+)", source)
+        assert job and log
+        assert job[1] in book.jobs
+        assert (book.jobs[job[1]].log or job[1]) == log[1]
+        assert f"`logs/{log[1]}_DATE.log`" in OPERATIONS
+
+
+def test_what_the_runbook_names_exists() -> None:
+    for name in set(re.findall(r"`((?:batch|jobs|config)/[A-Za-z0-9_./-]+\.(?:sh|py|yaml|toml|example))", OPERATIONS)):
+        if name not in ("config/env.local.sh", "config/desk.yaml"):
+            assert (ROOT / name).exists(), name
+
+
+def test_the_readme_has_one_sentence_two_commands_and_links_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first_block = re.search(r"```bash\n(.*?)```", readme, re.S)
+    assert first_block is not None
+    assert [line.split("#")[0].strip() for line in first_block[1].splitlines()] == ["make demo", "make test"]
+    for target in re.findall(r"\]\(([^)]+)\)", readme):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_crontab_example_can_be_given_to_cron() -> None:
+    assert CRONTAB.endswith("\n")
+    for line in CRONTAB.splitlines():
+        if line and not line.startswith("#"):
+            fields = line.split()
+            assert len(fields) == 6 and "%" not in line, line
