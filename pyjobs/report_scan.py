@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     call = parsed(argv, verb="report_scan", doc=__doc__)
     inputs = read_run(call.run_dir)
     drawn: list[str] = []
-    if inputs.scan and inputs.scan.signals:
+    if inputs.scan:
         from pyjobs.market.store import BarStore
         from pyjobs.reporting.price_pictures import draw_all
 

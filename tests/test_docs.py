@@ -27,6 +27,8 @@ INTERNAL = {  # the shell's own, and names that never leave a script
     "EPOCHSECONDS",
     "PYTHON",
     "CI",
+    "NAME",
+    "ROOT",
 }
 
 

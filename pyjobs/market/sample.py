@@ -96,7 +96,7 @@ def _stock(number: int, symbol: str, dates: list[dt.date], days: IntArray, commo
     shock, size, halt_draw = chance[days - GENESIS.toordinal()].T
     volatility = 0.009 + 0.0012 * (number % 5)
     # A slow wave of drift makes trends of a few months; each stock has its own length and phase.
-    wave = np.sin(2 * np.pi * (days / (150 + 23 * number) + number / 7)) * 0.0035
+    wave = np.sin(2 * np.pi * (days / (150 + 23 * number) + number / 7)) * 0.0012
     overnight = gap * volatility * 0.5 - np.where(shock < 1 / 250, 0.08 + 0.04 * size, 0.0) + 0.0004
     split = next((split for split in SPLITS if split.symbol == symbol), None)
     halted = _halts(halt_draw, dates, split)

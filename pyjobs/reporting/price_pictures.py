@@ -1,8 +1,8 @@
-"""The price pictures of a scan: one per instrument with a signal, with every trigger of the last bars."""
+"""The price pictures of a scan: the instruments with a signal, on a quiet night those that fired last."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
@@ -12,23 +12,19 @@ from pyjobs.reporting.inputs import Scan, Signal, read_csv
 from utils.errors import BadDataError
 
 BARS_SHOWN = 180
-PICTURES_AT_MOST = 12
+PICTURES_AT_MOST, QUIET_PICTURES = 12, 3
 DAY_MS = TIMEFRAME_MS["1d"]
 
 
 def draw_all(run_dir: Path, scan: Scan, store: BarStore) -> list[str]:
-    """Draw a picture for the first twelve instruments with a signal; returns their file names in reports/.
+    """Draw a picture for the first twelve instruments with a signal, without any for the three that fired last.
 
-    An instrument whose bars are not in the store is left out.
+    Returns the file names in reports/. An instrument whose bars are not in the store is left out.
     """
     past = past_triggers(run_dir / "backtests" / "triggers.csv")
-    by_key: dict[SeriesKey, list[Signal]] = {}
-    for signal in sorted(scan.signals, key=lambda each: (each.symbol, each.timeframe)):
-        key = SeriesKey(exchange=signal.exchange, symbol=signal.symbol, timeframe=signal.timeframe)
-        by_key.setdefault(key, []).append(signal)
     drawn = []
-    for key, signals in list(by_key.items())[:PICTURES_AT_MOST]:
-        series = _series(store, key, signals)
+    for key, signals in (_tonight(scan) or _fired_last(past)).items():
+        series = _series(store, key, signals, scan.asof_ts_ms)
         if series is None:
             continue
         known = {(trigger.ts_ms, trigger.setup): trigger for trigger in past.get(key, [])}
@@ -37,6 +33,21 @@ def draw_all(run_dir: Path, scan: Scan, store: BarStore) -> list[str]:
         price_chart(run_dir / "reports" / name, series, list(known.values()))
         drawn.append(name)
     return drawn
+
+
+def _tonight(scan: Scan) -> dict[SeriesKey, list[Signal]]:
+    """Tonight's signals by instrument."""
+    by_key: dict[SeriesKey, list[Signal]] = {}
+    for signal in sorted(scan.signals, key=lambda each: (each.symbol, each.timeframe)):
+        key = SeriesKey(exchange=signal.exchange, symbol=signal.symbol, timeframe=signal.timeframe)
+        by_key.setdefault(key, []).append(signal)
+    return dict(list(by_key.items())[:PICTURES_AT_MOST])
+
+
+def _fired_last(past: Mapping[SeriesKey, Sequence[Trigger]]) -> dict[SeriesKey, list[Signal]]:
+    """The instruments whose newest trigger is the youngest; none of them has a signal tonight."""
+    newest = sorted(past, key=lambda key: (-max(trigger.ts_ms for trigger in past[key]), str(key)))
+    return {key: [] for key in newest[:QUIET_PICTURES]}
 
 
 def picture_name(key: SeriesKey) -> str:
@@ -58,9 +69,10 @@ def past_triggers(triggers_csv: Path) -> dict[SeriesKey, list[Trigger]]:
     return found
 
 
-def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal]) -> PriceSeries | None:
-    """The bars up to the newest signal; those of the last fifth of a year, or of so many bar lengths, hold enough."""
-    asof = max(signal.ts_ms for signal in signals)
+def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal], asof: int | None) -> PriceSeries | None:
+    """The last 180 bars that had closed at `asof`; None when there are none or they cannot be read."""
+    if asof is None:
+        return None
     length = TIMEFRAME_MS[key.timeframe]
     span = BARS_SHOWN * max(length, DAY_MS if length >= DAY_MS else length) * 2
     try:
@@ -70,9 +82,10 @@ def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal]) -> Price
     bars = bars.slice(max(0, len(bars) - BARS_SHOWN), len(bars))
     if not len(bars):
         return None
+    fired = ", ".join(sorted(signal.setup for signal in signals))
     stops = [signal.stop for signal in signals if signal.stop is not None]
     return PriceSeries(
-        title=f"{key.symbol} {key.timeframe}: {', '.join(sorted(signal.setup for signal in signals))}",
+        title=f"{key.symbol} {key.timeframe}: {fired or 'no signal tonight'}",
         ts_ms=bars.ts_ms.tolist(),
         low=bars.low.tolist(),
         high=bars.high.tolist(),

@@ -47,7 +47,7 @@ def test_the_sample_is_the_same_on_every_machine(tmp_path: Path) -> None:
     )
 
 
-PINNED = "1df90ffdfbeecd107bbeeb2937d09d61711fa728d94be0510bf77af50c0f4a60"
+PINNED = "53a893ddb63083cb153cd8e16904f9728def7ad7382812413cf513e10e5aa9fe"
 
 
 def test_a_date_has_the_same_price_whichever_day_the_sample_ends() -> None:

@@ -34,10 +34,11 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
 
 
 def _signals(scan: Scan, pictures: Sequence[str]) -> list[Block]:
-    if not scan.signals:
-        return [Text("No setup fired on the last closed bar of any instrument.")]
     images = [Image(path=f"reports/{name}", alt=f"price with triggers: {name[6:-4]}") for name in pictures]
-    return [signal_table(scan.signals), *images]
+    if scan.signals:
+        return [signal_table(scan.signals), *images]
+    latest = [Text("The instruments that fired last:")] if images else []
+    return [Text("No setup fired on the last closed bar of any instrument."), *latest, *images]
 
 
 def _instruments(scan: Scan) -> Table:
