@@ -9,5 +9,6 @@
 : "${TERM_GRACE_S:=5}"    # seconds between SIGTERM and SIGKILL
 : "${KEEP_DAYS:=30}"      # nightly runs older than this are pruned
 : "${KEEP_MAX_RUNS:=120}" # and of those, all but so many
-export ENV ALLOW_NET_FETCH MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS
+: "${KEEP_LOG_DAYS:=90}"  # dated logs older than this are pruned, and a history that was set aside
+export ENV ALLOW_NET_FETCH MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS
 # export PYTHONBIN=/path/to/python   # default: .venv/bin/python of the clone, then python3

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def look(desk: Desk, now_s: float) -> Iterator[health.Check]:
     """Every check, in the order a person would ask."""
-    runs = [jobs.to_run(record) for record in history.read(paths.logs_dir() / "history.jsonl")]
+    runs = [jobs.to_run(record) for record in history.read(paths.logs_dir())]
     book = jobs.load_job_book(paths.config_dir() / "jobs.yaml")
     yield git_head()
     yield health.check_disk(shutil.disk_usage(paths.root()).free, str(paths.root()))

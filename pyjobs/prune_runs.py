@@ -1,4 +1,4 @@
-"""Remove old runs from the runs folder: older than KEEP_DAYS, or beyond the newest KEEP_MAX_RUNS.
+"""Remove old runs (older than KEEP_DAYS, or beyond the newest KEEP_MAX_RUNS) and logs older than KEEP_LOG_DAYS.
 
 Never the newest good run, one that holds a file called PINNED, one being built, one from the future, a link, or
 anything that is not a run. Ages come from the run's name. --dry-run only says what would happen, and why.
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.runs import prune, retention
+from pyjobs.runs import log_retention, prune, retention
 from pyjobs.runs.retention import Decision
 from utils import clock, paths
 from utils.cli import Parser
@@ -29,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep-max-runs", type=int, default=None, help=f"default: $KEEP_MAX_RUNS, else {retention.KEEP_MAX_RUNS}"
     )
+    parser.add_argument(
+        "--keep-log-days", type=int, default=None, help=f"default: $KEEP_LOG_DAYS, else {log_retention.KEEP_LOG_DAYS}"
+    )
     parser.add_argument("--dry-run", action="store_true", help="remove nothing; give the reason for every item")
     options = parser.parse_args(argv)
     runs_dir = options.runs or paths.data_dir() / "server_runs"
@@ -43,9 +46,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     failed = [] if options.dry_run else _remove(runs_dir, decisions)
     doomed = sum(decision.action == "remove" for decision in decisions)
     print(f"{len(decisions) - doomed} kept, {doomed - len(failed)} {'to remove' if options.dry_run else 'removed'}")
+    keep_log_days = _limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
+    _prune_logs(keep_log_days, dry_run=options.dry_run)
     if failed:
         raise CannotWriteError(f"cannot remove {len(failed)} of {doomed} in '{runs_dir}': {failed[0]}")
     return 0
+
+
+def _prune_logs(keep_days: int, *, dry_run: bool) -> None:
+    """Remove old logs, set a long history aside, and say what was done."""
+    folder, today = paths.logs_dir(), datetime.fromtimestamp(clock.now_s(), UTC).date()
+    names = [path.name for path in folder.iterdir() if not path.is_symlink()] if folder.is_dir() else []
+    old = log_retention.old_logs(names, today=today, keep_days=keep_days)
+    if dry_run:
+        print(f"{len(old)} logs to remove: older than {keep_days} days")
+        return
+    for name in old:
+        (folder / name).unlink(missing_ok=True)
+    aside = log_retention.set_history_aside(folder / "history.jsonl", today=today)
+    print(
+        f"{len(old)} logs removed: older than {keep_days} days"
+        + (f"; history set aside as {aside.name}" if aside else "")
+    )
 
 
 def _remove(runs_dir: Path, decisions: Sequence[Decision]) -> list[str]:

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     book = jobs.load_job_book(paths.config_dir() / "jobs.yaml")
-    every_run = [jobs.to_run(record) for record in history.read(paths.logs_dir() / "history.jsonl")]
+    every_run = [jobs.to_run(record) for record in history.read(paths.logs_dir())]
     asked, _, instance = args.job.partition("@")
     job = book.name_of(asked)
     runs = jobs.runs_of(every_run, job, instance)

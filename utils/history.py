@@ -13,6 +13,7 @@ from _json import encode_basestring_ascii  # the C encoder alone: importing json
 TYPE_CHECKING = False  # importing typing for the real one costs 5 ms
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from typing import Any
 
 
@@ -48,12 +49,20 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
         os.close(fd)
 
 
-def read(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Every whole record, oldest first; a torn piece is passed over, the record that bash glued to it is not."""
+def read(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every whole record of `history.jsonl` and of those set aside before it, oldest first.
+
+    A torn piece is passed over, the record that bash glued to it is not.
+    """
+    for path in [*sorted(folder.glob("history-*.jsonl")), folder / "history.jsonl"]:
+        yield from _read_one(path)
+
+
+def _read_one(path: Path) -> Iterator[dict[str, Any]]:
     import json
 
     try:
-        with open(path, encoding="utf-8", errors="replace") as lines:
+        with path.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:
                     record = json.loads(line[max(line.rfind('{"job":'), 0) :])

@@ -1,0 +1,44 @@
+"""Logs go by the date in their name, the history is set aside without losing a line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+from pyjobs.runs import log_retention
+from utils import history
+
+TODAY = dt.date(2026, 11, 20)
+
+
+def test_only_dated_logs_that_are_old_enough_go() -> None:
+    names = [
+        "scanner_2026-08-22.log",  # 90 days: stays
+        "scanner_2026-08-21.log",  # 91 days: goes
+        "nightly_make_manifest_2026-01-01.log",
+        "history-2026-01-01.jsonl",
+        "history.jsonl",
+        "compare_krx_ma200_2026-13-01.log",  # no date
+        "scanner_2038-01-19.log",  # a clock that had jumped
+        "notes.txt",
+        ".gitkeep",
+        "scanner_2026-01-01.log.bak",
+    ]
+    assert log_retention.old_logs(names, today=TODAY, keep_days=90) == [
+        "history-2026-01-01.jsonl",
+        "nightly_make_manifest_2026-01-01.log",
+        "scanner_2026-08-21.log",
+    ]
+
+
+def test_a_long_history_is_set_aside_once_and_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history.append(str(path), {"job": "first", "detail": "x" * log_retention.HISTORY_SET_ASIDE_BYTES})
+    with path.open("a") as already_open:
+        aside = log_retention.set_history_aside(path, today=TODAY)
+        assert aside == tmp_path / "history-2026-11-20.jsonl"
+        already_open.write(json.dumps({"job": "second"}) + "\n")
+    history.append(str(path), {"job": "third"})
+    assert log_retention.set_history_aside(path, today=TODAY) is None
+    assert [record["job"] for record in history.read(tmp_path)] == ["first", "second", "third"]
