@@ -24,15 +24,15 @@ whole() {
 
 # guard MODE: 0 to go on, 200 not a trading day, 201 outside trading hours. Sets WHY.
 guard() {
-  local row='' whole='' opens closes local_open local_close note now=${NIGHTDESK_NOW:-$EPOCHSECONDS} fields
-  [[ $1 != none ]] || return 0
-  while IFS= read -r fields; do
-    if [[ $fields == '# end '* ]]; then whole=1; else row=$fields; fi
-  done < <(grep -e "^$RUN_DATE" -e '^# end ' "$CALENDAR")
-  [[ $whole ]] || die 78 "'$CALENDAR' is cut off: its last line, '# end …', is missing"
+  local found opens closes local_open local_close note now=${NIGHTDESK_NOW:-$EPOCHSECONDS}
+  [[ $1 != none ]] || return 0 # such a job runs on: the one that brings newer calendars must
+  [[ ! $BEYOND ]] || die 78 "$BEYOND"
+  # not by a process substitution: nobody waits for one, and it would hold the lock a moment longer than we do
+  found=$(grep -e "^$RUN_DATE" -e '^# end ' "$CALENDAR") || true
+  [[ $found == *'# end '* ]] || die 78 "'$CALENDAR' is cut off: its last line, '# end …', is missing"
   WHY="$RUN_DATE is not a trading day of $MARKET"
-  [[ $row ]] || return 200
-  IFS=$'\t' read -r _ opens closes local_open local_close note <<<"$row"
+  [[ $found == "$RUN_DATE"* ]] || return 200
+  IFS=$'\t' read -r _ opens closes local_open local_close note <<<"$found" || true
   [[ ${closes:-} =~ ^[0-9]+$ && $opens =~ ^[0-9]+$ ]] || die 78 "'$CALENDAR' is damaged at $RUN_DATE"
   WHY="$MARKET trades $local_open to $local_close on $RUN_DATE (${note:-regular})"
   [[ $1 == td ]] || ((now >= opens && now < closes)) || return 201

@@ -66,6 +66,7 @@ enter() {
 }
 
 # market_day MARKET: sets CALENDAR and UTC_OFFSET, and (once for the whole chain) RUN_DATE, the market's own date.
+# BEYOND says what is wrong when the calendar does not cover that date: whoever asks it a question must refuse then.
 market_day() {
   local line first='' last='' at=${NIGHTDESK_NOW:-$EPOCHSECONDS}
   CALENDAR=$ROOT/config/calendars/${1//\//-}.tsv UTC_OFFSET=''
@@ -79,8 +80,10 @@ market_day() {
   [[ $UTC_OFFSET && $first ]] || die 78 "'$CALENDAR' is damaged: its '# covers' or '# offset' line is missing"
   [[ ${RUN_MARKET:-} == "$1" ]] || TZ=UTC0 printf -v RUN_DATE '%(%Y-%m-%d)T' $((at + UTC_OFFSET))
   export RUN_DATE UTC_OFFSET RUN_MARKET=$1
-  [[ ! $RUN_DATE < $first && ! $RUN_DATE > $last ]] || die 78 "the calendar of $1 covers $first to $last, not" \
-    "$RUN_DATE: update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
+  BEYOND=''
+  # shellcheck disable=SC2034  # _run_generic.sh reads it
+  [[ ! $RUN_DATE < $first && ! $RUN_DATE > $last ]] || BEYOND="the calendar of $1 covers $first to $last, not $RUN_DATE: \
+update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
 }
 
 # record JOB CODE OUTCOME LOG: add a line to logs/history.jsonl for a run that ended before the supervisor started.

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk import Desk, desk_path, load_desk
+from pyjobs.market.desk import Desk, Instrument, desk_path, load_desk
 from pyjobs.market.partitions import read_partition
 from pyjobs.market.store import BarStore
 from pyjobs.runs import health, jobs
@@ -51,20 +51,22 @@ def look(desk: Desk, now_s: float) -> Iterator[health.Check]:
     )
     for market in markets:
         yield health.check_calendar(market, trading_day.days_left(market, now_s))
+    known = {market for market in markets if trading_day.days_left(market, now_s) >= 0}  # others answer no question
     for name, plan in book.jobs.items():
-        yield health.check_job(name, plan, runs, trading_day.load(plan.market), now_s)
+        if plan.market in known:
+            yield health.check_job(name, plan, runs, trading_day.load(plan.market), now_s)
     yield health.check_recent_errors(runs, now_s)
     yield from health.check_locks(jobs.holders(paths.locks_dir()), now_s)
-    yield from data_checks(desk, now_s)
+    yield from data_checks([i for i in desk.instruments if i.market in known], desk.session, now_s)
 
 
-def data_checks(desk: Desk, now_s: float) -> Iterator[health.Check]:
-    """The age of each series of the desk; dumps that end in the past (`session: last_bar`) have none."""
+def data_checks(instruments: Sequence[Instrument], rule: str, now_s: float) -> Iterator[health.Check]:
+    """The age of each series; those of a desk that goes by its newest bar (`last_bar`) only need to have one."""
     store = BarStore(paths.data_dir() / "raw")
-    for instrument in desk.instruments:
+    for instrument in instruments:
         calendar = trading_day.load(instrument.market)
         newest = last_session(store, instrument.key, calendar)
-        if desk.session == "last_bar" and newest is not None:
+        if rule == "last_bar" and newest is not None:
             yield health.Check(f"data {instrument.key}", "OK", f"last bar {newest}; the desk is about its newest bar")
         else:
             yield health.check_data(str(instrument.key), newest, calendar, now_s)

@@ -124,9 +124,10 @@ def check_data(series: str, last_session: dt.date | None, calendar: Calendar, no
 
 
 def as_lines(checks: Sequence[Check]) -> list[str]:
-    """A table for a person: state, what, why."""
+    """A table for a person: state, what, why; what is wrong comes last, where the eye is and cron's mail ends."""
     width = max((len(check.name) for check in checks), default=0)
-    return [f"[{check.state:4}] {check.name:{width}}  {check.detail}" for check in checks]
+    ordered = sorted(checks, key=lambda check: RANK[check.state])
+    return [f"[{check.state:4}] {check.name:{width}}  {check.detail}" for check in ordered]
 
 
 def as_json(checks: Sequence[Check]) -> Mapping[str, object]:

@@ -81,6 +81,12 @@ def test_beyond_the_calendar_every_guard_fails_loudly(house: House) -> None:
     assert b"the calendar of XKRX covers 2010-01-01 to 2027-12-31, not 2028-01-03" in ended.stderr
 
 
+def test_beyond_the_calendar_a_job_without_a_guard_runs_on(house: House) -> None:
+    ended = house.run(house.chain("bash", "-c", "exit 4"), NIGHTDESK_NOW=at("2028-01-03T12:00+09:00"))
+    assert ended.returncode == 4
+    assert house.history()[-1]["session"] == "2028-01-03"
+
+
 def test_an_unknown_market_is_78_and_names_the_file_that_is_missing(house: House) -> None:
     ended = house.run(house.chain("true", options=("--guard", "td", "--market", "XLON")))
     assert ended.returncode == 78

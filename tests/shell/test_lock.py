@@ -123,11 +123,7 @@ def test_without_flock_nothing_runs_and_the_missing_program_is_named(house: Hous
     for tool in ("bash", "env", "mkdir", "grep"):
         found = subprocess.run(["which", tool], capture_output=True, text=True, check=True).stdout.strip()
         (tools / tool).symlink_to(found)
-    script = (
-        f'PATH={tools}; enter() {{ :; }}; NIGHTDESK_ENTERED={house.clone}; export NIGHTDESK_ENTERED; exec bash "$@"'
-    )
-    argv = ["bash", "-c", script, "x", *lock(house, "--name", "x", "true")]
-    ended = house.run(argv)
+    ended = house.run(lock(house, "--name", "x", "true"), PATH=str(tools), NIGHTDESK_ENTERED=str(house.clone))
     assert ended.returncode == 78
     assert b"flock is not installed" in ended.stderr
 
