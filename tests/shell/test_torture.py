@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -37,6 +38,11 @@ TREES = (
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
+def kill(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
 def one_round(house: House, chance: random.Random) -> None:
     """Start a run, hurt one process of it (or several, or none), and see the next one start alone."""
     inside, overlap = house.home / "inside", house.home / "overlap"
@@ -51,17 +57,14 @@ def one_round(house: House, chance: random.Random) -> None:
     time.sleep(chance.random() * 0.15)
     victims = sorted(house.processes())
     for pid in chance.sample(victims, min(len(victims), chance.choice((1, 1, 1, 2, len(victims))))):
-        try:
-            os.kill(pid, chance.choice(SIGNALS))
-        except ProcessLookupError:
-            continue
+        kill(pid, chance.choice(SIGNALS))
     if process.poll() is None and chance.random() < 0.5:
         process.terminate()
     until = time.monotonic() + 30
     while True:
-        if time.monotonic() > until - 25:
-            for pid in house.processes():  # what was not hurt enough would run its minute out
-                os.kill(pid, signal.SIGTERM) if pid != os.getpid() else None
+        if time.monotonic() > until - 25:  # what was not hurt enough would run its minute out
+            for pid in house.processes():
+                kill(pid, signal.SIGTERM)
         ended = house.run(house.chain("bash", "-c", "exit 9", guarded=False), TERM_GRACE_S="0.2")
         if ended.returncode == 9:
             break
