@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench torture lock clean
+.PHONY: help setup setup-providers demo test lint bench torture lock clean
 PY := .venv/bin/python
 BASH_FILES = $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -10,6 +10,8 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: .venv/.installed-nas ## the virtual environment with what runs (redone only when requirements-nas.txt changes)
+
+setup-providers: .venv/.installed-providers ## the same with the clients of optional providers: ccxt, pykrx, alpaca-py
 
 .venv/.installed-%: requirements-%.txt
 	@jobs/make_venv.sh $<
@@ -35,10 +37,10 @@ torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds o
 	@$(PY) -m pytest -m torture
 
 lock: .venv/.installed-dev ## pin what pyproject.toml asks for, with hashes and without any index address
-	@for set in nas dev; do \
-	  extra=$$([[ $$set == dev ]] && echo --extra dev || true); \
+	@declare -A extra=([nas]='' [providers]='--extra providers' [dev]='--extra dev --extra providers -c requirements-providers.txt'); \
+	for set in nas providers dev; do \
 	  .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-annotate --no-header $$extra -c requirements-nas.txt pyproject.toml -o requirements-$$set.txt; \
+	    --no-annotate --no-header $${extra[$$set]} -c requirements-nas.txt pyproject.toml -o requirements-$$set.txt; \
 	done
 
 clean: ## remove what tools have made; never data, logs, reports or secrets

@@ -24,4 +24,5 @@ if ! usable .venv/bin/python; then
   }
 fi
 printf 'installing %s …\n' "$1"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+# The file names everything, with hashes: nothing is left to be found out (and pykrx's `pandas < 3` is overruled, see pyproject.toml).
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$1"

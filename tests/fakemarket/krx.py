@@ -1,0 +1,200 @@
+"""KRX's statistics site as pykrx reads it, and Naver's chart XML, where it gets adjusted prices.
+
+Nothing is told to who is not logged in (HTTP 400, body `LOGOUT`); a login lasts an hour of simulated time.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from tests.fakemarket.bars import Bars, date_of, day_ms
+from tests.fakemarket.market import Market
+from tests.fakemarket.universe import INSTRUMENTS, Instrument, by_name
+from tests.fakemarket.wire import Reply, Request, html_reply, json_reply, text_reply
+
+DATA = "/comm/bldAttendant/getJsonData.cmd"
+LOGIN_PAGES = ("/contents/MDC/COMS/client/MDCCOMS001.cmd", "/contents/MDC/COMS/client/view/login.jsp")
+LOGIN = "/contents/MDC/COMS/client/MDCCOMS001D1.cmd"
+SESSION_S = 3600
+MESSAGES = {
+    "CD001": "정상",
+    "CD002": "아이디 또는 비밀번호가 일치하지 않습니다.",
+    "CD010": "비밀번호 변경 후 3개월이 경과하였습니다. 비밀번호를 변경하시기 바랍니다.",
+    "CD011": "이미 로그인된 사용자가 있습니다.",
+}
+INDEX_GROUPS = {"01": "5", "02": "1", "03": "2", "04": "6"}
+
+
+class Krx:
+    """`user` and `password` are what logs in; `login_code` makes every login end with that code instead."""
+
+    name = "krx"
+    hosts = ("data.krx.co.kr",)
+    paths = ("/comm/bldAttendant/", "/contents/MDC/")
+    null_bars = b'{"output":null,"CURRENT_DATETIME":"2026.11.20 PM 05:00:00"}'
+    renamed = ((b"CLSPRC", b"CLOSE_PRC"), (b'"output"', b'"outBlock"'), (b"TRD_DD", b"TRADE_DATE"))
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.user, self.password = "fake-user", "fake-password"
+        self.login_code = ""
+        self.sessions: dict[str, int] = {}
+        self._issued = 0
+
+    def log_everybody_out(self) -> None:
+        self.sessions.clear()
+
+    def answer(self, request: Request, market: Market) -> Reply:
+        if request.path in LOGIN_PAGES:
+            reply = html_reply("KRX 정보데이터시스템")
+            if "JSESSIONID" not in request.cookies:
+                self._issued += 1
+                reply.headers["Set-Cookie"] = f"JSESSIONID=fake{self._issued:04d}; Path=/; Secure; HttpOnly"
+            return reply
+        if request.path == LOGIN:
+            return self._login(request)
+        if request.path != DATA:
+            return html_reply("요청하신 페이지를 찾을 수 없습니다.", 404)
+        if self.sessions.get(request.cookies.get("JSESSIONID", ""), 0) <= request.now_ms:
+            return logged_out()
+        return data(request, market)
+
+    def failure(self, status: int, _variant: str) -> Reply:
+        return logged_out() if status == 401 else html_reply(f"{status} - KRX 정보데이터시스템", status)
+
+    def _login(self, request: Request) -> Reply:
+        code = self.login_code
+        if not code:
+            right = request.params.get("mbrId") == self.user and request.params.get("pw") == self.password
+            code = "CD001" if right else "CD002"
+        if code == "CD011" and request.params.get("skipDup") == "Y":
+            code = "CD001"
+        if code == "CD001":
+            self.sessions[request.cookies.get("JSESSIONID", "")] = request.now_ms + SESSION_S * 1000
+        return json_reply({"_error_code": code, "_error_message": MESSAGES.get(code, "오류"), "MBR_NO": "0"})
+
+
+class Naver:
+    name = "naver"
+    hosts = ("fchart.stock.naver.com",)
+    paths = ("/sise.nhn",)
+    null_bars = b'<?xml version="1.0" encoding="EUC-KR" ?><protocol></protocol>'
+    renamed = ((b"<item ", b"<row "),)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+    def answer(self, request: Request, market: Market) -> Reply:
+        if request.path != "/sise.nhn":
+            return html_reply("페이지를 찾을 수 없습니다", 404)
+        one = by_name("krx_stock", request.params.get("symbol", ""))
+        count = int(request.params.get("count") or 0)
+        return Reply(body=chart_xml(one, count, request, market), kind="text/xml;charset=EUC-KR")
+
+    def failure(self, status: int, _variant: str) -> Reply:
+        return html_reply("일시적으로 서비스를 이용할 수 없습니다", status)
+
+
+def data(request: Request, market: Market) -> Reply:
+    """One statistics call, told by its `bld`."""
+    bld = request.params.get("bld", "").rpartition("/")[2]
+    if bld == "MDCSTAT00301":
+        one = by_name("krx_index", request.params.get("indIdx", "") + request.params.get("indIdx2", ""))
+        return output(index_rows(one, request, market))
+    if bld == "MDCSTAT01701":
+        one = by_name("isin", request.params.get("isuCd", ""))
+        return output(stock_rows(one, request, market))
+    if bld == "MDCSTAT00401":
+        return output(index_names(request.params.get("idxIndMidclssCd", "")))
+    if bld in ("finder_stkisu", "finder_listdelisu"):
+        return json_reply({"block1": stock_names(bld == "finder_stkisu")})
+    return html_reply("잘못된 요청입니다", 400)
+
+
+def output(rows: list[dict[str, str]]) -> Reply:
+    return json_reply({"output": rows, "CURRENT_DATETIME": "2026.11.20 PM 05:00:00"})
+
+
+def asked_bars(one: Instrument | None, request: Request, market: Market, *, as_traded: bool = False) -> Bars | None:
+    """The sessions `strtDd..endDd` (YYYYMMDD), or None for what KRX does not list."""
+    if one is None:
+        return None
+    first, last = (dt.datetime.strptime(request.params[name], "%Y%m%d").date() for name in ("strtDd", "endDd"))  # noqa: DTZ007 - a date
+    return market.daily(one, first, last, as_traded=as_traded)
+
+
+def index_rows(one: Instrument | None, request: Request, market: Market) -> list[dict[str, str]]:
+    bars = asked_bars(one, request, market)
+    if one is None or bars is None:
+        return []
+    rows = []
+    for day, (opened, high, low, close), volume in columns(one, bars, market):
+        rows.append({
+            "TRD_DD": f"{day:%Y/%m/%d}", "CLSPRC_IDX": f"{close:,.2f}", "FLUC_TP_CD": "1", "PRV_DD_CMPR": "0.00",
+            "UPDN_RATE": "0.00", "OPNPRC_IDX": f"{opened:,.2f}", "HGPRC_IDX": f"{high:,.2f}",
+            "LWPRC_IDX": f"{low:,.2f}",
+            "ACC_TRDVOL": f"{volume:,.0f}", "ACC_TRDVAL": f"{volume * 10_000:,.0f}", "MKTCAP": f"{close * 1e12:,.0f}",
+        })  # fmt: skip
+    return rows[::-1]
+
+
+def stock_rows(one: Instrument | None, request: Request, market: Market) -> list[dict[str, str]]:
+    """Newest first; a halted session has a close and zeros."""
+    bars = asked_bars(one, request, market, as_traded=request.params.get("adjStkPrc") != "2")
+    if one is None or bars is None:
+        return []
+    rows = []
+    for (day, prices, volume), traded in zip(columns(one, bars, market), bars.traded, strict=True):
+        opened, high, low = prices[:3] if traded else (0, 0, 0)
+        rows.append({
+            "TRD_DD": f"{day:%Y/%m/%d}", "TDD_CLSPRC": f"{prices[3]:,.0f}", "FLUC_TP_CD": "1", "CMPPREVDD_PRC": "0",
+            "FLUC_RT": "0.00", "TDD_OPNPRC": f"{opened:,.0f}", "TDD_HGPRC": f"{high:,.0f}", "TDD_LWPRC": f"{low:,.0f}",
+            "ACC_TRDVOL": f"{volume:,.0f}", "ACC_TRDVAL": f"{volume * prices[3]:,.0f}", "MKTCAP": "0", "LIST_SHRS": "0",
+        })  # fmt: skip
+    return rows[::-1]
+
+
+def columns(one: Instrument, bars: Bars, market: Market) -> list[tuple[dt.date, list[float], float]]:
+    days = [date_of(int(at)) for at in market.dates_ms(one, bars)]
+    return list(zip(days, bars.ohlc.tolist(), bars.volume.tolist(), strict=True))
+
+
+def index_names(group: str) -> list[dict[str, str]]:
+    """The indices of a group; the groups that have none here hold one that has no prices, as pykrx joins all four."""
+    code = INDEX_GROUPS.get(group, "")
+    found = [(one.krx_index[1:], one.name) for one in INSTRUMENTS if one.krx_index.startswith(code) and one.krx_index]
+    return [
+        {"IDX_NM": name, "IDX_ENG_NM": name, "BAS_TM_CONTN": "1980.01.04", "ANNC_TM_CONTN": "1983.01.04",
+         "BAS_IDX_CONTN": "100.00", "IND_TP_CD": code, "IDX_IND_CD": number}
+        for number, name in found or [("300", f"KRX {group}")]
+    ]  # fmt: skip
+
+
+def stock_names(listed: bool) -> list[dict[str, str]]:
+    stocks = [(one.isin, one.krx_stock, one.name) for one in INSTRUMENTS if one.krx_stock] if listed else []
+    return [
+        {"full_code": isin, "short_code": code, "codeName": name, "marketCode": "STK", "marketName": "유가증권",
+         "marketEngName": "KOSPI", "ord1": "", "ord2": "16"}
+        for isin, code, name in stocks or [("KR7037730009", "037730", "3R")]
+    ]  # fmt: skip
+
+
+def chart_xml(one: Instrument | None, count: int, request: Request, market: Market) -> bytes:
+    """The last `count` sessions, split-adjusted, oldest first, in EUC-KR."""
+    items: list[str] = []
+    if one is not None:
+        today = date_of(request.now_ms + 9 * 3_600_000)
+        bars = market.daily(one, max(one.listed, date_of(day_ms(today) - 2 * count * 86_400_000)), today)
+        for (day, prices, volume), traded in list(zip(columns(one, bars, market), bars.traded, strict=True))[-count:]:
+            shown = prices if traded else [0, 0, 0, prices[3]]
+            items.append(f'<item data="{day:%Y%m%d}|{"|".join(f"{price:.0f}" for price in shown)}|{volume:.0f}" />')
+    code, name = (one.krx_stock, one.name) if one else ("", "")
+    head = '<?xml version="1.0" encoding="EUC-KR" ?>\n<protocol>\n'
+    head += f'<chartdata symbol="{code}" name="{name}" count="{count}" timeframe="day" precision="0">\n'
+    return (head + "\n".join(items) + "\n</chartdata>\n</protocol>\n").encode("euc-kr")
+
+
+def logged_out() -> Reply:
+    return text_reply("LOGOUT", 400)

@@ -1,0 +1,27 @@
+"""What every imitated provider has to say for itself."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tests.fakemarket.market import Market
+from tests.fakemarket.wire import Reply, Request
+
+
+class Provider(Protocol):
+    """`paths` are the beginnings by which a request without a known host is recognised."""
+
+    name: str
+    hosts: tuple[str, ...]
+    paths: tuple[str, ...]
+    null_bars: bytes
+    renamed: tuple[tuple[bytes, bytes], ...]
+
+    def reset(self) -> None:
+        """Forget sessions, crumbs and whatever a test has set."""
+
+    def answer(self, request: Request, market: Market) -> Reply:
+        """The right answer, the provider's own errors for wrong questions included."""
+
+    def failure(self, status: int, variant: str) -> Reply:
+        """The body that comes with `status` when this provider is in trouble."""

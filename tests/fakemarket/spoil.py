@@ -1,0 +1,71 @@
+"""Turning a right reply into a wrong one, and sending it the wrong way."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+
+from tests.fakemarket.faults import STATUS_KINDS, Fault
+from tests.fakemarket.provider import Provider
+from tests.fakemarket.wire import Reply, html_reply
+
+BLOCK_PAGE = "<p>Your IP address has been blocked because of abnormal traffic. 비정상적인 접근으로 차단되었습니다.</p>"
+LOGIN_FORM = '<form action="/login" method="post"><input name="id"><input name="password" type="password"></form>'
+
+
+def spoiled(reply: Reply, fault: Fault, provider: Provider) -> Reply:
+    """What `fault` makes of the right `reply`; unchanged for those that spoil the sending."""
+    if fault.kind in STATUS_KINDS:
+        failed = provider.failure(int(fault.kind), fault.variant)
+        if fault.retry_after is not None:
+            failed.headers["Retry-After"] = fault.retry_after
+        return failed
+    pages: dict[str, Callable[[], Reply]] = {
+        "html": lambda: html_reply("We'll be back soon", body="<p>Scheduled maintenance</p>"),
+        "empty": Reply,
+        "null": lambda: Reply(body=b"null"),
+        "null_bars": lambda: Reply(body=provider.null_bars, kind=reply.kind),
+        "cut_json": lambda: Reply(body=reply.body[: len(reply.body) // 2], kind=reply.kind),
+        "renamed": lambda: Reply(body=renamed(reply.body, provider), kind=reply.kind),
+        "block200": lambda: html_reply("Access Denied", body=BLOCK_PAGE),
+        "block403": lambda: html_reply("Access Denied", 403, BLOCK_PAGE),
+        "login": lambda: html_reply("Login", body=LOGIN_FORM),
+    }
+    return pages[fault.kind]() if fault.kind in pages else reply
+
+
+def renamed(body: bytes, provider: Provider) -> bytes:
+    for old, new in provider.renamed:
+        body = body.replace(old, new)
+    return body
+
+
+def send(
+    write: Callable[[bytes], object], head: bytes, body: bytes, fault: Fault | None, released: threading.Event
+) -> bool:
+    """Send a reply as `fault` has it; whether the connection is still good for another request.
+
+    `released` ends what would go on for ever, when the server is reset or stopped.
+    """
+    if fault is None or fault.kind not in ("hang", "drip", "short_body", "reset"):
+        write(head + body)
+        return True
+    if fault.kind == "hang":
+        released.wait()
+    elif fault.kind == "short_body":
+        write(head + body[: len(body) // 2])
+    elif fault.kind == "drip":
+        write(head)
+        for at in range(len(body)):
+            write(body[at : at + 1])
+            if released.wait(fault.pause_s):
+                break
+    return False
+
+
+def reset(connection: socket.socket) -> None:
+    """Close so that the other side gets a reset, not an end: nothing is sent, also no TLS goodbye."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.socket(fileno=connection.detach()).close()
