@@ -11,7 +11,7 @@ import numpy as np
 from tests.fakemarket.bars import DAY_MS, MINUTE_MS, Bars, aggregate, date_of, offset_ms
 from tests.fakemarket.market import Market
 from tests.fakemarket.universe import Instrument, by_name
-from tests.fakemarket.wire import Reply, Request, json_reply
+from tests.fakemarket.wire import Reply, Request, json_reply, replaced
 
 STOCKS, COINS = "/v2/stocks/bars", "/v1beta3/crypto/us/bars"
 TIMEFRAME = re.compile(r"(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)$")
@@ -28,7 +28,6 @@ class Alpaca:
     hosts = ("data.alpaca.markets", "data.sandbox.alpaca.markets")
     paths = ("/v2/stocks/", "/v1beta3/")
     null_bars = b'{"bars":null,"next_page_token":null}'
-    renamed = ((b'"bars"', b'"candles"'), (b'"c":', b'"close":'))
 
     def __init__(self) -> None:
         self.wrong_keys: set[str] = set()
@@ -48,6 +47,9 @@ class Alpaca:
             return self._bars(request, market)
         except ValueError as problem:
             return refused(422, 42210000, str(problem))
+
+    def rename(self, body: bytes) -> bytes:
+        return replaced(body, (b'"bars"', b'"candles"'), (b'"c":', b'"close":'))
 
     def failure(self, status: int, _variant: str) -> Reply:
         texts = {

@@ -102,3 +102,9 @@ def session_edges(market: str) -> tuple[IntArray, IntArray]:
     sessions = trading_day.load(market).sessions()
     opens = np.array([one.open_utc_s for one in sessions], np.int64) * 1000
     return opens, np.array([one.close_utc_s for one in sessions], np.int64) * 1000
+
+
+def local_day(one: Instrument, at_s: int) -> dt.date:
+    """The date it is at the exchange, `at_s` seconds after 1970."""
+    at_ms = max(at_s, 0) * 1000
+    return date_of(at_ms + int(offset_ms(one, np.array([at_ms]))[0]))

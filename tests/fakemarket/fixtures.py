@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ def fakemarket(fakemarket_server: FakeMarket) -> Iterator[FakeMarket]:
 
 
 @pytest.fixture
-def client_env(fakemarket: FakeMarket) -> dict[str, str]:
-    """The environment of a job that talks to fakemarket: this one's, without credentials, and the proxy."""
+def client_env(fakemarket: FakeMarket, tmp_path: Path) -> dict[str, str]:
+    """The environment of a job that talks to fakemarket: this one's, without credentials or caches, and the proxy."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KRX_", "APCA_", "ALPACA_"))}
-    return kept | fakemarket.env()
+    return kept | fakemarket.env() | {"XDG_CACHE_HOME": str(tmp_path / "cache")}

@@ -91,8 +91,7 @@ class Handler(BaseHTTPRequestHandler):
             line.status, line.fault = 502, "refuse"
             self._close_with(502, f"fakemarket: {host} is unreachable")
             return
-        reply = fake.answer(request, provider)
-        self._send(spoil.spoiled(reply, fault, provider) if fault else reply, fault, line)
+        self._send(spoil.spoiled(lambda: fake.answer(request, provider), fault, provider), fault, line)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = serve
 
@@ -123,6 +122,7 @@ class Handler(BaseHTTPRequestHandler):
     def finish(self) -> None:
         if not self.gone:
             super().finish()
+            self.connection.close()  # with TLS another object than the socket that the server closes
 
     def log_message(self, format: str, *arguments: object) -> None:
         """The record is kept by FakeMarket; nothing is printed."""

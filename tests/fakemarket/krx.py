@@ -10,7 +10,7 @@ import datetime as dt
 from tests.fakemarket.bars import Bars, date_of, day_ms
 from tests.fakemarket.market import Market
 from tests.fakemarket.universe import INSTRUMENTS, Instrument, by_name
-from tests.fakemarket.wire import Reply, Request, html_reply, json_reply, text_reply
+from tests.fakemarket.wire import Reply, Request, html_reply, json_reply, replaced, text_reply
 
 DATA = "/comm/bldAttendant/getJsonData.cmd"
 LOGIN_PAGES = ("/contents/MDC/COMS/client/MDCCOMS001.cmd", "/contents/MDC/COMS/client/view/login.jsp")
@@ -32,7 +32,6 @@ class Krx:
     hosts = ("data.krx.co.kr",)
     paths = ("/comm/bldAttendant/", "/contents/MDC/")
     null_bars = b'{"output":null,"CURRENT_DATETIME":"2026.11.20 PM 05:00:00"}'
-    renamed = ((b"CLSPRC", b"CLOSE_PRC"), (b'"output"', b'"outBlock"'), (b"TRD_DD", b"TRADE_DATE"))
 
     def __init__(self) -> None:
         self.reset()
@@ -61,6 +60,9 @@ class Krx:
             return logged_out()
         return data(request, market)
 
+    def rename(self, body: bytes) -> bytes:
+        return replaced(body, (b"CLSPRC", b"CLOSE_PRC"), (b'"output"', b'"outBlock"'), (b"TRD_DD", b"TRADE_DATE"))
+
     def failure(self, status: int, _variant: str) -> Reply:
         return logged_out() if status == 401 else html_reply(f"{status} - KRX 정보데이터시스템", status)
 
@@ -81,7 +83,6 @@ class Naver:
     hosts = ("fchart.stock.naver.com",)
     paths = ("/sise.nhn",)
     null_bars = b'<?xml version="1.0" encoding="EUC-KR" ?><protocol></protocol>'
-    renamed = ((b"<item ", b"<row "),)
 
     def reset(self) -> None:
         """Nothing is remembered."""
@@ -92,6 +93,9 @@ class Naver:
         one = by_name("krx_stock", request.params.get("symbol", ""))
         count = int(request.params.get("count") or 0)
         return Reply(body=chart_xml(one, count, request, market), kind="text/xml;charset=EUC-KR")
+
+    def rename(self, body: bytes) -> bytes:
+        return replaced(body, (b"<item ", b"<row "))
 
     def failure(self, status: int, _variant: str) -> Reply:
         return html_reply("일시적으로 서비스를 이용할 수 없습니다", status)

@@ -46,19 +46,25 @@ class Changes:
 
 
 class Clock:
-    """Simulated time in UTC milliseconds: real time unless set, then standing still until advanced."""
+    """Simulated time in UTC milliseconds: real time until `set`, which makes it stand still; `advance` moves both."""
 
     def __init__(self) -> None:
-        self.fixed_ms: int | None = None
+        self._fixed_ms: int | None = None
+        self._ahead_ms = 0
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 if self.fixed_ms is None else self.fixed_ms
+        return time.time_ns() // 1_000_000 + self._ahead_ms if self._fixed_ms is None else self._fixed_ms
 
     def set(self, now_ms: int | None) -> None:
-        self.fixed_ms = now_ms
+        """Stand still at `now_ms`, or (None) run with real time again."""
+        self._fixed_ms, self._ahead_ms = now_ms, 0
 
     def advance(self, seconds: float) -> None:
-        self.fixed_ms = self.now_ms() + round(seconds * 1000)
+        """Later by `seconds`: a standing clock stands there, a running one runs on from there."""
+        if self._fixed_ms is None:
+            self._ahead_ms += round(seconds * 1000)
+        else:
+            self._fixed_ms += round(seconds * 1000)
 
 
 class Market:

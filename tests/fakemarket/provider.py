@@ -15,7 +15,6 @@ class Provider(Protocol):
     hosts: tuple[str, ...]
     paths: tuple[str, ...]
     null_bars: bytes
-    renamed: tuple[tuple[bytes, bytes], ...]
 
     def reset(self) -> None:
         """Forget sessions, crumbs and whatever a test has set."""
@@ -24,4 +23,7 @@ class Provider(Protocol):
         """The right answer, the provider's own errors for wrong questions included."""
 
     def failure(self, status: int, variant: str) -> Reply:
-        """The body that comes with `status` when this provider is in trouble."""
+        """The body that comes with `status` when this provider is in trouble; `variant` picks another."""
+
+    def rename(self, body: bytes) -> bytes:
+        """A right answer with its fields under other names."""

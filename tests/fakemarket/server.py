@@ -22,7 +22,7 @@ from tests.fakemarket.faults import Ban, Fault, Script
 from tests.fakemarket.krx import Krx, Naver
 from tests.fakemarket.market import Clock, Market
 from tests.fakemarket.provider import Provider
-from tests.fakemarket.wire import Reply, Request, Served, recordable, target
+from tests.fakemarket.wire import Reply, Request, Served, json_reply, recordable, target
 from tests.fakemarket.yahoo import Yahoo
 
 
@@ -115,7 +115,11 @@ class FakeMarket:
         return None
 
     def answer(self, request: Request, provider: Provider) -> Reply:
-        return provider.answer(request, self.market)
+        """The provider's answer; a parameter it can make nothing of is the client's fault, not ours."""
+        try:
+            return provider.answer(request, self.market)
+        except (KeyError, ValueError) as problem:
+            return json_reply({"error": f"fakemarket: missing or wrong parameter: {problem}"}, 400)
 
     def note(self, provider: str, request: Request) -> Served:
         """Begin a line of the record; the handler fills in what became of it."""

@@ -15,8 +15,10 @@ BLOCK_PAGE = "<p>Your IP address has been blocked because of abnormal traffic. ë
 LOGIN_FORM = '<form action="/login" method="post"><input name="id"><input name="password" type="password"></form>'
 
 
-def spoiled(reply: Reply, fault: Fault, provider: Provider) -> Reply:
-    """What `fault` makes of the right `reply`; unchanged for those that spoil the sending."""
+def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider) -> Reply:
+    """What `fault` makes of the right reply, worked out only if it is used: a failed login logs nobody in."""
+    if fault is None or fault.kind in ("drip", "short_body", "cut_json", "renamed"):
+        return cut_or_renamed(right(), fault.kind if fault else "", provider)
     if fault.kind in STATUS_KINDS:
         failed = provider.failure(int(fault.kind), fault.variant)
         if fault.retry_after is not None:
@@ -26,20 +28,21 @@ def spoiled(reply: Reply, fault: Fault, provider: Provider) -> Reply:
         "html": lambda: html_reply("We'll be back soon", body="<p>Scheduled maintenance</p>"),
         "empty": Reply,
         "null": lambda: Reply(body=b"null"),
-        "null_bars": lambda: Reply(body=provider.null_bars, kind=reply.kind),
-        "cut_json": lambda: Reply(body=reply.body[: len(reply.body) // 2], kind=reply.kind),
-        "renamed": lambda: Reply(body=renamed(reply.body, provider), kind=reply.kind),
+        "null_bars": lambda: Reply(body=provider.null_bars),
         "block200": lambda: html_reply("Access Denied", body=BLOCK_PAGE),
         "block403": lambda: html_reply("Access Denied", 403, BLOCK_PAGE),
         "login": lambda: html_reply("Login", body=LOGIN_FORM),
     }
-    return pages[fault.kind]() if fault.kind in pages else reply
+    return pages.get(fault.kind, Reply)()
 
 
-def renamed(body: bytes, provider: Provider) -> bytes:
-    for old, new in provider.renamed:
-        body = body.replace(old, new)
-    return body
+def cut_or_renamed(reply: Reply, kind: str, provider: Provider) -> Reply:
+    """The right reply, or its first half, or with other names for its fields."""
+    if kind == "cut_json":
+        reply.body = reply.body[: len(reply.body) // 2]
+    if kind == "renamed":
+        reply.body = provider.rename(reply.body)
+    return reply
 
 
 def send(

@@ -85,7 +85,17 @@ def _american(
     )  # fmt: skip
 
 
+def _made_up_coins() -> tuple[Instrument, ...]:
+    """A hundred pairs XAAUSD … XDVUSD, for jobs over many symbols."""
+    names = [f"X{first}{second}" for first in "ABCD" for second in "ABCDEFGHIJKLMNOPQRSTUVWXY"]
+    return tuple(
+        _coin(f"{name}USD", 1_000 + number, 10.0, 50.0, 0.05, 4, bitfinex=f"t{name}USD", alpaca=f"{name}/USD")
+        for number, name in enumerate(names)
+    )
+
+
 INSTRUMENTS: tuple[Instrument, ...] = (
+    *_made_up_coins(),
     _coin("BTCUSD", 1, 60_000, 2.0, 0.02, 0, bitfinex="tBTCUSD", yahoo="BTC-USD", alpaca="BTC/USD"),
     _coin("ETHUSD", 2, 3_000, 20.0, 0.10, 1, bitfinex="tETHUSD", yahoo="ETH-USD", alpaca="ETH/USD"),
     _coin("LTCUSD", 3, 90, 30.0, 0.45, 3, bitfinex="tLTCUSD", yahoo="LTC-USD", alpaca="LTC/USD"),

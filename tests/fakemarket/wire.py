@@ -74,6 +74,13 @@ def recordable(params: Mapping[str, str]) -> dict[str, str]:
     return {name: "***" if name.lower() in SECRET_PARAMS else value for name, value in params.items()}
 
 
+def replaced(body: bytes, *pairs: tuple[bytes, bytes]) -> bytes:
+    """`body` with the first of each pair written as the second."""
+    for old, new in pairs:
+        body = body.replace(old, new)
+    return body
+
+
 def json_reply(value: object, status: int = 200, **headers: str) -> Reply:
     named = {name.replace("_", "-").title(): text for name, text in headers.items()}
     return Reply(status=status, body=json.dumps(value, ensure_ascii=False).encode(), headers=named)
