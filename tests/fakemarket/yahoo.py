@@ -66,9 +66,7 @@ class Yahoo:
             return reply
         if request.host in ("guce.yahoo.com", "consent.yahoo.com"):
             return consent(request)
-        return json_reply(
-            {"finance": {"result": None, "error": {"code": "Not Found", "description": "no such page"}}}, 404
-        )
+        return about(request)
 
     def rename(self, body: bytes) -> bytes:
         return replaced(body, (b'"timestamp"', b'"timestamps"'), (b'"quote"', b'"quotes"'), (b'"close"', b'"closing"'))
@@ -147,6 +145,24 @@ def out_of_reach(interval: str, start_s: int, end_s: int, now_s: int) -> str:
     if start_s < now_s - back * 86_400 - 3600:
         return f"{said}The requested range must be within the last {back} days."
     return ""
+
+
+def about(request: Request) -> Reply:
+    """The other calls yfinance falls through to for a time zone: summary, quote and (empty) fundamentals."""
+    symbol = request.params.get("symbols") or request.path.rpartition("/")[2]
+    one = by_name("yahoo", symbol)
+    if one is None:
+        return json_reply(
+            {"finance": {"result": None, "error": {"code": "Not Found", "description": "no such page"}}}, 404
+        )
+    zone = trading_day.load(one.market).zone
+    told = {"symbol": symbol, "quoteType": one.kind, "shortName": one.name, "currency": one.currency}
+    if "/quoteSummary/" in request.path:
+        kind = told | {"timeZoneFullName": zone, "exchange": one.market}
+        return json_reply({"quoteSummary": {"result": [{"quoteType": kind}], "error": None}})
+    if request.path == "/v7/finance/quote":
+        return json_reply({"quoteResponse": {"result": [told | {"exchangeTimezoneName": zone}], "error": None}})
+    return json_reply({"timeseries": {"result": [], "error": None}})
 
 
 def refused(why: str) -> Reply:
