@@ -63,7 +63,7 @@ def test_the_faults_look_as_they_do_outside(fakemarket: FakeMarket, client_env: 
     cases = {kind: Case(code=HISTORY, fault=chart | {"kind": kind}) for kind in quiet}
     cases["429"] = Case(code=HISTORY, fault=chart | {"kind": "429", "retry_after": "7"})
     short = 'cold(); rows = table(yf.Ticker("SPY").history(period="5d", timeout=1))'
-    cases["hang"] = Case(code=short, fault=chart | {"kind": "hang"})
+    cases["hang"] = Case(code=short, fault=chart | {"kind": "hang", "after": 1})  # the time zone call waits 10 s
     told = run_cases(fakemarket, client_env, IMPORTS, cases)
     assert told["429"].error == "YFRateLimitError"
     quiet.append("hang")
