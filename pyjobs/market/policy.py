@@ -1,0 +1,115 @@
+"""config/data_sources.yaml: which providers are asked for a benchmark, in which order, and by which names."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from pyjobs.market.providers import NAMES
+from utils.config import Key, load_yaml, own_or_default, wrong
+from utils.trading_day import known_markets
+
+FILE = "data_sources.yaml"
+REQUIRED = "KOSPI"
+LOCAL = ("local_cache", "parquet")
+
+
+class Symbols(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What each provider calls the benchmark; `local_keys` are the names local files may have."""
+
+    pykrx_index: str = ""
+    yf_index: str = ""
+    yf_etf: str = ""
+    bitfinex: str = ""
+    ccxt: str = ""
+    alpaca: str = ""
+    local_keys: list[str] = []
+
+    def of(self, provider: str) -> str:
+        """The provider's own name for it; empty for a local one, or where none is given."""
+        return str(getattr(self, provider, ""))
+
+
+class Benchmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One benchmark. Only `providers` and `symbols` must stand in the file.
+
+    `market` is the calendar its days follow (default: by the Yahoo symbol). `required`: without it a backtest skips
+    as a whole (default: KOSPI only). `start`: the first day that is downloaded.
+    """
+
+    providers: list[str]
+    symbols: Symbols = Symbols()
+    market: str = ""
+    required: bool | None = None
+    start: str = "2010-01-01"
+
+    @property
+    def start_ms(self) -> int:
+        """UTC milliseconds of midnight at the beginning of `start`."""
+        return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    benchmarks: dict[str, Benchmark]
+
+    def is_required(self, name: str) -> bool:
+        """Whether a backtest cannot do without it: as the file says, else KOSPI alone."""
+        said = self.benchmarks[name].required
+        return name == REQUIRED if said is None else said
+
+    def market_of(self, name: str) -> str:
+        """The market whose sessions the benchmark's days are."""
+        benchmark = self.benchmarks[name]
+        yahoo = benchmark.symbols.yf_index or benchmark.symbols.yf_etf
+        return benchmark.market or _market_by_yahoo(yahoo, is_krx=bool(benchmark.symbols.pykrx_index))
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """The policy in `path`; by default secret/data_sources.yaml when it exists, else config/data_sources.yaml.
+
+    Raises ConfigError with file, line, key and value.
+    """
+    path = path or own_or_default(FILE)
+    policy = load_yaml(path, Policy)
+    for keys, what in problems(policy, known_markets()):
+        raise wrong(path, keys, what)
+    return policy
+
+
+def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
+    """(where, what) for everything wrong with a policy that its types alone cannot say."""
+    for name, benchmark in policy.benchmarks.items():
+        at: list[Key] = ["benchmarks", name]
+        if not benchmark.providers:
+            yield [*at, "providers"], "no provider is named"
+        for i, provider in enumerate(benchmark.providers):
+            if provider not in NAMES:
+                yield [*at, "providers", i], f"unknown provider {provider!r} (known: {', '.join(NAMES)})"
+            elif provider in benchmark.providers[:i]:
+                yield [*at, "providers", i], f"{provider!r} is named twice"
+            elif provider not in LOCAL and not benchmark.symbols.of(provider):
+                yield [*at, "symbols"], f"{provider} is asked, but symbols.{provider} does not say for what"
+        if policy.market_of(name) not in markets:
+            yield [*at, "market"], f"unknown market {policy.market_of(name)!r} (known: {', '.join(markets)})"
+        if not _is_date(benchmark.start):
+            yield [*at, "start"], f"{benchmark.start!r} is not a date like 2010-01-31"
+
+
+def _market_by_yahoo(symbol: str, *, is_krx: bool) -> str:
+    if is_krx or symbol.endswith((".KS", ".KQ")) or symbol in ("^KS11", "^KS200", "^KQ11"):
+        return "XKRX"
+    if symbol.endswith(".T") or symbol == "^N225":
+        return "XTKS"
+    return "XNYS" if symbol and not symbol.endswith("-USD") else "24/7"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
