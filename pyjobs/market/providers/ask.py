@@ -1,0 +1,114 @@
+"""The one way to ask a provider: its gate first, one job at a time, again after a pause when that can help."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyjobs.market.providers.base import BarRequest, Fetched, Provider, Refused
+from pyjobs.market.providers.state import State, StateBook, refusal
+from utils import clock
+from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
+
+TRIES = 4
+BUDGET_S = 240.0  # below the five minutes of the busiest line in the crontab
+WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", "timeout", "network"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a job waits for a provider. `deadline_s` is UTC seconds: no wait goes past it, and no new try starts.
+
+    `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1; a rehearsal passes its own.
+    """
+
+    deadline_s: float
+    tries: int = TRIES
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+
+def patience(*, budget_s: float | None = None) -> Patience:
+    """The patience of a job that starts now: RETRY_BUDGET_S seconds (default 240), and never past NEXT_START.
+
+    NEXT_START is the UTC second at which the job is started again. Raises ConfigError for what is no number.
+    """
+    now_s = time.time()
+    limit_s = budget_s if budget_s is not None else _number("RETRY_BUDGET_S", BUDGET_S)
+    return Patience(deadline_s=min(now_s + limit_s, _number("NEXT_START", float("inf"))))
+
+
+def network_allowed() -> bool:
+    """Whether ALLOW_NET_FETCH lets jobs ask the network (default: yes)."""
+    return os.environ.get("ALLOW_NET_FETCH", "1").strip().lower() not in ("0", "no", "false", "off")
+
+
+def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
+    """The bars, from a local source, today's download or the provider itself; always at least one.
+
+    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty among them, MissingCredential, ConfigError.
+    """
+    if not provider.network:
+        return provider.fetch(request, clock.now_ms())
+    kept = provider.cached(request, clock.now_ms())
+    if kept is not None:
+        return kept
+    if not network_allowed():
+        detail = "not asked: ALLOW_NET_FETCH=0 forbids the network"
+        raise ExternalDataUnavailable("network", provider=provider.name, symbol=request.symbol, detail=detail)
+    tried = 0
+    while True:
+        _wait_until_open(provider, request, book, patience)
+        with book.turn(provider.name, patience.deadline_s - patience.now()):
+            if book.read(provider.name).closed_for_s(patience.now()):
+                continue  # another job has just been refused
+            tried += 1
+            try:
+                fetched = provider.fetch(request, clock.now_ms())
+            except ExternalDataUnavailable as error:
+                state = _note(error, book, patience)
+                if error.kind not in WORTH_ANOTHER_TRY or tried >= patience.tries or _too_late(state, patience):
+                    raise
+            else:
+                book.succeeded(provider.name, patience.now())
+                return fetched
+
+
+def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> None:
+    """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
+    while True:
+        state = book.read(provider.name)
+        left_s = state.closed_for_s(patience.now())
+        if not left_s:
+            return
+        if state.kind not in WORTH_ANOTHER_TRY or _too_late(state, patience):
+            raise refusal(state, request.symbol, patience.now())
+        patience.sleep(left_s)
+
+
+def _note(error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
+    """Write down a failure; that there is no such data is an answer, not a failure of the provider."""
+    if error.kind == "no_data":
+        book.succeeded(error.provider, patience.now())
+        return book.read(error.provider)
+    return book.failed(error, patience.now(), patience.jitter)
+
+
+def _too_late(state: State, patience: Patience) -> bool:
+    now_s = patience.now()
+    return now_s + state.closed_for_s(now_s) >= patience.deadline_s
+
+
+def _number(name: str, default: float) -> float:
+    given = os.environ.get(name, "").strip()
+    try:
+        return float(given) if given else default
+    except ValueError:
+        raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds") from None
+
+
+__all__ = ["Patience", "Refused", "ask", "network_allowed", "patience"]

@@ -1,0 +1,71 @@
+"""Bitfinex v2 candles, by our own thin client: every answer is judged before anything is read from it.
+
+`[MTS, OPEN, CLOSE, HIGH, LOW, VOLUME]`, start and end in milliseconds of the bar's start, both included; minutes
+without a trade are left out. Source: https://docs.bitfinex.com/reference/rest-public-candles
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.providers import answers, http
+from pyjobs.market.providers.base import BarRequest, Fetched, Refused
+from pyjobs.market.providers.rows import Row, to_fetched
+from pyjobs.market.providers.wire import json_of
+from utils.errors import UsageError
+
+URL = "https://api-pub.bitfinex.com/v2/candles/trade:{timeframe}:{symbol}/hist"
+PAGE_BARS = 10_000
+SETTLE_MS = 60_000
+_NAMES = {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1h", "1d": "1D"}
+
+
+class Bitfinex:
+    """Public candles, no key needed. One request for each `PAGE_BARS` bars of the range."""
+
+    name = "bitfinex"
+    network = True
+    page_bars = PAGE_BARS
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - candles are kept in the store
+        """Nothing: the store is the cache."""
+        return None
+
+    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+        """The bars of the range; Refused with its kind, ConfirmedEmpty for a range without trades."""
+        if request.timeframe not in _NAMES:
+            raise UsageError(f"bitfinex has no timeframe {request.timeframe!r} (it has {', '.join(_NAMES)})")
+        rows = [row for page in _pages(request, now_ms) for row in self._page(request, *page)]
+        return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
+
+    def _page(self, request: BarRequest, start_ms: int, end_ms: int) -> list[Row]:
+        url = URL.format(timeframe=_NAMES[request.timeframe], symbol=trading_symbol(request.symbol))
+        answer = http.get(url, {"start": start_ms, "end": end_ms, "sort": 1, "limit": PAGE_BARS})
+        fault = answers.bitfinex(answer, time.time())
+        if fault:
+            raise Refused(
+                fault.kind, provider=self.name, symbol=request.symbol, detail=fault.detail, hold_s=fault.hold_s
+            )
+        candles, _ = json_of(answer)
+        return [(start, open_, high, low, close, volume) for start, open_, close, high, low, volume, *_ in candles]
+
+
+def trading_symbol(symbol: str) -> str:
+    """`BTCUSD`, `BTC/USD`, `DOGE:USD` or `tBTCUSD` as Bitfinex writes it: with a t, and a colon for long names."""
+    if symbol.startswith("t") and symbol[1:2].isupper():
+        return symbol
+    base, slash, quote = symbol.partition("/")
+    if not slash:
+        return f"t{symbol}"
+    return f"t{base}{':' if len(base) > 3 or len(quote) > 3 else ''}{quote}"
+
+
+def _pages(request: BarRequest, now_ms: int) -> Iterator[tuple[int, int]]:
+    """(first, last) bar start of each request, oldest first."""
+    step = TIMEFRAME_MS[request.timeframe]
+    first, last = request.start_ms - step, min(request.end_ms, now_ms) - step
+    while first <= last:
+        yield first, min(first + (PAGE_BARS - 1) * step, last)
+        first += PAGE_BARS * step

@@ -1,0 +1,77 @@
+"""One GET with a limit on its whole length, told as an `Answer`: a failing transport is a kind, not a class."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from pyjobs.market.providers.wire import Answer
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_S = 10.0
+LONGEST_BODY = 64_000_000
+
+
+def get(url: str, params: Mapping[str, str | int], *, limit_s: float = 30.0, pause_s: float = 10.0) -> Answer:
+    """The whole answer within `limit_s`; a server that is silent for `pause_s`, or drips, has timed out."""
+    import requests
+    import urllib3
+
+    started = time.monotonic()
+    try:
+        with _session().get(url, params=dict(params), timeout=(CONNECT_S, pause_s), stream=True) as response:
+            body = bytearray()
+            while piece := response.raw.read1(1 << 16, decode_content=True):
+                body += piece
+                if time.monotonic() - started > limit_s:
+                    return Answer(url, failed="timeout", detail=f"still sending after {limit_s:g} s, {len(body)} bytes")
+                if len(body) > LONGEST_BODY:
+                    return Answer(url, failed="network", detail=f"endless answer, more than {LONGEST_BODY} bytes")
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(url, response.status_code, headers, bytes(body))
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        return failed(url, error)
+
+
+def failed(url: str, error: BaseException) -> Answer:
+    """The Answer for an exception of requests, urllib3, curl_cffi or a socket: `timeout` or `network`."""
+    chain = list(_causes(error))
+    names = [type(e).__name__ for e in chain]
+    slow = any("Timeout" in name or name == "timeout" for name in names)
+    return Answer(url, failed="timeout" if slow else "network", detail=_reason(chain))
+
+
+def _reason(chain: list[BaseException]) -> str:
+    """The innermost message: the outer ones repeat the URL, which may hold a key."""
+    for error in reversed(chain):
+        text = str(getattr(error, "reason", "") or getattr(error, "verify_message", "") or "")
+        if text and "host=" not in text:
+            return f"{type(error).__name__}: {text[:160]}"
+    inner = chain[-1]
+    text = str(inner)
+    return type(inner).__name__ + (f": {text[:160]}" if text and "host=" not in text and "http" not in text else "")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < 20:
+        one = waiting.pop(0)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return found
+
+
+@cache
+def _session() -> requests.Session:
+    """One session for the process: connections are kept open between requests."""
+    import requests
+
+    session = requests.Session()
+    session.headers["User-Agent"] = "nightdesk"
+    return session

@@ -1,0 +1,105 @@
+"""The two sources on this machine: dumps a person has put into data/local_cache, and the bar store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
+from pyjobs.market.partitions import Provenance
+from pyjobs.market.providers.base import BarRequest, Fetched
+from pyjobs.market.store import BarStore
+from utils import paths
+from utils.errors import ExternalDataUnavailable
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".json")
+
+
+class LocalCache:
+    """`data/local_cache/<key>.csv` (or .tsv, .txt, .json), in any layout `pyjobs.market.dumps` reads."""
+
+    name = "local_cache"
+    network = False
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - nothing to save
+        """Nothing: the files are read each time."""
+        return None
+
+    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+        """The first file there is for one of the keys. Raises ExternalDataUnavailable(no_data), BadDataError."""
+        from pyjobs.market.desk import Instrument
+        from pyjobs.market.dumps import read_dump
+        from pyjobs.market.hours import hours_of
+
+        folder = paths.data_dir() / "local_cache"
+        path = next(_files(folder, request), None)
+        if path is None:
+            raise _nothing(self.name, request, f"no file for it in {folder}")
+        instrument = Instrument(
+            symbol=request.symbol or path.stem,
+            exchange="LOCAL",
+            market=request.market,
+            timeframe=request.timeframe,
+            file=path.name,
+            currency="",
+        )
+        dump = read_dump(path, instrument, hours_of(request.market), now_ms=now_ms)
+        source = Provenance(provider=self.name, fetched_at_ms=now_ms, adjusted="raw", last_final=True)
+        return _within(self.name, request, path.name, dump.bars, source)
+
+
+class StoredBars:
+    """The bar store: what a provider's download has put there first, then any series that has one of the keys."""
+
+    name = "parquet"
+    network = False
+
+    def __init__(self, store: BarStore | None = None) -> None:
+        self.store = store or BarStore(paths.data_dir() / "raw")
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - nothing to save
+        """Nothing: the store is read each time."""
+        return None
+
+    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:  # noqa: ARG002 - one signature for all
+        """The series that reaches furthest. Raises ExternalDataUnavailable(no_data), BadDataError."""
+        found: tuple[SeriesKey, Bars] | None = None
+        for key in self._keys(request):
+            bars = self.store.read(key, start_ms=request.start_ms, end_ms=request.end_ms)
+            if len(bars) and (found is None or bars.ts_ms[-1] > found[1].ts_ms[-1]):
+                found = key, bars
+        if found is None:
+            raise _nothing(self.name, request, f"no bars of it in {self.store.root}")
+        source = self.store.provenance(found[0])
+        assert source is not None, "bars were read, so there is a partition"
+        return _within(self.name, request, str(found[0]), found[1], source)
+
+    def _keys(self, request: BarRequest) -> Iterator[SeriesKey]:
+        names = [name for name in (request.symbol, *request.local_keys) if name]
+        known = [key for key in self.store.series() if key.timeframe == request.timeframe]
+        return (key for name in names for key in known if key.symbol == name)
+
+
+def _files(folder: Path, request: BarRequest) -> Iterator[Path]:
+    for key in (request.symbol, *request.local_keys):
+        for name in (key + suffix for suffix in SUFFIXES if key and "/" not in key):
+            if (folder / name).is_file():
+                yield folder / name
+
+
+def _within(provider: str, request: BarRequest, source: str, bars: Bars, about: Provenance) -> Fetched:
+    inside = (bars.ts_ms >= request.start_ms) & (bars.ts_ms <= request.end_ms)
+    if not inside.any():
+        raise _nothing(provider, request, f"{source} has no bar in the range asked for")
+    return Fetched(
+        bars=Bars(**{name: getattr(bars, name)[inside] for name in COLUMNS}),
+        provider=provider,
+        symbol=source,
+        adjusted=about.adjusted,
+        fetched_at_ms=about.fetched_at_ms,
+        last_final=about.last_final,
+    )
+
+
+def _nothing(provider: str, request: BarRequest, detail: str) -> ExternalDataUnavailable:
+    return ExternalDataUnavailable("no_data", provider=provider, symbol=request.symbol, detail=detail)

@@ -1,0 +1,188 @@
+"""The providers that need other people's clients. Each question is put to a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.partitions import Adjusted
+from pyjobs.market.providers import webcache
+from pyjobs.market.providers.base import BarRequest, Fetched, MissingCredential, Refused
+from pyjobs.market.providers.rows import to_fetched
+from utils import credentials, paths
+from utils.errors import ConfigError, UsageError
+
+HOUR_MS = 3_600_000
+
+
+class Remote:
+    """One client behind the Provider interface; the classes below say what differs."""
+
+    name: str
+    client: str
+    package: str
+    network = True
+    needs: tuple[str, ...] = ()
+    adjusted: Adjusted = "raw"
+    timeframes: tuple[str, ...] = tuple(TIMEFRAME_MS)
+    settle_ms = HOUR_MS
+    limit_s = 50.0
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
+        """Nothing: the store is the cache."""
+        return None
+
+    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+        """The bars of the range; Refused with its kind, ConfirmedEmpty, MissingCredential, ConfigError (no client)."""
+        rows = self.rows(request, now_ms)
+        return to_fetched(
+            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
+        )
+
+    def rows(self, request: BarRequest, now_ms: int) -> list[list[Any]]:
+        """What the client returns."""
+        if request.timeframe not in self.timeframes:
+            raise UsageError(
+                f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
+            )
+        secrets = {name: self.secret(name) for name in self.needs}
+        question = {
+            "client": self.client,
+            "symbol": request.symbol,
+            "timeframe": request.timeframe,
+            "step_ms": TIMEFRAME_MS[request.timeframe],
+            "start_ms": request.start_ms,
+            "end_ms": min(request.end_ms, now_ms),
+            "adjusted": self.adjusted == "adjusted",
+            "cache_folder": str(paths.data_dir() / "webcache" / "yf-client"),
+            "limit_s": self.limit_s,
+            "secrets": secrets,
+        }
+        return self._read(self._ask(question, request), request)
+
+    def secret(self, name: str) -> str:
+        """The credential of that name; raises MissingCredential."""
+        value = credentials.find(name)
+        if not value:
+            raise MissingCredential(
+                f"{self.name}: {name} is not set: put a line {name}=… into {paths.root() / '.env'} (chmod 600)"
+            )
+        return value
+
+    def _ask(self, question: Mapping[str, Any], request: BarRequest) -> dict[str, Any]:
+        """Run the worker; the question goes through a pipe, so that no list of processes shows a password."""
+        command = [sys.executable, "-m", "pyjobs.market.providers.worker"]
+        worker = subprocess.Popen(
+            command,
+            cwd=paths.ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=without_secrets(os.environ),
+        )
+        with worker:
+            try:
+                told, _ = worker.communicate(json.dumps(question).encode(), timeout=self.limit_s)
+            except subprocess.TimeoutExpired:
+                raise self._refused("timeout", request, f"no answer within {self.limit_s:g} s") from None
+            finally:
+                worker.kill()
+        try:
+            verdict: dict[str, Any] = json.loads(told)
+        except ValueError:
+            raise RuntimeError(f"{self.name}: the worker ended with {worker.returncode} and no verdict") from None
+        return verdict
+
+    def _read(self, verdict: Mapping[str, Any], request: BarRequest) -> list[list[Any]]:
+        if "rows" in verdict:
+            rows: list[list[Any]] = verdict["rows"]
+            return rows
+        if "fault" in verdict:
+            raise self._refused(request=request, **verdict["fault"])
+        if "missing" in verdict:
+            raise ConfigError(
+                f"{self.name}: the Python package {self.package} is not installed here (no {verdict['missing']})"
+                ": install nightdesk with its `providers` extra, or take the provider out of config/data_sources.yaml"
+            )
+        raise RuntimeError(f"{self.name}: in the worker:\n{verdict.get('bug')}")
+
+    def _refused(self, kind: Any, request: BarRequest, detail: str, hold_s: float | None = None) -> Refused:
+        return Refused(kind, provider=self.name, symbol=request.symbol, detail=detail, hold_s=hold_s)
+
+
+class Yahoo(Remote):
+    """Yahoo's chart, through yfinance. Daily answers are kept in data/webcache/yf until another session has closed."""
+
+    client = "yfinance"
+    package = "yfinance"
+    timeframes = ("1m", "5m", "15m", "30m", "1h", "1d")
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
+        """Today's earlier answer to the same question."""
+        rows = webcache.load(self.name, request, now_ms)
+        if rows is None:
+            return None
+        return to_fetched(
+            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
+        )
+
+    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+        """As every Remote; a good answer is kept."""
+        rows = self.rows(request, now_ms)
+        fetched = to_fetched(
+            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
+        )
+        webcache.save(self.name, request, rows, now_ms, last_ts_ms=int(fetched.bars.ts_ms[-1]))
+        return fetched
+
+
+class YahooIndex(Yahoo):
+    """An index as Yahoo has it: nothing to adjust."""
+
+    name = "yf_index"
+
+
+class YahooEtf(Yahoo):
+    """A fund that follows the index: dividends are worked into its prices, so the whole history moves with each."""
+
+    name = "yf_etf"
+    adjusted: Adjusted = "adjusted"
+
+
+class PykrxIndex(Remote):
+    """A KRX index by its number, through pykrx. KRX lets nobody ask without a login since February 2026."""
+
+    name = "pykrx_index"
+    client = "pykrx"
+    package = "pykrx"
+    needs = ("KRX_ID", "KRX_PW")
+    timeframes = ("1d",)
+
+
+class Ccxt(Remote):
+    """Any exchange that ccxt knows: the symbol is `exchange:PAIR`."""
+
+    name = "ccxt"
+    client = "ccxt"
+    package = "ccxt"
+    settle_ms = 60_000
+
+
+class Alpaca(Remote):
+    """US stocks, through alpaca-py (the free IEX feed)."""
+
+    name = "alpaca"
+    client = "alpaca"
+    package = "alpaca-py"
+    needs = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without credentials: a client that finds some logs in by itself, and others may read it."""
+    hidden = {name for cls in (PykrxIndex, Alpaca) for name in cls.needs} | {"DATABASE_URL"}
+    return {name: value for name, value in environment.items() if name not in hidden}

@@ -1,0 +1,164 @@
+"""The process other people's clients run in. It reads one question from stdin and writes one verdict to stdout.
+
+Every HTTP exchange of the client passes `Record.see`, which judges it there and then. At the first failure that settles
+the matter the client is stopped, by an exception it cannot catch: it neither retries nor turns a ban into a KeyError.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from pyjobs.market.providers import answers
+from pyjobs.market.providers.wire import Answer, Fault
+
+REQUEST_LIMIT_S = 10.0
+JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
+_UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
+
+
+class Stopped(BaseException):
+    """Ends a client at once; not an Exception, because the clients catch those."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
+class Record:
+    """The exchanges of one question: how many, and the last failure that did not settle the matter."""
+
+    def __init__(self, judge: answers.Judge) -> None:
+        self.judge = judge
+        self.count = 0
+        self.pending: Fault | None = None
+
+    def see(self, answer: Answer) -> None:
+        """Judge an exchange; raises Stopped when nothing more may be sent."""
+        self.count += 1
+        fault = self.judge(answer, time.time())
+        if fault is None:
+            return
+        repeated = self.pending is not None and self.pending.kind == fault.kind == "rate_limit"
+        if fault.final or repeated:
+            raise Stopped(fault)
+        self.pending = fault
+
+
+def main() -> int:
+    """Answer the question on stdin. stdout and stderr of the client go nowhere: they hold user names and URLs."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    question = json.load(sys.stdin)
+    signal.alarm(int(question["limit_s"]) + 5)  # should the parent be gone
+    with out:
+        json.dump(verdict(question, question.pop("secrets")), out)
+    return 0
+
+
+def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+    """`{"rows": …}`, `{"fault": …}`, `{"missing": package}` or `{"bug": traceback}`."""
+    client = question["client"]
+    record = Record(judge_of(client, question["symbol"]))
+    try:
+        watch_requests(record)
+        watch_curl(record)
+        from pyjobs.market.providers.clients import CALLS
+
+        rows = CALLS[client](question, secrets)
+    except Stopped as stop:
+        return _told(stop.fault)
+    except ImportError as error:
+        return {"missing": error.name or client}
+    except Exception as error:  # noqa: BLE001 - whatever a client raises, the wire has said what happened
+        return _after_exception(error, record)
+    if not rows and record.pending:
+        return _told(record.pending)
+    return {"rows": rows}
+
+
+def judge_of(client: str, symbol: str) -> answers.Judge:
+    """How this client's answers are judged; of ccxt's exchanges only Bitfinex is known by its shapes."""
+    if client == "ccxt":
+        return answers.bitfinex if symbol.startswith("bitfinex:") else answers.any_json
+    return JUDGES[client]
+
+
+def watch_requests(record: Record) -> None:
+    """Let every exchange of every requests.Session in this process be seen, and none last for ever."""
+    import requests
+
+    from pyjobs.market.providers.clients import answer_of
+
+    send = requests.Session.send
+
+    def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        options["timeout"] = _limited(options.get("timeout"))
+        url = str(request.url).split("?")[0]
+        response = _exchange(record, url, lambda: send(session, request, **options))
+        record.see(answer_of(response))
+        return response  # type: ignore[no-any-return]  # _exchange passes on what send returns
+
+    requests.Session.send = seen  # type: ignore[method-assign,assignment]  # only in this process, for one question
+
+
+def watch_curl(record: Record) -> None:
+    """The same for curl_cffi, which yfinance uses when it is there."""
+    try:
+        from curl_cffi.requests import Session
+    except ImportError:
+        return
+    from pyjobs.market.providers.clients import answer_of
+
+    request = Session.request
+
+    def seen(session: Any, method: Any, url: str, *args: Any, **options: Any) -> Any:
+        options["timeout"] = _limited(options.get("timeout"))
+        response = _exchange(record, url.split("?")[0], lambda: request(session, method, url, *args, **options))
+        record.see(answer_of(response))
+        return response
+
+    Session.request = seen  # type: ignore[method-assign,assignment]  # as above
+
+
+def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
+    """Send; a transport failure is seen before the client gets it."""
+    from pyjobs.market.providers.http import failed
+
+    try:
+        return send()
+    except OSError as error:  # requests' and curl_cffi's exceptions are OSErrors, as are a socket's
+        record.see(failed(url, error))
+        raise
+
+
+def _limited(timeout: Any) -> Any:
+    """A client's own time limit, but never none and never more than ours."""
+    return min(timeout, REQUEST_LIMIT_S) if isinstance(timeout, int | float) else REQUEST_LIMIT_S
+
+
+def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
+    """A client failed although no answer settled the matter: it could not read what it was given."""
+    if record.pending:
+        return _told(record.pending)
+    if type(error).__name__ in _UNKNOWN_SYMBOL:
+        return _told(Fault("no_data", "no such symbol", hold_s=0.0))
+    if record.count:
+        return _told(Fault("schema", f"the client cannot read the answer ({type(error).__name__})"))
+    return {"bug": "".join(traceback.format_exception(error))}
+
+
+def _told(fault: Fault) -> dict[str, Any]:
+    return {"fault": {"kind": fault.kind, "detail": fault.detail, "hold_s": fault.hold_s}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
