@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk import Desk, Instrument, desk_path, load_desk
 from pyjobs.market.partitions import read_partition
+from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store import BarStore
 from pyjobs.runs import health, jobs
 from utils import clock, history, paths, trading_day
@@ -57,6 +58,7 @@ def look(desk: Desk, now_s: float) -> Iterator[health.Check]:
             yield health.check_job(name, plan, runs, trading_day.load(plan.market), now_s)
     yield health.check_recent_errors(runs, now_s)
     yield from health.check_locks(jobs.holders(paths.locks_dir()), now_s)
+    yield from health.check_providers(StateBook().all(), now_s)
     yield from data_checks([i for i in desk.instruments if i.market in known], desk.session, now_s)
 
 

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from pyjobs.market.providers.state import State as ProviderState
+from pyjobs.market.providers.state import as_line
 from pyjobs.runs.jobs import Holder, JobPlan, Run, last_due, runs_of, skips_in_a_row
 from utils.trading_day import Calendar
 
@@ -15,6 +17,7 @@ DAY_S = 86_400
 CALENDAR_WARNING_DAYS = 30
 RECENT_ERRORS_DAYS = 7
 LONG_HELD_S = 6 * 3600
+MANY_FAILURES = 3
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
 
 
@@ -121,6 +124,15 @@ def check_data(series: str, last_session: dt.date | None, calendar: Calendar, no
     state: State = "OK" if behind <= 0 else "WARN" if behind == 1 else "FAIL"
     late = "" if state == "OK" else f", {behind} sessions behind {newest}"
     return Check(name, state, f"last bar {last_session}{late}")
+
+
+def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check]:
+    """What the machine knows of each data provider: one that is left alone, or fails again and again, is a WARN."""
+    checks = []
+    for known in states:
+        troubled = known.closed_for_s(now_s) > 0 or known.failures >= MANY_FAILURES
+        checks.append(Check(f"provider {known.provider}", "WARN" if troubled else "OK", as_line(known, now_s)))
+    return checks or [Check("providers", "OK", "none has been asked yet")]
 
 
 def as_lines(checks: Sequence[Check]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
+from pyjobs.market.names import folder_name
 from pyjobs.market.partitions import Provenance
 from pyjobs.market.providers.base import BarRequest, Fetched
 from pyjobs.market.store import BarStore
@@ -75,9 +76,10 @@ class StoredBars:
         return _within(self.name, request, str(found[0]), found[1], source)
 
     def _keys(self, request: BarRequest) -> Iterator[SeriesKey]:
-        names = [name for name in (request.symbol, *request.local_keys) if name]
-        known = [key for key in self.store.series() if key.timeframe == request.timeframe]
-        return (key for name in names for key in known if key.symbol == name)
+        names = dict.fromkeys(name for name in (request.symbol, *request.local_keys) if name)
+        for name in names:
+            for folder in sorted(self.store.root.glob(f"*/{folder_name(name)}/{request.timeframe}")):
+                yield SeriesKey(exchange=folder.parts[-3], symbol=name, timeframe=request.timeframe)
 
 
 def _files(folder: Path, request: BarRequest) -> Iterator[Path]:

@@ -31,7 +31,7 @@ class Remote:
     adjusted: Adjusted = "raw"
     timeframes: tuple[str, ...] = tuple(TIMEFRAME_MS)
     settle_ms = HOUR_MS
-    limit_s = 50.0
+    limit_s = 45.0
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
         """Nothing: the store is the cache."""

@@ -1,0 +1,86 @@
+"""Fetch the benchmarks of config/data_sources.yaml into the store, so that later jobs need no provider."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import ExternalDataUnavailable, StaleDataError, UsageError
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.market.benchmarks import Found
+    from pyjobs.market.policy import Policy
+    from pyjobs.market.providers.ask import Patience
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Warm every benchmark. One that cannot be had does not hide the others; without a required one the exit is 69."""
+    parser = Parser(verb="precache_benchmarks", doc=__doc__)
+    parser.add_argument("--policy", metavar="FILE", type=Path, help="default: secret/ or config/data_sources.yaml")
+    parser.add_argument("--benchmarks", metavar="A,B", help="only these, such as 'KOSPI,S&P500'")
+    parser.add_argument(
+        "--budget-s", metavar="S", type=float, default=600.0, help="seconds to wait for providers in all (default 600)"
+    )
+    args = parser.parse_args(argv)
+
+    from pyjobs.market.policy import load_policy
+    from pyjobs.market.providers.ask import patience
+
+    policy = load_policy(args.policy)
+    names = [name.strip() for name in args.benchmarks.split(",")] if args.benchmarks else list(policy.benchmarks)
+    for name in names:
+        if name not in policy.benchmarks:
+            raise UsageError(f"--benchmarks: unknown {name!r} (known: {', '.join(policy.benchmarks)})")
+    return _warm_all(names, policy, patience(budget_s=args.budget_s))
+
+
+def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
+    """Warm each; raise for a required one that is missing or stale, or when none could be had."""
+    from pyjobs.market import benchmarks
+    from pyjobs.market.providers.state import StateBook
+    from pyjobs.market.store import BarStore
+
+    store, book = BarStore(paths.data_dir() / "raw"), StateBook()
+    errors: dict[str, ExternalDataUnavailable] = {}
+    for name in names:
+        try:
+            found = benchmarks.warm(
+                name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
+            )
+        except ExternalDataUnavailable as error:
+            print(f"[WARN] benchmark unavailable: {name} (skipped)")
+            _progress(str(error))
+            errors[name] = error
+            continue
+        print(_line(name, found))
+        if found.stale and policy.is_required(name):
+            raise StaleDataError(f"{name}: the newest bars there are end before the last closed session")
+    for name, missing in errors.items():
+        if policy.is_required(name) or len(errors) == len(names):
+            raise missing
+    return ExitCode.OK
+
+
+def _line(name: str, found: Found) -> str:
+    """What there is of a benchmark now, where it is from, and who could not answer."""
+    import datetime as dt
+
+    bars = found.fetched.bars
+    first, last = (dt.datetime.fromtimestamp(int(bars.ts_ms[i]) / 1000, dt.UTC).date() for i in (0, -1))
+    late = " STALE: nobody has the last closed session" if found.stale else ""
+    failed = "".join(f"; {attempt.provider}: {attempt.kind}" for attempt in found.attempts)
+    return f"{name}: {len(bars)} bars {first}..{last} from {found.fetched.provider}{failed}{late}"
+
+
+def _progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,41 @@
+"""What this machine knows about each data provider: left alone until when, and why; `--reset NAME` forgets it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from utils import clock
+from utils.cli import Parser
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """List every provider that has been asked, or forget one (or `all`), so that it is asked again at once."""
+    from pyjobs.market.providers import NAMES
+    from pyjobs.market.providers.state import StateBook, as_line
+
+    parser = Parser(verb="provider_state", doc=__doc__)
+    parser.add_argument(
+        "--reset", metavar="NAME", choices=(*NAMES, "all"), help="forget what is known of NAME, or of all"
+    )
+    args = parser.parse_args(argv)
+
+    book = StateBook()
+    if args.reset:
+        names = [state.provider for state in book.all()] if args.reset == "all" else [args.reset]
+        for name in names:
+            print(f"{name}: {'forgotten; it is asked again' if book.reset(name) else 'nothing was known'}")
+        return ExitCode.OK
+    states = book.all()
+    width = max((len(state.provider) for state in states), default=0)
+    for state in states:
+        print(f"{state.provider:{width}}  {as_line(state, clock.now_s())}")
+    if not states:
+        print("no provider has been asked yet")
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
