@@ -90,6 +90,7 @@ def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, p
             return
         if state.kind not in WORTH_ANOTHER_TRY or _too_late(state, patience):
             raise refusal(state, request.symbol, patience.now())
+        provider.prepare()
         patience.sleep(left_s)
 
 

@@ -61,6 +61,9 @@ class Provider(Protocol):
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """An earlier answer that is still true, without asking anybody; None without one."""
 
+    def prepare(self) -> None:
+        """Get ready for a `fetch` that comes after a pause; sends nothing."""
+
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
         """One attempt. Raises ExternalDataUnavailable (never returns without bars), ConfigError, BadDataError."""
 

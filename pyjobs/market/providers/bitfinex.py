@@ -33,6 +33,9 @@ class Bitfinex:
         """Nothing: the store is the cache."""
         return None
 
+    def prepare(self) -> None:
+        """Nothing to get ready."""
+
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
         """The bars of the range; Refused with its kind, ConfirmedEmpty for a range without trades."""
         if request.timeframe not in _NAMES:

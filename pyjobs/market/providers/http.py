@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -46,14 +47,13 @@ def failed(url: str, error: BaseException) -> Answer:
 
 
 def _reason(chain: list[BaseException]) -> str:
-    """The innermost message: the outer ones repeat the URL, which may hold a key."""
+    """The class and the innermost message, without addresses: a URL may hold a key."""
+    name, text = type(chain[0]).__name__, ""
     for error in reversed(chain):
-        text = str(getattr(error, "reason", "") or getattr(error, "verify_message", "") or "")
+        text = str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error)
         if text and "host=" not in text:
-            return f"{type(error).__name__}: {text[:160]}"
-    inner = chain[-1]
-    text = str(inner)
-    return type(inner).__name__ + (f": {text[:160]}" if text and "host=" not in text and "http" not in text else "")
+            break
+    return f"{name}: {re.sub(r'https?://[^ ]+', '(address)', text)[:160]}"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -26,6 +26,9 @@ class LocalCache:
         """Nothing: the files are read each time."""
         return None
 
+    def prepare(self) -> None:
+        """Nothing to get ready."""
+
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
         """The first file there is for one of the keys. Raises ExternalDataUnavailable(no_data), BadDataError."""
         from pyjobs.market.desk import Instrument
@@ -61,6 +64,9 @@ class StoredBars:
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - nothing to save
         """Nothing: the store is read each time."""
         return None
+
+    def prepare(self) -> None:
+        """Nothing to get ready."""
 
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:  # noqa: ARG002 - one signature for all
         """The series that reaches furthest. Raises ExternalDataUnavailable(no_data), BadDataError."""

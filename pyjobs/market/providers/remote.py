@@ -32,6 +32,15 @@ class Remote:
     timeframes: tuple[str, ...] = tuple(TIMEFRAME_MS)
     settle_ms = HOUR_MS
     limit_s = 45.0
+    pause_s = 10.0
+
+    def __init__(self) -> None:
+        self._waiting: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Start the process and let it load the client, so that the next question leaves without delay."""
+        if self._waiting is None:
+            self._waiting = started(self.client)
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
         """Nothing: the store is the cache."""
@@ -61,6 +70,7 @@ class Remote:
             "adjusted": self.adjusted == "adjusted",
             "cache_folder": str(paths.data_dir() / "webcache" / "yf-client"),
             "limit_s": self.limit_s,
+            "pause_s": self.pause_s,
             "secrets": secrets,
         }
         return self._read(self._ask(question, request), request)
@@ -76,15 +86,9 @@ class Remote:
 
     def _ask(self, question: Mapping[str, Any], request: BarRequest) -> dict[str, Any]:
         """Run the worker; the question goes through a pipe, so that no list of processes shows a password."""
-        command = [sys.executable, "-m", "pyjobs.market.providers.worker"]
-        worker = subprocess.Popen(
-            command,
-            cwd=paths.ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=without_secrets(os.environ),
-        )
+        self.prepare()
+        worker, self._waiting = self._waiting, None
+        assert worker is not None, "prepare() has just made it"
         with worker:
             try:
                 told, _ = worker.communicate(json.dumps(question).encode(), timeout=self.limit_s)
@@ -180,6 +184,22 @@ class Alpaca(Remote):
     client = "alpaca"
     package = "alpaca-py"
     needs = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+
+
+def started(client: str) -> subprocess.Popen[bytes]:
+    """A worker that has been told which client to load, and waits for its question."""
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "pyjobs.market.providers.worker"],
+        cwd=paths.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=without_secrets(os.environ),
+    )
+    assert worker.stdin is not None, "it is a pipe"
+    worker.stdin.write(client.encode() + b"\n")
+    worker.stdin.flush()
+    return worker
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,8 @@ the matter the client is stopped, by an exception it cannot catch: it neither re
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import signal
@@ -18,7 +20,8 @@ from typing import Any
 from pyjobs.market.providers import answers
 from pyjobs.market.providers.wire import Answer, Fault
 
-REQUEST_LIMIT_S = 10.0
+IDLE_LIMIT_S = 7200
+LOADED_FIRST = {"yfinance": "yfinance", "ccxt": "ccxt", "alpaca": "alpaca.data.historical.stock", "pykrx": "pandas"}
 JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
 _UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
 
@@ -57,11 +60,24 @@ def main() -> int:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    question = json.load(sys.stdin)
+    signal.alarm(IDLE_LIMIT_S)
+    load(sys.stdin.readline().strip())
+    asked = sys.stdin.read()
+    if not asked:
+        return 0  # nobody wants to know any more
+    question = json.loads(asked)
     signal.alarm(int(question["limit_s"]) + 5)  # should the parent be gone
     with out:
         json.dump(verdict(question, question.pop("secrets")), out)
     return 0
+
+
+def load(client: str) -> None:
+    """Import what takes long and sends nothing; what is missing is told when the question is there."""
+    import requests  # noqa: F401 - for watch_requests
+
+    with contextlib.suppress(ImportError):
+        importlib.import_module(LOADED_FIRST[client])
 
 
 def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
@@ -69,8 +85,8 @@ def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]
     client = question["client"]
     record = Record(judge_of(client, question["symbol"]))
     try:
-        watch_requests(record)
-        watch_curl(record)
+        watch_requests(record, question["pause_s"])
+        watch_curl(record, question["pause_s"])
         from pyjobs.market.providers.clients import CALLS
 
         rows = CALLS[client](question, secrets)
@@ -92,7 +108,7 @@ def judge_of(client: str, symbol: str) -> answers.Judge:
     return JUDGES[client]
 
 
-def watch_requests(record: Record) -> None:
+def watch_requests(record: Record, pause_s: float) -> None:
     """Let every exchange of every requests.Session in this process be seen, and none last for ever."""
     import requests
 
@@ -101,7 +117,7 @@ def watch_requests(record: Record) -> None:
     send = requests.Session.send
 
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        options["timeout"] = _limited(options.get("timeout"))
+        options["timeout"] = _limited(options.get("timeout"), pause_s)
         url = str(request.url).split("?")[0]
         response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
@@ -110,7 +126,7 @@ def watch_requests(record: Record) -> None:
     requests.Session.send = seen  # type: ignore[method-assign,assignment]  # only in this process, for one question
 
 
-def watch_curl(record: Record) -> None:
+def watch_curl(record: Record, pause_s: float) -> None:
     """The same for curl_cffi, which yfinance uses when it is there."""
     try:
         from curl_cffi.requests import Session
@@ -121,7 +137,7 @@ def watch_curl(record: Record) -> None:
     request = Session.request
 
     def seen(session: Any, method: Any, url: str, *args: Any, **options: Any) -> Any:
-        options["timeout"] = _limited(options.get("timeout"))
+        options["timeout"] = _limited(options.get("timeout"), pause_s)
         response = _exchange(record, url.split("?")[0], lambda: request(session, method, url, *args, **options))
         record.see(answer_of(response))
         return response
@@ -140,9 +156,9 @@ def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
         raise
 
 
-def _limited(timeout: Any) -> Any:
+def _limited(timeout: Any, pause_s: float) -> float:
     """A client's own time limit, but never none and never more than ours."""
-    return min(timeout, REQUEST_LIMIT_S) if isinstance(timeout, int | float) else REQUEST_LIMIT_S
+    return min(timeout, pause_s) if isinstance(timeout, int | float) else pause_s
 
 
 def _after_exception(error: Exception, record: Record) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""A provider that refused is left alone by everybody, for as long as its kind of refusal deserves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyjobs.market.providers.base import Refused
+from pyjobs.market.providers.state import State, StateBook, as_line, hold_after
+from utils.errors import ExternalKind
+
+T0 = 1_790_000_000.0
+
+
+def refused(kind: ExternalKind, hold_s: float | None = None) -> Refused:
+    return Refused(kind, provider="bitfinex", symbol="BTCUSD", detail="HTTP 4xx", hold_s=hold_s)
+
+
+def hold(kind: ExternalKind, failures: int = 1, said: float | None = None, *, repeated: bool = False) -> float:
+    return hold_after(refused(kind, said), failures, repeated=repeated, jitter=lambda: 1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "seconds"),
+    [
+        ("blocked", None, 86_700.0),
+        ("blocked", 60.0, 86_700.0),
+        ("blocked", 200_000.0, 200_000.0),
+        ("auth", None, 21_600.0),
+        ("auth", 0.0, 0.0),
+        ("schema", None, 3_600.0),
+        ("rate_limit", 7.0, 7.0),
+        ("rate_limit", None, 120.0),
+        ("outage", 30.0, 30.0),
+    ],
+)
+def test_a_refusal_closes_the_provider_for_what_it_said_or_what_its_kind_deserves(
+    kind: ExternalKind, said: float | None, seconds: float
+) -> None:
+    assert hold(kind, said=said) == seconds
+
+
+def test_outages_back_off_exponentially_with_full_jitter_and_a_cap() -> None:
+    assert [hold("outage", n) for n in (1, 2, 3, 8, 9, 500)] == [2.0, 4.0, 8.0, 256.0, 300.0, 300.0]
+    assert hold_after(refused("outage"), 8, repeated=True, jitter=lambda: 0.0) == 0.0
+
+
+def test_a_second_rate_limit_in_a_row_that_says_nothing_is_taken_for_a_ban() -> None:
+    assert hold("rate_limit", 2, repeated=True) == 86_700.0
+
+
+def test_state_is_shared_through_the_file_and_a_success_clears_it(tmp_path: Path) -> None:
+    StateBook(tmp_path, locks=tmp_path).failed(refused("rate_limit", 90.0), T0, lambda: 0.5)
+    other = StateBook(tmp_path, locks=tmp_path)
+    known = other.read("bitfinex")
+    assert (known.kind, known.failures, known.closed_for_s(T0 + 30)) == ("rate_limit", 1, 60.0)
+    assert "not asked before" in as_line(known, T0 + 30) and "HTTP 4xx" in as_line(known, T0 + 30)
+    other.succeeded("bitfinex", T0 + 100)
+    assert other.read("bitfinex") == State(provider="bitfinex", last_ok_s=T0 + 100)
+
+
+def test_a_clock_that_jumped_back_never_lengthens_a_hold(tmp_path: Path) -> None:
+    known = StateBook(tmp_path, locks=tmp_path).failed(refused("rate_limit", 90.0), T0, lambda: 0.5)
+    assert known.closed_for_s(T0 - 1_000_000) == 90.0
+
+
+def test_a_damaged_file_is_written_anew(tmp_path: Path) -> None:
+    book = StateBook(tmp_path, locks=tmp_path)
+    book.path("bitfinex").write_text("{half")
+    assert book.read("bitfinex").failures == 0
+    assert book.failed(refused("outage"), T0, lambda: 0.5).failures == 1
+    assert book.read("bitfinex").failures == 1
+
+
+def test_reset_forgets_and_says_whether_there_was_anything(tmp_path: Path) -> None:
+    book = StateBook(tmp_path, locks=tmp_path)
+    book.failed(refused("blocked"), T0, lambda: 0.5)
+    assert book.reset("bitfinex") and not book.reset("bitfinex")
+    assert book.read("bitfinex").closed_for_s(T0 + 1) == 0
