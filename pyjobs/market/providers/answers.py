@@ -62,10 +62,10 @@ def _yahoo_error(answer: Answer) -> Fault | None:
 
 def krx(answer: Answer, now_s: float) -> Fault | None:
     """A page of the login, the login itself, or data. `LOGOUT` in place of data means: not logged in."""
-    if not answer.url.endswith(("getJsonData.cmd", "MDCCOMS001D1.cmd")):
-        return page_fault(answer, now_s)
     if answer.body.strip() == b"LOGOUT":
         return Fault("auth", "KRX says LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?")
+    if not answer.url.endswith(("getJsonData.cmd", "MDCCOMS001D1.cmd")):
+        return page_fault(answer, now_s)
     fault = fault_of(answer, now_s)
     content, bad = (None, fault) if fault else json_of(answer)
     if bad:

@@ -1,0 +1,192 @@
+"""Asking: one job at a time, again only when that can help, never into a ban, never without the network's leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyjobs.market.bars import Bars
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
+from pyjobs.market.providers.ask import Patience, ask, patience
+from pyjobs.market.providers.state import StateBook
+from tests.fakemarket.server import FakeMarket
+from tests.market.providers.asking import QUESTIONS
+from utils.errors import ConfigError, ExternalDataUnavailable
+
+ROOT = Path(__file__).resolve().parents[3]
+T0 = 1_790_000_000.0
+REQUEST = QUESTIONS["bitfinex"]
+ONE_BAR = {name: np.array([1.0]) for name in ("open", "high", "low", "close", "volume")}
+
+
+class Clock:
+    """Simulated UTC seconds; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = T0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now_s += seconds
+
+    def patience(self, budget_s: float) -> Patience:
+        return Patience(deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0)
+
+
+class Scripted:
+    """A provider that fails as told, one error a request, then answers."""
+
+    name, network = "scripted", True
+
+    def __init__(self, *errors: Exception, took: Callable[[], None] = lambda: None) -> None:
+        self.errors, self.asked, self.took = list(errors), 0, took
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - the interface
+        return None
+
+    def prepare(self) -> None: ...
+
+    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+        self.asked += 1
+        self.took()
+        if self.errors:
+            raise self.errors.pop(0)
+        bars = Bars(ts_ms=np.array([request.end_ms]), **ONE_BAR)
+        return Fetched(bars=bars, provider=self.name, symbol="X", adjusted="raw", fetched_at_ms=now_ms, last_final=True)
+
+
+def refused(kind: Any, hold_s: float | None = None) -> Refused:
+    return Refused(kind, provider="scripted", detail="told so", hold_s=hold_s)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> StateBook:
+    return StateBook(tmp_path / "state", locks=tmp_path / "locks")
+
+
+def test_an_outage_is_tried_again_with_growing_pauses_and_the_state_is_clean_afterwards(book: StateBook) -> None:
+    clock, source = Clock(), Scripted(refused("outage"), refused("timeout"), refused("network"))
+    assert len(ask(source, REQUEST, book=book, patience=clock.patience(60)).bars) == 1
+    assert (source.asked, clock.slept) == (4, [2.0, 4.0, 8.0])
+    assert book.read("scripted").failures == 0
+
+
+def test_four_tries_are_enough(book: StateBook) -> None:
+    clock, source = Clock(), Scripted(*[refused("outage")] * 9)
+    with pytest.raises(ExternalDataUnavailable, match="outage"):
+        ask(source, REQUEST, book=book, patience=clock.patience(600))
+    assert source.asked == 4
+
+
+@pytest.mark.parametrize("kind", ["blocked", "auth", "schema", "no_data"])
+def test_what_another_try_cannot_help_is_asked_once(book: StateBook, kind: str) -> None:
+    clock, source = Clock(), Scripted(refused(kind))
+    with pytest.raises(ExternalDataUnavailable) as refusal:
+        ask(source, REQUEST, book=book, patience=clock.patience(600))
+    assert (refusal.value.kind, source.asked, clock.slept) == (kind, 1, [])
+
+
+def test_after_a_block_nobody_asks_and_the_message_says_until_when_and_how_to_end_it(book: StateBook) -> None:
+    clock, source = Clock(), Scripted(refused("blocked"))
+    for _ in range(3):
+        with pytest.raises(ExternalDataUnavailable) as refusal:
+            ask(source, REQUEST, book=book, patience=clock.patience(600))
+    assert source.asked == 1
+    assert "provider_state --reset scripted" in str(refusal.value) and "not asked before" in str(refusal.value)
+    book.reset("scripted")
+    assert len(ask(source, REQUEST, book=book, patience=clock.patience(600)).bars) == 1
+
+
+def test_a_pause_past_the_deadline_is_not_waited_for(book: StateBook) -> None:
+    clock, source = Clock(), Scripted(refused("rate_limit", hold_s=61.0))
+    with pytest.raises(ExternalDataUnavailable, match="rate_limit"):
+        ask(source, REQUEST, book=book, patience=clock.patience(60))
+    assert clock.slept == []
+    with pytest.raises(ExternalDataUnavailable, match="not asked before"):  # the next job knows
+        ask(source, REQUEST, book=book, patience=clock.patience(60))
+    assert source.asked == 1
+
+
+def test_no_try_begins_that_would_not_end_in_time_if_it_took_as_long_as_the_last(book: StateBook) -> None:
+    clock = Clock()
+    source = Scripted(*[refused("timeout")] * 9, took=lambda: clock.sleep(13))
+    with pytest.raises(ExternalDataUnavailable, match="timeout"):
+        ask(source, REQUEST, book=book, patience=clock.patience(30))
+    assert source.asked == 2  # 13 s, a pause of 2 s, 13 s: 28 of 30 s
+
+
+def test_the_next_scheduled_start_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXT_START", str(time.time() + 5))
+    assert patience(budget_s=600).deadline_s <= time.time() + 5
+    monkeypatch.setenv("NEXT_START", "noon")
+    with pytest.raises(ConfigError, match="NEXT_START='noon'"):
+        patience()
+
+
+def test_no_network_means_no_network(book: StateBook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOW_NET_FETCH", "0")
+    source = Scripted()
+    with pytest.raises(ExternalDataUnavailable, match="ALLOW_NET_FETCH=0"):
+        ask(source, REQUEST, book=book, patience=Clock().patience(60))
+    assert source.asked == 0 and book.all() == []
+
+
+def test_retry_after_is_met_within_a_second_and_never_early(
+    fakemarket: FakeMarket, book: StateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in fakemarket.env().items():
+        monkeypatch.setenv(name, value)
+    fakemarket.fault("bitfinex", "429", retry_after="2", times=2)
+    assert len(ask(provider("bitfinex"), REQUEST, book=book, patience=patience(budget_s=60)).bars)
+    first, second, third = (served.at_s for served in fakemarket.requests("bitfinex"))
+    assert 2.0 <= second - first <= 3.0 and 2.0 <= third - second <= 3.0
+
+
+def test_a_range_without_trades_is_confirmed_empty_and_no_fault_of_the_provider(
+    fakemarket: FakeMarket, book: StateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in fakemarket.env().items():
+        monkeypatch.setenv(name, value)
+    fakemarket.market.halt("BTCUSD", REQUEST.start_ms - 7_200_000, REQUEST.end_ms + 7_200_000)
+    with pytest.raises(ConfirmedEmpty) as empty:
+        ask(provider("bitfinex"), REQUEST, book=book, patience=patience())
+    assert empty.value.confirmed_empty == ((REQUEST.start_ms, REQUEST.end_ms),)
+    assert book.read("bitfinex").failures == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "told"),
+    [
+        ("418", {}, "blocked"),
+        ("block200", {}, "blocked"),
+        ("429", {"retry_after": "86400"}, "rate_limit"),
+        ("429", {}, "rate_limit"),
+    ],
+)
+def test_ten_jobs_that_meet_a_ban_send_at_most_one_more_request_in_a_day_also_after_a_restart(
+    fakemarket: FakeMarket, client_env: dict[str, str], tmp_path: Path, kind: str, options: dict[str, Any], told: str
+) -> None:
+    fakemarket.fault("bitfinex", kind, **options)
+    day = jobs(client_env, tmp_path, T0, hours=12) + jobs(client_env, tmp_path, T0 + 12 * 3600, hours=12, count=2)
+    assert {one for said in day for one in said} == {told}
+    assert sum(len(said) for said in day) == 12 * 144  # 12 h of every five minutes: ten jobs, then two new ones
+    assert len(fakemarket.requests("bitfinex")) <= 2  # the one that met the ban, and at most one more
+
+
+def jobs(env: dict[str, str], folder: Path, start_s: float, *, hours: int, count: int = 10) -> list[list[str]]:
+    """What `count` jobs of their own processes, started at once, were told every five minutes of `hours`."""
+    command = [sys.executable, "-m", "tests.market.providers.asking", str(folder), str(start_s), str(hours), "300"]
+    running = [
+        subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE) for _ in range(count)
+    ]
+    return [json.loads(process.communicate(timeout=120)[0]) for process in running]

@@ -1,0 +1,133 @@
+"""Every fault at every client ends in its kind: never a KeyError, never success without rows, within a minute."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyjobs.market.providers import Provider, provider
+from pyjobs.market.providers.ask import ask, patience
+from pyjobs.market.providers.remote import Remote
+from pyjobs.market.providers.state import StateBook
+from tests.fakemarket.server import FakeMarket
+from tests.market.providers.asking import QUESTIONS, SERVED_BY
+from utils.errors import ExternalDataUnavailable
+
+PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "alpaca": "alpaca"}
+KIND_OF = {
+    "429": "rate_limit",
+    "418": "blocked",
+    "503": "outage",
+    "html": "outage",
+    "empty": "outage",
+    "null": "schema",
+    "cut_json": "network",
+    "renamed": "schema",
+    "reset": "network",
+    "hang": "timeout",
+    "login": "auth",
+    "block200": "blocked",
+    # beyond the twelve
+    "500": "outage",
+    "block403": "blocked",
+    "short_body": "network",
+    "drip": "timeout",
+    "bad_cert": "network",
+}
+WHERE = {"yf_index": "chart", "pykrx_index": "getJsonData"}  # a renamed field is one of the data, not of the login
+CELLS = [(name, fault) for name in PACKAGE for fault in KIND_OF]
+QUICK = [cell for cell in CELLS if cell[1] != "drip"]
+
+
+@pytest.fixture(autouse=True)
+def pointed_at_fakemarket(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = {"KRX_ID": fakemarket.krx.user, "KRX_PW": fakemarket.krx.password}
+    keys = {"APCA_API_KEY_ID": "fake-key", "APCA_API_SECRET_KEY": "fake-secret", "NIGHTDESK_HOME": str(tmp_path)}
+    for name, value in {**fakemarket.env(), **credentials, **keys}.items():
+        monkeypatch.setenv(name, value)
+
+
+def ready(name: str) -> Provider:
+    if name in PACKAGE and importlib.util.find_spec(PACKAGE[name]) is None:
+        pytest.skip(f"{PACKAGE[name]} is not installed (the `providers` extra)")
+    return provider(name)
+
+
+def spoil(fakemarket: FakeMarket, name: str, fault: str, **options: Any) -> None:
+    match = WHERE.get(name, "") if fault == "renamed" else ""
+    fakemarket.fault(SERVED_BY[name], fault, match=match, **options)
+
+
+def hurried(name: str) -> Provider:
+    """The provider with a short pause; the shipped one is tried in the torture."""
+    made = ready(name)
+    if isinstance(made, Remote):
+        made.pause_s = 2.0
+    return made
+
+
+@pytest.mark.parametrize("name", [*PACKAGE, "bitfinex"])
+def test_without_a_fault_every_client_delivers_bars(name: str) -> None:
+    fetched = hurried(name).fetch(QUESTIONS[name], int(time.time() * 1000))
+    assert len(fetched.bars) >= 20 and fetched.last_final
+    assert QUESTIONS[name].start_ms <= fetched.bars.ts_ms[0] <= fetched.bars.ts_ms[-1] <= QUESTIONS[name].end_ms
+
+
+@pytest.mark.parametrize(("name", "fault"), random.Random(20261120).sample(QUICK, 8))
+def test_a_few_faults_at_the_real_clients_end_in_their_kind(fakemarket: FakeMarket, name: str, fault: str) -> None:
+    source = hurried(name)
+    spoil(fakemarket, name, fault)
+    with pytest.raises(ExternalDataUnavailable) as refusal:
+        source.fetch(QUESTIONS[name], int(time.time() * 1000))
+    assert refusal.value.kind == KIND_OF[fault], str(refusal.value)
+    assert refusal.value.provider == name and "fake-" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in KIND_OF if fault not in ("hang", "drip")])
+def test_every_quick_fault_at_our_own_client_ends_in_its_kind(fakemarket: FakeMarket, fault: str) -> None:
+    fakemarket.fault("bitfinex", fault)
+    with pytest.raises(ExternalDataUnavailable) as refusal:
+        provider("bitfinex").fetch(QUESTIONS["bitfinex"], int(time.time() * 1000))
+    assert refusal.value.kind == KIND_OF[fault], str(refusal.value)
+    assert len(fakemarket.requests("bitfinex")) == 1
+
+
+def test_an_expired_krx_password_is_told_in_its_own_words(fakemarket: FakeMarket) -> None:
+    source = hurried("pykrx_index")
+    fakemarket.krx.login_code = "CD010"
+    with pytest.raises(ExternalDataUnavailable, match="password has expired") as refusal:
+        source.fetch(QUESTIONS["pykrx_index"], int(time.time() * 1000))
+    assert refusal.value.kind == "auth" and fakemarket.krx.password not in str(refusal.value)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(("name", "fault"), [*CELLS, ("bitfinex", "hang"), ("bitfinex", "drip")])
+def test_every_fault_at_every_client_with_the_shipped_limits_ends_in_its_kind_within_a_minute(
+    fakemarket: FakeMarket, tmp_path: Path, name: str, fault: str
+) -> None:
+    source = ready(name)
+    spoil(fakemarket, name, fault)
+    began = time.monotonic()
+    with pytest.raises(ExternalDataUnavailable) as refusal:
+        ask(source, QUESTIONS[name], book=StateBook(tmp_path / "s", locks=tmp_path / "l"), patience=patience())
+    assert refusal.value.kind == KIND_OF[fault], str(refusal.value)
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("name", list(PACKAGE))
+def test_retry_after_is_met_within_a_second_by_the_real_clients_too(
+    fakemarket: FakeMarket, tmp_path: Path, name: str
+) -> None:
+    source = ready(name)
+    fakemarket.fault(SERVED_BY[name], "429", retry_after="8", times=2 if name == "yf_index" else 1)
+    book = StateBook(tmp_path / "s", locks=tmp_path / "l")
+    assert len(ask(source, QUESTIONS[name], book=book, patience=patience(budget_s=60)).bars)
+    served = fakemarket.requests(SERVED_BY[name])
+    refused = max(one.at_s for one in served if one.status == 429)
+    assert 8.0 <= min(one.at_s for one in served if one.at_s > refused) - refused <= 9.0
