@@ -1,0 +1,146 @@
+"""Benchmarks are brought into the store in the policy's order; what failed is said, and the exit code tells."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.store import BarStore
+from tests.fakemarket.server import FakeMarket
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = """
+benchmarks:
+  KOSPI:
+    providers: [local_cache, parquet, pykrx_index, yf_index]
+    start: "2026-08-03"
+    symbols: {pykrx_index: "1001", yf_index: "^KS11", local_keys: [KOSPI]}
+  S&P500:
+    providers: [parquet, yf_etf]
+    start: "2026-08-03"
+    symbols: {yf_etf: SPY}
+"""
+KOSPI_BY_YAHOO = SeriesKey(exchange="yf_index", symbol="^KS11", timeframe="1d")
+KOSPI_BY_KRX = SeriesKey(exchange="pykrx_index", symbol="1001", timeframe="1d")
+SPY = SeriesKey(exchange="yf_etf", symbol="SPY", timeframe="1d")
+
+
+class Desk:
+    """A home of its own, and the verbs run in it as processes, pointed at fakemarket."""
+
+    def __init__(self, home: Path, env: dict[str, str], fake: FakeMarket) -> None:
+        self.home, self.fake = home, fake
+        self.env = {**env, "NIGHTDESK_HOME": str(home)}
+        (home / "policy.yaml").write_text(POLICY)
+
+    def run(self, verb: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", f"pyjobs.{verb}", *args],
+            cwd=ROOT,
+            env={**self.env, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def precache(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return self.run("precache_benchmarks", "--policy", str(self.home / "policy.yaml"), *args, **env)
+
+    def bars(self, key: SeriesKey) -> int:
+        return len(BarStore(self.home / "data" / "raw", locks=self.home / "locks").read(key))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, client_env: dict[str, str], fakemarket: FakeMarket) -> Desk:
+    return Desk(tmp_path, client_env, fakemarket)
+
+
+def test_benchmarks_come_from_the_next_provider_when_one_cannot_and_are_not_asked_for_twice(desk: Desk) -> None:
+    first = desk.precache()
+    assert first.returncode == 0, first.stderr
+    assert "from yf_index; pykrx_index: auth" in first.stdout  # no KRX_ID: nothing was sent there
+    assert desk.fake.requests("krx") == []
+    assert desk.bars(KOSPI_BY_YAHOO) > 60 and desk.bars(SPY) > 60
+    store = BarStore(desk.home / "data" / "raw", locks=desk.home / "locks")
+    about = [store.provenance(key) for key in (KOSPI_BY_YAHOO, SPY)]
+    assert [(one.provider, one.adjusted) for one in about if one] == [("yf_index", "raw"), ("yf_etf", "adjusted")]
+    asked = len(desk.fake.requests())
+    second = desk.precache()
+    assert second.returncode == 0 and "from parquet" in second.stdout
+    assert len(desk.fake.requests()) == asked
+
+
+def test_with_a_login_krx_comes_first_and_the_password_is_in_no_output_or_file(desk: Desk) -> None:
+    secret = desk.home / ".env"
+    secret.write_text(f"KRX_ID={desk.fake.krx.user}\nKRX_PW={desk.fake.krx.password}\n")
+    secret.chmod(0o600)
+    done = desk.precache("--benchmarks", "KOSPI")
+    assert done.returncode == 0 and "from pykrx_index" in done.stdout, done.stderr
+    assert desk.bars(KOSPI_BY_KRX) > 60
+    kept = [path.read_bytes() for path in desk.home.rglob("*") if path.is_file() and path != secret]
+    assert all(desk.fake.krx.password.encode() not in content for content in kept)
+    assert desk.fake.krx.password not in done.stdout + done.stderr
+
+
+def test_the_day_s_download_is_kept_by_ticker_and_serves_when_the_network_is_forbidden(desk: Desk) -> None:
+    assert desk.precache("--benchmarks", "S&P500").returncode == 0
+    kept = list((desk.home / "data" / "webcache" / "yf" / "SPY").glob("*.json"))
+    assert len(kept) == 1 and json.loads(kept[0].read_text())["symbol"] == "SPY"
+    for partition in (desk.home / "data" / "raw").rglob("*.parquet"):
+        partition.unlink()
+    offline = desk.precache("--benchmarks", "S&P500", ALLOW_NET_FETCH="0")
+    assert offline.returncode == 0 and "from yf_etf" in offline.stdout, offline.stderr
+
+
+def test_without_network_and_without_files_a_required_benchmark_is_external_and_says_why(desk: Desk) -> None:
+    failed = desk.precache(ALLOW_NET_FETCH="0")
+    assert failed.returncode == 69
+    assert "[WARN] benchmark unavailable: KOSPI (skipped)" in failed.stdout
+    assert "ALLOW_NET_FETCH=0 forbids the network" in failed.stderr
+    assert desk.fake.requests() == []
+
+
+def test_an_optional_benchmark_that_cannot_be_had_does_not_stop_the_others(desk: Desk) -> None:
+    desk.fake.fault("yahoo", "503", match="SPY")
+    done = desk.precache("--budget-s", "1")
+    assert done.returncode == 0, done.stderr
+    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in done.stdout and "KOSPI:" in done.stdout
+
+
+def test_a_dump_in_local_cache_is_enough_when_it_reaches_the_last_session(desk: Desk) -> None:
+    folder = desk.home / "data" / "local_cache"
+    folder.mkdir(parents=True)
+    rows = ["date,open,high,low,close,volume"]
+    rows += [f"2026-08-{day:02d},3000,3010,2990,3005,100" for day in (3, 4, 5, 6, 7)]
+    (folder / "KOSPI.csv").write_text("\n".join(rows) + "\n")
+    friday_evening = "1786096800"  # 2026-08-07 10:00 UTC, 19:00 in Seoul
+    done = desk.precache("--benchmarks", "KOSPI", NIGHTDESK_NOW=friday_evening)
+    assert done.returncode == 0 and "KOSPI: 5 bars 2026-08-03..2026-08-07 from local_cache" in done.stdout, done.stderr
+    assert desk.fake.requests() == []
+
+
+def test_a_ban_is_listed_shown_by_health_and_ended_by_one_command(desk: Desk) -> None:
+    desk.fake.fault("yahoo", "block403")
+    assert desk.precache("--benchmarks", "KOSPI").returncode == 69
+    listed = desk.run("provider_state")
+    assert "yf_index  not asked before" in listed.stdout and "blocked" in listed.stdout
+    health = json.loads(desk.run("healthcheck", "--json", "1").stdout)
+    shown = [check for check in health["checks"] if check["name"] == "provider yf_index"]
+    assert [check["state"] for check in shown] == ["WARN"]
+    asked = len(desk.fake.requests("yahoo"))
+    assert desk.precache("--benchmarks", "KOSPI").returncode == 69
+    assert len(desk.fake.requests("yahoo")) == asked
+    assert "forgotten" in desk.run("provider_state", "--reset", "yf_index").stdout
+    desk.fake.reset()
+    assert desk.precache("--benchmarks", "KOSPI").returncode == 0
+
+
+def test_an_unknown_benchmark_or_provider_is_wrong_usage(desk: Desk) -> None:
+    assert desk.precache("--benchmarks", "DAX").returncode == 64
+    assert desk.run("provider_state", "--reset", "reuters").returncode == 64
