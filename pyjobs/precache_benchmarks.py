@@ -14,7 +14,7 @@ from utils.exit_codes import ExitCode
 from utils.run import run
 
 if TYPE_CHECKING:
-    from pyjobs.market.benchmarks import Found
+    from pyjobs.market.benchmark_bars import Found
     from pyjobs.market.policy import Policy
     from pyjobs.market.providers.ask import Patience
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
-    from pyjobs.market import benchmarks
+    from pyjobs.market import benchmark_bars
     from pyjobs.market.providers.state import StateBook
     from pyjobs.market.store import BarStore
 
@@ -50,7 +50,7 @@ def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     errors: dict[str, ExternalDataUnavailable] = {}
     for name in names:
         try:
-            found = benchmarks.warm(
+            found = benchmark_bars.warm(
                 name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
             )
         except ExternalDataUnavailable as error:
@@ -59,10 +59,10 @@ def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
             errors[name] = error
             continue
         print(_line(name, found))
-        if found.stale and policy.is_required(name):
+        if found.stale and name in policy.required:
             raise StaleDataError(f"{name}: the newest bars there are end before the last closed session")
     for name, missing in errors.items():
-        if policy.is_required(name) or len(errors) == len(names):
+        if name in policy.required or len(errors) == len(names):
             raise missing
     return ExitCode.OK
 

@@ -7,25 +7,29 @@ from collections.abc import Sequence
 
 from utils import clock
 from utils.cli import Parser
+from utils.errors import UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """List every provider that has been asked, or forget one (or `all`), so that it is asked again at once."""
-    from pyjobs.market.providers import NAMES
+    from pyjobs.market.providers import GATES
     from pyjobs.market.providers.state import StateBook, as_line
 
     parser = Parser(verb="provider_state", doc=__doc__)
     parser.add_argument(
-        "--reset", metavar="NAME", choices=(*NAMES, "all"), help="forget what is known of NAME, or of all"
+        "--reset", metavar="NAME", help="forget what is known of NAME (as listed, or a provider's), or of `all`"
     )
     args = parser.parse_args(argv)
 
     book = StateBook()
     if args.reset:
-        names = [state.provider for state in book.all()] if args.reset == "all" else [args.reset]
-        for name in names:
+        known = {state.provider for state in book.all()}
+        gate = GATES.get(args.reset, args.reset)
+        if gate not in known | set(GATES.values()) | {"all"}:
+            raise UsageError(f"--reset: unknown provider {args.reset!r} (known: {', '.join(sorted({*known, *GATES}))})")
+        for name in sorted(known) if gate == "all" else [gate]:
             print(f"{name}: {'forgotten; it is asked again' if book.reset(name) else 'nothing was known'}")
         return ExitCode.OK
     states = book.all()

@@ -13,7 +13,6 @@ from utils.config import Key, load_yaml, own_or_default, wrong
 from utils.trading_day import known_markets
 
 FILE = "data_sources.yaml"
-REQUIRED = "KOSPI"
 LOCAL = ("local_cache", "parquet")
 
 
@@ -36,14 +35,12 @@ class Symbols(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One benchmark. Only `providers` and `symbols` must stand in the file.
 
-    `market` is the calendar its days follow (default: by the Yahoo symbol). `required`: without it a backtest skips
-    as a whole (default: KOSPI only). `start`: the first day that is downloaded.
+    `market` is the calendar its days follow (default: by the Yahoo symbol); `start` the first day that is downloaded.
     """
 
     providers: list[str]
     symbols: Symbols = Symbols()
     market: str = ""
-    required: bool | None = None
     start: str = "2010-01-01"
 
     @property
@@ -53,20 +50,16 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file. `required`: without one of these that was asked for, a backtest skips as a whole."""
 
     benchmarks: dict[str, Benchmark]
-
-    def is_required(self, name: str) -> bool:
-        """Whether a backtest cannot do without it: as the file says, else KOSPI alone."""
-        said = self.benchmarks[name].required
-        return name == REQUIRED if said is None else said
+    required: tuple[str, ...] = ("KOSPI",)
 
     def market_of(self, name: str) -> str:
         """The market whose sessions the benchmark's days are."""
         benchmark = self.benchmarks[name]
         yahoo = benchmark.symbols.yf_index or benchmark.symbols.yf_etf
-        return benchmark.market or _market_by_yahoo(yahoo, is_krx=bool(benchmark.symbols.pykrx_index))
+        return benchmark.market or ("XKRX" if benchmark.symbols.pykrx_index else market_by_yahoo(yahoo))
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -100,8 +93,9 @@ def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], st
             yield [*at, "start"], f"{benchmark.start!r} is not a date like 2010-01-31"
 
 
-def _market_by_yahoo(symbol: str, *, is_krx: bool) -> str:
-    if is_krx or symbol.endswith((".KS", ".KQ")) or symbol in ("^KS11", "^KS200", "^KQ11"):
+def market_by_yahoo(symbol: str) -> str:
+    """The market a Yahoo symbol trades on, by its ending; the few indexes whose name says nothing are listed."""
+    if symbol.endswith((".KS", ".KQ")) or symbol in ("^KS11", "^KS200", "^KQ11"):
         return "XKRX"
     if symbol.endswith(".T") or symbol == "^N225":
         return "XTKS"

@@ -38,7 +38,7 @@ def test_the_example_of_seed_004_is_valid_as_it_stands(tmp_path: Path) -> None:
     assert policy.benchmarks["KOSPI"].providers == ["local_cache", "parquet", "pykrx_index", "yf_index", "yf_etf"]
     assert policy.benchmarks["S&P500"].symbols.of("yf_etf") == "SPY"
     assert (policy.market_of("KOSPI"), policy.market_of("S&P500")) == ("XKRX", "XNYS")
-    assert (policy.is_required("KOSPI"), policy.is_required("S&P500")) == (True, False)
+    assert policy.required == ("KOSPI",)
 
 
 def test_the_shipped_file_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,8 @@ benchmarks:
     start: "2026-08-03"
     symbols: {yf_etf: SPY}
 """
-KOSPI_BY_YAHOO = SeriesKey(exchange="yf_index", symbol="^KS11", timeframe="1d")
-KOSPI_BY_KRX = SeriesKey(exchange="pykrx_index", symbol="1001", timeframe="1d")
+KOSPI_BY_YAHOO = SeriesKey(exchange="yf_index", symbol="KOSPI", timeframe="1d")
+KOSPI_BY_KRX = SeriesKey(exchange="pykrx_index", symbol="KOSPI", timeframe="1d")
 SPY = SeriesKey(exchange="yf_etf", symbol="SPY", timeframe="1d")
 
 
@@ -64,7 +64,7 @@ def desk(tmp_path: Path, client_env: dict[str, str], fakemarket: FakeMarket) -> 
 def test_benchmarks_come_from_the_next_provider_when_one_cannot_and_are_not_asked_for_twice(desk: Desk) -> None:
     first = desk.precache()
     assert first.returncode == 0, first.stderr
-    assert "from yf_index; pykrx_index: auth" in first.stdout  # no KRX_ID: nothing was sent there
+    assert "from yf_index; pykrx_index: not_set_up" in first.stdout  # no KRX_ID: nothing was sent there
     assert desk.fake.requests("krx") == []
     assert desk.bars(KOSPI_BY_YAHOO) > 60 and desk.bars(SPY) > 60
     store = BarStore(desk.home / "data" / "raw", locks=desk.home / "locks")
@@ -113,11 +113,11 @@ def test_an_optional_benchmark_that_cannot_be_had_does_not_stop_the_others(desk:
     assert "[WARN] benchmark unavailable: S&P500 (skipped)" in done.stdout and "KOSPI:" in done.stdout
 
 
-def test_a_dump_in_local_cache_is_enough_when_it_reaches_the_last_session(desk: Desk) -> None:
-    folder = desk.home / "data" / "local_cache"
+def test_a_file_of_closes_is_enough_when_it_reaches_the_last_session(desk: Desk) -> None:
+    folder = desk.home / "data" / "benchmarks"
     folder.mkdir(parents=True)
-    rows = ["date,open,high,low,close,volume"]
-    rows += [f"2026-08-{day:02d},3000,3010,2990,3005,100" for day in (3, 4, 5, 6, 7)]
+    rows = ["date,close"]
+    rows += [f"2026-08-{day:02d},3005.5" for day in (3, 4, 5, 6, 7)]
     (folder / "KOSPI.csv").write_text("\n".join(rows) + "\n")
     friday_evening = "1786096800"  # 2026-08-07 10:00 UTC, 19:00 in Seoul
     done = desk.precache("--benchmarks", "KOSPI", NIGHTDESK_NOW=friday_evening)
@@ -129,9 +129,9 @@ def test_a_ban_is_listed_shown_by_health_and_ended_by_one_command(desk: Desk) ->
     desk.fake.fault("yahoo", "block403")
     assert desk.precache("--benchmarks", "KOSPI").returncode == 69
     listed = desk.run("provider_state")
-    assert "yf_index  not asked before" in listed.stdout and "blocked" in listed.stdout
+    assert "yahoo  not asked before" in listed.stdout and "blocked" in listed.stdout
     health = json.loads(desk.run("healthcheck", "--json", "1").stdout)
-    shown = [check for check in health["checks"] if check["name"] == "provider yf_index"]
+    shown = [check for check in health["checks"] if check["name"] == "provider yahoo"]
     assert [check["state"] for check in shown] == ["WARN"]
     asked = len(desk.fake.requests("yahoo"))
     assert desk.precache("--benchmarks", "KOSPI").returncode == 69

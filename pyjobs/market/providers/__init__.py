@@ -11,18 +11,19 @@ from pyjobs.market.providers.base import (
     BarRequest,
     ConfirmedEmpty,
     Fetched,
-    MissingCredential,
+    NotSetUp,
     Provider,
     Refused,
 )
 from utils.errors import ConfigError
 
 __all__ = [
+    "GATES",
     "NAMES",
     "BarRequest",
     "ConfirmedEmpty",
     "Fetched",
-    "MissingCredential",
+    "NotSetUp",
     "Provider",
     "Refused",
     "provider",
@@ -39,6 +40,8 @@ _MADE_BY = {
     "alpaca": ("remote", "Alpaca"),
 }
 NAMES: tuple[str, ...] = tuple(_MADE_BY)
+GATES = {"yf_index": "yahoo", "yf_etf": "yahoo", "pykrx_index": "krx", "bitfinex": "bitfinex", "alpaca": "alpaca"}
+"""Whose servers a provider asks, and so whose state it shares; of ccxt each exchange has its own name."""
 
 
 def provider(name: str) -> Provider:

@@ -14,7 +14,7 @@ Judge = Callable[[Answer, float], Fault | None]
 
 KRX_EXPIRED = (
     "the KRX password has expired (CD010; it does every three months): log in at https://data.krx.co.kr, choose a new "
-    "one, put it into .env as KRX_PW, then run: python -m pyjobs.provider_state --reset pykrx_index"
+    "one, put it into .env as KRX_PW, then run: python -m pyjobs.provider_state --reset krx"
 )
 _YAHOO_FIELDS = ("open", "high", "low", "close", "volume")
 _KRX_FIELDS = ("TRD_DD", "OPNPRC_IDX", "HGPRC_IDX", "LWPRC_IDX", "CLSPRC_IDX", "ACC_TRDVOL")

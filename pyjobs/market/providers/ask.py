@@ -50,7 +50,7 @@ def network_allowed() -> bool:
 def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
     """The bars, from a local source, today's download or the provider itself; always at least one.
 
-    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty among them, MissingCredential, ConfigError.
+    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty among them, NotSetUp, ConfigError.
     """
     if not provider.network:
         return provider.fetch(request, clock.now_ms())
@@ -60,31 +60,31 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
     if not network_allowed():
         detail = "not asked: ALLOW_NET_FETCH=0 forbids the network"
         raise ExternalDataUnavailable("network", provider=provider.name, symbol=request.symbol, detail=detail)
-    tried = 0
+    tried, gate = 0, provider.gate(request)
     while True:
         _wait_until_open(provider, request, book, patience)
-        with book.turn(provider.name, patience.deadline_s - patience.now()):
-            if book.read(provider.name).closed_for_s(patience.now()):
+        with book.turn(gate, patience.deadline_s - patience.now()):
+            if book.read(gate).closed_for_s(patience.now()):
                 continue  # another job has just been refused
             tried += 1
             began_s = patience.now()
             try:
                 fetched = provider.fetch(request, clock.now_ms())
             except ExternalDataUnavailable as error:
-                state = _note(error, book, patience)
+                state = _note(gate, error, book, patience)
                 took_s = patience.now() - began_s  # the next try may take as long
                 helps = error.kind in WORTH_ANOTHER_TRY and tried < patience.tries
                 if not helps or _too_late(state, patience, took_s):
                     raise
             else:
-                book.succeeded(provider.name, patience.now())
+                book.succeeded(gate, patience.now())
                 return fetched
 
 
 def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
-        state = book.read(provider.name)
+        state = book.read(provider.gate(request))
         left_s = state.closed_for_s(patience.now())
         if not left_s:
             return
@@ -94,12 +94,12 @@ def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, p
         patience.sleep(left_s)
 
 
-def _note(error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
+def _note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
     """Write down a failure; that there is no such data is an answer, not a failure of the provider."""
     if error.kind == "no_data":
-        book.succeeded(error.provider, patience.now())
-        return book.read(error.provider)
-    return book.failed(error, patience.now(), patience.jitter)
+        book.succeeded(gate, patience.now())
+        return book.read(gate)
+    return book.failed(gate, error, patience.now(), patience.jitter)
 
 
 def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:

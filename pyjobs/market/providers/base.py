@@ -58,6 +58,9 @@ class Provider(Protocol):
     def network(self) -> bool:
         """Whether asking it leaves the machine."""
 
+    def gate(self, request: BarRequest) -> str:
+        """Who is behind it, and may ban us: providers that ask the same servers share one state."""
+
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """An earlier answer that is still true, without asking anybody; None without one."""
 
@@ -89,5 +92,5 @@ class ConfirmedEmpty(Refused):
         self.confirmed_empty = ranges
 
 
-class MissingCredential(ConfigError):
-    """A provider cannot be asked because a key or password is not set; nothing was sent."""
+class NotSetUp(ConfigError):
+    """A provider cannot be asked here: no key or password is set, or its client is not installed. Nothing was sent."""

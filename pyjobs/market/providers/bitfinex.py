@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.providers import answers, http
@@ -29,6 +30,10 @@ class Bitfinex:
     network = True
     page_bars = PAGE_BARS
 
+    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
+        """Itself."""
+        return self.name
+
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - candles are kept in the store
         """Nothing: the store is the cache."""
         return None
@@ -37,11 +42,23 @@ class Bitfinex:
         """Nothing to get ready."""
 
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
-        """The bars of the range; Refused with its kind, ConfirmedEmpty for a range without trades."""
+        """The bars of the range; Refused with its kind, ConfirmedEmpty for a range without trades.
+
+        When a later page fails, the pages before it are the answer: it then ends earlier than asked for.
+        """
         if request.timeframe not in _NAMES:
             raise UsageError(f"bitfinex has no timeframe {request.timeframe!r} (it has {', '.join(_NAMES)})")
-        rows = [row for page in _pages(request, now_ms) for row in self._page(request, *page)]
-        return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
+        rows: list[Row] = []
+        answered = request
+        for first, last in _pages(request, now_ms):
+            try:
+                rows += self._page(request, first, last)
+            except Refused:
+                if not rows:
+                    raise
+                break
+            answered = replace(request, end_ms=min(last + TIMEFRAME_MS[request.timeframe], request.end_ms))
+        return to_fetched(rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
 
     def _page(self, request: BarRequest, start_ms: int, end_ms: int) -> list[Row]:
         url = URL.format(timeframe=_NAMES[request.timeframe], symbol=trading_symbol(request.symbol))

@@ -1,7 +1,9 @@
-"""The two sources on this machine: dumps a person has put into data/local_cache, and the bar store."""
+"""The two sources on this machine: files a person has put into data/benchmarks, and the bar store."""
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,18 +11,26 @@ from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.names import folder_name
 from pyjobs.market.partitions import Provenance
 from pyjobs.market.providers.base import BarRequest, Fetched
+from pyjobs.market.providers.rows import Row, to_fetched
 from pyjobs.market.store import BarStore
 from utils import paths
-from utils.errors import ExternalDataUnavailable
+from utils.errors import BadDataError, ExternalDataUnavailable
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json")
 
 
 class LocalCache:
-    """`data/local_cache/<key>.csv` (or .tsv, .txt, .json), in any layout `pyjobs.market.dumps` reads."""
+    """`data/benchmarks/<key>.csv` (or .tsv, .txt, .json): columns date,close, or any dump `pyjobs.market.dumps` reads.
+
+    Of a file of closes each bar is its close four times, with no volume: there is nothing else to be known.
+    """
 
     name = "local_cache"
     network = False
+
+    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
+        """Itself."""
+        return self.name
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - nothing to save
         """Nothing: the files are read each time."""
@@ -31,25 +41,15 @@ class LocalCache:
 
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
         """The first file there is for one of the keys. Raises ExternalDataUnavailable(no_data), BadDataError."""
-        from pyjobs.market.desk import Instrument
-        from pyjobs.market.dumps import read_dump
-        from pyjobs.market.hours import hours_of
-
-        folder = paths.data_dir() / "local_cache"
+        folder = paths.data_dir() / "benchmarks"
         path = next(_files(folder, request), None)
         if path is None:
             raise _nothing(self.name, request, f"no file for it in {folder}")
-        instrument = Instrument(
-            symbol=request.symbol or path.stem,
-            exchange="LOCAL",
-            market=request.market,
-            timeframe=request.timeframe,
-            file=path.name,
-            currency="",
-        )
-        dump = read_dump(path, instrument, hours_of(request.market), now_ms=now_ms)
+        closes = _closes(path)
+        if closes is not None:
+            return to_fetched(closes, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=0)
         source = Provenance(provider=self.name, fetched_at_ms=now_ms, adjusted="raw", last_final=True)
-        return _within(self.name, request, path.name, dump.bars, source)
+        return _within(self.name, request, path.name, _dumped(path, request, now_ms), source)
 
 
 class StoredBars:
@@ -60,6 +60,10 @@ class StoredBars:
 
     def __init__(self, store: BarStore | None = None) -> None:
         self.store = store or BarStore(paths.data_dir() / "raw")
+
+    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
+        """Itself."""
+        return self.name
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - nothing to save
         """Nothing: the store is read each time."""
@@ -88,11 +92,44 @@ class StoredBars:
                 yield SeriesKey(exchange=folder.parts[-3], symbol=name, timeframe=request.timeframe)
 
 
+def _closes(path: Path) -> list[Row] | None:
+    """The rows of a file with the columns date and close and no others; None for a file that is something else."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        table = csv.reader(handle)
+        if [cell.strip().lower() for cell in next(table, [])] != ["date", "close"]:
+            return None
+        rows: list[Row] = []
+        for number, row in enumerate(table, 2):
+            try:
+                day, close = dt.date.fromisoformat(row[0].strip()).isoformat(), float(row[1])
+            except (IndexError, ValueError):
+                raise BadDataError(f"{path}:{number}: needs date (YYYY-MM-DD) and close, has {row}") from None
+            rows.append((day, close, close, close, close, 0.0))
+    return rows
+
+
+def _dumped(path: Path, request: BarRequest, now_ms: int) -> Bars:
+    from pyjobs.market.desk import Instrument
+    from pyjobs.market.dumps import read_dump
+    from pyjobs.market.hours import hours_of
+
+    instrument = Instrument(
+        symbol=request.symbol or path.stem, exchange="LOCAL", market=request.market, timeframe=request.timeframe,
+        file=path.name, currency="",
+    )  # fmt: skip
+    return read_dump(path, instrument, hours_of(request.market), now_ms=now_ms).bars
+
+
 def _files(folder: Path, request: BarRequest) -> Iterator[Path]:
     for key in (request.symbol, *request.local_keys):
-        for name in (key + suffix for suffix in SUFFIXES if key and "/" not in key):
+        for name in (stem + suffix for stem in dict.fromkeys(_stems(key)) for suffix in SUFFIXES):
             if (folder / name).is_file():
                 yield folder / name
+
+
+def _stems(key: str) -> list[str]:
+    """How a file for `key` may be called: safely (`%5EGSPC`), or just so where that is a plain name."""
+    return [folder_name(key), key] if key and "/" not in key else [folder_name(key)] if key else []
 
 
 def _within(provider: str, request: BarRequest, source: str, bars: Bars, about: Provenance) -> Fetched:

@@ -11,11 +11,11 @@ from typing import Any
 
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.partitions import Adjusted
-from pyjobs.market.providers import webcache
-from pyjobs.market.providers.base import BarRequest, Fetched, MissingCredential, Refused
+from pyjobs.market.providers import GATES, webcache
+from pyjobs.market.providers.base import BarRequest, Fetched, NotSetUp, Refused
 from pyjobs.market.providers.rows import to_fetched
 from utils import credentials, paths
-from utils.errors import ConfigError, UsageError
+from utils.errors import UsageError
 
 HOUR_MS = 3_600_000
 
@@ -42,12 +42,16 @@ class Remote:
         if self._waiting is None:
             self._waiting = started(self.client)
 
+    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
+        """Whose servers it asks."""
+        return GATES[self.name]
+
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
         """Nothing: the store is the cache."""
         return None
 
     def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
-        """The bars of the range; Refused with its kind, ConfirmedEmpty, MissingCredential, ConfigError (no client)."""
+        """The bars of the range; Refused with its kind, ConfirmedEmpty, NotSetUp."""
         rows = self.rows(request, now_ms)
         return to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
@@ -76,10 +80,10 @@ class Remote:
         return self._read(self._ask(question, request), request)
 
     def secret(self, name: str) -> str:
-        """The credential of that name; raises MissingCredential."""
+        """The credential of that name; raises NotSetUp."""
         value = credentials.find(name)
         if not value:
-            raise MissingCredential(
+            raise NotSetUp(
                 f"{self.name}: {name} is not set: put a line {name}=… into {paths.root() / '.env'} (chmod 600)"
             )
         return value
@@ -109,7 +113,7 @@ class Remote:
         if "fault" in verdict:
             raise self._refused(request=request, **verdict["fault"])
         if "missing" in verdict:
-            raise ConfigError(
+            raise NotSetUp(
                 f"{self.name}: the Python package {self.package} is not installed here (no {verdict['missing']})"
                 ": install nightdesk with its `providers` extra, or take the provider out of config/data_sources.yaml"
             )
@@ -175,6 +179,10 @@ class Ccxt(Remote):
     client = "ccxt"
     package = "ccxt"
     settle_ms = 60_000
+
+    def gate(self, request: BarRequest) -> str:
+        """The exchange: one that bans ccxt bans our own client too."""
+        return request.symbol.partition(":")[0]
 
 
 class Alpaca(Remote):

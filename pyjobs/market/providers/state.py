@@ -1,5 +1,6 @@
-"""What the machine knows about each provider: `data/providers/state/<provider>.json`, shared by all jobs and kept.
+"""What the machine knows about each provider: `data/providers/state/<gate>.json`, shared by all jobs and kept.
 
+A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index, else the provider's own name.
 A provider that refused is left alone by everybody until the time in its file, also after a restart.
 """
 
@@ -77,14 +78,14 @@ class StateBook:
         if known.failures or known.closed_until_s or not 0 <= now_s - known.last_ok_s < 60:
             self._write(State(provider=provider, last_ok_s=now_s))
 
-    def failed(self, error: ExternalDataUnavailable, now_s: float, jitter: Callable[[], float]) -> State:
+    def failed(self, gate: str, error: ExternalDataUnavailable, now_s: float, jitter: Callable[[], float]) -> State:
         """Note a failure, and until when everybody leaves the provider alone. `jitter` gives 0 to 1."""
-        known = self.read(error.provider)
+        known = self.read(gate)
         failures = known.failures + 1
         again = known.kind == error.kind and known.failures > 0
         hold_s = hold_after(error, failures, repeated=again, jitter=jitter)
         state = State(
-            provider=error.provider,
+            provider=gate,
             closed_until_s=now_s + hold_s if hold_s else 0.0,
             kind=error.kind,
             detail=error.detail[:500],

@@ -51,6 +51,9 @@ class Scripted:
     def __init__(self, *errors: Exception, took: Callable[[], None] = lambda: None) -> None:
         self.errors, self.asked, self.took = list(errors), 0, took
 
+    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - the interface
+        return self.name
+
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - the interface
         return None
 

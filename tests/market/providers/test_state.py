@@ -51,7 +51,7 @@ def test_a_second_rate_limit_in_a_row_that_says_nothing_is_taken_for_a_ban() -> 
 
 
 def test_state_is_shared_through_the_file_and_a_success_clears_it(tmp_path: Path) -> None:
-    StateBook(tmp_path, locks=tmp_path).failed(refused("rate_limit", 90.0), T0, lambda: 0.5)
+    StateBook(tmp_path, locks=tmp_path).failed("bitfinex", refused("rate_limit", 90.0), T0, lambda: 0.5)
     other = StateBook(tmp_path, locks=tmp_path)
     known = other.read("bitfinex")
     assert (known.kind, known.failures, known.closed_for_s(T0 + 30)) == ("rate_limit", 1, 60.0)
@@ -61,7 +61,7 @@ def test_state_is_shared_through_the_file_and_a_success_clears_it(tmp_path: Path
 
 
 def test_a_clock_that_jumped_back_never_lengthens_a_hold(tmp_path: Path) -> None:
-    known = StateBook(tmp_path, locks=tmp_path).failed(refused("rate_limit", 90.0), T0, lambda: 0.5)
+    known = StateBook(tmp_path, locks=tmp_path).failed("bitfinex", refused("rate_limit", 90.0), T0, lambda: 0.5)
     assert known.closed_for_s(T0 - 1_000_000) == 90.0
 
 
@@ -69,12 +69,12 @@ def test_a_damaged_file_is_written_anew(tmp_path: Path) -> None:
     book = StateBook(tmp_path, locks=tmp_path)
     book.path("bitfinex").write_text("{half")
     assert book.read("bitfinex").failures == 0
-    assert book.failed(refused("outage"), T0, lambda: 0.5).failures == 1
+    assert book.failed("bitfinex", refused("outage"), T0, lambda: 0.5).failures == 1
     assert book.read("bitfinex").failures == 1
 
 
 def test_reset_forgets_and_says_whether_there_was_anything(tmp_path: Path) -> None:
     book = StateBook(tmp_path, locks=tmp_path)
-    book.failed(refused("blocked"), T0, lambda: 0.5)
+    book.failed("bitfinex", refused("blocked"), T0, lambda: 0.5)
     assert book.reset("bitfinex") and not book.reset("bitfinex")
     assert book.read("bitfinex").closed_for_s(T0 + 1) == 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from pyjobs.market.bars import SeriesKey
-from pyjobs.market.policy import LOCAL, Benchmark, Policy
-from pyjobs.market.providers import BarRequest, Fetched, MissingCredential, provider
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.policy import LOCAL, Benchmark, Policy, market_by_yahoo
+from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
 from pyjobs.market.providers.ask import Patience, ask
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store import BarStore
@@ -17,12 +18,13 @@ from utils import trading_day
 from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind
 
 TIMEFRAME = "1d"
-OVERLAP_MS = 14 * 86_400_000
+DAY_MS = 86_400_000
+OVERLAP_MS = 14 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A provider that could not answer, or not far enough: which, how (an ExternalKind, or `stale`), and why."""
+    """A provider that could not answer, or not far enough. `kind`: an ExternalKind, `stale` or `not_set_up`."""
 
     provider: str
     kind: str
@@ -67,8 +69,8 @@ def find(
         except ExternalDataUnavailable as error:
             attempts.append(Attempt(provider=source, kind=error.kind, why=error.detail))
             continue
-        except MissingCredential as error:
-            attempts.append(Attempt(provider=source, kind="auth", why=str(error)))
+        except NotSetUp as error:
+            attempts.append(Attempt(provider=source, kind="not_set_up", why=str(error)))
             continue
         except BadDataError as error:  # a local file that cannot be true hides no other source
             attempts.append(Attempt(provider=source, kind="schema", why=str(error)))
@@ -105,11 +107,8 @@ def last_close_ms(market: str, end_ms: int, now_s: float) -> int:
 
 def nobody(name: str, attempts: list[Attempt]) -> ExternalDataUnavailable:
     """The error when every provider failed: it tells of each; its kind is that of the last network one."""
-    kinds: dict[str, ExternalKind] = {
-        "rate_limit": "rate_limit", "outage": "outage", "timeout": "timeout", "network": "network",
-        "auth": "auth", "schema": "schema", "blocked": "blocked",
-    }  # fmt: skip
-    told = [kinds[attempt.kind] for attempt in attempts if attempt.provider not in LOCAL and attempt.kind in kinds]
+    kinds: dict[str, ExternalKind] = {kind: kind for kind in get_args(ExternalKind)} | {"not_set_up": "auth"}
+    told = [kinds[one.kind] for one in attempts if one.provider not in LOCAL and one.kind in kinds]
     detail = "; ".join(f"{attempt.provider}: {attempt.kind}: {attempt.why}" for attempt in attempts)
     return ExternalDataUnavailable(told[-1] if told else "no_data", provider="benchmark", symbol=name, detail=detail)
 
@@ -126,7 +125,7 @@ def warm(
 ) -> Found:
     """Bring a benchmark into the store up to the last closed session, unless it is there already.
 
-    Each provider keeps a series of its own, `<provider>/<its symbol>/1d`: an index and a fund that follows it are never
+    Each provider keeps a series of its own, `<provider>/<symbol>/1d`: an index and a fund that follows it are never
     mixed. Adjusted prices are always fetched from the benchmark's `start`, so that no history has two bases.
     """
     benchmark, end_ms = policy.benchmarks[name], int(now_s * 1000)
@@ -138,24 +137,30 @@ def warm(
         if not found.stale or not remote:
             return found
     say(f"{name}: asking {', '.join(remote) or 'nobody: no network provider is named'}")
-    since_ms = {source: _next_ms(benchmark, source, store) for source in remote}
+    since_ms = {source: _next_ms(name, benchmark, source, store) for source in remote}
     found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
-    keep(found.fetched, store)
+    keep(series_key(name, benchmark, found.fetched.provider), found.fetched, store)
     return found
 
 
-def _next_ms(benchmark: Benchmark, source: str, store: BarStore) -> int:
+def _next_ms(name: str, benchmark: Benchmark, source: str, store: BarStore) -> int:
     """From where a provider's own series goes on: with some overlap, or from the start when prices are adjusted."""
-    key = SeriesKey(exchange=source, symbol=benchmark.symbols.of(source), timeframe=TIMEFRAME)
+    key = series_key(name, benchmark, source)
     known = store.provenance(key)
     if known is None or known.adjusted == "adjusted":
         return benchmark.start_ms
     return max(int(store.read(key).ts_ms[-1]) - OVERLAP_MS, benchmark.start_ms)
 
 
-def keep(fetched: Fetched, store: BarStore) -> None:
+def series_key(name: str, benchmark: Benchmark, source: str) -> SeriesKey:
+    """Where a provider's bars are kept: under the first of its names that a local source looks for."""
+    symbol = benchmark.symbols.of(source)
+    named = next((one for one in (symbol, name) if one in benchmark.symbols.local_keys), symbol)
+    return SeriesKey(exchange=source, symbol=named, timeframe=TIMEFRAME)
+
+
+def keep(key: SeriesKey, fetched: Fetched, store: BarStore) -> None:
     """Write what a provider delivered into its own series. Raises BadDataError where two adjustments would meet."""
-    key = SeriesKey(exchange=fetched.provider, symbol=fetched.symbol, timeframe=TIMEFRAME)
     first_ms = int(fetched.bars.ts_ms[0])
     if fetched.adjusted == "adjusted" and len(store.read(key, end_ms=first_ms - 1)):
         raise BadDataError(
@@ -170,3 +175,31 @@ def keep(fetched: Fetched, store: BarStore) -> None:
         adjusted=fetched.adjusted,
         last_final=fetched.last_final,
     )
+
+
+Ask = Callable[[str, dt.date, dt.date], Bars]
+"""(a provider's own symbol, first day, last day) -> daily bars, at least one; raises ExternalDataUnavailable."""
+
+
+def network_asks(book: StateBook, patience: Patience) -> dict[str, Ask]:
+    """One `Ask` for each network provider of benchmarks, for a job that walks the order by itself."""
+
+    def of(source: str) -> Ask:
+        def put(symbol: str, first: dt.date, last: dt.date) -> Bars:
+            market = "XKRX" if source == "pykrx_index" else market_by_yahoo(symbol)
+            request = BarRequest(
+                symbol=symbol, timeframe=TIMEFRAME, start_ms=_midnight_ms(first),
+                end_ms=_midnight_ms(last) + 2 * DAY_MS, market=market,
+            )  # fmt: skip
+            try:
+                return ask(provider(source), request, book=book, patience=patience).bars
+            except NotSetUp as error:
+                raise ExternalDataUnavailable("auth", provider=source, symbol=symbol, detail=str(error)) from None
+
+        return put
+
+    return {source: of(source) for source in ("pykrx_index", "yf_index", "yf_etf")}
+
+
+def _midnight_ms(day: dt.date) -> int:
+    return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()) * 1000
