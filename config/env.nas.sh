@@ -4,11 +4,12 @@
 
 : "${ENV:=nas}"           # a name for this machine, shown in reports
 : "${ALLOW_NET_FETCH:=1}" # 0: no job asks a provider on the network
+: "${RETRY_BUDGET_S:=30}" # seconds a job waits for a provider in all; below the shortest interval of the crontab
 : "${MARKET:=XKRX}"       # the calendar of jobs that do not name one
 : "${LOCK_BUSY_RC:=0}"    # what cron sees when a job is still running; 75 to be told
 : "${TERM_GRACE_S:=5}"    # seconds between SIGTERM and SIGKILL
 : "${KEEP_DAYS:=30}"      # nightly runs older than this are pruned
 : "${KEEP_MAX_RUNS:=120}" # and of those, all but so many
 : "${KEEP_LOG_DAYS:=90}"  # dated logs older than this are pruned, and a history that was set aside
-export ENV ALLOW_NET_FETCH MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS
+export ENV ALLOW_NET_FETCH RETRY_BUDGET_S MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS
 # export PYTHONBIN=/path/to/python   # default: .venv/bin/python of the clone, then python3

@@ -54,7 +54,7 @@ def test_a_fresh_clone_has_no_data_and_says_so_with_exit_1(home: Path, capsys: p
 
 def test_jobs_that_ran_and_data_of_the_session_are_well(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with_sample()
-    for job in ("nightly", "scanner", "report_eod", "report_watchlist"):
+    for job in ("nightly", "scanner", "report_eod", "precache_benchmarks", "report_watchlist"):
         ran(home, job, "2026-11-20")
     code, states = health(capsys)
     assert code == 0

@@ -12,15 +12,17 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pyjobs.market.providers import answers
 from pyjobs.market.providers.wire import Answer, Fault
 
 IDLE_LIMIT_S = 7200
+PAUSES_IN_ALL = 3
 LOADED_FIRST = {"yfinance": "yfinance", "ccxt": "ccxt", "alpaca": "alpaca.data.historical.stock", "pykrx": "pandas"}
 JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
 _UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
@@ -60,16 +62,23 @@ def main() -> int:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    signal.alarm(IDLE_LIMIT_S)
+    end_after(IDLE_LIMIT_S)
     load(sys.stdin.readline().strip())
     asked = sys.stdin.read()
     if not asked:
         return 0  # nobody wants to know any more
     question = json.loads(asked)
-    signal.alarm(int(question["limit_s"]) + 5)  # should the parent be gone
+    end_after(question["limit_s"] + 5)
     with out:
         json.dump(verdict(question, question.pop("secrets")), out)
     return 0
+
+
+def end_after(seconds: float) -> None:
+    """End this process then, should its parent be gone."""
+    timer = threading.Timer(seconds, os._exit, [1])
+    timer.daemon = True
+    timer.start()
 
 
 def load(client: str) -> None:
@@ -119,11 +128,28 @@ def watch_requests(record: Record, pause_s: float) -> None:
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         options["timeout"] = _limited(options.get("timeout"), pause_s)
         url = str(request.url).split("?")[0]
-        response = _exchange(record, url, lambda: send(session, request, **options))
+        with whole_within(PAUSES_IN_ALL * pause_s):
+            response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
         return response  # type: ignore[no-any-return]  # _exchange passes on what send returns
 
     requests.Session.send = seen  # type: ignore[method-assign,assignment]  # only in this process, for one question
+
+
+@contextlib.contextmanager
+def whole_within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in requests after `seconds`: its own limit is for each byte, and a server may drip."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"still sending after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def watch_curl(record: Record, pause_s: float) -> None:
