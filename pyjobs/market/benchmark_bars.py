@@ -189,7 +189,7 @@ def network_asks(book: StateBook, patience: Patience) -> dict[str, Ask]:
             market = "XKRX" if source == "pykrx_index" else market_by_yahoo(symbol)
             request = BarRequest(
                 symbol=symbol, timeframe=TIMEFRAME, start_ms=_midnight_ms(first),
-                end_ms=_midnight_ms(last) + 2 * DAY_MS, market=market,
+                end_ms=_midnight_ms(last) + DAY_MS, market=market,
             )  # fmt: skip
             try:
                 return ask(provider(source), request, book=book, patience=patience).bars

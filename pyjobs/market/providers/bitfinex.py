@@ -28,7 +28,6 @@ class Bitfinex:
 
     name = "bitfinex"
     network = True
-    page_bars = PAGE_BARS
 
     def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
         """Itself."""

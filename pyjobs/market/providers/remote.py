@@ -115,7 +115,7 @@ class Remote:
         if "missing" in verdict:
             raise NotSetUp(
                 f"{self.name}: the Python package {self.package} is not installed here (no {verdict['missing']})"
-                ": install nightdesk with its `providers` extra, or take the provider out of config/data_sources.yaml"
+                ": `make setup-providers`, or take the provider out of config/data_sources.yaml"
             )
         raise RuntimeError(f"{self.name}: in the worker:\n{verdict.get('bug')}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -15,11 +16,12 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars
+from pyjobs.market.benchmark_bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
 from pyjobs.market.providers.ask import Patience, ask, patience
 from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import QUESTIONS
+from tests.market.providers.asking import QUESTIONS, ms
 from utils.errors import ConfigError, ExternalDataUnavailable
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -193,3 +195,29 @@ def jobs(env: dict[str, str], folder: Path, start_s: float, *, hours: int, count
         subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE) for _ in range(count)
     ]
     return [json.loads(process.communicate(timeout=120)[0]) for process in running]
+
+
+def test_a_ban_in_the_middle_of_a_long_range_leaves_what_came_before_it(
+    fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in fakemarket.env().items():
+        monkeypatch.setenv(name, value)
+    fakemarket.fault("bitfinex", "429", after=1)
+    long = BarRequest(symbol="BTCUSD", timeframe="1m", start_ms=ms("2026-10-01"), end_ms=ms("2026-10-20"))
+    fetched = provider("bitfinex").fetch(long, ms("2026-11-01"))
+    page_ends_ms = long.start_ms + (10_000 - 1) * 60_000
+    assert long.start_ms <= fetched.bars.ts_ms[0] and fetched.bars.ts_ms[-1] <= page_ends_ms
+    assert all(last <= page_ends_ms for _, last in fetched.confirmed_empty)
+
+
+def test_a_job_that_walks_the_order_itself_gets_daily_bars_by_a_provider_s_own_symbol(
+    fakemarket: FakeMarket, book: StateBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**fakemarket.env(), "NIGHTDESK_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("KRX_ID", raising=False)
+    asks = network_asks(book, patience())
+    bars = asks["yf_index"]("^KS11", dt.date(2026, 11, 2), dt.date(2026, 11, 13))
+    assert len(bars) == 10  # two weeks of sessions
+    with pytest.raises(ExternalDataUnavailable, match="KRX_ID is not set"):
+        asks["pykrx_index"]("1001", dt.date(2026, 11, 2), dt.date(2026, 11, 13))

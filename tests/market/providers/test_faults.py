@@ -39,7 +39,11 @@ KIND_OF = {
     "drip": "timeout",
     "bad_cert": "network",
 }
-WHERE = {"yf_index": "chart", "pykrx_index": "getJsonData"}  # a renamed field is one of the data, not of the login
+WHERE = {
+    "yf_index": "chart",
+    "ccxt": "candles",
+    "pykrx_index": "getJsonData",
+}  # a renamed field is one of the data, not of the login
 CELLS = [(name, fault) for name in PACKAGE for fault in KIND_OF]
 QUICK = [cell for cell in CELLS if cell[1] != "drip"]
 
