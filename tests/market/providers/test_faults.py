@@ -39,11 +39,8 @@ KIND_OF = {
     "drip": "timeout",
     "bad_cert": "network",
 }
-WHERE = {
-    "yf_index": "chart",
-    "ccxt": "candles",
-    "pykrx_index": "getJsonData",
-}  # a renamed field is one of the data, not of the login
+# a changed field or a cut answer is one of the data, not of the login before it
+WHERE = {"yf_index": "chart", "ccxt": "candles", "pykrx_index": "getJsonData"}
 CELLS = [(name, fault) for name in PACKAGE for fault in KIND_OF]
 QUICK = [cell for cell in CELLS if cell[1] != "drip"]
 
@@ -63,7 +60,7 @@ def ready(name: str) -> Provider:
 
 
 def spoil(fakemarket: FakeMarket, name: str, fault: str, **options: Any) -> None:
-    match = WHERE.get(name, "") if fault == "renamed" else ""
+    match = WHERE.get(name, "") if fault in ("renamed", "cut_json") else ""
     fakemarket.fault(SERVED_BY[name], fault, match=match, **options)
 
 
