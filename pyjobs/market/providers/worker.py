@@ -37,12 +37,18 @@ class Stopped(BaseException):
 
 
 class Record:
-    """The exchanges of one question: how many, and the last failure that did not settle the matter."""
+    """The exchanges of one question: how many, the failure that settled the matter, and the last one that did not."""
 
     def __init__(self, judge: answers.Judge) -> None:
         self.judge = judge
         self.count = 0
+        self.settled: Fault | None = None
         self.pending: Fault | None = None
+
+    def before(self) -> None:
+        """Nothing is sent after the end, should a client have swallowed it."""
+        if self.settled:
+            raise Stopped(self.settled)
 
     def see(self, answer: Answer) -> None:
         """Judge an exchange; raises Stopped when nothing more may be sent."""
@@ -52,6 +58,7 @@ class Record:
             return
         repeated = self.pending is not None and self.pending.kind == fault.kind == "rate_limit"
         if fault.final or repeated:
+            self.settled = fault
             raise Stopped(fault)
         self.pending = fault
 
@@ -105,9 +112,8 @@ def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]
         return {"missing": error.name or client}
     except Exception as error:  # noqa: BLE001 - whatever a client raises, the wire has said what happened
         return _after_exception(error, record)
-    if not rows and record.pending:
-        return _told(record.pending)
-    return {"rows": rows}
+    told = record.settled or (None if rows else record.pending)
+    return _told(told) if told else {"rows": rows}
 
 
 def judge_of(client: str, symbol: str) -> answers.Judge:
@@ -175,6 +181,7 @@ def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
     """Send; a transport failure is seen before the client gets it."""
     from pyjobs.market.providers.http import failed
 
+    record.before()
     try:
         return send()
     except OSError as error:  # requests' and curl_cffi's exceptions are OSErrors, as are a socket's
@@ -189,8 +196,9 @@ def _limited(timeout: Any, pause_s: float) -> float:
 
 def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     """A client failed although no answer settled the matter: it could not read what it was given."""
-    if record.pending:
-        return _told(record.pending)
+    told = record.settled or record.pending  # yfinance without curl_cffi turns our end into an AttributeError
+    if told:
+        return _told(told)
     if type(error).__name__ in _UNKNOWN_SYMBOL:
         return _told(Fault("no_data", "no such symbol", hold_s=0.0))
     if record.count:

@@ -106,6 +106,16 @@ def test_an_expired_krx_password_is_told_in_its_own_words(fakemarket: FakeMarket
     assert refusal.value.kind == "auth" and fakemarket.krx.password not in str(refusal.value)
 
 
+def test_a_block_page_is_one_also_where_yahoo_s_client_has_no_curl(
+    fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YF_DISABLE_CURL_CFFI", "1")
+    fakemarket.fault("yahoo", "block200")
+    with pytest.raises(ExternalDataUnavailable) as refusal:
+        hurried("yf_index").fetch(QUESTIONS["yf_index"], int(time.time() * 1000))
+    assert refusal.value.kind == "blocked" and len(fakemarket.requests("yahoo", "?")) == 1
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize(("name", "fault"), [*CELLS, ("bitfinex", "hang"), ("bitfinex", "drip")])
 def test_every_fault_at_every_client_with_the_shipped_limits_ends_in_its_kind_within_a_minute(
