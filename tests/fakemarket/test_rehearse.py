@@ -18,6 +18,7 @@ import requests
 from tests.fakemarket import oracle
 from tests.fakemarket.clients import ROOT
 from tests.fakemarket.conftest import NOW
+from tests.fakemarket.control import ACTIONS
 from tests.fakemarket.faults import KINDS
 
 CANDLES = "https://api-pub.bitfinex.com/v2/candles/trade:1m:tBTCUSD/hist?limit=1"
@@ -132,3 +133,9 @@ def test_the_kinds_are_listed() -> None:
         [sys.executable, "-m", "tests.fakemarket", "--kinds"], cwd=ROOT, capture_output=True, text=True
     )
     assert [line.split()[0] for line in ended.stdout.splitlines()] == list(KINDS)
+
+
+def test_the_runbook_names_every_kind_every_flag_and_every_action() -> None:
+    runbook = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
+    assert [word for word in [*KINDS, *ACTIONS] if f"`{word}`" not in runbook] == []
+    assert [flag for flag in ("--port", "--fault", "--ban", "--kinds") if f"`{flag}" not in runbook] == []
