@@ -25,6 +25,7 @@ from tests.fakemarket.market import Clock, Market
 from tests.fakemarket.provider import Provider
 from tests.fakemarket.wire import Reply, Request, Served, json_reply, recordable, target
 from tests.fakemarket.yahoo import Yahoo
+from utils.errors import UsageError
 
 
 class FakeMarket:
@@ -50,7 +51,10 @@ class FakeMarket:
         self._folder = Path(tempfile.mkdtemp(prefix="fakemarket-"))
         hosts = [host for provider in self.providers for host in provider.hosts]
         self.certificates = certs.make(self._folder, hosts)
-        self._server = Server(("127.0.0.1", port), Handler, self)
+        try:
+            self._server = Server(("127.0.0.1", port), Handler, self)
+        except OSError as problem:
+            raise UsageError(f"fakemarket cannot listen on 127.0.0.1:{port}: {problem.strerror}") from None
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="fakemarket").start()
 
     def stop(self) -> None:
@@ -152,8 +156,8 @@ class FakeMarket:
 def running(port: int = 0) -> Iterator[FakeMarket]:
     """A started server that is stopped at the end."""
     fake = FakeMarket()
-    fake.start(port)
     try:
+        fake.start(port)
         yield fake
     finally:
         fake.stop()

@@ -128,6 +128,15 @@ def test_wrong_use_ends_with_64_and_says_what_was_wrong(arguments: list[str], wo
     assert "Traceback" not in ended.stderr
 
 
+def test_a_port_that_is_taken_is_named(rehearsal: dict[str, str]) -> None:
+    port = rehearsal["HTTP_PROXY"].rpartition(":")[2]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.fakemarket", "--port", port], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 64
+    assert f"127.0.0.1:{port}" in ended.stderr
+
+
 def test_the_kinds_are_listed() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.fakemarket", "--kinds"], cwd=ROOT, capture_output=True, text=True
