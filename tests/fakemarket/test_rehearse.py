@@ -89,6 +89,12 @@ def test_everything_can_be_ordered_over_the_control_endpoint(rehearsal: dict[str
     control(rehearsal, "clear", {})
     control(rehearsal, "ban", {"provider": "bitfinex", "allowed": 1, "kind": "html"})
     assert [with_environment(rehearsal, fetch)[0] for _ in range(2)] == ["[", "<"]
+    control(rehearsal, "clear", {})
+    control(rehearsal, "split", {"symbol": "ETHUSD", "session": "2026-11-20", "ratio": 10})
+    control(rehearsal, "dividend", {"symbol": "ETHUSD", "session": "2026-11-20", "amount": 1})
+    eth = "https://query1.finance.yahoo.com/v8/finance/chart/ETH-USD?range=5d"
+    events = f"import requests; print(list(requests.get('{eth}').json()['chart']['result'][0]['events']))"
+    assert with_environment(rehearsal, events) == "['splits', 'dividends']"
     assert control(rehearsal, "krx", {"login_code": "CD010"}) == {"login_code": "CD010"}
     assert control(rehearsal, "yahoo", {}) == {"crumb": "fake.crumb2"}
     assert control(rehearsal, "clock", {"advance_s": 60}) == {"now_ms": NOW + 60_000}
