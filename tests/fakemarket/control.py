@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,16 @@ def _halt(fake: FakeMarket, given: dict[str, Any]) -> object:
     return {}
 
 
+def _split(fake: FakeMarket, given: dict[str, Any]) -> object:
+    fake.market.split(str(given["symbol"]), dt.date.fromisoformat(given["session"]), float(given["ratio"]))
+    return {}
+
+
+def _dividend(fake: FakeMarket, given: dict[str, Any]) -> object:
+    fake.market.dividend(str(given["symbol"]), dt.date.fromisoformat(given["session"]), float(given["amount"]))
+    return {}
+
+
 def _krx(fake: FakeMarket, given: dict[str, Any]) -> object:
     fake.krx.user, fake.krx.password = (
         str(given.get("user", fake.krx.user)),
@@ -90,6 +101,6 @@ def _reset(fake: FakeMarket, _: dict[str, Any]) -> object:
 
 
 ACTIONS: dict[str, Callable[[FakeMarket, dict[str, Any]], object]] = {
-    "fault": _fault, "ban": _ban, "clear": _clear, "clock": _clock, "revise": _revise, "halt": _halt, "krx": _krx,
-    "yahoo": _yahoo, "reset": _reset,
+    "fault": _fault, "ban": _ban, "clear": _clear, "clock": _clock, "revise": _revise, "halt": _halt, "split": _split,
+    "dividend": _dividend, "krx": _krx, "yahoo": _yahoo, "reset": _reset,
 }  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,10 @@ FORM = "application/x-www-form-urlencoded"
 IDLE_S = 120
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadingTCPServer):
+    """Not http.server's own, which looks its name up in DNS when it starts."""
+
+    allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
 

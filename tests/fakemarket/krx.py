@@ -26,7 +26,7 @@ INDEX_GROUPS = {"01": "5", "02": "1", "03": "2", "04": "6"}
 
 
 class Krx:
-    """`user` and `password` are what logs in; `login_code` makes every login end with that code instead."""
+    """Anybody may log in unless `user` or `password` is set; `login_code` ends every login with that code instead."""
 
     name = "krx"
     hosts = ("data.krx.co.kr",)
@@ -37,7 +37,7 @@ class Krx:
         self.reset()
 
     def reset(self) -> None:
-        self.user, self.password = "fake-user", "fake-password"
+        self.user = self.password = ""
         self.login_code = ""
         self.sessions: dict[str, int] = {}
         self._issued = 0
@@ -69,8 +69,9 @@ class Krx:
     def _login(self, request: Request) -> Reply:
         code = self.login_code
         if not code:
-            right = request.params.get("mbrId") == self.user and request.params.get("pw") == self.password
-            code = "CD001" if right else "CD002"
+            given = (request.params.get("mbrId", ""), request.params.get("pw", ""))
+            right = (self.user or given[0], self.password or given[1])
+            code = "CD001" if given == right and all(given) else "CD002"
         if code == "CD011" and request.params.get("skipDup") == "Y":
             code = "CD001"
         if code == "CD001":

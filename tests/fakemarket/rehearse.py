@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,11 +38,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     rules: list[Fault | Ban] = [parse_fault(text) for text in options.fault]
     rules += [parse_ban(text) for text in options.ban]
-    with running(options.port) as fake:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), running(options.port) as fake:
         for rule in rules:
             fake.script.add(rule)
         print(told(fake), flush=True)
-        wait_for_the_end()
+        while True:  # until Ctrl-C or SIGTERM
+            signal.pause()
     return 0
 
 
@@ -86,12 +88,3 @@ def converted(named: dict[str, str]) -> dict[str, Any]:
     """Counts, seconds and yes/no as what they are."""
     types: dict[str, Callable[[str], object]] = {"times": int, "after": int, "tell": "1".__eq__, "extends": "1".__eq__}
     return {name: types.get(name, float if name.endswith("_s") else str)(value) for name, value in named.items()}
-
-
-def wait_for_the_end() -> None:
-    """Until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    try:
-        signal.pause()
-    except (KeyboardInterrupt, SystemExit):
-        return

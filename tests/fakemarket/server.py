@@ -6,14 +6,15 @@ imitated is refused and recorded; nothing ever leaves the machine.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import ThreadingHTTPServer
 from pathlib import Path
+from socketserver import ThreadingTCPServer
 
 from tests.fakemarket import certs
 from tests.fakemarket.alpaca import Alpaca
@@ -24,6 +25,7 @@ from tests.fakemarket.market import Clock, Market
 from tests.fakemarket.provider import Provider
 from tests.fakemarket.wire import Reply, Request, Served, json_reply, recordable, target
 from tests.fakemarket.yahoo import Yahoo
+from utils.errors import UsageError
 
 
 class FakeMarket:
@@ -40,7 +42,7 @@ class FakeMarket:
         self._served: list[Served] = []
         self._lock = threading.Lock()
         self._folder: Path | None = None
-        self._server: ThreadingHTTPServer | None = None
+        self._server: ThreadingTCPServer | None = None
 
     def start(self, port: int = 0) -> None:
         """Listen on 127.0.0.1 (`port` 0: any free one) and serve in the background."""
@@ -49,7 +51,10 @@ class FakeMarket:
         self._folder = Path(tempfile.mkdtemp(prefix="fakemarket-"))
         hosts = [host for provider in self.providers for host in provider.hosts]
         self.certificates = certs.make(self._folder, hosts)
-        self._server = Server(("127.0.0.1", port), Handler, self)
+        try:
+            self._server = Server(("127.0.0.1", port), Handler, self)
+        except OSError as problem:
+            raise UsageError(f"fakemarket cannot listen on 127.0.0.1:{port}: {problem.strerror}") from None
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="fakemarket").start()
 
     def stop(self) -> None:
@@ -70,11 +75,18 @@ class FakeMarket:
         return f"http://127.0.0.1:{self.port}"
 
     def env(self) -> dict[str, str]:
-        """What a client's environment must hold; also switches off exceptions made for other hosts."""
+        """What a client's environment must hold; also switches off exceptions made for other hosts.
+
+        Caches (yfinance keeps cookies and time zones) go where they end with the server; matplotlib's stay, as they are
+        slow to make anew.
+        """
+        assert self._folder is not None, "not started"
         ca = str(self.certificates.ca)
+        fonts = os.environ.get("MPLCONFIGDIR") or str(Path.home() / ".cache/matplotlib")
         proxies = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), self.url)
         trust = dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), ca)
-        return {**proxies, **trust, "NO_PROXY": "", "no_proxy": ""}
+        caches = {"XDG_CACHE_HOME": str(self._folder / "cache"), "MPLCONFIGDIR": fonts}
+        return {**proxies, **trust, **caches, "NO_PROXY": "", "no_proxy": ""}
 
     def reset(self) -> None:
         """As after `start`: no fault, no record, real time, nobody logged in; hung requests are let go."""
@@ -144,8 +156,8 @@ class FakeMarket:
 def running(port: int = 0) -> Iterator[FakeMarket]:
     """A started server that is stopped at the end."""
     fake = FakeMarket()
-    fake.start(port)
     try:
+        fake.start(port)
         yield fake
     finally:
         fake.stop()

@@ -48,8 +48,8 @@ def test_candles_are_right_and_the_markets_cost_two_requests(
 def test_the_faults_look_as_they_do_outside(fakemarket: FakeMarket, client_env: dict[str, str]) -> None:
     """WIRE.md §1.5, column ccxt: a page or an empty answer is a list without rows and no error.
 
-    What breaks the connection is a proxy error to urllib3 and so a plain NetworkError; without a proxy it is a
-    RequestTimeout (reset, short body) or an ExchangeError (certificate).
+    A broken connection is a plain NetworkError (only what requests calls "Read timed out" is a RequestTimeout). So is
+    a bad certificate, because through a proxy urllib3 makes a proxy error of it.
     """
     kinds = ["429", "503", "html", "empty", "hang", "reset", "short_body", "bad_cert"]
     cases = {kind: Case(code=FETCH, fault={"provider": "bitfinex", "kind": kind, "match": "candles"}) for kind in kinds}

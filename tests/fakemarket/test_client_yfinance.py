@@ -23,10 +23,12 @@ HISTORY = 'cold(); rows = table(yf.Ticker("^KS11").history(start="2026-10-26", e
 WEEK = [dt.date(2026, 10, day) for day in range(26, 31)]
 
 
+@pytest.mark.parametrize("transport", ["curl_cffi", "requests"])
 def test_daily_bars_are_right_and_a_cold_start_takes_four_requests(
-    fakemarket: FakeMarket, client_env: dict[str, str]
+    fakemarket: FakeMarket, client_env: dict[str, str], transport: str
 ) -> None:
-    outcome = run_cases(fakemarket, client_env, IMPORTS, {"good": Case(code=HISTORY)})["good"]
+    env = client_env | ({"YF_DISABLE_CURL_CFFI": "1"} if transport == "requests" else {})
+    outcome = run_cases(fakemarket, env, IMPORTS, {"good": Case(code=HISTORY)})["good"]
     assert outcome.rows == [[f"{day} 00:00:00+09:00", *oracle.session_bar("KOSPI", day)] for day in WEEK]
     assert [(one.host, one.path) for one in fakemarket.requests()] == [
         ("fc.yahoo.com", "/"),

@@ -48,7 +48,11 @@ def test_a_login_opens_the_index_newest_first_with_commas(session: requests.Sess
 def test_a_wrong_password_an_old_one_and_a_second_login_have_their_codes(
     fakemarket: FakeMarket, session: requests.Session
 ) -> None:
+    assert login(session, password="") == "CD002"
+    fakemarket.krx.password = "fake-password"
     assert login(session, password="wrong") == "CD002"
+    assert login(session) == "CD001"
+    fakemarket.krx.log_everybody_out()
     fakemarket.krx.login_code = "CD010"
     assert login(session) == "CD010"
     assert kospi(session).text == "LOGOUT"

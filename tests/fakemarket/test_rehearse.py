@@ -18,6 +18,7 @@ import requests
 from tests.fakemarket import oracle
 from tests.fakemarket.clients import ROOT
 from tests.fakemarket.conftest import NOW
+from tests.fakemarket.control import ACTIONS
 from tests.fakemarket.faults import KINDS
 
 CANDLES = "https://api-pub.bitfinex.com/v2/candles/trade:1m:tBTCUSD/hist?limit=1"
@@ -88,6 +89,12 @@ def test_everything_can_be_ordered_over_the_control_endpoint(rehearsal: dict[str
     control(rehearsal, "clear", {})
     control(rehearsal, "ban", {"provider": "bitfinex", "allowed": 1, "kind": "html"})
     assert [with_environment(rehearsal, fetch)[0] for _ in range(2)] == ["[", "<"]
+    control(rehearsal, "clear", {})
+    control(rehearsal, "split", {"symbol": "ETHUSD", "session": "2026-11-20", "ratio": 10})
+    control(rehearsal, "dividend", {"symbol": "ETHUSD", "session": "2026-11-20", "amount": 1})
+    eth = "https://query1.finance.yahoo.com/v8/finance/chart/ETH-USD?range=5d"
+    events = f"import requests; print(list(requests.get('{eth}').json()['chart']['result'][0]['events']))"
+    assert with_environment(rehearsal, events) == "['splits', 'dividends']"
     assert control(rehearsal, "krx", {"login_code": "CD010"}) == {"login_code": "CD010"}
     assert control(rehearsal, "yahoo", {}) == {"crumb": "fake.crumb2"}
     assert control(rehearsal, "clock", {"advance_s": 60}) == {"now_ms": NOW + 60_000}
@@ -127,8 +134,23 @@ def test_wrong_use_ends_with_64_and_says_what_was_wrong(arguments: list[str], wo
     assert "Traceback" not in ended.stderr
 
 
+def test_a_port_that_is_taken_is_named(rehearsal: dict[str, str]) -> None:
+    port = rehearsal["HTTP_PROXY"].rpartition(":")[2]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.fakemarket", "--port", port], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 64
+    assert f"127.0.0.1:{port}" in ended.stderr
+
+
 def test_the_kinds_are_listed() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "tests.fakemarket", "--kinds"], cwd=ROOT, capture_output=True, text=True
     )
     assert [line.split()[0] for line in ended.stdout.splitlines()] == list(KINDS)
+
+
+def test_the_runbook_names_every_kind_every_flag_and_every_action() -> None:
+    runbook = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
+    assert [word for word in [*KINDS, *ACTIONS] if f"`{word}`" not in runbook] == []
+    assert [flag for flag in ("--port", "--fault", "--ban", "--kinds") if f"`{flag}" not in runbook] == []

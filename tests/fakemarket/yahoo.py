@@ -17,7 +17,8 @@ from tests.fakemarket.wire import Reply, Request, html_reply, json_reply, replac
 from tests.fakemarket.yahoo_chart import MINUTES, RANGES, chart, longer
 from utils import trading_day
 
-SET_COOKIE = "A3=d=AQABBFakeMarket; Max-Age=31557600; Domain=.yahoo.com; Path=/; SameSite=None; Secure"
+# Short-lived: should one ever reach a cache that is also used outside, it is dropped there as expired.
+SET_COOKIE = "A3=d=AQABBFakeMarket; Max-Age=600; Domain=.yahoo.com; Path=/; SameSite=None; Secure"
 CHART = "/v8/finance/chart/"
 # How far back an interval reaches, and how much of it one request may ask for.
 REACH_DAYS = {"1m": (30, 8), "2m": (60, 60), "5m": (60, 60), "15m": (60, 60), "30m": (60, 60), "90m": (60, 60)}
