@@ -77,6 +77,7 @@ def test_benchmarks_come_from_the_next_provider_when_one_cannot_and_are_not_aske
 
 
 def test_with_a_login_krx_comes_first_and_the_password_is_in_no_output_or_file(desk: Desk) -> None:
+    desk.fake.krx.user, desk.fake.krx.password = "desk-user", "desk-password-2026"
     secret = desk.home / ".env"
     secret.write_text(f"KRX_ID={desk.fake.krx.user}\nKRX_PW={desk.fake.krx.password}\n")
     secret.chmod(0o600)

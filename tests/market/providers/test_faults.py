@@ -47,7 +47,8 @@ QUICK = [cell for cell in CELLS if cell[1] != "drip"]
 
 @pytest.fixture(autouse=True)
 def pointed_at_fakemarket(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    credentials = {"KRX_ID": fakemarket.krx.user, "KRX_PW": fakemarket.krx.password}
+    fakemarket.krx.user, fakemarket.krx.password = "fake-user", "fake-password"
+    credentials = {"KRX_ID": "fake-user", "KRX_PW": "fake-password"}
     keys = {"APCA_API_KEY_ID": "fake-key", "APCA_API_SECRET_KEY": "fake-secret", "NIGHTDESK_HOME": str(tmp_path)}
     for name, value in {**fakemarket.env(), **credentials, **keys}.items():
         monkeypatch.setenv(name, value)
