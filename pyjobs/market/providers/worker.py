@@ -23,7 +23,12 @@ from pyjobs.market.providers.wire import Answer, Fault
 
 IDLE_LIMIT_S = 7200
 PAUSES_IN_ALL = 3
-LOADED_FIRST = {"yfinance": "yfinance", "ccxt": "ccxt", "alpaca": "alpaca.data.historical.stock", "pykrx": "pandas"}
+LOADED_FIRST = {
+    "yfinance": ("yfinance", "yfinance.scrapers.history", "curl_cffi.requests"),
+    "ccxt": ("ccxt",),
+    "alpaca": ("alpaca.data.historical.stock", "alpaca.data.requests"),
+    "pykrx": ("pykrx.stock",),  # logs in while imported only when the environment has KRX_ID, which it has not yet
+}
 JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
 _UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
 
@@ -78,7 +83,7 @@ def main() -> int:
     end_after(question["limit_s"] + 5)
     with out:
         json.dump(verdict(question, question.pop("secrets")), out)
-    return 0
+    os._exit(0)  # taking down pandas and curl would only keep the parent waiting
 
 
 def end_after(seconds: float) -> None:
@@ -92,8 +97,9 @@ def load(client: str) -> None:
     """Import what takes long and sends nothing; what is missing is told when the question is there."""
     import requests  # noqa: F401 - for watch_requests
 
-    with contextlib.suppress(ImportError):
-        importlib.import_module(LOADED_FIRST[client])
+    for module in LOADED_FIRST[client]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
 
 
 def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
