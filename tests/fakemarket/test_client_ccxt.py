@@ -15,7 +15,7 @@ from tests.fakemarket.clients import Case, need, run_cases
 from tests.fakemarket.server import FakeMarket
 
 IMPORTS = (
-    'import ccxt\nexchange = ccxt.bitfinex({"requests_trust_env": True, "timeout": 2000, "enableRateLimit": False})'
+    'import ccxt\nexchange = ccxt.bitfinex({"requests_trust_env": True, "timeout": 4000, "enableRateLimit": False})'
 )
 SINCE = day_ms(dt.date(2026, 11, 2))
 FETCH = f'rows = exchange.fetch_ohlcv("BTC/USD", "1m", since={SINCE}, limit=200)'
