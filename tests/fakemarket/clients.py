@@ -64,7 +64,8 @@ def run_cases(fake: FakeMarket, env: dict[str, str], imports: str, cases: dict[s
 
 
 def _main() -> None:
-    job, names = json.load(sys.stdin), {}
+    job = json.load(sys.stdin)
+    names: dict[str, object] = {}
     exec(job["imports"], names)
     told = {}
     for name, case in job["cases"].items():

@@ -55,7 +55,7 @@ def test_the_faults_look_as_they_do_outside(fakemarket: FakeMarket, client_env: 
     cases = {kind: Case(code=FETCH, fault={"provider": "bitfinex", "kind": kind, "match": "candles"}) for kind in kinds}
     cases["bad_cert"] = Case(code=FETCH, fault={"provider": "bitfinex", "kind": "bad_cert"})
     for kind in ("429", "503"):
-        object_body = {"provider": "bitfinex", "kind": kind, "match": "candles", "variant": "object"}
+        object_body: dict[str, object] = {"provider": "bitfinex", "kind": kind, "match": "candles", "variant": "object"}
         cases[f"{kind} object"] = Case(code=FETCH, fault=object_body)
     told = run_cases(fakemarket, client_env, IMPORTS, cases)
     assert {name: outcome.error or outcome.rows for name, outcome in told.items()} == {
