@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.fakemarket.universe import Instrument
 from tests.fakemarket.walk import FloatArray, IntArray
@@ -29,12 +30,12 @@ class Bars:
     def __len__(self) -> int:
         return len(self.start_ms)
 
-    def take(self, chosen: object) -> Bars:
+    def take(self, chosen: NDArray[np.bool_]) -> Bars:
         return Bars(
-            start_ms=self.start_ms[chosen],  # type: ignore[index]  # a mask, a slice or indices
-            ohlc=self.ohlc[chosen],  # type: ignore[index]
-            volume=self.volume[chosen],  # type: ignore[index]
-            traded=self.traded[chosen],  # type: ignore[index]
+            start_ms=self.start_ms[chosen],
+            ohlc=self.ohlc[chosen],
+            volume=self.volume[chosen],
+            traded=self.traded[chosen],
         )
 
 

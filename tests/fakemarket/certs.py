@@ -78,7 +78,7 @@ def _context(both: Path) -> ssl.SSLContext:
 
 def _openssl(*arguments: str) -> None:
     ended = subprocess.run(
-        ["openssl", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
+        ["openssl", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300
     )
     if ended.returncode:
         raise MissingInputError(f"openssl {arguments[0]} failed: {ended.stderr.strip()[-400:]}")

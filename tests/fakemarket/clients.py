@@ -56,7 +56,7 @@ def run_cases(fake: FakeMarket, env: dict[str, str], imports: str, cases: dict[s
     job = {"imports": imports, "port": fake.port, "cases": {name: asdict(case) for name, case in cases.items()}}
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.fakemarket.clients"],
-        input=json.dumps(job), env=env, cwd=ROOT, capture_output=True, text=True, timeout=120,
+        input=json.dumps(job), env=env, cwd=ROOT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
     told = json.loads(ended.stdout.splitlines()[-1])
@@ -64,7 +64,8 @@ def run_cases(fake: FakeMarket, env: dict[str, str], imports: str, cases: dict[s
 
 
 def _main() -> None:
-    job, names = json.load(sys.stdin), {}
+    job = json.load(sys.stdin)
+    names: dict[str, object] = {}
     exec(job["imports"], names)
     told = {}
     for name, case in job["cases"].items():

@@ -63,9 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         context = fake.certificates.bad if fault else fake.certificates.good
-        line = fake.note(provider.name, fake.request("CONNECT", host, "", {}, {}, True)) if fault else None
-        if line:
-            line.fault = "bad_cert"
+        if fault:
+            fake.note(provider.name, fake.request("CONNECT", host, "", {}, {}, True)).fault = "bad_cert"
         self.connection = context.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb", -1)
         self.wfile = _Writer(self.connection)  # type: ignore[assignment]  # the one method that is used

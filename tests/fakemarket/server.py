@@ -26,6 +26,7 @@ from tests.fakemarket.provider import Provider
 from tests.fakemarket.wire import Reply, Request, Served, json_reply, recordable, target
 from tests.fakemarket.yahoo import Yahoo
 from utils.errors import UsageError
+from utils.trading_day import CalendarRangeError
 
 
 class FakeMarket:
@@ -132,6 +133,8 @@ class FakeMarket:
             return provider.answer(request, self.market)
         except (KeyError, ValueError) as problem:
             return json_reply({"error": f"fakemarket: missing or wrong parameter: {problem}"}, 400)
+        except CalendarRangeError as problem:
+            return json_reply({"error": f"fakemarket: {problem}"}, 500)
 
     def note(self, provider: str, request: Request) -> Served:
         """Begin a line of the record; the handler fills in what became of it."""

@@ -15,7 +15,7 @@ from tests.fakemarket.clients import Case, need, run_cases
 from tests.fakemarket.server import FakeMarket
 
 IMPORTS = (
-    'import ccxt\nexchange = ccxt.bitfinex({"requests_trust_env": True, "timeout": 2000, "enableRateLimit": False})'
+    'import ccxt\nexchange = ccxt.bitfinex({"requests_trust_env": True, "timeout": 4000, "enableRateLimit": False})'
 )
 SINCE = day_ms(dt.date(2026, 11, 2))
 FETCH = f'rows = exchange.fetch_ohlcv("BTC/USD", "1m", since={SINCE}, limit=200)'
@@ -55,7 +55,7 @@ def test_the_faults_look_as_they_do_outside(fakemarket: FakeMarket, client_env: 
     cases = {kind: Case(code=FETCH, fault={"provider": "bitfinex", "kind": kind, "match": "candles"}) for kind in kinds}
     cases["bad_cert"] = Case(code=FETCH, fault={"provider": "bitfinex", "kind": "bad_cert"})
     for kind in ("429", "503"):
-        object_body = {"provider": "bitfinex", "kind": kind, "match": "candles", "variant": "object"}
+        object_body: dict[str, object] = {"provider": "bitfinex", "kind": kind, "match": "candles", "variant": "object"}
         cases[f"{kind} object"] = Case(code=FETCH, fault=object_body)
     told = run_cases(fakemarket, client_env, IMPORTS, cases)
     assert {name: outcome.error or outcome.rows for name, outcome in told.items()} == {

@@ -48,3 +48,12 @@ def test_nonsense_is_answered_and_does_not_hurt(session: requests.Session) -> No
     assert session.post(KRX_DATA, data={"bld": "x/MDCSTAT00301", "indIdx": "1", "indIdx2": "001"}).status_code == 400
     assert chart(session, "SPY", period1="soon").status_code == 400
     assert session.get("http://127.0.0.1/elsewhere").status_code == 403
+
+
+def test_a_time_that_no_calendar_covers_is_said_and_not_guessed(
+    fakemarket: FakeMarket, session: requests.Session
+) -> None:
+    fakemarket.clock.set(day_ms(dt.date(2040, 1, 2)))
+    answer = chart(session, "SPY", range="1d")
+    assert answer.status_code == 500
+    assert "XNYS" in answer.json()["error"]

@@ -28,7 +28,7 @@ TARGETS = {
 @contextlib.contextmanager
 def tunnel(fake: FakeMarket, host: str = "api-pub.bitfinex.com", cafile: str = "") -> Iterator[ssl.SSLSocket]:
     """TLS to `host` through the proxy, believing the throw-away authority (or what `cafile` holds)."""
-    with socket.create_connection(("127.0.0.1", fake.port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", fake.port), timeout=30) as plain:
         plain.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
         answer = plain.recv(4096)
         assert answer.startswith(b"HTTP/1.1 200 "), answer
@@ -53,7 +53,7 @@ def exchange(fake: FakeMarket, provider: str = "bitfinex") -> tuple[bytes, bytes
 def get(fake: FakeMarket, path: str) -> requests.Response:
     """The answer of Bitfinex to a well-behaved client."""
     proxies, ca = {"https": fake.url}, str(fake.certificates.ca)
-    return requests.get(f"https://api-pub.bitfinex.com{path}", proxies=proxies, verify=ca, timeout=5)
+    return requests.get(f"https://api-pub.bitfinex.com{path}", proxies=proxies, verify=ca, timeout=30)
 
 
 def header(head: bytes, name: str) -> str:
@@ -144,7 +144,7 @@ def test_null_bars_are_the_providers_envelope_with_nothing_in_it(fakemarket: Fak
 def test_a_reset_is_a_reset_and_not_an_end(fakemarket: FakeMarket) -> None:
     """Python's TLS hides the difference, so this looks at the host asked without it, and at what curl says."""
     fakemarket.fault("*", "reset")
-    with socket.create_connection(("127.0.0.1", fakemarket.port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", fakemarket.port), timeout=30) as plain:
         plain.sendall(b"GET http://fchart.stock.naver.com/sise.nhn?symbol=005930 HTTP/1.1\r\n\r\n")
         with pytest.raises(ConnectionResetError):
             plain.recv(1)
@@ -163,7 +163,7 @@ def test_a_hang_takes_the_request_and_says_nothing_until_reset(fakemarket: FakeM
             connection.recv(1)
         assert [one.fault for one in fakemarket.requests("bitfinex")] == ["hang"]
         fakemarket.reset()
-        connection.settimeout(5)
+        connection.settimeout(30)
         with contextlib.suppress(ssl.SSLEOFError):
             assert connection.recv(1) == b""
 
@@ -201,7 +201,7 @@ def test_an_unreachable_host_is_refused_by_the_proxy(fakemarket: FakeMarket, sec
             pass
     else:
         url = "http://fchart.stock.naver.com/sise.nhn?symbol=005930&count=1"
-        assert requests.get(url, proxies={"http": fakemarket.url}, timeout=5).status_code == 502
+        assert requests.get(url, proxies={"http": fakemarket.url}, timeout=30).status_code == 502
     assert [one.fault for one in fakemarket.requests()] == ["refuse"]
 
 
