@@ -173,7 +173,6 @@ def test_a_range_without_trades_is_confirmed_empty_and_no_fault_of_the_provider(
     ("kind", "options", "told"),
     [
         ("418", {}, "blocked"),
-        ("block200", {}, "blocked"),
         ("429", {"retry_after": "86400"}, "rate_limit"),
         ("429", {}, "rate_limit"),
     ],
