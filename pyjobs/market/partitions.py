@@ -7,13 +7,15 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, SeriesKey
+from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.ledger import NO_TIMES, from_text, to_text
 from utils.atomic import write_atomic
 from utils.errors import BadDataError
 
@@ -21,23 +23,43 @@ Adjusted = Literal["raw", "adjusted"]
 FORMAT = "nightdesk.bars/1"
 SUFFIX = ".parquet"
 _DAY_MS = 86_400_000
+_DATE_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.parquet")
+_YEAR_FILE = re.compile(r"\d{4}\.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a partition's bars came from. `last_final`: its last bar had closed when it was fetched."""
+    """Where a partition's bars came from. `last_final`: its last bar will not be revised any more.
+
+    `basis` counts how often the series was re-based after a split or dividend; two bases never meet in one series.
+    """
 
     provider: str
     fetched_at_ms: int
     adjusted: Adjusted
     last_final: bool
+    basis: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Partition:
-    """One partition file, read: its bars (increasing in time) and their provenance."""
+    """One partition file, read: its bars (increasing in time; there may be none) and their provenance.
+
+    `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have.
+    """
 
     bars: Bars
+    provenance: Provenance
+    empty: IntArray = field(default_factory=lambda: NO_TIMES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outline:
+    """What a partition's footer alone tells. `aligned`: every close is a whole number of timeframes since 1970."""
+
+    rows: int
+    aligned: bool
+    empty: IntArray
     provenance: Provenance
 
 
@@ -54,8 +76,7 @@ def partition_name(timeframe: str, ts_ms: int) -> str:
 
 def is_partition_file(timeframe: str, name: str) -> bool:
     """Whether `name` is a partition of such a series (a temporary or foreign file is not)."""
-    pattern = r"\d{4}-\d{2}-\d{2}" if is_intraday(timeframe) else r"\d{4}"
-    return re.fullmatch(pattern + re.escape(SUFFIX), name) is not None
+    return (_DATE_FILE if is_intraday(timeframe) else _YEAR_FILE).fullmatch(name) is not None
 
 
 def split(timeframe: str, bars: Bars) -> Iterator[tuple[str, Bars]]:
@@ -67,6 +88,13 @@ def split(timeframe: str, bars: Bars) -> Iterator[tuple[str, Bars]]:
     for start, stop in itertools.pairwise(edges):
         if stop > start:
             yield partition_name(timeframe, int(bars.ts_ms[start])), bars.slice(start, stop)
+
+
+def partition_span(timeframe: str, name: str) -> tuple[int, int]:
+    """The first and last ts_ms that the partition `name` can hold (both included)."""
+    first = dt.datetime.fromisoformat(name if is_intraday(timeframe) else f"{name}-01-01").replace(tzinfo=dt.UTC)
+    after = first + dt.timedelta(days=1) if is_intraday(timeframe) else first.replace(year=first.year + 1)
+    return int(first.timestamp()) * 1000 + 1, int(after.timestamp()) * 1000
 
 
 def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
@@ -84,10 +112,17 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
         "fetched_at_ms": str(provenance.fetched_at_ms),
         "adjusted": provenance.adjusted,
         "last_final": "1" if provenance.last_final else "0",
+        "basis": str(provenance.basis),
+        "aligned": "0" if (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any() else "1",
+        "empty": to_text(partition.empty, TIMEFRAME_MS[key.timeframe]),
     }
     table = pa.table({name: getattr(bars, name) for name in COLUMNS}, metadata=about)
+
+    def write(new: Path) -> None:
+        pq.write_table(table, new, compression="zstd", write_page_checksum=True, use_dictionary=False)
+
     try:
-        write_atomic(path, lambda new: pq.write_table(table, new, compression="zstd", write_page_checksum=True))
+        write_atomic(path, write)
     except OSError as error:
         if error.errno and not error.filename:  # pyarrow says neither
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
@@ -97,28 +132,64 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
 def read_partition(path: Path, key: SeriesKey) -> Partition:
     """Read the file. Raises BadDataError naming it when it is torn or holds something else; OSError as it comes."""
     content = path.read_bytes()
-    try:
-        table = _table(content)
-        about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    with _named(path):
+        table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
+        outline = _outline(table.schema.metadata, table.num_rows, key)
         columns = {name: table.column(name).to_numpy() for name in COLUMNS}
-        provenance = Provenance(
-            provider=about["provider"],
-            fetched_at_ms=int(about["fetched_at_ms"]),
-            adjusted="adjusted" if about["adjusted"] == "adjusted" else "raw",
-            last_final=about["last_final"] == "1",
-        )
-    except (ValueError, KeyError, OSError) as error:  # pyarrow's errors are ValueErrors and OSErrors
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadDataError(f"{path}: not a readable partition: {reason}; move it away and import again") from None
-    held = (about.get("exchange"), about.get("symbol"), about.get("timeframe"))
-    if held != (key.exchange, key.symbol, key.timeframe):
-        raise BadDataError(f"{path}: holds the bars of {':'.join(str(part) for part in held)}, not of {key}")
-    return Partition(bars=Bars(**columns), provenance=provenance)
+    return Partition(bars=Bars(**columns), provenance=outline.provenance, empty=outline.empty)
 
 
-def _table(content: bytes) -> Any:
+def read_outline(path: Path, key: SeriesKey) -> Outline:
+    """The footer of the file alone; raises as `read_partition`, but does not look at the bars."""
+    content = path.read_bytes()
+    with _named(path):
+        file = _opened(content)
+        return _outline(file.schema_arrow.metadata, file.metadata.num_rows, key)
+
+
+def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:
+    """The close times of the file's bars, and its outline; raises as `read_partition`."""
+    content = path.read_bytes()
+    with _named(path):
+        table = _opened(content).read(columns=["ts_ms"], use_threads=False)
+        return table.column("ts_ms").to_numpy(), _outline(table.schema.metadata, table.num_rows, key)
+
+
+def _opened(content: bytes) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-    return file.read(columns=list(COLUMNS), use_threads=False)
+    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, OSError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadDataError(
+            f"{path}: not a readable partition: {reason}; ingest, gap_repair and import_bars replace it"
+        ) from None
+    except ForeignPartition as error:
+        raise BadDataError(f"{path}: {error}") from None
+
+
+class ForeignPartition(Exception):
+    """A partition file of one series lies in another's folder."""
+
+
+def _outline(metadata: dict[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:
+    about = {k.decode(): v.decode() for k, v in (metadata or {}).items()}
+    provenance = Provenance(
+        provider=about["provider"],
+        fetched_at_ms=int(about["fetched_at_ms"]),
+        adjusted="adjusted" if about["adjusted"] == "adjusted" else "raw",
+        last_final=about["last_final"] == "1",
+        basis=int(about.get("basis", "0")),
+    )
+    held = (about.get("exchange"), about.get("symbol"), about.get("timeframe"))
+    if held != (key.exchange, key.symbol, key.timeframe):
+        raise ForeignPartition(f"holds the bars of {':'.join(str(part) for part in held)}, not of {key}")
+    empty = from_text(about.get("empty", ""), TIMEFRAME_MS[key.timeframe])
+    return Outline(rows=rows, aligned=about.get("aligned") == "1", empty=empty, provenance=provenance)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, SeriesKey, checked
+from pyjobs.market import rebase
+from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
+from pyjobs.market.ledger import NO_TIMES, within, without
+from pyjobs.market.merge import joined, merge_partition
 from pyjobs.market.names import folder_name, symbol_of
 from pyjobs.market.partitions import (
     SUFFIX,
     Adjusted,
     Partition,
     Provenance,
-    is_partition_file,
     partition_name,
+    partition_span,
+    read_outline,
     read_partition,
     split,
     write_partition,
@@ -26,6 +32,8 @@ from utils import paths
 from utils.atomic import TMP_MARK, sync_directory
 from utils.errors import BadDataError, LockBusyError
 
+QUARANTINE = ".quarantine"
+REBASE_READS = 8
 LOCK_TIMEOUT_S = 60.0
 
 
@@ -62,87 +70,165 @@ class BarStore:
 
     def partitions(self, key: SeriesKey) -> list[Path]:
         """The series' partition files in time order; empty when there is none."""
-        folder = self.folder(key)
-        names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
-        return [folder / name for name in sorted(names) if is_partition_file(key.timeframe, name)]
+        return [path for _, path in sorted(rebase.current_files(self.folder(key), key.timeframe).items())]
 
     def read(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> Bars:
         """The bars with start_ms <= ts_ms <= end_ms, increasing in time; no bars when there are none.
 
         Only the partitions that can hold them are opened. Raises BadDataError naming a torn or untrue partition.
         """
-        low = partition_name(key.timeframe, start_ms) + SUFFIX if start_ms is not None else ""
-        high = partition_name(key.timeframe, end_ms) + SUFFIX if end_ms is not None else "~"
-        files = [path for path in self.partitions(key) if low <= path.name <= high]
-        bars = checked(joined([read_partition(path, key).bars for path in files]), name=f"{self.folder(key)}")
+        parts = self._of_one_basis(key, start_ms, end_ms)
+        bars = checked(joined([part.bars for part in parts]), name=f"{self.folder(key)}")
         start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms, side="left"))
         stop = len(bars) if end_ms is None else int(np.searchsorted(bars.ts_ms, end_ms, side="right"))
         return bars.slice(start, stop)
 
+    def confirmed_empty(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> IntArray:
+        """Close times of bars that the provider confirmed it does not have; increasing."""
+        parts = [part.empty for part in self._of_one_basis(key, start_ms, end_ms)]
+        times = np.concatenate([NO_TIMES, *parts])
+        return within(times, start_ms if start_ms is not None else -(2**62), end_ms if end_ms is not None else 2**62)
+
+    def files(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Path]:
+        """The partitions that can hold bars from `start_ms` to `end_ms`, in time order."""
+        low = partition_name(key.timeframe, start_ms) + SUFFIX if start_ms is not None else ""
+        high = partition_name(key.timeframe, end_ms) + SUFFIX if end_ms is not None else "~"
+        return [path for path in self.partitions(key) if low <= path.name <= high]
+
+    def _of_one_basis(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Partition]:
+        """The partitions of a range; read again when a writer put a re-based series in place meanwhile."""
+        for attempt in range(REBASE_READS):
+            if attempt:
+                time.sleep(0.02 * attempt)
+            try:
+                parts = [read_partition(path, key) for path in self.files(key, start_ms, end_ms)]
+            except FileNotFoundError:
+                continue
+            if len({part.provenance.basis for part in parts}) <= 1:
+                return parts
+        raise BadDataError(
+            f"{self.folder(key)}: holds prices of two bases (a split or dividend apart); read refused, "
+            "fetch the series again with ingest --start … --end …"
+        )
+
     def provenance(self, key: SeriesKey) -> Provenance | None:
         """The provenance of the newest partition, or None without one."""
         files = self.partitions(key)
-        return read_partition(files[-1], key).provenance if files else None
+        return read_outline(files[-1], key).provenance if files else None
+
+    def newest(self, key: SeriesKey) -> tuple[int, bool] | None:
+        """The close of the newest bar and whether it is final; None without a bar. Opens the newest files only."""
+        for path in reversed(self.partitions(key)):
+            part = read_partition(path, key)
+            if len(part.bars):
+                return int(part.bars.ts_ms[-1]), part.provenance.last_final
+        return None
 
     def write(
-        self, key: SeriesKey, bars: Bars, *, provider: str, fetched_at_ms: int, adjusted: Adjusted, last_final: bool
+        self,
+        key: SeriesKey,
+        bars: Bars,
+        *,
+        provider: str,
+        fetched_at_ms: int,
+        adjusted: Adjusted,
+        last_final: bool,
+        empty: IntArray = NO_TIMES,
     ) -> list[Path]:
         """Merge `bars` into the series (on a shared time the new bar wins) and return the partitions that changed.
 
-        A partition whose bars stay the same is not touched, down to its bytes. Raises BadDataError for untrue bars or
-        when raw would meet adjusted; LockBusyError when another writer stays for a minute; OSError from the disk, with
-        every file old or new.
+        `empty`: increasing close times of bars the provider confirmed it does not have. `last_final` False: the last
+        bar may still be revised; it never replaces a final one. A partition that stays the same is not touched, down
+        to its bytes; one that cannot be read is set aside first. Raises BadDataError for untrue bars or when raw would
+        meet adjusted; LockBusyError when another writer stays for a minute; OSError, with every file old or new.
         """
         checked(bars, name=str(key))
-        folder = self.folder(key)
-        with self._writing(key):
-            make_folder(folder)
-            sweep(folder)
-            known = self.provenance(key)
+        fresh = Provenance(provider=provider, fetched_at_ms=fetched_at_ms, adjusted=adjusted, last_final=last_final)
+        with self.writing(key) as folder:
+            known = self._known(key)
             if known and known.adjusted != adjusted:
                 raise BadDataError(f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed")
+            basis = known.basis if known else 0
             changed = []
-            for name, part in split(key.timeframe, bars):
-                final = last_final or part.ts_ms[-1] < bars.ts_ms[-1]
-                fresh = Provenance(
-                    provider=provider, fetched_at_ms=fetched_at_ms, adjusted=adjusted, last_final=bool(final)
-                )
+            for name, part in partitioned(key, bars, empty, replace(fresh, basis=basis)):
                 path = folder / f"{name}{SUFFIX}"
-                if _merge_into(path, key, Partition(bars=part, provenance=fresh)):
+                old = self._old(path, key)
+                merged_part = part if old is None else merge_partition(old, part)
+                if merged_part is not None:
+                    write_partition(path, key, merged_part)
                     changed.append(path)
             return changed
 
+    def rebase(self, key: SeriesKey, bars: Bars, *, provider: str, fetched_at_ms: int, last_final: bool) -> list[Path]:
+        """Put `bars` in the place of the whole adjusted series, all of it or nothing, also when killed half-way.
+
+        Raises BadDataError when they lack a time the store holds: then the old prices stay.
+        """
+        checked(bars, name=str(key))
+        with self.writing(key) as folder:
+            old = self._of_one_basis(key, None, None)
+            lost = without(np.concatenate([NO_TIMES, *(part.bars.ts_ms for part in old)]), bars.ts_ms)
+            if lost.size or not old:
+                raise BadDataError(
+                    f"{key}: cannot be re-based: {lost.size} stored bars (the first: {lost[:1].tolist()}) are not "
+                    f"among the {len(bars)} new ones; the stored history stays as it is"
+                )
+            provenance = Provenance(
+                provider=provider,
+                fetched_at_ms=fetched_at_ms,
+                adjusted=old[-1].provenance.adjusted,
+                last_final=last_final,
+                basis=old[-1].provenance.basis + 1,
+            )
+            empty = np.concatenate([NO_TIMES, *(part.empty for part in old)])
+            return rebase.replace_all(folder, key, partitioned(key, bars, without(empty, bars.ts_ms), provenance))
+
+    def set_aside_unreadable(self, key: SeriesKey, start_ms: int, end_ms: int) -> list[Path]:
+        """Move every partition of the range that cannot be read to `.quarantine/`; where each one is now."""
+        moved = []
+        for path in self.files(key, start_ms, end_ms):
+            try:
+                read_partition(path, key)
+            except BadDataError:
+                with self.writing(key):
+                    if self._old(path, key) is None:
+                        moved.append(path)
+        return moved
+
+    def _known(self, key: SeriesKey) -> Provenance | None:
+        for path in reversed(self.partitions(key)):
+            try:
+                return read_outline(path, key).provenance
+            except BadDataError:
+                continue
+        return None
+
+    def _old(self, path: Path, key: SeriesKey) -> Partition | None:
+        """What is stored at `path`; an unreadable file is moved aside, and is then nothing."""
+        try:
+            return read_partition(path, key)
+        except FileNotFoundError:
+            return None
+        except BadDataError:
+            set_aside(path)
+            return None
+
     @contextmanager
-    def _writing(self, key: SeriesKey) -> Iterator[None]:
+    def writing(self, key: SeriesKey) -> Iterator[Path]:
+        """The series' folder, made, swept and locked; a re-basing that was cut short is finished first."""
         from filelock import FileLock, Timeout
 
+        folder = self.folder(key)
         make_folder(self.locks)
         path = self.locks / f"store-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
         try:
             with FileLock(path, timeout=LOCK_TIMEOUT_S):
-                yield
+                make_folder(folder)
+                sweep(folder)
+                rebase.finish(folder)
+                yield folder
         except Timeout:
             raise LockBusyError(f"{key}: another writer has held {path} for {LOCK_TIMEOUT_S:.0f} s") from None
-
-
-def joined(parts: list[Bars]) -> Bars:
-    """The parts one after the other; no parts make no bars."""
-    empty = {name: np.empty(0, np.int64 if name == "ts_ms" else np.float64) for name in COLUMNS}
-    return Bars(**{name: np.concatenate([empty[name], *(getattr(p, name) for p in parts)]) for name in COLUMNS})
-
-
-def merged(old: Bars, new: Bars) -> Bars:
-    """Both, increasing in time; where they share a time the new bar stands. Each must be increasing already."""
-    both = joined([old, new])
-    order = np.argsort(both.ts_ms, kind="stable")  # stable: of two equal times the new one comes second
-    ts_ms = both.ts_ms[order]
-    last = order[np.append(ts_ms[1:] != ts_ms[:-1], True)] if len(both) else order
-    return Bars(**{name: getattr(both, name)[last] for name in COLUMNS})
-
-
-def same_bars(one: Bars, other: Bars) -> bool:
-    """Whether both hold the same numbers."""
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in COLUMNS)
 
 
 def make_folder(folder: Path) -> None:
@@ -159,20 +245,27 @@ def sweep(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _merge_into(path: Path, key: SeriesKey, fresh: Partition) -> bool:
-    """Merge `fresh` into the partition file at `path`; False when that changes nothing."""
-    if not path.exists():
-        write_partition(path, key, fresh)
-        return True
-    old = read_partition(path, key)
-    bars = merged(old.bars, fresh.bars)
-    newest = fresh if bars.ts_ms[-1] == fresh.bars.ts_ms[-1] else old
-    final = newest.provenance.last_final
-    if same_bars(bars, old.bars) and final == old.provenance.last_final:
-        return False
-    fetched = fresh.provenance
-    provenance = Provenance(
-        provider=fetched.provider, fetched_at_ms=fetched.fetched_at_ms, adjusted=fetched.adjusted, last_final=final
-    )
-    write_partition(path, key, Partition(bars=bars, provenance=provenance))
-    return True
+def set_aside(path: Path) -> Path:
+    """Move a partition that cannot be read to `.quarantine/` under its own name (`.1`, `.2` … when taken)."""
+    quarantine = path.parent / QUARANTINE
+    make_folder(quarantine)
+    target, number = quarantine / path.name, 0
+    while target.exists():
+        number += 1
+        target = quarantine / f"{path.name}.{number}"
+    path.replace(target)
+    sync_directory(quarantine)
+    sync_directory(path.parent)
+    return target
+
+
+def partitioned(key: SeriesKey, bars: Bars, empty: IntArray, provenance: Provenance) -> Iterator[tuple[str, Partition]]:
+    """(partition name, its bars and confirmed empty times) in time order."""
+    by_name = dict(split(key.timeframe, bars))
+    names = {partition_name(key.timeframe, ts) for ts in empty.tolist()} if empty.size else set()
+    for name in sorted({*by_name, *names}):
+        part = by_name.get(name, bars.slice(0, 0))
+        last_of_all = len(part) and part.ts_ms[-1] == bars.ts_ms[-1]
+        own = without(within(empty, *partition_span(key.timeframe, name)), part.ts_ms) if names else NO_TIMES
+        final = provenance.last_final or not last_of_all
+        yield name, Partition(bars=part, provenance=replace(provenance, last_final=bool(final)), empty=own)

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import pyjobs.market.store as store_module
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
+from pyjobs.market.merge import merged, same_bars
 from pyjobs.market.partitions import Adjusted
-from pyjobs.market.store import BarStore, merged, same_bars
+from pyjobs.market.store import BarStore
 from utils.errors import BadDataError, LockBusyError
 
 ROOT = Path(__file__).resolve().parents[2]
