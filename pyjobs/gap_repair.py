@@ -1,0 +1,65 @@
+"""Find bars that are missing by the market's own calendar and ask for them once; what there is not is remembered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from utils import clock, paths
+from utils.cli import Parser
+from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.market.repair import Repaired
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Repair every series the command line names; the exit code tells of the worst."""
+    from pyjobs.market import jobs
+
+    parser = Parser(verb="gap_repair", doc=__doc__)
+    jobs.add_series_flags(parser)
+    parser.add_argument(
+        "--lookback-days", metavar="N", type=float, help="how far back (default: the instance's CT_LOOKBACK_DAYS)"
+    )
+    args = parser.parse_args(argv)
+    if args.lookback_days is not None and not 0 < args.lookback_days < 40_000:
+        parser.error(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
+
+    from pyjobs.market.bars import SeriesKey
+    from pyjobs.market.exchanges import Source
+    from pyjobs.market.instances import Instance
+    from pyjobs.market.repair import repair
+    from pyjobs.market.store import BarStore
+    from utils.progress import ProgressReport
+
+    now_ms = clock.now_ms()
+    store = BarStore(paths.data_dir() / "raw")
+    progress = ProgressReport(sys.stderr)
+
+    def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+        days = args.lookback_days or instance.lookback_days
+        return summary(
+            repair(store, key, source, lookback_ms=int(days * jobs.DAY_MS), now_ms=now_ms, progress=progress)
+        )
+
+    todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
+    return jobs.for_each(todo, job="gap_repair", now_ms=now_ms, work=work, say=print)
+
+
+def summary(done: Repaired) -> str:
+    """One line about one series."""
+    if not done.missing and not done.set_aside:
+        return f"{done.key}: nothing missing, nobody asked"
+    line = (
+        f"{done.key}: {done.missing} missing: {done.filled} filled, {done.confirmed_empty} confirmed empty, "
+        f"{done.left} left, by {done.got.requests} requests"
+    )
+    if done.set_aside:
+        line += f"; unreadable, set aside in .quarantine: {', '.join(done.set_aside)}"
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

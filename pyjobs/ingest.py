@@ -1,0 +1,79 @@
+"""Fetch bars into the store: a range, or what has come since the last run. Killed half-way, --resume finishes it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyjobs.market.times import parse_utc_ms, utc_text
+from utils import clock, paths
+from utils.cli import Parser
+from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.market.backfill import Report
+    from pyjobs.market.bars import SeriesKey
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ingest every series the command line names; the exit code tells of the worst."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.resume == (args.start is not None):
+        parser.error("say either --resume, or --start TIME [--end TIME]")
+    if args.resume and args.end is not None:
+        parser.error("--end goes with --start, not with --resume")
+
+    from pyjobs.market import backfill, jobs
+    from pyjobs.market.exchanges import Source
+    from pyjobs.market.instances import Instance
+    from pyjobs.market.store import BarStore
+    from utils.progress import ProgressReport
+
+    now_ms = clock.now_ms()
+    start_ms, end_ms = args.start, now_ms if args.end is None else args.end
+    if start_ms is not None:
+        jobs.check_range(start_ms, end_ms, now_ms)
+    store = BarStore(paths.data_dir() / "raw")
+    progress = ProgressReport(sys.stderr)
+
+    def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+        if start_ms is None:
+            lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
+            done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+        else:
+            done = backfill.ingest_range(
+                store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress
+            )
+        return summary(key, done)
+
+    return jobs.for_each(jobs.chosen(args, parser), job="ingest", now_ms=now_ms, work=work, say=print)
+
+
+def summary(key: SeriesKey, done: Report) -> str:
+    """One line about one series."""
+    got = done.got
+    line = f"{key}: {got.bars} bars up to {utc_text(done.last_ms)}, {got.partitions} partitions changed"
+    if got.empty:
+        line += f", {got.empty} confirmed empty"
+    if got.rebased:
+        line += "; re-based: a split or dividend changed the stored history"
+    if done.set_aside:
+        line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"
+    return line
+
+
+def _parser() -> Parser:
+    from pyjobs.market.jobs import add_series_flags
+
+    parser = Parser(verb="ingest", doc=__doc__)
+    add_series_flags(parser)
+    parser.add_argument("--resume", action="store_true", help="finish what was begun, else go on from the newest bar")
+    parser.add_argument("--start", metavar="TIME", type=parse_utc_ms, help="bars that close after it (UTC)")
+    parser.add_argument("--end", metavar="TIME", type=parse_utc_ms, help="and not after this (default: now)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,144 @@
+"""One stretch of bars from a provider into the store: closed bars only, nothing invented, no two bases mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.exchanges import Source
+from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.gaps import first_bar
+from pyjobs.market.ledger import NO_TIMES, within, without
+from pyjobs.market.merge import joined
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.store import BarStore
+from utils.errors import BadDataError
+
+EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
+OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
+CHANGED = 1e-6  # relative; providers round
+RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Got:
+    """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not."""
+
+    bars: int = 0
+    empty: int = 0
+    partitions: int = 0
+    requests: int = 0
+    rebased: bool = False
+
+
+def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[int, int], *, now_ms: int) -> Got:
+    """Ask for the bars that close within `window` (both ends included) and store them.
+
+    Raises ExternalDataUnavailable as the provider does, and BadDataError when what came cannot be true.
+    """
+    known = store.provenance(key)
+    adjusted = known is not None and known.adjusted == "adjusted"
+    first, last = _beside_stored(store, key, window, now_ms) if adjusted else window
+    bars, fetched, ranges = _asked(key, source, first, last, now_ms)
+    empty = _confirmed(key, source, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+    if fetched is None:
+        if known is None:
+            return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
+        provider, final = known.provider, True
+    else:
+        provider, final = fetched.provider, fetched.last_final
+        if _rescaled(store, key, bars, adjusted=fetched.adjusted == "adjusted"):
+            return _rebase(store, key, source, last, now_ms)
+    begins = min(first_bar(store, key) if known else 2**62, int(bars.ts_ms[0]) if len(bars) else 2**62)
+    changed = store.write(
+        key,
+        bars,
+        provider=provider,
+        fetched_at_ms=now_ms if fetched is None else fetched.fetched_at_ms,
+        adjusted=known.adjusted if fetched is None and known else fetched.adjusted if fetched else "raw",
+        last_final=final,
+        empty=within(empty, begins, last),  # before a series begins there is nothing to remember
+    )
+    return Got(bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1)
+
+
+def _asked(
+    key: SeriesKey, source: Source, first: int, last: int, now_ms: int
+) -> tuple[Bars, Fetched | None, tuple[tuple[int, int], ...]]:
+    """The closed bars within the stretch, the answer (None: confirmed empty), and the stretches confirmed empty."""
+    request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=source.market)
+    try:
+        fetched = source.ask(request)
+    except ConfirmedEmpty as nothing:
+        return joined([]), None, nothing.confirmed_empty
+    times = fetched.bars.ts_ms
+    start, stop = np.searchsorted(times, first), np.searchsorted(times, min(last, now_ms), side="right")
+    bars = fetched.bars.slice(int(start), int(stop))
+    if source.market == ROUND_THE_CLOCK and (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any():
+        raise BadDataError(f"{key}: {fetched.provider} sent closes that are no whole {key.timeframe} bars")
+    return bars, fetched, fetched.confirmed_empty
+
+
+def _confirmed(
+    key: SeriesKey, source: Source, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+) -> IntArray:
+    """The closes the market should have in `window`, that lie in `ranges` and did not come."""
+    if not ranges:
+        return NO_TIMES
+    expected = expected_closes(source.market, key.timeframe, *window)
+    inside = [within(expected, first, last) for first, last in ranges]
+    return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
+
+
+def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now_ms: int) -> tuple[int, int]:
+    """`window`, widened until it shares some bars with what is stored."""
+    newest = store.newest(key)
+    reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
+    first, last = window[0] - reach, min(window[1] + reach, now_ms)
+    if newest is None:
+        return first, last
+    return min(first, newest[0] - reach), max(last, first_bar(store, key) + reach)
+
+
+def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) -> bool:
+    """Whether stored prices are on another basis than `bars`. Raises BadDataError when that must not be: raw prices."""
+    if len(bars) < 2:
+        return False
+    old = store.read(key, start_ms=int(bars.ts_ms[0]), end_ms=int(bars.ts_ms[-1]))
+    shared, at_old, at_new = np.intersect1d(old.ts_ms, bars.ts_ms, assume_unique=True, return_indices=True)
+    if shared.size < 2:
+        return False
+    ratio = bars.close[at_new] / old.close[at_old]
+    changed = np.abs(ratio - 1) > CHANGED
+    if adjusted:
+        return bool(changed.sum() * 2 > shared.size)
+    factor = float(np.median(ratio))
+    if shared.size >= 3 and abs(factor - 1) > RESCALED and np.ptp(ratio) < RESCALED * abs(factor - 1):
+        raise BadDataError(
+            f"{key}: {shared.size} stored raw closes now come {factor:.6g} times as high: the provider rescales "
+            "what it calls raw; nothing was stored (move the series away to take the new prices)"
+        )
+    return False
+
+
+def _rebase(store: BarStore, key: SeriesKey, source: Source, last: int, now_ms: int) -> Got:
+    """Fetch the whole series again and put it in the stored one's place."""
+    newest = store.newest(key)
+    span = source.page_bars * TIMEFRAME_MS[key.timeframe]
+    first, last = first_bar(store, key), max(last, newest[0] if newest else last)
+    parts, answer, requests = [], None, 0
+    for start in range(first, last + 1, span):
+        bars, fetched, _ = _asked(key, source, start, min(start + span - 1, last), now_ms)
+        parts.append(bars)
+        answer, requests = fetched or answer, requests + 1
+    if answer is None:
+        raise BadDataError(
+            f"{key}: the stored prices are on an old basis, and the provider has no history to replace them"
+        )
+    whole = joined(parts)
+    changed = store.rebase(
+        key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final
+    )
+    return Got(bars=len(whole), partitions=len(changed), requests=requests + 1, rebased=True)

@@ -1,0 +1,124 @@
+"""What the data jobs share: which series a command line names, each under its own lock, one failure hiding no other."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from pyjobs.market import instances
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.exchanges import Exchange, Source, load_exchanges, series_key
+from pyjobs.market.instances import Instance
+from pyjobs.market.names import folder_name
+from utils import config, paths
+from utils.cli import Parser
+from utils.errors import ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError, UsageError
+from utils.exit_codes import ExitCode
+
+DAY_MS = 86_400_000
+Work = Callable[[SeriesKey, Source, Instance], str]
+"""One series' work; returns the line that says what came of it."""
+
+
+def add_series_flags(parser: Parser) -> None:
+    """--exchange, --symbol, --timeframe; or --instance; or --all."""
+    parser.add_argument("--exchange", metavar="NAME", help="one of config/exchanges.yaml's (default: BITFINEX)")
+    parser.add_argument("--symbol", metavar="SYMBOL", help="as the exchange calls it: BTCUSD")
+    parser.add_argument("--timeframe", metavar="TF", help="1m, 5m, 15m, 30m, 1h, 4h or 1d")
+    parser.add_argument("--instance", metavar="NAME", action="append", help="SYMBOL-TF, such as BTCUSD-1m; repeatable")
+    parser.add_argument("--all", action="store_true", help="every instance under config/instances/")
+
+
+def chosen(args: Namespace, parser: Parser) -> list[Instance]:
+    """The instances a command line names; CT_SYMBOL … of the environment when it names none. Exits 64 for a mixture."""
+    ways = [bool(args.symbol), bool(args.instance), args.all]
+    if sum(ways) > 1:
+        parser.error("--symbol, --instance and --all exclude each other")
+    if args.all:
+        return _all()
+    if args.instance:
+        return [instances.by_name(name) for name in args.instance]
+    if args.symbol:
+        if not args.timeframe:
+            parser.error("--symbol needs --timeframe")
+        given = {"CT_SYMBOL": args.symbol, "CT_TIMEFRAME": args.timeframe, "CT_EXCHANGE": args.exchange or ""}
+        return [one for one in [instances.from_environment({**_lookback(), **given})] if one]
+    named = instances.from_environment(os.environ)
+    if named is None:
+        parser.error("name a series: --symbol and --timeframe, --instance SYMBOL-TF, or --all")
+    return [named]
+
+
+def for_each(todo: Sequence[Instance], *, job: str, now_ms: int, work: Work, say: Callable[[str], None]) -> int:
+    """Do `work` for every instance, and return the worst exit code.
+
+    A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
+    when all that failed was outside, else the code of the first failure that was not.
+    """
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    failed: list[NightdeskError] = []
+    for instance in todo:
+        try:
+            key, source = _source(exchanges, instance, now_ms)
+            with series_lock(job, key):
+                say(work(key, source, instance))
+        except (NightdeskError, OSError) as error:
+            if len(todo) == 1 or isinstance(error, OSError):
+                raise
+            say(f"{instance.name}: failed: {error}")
+            failed.append(error)
+    ours = [error for error in failed if not isinstance(error, ExternalDataUnavailable | LockBusyError)]
+    outside = [error for error in failed if isinstance(error, ExternalDataUnavailable)]
+    if failed:
+        say(f"{len(failed)} of {len(todo)} failed")
+    if outside and not ours:
+        raise outside[0]
+    return int(ours[0].exit_code) if ours else int(ExitCode.OK)
+
+
+@contextmanager
+def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
+    """One run of `job` per series at a time. Raises LockBusyError at once when another run has it."""
+    from filelock import FileLock, Timeout
+
+    path = paths.locks_dir() / f"{job}-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise LockBusyError(f"{key}: another {job} works on it ({path})") from None
+
+
+def _all() -> list[Instance]:
+    found = instances.load_all()
+    if not found:
+        places = ", ".join(str(folder) for folder in instances.folders())
+        raise ConfigError(
+            f"no instance is configured (looked in {places}); make some: python -m pyjobs.bootstrap_symbols"
+        )
+    return found
+
+
+def _lookback() -> dict[str, str]:
+    days = os.environ.get("CT_LOOKBACK_DAYS")
+    return {"CT_LOOKBACK_DAYS": days} if days else {}
+
+
+def _source(exchanges: dict[str, Exchange], instance: Instance, now_ms: int) -> tuple[SeriesKey, Source]:
+    from pyjobs.market.sources import source_of
+
+    key = series_key(exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe)
+    return key, source_of(exchanges[key.exchange], now_ms)
+
+
+def check_range(start_ms: int, end_ms: int, now_ms: int) -> None:
+    """Raises UsageError for a range that ends before it begins, or that has not happened yet."""
+    from pyjobs.market.times import utc_text
+
+    if start_ms > end_ms:
+        raise UsageError(f"--start {utc_text(start_ms)} is after --end {utc_text(end_ms)}")
+    if end_ms > now_ms:
+        raise UsageError(f"--end {utc_text(end_ms)} is in the future (it is {utc_text(now_ms)})")

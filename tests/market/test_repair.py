@@ -1,0 +1,166 @@
+"""Gap repair: what is missing by the market's calendar, asked for once, with the fewest requests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.expected import expected_closes
+from pyjobs.market.gaps import missing_bars, windows
+from pyjobs.market.merge import same_bars
+from pyjobs.market.repair import Repaired, repair
+from pyjobs.market.store import BarStore
+from tests.market.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
+from utils.errors import ConfigError
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01T00:00Z
+KEY = SeriesKey(exchange="TEST", symbol="BTCUSD", timeframe="1m")
+NO_TIME = np.empty(0, np.int64)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BarStore:
+    return BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
+
+
+def put(store: BarStore, key: SeriesKey, bars: Bars, empty: np.ndarray = NO_TIME) -> None:
+    store.write(key, bars, provider="t", fetched_at_ms=1, adjusted="raw", last_final=True, empty=empty)
+
+
+def repaired(store: BarStore, key: SeriesKey, exchange: MadeUpExchange, days: float = 10_000) -> Repaired:
+    return repair(
+        store,
+        key,
+        exchange.source,
+        lookback_ms=int(days * DAY_MS),
+        now_ms=exchange.now_ms,
+        progress=lambda done, total, what: None,
+    )
+
+
+def utc_ms(text: str) -> int:
+    return int(np.datetime64(text, "ms").astype(np.int64))
+
+
+def test_a_korean_day_of_five_minute_bars_runs_from_nine_to_half_past_three() -> None:
+    closes = expected_closes("XKRX", "5m", utc_ms("2026-11-18T00:00"), utc_ms("2026-11-18T23:59"))
+    assert (closes[0], closes[-1], closes.size) == (utc_ms("2026-11-18T00:05"), utc_ms("2026-11-18T06:30"), 78)
+
+
+def test_a_late_open_and_a_weekend_have_the_bars_they_have() -> None:
+    exam_day = expected_closes("XKRX", "1m", utc_ms("2026-11-19T00:00"), utc_ms("2026-11-19T23:59"))
+    assert (exam_day[0], exam_day[-1]) == (utc_ms("2026-11-19T01:01"), utc_ms("2026-11-19T07:30"))  # 10:00 to 16:30
+    assert expected_closes("XKRX", "1m", utc_ms("2026-11-21T00:00"), utc_ms("2026-11-22T23:59")).size == 0
+
+
+def test_an_hourly_bar_is_expected_where_it_overlaps_the_session() -> None:
+    closes = expected_closes("XNYS", "1h", utc_ms("2026-11-18T00:00"), utc_ms("2026-11-18T23:59"))
+    assert closes.tolist() == [utc_ms("2026-11-18T15:00") + k * HOUR_MS for k in range(7)]  # opens 14:30 UTC
+
+
+def test_past_the_calendar_nothing_is_guessed() -> None:
+    with pytest.raises(ConfigError, match="outside"):
+        expected_closes("XKRX", "1d", utc_ms("2027-12-01"), utc_ms("2029-01-01"))
+
+
+def test_windows_are_as_few_as_can_be() -> None:
+    times = np.array([1, 2, 10, 11, 21, 40], np.int64) * MINUTE_MS
+    spans = [(a // MINUTE_MS, b // MINUTE_MS) for a, b in windows(times, "1m", 10)]
+    assert spans == [(1, 10), (11, 11), (21, 21), (40, 40)] or len(spans) == 4
+    assert spans[0] == (1, 10)
+    assert windows(NO_TIME, "1m", 10) == []
+
+
+def from_bitfinex(path: Path, step_ms: int) -> Bars:
+    rows = np.array(json.loads(path.read_text()), float)
+    rows = rows[np.argsort(rows[:, 0])]
+    start, open_, close, high, low, volume = rows.T
+    return Bars(ts_ms=start.astype(np.int64) + step_ms, open=open_, high=high, low=low, close=close, volume=volume)
+
+
+@pytest.mark.parametrize(("timeframe", "step_ms", "fewest"), [("1h", HOUR_MS, 1), ("30m", HOUR_MS // 2, 2)])
+def test_real_candles_with_a_thousand_bars_and_a_day_removed_come_back_in_the_fewest_requests(
+    store: BarStore, shared_data: Path, timeframe: str, step_ms: int, fewest: int
+) -> None:
+    real = from_bitfinex(shared_data / "bitfinex_bars" / f"BFX_BTCUSD_{timeframe}.json", step_ms)
+    rng = np.random.default_rng(20261120)
+    count = len(real)
+    removed = np.zeros(count, bool)
+    removed[rng.choice(np.arange(1, count - 1), 1000, replace=False)] = True
+    removed[count // 2 : count // 2 + DAY_MS // step_ms] = True
+    key = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe=timeframe)
+    put(store, key, picked(real, ~removed))
+    exchange = MadeUpExchange(real, int(real.ts_ms[-1]) + DAY_MS)
+    grid = (int(real.ts_ms[-1]) - int(real.ts_ms[0])) // step_ms + 1
+    never_there = grid - count
+
+    first = repaired(store, key, exchange)
+    assert same_bars(store.read(key), real)
+    assert (first.filled, first.confirmed_empty, first.left) == (int(removed.sum()), never_there, 0)
+    assert len(exchange.requests) == fewest  # each may ask for 10 000 bars
+    exchange.requests.clear()
+    second = repaired(store, key, exchange)
+    assert exchange.requests == [] and second.missing == 0
+    assert same_bars(store.read(key), real)
+
+
+def test_a_quiet_minute_is_asked_for_once_and_never_again(store: BarStore) -> None:
+    bars = walk(1000, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    have = picked(bars, np.r_[0:400, 405:1000])
+    put(store, KEY, have)
+    exchange = MadeUpExchange(have, int(bars.ts_ms[-1]) + DAY_MS)
+    done = repaired(store, KEY, exchange)
+    assert (done.missing, done.filled, done.confirmed_empty, done.left) == (5, 0, 5, 0)
+    assert repaired(store, KEY, exchange).missing == 0
+    assert len(exchange.requests) == 1
+
+
+def test_nothing_is_invented_for_weekends_holidays_and_halts(store: BarStore) -> None:
+    key = SeriesKey(exchange="TEST", symbol="005930", timeframe="1d")
+    sessions = expected_closes("XKRX", "1d", utc_ms("2026-01-01"), utc_ms("2026-06-30"))
+    bars = walk(sessions.size, first_ms=0, timeframe="1d")
+    there = Bars(**{c: getattr(bars, c) for c in ("open", "high", "low", "close", "volume")}, ts_ms=sessions)
+    halted = picked(there, np.r_[0:50, 58 : sessions.size])  # eight sessions without a price
+    put(store, key, halted)
+    exchange = MadeUpExchange(halted, utc_ms("2026-07-15"), market="XKRX")
+    done = repaired(store, key, exchange)
+    assert (done.missing, done.confirmed_empty) == (8, 8)
+    assert same_bars(store.read(key), halted)
+    exchange.requests.clear()
+    assert repaired(store, key, exchange).missing == 0 and exchange.requests == []
+
+
+def test_the_lookback_bounds_what_is_looked_at(store: BarStore) -> None:
+    bars = walk(5 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, KEY, picked(bars, np.r_[0:10, 11:7000, 7001:7200]))
+    exchange = MadeUpExchange(bars, int(bars.ts_ms[-1]))
+    assert repaired(store, KEY, exchange, days=1).filled == 1
+    assert 10 not in np.searchsorted(store.read(KEY).ts_ms, bars.ts_ms[[10]]) or len(store.read(KEY)) == 7199
+
+
+def test_a_partition_that_cannot_be_read_is_set_aside_and_its_bars_come_back(store: BarStore) -> None:
+    bars = walk(3 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, KEY, bars)
+    exchange = MadeUpExchange(bars, int(bars.ts_ms[-1]) + DAY_MS)
+    for at, filled in ((1, 1440), (-1, 1440)):
+        path = store.partitions(KEY)[at]
+        path.write_bytes(b"torn")
+        done = repaired(store, KEY, exchange)
+        assert done.set_aside == (path.name,) and done.filled == filled
+        assert same_bars(store.read(KEY), bars)
+
+
+def test_a_gap_scan_counts_each_kind_of_day_right(store: BarStore) -> None:
+    bars = walk(4 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    keep = np.ones(len(bars), bool)
+    keep[2000:2010] = False  # second day: ten missing, of which three are known to be empty
+    keep[1440 * 2 : 1440 * 3] = False  # third day: missing as a whole
+    put(store, KEY, picked(bars, keep), bars.ts_ms[2000:2003])
+    gaps = missing_bars(store, KEY, "24/7", first_ms=0, last_ms=int(bars.ts_ms[-1]))
+    assert gaps.tolist() == bars.ts_ms[np.r_[2003:2010, 2880:4320]].tolist()

@@ -1,0 +1,36 @@
+"""How far long work has come: a bar on a terminal, a line every so often in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+WIDTH = 30
+
+
+class ProgressReport:
+    """Call it with (done, total, what). On a terminal it redraws one line; elsewhere it says a line every `every_s`."""
+
+    def __init__(self, stream: TextIO, *, every_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._every_s = 0.1 if self._terminal else every_s
+        self._clock = clock
+        self._began = self._said = clock()
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        """`done` of `total` units of work are done; `what` says where it stands."""
+        now = self._clock()
+        if now - self._said < self._every_s and not (self._terminal and done >= total):
+            return
+        self._said = now
+        share = min(1.0, done / total) if total else 1.0
+        left = f", {(now - self._began) * (1 - share) / share:.0f} s left" if share else ""
+        if not self._terminal:
+            self._stream.write(f"{share:4.0%} {done}/{total} {what}{left}\n")
+        else:
+            bar = ("#" * round(WIDTH * share)).ljust(WIDTH, ".")
+            end = "\n" if done >= total else ""
+            self._stream.write(f"\r\x1b[K[{bar}] {share:4.0%} {what}{left if not end else ''}{end}")
+        self._stream.flush()
