@@ -96,9 +96,7 @@ def _all() -> list[Instance]:
     found = instances.load_all()
     if not found:
         places = ", ".join(str(folder) for folder in instances.folders())
-        raise ConfigError(
-            f"no instance is configured (looked in {places}); make some: python -m pyjobs.bootstrap_symbols"
-        )
+        raise ConfigError(f"no instance is configured (looked in {places}): python -m pyjobs.bootstrap_symbols")
     return found
 
 
