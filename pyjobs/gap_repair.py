@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
-    return jobs.for_each(todo, job="gap_repair", now_ms=now_ms, work=work, say=print)
+    return jobs.for_each(todo, job="gap_repair", work=work, say=print)
 
 
 def summary(done: Repaired) -> str:

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return summary(key, done)
 
-    return jobs.for_each(jobs.chosen(args, parser), job="ingest", now_ms=now_ms, work=work, say=print)
+    return jobs.for_each(jobs.chosen(args, parser), job="ingest", work=work, say=print)
 
 
 def summary(key: SeriesKey, done: Report) -> str:

@@ -51,7 +51,7 @@ def chosen(args: Namespace, parser: Parser) -> list[Instance]:
     return [named]
 
 
-def for_each(todo: Sequence[Instance], *, job: str, now_ms: int, work: Work, say: Callable[[str], None]) -> int:
+def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Callable[[str], None]) -> int:
     """Do `work` for every instance, and return the worst exit code.
 
     A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
@@ -61,7 +61,7 @@ def for_each(todo: Sequence[Instance], *, job: str, now_ms: int, work: Work, say
     failed: list[NightdeskError] = []
     for instance in todo:
         try:
-            key, source = _source(exchanges, instance, now_ms)
+            key, source = _source(exchanges, instance)
             with series_lock(job, key):
                 say(work(key, source, instance))
         except (NightdeskError, OSError) as error:
@@ -105,11 +105,11 @@ def _lookback() -> dict[str, str]:
     return {"CT_LOOKBACK_DAYS": days} if days else {}
 
 
-def _source(exchanges: dict[str, Exchange], instance: Instance, now_ms: int) -> tuple[SeriesKey, Source]:
+def _source(exchanges: dict[str, Exchange], instance: Instance) -> tuple[SeriesKey, Source]:
     from pyjobs.market.sources import source_of
 
     key = series_key(exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe)
-    return key, source_of(exchanges[key.exchange], now_ms)
+    return key, source_of(exchanges[key.exchange])
 
 
 def check_range(start_ms: int, end_ms: int, now_ms: int) -> None:

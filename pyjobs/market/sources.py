@@ -1,16 +1,18 @@
-"""An exchange's provider, ready to be asked."""
+"""An exchange's provider, ready to be asked: with the machine-wide state, the retries and ALLOW_NET_FETCH."""
 
 from __future__ import annotations
 
 from pyjobs.market.exchanges import Exchange, Source
 from pyjobs.market.providers import BarRequest, Fetched, provider
+from pyjobs.market.providers.ask import ask, patience
+from pyjobs.market.providers.state import StateBook
 
 
-def source_of(exchange: Exchange, now_ms: int) -> Source:
+def source_of(exchange: Exchange) -> Source:
     """Whom to ask about the series of `exchange`. Raises ConfigError for an unknown provider."""
-    made = provider(exchange.provider)
+    made, book = provider(exchange.provider), StateBook()
 
-    def ask(request: BarRequest) -> Fetched:
-        return made.fetch(request, now_ms)
+    def put(request: BarRequest) -> Fetched:
+        return ask(made, request, book=book, patience=patience())
 
-    return Source(market=exchange.market, page_bars=exchange.page_bars, ask=ask)
+    return Source(market=exchange.market, page_bars=exchange.page_bars, ask=put)

@@ -40,7 +40,7 @@ def repaired(store: BarStore, key: SeriesKey, exchange: MadeUpExchange, days: fl
         exchange.source,
         lookback_ms=int(days * DAY_MS),
         now_ms=exchange.now_ms,
-        progress=lambda done, total, what: None,
+        progress=lambda *_: None,
     )
 
 
@@ -70,10 +70,9 @@ def test_past_the_calendar_nothing_is_guessed() -> None:
 
 
 def test_windows_are_as_few_as_can_be() -> None:
-    times = np.array([1, 2, 10, 11, 21, 40], np.int64) * MINUTE_MS
+    times = np.array([1, 2, 10, 11, 20, 21, 40], np.int64) * MINUTE_MS
     spans = [(a // MINUTE_MS, b // MINUTE_MS) for a, b in windows(times, "1m", 10)]
-    assert spans == [(1, 10), (11, 11), (21, 21), (40, 40)] or len(spans) == 4
-    assert spans[0] == (1, 10)
+    assert spans == [(1, 10), (11, 20), (21, 21), (40, 40)]
     assert windows(NO_TIME, "1m", 10) == []
 
 
@@ -141,7 +140,7 @@ def test_the_lookback_bounds_what_is_looked_at(store: BarStore) -> None:
     put(store, KEY, picked(bars, np.r_[0:10, 11:7000, 7001:7200]))
     exchange = MadeUpExchange(bars, int(bars.ts_ms[-1]))
     assert repaired(store, KEY, exchange, days=1).filled == 1
-    assert 10 not in np.searchsorted(store.read(KEY).ts_ms, bars.ts_ms[[10]]) or len(store.read(KEY)) == 7199
+    assert set(bars.ts_ms.tolist()) - set(store.read(KEY).ts_ms.tolist()) == {int(bars.ts_ms[10])}
 
 
 def test_a_partition_that_cannot_be_read_is_set_aside_and_its_bars_come_back(store: BarStore) -> None:

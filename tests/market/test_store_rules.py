@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from pyjobs.market.store import BarStore
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
 from utils.errors import BadDataError
 
-ROOT = Path(__file__).resolve().parents[2]
 KEY = SeriesKey(exchange="TEST", symbol="BTCUSD", timeframe="1m")
 DAILY = SeriesKey(exchange="TEST", symbol="SPY", timeframe="1d")
 DAY_MS = 86_400_000
@@ -163,36 +161,37 @@ def test_two_bases_in_one_series_are_refused_not_mixed(store: BarStore) -> None:
         store.read(DAILY)
 
 
-REBASER = """
-import os, signal, sys
-from pathlib import Path
-from pyjobs.market.store import BarStore
-from tests.market.test_store_rules import DAILY, days
-calls, real = 0, os.fsync
-def fsync(fd):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[2]):
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(fd)
-os.fsync = fsync
-store = BarStore(Path(sys.argv[1]), locks=Path(sys.argv[1]).parent / ".locks")
-store.rebase(DAILY, days(900, 0.5), provider="t", fetched_at_ms=2, last_final=True)
-"""
+def rebase_killed_at(store: BarStore, sync: int) -> int:
+    """Re-base in a child that is killed at its `sync`-th fsync; the child's wait status."""
+    child = os.fork()
+    if child:
+        return os.waitpid(child, 0)[1]
+    calls, real = 0, os.fsync
+
+    def fsync(fd: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == sync:
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(fd)
+
+    os.fsync = fsync
+    store.rebase(DAILY, days(900, 0.5), provider="t", fetched_at_ms=2, last_final=True)
+    os._exit(0)
 
 
 def test_a_rebase_killed_at_any_sync_leaves_the_old_series_or_the_new_one(store: BarStore) -> None:
     put(store, DAILY, days(900), adjusted="adjusted")
-    seen = set()
-    for kill_at in range(1, 40):
-        ended = subprocess.run([sys.executable, "-c", REBASER, str(store.root), str(kill_at)], cwd=ROOT)
+    seen = []
+    for sync in range(1, 60):
+        status = rebase_killed_at(store, sync)
         bars = store.read(DAILY)
         assert same_bars(bars, days(900)) or same_bars(bars, days(900, 0.5))
-        seen.add("new" if same_bars(bars, days(900, 0.5)) else "old")
-        if ended.returncode == 0:
+        seen.append("new" if same_bars(bars, days(900, 0.5)) else "old")
+        if status == 0:
             break
-        assert ended.returncode == -signal.SIGKILL
-        if "new" in seen:  # the next writer finishes what was begun, and can begin again
-            store.rebase(DAILY, days(900), provider="t", fetched_at_ms=1, last_final=True)
-    assert seen == {"old", "new"}
-    assert ended.returncode == 0
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        # the next writer finishes what was begun, and can begin again
+        store.rebase(DAILY, days(900), provider="t", fetched_at_ms=1, last_final=True)
+    assert status == 0
+    assert seen == sorted(seen, reverse=True) and set(seen[:-1]) == {"old", "new"}
