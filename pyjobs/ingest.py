@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         else:
             done = backfill.ingest_range(
-                store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress
+                store, key, source, start_ms=start_ms + 1, end_ms=end_ms, now_ms=now_ms, progress=progress
             )
         return summary(key, done)
 

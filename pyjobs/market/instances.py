@@ -53,7 +53,11 @@ def load_all() -> list[Instance]:
 
 
 def by_name(name: str) -> Instance:
-    """The instance `BTCUSD-1m`: from its file, or from the name alone when there is none. Raises UsageError."""
+    """The instance `BTCUSD-1m`: from its file, or from the name alone when there is none. Raises UsageError.
+
+    systemd cannot have a `%` in a unit's name: there it is written `\\x25`.
+    """
+    name = name.replace(r"\x25", "%")
     for folder in folders():
         path = folder / f"{name}.env"
         if path.is_file():
@@ -85,7 +89,7 @@ def load(path: Path) -> Instance:
 def from_environment(environ: Mapping[str, str]) -> Instance | None:
     """The instance that CT_SYMBOL, CT_TIMEFRAME … of the process name; None without CT_SYMBOL."""
     values = {key: environ[key] for key in KEYS if environ.get(key)}
-    return _from(values, "", where="environment") if "CT_SYMBOL" in values else None
+    return _from(values, "", where="--symbol, or CT_SYMBOL") if "CT_SYMBOL" in values else None
 
 
 def save(instance: Instance) -> Path:
@@ -105,11 +109,10 @@ def _from(values: Mapping[str, str], name: str, *, where: str) -> Instance:
     parts = _NAME.fullmatch(name)
     symbol = values.get("CT_SYMBOL") or (symbol_of(parts["symbol"]) if parts else None)
     timeframe = values.get("CT_TIMEFRAME") or (parts["timeframe"] if parts else "")
-    if not symbol or timeframe not in TIMEFRAME_MS:
-        raise UsageError(
-            f"{where}: names no series: CT_SYMBOL={symbol or ''} CT_TIMEFRAME={timeframe} "
-            f"(timeframes: {', '.join(TIMEFRAME_MS)}; an instance is called SYMBOL-TIMEFRAME, such as BTCUSD-1m)"
-        )
+    if not symbol:
+        raise UsageError(f"{where}: names no series: an instance is called SYMBOL-TIMEFRAME, such as BTCUSD-1m")
+    if timeframe not in TIMEFRAME_MS:
+        raise UsageError(f"{where}: unknown timeframe {timeframe!r} of {symbol} (known: {', '.join(TIMEFRAME_MS)})")
     days = values.get("CT_LOOKBACK_DAYS") or str(DEFAULT_LOOKBACK_DAYS)
     try:
         lookback_days = float(days)

@@ -116,7 +116,8 @@ def check_range(start_ms: int, end_ms: int, now_ms: int) -> None:
     """Raises UsageError for a range that ends before it begins, or that has not happened yet."""
     from pyjobs.market.times import utc_text
 
+    for flag, ts_ms in (("--start", start_ms), ("--end", end_ms)):
+        if ts_ms > now_ms:
+            raise UsageError(f"{flag} {utc_text(ts_ms)} is in the future (it is {utc_text(now_ms)})")
     if start_ms > end_ms:
         raise UsageError(f"--start {utc_text(start_ms)} is after --end {utc_text(end_ms)}")
-    if end_ms > now_ms:
-        raise UsageError(f"--end {utc_text(end_ms)} is in the future (it is {utc_text(now_ms)})")

@@ -1,0 +1,130 @@
+"""Set up symbols: fetch their first bars, write their instance files, and say (or enable) what keeps them current."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from utils import clock, config, paths
+from utils.cli import Parser
+from utils.errors import ExternalDataUnavailable
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.market.instances import Instance
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Set up every symbol; one that fails ends it, unless errors are ignored: then it is said and left out."""
+    from pyjobs.market import bootstrap
+
+    args = _parser(bootstrap.DEFAULT_SYMBOLS).parse_args(argv)
+    ready = _first_backfills(_instances(args), ignore_errors=args.ignore_errors)
+    if not args.systemd:
+        print("\ncrontab lines (crontab -e):")
+        print("\n".join(bootstrap.crontab_lines(paths.ROOT, gap_repair=args.enable_gap_repair)))
+        return ExitCode.OK
+    _timers(ready, gap_repair=args.enable_gap_repair, enable=args.systemd == "enable")
+    return ExitCode.OK
+
+
+def _parser(defaults: Sequence[str]) -> Parser:
+    parser = Parser(verb="bootstrap_symbols", doc=__doc__)
+    parser.add_argument("--symbols", metavar="A,B,…", default=",".join(defaults), help="default: %(default)s")
+    parser.add_argument("--exchange", metavar="NAME", default="BITFINEX", help="default: %(default)s")
+    parser.add_argument("--timeframe", metavar="TF", default="1m", help="default: %(default)s")
+    parser.add_argument("--lookback-days", metavar="N", type=float, default=3.0, help="default: %(default)s")
+    parser.add_argument("--enable-gap-repair", action="store_true", help="look for gaps every six hours, too")
+    parser.add_argument("--ignore-errors", action="store_true", help="go on when a symbol cannot be had")
+    parser.add_argument(
+        "--systemd", choices=("write", "enable"), help="instead of cron: write user units; enable: start their timers"
+    )
+    return parser
+
+
+def _instances(args: Namespace) -> list[Instance]:
+    """The instances to be, each of them checked before anything is written."""
+    from pyjobs.market.exchanges import load_exchanges, series_key
+    from pyjobs.market.instances import Instance
+    from utils.errors import UsageError
+
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    symbols = list(dict.fromkeys(symbol.strip() for symbol in args.symbols.split(",") if symbol.strip()))
+    if not symbols:
+        raise UsageError("--symbols names no symbol")
+    if not 0 < args.lookback_days < 40_000:
+        raise UsageError(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
+    keys = [
+        series_key(exchanges, exchange=args.exchange, symbol=symbol, timeframe=args.timeframe) for symbol in symbols
+    ]
+    return [
+        Instance(
+            exchange=key.exchange,
+            symbol=key.symbol,
+            timeframe=key.timeframe,
+            lookback_days=args.lookback_days,
+            gap_repair=args.enable_gap_repair,
+        )
+        for key in keys
+    ]
+
+
+def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
+    """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
+    from pyjobs.market import backfill, instances, jobs
+    from pyjobs.market.bars import SeriesKey
+    from pyjobs.market.exchanges import Source
+    from pyjobs.market.store import BarStore
+    from utils.progress import ProgressReport
+
+    store, now_ms, progress = BarStore(paths.data_dir() / "raw"), clock.now_ms(), ProgressReport(sys.stderr)
+
+    def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+        lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
+        done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+        return f"{key}: {done.got.bars} bars; {instances.save(instance)}"
+
+    ready: list[Instance] = []
+    failed: list[ExternalDataUnavailable] = []
+    for instance in wanted:
+        try:
+            jobs.for_each([instance], job="ingest", work=work, say=print)
+        except ExternalDataUnavailable as error:
+            if not ignore_errors:
+                raise
+            print(f"[WARN] {instance.symbol}: {error} (left out)")
+            failed.append(error)
+        else:
+            ready.append(instance)
+    if failed and not ready:
+        raise failed[0]
+    print(f"{len(ready)} of {len(wanted)} symbols set up")
+    return ready
+
+
+def _timers(ready: Sequence[Instance], *, gap_repair: bool, enable: bool) -> None:
+    import os
+
+    from pyjobs.market import bootstrap
+    from utils.atomic import write_text
+
+    home = os.environ.get("XDG_CONFIG_HOME")
+    units = (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
+    units.mkdir(parents=True, exist_ok=True)
+    templates = paths.config_dir() / "schedule" / "systemd"
+    for name, text in bootstrap.unit_texts(templates, paths.ROOT).items():
+        write_text(units / name, text)
+    names = bootstrap.unit_names(ready, gap_repair=gap_repair)
+    print(f"units written to {units}")
+    if enable:
+        bootstrap.enable_timers(names, units, say=print)
+    else:
+        print(f"enable them with:\n  systemctl --user daemon-reload\n  systemctl --user enable --now {' '.join(names)}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
