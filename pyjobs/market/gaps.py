@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
-from pyjobs.market.ledger import NO_TIMES, within, without
-from pyjobs.market.partitions import partition_name, partition_span, read_outline, read_times
+from pyjobs.market.ledger import NO_TIMES, without
+from pyjobs.market.partitions import partition_span, read_outline, read_times
 from pyjobs.market.store import BarStore
 
 Window = tuple[int, int]
@@ -20,31 +22,32 @@ def missing_bars(store: BarStore, key: SeriesKey, market: str, *, first_ms: int,
     that was stored as not final, and then passed over, counts as missing.
     Raises BadDataError naming an unreadable partition.
     """
-    files = store.files(key, first_ms, last_ms)
-    everything = store.partitions(key)
-    if not everything:
+    files = store.partitions(key)
+    if not files:
         return NO_TIMES
-    begins = first_bar(store, key)
-    expected = expected_closes(market, key.timeframe, max(first_ms, begins), last_ms)
-    full = market == ROUND_THE_CLOCK
-    have = [NO_TIMES]
+    expected = expected_closes(market, key.timeframe, max(first_ms, first_bar(store, key)), last_ms)
+    found, at = [NO_TIMES], 0
     for path in files:
-        span = partition_span(key.timeframe, path.stem)
-        wanted = within(expected, *span)
-        outline = read_outline(path, key) if full else None
-        if (
-            outline
-            and outline.aligned
-            and outline.provenance.last_final
-            and outline.rows + outline.empty.size == wanted.size == _slots(key.timeframe, span)
-        ):
-            have.append(wanted)
-            continue
-        times, outline = read_times(path, key)
-        if not outline.provenance.last_final and path != everything[-1]:
-            times = times[:-1]
-        have.append(np.union1d(times, outline.empty))
-    return without(expected, np.concatenate(have))
+        first, last = partition_span(key.timeframe, path.stem)
+        start, stop = expected.searchsorted(first), expected.searchsorted(last, side="right")
+        found.append(expected[at:start])  # there is no partition for these
+        at = int(stop)
+        if start < stop:
+            quick = market == ROUND_THE_CLOCK and stop - start == (last - first + 1) // TIMEFRAME_MS[key.timeframe]
+            found.append(_absent(path, key, expected[start:stop], quick=quick, newest=path == files[-1]))
+    return np.concatenate([*found, expected[at:]])
+
+
+def _absent(path: Path, key: SeriesKey, expected: IntArray, *, quick: bool, newest: bool) -> IntArray:
+    """Those of `expected` that the partition lacks. `quick`: every slot is expected, so that counting may suffice."""
+    if quick:
+        seen = read_outline(path, key)
+        if seen.aligned and seen.provenance.last_final and seen.rows + seen.empty.size == expected.size:
+            return NO_TIMES
+    times, outline = read_times(path, key)
+    if not outline.provenance.last_final and not newest:
+        times = times[:-1]
+    return without(expected, np.union1d(times, outline.empty))
 
 
 def first_bar(store: BarStore, key: SeriesKey) -> int:
@@ -66,22 +69,3 @@ def windows(missing: IntArray, timeframe: str, page_bars: int) -> list[Window]:
         found.append((first, int(missing[after - 1])))
         at = after
     return found
-
-
-def runs(times: IntArray, expected: IntArray) -> list[Window]:
-    """`times` (all among `expected`, both increasing) as (first, last) of each unbroken run of expected bars."""
-    if not times.size:
-        return []
-    at = np.searchsorted(expected, times)
-    heads = np.flatnonzero(np.append(True, np.diff(at) != 1))
-    tails = np.append(heads[1:] - 1, times.size - 1)
-    return list(zip(times[heads].tolist(), times[tails].tolist(), strict=True))
-
-
-def partition_of(key: SeriesKey, ts_ms: int) -> str:
-    """The name of the partition a bar belongs into."""
-    return partition_name(key.timeframe, ts_ms)
-
-
-def _slots(timeframe: str, span: Window) -> int:
-    return (span[1] - span[0] + 1) // TIMEFRAME_MS[timeframe]

@@ -143,8 +143,8 @@ def read_outline(path: Path, key: SeriesKey) -> Outline:
     """The footer of the file alone; raises as `read_partition`, but does not look at the bars."""
     content = path.read_bytes()
     with _named(path):
-        file = _opened(content)
-        return _outline(file.schema_arrow.metadata, file.metadata.num_rows, key)
+        footer = _opened(content).metadata  # not schema_arrow: that costs as much again
+        return _outline(footer.metadata, footer.num_rows, key)
 
 
 def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:

@@ -69,7 +69,7 @@ class BigParquet:
 
     def read(self) -> int:
         table = pq.read_table(self.path)
-        return len([table.column(name).to_numpy() for name in COLUMNS][0])
+        return max(len(table.column(name).to_numpy()) for name in COLUMNS)
 
 
 class Sqlite:
@@ -110,7 +110,8 @@ class DuckDb:
 
         self.db = duckdb.connect(str(folder / "bars.duckdb"))
         self.db.execute(
-            "CREATE TABLE bars (ts_ms BIGINT PRIMARY KEY, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE)"
+            "CREATE TABLE bars (ts_ms BIGINT PRIMARY KEY, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, "
+            "volume DOUBLE)"
         )
 
     def write(self, bars: Bars) -> None:
