@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.lookback_days is not None and not 0 < args.lookback_days < 40_000:
         parser.error(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
 
+    from pyjobs.market import mirror
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.exchanges import Source
     from pyjobs.market.instances import Instance
@@ -40,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
         days = args.lookback_days or instance.lookback_days
-        return summary(
-            repair(store, key, source, lookback_ms=int(days * jobs.DAY_MS), now_ms=now_ms, progress=progress)
-        )
+        lookback_ms = int(days * jobs.DAY_MS)
+        done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+        return summary(done) + mirror.follow(store, key)
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
     return jobs.for_each(todo, job="gap_repair", work=work, say=print)

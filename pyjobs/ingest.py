@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.resume and args.end is not None:
         parser.error("--end goes with --start, not with --resume")
 
-    from pyjobs.market import backfill, jobs
+    from pyjobs.market import backfill, jobs, mirror
     from pyjobs.market.exchanges import Source
     from pyjobs.market.instances import Instance
     from pyjobs.market.store import BarStore
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             done = backfill.ingest_range(
                 store, key, source, start_ms=start_ms + 1, end_ms=end_ms, now_ms=now_ms, progress=progress
             )
-        return summary(key, done)
+        return summary(key, done) + mirror.follow(store, key)
 
     return jobs.for_each(jobs.chosen(args, parser), job="ingest", work=work, say=print)
 

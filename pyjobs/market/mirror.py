@@ -1,0 +1,175 @@
+"""A copy of the store in Postgres: one table, `candles`. The files are the truth; the table follows them.
+
+Each partition is mirrored in one transaction: its bars are copied into a temporary table, merged by key, what the file
+no longer has is deleted, and the file's digest is noted. So a mirror that was cut short goes on where it stopped, and
+one that is repeated does nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from pyjobs.market.bars import COLUMNS, SeriesKey
+from pyjobs.market.partitions import partition_span, read_partition
+from pyjobs.market.store import BarStore
+from utils import credentials
+from utils.errors import CannotWriteError, ConfigError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+CONNECT_S = 10
+STATEMENT_MS = 60_000
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE candles (
+        exchange text NOT NULL, symbol text NOT NULL, timeframe text NOT NULL, ts_ms bigint NOT NULL,
+        open double precision NOT NULL, high double precision NOT NULL, low double precision NOT NULL,
+        close double precision NOT NULL, volume double precision NOT NULL,
+        provider text NOT NULL, adjusted text NOT NULL, final boolean NOT NULL,
+        PRIMARY KEY (exchange, symbol, timeframe, ts_ms)
+    );
+    COMMENT ON COLUMN candles.ts_ms IS 'close of the bar, UTC milliseconds';
+    CREATE TABLE candles_partitions (
+        exchange text NOT NULL, symbol text NOT NULL, timeframe text NOT NULL, partition text NOT NULL,
+        sha256 text NOT NULL, PRIMARY KEY (exchange, symbol, timeframe, partition)
+    );
+    """,
+)
+_FRESH = "CREATE TEMP TABLE fresh (LIKE candles) ON COMMIT DROP"
+_SPAN = "exchange = %s AND symbol = %s AND timeframe = %s AND ts_ms BETWEEN %s AND %s"
+_DELETE = f"DELETE FROM candles WHERE {_SPAN} AND NOT EXISTS (SELECT FROM fresh WHERE fresh.ts_ms = candles.ts_ms)"
+_UPSERT = """
+    INSERT INTO candles SELECT * FROM fresh ON CONFLICT (exchange, symbol, timeframe, ts_ms) DO UPDATE SET
+    open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
+    provider = excluded.provider, adjusted = excluded.adjusted, final = excluded.final
+    WHERE candles IS DISTINCT FROM excluded
+"""
+_NOTE = """
+    INSERT INTO candles_partitions VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (exchange, symbol, timeframe, partition) DO UPDATE SET sha256 = excluded.sha256
+"""
+_FORGET = "DELETE FROM candles_partitions WHERE exchange = %s AND symbol = %s AND timeframe = %s AND partition = %s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirrored:
+    """What a mirror of one series did: partitions copied, partitions that were the same, partitions gone."""
+
+    copied: int
+    same: int
+    gone: int
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Connection[Any]]:
+    """A connection to the database. Errors name the cause and nothing of the URL: raises CannotWriteError."""
+    try:
+        import psycopg
+    except ImportError:
+        raise ConfigError("DATABASE_URL is set but psycopg is not installed: pip install 'psycopg[binary]'") from None
+    try:
+        options = f"-c statement_timeout={STATEMENT_MS}"
+        with psycopg.connect(url, connect_timeout=CONNECT_S, options=options, autocommit=True) as db:
+            yield db
+    except psycopg.Error as error:
+        raise CannotWriteError(f"the Postgres of DATABASE_URL: {without_url(str(error), url)}") from None
+
+
+def without_url(text: str, url: str) -> str:
+    """`text` on one line, without the URL, its user, password, host or database."""
+    try:
+        parts = urlsplit(url)
+        known = [parts.password, parts.username, parts.hostname, parts.path.strip("/"), parts.netloc]
+    except ValueError:
+        known = []
+    words = {url, *known, *(unquote(word) for word in known if word)}
+    for word in sorted((word for word in words if word), key=len, reverse=True):
+        text = text.replace(word, "***")
+    return " ".join(text.split())
+
+
+def migrate(db: Connection[Any]) -> int:
+    """Bring the schema up to date; how many steps that took. Two at once do it once."""
+    with db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock(7462)")
+        db.execute("CREATE TABLE IF NOT EXISTS candles_schema (version int NOT NULL)")
+        row = db.execute("SELECT coalesce(max(version), 0) FROM candles_schema").fetchone()
+        version = int(row[0]) if row else 0
+        if version > len(MIGRATIONS):
+            raise ConfigError(f"the candles schema is version {version}, newer than this nightdesk ({len(MIGRATIONS)})")
+        for number, statements in enumerate(MIGRATIONS[version:], version + 1):
+            db.execute(statements)
+            db.execute("INSERT INTO candles_schema VALUES (%s)", [number])
+        return len(MIGRATIONS) - version
+
+
+def mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
+    """Make the table hold what the series' files hold. Raises ConfigError before the schema is there."""
+    _check_schema(db)
+    series = (key.exchange, key.symbol, key.timeframe)
+    noted = dict(
+        db.execute(
+            "SELECT partition, sha256 FROM candles_partitions WHERE exchange = %s AND symbol = %s AND timeframe = %s",
+            series,
+        ).fetchall()
+    )
+    copied = same = 0
+    files = {path.stem: path for path in store.partitions(key)}
+    for name, path in files.items():
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if noted.get(name) == digest:
+            same += 1
+            continue
+        _copy(db, key, path, digest)
+        copied += 1
+    gone = [name for name in noted if name not in files]
+    for name in gone:
+        with db.transaction():
+            db.execute(f"DELETE FROM candles WHERE {_SPAN}", (*series, *partition_span(key.timeframe, name)))
+            db.execute(_FORGET, (*series, name))
+    return Mirrored(copied=copied, same=same, gone=len(gone))
+
+
+def follow(store: BarStore, key: SeriesKey) -> str:
+    """Mirror the series when there is a DATABASE_URL; what to add to the job's line. A failure is a warning there:
+    the files have everything, and the next run catches up."""
+    url = credentials.find("DATABASE_URL")
+    if not url:
+        return ""
+    try:
+        with connected(url) as db:
+            return f"; {mirror(db, store, key).copied} partitions copied to Postgres"
+    except (CannotWriteError, ConfigError) as error:
+        return f"\n[WARN] {key}: not copied to Postgres: {error}"
+
+
+def _copy(db: Connection[Any], key: SeriesKey, path: Path, digest: str) -> None:
+    """One partition in one transaction."""
+    part = read_partition(path, key)
+    bars, about = part.bars, part.provenance
+    columns = [getattr(bars, name).tolist() for name in COLUMNS]
+    span = partition_span(key.timeframe, path.stem)
+    series = (key.exchange, key.symbol, key.timeframe)
+    last = len(bars) - 1
+    with db.transaction():
+        db.execute(_FRESH)
+        with db.cursor().copy("COPY fresh FROM STDIN") as copy:
+            for number, row in enumerate(zip(*columns, strict=True)):
+                final = about.last_final or number < last
+                copy.write_row((*series, *row, about.provider, about.adjusted, final))
+        db.execute(_DELETE, (*series, *span))
+        db.execute(_UPSERT)
+        db.execute(_NOTE, (*series, path.stem, digest))
+
+
+def _check_schema(db: Connection[Any]) -> None:
+    row = db.execute("SELECT to_regclass('candles_partitions') IS NOT NULL").fetchone()
+    if not row or not row[0]:
+        raise ConfigError("the database of DATABASE_URL has no candles table: run python -m pyjobs.migrate_candles")

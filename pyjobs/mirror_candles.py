@@ -1,0 +1,42 @@
+"""Copy the store's bars into the `candles` table of DATABASE_URL; only what has changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from utils import credentials, paths
+from utils.cli import Parser
+from utils.errors import ConfigError, MissingInputError
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Mirror every series, or those the flags name."""
+    parser = Parser(verb="mirror_candles", doc=__doc__)
+    parser.add_argument("--exchange", metavar="NAME", help="only this exchange's series")
+    parser.add_argument("--symbol", metavar="SYMBOL", help="only this symbol's")
+    parser.add_argument("--timeframe", metavar="TF", help="only these bars")
+    args = parser.parse_args(argv)
+
+    from pyjobs.market.mirror import connected, mirror
+    from pyjobs.market.store import BarStore
+
+    url = credentials.find("DATABASE_URL")
+    if not url:
+        raise ConfigError("DATABASE_URL is not set (environment, secret/.env or .env)")
+    store = BarStore(paths.data_dir() / "raw")
+    wanted = {name: getattr(args, name) for name in ("exchange", "symbol", "timeframe") if getattr(args, name)}
+    keys = [key for key in store.series() if all(getattr(key, name) == want for name, want in wanted.items())]
+    if not keys:
+        raise MissingInputError(f"no such series under {store.root}")
+    with connected(url) as db:
+        for key in keys:
+            done = mirror(db, store, key)
+            print(f"{key}: {done.copied} partitions copied, {done.same} the same, {done.gone} gone")
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

