@@ -10,9 +10,10 @@ import msgspec
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.exchanges import Source
+from pyjobs.market.expected import ROUND_THE_CLOCK
 from pyjobs.market.fetching import Got, fetch_window
 from pyjobs.market.gaps import Window
-from pyjobs.market.partitions import partition_span
+from pyjobs.market.partitions import is_intraday, partition_span
 from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
 from utils.atomic import sync_directory, write_bytes
@@ -110,9 +111,12 @@ def _fetch(
 ) -> Got:
     """Page after page, oldest first, so that memory stays flat and a kill loses one page."""
     step = TIMEFRAME_MS[key.timeframe]
+    on_grid = is_intraday(key.timeframe) or source.market == ROUND_THE_CLOCK
     total, done = max(0, (last - first) // step + 1), Got()
     for start, stop in pages(first, last, source.page_bars * step):
-        done = added(done, fetch_window(store, key, source, (start, stop), now_ms=now_ms))
+        begins = -(-start // step) * step if on_grid else start  # else a page would have a slot too many
+        if begins <= stop:
+            done = added(done, fetch_window(store, key, source, (begins, stop), now_ms=now_ms))
         reached(stop + 1)
         progress((stop - first) // step + 1, total, f"{key} up to {utc_text(stop)}")
     return done
@@ -145,6 +149,12 @@ def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:
 def _newest_readable(store: BarStore, key: SeriesKey) -> tuple[str, ...]:
     """Set the newest partition aside when it cannot be read, and so on; their names."""
     moved: list[str] = []
+    try:
+        store.newest(key)
+    except BadDataError:
+        pass
+    else:
+        return ()
     while files := store.partitions(key):
         first, last = partition_span(key.timeframe, files[-1].stem)
         names = [path.name for path in store.set_aside_unreadable(key, first, last)]

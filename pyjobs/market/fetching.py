@@ -14,10 +14,12 @@ from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.merge import joined
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store import BarStore
-from utils.errors import BadDataError
+from pyjobs.market.times import utc_text
+from utils.errors import BadDataError, ExternalDataUnavailable
 
 EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
+NEVER = 2**62
 CHANGED = 1e-6  # relative; providers round
 RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 
@@ -51,7 +53,9 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
         provider, final = fetched.provider, fetched.last_final
         if _rescaled(store, key, bars, adjusted=fetched.adjusted == "adjusted"):
             return _rebase(store, key, source, last, now_ms)
-    begins = min(first_bar(store, key) if known else 2**62, int(bars.ts_ms[0]) if len(bars) else 2**62)
+    if empty.size:  # before a series begins there is nothing to remember
+        begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)
+        empty = within(empty, begins, last)
     changed = store.write(
         key,
         bars,
@@ -59,8 +63,10 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
         fetched_at_ms=now_ms if fetched is None else fetched.fetched_at_ms,
         adjusted=known.adjusted if fetched is None and known else fetched.adjusted if fetched else "raw",
         last_final=final,
-        empty=within(empty, begins, last),  # before a series begins there is nothing to remember
+        empty=empty,
     )
+    if source.market == ROUND_THE_CLOCK:
+        _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
     return Got(bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1)
 
 
@@ -84,12 +90,27 @@ def _asked(
 def _confirmed(
     key: SeriesKey, source: Source, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
 ) -> IntArray:
-    """The closes the market should have in `window`, that lie in `ranges` and did not come."""
+    """The closes the market should have in `window`, about which the provider answered, and that did not come.
+
+    Round the clock the provider says so itself (`ranges`). Elsewhere an answer that has bars before and after is one.
+    """
+    if source.market != ROUND_THE_CLOCK and len(bars):
+        ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
     if not ranges:
         return NO_TIMES
     expected = expected_closes(source.market, key.timeframe, *window)
     inside = [within(expected, first, last) for first, last in ranges]
     return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
+
+
+def _whole(
+    key: SeriesKey, provider: str, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+) -> None:
+    """Raises ExternalDataUnavailable when the provider answered about a part of `window` only."""
+    answered = max([0, *bars.ts_ms[-1:].tolist(), *(last for _, last in ranges)])
+    if answered + TIMEFRAME_MS[key.timeframe] <= window[1]:
+        detail = f"it answered up to {utc_text(answered)} only; that much is stored"
+        raise ExternalDataUnavailable("outage", provider=provider, symbol=key.symbol, detail=detail)
 
 
 def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now_ms: int) -> tuple[int, int]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyjobs.market.backfill import Progress, added
-from pyjobs.market.bars import SeriesKey
+from pyjobs.market.bars import IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
+from pyjobs.market.expected import ROUND_THE_CLOCK
 from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window
-from pyjobs.market.gaps import missing_bars, windows
+from pyjobs.market.gaps import Window, missing_bars, windows
 from pyjobs.market.store import BarStore
+
+BESIDE_MS = 15 * 86_400_000  # longer than any closure: so that the answer has bars before and after the gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ def repair(
         last = min(last, newest[0])
     gaps = missing_bars(store, key, source.market, first_ms=first, last_ms=last)
     before = int(store.confirmed_empty(key, start_ms=first, end_ms=last).size) if gaps.size else 0
-    asked, done = windows(gaps, key.timeframe, source.page_bars), Got()
+    asked, done = _requests(gaps, key, source, now_ms), Got()
     for count, window in enumerate(asked, 1):
         done = added(done, fetch_window(store, key, source, window, now_ms=now_ms))
         progress(count, len(asked), f"{key}: {gaps.size} missing bars")
@@ -57,3 +60,11 @@ def repair(
         got=done,
         set_aside=tuple(path.name for path in moved),
     )
+
+
+def _requests(gaps: IntArray, key: SeriesKey, source: Source, now_ms: int) -> list[Window]:
+    """What to ask for: the fewest windows; where a market closes, with what stands beside them (see `_confirmed`)."""
+    found = windows(gaps, key.timeframe, source.page_bars)
+    if source.market == ROUND_THE_CLOCK:
+        return found
+    return [(first - BESIDE_MS, min(last + BESIDE_MS, now_ms)) for first, last in found]

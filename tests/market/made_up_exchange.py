@@ -68,7 +68,7 @@ class MadeUpExchange:
             adjusted=self.adjusted,
             fetched_at_ms=self.now_ms,
             last_final=bool(bars.ts_ms[-1] + self.settle_ms <= self.now_ms),
-            confirmed_empty=whole,
+            confirmed_empty=whole if self.market == "24/7" else (),  # as the real ones: a closed market proves nothing
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,23 @@ def test_a_backfill_that_broke_off_is_finished_by_resume_byte_for_byte(tmp_path:
             ranged(store, exchange, MIDNIGHT_MS + 1, int(bars.ts_ms[-1]))
         trees.append(tree(store))
     assert trees[0] == trees[1]
+
+
+class Partial(MadeUpExchange):
+    """Answers about the first 100 minutes of a request, as a client whose later page failed."""
+
+    def ask(self, request):
+        return super().ask(replace(request, end_ms=min(request.end_ms, request.start_ms + 100 * MINUTE_MS)))
+
+
+def test_an_answer_about_a_part_of_the_range_is_stored_and_the_rest_is_not_taken_for_empty(store: BarStore) -> None:
+    bars = minutes(500)
+    with pytest.raises(ExternalDataUnavailable, match="outage: it answered up to 2026-01-01 01:41 UTC only"):
+        ranged(store, Partial(bars, LONG_AFTER_MS), MIDNIGHT_MS + 1, int(bars.ts_ms[-1]))
+    assert len(store.read(KEY)) == 101
+    assert store.confirmed_empty(KEY).size == 0
+    resumed(store, MadeUpExchange(bars, LONG_AFTER_MS))
+    assert same_bars(store.read(KEY), bars)
 
 
 def test_an_unreadable_partition_in_the_range_is_set_aside_and_fetched_whole(store: BarStore) -> None:

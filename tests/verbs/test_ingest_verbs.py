@@ -15,6 +15,7 @@ from pyjobs.gap_repair import main as gap_repair
 from pyjobs.ingest import main as ingest
 from pyjobs.market import bootstrap, instances
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.gaps import missing_bars
 from pyjobs.market.merge import same_bars
 from pyjobs.market.store import BarStore
 from tests.fakemarket.server import FakeMarket
@@ -106,6 +107,13 @@ def test_bad_input_is_named_and_nothing_is_stored(
         assert leaving.code == code
     assert says in capsys.readouterr().err
     assert not list(world.home.rglob("*.parquet"))
+
+
+def test_a_range_of_many_pages_has_no_seams(world: World) -> None:
+    assert run(ingest, [*SERIES, "--start", "2026-10-20T07:13", "--end", "2026-11-20"]) == 0
+    gone = missing_bars(world.store, BTC, "24/7", first_ms=0, last_ms=1_795_132_800_000)
+    assert gone.size == 0
+    assert world.asked() == 5  # 44 207 minutes, 10 000 a request
 
 
 def test_an_outage_is_external_and_the_next_run_goes_on(world: World) -> None:
