@@ -6,7 +6,10 @@
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry gap_repair "$@"
-name=gap_repair which=--all
-if [[ ${1:-} == [!-]* ]]; then name=gap_repair@$1 which=--instance=$1 && shift; fi
+if (($# == 0)) || [[ $1 == -* ]]; then
+  exec "$BASH" jobs/run_with_lock.sh --name gap_repair jobs/_run_generic.sh --log gap_repair --market 24/7 --timeout 3600 -- \
+    jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.gap_repair --all "$@"
+fi
+instance=$1 name=gap_repair@${1//[^A-Za-z0-9._+-]/_} && shift
 exec "$BASH" jobs/run_with_lock.sh --name "$name" jobs/_run_generic.sh --log "$name" --market 24/7 --timeout 3600 -- \
-  jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.gap_repair "$which" "$@"
+  jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.gap_repair --instance "$instance" "$@"

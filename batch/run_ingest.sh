@@ -6,7 +6,10 @@
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry ingest "$@"
-name=ingest which=--all
-if [[ ${1:-} == [!-]* ]]; then name=ingest@$1 which=--instance=$1 && shift; fi
+if (($# == 0)) || [[ $1 == -* ]]; then
+  exec "$BASH" jobs/run_with_lock.sh --name ingest jobs/_run_generic.sh --log ingest --market 24/7 --timeout 900 -- \
+    jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.ingest --all --resume "$@"
+fi
+instance=$1 name=ingest@${1//[^A-Za-z0-9._+-]/_} && shift
 exec "$BASH" jobs/run_with_lock.sh --name "$name" jobs/_run_generic.sh --log "$name" --market 24/7 --timeout 900 -- \
-  jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.ingest "$which" --resume "$@"
+  jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.ingest --instance "$instance" --resume "$@"
