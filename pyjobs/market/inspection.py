@@ -19,7 +19,7 @@ from pyjobs.market.times import utc_text
 from utils.errors import BadDataError
 
 Level = Literal["FAIL", "WARN", "note"]
-STALE_BARS = 3  # round the clock a series may be so many bars behind before it is stale
+STALE_BARS, STALE_MS = 3, 900_000  # round the clock a series may be so far behind, whichever is more: minutes are quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +116,8 @@ def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: 
     known = bars.ts_ms[bars.ts_ms >= expected[0]] if expected.size else NO_TIMES
     yield from _by_partition(key, "WARN", "bar at a time the market does not close one", without(known, expected))
     last = int(bars.ts_ms[-1])
-    late = now_ms - last > STALE_BARS * TIMEFRAME_MS[key.timeframe] if market == ROUND_THE_CLOCK else False
-    if late or is_stale(market, last, now_ms):
+    late_ms = max(STALE_BARS * TIMEFRAME_MS[key.timeframe], STALE_MS)
+    if (market == ROUND_THE_CLOCK and now_ms - last > late_ms) or is_stale(market, last, now_ms):
         yield _flaw(key, "-", "WARN", "stale: newer bars should be here", 1, first=utc_text(last))
 
 

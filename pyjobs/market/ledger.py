@@ -24,7 +24,9 @@ def from_text(text: str, step_ms: int) -> IntArray:
     if not text:
         return NO_TIMES
     runs = [run.split("x") for run in text.split(",")]
-    return np.concatenate([int(first) + step_ms * np.arange(int(length), dtype=np.int64) for first, length in runs])
+    first, length = np.array([[int(begin), int(count)] for begin, count in runs], np.int64).T
+    within_run = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    return np.asarray(np.repeat(first, length) + step_ms * within_run, np.int64)
 
 
 def without(times: IntArray, taken: IntArray) -> IntArray:

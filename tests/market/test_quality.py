@@ -56,8 +56,9 @@ def test_gaps_and_quiet_minutes_are_told_apart(store: BarStore) -> None:
 
 def test_a_stale_end_is_told(store: BarStore) -> None:
     put(store, day(100))
-    assert found(store, now_ms=int(day(100).ts_ms[-1]) + 2 * MINUTE_MS) == {}
-    assert found(store) == {"WARN - stale": 1}
+    last = int(day(100).ts_ms[-1])
+    assert found(store, now_ms=last + 15 * MINUTE_MS) == {}
+    assert found(store, now_ms=last + 15 * MINUTE_MS + 1) == {"WARN - stale": 1}
 
 
 def test_what_no_store_writes_is_found_in_a_file_from_elsewhere(store: BarStore) -> None:
