@@ -79,7 +79,7 @@ def run_server() -> Iterator[str]:
 def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     import psycopg
 
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while True:
         try:
             psycopg.connect(url, connect_timeout=2).close()
