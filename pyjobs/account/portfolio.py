@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -116,10 +116,16 @@ class _Seat:
     def __init__(self, lane: Lane, stop_loss: float, start_ms: int) -> None:
         self.lane = lane
         self.tape = Tape.of(lane.bars, lane.signals)
-        self.rules = Rules(side="long", stop_loss=stop_loss, max_bars=lane.signals.max_bars)
+        self.rules = with_account_stop(Rules.of(lane.signals), stop_loss)
         self.at = int(np.searchsorted(lane.bars.ts_ms, start_ms, side="left"))
         self.state: State = FLAT
         self.quantity = self.entry_fee = self.budget = 0.0
+
+
+def with_account_stop(rules: Rules, stop_loss: float) -> Rules:
+    """`rules` under the account's own percent stop too: the nearer of the two."""
+    fractions = [fraction for fraction in (rules.stop_loss, stop_loss) if fraction]
+    return replace(rules, stop_loss=min(fractions, default=0.0))
 
 
 class _Book:
@@ -170,8 +176,9 @@ class _Book:
         for seat in here:
             i = seat.at - 1
             if seat.state.phase != "flat":
+                high, low, leave = seat.tape.high[i], seat.tape.low[i], seat.tape.exit[i]
                 seat.state = on_close(
-                    seat.state, seat.rules, ts_ms, entry=False, leave=seat.tape.exit[i], level=math.nan
+                    seat.state, seat.rules, ts_ms, entry=False, leave=leave, level=math.nan, high=high, low=low
                 )
             elif seat.tape.entry[i] and not seat.tape.exit[i]:
                 wanting.append(seat)
@@ -181,8 +188,11 @@ class _Book:
                 self.refused[refusal] += 1
                 continue
             seat.budget = self.terms.max_weight * (equity if self.terms.constrained else self.terms.cash)
-            level = seat.tape.stop[seat.at - 1]
-            seat.state = on_close(seat.state, seat.rules, ts_ms, entry=True, leave=False, level=level)
+            i = seat.at - 1
+            level, distances = seat.tape.stop[i], seat.tape.distances(i)
+            seat.state = on_close(
+                seat.state, seat.rules, ts_ms, entry=True, leave=False, level=level, distances=distances
+            )
 
     def _refusal(self, seat: _Seat) -> str | None:
         taken = [other for other in self.seats if other.state.phase != "flat"]

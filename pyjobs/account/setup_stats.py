@@ -81,7 +81,7 @@ def triggers(
     session_of: Callable[[int], dt.date],
 ) -> list[Trigger]:
     """Every trigger whose session is not before `first`, oldest first. `session_of` dates a bar by its `ts_ms`."""
-    rules = Rules(side=signals.side, max_bars=signals.max_bars)
+    rules = Rules.of(signals)
     tape, found = Tape.of(bars, signals), []
     for t in reversed(np.flatnonzero(signals.entry & ~signals.exit).tolist()):
         session = session_of(tape.ts_ms[t])

@@ -3,7 +3,8 @@
 Two things usual libraries get wrong are settled here. A running sum depends on where the array starts, so the same bar
 gets another last bit, and now and then another decision, in a backtest than live. And binary rounding breaks ties that
 are exact in decimal: the mean of twenty closes of 0.1 is not 0.1. Both vanish when the mean is exact: each price stands
-for the decimal it was quoted as, sums are integers, and the one rounding is the final division.
+for the decimal it was quoted as, sums are exact, and the one rounding is the final division. Recursive averages (EMA,
+Wilder) are defined over a fixed number of bars, each window from its own first value.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pyjobs.market.bars import FloatArray, IntArray
+from pyjobs.strategy import compiled
+from pyjobs.strategy.trace import windowed
+from utils.native import address
 
 BoolArray = npt.NDArray[np.bool_]
 
 MAX_DECIMALS = 8
 # Below 10^15 two different decimals never read as the same float64 (IEEE 754 double: DBL_DIG = 15).
 MAX_DIGITS_VALUE = 1e15
-EXACT_IN_FLOAT = 2**53
-INT64_LIMIT = 2**63
+# A recursive average forgets by (1 - weight) a bar: after these windows, what came before counts e^-10, 0.005 %.
+EMA_WARMUP = 5
+WILDER_WARMUP = 10
 
 
+@windowed(lambda n: n)
 def sma(values: FloatArray, n: int) -> FloatArray:
     """Simple moving average: mean(values[t-n+1 .. t]), exact, rounded once to the nearest float64.
 
@@ -31,31 +37,91 @@ def sma(values: FloatArray, n: int) -> FloatArray:
     value stands for itself, exactly. So equal means are equal floats whatever their windows, and never by luck.
     Shape: as `values`. NaN for t < n-1 and while a NaN or infinity is in the window. O(len), whatever n.
     """
+    values = np.ascontiguousarray(values, dtype=np.float64)
     out = np.full(values.size, np.nan)
     if values.size < n:
         return out
-    broken = ~np.isfinite(values)
-    usable = np.where(broken, 0.0, values)
-    scaled = _decimal_integers(usable)
-    if scaled is not None and int(np.abs(scaled[0]).max()) * n < INT64_LIMIT:
-        out[n - 1 :] = _means_of_integers(*scaled, n)
-    else:
-        out[n - 1 :] = _means_of_rationals(usable, n)
-    if broken.any():
-        out[n - 1 :][_window_sums(broken.astype(np.int64), n) > 0] = np.nan
+    scratch: IntArray = np.empty(values.size, dtype=np.int64)
+    loops = compiled.library()
+    if not loops["mean_decimals"](address(values), values.size, n, address(out), address(scratch)):
+        doubtful = np.zeros(values.size, dtype=np.int8)
+        if loops["mean_floats"](address(values), values.size, n, address(out), address(doubtful)):
+            for t in np.flatnonzero(doubtful).tolist():
+                out[t] = _mean_of_rationals(values[t - n + 1 : t + 1])
     return out
 
 
+@windowed(lambda n: EMA_WARMUP * n)
+def ema(values: FloatArray, n: int) -> FloatArray:
+    """Exponential average of weight 2 / (n + 1), over the 5 n values ending at t, from the first of them on.
+
+    Shape: as `values`. NaN for t < 5n-1 and while a NaN is in those. O(len * n).
+    """
+    return _recursive(values, EMA_WARMUP * n, 2.0 / (n + 1))
+
+
+@windowed(lambda n: WILDER_WARMUP * n)
+def wilder(values: FloatArray, n: int) -> FloatArray:
+    """Wilder's average (weight 1 / n), over the 10 n values ending at t, from the first of them on. NaN as `ema`."""
+    return _recursive(values, WILDER_WARMUP * n, 1.0 / n)
+
+
+def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """max(high, previous close) - min(low, previous close), as decimals; NaN at t = 0, which has no previous close."""
+    before = previous(close)
+    return change(np.maximum(high, before), np.minimum(low, before))
+
+
+def atr(high: FloatArray, low: FloatArray, close: FloatArray, n: int) -> FloatArray:
+    """Average true range: exact simple mean of the n true ranges ending at t. NaN for t < n: they take n+1 bars."""
+    return sma(true_range(high, low, close), n)
+
+
+def atr_wilder(high: FloatArray, low: FloatArray, close: FloatArray, n: int) -> FloatArray:
+    """Average true range after Wilder (New Concepts in Technical Trading Systems, 1978), over 10 n ranges."""
+    return wilder(true_range(high, low, close), n)
+
+
+def rsi(values: FloatArray, n: int) -> FloatArray:
+    """Relative strength index, 0 to 100: 100 * gains / (gains + losses), Wilder's averages over 10 n changes.
+
+    50 when nothing moved. NaN for t < 10 n and while a NaN is within those 10 n + 1 values.
+    """
+    moved = change(values, previous(values))
+    gains, losses = wilder(np.maximum(moved, 0.0), n), wilder(np.maximum(-moved, 0.0), n)
+    return _share(gains, losses)
+
+
+@windowed(lambda n: n)
 def highest(values: FloatArray, n: int) -> FloatArray:
     """Largest of values[t-n+1 .. t]. NaN for t < n-1 and while a NaN is in the window. Shape: as `values`."""
     return _rolling(np.maximum, values, n)
 
 
+@windowed(lambda n: n)
 def lowest(values: FloatArray, n: int) -> FloatArray:
     """Smallest of values[t-n+1 .. t]. NaN for t < n-1 and while a NaN is in the window. Shape: as `values`."""
     return _rolling(np.minimum, values, n)
 
 
+@windowed(lambda n: n + 1)
+def returns(values: FloatArray, n: int = 1) -> FloatArray:
+    """values[t] / values[t-n] - 1, a fraction. NaN for t < n."""
+    out = np.full(values.size, np.nan)
+    out[n:] = values[n:] / values[:-n] - 1.0
+    return out
+
+
+@windowed(lambda n: n)
+def zscore(values: FloatArray, n: int) -> FloatArray:
+    """(values[t] - mean) / population standard deviation of the n values ending at t; NaN where that is 0."""
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    means, out = sma(values, n), np.empty(values.size)
+    compiled.library()["spread"](address(values), values.size, n, address(means), address(out))
+    return out
+
+
+@windowed(lambda: 2)
 def previous(values: FloatArray) -> FloatArray:
     """values[t-1] at t; NaN at t = 0."""
     out = np.full(values.size, np.nan)
@@ -63,9 +129,54 @@ def previous(values: FloatArray) -> FloatArray:
     return out
 
 
+@windowed(lambda: 1)
+def change(a: FloatArray, b: FloatArray) -> FloatArray:
+    """a - b as the decimals they stand for: 0.3 - 0.2 is 0.1 here. NaN where either is."""
+    a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
+    out = np.empty(a.size)
+    compiled.library()["changes"](address(a), address(b), a.size, address(out))
+    return out
+
+
+@windowed(lambda: 2)
 def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:
     """True at t when a[t] > b[t] and a[t-1] <= b[t-1], all four defined (a comparison with NaN is False)."""
-    return np.asarray((a > b) & (previous(a) <= previous(b)), dtype=np.bool_)
+    a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
+    out = np.empty(a.size, dtype=np.bool_)
+    compiled.library()["cross"](address(a), address(b), a.size, address(out))
+    return out
+
+
+@windowed(lambda: 2)
+def first_of_month(ts_ms: IntArray) -> BoolArray:
+    """True where a bar (by the UTC date of its last instant) is in a new month; False at t = 0."""
+    months = (ts_ms - 1).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    out = np.zeros(ts_ms.size, dtype=np.bool_)
+    out[1:] = months[1:] != months[:-1]
+    return out
+
+
+@windowed(lambda: 1)
+def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatArray:
+    """Of another series' `values`, the newest not later than each `ts_ms`; NaN before its first."""
+    if values.size == 0:
+        return np.full(ts_ms.size, np.nan)
+    at = np.searchsorted(other_ts_ms, ts_ms, side="right") - 1
+    return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
+
+
+@windowed(lambda: 1)
+def _share(gains: FloatArray, losses: FloatArray) -> FloatArray:
+    total = gains + losses
+    known = np.where(total > 0.0, total, 1.0)
+    return np.where(total == 0.0, 50.0, np.where(np.isnan(total), np.nan, 100.0 * gains / known))
+
+
+def _recursive(values: FloatArray, window: int, weight: float) -> FloatArray:
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    out = np.empty(values.size)
+    compiled.library()["recursive_mean"](address(values), values.size, window, weight, address(out))
+    return out
 
 
 def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
@@ -80,41 +191,14 @@ def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
     return out
 
 
-def _decimal_integers(values: FloatArray) -> tuple[IntArray, int] | None:
-    """(integers, k) with values == integers / 10^k as decimals and k <= 8 the least; None if there is no such k.
-
-    10^k and the integers are exact in float64, so one correctly rounded division tells whether the decimal reads back.
-    """
-    for k in range(MAX_DECIMALS + 1):
-        scaled = np.rint(values * 10.0**k)
-        if bool(((scaled / 10.0**k == values) & (np.abs(scaled) < MAX_DIGITS_VALUE)).all()):
-            return scaled.astype(np.int64), k
-    return None
-
-
-def _window_sums(integers: IntArray, n: int) -> IntArray:
-    """Exact sums of each n neighbours. The running total may wrap around 2^64; differences are right all the same."""
-    total = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(integers, dtype=np.int64)))
-    return np.asarray(total[n:] - total[:-n], dtype=np.int64)
-
-
-def _means_of_integers(integers: IntArray, k: int, n: int) -> FloatArray:
-    sums, divisor = _window_sums(integers, n), n * 10**k
-    means = sums / divisor
-    # Past 2^53 the sum itself would be rounded before the division; Python divides integers with one rounding.
-    for i in np.flatnonzero(np.abs(sums) >= EXACT_IN_FLOAT).tolist():
-        means[i] = int(sums[i]) / divisor
-    return np.asarray(means, dtype=np.float64)
-
-
-def _means_of_rationals(values: FloatArray, n: int) -> FloatArray:
-    """The same means when some value is no short decimal: integers over 10^8 * 2^s, in Python's unbounded integers."""
+def _mean_of_rationals(values: FloatArray) -> float:
+    """The mean in Python's unbounded integers, over 10^8 * 2^s: for the windows whose last bit is hard to tell."""
     ratios = [_rational(value) for value in values.tolist()]
     shift = max((d & -d).bit_length() - 1 for _, d in ratios)
     common = 5**MAX_DECIMALS << max(shift, MAX_DECIMALS)
-    totals = [0, *accumulate(numerator * (common // denominator) for numerator, denominator in ratios)]
-    divisor = n * common
-    return np.array([(b - a) / divisor for a, b in zip(totals, totals[n:], strict=False)], dtype=np.float64)
+    *_, total = accumulate(numerator * (common // denominator) for numerator, denominator in ratios)
+    mean: float = total / (len(ratios) * common)
+    return mean
 
 
 def _rational(value: float) -> tuple[int, int]:

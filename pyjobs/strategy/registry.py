@@ -1,62 +1,101 @@
-"""Every setup by name, with the range each parameter may lie in. What is not listed here does not exist."""
+"""Every strategy by name: the files of `library/`, each with its `ENTRY`. What is not there does not exist.
+
+A strategy is added as one file in that folder; it is then configurable, swept, backtested and put through the battery.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
 
-from pyjobs.strategy.setups import Breakout, MaCross, Pullback
+from pyjobs.market.bars import Bars
+from pyjobs.strategy import exits, library
+from pyjobs.strategy.entry import Entry
+from pyjobs.strategy.exits import Exits, Guarded
 from pyjobs.strategy.signals import Setup
 from utils.errors import ConfigError
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """How to make one setup: its type, the inclusive range of each (whole-number) parameter, pairs that must ascend."""
-
-    make: Callable[..., Setup]
-    ranges: Mapping[str, tuple[int, int]]
-    ascending: tuple[tuple[str, str], ...] = field(default=())
-
+SIDES = ("long", "both")
 
 REGISTRY: dict[str, Entry] = {
-    "ma_cross": Entry(make=MaCross, ranges={"fast": (1, 1000), "slow": (2, 2000)}, ascending=(("fast", "slow"),)),
-    "breakout_20": Entry(make=Breakout, ranges={"window": (2, 1000), "exit_window": (1, 1000)}),
-    "pullback_ma200": Entry(
-        make=Pullback, ranges={"trend": (2, 2000), "dip": (2, 1000), "hold": (0, 10000)}, ascending=(("dip", "trend"),)
-    ),
+    module.name: importlib.import_module(f"{library.__name__}.{module.name}").ENTRY
+    for module in sorted(pkgutil.iter_modules(library.__path__), key=lambda module: module.name)
 }
 
 
-def make_setup(name: str, params: Mapping[str, int | float], *, source: str) -> Setup:
+def make_setup(name: str, params: Mapping[str, int | float | str], *, source: str) -> Setup:
     """The setup `name` with `params` (those left out keep their defaults). `source` names the file, for messages.
 
-    Raises ConfigError for an unknown name or parameter, a value that is not whole or out of range, or windows that do
-    not ascend; the message says what is known and allowed.
+    Beside its own, every setup takes `side` and the parameters of `exits.Exits`. Raises ConfigError for an unknown name
+    or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message says what is
+    known and allowed.
     """
     if name not in REGISTRY:
-        raise ConfigError(f"{source}: setups: unknown setup '{name}'; known: {', '.join(sorted(REGISTRY))}")
-    entry = REGISTRY[name]
+        raise ConfigError(f"{source}: setups: unknown setup '{name}'; known: {', '.join(REGISTRY)}")
+    entry, where = REGISTRY[name], f"{source}: setups.{name}"
+    own: dict[str, Any] = {}
+    ways_out: dict[str, Any] = {}
     for key, value in params.items():
-        _check(f"{source}: setups.{name}", key, value, entry.ranges)
-    setup = entry.make(**{key: int(value) for key, value in params.items()})
+        if key == "side":
+            own[key] = _side(where, value)
+        elif key in entry.ranges:
+            own[key] = _number(where, key, value, entry.ranges[key], whole=True)
+        elif key in exits.RANGES:
+            ways_out[key] = _number(where, key, value, exits.RANGES[key], whole=key in exits.WHOLE)
+        else:
+            known = ", ".join([*entry.ranges, "side", *exits.NAMES])
+            raise ConfigError(f"{where}: unknown parameter '{key}'; known: {known}")
+    setup = entry.make(**own)
     for smaller, larger in entry.ascending:
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:
-            raise ConfigError(f"{source}: setups.{name}: {smaller} {small} must be less than {larger} {large}")
-    return setup
+            raise ConfigError(f"{where}: {smaller} {small} must be less than {larger} {large}")
+    wanted = Exits(**ways_out)
+    return setup if wanted == Exits() else Guarded(setup=setup, exits=wanted)
 
 
 def make_setups(configured: Mapping[str, Mapping[str, int | float]], *, source: str) -> dict[str, Setup]:
-    """Every configured setup by name, in the order of the file. Raises ConfigError as `make_setup`."""
-    return {name: make_setup(name, params, source=source) for name, params in configured.items()}
+    """Every configured setup by name, in the order of the file. Raises ConfigError as `make_setup`.
+
+    A desk's setups look at one instrument each; one that needs an index beside it is refused.
+    """
+    setups = {name: make_setup(name, params, source=source) for name, params in configured.items()}
+    for name, setup in setups.items():
+        if index := needs(setup):
+            raise ConfigError(f"{source}: setups.{name}: follows {index}, which desks do not pass on; use run_bt")
+    return setups
 
 
-def _check(where: str, key: str, value: int | float, ranges: Mapping[str, tuple[int, int]]) -> None:
-    if key not in ranges:
-        raise ConfigError(f"{where}: unknown parameter '{key}'; known: {', '.join(ranges)}")
-    low, high = ranges[key]
-    if isinstance(value, bool) or value != value or value in (float("inf"), float("-inf")) or int(value) != value:
-        raise ConfigError(f"{where}.{key}: {value!r} is not a whole number")
-    if not low <= value <= high:
+def needs(setup: Setup) -> str | None:
+    """The index a strategy decides by beside the instrument, or None."""
+    inner: Any = setup.setup if isinstance(setup, Guarded) else setup
+    name: str | None = getattr(inner, "needs", None)
+    return name
+
+
+def bound(setup: Setup, index: Bars) -> Setup:
+    """`setup` with the bars of the index it needs."""
+    if isinstance(setup, Guarded):
+        return Guarded(setup=bound(setup.setup, index), exits=setup.exits)
+    inner: Any = setup
+    result: Setup = inner.bind(index)
+    return result
+
+
+def _side(where: str, value: object) -> str:
+    if value not in SIDES:
+        raise ConfigError(f"{where}.side: {value!r} is neither of {', '.join(SIDES)}")
+    return str(value)
+
+
+def _number(where: str, key: str, value: object, allowed: tuple[float, float], *, whole: bool) -> float:
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    finite = number - number == 0
+    if not finite or (whole and int(number) != number):
+        raise ConfigError(f"{where}.{key}: {value!r} is not a {'whole ' if whole else ''}number")
+    low, high = allowed
+    if not low <= number <= high:
         raise ConfigError(f"{where}.{key}: {value} is outside {low}..{high}")
+    return int(number) if whole else number

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -15,10 +15,13 @@ Side = Literal["long", "short"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Signals:
-    """Three arrays, one entry per bar, each value decided at that bar's close and true of nothing later.
+    """Arrays with one entry per bar, each value decided at that bar's close and true of nothing later.
 
-    `entry`: wants to be in. `exit`: wants to be out. `stop`: the stop level (a price) an entry signalled at this bar
-    carries; NaN means none. `max_bars`: leave at the first close after this many bars in the trade (0: never).
+    `entry`: wants to be in, on `side`. `exit`: wants to be out. `stop`: the stop level (a price) an entry signalled at
+    this bar carries; NaN means none. `short_entry` and `short_exit`, when given, are the same for a second, short side
+    (`side` is `long` then). Distances are in price, from the fill: of a stop, of a target, of a stop that trails the
+    best price. `stop_loss`, `take_profit` and `trail` are the same as fractions of the fill (of the best price for
+    `trail`); 0: none. `max_bars`: leave at the first close after this many bars in the trade (0: never).
     """
 
     entry: BoolArray
@@ -26,16 +29,19 @@ class Signals:
     stop: FloatArray
     side: Side = "long"
     max_bars: int = 0
+    short_entry: BoolArray | None = None
+    short_exit: BoolArray | None = None
+    stop_distance: FloatArray | None = None
+    target_distance: FloatArray | None = None
+    trail_distance: FloatArray | None = None
+    stop_loss: float = 0.0
+    take_profit: float = 0.0
+    trail: float = 0.0
 
     def slice(self, start: int, stop: int) -> Signals:
         """The signals of bars [start, stop)."""
-        return Signals(
-            entry=self.entry[start:stop],
-            exit=self.exit[start:stop],
-            stop=self.stop[start:stop],
-            side=self.side,
-            max_bars=self.max_bars,
-        )
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Signals(**{n: v[start:stop] if hasattr(v, "shape") else v for n, v in values.items()})
 
 
 class Setup(Protocol):

@@ -11,7 +11,7 @@ from pyjobs.account.costs import Costs
 from pyjobs.account.intervals import mean_interval, t_975, wilson
 from pyjobs.account.setup_stats import Trigger, summarise, triggers, window_start
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.strategy.setups import Breakout
+from pyjobs.strategy.library.breakout import Breakout
 from pyjobs.strategy.signals import Signals
 
 DAY = 86_400_000

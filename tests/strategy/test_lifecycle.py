@@ -221,7 +221,9 @@ def test_following_one_trigger_is_the_fold_with_only_that_entry(market: tuple[Ba
     bars, signals, rules = market
     tape = Tape.of(bars, signals)
     for t in np.flatnonzero(signals.entry & ~signals.exit).tolist():
-        alone = signals_of(len(bars), {t: float(signals.stop[t])}, set(np.flatnonzero(signals.exit).tolist()))
+        alone = signals_of(
+            len(bars), {t: float(signals.stop[t])}, set(np.flatnonzero(signals.exit).tolist()), side=rules.side
+        )
         state, trades = fold(bars, alone, rules)
         got_state, got = follow(tape, t, rules)
         assert ([got] if got else []) == trades

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars
+from pyjobs.strategy.library.breakout import Breakout
+from pyjobs.strategy.library.ma_cross import MaCross
+from pyjobs.strategy.library.pullback_ma200 import Pullback
 from pyjobs.strategy.registry import REGISTRY, make_setup, make_setups
-from pyjobs.strategy.setups import Breakout, MaCross, Pullback
 from pyjobs.strategy.signals import Setup, Signals
 from utils.errors import ConfigError
 

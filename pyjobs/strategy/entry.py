@@ -1,0 +1,29 @@
+"""What a strategy's file must say about itself to be found, made from a config file and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pyjobs.strategy.signals import Setup
+
+Sides = Literal["long", "both"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """How to make one strategy: its type, the inclusive range of each (whole-number) parameter, pairs that must ascend.
+
+    Every type also takes `side`: `long`, or `both` for its mirror image beside it.
+    """
+
+    make: Callable[..., Setup]
+    ranges: Mapping[str, tuple[int, int]]
+    ascending: tuple[tuple[str, str], ...] = field(default=())
+
+
+def plain(price: float) -> str:
+    """A price for a sentence: no exponent, two decimals from 100 on, six below, no trailing zeros."""
+    text = f"{price:.{2 if price >= 100 else 6}f}"
+    return text.rstrip("0").rstrip(".")

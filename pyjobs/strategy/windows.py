@@ -1,0 +1,178 @@
+"""The loops under `indicators`, written to be compiled (utils/native.py): plain indexing, no exceptions, no memory."""
+
+from __future__ import annotations
+
+from math import nan, sqrt
+from typing import Any
+
+import numpy as np
+
+Vector = Any  # an array here, a pointer when compiled
+
+DECIMALS = 9  # 0 to 8 of them
+DIGITS_VALUE = 1e15  # below it two different decimals never read as the same float64 (DBL_DIG = 15)
+EXACT_IN_FLOAT = 9007199254740992.0  # 2^53
+SPLITTER = 134217729.0  # 2^27 + 1: Dekker's product
+TINY = 2.0**-103  # relative error of one double-double step, with room
+ULP = 2.0**-52
+
+
+def is_broken(value: float) -> bool:
+    """NaN or infinite."""
+    difference = value - value
+    return difference != difference
+
+
+def decimals_of_all(values: Vector, size: int) -> float:
+    """The least power of ten (10^0 to 10^8) at which every finite value is an integer; 0 when there is none."""
+    power, k, largest = 1.0, 0, 0.0
+    for i in range(size):
+        value = values[i]
+        if is_broken(value):
+            continue
+        while np.floor(value * power + 0.5) / power != value:
+            k += 1
+            power *= 10.0
+            if k == DECIMALS:
+                return 0.0
+        largest = max(largest, abs(value))
+    return power if largest * power < DIGITS_VALUE else 0.0
+
+
+def mean_decimals(values: Vector, size: int, n: int, out: Vector, integers: Vector) -> int:
+    """Exact means of short decimals as integer sums; 0 when the values or sums do not allow it, and `out` is unset."""
+    power = decimals_of_all(values, size)
+    if power == 0.0:
+        return 0
+    largest = 0
+    for i in range(size):
+        integers[i] = 0 if is_broken(values[i]) else int(np.floor(values[i] * power + 0.5))
+        largest = max(largest, abs(integers[i]))
+    if float(largest) * n >= EXACT_IN_FLOAT:
+        return 0
+    divisor = n * power
+    total, broken = 0, 0
+    for t in range(size):
+        total += integers[t]
+        broken += is_broken(values[t])
+        if t >= n:
+            total -= integers[t - n]
+            broken -= is_broken(values[t - n])
+        out[t] = nan if t < n - 1 or broken > 0 else float(total) / divisor
+    return 1
+
+
+def product_error(a: float, b: float, product: float) -> float:
+    """a * b - product, exactly (Dekker)."""
+    x = SPLITTER * a
+    a_high = x - (x - a)
+    a_low = a - a_high
+    y = SPLITTER * b
+    b_high = y - (y - b)
+    b_low = b - b_high
+    return a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+
+
+def decimal_rest(value: float) -> float:
+    """What the short decimal that `value` stands for lies above it; 0 when it stands for itself."""
+    power = 1.0
+    for _ in range(DECIMALS):
+        if abs(value) * power >= DIGITS_VALUE:
+            return 0.0
+        integer = np.floor(value * power + 0.5)
+        if integer / power == value:
+            product = value * power
+            rest: float = ((integer - product) - product_error(value, power, product)) / power
+            return rest
+        power *= 10.0
+    return 0.0
+
+
+def mean_floats(values: Vector, size: int, n: int, out: Vector, doubtful: Vector) -> int:
+    """Means of any values by double-double sums. Where the error bound leaves the last bit open, `doubtful` is 1.
+
+    Returns how many are. A rolling sum drifts, but what is certain is the one correct rounding, however it was reached.
+    """
+    largest = 0.0
+    for i in range(size):
+        if not is_broken(values[i]):
+            largest = max(largest, abs(values[i]))
+    high, low, broken, open_bits = 0.0, 0.0, 0, 0
+    for t in range(size):
+        for leaving in range(2):
+            if leaving == 1 and t < n:
+                break
+            value = values[t - n * leaving]
+            if is_broken(value):
+                broken += 1 - 2 * leaving
+                continue
+            sign = 1.0 - 2.0 * leaving
+            value, rest = sign * value, sign * decimal_rest(value)
+            total = high + value
+            virtual = total - high
+            error = (high - (total - virtual)) + (value - virtual) + (low + rest)
+            high = total + error
+            low = error - (high - total)
+        if t < n - 1 or broken > 0:
+            out[t] = nan
+            continue
+        quotient = high / n
+        product = quotient * n
+        rest = ((high - product) - product_error(quotient, float(n), product) + low) / n
+        mean = quotient + rest
+        rest = rest - (mean - quotient)
+        slack = (2.0 * t + 8.0) * TINY * 2.0 * largest + abs(rest) * ULP
+        out[t] = mean
+        if largest > 1e150 or mean + (rest + slack) != mean or mean + (rest - slack) != mean:
+            doubtful[t] = 1
+            open_bits += 1
+    return open_bits
+
+
+def recursive_mean(values: Vector, size: int, window: int, weight: float, out: Vector) -> int:
+    """m += weight * (value - m) over each `window` of values, beginning with m = its first. NaN before it is full."""
+    for t in range(min(window - 1, size)):
+        out[t] = nan
+    block = 1024
+    for begin in range(window - 1, size, block):
+        end = min(begin + block, size)
+        for t in range(begin, end):
+            out[t] = values[t - window + 1]
+        for j in range(1, window):
+            for t in range(begin, end):
+                out[t] = out[t] + weight * (values[t - window + 1 + j] - out[t])
+    return 0
+
+
+def spread(values: Vector, size: int, n: int, means: Vector, out: Vector) -> int:
+    """Distance of each value from its window's mean in (population) standard deviations; NaN where that is zero."""
+    for t in range(size):
+        out[t] = nan
+        if t < n - 1:
+            continue
+        squares = 0.0
+        for j in range(t - n + 1, t + 1):
+            squares += (values[j] - means[t]) * (values[j] - means[t])
+        if squares > 0.0:
+            out[t] = (values[t] - means[t]) / sqrt(squares / n)
+    return 0
+
+
+def changes(a: Vector, b: Vector, size: int, out: Vector) -> int:
+    """a - b as the decimals they stand for: a difference within rounding of a short decimal is that decimal."""
+    for i in range(size):
+        difference = a[i] - b[i]
+        largest = max(abs(a[i]), abs(b[i]))
+        power = 1e8 if largest < 1e7 else (1e4 if largest < 1e11 else 1.0)
+        short = np.floor(difference * power + 0.5) / power
+        out[i] = short if abs(difference - short) <= largest * ULP else difference
+    return 0
+
+
+def cross(a: Vector, b: Vector, size: int, out: Vector) -> int:
+    """1 where a has risen above b: a[t] > b[t] and a[t-1] <= b[t-1]."""
+    if size > 0:
+        out[0] = 0
+    for t in range(1, size):
+        out[t] = 1 if a[t] > b[t] and a[t - 1] <= b[t - 1] else 0
+    return 0

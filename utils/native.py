@@ -1,0 +1,146 @@
+"""Hot loops as machine code: compiled once for this machine by numba, afterwards loaded without importing numba.
+
+Loops are plain Python functions that index their arguments and call each other; a test can run them uncompiled on
+lists. numba takes 0.4 s to import, llvmlite (numba's compiler, which can also load) 0.05 s, so the object code is kept
+in `data/cache/native` of the clone, or of NIGHTDESK_HOME when the clone is read-only. It is named after everything that
+decides it: source, compiler, processor. Nothing writable: it is compiled in every process, and that is said.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from utils import paths
+from utils.atomic import write_bytes
+
+# Letters of a signature, the result first: pointers to float64, int64, int8; int64; float64.
+CTYPES: dict[str, Any] = {
+    "F": ctypes.c_void_p,
+    "I": ctypes.c_void_p,
+    "B": ctypes.c_void_p,
+    "i": ctypes.c_int64,
+    "d": ctypes.c_double,
+}
+DIGEST_SIZE = 16
+Library = dict[str, Callable[..., Any]]
+_engines: list[Any] = []  # the code lives as long as its engine
+
+
+def load(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str]) -> Library:
+    """The functions `exports` (name to signature) of `modules`, callable with addresses and numbers.
+
+    Every function defined in `modules` may call every other. No exception can leave them: they must not raise.
+    """
+    key = _key(modules, exports)
+    folders = [paths.ROOT / "data/cache/native", paths.data_dir() / "cache/native"]
+    for folder in dict.fromkeys(folders):
+        content = _read(folder / f"{name}-{key}.o")
+        if content is not None:
+            return _linked(content, exports)
+    print(f"nightdesk: compiling {name} for this machine, once; takes seconds", file=sys.stderr, flush=True)
+    content = _compiled(modules, exports)
+    if not any(_keep(folder / f"{name}-{key}.o", content) for folder in dict.fromkeys(folders)):
+        print(f"nightdesk: cannot keep the compiled {name}: {folders[-1]} is not writable", file=sys.stderr)
+    return _linked(content, exports)
+
+
+def address(array: Any) -> int:
+    """Where a C-contiguous numpy array begins. The caller keeps the array alive, and its type to the signature."""
+    where: int = array.__array_interface__["data"][0]
+    return where
+
+
+def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
+    import llvmlite
+    from llvmlite import binding
+
+    digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
+    for module in modules:
+        digest.update(Path(str(module.__file__)).read_bytes())
+    cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
+    digest.update(repr((sorted(exports.items()), llvmlite.__version__, cpu)).encode())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> bytes | None:
+    """The content of a cache file that is whole, else None."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    body = content[DIGEST_SIZE:]
+    return body if content[:DIGEST_SIZE] == _digest(body) else None
+
+
+def _keep(path: Path, content: bytes) -> bool:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, _digest(content) + content)
+    except OSError:
+        return False
+    return True
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
+
+
+def _compiled(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> bytes:
+    """A JSON line with each export's symbol and size, then their object files one after the other."""
+    import numba
+
+    types: Any = numba.types  # has hints for some of its names only
+
+    numba_types: dict[str, Any] = {
+        "F": types.CPointer(types.float64),
+        "I": types.CPointer(types.int64),
+        "B": types.CPointer(types.int8),
+        "i": types.int64,
+        "d": types.float64,
+    }
+    world: dict[str, Any] = {}
+    own: dict[str, FunctionType] = {}
+    for module in modules:
+        world.update(vars(module))
+        own.update({n: f for n, f in vars(module).items() if isinstance(f, FunctionType)})
+    copies = {name: FunctionType(f.__code__, world, name, f.__defaults__) for name, f in own.items()}
+    world.update({name: numba.njit(error_model="numpy")(copy) for name, copy in copies.items()})
+    index, objects = [], []
+    for name, letters in exports.items():
+        result, *arguments = (numba_types[letter] for letter in letters)
+        made: Any = numba.cfunc(result(*arguments), error_model="numpy")(copies[name])
+        code = made._library._get_compiled_object()
+        index.append((name, made.native_name, len(code)))
+        objects.append(code)
+    return json.dumps(index).encode() + b"\n" + b"".join(objects)
+
+
+def _linked(content: bytes, exports: Mapping[str, str]) -> Library:
+    from llvmlite import binding
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    # numba's wrapper names these for a raised exception, and ours raise none; any address will do.
+    anywhere = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
+    for symbol in ("numba_gil_ensure", "numba_gil_release"):
+        binding.add_symbol(symbol, anywhere)
+    header, _, code = content.partition(b"\n")
+    library: Library = {}
+    at = 0
+    for name, symbol, size in json.loads(header):
+        machine = binding.Target.from_default_triple().create_target_machine(jit=True)
+        engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+        engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code[at : at + size]))
+        engine.finalize_object()
+        _engines.append(engine)
+        result, *arguments = (CTYPES[letter] for letter in exports[name])
+        library[name] = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address(symbol))
+        at += size
+    return library
