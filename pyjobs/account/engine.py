@@ -166,7 +166,8 @@ def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
         closed[-1, EXIT_TS] = NO_TS
     out = np.empty(2)
     out[ledger.FINAL], out[ledger.DEEPEST] = money.cash, 0.0
-    closed, ts_ms, close = (np.ascontiguousarray(x) for x in (closed, bars.ts_ms, bars.close))
+    closed, close = np.ascontiguousarray(closed), np.ascontiguousarray(bars.close)
+    ts_ms = np.ascontiguousarray(bars.ts_ms)
     if start < len(bars):
         where, wanted = (address(equity), 1) if equity is not None else (0, 0)
         _library()["worth"](
@@ -174,4 +175,3 @@ def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
             *(money.cash, money.fee, where, wanted, address(out)),
         )
     return float(out[ledger.FINAL]), float(out[ledger.DEEPEST])
-

@@ -1,4 +1,4 @@
-"""Money of one position at a time, all cash in: the loop that turns trades into worth. Compiled; see utils/native.py."""
+"""Money of one position at a time, all cash in: the loop that turns trades into worth, compiled (utils/native.py)."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ def worth(
             if side == 0.0 or trades[row + EXIT_TS] != t:
                 break
             price = trades[row + EXIT_PRICE]
-            if side > 0.0:
-                cash = quantity * price * (1.0 - fee)
-            else:
-                cash = quantity * (2.0 * paid - price * (1.0 + fee))
+            cash = quantity * (price * (1.0 - fee) if side > 0.0 else 2.0 * paid - price * (1.0 + fee))
             side = 0.0
             j += 1
         if side == 0.0:
