@@ -44,7 +44,7 @@ class Money:
 class SymbolResult:
     """One symbol's run. Fractions; `rows`: a kernel row per trade, a last one of reason `open` when still in.
 
-    `n_trades` counts entries filled. `state` is where the fold stands: what the live loop would go on from.
+    `vector`: the kernel's state after the last bar, from which a live loop would go on.
     """
 
     symbol: str
@@ -53,7 +53,12 @@ class SymbolResult:
     rows: FloatArray
     total_return: float
     max_drawdown: float
-    state: State
+    vector: FloatArray
+
+    @property
+    def state(self) -> State:
+        """Where the fold stands after the last bar."""
+        return State.of(self.vector.tolist())
 
     @property
     def n_trades(self) -> int:
@@ -131,7 +136,7 @@ def run_symbol(
         rows=rows,
         total_return=final / money.cash - 1.0,
         max_drawdown=deepest,
-        state=State.of(s.tolist()),
+        vector=s,
     )
 
 
@@ -158,6 +163,12 @@ def _library() -> native.Library:
     return native.load("account", (ledger,), EXPORTS)
 
 
+@lru_cache(maxsize=4)
+def _times_and_closes(bars: Bars) -> tuple[tuple[IntArray, FloatArray], tuple[int, int]]:
+    ts_ms, close = np.ascontiguousarray(bars.ts_ms), np.ascontiguousarray(bars.close)
+    return (ts_ms, close), (address(ts_ms), address(close))
+
+
 def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: FloatArray | None) -> tuple[float, float]:
     """(last equity, deepest fall); an open trade's mark is no exit."""
     closed = rows
@@ -166,12 +177,11 @@ def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
         closed[-1, EXIT_TS] = NO_TS
     out = np.empty(2)
     out[ledger.FINAL], out[ledger.DEEPEST] = money.cash, 0.0
-    closed, close = np.ascontiguousarray(closed), np.ascontiguousarray(bars.close)
-    ts_ms = np.ascontiguousarray(bars.ts_ms)
+    closed = np.ascontiguousarray(closed)
     if start < len(bars):
         where, wanted = (address(equity), 1) if equity is not None else (0, 0)
         _library()["worth"](
-            *(address(ts_ms), address(close), start, len(bars), address(closed), len(closed)),
+            *(*_times_and_closes(bars)[1], start, len(bars), address(closed), len(closed)),
             *(money.cash, money.fee, where, wanted, address(out)),
         )
     return float(out[ledger.FINAL]), float(out[ledger.DEEPEST])

@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, Bars
+from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
+from pyjobs.market.store import BarStore
+from utils import paths
 from utils.atomic import temporary_beside
 
 MAGIC = b"NDCOLS1\n"
@@ -29,6 +31,8 @@ ALIGN = 64
 RACY_NS = 2_000_000_000
 ROW = 8 * len(COLUMNS)
 Series = dict[str, Bars]
+Signature = list[str | int]
+ONE = ""  # the name of a store's series: there is one a file
 
 
 def cached(folder: Path, name: str, sources: Sequence[Path], build: Callable[[], Series]) -> Series:
@@ -49,7 +53,16 @@ def cached(folder: Path, name: str, sources: Sequence[Path], build: Callable[[],
     return series
 
 
-def _held(path: Path, name: str, sources: Sequence[Path], signatures: list[list[int]]) -> Series | None:
+def stored(store: BarStore, key: SeriesKey) -> Bars:
+    """`store.read(key)`, from the cache when no partition has changed. Raises as `store.read`."""
+    sources = store.partitions(key)
+    if not sources:
+        return store.read(key)
+    folder = paths.data_dir() / "cache/columns/store"
+    return cached(folder, str(store.folder(key).absolute()), sources, lambda: {ONE: store.read(key)})[ONE]
+
+
+def _held(path: Path, name: str, sources: Sequence[Path], signatures: list[Signature]) -> Series | None:
     try:
         with path.open("rb") as file:
             written_ns = os.fstat(file.fileno()).st_mtime_ns
@@ -62,7 +75,7 @@ def _held(path: Path, name: str, sources: Sequence[Path], signatures: list[list[
     size = ROW * sum(n for _, n in footer["series"])
     if footer["boot"] != _boot() and zlib.crc32(memoryview(memory)[ALIGN : ALIGN + size]) != footer["crc"]:
         return None
-    settled = all(max(s[1], s[2]) + RACY_NS < written_ns for s in signatures)
+    settled = all(max(int(s[2]), int(s[3])) + RACY_NS < written_ns for s in signatures)
     same = footer["signatures"] == signatures and settled
     if not same and footer["digests"] != [_digest(source) for source in sources]:
         return None
@@ -96,7 +109,7 @@ def _series(memory: Any, counts: Sequence[tuple[str, int]]) -> Series:
     return found
 
 
-def _write(path: Path, name: str, signatures: list[list[int]], digests: list[str], series: Mapping[str, Bars]) -> None:
+def _write(path: Path, name: str, signatures: list[Signature], digests: list[str], series: Mapping[str, Bars]) -> None:
     footer: dict[str, Any] = {"name": name, "signatures": signatures, "digests": digests, "boot": _boot()}
     footer["series"] = [(symbol, len(bars)) for symbol, bars in series.items()]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +130,9 @@ def _write(path: Path, name: str, signatures: list[list[int]], digests: list[str
             temporary.unlink()
 
 
-def _signature(path: Path) -> list[int]:
+def _signature(path: Path) -> Signature:
     status = path.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return [path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _digest(path: Path) -> str:

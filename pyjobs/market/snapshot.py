@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars
+from pyjobs.market.column_cache import stored
 from pyjobs.market.desk import Desk, Instrument, last_bar_session
 from pyjobs.market.store import BarStore
 from utils import trading_day
@@ -40,7 +41,7 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
 
     Raises MissingInputError when the store has no bar of any instrument, UsageError when `asked` is not a session.
     """
-    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
+    bars = {instrument.key: stored(store, instrument.key) for instrument in desk.instruments}
     if not any(len(each) for each in bars.values()):
         raise MissingInputError(
             f"desk {desk.name!r}: no bars under {store.root} for any of its {len(desk.instruments)} instruments; "

@@ -104,7 +104,7 @@ def lowest(values: FloatArray, n: int) -> FloatArray:
     return _rolling(np.minimum, values, n)
 
 
-@windowed(lambda n: n + 1)
+@windowed(lambda n=1: n + 1)
 def returns(values: FloatArray, n: int = 1) -> FloatArray:
     """values[t] / values[t-n] - 1, a fraction. NaN for t < n."""
     out = np.full(values.size, np.nan)
@@ -139,12 +139,17 @@ def change(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 @windowed(lambda: 2)
-def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:
-    """True at t when a[t] > b[t] and a[t-1] <= b[t-1], all four defined (a comparison with NaN is False)."""
+def crossing(a: FloatArray, b: FloatArray) -> npt.NDArray[np.int8]:
+    """+1 where a rises above b: a[t] > b[t] and a[t-1] <= b[t-1]; -1 where it falls below; 0 else, and with any NaN."""
     a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
-    out = np.empty(a.size, dtype=np.bool_)
+    out = np.empty(a.size, dtype=np.int8)
     compiled.library()["cross"](address(a), address(b), a.size, address(out))
     return out
+
+
+def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:
+    """True at t when a[t] > b[t] and a[t-1] <= b[t-1], all four defined (a comparison with NaN is False)."""
+    return crossing(a, b) > 0
 
 
 @windowed(lambda: 2)

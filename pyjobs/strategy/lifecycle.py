@@ -7,9 +7,10 @@ on later: the same result to the last bit.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isnan, nan
 from typing import Literal, get_args
 
@@ -169,6 +170,7 @@ class Trade:
 
 
 FLAT = State()
+_local = threading.local()
 
 
 def on_open(state: State, rules: Rules, ts_ms: int, price: float) -> tuple[State, Trade | None]:
@@ -226,10 +228,13 @@ class Tape:
         self._entry, self._leaving = sides(signals)
         columns = (signals.stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
         self._has = sum(1 << bit for bit, column in enumerate(columns) if column is not None)
-        prices = (bars.ts_ms, bars.open, bars.high, bars.low)
-        arrays = (*(np.ascontiguousarray(x) for x in prices), self._entry, self._leaving)
-        self._kept = (*arrays, *(None if x is None else np.ascontiguousarray(x) for x in columns))
-        self._at = [0 if x is None else address(x) for x in self._kept]
+        self._prices = contiguous(bars)
+        self._kept = [None if x is None else np.ascontiguousarray(x) for x in columns]
+        self._at = (
+            *self._prices[1],
+            *(address(self._entry), address(self._leaving)),
+            *[0 if x is None else address(x) for x in self._kept],
+        )
 
     @classmethod
     def of(cls, bars: Bars, signals: Signals) -> Tape:
@@ -249,6 +254,10 @@ class Tape:
         """The stop level an entry signalled at bar i carries."""
         return _none(float(self.signals.stop[i]))
 
+    def wishes(self, i: int) -> tuple[float, int]:
+        """What bar i's close asks for, as the kernel reads it: entry (+1, -1, 0) and the sides to leave."""
+        return float(self._entry[i]), int(self._leaving[i])
+
     def distances(self, i: int) -> tuple[float, float, float]:
         """Of stop, target and trailing stop, that an entry signalled at bar i carries; NaN: none."""
         signals = self.signals
@@ -262,13 +271,27 @@ class Tape:
 
     def run_vector(self, s: FloatArray, r: FloatArray, start: int, end: int, *, enter: bool = True) -> FloatArray:
         """`run` with the rules as the kernel reads them."""
-        out = np.empty((2 * (end - start) + 1, kernel.TRADE))
-        at = self._at
+        out, at = scratch(2 * (end - start)), self._at
         if not enter:
             none = np.zeros(len(self.bars), dtype=np.int8)
-            at = [*at[:4], address(none), *at[5:]]
+            at = (*at[:4], address(none), *at[5:])
         n = compiled.library()["fold"](*at, self._has, start, end, address(s), address(r), address(out))
-        return out[:n]
+        return out[:n].copy()
+
+
+@lru_cache(maxsize=4)
+def contiguous(bars: Bars) -> tuple[tuple[np.ndarray, ...], tuple[int, ...]]:
+    """The arrays that the fold reads, in one piece each, and where they begin; kept for the next run on these bars."""
+    arrays = tuple(np.ascontiguousarray(x) for x in (bars.ts_ms, bars.open, bars.high, bars.low))
+    return arrays, tuple(address(x) for x in arrays)
+
+
+def scratch(trades: int) -> FloatArray:
+    """Room for that many trades, used again by this thread's next fold."""
+    room: FloatArray | None = getattr(_local, "room", None)
+    if room is None or len(room) < trades:
+        room = _local.room = np.empty((max(trades, 1), kernel.TRADE))
+    return room
 
 
 def sides(signals: Signals) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -57,4 +58,11 @@ class Setup(Protocol):
 
 def no_stop(bars: Bars) -> FloatArray:
     """The stop array of a setup that has no stop of its own."""
-    return np.full(len(bars), np.nan)
+    return _nothing(len(bars))
+
+
+@lru_cache(maxsize=4)
+def _nothing(n: int) -> FloatArray:
+    none = np.full(n, np.nan)
+    none.flags.writeable = False
+    return none

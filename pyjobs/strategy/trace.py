@@ -101,13 +101,14 @@ def windowed(span: Callable[..., int]) -> Callable[[Callable[P, R]], Callable[P,
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            for x in args:
+                if type(x) is Traced:
+                    seen: R = _traced_call(function, span, args, kwargs)
+                    return seen
             memory = _memory.get()
-            if any(type(x) is Traced for x in args):
-                seen: R = _traced_call(function, span, args, kwargs)
-                return seen
             if memory is None or kwargs:
                 return function(*args, **kwargs)
-            key: tuple[Any, ...] = (function, *(id(x) if isinstance(x, np.ndarray) else x for x in args))
+            key: tuple[Any, ...] = (function, *[id(x) if type(x) is np.ndarray else x for x in args])
             if key not in memory:
                 memory[key] = (args, function(*args, **kwargs))  # args: an id is an array's own only while it lives
             result: R = memory[key][1]

@@ -170,9 +170,10 @@ def changes(a: Vector, b: Vector, size: int, out: Vector) -> int:
 
 
 def cross(a: Vector, b: Vector, size: int, out: Vector) -> int:
-    """1 where a has risen above b: a[t] > b[t] and a[t-1] <= b[t-1]."""
+    """1 where a has risen above b: a[t] > b[t] and a[t-1] <= b[t-1]; -1 where it has fallen below; else 0."""
     if size > 0:
         out[0] = 0
     for t in range(1, size):
-        out[t] = 1 if a[t] > b[t] and a[t - 1] <= b[t - 1] else 0
+        rose, fell = a[t] > b[t] and a[t - 1] <= b[t - 1], a[t] < b[t] and a[t - 1] >= b[t - 1]
+        out[t] = 1 if rose else (-1 if fell else 0)
     return 0

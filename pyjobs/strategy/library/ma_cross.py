@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.entry import Entry, Sides, plain
-from pyjobs.strategy.indicators import crosses_above, sma
+from pyjobs.strategy.indicators import crossing, sma
 from pyjobs.strategy.signals import Signals, no_stop
 
 
@@ -25,8 +25,8 @@ class MaCross:
 
     def signals(self, bars: Bars) -> Signals:
         """Both crossings; see the class."""
-        fast, slow = sma(bars.close, self.fast), sma(bars.close, self.slow)
-        up, down = crosses_above(fast, slow), crosses_above(slow, fast)
+        moved = crossing(sma(bars.close, self.fast), sma(bars.close, self.slow))
+        up, down = moved > 0, moved < 0
         if self.side == "long":
             return Signals(entry=up, exit=down, stop=no_stop(bars))
         return Signals(entry=up, exit=down, stop=no_stop(bars), short_entry=down, short_exit=up)

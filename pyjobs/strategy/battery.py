@@ -1,0 +1,188 @@
+"""What every strategy must be able to do before it may trade, as one function: `failures(setup, bars)`.
+
+It sees no future at any bar (spans of a traced run, for the cost of about one run, and truncations), decides from its
+lookback alone wherever the series starts, is silenced by a missing value for its windows and no longer, takes a gap as
+the next bar, gives the same bits twice without writing to its input, and its fold goes on from any bar through JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from pyjobs.market.bars import COLUMNS, Bars
+from pyjobs.strategy import kernel
+from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, fold
+from pyjobs.strategy.registry import bound, needs
+from pyjobs.strategy.signals import Setup, Signals
+from pyjobs.strategy.trace import NotTraceable, Traced
+
+ARRAYS = (
+    *("entry", "exit", "stop", "short_entry", "short_exit"),
+    *("stop_distance", "target_distance", "trail_distance"),
+)
+SPOTS = 24
+
+
+def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str]:
+    """What the strategy fails at, in words; empty when it passes. `index`: the series that one like krx_ma200 needs.
+
+    `bars` should have at least three lookbacks and make the strategy enter; being too short is a failure as well.
+    """
+    if needs(setup):
+        if index is None:
+            return [f"needs the bars of {needs(setup)}"]
+        setup = bound(setup, index)
+    if len(bars) < 3 * setup.lookback:
+        return [f"{len(bars)} bars are too few to tell: three times its lookback of {setup.lookback} are needed"]
+    checks: tuple[Callable[[Setup, Bars], Iterator[str]], ...] = (
+        looks_ahead,
+        depends_on_the_start,
+        mistakes_a_hole,
+        mistakes_a_gap,
+        is_not_repeatable,
+        cannot_be_resumed,
+    )
+    return [f"{check.__name__}: {what}" for check in checks for what in check(setup, bars)]
+
+
+def looks_ahead(setup: Setup, bars: Bars) -> Iterator[str]:
+    """By spans at every bar; where the code cannot be followed, by truncating at every bar; at some bars by both."""
+    try:
+        yield from beyond_its_span(setup, bars)
+        spots = _spots(setup.lookback - 1, len(bars))
+    except NotTraceable:
+        spots = range(setup.lookback - 1, len(bars))
+    whole = setup.signals(bars)
+    for t in spots:
+        tail = setup.signals(bars.slice(t + 1 - setup.lookback, t + 1))
+        if name := difference(_part(tail, setup.lookback - 1, setup.lookback), _part(whole, t, t + 1)):
+            yield f"{name} at bar {t} is another when the {setup.lookback} bars ending there are all there is"
+            return
+
+
+def beyond_its_span(setup: Setup, bars: Bars) -> Iterator[str]:
+    """Arrays that depend on bars after their own, or before their lookback. Raises NotTraceable."""
+    traced = Bars(**{name: Traced(getattr(bars, name)) for name in COLUMNS})  # type: ignore[arg-type]  # as an array
+    signals = setup.signals(traced)
+    for name in ARRAYS:
+        array = getattr(signals, name)
+        if isinstance(array, Traced):
+            if array.last > 0:
+                yield f"{name} looks {array.last} bars ahead"
+            if array.first <= -setup.lookback:
+                yield f"{name} looks back on {1 - array.first} bars, and lookback says {setup.lookback}"
+        elif array is not None and not _constant(array):
+            raise NotTraceable(f"{name} is a plain array")
+
+
+def depends_on_the_start(setup: Setup, bars: Bars) -> Iterator[str]:
+    """The same bars from a later start must give the same bits once the lookback is full; before, no entry."""
+    whole, need = setup.signals(bars), setup.lookback
+    if whole.entry[: need - 1].any():
+        yield f"enters before its {need} bars are full"
+    for start in (1, need // 2 + 1, need, len(bars) // 2 - need // 2):
+        late = setup.signals(bars.slice(start, len(bars)))
+        if name := difference(_part(late, need - 1, len(bars)), _part(whole, start + need - 1, len(bars))):
+            yield f"{name} changes when the series starts at bar {start}"
+            return
+
+
+def mistakes_a_hole(setup: Setup, bars: Bars) -> Iterator[str]:
+    """A missing high, low and close: no entry there, nothing else before it or once it has left the lookback."""
+    at, whole = len(bars) // 2, setup.signals(bars)
+    columns = {name: getattr(bars, name).copy() for name in COLUMNS}
+    for name in ("high", "low", "close", "volume"):
+        columns[name][at] = np.nan
+    holed = setup.signals(Bars(**columns))
+    if holed.entry[at] or (holed.short_entry is not None and holed.short_entry[at]):
+        yield "enters at a bar without prices"
+    if name := difference(_part(holed, 0, at), _part(whole, 0, at)):
+        yield f"{name} before a hole changes with it"
+    after = at + setup.lookback
+    if later := difference(_part(holed, after, len(bars)), _part(whole, after, len(bars))):
+        yield f"{later} has not forgotten a hole after {setup.lookback} bars"
+
+
+def mistakes_a_gap(setup: Setup, bars: Bars) -> Iterator[str]:
+    """Bars that are not there: the same before, and the same again a lookback after."""
+    at, missing, whole = len(bars) // 2, 7, setup.signals(bars)
+    columns = {name: np.delete(getattr(bars, name), slice(at, at + missing)) for name in COLUMNS}
+    gapped = setup.signals(Bars(**columns))
+    if name := difference(_part(gapped, 0, at), _part(whole, 0, at)):
+        yield f"{name} before a gap changes with it"
+    after, end = at + setup.lookback, len(bars)
+    if later := difference(_part(gapped, after, end - missing), _part(whole, after + missing, end)):
+        yield f"{later} has not forgotten a gap after {setup.lookback} bars"
+
+
+def is_not_repeatable(setup: Setup, bars: Bars) -> Iterator[str]:
+    """Twice the same bits, from arrays that cannot be written to."""
+    columns = {name: getattr(bars, name).copy() for name in COLUMNS}
+    for column in columns.values():
+        column.flags.writeable = False
+    try:
+        first, second = setup.signals(Bars(**columns)), setup.signals(Bars(**columns))
+    except ValueError as error:
+        yield f"writes to its input: {error}"
+        return
+    if name := difference(first, second):
+        yield f"{name} differs between two runs"
+
+
+def cannot_be_resumed(setup: Setup, bars: Bars) -> Iterator[str]:
+    """The fold in parts, and bar by bar by the uncompiled kernel, with the state as JSON in between."""
+    signals = setup.signals(bars)
+    rules = Rules.of(signals)
+    whole = fold(bars, signals, rules)
+    for cut in _spots(1, len(bars)):
+        state, first = fold(bars.slice(0, cut), signals.slice(0, cut), rules)
+        again = State(**json.loads(json.dumps(dataclasses.asdict(state))))
+        state, second = fold(bars.slice(cut, len(bars)), signals.slice(cut, len(bars)), rules, again)
+        if (state, first + second) != whole:
+            yield f"stopped after bar {cut - 1} and gone on, the trades are others"
+            return
+    if stepped(bars, signals, rules) != whole:
+        yield "bar by bar the trades are others than in one fold"
+
+
+def stepped(bars: Bars, signals: Signals, rules: Rules) -> tuple[State, list[Trade]]:
+    """The fold by the kernel as plain Python, one bar at a time, as the live loop takes it."""
+    tape, trades = Tape(bars, signals), []
+    s, r = FLAT.vector(), rules.vector()
+    for i in range(len(bars)):
+        out = [0.0] * (2 * kernel.TRADE)
+        ts_ms, high, low = float(tape.ts_ms[i]), tape.high[i], tape.low[i]
+        n = kernel.before_close(s, r, ts_ms, tape.open[i], high, low, out, 0)
+        trades += [Trade.of(out[k * kernel.TRADE : (k + 1) * kernel.TRADE]) for k in range(n)]
+        entry, leaving = tape.wishes(i)
+        kernel.at_close(s, r, ts_ms, high, low, entry, leaving, tape.stop[i], *tape.distances(i))
+        s = State.of(s).vector()
+    return State.of(s), trades
+
+
+def difference(one: Signals, other: Signals) -> str | None:
+    """The name of the first array that is not the same to the last bit, or None."""
+    for name in ARRAYS:
+        a, b = getattr(one, name), getattr(other, name)
+        if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b, equal_nan=a.dtype.kind == "f")):
+            return name
+    return None
+
+
+def _part(signals: Signals, start: int, stop: int) -> Signals:
+    return signals.slice(start, stop)
+
+
+def _spots(low: int, high: int) -> Sequence[int]:
+    """Some bars in [low, high), spread evenly, the last one among them."""
+    return sorted({*np.linspace(low, high - 1, SPOTS).astype(int).tolist()})
+
+
+def _constant(array: np.ndarray) -> bool:
+    if not array.size:
+        return True
+    return bool(np.array_equal(array, np.full_like(array, array.flat[0]), equal_nan=array.dtype.kind == "f"))

@@ -1,0 +1,149 @@
+"""Every registered strategy passes the battery, long and both ways, with and without exits; and cheats do not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pyjobs.market.bars import Bars
+from pyjobs.strategy import battery
+from pyjobs.strategy.indicators import sma
+from pyjobs.strategy.library.krx_ma200 import KrxMa200
+from pyjobs.strategy.registry import REGISTRY, bound, make_setup, needs
+from pyjobs.strategy.signals import Setup, Signals, no_stop
+
+EXITS: dict[str, float | str] = {"stop_atr": 2.5, "trail": 0.06, "target_atr": 4.0, "max_bars": 30}
+SHORT_WINDOWS: dict[str, dict[str, float | str]] = {
+    "ma_cross": {"fast": 4, "slow": 11},
+    "breakout": {"window": 9, "exit_window": 5},
+    "breakout_20": {},
+    "pullback_ma200": {"trend": 40, "dip": 5},
+    "rsi_reversion": {"window": 4},
+    "krx_ma200": {"window": 15, "regime": 20, "monthly": 1},
+}
+CASES = [
+    (name, {**params, "side": side, **exits})
+    for name, params in SHORT_WINDOWS.items()
+    for side in ("long", "both")
+    for exits in ({}, EXITS)
+]
+
+
+def walk(n: int, seed: int) -> Bars:
+    rng = np.random.default_rng(seed)
+    close = np.round(100 + np.cumsum(rng.normal(0.01, 1.0, n)), 2).clip(5)
+    opening = np.round(np.concatenate((close[:1], close[:-1])) + rng.normal(0, 0.4, n), 2).clip(5)
+    return Bars(
+        ts_ms=np.arange(1, n + 1, dtype=np.int64) * 86_400_000,
+        open=opening,
+        high=np.maximum(opening, close) + 0.3,
+        low=np.minimum(opening, close) - 0.3,
+        close=close,
+        volume=np.round(np.exp(rng.normal(10, 1, n))),
+    )
+
+
+def test_every_registered_strategy_is_put_through_the_battery() -> None:
+    assert set(SHORT_WINDOWS) == set(REGISTRY), "give the new strategy small windows here"
+
+
+@pytest.mark.parametrize(("name", "params"), CASES)
+def test_a_registered_strategy_passes_the_battery(name: str, params: dict[str, float | str]) -> None:
+    setup, bars, index = make_setup(name, params, source="test"), walk(900, seed=len(name)), walk(900, seed=77)
+    assert battery.failures(setup, bars, index=index) == []
+    signals = (bound(setup, index) if needs(setup) else setup).signals(bars)
+    assert signals.entry.sum() > 2
+    assert params["side"] == "long" or (signals.short_entry is not None and signals.short_entry.sum() > 2)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_a_registered_strategy_passes_with_its_defaults(name: str) -> None:
+    bars = walk(1300, seed=3)
+    assert battery.failures(make_setup(name, {}, source="test"), bars, index=walk(1300, seed=78)) == []
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_spans_can_be_followed_through_every_registered_strategy(name: str) -> None:
+    setup, bars = make_setup(name, {**SHORT_WINDOWS[name], "side": "both", **EXITS}, source="test"), walk(300, seed=1)
+    assert list(battery.beyond_its_span(bound(setup, bars) if needs(setup) else setup, bars)) == []
+
+
+@dataclasses.dataclass(frozen=True)
+class Cheat:
+    """A strategy made of one function for its entries."""
+
+    enters: Callable[[Bars], np.ndarray]
+    lookback: int = 5
+
+    def signals(self, bars: Bars) -> Signals:
+        entry = self.enters(bars)
+        return Signals(entry=entry, exit=~entry, stop=no_stop(bars))
+
+    def why(self, bars: Bars, t: int) -> str:
+        return f"{t} of {len(bars)}"
+
+
+def peeks_by_slices(bars: Bars) -> np.ndarray:
+    return np.concatenate((bars.close[1:] > bars.close[:-1], np.zeros(1, dtype=bool)))
+
+
+def peeks_where_spans_are_lost(bars: Bars) -> np.ndarray:
+    out = np.zeros(len(bars), dtype=bool)
+    out[:-1] = np.asarray(bars.close)[1:] > np.asarray(bars.close)[:-1]
+    return out
+
+
+def knows_the_mean_of_all(bars: Bars) -> np.ndarray:
+    return np.asarray(bars.close > np.mean(bars.close))
+
+
+@pytest.mark.parametrize("enters", [peeks_by_slices, peeks_where_spans_are_lost, knows_the_mean_of_all])
+def test_looking_ahead_is_found(enters: Callable[[Bars], np.ndarray]) -> None:
+    found = battery.failures(Cheat(enters), walk(200, seed=2))
+    assert any(what.startswith("looks_ahead") for what in found), found
+
+
+def test_looking_one_bar_ahead_at_every_bar_is_named_without_running_again() -> None:
+    assert "entry looks 1 bars ahead" in list(battery.beyond_its_span(Cheat(peeks_by_slices), walk(200, seed=2)))
+
+
+def test_a_lookback_that_is_too_short_is_named() -> None:
+    cheat = Cheat(lambda bars: bars.close > sma(bars.close, 9), lookback=8)
+    assert "looks_ahead: entry looks back on 9 bars, and lookback says 8" in battery.failures(cheat, walk(200, seed=2))
+
+
+def test_a_running_total_depends_on_the_start() -> None:
+    found = battery.failures(Cheat(lambda bars: np.cumsum(bars.close) % 2 > 1), walk(200, seed=2))
+    assert any(what.startswith("depends_on_the_start") for what in found), found
+
+
+def writes(bars: Bars) -> np.ndarray:
+    close = bars.close
+    close += 0.0
+    return np.asarray(close > 100)
+
+
+def test_writing_to_the_bars_is_found() -> None:
+    assert any("writes to its input" in what for what in battery.failures(Cheat(writes), walk(200, seed=2)))
+
+
+def test_chance_is_found() -> None:
+    rng = np.random.default_rng()
+    found = battery.failures(Cheat(lambda bars: rng.random(len(bars)) > 0.5), walk(200, seed=2))
+    assert "is_not_repeatable: entry differs between two runs" in found
+
+
+def test_an_index_that_is_needed_is_asked_for() -> None:
+    assert battery.failures(KrxMa200(), walk(700, seed=1)) == ["needs the bars of KOSPI"]
+
+
+def test_the_index_is_never_seen_before_its_close() -> None:
+    bars, index = walk(300, seed=4), walk(300, seed=9)
+    setup: Setup = KrxMa200(window=5, regime=5)
+    whole = bound(setup, index).signals(bars)
+    for t in range(20, 300, 7):
+        known = bound(setup, index.until(int(bars.ts_ms[t]))).signals(bars.slice(0, t + 1))
+        assert (known.entry[t], known.exit[t]) == (whole.entry[t], whole.exit[t])
