@@ -19,11 +19,12 @@ from utils.errors import BadDataError, ConfigError, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked: `params` as `key=value`, days as YYYY-MM-DD (UTC, both included)."""
+    """What was asked: `params` as `key=value`, no `symbols` for all, days as YYYY-MM-DD (UTC, both included)."""
 
     bars: Path
     strategy: str
     params: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
     start: str | None = None
     end: str | None = None
     fee_bps: float = 0.0
@@ -32,24 +33,52 @@ class Request:
     cache: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """What a run needs beside a strategy: the series to trade, the index some strategies follow, money, the start."""
+
+    series: dict[str, Bars]
+    index: Bars | None
+    money: Money
+    start_ms: int | None
+
+    def with_index(self, setup: Setup) -> Setup:
+        """`setup`, given the index when it needs one."""
+        return setup if self.index is None else bound(setup, self.index)
+
+
 def backtest(request: Request) -> Result | None:
     """The run; None, with the skip line printed, when the index the strategy follows is not in the file.
 
     Raises UsageError for a wrong command line, BadDataError for bars that cannot be used or a window without any.
     """
     setup = strategy_of(request.strategy, request.params)
+    material = material_of(request, needs(setup))
+    if material is None:
+        return None
+    return engine.run(
+        material.series,
+        material.with_index(setup),
+        money=material.money,
+        semantics=request.semantics,
+        start_ms=material.start_ms,
+    )
+
+
+def material_of(request: Request, index: str | None) -> Material | None:
+    """Everything read and checked; None, with the skip line printed, when `index` is asked for and is not there."""
     money, (start_ms, end_ms) = money_of(request), window_of(request.start, request.end)
     series = read_bar_file(request.bars, cache=request.cache)
-    index = needs(setup)
-    if index:
-        if index not in series:
-            print(f"[SKIP] required benchmark unavailable: {index} (no such symbol in {request.bars})")
-            return None
-        setup = bound(setup, series[index])
-        series = {symbol: bars for symbol, bars in series.items() if symbol != index}
-    series = {symbol: bars if end_ms is None else bars.until(end_ms) for symbol, bars in series.items()}
-    refuse_empty(request, series, start_ms)
-    return engine.run(series, setup, money=money, semantics=request.semantics, start_ms=start_ms)
+    if index and index not in series:
+        print(f"[SKIP] required benchmark unavailable: {index} (no such symbol in {request.bars})")
+        return None
+    wanted = request.symbols or [symbol for symbol in series if symbol != index]
+    unknown = [symbol for symbol in wanted if symbol not in series]
+    if unknown:
+        raise UsageError(f"--symbols: {request.bars} has no {', '.join(unknown)}")
+    traded = {symbol: series[symbol] if end_ms is None else series[symbol].until(end_ms) for symbol in wanted}
+    refuse_empty(request, traded, start_ms)
+    return Material(series=traded, index=series[index] if index else None, money=money, start_ms=start_ms)
 
 
 def strategy_of(name: str, params: Iterable[str]) -> Setup:

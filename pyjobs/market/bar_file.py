@@ -32,7 +32,7 @@ def read_bar_file(path: Path, *, cache: bool = True) -> dict[str, Bars]:
     if not cache:
         return parsed(path)
     folder = paths.data_dir() / "cache/columns/files"
-    return column_cache.cached(folder, str(path.resolve()), [path], lambda: parsed(path))
+    return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: parsed(path))
 
 
 def parsed(path: Path) -> dict[str, Bars]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.column_cache import stored
 from pyjobs.market.desk import Desk, Instrument, last_bar_session
 from pyjobs.market.store import BarStore
@@ -53,7 +53,7 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
         desk=desk,
         session=session.date,
         asof_ts_ms=asof_ts_ms,
-        series=tuple(_series(i, bars[i.key].until(asof_ts_ms), asof_ts_ms) for i in desk.instruments),
+        series=_all_series(desk, bars, asof_ts_ms),
     )
 
 
@@ -76,19 +76,34 @@ def session_of(market: str) -> Callable[[int], dt.date]:
 
 def is_stale(market: str, last_ts_ms: int, asof_ts_ms: int) -> bool:
     """Whether a newer bar should exist: by the market's own last closed session; round the clock, within a day."""
+    return staleness(market, asof_ts_ms)(last_ts_ms)
+
+
+def staleness(market: str, asof_ts_ms: int) -> Callable[[int], bool]:
+    """`is_stale` for many series of one market."""
     if market == "24/7":
-        return asof_ts_ms - last_ts_ms > DAY_MS
-    return session_of(market)(last_ts_ms) < trading_day.load(market).last_closed_session(asof_ts_ms / 1000).date
+        return lambda last_ts_ms: asof_ts_ms - last_ts_ms > DAY_MS
+    dated, newest = session_of(market), trading_day.load(market).last_closed_session(asof_ts_ms / 1000).date
+    return lambda last_ts_ms: dated(last_ts_ms) < newest
 
 
-def _series(instrument: Instrument, bars: Bars, asof_ts_ms: int) -> Series:
-    last_ts_ms = int(bars.ts_ms[-1]) if len(bars) else None
-    return Series(
-        instrument=instrument,
-        bars=bars,
-        last_session=None if last_ts_ms is None else session_of(instrument.market)(last_ts_ms),
-        stale=last_ts_ms is not None and is_stale(instrument.market, last_ts_ms, asof_ts_ms),
-    )
+def _all_series(desk: Desk, bars: Mapping[SeriesKey, Bars], asof_ts_ms: int) -> tuple[Series, ...]:
+    markets = {
+        instrument.market: (session_of(instrument.market), staleness(instrument.market, asof_ts_ms))
+        for instrument in {each.market: each for each in desk.instruments if len(bars[each.key])}.values()
+    }
+    series = []
+    for instrument in desk.instruments:
+        known = bars[instrument.key].until(asof_ts_ms)
+        last_ts_ms = int(known.ts_ms[-1]) if len(known) else None
+        if last_ts_ms is None:
+            series.append(Series(instrument=instrument, bars=known, last_session=None, stale=False))
+            continue
+        dated, stale = markets[instrument.market]
+        series.append(
+            Series(instrument=instrument, bars=known, last_session=dated(last_ts_ms), stale=stale(last_ts_ms))
+        )
+    return tuple(series)
 
 
 def _session(

@@ -100,8 +100,8 @@ def mistakes_a_hole(setup: Setup, bars: Bars) -> Iterator[str]:
     holed = setup.signals(Bars(**columns))
     if holed.entry[at] or (holed.short_entry is not None and holed.short_entry[at]):
         yield "enters at a bar without prices"
-    if name := difference(_part(holed, 0, at), _part(whole, 0, at)):
-        yield f"{name} before a hole changes with it"
+    if earlier := difference(_part(holed, 0, at), _part(whole, 0, at)):
+        yield f"{earlier} before a hole changes with it"
     after = at + setup.lookback
     if later := difference(_part(holed, after, len(bars)), _part(whole, after, len(bars))):
         yield f"{later} has not forgotten a hole after {setup.lookback} bars"
