@@ -20,7 +20,7 @@ def worth(
     The peak begins at `cash`. A fill spends all cash, fee included, in fractions; a short puts up its notional.
     """
     j, side, quantity, paid = 0, 0.0, 0.0, 0.0
-    peak, deepest, value = cash, 0.0, cash
+    peak, deepest, value, before = cash, 0.0, cash, cash
     for i in range(start, end):
         t = float(ts[i])
         while j < n:
@@ -42,8 +42,11 @@ def worth(
             value = quantity * (2.0 * paid - close[i])
         if has_equity:
             equity[i - start] = value
-        peak = max(peak, value)
-        deepest = min(deepest, value / peak - 1.0)
+        if value > peak:
+            peak = value
+        elif value != before:
+            deepest = min(deepest, value / peak - 1.0)
+        before = value
     out[FINAL] = value
     out[DEEPEST] = deepest
     return 0
