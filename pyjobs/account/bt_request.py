@@ -82,7 +82,7 @@ def material_of(request: Request, index: str | None) -> Material | None:
 
 
 def strategy_of(name: str, params: Iterable[str]) -> Setup:
-    """The strategy `name` with `key=value` parameters; what is wrong with them is wrong usage."""
+    """The strategy `name` with `name=value` parameters; what is wrong with them is wrong usage."""
     try:
         return make_setup(name, dict(map(parameter, params)), source="--strategy, --param")
     except ConfigError as error:
@@ -93,7 +93,7 @@ def parameter(text: str) -> tuple[str, int | float | str]:
     """`fast=10` as (fast, 10): a number when it reads as one."""
     key, equals, value = text.partition("=")
     if not (key and equals and value):
-        raise UsageError(f"--param {text!r} is not key=value")
+        raise UsageError(f"--param {text!r} is not NAME=VALUE")
     for kind in (int, float):
         try:
             return key, kind(value)

@@ -165,7 +165,7 @@ def _library() -> native.Library:
 
 @lru_cache(maxsize=4)
 def _times_and_closes(bars: Bars) -> tuple[tuple[IntArray, FloatArray], tuple[int, int]]:
-    ts_ms, close = np.ascontiguousarray(bars.ts_ms), np.ascontiguousarray(bars.close)
+    ts_ms, close = np.ascontiguousarray(bars.ts_ms, np.int64), np.ascontiguousarray(bars.close, np.float64)
     return (ts_ms, close), (address(ts_ms), address(close))
 
 

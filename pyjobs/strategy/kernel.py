@@ -175,9 +175,7 @@ def before_close(s: Vector, r: Vector, ts: float, price: float, high: float, low
     return n
 
 
-def ride(
-    price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, end: int, s: Vector, r: Vector
-) -> int:
+def ride(price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, end: int, s: Vector, r: Vector) -> int:
     """The first bar of [start, end) at which an open position without a trailing stop may change; it only ages before.
 
     A short cut through steps 1 to 3 for bars where none of them does anything: most of them.

@@ -229,7 +229,9 @@ class Tape:
         columns = (signals.stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
         self._has = sum(1 << bit for bit, column in enumerate(columns) if column is not None)
         self._prices = contiguous(bars)
-        self._kept = [None if x is None else np.ascontiguousarray(x) for x in columns]
+        self._kept = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in columns]
+        if any(x is not None and x.size != len(bars) for x in (self._entry, self._leaving, *self._kept)):
+            raise ValueError(f"signals must have one entry per bar, {len(bars)} in all")
         self._at = (
             *self._prices[1],
             *(address(self._entry), address(self._leaving)),
@@ -282,7 +284,8 @@ class Tape:
 @lru_cache(maxsize=4)
 def contiguous(bars: Bars) -> tuple[tuple[np.ndarray, ...], tuple[int, ...]]:
     """The arrays that the fold reads, in one piece each, and where they begin; kept for the next run on these bars."""
-    arrays = tuple(np.ascontiguousarray(x) for x in (bars.ts_ms, bars.open, bars.high, bars.low))
+    prices = (np.ascontiguousarray(x, dtype=np.float64) for x in (bars.open, bars.high, bars.low))
+    arrays = (np.ascontiguousarray(bars.ts_ms, dtype=np.int64), *prices)
     return arrays, tuple(address(x) for x in arrays)
 
 
@@ -296,9 +299,9 @@ def scratch(trades: int) -> FloatArray:
 
 def sides(signals: Signals) -> tuple[np.ndarray, np.ndarray]:
     """(entry, leaving) as the kernel reads them, int8: +1 long, -1 short, 0 none or both; bits of sides to leave."""
-    entry, leave = signals.entry.view(np.int8), signals.exit.view(np.int8)
+    entry, leave = _flags(signals.entry), _flags(signals.exit)
     if signals.short_entry is not None and signals.short_exit is not None:
-        return entry - signals.short_entry.view(np.int8), leave + 2 * signals.short_exit.view(np.int8)
+        return entry - _flags(signals.short_entry), leave + 2 * _flags(signals.short_exit)
     return (entry, leave) if signals.side == "long" else (-entry, 2 * leave)
 
 
@@ -322,6 +325,10 @@ def follow(tape: Tape, trigger: int, rules: Rules) -> tuple[State, Trade | None]
     s = np.array(start.vector())
     rows = tape.run(s, rules, trigger + 1, len(tape.bars), enter=False)
     return State.of(s.tolist()), Trade.of(rows[0].tolist()) if len(rows) else None
+
+
+def _flags(values: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(values, dtype=np.bool_).view(np.int8)
 
 
 def _nan(value: float | None) -> float:

@@ -9,7 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyjobs.strategy.indicators import crosses_above, highest, lowest, previous, sma
+from pyjobs.strategy.indicators import (
+    atr,
+    atr_wilder,
+    change,
+    crosses_above,
+    ema,
+    highest,
+    lowest,
+    previous,
+    returns,
+    rsi,
+    sma,
+    true_range,
+    wilder,
+    zscore,
+)
 
 decimals = st.integers(0, 8).flatmap(
     lambda k: st.lists(st.integers(1, 10**9), min_size=1, max_size=40).map(lambda xs: [x / 10**k for x in xs])
@@ -117,3 +132,85 @@ def test_highest_and_lowest_are_the_extremes_of_each_window(values: list[float],
 
 def test_previous_is_one_bar_back() -> None:
     np.testing.assert_array_equal(previous(np.array([3.0, 4.0])), [np.nan, 3.0])
+
+
+def closes(n: int, seed: int) -> np.ndarray:
+    return np.round(50 + np.cumsum(np.random.default_rng(seed).normal(0, 0.7, n)), 2).clip(1)
+
+
+def recursive(window: list[float], weight: float) -> float:
+    """Second source: the definition, on one window."""
+    mean = window[0]
+    for value in window[1:]:
+        mean += weight * (value - mean)
+    return mean
+
+
+def test_ema_and_wilder_run_over_their_fixed_windows() -> None:
+    values = closes(200, 1)
+    got_ema, got_wilder = ema(values, 6), wilder(values, 5)
+    for t in range(200):
+        expected = recursive(values[t - 29 : t + 1].tolist(), 2 / 7) if t >= 29 else float("nan")
+        np.testing.assert_array_equal(got_ema[t], expected)
+        expected = recursive(values[t - 49 : t + 1].tolist(), 1 / 5) if t >= 49 else float("nan")
+        np.testing.assert_array_equal(got_wilder[t], expected)
+
+
+def test_rsi_is_wilders() -> None:
+    values = closes(300, 2)
+    ups, downs = np.diff(values).clip(0), (-np.diff(values)).clip(0)
+    for t in (20, 150, 299):
+        up, down = (recursive(np.round(x[t - 20 : t], 2).tolist(), 1 / 2) for x in (ups, downs))
+        assert rsi(values, 2)[t] == pytest.approx(100 * up / (up + down), rel=1e-12)
+    assert np.isnan(rsi(values, 2)[:20]).all()
+    assert set(rsi(np.full(40, 0.1), 2)[20:].tolist()) == {50.0}
+
+
+def test_atr_is_the_exact_mean_of_decimal_ranges() -> None:
+    high, low, close = [1.3, 1.5, 1.4, 1.9], [1.1, 1.2, 1.3, 1.5], [1.2, 1.3, 1.4, 1.8]
+    # ranges: -, max(1.5, 1.2) - min(1.2, 1.2) = 0.3, max(1.4, 1.3) - min(1.3, 1.3) = 0.1, max(1.9, 1.4) - 1.4 = 0.5
+    ranges = true_range(np.array(high), np.array(low), np.array(close))
+    np.testing.assert_array_equal(ranges, [np.nan, 0.3, 0.1, 0.5])
+    np.testing.assert_array_equal(atr(np.array(high), np.array(low), np.array(close), 3), [np.nan] * 3 + [0.3])
+    wide = atr_wilder(closes(60, 3) + 1, closes(60, 3) - 1, closes(60, 3), 4)
+    assert np.isnan(wide[:40]).all()
+    assert (wide[40:] >= 2).all()
+
+
+def test_returns_and_zscores_by_hand() -> None:
+    np.testing.assert_array_equal(returns(np.array([10.0, 11.0, 22.0])), [np.nan, 11 / 10 - 1, 1.0])
+    np.testing.assert_array_equal(returns(np.array([10.0, 11.0, 22.0]), 2), [np.nan, np.nan, 22 / 10 - 1])
+    # 2, 4, 9: mean 5, squares 9 + 1 + 16 = 26; (9 - 5) / sqrt(26 / 3). A constant window has no spread.
+    got = zscore(np.array([7.0, 7.0, 7.0, 2.0, 4.0, 9.0]), 3)
+    assert np.isnan(got[:3]).all()
+    assert got[5] == pytest.approx(4 / (26 / 3) ** 0.5, rel=1e-15)
+
+
+@pytest.mark.parametrize("indicator", [ema, wilder, rsi, zscore])
+def test_no_indicator_depends_on_where_the_array_starts(indicator: object) -> None:
+    assert callable(indicator)
+    values = np.concatenate((closes(300, 4), closes(50, 5) / 3))
+    whole = indicator(values, 4)
+    for start in (1, 17, 100, 299):
+        np.testing.assert_array_equal(indicator(values[start:], 4)[45:], whole[start + 45 :])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"), [(0.3, 0.2, 0.1), (1e6 + 0.1, 1e6, 0.1), (1.1, 1.0, 0.1), (5.0, 7.5, -2.5)]
+)
+def test_a_change_is_the_difference_of_decimals(a: float, b: float, expected: float) -> None:
+    assert change(np.array([a]), np.array([b])).tolist() == [expected]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.floats(1e-3, 1e6), min_size=5, max_size=60), st.sampled_from([2, 3, 4, 8]))
+def test_prices_with_no_short_decimals_have_exact_means_too(values: list[float], n: int) -> None:
+    np.testing.assert_array_equal(sma(np.array(values), n), exact_sma(values, n))
+
+
+def test_adjusted_prices_far_from_the_start_are_still_exact() -> None:
+    rng = np.random.default_rng(8)
+    values = closes(5000, 9) * np.where(np.arange(5000) < 3000, 0.9871234567891, 1.0) * (1 + 1e-9 * rng.random(5000))
+    got = sma(values, 20)
+    for t in (19, 2999, 3010, 4999):
+        assert got[t] == exact_sma(values[t - 19 : t + 1].tolist(), 20)[-1]

@@ -1,0 +1,152 @@
+"""Anyone's Parquet file: read as it is, or refused with what is wrong where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pyjobs.market.bar_file import ONLY_SYMBOL, read_bar_file, timeframe_ms
+from utils.errors import BadDataError, MissingInputError
+
+DAY, MIN = 86_400_000, 60_000
+T0 = 1_600_000_000_000
+Columns = dict[str, Any]
+
+
+def columns(n: int = 60, step: int = DAY, symbol: str | None = "A", close: float = 10.0) -> Columns:
+    price = np.full(n, close)
+    made: Columns = {
+        "ts_ms": T0 + step * np.arange(n, dtype=np.int64), "open": price, "high": price + 1, "low": price - 1,
+        "close": price.copy(), "volume": np.ones(n),
+    }  # fmt: skip
+    return made if symbol is None else {"symbol": np.array([symbol] * n), **made}
+
+
+def joined(*parts: Columns) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def written(folder: Path, table: Columns) -> Path:
+    path = folder / "bars.parquet"
+    pq.write_table(pa.table(table), path, row_group_size=50)
+    return path
+
+
+def read(folder: Path, table: Columns) -> dict[str, Any]:
+    return dict(read_bar_file(written(folder, table), cache=False))
+
+
+def test_series_come_back_by_symbol_in_order_of_name(tmp_path: Path) -> None:
+    found = read(tmp_path, joined(columns(symbol="B", close=20), columns(70, symbol="A")))
+    assert [(name, len(bars), bars.close[0]) for name, bars in found.items()] == [("A", 70, 10), ("B", 60, 20)]
+    assert found["B"].ts_ms[-1] == T0 + 59 * DAY
+
+
+def test_rows_ordered_by_time_are_told_apart(tmp_path: Path) -> None:
+    both = joined(columns(symbol="B", close=20), columns(symbol="A"))
+    order = np.argsort(both["ts_ms"], kind="stable")
+    found = read(tmp_path, {name: column[order] for name, column in both.items()})
+    assert {name: (len(bars), set(bars.close)) for name, bars in found.items()} == {"A": (60, {10}), "B": (60, {20})}
+
+
+def test_without_a_symbol_column_there_is_one_series(tmp_path: Path) -> None:
+    assert list(read(tmp_path, columns(symbol=None))) == [ONLY_SYMBOL]
+
+
+def test_integers_and_single_precision_are_numbers_too(tmp_path: Path) -> None:
+    table = columns()
+    table |= {"close": np.full(60, 10, np.int32), "open": np.full(60, 10, np.float32)}
+    (bars,) = read(tmp_path, table).values()
+    assert (bars.close.dtype, bars.open.dtype) == (np.float64, np.float64)
+
+
+def changed(name: str, at: int, value: float) -> Columns:
+    table = columns()
+    table[name] = table[name].copy()
+    table[name][at] = value
+    return table
+
+
+def empty_cell() -> Columns:
+    table = columns()
+    return {**table, "close": pa.array([None, *table["close"][1:].tolist()])}
+
+
+BAD: list[tuple[Callable[[], Columns], str]] = [
+    (lambda: changed("close", 7, float("nan")), "'A': bar 7 .* has a missing or infinite value"),
+    (empty_cell, "'A': bar 0 .* has a missing or infinite value"),
+    (lambda: changed("low", 7, -3), "'A': bar 7 .* has a price of zero or less"),
+    (lambda: changed("high", 7, 8), "'A': bar 7 .* has its high below its low"),
+    (lambda: changed("close", 7, 12), "'A': bar 7 .* has its close outside low..high"),
+    (lambda: changed("ts_ms", 7, T0 + 6 * DAY), "'A': bar 7 .* does not come after the one before it"),
+    (lambda: changed("ts_ms", 7, T0), "'A': bar 7 .* does not come after the one before it"),
+    (lambda: {**columns(), "ts_ms": columns()["ts_ms"] // 1000}, "are not milliseconds since 1970"),
+    (lambda: {**columns(), "ts_ms": columns()["ts_ms"] * 1000}, "are not milliseconds since 1970"),
+    (lambda: {**columns(), "ts_ms": columns()["ts_ms"].astype(float)}, "ts_ms is double, not whole milliseconds"),
+    (lambda: {**columns(), "close": np.array(["x"] * 60)}, "column close is string, not numbers"),
+    (lambda: {k: v for k, v in columns().items() if k not in ("low", "volume")}, "no column low, volume"),
+    (lambda: columns(0), "no bars"),
+    (lambda: joined(columns(symbol="A"), columns(symbol="B", step=5 * MIN)), "'B': mixed timeframes"),
+    (
+        lambda: {**columns(), "ts_ms": np.concatenate((columns(40)["ts_ms"], T0 + 40 * DAY + 5 * MIN * np.arange(20)))},
+        "'A': mixed timeframes: bars every 86400 s, but bar 41 .* comes 300 s after",
+    ),
+    (
+        lambda: {
+            **columns(),
+            "ts_ms": np.concatenate((T0 + 5 * MIN * np.arange(40), T0 + 200 * MIN + 60 * MIN * np.arange(20))),
+        },
+        "'A': mixed timeframes: bars every 300 s, but bar .* comes 3600 s after",
+    ),
+]
+
+
+@pytest.mark.parametrize(("table", "problem"), BAD, ids=[problem for _, problem in BAD])
+def test_bars_that_cannot_be_are_refused_by_file_symbol_and_bar(
+    tmp_path: Path, table: Callable[[], Columns], problem: str
+) -> None:
+    with pytest.raises(BadDataError, match=problem) as caught:
+        read(tmp_path, table())
+    assert str(caught.value).startswith(str(tmp_path / "bars.parquet"))
+
+
+def test_gaps_weekends_half_days_and_changed_clocks_are_one_timeframe(tmp_path: Path) -> None:
+    days = np.array([d for d in range(90) if d % 7 < 5], dtype=np.int64)
+    ts_ms = T0 + DAY * days
+    ts_ms[30:] += 60 * MIN
+    ts_ms[20] -= 180 * MIN
+    daily = {**columns(len(days)), "ts_ms": ts_ms}
+    assert len(read(tmp_path, daily)["A"]) == len(days)
+    holes = T0 + 5 * MIN * np.array([m for m in range(200) if m % 17 and not 50 < m < 70], dtype=np.int64)
+    assert len(read(tmp_path, {**columns(len(holes)), "ts_ms": holes})["A"]) == len(holes)
+
+
+def test_the_timeframe_is_the_most_frequent_step() -> None:
+    assert timeframe_ms(np.array([0, 5, 10, 30, 35], dtype=np.int64) * MIN) == 5 * MIN
+    assert timeframe_ms(np.array([0, 23 * 60, 47 * 60, 71 * 60], dtype=np.int64) * MIN) == DAY
+    assert timeframe_ms(np.array([0], dtype=np.int64)) is None
+
+
+def test_a_file_that_is_no_parquet_or_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_bar_file(path, cache=False)
+    path.write_text("symbol,ts_ms\n")
+    with pytest.raises(BadDataError, match="not a readable Parquet file"):
+        read_bar_file(path, cache=False)
+
+
+def test_the_cache_gives_what_the_file_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    path = written(tmp_path, joined(columns(symbol="A"), columns(70, symbol="B")))
+    for _ in range(2):
+        found = read_bar_file(path)
+        assert {name: len(bars) for name, bars in found.items()} == {"A": 60, "B": 70}
+    written(tmp_path, columns(symbol="C"))
+    assert list(read_bar_file(path)) == ["C"]
