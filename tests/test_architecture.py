@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "utils": set(),
     "pyjobs.market": {"utils"},
-    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors"},
+    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native"},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.reporting": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
