@@ -24,7 +24,8 @@ import numpy as np
 
 from pyjobs.account.costs import Costs
 from pyjobs.market.bars import Bars, FloatArray, IntArray, SeriesKey
-from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, mark, on_close, on_open, on_range
+from pyjobs.strategy import kernel
+from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, Trade
 from pyjobs.strategy.signals import Signals
 
 
@@ -109,17 +110,28 @@ def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int) -> AccountRu
 
 
 class _Seat:
-    """A lane with its place in time and its position. Changes as the book runs."""
+    """A lane with its place in time and its position, as the kernel's vectors. Changes as the book runs."""
 
-    __slots__ = ("at", "budget", "entry_fee", "lane", "quantity", "rules", "state", "tape")
+    __slots__ = ("at", "budget", "entry_fee", "lane", "out", "quantity", "rules", "s", "tape")
 
     def __init__(self, lane: Lane, stop_loss: float, start_ms: int) -> None:
         self.lane = lane
         self.tape = Tape.of(lane.bars, lane.signals)
-        self.rules = with_account_stop(Rules.of(lane.signals), stop_loss)
+        self.rules = with_account_stop(Rules.of(lane.signals), stop_loss).vector()
         self.at = int(np.searchsorted(lane.bars.ts_ms, start_ms, side="left"))
-        self.state: State = FLAT
+        self.s = FLAT.vector()
+        self.out = [0.0] * kernel.TRADE
         self.quantity = self.entry_fee = self.budget = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """In, or waiting for a fill."""
+        return self.s[kernel.SIDE] != 0.0 or self.s[kernel.ORDER] != 0.0
+
+    @property
+    def entering(self) -> bool:
+        """Waiting for the fill of an entry."""
+        return self.s[kernel.SIDE] == 0.0 and self.s[kernel.ORDER] != 0.0
 
 
 def with_account_stop(rules: Rules, stop_loss: float) -> Rules:
@@ -143,22 +155,22 @@ class _Book:
     def pass_bar(self, ts_ms: int) -> tuple[float, float, float, int]:
         """All events of the bars that close at `ts_ms`: (equity, cash, exposure, n_positions) after them."""
         here = [seat for seat in self.seats if seat.at < len(seat.tape.ts_ms) and seat.tape.ts_ms[seat.at] == ts_ms]
-        busy = [seat for seat in here if seat.state.phase != "flat"]
+        busy = [seat for seat in here if seat.busy]
+        entering = [seat for seat in busy if seat.entering]
         for seat in busy:
-            if seat.state.phase != "entering":
-                seat.state, trade = on_open(seat.state, seat.rules, ts_ms, seat.tape.open[seat.at])
-                self._settle(seat, trade)
-        for seat in sorted(busy, key=lambda seat: seat.state.signal_ts_ms):
-            if seat.state.phase == "entering":
-                self._buy(seat, ts_ms)
+            if not seat.entering:
+                ended = kernel.at_open(seat.s, seat.rules, float(ts_ms), seat.tape.open[seat.at], seat.out, 0)
+                self._settle(seat, ended)
+        for seat in sorted(entering, key=lambda seat: seat.s[kernel.ORDER_TS]):
+            self._buy(seat, ts_ms)
         for seat in busy:
-            seat.state, trade = on_range(seat.state, seat.rules, ts_ms, seat.tape.high[seat.at], seat.tape.low[seat.at])
-            self._settle(seat, trade)
+            high, low = seat.tape.high[seat.at], seat.tape.low[seat.at]
+            self._settle(seat, kernel.in_range(seat.s, seat.rules, float(ts_ms), high, low, seat.out, 0))
         for seat in here:
             seat.at += 1  # from here on at - 1 is the bar that has just closed
         held = [seat for seat in self.seats if seat.quantity]
         worth = math.fsum(seat.quantity * seat.tape.close[seat.at - 1] for seat in held)
-        self._signals(here, ts_ms, self.cash + worth)
+        self._signals(here, self.cash + worth)
         equity = self.cash + worth
         return equity, self.cash, worth / equity if equity > 0 else math.nan, len(held)
 
@@ -167,19 +179,18 @@ class _Book:
         marked = []
         for seat in self.seats:
             last = seat.at - 1
-            if seat.quantity and (trade := mark(seat.state, seat.rules, seat.tape.ts_ms[last], seat.tape.close[last])):
-                marked.append(self._deal(seat, trade, 0.0))
+            if seat.quantity:
+                ts_ms, close = float(seat.tape.ts_ms[last]), seat.tape.close[last]
+                kernel.leave(list(seat.s), seat.out, 0, ts_ms, close, kernel.STILL_OPEN)
+                marked.append(self._deal(seat, Trade.of(seat.out), 0.0))
         return marked
 
-    def _signals(self, here: Sequence[_Seat], ts_ms: int, equity: float) -> None:
+    def _signals(self, here: Sequence[_Seat], equity: float) -> None:
         wanting = []
         for seat in here:
             i = seat.at - 1
-            if seat.state.phase != "flat":
-                high, low, leave = seat.tape.high[i], seat.tape.low[i], seat.tape.exit[i]
-                seat.state = on_close(
-                    seat.state, seat.rules, ts_ms, entry=False, leave=leave, level=math.nan, high=high, low=low
-                )
+            if seat.busy:
+                self._close(seat, i, 0.0, kernel.LEAVE_LONG if seat.tape.exit[i] else 0)
             elif seat.tape.entry[i] and not seat.tape.exit[i]:
                 wanting.append(seat)
         for seat in wanting:
@@ -188,27 +199,29 @@ class _Book:
                 self.refused[refusal] += 1
                 continue
             seat.budget = self.terms.max_weight * (equity if self.terms.constrained else self.terms.cash)
-            i = seat.at - 1
-            level, distances = seat.tape.stop[i], seat.tape.distances(i)
-            seat.state = on_close(
-                seat.state, seat.rules, ts_ms, entry=True, leave=False, level=level, distances=distances
-            )
+            self._close(seat, seat.at - 1, 1.0, 0)
+
+    def _close(self, seat: _Seat, i: int, entry: float, leaving: int) -> None:
+        tape = seat.tape
+        ts_ms, level = float(tape.ts_ms[i]), tape.stop[i]
+        carried = tape.distances(i) if entry else (math.nan, math.nan, math.nan)
+        kernel.at_close(seat.s, seat.rules, ts_ms, tape.high[i], tape.low[i], entry, leaving, level, *carried)
 
     def _refusal(self, seat: _Seat) -> str | None:
-        taken = [other for other in self.seats if other.state.phase != "flat"]
+        taken = [other for other in self.seats if other.busy]
         if any(other.lane.key == seat.lane.key for other in taken):
             return "held"
         return "slots" if len(taken) >= self.terms.max_positions else None
 
     def _buy(self, seat: _Seat, ts_ms: int) -> None:
         price = seat.tape.open[seat.at]
-        state, _ = on_open(seat.state, seat.rules, ts_ms, price)
+        kernel.at_open(seat.s, seat.rules, float(ts_ms), price, seat.out, 0)
         quantity = self._quantity(seat, price)
-        if state.phase != "open" or quantity <= 0:
-            self.refused["cash" if state.phase == "open" else "stop"] += 1
-            seat.state = FLAT
+        if not seat.busy or quantity <= 0:
+            self.refused["cash" if seat.busy else "stop"] += 1
+            seat.s = FLAT.vector()
             return
-        seat.state, seat.quantity = state, quantity
+        seat.quantity = quantity
         seat.entry_fee = self.terms.costs.buying(quantity * price)
         self.cash -= quantity * price + seat.entry_fee
         self.traded += quantity * price
@@ -220,9 +233,10 @@ class _Book:
         lots = math.floor(affordable / seat.lane.lot)
         return float(lots * seat.lane.lot if seat.lane.lot >= 1 else lots / round(1 / seat.lane.lot))
 
-    def _settle(self, seat: _Seat, trade: Trade | None) -> None:
-        if trade is None:
+    def _settle(self, seat: _Seat, ended: float) -> None:
+        if ended == kernel.STILL_OPEN:
             return
+        trade = Trade.of(seat.out)
         notional = seat.quantity * trade.exit_price
         exit_cost = self.terms.costs.selling(notional)
         self.cash += notional - exit_cost
