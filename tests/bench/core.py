@@ -72,7 +72,9 @@ def measured(argv: list[str], env: dict[str, str], rounds: int) -> tuple[float, 
     times, peak = [], 0.0
     for _ in range(rounds):
         begun = time.perf_counter()
-        child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            argv, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         assert child.returncode == 0, argv
@@ -125,20 +127,26 @@ def report(work: str, data: Path, home: Path, others: dict[str, list[str]]) -> N
     """The rows of one workload."""
     env, command = {"NIGHTDESK_HOME": str(home)}, ours(work, data)
     measured([*command, "--no-cache"], env, 1)  # compiles, warms the disk's cache
-    rows = {"nightdesk, Parquet": measured([*command, "--no-cache"], env, ROUNDS)}
+    parquet = measured([*command, "--no-cache"], env, ROUNDS)
     measured(command, env, 1)
     time.sleep(2.5)  # a cache as young as its source is verified by content; this one is not
     measured(command, env, 1)
-    rows["nightdesk, cached columns"] = measured(command, env, ROUNDS)
+    cached = measured(command, env, ROUNDS)
+    best = cached[0]
+    row(work, "nightdesk, Parquet", parquet, best)
+    row(work, "nightdesk, cached columns", cached, best)
     npy = data / ("w2_ohlc.npy" if work == "W2" else "w1_ohlc.npy")
-    rows["floor: read the .npy, add"] = measured([sys.executable, "-c", FLOOR, str(npy)], {}, ROUNDS)
+    row(work, "floor: read the .npy, add", measured([sys.executable, "-c", FLOOR, str(npy)], {}, ROUNDS), best)
     for name, argv in others.items():
-        if (work, name) != ("W3", "backtesting.py"):
-            rows[name] = measured([*argv, work, str(data / f"{work.lower()}.parquet")], {}, 1)
-    best = rows["nightdesk, cached columns"][0]
-    for name, (fastest, median, peak) in rows.items():
-        print(f"{work:4} {name:28} {fastest:10.2f} {median:9.2f} {peak:8.0f} {fastest / best:7.1f}", flush=True)
+        if name == "vectorbt" or work == "W2":  # backtesting.py takes one series at a time
+            row(work, name, measured([*argv, work, str(data / f"{work.lower()}.parquet")], {}, 1), best)
     shutil.rmtree(home, ignore_errors=True)
+
+
+def row(work: str, name: str, figures: tuple[float, float, float], best: float) -> None:
+    """One line of the table, as soon as it is known."""
+    fastest, median, peak = figures
+    print(f"{work:4} {name:28} {fastest:10.2f} {median:9.2f} {peak:8.0f} {fastest / best:7.1f}", flush=True)
 
 
 if __name__ == "__main__":
