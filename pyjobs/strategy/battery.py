@@ -18,13 +18,13 @@ from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, fold
 from pyjobs.strategy.registry import bound, needs
 from pyjobs.strategy.signals import Setup, Signals
-from pyjobs.strategy.trace import NotTraceable, Traced
+from pyjobs.strategy.trace import NotTraceable, Traced, remembering
 
 ARRAYS = (
     *("entry", "exit", "stop", "short_entry", "short_exit"),
     *("stop_distance", "target_distance", "trail_distance"),
 )
-SPOTS = 24
+SPOTS = 12
 
 
 def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str]:
@@ -51,12 +51,18 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
 
 def looks_ahead(setup: Setup, bars: Bars) -> Iterator[str]:
     """By spans at every bar; where the code cannot be followed, by truncating at every bar; at some bars by both."""
-    try:
-        yield from beyond_its_span(setup, bars)
-        spots = _spots(setup.lookback - 1, len(bars))
-    except NotTraceable:
-        spots = range(setup.lookback - 1, len(bars))
-    whole = setup.signals(bars)
+    with remembering():  # what is made of the index alone is the same in every truncation
+        try:
+            whole, beyond = spans(setup, bars)
+            spots = _spots(setup.lookback - 1, len(bars))
+        except NotTraceable:
+            whole, beyond = setup.signals(bars), []
+            spots = range(setup.lookback - 1, len(bars))
+        yield from beyond
+        yield from _differs_when_truncated(setup, bars, whole, spots)
+
+
+def _differs_when_truncated(setup: Setup, bars: Bars, whole: Signals, spots: Sequence[int]) -> Iterator[str]:
     for t in spots:
         tail = setup.signals(bars.slice(t + 1 - setup.lookback, t + 1))
         if name := difference(_part(tail, setup.lookback - 1, setup.lookback), _part(whole, t, t + 1)):
@@ -64,19 +70,22 @@ def looks_ahead(setup: Setup, bars: Bars) -> Iterator[str]:
             return
 
 
-def beyond_its_span(setup: Setup, bars: Bars) -> Iterator[str]:
-    """Arrays that depend on bars after their own, or before their lookback. Raises NotTraceable."""
+def spans(setup: Setup, bars: Bars) -> tuple[Signals, list[str]]:
+    """The signals, and which arrays depend on bars after their own or before their lookback. Raises NotTraceable."""
+    found: list[str] = []
     traced = Bars(**{name: Traced(getattr(bars, name)) for name in COLUMNS})  # type: ignore[arg-type]  # as an array
     signals = setup.signals(traced)
-    for name in ARRAYS:
-        array = getattr(signals, name)
+    plain = {name: getattr(signals, name) for name in ARRAYS}
+    for name, array in plain.items():
         if isinstance(array, Traced):
+            plain[name] = array.values
             if array.last > 0:
-                yield f"{name} looks {array.last} bars ahead"
+                found.append(f"{name} looks {array.last} bars ahead")
             if array.first <= -setup.lookback:
-                yield f"{name} looks back on {1 - array.first} bars, and lookback says {setup.lookback}"
+                found.append(f"{name} looks back on {1 - array.first} bars, and lookback says {setup.lookback}")
         elif array is not None and not _constant(array):
             raise NotTraceable(f"{name} is a plain array")
+    return dataclasses.replace(signals, **plain), found
 
 
 def depends_on_the_start(setup: Setup, bars: Bars) -> Iterator[str]:

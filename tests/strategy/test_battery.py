@@ -68,7 +68,7 @@ def test_a_registered_strategy_passes_with_its_defaults(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_spans_can_be_followed_through_every_registered_strategy(name: str) -> None:
     setup, bars = make_setup(name, {**SHORT_WINDOWS[name], "side": "both", **EXITS}, source="test"), walk(300, seed=1)
-    assert list(battery.beyond_its_span(bound(setup, bars) if needs(setup) else setup, bars)) == []
+    assert battery.spans(bound(setup, bars) if needs(setup) else setup, bars)[1] == []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,7 @@ def test_looking_ahead_is_found(enters: Callable[[Bars], np.ndarray]) -> None:
 
 
 def test_looking_one_bar_ahead_at_every_bar_is_named_without_running_again() -> None:
-    assert "entry looks 1 bars ahead" in list(battery.beyond_its_span(Cheat(peeks_by_slices), walk(200, seed=2)))
+    assert "entry looks 1 bars ahead" in battery.spans(Cheat(peeks_by_slices), walk(200, seed=2))[1]
 
 
 def test_a_lookback_that_is_too_short_is_named() -> None:
