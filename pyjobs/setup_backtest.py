@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pyjobs.account.backtest import costs_of
 from pyjobs.account.costs import Costs
 from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
 from pyjobs.market import rim
@@ -91,7 +92,7 @@ def costs_for(desk: Desk, currency: str) -> Costs:
     """The costs of the desk's first account in `currency`; none when there is no such account."""
     for account in desk.accounts.values():
         if account.currency == currency:
-            return Costs(fee_bps=account.fee_bps, sell_tax_bps=account.sell_tax_bps)
+            return costs_of(account)
     return Costs()
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pyjobs.account import krx
 from pyjobs.account.costs import Costs
 from pyjobs.account.performance import CONVENTIONS, CurvePoint, curve, measures
-from pyjobs.account.portfolio import AccountRun, Deal, Lane, Terms, simulate
-from pyjobs.market.bars import FloatArray
+from pyjobs.account.portfolio import AccountRun, Deal, Terms, simulate
+from pyjobs.account.seat import Lane
+from pyjobs.market.bars import FloatArray, SeriesKey
 from pyjobs.market.desk import Account
-from pyjobs.market.snapshot import Series, Snapshot
-from pyjobs.strategy.signals import Setup
+from pyjobs.market.snapshot import Series, Snapshot, session_of
+from pyjobs.strategy.signals import Setup, Signals
 from utils import trading_day
 
 WHOLE_SHARE = 1.0
@@ -45,13 +47,14 @@ def backtest(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
     first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
     """
     lanes, left_out = lanes_of(snapshot, account.currency, setups)
+    lanes = on_grid(lanes, account, adjusted_series(snapshot))
     closes = session_closes(snapshot, first_decision_ms(lanes, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
     notes = {"left_out": left_out, "behind": behind(snapshot, lanes)}
     books = {}
     for name in ("constrained", "unconstrained"):
         run = simulate(
-            lanes, _terms(account, constrained=name == "constrained"), start_ms=closes[0][1] if closes else 0
+            lanes, terms_of(account, constrained=name == "constrained"), start_ms=closes[0][1] if closes else 0
         )
         books[name] = _book(run, account, closes, benchmark, notes)
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
@@ -73,10 +76,27 @@ def lanes_of(snapshot: Snapshot, currency: str, setups: Mapping[str, Setup]) -> 
             left_out.append({"symbol": instrument.symbol, "timeframe": instrument.timeframe, "why": why})
         for name, setup in setups.items():
             if name not in short:
-                lanes.append(
-                    Lane(key=instrument.key, setup=name, bars=bars, signals=setup.signals(bars), lot=lot_of(series))
-                )
+                lanes += [
+                    Lane(
+                        key=instrument.key,
+                        setup=name,
+                        bars=bars,
+                        signals=signals,
+                        lot=lot_of(series),
+                        group=instrument.group,
+                    )
+                    for signals in one_sided(setup.signals(bars))
+                ]
     return lanes, left_out
+
+
+def one_sided(signals: Signals) -> list[Signals]:
+    """Signals for both sides as one for each: an account has a seat for either, and takes one at a time."""
+    entry, leave = signals.short_entry, signals.short_exit
+    if entry is None or leave is None:
+        return [signals]
+    long = replace(signals, short_entry=None, short_exit=None)
+    return [long, replace(long, side="short", entry=entry, exit=leave, stop=np.full(entry.size, np.nan))]
 
 
 def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
@@ -94,7 +114,9 @@ def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
 
 
 def lot_of(series: Series) -> float:
-    """The least quantity that trades: whole shares where a market has sessions, 1e-8 of a coin around the clock."""
+    """The least quantity that trades: the desk's, else whole shares where a market has sessions, 1e-8 of a coin."""
+    if series.instrument.lot:
+        return series.instrument.lot
     return COIN_LOT if series.instrument.market == "24/7" else WHOLE_SHARE
 
 
@@ -114,15 +136,41 @@ def session_closes(snapshot: Snapshot, start_ms: int | None) -> list[tuple[dt.da
     return closes[first:]
 
 
-def _terms(account: Account, *, constrained: bool) -> Terms:
+def terms_of(account: Account, *, constrained: bool) -> Terms:
+    """The account's money, limits and costs as the engine takes them."""
     return Terms(
         cash=account.cash,
         max_positions=account.max_positions,
         max_weight=account.max_weight,
-        costs=Costs(fee_bps=account.fee_bps, sell_tax_bps=account.sell_tax_bps),
+        costs=costs_of(account),
         stop_loss=account.stop_loss,
+        max_group_weight=account.max_group_weight,
         constrained=constrained,
     )
+
+
+def costs_of(account: Account) -> Costs:
+    """What the account's fills cost; with the rules of KRX the sale's tax is that of its day."""
+    return Costs(
+        fee_bps=account.fee_bps,
+        sell_tax_bps=account.sell_tax_bps,
+        sell_tax_by_time=krx.sell_tax_by_time(trading_day.load("XKRX")) if account.rules == "KRX" else (),
+        slippage_bps=account.slippage_bps,
+        borrow_bps=account.borrow_bps,
+    )
+
+
+def on_grid(lanes: Sequence[Lane], account: Account, off_grid: Collection[SeriesKey]) -> list[Lane]:
+    """The lanes with the tick grid of the account's rules; series in `off_grid` (adjusted prices) have none."""
+    if account.rules != "KRX":
+        return list(lanes)
+    day_of = session_of("XKRX")
+    return [lane if lane.key in off_grid else replace(lane, on_tick=krx.on_tick, day_of=day_of) for lane in lanes]
+
+
+def adjusted_series(snapshot: Snapshot) -> set[SeriesKey]:
+    """The series whose prices are not those that were traded."""
+    return {each.instrument.key for each in snapshot.series if each.instrument.prices == "adjusted"}
 
 
 def _book(

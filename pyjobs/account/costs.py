@@ -1,20 +1,43 @@
-"""What a trade costs: a fee on both sides and a tax on the sale, in basis points of notional. No rounding to coins."""
+"""What a trade costs: slippage, a fee on both sides, a tax on the sale, and borrowing what was sold short.
+
+All in basis points of notional; nothing is rounded to coins, prices are rounded to ticks where a market has them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from pyjobs.strategy.signals import Side
 
 BASIS_POINT = 1e-4
+YEAR_MS = 365 * 86_400_000
+
+# (day, price, up) -> the nearest price that can be traded, at or above (`up`) or at or below it
+OnTick = Callable[[dt.date, float, bool], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """`fee_bps` of each fill's notional, and `sell_tax_bps` on top of it for a sale."""
+    """`fee_bps` of each fill's notional, and `sell_tax_bps` on top of it for a sale.
+
+    `sell_tax_by_time`: (from this UTC ms on, basis points), ascending; where it says something it replaces the flat
+    `sell_tax_bps`. `slippage_bps`: how much worse than the bar's price a fill is. `borrow_bps`: of a short position's
+    value, per year of 365 days.
+    """
 
     fee_bps: float = 0.0
     sell_tax_bps: float = 0.0
+    sell_tax_by_time: tuple[tuple[int, float], ...] = ()
+    slippage_bps: float = 0.0
+    borrow_bps: float = 0.0
+
+    def at(self, ts_ms: int) -> Costs:
+        """The same with the tax that holds at `ts_ms`."""
+        place = bisect_right(self.sell_tax_by_time, (ts_ms, float("inf"))) - 1
+        return replace(self, sell_tax_bps=self.sell_tax_by_time[place][1], sell_tax_by_time=()) if place >= 0 else self
 
     def buying(self, notional: float) -> float:
         """Money paid on top of `notional` bought."""
@@ -32,7 +55,18 @@ class Costs:
         """Cost of the fill that closes a position."""
         return self.selling(notional) if side == "long" else self.buying(notional)
 
+    def borrowing(self, notional: float, ms: int) -> float:
+        """Cost of having `notional` on loan for so many milliseconds."""
+        return notional * (self.borrow_bps * BASIS_POINT) * (ms / YEAR_MS)
+
+    def filled(self, price: float, *, buy: bool, day: dt.date | None = None, on_tick: OnTick | None = None) -> float:
+        """The price of a fill: worse than the bar's by the slippage, and then by what is missing to the next tick."""
+        worse = price * (1 + (self.slippage_bps if buy else -self.slippage_bps) * BASIS_POINT)
+        return worse if on_tick is None or day is None else on_tick(day, worse, buy)
+
     def net_return(self, side: Side, entry_price: float, exit_price: float) -> float:
-        """Profit after both costs, as a fraction of the entry's notional."""
-        gain = exit_price - entry_price if side == "long" else entry_price - exit_price
-        return (gain - self.entering(side, entry_price) - self.leaving(side, exit_price)) / entry_price
+        """Profit after slippage and both costs, as a fraction of the entry's notional; without what a loan costs."""
+        entry = self.filled(entry_price, buy=side == "long")
+        leave = self.filled(exit_price, buy=side == "short")
+        gain = leave - entry if side == "long" else entry - leave
+        return (gain - self.entering(side, entry) - self.leaving(side, leave)) / entry

@@ -39,7 +39,9 @@ CONVENTIONS: Mapping[str, object] = {
     "exposure": "mean over sessions of the value of positions / equity",
     "turnover": "(bought + sold) / 2 / mean equity, per year",
     "alpha_beta": "against the benchmark's closes, from benchmark_start on; alpha compounded to a year",
-    "lots": "whole shares; 1e-8 of a unit on a 24/7 market; fractions when unconstrained",
+    "fills": "at the bar's price made worse by slippage_bps, then moved to the next tick where the account has rules",
+    "fees": "fees, tax on sales (by date with rules: KRX) and the loan of shorts (borrow_bps a year of 365 days)",
+    "lots": "the desk's lot; else whole shares; 1e-8 of a unit on a 24/7 market; fractions when unconstrained",
     "open_positions": "marked to the last close; their exit cost is not yet taken",
     "session_of_bars": "equity at a session's close uses the newest bars closed by then",
 }

@@ -1,17 +1,21 @@
-"""An account, bar by bar: which signals it can take, what it pays, what it is worth. Long positions only.
+"""An account, bar by bar: which signals it can take, what it pays, what it is worth.
 
 Time runs over the closing times of all bars. At each of them, in this order:
-  1. at the open: pending exits and jumped-over stops are sold; then pending entries are bought, oldest signal first,
+  1. at the open: pending exits and jumped-over stops are closed; then pending entries are filled, oldest signal first,
      then by symbol, exchange, timeframe and setup. So money freed at an open can be spent at the same open;
   2. within the bar: stops;
-  3. at the close: every position is marked, equity is struck, exit signals become orders, then entry signals do.
-A pending entry waits for its series' next bar, however far that is.
+  3. at the close: what is sold short pays for its loan, every position is marked, equity is struck, exit signals become
+     orders, then entry signals do.
+A pending entry waits for its series' next bar, however far that is. Fills are worse than the bar's price by the
+slippage and what is missing to the next tick; a percent stop is measured from that fill.
 
 Constrained: at most `max_positions` (one that waits for its fill, in or out, counts), one position per series; a new
-one gets `max_weight` of the equity at the signal's close, never more than the cash there is, fee included, rounded
-down to whole lots. Unconstrained: each setup on each series has a position of its own and takes every signal while
-flat, always with the same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside
-the constrained run it shows what the constraints cost.
+one gets `max_weight` of the equity at the signal's close, never more than the free cash, fee included, rounded down to
+whole lots; one whose group (sector …) would then hold more than `max_group_weight` of the equity is refused. The
+proceeds of a short sale, and as much again, are not free until it is bought back.
+Unconstrained: each setup on each series has a position of its own and takes every signal while flat, always with the
+same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside the constrained run
+it shows what the constraints cost.
 """
 
 from __future__ import annotations
@@ -23,38 +27,31 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pyjobs.account.costs import Costs
-from pyjobs.market.bars import Bars, FloatArray, IntArray, SeriesKey
+from pyjobs.account.seat import Lane, Seat
+from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, Trade
-from pyjobs.strategy.signals import Signals
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lane:
-    """One setup on one series. `lot`: the least quantity that trades (1: whole shares; 1e-8: coins)."""
-
-    key: SeriesKey
-    setup: str
-    bars: Bars
-    signals: Signals
-    lot: float
+from pyjobs.strategy.lifecycle import FLAT, Trade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The account's money and limits; `max_weight` and `stop_loss` are fractions."""
+    """The account's money and limits; weights and `stop_loss` are fractions."""
 
     cash: float
     max_positions: int
     max_weight: float
     costs: Costs = field(default_factory=Costs)
     stop_loss: float = 0.0
+    max_group_weight: float = 1.0
     constrained: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deal:
-    """A trade with its money. `fees` holds tax too; `pnl` is after them. Marked while open, before its exit cost."""
+    """A trade with its money. `fees` holds tax and borrowing too; `pnl` is after them.
+
+    Marked while open, before its exit cost. Prices are those of the fills, slippage and ticks included.
+    """
 
     key: SeriesKey
     setup: str
@@ -73,8 +70,9 @@ class Deal:
 class AccountRun:
     """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
 
-    `exposure`: value of positions over equity. `refused`: signals not turned into positions, by reason: `slots`, `held`
-    (the series is in already), `cash` (not one lot affordable), `stop` (opened at or beyond its stop).
+    `exposure`: value of positions, long and short added up, over equity. `refused`: signals not turned into positions,
+    by reason: `slots`, `held` (the series is in already), `group` (its cap), `cash` (not one lot affordable), `stop`
+    (opened at or beyond its stop).
     `traded`: notional bought and sold.
     """
 
@@ -89,7 +87,7 @@ class AccountRun:
 
 
 def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int) -> AccountRun:
-    """Run the account over all bars that close at or after `start_ms`. Lanes must hold long signals, one per bar."""
+    """Run the account over all bars that close at or after `start_ms`. Lanes must hold a signal per bar."""
     book = _Book(lanes, terms, start_ms)
     times = np.unique(np.concatenate([np.empty(0, np.int64), *(seat.lane.bars.ts_ms for seat in book.seats)]))
     times = times[times >= start_ms]
@@ -109,47 +107,16 @@ def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int) -> AccountRu
     )
 
 
-class _Seat:
-    """A lane with its place in time and its position, as the kernel's vectors. Changes as the book runs."""
-
-    __slots__ = ("at", "budget", "entry_fee", "lane", "out", "quantity", "rules", "s", "tape")
-
-    def __init__(self, lane: Lane, stop_loss: float, start_ms: int) -> None:
-        self.lane = lane
-        self.tape = Tape.of(lane.bars, lane.signals)
-        self.rules = with_account_stop(Rules.of(lane.signals), stop_loss).vector()
-        self.at = int(np.searchsorted(lane.bars.ts_ms, start_ms, side="left"))
-        self.s = FLAT.vector()
-        self.out = [0.0] * kernel.TRADE
-        self.quantity = self.entry_fee = self.budget = 0.0
-
-    @property
-    def busy(self) -> bool:
-        """In, or waiting for a fill."""
-        return self.s[kernel.SIDE] != 0.0 or self.s[kernel.ORDER] != 0.0
-
-    @property
-    def entering(self) -> bool:
-        """Waiting for the fill of an entry."""
-        return self.s[kernel.SIDE] == 0.0 and self.s[kernel.ORDER] != 0.0
-
-
-def with_account_stop(rules: Rules, stop_loss: float) -> Rules:
-    """`rules` under the account's own percent stop too: the nearer of the two."""
-    fractions = [fraction for fraction in (rules.stop_loss, stop_loss) if fraction]
-    return replace(rules, stop_loss=min(fractions, default=0.0))
-
-
 class _Book:
     """Cash, seats and prices of one run."""
 
     def __init__(self, lanes: Iterable[Lane], terms: Terms, start_ms: int) -> None:
         ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
-        self.seats = [_Seat(lane, terms.stop_loss, start_ms) for lane in ordered]
+        self.seats = [Seat(lane, terms.stop_loss, start_ms) for lane in ordered]
         self.terms = terms
         self.cash = terms.cash
         self.deals: list[Deal] = []
-        self.refused = {"slots": 0, "held": 0, "cash": 0, "stop": 0}
+        self.refused = {"slots": 0, "held": 0, "group": 0, "cash": 0, "stop": 0}
         self.traded = 0.0
 
     def pass_bar(self, ts_ms: int) -> tuple[float, float, float, int]:
@@ -162,17 +129,19 @@ class _Book:
                 ended = kernel.at_open(seat.s, seat.rules, float(ts_ms), seat.tape.open[seat.at], seat.out, 0)
                 self._settle(seat, ended)
         for seat in sorted(entering, key=lambda seat: seat.s[kernel.ORDER_TS]):
-            self._buy(seat, ts_ms)
+            self._enter(seat, ts_ms)
         for seat in busy:
             high, low = seat.tape.high[seat.at], seat.tape.low[seat.at]
             self._settle(seat, kernel.in_range(seat.s, seat.rules, float(ts_ms), high, low, seat.out, 0))
         for seat in here:
             seat.at += 1  # from here on at - 1 is the bar that has just closed
+            if seat.quantity and seat.sign < 0:
+                self._borrow(seat)
         held = [seat for seat in self.seats if seat.quantity]
-        worth = math.fsum(seat.quantity * seat.tape.close[seat.at - 1] for seat in held)
-        self._signals(here, self.cash + worth)
-        equity = self.cash + worth
-        return equity, self.cash, worth / equity if equity > 0 else math.nan, len(held)
+        equity = self.cash + math.fsum(seat.sign * seat.value for seat in held)
+        self._signals(here, equity)
+        gross = math.fsum(seat.value for seat in held)
+        return equity, self.cash, gross / equity if equity > 0 else math.nan, len(held)
 
     def open_deals(self) -> list[Deal]:
         """What is still held, marked to its last close."""
@@ -185,68 +154,98 @@ class _Book:
                 marked.append(self._deal(seat, Trade.of(seat.out), 0.0))
         return marked
 
-    def _signals(self, here: Sequence[_Seat], equity: float) -> None:
+    def _signals(self, here: Sequence[Seat], equity: float) -> None:
         wanting = []
         for seat in here:
             i = seat.at - 1
             if seat.busy:
-                self._close(seat, i, 0.0, kernel.LEAVE_LONG if seat.tape.exit[i] else 0)
+                way_out = kernel.LEAVE_LONG if seat.sign > 0 else kernel.LEAVE_SHORT
+                self._close(seat, i, 0.0, way_out if seat.tape.exit[i] else 0)
             elif seat.tape.entry[i] and not seat.tape.exit[i]:
                 wanting.append(seat)
         for seat in wanting:
-            refusal = self._refusal(seat) if self.terms.constrained else None
+            refusal = self._refusal(seat, equity) if self.terms.constrained else None
             if refusal:
                 self.refused[refusal] += 1
                 continue
             seat.budget = self.terms.max_weight * (equity if self.terms.constrained else self.terms.cash)
-            self._close(seat, seat.at - 1, 1.0, 0)
+            self._close(seat, seat.at - 1, seat.sign, 0)
 
-    def _close(self, seat: _Seat, i: int, entry: float, leaving: int) -> None:
+    def _close(self, seat: Seat, i: int, entry: float, leaving: int) -> None:
         tape = seat.tape
         ts_ms, level = float(tape.ts_ms[i]), tape.stop[i]
         carried = tape.distances(i) if entry else (math.nan, math.nan, math.nan)
         kernel.at_close(seat.s, seat.rules, ts_ms, tape.high[i], tape.low[i], entry, leaving, level, *carried)
 
-    def _refusal(self, seat: _Seat) -> str | None:
-        taken = [other for other in self.seats if other.busy]
+    def _refusal(self, seat: Seat, equity: float) -> str | None:
+        taken = [other for other in self.seats if other.busy and not other.gives_way_to(seat)]
         if any(other.lane.key == seat.lane.key for other in taken):
             return "held"
-        return "slots" if len(taken) >= self.terms.max_positions else None
+        if len(taken) >= self.terms.max_positions:
+            return "slots"
+        if seat.lane.group:
+            mates = [other for other in taken if other.lane.group == seat.lane.group]
+            held = math.fsum(other.value if other.quantity else other.budget for other in mates)
+            if held + self.terms.max_weight * equity > self.terms.max_group_weight * equity * (1 + 1e-12):
+                return "group"
+        return None
 
-    def _buy(self, seat: _Seat, ts_ms: int) -> None:
-        price = seat.tape.open[seat.at]
+    def _enter(self, seat: Seat, ts_ms: int) -> None:
+        price = self._filled(seat, ts_ms, seat.tape.open[seat.at], buy=seat.sign > 0)
         kernel.at_open(seat.s, seat.rules, float(ts_ms), price, seat.out, 0)
-        quantity = self._quantity(seat, price)
+        quantity = self._quantity(seat, ts_ms, price)
         if not seat.busy or quantity <= 0:
             self.refused["cash" if seat.busy else "stop"] += 1
             seat.s = FLAT.vector()
             return
         seat.quantity = quantity
-        seat.entry_fee = self.terms.costs.buying(quantity * price)
-        self.cash -= quantity * price + seat.entry_fee
+        seat.entry_fee = self.terms.costs.at(ts_ms).entering(seat.lane.signals.side, quantity * price)
+        self.cash -= seat.sign * (quantity * price) + seat.entry_fee
         self.traded += quantity * price
 
-    def _quantity(self, seat: _Seat, price: float) -> float:
+    def _quantity(self, seat: Seat, ts_ms: int, price: float) -> float:
         if not self.terms.constrained:
             return seat.budget / price
-        affordable = min(seat.budget, self.cash) / (price + self.terms.costs.buying(price))
+        cost = self.terms.costs.at(ts_ms).entering(seat.lane.signals.side, price)
+        affordable = min(seat.budget, self._free_cash()) / (price + cost)
         lots = math.floor(affordable / seat.lane.lot)
         return float(lots * seat.lane.lot if seat.lane.lot >= 1 else lots / round(1 / seat.lane.lot))
 
-    def _settle(self, seat: _Seat, ended: float) -> None:
+    def _free_cash(self) -> float:
+        """Cash less what short positions tie up: their proceeds, and as much again."""
+        short = [seat for seat in self.seats if seat.quantity and seat.sign < 0]
+        return self.cash - 2 * math.fsum(seat.quantity * seat.s[kernel.ENTRY_PRICE] for seat in short)
+
+    def _filled(self, seat: Seat, ts_ms: int, price: float, *, buy: bool) -> float:
+        lane = seat.lane
+        day = lane.day_of(ts_ms) if lane.on_tick and lane.day_of else None
+        return self.terms.costs.filled(price, buy=buy, day=day, on_tick=lane.on_tick)
+
+    def _borrow(self, seat: Seat) -> None:
+        """Pay for the loan of a short position since its last bar, at the close it had then."""
+        last, new = seat.tape.ts_ms[seat.at - 2], seat.tape.ts_ms[seat.at - 1]
+        if seat.s[kernel.ENTRY_TS] == new:
+            return  # borrowed within this bar: the loan is counted from its close on
+        cost = self.terms.costs.borrowing(seat.quantity * seat.tape.close[seat.at - 2], new - last)
+        seat.borrowed += cost
+        self.cash -= cost
+
+    def _settle(self, seat: Seat, ended: float) -> None:
         if ended == kernel.STILL_OPEN:
             return
         trade = Trade.of(seat.out)
-        notional = seat.quantity * trade.exit_price
-        exit_cost = self.terms.costs.selling(notional)
-        self.cash += notional - exit_cost
+        price = self._filled(seat, trade.exit_ts_ms, trade.exit_price, buy=seat.sign < 0)
+        trade = replace(trade, exit_price=price)
+        notional = seat.quantity * price
+        exit_cost = self.terms.costs.at(trade.exit_ts_ms).leaving(seat.lane.signals.side, notional)
+        self.cash += seat.sign * notional - exit_cost
         self.traded += notional
         self.deals.append(self._deal(seat, trade, exit_cost))
-        seat.quantity = seat.entry_fee = 0.0
+        seat.quantity = seat.entry_fee = seat.borrowed = 0.0
 
-    def _deal(self, seat: _Seat, trade: Trade, exit_cost: float) -> Deal:
-        fees = seat.entry_fee + exit_cost
-        gain = seat.quantity * (trade.exit_price - trade.entry_price)
+    def _deal(self, seat: Seat, trade: Trade, exit_cost: float) -> Deal:
+        fees = seat.entry_fee + exit_cost + seat.borrowed
+        gain = seat.sign * (seat.quantity * (trade.exit_price - trade.entry_price))
         return Deal(
             key=seat.lane.key,
             setup=seat.lane.setup,

@@ -102,7 +102,7 @@ def triggers(
                 trade=marked,
                 net_return=None
                 if marked is None
-                else costs.net_return(signals.side, marked.entry_price, marked.exit_price),
+                else costs.at(marked.exit_ts_ms).net_return(signals.side, marked.entry_price, marked.exit_price),
             )
         )
     return found[::-1]

@@ -24,6 +24,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     `file` is its dump, relative to the desk's `dumps` folder; `layout` its shape (docs of `pyjobs.market.dumps`);
     `prices` says whether splits and dividends are already worked into it. `start` (a date) cuts off older bars.
+    `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the least quantity (0: the market's own).
     """
 
     symbol: str
@@ -37,6 +38,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     start: str = ""
     prices: Literal["raw", "adjusted"] = "raw"
     role: Literal["trade", "watch", "benchmark"] = "trade"
+    group: str = ""
+    lot: float = 0.0
 
     @property
     def key(self) -> SeriesKey:
@@ -55,7 +58,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One account; it trades the instruments of its own currency.
 
     Money is in `currency`; weights are fractions of equity; fees and tax are basis points of notional;
-    `stop_loss` is a fraction below the fill (0: no stop).
+    `stop_loss` is a fraction below the fill (0: no stop). `max_group_weight`: of equity, all positions of a group.
+    `rules: KRX` takes the sell tax and the tick sizes of each day from the exchange's own tables (`pyjobs.account.krx`)
+    instead of `sell_tax_bps`; `slippage_bps` makes every fill worse; `borrow_bps` is a year's cost of a short position.
     """
 
     currency: str
@@ -65,6 +70,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     fee_bps: float = 0.0
     sell_tax_bps: float = 0.0
     stop_loss: float = 0.0
+    slippage_bps: float = 0.0
+    borrow_bps: float = 0.0
+    max_group_weight: float = 1.0
+    rules: Literal["", "KRX"] = ""
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,6 +152,8 @@ def _instrument_problems(instrument: Instrument, markets: list[str]) -> Iterator
         yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})"
     if not instrument.file:
         yield "file", "no file is named"
+    if not 0 <= instrument.lot < float("inf"):
+        yield "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     if not instrument.currency:
         yield "currency", "no currency is named"
     if instrument.layout not in LAYOUTS:
@@ -163,7 +174,12 @@ def _account_problems(account: Account, traded: set[str]) -> Iterator[tuple[str,
         yield "max_positions", f"must be at least 1, is {account.max_positions}"
     if not 0 < account.max_weight <= 1:
         yield "max_weight", f"is a fraction of equity, more than 0 and at most 1; is {account.max_weight:g}"
-    for field in ("fee_bps", "sell_tax_bps"):
+    if not account.max_weight <= account.max_group_weight <= 1:
+        what = f"is a fraction of equity, from max_weight ({account.max_weight:g}) to 1"
+        yield "max_group_weight", f"{what}; is {account.max_group_weight:g}"
+    if account.rules and account.currency != "KRW":
+        yield "rules", f"the rules of {account.rules} are for KRW, not {account.currency}"
+    for field in ("fee_bps", "sell_tax_bps", "slippage_bps", "borrow_bps"):
         if not 0 <= getattr(account, field) < 10_000:
             yield field, f"is in basis points, from 0 to below 10000; is {getattr(account, field):g}"
     if not 0 <= account.stop_loss < 1:

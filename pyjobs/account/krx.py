@@ -1,0 +1,76 @@
+"""What the Korea Exchange asks of a fill: the tax on sales and the tick sizes, by date.
+
+Tax: stocks of KOSPI and KOSDAQ alike, the special tax for rural areas included. A change holds for sales that are
+settled (two sessions after the trade) on or after its day: the cut of 2019-06-03 held for trades from 2019-05-30 on.
+Sources: Securities Transaction Tax Act art. 5 and its enforcement decree art. 5; Act on the special rural tax art. 5;
+KBS 2019-03-19 and EY 2019-04-18 (30 -> 25 bp), the decree of 2022-12 (23 -> 20 -> 18 -> 15), Ministry of Economy and
+Finance 2025-12-01 (-> 20 from 2026).
+Ticks: KRX, enforcement rules of the securities market business regulation; the table of 2010-10-04 is KOSPI's (KOSDAQ
+stopped at 100 won), that of 2023-01-25 holds for KOSPI, KOSDAQ and KONEX. ETFs have other ticks and are not covered.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from bisect import bisect_right
+
+from utils.trading_day import Calendar
+
+SETTLEMENT_SESSIONS = 2
+# (first settlement day, basis points of a sale)
+SELL_TAX_BPS: tuple[tuple[dt.date, float], ...] = (
+    (dt.date(1996, 4, 1), 30.0),
+    (dt.date(2019, 6, 3), 25.0),
+    (dt.date(2021, 1, 1), 23.0),
+    (dt.date(2023, 1, 1), 20.0),
+    (dt.date(2024, 1, 1), 18.0),
+    (dt.date(2025, 1, 1), 15.0),
+    (dt.date(2026, 1, 1), 20.0),
+)
+# (first day, ((from this price on, tick in won), ...))
+TICKS: tuple[tuple[dt.date, tuple[tuple[float, float], ...]], ...] = (
+    (
+        dt.date(2010, 10, 4),
+        ((0, 1), (1_000, 5), (5_000, 10), (10_000, 50), (50_000, 100), (100_000, 500), (500_000, 1_000)),
+    ),
+    (
+        dt.date(2023, 1, 25),
+        ((0, 1), (2_000, 5), (5_000, 10), (20_000, 50), (50_000, 100), (200_000, 500), (500_000, 1_000)),
+    ),
+)
+
+
+def sell_tax_by_time(calendar: Calendar) -> tuple[tuple[int, float], ...]:
+    """(from this UTC millisecond on, basis points), ascending: each change at the open of its first trading session.
+
+    Of changes before the calendar begins only the last counts, from the beginning of time.
+    """
+    sessions = calendar.sessions()
+    days = [session.date for session in sessions]
+    schedule: list[tuple[int, float]] = []
+    for effective, bps in SELL_TAX_BPS:
+        first = bisect_right(days, effective - dt.timedelta(days=1)) - SETTLEMENT_SESSIONS
+        if first >= len(days):
+            break
+        if first <= 0:
+            schedule = [(-(2**62), bps)]
+        else:
+            schedule.append((sessions[first].open_utc_s * 1000, bps))
+    return tuple(schedule)
+
+
+def tick_size(day: dt.date, price: float) -> float:
+    """The tick in won for a stock at `price` on `day`; before 2010-10-04 that day's table is used."""
+    table = TICKS[max(0, bisect_right([first for first, _ in TICKS], day) - 1)][1]
+    return table[bisect_right([low for low, _ in table], price) - 1][1]
+
+
+def on_tick(day: dt.date, price: float, up: bool) -> float:
+    """`price` moved to the nearest price that can be traded, at or above it (`up`) or at or below it."""
+    tick = tick_size(day, price)
+    steps = price / tick
+    nearest = round(steps)
+    if math.isclose(steps, nearest, rel_tol=1e-12):
+        return float(nearest * tick)
+    return float((math.ceil(steps) if up else math.floor(steps)) * tick)
