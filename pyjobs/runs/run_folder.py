@@ -68,7 +68,7 @@ def begin(runs_dir: Path, run_id: str) -> Building:
         path.mkdir()
         for name in SUBFOLDERS:
             (path / name).mkdir()
-        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=_lock(path))
+        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=hold(path))
     except OSError as error:
         with contextlib.suppress(OSError):
             for name in SUBFOLDERS:
@@ -118,7 +118,7 @@ def is_being_built(path: Path) -> bool:
     return False
 
 
-def _lock(path: Path) -> int:
+def hold(path: Path) -> int:
     """Hold `path` exclusively; filesystems that cannot lock a folder (some NFS) leave only the age to judge by."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     with contextlib.suppress(OSError):

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
+# Summary: backtest a strategy and keep it as a run in backtests/<timestamp>_<strategy>/.
+# Usage: run_bt.sh [-h] [--strategy NAME] [OPTION OF THE JOB…]
+# Without --strategy it is $BT_STRATEGY, else ma_cross. Each strategy has a lock and a log (logs/bt_<strategy>_DATE.log)
+# of its own, so that two of them can run side by side. Compare with the run before: jobs/bt_postprocess.sh.
+# shellcheck source=jobs/lib.sh
+. "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
+entry run_bt "$@"
+
+# strategy_in ARG…: sets STRATEGY to what the job will be told, and GIVEN when it stands among the arguments.
+strategy_in() {
+  while (($#)); do
+    case $1 in
+      --strategy) STRATEGY=${2:-} GIVEN=1 ;;
+      --strategy=*) STRATEGY=${1#*=} GIVEN=1 ;;
+    esac
+    shift
+  done
+}
+
+STRATEGY=${BT_STRATEGY:-ma_cross} GIVEN=''
+strategy_in "$@"
+[[ $STRATEGY =~ ^[A-Za-z][A-Za-z0-9_.-]*$ ]] || die 64 "usage: --strategy takes the name of a strategy, not '$STRATEGY'"
+[[ $GIVEN ]] || set -- --strategy "$STRATEGY" "$@"
+exec "$BASH" jobs/run_with_lock.sh --name "run_bt@$STRATEGY" jobs/_run_generic.sh --log "bt_$STRATEGY" --timeout 14400 -- \
+  jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.run_bt "$@"

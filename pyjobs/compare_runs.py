@@ -1,0 +1,72 @@
+"""Compare two backtests: SAME, or DRIFT with the first field and trade that differ and which input changed.
+
+With --strategy, B is its latest run and A the one before, by the timestamp in their names (never by mtime). A missing
+manifest is filled in first. SAME and DRIFT both exit 0; a drift exits --drift-rc when that is given.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyjobs.runs import backtest_folder
+from pyjobs.runs.compare import compare
+from pyjobs.runs.run_folder import MANIFEST
+from utils import atomic
+from utils.cli import Parser
+from utils.errors import CannotWriteError, MissingInputError, UsageError
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Find A and B, compare, print, and write --log; see the module."""
+    parser = Parser(verb="compare_runs", doc=__doc__)
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="two run folders, A and B")
+    parser.add_argument("--strategy", metavar="NAME", help="compare this strategy's two latest runs instead")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="where the runs are (default: backtests)")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write the report there, too")
+    parser.add_argument("--drift-rc", type=int, default=0, metavar="N", help="exit code for DRIFT (default 0)")
+    args = parser.parse_args(argv)
+    if bool(args.strategy) == bool(args.runs) or len(args.runs) not in (0, 2):
+        raise UsageError("give two run folders, or --strategy NAME")
+    folder = args.root or backtest_folder.backtests_dir()
+    pair = args.runs or backtest_folder.runs_of(folder, args.strategy)[-2:]
+    notes = [note for path in pair for note in fill_in(path)]
+    if len(pair) < 2:
+        lines = [f"[compare] nothing to compare: {len(pair)} run of {args.strategy} in '{folder}'"]
+        verdict = "SAME"
+    else:
+        told = compare(*pair)
+        lines, verdict = told.lines(), told.verdict
+    text = "\n".join([*lines, *notes]) + "\n"
+    sys.stdout.write(text)
+    if args.log:
+        write_log(args.log, text)
+    return args.drift_rc if verdict == "DRIFT" else ExitCode.OK
+
+
+def fill_in(path: Path) -> list[str]:
+    """Write the manifest of a run that has none; what was done, for the report. Raises MissingInputError."""
+    if not path.is_dir():
+        raise MissingInputError(f"no run folder at '{path}'")
+    if (path / MANIFEST).is_file():
+        return []
+    from pyjobs.runs import backtest_manifest, manifest  # only a run without a manifest pays for this
+
+    manifest.write(path, backtest_manifest.filled_in(path))
+    return [f"note: {path.name} had no {MANIFEST}: filled in from its files, its inputs are not known"]
+
+
+def write_log(path: Path, text: str) -> None:
+    """The newest comparison of the day, whole or not at all. Raises CannotWriteError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(path, text)
+    except OSError as error:
+        raise CannotWriteError(f"cannot write '{path}': {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

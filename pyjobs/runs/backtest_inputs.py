@@ -1,0 +1,24 @@
+"""What the results of a job come from, for their manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyjobs.account.strategy_job import Job
+from pyjobs.market.benchmarks import Benchmark
+from pyjobs.market.store import BarStore
+from pyjobs.runs.backtest_manifest import Inputs
+from utils import paths
+
+
+def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
+    """The clone, its configuration, the desk's series, its splits, and the benchmarks that were used."""
+    return Inputs(
+        clone=paths.ROOT,
+        config_dir=paths.config_dir(),
+        desk_file=job.desk_file,
+        store=BarStore(paths.data_dir() / "raw"),
+        series=[each.key for each in job.snapshot.desk.instruments],
+        benchmarks={each.name: each.closes.sha256() for each in [*found, *([job.index] if job.index else [])]},
+        files=[job.actions_file],
+    )
