@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pyjobs.account.backtest import AccountResult, Book, backtest
-from pyjobs.account.portfolio import Deal
+from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
 from pyjobs.market import rim
 from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, text_table
@@ -20,25 +20,6 @@ from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_csv, write_json
 
-CURVE_COLUMNS = ("session", "ts_ms", "equity", "cash", "exposure", "n_positions")
-TRADE_COLUMNS = (
-    "symbol",
-    "side",
-    "setup",
-    "signal_ts_ms",
-    "entry_ts_ms",
-    "entry_price",
-    "quantity",
-    "stop",
-    "exit_ts_ms",
-    "exit_price",
-    "reason",
-    "fees",
-    "pnl",
-    "return",
-    "exchange",
-    "timeframe",
-)
 FIGURES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
     ("start equity", "start_equity", numbers.count),
     ("end equity", "end_equity", numbers.count),
@@ -81,20 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write_account(folder: Path, result: AccountResult) -> None:
     """All files of one account."""
     for name, book in result.books.items():
-        curve = [[p.session, p.ts_ms, p.equity, p.cash, p.exposure, p.n_positions] for p in book.curve]
-        write_csv(folder / name / "equity_curve.csv", CURVE_COLUMNS, curve)
+        write_csv(folder / name / "equity_curve.csv", CURVE_COLUMNS, [curve_cells(point) for point in book.curve])
         write_csv(folder / name / "trades.csv", TRADE_COLUMNS, [deal_cells(deal) for deal in book.deals])
         write_json(folder / name / "metrics.json", book.metrics)
     if result.benchmark:
         write_csv(folder / "benchmark.csv", ("session", "ts_ms", "close"), result.benchmark)
-
-
-def deal_cells(deal: Deal) -> list[object]:
-    """One line of trades.csv."""
-    trade, key = deal.trade, deal.key
-    opened = [trade.signal_ts_ms, trade.entry_ts_ms, trade.entry_price, deal.quantity, trade.stop]
-    closed = [trade.exit_ts_ms, trade.exit_price, trade.reason, deal.fees, deal.pnl, deal.net_return]
-    return [key.symbol, trade.side, deal.setup, *opened, *closed, key.exchange, key.timeframe]
 
 
 def heading(name: str, result: AccountResult) -> str:

@@ -68,7 +68,7 @@ class PriceSeries:
 
 def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) -> None:
     """Closes with the range of each bar, and a marker below every bar on which a setup fired."""
-    figure, axes = _figure(rows=1, height_in=3.0)
+    figure, axes = new_figure(rows=1, height_in=3.0)
     at = {ts_ms: index for index, ts_ms in enumerate(series.ts_ms)}
     axes[0].vlines(range(len(at)), series.low, series.high, color="#B9C4CC", linewidth=1.0)
     axes[0].plot(series.close, color=INK, linewidth=1.2)
@@ -82,16 +82,16 @@ def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) ->
         axes[0].axhline(series.stop, color=ORANGE, linewidth=1.0, linestyle="-.", label="stop of tonight's signal")
     if any(trigger.tonight for trigger in triggers):
         axes[0].axvline(len(at) - 1, color="#999999", linewidth=0.8, linestyle=":")
-    _time_axis(axes[0], [bar_label(ts_ms, intraday=series.intraday) for ts_ms in series.ts_ms])
+    time_axis(axes[0], [bar_label(ts_ms, intraday=series.intraday) for ts_ms in series.ts_ms])
     axes[0].set_title(ascii_only(series.title))
-    _legend(axes[0])
-    _thousands(axes[0])
-    _save(figure, path)
+    legend(axes[0])
+    thousands(axes[0])
+    save(figure, path)
 
 
 def equity_chart(path: Path, account: AccountFiles) -> None:
     """Equity of both books and the benchmark (starting at the same money) above, their drawdowns below."""
-    figure, axes = _figure(rows=2, height_in=4.4)
+    figure, axes = new_figure(rows=2, height_in=4.4)
     curves = {name: book.equity for name, book in account.books.items()}
     sessions = max((curve.sessions for curve in curves.values()), key=len)
     benchmark = rebased(account.benchmark, next(iter(curves.values()))) if account.benchmark else None
@@ -107,18 +107,18 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
     axes[0].set_title(ascii_only(f"account {account.name}: equity in {currency}"))
     axes[1].set_title("drawdown, %")
     axes[0].tick_params(labelbottom=False)
-    _time_axis(axes[1], list(sessions))
+    time_axis(axes[1], list(sessions))
     axes[0].set_xticks(axes[1].get_xticks())
     axes[0].set_xlim(axes[1].get_xlim())
-    _legend(axes[0])
-    _thousands(axes[0])
-    _save(figure, path)
+    legend(axes[0])
+    thousands(axes[0])
+    save(figure, path)
 
 
 def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     """Expectancy per trade of each setup in each window: a dot with its interval, hollow where there are too few."""
     setups = sorted({row.label for window in windows for row in window.rows}, reverse=True)
-    figure, axes = _figure(rows=1, height_in=1.1 + 0.45 * len(setups))
+    figure, axes = new_figure(rows=1, height_in=1.1 + 0.45 * len(setups))
     for number, window in enumerate(windows):
         marker, colour = MARKERS[number % len(MARKERS)]
         lift = 0.22 * ((len(windows) - 1) / 2 - number)
@@ -136,8 +136,8 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     axes[0].set_ylim(-0.6, len(setups) - 0.4)
     axes[0].grid(axis="x", visible=True)
     axes[0].set_title("expectancy per trade in %, with its interval (hollow: too few trades)")
-    _legend(axes[0])
-    _save(figure, path)
+    legend(axes[0])
+    save(figure, path)
 
 
 def rebased(benchmark: Curve, book: Curve) -> Curve | None:
@@ -171,7 +171,8 @@ def ascii_only(text: str) -> str:
     return text.encode("ascii", "replace").decode("ascii")
 
 
-def _figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
+def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
+    """A figure in our style with its axes, one below the other; of two the upper is the larger."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -184,7 +185,7 @@ def _figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
     return figure, [row[0] for row in axes]
 
 
-def _time_axis(axes: Axes, labels: Sequence[str]) -> None:
+def time_axis(axes: Axes, labels: Sequence[str]) -> None:
     """About six labels, evenly spread; places are bar numbers, so that nights and holidays leave no holes."""
     last = len(labels) - 1
     places = sorted({round(last * step / 5) for step in range(6)}) if last > 0 else [0]
@@ -197,15 +198,34 @@ def _places(sessions: Sequence[str], curve: Curve) -> list[int]:
     return [at[session] for session in curve.sessions]
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
     """Outside the plot, where it hides nothing."""
     if axes.get_legend_handles_labels()[1]:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
 
 
-def _thousands(axes: Axes) -> None:
+def thousands(axes: Axes) -> None:
+    """Numbers at the y axis as people write them."""
     axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,.10g}")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def heat(
+    axes: Axes, table: Sequence[Sequence[float]], *, top: float, colours: Sequence[str], write: bool = True
+) -> None:
+    """A table of numbers as colours from -top to +top; NaN is blank. `write`: put each number into its cell."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    shades = LinearSegmentedColormap.from_list("heat", list(colours))
+    axes.imshow(table, cmap=shades, vmin=-top, vmax=top, aspect="auto")
+    for y, row in enumerate(table):
+        for x, value in enumerate(row):
+            if write and value == value:
+                colour = "white" if abs(value) > 0.6 * top else INK
+                axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the PNG, whole or not at all; the same picture gives the same bytes."""
     atomic.write_atomic(path, lambda temporary: figure.savefig(temporary, format="png", metadata={"Software": None}))

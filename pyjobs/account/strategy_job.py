@@ -1,0 +1,183 @@
+"""What every verb that runs a strategy on a desk is asked, and the same looked up: desk, bars, splits, accounts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pyjobs.account.bt_arguments import add_desk_flags
+from pyjobs.account.bt_request import parameter
+from pyjobs.account.strategy_run import Prepared, prepare
+from pyjobs.market import corporate_actions, snapshot
+from pyjobs.market.bars import Bars
+from pyjobs.market.benchmark_policy import load_policy
+from pyjobs.market.benchmarks import Benchmark, Closes, Places, find
+from pyjobs.market.desk import Account, Desk, desk_path, load_desk
+from pyjobs.market.snapshot import Snapshot, session_of
+from pyjobs.market.store import BarStore
+from pyjobs.strategy.exits import Guarded
+from pyjobs.strategy.registry import bound, make_setup, needs
+from pyjobs.strategy.signals import Setup
+from utils import clock, paths, trading_day
+from utils.cli import Parser
+from utils.config import own_or_default
+from utils.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """The desk as it was at the end of the window, the strategy's own parameters, and the accounts to run.
+
+    `params`: the desk's for this strategy with those of the command line over them. `splits`: symbol -> sessions.
+    `index`: what a strategy decides by beside the instrument, for those that do.
+    """
+
+    desk_file: Path
+    snapshot: Snapshot
+    strategy: str
+    params: dict[str, Any]
+    start: dt.date | None
+    accounts: dict[str, Account]
+    splits: dict[str, list[str]]
+    source: str
+    index: Benchmark | None
+
+    def setup(self, changed: Mapping[str, int | float] | None = None) -> Setup:
+        """The strategy, with some parameters changed. Raises ConfigError."""
+        made = make_setup(self.strategy, {**self.params, **(changed or {})}, source=self.source)
+        return bound(made, index_bars(self.index.closes)) if self.index else made
+
+    def prepared(self, account: Account, setup: Setup) -> Prepared:
+        """Raises UsageError when there is nothing to run on."""
+        split = {each.key for each in self.snapshot.desk.instruments if each.symbol in self.splits}
+        return prepare(self.snapshot, account, self.strategy, setup, start=self.start, off_grid=split)
+
+    def told(self, account: str, setup: Setup) -> dict[str, object]:
+        """How metrics.json begins: what was run, on what, under which terms."""
+        return {
+            "strategy": self.strategy,
+            "params": params_of(setup),
+            "desk": self.snapshot.desk.name,
+            "market": self.snapshot.desk.market,
+            "account": account,
+            "terms": msgspec.structs.asdict(self.accounts[account]),
+            "splits": corporate_actions.described(self.splits),
+        }
+
+    def asked(self) -> dict[str, object]:
+        """The request, for the manifest."""
+        start = None if self.start is None else self.start.isoformat()
+        window = {"start": start, "end": self.snapshot.session.isoformat()}
+        return {"strategy": self.strategy, "params": self.params, **window, "accounts": list(self.accounts)}
+
+    @property
+    def actions_file(self) -> Path:
+        """Where the desk's splits stand, whether there are any or not."""
+        return _actions_file(self.snapshot.desk)
+
+
+def add_flags(parser: Parser) -> None:
+    """The flags that `look_up` reads."""
+    parser.add_argument("--strategy", required=True, metavar="NAME", help="a strategy of the registry")
+    parser.add_argument("--param", action="append", default=[], metavar="K=V", help="may be repeated")
+    parser.add_argument("--start", metavar="DATE", help="default: as soon as it can decide")
+    parser.add_argument("--end", metavar="DATE", help="default: by the desk's own rule")
+    add_desk_flags(parser)
+
+
+def look_up(args: Namespace) -> Job:
+    """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_splits` do."""
+    path = desk_path(args.desk, paths.config_dir())
+    desk = load_desk(path)
+    start, asked_end = _date("--start", args.start), _date("--end", args.end)
+    if start and asked_end and start > asked_end:
+        raise UsageError(f"--start {start} is after --end {asked_end}")
+    if args.account and args.account not in desk.accounts:
+        raise UsageError(f"--account {args.account!r}: desk {desk.name!r} has {', '.join(desk.accounts)}")
+    params, source = {**desk.setups.get(args.strategy, {}), **dict(map(parameter, args.param))}, str(path)
+    if args.param:
+        source += " and --param"
+    setup = make_setup(args.strategy, params, source=source)  # a wrong one is refused before any bar is read
+    now_s = clock.now_s()
+    store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
+    splits = corporate_actions.read_splits(_actions_file(desk))
+    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), splits)
+    return Job(
+        desk_file=path,
+        snapshot=taken,
+        strategy=args.strategy,
+        params=params,
+        start=start,
+        accounts={name: each for name, each in desk.accounts.items() if args.account in (None, name)},
+        splits=worked,
+        source=source,
+        index=index_of(setup, taken),
+    )
+
+
+def params_of(setup: Setup) -> dict[str, Any]:
+    """Every parameter with its value, defaults included; of the exits that any strategy can have, those in use."""
+    if isinstance(setup, Guarded):
+        used = {each.name: getattr(setup.exits, each.name) for each in fields(setup.exits)}
+        return {**params_of(setup.setup), **{name: value for name, value in used.items() if value}}
+    record: Any = setup  # every setup is a frozen record; its protocol cannot say so
+    return {each.name: getattr(record, each.name) for each in fields(record) if each.compare}
+
+
+def places() -> Places:
+    """Where benchmarks may come from: this machine alone. Network providers are added to `fetch`, by name."""
+    return Places(store=BarStore(paths.data_dir() / "raw"), cache_dir=paths.data_dir() / "benchmarks", fetch={})
+
+
+def index_of(setup: Setup, taken: Snapshot) -> Benchmark | None:
+    """The index a strategy follows, from before the first bar to the snapshot's session; None when it follows none.
+
+    Raises ExternalDataUnavailable when it cannot be had.
+    """
+    name = needs(setup)
+    if name is None:
+        return None
+    filled = [each for each in taken.series if len(each.bars)]
+    first = min(session_of(each.instrument.market)(int(each.bars.ts_ms[0])) for each in filled)
+    policy = load_policy(own_or_default("data_sources.yaml"))
+    return find(name, policy, places(), start=first - dt.timedelta(days=1000), end=taken.session)
+
+
+def index_bars(closes: Closes) -> Bars:
+    """Closes of the Korean index as bars that close with the exchange; days that are no session are left out."""
+    calendar = trading_day.load("XKRX")
+    first, last = calendar.first, calendar.last
+    known = [
+        (session.close_utc_s * 1000, close)
+        for day, close in zip(closes.dates(), closes.close.tolist(), strict=True)
+        if first <= day <= last and (session := calendar.session(day))
+    ]
+    ts_ms, price = np.array([ts for ts, _ in known], np.int64), np.array([close for _, close in known], np.float64)
+    return Bars(ts_ms=ts_ms, open=price, high=price, low=price, close=price, volume=np.zeros(price.size))
+
+
+def _actions_file(desk: Desk) -> Path:
+    return paths.root() / desk.dumps / corporate_actions.FILE
+
+
+def _last_session(desk: Desk, end: dt.date | None, now_s: float) -> dt.date | None:
+    """The newest closed session not after `end`; None: the desk's own rule."""
+    if end is None:
+        return None
+    calendar = trading_day.load(desk.market)
+    last = calendar.last_closed_session(now_s).date
+    return last if end >= last else end if calendar.session(end) else calendar.previous_session(end).date
+
+
+def _date(flag: str, text: str | None) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is not a date (YYYY-MM-DD)") from None

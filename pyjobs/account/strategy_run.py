@@ -1,0 +1,97 @@
+"""One strategy over a window of a desk's history: the one place where desk-based runs meet the account engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+from pyjobs.account.backtest import (
+    adjusted_series,
+    behind,
+    first_decision_ms,
+    lanes_of,
+    on_grid,
+    session_closes,
+    terms_of,
+)
+from pyjobs.account.performance import CurvePoint, curve
+from pyjobs.account.portfolio import AccountRun, Terms, simulate
+from pyjobs.account.seat import Lane
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.desk import Account
+from pyjobs.market.snapshot import Snapshot
+from pyjobs.strategy.signals import Setup
+from utils.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """What does not depend on the account's limits: the lanes, the sessions of the window, what was left out and why.
+
+    `closes`: (session, close time) of the desk's market, ascending; the first is where the account starts.
+    """
+
+    lanes: list[Lane]
+    closes: list[tuple[dt.date, int]]
+    left_out: list[dict[str, str]]
+    behind: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StrategyRun:
+    """The account at each session's close, and everything the engine knows about the run."""
+
+    points: list[CurvePoint]
+    run: AccountRun
+    prepared: Prepared
+
+
+def prepare(
+    snapshot: Snapshot,
+    account: Account,
+    strategy: str,
+    setup: Setup,
+    *,
+    start: dt.date | None = None,
+    off_grid: Set[SeriesKey] = frozenset(),
+) -> Prepared:
+    """Signals over the whole history up to the snapshot; the account opens at the first session not before `start`.
+
+    Bars before that only warm up: nothing is decided on them. Without `start`, or where it is earlier, it opens when
+    the first series has the bars the strategy looks back on. `off_grid`: series whose prices splits have moved off the
+    tick grid. Raises UsageError when nothing is left to run on.
+    """
+    setups = {strategy: setup}
+    lanes, left_out = lanes_of(snapshot, account.currency, setups)
+    if not lanes:
+        raise UsageError(
+            f"{strategy} looks back on {setup.lookback} bars; no {account.currency} instrument of desk "
+            f"{snapshot.desk.name!r} has so many up to {snapshot.session}: "
+            + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "there is none to trade")
+        )
+    lanes = on_grid(lanes, account, off_grid | adjusted_series(snapshot))
+    closes = session_closes(snapshot, first_decision_ms(lanes, setups))
+    inside = [pair for pair in closes if start is None or pair[0] >= start]
+    if len(inside) < 2:
+        raise UsageError(
+            f"the window from {start} to {snapshot.session} has {len(inside)} sessions to run on; "
+            f"{strategy} can decide from {closes[0][0] if closes else 'no session'} on"
+        )
+    return Prepared(lanes=lanes, closes=inside, left_out=left_out, behind=behind(snapshot, lanes))
+
+
+def run_account(prepared: Prepared, account: Account, *, constrained: bool = True) -> StrategyRun:
+    """Run the account over the prepared window. The same inputs give the same result to the last bit."""
+    return run_terms(prepared, terms_of(account, constrained=constrained))
+
+
+def run_terms(prepared: Prepared, terms: Terms) -> StrategyRun:
+    """The same with the engine's own terms."""
+    run = simulate(prepared.lanes, terms, start_ms=prepared.closes[0][1])
+    return StrategyRun(points=curve(run, prepared.closes, cash=terms.cash), run=run, prepared=prepared)
+
+
+def sessions_of(points: Sequence[CurvePoint]) -> list[dt.date]:
+    """The sessions of a curve."""
+    return [point.session for point in points]

@@ -1,0 +1,122 @@
+"""The files of a backtest's run folder, from its results: tables, figures, text, pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pyjobs.account.backtest_results import equity_of, returns_of
+from pyjobs.account.desk_backtest import AccountResults
+from pyjobs.account.portfolio import Deal
+from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
+from pyjobs.account.seat import Lane
+from pyjobs.account.strategy_run import StrategyRun, sessions_of
+from pyjobs.market.benchmarks import Benchmark
+from pyjobs.reporting import backtest_pictures as pictures
+from pyjobs.reporting import interactive
+from pyjobs.reporting.backtest_pictures import MarkedTrade
+from pyjobs.reporting.backtest_report import report
+from pyjobs.reporting.charts import bar_label
+from utils import atomic
+from utils.text_files import without_nan, write_csv, write_json
+
+MOST_TRADE_PICTURES = 4
+
+
+def write_all(
+    folder: Path, accounts: Sequence[AccountResults], benchmarks: Sequence[Benchmark], *, page: bool = False
+) -> None:
+    """The first account's files in `folder`, the others' in accounts/<name>/; one report.txt; pictures of the first.
+
+    `page`: interactive.html too.
+    """
+    for number, account in enumerate(accounts):
+        write_tables(folder if number == 0 else folder / "accounts" / account.name, account)
+    plain = {account.name: json.loads(json.dumps(without_nan(account.metrics))) for account in accounts}
+    atomic.write_text(folder / "report.txt", report(plain))
+    draw(folder, accounts[0], benchmarks)
+    if page:
+        _page(folder, accounts[0], benchmarks)
+
+
+def _page(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]) -> None:
+    points, title = account.result.points, f"{account.metrics['strategy']}, account {account.name}"
+    days = sessions_of(points)
+    closes = {each.name: each.closes.at(days).tolist() for each in benchmarks}
+    sessions = [day.isoformat() for day in days]
+    figures = [interactive.equity_figure(title, sessions, equity_of(points).tolist(), closes)]
+    for lane in most_traded(account.result):
+        deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
+        name = f"{len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}"
+        drawn = price_and_trades(lane, deals, account.result.prepared.closes[0][1])
+        figures.append(interactive.trades_figure(name, *drawn))
+    text = (folder / "report.txt").read_text(encoding="utf-8")
+    interactive.write_page(folder / "interactive.html", title, figures, text)
+
+
+def write_tables(folder: Path, account: AccountResults) -> None:
+    """daily_returns.csv, equity_curve.csv, trades.csv and metrics.json."""
+    points = account.result.points
+    sessions = [session.isoformat() for session in sessions_of(points)]
+    write_csv(folder / "daily_returns.csv", ("session", "return"), zip(sessions, returns_of(points), strict=True))
+    write_csv(folder / "equity_curve.csv", CURVE_COLUMNS, [curve_cells(point) for point in points])
+    write_csv(folder / "trades.csv", TRADE_COLUMNS, [deal_cells(deal) for deal in account.result.run.deals])
+    write_json(folder / "metrics.json", account.metrics)
+
+
+def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]) -> None:
+    """equity_curve.png, monthly_returns.png and trades_<symbol>.png of the most traded series."""
+    points, metrics = account.result.points, account.metrics
+    days = sessions_of(points)
+    sessions = [day.isoformat() for day in days]
+    equity = equity_of(points).tolist()
+    title = f"{metrics['strategy']}, account {account.name}: equity in {metrics['currency']}"
+    closes = {each.name: each.closes.at(days).tolist() for each in benchmarks}
+    pictures.equity_picture(folder / "equity_curve.png", title, sessions, equity, closes)
+    months = pictures.month_returns(sessions, equity)
+    pictures.monthly_picture(folder / "monthly_returns.png", f"{metrics['strategy']}, account {account.name}", months)
+    for lane in most_traded(account.result):
+        deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
+        first_ms = account.result.prepared.closes[0][1]
+        path = folder / f"trades_{_file_part(lane.key.symbol)}_{lane.key.timeframe}.png"
+        name = f"{metrics['strategy']}: {len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}"
+        pictures.trades_picture(path, name, *price_and_trades(lane, deals, first_ms))
+
+
+def most_traded(result: StrategyRun) -> list[Lane]:
+    """The lanes with the most trades, most first; of equals by name. Lanes without a trade are not among them."""
+    count = {lane.key: sum(deal.key == lane.key for deal in result.run.deals) for lane in result.prepared.lanes}
+    one_each = {lane.key: lane for lane in result.prepared.lanes}  # a series traded on both sides has two lanes
+    order = sorted(one_each.values(), key=lambda lane: (-count[lane.key], str(lane.key)))
+    return [lane for lane in order if count[lane.key]][:MOST_TRADE_PICTURES]
+
+
+def price_and_trades(
+    lane: Lane, deals: Sequence[Deal], first_ms: int
+) -> tuple[list[str], list[float], list[MarkedTrade]]:
+    """(labels, closes, trades) of one series from `first_ms` on; entries and exits by bar number."""
+    start = int(np.searchsorted(lane.bars.ts_ms, first_ms))
+    ts_ms = lane.bars.ts_ms[start:]
+    intraday = lane.key.timeframe not in ("1d",)
+    marked = [
+        MarkedTrade(
+            side=deal.trade.side,
+            entry_bar=int(np.searchsorted(ts_ms, deal.trade.entry_ts_ms)),
+            entry_price=deal.trade.entry_price,
+            exit_bar=int(np.searchsorted(ts_ms, deal.trade.exit_ts_ms)),
+            exit_price=deal.trade.exit_price,
+            pnl=deal.pnl,
+            open=deal.trade.reason == "open",
+        )
+        for deal in deals
+    ]
+    labels = [bar_label(each, intraday=intraday) for each in ts_ms.tolist()]
+    return labels, lane.bars.close[start:].tolist(), marked
+
+
+def _file_part(symbol: str) -> str:
+    """A symbol as part of a file name that any disk takes."""
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in symbol)

@@ -1,0 +1,113 @@
+"""report.txt of a backtest: what was run, on what, what came of it, and beside which benchmarks."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pyjobs.market.benchmarks import HOLIDAY_DAYS
+from pyjobs.reporting import numbers
+from pyjobs.reporting.tables import Column, text_table
+
+Show = Callable[[float | None], str]
+FIGURES: tuple[tuple[str, str, Show], ...] = (
+    ("start equity", "start_equity", numbers.count),
+    ("end equity", "end_equity", numbers.count),
+    ("total return", "total_return", numbers.change),
+    ("CAGR", "cagr", numbers.change),
+    ("volatility", "volatility", numbers.percent),
+    ("Sharpe", "sharpe", numbers.decimal(2)),
+    ("Sortino", "sortino", numbers.decimal(2)),
+    ("Calmar", "calmar", numbers.decimal(2)),
+    ("max drawdown", "max_drawdown", numbers.change),
+    ("longest under water, sessions", "max_drawdown_sessions", numbers.count),
+    ("VaR, 5 % of sessions lose more", "var", numbers.change),
+    ("CVaR, mean of those", "cvar", numbers.change),
+    ("trades", "n_trades", numbers.count),
+    ("of which open", "n_open", numbers.count),
+    ("win rate", "win_rate", numbers.percent),
+    ("profit factor", "profit_factor", numbers.decimal(2)),
+    ("expectancy per trade", "expectancy", numbers.change),
+    ("fees, tax and borrow", "fees", numbers.count),
+    ("exposure", "exposure", numbers.percent),
+    ("turnover a year", "turnover", numbers.decimal(1)),
+)
+BENCHMARK_FIGURES: tuple[tuple[str, str, Show], ...] = (
+    ("total return", "total_return", numbers.change),
+    ("CAGR", "cagr", numbers.change),
+    ("volatility", "volatility", numbers.percent),
+    ("Sharpe", "sharpe", numbers.decimal(2)),
+    ("max drawdown", "max_drawdown", numbers.change),
+    ("account over it", "excess_return", numbers.change),
+    ("alpha a year", "alpha", numbers.change),
+    ("beta", "beta", numbers.decimal(2)),
+    ("correlation", "correlation", numbers.decimal(2)),
+    ("information ratio", "information_ratio", numbers.decimal(2)),
+    ("tracking error", "tracking_error", numbers.percent),
+)
+
+
+def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
+    """The text, from the metrics of each account; money of different currencies is never added up."""
+    first = next(iter(accounts.values()))
+    params = ", ".join(f"{key}={value}" for key, value in first["params"].items())
+    head = [
+        f"{first['strategy']} ({params}) on desk {first['desk']}",
+        f"{first['start']} to {first['end']}, {first['n_sessions']} sessions of {first['market']}",
+    ]
+    columns = [Column(""), *(Column(f"{name} ({each['currency']})", right=True) for name, each in accounts.items())]
+    rows = [[label, *(show(_number(each, key)) for each in accounts.values())] for label, key, show in FIGURES]
+    rows.append(["signals refused", *(_refused(each.get("signals_refused")) for each in accounts.values())])
+    parts = ["\n".join(head) + "\n", text_table(columns, rows)]
+    parts += [text for name, each in accounts.items() for text in _benchmarks(name, each)]
+    parts += [f"[WARN] benchmark unavailable: {name} (skipped): {why}\n" for name, why in _missing(first)]
+    parts += [text for name, each in accounts.items() for text in _notes(name, each)]
+    parts.append("Conventions stand in metrics.json. A dash is what is not defined.\n")
+    return "\n".join(parts)
+
+
+def _benchmarks(name: str, metrics: Mapping[str, Any]) -> list[str]:
+    against = metrics["benchmarks"]
+    if not against:
+        return []
+    columns = [Column(f"account {name} against"), *(Column(each, right=True) for each in against)]
+    rows = [["from", *(each["start"] or numbers.NOTHING for each in against.values())]]
+    rows += [["source", *(f"{each['provider']} {each['symbol']}" for each in against.values())]]
+    rows += [[label, *(show(_number(each, k)) for each in against.values())] for label, k, show in BENCHMARK_FIGURES]
+    return [text_table(columns, rows)]
+
+
+def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before believing the figures."""
+    told = [
+        f"[WARN] benchmark {each} ends {figures['last_close']}: older closes are used from then on"
+        for each, figures in metrics["benchmarks"].items()
+        if figures["end"] and (_day(metrics["end"]) - _day(figures["last_close"])).days > HOLIDAY_DAYS
+    ]
+    told += [
+        f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
+    ]
+    told += [
+        f"account {name}: bars of {each['symbol']} {each['timeframe']} end at {each['last_session']}"
+        for each in metrics["behind"]
+    ]
+    return ["\n".join(told) + "\n"] if told else []
+
+
+def _day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def _missing(metrics: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    return list(metrics["benchmarks_missing"].items())
+
+
+def _refused(counts: object) -> str:
+    told = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
+    return ", ".join(told) or numbers.NOTHING
+
+
+def _number(figures: Mapping[str, Any], key: str) -> float | None:
+    value = figures.get(key)
+    return value if isinstance(value, int | float) and abs(value) < float("inf") else None

@@ -1,0 +1,219 @@
+"""run_bt as a user runs it, on a small desk of generated prices."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyjobs import compare_runs, run_bt
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.store import BarStore
+from pyjobs.runs import backtest_folder, manifest
+from utils import paths, trading_day
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+LAST = "2024-06-28"
+DESK = """
+name: tiny
+market: XKRX
+dumps: dumps
+session: last_bar
+accounts:
+  krw: {currency: KRW, cash: 10000000, max_positions: 2, max_weight: 0.5, fee_bps: 2, sell_tax_bps: 15, stop_loss: 0.08}
+  usd: {currency: USD, cash: 10000, max_positions: 1, max_weight: 1, fee_bps: 10}
+setups:
+  ma_cross: {fast: 5, slow: 20}
+instruments:
+  - {symbol: AAA, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: a.csv}
+  - {symbol: BBB, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: b.csv}
+  - {symbol: CCC, exchange: X, market: XKRX, timeframe: 1d, currency: USD, file: c.csv}
+  - {symbol: IDX, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: i.csv, role: benchmark}
+"""
+RESULTS = ["daily_returns.csv", "equity_curve.csv", "equity_curve.png", "metrics.json", "report.txt", "manifest.json"]
+
+
+def walk(ts_ms: np.ndarray, seed: int) -> Bars:
+    rng = np.random.default_rng(seed)
+    close = np.round(30_000 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, ts_ms.size))))
+    start = np.concatenate((close[:1], close[:-1]))
+    high, low = np.maximum(start, close) + 100, np.minimum(start, close) - 100
+    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(ts_ms.size))
+
+
+def store() -> BarStore:
+    return BarStore(paths.data_dir() / "raw")
+
+
+def put(symbol: str, bars: Bars) -> None:
+    key = SeriesKey(exchange="X", symbol=symbol, timeframe="1d")
+    store().write(key, bars, provider="test", fetched_at_ms=0, adjusted="raw", last_final=True)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    home = tmp_path / "home"
+    monkeypatch.setenv("NIGHTDESK_HOME", str(home))
+    sessions = [s for s in trading_day.load("XKRX").sessions() if "2022-01-03" <= s.date.isoformat() <= LAST]
+    ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], dtype=np.int64)
+    for seed, symbol in enumerate(("AAA", "BBB", "CCC", "IDX")):
+        put(symbol, walk(ts_ms, seed))
+    path = tmp_path / "desk.yaml"
+    path.write_text(DESK)
+    yield path
+
+
+def latest() -> Path:
+    return backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")[-1]
+
+
+def backtest(desk: Path, *more: str) -> int:
+    return run(run_bt.main, ["--strategy", "ma_cross", "--desk", str(desk), *more])
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return told
+
+
+def test_a_run_is_a_folder_with_every_file_and_its_manifest_holds(desk: Path) -> None:
+    assert backtest(desk) == ExitCode.OK
+    folder = latest()
+    assert set(RESULTS) <= {path.name for path in folder.iterdir()}
+    assert manifest.verify(folder) == []
+    curve, told = rows(folder / "equity_curve.csv"), metrics(folder)
+    assert (curve[0]["session"], curve[-1]["session"]) == (told["start"], LAST)
+    assert float(curve[0]["equity"]) == 10_000_000
+    returns = rows(folder / "daily_returns.csv")
+    growth = np.prod([1 + float(row["return"]) for row in returns[1:]])
+    assert returns[0]["return"] == ""
+    assert growth - 1 == pytest.approx(told["total_return"])
+    assert told["conventions"]["periods_per_year"] == 252
+    assert metrics(folder / "accounts" / "usd")["currency"] == "USD"
+    assert list(told["benchmarks"]) == ["IDX"]
+    assert metrics(folder / "accounts" / "usd")["benchmarks"] == {}  # no benchmark in dollars on this desk
+
+
+def test_two_runs_of_the_same_inputs_are_the_same_to_the_byte(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert backtest(desk) == backtest(desk) == ExitCode.OK
+    a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")
+    names = sorted(path.relative_to(a).as_posix() for path in a.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(b).as_posix() for path in b.rglob("*") if path.is_file())
+    assert [name for name in names if (a / name).read_bytes() != (b / name).read_bytes()] == ["manifest.json"]
+    told = [json.loads((run_dir / "manifest.json").read_text()) for run_dir in (a, b)]
+    for each in told:
+        del each["run"], each["times"]
+    assert told[0] == told[1]
+    capsys.readouterr()
+    assert run(compare_runs.main, ["--strategy", "ma_cross"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "[compare] SAME"
+
+
+def test_a_revised_price_is_a_drift_that_names_the_series(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert backtest(desk) == ExitCode.OK
+    bars = store().read(SeriesKey(exchange="X", symbol="AAA", timeframe="1d"))
+    close = np.append(bars.close[:-1], bars.low[-1])
+    put("AAA", Bars(ts_ms=bars.ts_ms, open=bars.open, high=bars.high, low=bars.low, close=close, volume=bars.volume))
+    assert backtest(desk) == ExitCode.OK
+    capsys.readouterr()
+    run(compare_runs.main, ["--strategy", "ma_cross"])
+    told = capsys.readouterr().out
+    assert "changed input: data: X:AAA:1d changed" in told.splitlines()
+
+
+def test_the_window_is_kept_and_warm_up_is_silent(desk: Path) -> None:
+    assert backtest(desk, "--start", "2023-03-01", "--end", "2023-09-30") == ExitCode.OK
+    curve = rows(latest() / "equity_curve.csv")
+    assert (curve[0]["session"], curve[-1]["session"]) == ("2023-03-02", "2023-09-27")  # holidays on both ends
+    assert all(int(row["signal_ts_ms"]) >= int(curve[0]["ts_ms"]) for row in rows(latest() / "trades.csv"))
+
+
+def test_a_parameter_on_the_command_line_wins_over_the_desks(desk: Path) -> None:
+    assert backtest(desk, "--param", "fast=8", "--account", "krw") == ExitCode.OK
+    assert metrics(latest())["params"] == {"fast": 8, "slow": 20, "side": "long"}
+    assert not (latest() / "accounts").exists()
+
+
+def test_a_missing_required_benchmark_skips_the_whole_run_and_reports_why(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    monkeypatch.setenv("OUTCOME_FD", str(writer))
+    assert backtest(desk, "--benchmarks", "KOSPI,S&P500") == ExitCode.OK
+    told = json.loads(os.read(reader, 5000))
+    assert (told["code"], told["kind"], told["symbol"]) == (69, "no_data", "KOSPI")
+    assert "[SKIP] required benchmark unavailable: KOSPI" in capsys.readouterr().out
+    assert not backtest_folder.backtests_dir().exists()
+
+
+def test_another_missing_benchmark_is_a_warning_and_the_run_goes_on(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = store().read(SeriesKey(exchange="X", symbol="IDX", timeframe="1d"))
+    put("KOSPI", bars)
+    assert backtest(desk, "--benchmarks", "KOSPI,S&P500") == ExitCode.OK
+    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in capsys.readouterr().out
+    told = metrics(latest())
+    assert (list(told["benchmarks"]), list(told["benchmarks_missing"])) == (["KOSPI"], ["S&P500"])
+    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in (latest() / "report.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "says"),
+    [
+        (["--strategy", "moonshot"], ExitCode.BAD_CONFIG, "unknown setup 'moonshot'"),
+        (["--param", "fats=3"], ExitCode.BAD_CONFIG, "unknown parameter 'fats'"),
+        (["--param", "fast=0"], ExitCode.BAD_CONFIG, "outside"),
+        (["--param", "fast"], ExitCode.USAGE, "--param 'fast' is not"),
+        (["--param", "slow=2000"], ExitCode.USAGE, "looks back on 2001 bars"),
+        (["--start", "2024-02-30"], ExitCode.USAGE, "is not a date"),
+        (["--start", "2024-02-01", "--end", "2024-01-01"], ExitCode.USAGE, "is after --end"),
+        (["--start", "2024-06-28"], ExitCode.USAGE, "has 1 sessions"),
+        (["--account", "eur"], ExitCode.USAGE, "has krw, usd"),
+        (["--benchmarks", "SP500"], ExitCode.USAGE, "unknown benchmark 'SP500'"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_its_reason_and_leaves_no_folder(
+    desk: Path, capsys: pytest.CaptureFixture[str], flags: list[str], code: int, says: str
+) -> None:
+    try:
+        ended = backtest(desk, *flags)
+    except SystemExit as leaving:  # argparse's way out
+        ended = int(str(leaving.code))
+    assert ended == code
+    assert says in capsys.readouterr().err
+    assert not backtest_folder.backtests_dir().exists()
+
+
+def test_a_run_that_cannot_be_written_leaves_nothing_behind(desk: Path) -> None:
+    code = f"ulimit -f 8; exec '{sys.executable}' -m pyjobs.run_bt --strategy ma_cross --desk '{desk}'"
+    done = subprocess.run(["bash", "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == ExitCode.CANNOT_WRITE, done.stderr
+    assert list(backtest_folder.backtests_dir().iterdir()) == []
+
+
+def test_through_the_chain_it_has_a_lock_and_a_log_of_its_own(desk: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "NIGHTDESK_HOME": str(tmp_path / "home")}
+    for script, more in (("run_bt.sh", ["--strategy", "ma_cross", "--desk", str(desk)]), ("bt_postprocess.sh", [])):
+        command = [shutil.which("bash") or "bash", str(paths.ROOT / "jobs" / script), *more]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    logs = sorted(path.name[:-15] for path in (tmp_path / "home" / "logs").glob("*.log"))
+    assert logs == ["bt_ma_cross", "compare_ma_cross"]
+    locks = {path.name for path in (tmp_path / "home" / ".locks").glob("*.lock")}
+    assert {"run_bt@ma_cross.lock", "bt_postprocess@ma_cross.lock"} <= locks
