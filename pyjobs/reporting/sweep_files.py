@@ -1,0 +1,104 @@
+"""A sweep as files: every trial, a heat map, figures, and words about luck."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyjobs.account.desk_sweep import Sweep, a_year, named, rows, table_of
+from pyjobs.reporting import charts, numbers
+from pyjobs.reporting.charts import BLUE, INK, ORANGE, ascii_only
+from pyjobs.reporting.tables import Column, text_table
+from utils import atomic
+from utils.text_files import write_csv, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CONVENTIONS = {
+    "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(252)",
+    "best": "the trial with the highest Sharpe ratio; of equals the first of the grid",
+    "deflated": "Bailey & Lopez de Prado (2014); Sharpe ratios per session; trials taken as independent",
+    "probability": "that the best one's true Sharpe ratio is above expected_best, the best of so many by luck alone",
+}
+SHOWN = 10
+
+
+def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object]) -> None:
+    """sweep.csv, heatmap.png, metrics.json and report.txt."""
+    header = [*sweep.axes, "total_return", "sharpe", "max_drawdown", "n_trades"]
+    write_csv(folder / "sweep.csv", header, rows(sweep))
+    best = {"params": sweep.best.params, "total_return": sweep.best.total_return, "sharpe": sweep.best.sharpe}
+    figures = {"best": best, "deflated": {**asdict(sweep.deflated), "verdict": sweep.deflated.verdict()}}
+    rest = {"axes": sweep.axes, "left_out": sweep.left_out, "conventions": CONVENTIONS}
+    write_json(folder / "metrics.json", {**about, **figures, **rest})
+    atomic.write_text(folder / "report.txt", report(sweep, about))
+    heat_map(folder / "heatmap.png", f"{about['strategy']}: Sharpe ratio", sweep)
+
+
+def report(sweep: Sweep, about: Mapping[str, object]) -> str:
+    """The best trials, and how much the best one is worth."""
+    deflated, best = sweep.deflated, sweep.best
+    ranked = sorted(sweep.trials, key=lambda each: -each.sharpe if each.sharpe == each.sharpe else math.inf)[:SHOWN]
+    columns = [Column("parameters"), *(Column(each, right=True) for each in ("Sharpe", "return", "drawdown", "trades"))]
+    lines = [
+        [
+            named(each.params),
+            numbers.decimal(2)(_known(each.sharpe)),
+            numbers.change(each.total_return),
+            numbers.change(_known(each.max_drawdown)),
+            numbers.count(each.n_trades),
+        ]
+        for each in ranked
+    ]
+    luck = [
+        f"best of {deflated.trials}: {named(best.params)}, Sharpe {best.sharpe:.2f}",
+        f"the best of {deflated.trials} without any skill would show {_shown(deflated.expected_best * a_year())}",
+        f"probability that it is better than that (deflated Sharpe ratio): {_percent(deflated.probability)}",
+        f"probability that it is better than nothing, had it been the only trial: {_percent(deflated.against_zero)}",
+        f"verdict: {deflated.verdict()}",
+    ]
+    luck += [f"left out: {each}" for each in sweep.left_out[:SHOWN]]
+    if len(sweep.left_out) > SHOWN:
+        luck.append(f"left out: {len(sweep.left_out) - SHOWN} more, see metrics.json")
+    head = f"sweep of {about['strategy']} on desk {about['desk']}, account {about['account']}"
+    return f"{head}\n{about['start']} to {about['end']}\n\n{text_table(columns, lines)}\n" + "\n".join(luck) + "\n"
+
+
+def heat_map(path: Path, title: str, sweep: Sweep) -> None:
+    """Sharpe ratios over the first two axes, the best one framed."""
+    down, across, table = table_of(sweep)
+    ys, xs = sweep.axes[down], sweep.axes.get(across, [])
+    figure, axes = charts.new_figure(rows=1, height_in=min(12.0, 1.2 + 0.34 * len(ys)))
+    top = max((abs(cell) for row in table for cell in row if cell == cell), default=1.0) or 1.0
+    charts.heat(axes[0], table, top=top, colours=(ORANGE, "#FFFFFF", BLUE), write=len(xs) <= 20 and len(ys) <= 40)
+    axes[0].set_xticks(range(max(len(xs), 1)), [f"{x:g}" for x in xs] or [""])
+    axes[0].set_yticks(range(len(ys)), [f"{y:g}" for y in ys])
+    axes[0].set_xlabel(ascii_only(across))
+    axes[0].set_ylabel(ascii_only(down))
+    place = xs.index(sweep.best.params[across]) if xs else 0, ys.index(sweep.best.params[down])
+    _frame(axes[0], place)
+    further = ", best over " + ", ".join(list(sweep.axes)[2:]) if len(sweep.axes) > 2 else ""
+    axes[0].set_title(ascii_only(title + further))
+    charts.save(figure, path)
+
+
+def _frame(axes: Axes, place: Sequence[int]) -> None:
+    x, y = place
+    left, right, low, high = x - 0.48, x + 0.48, y - 0.48, y + 0.48
+    axes.plot([left, right, right, left, left], [low, low, high, high, low], color=INK, linewidth=2)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _shown(value: float) -> str:
+    return numbers.decimal(2)(_known(value))
+
+
+def _percent(value: float) -> str:
+    return numbers.percent(_known(value))

@@ -1,0 +1,77 @@
+"""A walk-forward as files: the folds, the tests one after the other, a picture, figures and words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyjobs.account import metrics
+from pyjobs.account.desk_sweep import named
+from pyjobs.account.walk_forward import Fold, WalkForward
+from pyjobs.reporting import backtest_pictures, numbers
+from pyjobs.reporting.tables import Column, text_table
+from utils import atomic
+from utils.text_files import write_csv, write_json
+
+CONVENTIONS = {
+    "returns": "of the tests only, one after the other, each begun flat; what is open at a test's end pays its way out",
+    "training": "returns of one run over the whole history, cut to the window; chosen by Sharpe ratio",
+    "cagr": "prod(1 + r) ^ (252 / sessions) - 1",
+    "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(252)",
+    "efficiency": "Sharpe ratio of all tests / mean Sharpe ratio of the trainings that chose them",
+}
+COLUMNS = ("train_start", "train_end", "test_start", "test_end", "params", "train_sharpe", "test_sharpe", "test_return")
+
+
+def write_walk(folder: Path, found: WalkForward, about: Mapping[str, object]) -> None:
+    """folds.csv, daily_returns.csv, equity_curve.csv (growth of 1), equity_curve.png, metrics.json, report.txt."""
+    sessions = [session.isoformat() for session in found.sessions]
+    growth = metrics.cumulative(found.returns).tolist()
+    write_csv(folder / "folds.csv", (*COLUMNS, "n_trades"), [cells(fold) for fold in found.folds])
+    write_csv(folder / "daily_returns.csv", ("session", "return"), zip(sessions, found.returns.tolist(), strict=True))
+    write_csv(folder / "equity_curve.csv", ("session", "growth"), zip(sessions, growth, strict=True))
+    title = f"{about['strategy']}, account {about['account']}: growth of 1 in {len(found.folds)} tests, walked forward"
+    backtest_pictures.equity_picture(folder / "equity_curve.png", title, sessions, growth, {})
+    names = ("total_return", "cagr", "sharpe", "max_drawdown", "train_sharpe", "efficiency", "n_params")
+    figures = {name: getattr(found, name) for name in names}
+    span = {"start": sessions[0], "end": sessions[-1], "n_folds": len(found.folds)}
+    write_json(folder / "metrics.json", {**about, **span, **figures, "conventions": CONVENTIONS})
+    atomic.write_text(folder / "report.txt", report(found, about))
+
+
+def cells(fold: Fold) -> list[object]:
+    """One line of folds.csv."""
+    tested = [fold.sessions[0], fold.sessions[-1], named(fold.params)]
+    figures = [fold.train_sharpe, fold.test_sharpe, fold.test_return, fold.n_trades]
+    return [fold.train_start, fold.train_end, *tested, *figures]
+
+
+def report(found: WalkForward, about: Mapping[str, object]) -> str:
+    """Fold by fold, then all tests together."""
+    two = numbers.decimal(2)
+    columns = [Column("tested"), Column("parameters"), *(Column(c, right=True) for c in ("train", "test", "return"))]
+    lines = [
+        [
+            f"{fold.sessions[0]} to {fold.sessions[-1]}",
+            named(fold.params) if not math.isnan(fold.train_sharpe) else "out of the market",
+            two(_known(fold.train_sharpe)),
+            two(_known(fold.test_sharpe)),
+            numbers.change(_known(fold.test_return)),
+        ]
+        for fold in found.folds
+    ]
+    told = [
+        f"tests together: return {numbers.change(_known(found.total_return))}, "
+        f"a year {numbers.change(_known(found.cagr))}, Sharpe {two(_known(found.sharpe))}, "
+        f"max drawdown {numbers.change(_known(found.max_drawdown))}",
+        f"trainings promised a Sharpe ratio of {two(_known(found.train_sharpe))}: "
+        f"{numbers.percent(_known(found.efficiency), 0)} of it was kept",
+        f"{found.n_params} different choices in {len(found.folds)} folds",
+    ]
+    head = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
+    return f"{head}\n(Sharpe ratios of training and test)\n\n{text_table(columns, lines)}\n" + "\n".join(told) + "\n"
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

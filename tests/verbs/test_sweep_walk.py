@@ -1,0 +1,108 @@
+"""sweep_bt and walk_forward as a user runs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyjobs import sweep_bt, walk_forward
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.store import BarStore
+from pyjobs.runs import backtest_folder, manifest
+from utils import paths, trading_day
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+DESK = """
+name: tiny
+market: XKRX
+dumps: dumps
+session: last_bar
+accounts:
+  krw: {currency: KRW, cash: 10000000, max_positions: 2, max_weight: 0.5, fee_bps: 2, rules: KRX, slippage_bps: 5}
+setups:
+  ma_cross: {fast: 5, slow: 20}
+instruments:
+  - {symbol: AAA, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: a.csv, group: one}
+  - {symbol: BBB, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: b.csv, group: two}
+"""
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    sessions = [s for s in trading_day.load("XKRX").sessions() if "2023-01-02" <= s.date.isoformat() <= "2024-06-28"]
+    ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], dtype=np.int64)
+    for seed, symbol in enumerate(("AAA", "BBB")):
+        rng = np.random.default_rng(seed)
+        close = np.round(30_000 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, ts_ms.size))), -2)
+        start = np.concatenate((close[:1], close[:-1]))
+        high, low = np.maximum(start, close) + 100, np.minimum(start, close) - 100
+        bars = Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(ts_ms.size))
+        key = SeriesKey(exchange="X", symbol=symbol, timeframe="1d")
+        store = BarStore(paths.data_dir() / "raw")
+        store.write(key, bars, provider="test", fetched_at_ms=0, adjusted="raw", last_final=True)
+    path = tmp_path / "desk.yaml"
+    path.write_text(DESK)
+    return ["--strategy", "ma_cross", "--desk", str(path)]
+
+
+def test_a_sweep_is_a_run_with_every_trial_a_heat_map_and_a_word_about_luck(desk: list[str]) -> None:
+    grid = ["--grid", "fast=3,5,20", "--grid", "slow=20,40"]
+    assert run(sweep_bt.main, [*desk, *grid]) == run(sweep_bt.main, [*desk, *grid]) == ExitCode.OK
+    a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "sweep-ma_cross")
+    assert manifest.verify(a) == []
+    names = sorted(path.name for path in a.iterdir())
+    assert names == ["heatmap.png", "manifest.json", "metrics.json", "report.txt", "sweep.csv"]
+    assert [name for name in names if (a / name).read_bytes() != (b / name).read_bytes()] == ["manifest.json"]
+    with (a / "sweep.csv").open() as handle:
+        trials = list(csv.DictReader(handle))
+    told = json.loads((a / "metrics.json").read_text())
+    assert len(trials) == 5  # 20 and 20 do not ascend
+    assert told["left_out"] == ["fast=20 slow=20: fast 20 must be less than slow 20"]
+    best = max(trials, key=lambda row: float(row["sharpe"]))
+    assert told["best"]["params"] == {"fast": int(best["fast"]), "slow": int(best["slow"])}
+    assert told["start"] == "2023-03-02"  # 20 sessions in January, 20 in February: the 41st, for all of them
+    assert "deflated Sharpe ratio" in (a / "report.txt").read_text()
+
+
+def test_a_walk_forward_is_a_run_whose_returns_are_those_of_its_folds(desk: list[str]) -> None:
+    grid = ["--grid", "fast=3,5", "--grid", "slow=20,40", "--train", "120", "--test", "40"]
+    assert run(walk_forward.main, [*desk, *grid]) == ExitCode.OK
+    (folder,) = backtest_folder.runs_of(backtest_folder.backtests_dir(), "walk-ma_cross")
+    assert manifest.verify(folder) == []
+    with (folder / "folds.csv").open() as handle:
+        folds = list(csv.DictReader(handle))
+    with (folder / "daily_returns.csv").open() as handle:
+        returns = [float(row["return"]) for row in csv.DictReader(handle)]
+    told = json.loads((folder / "metrics.json").read_text())
+    assert len(returns) == 40 * len(folds)
+    growth = np.prod([1 + float(fold["test_return"]) for fold in folds])
+    assert growth - 1 == pytest.approx(told["total_return"])
+    assert all(fold["train_end"] < fold["test_start"] for fold in folds)
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "says"),
+    [
+        (["--grid", "fast=1:2"], ExitCode.USAGE, "write NAME=1,2,3"),
+        (["--grid", "fats=1,2"], ExitCode.BAD_CONFIG, "unknown parameter 'fats'"),
+        (["--grid", "fast=30,40"], ExitCode.BAD_CONFIG, "must be less than slow 20"),
+        (["--grid", "fast=1:200:1", "--grid", "slow=201:300:1"], ExitCode.USAGE, "are more than 10000"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused(
+    desk: list[str], capsys: pytest.CaptureFixture[str], flags: list[str], code: int, says: str
+) -> None:
+    assert run(sweep_bt.main, [*desk, *flags]) == code
+    assert says in capsys.readouterr().err
+
+
+def test_a_window_too_short_to_walk_is_usage(desk: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--grid", "fast=3,5", "--train", "400", "--test", "100"]
+    assert run(walk_forward.main, [*desk, *flags]) == ExitCode.USAGE
+    assert "too few to train on 400" in capsys.readouterr().err
