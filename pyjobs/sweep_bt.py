@@ -1,7 +1,7 @@
-"""Backtest a strategy with every combination of a grid of parameters, and say how lucky the best one is.
+"""Backtest a strategy on a desk with every combination of parameters, and say how lucky the best one is.
 
---grid fast=5,10,20 --grid slow=40:120:20 (from, to, step). Kept as backtests/<timestamp>_sweep-<strategy>/ with every
-trial, a heat map of Sharpe ratios and the deflated Sharpe ratio of the best (Bailey & Lopez de Prado, 2014).
+--sweep fast=5,10,20 --sweep slow=40..120:20 (FIRST..LAST:STEP). Kept as backtests/<timestamp>_sweep-<strategy>/ with
+every trial, a heat map of Sharpe ratios and the deflated Sharpe ratio of the best (Bailey & Lopez de Prado, 2014).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the grid on the first account (or --account), write the run folder, print its report."""
     parser = Parser(verb="sweep_bt", doc=__doc__)
     add_flags(parser)
-    parser.add_argument("--grid", action="append", required=True, metavar="NAME=VALUES", help="may be repeated")
+    parser.add_argument("--sweep", action="append", required=True, metavar="K=VALUES", help="may be repeated")
     args = parser.parse_args(argv)
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
-    axes = dict(map(sweep.parse_axis, args.grid))
+    axes = dict(map(sweep.parse_axis, args.sweep))
     job = look_up(args)
     name = next(iter(job.accounts))
     account, asked = job.accounts[name], job

@@ -1,6 +1,6 @@
 """Choose parameters of a strategy on the past and trade them on what comes next, again and again.
 
---grid as for sweep_bt; --train and --test are sessions. Kept as backtests/<timestamp>_walk-<strategy>/: only what was
+--sweep as for sweep_bt; --train and --test are sessions. Kept as backtests/<timestamp>_walk-<strategy>/: only what was
 traded on sessions that the choice could not see counts.
 """
 
@@ -30,12 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run every combination once, walk, write the run folder, print its report."""
     parser = Parser(verb="walk_forward", doc=__doc__)
     add_flags(parser)
-    parser.add_argument("--grid", action="append", required=True, metavar="NAME=VALUES", help="may be repeated")
+    parser.add_argument("--sweep", action="append", required=True, metavar="K=VALUES", help="may be repeated")
     parser.add_argument("--train", type=int, default=504, metavar="N", help="sessions to choose on (default 504)")
     parser.add_argument("--test", type=int, default=126, metavar="N", help="sessions to trade on (default 126)")
     args = parser.parse_args(argv)
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
-    axes = dict(map(sweep.parse_axis, args.grid))
+    axes = dict(map(sweep.parse_axis, args.sweep))
     job = look_up(args)
     name = next(iter(job.accounts))
     account, asked = job.accounts[name], job

@@ -49,18 +49,19 @@ class Sweep:
 
 
 def parse_axis(text: str) -> tuple[str, list[float]]:
-    """`fast=5,10,20`, or `slow=40:120:20` from 40 to 120 (included) by 20, as a name and its values.
+    """`fast=5,10,20`, or `slow=40..120:20` from 40 to 120 (included) by 20 (by 1 when left out), as name and values.
 
     Raises UsageError for anything else, for a value that stands twice, and for an endless range.
     """
     name, _, values = text.partition("=")
+    first, dots, rest = values.partition("..")
+    last, _, step = rest.partition(":")
     try:
-        parts = [float(each) for each in (values.split(":") if ":" in values else values.split(","))]
-        found = _range(*parts) if ":" in values else parts
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"--grid {text!r}: write NAME=1,2,3 or NAME=from:to:step") from None
-    if not name.strip() or not found or len(set(found)) < len(found) or not all(map(math.isfinite, found)):
-        raise UsageError(f"--grid {text!r}: needs a name and numbers that are finite and stand once")
+        found = _range(float(first), float(last), float(step or 1)) if dots else list(map(float, values.split(",")))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise UsageError(f"--sweep {text!r}: write K=1,2,3 or K=FIRST..LAST or K=FIRST..LAST:STEP") from None
+    if not name.strip() or len(set(found)) < len(found) or not all(map(math.isfinite, found)):
+        raise UsageError(f"--sweep {text!r}: needs a name, and numbers that are finite and stand once")
     return name.strip(), found
 
 
@@ -68,7 +69,7 @@ def combinations(axes: Mapping[str, Sequence[float]]) -> list[Params]:
     """Every combination, the last axis moving fastest. Raises UsageError past ten thousand."""
     count = math.prod(len(values) for values in axes.values())
     if count > MOST_TRIALS:
-        raise UsageError(f"--grid: {count} combinations are more than {MOST_TRIALS}")
+        raise UsageError(f"--sweep: {count} combinations are more than {MOST_TRIALS}")
     whole = [[int(value) if value == int(value) else value for value in values] for values in axes.values()]
     return [dict(zip(axes, each, strict=True)) for each in itertools.product(*whole)]
 

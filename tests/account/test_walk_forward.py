@@ -47,9 +47,10 @@ def trials_of(axes: dict[str, list[float]]) -> sweep.Sweep:
     ("text", "axis"),
     [
         ("fast=5,10,20", ("fast", [5, 10, 20])),
-        ("slow=40:120:20", ("slow", [40, 60, 80, 100, 120])),
-        ("x=0.1:0.3:0.1", ("x", pytest.approx([0.1, 0.2, 0.3]))),
+        ("slow=40..120:20", ("slow", [40, 60, 80, 100, 120])),
+        ("x=0.1..0.3:0.1", ("x", pytest.approx([0.1, 0.2, 0.3]))),
         ("x=3", ("x", [3])),
+        ("x=3..5", ("x", [3, 4, 5])),
     ],
 )
 def test_an_axis_is_a_list_or_a_range_that_holds_its_end(text: str, axis: object) -> None:
@@ -60,7 +61,7 @@ def test_an_axis_is_a_list_or_a_range_that_holds_its_end(text: str, axis: object
     "text", ["fast", "fast=", "=1,2", "fast=1,1", "fast=1:2", "fast=2:1:1", "fast=1:2:0", "fast=nan"]
 )
 def test_what_is_no_axis_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--grid"):
+    with pytest.raises(UsageError, match="--sweep"):
         parse_axis(text)
 
 

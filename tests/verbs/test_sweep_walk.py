@@ -52,7 +52,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_sweep_is_a_run_with_every_trial_a_heat_map_and_a_word_about_luck(desk: list[str]) -> None:
-    grid = ["--grid", "fast=3,5,20", "--grid", "slow=20,40"]
+    grid = ["--sweep", "fast=3,5,20", "--sweep", "slow=20,40"]
     assert run(sweep_bt.main, [*desk, *grid]) == run(sweep_bt.main, [*desk, *grid]) == ExitCode.OK
     a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "sweep-ma_cross")
     assert manifest.verify(a) == []
@@ -71,7 +71,7 @@ def test_a_sweep_is_a_run_with_every_trial_a_heat_map_and_a_word_about_luck(desk
 
 
 def test_a_walk_forward_is_a_run_whose_returns_are_those_of_its_folds(desk: list[str]) -> None:
-    grid = ["--grid", "fast=3,5", "--grid", "slow=20,40", "--train", "120", "--test", "40"]
+    grid = ["--sweep", "fast=3,5", "--sweep", "slow=20,40", "--train", "120", "--test", "40"]
     assert run(walk_forward.main, [*desk, *grid]) == ExitCode.OK
     (folder,) = backtest_folder.runs_of(backtest_folder.backtests_dir(), "walk-ma_cross")
     assert manifest.verify(folder) == []
@@ -89,10 +89,10 @@ def test_a_walk_forward_is_a_run_whose_returns_are_those_of_its_folds(desk: list
 @pytest.mark.parametrize(
     ("flags", "code", "says"),
     [
-        (["--grid", "fast=1:2"], ExitCode.USAGE, "write NAME=1,2,3"),
-        (["--grid", "fats=1,2"], ExitCode.BAD_CONFIG, "unknown parameter 'fats'"),
-        (["--grid", "fast=30,40"], ExitCode.BAD_CONFIG, "must be less than slow 20"),
-        (["--grid", "fast=1:200:1", "--grid", "slow=201:300:1"], ExitCode.USAGE, "are more than 10000"),
+        (["--sweep", "fast=1:2"], ExitCode.USAGE, "write K="),
+        (["--sweep", "fats=1,2"], ExitCode.BAD_CONFIG, "unknown parameter 'fats'"),
+        (["--sweep", "fast=30,40"], ExitCode.BAD_CONFIG, "must be less than slow 20"),
+        (["--sweep", "fast=1..200", "--sweep", "slow=201..300"], ExitCode.USAGE, "are more than 10000"),
     ],
 )
 def test_a_grid_that_cannot_be_run_is_refused(
@@ -103,6 +103,6 @@ def test_a_grid_that_cannot_be_run_is_refused(
 
 
 def test_a_window_too_short_to_walk_is_usage(desk: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ["--grid", "fast=3,5", "--train", "400", "--test", "100"]
+    flags = ["--sweep", "fast=3,5", "--train", "400", "--test", "100"]
     assert run(walk_forward.main, [*desk, *flags]) == ExitCode.USAGE
     assert "too few to train on 400" in capsys.readouterr().err
