@@ -56,8 +56,7 @@ class Job:
 
     def prepared(self, account: Account, setup: Setup) -> Prepared:
         """Raises UsageError when there is nothing to run on."""
-        split = {each.key for each in self.snapshot.desk.instruments if each.symbol in self.splits}
-        return prepare(self.snapshot, account, self.strategy, setup, start=self.start, off_grid=split)
+        return prepare(self.snapshot, account, self.strategy, setup, start=self.start)
 
     def told(self, account: str, setup: Setup) -> dict[str, object]:
         """How metrics.json begins: what was run, on what, under which terms."""
@@ -80,7 +79,7 @@ class Job:
     @property
     def actions_file(self) -> Path:
         """Where the desk's splits stand, whether there are any or not."""
-        return _actions_file(self.snapshot.desk)
+        return corporate_actions.file_of(self.snapshot.desk)
 
 
 def add_flags(parser: Parser) -> None:
@@ -107,7 +106,7 @@ def look_up(args: Namespace) -> Job:
     setup = make_setup(args.strategy, params, source=source)  # a wrong one is refused before any bar is read
     now_s = clock.now_s()
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
-    splits = corporate_actions.read_splits(_actions_file(desk))
+    splits = corporate_actions.read_splits(corporate_actions.file_of(desk))
     taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), splits)
     return Job(
         desk_file=path,
@@ -161,10 +160,6 @@ def index_bars(closes: Closes) -> Bars:
     ]
     ts_ms, price = np.array([ts for ts, _ in known], np.int64), np.array([close for _, close in known], np.float64)
     return Bars(ts_ms=ts_ms, open=price, high=price, low=price, close=price, volume=np.zeros(price.size))
-
-
-def _actions_file(desk: Desk) -> Path:
-    return paths.root() / desk.dumps / corporate_actions.FILE
 
 
 def _last_session(desk: Desk, end: dt.date | None, now_s: float) -> dt.date | None:

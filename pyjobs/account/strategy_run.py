@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyjobs.account.backtest import (
@@ -18,7 +18,6 @@ from pyjobs.account.backtest import (
 from pyjobs.account.performance import CurvePoint, curve
 from pyjobs.account.portfolio import AccountRun, Terms, simulate
 from pyjobs.account.seat import Lane
-from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk import Account
 from pyjobs.market.snapshot import Snapshot
 from pyjobs.strategy.signals import Setup
@@ -54,13 +53,11 @@ def prepare(
     setup: Setup,
     *,
     start: dt.date | None = None,
-    off_grid: Set[SeriesKey] = frozenset(),
 ) -> Prepared:
     """Signals over the whole history up to the snapshot; the account opens at the first session not before `start`.
 
     Bars before that only warm up: nothing is decided on them. Without `start`, or where it is earlier, it opens when
-    the first series has the bars the strategy looks back on. `off_grid`: series whose prices splits have moved off the
-    tick grid. Raises UsageError when nothing is left to run on.
+    the first series has the bars the strategy looks back on. Raises UsageError when nothing is left to run on.
     """
     setups = {strategy: setup}
     lanes, left_out = lanes_of(snapshot, account.currency, setups)
@@ -70,7 +67,7 @@ def prepare(
             f"{snapshot.desk.name!r} has so many up to {snapshot.session}: "
             + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "there is none to trade")
         )
-    lanes = on_grid(lanes, account, off_grid | adjusted_series(snapshot))
+    lanes = on_grid(lanes, account, adjusted_series(snapshot))
     closes = session_closes(snapshot, first_decision_ms(lanes, setups))
     inside = [pair for pair in closes if start is None or pair[0] >= start]
     if len(inside) < 2:

@@ -14,10 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from pyjobs.market.bars import Bars
+from pyjobs.market.desk import Desk
 from pyjobs.market.snapshot import Snapshot, session_of
+from utils import paths
 from utils.errors import BadDataError
 
 FILE = "corporate_actions.csv"
@@ -30,6 +33,11 @@ class Split:
     symbol: str
     session: dt.date
     ratio: float
+
+
+def file_of(desk: Desk) -> Path:
+    """Where a desk's corporate actions stand, whether there are any or not: beside its dumps."""
+    return paths.root() / desk.dumps / FILE
 
 
 def read_splits(path: Path) -> list[Split]:
@@ -69,7 +77,8 @@ def adjusted(bars: Bars, splits: Sequence[Split], sessions: Sequence[dt.date]) -
 def honoured(snapshot: Snapshot, splits: Sequence[Split]) -> tuple[Snapshot, dict[str, list[str]]]:
     """The snapshot with the splits up to its session worked into its raw series, and which were: symbol -> sessions.
 
-    A split after the snapshot's session is not known yet and changes nothing.
+    Those series are called adjusted from then on: their prices are not on the exchange's grid. A split after the
+    snapshot's session is not known yet and changes nothing.
     """
     worked: dict[str, list[str]] = {}
     series = []
@@ -79,7 +88,8 @@ def honoured(snapshot: Snapshot, splits: Sequence[Split]) -> tuple[Snapshot, dic
         if mine and instrument.prices == "raw" and len(each.bars):
             dated = session_of(instrument.market)
             sessions = [dated(ts_ms) for ts_ms in each.bars.ts_ms.tolist()]
-            each = dataclasses.replace(each, bars=adjusted(each.bars, mine, sessions))
+            instrument = msgspec.structs.replace(instrument, prices="adjusted")
+            each = dataclasses.replace(each, instrument=instrument, bars=adjusted(each.bars, mine, sessions))
             worked[instrument.symbol] = [split.session.isoformat() for split in mine]
         series.append(each)
     return dataclasses.replace(snapshot, series=tuple(series)), worked

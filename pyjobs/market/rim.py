@@ -6,7 +6,7 @@ import datetime as dt
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
-from pyjobs.market import snapshot
+from pyjobs.market import corporate_actions, snapshot
 from pyjobs.market.desk import desk_path, load_desk
 from pyjobs.market.snapshot import Snapshot
 from pyjobs.market.store import BarStore
@@ -27,12 +27,16 @@ def parser(verb: str, doc: str | None, *, out_required: bool) -> Parser:
 
 
 def opened(args: Namespace) -> tuple[Path, Snapshot]:
-    """The desk file and what the desk knew at its session. Raises UsageError, and as `load_desk` and `take`."""
+    """The desk file and what the desk knew at its session, splits worked in.
+
+    Raises UsageError, and as `load_desk`, `take` and `read_splits`.
+    """
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
-    store = BarStore(paths.data_dir() / "raw")
-    return path, snapshot.take(load_desk(path), store, asked=args.session, now_s=clock.now_s())
+    desk, store = load_desk(path), BarStore(paths.data_dir() / "raw")
+    taken = snapshot.take(desk, store, asked=args.session, now_s=clock.now_s())
+    return path, corporate_actions.honoured(taken, corporate_actions.read_splits(corporate_actions.file_of(desk)))[0]
 
 
 def _date(text: str) -> dt.date:

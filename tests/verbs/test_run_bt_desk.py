@@ -149,6 +149,24 @@ def test_a_parameter_on_the_command_line_wins_over_the_desks(desk: Path) -> None
     assert not (latest() / "accounts").exists()
 
 
+def test_a_split_in_raw_prices_changes_nothing_once_it_is_known(desk: Path) -> None:
+    """The same shares before and after: ten times the price until 2023-06-01, a split of 10:1 on that day."""
+    assert backtest(desk, "--account", "krw") == ExitCode.OK
+    bars = store().read(SeriesKey(exchange="X", symbol="AAA", timeframe="1d"))
+    june = int(np.datetime64("2023-06-01", "ms").astype(np.int64))
+    factor = np.where(bars.ts_ms < june, 10.0, 1.0)
+    prices = {name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")}
+    put("AAA", Bars(ts_ms=bars.ts_ms, volume=bars.volume / factor, **prices))
+    actions = paths.root() / "dumps" / "corporate_actions.csv"
+    actions.parent.mkdir()
+    actions.write_text("symbol,session,action,ratio,note\nAAA,2023-06-01,split,10:1,\nBBB,2030-01-01,split,2:1,\n")
+    assert backtest(desk, "--account", "krw") == ExitCode.OK
+    a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")
+    assert (a / "trades.csv").read_bytes() == (b / "trades.csv").read_bytes()
+    assert (a / "equity_curve.csv").read_bytes() == (b / "equity_curve.csv").read_bytes()
+    assert metrics(b)["splits"] == ["AAA split 2023-06-01"]
+
+
 def test_a_missing_required_benchmark_skips_the_whole_run_and_reports_why(
     desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
