@@ -15,10 +15,12 @@ from pyjobs.market.benchmarks import Benchmark
 
 # One benchmark or several: the figures against each stand under `benchmarks`, not beside the account's own.
 _PER_BENCHMARK = ("alpha", "beta", "benchmark_return", "benchmark_start")
+_WITHOUT_LIMITS = ("total_return", "cagr", "volatility", "sharpe", "max_drawdown", "n_trades", "fees", "exposure")
 
 
 def metrics_of(
     result: StrategyRun,
+    free: StrategyRun,
     *,
     request: Mapping[str, object],
     currency: str,
@@ -27,9 +29,9 @@ def metrics_of(
 ) -> dict[str, object]:
     """Everything of metrics.json; no name and no time of the run, so that the same inputs give the same bytes.
 
-    `missing`: benchmarks asked for and not found, with the reason.
+    `free`: the same without the account's limits. `missing`: benchmarks asked for and not found, with the reason.
     """
-    own = measures(result.points, result.run, None)
+    own, without = (measures(each.points, each.run, None) for each in (result, free))
     sessions, equity = sessions_of(result.points), equity_of(result.points)
     against = {
         each.name: {
@@ -46,12 +48,14 @@ def metrics_of(
         "currency": currency,
         **{name: value for name, value in own.items() if name not in _PER_BENCHMARK},
         "n_sessions": len(result.points),
+        "unconstrained": {name: without[name] for name in _WITHOUT_LIMITS},
         "benchmarks": against,
         "benchmarks_missing": dict(missing),
         "conventions": {
             **{name: text for name, text in CONVENTIONS.items() if name != "alpha_beta"},
             "alpha_beta": "against each benchmark from its start on; alpha (Jensen's) compounded to a year",
             **benchmark_figures.CONVENTIONS,
+            "unconstrained": "every signal taken while flat, always with max_weight of the starting cash, in fractions",
         },
         "left_out": result.prepared.left_out,
         "behind": result.prepared.behind,

@@ -65,9 +65,10 @@ def run(job: Job, names: str | None) -> DeskResults:
 def _account(job: Job, name: str, found: Sequence[Benchmark], missing: Mapping[str, str]) -> AccountResults:
     """One account; a benchmark in another currency is not for it. Raises UsageError when there is nothing to run on."""
     account, setup = job.accounts[name], job.setup()
-    result = run_account(job.prepared(account, setup), account)
+    prepared = job.prepared(account, setup)
+    result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
     beside = [each for each in found if each.currency in ("", account.currency)]
     metrics = metrics_of(
-        result, request=job.told(name, setup), currency=account.currency, benchmarks=beside, missing=missing
+        result, free, request=job.told(name, setup), currency=account.currency, benchmarks=beside, missing=missing
     )
     return AccountResults(name=name, result=result, metrics=metrics)

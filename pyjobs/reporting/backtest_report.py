@@ -33,6 +33,12 @@ FIGURES: tuple[tuple[str, str, Show], ...] = (
     ("exposure", "exposure", numbers.percent),
     ("turnover a year", "turnover", numbers.decimal(1)),
 )
+UNLIMITED: tuple[tuple[str, str, Show], ...] = (
+    ("total return", "total_return", numbers.change),
+    ("Sharpe", "sharpe", numbers.decimal(2)),
+    ("max drawdown", "max_drawdown", numbers.change),
+    ("trades", "n_trades", numbers.count),
+)
 BENCHMARK_FIGURES: tuple[tuple[str, str, Show], ...] = (
     ("total return", "total_return", numbers.change),
     ("CAGR", "cagr", numbers.change),
@@ -59,6 +65,8 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     columns = [Column(""), *(Column(f"{name} ({each['currency']})", right=True) for name, each in accounts.items())]
     rows = [[label, *(show(_number(each, key)) for each in accounts.values())] for label, key, show in FIGURES]
     rows.append(["signals refused", *(_refused(each.get("signals_refused")) for each in accounts.values())])
+    free = [each["unconstrained"] for each in accounts.values()]
+    rows += [[f"without limits: {label}", *(show(_number(f, key)) for f in free)] for label, key, show in UNLIMITED]
     parts = ["\n".join(head) + "\n", text_table(columns, rows)]
     parts += [text for name, each in accounts.items() for text in _benchmarks(name, each)]
     parts += [f"[WARN] benchmark unavailable: {name} (skipped): {why}\n" for name, why in _missing(first)]
