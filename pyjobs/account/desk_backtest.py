@@ -9,9 +9,8 @@ from typing import Any
 from pyjobs.account.backtest_results import metrics_of
 from pyjobs.account.strategy_job import Job, places
 from pyjobs.account.strategy_run import StrategyRun, run_account
-from pyjobs.market.benchmark_policy import load_policy
 from pyjobs.market.benchmarks import Benchmark, gather, parse_names
-from utils.config import own_or_default
+from pyjobs.market.policy import load_policy
 from utils.errors import UsageError
 
 
@@ -48,7 +47,7 @@ def run(job: Job, names: str | None) -> DeskResults:
     first = job.prepared(next(iter(job.accounts.values())), job.setup())
     own = {each.symbol: each.currency for each in job.snapshot.desk.instruments if each.role == "benchmark"}
     wanted = list(own) if names is None else parse_names(names)
-    policy = load_policy(own_or_default("data_sources.yaml"))
+    policy = load_policy()
     span = {"start": first.closes[0][0], "end": job.snapshot.session}
     found, missing = gather(wanted, policy, places(), **span, instruments=own)
     found = [replace(each, currency=own.get(each.name, "")) for each in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from pyjobs.account.bt_request import parameter
 from pyjobs.account.strategy_run import Prepared, prepare
 from pyjobs.market import corporate_actions, snapshot
 from pyjobs.market.bars import Bars
-from pyjobs.market.benchmark_policy import load_policy
-from pyjobs.market.benchmarks import Benchmark, Closes, Places, find
+from pyjobs.market.benchmarks import Benchmark, Closes, Fetch, Places, find, from_bars
 from pyjobs.market.desk import Account, Desk, desk_path, load_desk
+from pyjobs.market.policy import load_policy
 from pyjobs.market.snapshot import Snapshot, session_of
 from pyjobs.market.store import BarStore
 from pyjobs.strategy.exits import Guarded
@@ -27,7 +27,6 @@ from pyjobs.strategy.registry import bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
 from utils import clock, paths, trading_day
 from utils.cli import Parser
-from utils.config import own_or_default
 from utils.errors import UsageError
 
 
@@ -131,8 +130,17 @@ def params_of(setup: Setup) -> dict[str, Any]:
 
 
 def places() -> Places:
-    """Where benchmarks may come from: this machine alone. Network providers are added to `fetch`, by name."""
-    return Places(store=BarStore(paths.data_dir() / "raw"), cache_dir=paths.data_dir() / "benchmarks", fetch={})
+    """Where benchmarks may come from: this machine, then the network, which ALLOW_NET_FETCH=0 forbids."""
+    from pyjobs.market.benchmark_bars import network_asks
+    from pyjobs.market.providers.ask import patience
+    from pyjobs.market.providers.state import StateBook
+
+    def closes(put: Callable[[str, dt.date, dt.date], Bars]) -> Fetch:
+        return lambda symbol, start, end: from_bars(put(symbol, start, end))
+
+    asks = network_asks(StateBook(), patience())
+    fetch = {name: closes(put) for name, put in asks.items()}
+    return Places(store=BarStore(paths.data_dir() / "raw"), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
 
 
 def index_of(setup: Setup, taken: Snapshot) -> Benchmark | None:
@@ -145,7 +153,7 @@ def index_of(setup: Setup, taken: Snapshot) -> Benchmark | None:
         return None
     filled = [each for each in taken.series if len(each.bars)]
     first = min(session_of(each.instrument.market)(int(each.bars.ts_ms[0])) for each in filled)
-    policy = load_policy(own_or_default("data_sources.yaml"))
+    policy = load_policy()
     return find(name, policy, places(), start=first - dt.timedelta(days=1000), end=taken.session)
 
 

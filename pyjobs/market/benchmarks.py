@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from pyjobs.market.bars import Bars, FloatArray, SeriesKey
-from pyjobs.market.benchmark_policy import LOCAL_PROVIDERS, DataSources, Source
 from pyjobs.market.names import folder_name
+from pyjobs.market.policy import LOCAL, Policy, Symbols
+from pyjobs.market.policy import Benchmark as Source
 from pyjobs.market.store import BarStore
 from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind, UsageError
 
@@ -79,12 +80,12 @@ class Places:
     fetch: Mapping[str, Fetch]
 
 
-def source_of(name: str, policy: DataSources) -> Source:
+def source_of(name: str, policy: Policy) -> Source:
     """What is known about a benchmark; one the policy does not name is looked for on this machine by its own name."""
-    return policy.benchmarks.get(name) or Source(providers=list(LOCAL_PROVIDERS), symbols={"local_keys": [name]})
+    return policy.benchmarks.get(name) or Source(providers=list(LOCAL), symbols=Symbols(local_keys=[name]))
 
 
-def find(name: str, policy: DataSources, places: Places, *, start: dt.date, end: dt.date) -> Benchmark:
+def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.date) -> Benchmark:
     """The benchmark from its first provider whose closes reach the end of the window, give or take a holiday week.
 
     When none does, from the one that reaches furthest into it: an old local file does not hide a fresher source, and is
@@ -157,14 +158,16 @@ def cache_file(cache_dir: Path, key: str) -> Path:
 
 def _ask(provider: str, source: Source, places: Places, start: dt.date, end: dt.date) -> tuple[str, Closes]:
     """(what it is called there, its closes), or ExternalDataUnavailable."""
-    if provider in LOCAL_PROVIDERS:
+    if provider in LOCAL:
         look = _cached if provider == "local_cache" else _stored
-        for key in source.local_keys:
+        for key in source.symbols.local_keys:
             closes = look(key, places)
             if closes is not None and closes.within(start, end).days.size >= FEWEST_DAYS:
                 return key, closes
-        raise ExternalDataUnavailable("no_data", provider=provider, detail=f"none of {', '.join(source.local_keys)}")
-    symbol = str(source.symbols.get(provider, ""))
+        raise ExternalDataUnavailable(
+            "no_data", provider=provider, detail=f"none of {', '.join(source.symbols.local_keys)}"
+        )
+    symbol = source.symbols.of(provider)
     if provider not in places.fetch:
         raise ExternalDataUnavailable("no_data", provider=provider, symbol=symbol, detail="not to be asked")
     return symbol, places.fetch[provider](symbol, start, end)
@@ -187,7 +190,7 @@ def _stored(key: str, places: Places) -> Closes | None:
 
 def gather(
     names: Sequence[str],
-    policy: DataSources,
+    policy: Policy,
     places: Places,
     *,
     start: dt.date,

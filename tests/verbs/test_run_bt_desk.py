@@ -64,6 +64,7 @@ def put(symbol: str, bars: Bars) -> None:
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     home = tmp_path / "home"
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
+    monkeypatch.setenv("ALLOW_NET_FETCH", "0")
     sessions = [s for s in trading_day.load("XKRX").sessions() if "2022-01-03" <= s.date.isoformat() <= LAST]
     ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], dtype=np.int64)
     for seed, symbol in enumerate(("AAA", "BBB", "CCC", "IDX")):
@@ -174,7 +175,8 @@ def test_a_missing_required_benchmark_skips_the_whole_run_and_reports_why(
     monkeypatch.setenv("OUTCOME_FD", str(writer))
     assert backtest(desk, "--benchmarks", "KOSPI,S&P500") == ExitCode.OK
     told = json.loads(os.read(reader, 5000))
-    assert (told["code"], told["kind"], told["symbol"]) == (69, "no_data", "KOSPI")
+    # `network`: the last provider says that ALLOW_NET_FETCH=0 forbids it
+    assert (told["code"], told["kind"], told["symbol"]) == (69, "network", "KOSPI")
     assert "[SKIP] required benchmark unavailable: KOSPI" in capsys.readouterr().out
     assert not backtest_folder.backtests_dir().exists()
 
