@@ -16,6 +16,7 @@ _DISPOSITIONS = (*KINDS, OURS, BY_STATUS, BY_MESSAGE, WIRE)
 _TIMED_OUT = re.compile(r"(?i)timed? ?-?out")
 _STATUS = re.compile(r"\b([45]\d\d)\b")
 _LONGEST_TEXT = 6000
+_MOST_SEGMENTS = 5
 
 
 class RulesError(Exception):
@@ -30,7 +31,9 @@ class TextRule:
     kind: str
     name: str
     warning: bool = False
+    always: bool = False
     before: re.Pattern[str] | None = None
+    unless_before: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class Rules:
     """Everything the judge knows. Build it with `load_rules`."""
 
     classes: Mapping[str, str]
+    short_names: Mapping[str, str]
     class_names: Sequence[TextRule]
     ours: Sequence[TextRule]
     messages: Sequence[TextRule]
@@ -62,7 +66,14 @@ class Rules:
     recovered: re.Pattern[str]
     success: re.Pattern[str]
     error_words: re.Pattern[str]
-    phrase_first: re.Pattern[str]
+    log_prefix: re.Pattern[str]
+    segment: re.Pattern[str]
+    gave_up: re.Pattern[str]
+    summary: re.Pattern[str]
+    wind_down: re.Pattern[str]
+    empty_handed: re.Pattern[str]
+    emptiness: re.Pattern[str]
+    nothing: re.Pattern[str]
     statement_words: re.Pattern[str]
     network_file: re.Pattern[str]
     not_network_file: re.Pattern[str]
@@ -81,9 +92,28 @@ class Rules:
                     return rule.kind
         return None
 
-    def never_external(self, text: str) -> TextRule | None:
-        """The rule by which `text` is our own fault."""
-        return next((rule for rule in self.ours if rule.pattern.search(text)), None)
+    def short_disposition(self, name: str) -> str | None:
+        """What a class named without its module means, as logs and one-line messages name it; None when unknown."""
+        name = name.rpartition(".")[2]
+        return self.short_names.get(name) or self.disposition([name])
+
+    def never_external(self, text: str, *, always: bool = False) -> TextRule | None:
+        """The rule by which `text` is our own fault; `always`: only those that hold whatever class carries it."""
+        rules = (rule for rule in self.ours if rule.always or not always)
+        return next((rule for rule in rules if rule.pattern.search(text)), None)
+
+    def heads(self, line: str) -> list[str]:
+        """`line` without its log prefix, then without each `something: ` that it starts with."""
+        rest = self.log_prefix.sub("", line, count=1)
+        found = [rest]
+        while len(found) < _MOST_SEGMENTS and (segment := self.segment.match(rest)):
+            rest = rest[segment.end() :]
+            found.append(rest)
+        return found
+
+    def is_summary(self, line: str) -> bool:
+        """Whether `line` only says that something failed, and no cause."""
+        return bool(self.summary.search(self.heads(line)[0]))
 
     def text_kind(self, text: str, *, before: Sequence[str] = (), warning: bool = False) -> tuple[str, str] | None:
         """(kind, rule) of a final error's text; kind is `ours` for a status that blames the request. None: unknown."""
@@ -94,6 +124,8 @@ class Rules:
             match = rule.pattern.search(text)
             if match is None or (rule.before and not any(rule.before.search(line) for line in before)):
                 continue
+            if rule.unless_before and any(rule.unless_before.search(line) for line in before):
+                return OURS, rule.name
             if rule.kind != BY_STATUS:
                 return rule.kind, rule.name
             kind = kind_of_status(int(next(group for group in match.groups() if group)))
@@ -103,12 +135,11 @@ class Rules:
 
     def states_an_error(self, line: str) -> bool:
         """Whether `line` reports a failure, and does not only hold the words of one, as a row of data may."""
-        if self.statement_words.search(line):
+        if any(self.statement_words.search(head) for head in (line, *self.heads(line))):
             return True
-        first = self.phrase_first.match(line)
-        end = first.end() if first else 0
-        said = (match for rule in self.messages if (match := rule.pattern.search(line)))
-        return any(match.start() <= end and not match.group().startswith("HTTP/") for match in said)
+        heads = [head.lstrip("\"'") for head in self.heads(line)]
+        said = (match for head in heads for rule in self.messages if (match := rule.pattern.match(head)))
+        return any(not match.group().startswith("HTTP/") for match in said)
 
     def is_our_service(self, text: str) -> bool:
         """Whether `text` says that a service on this machine is down."""
@@ -158,8 +189,11 @@ def load_rules(path: Path | str) -> Rules:
 
 def _rules(data: Mapping[str, Any]) -> Rules:
     policy, levels, recovered, network = data["policy"], data["levels"], data["recovered"], data["network_code"]
+    classes = _classes(data["exception"])
+    statement, summary, empty = data["statement"], data["summary"], data["empty_handed"]
     return Rules(
-        classes=_classes(data["exception"]),
+        classes=classes,
+        short_names=_short_names(classes),
         class_names=_text_rules(data["exception_name"], "exception_name"),
         ours=_text_rules(data["ours"], OURS),
         messages=_text_rules(data["message"], "message"),
@@ -170,8 +204,15 @@ def _rules(data: Mapping[str, Any]) -> Rules:
         recovered=re.compile(recovered["pattern"]),
         success=re.compile(recovered["success"]),
         error_words=re.compile(data["error_words"]["pattern"]),
-        phrase_first=re.compile(data["statement"]["phrase_first"]),
-        statement_words=re.compile(data["statement"]["words"]),
+        log_prefix=re.compile(statement["log_prefix"]),
+        segment=re.compile(statement["segment"]),
+        gave_up=re.compile(summary["gave_up"]),
+        summary=re.compile(summary["pattern"]),
+        wind_down=re.compile(summary["wind_down"]),
+        empty_handed=re.compile(empty["statement"]),
+        emptiness=re.compile(empty["exception"]),
+        nothing=re.compile(empty["nothing"]),
+        statement_words=re.compile(statement["words"]),
         network_file=re.compile(network["file"]),
         not_network_file=re.compile(network["not_file"]),
         loopback=re.compile(policy["loopback"]),
@@ -198,6 +239,16 @@ def _classes(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return classes
 
 
+def _short_names(classes: Mapping[str, str]) -> dict[str, str]:
+    """Bare class name -> disposition; where libraries differ the message decides, unless one of them says `ours`."""
+    short: dict[str, set[str]] = {}
+    for name, disposition in classes.items():
+        short.setdefault(name.rpartition(".")[2], set()).add(disposition)
+    return {
+        name: OURS if OURS in found else found.pop() if len(found) == 1 else BY_MESSAGE for name, found in short.items()
+    }
+
+
 def _text_rules(entries: Iterable[Mapping[str, Any]], table: str) -> list[TextRule]:
     return [
         TextRule(
@@ -205,7 +256,9 @@ def _text_rules(entries: Iterable[Mapping[str, Any]], table: str) -> list[TextRu
             kind=_kind(entry.get("kind", OURS)),
             name=f"{table}[{number}]",
             warning=entry.get("warning", False),
+            always=entry.get("always", False),
             before=_optional(entry, "before"),
+            unless_before=_optional(entry, "unless_before"),
         )
         for number, entry in enumerate(entries)
         if entry["source"]

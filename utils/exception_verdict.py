@@ -17,6 +17,7 @@ _SOCKET_WORDS = re.compile(
     r"^(timed out|The (read|write|handshake) operation timed out|_ssl\.c:\d+: The handshake .*timed out)$"
 )
 _LIBRARY_FILE = re.compile(r"site-packages/|/lib/python\d|^<frozen|\.pyx$|^[\w/]+\.pxi$")
+_COMMENT = re.compile(r"(?:^|\s)#[^\"']*$")
 _HTML_START = re.compile(r"(?i)<!doctype html|<html[ >]")
 _ASYNCIO = re.compile(r"/lib/python[\d.]+/asyncio/")
 
@@ -45,7 +46,10 @@ def of_chain(chain: Sequence[Raised], rules: Rules) -> Verdict:
     """The final exception decides; one that only wraps another is asked what it was raised from."""
     final = chain[-1]
     said = f"{final.name}: {final.message}".strip()
-    disposition = rules.disposition([final.name])
+    disposition = _disposition(final, rules)
+    never = rules.never_external(final.message, always=True)
+    if never:
+        return blame_us(never.name, said)
     drift = next((rule for rule in rules.drift if _drifted(rule, final)), None)
     if drift:
         return blame_provider(drift.kind, drift.name, said)
@@ -64,6 +68,15 @@ def of_chain(chain: Sequence[Raised], rules: Rules) -> Verdict:
     if disposition not in (None, BY_MESSAGE):
         return blame_provider(refined(disposition, final.message, rules), "class", said)
     return _by_message(chain, rules, known=disposition is not None)
+
+
+def _disposition(final: Raised, rules: Rules) -> str | None:
+    """What the class means. rich and one-line messages leave the module out; so does CPython, for a class of ours."""
+    known = rules.disposition([final.name])
+    ours = bool(final.frames) and not _library(final.frames[-1])
+    if known == WIRE and not final.frames and final.message and not _SOCKET_WORDS.match(final.message):
+        return BY_MESSAGE
+    return known if known or ours else rules.short_disposition(final.name)
 
 
 def _own_service_is_down(chain: Sequence[Raised], rules: Rules) -> bool:
@@ -155,7 +168,11 @@ def _drifted(rule: DriftRule, final: Raised) -> bool:
         return False
     if rule.code:
         own = [frame for frame in final.frames if not _library(frame)]
-        return bool(own) and bool(rule.code.search(own[-1].source)) and _stdlib_only_below(final.frames, own[-1])
+        return (
+            bool(own)
+            and bool(rule.code.search(_COMMENT.sub("", own[-1].source)))
+            and _stdlib_only_below(final.frames, own[-1])
+        )
     clients = [frame for frame in final.frames if rule.file and rule.file.search(frame.file)]
     below_own = [frame for frame in final.frames if not _library(frame)]
     if not clients or (below_own and final.frames.index(below_own[-1]) > final.frames.index(clients[-1])):

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.error_rules import Rules, RulesError, load_rules
-from utils.exception_verdict import Verdict, blame_us, of_chain
+from utils.error_rules import OURS, Rules, RulesError, load_rules
+from utils.exception_verdict import Verdict, blame_provider, blame_us, of_chain
 from utils.final_error import Traceback, clean_lines, last_traceback
 from utils.text_verdict import of_text
 
@@ -19,6 +19,8 @@ __all__ = ["RULES_PATH", "Rules", "RulesError", "Verdict", "judge", "load_rules"
 
 RULES_PATH = Path(__file__).resolve().parent.parent / "config" / "external_errors.toml"
 TAIL_BYTES = 64 * 1024
+_EMPTY_FRAME = re.compile(r"^(Empty DataFrame|Columns: |Index: \[\])")
+_STATEMENT_LINES = 8
 _CALLED = re.compile(r"^Command (?P<command>.+) returned non-zero exit status (?P<code>\d+)")
 _NET_PROGRAMS = re.compile(r"\b(curl|wget|git|ssh|scp|rsync|aria2c|lftp|node|npm|pip|psql|aws|gcloud|rclone)\b")
 
@@ -41,7 +43,7 @@ def _judge_lines(lines: list[str], rules: Rules) -> Verdict:
         return of_text(lines, rules)
     verdict = _of_traceback(traceback, lines, rules)
     if not verdict.external:
-        return verdict
+        return _empty_handed(traceback, lines, rules) or verdict
     logged = bool(rules.log_error.search(traceback.introduced_by))
     return _contradiction(lines[traceback.end :], logged, rules) or verdict
 
@@ -51,7 +53,7 @@ def _contradiction(after: Sequence[str], logged: bool, rules: Rules) -> Verdict 
     for line in reversed(after):
         if logged and (rules.recovered.search(line) or rules.success.search(line)):
             return blame_us("recovered after the traceback", line)
-        if rules.chatter.search(line) or rules.quiet.search(line):
+        if rules.chatter.search(line) or rules.quiet.search(line) or rules.is_summary(line):
             continue
         if rules.never_external(line):
             return blame_us("error after the traceback", line)
@@ -59,6 +61,19 @@ def _contradiction(after: Sequence[str], logged: bool, rules: Rules) -> Verdict 
             continue
         if rules.error_words.search(line):
             return blame_us("error after the traceback", line)
+    return None
+
+
+def _empty_handed(traceback: Traceback, lines: Sequence[str], rules: Rules) -> Verdict | None:
+    """External after all: a client has just said that it got nothing, and nothing is what the caller tripped over."""
+    if traceback.parts or not rules.emptiness.search(traceback.final.message):
+        return None
+    before = [line for line in lines[: traceback.start] if line.strip() and not _EMPTY_FRAME.match(line)]
+    after = [line for line in lines[traceback.end :] if line.strip()]  # stdout, which a pipe delays
+    for said_before in (before, after):
+        if said_before and rules.empty_handed.search(said_before[-1]):
+            said = rules.text_kind(said_before[-1], before=said_before[-_STATEMENT_LINES:-1])
+            return blame_provider(said[0], said[1], said_before[-1]) if said and said[0] != OURS else None
     return None
 
 

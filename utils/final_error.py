@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from utils.log_formats import as_cpython_prints
+
 _HEADER = re.compile(r"^(?P<prefix>.*?)(?P<group>Exception Group )?Traceback \(most recent call last\):\s*$")
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line \d+(?:, in (?P<function>.+))?$')
 _EXCEPTION = re.compile(r"^(?P<name>[A-Za-z_][\w.<>]*?)(?:: ?(?P<message>.*))?$")
@@ -67,7 +69,7 @@ class Traceback:
 def clean_lines(output: bytes) -> list[str]:
     """Text lines without colour codes; a line that was redrawn with carriage returns becomes one line per drawing."""
     text = _ANSI.sub("", output.decode("utf-8", "replace"))
-    return [line.rstrip() for line in re.split(r"\r\n|\n|\r", text)]
+    return as_cpython_prints([line.rstrip() for line in re.split(r"\r\n|\n|\r", text)])
 
 
 def last_traceback(lines: Sequence[str]) -> Traceback | None:
@@ -143,7 +145,9 @@ def _message_from(lines: Sequence[str], at: int, first: str, prefix: str) -> tup
     message, at = [first], at + 1
     while at < len(lines) and len(message) < _MESSAGE_LINES:
         line = lines[at].removeprefix(prefix) if prefix else lines[at]
-        in_body = "<" in message[0] and "</html>" not in message[-1].lower() and re.match(r"\s*<", line)
+        in_page = "<" in message[0] and "</html>" not in message[-1].lower() and re.match(r"\s*<", line)
+        listed = " validation error" in message[0] and lines[at + 1 : at + 2] and lines[at + 1].startswith("  ")
+        in_body = bool(in_page or listed)
         if not line.strip() or not (line[0].isspace() or in_body) or _HEADER.match(line):
             break
         message.append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from utils.error_rules import OURS, Rules
 from utils.exception_verdict import Verdict, blame_provider, blame_us, of_chain
@@ -16,6 +17,10 @@ _CLASS_LINE = re.compile(
     r"(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Exceeded|Unavailable|Failed))(?: \[\w+\])?"
     r"(?::(?: (?P<message>.*))?)?$"
 )
+_MENTION = re.compile(
+    r"^(?:Uncaught )?(?P<name>(?:[A-Za-z_]\w*\.)*[A-Z]\w*[a-z]\w*)(?:\((?P<quoted>.*)\)[.;,]?$|:? (?P<message>.*)$|:?$)"
+)
+_HOLDS_NOTHING = re.compile(r"(?i)\b(0|none|nan|empty)\b|^Columns: \[|^Index: \[\]")
 _NODE_END = re.compile(r"^Node\.js v\d")
 _NODE_REF = re.compile(r"^(?:<ref \*\d+> )?(?:Uncaught )?")
 _NODE_HEADER = re.compile(
@@ -39,46 +44,99 @@ def of_text(lines: Sequence[str], rules: Rules) -> Verdict:
     node = _of_node(lines, rules)
     if node:
         return node
-    quiet = 0
+    said = _Said()
     for number in range(len(lines) - 1, -1, -1):
-        line = lines[number]
-        if rules.chatter.search(line):
-            continue
-        if _HTML_END.search(line):
-            return _of_html(lines, number, rules)
-        warned = bool(rules.quiet.search(line))
-        verdict = _of_line(
-            line, lines[max(0, number - _WINDOW) : number], lines[number : number + _WINDOW], rules, warned
-        )
+        verdict = _of_numbered_line(lines, number, said, rules)
         if verdict:
             return verdict
-        quiet += 1
-        looked_past = warned or line[0].isspace() or len(line) < 3
-        if quiet > _MOST_QUIET_LINES or not looked_past or rules.recovered.search(line):
-            return blame_us("no error at the end", line)
     return blame_us("no error", "")
 
 
-def _of_line(line: str, before: Sequence[str], around: Sequence[str], rules: Rules, warning: bool) -> Verdict | None:
-    """The verdict on one line; None when it is no error."""
+@dataclass(slots=True)
+class _Said:
+    """What the lines below the current one have said."""
+
+    quiet: int = 0
+    summary: bool = False
+    gave_up: bool = False
+    nothing: bool = False
+
+
+def _of_numbered_line(lines: Sequence[str], number: int, said: _Said, rules: Rules) -> Verdict | None:
+    """The verdict on line `number`, or None to go on with the line above it."""
+    line = lines[number]
+    before, around = lines[max(0, number - _WINDOW) : number], lines[number : number + _WINDOW]
+    if _HTML_END.search(line):
+        return _of_html(lines, number, rules)
+    warned = bool(rules.quiet.search(line))
+    if not _says_a_cause(line, before, rules):
+        if said.nothing and _HOLDS_NOTHING.search(line) and not rules.error_words.search(line):
+            return None
+        if rules.chatter.search(line) or rules.chatter.search(rules.heads(line)[0]):
+            said.nothing = said.nothing or bool(rules.nothing.search(line))
+            return None
+    if not _says_a_cause(line, before, rules) and not _named(line, rules):
+        gave_up = bool(rules.gave_up.search(line))
+        if not warned and (gave_up or rules.is_summary(line)):
+            said.summary, said.gave_up = True, said.gave_up or gave_up
+            return None
+    verdict = _of_line(line, before, around, rules, warned, excused_warning=said.gave_up)
+    if verdict:
+        return verdict
+    said.quiet += 1
+    looked_past = warned or line[0].isspace() or len(line) < 3
+    worked_on = said.summary and warned and not rules.wind_down.search(line)
+    if said.quiet > _MOST_QUIET_LINES or not looked_past or worked_on or rules.recovered.search(line):
+        return blame_us("no error at the end", line)
+    return None
+
+
+def _says_a_cause(line: str, before: Sequence[str], rules: Rules) -> bool:
+    """Whether `line` is a statement that names a known cause, ours or not."""
+    if rules.never_external(line):
+        return True
+    return bool(rules.text_kind(line, before=before)) and rules.states_an_error(line)
+
+
+def _of_line(
+    line: str, before: Sequence[str], around: Sequence[str], rules: Rules, warning: bool, excused_warning: bool
+) -> Verdict | None:
+    """The verdict on one line; None when it is no error. After a line that gave up, a warning is an error."""
+    last_attempt = warning and excused_warning
+    warning = warning and not excused_warning
     text = rules.text_kind(line, before=before, warning=warning)
     if text and not warning and not rules.states_an_error(line):
         text = None
     if warning and not text:
         return None
-    if rules.recovered.search(line):
+    if rules.recovered.search(line) and not last_attempt:
         return blame_us("recovered", line)
     never = rules.never_external(line)
     if never:
         return blame_us(never.name, line)
-    named = _CLASS_LINE.match(line)
+    named = _named(line, rules)
     if named:
-        return _of_class_line(named["name"], named["message"] or "", line, around, rules)
+        return _of_class_line(named[0], named[1], line, around, rules)
     if text and rules.is_our_service("\n".join((line, *(other for other in around if _address(other))))):
         return blame_us("a service of this machine", line)
     if text:
         return blame_us(text[1], line) if text[0] == OURS else blame_provider(text[0], text[1], line)
     return blame_us("error words", line) if rules.error_words.search(line) else None
+
+
+def _named(line: str, rules: Rules) -> tuple[str, str] | None:
+    """(class, message) of a line that names an exception: `Class: message`, `Class('message')`, `Class message`.
+
+    Behind a log prefix or other words only a class that is known counts.
+    """
+    whole = _CLASS_LINE.match(line)
+    if whole:
+        return whole["name"], whole["message"] or ""
+    for head in rules.heads(line):
+        named = _MENTION.match(head)
+        if named and (rules.disposition([named["name"]]) or rules.short_disposition(named["name"])):
+            return named["name"], named["quoted"] or named["message"] or ""
+    return None
 
 
 def _address(line: str) -> bool:
@@ -132,14 +190,21 @@ def _node_block(lines: Sequence[str], rules: Rules) -> list[str]:
 
 
 def _of_html(lines: Sequence[str], end: int, rules: Rules) -> Verdict:
-    """The output ends in a web page: external when the page says why, or when what came before it does."""
+    """The output ends in a web page: external when what came before it says why, or when the page does."""
     start = next((n for n in range(end, -1, -1) if _HTML_START.search(lines[n])), end)
-    page = "\n".join(lines[start : end + 1])
-    head = [line for line in lines[max(0, start - 3) : start] if line]
+    start -= start > 0 and bool(_HTML_START.search(lines[start - 1]))
+    said_before = _HTML_START.split(lines[start], maxsplit=1)[0]
+    head = [line for line in (*lines[max(0, start - 3) : start], said_before) if line]
     never = rules.never_external("\n".join(head))
-    if never or not _HTML_BODY.search(page):
+    if never:
+        return blame_us(never.name, lines[end])
+    if said_before and rules.states_an_error(said_before):
+        said = rules.text_kind(said_before)
+        if said and said[0] != OURS:
+            return blame_provider(said[0], said[1], said_before)
+    page = "\n".join(lines[start : end + 1])
+    if not _HTML_BODY.search(page):
         return blame_us("a page", lines[end])
     said = rules.text_kind("\n".join((*head, page)))
-    return (
-        blame_provider(said[0], said[1], lines[start]) if said and said[0] != OURS else blame_us("a page", lines[start])
-    )
+    external = said and said[0] != OURS
+    return blame_provider(said[0], said[1], lines[start]) if said and external else blame_us("a page", lines[start])
