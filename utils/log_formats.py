@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _HEADER = "Traceback (most recent call last):"
+_BOX_TITLE = " Traceback (most recent call last) "
 _BOX_TOP = re.compile(r"^(?P<before>.*?)[╭+][─-]+ Traceback \(most recent call last\) [─-]+[╮+]$")
 _BOX_END = re.compile(r"^\s*[╰+][─-]+[╯+]$")
 _BOX_FRAME = re.compile(r"^(?P<file>(?:/|<|[A-Za-z]:\\).*?):(?P<line>\d+) in ?(?P<function>\S*)$")
@@ -21,6 +22,7 @@ _MARKED_FRAME = re.compile(r'^> File "')
 _TRACES = ("exception", "exc_info", "traceback", "exc_text", "stack_trace", "text")
 _LEVELS = ("level", "levelname", "severity", "log_level")
 _WRAPPED_LINES = 12
+_LONGEST_LINE = 4000
 
 
 def as_cpython_prints(lines: Sequence[str]) -> list[str]:
@@ -28,7 +30,7 @@ def as_cpython_prints(lines: Sequence[str]) -> list[str]:
     plain: list[str] = []
     at = 0
     while at < len(lines):
-        box = _BOX_TOP.match(lines[at])
+        box = _BOX_TOP.match(lines[at]) if _BOX_TITLE in lines[at] else None
         if box:
             written, at = _unboxed(lines, at, box["before"])
             plain += written
@@ -37,7 +39,12 @@ def as_cpython_prints(lines: Sequence[str]) -> list[str]:
         decoded = _from_json(line) if line.startswith("{") and line.endswith("}") else None
         plain += [line] if decoded is None else decoded
         at += 1
-    return [_MARKED_FRAME.sub('  File "', line) for line in plain]
+    return [_MARKED_FRAME.sub('  File "', _cut(line)) for line in plain]
+
+
+def _cut(line: str) -> str:
+    """A line of 64 KiB would keep the patterns busy for seconds: its two ends say what it is."""
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
 
 
 def _unboxed(lines: Sequence[str], at: int, before: str) -> tuple[list[str], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -139,6 +140,13 @@ def test_output_is_judged_by_its_last_64_kib() -> None:
     rows = b"SMP001: 429 rows\n" * 60_000
     assert judge(rows + b"curl: (6) Could not resolve host: api.example.org\n", 6, RULES).external
     assert not judge(b"curl: (6) Could not resolve host: api.example.org\n" + rows, 6, RULES).external
+
+
+@pytest.mark.parametrize("piece", [b"a: ", b"error: ", b"A^.^", b"{", b"!*"])
+def test_one_endless_line_does_not_keep_the_judge_busy(piece: bytes) -> None:
+    started = time.process_time()
+    judge(piece * (65_536 // len(piece)), 1, RULES)
+    assert time.process_time() - started < 5  # took 10 to 19 s before lines were cut
 
 
 def test_every_rule_has_a_source() -> None:
