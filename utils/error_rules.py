@@ -75,6 +75,7 @@ class Rules:
     emptiness: re.Pattern[str]
     nothing: re.Pattern[str]
     statement_words: re.Pattern[str]
+    quoted: re.Pattern[str]
     network_file: re.Pattern[str]
     not_network_file: re.Pattern[str]
     loopback: re.Pattern[str]
@@ -132,6 +133,14 @@ class Rules:
             if kind is not None:
                 return kind, rule.name
         return None
+
+    def stated_kind(self, text: str, *, before: Sequence[str] = (), warning: bool = False) -> tuple[str, str] | None:
+        """As `text_kind`, of what `text` says itself: what it quotes is data."""
+        return self.text_kind(self.quoted.sub("''", text), before=before, warning=warning)
+
+    def has_evidence(self, rule: str) -> bool:
+        """Whether `rule` holds only because of the lines before."""
+        return any(message.before for message in self.messages if message.name == rule)
 
     def states_an_error(self, line: str) -> bool:
         """Whether `line` reports a failure, and does not only hold the words of one, as a row of data may."""
@@ -213,6 +222,7 @@ def _rules(data: Mapping[str, Any]) -> Rules:
         emptiness=re.compile(empty["exception"]),
         nothing=re.compile(empty["nothing"]),
         statement_words=re.compile(statement["words"]),
+        quoted=re.compile(statement["quoted"]),
         network_file=re.compile(network["file"]),
         not_network_file=re.compile(network["not_file"]),
         loopback=re.compile(policy["loopback"]),

@@ -108,10 +108,17 @@ def _by_message(chain: Sequence[Raised], rules: Rules, *, known: bool) -> Verdic
         return blame_us(never.name, said)
     if final.name == "ValueError" and not _HTML_START.search(final.message):
         return _of_cause(chain, rules) or blame_us("class", said)
-    text = rules.text_kind(final.message)
+    if _repeats(chain):
+        return of_chain(chain[:-1], rules)
+    text = rules.stated_kind(final.message)
     if text:
         return blame_us(text[1], said) if text[0] == OURS else blame_provider(text[0], text[1], said)
     return _of_cause(chain, rules) or blame_us("known class" if known else "unknown class", said)
+
+
+def _repeats(chain: Sequence[Raised]) -> bool:
+    """Whether the final exception only repeats, behind words of its own, the message of the one being handled."""
+    return len(chain) > 1 and len(chain[-2].message) > 2 and chain[-1].message.endswith(chain[-2].message)
 
 
 def _of_cause(chain: Sequence[Raised], rules: Rules) -> Verdict | None:

@@ -28,7 +28,7 @@ _NODE_HEADER = re.compile(
 )
 _NODE_DETAIL = re.compile(r"^\s+(\[cause\]|code:|\[errors\]|Error: )|^  status: \d")
 _NODE_RESPONSE = re.compile(r"undici|Response\.json|IncomingMessage")
-_HTML_END = re.compile(r"(?i)</html>\s*$")
+_HTML_END = re.compile(r"(?i)</html>[\s'\")\]}.,]*$")
 _HTML_START = re.compile(r"(?i)<!doctype html|<html[ >]")
 _HTML_BODY = re.compile(
     r"(?i)just a moment|captcha|maintenance|too many requests|service (temporarily )?unavailable|bad gateway|"
@@ -95,7 +95,7 @@ def _says_a_cause(line: str, before: Sequence[str], rules: Rules) -> bool:
     """Whether `line` is a statement that names a known cause, ours or not."""
     if rules.never_external(line):
         return True
-    return bool(rules.text_kind(line, before=before)) and rules.states_an_error(line)
+    return bool(rules.stated_kind(line, before=before)) and rules.states_an_error(line)
 
 
 def _of_line(
@@ -104,7 +104,7 @@ def _of_line(
     """The verdict on one line; None when it is no error. After a line that gave up, a warning is an error."""
     last_attempt = warning and excused_warning
     warning = warning and not excused_warning
-    text = rules.text_kind(line, before=before, warning=warning)
+    text = rules.stated_kind(line, before=before, warning=warning)
     if text and not warning and not rules.states_an_error(line):
         text = None
     if warning and not text:
@@ -115,7 +115,7 @@ def _of_line(
     if never:
         return blame_us(never.name, line)
     named = _named(line, rules)
-    if named:
+    if named and not (text and rules.has_evidence(text[1])):
         return _of_class_line(named[0], named[1], line, around, rules)
     if text and rules.is_our_service("\n".join((line, *(other for other in around if _address(other))))):
         return blame_us("a service of this machine", line)
