@@ -50,10 +50,19 @@ def _judge_lines(lines: list[str], rules: Rules) -> Verdict:
 
 def _contradiction(after: Sequence[str], logged: bool, rules: Rules) -> Verdict | None:
     """A line after an external traceback by which the failure is ours after all: another error, or a recovery."""
+    worked_on = False
+    for line in after if logged else ():
+        if rules.quiet.search(line):
+            worked_on = worked_on or not (rules.wind_down.search(line) or rules.is_summary(line))
+        elif worked_on and rules.is_summary(line):
+            return blame_us("worked on after the traceback", line)
     for line in reversed(after):
         if logged and (rules.recovered.search(line) or rules.success.search(line)):
             return blame_us("recovered after the traceback", line)
-        if rules.chatter.search(line) or rules.quiet.search(line) or rules.is_summary(line):
+        head = rules.heads(line)[0]
+        if rules.chatter.search(line) or rules.chatter.search(head) or rules.quiet.search(line):
+            continue
+        if rules.is_summary(line) or rules.gave_up.search(line):
             continue
         if rules.never_external(line):
             return blame_us("error after the traceback", line)

@@ -65,6 +65,8 @@ class _Said:
 def _of_numbered_line(lines: Sequence[str], number: int, said: _Said, rules: Rules) -> Verdict | None:
     """The verdict on line `number`, or None to go on with the line above it."""
     line = lines[number]
+    if not line:
+        return None
     before, around = lines[max(0, number - _WINDOW) : number], lines[number : number + _WINDOW]
     if _HTML_END.search(line):
         return _of_html(lines, number, rules)
