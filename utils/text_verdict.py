@@ -81,8 +81,9 @@ def _of_numbered_line(lines: Sequence[str], number: int, said: _Said, rules: Rul
         gave_up = bool(rules.gave_up.search(line))
         if not warned and (gave_up or rules.is_summary(line)):
             said.summary, said.gave_up = True, said.gave_up or gave_up
+            said.nothing = said.nothing or bool(rules.nothing.search(line))
             return None
-    verdict = _of_line(line, before, around, rules, warned, excused_warning=said.gave_up)
+    verdict = _of_line(line, before, around, rules, warned, gave_up=said.gave_up, nothing=said.nothing)
     if verdict:
         return verdict
     said.quiet += 1
@@ -101,11 +102,21 @@ def _says_a_cause(line: str, before: Sequence[str], rules: Rules) -> bool:
 
 
 def _of_line(
-    line: str, before: Sequence[str], around: Sequence[str], rules: Rules, warning: bool, excused_warning: bool
+    line: str,
+    before: Sequence[str],
+    around: Sequence[str],
+    rules: Rules,
+    warning: bool,
+    *,
+    gave_up: bool,
+    nothing: bool,
 ) -> Verdict | None:
-    """The verdict on one line; None when it is no error. After a line that gave up, a warning is an error."""
-    last_attempt = warning and excused_warning
-    warning = warning and not excused_warning
+    """The verdict on one line; None when it is no error.
+
+    Below a line that gave up or got nothing, a warning is the error: `retrying` in it did not help when it gave up.
+    """
+    last_attempt = warning and gave_up
+    warning = warning and not gave_up and not nothing
     text = rules.stated_kind(line, before=before, warning=warning)
     if text and not warning and not rules.states_an_error(line):
         text = None
