@@ -68,7 +68,7 @@ def kind_of(error: BaseException) -> str | None:
         return None if None in kinds else kinds[0]
     rules = _rules()
     said = str(error)
-    if rules.is_our_service(f"{type(error).__name__} {said}"):
+    if rules.is_our_service(f"{type(error).__name__} {said}") or rules.never_external(said, always=True):
         return None
     disposition = rules.disposition(names(error))
     if disposition in (None, OURS) or isinstance(error, MemoryError):
@@ -169,7 +169,7 @@ def _kind_by_message(error: BaseException, rules: Rules) -> str | None:
     said = str(error)
     if rules.never_external(said):
         return None
-    text = rules.text_kind(said)
+    text = rules.stated_kind(said)
     if text:
         return None if text[0] == OURS else text[0]
     carried = [kind_of(nested) for nested in _with_arguments(error) if nested is not error]

@@ -270,3 +270,12 @@ def test_yfinances_rate_limit_is_known_without_asking_yfinance() -> None:
     from yfinance.exceptions import YFRateLimitError
 
     assert kind_of(YFRateLimitError()) == "rate_limit"
+
+
+def test_a_certificate_file_of_ours_that_is_none_is_a_bug(tmp_path: Path) -> None:
+    pem = tmp_path / "client.pem"
+    pem.write_text("not a certificate\n")
+    error = raised(lambda: ssl.create_default_context().load_cert_chain(pem, pem))
+    assert exit_code_for(error) == ExitCode.BUG
+    missing = raised(lambda: requests.get("https://127.0.0.1:9/", verify=str(tmp_path / "absent.pem"), timeout=0.3))
+    assert exit_code_for(missing) == ExitCode.BUG
