@@ -18,6 +18,8 @@ _BOX_FRAME = re.compile(r"^(?P<file>(?:/|<|[A-Za-z]:\\).*?):(?P<line>\d+) in ?(?
 _BOX_SOURCE = re.compile(r"^(?:❱|>) +\d+ (?P<source>.*)$")
 _BOX_RULER = re.compile(r"^[\s│|]*")
 _LINK = re.compile(r"^(The above exception was the direct cause|During handling of the above exception)")
+_STAMPED = re.compile(r"\[?\d\d[\d:-]{6}")
+_LEVELLED = re.compile(r"\W{0,2}(?:DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)\b")
 _MARKED_FRAME = re.compile(r'^> File "')
 _TRACES = ("exception", "exc_info", "traceback", "exc_text", "stack_trace", "text")
 _LEVELS = ("level", "levelname", "severity", "log_level")
@@ -64,7 +66,8 @@ def _unboxed(lines: Sequence[str], at: int, before: str) -> tuple[list[str], int
 
 
 def _starts_anew(line: str) -> bool:
-    return bool(_BOX_TOP.match(line) or _LINK.match(line) or re.match(r"\[?\d\d[\d:-]{6}", line))
+    """Whether `line` cannot be the rest of a wrapped message: another traceback, link, log record or stamped line."""
+    return line.startswith((_HEADER, "{")) or any(new.match(line) for new in (_BOX_TOP, _LINK, _STAMPED, _LEVELLED))
 
 
 def _frames(inside: Sequence[str]) -> list[str]:
