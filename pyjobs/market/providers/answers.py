@@ -19,6 +19,7 @@ KRX_EXPIRED = (
 _YAHOO_FIELDS = ("open", "high", "low", "close", "volume")
 _KRX_FIELDS = ("TRD_DD", "OPNPRC_IDX", "HGPRC_IDX", "LWPRC_IDX", "CLSPRC_IDX", "ACC_TRDVOL")
 _ALPACA_FIELDS = ("t", "o", "h", "l", "c", "v")
+_NUMBERS = frozenset({int, float})  # as JSON has them; true and false are none
 _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
 
@@ -105,7 +106,7 @@ def bitfinex(answer: Answer, now_s: float) -> Fault | None:
         return Fault("schema", "not a list of candles")
     if "/candles/" not in answer.url:
         return None
-    if any(not isinstance(row, list) or len(row) < 6 or not _numbers(row[:6]) for row in content):
+    if any(not isinstance(row, list) or len(row) < 6 or not _NUMBERS.issuperset(map(type, row[:6])) for row in content):
         return Fault("schema", "a candle is not six numbers [MTS, OPEN, CLOSE, HIGH, LOW, VOLUME]")
     return None
 
@@ -163,7 +164,3 @@ def _get(content: Any, name: str) -> Any:
 
 def _first(content: Any) -> Any:
     return content[0] if isinstance(content, list) and content else None
-
-
-def _numbers(values: list[Any]) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray
+from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, FloatArray, IntArray
 from pyjobs.market.partitions import Adjusted
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Fetched, Range, Refused
 from utils.trading_day import CalendarRangeError
@@ -17,20 +19,32 @@ from utils.trading_day import CalendarRangeError
 Row = Sequence[str | float | int | None]
 """(start, open, high, low, close, volume): start is UTC milliseconds, or `YYYY-MM-DD` for a session's bar."""
 
+Labels = Sequence[str | float | int | None] | FloatArray
+"""The first column of rows."""
+
 _WIDEST_ROUNDING = 1e-3  # an index's open may lie this far outside its low..high: rounding, seen at Yahoo
+_NO_CLOSE = int(np.iinfo(np.int64).min)
 
 
 def to_fetched(
-    rows: Iterable[Row], request: BarRequest, *, provider: str, adjusted: Adjusted, now_ms: int, settle_ms: int
+    rows: Iterable[Row] | FloatArray,
+    request: BarRequest,
+    *,
+    provider: str,
+    adjusted: Adjusted,
+    now_ms: int,
+    settle_ms: int,
 ) -> Fetched:
     """The rows that are closed, true and asked for. `settle_ms`: how long after its close the provider revises a bar.
 
+    An array of rows has six columns, the start in milliseconds first.
     Raises ConfirmedEmpty when a proper answer holds nothing in the range; Refused(schema) when no row can be true.
     """
-    rows = list(rows)
-    bars = _bars([row for row in rows if is_true(row)], request)
-    if rows and not len(bars):
-        raise Refused("schema", provider=provider, symbol=request.symbol, detail=f"none of {len(rows)} rows is usable")
+    labels, prices = _columns(rows)
+    bars = _bars(labels, prices, request)
+    if len(labels) and not len(bars):
+        detail = f"none of {len(labels)} rows is usable"
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail)
     end_ms = min(request.end_ms, now_ms)
     inside = (bars.ts_ms >= request.start_ms) & (bars.ts_ms <= end_ms)
     bars = Bars(**{name: getattr(bars, name)[inside] for name in COLUMNS})
@@ -48,14 +62,16 @@ def to_fetched(
     )
 
 
-def is_true(row: Row) -> bool:
-    """Whether the prices of a row are there, above zero and in order (up to rounding), and its volume not negative."""
-    numbers = [value for value in row[1:6] if isinstance(value, int | float) and math.isfinite(value)]
-    if len(numbers) != 5:
-        return False
-    open_, high, low, close, volume = numbers
-    slack = _WIDEST_ROUNDING * high
-    return low > 0 and volume >= 0 and high + slack >= max(open_, close) and low - slack <= min(open_, close)
+def are_true(prices: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which rows (open, high, low, close, volume) can be true, one answer for each row.
+
+    All five are there, the prices above zero and in order (up to rounding), the volume not negative.
+    """
+    open_, high, low, close, volume = prices.T
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused in any case
+        slack = _WIDEST_ROUNDING * high
+        ordered = (high + slack >= np.maximum(open_, close)) & (low - slack <= np.minimum(open_, close))
+    return np.asarray(np.isfinite(prices).all(axis=1) & ordered & (low > 0) & (volume >= 0), np.bool_)
 
 
 def gaps(ts_ms: IntArray, request: BarRequest, *, until_ms: int) -> tuple[Range, ...]:
@@ -69,15 +85,33 @@ def gaps(ts_ms: IntArray, request: BarRequest, *, until_ms: int) -> tuple[Range,
     return tuple((before + step, after - step) for before, after in itertools.pairwise(edges) if after - before > step)
 
 
-def _bars(rows: list[Row], request: BarRequest) -> Bars:
-    """Increasing in time; of two rows for one bar the later stands."""
-    closes = _closes_ms(rows, request)
-    by_close: dict[int, Row] = {ts: row for ts, row in zip(closes, rows, strict=True) if ts is not None}
-    order = sorted(by_close)
-    prices = np.array([by_close[ts][1:6] for ts in order], np.float64).reshape(len(order), 5)
-    open_, high, low, close, volume = prices.T.copy()
+def _columns(rows: Iterable[Row] | FloatArray) -> tuple[Labels, FloatArray]:
+    """The labels, and the five numbers of each row; NaN for what is not there or no number."""
+    if isinstance(rows, np.ndarray):
+        return rows[:, 0], rows[:, 1:]
+    rows = list(rows)
+    numbers = [
+        [value if isinstance(value, int | float) else math.nan for value in row[1:6]]
+        if len(row) >= 6
+        else [math.nan] * 5
+        for row in rows
+    ]
+    return [row[0] for row in rows], np.array(numbers, np.float64).reshape(len(rows), 5)
+
+
+def _bars(labels: Labels, prices: FloatArray, request: BarRequest) -> Bars:
+    """The true ones, increasing in time; of two rows for one bar the later stands."""
+    good = are_true(prices)
+    closes = np.full(len(prices), _NO_CLOSE, np.int64)
+    closes[good] = _closes_ms(
+        labels[good] if isinstance(labels, np.ndarray) else list(itertools.compress(labels, good)), request
+    )
+    order = np.argsort(closes, kind="stable")  # stable: of two equal closes the later row comes second
+    ts_ms = closes[order]
+    last = np.append(ts_ms[1:] != ts_ms[:-1], True)[: len(ts_ms)] & (ts_ms != _NO_CLOSE)
+    open_, high, low, close, volume = prices[order[last]].T.copy()
     return Bars(
-        ts_ms=np.array(order, np.int64),
+        ts_ms=ts_ms[last],
         open=open_,
         high=np.maximum.reduce([high, open_, close]),
         low=np.minimum.reduce([low, open_, close]),
@@ -86,19 +120,23 @@ def _bars(rows: list[Row], request: BarRequest) -> Bars:
     )
 
 
-def _closes_ms(rows: list[Row], request: BarRequest) -> list[int | None]:
-    """Each row's close; None for a day without a session, and for a start off the minute (a live price, not a bar)."""
-    if not rows or not isinstance(rows[0][0], str):
-        step = TIMEFRAME_MS[request.timeframe]
-        starts = [int(start) if isinstance(start, int | float) else 0 for start, *_ in rows]
-        return [start + step if start > 0 and start % 60_000 == 0 else None for start in starts]
+def _closes_ms(labels: Labels, request: BarRequest) -> IntArray:
+    """Each row's close; _NO_CLOSE on a day without a session, and for a start off the minute (a price, not a bar)."""
+    if len(labels) and isinstance(labels[0], str):
+        return _session_closes_ms(labels, request.market)
+    if not isinstance(labels, np.ndarray):
+        labels = np.array([start if isinstance(start, int | float) else 0 for start in labels], np.float64)
+    starts = labels.astype(np.int64)
+    is_bar = (starts > 0) & (starts % 60_000 == 0)
+    return np.where(is_bar, starts + TIMEFRAME_MS[request.timeframe], _NO_CLOSE)
+
+
+def _session_closes_ms(days: Labels, market: str) -> IntArray:
     from pyjobs.market.hours import hours_of
 
-    hours = hours_of(request.market)
-    closes: list[int | None] = []
-    for row in rows:
-        try:
-            closes.append(hours.close_ms(dt.date.fromisoformat(str(row[0])).toordinal()))
-        except (KeyError, CalendarRangeError):
-            closes.append(None)
+    hours = hours_of(market)
+    closes = np.full(len(days), _NO_CLOSE, np.int64)
+    for at, day in enumerate(days):
+        with contextlib.suppress(KeyError, CalendarRangeError):
+            closes[at] = hours.close_ms(dt.date.fromisoformat(str(day)).toordinal())
     return closes

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 
+import numpy as np
 import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Refused
+from pyjobs.market.providers.bitfinex import plain_candles
 from pyjobs.market.providers.rows import Row, to_fetched
+from pyjobs.market.providers.wire import Answer
 
 MINUTE = 60_000
 T0 = 1_790_000_040_000  # 2026-09-21 14:14:00 UTC
@@ -65,6 +68,56 @@ def test_order_and_doubles_of_a_provider_do_not_matter_the_later_row_stands() ->
 )
 def test_a_row_that_cannot_be_true_is_left_out(bad: Row) -> None:
     assert closes(fetched([*minutes(0), bad, *minutes(2)])) == [1, 3]
+
+
+@pytest.mark.parametrize("bad", ["10", None, math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("column", [1, 2, 3, 4, 5])
+def test_what_is_no_finite_number_in_any_column_costs_its_row_only(bad: object, column: int) -> None:
+    row = [T0 + MINUTE, 10.0, 12.0, 9.0, 11.0, 5.0]
+    row[column] = bad  # type: ignore[call-overload]
+    assert closes(fetched([*minutes(0), row, *minutes(2)])) == [1, 3]  # type: ignore[list-item]
+
+
+def test_a_row_that_is_too_short_is_left_out_and_whole_numbers_are_numbers() -> None:
+    assert closes(fetched([(T0, 10, 12, 9, 11, 0), (T0 + MINUTE, 10.0, 12.0, 9.0, 11.0)])) == [1]
+
+
+def test_rows_that_come_as_an_array_are_judged_as_others_are() -> None:
+    later = (T0 + 2 * MINUTE, 10.0, 13.0, 9.0, 12.5, 6.0)
+    low_above_high = (T0 + 3 * MINUTE, 10.0, 9.0, 12.0, 11.0, 5.0)
+    between_minutes = (T0 + 4 * MINUTE + 17_000, 10.0, 12.0, 9.0, 11.0, 5.0)
+    rows = np.array([*minutes(2, 0), later, low_above_high, between_minutes, *minutes(20)], np.float64)
+    request = BarRequest(symbol="X", timeframe="1m", start_ms=T0 + MINUTE, end_ms=T0 + 10 * MINUTE)
+    answer = to_fetched(rows, request, provider="p", adjusted="raw", now_ms=T0 + 60 * MINUTE, settle_ms=MINUTE)
+    assert closes(answer) == [1, 3] and answer.bars.close.tolist() == [11.0, 12.5]
+    assert empty(answer) == [(2, 2), (4, 10)]
+
+
+def test_candles_that_are_as_they_should_be_are_read_at_once_in_our_order() -> None:
+    answer = Answer("u", 200, {}, b"[[1790000040000, 10, 11.5, 12, 9, 5], [1790000100000, 11, 10, 13, 9, 0]]")
+    read = plain_candles(answer)
+    assert read is not None
+    assert read.tolist() == [[T0, 10, 12, 9, 11.5, 5], [T0 + MINUTE, 11, 13, 9, 10, 0]]
+    nothing = plain_candles(Answer("u", 200, {}, b"[]"))
+    assert nothing is not None and nothing.shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(Answer("u", 200, {}, body) for body in (b"", b"null", b"{}", b"[", b"[1]", b"[[]]", b"\xff", b"<html>")),
+        *(Answer("u", 200, {}, b"[[1,2,3,4,5,%s]]" % value) for value in (b'"6"', b"true", b"null", b"NaN", b"1e999")),
+        Answer("u", 200, {}, b"[[1,2,3,4,5]]"),
+        Answer("u", 200, {}, b"[[1,2,3,4,5,6,7]]"),
+        Answer("u", 200, {}, b'["error",11010,"ratelimit: error"]'),
+        Answer("u", 200, {}, b"[[1,2,3,4,5,6]"),
+        Answer("u", 429, {}, b"[[1,2,3,4,5,6]]"),
+        Answer("u", failed="timeout"),
+    ],
+    ids=lambda answer: repr(answer.body.decode("latin1")) + str(answer.status),
+)
+def test_an_answer_that_is_anything_else_is_left_to_the_judge(answer: Answer) -> None:
+    assert plain_candles(answer) is None
 
 
 def test_rows_none_of_which_can_be_true_are_a_change_of_the_provider() -> None:
