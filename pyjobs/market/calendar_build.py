@@ -11,10 +11,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from utils.errors import ConfigError, MissingInputError
 
 HOUR_S = 3600
+FX = "FX"
+FX_AHEAD = dt.timedelta(
+    hours=7
+)  # of New York: its 17:00, at which the currency week and each of its days end, is 24:00
 _EPOCH = dt.date(1970, 1, 1)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
@@ -76,11 +81,20 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """What the library says of one market: local hours by session, and which hours are regular from which date on."""
+    """What the library says of one market: local hours by session, and which hours are regular from which date on.
+
+    The market's clock is `ahead` of `zone`: so that a session which begins on the evening before lies on one date.
+    """
 
     zone: str
     hours: dict[dt.date, Hours]
     regular_from: tuple[tuple[dt.date, Hours], ...]
+    ahead: dt.timedelta = dt.timedelta(0)
+
+    @property
+    def clock(self) -> str:
+        """The name of the market's clock: its zone, and how far ahead of that zone the market's days are counted."""
+        return self.zone + (f"+{self.ahead // dt.timedelta(hours=1):02d}:00" if self.ahead else "")
 
     def regular(self, day: dt.date) -> Hours:
         """The hours of an ordinary session on `day`."""
@@ -117,6 +131,9 @@ def read_library(market: str, covers: Covers) -> Schedule:
         import exchange_calendars
     except ImportError as error:
         raise MissingInputError(f"{error}: pip install --require-hashes -r requirements-dev.txt") from None
+    if market == FX:  # the library's 24/5 has the days, but counts them in UTC
+        days = read_library("24/5", covers)
+        return replace(days, zone="America/New_York", ahead=FX_AHEAD)
     calendar = exchange_calendars.get_calendar(market, start=covers.first.isoformat(), end=covers.last.isoformat())
     zone = ZoneInfo(calendar.tz.key)
     hours = {
@@ -131,11 +148,18 @@ def compile_market(market: str, schedule: Schedule, overlay: MarketOverlay, cove
     hours, why, redundant = _corrected(schedule, overlay)
     zone = ZoneInfo(schedule.zone)
     rows = [
-        _row(zone, day, hours[day], _note(market, day, hours[day], schedule.regular(day), why, overlay.reasons))
+        _row(
+            zone,
+            schedule.ahead,
+            day,
+            hours[day],
+            _note(market, day, hours[day], schedule.regular(day), why, overlay.reasons),
+        )
         for day in sorted(hours)
     ]
-    header = [f"# market {market}", f"# zone {schedule.zone}", f"# covers {covers.first} {covers.last}"]
-    header += [f"# offset {since} {seconds}" for since, seconds in _offsets(zone, covers)]
+    header = [f"# market {market}", f"# zone {schedule.clock}", f"# covers {covers.first} {covers.last}"]
+    ahead_s = int(schedule.ahead.total_seconds())
+    header += [f"# offset {since} {seconds + ahead_s}" for since, seconds in _offsets(zone, covers)]
     return Compiled(
         text="\n".join([*header, *rows, f"# end {len(rows)} sessions"]) + "\n",
         sessions=len(rows),
@@ -181,15 +205,16 @@ def _note(
     return f"{','.join(kinds)}: {reason}"
 
 
-def _row(zone: ZoneInfo, day: dt.date, hours: Hours, note: str) -> str:
-    return "\t".join((day.isoformat(), *(str(_epoch_s(zone, day, clock)) for clock in hours), *hours, note))
+def _row(zone: ZoneInfo, ahead: dt.timedelta, day: dt.date, hours: Hours, note: str) -> str:
+    return "\t".join((day.isoformat(), *(str(_epoch_s(zone, ahead, day, clock)) for clock in hours), *hours, note))
 
 
-def _epoch_s(zone: ZoneInfo, day: dt.date, clock: str) -> int:
-    """UTC epoch second of `clock` on `day`; 24:00 is the next day's midnight."""
+def _epoch_s(zone: ZoneInfo, ahead: dt.timedelta, day: dt.date, clock: str) -> int:
+    """UTC epoch second of `clock` on `day`, on a clock `ahead` of the zone's; 24:00 is the next day's midnight."""
     hour, minute = map(int, clock.split(":"))
     midnight = day + dt.timedelta(days=1) if hour == 24 else day
-    return int(dt.datetime.combine(midnight, dt.time(hour % 24, minute), zone).timestamp())
+    local = dt.datetime.combine(midnight, dt.time(hour % 24, minute)) - ahead
+    return int(local.replace(tzinfo=zone).timestamp())
 
 
 def _clock(zone: ZoneInfo, day: dt.date, moment: Any) -> str:

@@ -28,11 +28,12 @@ class AssumedClose:
 
 # One rule per market for all sessions before its calendar file (2010). Half days, Saturdays and summer time of those
 # years are not in it: the time of day is an assumption, the date is what the dump says. Regular closes: KRX until
-# 2016-07-31 and TSE until 2024-11-04 15:00, NYSE 16:00.
+# 2016-07-31 and TSE until 2024-11-04 15:00, NYSE 16:00, FX 17:00 New York.
 BEFORE_CALENDAR: dict[str, AssumedClose] = {
     "XKRX": AssumedClose(seconds=15 * 3600, utc_offset_s=9 * 3600),
     "XTKS": AssumedClose(seconds=15 * 3600, utc_offset_s=9 * 3600),
     "XNYS": AssumedClose(seconds=16 * 3600, utc_offset_s=-5 * 3600),
+    "FX": AssumedClose(seconds=DAY_S, utc_offset_s=2 * 3600),
     "24/7": AssumedClose(seconds=DAY_S, utc_offset_s=0),
 }
 

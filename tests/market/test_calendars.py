@@ -11,7 +11,7 @@ import pytest
 
 from utils.trading_day import Session, load
 
-MARKETS = ("XKRX", "XNYS", "XTKS", "24/7")
+MARKETS = ("XKRX", "XNYS", "XTKS", "FX", "24/7")
 
 EXAM_DAYS = (
     *("2010-11-18", "2011-11-10", "2012-11-08", "2013-11-07", "2014-11-13", "2015-11-12", "2016-11-17"),
@@ -261,3 +261,26 @@ def test_a_market_that_never_closes_has_every_utc_day_from_midnight_to_midnight(
     assert every[0].open_utc_s == dt.datetime(2010, 1, 1, tzinfo=dt.UTC).timestamp()
     assert all(session.close_utc_s - session.open_utc_s == 86_400 for session in every)
     assert all(before.close_utc_s == after.open_utc_s for before, after in pairwise(every))
+
+
+@pytest.mark.parametrize(
+    ("day", "opens", "closes"),
+    [
+        ("2026-03-06", "2026-03-05T22:00:00Z", "2026-03-06T22:00:00Z"),  # the last in winter time: 17:00 is 22:00 UTC
+        ("2026-03-09", "2026-03-08T21:00:00Z", "2026-03-09T21:00:00Z"),  # New York's clocks went forward on the 8th
+        ("2026-10-30", "2026-10-29T21:00:00Z", "2026-10-30T21:00:00Z"),
+        ("2026-11-02", "2026-11-01T22:00:00Z", "2026-11-02T22:00:00Z"),  # and back on 1 November
+    ],
+)
+def test_a_day_of_currencies_lasts_from_17_to_17_in_new_york_also_when_its_clocks_change(
+    day: str, opens: str, closes: str
+) -> None:
+    assert utc_hours(sessions("FX", day, day)[day]) == (opens, closes)
+
+
+def test_currencies_trade_without_a_break_from_sunday_evening_to_friday_evening() -> None:
+    every = list(sessions("FX").values())
+    assert {session.date.isoformat() for session in every} == weekdays("2010-01-01", "2027-12-31")
+    assert all(session.close_utc_s - session.open_utc_s == 86_400 for session in every)
+    breaks = {(after.open_utc_s - before.close_utc_s) // 3600 for before, after in pairwise(every)}
+    assert breaks == {0, 47, 48, 49}  # a weekend is an hour shorter or longer when the clocks change in it

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.expected import expected_closes
 from pyjobs.market.gaps import missing_bars, windows
 from pyjobs.market.merge import same_bars
@@ -163,3 +163,32 @@ def test_a_gap_scan_counts_each_kind_of_day_right(store: BarStore) -> None:
     put(store, KEY, picked(bars, keep), bars.ts_ms[2000:2003])
     gaps = missing_bars(store, KEY, "24/7", first_ms=0, last_ms=int(bars.ts_ms[-1]))
     assert gaps.tolist() == bars.ts_ms[np.r_[2003:2010, 2880:4320]].tolist()
+
+
+def two_weeks_of_currencies() -> Bars:
+    """Hours from Sunday 17:00 to Friday 17:00 in New York, twice; its clocks go forward in between."""
+    opens_ms = 1_772_402_400_000  # 2026-03-01T22:00Z, a Sunday
+    week = np.arange(1, 121) * HOUR_MS
+    closes = np.concatenate([opens_ms + week, opens_ms + 7 * DAY_MS - HOUR_MS + week])
+    prices = walk(len(closes), first_ms=0, timeframe="1h")
+    return Bars(**{name: getattr(prices, name) for name in COLUMNS[1:]}, ts_ms=closes)
+
+
+def test_the_weekends_of_currencies_are_neither_missing_nor_asked_for(store: BarStore) -> None:
+    key = SeriesKey(exchange="FX", symbol="EURUSD", timeframe="1h")
+    whole = two_weeks_of_currencies()
+    exchange = MadeUpExchange(whole, now_ms=int(whole.ts_ms[-1]) + DAY_MS, market="FX")
+    put(store, key, whole)
+    assert repaired(store, key, exchange).missing == 0 and exchange.requests == []
+
+
+def test_a_missing_hour_beside_the_weekend_of_currencies_is_brought_back(store: BarStore) -> None:
+    key = SeriesKey(exchange="FX", symbol="EURUSD", timeframe="1h")
+    whole = two_weeks_of_currencies()
+    exchange = MadeUpExchange(whole, now_ms=int(whole.ts_ms[-1]) + DAY_MS, market="FX")
+    there = np.ones(len(whole), bool)
+    there[[119, 120]] = False  # Friday's last hour and the first of the week after
+    put(store, key, picked(whole, there))
+    done = repaired(store, key, exchange)
+    assert (done.missing, done.filled, done.left) == (2, 2, 0)
+    assert same_bars(store.read(key), whole)

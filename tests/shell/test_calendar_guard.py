@@ -44,6 +44,12 @@ def outcome(house: House, mode: str, now: str, market: str = "XKRX") -> str:
         ("XNYS", "2026-03-06T14:29+00:00", "ok", "skip:outside-hours"),  # winter time: opens 14:30 UTC
         ("XNYS", "2026-03-09T13:30+00:00", "ok", "ok"),  # summer time: 13:30 UTC
         ("24/7", "2026-11-21T23:59:59+00:00", "ok", "ok"),
+        ("FX", "2026-11-20T16:59:59-05:00", "ok", "ok"),  # Friday
+        ("FX", "2026-11-20T17:00-05:00", "skip:not-a-session", "skip:not-a-session"),
+        ("FX", "2026-11-22T16:59:59-05:00", "skip:not-a-session", "skip:not-a-session"),  # Sunday
+        ("FX", "2026-11-22T17:00-05:00", "ok", "ok"),
+        ("FX", "2026-07-17T20:59:59+00:00", "ok", "ok"),  # summer time: 17:00 is 21:00 UTC
+        ("FX", "2026-07-17T21:00+00:00", "skip:not-a-session", "skip:not-a-session"),
     ],
 )
 def test_the_guard_knows_sessions_late_opens_half_days_and_summer_time(
