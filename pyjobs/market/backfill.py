@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -59,8 +60,7 @@ def ingest_resume(
     task = read_task(store.folder(key))
     if task:
         return _finish(store, key, source, task, now_ms=now_ms, progress=progress)
-    moved = _newest_readable(store, key)
-    newest = store.newest(key)
+    newest, moved = _newest_readable(store, key)
     step = TIMEFRAME_MS[key.timeframe]
     if newest and newest[0] > now_ms + step:
         raise BadDataError(
@@ -146,22 +146,18 @@ def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:
             yield last + 1, stop
 
 
-def _newest_readable(store: BarStore, key: SeriesKey) -> tuple[str, ...]:
-    """Set the newest partition aside when it cannot be read, and so on; their names."""
+def _newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] | None, tuple[str, ...]]:
+    """Set the newest partition aside when it cannot be read, and so on; `store.newest` after that, and their names."""
     moved: list[str] = []
-    try:
-        store.newest(key)
-    except BadDataError:
-        pass
-    else:
-        return ()
+    with suppress(BadDataError):
+        return store.newest(key), ()
     while files := store.partitions(key):
         first, last = partition_span(key.timeframe, files[-1].stem)
         names = [path.name for path in store.set_aside_unreadable(key, first, last)]
         if not names:
             break
         moved += names
-    return tuple(moved)
+    return store.newest(key), tuple(moved)
 
 
 def _save(folder: Path, store: BarStore, key: SeriesKey, task: Task) -> None:
