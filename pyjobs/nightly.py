@@ -76,7 +76,8 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
         final = run_folder.publish(building)
     except OSError as error:
         raise CannotWriteError(
-            f"'{error.filename or building.path}': {error.strerror}: the run stays unfinished"
+            f"'{error.filename or building.path}': {error.strerror}: the run stays unfinished; "
+            "look at free space and rights (df -h, batch/run_prune.sh --dry-run)"
         ) from error
     pruned = _after("prune_runs")
     _summary(final, results, seconds=time.monotonic() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import mmap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,14 +32,21 @@ def verdict(
     running = [holder for holder in held if _date(holder.since_s, offset_s) == day]
     if running:
         return f"running since {_clock(running[0].since_s, offset_s)} (pid {running[0].pid})" + _tally(runs)
+    if _never_ended(log):
+        what = "killed: its last run started and never ended (it, its supervisor, or the machine was killed)"
+        return f"{what}; see logs/{log.name}" + (f" (before that {len(runs)} runs ended)" if runs else "")
     if runs:
         telling = next((run for run in reversed(runs) if run.did_work), runs[-1])
         return _of_run(telling, offset_s) + _tally(runs)
-    if log.exists() and "[START]" in log.read_text(errors="replace"):
-        return (
-            f"killed: it started and never ended (it, its supervisor, or the machine was killed); see logs/{log.name}"
-        )
     return f"never started: {_why_never(plan, calendar, day, now_s)}"
+
+
+def _never_ended(log: Path) -> bool:
+    """Whether the last [START] of a log has no [END] after it; searched from the end, however long the log is."""
+    if not log.exists() or not log.stat().st_size:
+        return False
+    with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return text.rfind(b" [START] ") > text.rfind(b" [END] ")
 
 
 def _of_run(run: Run, offset_s: int) -> str:

@@ -62,7 +62,10 @@ def test_a_job_that_is_running_and_one_that_was_kept_out(house: House) -> None:
     assert "running since " in why(house, "scanner", now=now)
 
 
-def test_a_job_whose_every_process_was_killed(house: House) -> None:
+@pytest.mark.parametrize("earlier", [0, 2])
+def test_a_job_whose_every_process_was_killed(house: House, earlier: int) -> None:
+    for _ in range(earlier):
+        run(house, "exit 7")
     up = house.home / "up"
     job = f"open({str(up)!r}, 'w'); import time; time.sleep(60)"
     process = house.start(house.chain(sys.executable, "-c", job, name="scanner"), NIGHTDESK_NOW=NOON)
@@ -73,7 +76,9 @@ def test_a_job_whose_every_process_was_killed(house: House) -> None:
     for pid in (worker, process.pid):
         os.kill(pid, signal.SIGKILL)
     process.wait(timeout=10)
-    assert "killed: it started and never ended" in why(house, "scanner")
+    assert "killed: its last run started and never ended" in why(house, "scanner")
+    run(house, "true")
+    assert "ran: ended well" in why(house, "scanner")
 
 
 def test_a_job_that_never_started_says_where_to_look(house: House) -> None:
