@@ -7,39 +7,22 @@ and portfolio/<account>/benchmark.csv where the desk has a benchmark in that cur
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.account.backtest import AccountResult, Book, backtest
 from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
 from pyjobs.market import rim
 from pyjobs.reporting import numbers
+from pyjobs.reporting.account_figures import FIGURES, Show
 from pyjobs.reporting.tables import Column, text_table
 from pyjobs.strategy.registry import make_setups
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_csv, write_json
 
-FIGURES: tuple[tuple[str, str, Callable[[float | None], str]], ...] = (
-    ("start equity", "start_equity", numbers.count),
-    ("end equity", "end_equity", numbers.count),
-    ("total return", "total_return", numbers.change),
+BESIDE_MARKET: tuple[tuple[str, str, Show], ...] = (
     ("last 180 days", "return_180d", numbers.change),
-    ("CAGR", "cagr", numbers.change),
-    ("volatility", "volatility", numbers.percent),
-    ("Sharpe", "sharpe", numbers.decimal(2)),
-    ("Sortino", "sortino", numbers.decimal(2)),
-    ("Calmar", "calmar", numbers.decimal(2)),
-    ("max drawdown", "max_drawdown", numbers.change),
-    ("sessions under water", "max_drawdown_sessions", numbers.count),
-    ("trades", "n_trades", numbers.count),
-    ("of which open", "n_open", numbers.count),
-    ("win rate", "win_rate", numbers.percent),
-    ("profit factor", "profit_factor", numbers.decimal(2)),
-    ("expectancy", "expectancy", numbers.change),
-    ("fees and tax", "fees", numbers.count),
-    ("exposure", "exposure", numbers.percent),
-    ("turnover a year", "turnover", numbers.decimal(1)),
     ("beta", "beta", numbers.decimal(2)),
     ("alpha", "alpha", numbers.change),
     ("benchmark", "benchmark_return", numbers.change),
@@ -87,7 +70,8 @@ def heading(name: str, result: AccountResult) -> str:
 def figures_table(result: AccountResult) -> str:
     """The books side by side."""
     columns = [Column(""), *(Column(name, right=True) for name in result.books)]
-    rows = [[label, *(show(_number(book, key)) for book in result.books.values())] for label, key, show in FIGURES]
+    shown = (*FIGURES, *BESIDE_MARKET)
+    rows = [[label, *(show(_number(book, key)) for book in result.books.values())] for label, key, show in shown]
     rows.append(["signals refused", *(_refused(book) for book in result.books.values())])
     return text_table(columns, rows)
 
