@@ -30,9 +30,10 @@ lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet .
 	@$(PY) -m mypy --no-error-summary
 
-bench: .venv/.installed-dev ## what the chain, the bar store and the decision core cost, beside their peers in the same run
+bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the decision core cost, beside their peers in the same run
 	@$(PY) -m tests.bench.chain
 	@$(PY) -m tests.bench.store
+	@$(PY) -m tests.bench.ingest
 	@$(PY) -m tests.bench.core
 
 torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes

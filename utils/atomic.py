@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TMP_MARK = ".tmp-"
@@ -22,21 +22,18 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     The parent must exist. On any error `path` is untouched and the temporary file is removed.
     Raises OSError as the system reported it.
     """
-    temporary = temporary_beside(path)
-    try:
+    with _renamed_to(path) as temporary:
         write(temporary)
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Atomic counterpart of `Path.write_bytes`."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(content))
+    with _renamed_to(path) as temporary, temporary.open("wb", buffering=0) as handle:
+        while content := content[handle.write(content) :]:
+            pass
+        os.fsync(handle.fileno())
 
 
 def write_text(path: Path, content: str) -> None:
@@ -52,3 +49,16 @@ def sync_directory(path: Path) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def _renamed_to(path: Path) -> Iterator[Path]:
+    """A temporary name for what takes the place of `path` when the block ends well, and goes when it does not."""
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+        sync_directory(path.parent)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market import column_cache
+from pyjobs.market.arrow import values_of
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, first_problem
 from utils import paths
 from utils.errors import BadDataError, MissingInputError
@@ -162,8 +163,3 @@ def _column(path: Path, file: Any, name: str) -> Any:
         out[at : at + len(part)] = values_of(part, dtype)
         at += len(part)
     return out
-
-
-def values_of(part: Any, dtype: Any) -> Any:
-    """An Arrow array without nulls as numpy, by its buffer: `to_numpy` would import pandas (0.15 s, 70 MB)."""
-    return np.frombuffer(part.buffers()[1], dtype, count=part.offset + len(part))[part.offset :]

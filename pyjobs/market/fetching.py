@@ -133,6 +133,8 @@ def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) ->
         return False
     ratio = bars.close[at_new] / old.close[at_old]
     changed = np.abs(ratio - 1) > CHANGED
+    if not changed.any():
+        return False
     if adjusted:
         return bool(changed.sum() * 2 > shared.size)
     factor = float(np.median(ratio))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from pyjobs.market import instances
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.exchanges import Exchange, Source, load_exchanges, series_key
+from pyjobs.market.exchanges import Source, load_exchanges, series_key
 from pyjobs.market.instances import Instance
 from pyjobs.market.names import folder_name
 from utils import config, paths
@@ -57,11 +57,17 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Callable[[s
     A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
     when all that failed was outside, else the code of the first failure that was not.
     """
+    from pyjobs.market.sources import source_of
+
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    sources: dict[str, Source] = {}
     failed: list[NightdeskError] = []
     for instance in todo:
         try:
-            key, source = _source(exchanges, instance)
+            key = series_key(
+                exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
+            )
+            source = sources.get(key.exchange) or sources.setdefault(key.exchange, source_of(exchanges[key.exchange]))
             with series_lock(job, key):
                 say(work(key, source, instance))
         except (NightdeskError, OSError) as error:
@@ -103,13 +109,6 @@ def _all() -> list[Instance]:
 def _lookback() -> dict[str, str]:
     days = os.environ.get("CT_LOOKBACK_DAYS")
     return {"CT_LOOKBACK_DAYS": days} if days else {}
-
-
-def _source(exchanges: dict[str, Exchange], instance: Instance) -> tuple[SeriesKey, Source]:
-    from pyjobs.market.sources import source_of
-
-    key = series_key(exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe)
-    return key, source_of(exchanges[key.exchange])
 
 
 def check_range(start_ms: int, end_ms: int, now_ms: int) -> None:

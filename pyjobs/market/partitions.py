@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pyjobs.market.arrow import column_of, table_of
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.ledger import NO_TIMES, from_text, to_text
-from utils.atomic import write_atomic
+from utils.atomic import write_bytes
 from utils.errors import BadDataError
 
 Adjusted = Literal["raw", "adjusted"]
@@ -98,7 +99,17 @@ def partition_span(timeframe: str, name: str) -> tuple[int, int]:
 
 
 def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
-    """Write the file atomically: zstd, page checksums, provenance in the schema's metadata. OSError names the file."""
+    """Write the file atomically. OSError names the file."""
+    try:
+        write_bytes(path, encoded(key, partition))
+    except OSError as error:
+        if error.errno and not error.filename:  # of a failed write or sync the system does not say which file
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
+
+
+def encoded(key: SeriesKey, partition: Partition) -> memoryview:
+    """The bytes of its file: Parquet, zstd, page checksums, provenance in the schema's metadata."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -116,26 +127,22 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
         "aligned": "0" if (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any() else "1",
         "empty": to_text(partition.empty, TIMEFRAME_MS[key.timeframe]),
     }
-    table = pa.table({name: getattr(bars, name) for name in COLUMNS}, metadata=about)
-
-    def write(new: Path) -> None:
-        pq.write_table(table, new, compression="zstd", write_page_checksum=True, use_dictionary=False)
-
-    try:
-        write_atomic(path, write)
-    except OSError as error:
-        if error.errno and not error.filename:  # pyarrow says neither
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
-        raise
+    sink = pa.BufferOutputStream()
+    pq.write_table(table_of(bars, about), sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
+    return memoryview(sink.getvalue())
 
 
 def read_partition(path: Path, key: SeriesKey) -> Partition:
     """Read the file. Raises BadDataError naming it when it is torn or holds something else; OSError as it comes."""
-    content = path.read_bytes()
+    return parsed(path.read_bytes(), path, key)
+
+
+def parsed(content: bytes, path: Path, key: SeriesKey) -> Partition:
+    """What the bytes of the file at `path` hold; raises BadDataError as `read_partition`."""
     with _named(path):
         table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
         outline = _outline(table.schema.metadata, table.num_rows, key)
-        columns = {name: table.column(name).to_numpy() for name in COLUMNS}
+        columns = {name: column_of(table, name) for name in COLUMNS}
     return Partition(bars=Bars(**columns), provenance=outline.provenance, empty=outline.empty)
 
 
@@ -152,7 +159,7 @@ def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:
     content = path.read_bytes()
     with _named(path):
         table = _opened(content).read(columns=["ts_ms"], use_threads=False)
-        return table.column("ts_ms").to_numpy(), _outline(table.schema.metadata, table.num_rows, key)
+        return column_of(table, "ts_ms"), _outline(table.schema.metadata, table.num_rows, key)
 
 
 def _opened(content: bytes) -> Any:

@@ -21,10 +21,10 @@ from pyjobs.market.partitions import (
     Adjusted,
     Partition,
     Provenance,
+    parsed,
     partition_name,
     partition_span,
     read_outline,
-    read_partition,
     split,
     write_partition,
 )
@@ -35,6 +35,7 @@ from utils.errors import BadDataError, LockBusyError
 QUARANTINE = ".quarantine"
 REBASE_READS = 8
 LOCK_TIMEOUT_S = 60.0
+KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
 
 
 class BarStore:
@@ -47,6 +48,7 @@ class BarStore:
     def __init__(self, root: Path, *, locks: Path | None = None) -> None:
         self.root = root
         self.locks = locks or paths.locks_dir()
+        self._parsed: dict[Path, tuple[bytes, Partition]] = {}
 
     def folder(self, key: SeriesKey) -> Path:
         """Where the series' partitions are. Raises BadDataError for names that cannot be a folder."""
@@ -101,7 +103,7 @@ class BarStore:
             if attempt:
                 time.sleep(0.02 * attempt)
             try:
-                parts = [read_partition(path, key) for path in self.files(key, start_ms, end_ms)]
+                parts = [self._partition(path, key) for path in self.files(key, start_ms, end_ms)]
             except FileNotFoundError:
                 continue
             if len({part.provenance.basis for part in parts}) <= 1:
@@ -114,12 +116,12 @@ class BarStore:
     def provenance(self, key: SeriesKey) -> Provenance | None:
         """The provenance of the newest partition, or None without one."""
         files = self.partitions(key)
-        return read_outline(files[-1], key).provenance if files else None
+        return self._provenance(files[-1], key) if files else None
 
     def newest(self, key: SeriesKey) -> tuple[int, bool] | None:
         """The close of the newest bar and whether it is final; None without a bar. Opens the newest files only."""
         for path in reversed(self.partitions(key)):
-            part = read_partition(path, key)
+            part = self._partition(path, key)
             if len(part.bars):
                 return int(part.bars.ts_ms[-1]), part.provenance.last_final
         return None
@@ -188,17 +190,33 @@ class BarStore:
         moved = []
         for path in self.files(key, start_ms, end_ms):
             try:
-                read_partition(path, key)
+                self._partition(path, key)
             except BadDataError:
                 with self.writing(key):
                     if self._old(path, key) is None:
                         moved.append(path)
         return moved
 
+    def _partition(self, path: Path, key: SeriesKey) -> Partition:
+        """`read_partition`; a file whose bytes are those of last time is not taken apart again."""
+        content = path.read_bytes()
+        seen = self._parsed.get(path)
+        if seen is None or seen[0] != content:
+            seen = content, parsed(content, path, key)
+            if len(self._parsed) >= KEPT_PARTITIONS:
+                self._parsed.clear()
+            self._parsed[path] = seen
+        return seen[1]
+
+    def _provenance(self, path: Path, key: SeriesKey) -> Provenance:
+        """That of one partition, from its footer alone unless it was read before."""
+        known = path in self._parsed
+        return self._partition(path, key).provenance if known else read_outline(path, key).provenance
+
     def _known(self, key: SeriesKey) -> Provenance | None:
         for path in reversed(self.partitions(key)):
             try:
-                return read_outline(path, key).provenance
+                return self._provenance(path, key)
             except BadDataError:
                 continue
         return None
@@ -206,7 +224,7 @@ class BarStore:
     def _old(self, path: Path, key: SeriesKey) -> Partition | None:
         """What is stored at `path`; an unreadable file is moved aside, and is then nothing."""
         try:
-            return read_partition(path, key)
+            return self._partition(path, key)
         except FileNotFoundError:
             return None
         except BadDataError:
@@ -233,6 +251,8 @@ class BarStore:
 
 def make_folder(folder: Path) -> None:
     """`mkdir -p`, with every new entry synced, so that a power cut cannot take a written partition's folder away."""
+    if folder.is_dir():
+        return
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for created in reversed(missing):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +67,19 @@ def test_resuming_goes_on_from_the_newest_bar_and_reads_a_few_again(store: BarSt
     resumed(store, exchange)
     assert exchange.requests[0].start_ms == int(bars.ts_ms[300]) - 5 * MINUTE_MS
     assert same_bars(store.read(KEY), bars)
+
+
+def test_a_minute_s_ingest_takes_its_newest_partition_apart_once(store: BarStore) -> None:
+    bars = minutes(600)
+    exchange = MadeUpExchange(bars, int(bars.ts_ms[300]) + 2 * MINUTE_MS)
+    ranged(store, exchange, MIDNIGHT_MS + 1, int(bars.ts_ms[300]))
+    exchange.now_ms += 3 * MINUTE_MS
+    seen = cProfile.Profile()
+    seen.runcall(resumed, BarStore(store.root, locks=store.locks), exchange)
+    calls = {name: stat[0] for (_, _, name), stat in pstats.Stats(seen).stats.items()}  # type: ignore[attr-defined]
+    assert (calls["parsed"], calls["encoded"]) == (1, 1)
+    assert calls.get("read_outline", 0) == calls.get("read_times", 0) == 0
+    assert same_bars(store.read(KEY), bars.slice(0, 306))
 
 
 def test_resuming_an_unknown_series_looks_back_as_far_as_it_is_told(store: BarStore) -> None:

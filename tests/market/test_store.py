@@ -105,6 +105,17 @@ def test_a_partition_that_stays_the_same_keeps_its_bytes_and_its_time(store: Bar
     assert (old_year.read_bytes(), old_year.stat().st_mtime_ns, old_year.stat().st_ino) == before
 
 
+def test_what_another_writer_put_is_seen_although_file_name_and_times_are_the_same(store: BarStore) -> None:
+    (path,) = put(store, DAILY, bars_at([1, 2], 100.0))
+    assert store.read(DAILY).close.tolist() == [100.0, 100.0]
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    put(BarStore(store.root, locks=store.locks), DAILY, bars_at([1, 2], 101.0))
+    os.utime(path, ns=times)
+    assert store.read(DAILY).close.tolist() == [101.0, 101.0]
+    put(store, DAILY, bars_at([3], 102.0))
+    assert BarStore(store.root).read(DAILY).close.tolist() == [101.0, 101.0, 102.0]
+
+
 def test_raw_and_adjusted_never_meet_in_one_series(store: BarStore) -> None:
     put(store, DAILY, bars_at([1]))
     with pytest.raises(BadDataError, match="TEST:005930:1d: the store holds raw prices, these are adjusted"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyjobs.market.providers.wire import Answer
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 LONGEST_BODY = 64_000_000
+_PROXIES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
+ENVIRONMENT = (*_PROXIES, *(name.upper() for name in _PROXIES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def get(url: str, params: Mapping[str, str | int], *, limit_s: float = 30.0, pause_s: float = 10.0) -> Answer:
@@ -24,7 +27,8 @@ def get(url: str, params: Mapping[str, str | int], *, limit_s: float = 30.0, pau
 
     started = time.monotonic()
     try:
-        with _session().get(url, params=dict(params), timeout=(CONNECT_S, pause_s), stream=True) as response:
+        way = _way(url[: url.index("/", 8)], tuple(os.environ.get(name) for name in ENVIRONMENT))
+        with _session().get(url, params=dict(params), timeout=(CONNECT_S, pause_s), **way) as response:
             body = bytearray()
             while piece := response.raw.read1(1 << 16, decode_content=True):
                 body += piece
@@ -68,10 +72,19 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 @cache
+def _way(origin: str, _environment: tuple[str | None, ...]) -> dict[str, Any]:
+    """By which proxy, and trusting whom, `origin` is reached; requests would work it out for every single request."""
+    import requests
+
+    return dict(requests.Session().merge_environment_settings(origin, {}, True, None, None))
+
+
+@cache
 def _session() -> requests.Session:
     """One session for the process: connections are kept open between requests."""
     import requests
 
     session = requests.Session()
     session.headers["User-Agent"] = "nightdesk"
+    session.trust_env = False  # see _way; and no password out of a .netrc
     return session
