@@ -121,6 +121,17 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
         assert f"`logs/{log[1]}_DATE.log`" in OPERATIONS
 
 
+def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
+    from pyjobs.runs.jobs import load_job_book
+
+    plans = load_job_book(ROOT / "config/jobs.yaml").jobs
+    often = {r"\* +\*": "60s", r"\*/5 +\*": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
+    for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)$", CRONTAB, re.M):
+        job = re.search(r"--name (\S+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
+        assert job is not None
+        assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
+
+
 def test_what_the_runbook_names_exists() -> None:
     for name in set(re.findall(r"`((?:batch|jobs|config)/[A-Za-z0-9_./-]+\.(?:sh|py|yaml|toml|example))", OPERATIONS)):
         if name not in ("config/env.local.sh", "config/desk.yaml"):

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from utils.config import load_yaml
+from utils import schedule
+from utils.config import load_yaml, wrong
 from utils.errors import ConfigError
 from utils.trading_day import Calendar
 
@@ -17,12 +18,16 @@ NOT_OUTSIDE = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}  # every
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One job of config/jobs.yaml: `due` is HH:MM on the market's clock, `skip_budget` a number of runs."""
+    """One job of config/jobs.yaml: `due` is HH:MM on the market's clock, `skip_budget` a number of runs.
+
+    `interval`: `60s`, `5m`, `6h`, when the schedule starts it so often; see utils/schedule.py.
+    """
 
     market: str
     every: Literal["session", "day", "open", "never"]
     skip_budget: int
     due: str = ""
+    interval: str = ""
     log: str = ""
 
 
@@ -71,9 +76,14 @@ class Holder(NamedTuple):
 
 
 def load_job_book(path: Path) -> JobBook:
-    """config/jobs.yaml; a `due` that is no time of day, or missing where one is needed, is a ConfigError."""
+    """config/jobs.yaml; ConfigError for an `interval` that is none, a `due` that is no time of day, or lacks."""
     book = load_yaml(path, JobBook)
     for name, plan in book.jobs.items():
+        if plan.interval:
+            try:
+                schedule.interval_s(plan.interval)
+            except ValueError as error:
+                raise wrong(path, ["jobs", name, "interval"], str(error)) from None
         if plan.every in ("session", "day"):
             try:
                 dt.time.fromisoformat(plan.due)

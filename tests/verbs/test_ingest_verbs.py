@@ -257,3 +257,11 @@ def test_the_minute_job_runs_through_the_whole_chain(world: World) -> None:
     assert "BITFINEX:BTCUSD:1m: " in log
     again = subprocess.run([ROOT / "batch/run_gap_repair.sh", "BTCUSD-1m"], env=env, capture_output=True, text=True)
     assert again.returncode == 0
+
+
+def test_a_provider_that_wants_longer_than_to_the_next_start_is_left_to_the_next_run(world: World) -> None:
+    env = {**os.environ, "PYTHONBIN": str(ROOT / ".venv/bin/python"), "RETRY_BUDGET_S": "9000"}
+    world.fake.fault("bitfinex", "429", retry_after="61", times=1)  # every minute it is started anew
+    done = subprocess.run([ROOT / "batch/run_ingest.sh", "BTCUSD-1m"], env=env, capture_output=True, text=True, cwd="/")
+    assert (done.returncode, world.asked()) == (0, 1)  # a second try, a minute later, would have been answered
+    assert '"outcome":"skip:rate_limit"' in (world.home / "logs" / "history.jsonl").read_text().replace(": ", ":")

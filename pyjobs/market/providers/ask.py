@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from pyjobs.market.providers.base import BarRequest, Fetched, Provider, Refused
 from pyjobs.market.providers.state import State, StateBook, refusal
-from utils import clock
+from utils import clock, paths, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
 
 TRIES = 4
@@ -20,12 +21,14 @@ WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a job waits for a provider. `deadline_s` is UTC seconds: no try starts that would not end by then.
+    """How long a job waits for a provider. `deadline_s` is UTC seconds: no try starts that would not end before.
 
+    `next_start` gives the job's next scheduled start after a time, both UTC seconds: no further try goes past it.
     `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1; a rehearsal passes its own.
     """
 
     deadline_s: float
+    next_start: Callable[[float], float] = lambda now_s: math.inf  # noqa: ARG005 - one signature for all
     tries: int = TRIES
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
@@ -33,13 +36,23 @@ class Patience:
 
 
 def patience(*, budget_s: float | None = None) -> Patience:
-    """The patience of a job that starts now: RETRY_BUDGET_S seconds (default 30), and never past NEXT_START.
+    """The patience of a job that starts now: RETRY_BUDGET_S seconds (default 30), and never past its next start.
 
-    NEXT_START is the UTC second at which the job is started again. Raises ConfigError for what is no number.
+    That is NEXT_START, a UTC second, when it is set; else what config/jobs.yaml says of $JOB, which is looked up only
+    when a try has failed. Raises ConfigError for what is no number.
     """
     now_s = time.time()
     limit_s = budget_s if budget_s is not None else _number("RETRY_BUDGET_S", BUDGET_S)
-    return Patience(deadline_s=min(now_s + limit_s, _number("NEXT_START", float("inf"))))
+    fixed_s = _number("NEXT_START", math.inf)
+    if fixed_s < math.inf:
+        return Patience(deadline_s=min(now_s + limit_s, fixed_s))
+    return Patience(deadline_s=now_s + limit_s, next_start=_scheduled)
+
+
+def _scheduled(now_s: float) -> float:
+    """The next start of the job that the chain says we are; a verb started by hand has none."""
+    job = os.environ.get("JOB")
+    return schedule.next_start_s(job, paths.config_dir() / "jobs.yaml", now_s) if job else math.inf
 
 
 def network_allowed() -> bool:
@@ -104,7 +117,8 @@ def _note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: 
 
 def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     now_s = patience.now()
-    return now_s + state.closed_for_s(now_s) + took_s >= patience.deadline_s
+    ends_s = now_s + state.closed_for_s(now_s) + took_s
+    return ends_s >= patience.deadline_s or ends_s >= patience.next_start(now_s)
 
 
 def _number(name: str, default: float) -> float:

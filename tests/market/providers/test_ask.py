@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -41,8 +42,8 @@ class Clock:
         self.slept.append(seconds)
         self.now_s += seconds
 
-    def patience(self, budget_s: float) -> Patience:
-        return Patience(deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0)
+    def patience(self, budget_s: float, **more: Any) -> Patience:
+        return Patience(deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0, **more)
 
 
 class Scripted:
@@ -136,6 +137,42 @@ def test_the_next_scheduled_start_ends_the_patience(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("NEXT_START", "noon")
     with pytest.raises(ConfigError, match="NEXT_START='noon'"):
         patience()
+
+
+@pytest.mark.parametrize(("hold_s", "tries"), [(29.5, 2), (30.0, 1), (30.5, 1)])
+def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
+    book: StateBook, hold_s: float, tries: int
+) -> None:
+    assert T0 % 60 == 20
+    clock = Clock()  # 20 s past the minute, a try takes 5 s: the second would end 30 s + hold_s past it
+    source = Scripted(refused("outage", hold_s), took=lambda: clock.sleep(5.0))
+    waiting = clock.patience(600, next_start=lambda now_s: (now_s // 60 + 1) * 60)
+    with pytest.raises(ExternalDataUnavailable) if tries == 1 else contextlib.nullcontext():
+        ask(source, REQUEST, book=book, patience=waiting)
+    assert source.asked == tries
+
+
+def test_the_schedule_is_looked_up_only_once_a_try_has_failed(book: StateBook) -> None:
+    looked: list[float] = []
+    waiting = Clock().patience(600, next_start=lambda now_s: looked.append(now_s) or now_s + 60)
+    ask(Scripted(), REQUEST, book=book, patience=waiting)
+    assert not looked
+    ask(Scripted(refused("outage")), REQUEST, book=book, patience=waiting)
+    assert looked
+
+
+def test_the_chain_s_job_name_gives_the_next_start_and_next_start_itself_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NEXT_START", raising=False)
+    monkeypatch.delenv("JOB", raising=False)
+    assert patience().next_start(T0) == float("inf")  # by hand: there is none
+    monkeypatch.setenv("JOB", "ingest@BTCUSD-1m")
+    assert patience().next_start(T0) == T0 + 40  # every minute, and T0 is 20 s past one
+    monkeypatch.setenv("JOB", "nightly")
+    assert patience().next_start(T0) == float("inf")  # once a day: out of reach of every budget
+    monkeypatch.setenv("JOB", "ingest")
+    monkeypatch.setenv("NEXT_START", str(T0 + 500))
+    told = patience(budget_s=1e12)
+    assert (told.deadline_s, told.next_start(T0)) == (T0 + 500, float("inf"))
 
 
 def test_no_network_means_no_network(book: StateBook, monkeypatch: pytest.MonkeyPatch) -> None:
