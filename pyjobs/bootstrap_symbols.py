@@ -92,7 +92,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     failed: list[ExternalDataUnavailable] = []
     for instance in wanted:
         try:
-            jobs.for_each([instance], job="ingest", work=work, say=print)
+            jobs.for_each([instance], job="ingest", work=work, say=print, unhurried=progress.say)
         except ExternalDataUnavailable as error:
             if not ignore_errors:
                 raise

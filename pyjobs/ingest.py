@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return summary(key, done) + mirror.follow(store, key)
 
-    return jobs.for_each(jobs.chosen(args, parser), job="ingest", work=work, say=print)
+    by_hand = start_ms is not None or sys.stderr.isatty()
+    todo = jobs.chosen(args, parser)
+    return jobs.for_each(todo, job="ingest", work=work, say=print, unhurried=progress.say if by_hand else None)
 
 
 def summary(key: SeriesKey, done: Report) -> str:

@@ -34,3 +34,8 @@ class ProgressReport:
             end = "\n" if done >= total else ""
             self._stream.write(f"\r\x1b[K[{bar}] {share:4.0%} {what}{left if not end else ''}{end}")
         self._stream.flush()
+
+    def say(self, text: str) -> None:
+        """A line of its own, in the place of the bar, which comes back below it."""
+        self._stream.write(("\r\x1b[K" if self._terminal else "") + text + "\n")
+        self._stream.flush()

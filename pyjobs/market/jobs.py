@@ -6,6 +6,7 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from pyjobs.market import instances
 from pyjobs.market.bars import SeriesKey
@@ -20,6 +21,7 @@ from utils.exit_codes import ExitCode
 DAY_MS = 86_400_000
 Work = Callable[[SeriesKey, Source, Instance], str]
 """One series' work; returns the line that says what came of it."""
+Say = Callable[[str], object]
 
 
 def add_series_flags(parser: Parser) -> None:
@@ -51,14 +53,16 @@ def chosen(args: Namespace, parser: Parser) -> list[Instance]:
     return [named]
 
 
-def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Callable[[str], None]) -> int:
-    """Do `work` for every instance, and return the worst exit code.
+def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, unhurried: Say | None = None) -> int:
+    """Do `work` for every instance, and return the worst exit code. `unhurried`: wait long, and tell it of each wait.
 
     A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
     when all that failed was outside, else the code of the first failure that was not.
     """
+    from pyjobs.market.providers import ask
     from pyjobs.market.sources import source_of
 
+    waiting = partial(ask.unhurried, unhurried) if unhurried else ask.patience
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     sources: dict[str, Source] = {}
     failed: list[NightdeskError] = []
@@ -67,9 +71,10 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Callable[[s
             key = series_key(
                 exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
             )
-            source = sources.get(key.exchange) or sources.setdefault(key.exchange, source_of(exchanges[key.exchange]))
+            if key.exchange not in sources:
+                sources[key.exchange] = source_of(exchanges[key.exchange], waiting)
             with series_lock(job, key):
-                say(work(key, source, instance))
+                say(work(key, sources[key.exchange], instance))
         except (NightdeskError, OSError) as error:
             if len(todo) == 1 or isinstance(error, OSError):
                 raise

@@ -46,7 +46,8 @@ MEANING = {
 class Fault:
     """Serve `kind` to the requests that fit: `provider` (or `*`), `match` within `path?name=value&…`.
 
-    The first `after` of them are answered as usual; `times` limits how many are spoiled (None: all from then on).
+    The first `after` of them are answered as usual, then of each `every` requests the last is spoiled; `times` limits
+    how many are in all (None: no limit).
     `variant` picks another body of the provider (`object`, `list`). `seen` and `served` count.
     """
 
@@ -55,6 +56,7 @@ class Fault:
     match: str = ""
     times: int | None = None
     after: int = 0
+    every: int = 1
     retry_after: str | None = None
     pause_s: float = 0.5
     variant: str = ""
@@ -64,6 +66,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}: one of {', '.join(KINDS)}")
+        if self.every < 1:
+            raise ValueError(f"every={self.every} is not 1 or more")
 
     def fits(self, provider: str, target: str) -> bool:
         return self.provider in ("*", provider) and self.match in target
@@ -71,7 +75,8 @@ class Fault:
     def claim(self) -> bool:
         """Count one request that fits, and say whether it is spoiled."""
         self.seen += 1
-        if self.seen <= self.after or (self.times is not None and self.served >= self.times):
+        turn = self.seen > self.after and (self.seen - self.after) % self.every == 0
+        if not turn or (self.times is not None and self.served >= self.times):
             return False
         self.served += 1
         return True

@@ -86,5 +86,11 @@ def parse_rule(flag: str, what: str, text: str) -> tuple[str, str, dict[str, str
 
 def converted(named: dict[str, str]) -> dict[str, Any]:
     """Counts, seconds and yes/no as what they are."""
-    types: dict[str, Callable[[str], object]] = {"times": int, "after": int, "tell": "1".__eq__, "extends": "1".__eq__}
+    types: dict[str, Callable[[str], object]] = {
+        "times": int,
+        "after": int,
+        "every": int,
+        "tell": "1".__eq__,
+        "extends": "1".__eq__,
+    }
     return {name: types.get(name, float if name.endswith("_s") else str)(value) for name, value in named.items()}

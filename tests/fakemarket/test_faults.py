@@ -224,6 +224,14 @@ def test_a_fault_is_limited_to_its_provider_its_match_its_start_and_its_number(f
     assert [one.fault for one in fakemarket.requests("bitfinex", "tBTCUSD")] == ["", "500", "500", ""]
 
 
+def test_a_fault_may_befall_every_third_request_after_some(fakemarket: FakeMarket) -> None:
+    fakemarket.fault("bitfinex", "500", after=1, every=3, times=2)
+    asked = [get(fakemarket, CANDLES).status_code for _ in range(11)]
+    assert [number for number, status in enumerate(asked, 1) if status == 500] == [4, 7]
+    with pytest.raises(ValueError, match="every=0"):
+        fakemarket.fault("bitfinex", "500", every=0)
+
+
 @pytest.mark.parametrize("extends", [False, True])
 def test_a_ban_lasts_hours_of_simulated_time(fakemarket: FakeMarket, extends: bool) -> None:
     fakemarket.clock.set(1_795_000_000_000)

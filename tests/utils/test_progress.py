@@ -32,3 +32,10 @@ def test_a_terminal_gets_a_bar_that_is_redrawn_and_ends_with_its_line() -> None:
     assert terminal.getvalue() == (
         "\r\x1b[K[###############...............]  50% A, 1 s left\r\x1b[K[##############################] 100% A\n"
     )
+
+
+def test_what_is_said_between_has_a_line_of_its_own_in_the_place_of_the_bar() -> None:
+    terminal, log = Terminal(), io.StringIO()
+    ProgressReport(terminal).say("waiting")
+    ProgressReport(log).say("waiting")
+    assert (terminal.getvalue(), log.getvalue()) == ("\r\x1b[Kwaiting\n", "waiting\n")

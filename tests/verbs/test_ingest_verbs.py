@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -115,6 +116,35 @@ def test_a_range_of_many_pages_has_no_seams(world: World) -> None:
     gone = missing_bars(world.store, BTC, "24/7", first_ms=0, last_ms=1_795_132_800_000)
     assert gone.size == 0
     assert world.asked() == 5  # 44 207 minutes, 10 000 a request
+
+
+MONTH = [*SERIES, "--start", "2026-10-20T07:13", "--end", "2026-11-20"]  # five requests
+
+
+def refused(world: World) -> int:
+    return [one.status for one in world.fake.requests("bitfinex")].count(429)
+
+
+def test_a_backfill_by_hand_goes_through_a_provider_that_says_too_many_requests_now_and_then(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.patch.delenv("RETRY_BUDGET_S")
+    world.fake.fault("bitfinex", "429", every=3, retry_after="1")
+    assert run(ingest, MONTH) == 0
+    told = capsys.readouterr().err
+    assert refused(world) == 2
+    line = r"^bitfinex: rate_limit \(11010: ratelimit: error\): waiting 1 s, until 20..-..-.. ..:..:.. UTC$"
+    assert len(re.findall(line, told, re.M)) == 2
+    assert not missing_bars(world.store, BTC, "24/7", first_ms=0, last_ms=1_795_132_800_000).size
+
+
+@pytest.mark.torture  # it waits out a rate limit that does not say for how long: one to two minutes
+def test_a_backfill_by_hand_goes_through_a_rate_limit_without_retry_after(world: World) -> None:
+    world.patch.delenv("RETRY_BUDGET_S")
+    world.fake.fault("bitfinex", "429", every=4, times=1)
+    assert run(ingest, MONTH) == 0
+    assert refused(world) == 1
+    assert not missing_bars(world.store, BTC, "24/7", first_ms=0, last_ms=1_795_132_800_000).size
 
 
 def test_an_outage_is_external_and_the_next_run_goes_on(world: World) -> None:

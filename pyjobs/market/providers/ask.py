@@ -7,15 +7,16 @@ import os
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyjobs.market.providers.base import BarRequest, Fetched, Provider, Refused
-from pyjobs.market.providers.state import State, StateBook, refusal
+from pyjobs.market.providers.state import State, StateBook, refusal, waiting_line
 from utils import clock, paths, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
 
 TRIES = 4
 BUDGET_S = 30.0  # with the longest single attempt the end comes within a minute
+UNHURRIED_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit that says nothing, and than most that do
 WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", "timeout", "network"})
 
 
@@ -24,12 +25,13 @@ class Patience:
     """How long a job waits for a provider. `deadline_s` is UTC seconds: no try starts that would not end before.
 
     `next_start` gives the job's next scheduled start after a time, both UTC seconds: no further try goes past it.
-    `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1; a rehearsal passes its own.
+    `say` is told of each wait. `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
 
     deadline_s: float
     next_start: Callable[[float], float] = lambda now_s: math.inf  # noqa: ARG005 - one signature for all
     tries: int = TRIES
+    say: Callable[[str], object] = lambda text: None  # noqa: ARG005 - the same
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
@@ -47,6 +49,12 @@ def patience(*, budget_s: float | None = None) -> Patience:
     if fixed_s < math.inf:
         return Patience(deadline_s=min(now_s + limit_s, fixed_s))
     return Patience(deadline_s=now_s + limit_s, next_start=_scheduled)
+
+
+def unhurried(say: Callable[[str], object]) -> Patience:
+    """That of a long fetch by hand: eight tries and, unless RETRY_BUDGET_S says else, 15 minutes for each request."""
+    own = patience(budget_s=_number("RETRY_BUDGET_S", UNHURRIED_BUDGET_S))
+    return replace(own, tries=UNHURRIED_TRIES, say=say)
 
 
 def _scheduled(now_s: float) -> float:
@@ -104,6 +112,7 @@ def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, p
         if state.kind not in WORTH_ANOTHER_TRY or _too_late(state, patience):
             raise refusal(state, request.symbol, patience.now())
         provider.prepare()
+        patience.say(waiting_line(state, patience.now()))
         patience.sleep(left_s)
 
 
@@ -129,4 +138,4 @@ def _number(name: str, default: float) -> float:
         raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds") from None
 
 
-__all__ = ["Patience", "Refused", "ask", "network_allowed", "patience"]
+__all__ = ["Patience", "Refused", "ask", "network_allowed", "patience", "unhurried"]

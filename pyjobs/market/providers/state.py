@@ -150,6 +150,12 @@ def as_line(state: State, now_s: float) -> str:
     return f"not asked before {_when(now_s + left_s)}: {trouble}" if left_s else trouble
 
 
+def waiting_line(state: State, now_s: float) -> str:
+    """One line for who watches a job wait: for whom, why, how long and until when."""
+    left_s = state.closed_for_s(now_s)
+    return f"{state.provider}: {state.kind} ({state.detail}): waiting {left_s:.0f} s, until {_when(now_s + left_s)}"
+
+
 def _when(epoch_s: float) -> str:
     return f"{dt.datetime.fromtimestamp(epoch_s, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -19,7 +19,7 @@ import pytest
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmark_bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
-from pyjobs.market.providers.ask import Patience, ask, patience
+from pyjobs.market.providers.ask import Patience, ask, patience, unhurried
 from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking import QUESTIONS, ms
@@ -173,6 +173,30 @@ def test_the_chain_s_job_name_gives_the_next_start_and_next_start_itself_wins(mo
     monkeypatch.setenv("NEXT_START", str(T0 + 500))
     told = patience(budget_s=1e12)
     assert (told.deadline_s, told.next_start(T0)) == (T0 + 500, float("inf"))
+
+
+def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
+    book: StateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RETRY_BUDGET_S", raising=False)
+    monkeypatch.delenv("NEXT_START", raising=False)
+    said: list[str] = []
+    clock, own = Clock(), unhurried(said.append)
+    waiting = clock.patience(own.deadline_s - time.time(), tries=own.tries, say=own.say)
+    source = Scripted(refused("rate_limit"), took=lambda: clock.sleep(1))
+    assert len(ask(source, REQUEST, book=book, patience=waiting).bars) == 1
+    assert clock.slept == [1, 120.0, 1]  # a minute, and with the worst of chances another
+    assert said == ["scripted: rate_limit (told so): waiting 120 s, until 2026-09-21 14:15:21 UTC"]
+    with pytest.raises(ExternalDataUnavailable):
+        ask(Scripted(refused("rate_limit")), REQUEST, book=book, patience=clock.patience(30))  # as the minute job
+
+
+def test_who_sets_a_budget_has_it_also_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETRY_BUDGET_S", "7")
+    assert unhurried(print).deadline_s <= time.time() + 7
+    monkeypatch.delenv("RETRY_BUDGET_S")
+    monkeypatch.setenv("NEXT_START", str(T0))
+    assert unhurried(print).deadline_s == T0
 
 
 def test_no_network_means_no_network(book: StateBook, monkeypatch: pytest.MonkeyPatch) -> None:
