@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -123,7 +124,7 @@ def _timers(ready: Sequence[Instance], *, gap_repair: bool, enable: bool) -> Non
     if enable:
         bootstrap.enable_timers(names, units, say=print)
     else:
-        print(f"enable them with:\n  systemctl --user daemon-reload\n  systemctl --user enable --now {' '.join(names)}")
+        print("\n  ".join(["enable them with:", *map(shlex.join, bootstrap.enabling(names))]))
 
 
 if __name__ == "__main__":

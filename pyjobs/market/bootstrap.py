@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pyjobs.market.instances import Instance
-from utils.errors import CannotWriteError, MissingInputError
+from utils.errors import CannotWriteError, ConfigError, MissingInputError
 
 DEFAULT_SYMBOLS = (
     "BTCUSD",
@@ -47,15 +47,32 @@ def unit_texts(templates: Path, root: Path) -> dict[str, str]:
     return {template.name: template.read_text(encoding="utf-8").replace("@ROOT@", path) for template in found}
 
 
+def enabling(names: Sequence[str]) -> list[list[str]]:
+    """The commands that make the user's manager read the units and start the timers, now and after every boot."""
+    return [["systemctl", "--user", "daemon-reload"], ["systemctl", "--user", "enable", "--now", *names]]
+
+
 def enable_timers(names: Sequence[str], units: Path, *, say: Callable[[str], None]) -> None:
-    """`systemctl --user enable --now` the timers. Raises CannotWriteError with what systemctl said."""
-    for command in (["daemon-reload"], ["enable", "--now", *names]):
-        try:
-            done = subprocess.run(
-                ["systemctl", "--user", *command], capture_output=True, text=True, timeout=60, check=False
-            )
-        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-            raise CannotWriteError(f"systemctl --user cannot be used here ({error}); use the crontab lines") from None
+    """Enable the timers and start them. The units must be written.
+
+    Raises ConfigError where no manager can be asked, CannotWriteError with what systemctl said when it refuses.
+    """
+    rest = f"the units are in {units}: enable them later, or leave out --systemd to get crontab lines"
+    up = _ran(["systemctl", "--user", "show", "--property=Version"], rest)
+    if up.returncode:
+        raise ConfigError(
+            f"this user has no running systemd manager here ({up.stderr.strip()}): log in as the user itself, not by "
+            f"su or sudo, or let root run `loginctl enable-linger USER` once; {rest}"
+        )
+    for command in enabling(names):
+        done = _ran(command, rest)
         if done.returncode:
-            raise CannotWriteError(f"systemctl --user {' '.join(command)}: {done.stderr.strip()} (units: {units})")
+            raise CannotWriteError(f"{' '.join(command)}: {done.stderr.strip()}; {rest}")
     say(f"enabled {len(names)} timers; keep them after logout with: loginctl enable-linger")
+
+
+def _ran(command: list[str], rest: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"systemctl --user cannot be used here ({error}); {rest}") from None

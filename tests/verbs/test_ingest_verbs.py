@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -252,7 +251,9 @@ def test_bootstrap_fetches_writes_instances_and_prints_crontab_lines(
     assert text == "CT_EXCHANGE=BITFINEX\nCT_SYMBOL=BTCUSD\nCT_TIMEFRAME=1m\nCT_LOOKBACK_DAYS=0.2\nCT_GAP_REPAIR=1\n"
 
 
-def test_bootstrap_writes_user_units_that_systemd_accepts(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bootstrap_writes_user_units_and_says_how_to_enable_them(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     argv = ["--symbols", "BTCUSD", "--lookback-days", "0.1", "--enable-gap-repair", "--systemd", "write"]
     assert run(bootstrap_symbols, argv) == 0
     out = capsys.readouterr().out
@@ -260,14 +261,10 @@ def test_bootstrap_writes_user_units_that_systemd_accepts(world: World, capsys: 
     units = world.home / "xdg" / "systemd" / "user"
     names = sorted(path.name for path in units.iterdir())
     assert names == [f"nightdesk-{job}@.{kind}" for job in ("gap-repair", "ingest") for kind in ("service", "timer")]
+    argv[1:2] = ["DOGE:USD"]
+    assert run(bootstrap_symbols, argv) == 0
+    assert r"enable --now 'nightdesk-ingest@DOGE\x253AUSD-1m.timer' '" in capsys.readouterr().out  # for a shell
     assert f'ExecStart="{ROOT}/batch/run_ingest.sh" %i' in (units / "nightdesk-ingest@.service").read_text()
-    if shutil.which("systemd-analyze"):
-        env = dict(os.environ, XDG_RUNTIME_DIR=str(world.home))
-        files = [str(units / name) for name in names]
-        done = subprocess.run(
-            ["systemd-analyze", "verify", "--man=no", *files], env=env, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_path_with_a_space_and_a_percent_sign_survives_cron_and_systemd() -> None:
