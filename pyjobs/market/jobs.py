@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, unhurr
     from pyjobs.market.providers import ask
     from pyjobs.market.sources import source_of
 
-    waiting = partial(ask.unhurried, unhurried) if unhurried else ask.patience
+    waiting = partial(partial(ask.unhurried, unhurried) if unhurried else ask.patience, began_s=time.time())
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     sources: dict[str, Source] = {}
     failed: list[NightdeskError] = []

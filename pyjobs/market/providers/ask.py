@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pyjobs.market.providers.base import BarRequest, Fetched, Provider, Refused
 from pyjobs.market.providers.state import State, StateBook, refusal, waiting_line
@@ -24,21 +25,22 @@ WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", 
 class Patience:
     """How long a job waits for a provider. `deadline_s` is UTC seconds: no try starts that would not end before.
 
-    `next_start` gives the job's next scheduled start after a time, both UTC seconds: no further try goes past it.
+    `next_start` gives the UTC second at which the job is next started: no further try goes past it.
     `say` is told of each wait. `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
 
     deadline_s: float
-    next_start: Callable[[float], float] = lambda now_s: math.inf  # noqa: ARG005 - one signature for all
+    next_start: Callable[[], float] = lambda: math.inf
     tries: int = TRIES
-    say: Callable[[str], object] = lambda text: None  # noqa: ARG005 - the same
+    say: Callable[[str], object] = lambda text: None  # noqa: ARG005 - who waits in silence does not look at it
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
 
-def patience(*, budget_s: float | None = None) -> Patience:
-    """The patience of a job that starts now: RETRY_BUDGET_S seconds (default 30), and never past its next start.
+def patience(*, budget_s: float | None = None, began_s: float | None = None) -> Patience:
+    """The patience from now on of a job that began at `began_s` (now): RETRY_BUDGET_S seconds (default 30), and never
+    past its next start.
 
     That is NEXT_START, a UTC second, when it is set; else what config/jobs.yaml says of $JOB, which is looked up only
     when a try has failed. Raises ConfigError for what is no number.
@@ -48,19 +50,19 @@ def patience(*, budget_s: float | None = None) -> Patience:
     fixed_s = _number("NEXT_START", math.inf)
     if fixed_s < math.inf:
         return Patience(deadline_s=min(now_s + limit_s, fixed_s))
-    return Patience(deadline_s=now_s + limit_s, next_start=_scheduled)
+    return Patience(deadline_s=now_s + limit_s, next_start=partial(_scheduled, now_s if began_s is None else began_s))
 
 
-def unhurried(say: Callable[[str], object]) -> Patience:
+def unhurried(say: Callable[[str], object], *, began_s: float | None = None) -> Patience:
     """That of a long fetch by hand: eight tries and, unless RETRY_BUDGET_S says else, 15 minutes for each request."""
-    own = patience(budget_s=_number("RETRY_BUDGET_S", UNHURRIED_BUDGET_S))
+    own = patience(budget_s=_number("RETRY_BUDGET_S", UNHURRIED_BUDGET_S), began_s=began_s)
     return replace(own, tries=UNHURRIED_TRIES, say=say)
 
 
-def _scheduled(now_s: float) -> float:
+def _scheduled(began_s: float) -> float:
     """The next start of the job that the chain says we are; a verb started by hand has none."""
     job = os.environ.get("JOB")
-    return schedule.next_start_s(job, paths.config_dir() / "jobs.yaml", now_s) if job else math.inf
+    return schedule.next_start_s(job, paths.config_dir() / "jobs.yaml", began_s) if job else math.inf
 
 
 def network_allowed() -> bool:
@@ -127,7 +129,7 @@ def _note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: 
 def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     now_s = patience.now()
     ends_s = now_s + state.closed_for_s(now_s) + took_s
-    return ends_s >= patience.deadline_s or ends_s >= patience.next_start(now_s)
+    return ends_s >= patience.deadline_s or ends_s >= patience.next_start()
 
 
 def _number(name: str, default: float) -> float:

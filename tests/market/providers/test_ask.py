@@ -143,10 +143,9 @@ def test_the_next_scheduled_start_ends_the_patience(monkeypatch: pytest.MonkeyPa
 def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
     book: StateBook, hold_s: float, tries: int
 ) -> None:
-    assert T0 % 60 == 20
-    clock = Clock()  # 20 s past the minute, a try takes 5 s: the second would end 30 s + hold_s past it
+    clock = Clock()  # a try takes 5 s: the second would end 10 s + hold_s after T0, and the next start is 40 s after it
     source = Scripted(refused("outage", hold_s), took=lambda: clock.sleep(5.0))
-    waiting = clock.patience(600, next_start=lambda now_s: (now_s // 60 + 1) * 60)
+    waiting = clock.patience(600, next_start=lambda: T0 + 40)
     with pytest.raises(ExternalDataUnavailable) if tries == 1 else contextlib.nullcontext():
         ask(source, REQUEST, book=book, patience=waiting)
     assert source.asked == tries
@@ -154,7 +153,7 @@ def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
 
 def test_the_schedule_is_looked_up_only_once_a_try_has_failed(book: StateBook) -> None:
     looked: list[float] = []
-    waiting = Clock().patience(600, next_start=lambda now_s: looked.append(now_s) or now_s + 60)
+    waiting = Clock().patience(600, next_start=lambda: looked.append(T0) or T0 + 60)
     ask(Scripted(), REQUEST, book=book, patience=waiting)
     assert not looked
     ask(Scripted(refused("outage")), REQUEST, book=book, patience=waiting)
@@ -164,15 +163,15 @@ def test_the_schedule_is_looked_up_only_once_a_try_has_failed(book: StateBook) -
 def test_the_chain_s_job_name_gives_the_next_start_and_next_start_itself_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEXT_START", raising=False)
     monkeypatch.delenv("JOB", raising=False)
-    assert patience().next_start(T0) == float("inf")  # by hand: there is none
+    assert patience(began_s=T0).next_start() == float("inf")  # by hand: there is none
     monkeypatch.setenv("JOB", "ingest@BTCUSD-1m")
-    assert patience().next_start(T0) == T0 + 40  # every minute, and T0 is 20 s past one
+    assert T0 % 60 == 20 and patience(began_s=T0).next_start() == T0 + 40  # every minute
     monkeypatch.setenv("JOB", "nightly")
-    assert patience().next_start(T0) == float("inf")  # once a day: out of reach of every budget
+    assert patience(began_s=T0).next_start() == float("inf")  # once a day: out of reach of every budget
     monkeypatch.setenv("JOB", "ingest")
     monkeypatch.setenv("NEXT_START", str(T0 + 500))
-    told = patience(budget_s=1e12)
-    assert (told.deadline_s, told.next_start(T0)) == (T0 + 500, float("inf"))
+    told = patience(budget_s=1e12, began_s=T0)
+    assert (told.deadline_s, told.next_start()) == (T0 + 500, float("inf"))
 
 
 def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
