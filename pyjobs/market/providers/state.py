@@ -82,7 +82,8 @@ class StateBook:
         """Note a failure, and until when everybody leaves the provider alone. `jitter` gives 0 to 1."""
         known = self.read(gate)
         failures = known.failures + 1
-        again = known.kind == error.kind and known.failures > 0
+        rested = known.closed_until_s - known.last_failure_s >= LIMIT_FLOOR_S
+        again = known.kind == error.kind and known.failures > 0 and rested
         hold_s = hold_after(error, failures, repeated=again, jitter=jitter)
         state = State(
             provider=gate,
@@ -124,8 +125,9 @@ class StateBook:
 
 
 def hold_after(error: ExternalDataUnavailable, failures: int, *, repeated: bool, jitter: Callable[[], float]) -> float:
-    """Seconds to leave a provider alone after its `failures`-th failure in a row (`repeated`: of the same kind).
+    """Seconds to leave a provider alone after its `failures`-th failure in a row.
 
+    `repeated`: the one before was of the same kind, and it was left alone for a minute or more after that.
     What it said itself (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
     Retry-After, after a minute's rest, is taken for a ban. Outages back off exponentially with full jitter, capped.
     """

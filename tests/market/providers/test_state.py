@@ -50,6 +50,18 @@ def test_a_second_rate_limit_in_a_row_that_says_nothing_is_taken_for_a_ban() -> 
     assert hold("rate_limit", 2, repeated=True) == 86_700.0
 
 
+def test_a_rate_limit_right_after_a_short_retry_after_is_no_ban_yet_and_one_after_a_minute_s_rest_is(
+    tmp_path: Path,
+) -> None:
+    book = StateBook(tmp_path, locks=tmp_path)
+    holds, now_s = [], T0
+    for said in (3.0, None, None):
+        known = book.failed("bitfinex", refused("rate_limit", said), now_s, lambda: 0.5)
+        holds.append(known.closed_for_s(now_s))
+        now_s = known.closed_until_s
+    assert holds == [3.0, 90.0, 86_700.0]
+
+
 def test_state_is_shared_through_the_file_and_a_success_clears_it(tmp_path: Path) -> None:
     StateBook(tmp_path, locks=tmp_path).failed("bitfinex", refused("rate_limit", 90.0), T0, lambda: 0.5)
     other = StateBook(tmp_path, locks=tmp_path)
