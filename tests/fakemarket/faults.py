@@ -47,7 +47,8 @@ class Fault:
     """Serve `kind` to the requests that fit: `provider` (or `*`), `match` within `path?name=value&…`.
 
     The first `after` of them are answered as usual; `times` limits how many are spoiled (None: all from then on).
-    `variant` picks another body of the provider (`object`, `list`). `seen` and `served` count.
+    `retry_after` is the header's value, `date+N` for the date N seconds away. `variant` picks another body of the
+    provider (`object`, `list`). `seen` and `served` count.
     """
 
     kind: str

@@ -23,13 +23,18 @@ _NUMBERS = frozenset({int, float})  # as JSON has them; true and false are none
 _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
 
+def is_yahoo_chart(url: str) -> bool:
+    """Whether this asks for prices; every other request of yfinance is for a cookie or a crumb."""
+    return "/finance/chart/" in url
+
+
 def yahoo(answer: Answer, now_s: float) -> Fault | None:
-    """A chart answer; of the cookie and crumb requests before it only a ban ends the matter."""
-    if "/finance/chart/" not in answer.url:
+    """A chart answer; of requests for a cookie or a crumb only a refusal ends the matter."""
+    if not is_yahoo_chart(answer.url):
         fault = page_fault(answer, now_s)
         if fault is None or answer.status == 404:
             return None
-        return Fault(fault.kind, fault.detail, fault.hold_s, final=fault.kind == "blocked")
+        return Fault(fault.kind, fault.detail, fault.hold_s, final=fault.kind in ("blocked", "rate_limit"))
     fault = fault_of(answer, now_s)
     said = _yahoo_error(answer) if answer.status in (200, 400, 401, 404, 422) else None
     if said or fault:

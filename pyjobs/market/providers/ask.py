@@ -8,38 +8,41 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pyjobs.market.providers.base import BarRequest, Fetched, Provider, Refused
+from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Provider, Refused
 from pyjobs.market.providers.state import State, StateBook, refusal
 from utils import clock
-from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
+from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
 TRIES = 4
-BUDGET_S = 30.0  # with the longest single attempt the end comes within a minute
+BUDGET_S, LAST_TRY_S = 30.0, 25.0  # together below a minute, with what it takes to start a job and to end it
+SHORTEST_TRY_S = 2.0
 WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", "timeout", "network"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a job waits for a provider. `deadline_s` is UTC seconds: no try starts that would not end by then.
+    """How long a job waits for a provider. `deadline_s` is UTC seconds: no second try starts that may end after it.
 
+    `end_s` is when a try that still runs is ended; what has not been asked by then is not asked.
     `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1; a rehearsal passes its own.
     """
 
     deadline_s: float
+    end_s: float = float("inf")
     tries: int = TRIES
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = clock.running_s
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
 
 def patience(*, budget_s: float | None = None) -> Patience:
-    """The patience of a job that starts now: RETRY_BUDGET_S seconds (default 30), and never past NEXT_START.
+    """The patience of a job that starts now: RETRY_BUDGET_S seconds (default 30), LAST_TRY_S more for a try that runs.
 
-    NEXT_START is the UTC second at which the job is started again. Raises ConfigError for what is no number.
+    Never past NEXT_START, the UTC second at which the job is started again. Raises ConfigError for what is no number.
     """
-    now_s = time.time()
+    now_s, next_s = clock.running_s(), _number("NEXT_START", float("inf"))
     limit_s = budget_s if budget_s is not None else _number("RETRY_BUDGET_S", BUDGET_S)
-    return Patience(deadline_s=min(now_s + limit_s, _number("NEXT_START", float("inf"))))
+    return Patience(deadline_s=min(now_s + limit_s, next_s), end_s=min(now_s + limit_s + LAST_TRY_S, next_s))
 
 
 def network_allowed() -> bool:
@@ -50,7 +53,7 @@ def network_allowed() -> bool:
 def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
     """The bars, from a local source, today's download or the provider itself; always at least one.
 
-    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty among them, NotSetUp, ConfigError.
+    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty and NetworkForbidden among them, NotSetUp, ConfigError.
     """
     if not provider.network:
         return provider.fetch(request, clock.now_ms())
@@ -58,18 +61,20 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
     if kept is not None:
         return kept
     if not network_allowed():
-        detail = "not asked: ALLOW_NET_FETCH=0 forbids the network"
-        raise ExternalDataUnavailable("network", provider=provider.name, symbol=request.symbol, detail=detail)
+        raise NetworkForbidden(provider=provider.name, symbol=request.symbol)
     tried, gate = 0, provider.gate(request)
     while True:
         _wait_until_open(provider, request, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
-            if book.read(gate).closed_for_s(patience.now()):
-                continue  # another job has just been refused
-            tried += 1
             began_s = patience.now()
+            if book.current(gate, began_s).closed_for_s(began_s):
+                continue  # another job has just been refused
+            left_s = patience.end_s - began_s
+            if left_s < SHORTEST_TRY_S:
+                raise _not_asked(provider, request)
+            tried += 1
             try:
-                fetched = provider.fetch(request, clock.now_ms())
+                fetched = provider.fetch(request, clock.now_ms(), limit_s=min(left_s, LONGEST_FETCH_S))
             except ExternalDataUnavailable as error:
                 state = _note(gate, error, book, patience)
                 took_s = patience.now() - began_s  # the next try may take as long
@@ -84,8 +89,9 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
 def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
-        state = book.read(provider.gate(request))
-        left_s = state.closed_for_s(patience.now())
+        now_s = patience.now()
+        state = book.current(provider.gate(request), now_s)
+        left_s = state.closed_for_s(now_s)
         if not left_s:
             return
         if state.kind not in WORTH_ANOTHER_TRY or _too_late(state, patience):
@@ -105,6 +111,11 @@ def _note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: 
 def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     now_s = patience.now()
     return now_s + state.closed_for_s(now_s) + took_s >= patience.deadline_s
+
+
+def _not_asked(provider: Provider, request: BarRequest) -> ExternalDataUnavailable:
+    detail = "not asked: the time for providers is over (RETRY_BUDGET_S, NEXT_START)"
+    return ExternalDataUnavailable("timeout", provider=provider.name, symbol=request.symbol, detail=detail)
 
 
 def _number(name: str, default: float) -> float:

@@ -16,10 +16,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyjobs.market.providers import answers
 from pyjobs.market.providers.wire import Answer, Fault
+
+if TYPE_CHECKING:
+    import requests
 
 IDLE_LIMIT_S = 7200
 PAUSES_IN_ALL = 3
@@ -30,6 +33,8 @@ LOADED_FIRST = {
     "pykrx": ("pykrx.stock",),  # logs in while imported only when the environment has KRX_ID, which it has not yet
 }
 JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
+NEEDED = {"yfinance": answers.is_yahoo_chart}
+"""A chart needs neither cookie nor crumb: half the requests, and of those that are banned first all but one."""
 _UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
 
 
@@ -42,18 +47,22 @@ class Stopped(BaseException):
 
 
 class Record:
-    """The exchanges of one question: how many, the failure that settled the matter, and the last one that did not."""
+    """The exchanges of one question: how many, the failure that settled the matter, and the last one that did not.
 
-    def __init__(self, judge: answers.Judge) -> None:
-        self.judge = judge
+    `needed` says of an address whether it is asked at all while nobody has refused us for want of a login.
+    """
+
+    def __init__(self, judge: answers.Judge, needed: Callable[[str], bool] = lambda _: True) -> None:
+        self.judge, self.needed = judge, needed
         self.count = 0
         self.settled: Fault | None = None
         self.pending: Fault | None = None
 
-    def before(self) -> None:
-        """Nothing is sent after the end, should a client have swallowed it."""
+    def before(self, url: str) -> bool:
+        """Whether to send it. After the end nothing is sent, should a client have swallowed it."""
         if self.settled:
             raise Stopped(self.settled)
+        return self.needed(url) or (self.pending is not None and self.pending.kind == "auth")
 
     def see(self, answer: Answer) -> None:
         """Judge an exchange; raises Stopped when nothing more may be sent."""
@@ -61,8 +70,7 @@ class Record:
         fault = self.judge(answer, time.time())
         if fault is None:
             return
-        repeated = self.pending is not None and self.pending.kind == fault.kind == "rate_limit"
-        if fault.final or repeated:
+        if fault.final:
             self.settled = fault
             raise Stopped(fault)
         self.pending = fault
@@ -105,7 +113,7 @@ def load(client: str) -> None:
 def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     """`{"rows": …}`, `{"fault": …}`, `{"missing": package}` or `{"bug": traceback}`."""
     client = question["client"]
-    record = Record(judge_of(client, question["symbol"]))
+    record = Record(judge_of(client, question["symbol"]), NEEDED.get(client, lambda _: True))
     try:
         watch_requests(record, question["pause_s"])
         watch_curl(record, question["pause_s"])
@@ -140,6 +148,8 @@ def watch_requests(record: Record, pause_s: float) -> None:
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         options["timeout"] = _limited(options.get("timeout"), pause_s)
         url = str(request.url).split("?")[0]
+        if not record.before(url):
+            return nothing(url)
         with whole_within(PAUSES_IN_ALL * pause_s):
             response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
@@ -176,6 +186,8 @@ def watch_curl(record: Record, pause_s: float) -> None:
 
     def seen(session: Any, method: Any, url: str, *args: Any, **options: Any) -> Any:
         options["timeout"] = _limited(options.get("timeout"), pause_s)
+        if not record.before(url):
+            return nothing(url)
         response = _exchange(record, url.split("?")[0], lambda: request(session, method, url, *args, **options))
         record.see(answer_of(response))
         return response
@@ -187,12 +199,20 @@ def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
     """Send; a transport failure is seen before the client gets it."""
     from pyjobs.market.providers.http import failed
 
-    record.before()
     try:
         return send()
     except OSError as error:  # requests' and curl_cffi's exceptions are OSErrors, as are a socket's
         record.see(failed(url, error))
         raise
+
+
+def nothing(url: str) -> requests.Response:
+    """The answer to what was not sent: a page on which a client that looks for a form or a crumb finds none."""
+    import requests
+
+    made = requests.Response()
+    made.status_code, made.url, made._content = 404, url, b"<html></html>"
+    return made
 
 
 def _limited(timeout: Any, pause_s: float) -> float:
