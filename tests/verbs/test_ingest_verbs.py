@@ -117,6 +117,12 @@ def test_a_range_of_many_pages_has_no_seams(world: World) -> None:
     assert world.asked() == 5  # 44 207 minutes, 10 000 a request
 
 
+def test_a_series_of_which_nothing_comes_does_not_end_well(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.fake.market.halt("BTCUSD", (NOON_S - 9 * 86_400) * 1000, NOON_S * 1000)
+    assert run(ingest, [*SERIES, "--resume"]) == 69
+    assert "no_data: no bar from 2026-11-17 12:00 UTC to 2026-11-20 12:00 UTC" in capsys.readouterr().err
+
+
 def test_an_outage_is_external_and_the_next_run_goes_on(world: World) -> None:
     assert run(ingest, [*SERIES, "--start", "2026-11-19", "--end", "2026-11-20"]) == 0
     world.fake.fault("bitfinex", "503")

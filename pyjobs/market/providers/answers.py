@@ -155,12 +155,21 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
 
 
 def any_json(answer: Answer, now_s: float) -> Fault | None:
-    """An exchange whose shapes are not known here: JSON that is not null must come."""
+    """An exchange whose shapes are not known here: JSON that is not null must come.
+
+    Of a request it refuses in JSON the client may know what it means: only that ends the matter which it cannot read.
+    """
     fault = fault_of(answer, now_s)
-    content, bad = (None, fault) if fault else json_of(answer)
-    if bad:
-        return bad
+    content, bad = (None, None) if answer.failed else json_of(answer)
+    if fault and fault.kind == "schema" and answer.status >= 400 and not bad:
+        return Fault(fault.kind, fault.detail, fault.hold_s, final=False)
+    if fault or bad:
+        return fault or bad
     return Fault("schema", "null instead of data") if content is None else None
+
+
+OF_EXCHANGES: dict[str, Judge] = {"bitfinex": bitfinex}
+"""The exchanges asked through ccxt whose shapes are known here."""
 
 
 def _get(content: Any, name: str) -> Any:

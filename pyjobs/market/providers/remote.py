@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pyjobs.market.bars import TIMEFRAME_MS
@@ -18,6 +19,7 @@ from utils import credentials, paths
 from utils.errors import UsageError
 
 HOUR_MS = 3_600_000
+NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
 
 
 class Remote:
@@ -182,6 +184,19 @@ class Ccxt(Remote):
     def gate(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
         return request.symbol.partition(":")[0]
+
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
+        """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""
+        rows = self.rows(request, now_ms, limit_s)
+        step_ms = TIMEFRAME_MS[request.timeframe]
+        if len(rows) >= NEWEST_ONLY and rows[-1][0] + 3 * step_ms > now_ms:
+            request = replace(request, start_ms=max(request.start_ms, rows[0][0] + step_ms))
+        if request.start_ms > request.end_ms:
+            detail = f"it sends its newest {len(rows)} candles only, and the range lies before them"
+            raise self._refused("no_data", request, detail)
+        return to_fetched(
+            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
+        )
 
 
 class Alpaca(Remote):

@@ -54,6 +54,14 @@ class Fault:
     final: bool = True
 
 
+class Stopped(BaseException):
+    """Ends a client at once; not an Exception, because the clients catch those."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
+
+
 def fault_of(answer: Answer, now_s: float) -> Fault | None:
     """What is wrong with an answer before anybody looks for data in it: transport, status, an empty body, a page."""
     if answer.failed:

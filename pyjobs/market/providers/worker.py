@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pyjobs.market.providers import answers
-from pyjobs.market.providers.wire import Answer, Fault
+from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt
+from utils.errors import ExternalKind
 
 if TYPE_CHECKING:
     import requests
@@ -35,15 +36,19 @@ LOADED_FIRST = {
 JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
 NEEDED = {"yfinance": answers.is_yahoo_chart}
 """A chart needs neither cookie nor crumb: half the requests, and of those that are banned first all but one."""
-_UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
-
-
-class Stopped(BaseException):
-    """Ends a client at once; not an Exception, because the clients catch those."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.kind)
-        self.fault = fault
+NAMED_BY_CLIENTS: dict[str, ExternalKind] = {
+    "YFTzMissingError": "no_data",
+    "YFPricesMissingError": "no_data",
+    "YFTickerMissingError": "no_data",
+    "BadSymbol": "no_data",
+    "RateLimitExceeded": "rate_limit",
+    "DDoSProtection": "rate_limit",
+    "ExchangeNotAvailable": "outage",
+    "RequestTimeout": "timeout",
+    "RestrictedLocation": "blocked",
+    "AuthenticationError": "auth",
+}
+"""What only a client can read: an error that an exchange sends with status 200, in words of its own."""
 
 
 class Record:
@@ -131,9 +136,9 @@ def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]
 
 
 def judge_of(client: str, symbol: str) -> answers.Judge:
-    """How this client's answers are judged; of ccxt's exchanges only Bitfinex is known by its shapes."""
+    """How this client's answers are judged; of ccxt's exchanges only a few are known by their shapes."""
     if client == "ccxt":
-        return answers.bitfinex if symbol.startswith("bitfinex:") else answers.any_json
+        return answers.OF_EXCHANGES.get(symbol.partition(":")[0], answers.any_json)
     return JUDGES[client]
 
 
@@ -223,13 +228,20 @@ def _limited(timeout: Any, pause_s: float) -> float:
 def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     """A client failed although no answer settled the matter: it could not read what it was given."""
     told = record.settled or record.pending  # yfinance without curl_cffi turns our end into an AttributeError
-    if told:
+    named = next((kind for kind in map(NAMED_BY_CLIENTS.get, map(_name, type(error).__mro__)) if kind), None)
+    if told and not (named and told.kind == "schema" and not told.final):
         return _told(told)
-    if type(error).__name__ in _UNKNOWN_SYMBOL:
-        return _told(Fault("no_data", "no such symbol", hold_s=0.0))
+    if named == "no_data":
+        return _told(Fault(named, "no such symbol", hold_s=0.0))
+    if named:
+        return _told(Fault(named, f"the client says {_name(type(error))}: {excerpt(str(error))}"))
     if record.count:
         return _told(Fault("schema", f"the client cannot read the answer ({type(error).__name__})"))
     return {"bug": "".join(traceback.format_exception(error))}
+
+
+def _name(cls: type) -> str:
+    return cls.__name__
 
 
 def _told(fault: Fault) -> dict[str, Any]:

@@ -110,6 +110,19 @@ def test_an_expired_krx_password_is_told_in_its_own_words(fakemarket: FakeMarket
     assert refusal.value.kind == "auth" and fakemarket.krx.password not in str(refusal.value)
 
 
+@pytest.mark.parametrize("disable_curl", ["0", "1"])
+def test_yahoo_is_asked_for_prices_alone_and_for_a_crumb_only_once_it_wants_one(
+    fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch, disable_curl: str
+) -> None:
+    monkeypatch.setenv("YF_DISABLE_CURL_CFFI", disable_curl)
+    source, now_ms = hurried("yf_index"), int(time.time() * 1000)
+    source.fetch(QUESTIONS["yf_index"], now_ms)
+    assert {one.path for one in fakemarket.requests("yahoo")} == {"/v8/finance/chart/^KS11"}
+    fakemarket.fault("yahoo", "401", match="chart", times=1)
+    assert len(source.fetch(QUESTIONS["yf_index"], now_ms).bars) > 20
+    assert "crumb" in fakemarket.requests("yahoo", "chart")[-1].params
+
+
 def test_a_block_page_is_one_also_where_yahoo_s_client_has_no_curl(
     fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
