@@ -50,8 +50,10 @@ class Kraken:
         """`variant` object: the same as a string in `error`, with status 200."""
         if variant == "object":
             return refused("EAPI:Rate limit exceeded" if status == 429 else "EService:Unavailable")
-        if status == 429:
-            return json_reply({"error": ["EGeneral:Too many requests"]}, 429)
+        if status in (404, 429):
+            return json_reply(
+                {"error": ["EGeneral:Unknown method" if status == 404 else "EGeneral:Too many requests"]}, status
+            )
         return html_reply(f"{status} api.kraken.com", status)
 
 

@@ -71,7 +71,8 @@ def send(
         for at in range(len(body)):
             write(body[at : at + 1])
             if released.wait(fault.pause_s):
-                break
+                return False
+        return True
     return False
 
 

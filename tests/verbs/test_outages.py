@@ -42,6 +42,7 @@ MIXED: dict[str, list[Rule]] = {
     "reset, 503, hang": [("reset", {"times": 1}), ("503", {"times": 1}), ("hang", {})],
     "hang, cut_json, drip": [("hang", {"times": 1}), ("cut_json", {"times": 1}), ("drip", {})],
     "everything slow": [("drip", {"pause_s": 0.04})],
+    "503, 503, then slow": [("503", {"times": 2}), ("drip", {"pause_s": 0.04})],
     "slow, then hang": [("drip", {"pause_s": 0.04, "times": 1}), ("hang", {})],
 }
 """Rules in order: each is served `times` times, the last for ever."""

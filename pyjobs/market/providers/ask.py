@@ -14,7 +14,7 @@ from utils import clock
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
 TRIES = 4
-BUDGET_S, LAST_TRY_S = 30.0, 25.0  # together below a minute, with what it takes to start a job and to end it
+BUDGET_S, LAST_TRY_S = 30.0, 20.0  # a minute, less what a busy machine needs to start a job and to end it
 SHORTEST_TRY_S = 2.0
 WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", "timeout", "network"})
 

@@ -229,7 +229,8 @@ def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     """A client failed although no answer settled the matter: it could not read what it was given."""
     told = record.settled or record.pending  # yfinance without curl_cffi turns our end into an AttributeError
     named = next((kind for kind in map(NAMED_BY_CLIENTS.get, map(_name, type(error).__mro__)) if kind), None)
-    if told and not (named and told.kind == "schema" and not told.final):
+    clear = named not in (None, "outage")  # to ccxt every refusal it does not know is an outage
+    if told and (told.final or told.kind != "schema" or not clear):
         return _told(told)
     if named == "no_data":
         return _told(Fault(named, "no such symbol", hold_s=0.0))

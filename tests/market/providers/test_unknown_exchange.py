@@ -63,6 +63,7 @@ def test_candles_come_and_hours_in_which_nobody_traded_are_confirmed(fakemarket:
                 ("null_bars", {"match": "OHLC", "times": 1}, "schema"),
                 ("renamed", {"match": "OHLC"}, "schema"),
                 ("renamed", {}, "schema"),
+                ("404", {"match": "OHLC"}, "schema"),
                 ("429", {}, "rate_limit"),
                 ("503", {"variant": "object"}, "outage"),
             ]
