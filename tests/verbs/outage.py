@@ -58,7 +58,7 @@ CLIENTS = {
     ),
     "alpaca-py": Client(
         package="alpaca", exchange="ALPACA", served_by="alpaca", timeframe="1d", data="bars",
-        symbols=("SPY", "QQQ", "EWY", "AAPL", "MSFT", *(f"NOPE{number}" for number in range(5))),
+        symbols=("SPY", "QQQ", "EWY", "AAPL", "MSFT", "DIA", "IWM", "VTI", "GLD", "TLT"),
     ),
 }  # fmt: skip
 
