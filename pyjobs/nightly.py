@@ -23,7 +23,14 @@ from pyjobs.runs.run_folder import Building
 from pyjobs.runs.steps import NIGHT, StepResult, night_code
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import EXTERNAL_KINDS, CannotWriteError, ExternalDataUnavailable, ExternalKind
+from utils.errors import (
+    EXTERNAL_KINDS,
+    NETWORK_FORBIDDEN,
+    CannotWriteError,
+    ExternalDataUnavailable,
+    ExternalKind,
+    NetworkForbidden,
+)
 from utils.exit_codes import ExitCode
 from utils.run import run
 
@@ -135,13 +142,12 @@ def _external(results: Sequence[StepResult], outcomes: Mapping[str, Mapping[str,
     """The first external failure, so that the supervisor learns its kind and provider from us too."""
     first = next(result for result in results if result.exit_code == ExitCode.EXTERNAL)
     told = outcomes.get(first.step, {})
-    kind = told.get("kind") if told.get("kind") in EXTERNAL_KINDS else "outage"
-    return ExternalDataUnavailable(
-        cast(ExternalKind, kind),
-        provider=str(told.get("provider") or first.step),
-        symbol=str(told.get("symbol") or ""),
-        detail=str(told.get("detail") or first.reason),
-    )
+    provider, symbol = str(told.get("provider") or first.step), str(told.get("symbol") or "")
+    detail = str(told.get("detail") or first.reason)
+    if told.get("kind") == NETWORK_FORBIDDEN:
+        return NetworkForbidden(provider=provider, symbol=symbol, detail=detail)
+    kind = cast(ExternalKind, told.get("kind") if told.get("kind") in EXTERNAL_KINDS else "outage")
+    return ExternalDataUnavailable(kind, provider=provider, symbol=symbol, detail=detail)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 from utils.exit_codes import ExitCode
 
 ExternalKind = Literal["rate_limit", "outage", "timeout", "network", "auth", "schema", "no_data", "blocked"]
+NETWORK_FORBIDDEN = "network-forbidden"
 EXTERNAL_KINDS: tuple[str, ...] = get_args(ExternalKind)
 
 
@@ -73,3 +74,25 @@ class ExternalDataUnavailable(NightdeskError):
         self.detail = detail
         who = f"{provider} {symbol}".rstrip()
         super().__init__(f"{who}: {kind}" + (f": {detail}" if detail else ""))
+
+    @property
+    def reason(self) -> str:
+        """The word for it in the history: its kind."""
+        return self.kind
+
+
+class NetworkForbidden(ExternalDataUnavailable):
+    """Nobody was asked, because ALLOW_NET_FETCH=0 forbids it, and nothing on this machine will do.
+
+    A setting of the user's, not a failure outside: no skip budget is used up by it.
+    """
+
+    def __init__(
+        self, *, provider: str, symbol: str = "", detail: str = "not asked: ALLOW_NET_FETCH=0 forbids the network"
+    ) -> None:
+        super().__init__("no_data", provider=provider, symbol=symbol, detail=detail)
+
+    @property
+    def reason(self) -> str:
+        """Not a kind: those are failures."""
+        return NETWORK_FORBIDDEN

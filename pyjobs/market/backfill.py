@@ -18,7 +18,7 @@ from pyjobs.market.partitions import is_intraday, partition_span
 from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
 from utils.atomic import sync_directory, write_bytes
-from utils.errors import BadDataError
+from utils.errors import BadDataError, ExternalDataUnavailable
 
 RESUME_OVERLAP_BARS = 5
 TASK = ".backfill.json"
@@ -50,7 +50,7 @@ def ingest_range(
     """Fetch every bar that closes from `start_ms` to `end_ms`, over what is stored; remembered until it is done."""
     task = Task(start_ms=start_ms, end_ms=end_ms, next_ms=start_ms)
     _save(store.folder(key), store, key, task)
-    return _finish(store, key, source, task, now_ms=now_ms, progress=progress)
+    return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
 
 
 def ingest_resume(
@@ -59,7 +59,7 @@ def ingest_resume(
     """Finish the range that was begun, if any; else fetch from the newest stored bar to now (`lookback_ms` if none)."""
     task = read_task(store.folder(key))
     if task:
-        return _finish(store, key, source, task, now_ms=now_ms, progress=progress)
+        return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
     newest, moved = _newest_readable(store, key)
     step = TIMEFRAME_MS[key.timeframe]
     if newest and newest[0] > now_ms + step:
@@ -69,7 +69,15 @@ def ingest_resume(
         )
     start = newest[0] - RESUME_OVERLAP_BARS * step if newest else now_ms - lookback_ms
     got = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
-    return Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved)
+    return _not_nothing(store, key, Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved))
+
+
+def _not_nothing(store: BarStore, key: SeriesKey, done: Report) -> Report:
+    """The report; raises ExternalDataUnavailable when nothing came of a series of which there is nothing."""
+    if done.got.requests and not done.got.bars and store.provenance(key) is None:
+        detail = f"no bar from {utc_text(done.first_ms)} to {utc_text(done.last_ms)}: is that what it is called there?"
+        raise ExternalDataUnavailable("no_data", provider=key.exchange, symbol=key.symbol, detail=detail)
+    return done
 
 
 def read_task(folder: Path) -> Task | None:

@@ -15,7 +15,7 @@ from pyjobs.market.providers.ask import Patience, ask
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store import BarStore
 from utils import trading_day
-from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind
+from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
 TIMEFRAME = "1d"
 DAY_MS = 86_400_000
@@ -24,7 +24,10 @@ OVERLAP_MS = 14 * DAY_MS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A provider that could not answer, or not far enough. `kind`: an ExternalKind, `stale` or `not_set_up`."""
+    """A provider that could not answer, or not far enough.
+
+    `kind`: an ExternalKind, `stale`, `not_set_up` or `network-forbidden`.
+    """
 
     provider: str
     kind: str
@@ -67,7 +70,7 @@ def find(
         try:
             fetched = ask(provider(source), request, book=book, patience=patience)
         except ExternalDataUnavailable as error:
-            attempts.append(Attempt(provider=source, kind=error.kind, why=error.detail))
+            attempts.append(Attempt(provider=source, kind=error.reason, why=error.detail))
             continue
         except NotSetUp as error:
             attempts.append(Attempt(provider=source, kind="not_set_up", why=str(error)))
@@ -106,10 +109,12 @@ def last_close_ms(market: str, end_ms: int, now_s: float) -> int:
 
 
 def nobody(name: str, attempts: list[Attempt]) -> ExternalDataUnavailable:
-    """The error when every provider failed: it tells of each; its kind is that of the last network one."""
+    """The error when every provider failed: it tells of each; its kind is that of the last one that was asked."""
     kinds: dict[str, ExternalKind] = {kind: kind for kind in get_args(ExternalKind)} | {"not_set_up": "auth"}
     told = [kinds[one.kind] for one in attempts if one.provider not in LOCAL and one.kind in kinds]
     detail = "; ".join(f"{attempt.provider}: {attempt.kind}: {attempt.why}" for attempt in attempts)
+    if any(attempt.kind == NETWORK_FORBIDDEN for attempt in attempts):
+        return NetworkForbidden(provider="benchmark", symbol=name, detail=detail)
     return ExternalDataUnavailable(told[-1] if told else "no_data", provider="benchmark", symbol=name, detail=detail)
 
 

@@ -21,7 +21,7 @@ from pyjobs.market.names import folder_name
 from pyjobs.market.policy import LOCAL, Policy, Symbols
 from pyjobs.market.policy import Benchmark as Source
 from pyjobs.market.store import BarStore
-from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind, UsageError
+from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden, UsageError
 
 FEWEST_DAYS = 2  # one close makes no return
 HOLIDAY_DAYS = 10  # the longest that a market we know was closed in a row, with the weekends around it
@@ -90,16 +90,18 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
 
     When none does, from the one that reaches furthest into it: an old local file does not hide a fresher source, and is
     better than nothing. Raises ExternalDataUnavailable with the kind of the last real failure (no_data when all just
-    had nothing), naming what each provider said; BadDataError for a local file that is not what it should be.
+    had nothing, NetworkForbidden when some might not be asked), naming what each provider said; BadDataError
+    for a local file that is not what it should be.
     """
     source, said, behind = source_of(name, policy), [], []
     kind: ExternalKind = "no_data"
+    forbidden = False
     for provider in source.providers:
         try:
             symbol, closes = _ask(provider, source, places, start, end)
         except ExternalDataUnavailable as error:
-            kind = error.kind
-            said.append(f"{provider}: {error.kind}{f' ({error.detail})' if error.detail else ''}")
+            kind, forbidden = error.kind, forbidden or isinstance(error, NetworkForbidden)
+            said.append(f"{provider}: {error.reason}{f' ({error.detail})' if error.detail else ''}")
             continue
         found = Benchmark(name=name, provider=provider, symbol=symbol, closes=closes.within(start, end))
         if found.closes.days.size < FEWEST_DAYS:
@@ -110,6 +112,8 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
             behind.append(found)
     if behind:
         return max(behind, key=lambda each: (each.closes.days[-1], -behind.index(each)))
+    if forbidden:
+        raise NetworkForbidden(provider=source.providers[-1], symbol=name, detail="; ".join(said))
     raise ExternalDataUnavailable(kind, provider=source.providers[-1], symbol=name, detail="; ".join(said))
 
 
@@ -213,7 +217,7 @@ def gather(
             if name not in policy.benchmarks and name not in instruments and not _known_here(name, places):
                 known = ", ".join(policy.benchmarks) or "none"
                 raise UsageError(f"unknown benchmark {name!r}: config/data_sources.yaml has {known}") from None
-            missing[name] = f"{error.kind}: {error.detail}"
+            missing[name] = f"{error.reason}: {error.detail}"
     return found, missing
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.exchanges import Source, load_exchanges, series_key
 from pyjobs.market.instances import Instance
 from pyjobs.market.names import folder_name
-from utils import config, paths
+from utils import clock, config, paths
 from utils.cli import Parser
 from utils.errors import ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError, UsageError
 from utils.exit_codes import ExitCode
@@ -63,7 +62,7 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, unhurr
     from pyjobs.market.providers import ask
     from pyjobs.market.sources import source_of
 
-    waiting = partial(partial(ask.unhurried, unhurried) if unhurried else ask.patience, began_s=time.time())
+    waiting = partial(partial(ask.unhurried, unhurried) if unhurried else ask.patience, began_s=clock.running_s())
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     sources: dict[str, Source] = {}
     failed: list[NightdeskError] = []

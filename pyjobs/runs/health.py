@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pyjobs.market.providers.state import State as ProviderState
 from pyjobs.market.providers.state import as_line
-from pyjobs.runs.jobs import Holder, JobPlan, Run, last_due, runs_of, skips_in_a_row
+from pyjobs.runs.jobs import FORBIDDEN, Holder, JobPlan, Run, last_due, runs_of, skips_in_a_row
 from utils.trading_day import Calendar
 
 State = Literal["OK", "WARN", "FAIL"]
@@ -54,9 +54,8 @@ def check_job(name: str, plan: JobPlan, runs: Sequence[Run], calendar: Calendar,
     skips = skips_in_a_row(own)
     if skips > plan.skip_budget:
         state: State = "FAIL" if skips > 2 * plan.skip_budget else "WARN"
-        return Check(
-            name, state, f"{skips} skips in a row ({worked[-1].outcome}), budget {plan.skip_budget}: {_see(worked[-1])}"
-        )
+        last = next(run for run in reversed(worked) if run.is_outside_skip)
+        return Check(name, state, f"{skips} skips in a row ({last.outcome}), budget {plan.skip_budget}: {_see(last)}")
     if worked and worked[-1].outcome in ("fail", "retry"):
         return Check(
             name, "FAIL", f"last run failed: exit {worked[-1].code}, session {worked[-1].session}: {_see(worked[-1])}"
@@ -70,9 +69,10 @@ def check_job(name: str, plan: JobPlan, runs: Sequence[Run], calendar: Calendar,
                 name, "WARN", f"never at work ({sent_home}): are its crontab line and the machine's time zone right?"
             )
         return Check(name, _missed(plan, calendar, newest, due), f"due for {due}, but last seen for {newest}")
-    return Check(
-        name, "OK", f"last run {worked[-1].outcome}, session {worked[-1].session}" if worked else "nothing due"
-    )
+    if not worked:
+        return Check(name, "OK", "nothing due")
+    why = " (ALLOW_NET_FETCH=0)" if worked[-1].outcome == FORBIDDEN else ""
+    return Check(name, "OK", f"last run {worked[-1].outcome}{why}, session {worked[-1].session}")
 
 
 def _missed(plan: JobPlan, calendar: Calendar, newest: str, due: dt.date) -> State:

@@ -11,10 +11,11 @@ import msgspec
 
 from utils import schedule
 from utils.config import load_yaml, wrong
-from utils.errors import ConfigError
+from utils.errors import NETWORK_FORBIDDEN, ConfigError
 from utils.trading_day import Calendar
 
-NOT_OUTSIDE = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}  # every other skip is the outside world's fault
+SENT_HOME = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}
+FORBIDDEN = f"skip:{NETWORK_FORBIDDEN}"  # the user's own setting; every other skip is the outside world's fault
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,12 +59,12 @@ class Run(NamedTuple):
     @property
     def is_outside_skip(self) -> bool:
         """Whether the run was skipped because data from outside could not be had."""
-        return self.outcome.startswith("skip:") and self.outcome not in NOT_OUTSIDE
+        return self.outcome.startswith("skip:") and self.outcome not in SENT_HOME and self.outcome != FORBIDDEN
 
     @property
     def did_work(self) -> bool:
         """Whether the job itself was started: not when a guard or a held lock sent it home."""
-        return self.outcome not in NOT_OUTSIDE
+        return self.outcome not in SENT_HOME
 
 
 class Holder(NamedTuple):
@@ -119,9 +120,12 @@ def runs_of(runs: Iterable[Run], job: str, instance: str = "") -> list[Run]:
 
 
 def skips_in_a_row(runs: Sequence[Run]) -> int:
-    """How many of the last runs that did work were skipped for reasons outside, counted back from the newest."""
+    """How many of the last runs that did work were skipped for reasons outside, counted back from the newest.
+
+    A run that might not ask the network says nothing about the outside: it neither counts nor ends the row.
+    """
     count = 0
-    for run in reversed([run for run in runs if run.did_work]):
+    for run in reversed([run for run in runs if run.did_work and run.outcome != FORBIDDEN]):
         if not run.is_outside_skip:
             break
         count += 1

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.runs.jobs import Holder, JobPlan, Run
+from pyjobs.runs.jobs import FORBIDDEN, Holder, JobPlan, Run
 from utils.trading_day import Calendar
 
 DAY_S = 86_400
@@ -56,6 +56,8 @@ def _of_run(run: Run, offset_s: int) -> str:
         return f"ran: ended well{tries} at {at} after {run.end_s - run.start_s} s{see}"
     if run.outcome == "skip:busy":
         return f"busy: another run held the lock at {at}"
+    if run.outcome == FORBIDDEN:
+        return f"skipped because ALLOW_NET_FETCH=0 forbids the network, at {at}{see}"
     if run.outcome.startswith("skip:"):
         what = run.outcome.removeprefix("skip:").replace("-", " ")
         return f"skipped because {'outside data failed: ' if run.is_outside_skip else ''}{what}, at {at}{see}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING
@@ -94,7 +95,8 @@ class Handler(BaseHTTPRequestHandler):
             line.status, line.fault = 502, "refuse"
             self._close_with(502, f"fakemarket: {host} is unreachable")
             return
-        self._send(spoil.spoiled(lambda: fake.answer(request, provider), fault, provider), fault, line)
+        reply = spoil.spoiled(lambda: fake.answer(request, provider), fault, provider, request.now_ms)
+        self._send(reply, fault, line)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = serve
 
@@ -102,6 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         if line is not None:
             line.status, line.bytes = reply.status, len(reply.body)
             line.fault = line.fault or (fault.kind if fault else "")
+            line.retry_after = reply.headers.get("Retry-After", "")
         if fault and fault.kind == "reset":
             self.close_connection = self.gone = True
             spoil.reset(self.connection)
@@ -110,6 +113,7 @@ class Handler(BaseHTTPRequestHandler):
             "Content-Type": reply.kind,
             "Content-Length": str(len(reply.body)),
             "Server": "fakemarket",
+            "Date": formatdate(self.server.fake.clock.now_ms() // 1000, usegmt=True),
             **reply.headers,
         }
         head = f"HTTP/1.1 {reply.status} {self.responses.get(reply.status, ('Unknown',))[0]}\r\n"

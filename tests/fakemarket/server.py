@@ -20,6 +20,7 @@ from tests.fakemarket import certs
 from tests.fakemarket.alpaca import Alpaca
 from tests.fakemarket.bitfinex import Bitfinex
 from tests.fakemarket.faults import Ban, Fault, Script
+from tests.fakemarket.kraken import Kraken
 from tests.fakemarket.krx import Krx, Naver
 from tests.fakemarket.market import Clock, Market
 from tests.fakemarket.provider import Provider
@@ -37,8 +38,10 @@ class FakeMarket:
         self.market = Market(self.clock)
         self.script = Script()
         self.yahoo, self.bitfinex, self.krx = Yahoo(), Bitfinex(), Krx()
-        self.naver, self.alpaca = Naver(), Alpaca()
-        self.providers: tuple[Provider, ...] = (self.yahoo, self.bitfinex, self.krx, self.naver, self.alpaca)
+        self.naver, self.alpaca, self.kraken = Naver(), Alpaca(), Kraken()
+        self.providers: tuple[Provider, ...] = (
+            self.yahoo, self.bitfinex, self.krx, self.naver, self.alpaca, self.kraken,
+        )  # fmt: skip
         self.released = threading.Event()
         self._served: list[Served] = []
         self._lock = threading.Lock()

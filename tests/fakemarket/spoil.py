@@ -6,6 +6,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from email.utils import formatdate
 
 from tests.fakemarket.faults import STATUS_KINDS, Fault
 from tests.fakemarket.provider import Provider
@@ -15,14 +16,14 @@ BLOCK_PAGE = "<p>Your IP address has been blocked because of abnormal traffic. ë
 LOGIN_FORM = '<form action="/login" method="post"><input name="id"><input name="password" type="password"></form>'
 
 
-def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider) -> Reply:
+def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider, now_ms: int) -> Reply:
     """What `fault` makes of the right reply, worked out only if it is used: a failed login logs nobody in."""
     if fault is None or fault.kind in ("drip", "short_body", "cut_json", "renamed"):
         return cut_or_renamed(right(), fault.kind if fault else "", provider)
     if fault.kind in STATUS_KINDS:
         failed = provider.failure(int(fault.kind), fault.variant)
         if fault.retry_after is not None:
-            failed.headers["Retry-After"] = fault.retry_after
+            failed.headers["Retry-After"] = retry_after(fault.retry_after, now_ms)
         return failed
     pages: dict[str, Callable[[], Reply]] = {
         "html": lambda: html_reply("We'll be back soon", body="<p>Scheduled maintenance</p>"),
@@ -34,6 +35,12 @@ def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider)
         "login": lambda: html_reply("Login", body=LOGIN_FORM),
     }
     return pages.get(fault.kind, Reply)()
+
+
+def retry_after(told: str, now_ms: int) -> str:
+    """The header's value: `told` as it is, or for `date+N` the first whole second that is N seconds away."""
+    seconds = told.removeprefix("date+")
+    return told if seconds == told else formatdate(-(-now_ms // 1000) + int(seconds), usegmt=True)
 
 
 def cut_or_renamed(reply: Reply, kind: str, provider: Provider) -> Reply:
@@ -64,7 +71,8 @@ def send(
         for at in range(len(body)):
             write(body[at : at + 1])
             if released.wait(fault.pause_s):
-                break
+                return False
+        return True
     return False
 
 

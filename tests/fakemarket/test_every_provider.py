@@ -23,6 +23,9 @@ def test_all_providers_tell_the_same_close_of_the_same_thing(session: requests.S
     yahoo = chart(session, "^KS11", period1=at // 1000, period2=at // 1000 + 86_400).json()["chart"]["result"][0]
     assert krx == yahoo["indicators"]["quote"][0]["close"][0] == oracle.session_bar("KOSPI", day)[3]
     bitfinex = candles(session, "1D:tBTCUSD/hist", start=at, end=at)[0][2]
+    asked = {"pair": "XBTUSD", "interval": 1440, "since": at // 1000 - 1}
+    kraken = session.get("https://api.kraken.com/0/public/OHLC", params=asked).json()["result"]["XXBTZUSD"][0]
+    assert kraken[0] == at // 1000 and float(kraken[4]) == bitfinex
     yahoo = chart(session, "BTC-USD", period1=at // 1000, period2=at // 1000 + 86_400).json()["chart"]["result"][0]
     assert bitfinex == yahoo["indicators"]["quote"][0]["close"][0] == oracle.bar("BTCUSD", at, 1440)[3]  # type: ignore[index]
 
@@ -33,6 +36,7 @@ def test_all_providers_tell_the_same_close_of_the_same_thing(session: requests.S
         ("/v2/candles/trade:1m:tBTCUSD/hist", "bitfinex"),
         ("/v8/finance/chart/SPY", "yahoo"),
         ("/v2/stocks/bars?symbols=AAPL&timeframe=1Day", "alpaca"),
+        ("/0/public/OHLC?pair=XBTUSD&interval=60", "kraken"),
         ("/sise.nhn?symbol=005930&count=1", "naver"),
     ],
 )

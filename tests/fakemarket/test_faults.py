@@ -81,6 +81,14 @@ def test_a_status_is_served_with_a_body(fakemarket: FakeMarket, provider: str, s
     assert body
 
 
+def test_retry_after_may_be_a_date_by_the_server_s_own_clock(fakemarket: FakeMarket) -> None:
+    fakemarket.clock.set(1_795_176_000_400)  # 12:00:00.4
+    fakemarket.fault("bitfinex", "429", retry_after="date+60")
+    head, _ = exchange(fakemarket)
+    assert header(head, "Date") == "Fri, 20 Nov 2026 12:00:00 GMT"
+    assert header(head, "Retry-After") == "Fri, 20 Nov 2026 12:01:01 GMT"  # the first whole second a minute from then
+
+
 def test_retry_after_is_sent_only_when_ordered(fakemarket: FakeMarket) -> None:
     fakemarket.fault("bitfinex", "429", times=1, retry_after="63")
     assert header(exchange(fakemarket)[0], "Retry-After") == "63"

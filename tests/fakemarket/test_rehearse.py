@@ -119,7 +119,7 @@ def test_a_wrong_order_is_told_so(rehearsal: dict[str, str], what: str, given: d
     [
         (["--fault", "yahoo=430"], "unknown fault '430'"),
         (["--fault", "yahoo"], "expected PROVIDER=KIND"),
-        (["--fault", "nobody=429"], "unknown provider 'nobody': one of yahoo, bitfinex, krx, naver, alpaca, *"),
+        (["--fault", "nobody=429"], "unknown provider 'nobody': one of yahoo, bitfinex, krx, naver, alpaca, kraken, *"),
         (["--fault", "yahoo=429,times=often"], "often"),
         (["--fault", "yahoo=429,colour=red"], "colour"),
         (["--ban", "krx=many"], "many"),

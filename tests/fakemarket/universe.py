@@ -130,6 +130,8 @@ INSTRUMENTS: tuple[Instrument, ...] = (
               dividends=(Dividend(session=dt.date(2026, 8, 10), amount=0.26),
                          Dividend(session=dt.date(2026, 11, 9), amount=0.26))),
     _american("MSFT", 26, "Microsoft Corporation", "EQUITY", 400, yahoo="MSFT", alpaca="MSFT"),
+    *(_american(name, seed, name, "ETF", 200, yahoo=name, alpaca=name)
+      for seed, name in enumerate(("DIA", "IWM", "VTI", "GLD", "TLT"), 31)),
 )  # fmt: skip
 
 BY_ID = {instrument.id: instrument for instrument in INSTRUMENTS}

@@ -51,6 +51,7 @@ class Served:
     status: int = 0
     fault: str = ""
     bytes: int = 0
+    retry_after: str = ""
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)

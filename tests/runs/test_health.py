@@ -60,6 +60,16 @@ def test_a_success_resets_the_count_and_guards_and_busy_locks_do_not_count() -> 
     assert skips_in_a_row([ok, skip, a_run(MONDAY, "skip:not-a-session"), skip, a_run(MONDAY, "skip:busy")]) == 2
 
 
+def test_a_network_that_the_user_forbids_is_no_outage_and_hides_none() -> None:
+    outage, forbidden = a_run(MONDAY, "skip:outage"), a_run(TUESDAY, "skip:network-forbidden")
+    assert skips_in_a_row([forbidden] * 9) == 0
+    assert skips_in_a_row([a_run(MONDAY), outage, outage, forbidden]) == 2
+    state, detail = check([forbidden] * 9, f"{TUESDAY} 20:00")
+    assert (state, "ALLOW_NET_FETCH=0" in detail) == ("OK", True)
+    state, detail = check([outage] * 3 + [forbidden], f"{TUESDAY} 20:00")
+    assert (state, "3 skips in a row (skip:outage)" in detail) == ("WARN", True)
+
+
 def test_a_job_that_is_only_ever_sent_home_is_not_well() -> None:
     runs = [a_run(day, "skip:outside-hours") for day in (MONDAY, TUESDAY)]
     state, detail = check(runs, f"{TUESDAY} 20:00")

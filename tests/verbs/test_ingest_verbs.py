@@ -146,6 +146,12 @@ def test_a_backfill_by_hand_goes_through_a_rate_limit_without_retry_after(world:
     assert not missing_bars(world.store, BTC, "24/7", first_ms=0, last_ms=1_795_132_800_000).size
 
 
+def test_a_series_of_which_nothing_comes_does_not_end_well(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.fake.market.halt("BTCUSD", (NOON_S - 9 * 86_400) * 1000, NOON_S * 1000)
+    assert run(ingest, [*SERIES, "--resume"]) == 69
+    assert "no_data: no bar from 2026-11-17 12:00 UTC to 2026-11-20 12:00 UTC" in capsys.readouterr().err
+
+
 def test_an_outage_is_external_and_the_next_run_goes_on(world: World) -> None:
     assert run(ingest, [*SERIES, "--start", "2026-11-19", "--end", "2026-11-20"]) == 0
     world.fake.fault("bitfinex", "503")

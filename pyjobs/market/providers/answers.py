@@ -23,13 +23,18 @@ _NUMBERS = frozenset({int, float})  # as JSON has them; true and false are none
 _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
 
+def is_yahoo_chart(url: str) -> bool:
+    """Whether this asks for prices; every other request of yfinance is for a cookie or a crumb."""
+    return "/finance/chart/" in url
+
+
 def yahoo(answer: Answer, now_s: float) -> Fault | None:
-    """A chart answer; of the cookie and crumb requests before it only a ban ends the matter."""
-    if "/finance/chart/" not in answer.url:
+    """A chart answer; of requests for a cookie or a crumb only a refusal ends the matter."""
+    if not is_yahoo_chart(answer.url):
         fault = page_fault(answer, now_s)
         if fault is None or answer.status == 404:
             return None
-        return Fault(fault.kind, fault.detail, fault.hold_s, final=fault.kind == "blocked")
+        return Fault(fault.kind, fault.detail, fault.hold_s, final=fault.kind in ("blocked", "rate_limit"))
     fault = fault_of(answer, now_s)
     said = _yahoo_error(answer) if answer.status in (200, 400, 401, 404, 422) else None
     if said or fault:
@@ -150,12 +155,21 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
 
 
 def any_json(answer: Answer, now_s: float) -> Fault | None:
-    """An exchange whose shapes are not known here: JSON that is not null must come."""
+    """An exchange whose shapes are not known here: JSON that is not null must come.
+
+    Of a request it refuses in JSON the client may know what it means: only that ends the matter which it cannot read.
+    """
     fault = fault_of(answer, now_s)
-    content, bad = (None, fault) if fault else json_of(answer)
-    if bad:
-        return bad
+    content, bad = (None, None) if answer.failed else json_of(answer)
+    if fault and fault.kind == "schema" and answer.status >= 400 and not bad:
+        return Fault(fault.kind, fault.detail, fault.hold_s, final=False)
+    if fault or bad:
+        return fault or bad
     return Fault("schema", "null instead of data") if content is None else None
+
+
+OF_EXCHANGES: dict[str, Judge] = {"bitfinex": bitfinex}
+"""The exchanges asked through ccxt whose shapes are known here."""
 
 
 def _get(content: Any, name: str) -> Any:

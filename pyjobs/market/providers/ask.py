@@ -10,47 +10,51 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pyjobs.market.providers.base import BarRequest, Fetched, Provider, Refused
+from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Provider, Refused
 from pyjobs.market.providers.state import State, StateBook, refusal, waiting_line
 from utils import clock, paths, schedule
-from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
+from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
 TRIES = 4
-BUDGET_S = 30.0  # with the longest single attempt the end comes within a minute
+BUDGET_S, LAST_TRY_S = 30.0, 20.0  # a minute, less what a busy machine needs to start a job and to end it
+SHORTEST_TRY_S = 2.0
 UNHURRIED_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit that says nothing, and than most that do
 WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", "timeout", "network"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a job waits for a provider. `deadline_s` is UTC seconds: no try starts that would not end before.
+    """How long a job waits for a provider. `deadline_s` is UTC seconds: no second try starts that may end after it.
 
+    `end_s` is when a try that still runs is ended; what has not been asked by then is not asked.
     `next_start` gives the UTC second at which the job is next started: no further try goes past it.
     `say` is told of each wait. `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
 
     deadline_s: float
+    end_s: float = math.inf
     next_start: Callable[[], float] = lambda: math.inf
     tries: int = TRIES
     say: Callable[[str], object] = lambda text: None  # noqa: ARG005 - who waits in silence does not look at it
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = clock.running_s
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
 
 def patience(*, budget_s: float | None = None, began_s: float | None = None) -> Patience:
-    """The patience from now on of a job that began at `began_s` (now): RETRY_BUDGET_S seconds (default 30), and never
-    past its next start.
+    """The patience from now on of a job that began at `began_s` (now), in UTC seconds.
 
-    That is NEXT_START, a UTC second, when it is set; else what config/jobs.yaml says of $JOB, which is looked up only
-    when a try has failed. Raises ConfigError for what is no number.
+    RETRY_BUDGET_S seconds (default 30), LAST_TRY_S more for a try that runs, and no further try past the next start:
+    NEXT_START, a UTC second, when it is set; else what config/jobs.yaml says of $JOB, which is looked up only when a
+    try has failed. Raises ConfigError for what is no number.
     """
-    now_s = time.time()
+    now_s = clock.running_s()
     limit_s = budget_s if budget_s is not None else _number("RETRY_BUDGET_S", BUDGET_S)
     fixed_s = _number("NEXT_START", math.inf)
     if fixed_s < math.inf:
-        return Patience(deadline_s=min(now_s + limit_s, fixed_s))
-    return Patience(deadline_s=now_s + limit_s, next_start=partial(_scheduled, now_s if began_s is None else began_s))
+        return Patience(deadline_s=min(now_s + limit_s, fixed_s), end_s=min(now_s + limit_s + LAST_TRY_S, fixed_s))
+    next_start = partial(_scheduled, now_s if began_s is None else began_s)
+    return Patience(deadline_s=now_s + limit_s, end_s=now_s + limit_s + LAST_TRY_S, next_start=next_start)
 
 
 def unhurried(say: Callable[[str], object], *, began_s: float | None = None) -> Patience:
@@ -73,7 +77,7 @@ def network_allowed() -> bool:
 def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
     """The bars, from a local source, today's download or the provider itself; always at least one.
 
-    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty among them, NotSetUp, ConfigError.
+    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty and NetworkForbidden among them, NotSetUp, ConfigError.
     """
     if not provider.network:
         return provider.fetch(request, clock.now_ms())
@@ -81,18 +85,20 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
     if kept is not None:
         return kept
     if not network_allowed():
-        detail = "not asked: ALLOW_NET_FETCH=0 forbids the network"
-        raise ExternalDataUnavailable("network", provider=provider.name, symbol=request.symbol, detail=detail)
+        raise NetworkForbidden(provider=provider.name, symbol=request.symbol)
     tried, gate = 0, provider.gate(request)
     while True:
         _wait_until_open(provider, request, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
-            if book.read(gate).closed_for_s(patience.now()):
-                continue  # another job has just been refused
-            tried += 1
             began_s = patience.now()
+            if book.current(gate, began_s).closed_for_s(began_s):
+                continue  # another job has just been refused
+            left_s = (min(patience.end_s, patience.next_start()) if tried else patience.end_s) - began_s
+            if left_s < SHORTEST_TRY_S:
+                raise _not_asked(provider, request)
+            tried += 1
             try:
-                fetched = provider.fetch(request, clock.now_ms())
+                fetched = provider.fetch(request, clock.now_ms(), limit_s=min(left_s, LONGEST_FETCH_S))
             except ExternalDataUnavailable as error:
                 state = _note(gate, error, book, patience)
                 took_s = patience.now() - began_s  # the next try may take as long
@@ -107,8 +113,9 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
 def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
-        state = book.read(provider.gate(request))
-        left_s = state.closed_for_s(patience.now())
+        now_s = patience.now()
+        state = book.current(provider.gate(request), now_s)
+        left_s = state.closed_for_s(now_s)
         if not left_s:
             return
         if state.kind not in WORTH_ANOTHER_TRY or _too_late(state, patience):
@@ -130,6 +137,11 @@ def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     now_s = patience.now()
     ends_s = now_s + state.closed_for_s(now_s) + took_s
     return ends_s >= patience.deadline_s or ends_s >= patience.next_start()
+
+
+def _not_asked(provider: Provider, request: BarRequest) -> ExternalDataUnavailable:
+    detail = "not asked: the time for providers is over (RETRY_BUDGET_S, NEXT_START)"
+    return ExternalDataUnavailable("timeout", provider=provider.name, symbol=request.symbol, detail=detail)
 
 
 def _number(name: str, default: float) -> float:

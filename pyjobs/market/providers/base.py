@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pyjobs.market.bars import Bars
     from pyjobs.market.partitions import Adjusted
 
+LONGEST_FETCH_S = 45.0
+"""No single attempt lasts longer, however many requests it is made of."""
+
 Range = tuple[int, int]
 """First and last `ts_ms` of a stretch of bars, both included."""
 
@@ -67,8 +70,11 @@ class Provider(Protocol):
     def prepare(self) -> None:
         """Get ready for a `fetch` that comes after a pause; sends nothing."""
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
-        """One attempt. Raises ExternalDataUnavailable (never returns without bars), ConfigError, BadDataError."""
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
+        """One attempt, ended after `limit_s`. Never returns without bars.
+
+        Raises ExternalDataUnavailable, ConfigError, BadDataError.
+        """
 
 
 class Refused(ExternalDataUnavailable):

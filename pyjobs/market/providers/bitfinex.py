@@ -15,13 +15,13 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, FloatArray
 from pyjobs.market.providers import answers, http
-from pyjobs.market.providers.base import BarRequest, Fetched, Refused
+from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Refused
 from pyjobs.market.providers.rows import to_fetched
 from pyjobs.market.providers.wire import Answer, json_of
 from utils.errors import UsageError
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:{timeframe}:{symbol}/hist"
-PAGE_BARS = 10_000
+PAGE_BARS, PAGE_S, PAUSE_S = 10_000, 30.0, 10.0
 SETTLE_MS = 60_000
 _NAMES = {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1h", "1d": "1D"}
 _CANDLES = msgspec.json.Decoder(list[tuple[float, float, float, float, float, float]])  # numbers only, and six
@@ -44,18 +44,18 @@ class Bitfinex:
     def prepare(self) -> None:
         """Nothing to get ready."""
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """The bars of the range; Refused with its kind, ConfirmedEmpty for a range without trades.
 
-        When a later page fails, the pages before it are the answer: it then ends earlier than asked for.
+        When a later page fails, or comes too late, the pages before it are the answer: it then ends earlier than asked.
         """
         if request.timeframe not in _NAMES:
             raise UsageError(f"bitfinex has no timeframe {request.timeframe!r} (it has {', '.join(_NAMES)})")
         found: list[FloatArray] = []
-        answered = request
+        answered, until_s = request, time.monotonic() + limit_s
         for first, last in _pages(request, now_ms):
             try:
-                found.append(self._page(request, first, last))
+                found.append(self._page(request, first, last, until_s - time.monotonic()))
             except Refused:
                 if not sum(map(len, found)):
                     raise
@@ -64,9 +64,12 @@ class Bitfinex:
         rows = np.concatenate([np.empty((0, 6)), *found])
         return to_fetched(rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
 
-    def _page(self, request: BarRequest, start_ms: int, end_ms: int) -> FloatArray:
+    def _page(self, request: BarRequest, start_ms: int, end_ms: int, left_s: float) -> FloatArray:
+        if left_s <= 0:
+            raise Refused("timeout", provider=self.name, symbol=request.symbol, detail="no time is left for this page")
         url = URL.format(timeframe=_NAMES[request.timeframe], symbol=trading_symbol(request.symbol))
-        answer = http.get(url, {"start": start_ms, "end": end_ms, "sort": 1, "limit": PAGE_BARS})
+        params = {"start": start_ms, "end": end_ms, "sort": 1, "limit": PAGE_BARS}
+        answer = http.get(url, params, limit_s=min(PAGE_S, left_s), pause_s=min(PAUSE_S, left_s))
         rows = plain_candles(answer)
         if rows is not None:
             return rows

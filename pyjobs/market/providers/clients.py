@@ -6,17 +6,20 @@ Each takes the question and the credentials it needs, and returns rows `(start o
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from pyjobs.market.providers.wire import Answer
+from pyjobs.market.providers.answers import OF_EXCHANGES
+from pyjobs.market.providers.shapes import doubt
+from pyjobs.market.providers.wire import Answer, Fault, Stopped
 
 Question = Mapping[str, Any]
 Rows = list[list[Any]]
 
-PAGE_BARS = 1_000
+PAGE_BARS, CONTROL_BARS = 1_000, 10
 _CCXT_PAGE = {"bitfinex": 10_000}
 
 
@@ -56,21 +59,36 @@ def pykrx(question: Question, secrets: Mapping[str, str]) -> Rows:
 
 
 def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG001 - public candles need no key
-    """ccxt: `symbol` is `exchange:PAIR`, such as `bitfinex:BTC/USD`; page by page."""
+    """ccxt: `symbol` is `exchange:PAIR`, such as `bitfinex:BTC/USD`; page by page. No rows means: there are none."""
     library = import_module("ccxt")
     name, _, pair = question["symbol"].partition(":")
+    if name not in library.exchanges:
+        raise Stopped(Fault("no_data", f"ccxt knows no exchange {name!r}", hold_s=0.0))
     exchange = getattr(library, name)({"enableRateLimit": True, "requests_trust_env": True, "timeout": 10_000})
+    if not exchange.load_markets():
+        raise Stopped(Fault("schema", "the exchange's list of markets has none"))
     step = question["step_ms"]
     start, last = question["start_ms"] - step, question["end_ms"] - step
     found: Rows = []
     while start <= last:
         page = exchange.fetch_ohlcv(pair, question["timeframe"], since=start, limit=_CCXT_PAGE.get(name, PAGE_BARS))
+        if not page and name not in OF_EXCHANGES:
+            _believe(exchange, pair, question["timeframe"])
         page = [row for row in page if row[0] >= start]
         found += page
         if not page or page[-1][0] >= last:
             break
         start = page[-1][0] + step
     return found
+
+
+def _believe(exchange: Any, pair: str, timeframe: str) -> None:
+    """Stop unless the last answer, of which no candle was read, is like one with the newest candles, but for those."""
+    empty = json.loads(exchange.last_http_response)
+    exchange.fetch_ohlcv(pair, timeframe, limit=CONTROL_BARS)
+    fault = doubt(empty, json.loads(exchange.last_http_response))
+    if fault:
+        raise Stopped(fault)
 
 
 def alpaca(question: Question, secrets: Mapping[str, str]) -> Rows:

@@ -14,13 +14,12 @@ from pyjobs.market.providers.wire import Answer
 if TYPE_CHECKING:
     import requests
 
-CONNECT_S = 10.0
 LONGEST_BODY = 64_000_000
 _PROXIES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 ENVIRONMENT = (*_PROXIES, *(name.upper() for name in _PROXIES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def get(url: str, params: Mapping[str, str | int], *, limit_s: float = 30.0, pause_s: float = 10.0) -> Answer:
+def get(url: str, params: Mapping[str, str | int], *, limit_s: float, pause_s: float) -> Answer:
     """The whole answer within `limit_s`; a server that is silent for `pause_s`, or drips, has timed out."""
     import requests
     import urllib3
@@ -28,7 +27,7 @@ def get(url: str, params: Mapping[str, str | int], *, limit_s: float = 30.0, pau
     started = time.monotonic()
     try:
         way = _way(url[: url.index("/", 8)], tuple(os.environ.get(name) for name in ENVIRONMENT))
-        with _session().get(url, params=dict(params), timeout=(CONNECT_S, pause_s), **way) as response:
+        with _session().get(url, params=dict(params), timeout=(pause_s, pause_s), **way) as response:
             body = bytearray()
             while piece := response.raw.read1(1 << 16, decode_content=True):
                 body += piece

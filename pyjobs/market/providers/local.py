@@ -39,7 +39,7 @@ class LocalCache:
     def prepare(self) -> None:
         """Nothing to get ready."""
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = 0.0) -> Fetched:  # noqa: ARG002 - nobody is waited for
         """The first file there is for one of the keys. Raises ExternalDataUnavailable(no_data), BadDataError."""
         folder = paths.data_dir() / "benchmarks"
         path = next(_files(folder, request), None)
@@ -72,7 +72,7 @@ class StoredBars:
     def prepare(self) -> None:
         """Nothing to get ready."""
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:  # noqa: ARG002 - one signature for all
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = 0.0) -> Fetched:  # noqa: ARG002 - as above
         """The series that reaches furthest. Raises ExternalDataUnavailable(no_data), BadDataError."""
         found: tuple[SeriesKey, Bars] | None = None
         for key in self._keys(request):

@@ -7,17 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.partitions import Adjusted
 from pyjobs.market.providers import GATES, webcache
-from pyjobs.market.providers.base import BarRequest, Fetched, NotSetUp, Refused
+from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotSetUp, Refused
 from pyjobs.market.providers.rows import to_fetched
 from utils import credentials, paths
 from utils.errors import UsageError
 
 HOUR_MS = 3_600_000
+NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
 
 
 class Remote:
@@ -31,7 +33,6 @@ class Remote:
     adjusted: Adjusted = "raw"
     timeframes: tuple[str, ...] = tuple(TIMEFRAME_MS)
     settle_ms = HOUR_MS
-    limit_s = 45.0
     pause_s = 10.0
 
     def __init__(self) -> None:
@@ -50,15 +51,15 @@ class Remote:
         """Nothing: the store is the cache."""
         return None
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """The bars of the range; Refused with its kind, ConfirmedEmpty, NotSetUp."""
-        rows = self.rows(request, now_ms)
+        rows = self.rows(request, now_ms, limit_s)
         return to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
 
-    def rows(self, request: BarRequest, now_ms: int) -> list[list[Any]]:
-        """What the client returns."""
+    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> list[list[Any]]:
+        """What the client returns within `limit_s`, of which loading the client is a part."""
         if request.timeframe not in self.timeframes:
             raise UsageError(
                 f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
@@ -73,7 +74,7 @@ class Remote:
             "end_ms": min(request.end_ms, now_ms),
             "adjusted": self.adjusted == "adjusted",
             "cache_folder": str(paths.data_dir() / "webcache" / "yf-client"),
-            "limit_s": self.limit_s,
+            "limit_s": limit_s,
             "pause_s": self.pause_s,
             "secrets": secrets,
         }
@@ -95,9 +96,9 @@ class Remote:
         assert worker is not None, "prepare() has just made it"
         with worker:
             try:
-                told, _ = worker.communicate(json.dumps(question).encode(), timeout=self.limit_s)
+                told, _ = worker.communicate(json.dumps(question).encode(), timeout=question["limit_s"])
             except subprocess.TimeoutExpired:
-                raise self._refused("timeout", request, f"no answer within {self.limit_s:g} s") from None
+                raise self._refused("timeout", request, f"no answer within {question['limit_s']:.0f} s") from None
             finally:
                 worker.kill()
         try:
@@ -139,9 +140,9 @@ class Yahoo(Remote):
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """As every Remote; a good answer is kept."""
-        rows = self.rows(request, now_ms)
+        rows = self.rows(request, now_ms, limit_s)
         fetched = to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
@@ -183,6 +184,19 @@ class Ccxt(Remote):
     def gate(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
         return request.symbol.partition(":")[0]
+
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
+        """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""
+        rows = self.rows(request, now_ms, limit_s)
+        step_ms = TIMEFRAME_MS[request.timeframe]
+        if len(rows) >= NEWEST_ONLY and rows[-1][0] + 3 * step_ms > now_ms:
+            request = replace(request, start_ms=max(request.start_ms, rows[0][0] + step_ms))
+        if request.start_ms > request.end_ms:
+            detail = f"it sends its newest {len(rows)} candles only, and the range lies before them"
+            raise self._refused("no_data", request, detail)
+        return to_fetched(
+            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
+        )
 
 
 class Alpaca(Remote):

@@ -19,6 +19,7 @@ from utils.atomic import write_bytes
 from utils.errors import ExternalDataUnavailable, ExternalKind
 
 DAY_S = 86_400.0
+JUMPED_S = 60.0  # a failure that is to happen only later than this was written before the clock was set back
 BAN_S = DAY_S + 300.0  # a ban of a day has ended by then
 FIXED_S: dict[ExternalKind, float] = {"blocked": BAN_S, "auth": DAY_S / 4, "schema": DAY_S / 24}
 BACKOFF_S: dict[ExternalKind, tuple[float, float]] = {
@@ -67,6 +68,16 @@ class StateBook:
             return msgspec.json.decode(self.path(provider).read_bytes(), type=State)
         except (FileNotFoundError, msgspec.MsgspecError):
             return State(provider=provider)
+
+    def current(self, provider: str, now_s: float) -> State:
+        """What is known now. After a clock that was ahead has been set back, a hold counts from now, not from then."""
+        known = self.read(provider)
+        if known.last_failure_s <= now_s + JUMPED_S:
+            return known
+        until_s = now_s + known.closed_for_s(now_s)
+        known = msgspec.structs.replace(known, last_failure_s=now_s, closed_until_s=until_s)
+        self._write(known)
+        return known
 
     def all(self) -> list[State]:
         """Every provider that has been asked, by name."""

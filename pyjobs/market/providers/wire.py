@@ -15,6 +15,7 @@ from typing import Any
 from utils.errors import ExternalKind
 
 LONGEST_HOLD_S = 7 * 86_400.0
+AGREES_S, CLOCK_MARGIN_S = 1.5, 0.2  # two clocks that are kept right differ by less than the margin
 # Pages that stand where data should: whole phrases, because a news page may well say "blocked".
 _LOGIN = re.compile(r"""type\s*=\s*["']?password|<title>[^<]*(log ?in|sign ?in|로그인)""", re.I)
 _BLOCK = re.compile(
@@ -51,6 +52,14 @@ class Fault:
     detail: str
     hold_s: float | None = None
     final: bool = True
+
+
+class Stopped(BaseException):
+    """Ends a client at once; not an Exception, because the clients catch those."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.kind)
+        self.fault = fault
 
 
 def fault_of(answer: Answer, now_s: float) -> Fault | None:
@@ -103,7 +112,10 @@ def is_page(text: str) -> bool:
 
 
 def hold_of(answer: Answer, now_s: float) -> float | None:
-    """Seconds of its Retry-After: a number, or a date measured by the answer's own Date. None without one."""
+    """Seconds of its Retry-After: a number, or a date. None without one.
+
+    A date is measured by our clock where that agrees with the answer's own Date, which has no fractions; else by that.
+    """
     said = answer.headers.get("retry-after", "").strip()
     if not said:
         return None
@@ -112,7 +124,11 @@ def hold_of(answer: Answer, now_s: float) -> float | None:
     until, sent = _http_date_s(said), _http_date_s(answer.headers.get("date", ""))
     if until is None:
         return None
-    return min(max(until - (now_s if sent is None else sent), 0.0), LONGEST_HOLD_S)
+    if sent is None:
+        sent = now_s
+    elif 0.0 <= now_s - sent < AGREES_S:
+        sent = now_s - CLOCK_MARGIN_S
+    return min(max(until - sent, 0.0), LONGEST_HOLD_S)
 
 
 def _http_date_s(text: str) -> float | None:

@@ -16,10 +16,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyjobs.market.providers import answers
-from pyjobs.market.providers.wire import Answer, Fault
+from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt
+from utils.errors import ExternalKind
+
+if TYPE_CHECKING:
+    import requests
 
 IDLE_LIMIT_S = 7200
 PAUSES_IN_ALL = 3
@@ -30,30 +34,40 @@ LOADED_FIRST = {
     "pykrx": ("pykrx.stock",),  # logs in while imported only when the environment has KRX_ID, which it has not yet
 }
 JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
-_UNKNOWN_SYMBOL = {"BadSymbol", "YFTzMissingError", "YFPricesMissingError", "YFTickerMissingError"}
-
-
-class Stopped(BaseException):
-    """Ends a client at once; not an Exception, because the clients catch those."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.kind)
-        self.fault = fault
+NEEDED = {"yfinance": answers.is_yahoo_chart}
+"""A chart needs neither cookie nor crumb: half the requests, and of those that are banned first all but one."""
+NAMED_BY_CLIENTS: dict[str, ExternalKind] = {
+    "YFTzMissingError": "no_data",
+    "YFPricesMissingError": "no_data",
+    "YFTickerMissingError": "no_data",
+    "BadSymbol": "no_data",
+    "RateLimitExceeded": "rate_limit",
+    "DDoSProtection": "rate_limit",
+    "ExchangeNotAvailable": "outage",
+    "RequestTimeout": "timeout",
+    "RestrictedLocation": "blocked",
+    "AuthenticationError": "auth",
+}
+"""What only a client can read: an error that an exchange sends with status 200, in words of its own."""
 
 
 class Record:
-    """The exchanges of one question: how many, the failure that settled the matter, and the last one that did not."""
+    """The exchanges of one question: how many, the failure that settled the matter, and the last one that did not.
 
-    def __init__(self, judge: answers.Judge) -> None:
-        self.judge = judge
+    `needed` says of an address whether it is asked at all while nobody has refused us for want of a login.
+    """
+
+    def __init__(self, judge: answers.Judge, needed: Callable[[str], bool] = lambda _: True) -> None:
+        self.judge, self.needed = judge, needed
         self.count = 0
         self.settled: Fault | None = None
         self.pending: Fault | None = None
 
-    def before(self) -> None:
-        """Nothing is sent after the end, should a client have swallowed it."""
+    def before(self, url: str) -> bool:
+        """Whether to send it. After the end nothing is sent, should a client have swallowed it."""
         if self.settled:
             raise Stopped(self.settled)
+        return self.needed(url) or (self.pending is not None and self.pending.kind == "auth")
 
     def see(self, answer: Answer) -> None:
         """Judge an exchange; raises Stopped when nothing more may be sent."""
@@ -61,8 +75,7 @@ class Record:
         fault = self.judge(answer, time.time())
         if fault is None:
             return
-        repeated = self.pending is not None and self.pending.kind == fault.kind == "rate_limit"
-        if fault.final or repeated:
+        if fault.final:
             self.settled = fault
             raise Stopped(fault)
         self.pending = fault
@@ -105,7 +118,7 @@ def load(client: str) -> None:
 def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     """`{"rows": …}`, `{"fault": …}`, `{"missing": package}` or `{"bug": traceback}`."""
     client = question["client"]
-    record = Record(judge_of(client, question["symbol"]))
+    record = Record(judge_of(client, question["symbol"]), NEEDED.get(client, lambda _: True))
     try:
         watch_requests(record, question["pause_s"])
         watch_curl(record, question["pause_s"])
@@ -123,9 +136,9 @@ def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]
 
 
 def judge_of(client: str, symbol: str) -> answers.Judge:
-    """How this client's answers are judged; of ccxt's exchanges only Bitfinex is known by its shapes."""
+    """How this client's answers are judged; of ccxt's exchanges only a few are known by their shapes."""
     if client == "ccxt":
-        return answers.bitfinex if symbol.startswith("bitfinex:") else answers.any_json
+        return answers.OF_EXCHANGES.get(symbol.partition(":")[0], answers.any_json)
     return JUDGES[client]
 
 
@@ -140,6 +153,8 @@ def watch_requests(record: Record, pause_s: float) -> None:
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         options["timeout"] = _limited(options.get("timeout"), pause_s)
         url = str(request.url).split("?")[0]
+        if not record.before(url):
+            return nothing(url)
         with whole_within(PAUSES_IN_ALL * pause_s):
             response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
@@ -176,6 +191,8 @@ def watch_curl(record: Record, pause_s: float) -> None:
 
     def seen(session: Any, method: Any, url: str, *args: Any, **options: Any) -> Any:
         options["timeout"] = _limited(options.get("timeout"), pause_s)
+        if not record.before(url):
+            return nothing(url)
         response = _exchange(record, url.split("?")[0], lambda: request(session, method, url, *args, **options))
         record.see(answer_of(response))
         return response
@@ -187,12 +204,20 @@ def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
     """Send; a transport failure is seen before the client gets it."""
     from pyjobs.market.providers.http import failed
 
-    record.before()
     try:
         return send()
     except OSError as error:  # requests' and curl_cffi's exceptions are OSErrors, as are a socket's
         record.see(failed(url, error))
         raise
+
+
+def nothing(url: str) -> requests.Response:
+    """The answer to what was not sent: a page on which a client that looks for a form or a crumb finds none."""
+    import requests
+
+    made = requests.Response()
+    made.status_code, made.url, made._content = 404, url, b"<html></html>"
+    return made
 
 
 def _limited(timeout: Any, pause_s: float) -> float:
@@ -203,13 +228,21 @@ def _limited(timeout: Any, pause_s: float) -> float:
 def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     """A client failed although no answer settled the matter: it could not read what it was given."""
     told = record.settled or record.pending  # yfinance without curl_cffi turns our end into an AttributeError
-    if told:
+    named = next((kind for kind in map(NAMED_BY_CLIENTS.get, map(_name, type(error).__mro__)) if kind), None)
+    clear = named not in (None, "outage")  # to ccxt every refusal it does not know is an outage
+    if told and (told.final or told.kind != "schema" or not clear):
         return _told(told)
-    if type(error).__name__ in _UNKNOWN_SYMBOL:
-        return _told(Fault("no_data", "no such symbol", hold_s=0.0))
+    if named == "no_data":
+        return _told(Fault(named, "no such symbol", hold_s=0.0))
+    if named:
+        return _told(Fault(named, f"the client says {_name(type(error))}: {excerpt(str(error))}"))
     if record.count:
         return _told(Fault("schema", f"the client cannot read the answer ({type(error).__name__})"))
     return {"bug": "".join(traceback.format_exception(error))}
+
+
+def _name(cls: type) -> str:
+    return cls.__name__
 
 
 def _told(fault: Fault) -> dict[str, Any]:

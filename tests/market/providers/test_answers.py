@@ -65,6 +65,15 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(headers: dict[str, str], se
     assert hold_of(Answer("https://x", 429, headers), NOW_S) == seconds
 
 
+@pytest.mark.parametrize(
+    ("ours_s", "seconds"), [(1_789_999_980.9, 59.3), (1_789_999_975.0, 60.0), (1_790_086_380.0, 60.0)]
+)
+def test_a_retry_after_date_is_met_to_the_fraction_where_our_clock_is_right(ours_s: float, seconds: float) -> None:
+    """The date is 60 s after the answer's own Date, which is cut to seconds: 0.9 s of the 60 are gone, 0.2 spare."""
+    headers = {"retry-after": "Mon, 21 Sep 2026 14:14:00 GMT", "date": "Mon, 21 Sep 2026 14:13:00 GMT"}
+    assert hold_of(Answer("https://x", 429, headers), ours_s) == pytest.approx(seconds)
+
+
 def test_a_retry_after_date_without_a_date_of_the_answer_is_measured_by_our_clock() -> None:
     assert hold_of(Answer("https://x", 429, {"retry-after": "Mon, 21 Sep 2026 14:14:00 GMT"}), 1_789_999_980.0) == 60.0
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,12 @@ class Clock:
 class Scripted:
     """A provider that fails as told, one error a request, then answers."""
 
-    name, network = "scripted", True
+    network = True
 
     def __init__(self, *errors: Exception, took: Callable[[], None] = lambda: None) -> None:
         self.errors, self.asked, self.took = list(errors), 0, took
+        self.limits_s: list[float] = []
+        self.name = "scripted"
 
     def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - the interface
         return self.name
@@ -62,8 +65,9 @@ class Scripted:
 
     def prepare(self) -> None: ...
 
-    def fetch(self, request: BarRequest, now_ms: int) -> Fetched:
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = 0.0) -> Fetched:
         self.asked += 1
+        self.limits_s.append(limit_s)
         self.took()
         if self.errors:
             raise self.errors.pop(0)
@@ -131,9 +135,36 @@ def test_no_try_begins_that_would_not_end_in_time_if_it_took_as_long_as_the_last
     assert source.asked == 2  # 13 s, a pause of 2 s, 13 s: 28 of 30 s
 
 
+def test_all_tries_together_end_at_a_time_that_was_set_and_nobody_is_asked_after_it(book: StateBook) -> None:
+    clock = Clock()
+    waiting = replace(clock.patience(30), end_s=T0 + 55)
+    slow = Scripted(*[refused("timeout")] * 9, took=lambda: clock.sleep(20))
+    with pytest.raises(ExternalDataUnavailable, match="timeout"):
+        ask(slow, REQUEST, book=book, patience=waiting)
+    other = Scripted(*[refused("outage")] * 9, took=lambda: clock.sleep(34))
+    other.name = "other"
+    with pytest.raises(ExternalDataUnavailable, match="outage"):
+        ask(other, REQUEST, book=book, patience=waiting)
+    assert (slow.limits_s, other.limits_s) == ([45.0], [35.0])  # 20 s of 55 were gone
+    other.name = "third"
+    with pytest.raises(ExternalDataUnavailable, match="third BTCUSD: timeout: not asked"):
+        ask(other, REQUEST, book=book, patience=waiting)
+    assert other.asked == 1
+
+
+def test_patience_follows_a_rehearsed_clock_and_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_NOW", "1790000000")
+    waiting = patience(budget_s=30)
+    assert 1_790_000_030 <= waiting.deadline_s <= waiting.end_s - 10
+    before = waiting.now()
+    time.sleep(0.05)
+    assert before < waiting.now() < 1_790_100_000
+
+
 def test_the_next_scheduled_start_ends_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXT_START", str(time.time() + 5))
-    assert patience(budget_s=600).deadline_s <= time.time() + 5
+    waiting = patience(budget_s=600)
+    assert max(waiting.deadline_s, waiting.end_s) <= time.time() + 5
     monkeypatch.setenv("NEXT_START", "noon")
     with pytest.raises(ConfigError, match="NEXT_START='noon'"):
         patience()

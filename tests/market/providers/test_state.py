@@ -77,6 +77,12 @@ def test_a_clock_that_jumped_back_never_lengthens_a_hold(tmp_path: Path) -> None
     assert known.closed_for_s(T0 - 1_000_000) == 90.0
 
 
+def test_a_hold_that_was_written_before_the_clock_was_set_back_counts_from_now_and_ends(tmp_path: Path) -> None:
+    book = StateBook(tmp_path, locks=tmp_path)
+    book.failed("bitfinex", refused("rate_limit", 90.0), T0 + 1_000_000, lambda: 0.5)
+    assert [book.current("bitfinex", T0 + at).closed_for_s(T0 + at) for at in (0, 60, 91)] == [90.0, 30.0, 0.0]
+
+
 def test_a_damaged_file_is_written_anew(tmp_path: Path) -> None:
     book = StateBook(tmp_path, locks=tmp_path)
     book.path("bitfinex").write_text("{half")

@@ -1,0 +1,123 @@
+"""An exchange of ccxt whose shapes are not known here: no candles is an answer only where it can be nothing else.
+
+What is expected of Kraken's answers: https://docs.kraken.com/api/docs/rest-api/get-ohlc-data
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, provider
+from pyjobs.market.providers.base import Refused
+from pyjobs.market.providers.shapes import doubt
+from tests.fakemarket.server import FakeMarket
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture(autouse=True)
+def pointed_at_fakemarket(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("ccxt") is None:
+        pytest.skip("ccxt is not installed: make setup-providers")
+    for name, value in {**fakemarket.env(), "NIGHTDESK_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+
+
+def last_day(symbol: str = "kraken:BTC/USD") -> BarRequest:
+    now_ms = int(time.time() * 1000) // HOUR_MS * HOUR_MS
+    return BarRequest(symbol=symbol, timeframe="1h", start_ms=now_ms - 24 * HOUR_MS, end_ms=now_ms - HOUR_MS)
+
+
+def fetch(request: BarRequest) -> Any:
+    return provider("ccxt").fetch(request, int(time.time() * 1000))
+
+
+def test_candles_come_and_hours_in_which_nobody_traded_are_confirmed(fakemarket: FakeMarket) -> None:
+    request = last_day()
+    assert fetch(request).bars.ts_ms.tolist() == list(range(request.start_ms, request.end_ms + 1, HOUR_MS))
+    fakemarket.market.halt("BTCUSD", request.start_ms - HOUR_MS, int(time.time() * 1000) + HOUR_MS)
+    with pytest.raises(ConfirmedEmpty) as empty:
+        fetch(request)
+    assert empty.value.confirmed_empty == ((request.start_ms, request.end_ms),)
+    assert len(fakemarket.requests("kraken", "OHLC")) == 3  # the last one is for comparison
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "kind"),
+    [
+        ("html", {"match": "OHLC"}, "outage"),
+        ("renamed", {"match": "OHLC", "times": 1}, "schema"),
+        ("429", {"variant": "object"}, "rate_limit"),
+        *(
+            pytest.param(*cell, marks=pytest.mark.torture)
+            for cell in [
+                ("empty", {"match": "OHLC"}, "outage"),
+                ("null", {"match": "OHLC"}, "schema"),
+                ("null_bars", {"match": "OHLC"}, "schema"),
+                ("null_bars", {"match": "OHLC", "times": 1}, "schema"),
+                ("renamed", {"match": "OHLC"}, "schema"),
+                ("renamed", {}, "schema"),
+                ("404", {"match": "OHLC"}, "schema"),
+                ("429", {}, "rate_limit"),
+                ("503", {"variant": "object"}, "outage"),
+            ]
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_no_empty_range(
+    fakemarket: FakeMarket, fault: str, options: dict[str, Any], kind: str
+) -> None:
+    fakemarket.fault("kraken", fault, **options)
+    with pytest.raises(Refused) as refusal:
+        fetch(last_day())
+    assert not isinstance(refusal.value, ConfirmedEmpty)
+    assert refusal.value.kind == kind, str(refusal.value)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("symbol", ["kraken:NOPE/USD", "mtgox:BTC/USD"])
+def test_an_unknown_pair_or_exchange_is_no_data_and_nothing_is_confirmed(symbol: str) -> None:
+    with pytest.raises(Refused, match="no_data") as refusal:
+        fetch(last_day(symbol))
+    assert not isinstance(refusal.value, ConfirmedEmpty)
+
+
+def test_what_lies_before_the_newest_candles_that_it_sends_is_not_confirmed_empty() -> None:
+    """Kraken sends its newest 720 whatever is asked: nothing is learned of older ones."""
+    request = last_day()
+    early = replace(request, start_ms=request.end_ms - 800 * HOUR_MS)
+    fetched = fetch(early)
+    assert len(fetched.bars) > 700
+    assert all(first > int(fetched.bars.ts_ms[0]) for first, _ in fetched.confirmed_empty)
+    long_ago = replace(request, start_ms=request.end_ms - 900 * HOUR_MS, end_ms=request.end_ms - 800 * HOUR_MS)
+    with pytest.raises(Refused, match="newest 720 candles only") as refusal:
+        fetch(long_ago)
+    assert not isinstance(refusal.value, ConfirmedEmpty)
+
+
+ROWS = [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("empty", "known", "believed"),
+    [
+        ([], ROWS, True),
+        ({"data": []}, ROWS, False),
+        ({"error": [], "result": {"X": [], "last": 0}}, {"error": [], "result": {"X": ROWS, "last": 5}}, True),
+        ({"error": [], "results": {"X": []}}, {"error": [], "result": {"X": ROWS}}, False),
+        ({"error": []}, {"error": [], "result": {"X": ROWS}}, False),
+        ({"error": [], "result": None}, {"error": [], "result": {"X": ROWS}}, False),
+        ({"data": {"rows": ROWS}}, {"data": {"rows": ROWS}}, False),
+        ({"t": [], "o": []}, {"t": [1, 2], "o": [3, 4]}, True),
+        ([], [], False),
+        ({"result": {}}, {"result": {}}, False),
+    ],
+)
+def test_an_empty_list_is_believed_only_where_candles_stand_otherwise(empty: Any, known: Any, believed: bool) -> None:
+    assert (doubt(empty, known) is None) is believed
