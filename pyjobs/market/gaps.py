@@ -1,4 +1,4 @@
-"""Which bars are missing from a series, and the fewest requests that bring them."""
+"""Which bars are missing from a series, how many of them one request brings, and what is stored beside them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pyjobs.market.partitions import partition_span, read_outline, read_times
 from pyjobs.market.store import BarStore
 
 Window = tuple[int, int]
+"""First and last `ts_ms`, both included."""
 
 
 def missing_bars(store: BarStore, key: SeriesKey, market: str, *, first_ms: int, last_ms: int) -> IntArray:
@@ -59,13 +60,30 @@ def first_bar(store: BarStore, key: SeriesKey) -> int:
     return 2**62
 
 
-def windows(missing: IntArray, timeframe: str, page_bars: int) -> list[Window]:
-    """The fewest spans (first, last ts_ms) of at most `page_bars` bars that hold every time in `missing`."""
-    found: list[Window] = []
-    at = 0
-    while at < missing.size:
-        first = int(missing[at])
-        after = int(np.searchsorted(missing, first + page_bars * TIMEFRAME_MS[timeframe]))
-        found.append((first, int(missing[after - 1])))
-        at = after
-    return found
+def stored_before(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
+    """The close of the last stored bar before `ts_ms`; None when there is none."""
+    for path in reversed(store.files(key, None, ts_ms)):
+        times, _ = read_times(path, key)
+        if times.size and times[0] < ts_ms:
+            return int(times[times.searchsorted(ts_ms) - 1])
+    return None
+
+
+def stored_after(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
+    """The close of the first stored bar after `ts_ms`; None when there is none."""
+    for path in store.files(key, ts_ms, None):
+        times, _ = read_times(path, key)
+        if times.size and times[-1] > ts_ms:
+            return int(times[times.searchsorted(ts_ms, side="right")])
+    return None
+
+
+def page_end(missing: IntArray, at: int, expected: IntArray, *, page_bars: int, page_ms: int) -> int:
+    """Up to where (exclusive) one request brings what is missing from position `at` on.
+
+    It may ask for `page_bars` of the bars that are `expected` at all, and for a stretch of `page_ms` at most. Cutting
+    each request as late as it can be makes the fewest requests.
+    """
+    first = int(missing[at])
+    last = int(expected[min(int(expected.searchsorted(first)) + page_bars, expected.size) - 1])
+    return int(missing.searchsorted(min(last, first + page_ms), side="right"))

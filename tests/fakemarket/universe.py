@@ -130,6 +130,10 @@ INSTRUMENTS: tuple[Instrument, ...] = (
               dividends=(Dividend(session=dt.date(2026, 8, 10), amount=0.26),
                          Dividend(session=dt.date(2026, 11, 9), amount=0.26))),
     _american("MSFT", 26, "Microsoft Corporation", "EQUITY", 400, yahoo="MSFT", alpaca="MSFT"),
+    Instrument(
+        id="EURUSD", seed=31, market="FX", currency="USD", name="EUR/USD", kind="CURRENCY", price=1.1, decimals=5,
+        size=0, quiet=0.01, yahoo="EURUSD=X",
+    ),
 )  # fmt: skip
 
 BY_ID = {instrument.id: instrument for instrument in INSTRUMENTS}

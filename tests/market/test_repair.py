@@ -10,7 +10,7 @@ import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.expected import expected_closes
-from pyjobs.market.gaps import missing_bars, windows
+from pyjobs.market.gaps import missing_bars
 from pyjobs.market.merge import same_bars
 from pyjobs.market.repair import Repaired, repair
 from pyjobs.market.store import BarStore
@@ -67,13 +67,6 @@ def test_an_hourly_bar_is_expected_where_it_overlaps_the_session() -> None:
 def test_past_the_calendar_nothing_is_guessed() -> None:
     with pytest.raises(ConfigError, match="outside"):
         expected_closes("XKRX", "1d", utc_ms("2027-12-01"), utc_ms("2029-01-01"))
-
-
-def test_windows_are_as_few_as_can_be() -> None:
-    times = np.array([1, 2, 10, 11, 20, 21, 40], np.int64) * MINUTE_MS
-    spans = [(a // MINUTE_MS, b // MINUTE_MS) for a, b in windows(times, "1m", 10)]
-    assert spans == [(1, 10), (11, 20), (21, 21), (40, 40)]
-    assert windows(NO_TIME, "1m", 10) == []
 
 
 def from_bitfinex(path: Path, step_ms: int) -> Bars:
