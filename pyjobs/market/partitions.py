@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,12 +120,7 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
     def write(new: Path) -> None:
         pq.write_table(table, new, compression="zstd", write_page_checksum=True, use_dictionary=False)
 
-    try:
-        write_atomic(path, write)
-    except OSError as error:
-        if error.errno and not error.filename:  # pyarrow says neither
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
-        raise
+    write_atomic(path, write)
 
 
 def read_partition(path: Path, key: SeriesKey) -> Partition:
