@@ -14,19 +14,23 @@ from pyjobs.market.store import BarStore
 
 Window = tuple[int, int]
 """First and last `ts_ms`, both included."""
+NEVER = 2**62
 
 
-def missing_bars(store: BarStore, key: SeriesKey, market: str, *, first_ms: int, last_ms: int) -> IntArray:
+def missing_bars(
+    store: BarStore, key: SeriesKey, market: str, *, first_ms: int, last_ms: int, since_ms: int = NEVER
+) -> IntArray:
     """Close times of bars that `market` should have between `first_ms` and `last_ms` and that the store lacks.
 
-    Not among them: what the provider confirmed empty, and anything before the first partition of the series. A last bar
-    that was stored as not final, and then passed over, counts as missing.
-    Raises BadDataError naming an unreadable partition.
+    Not among them: what the provider confirmed empty, and anything before the first bar of the series (or `since_ms`,
+    should it be known to begin by then). A last bar that was stored as not final, and then passed over, counts as
+    missing. Raises BadDataError naming an unreadable partition.
     """
     files = store.partitions(key)
-    if not files:
+    begins = min(first_bar(store, key), since_ms)
+    if begins == NEVER:
         return NO_TIMES
-    expected = expected_closes(market, key.timeframe, max(first_ms, first_bar(store, key)), last_ms)
+    expected = expected_closes(market, key.timeframe, max(first_ms, begins), last_ms)
     found, at = [NO_TIMES], 0
     for path in files:
         first, last = partition_span(key.timeframe, path.stem)
@@ -57,7 +61,7 @@ def first_bar(store: BarStore, key: SeriesKey) -> int:
         times, _ = read_times(path, key)
         if times.size:
             return int(times[0])
-    return 2**62
+    return NEVER
 
 
 def stored_before(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:

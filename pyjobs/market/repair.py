@@ -9,7 +9,8 @@ from pyjobs.market.bars import IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
 from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window
-from pyjobs.market.gaps import Window, missing_bars, page_end, stored_after, stored_before
+from pyjobs.market.gaps import NEVER, Window, missing_bars, page_end, stored_after, stored_before
+from pyjobs.market.partitions import partition_span
 from pyjobs.market.store import BarStore
 
 
@@ -43,10 +44,11 @@ def repair(
         refuse_clock_behind(key, newest[0], now_ms)
         if newest_file not in {path.stem for path in moved}:
             last = min(last, newest[0])
-    gaps = missing_bars(store, key, source.market, first_ms=first, last_ms=last)
+    since = min((partition_span(key.timeframe, path.stem)[0] for path in moved), default=NEVER)
+    gaps = missing_bars(store, key, source.market, first_ms=first, last_ms=last, since_ms=since)
     before = int(store.confirmed_empty(key, start_ms=first, end_ms=last).size) if gaps.size else 0
     done = _filled(store, key, source, gaps, now_ms=now_ms, progress=progress)
-    left = missing_bars(store, key, source.market, first_ms=first, last_ms=last) if gaps.size else gaps
+    left = missing_bars(store, key, source.market, first_ms=first, last_ms=last, since_ms=since) if gaps.size else gaps
     empty = int(store.confirmed_empty(key, start_ms=first, end_ms=last).size) - before if gaps.size else 0
     return Repaired(
         key=key,
