@@ -121,7 +121,7 @@ def _statistical(key: SeriesKey, bars: Bars) -> Iterator[Flaw]:
 def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: int) -> Iterator[Flaw]:
     expected = expected_closes(market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]))
     missing = without(without(expected, bars.ts_ms), empty)
-    missing = missing[missing <= now_ms - EMPTY_SETTLES_MS]  # a quiet minute may still come
+    missing = missing[(missing <= now_ms - EMPTY_SETTLES_MS) | (missing > now_ms)]  # a quiet minute may still come
     yield from _by_partition(key, "WARN", "gap: missing by the market's calendar", missing)
     yield from _by_partition(key, "note", "confirmed empty by the provider", within(empty, 0, int(bars.ts_ms[-1])))
     known = bars.ts_ms[bars.ts_ms >= expected[0]] if expected.size else NO_TIMES

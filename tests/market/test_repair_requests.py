@@ -6,7 +6,6 @@ missing. It is found here by trying every way to cut, with the hours read from t
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pyjobs.market.merge import same_bars
 from pyjobs.market.repair import Repaired, repair
 from pyjobs.market.store import BarStore
 from tests.market.made_up_exchange import MadeUpExchange, picked, walk
+from tests.market.real_prices import real_days
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_MS = 86_400_000
@@ -81,8 +81,8 @@ CASES = [
     ("FX", "1m", "2026-10-19", "2026-11-12", 10_000, 4_000),
     ("XNYS", "1m", "2026-10-12", "2026-11-13", 10_000, 4_000),
     ("XKRX", "5m", "2026-07-01", "2026-11-13", 500, 55),
-    ("XNYS", "1h", "2025-01-02", "2026-11-13", 300, 700),
-    ("FX", "1h", "2026-03-02", "2026-11-12", 300, 700),
+    ("XNYS", "1h", "2026-01-02", "2026-11-13", 100, 60),
+    ("FX", "1h", "2026-06-01", "2026-11-12", 300, 55),
     ("XTKS", "1d", "2018-01-04", "2026-11-13", 500, 4_000),
 ]
 
@@ -139,13 +139,6 @@ def test_a_lone_missing_bar_is_asked_for_with_its_two_neighbours_and_not_with_a_
     exchange = MadeUpExchange(whole, int(closes[-1]) + DAY_MS, market="XNYS")
     assert repaired(store, key, exchange).filled == 1
     assert [(one.start_ms, one.end_ms) for one in exchange.requests] == [(closes[at - 1], closes[at + 1])]
-
-
-def real_days(path: Path) -> dict[str, tuple[float, ...]]:
-    """date -> open, high, low, close, volume of the days on which somebody traded."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = {row[0]: tuple(float(cell.replace(",", "")) for cell in row[1:6]) for row in csv.reader(lines)}
-    return {day: row for day, row in rows.items() if row[4] > 0 and min(row[:4]) > 0}
 
 
 @pytest.mark.parametrize("symbol", ["005930", "000660", "005380"])
