@@ -12,6 +12,7 @@ from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window
 from pyjobs.market.gaps import NEVER, Window, missing_bars, page_end, stored_after, stored_before
 from pyjobs.market.partitions import partition_span
 from pyjobs.market.store import BarStore
+from utils.errors import ExternalDataUnavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,21 +63,32 @@ def repair(
 
 
 def _filled(store: BarStore, key: SeriesKey, source: Source, gaps: IntArray, *, now_ms: int, progress: Progress) -> Got:
-    """Ask for all of `gaps`, oldest first, with the fewest requests."""
+    """Ask for all of `gaps`, oldest first, with the fewest requests.
+
+    A stretch the provider has nothing to say about (too old for it, as Yahoo's minutes after a month) does not keep the
+    newer ones from being asked for; it is raised in the end.
+    """
     if not gaps.size:
         return Got()
     expected = expected_closes(source.market, key.timeframe, int(gaps[0]), int(gaps[-1]))
     page_ms = source.page_ms(key.timeframe)
-    at, done = 0, Got()
+    at, done, refused = 0, Got(), None
     while at < gaps.size:
         end = page_end(gaps, at, expected, page_bars=source.page_bars, page_ms=page_ms)
         window = (int(gaps[at]), int(gaps[end - 1]))
         if source.market != ROUND_THE_CLOCK:
             after = int(gaps[end]) if end < gaps.size else now_ms + 1
             window = _with_neighbours(store, key, window, after, page_ms)
-        done = added(done, fetch_window(store, key, source, window, now_ms=now_ms))
+        try:
+            done = added(done, fetch_window(store, key, source, window, now_ms=now_ms))
+        except ExternalDataUnavailable as error:
+            if error.kind != "no_data":
+                raise
+            refused = refused or error
         progress(end, int(gaps.size), f"{key}: missing bars")
         at = end
+    if refused is not None:
+        raise refused
     return done
 
 

@@ -12,10 +12,11 @@ from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.expected import expected_closes
 from pyjobs.market.gaps import missing_bars
 from pyjobs.market.merge import same_bars
+from pyjobs.market.providers import BarRequest, Fetched, Refused
 from pyjobs.market.repair import Repaired, repair
 from pyjobs.market.store import BarStore
 from tests.market.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
-from utils.errors import ConfigError
+from utils.errors import ConfigError, ExternalDataUnavailable
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -134,6 +135,27 @@ def test_the_lookback_bounds_what_is_looked_at(store: BarStore) -> None:
     exchange = MadeUpExchange(bars, int(bars.ts_ms[-1]))
     assert repaired(store, KEY, exchange, days=1).filled == 1
     assert set(bars.ts_ms.tolist()) - set(store.read(KEY).ts_ms.tolist()) == {int(bars.ts_ms[10])}
+
+
+class Forgetful(MadeUpExchange):
+    """Knows nothing of bars that close before `since_ms`, as Yahoo of minutes after a month."""
+
+    since_ms = 0
+
+    def ask(self, request: BarRequest) -> Fetched:
+        if request.start_ms < self.since_ms:
+            raise Refused("no_data", provider="made_up", symbol=request.symbol, detail="too long ago")
+        return super().ask(request)
+
+
+def test_a_gap_too_old_for_the_provider_does_not_keep_newer_ones_from_being_filled(store: BarStore) -> None:
+    bars = walk(4 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, KEY, picked(bars, np.r_[0:100, 110:4000, 4100:5760]))
+    exchange = Forgetful(bars, int(bars.ts_ms[-1]) + DAY_MS, page_bars=500)
+    exchange.since_ms = int(bars.ts_ms[3000])
+    with pytest.raises(ExternalDataUnavailable, match="too long ago"):
+        repaired(store, KEY, exchange)
+    assert same_bars(store.read(KEY), picked(bars, np.r_[0:100, 110:5760]))
 
 
 def test_a_partition_that_cannot_be_read_is_set_aside_and_its_bars_come_back(store: BarStore) -> None:
