@@ -146,7 +146,7 @@ def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) ->
 def _rebase(store: BarStore, key: SeriesKey, source: Source, last: int, now_ms: int) -> Got:
     """Fetch the whole series again and put it in the stored one's place."""
     newest = store.newest(key)
-    span = source.page_bars * TIMEFRAME_MS[key.timeframe]
+    span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
     first, last = first_bar(store, key), max(last, newest[0] if newest else last)
     parts, answer, requests = [], None, 0
     for start in range(first, last + 1, span):

@@ -11,6 +11,7 @@ from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
 from pyjobs.market.ledger import NO_TIMES, without
 from pyjobs.market.partitions import partition_span, read_outline, read_times
 from pyjobs.market.store import BarStore
+from utils.errors import BadDataError
 
 Window = tuple[int, int]
 """First and last `ts_ms`, both included."""
@@ -56,9 +57,16 @@ def _absent(path: Path, key: SeriesKey, expected: IntArray, *, quick: bool, newe
 
 
 def first_bar(store: BarStore, key: SeriesKey) -> int:
-    """The close of the first stored bar: where the series begins, before which nothing is missing."""
+    """The close of the first stored bar: where the series begins, before which nothing is missing.
+
+    Of a first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
+    the beginning.
+    """
     for path in store.partitions(key):
-        times, _ = read_times(path, key)
+        try:
+            times, _ = read_times(path, key)
+        except BadDataError:
+            return partition_span(key.timeframe, path.stem)[0]
         if times.size:
             return int(times[0])
     return NEVER

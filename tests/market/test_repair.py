@@ -170,6 +170,22 @@ def test_a_partition_that_cannot_be_read_is_set_aside_and_its_bars_come_back(sto
         assert same_bars(store.read(KEY), bars)
 
 
+def test_a_torn_partition_older_than_the_lookback_does_not_stop_a_repair(store: BarStore) -> None:
+    bars = walk(4 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, KEY, picked(bars, np.r_[0:5000, 5010:5760]))
+    old = store.partitions(KEY)[0]
+    old.write_bytes(b"torn")
+    lacking = picked(
+        bars, np.arange(5760) != 5500
+    )  # one of them is quiet: to remember that, the beginning is looked up
+    exchange = MadeUpExchange(lacking, int(bars.ts_ms[-1]) + 60 * MINUTE_MS)
+    assert repaired(store, KEY, exchange, days=2).filled == 10
+    assert old.read_bytes() == b"torn"
+    done = repaired(store, KEY, exchange)
+    assert done.set_aside == (old.name,) and done.left == 0
+    assert same_bars(store.read(KEY, end_ms=int(bars.ts_ms[5000])), picked(bars, np.r_[0:5001]))
+
+
 def test_a_gap_scan_counts_each_kind_of_day_right(store: BarStore) -> None:
     bars = walk(4 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
     keep = np.ones(len(bars), bool)
