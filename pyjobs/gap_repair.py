@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from utils import clock, paths
 from utils.cli import Parser
+from utils.errors import MissingInputError
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = ProgressReport(sys.stderr)
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+        if not store.partitions(key):
+            if args.all:
+                return f"{key}: nothing is stored yet: its first ingest is still to come"
+            raise MissingInputError(f"{key}: nothing is stored of it, so nothing can be missing: ingest it first")
         days = args.lookback_days or instance.lookback_days
         lookback_ms = int(days * jobs.DAY_MS)
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)

@@ -57,6 +57,8 @@ def summary(key: SeriesKey, done: Report) -> str:
     """One line about one series."""
     got = done.got
     line = f"{key}: {got.bars} bars up to {utc_text(done.last_ms)}, {got.partitions} partitions changed"
+    if not got.bars and not got.empty:
+        line += "; the provider has none in this range"
     if got.empty:
         line += f", {got.empty} confirmed empty"
     if got.rebased:

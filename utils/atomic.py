@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TMP_MARK = ".tmp-"
+_LOST = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
 
 
 def temporary_beside(path: Path) -> Path:
@@ -19,13 +21,19 @@ def temporary_beside(path: Path) -> Path:
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write(temporary)` make the file, then sync it and rename it over `path`.
 
-    The parent must exist. On any error `path` is untouched and the temporary file is removed.
-    Raises OSError as the system reported it.
+    The parent must exist. On any error `path` is old or new, never between, and the temporary file is removed.
+    Raises OSError as the system reported it, naming `path`.
     """
     with _renamed_to(path) as temporary:
         write(temporary)
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
+
+
+def sweep(folder: Path, name: str = "") -> None:
+    """Remove the temporary files (of `name`, or all) that killed writers left; only while nobody else may write."""
+    for leftover in folder.glob(f".{name or '*'}{TMP_MARK}*"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -42,11 +50,16 @@ def write_text(path: Path, content: str) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Make a rename in `path` survive a power cut; filesystems that cannot sync a directory are left alone."""
+    """Make a rename in `path` survive a power cut; filesystems that cannot sync a directory are left alone.
+
+    Raises OSError when the disk says that it has lost what was written.
+    """
     fd = os.open(path, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):
-            os.fsync(fd)
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
     finally:
         os.close(fd)
 
@@ -59,6 +72,10 @@ def _renamed_to(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
         sync_directory(path.parent)
+    except OSError as error:
+        if error.errno and str(error.filename) in ("None", str(temporary)):  # pyarrow, write and fsync name no file
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # gone already, or on a disk that takes no change
             temporary.unlink()

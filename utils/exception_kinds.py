@@ -24,6 +24,7 @@ _CODE_OF_ERRNO = {
     errno.EDQUOT: ExitCode.CANNOT_WRITE,
     errno.EROFS: ExitCode.CANNOT_WRITE,
     errno.EFBIG: ExitCode.CANNOT_WRITE,
+    errno.EIO: ExitCode.CANNOT_WRITE,  # of a disk; a terminal that went away is not where jobs write
     errno.EACCES: ExitCode.PERMISSION,
     errno.EPERM: ExitCode.PERMISSION,
     errno.ENOENT: ExitCode.MISSING_INPUT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -20,6 +21,15 @@ OUTCOME_MAX_BYTES = 4096
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
 STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal reports
 
+_CURES = {
+    errno.ENOSPC: "free some space there and start it again",
+    errno.EDQUOT: "the quota is used up: free some space and start it again",
+    errno.EROFS: "make that disk writable (dmesg says whether it was remounted after an error) and start it again",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f) and start it again",
+    errno.EIO: "the disk or its connection fails (see dmesg): mend it and start it again",
+    errno.EACCES: "let the user of this job have it (chown, chmod) and start it again",
+    errno.EPERM: "let the user of this job have it (chown, chmod) and start it again",
+}
 _SECRET_VALUE = re.compile(
     r"(?i)((?:[?&]|\b)(?:api[-_]?key|apikey|key|access[-_]?token|token|secret|signature|sig|password|passwd|pw|crumb)=)"
     r"[^&\s'\"<>)]+"
@@ -114,8 +124,15 @@ def _end_with(error: Exception, name: str) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """What `error` says; its class too, when it is not one of ours and the message alone may mean little."""
+    """What `error` says; its class too, when it is not one of ours and the message alone may mean little.
+
+    A disk that takes nothing is told by the file it was meant for, the cause and what to do.
+    """
     text = str(error)
+    if isinstance(error, OSError) and error.errno in _CURES and type(error).__module__ == "builtins":
+        where = f" '{error.filename}'" if error.filename is not None else ""
+        what = "read or write" if error.errno in (errno.EIO, errno.EACCES, errno.EPERM) else "write"
+        return f"cannot {what}{where}: {error.strerror}; {_CURES[error.errno]}"
     return text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
 
 

@@ -62,11 +62,8 @@ def ingest_resume(
         return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
     newest, moved = _newest_readable(store, key)
     step = TIMEFRAME_MS[key.timeframe]
-    if newest and newest[0] > now_ms + step:
-        raise BadDataError(
-            f"{key}: the newest stored bar closes {utc_text(newest[0])}, but the clock says {utc_text(now_ms)}: "
-            "set the clock right; nothing was asked for"
-        )
+    if newest:
+        refuse_clock_behind(key, newest[0], now_ms)
     start = newest[0] - RESUME_OVERLAP_BARS * step if newest else now_ms - lookback_ms
     got = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
     return _not_nothing(store, key, Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved))
@@ -78,6 +75,15 @@ def _not_nothing(store: BarStore, key: SeriesKey, done: Report) -> Report:
         detail = f"no bar from {utc_text(done.first_ms)} to {utc_text(done.last_ms)}: is that what it is called there?"
         raise ExternalDataUnavailable("no_data", provider=key.exchange, symbol=key.symbol, detail=detail)
     return done
+
+
+def refuse_clock_behind(key: SeriesKey, newest_ms: int, now_ms: int) -> None:
+    """Raises BadDataError when a bar is stored that by this clock cannot have closed yet."""
+    if newest_ms > now_ms + TIMEFRAME_MS[key.timeframe]:
+        raise BadDataError(
+            f"{key}: the newest stored bar closes {utc_text(newest_ms)}, but the clock says {utc_text(now_ms)}: "
+            "set the clock right; nothing was asked for"
+        )
 
 
 def read_task(folder: Path) -> Task | None:
@@ -121,7 +127,7 @@ def _fetch(
     step = TIMEFRAME_MS[key.timeframe]
     on_grid = is_intraday(key.timeframe) or source.market == ROUND_THE_CLOCK
     total, done = max(0, (last - first) // step + 1), Got()
-    for start, stop in pages(first, last, source.page_bars * step):
+    for start, stop in pages(first, last, min(source.page_bars * step, source.page_ms(key.timeframe))):
         begins = -(-start // step) * step if on_grid else start  # else a page would have a slot too many
         if begins <= stop:
             done = added(done, fetch_window(store, key, source, (begins, stop), now_ms=now_ms))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -19,11 +19,12 @@ Ask = Callable[[BarRequest], Fetched]
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One exchange. `page_bars`: the most bars that are asked for at once."""
+    """One exchange. `page_bars`: the most bars asked for at once; `page_days`: the longest stretch, by timeframe."""
 
     provider: str
     market: str
     page_bars: int
+    page_days: dict[str, int] = {}
 
 
 class Exchanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +40,11 @@ class Source:
     market: str
     page_bars: int
     ask: Ask
+    page_days: Mapping[str, int] = field(default_factory=dict)
+
+    def page_ms(self, timeframe: str) -> int:
+        """The longest stretch that may be asked for at once."""
+        return self.page_days.get(timeframe, 100_000) * TIMEFRAME_MS["1d"]
 
 
 def load_exchanges(path: Path) -> dict[str, Exchange]:
@@ -54,6 +60,10 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
             raise wrong(path, ["exchanges", name, "market"], what)
         if exchange.page_bars < 1:
             raise wrong(path, ["exchanges", name, "page_bars"], f"must be at least 1, is {exchange.page_bars}")
+        for timeframe, days in exchange.page_days.items():
+            if timeframe not in TIMEFRAME_MS or days < 1:
+                what = f"{timeframe}: {days} is no timeframe ({', '.join(TIMEFRAME_MS)}) with a number of days above 0"
+                raise wrong(path, ["exchanges", name, "page_days"], what)
     return found
 
 

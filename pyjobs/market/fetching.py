@@ -9,7 +9,7 @@ import numpy as np
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
-from pyjobs.market.gaps import first_bar
+from pyjobs.market.gaps import NEVER, first_bar
 from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.merge import joined
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
@@ -19,7 +19,6 @@ from utils.errors import BadDataError, ExternalDataUnavailable
 
 EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
-NEVER = 2**62
 CHANGED = 1e-6  # relative; providers round
 RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 
@@ -149,7 +148,7 @@ def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) ->
 def _rebase(store: BarStore, key: SeriesKey, source: Source, last: int, now_ms: int) -> Got:
     """Fetch the whole series again and put it in the stored one's place."""
     newest = store.newest(key)
-    span = source.page_bars * TIMEFRAME_MS[key.timeframe]
+    span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
     first, last = first_bar(store, key), max(last, newest[0] if newest else last)
     parts, answer, requests = [], None, 0
     for start in range(first, last + 1, span):

@@ -1,4 +1,4 @@
-"""Which bars are missing from a series, and the fewest requests that bring them."""
+"""Which bars are missing from a series, how many of them one request brings, and what is stored beside them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,27 @@ from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
 from pyjobs.market.ledger import NO_TIMES, without
 from pyjobs.market.partitions import partition_span, read_outline, read_times
 from pyjobs.market.store import BarStore
+from utils.errors import BadDataError
 
 Window = tuple[int, int]
+"""First and last `ts_ms`, both included."""
+NEVER = 2**62
 
 
-def missing_bars(store: BarStore, key: SeriesKey, market: str, *, first_ms: int, last_ms: int) -> IntArray:
+def missing_bars(
+    store: BarStore, key: SeriesKey, market: str, *, first_ms: int, last_ms: int, since_ms: int = NEVER
+) -> IntArray:
     """Close times of bars that `market` should have between `first_ms` and `last_ms` and that the store lacks.
 
-    Not among them: what the provider confirmed empty, and anything before the first partition of the series. A last bar
-    that was stored as not final, and then passed over, counts as missing.
-    Raises BadDataError naming an unreadable partition.
+    Not among them: what the provider confirmed empty, and anything before the first bar of the series (or `since_ms`,
+    should it be known to begin by then). A last bar that was stored as not final, and then passed over, counts as
+    missing. Raises BadDataError naming an unreadable partition.
     """
     files = store.partitions(key)
-    if not files:
+    begins = min(first_bar(store, key), since_ms)
+    if begins == NEVER:
         return NO_TIMES
-    expected = expected_closes(market, key.timeframe, max(first_ms, first_bar(store, key)), last_ms)
+    expected = expected_closes(market, key.timeframe, max(first_ms, begins), last_ms)
     found, at = [NO_TIMES], 0
     for path in files:
         first, last = partition_span(key.timeframe, path.stem)
@@ -51,21 +57,45 @@ def _absent(path: Path, key: SeriesKey, expected: IntArray, *, quick: bool, newe
 
 
 def first_bar(store: BarStore, key: SeriesKey) -> int:
-    """The close of the first stored bar: where the series begins, before which nothing is missing."""
+    """The close of the first stored bar: where the series begins, before which nothing is missing.
+
+    Of a first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
+    the beginning.
+    """
     for path in store.partitions(key):
-        times, _ = read_times(path, key)
+        try:
+            times, _ = read_times(path, key)
+        except BadDataError:
+            return partition_span(key.timeframe, path.stem)[0]
         if times.size:
             return int(times[0])
-    return 2**62
+    return NEVER
 
 
-def windows(missing: IntArray, timeframe: str, page_bars: int) -> list[Window]:
-    """The fewest spans (first, last ts_ms) of at most `page_bars` bars that hold every time in `missing`."""
-    found: list[Window] = []
-    at = 0
-    while at < missing.size:
-        first = int(missing[at])
-        after = int(np.searchsorted(missing, first + page_bars * TIMEFRAME_MS[timeframe]))
-        found.append((first, int(missing[after - 1])))
-        at = after
-    return found
+def stored_before(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
+    """The close of the last stored bar before `ts_ms`; None when there is none."""
+    for path in reversed(store.files(key, None, ts_ms)):
+        times, _ = read_times(path, key)
+        if times.size and times[0] < ts_ms:
+            return int(times[times.searchsorted(ts_ms) - 1])
+    return None
+
+
+def stored_after(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
+    """The close of the first stored bar after `ts_ms`; None when there is none."""
+    for path in store.files(key, ts_ms, None):
+        times, _ = read_times(path, key)
+        if times.size and times[-1] > ts_ms:
+            return int(times[times.searchsorted(ts_ms, side="right")])
+    return None
+
+
+def page_end(missing: IntArray, at: int, expected: IntArray, *, page_bars: int, page_ms: int) -> int:
+    """Up to where (exclusive) one request brings what is missing from position `at` on.
+
+    It may ask for `page_bars` of the bars that are `expected` at all, and for a stretch of `page_ms` at most. Cutting
+    each request as late as it can be makes the fewest requests.
+    """
+    first = int(missing[at])
+    last = int(expected[min(int(expected.searchsorted(first)) + page_bars, expected.size) - 1])
+    return int(missing.searchsorted(min(last, first + page_ms), side="right"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 from pyjobs.market import quality
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.fetching import EMPTY_SETTLES_MS
 from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.partitions import Partition, partition_name, partition_span, read_partition
 from pyjobs.market.snapshot import is_stale
@@ -56,8 +57,7 @@ def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int)
             parts[path.stem] = read_partition(path, key)
         except BadDataError as error:
             flaws.append(_flaw(key, path.stem, "FAIL", "cannot be read", 1, example=str(error).partition(": ")[2]))
-    for path in sorted((store.folder(key) / QUARANTINE).glob("*")):
-        flaws.append(_flaw(key, path.stem, "WARN", "was set aside as unreadable", 1, example=str(path.name)))
+    flaws += _set_aside(store, key, parts)
     for name, part in parts.items():
         flaws += _impossible(key, name, part)
     bars = quality.usable([part.bars for part in parts.values()])
@@ -81,6 +81,16 @@ def _flaw(
     key: SeriesKey, partition: str, level: Level, what: str, count: int, *, first: str = "", example: str = ""
 ) -> Flaw:
     return Flaw(series=str(key), partition=partition, level=level, what=what, count=count, first=first, example=example)
+
+
+def _set_aside(store: BarStore, key: SeriesKey, parts: Collection[str]) -> Iterator[Flaw]:
+    """What lies in .quarantine/: a warning until a readable partition stands in its place again."""
+    for path in sorted((store.folder(key) / QUARANTINE).glob("*")):
+        name = path.name.partition(".")[0]
+        replaced = name in parts
+        cure = "fetched again since: remove it when you have looked" if replaced else "gap_repair fetches it again"
+        what = "was set aside as unreadable"
+        yield _flaw(key, name, "note" if replaced else "WARN", what, 1, example=f"{QUARANTINE}/{path.name}: {cure}")
 
 
 def _impossible(key: SeriesKey, name: str, part: Partition) -> Iterator[Flaw]:
@@ -111,6 +121,7 @@ def _statistical(key: SeriesKey, bars: Bars) -> Iterator[Flaw]:
 def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: int) -> Iterator[Flaw]:
     expected = expected_closes(market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]))
     missing = without(without(expected, bars.ts_ms), empty)
+    missing = missing[(missing <= now_ms - EMPTY_SETTLES_MS) | (missing > now_ms)]  # a quiet minute may still come
     yield from _by_partition(key, "WARN", "gap: missing by the market's calendar", missing)
     yield from _by_partition(key, "note", "confirmed empty by the provider", within(empty, 0, int(bars.ts_ms[-1])))
     known = bars.ts_ms[bars.ts_ms >= expected[0]] if expected.size else NO_TIMES

@@ -8,6 +8,7 @@ one that is repeated does nothing.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10
 STATEMENT_MS = 60_000
+_NO_SECRET = frozenset({"postgresql", "postgres", "host", "port", "user", "password", "dbname", "options", "sslmode"})
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE candles (
@@ -69,28 +71,46 @@ class Mirrored:
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection[Any]]:
-    """A connection to the database. Errors name the cause and nothing of the URL: raises CannotWriteError."""
+    """A connection to the database. Errors name the cause and nothing of the URL.
+
+    Raises ConfigError for an address that is none, or without psycopg; CannotWriteError for all that Postgres refuses.
+    """
     try:
         import psycopg
     except ImportError:
-        raise ConfigError("DATABASE_URL is set but psycopg is not installed: pip install 'psycopg[binary]'") from None
+        raise ConfigError(
+            "DATABASE_URL is set but psycopg is not installed: .venv/bin/python -m pip install 'psycopg[binary]'"
+        ) from None
     try:
         options = f"-c statement_timeout={STATEMENT_MS}"
-        with psycopg.connect(url, connect_timeout=CONNECT_S, options=options, autocommit=True) as db:
+        with _opened(url.strip(), options) as db:
             yield db
     except psycopg.Error as error:
         raise CannotWriteError(f"the Postgres of DATABASE_URL: {without_url(str(error), url)}") from None
 
 
+def _opened(url: str, options: str) -> Connection[Any]:
+    import psycopg
+
+    try:
+        return psycopg.connect(url, connect_timeout=CONNECT_S, options=options, autocommit=True)
+    except (psycopg.ProgrammingError, ValueError):  # what they say quotes the part they cannot read
+        raise ConfigError(
+            "DATABASE_URL is no address that Postgres understands: postgresql:// then user, colon, password, "
+            "@host:port/database; what is no letter or digit in user and password is written %XX"
+        ) from None
+
+
 def without_url(text: str, url: str) -> str:
-    """`text` on one line, without the URL, its user, password, host or database."""
+    """`text` on one line, without the URL or any word of it: user, password, host, database, options."""
+    plain = {word for word in re.split(r"[\s:/@?&=,\[\]'\"]+", url) if len(word) > 2 and word not in _NO_SECRET}
     try:
         parts = urlsplit(url)
-        known = [parts.password, parts.username, parts.hostname, parts.path.strip("/"), parts.netloc]
+        plain |= {parts.password or "", parts.username or "", parts.hostname or "", parts.path.strip("/"), parts.netloc}
     except ValueError:
-        known = []
-    words = {url, *known, *(unquote(word) for word in known if word)}
-    for word in sorted((word for word in words if word), key=len, reverse=True):
+        pass
+    words = {url, *plain, *(unquote(word) for word in plain)} - {""}
+    for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "***")
     return " ".join(text.split())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,12 +99,7 @@ def partition_span(timeframe: str, name: str) -> tuple[int, int]:
 
 def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
     """Write the file atomically. OSError names the file."""
-    try:
-        write_bytes(path, encoded(key, partition))
-    except OSError as error:
-        if error.errno and not error.filename:  # of a failed write or sync the system does not say which file
-            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
-        raise
+    write_bytes(path, encoded(key, partition))
 
 
 def encoded(key: SeriesKey, partition: Partition) -> memoryview:

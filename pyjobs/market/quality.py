@@ -1,8 +1,9 @@
 """What can be wrong with bars, told from the numbers alone. Each check gives a mask or positions over one series.
 
 A *bad print* jumps away and back with nothing in between, or by a power of ten, as a misplaced decimal point does. A
-*flash crash* trades its way down and up: its bars touch their neighbours, and its volume is unusual. Thresholds are
-ours; the two are told apart in tests on a real market's shape and on injected errors.
+*flash crash* trades its way down and up: its bars touch their neighbours, and where it is a single bar's low, its
+volume is unusual; no crash opens or closes where no bar beside it has been. Thresholds are ours; the two are told apart
+in tests on a real market's shape and on injected errors.
 """
 
 from __future__ import annotations
@@ -54,11 +55,14 @@ def bad_prints(bars: Bars) -> Mask:
     earlier, later = (prices - np.log10(side) for side in _sides(bars.close))
     nearer = np.where(np.abs(earlier) < np.abs(later), earlier, later)  # so that a jump that lasts is near its own side
     far = np.abs(nearer) > np.log10(FAR)
-    slipped = far & (np.abs(nearer - np.round(nearer)) < SLIP) & ~_neighbour_reaches(bars, prices)
+    beside = (prices - np.log10(np.roll(bars.close, 1)), prices - np.log10(np.roll(bars.open, -1)))  # in a fast market
+    power_of_ten = np.any([np.abs(factor - np.round(factor)) < SLIP for factor in (nearer, *beside)], axis=0)
+    slipped = far & power_of_ten & ~_neighbour_reaches(bars, prices)
     jumped = far[0] & far[3] & (np.sign(nearer[0]) == np.sign(nearer[3]))
     busy = bars.volume > BUSY * np.maximum(*_sides(bars.volume))
     touches = _touches(bars)
-    return np.asarray((slipped.any(axis=0) & ~(busy & touches)) | (jumped & ~touches), np.bool_)
+    slipped[2] &= ~(busy & touches)  # a low alone, on such volume, was traded at
+    return np.asarray(slipped.any(axis=0) | (jumped & ~touches), np.bool_)
 
 
 def breaks(bars: Bars) -> list[tuple[int, float]]:

@@ -17,4 +17,4 @@ def source_of(exchange: Exchange, waiting: Callable[[], Patience] = patience) ->
     def put(request: BarRequest) -> Fetched:
         return ask(made, request, book=book, patience=waiting())
 
-    return Source(market=exchange.market, page_bars=exchange.page_bars, ask=put)
+    return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)

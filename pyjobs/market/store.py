@@ -29,7 +29,7 @@ from pyjobs.market.partitions import (
     write_partition,
 )
 from utils import paths
-from utils.atomic import TMP_MARK, sync_directory
+from utils.atomic import sweep, sync_directory
 from utils.errors import BadDataError, LockBusyError
 
 QUARANTINE = ".quarantine"
@@ -257,12 +257,6 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for created in reversed(missing):
         sync_directory(created.parent)
-
-
-def sweep(folder: Path) -> None:
-    """Remove temporary files that a killed writer left; only called while holding the series' lock."""
-    for leftover in folder.glob(f".*{TMP_MARK}*"):
-        leftover.unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> Path:

@@ -131,7 +131,11 @@ INSTRUMENTS: tuple[Instrument, ...] = (
                          Dividend(session=dt.date(2026, 11, 9), amount=0.26))),
     _american("MSFT", 26, "Microsoft Corporation", "EQUITY", 400, yahoo="MSFT", alpaca="MSFT"),
     *(_american(name, seed, name, "ETF", 200, yahoo=name, alpaca=name)
-      for seed, name in enumerate(("DIA", "IWM", "VTI", "GLD", "TLT"), 31)),
+      for seed, name in enumerate(("DIA", "IWM", "VTI", "GLD", "TLT"), 32)),
+    Instrument(
+        id="EURUSD", seed=31, market="FX", currency="USD", name="EUR/USD", kind="CURRENCY", price=1.1, decimals=5,
+        size=0, quiet=0.01, yahoo="EURUSD=X",
+    ),
 )  # fmt: skip
 
 BY_ID = {instrument.id: instrument for instrument in INSTRUMENTS}

@@ -14,7 +14,7 @@ from tests.fakemarket.bars import MINUTE_MS, day_ms, local_day, offset_ms
 from tests.fakemarket.market import Market
 from tests.fakemarket.universe import Instrument, by_name
 from tests.fakemarket.wire import Reply, Request, html_reply, json_reply, replaced, text_reply
-from tests.fakemarket.yahoo_chart import MINUTES, RANGES, chart, longer
+from tests.fakemarket.yahoo_chart import MINUTES, RANGES, chart, longer, zone_of
 from utils import trading_day
 
 # Short-lived: should one ever reach a cache that is also used outside, it is dropped there as expired.
@@ -156,7 +156,7 @@ def about(request: Request) -> Reply:
         return json_reply(
             {"finance": {"result": None, "error": {"code": "Not Found", "description": "no such page"}}}, 404
         )
-    zone = trading_day.load(one.market).zone
+    zone = zone_of(one)
     told = {"symbol": symbol, "quoteType": one.kind, "shortName": one.name, "currency": one.currency}
     if "/quoteSummary/" in request.path:
         kind = told | {"timeZoneFullName": zone, "exchange": one.market}

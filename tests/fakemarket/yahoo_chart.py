@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
 from tests.fakemarket.bars import DAY_MS, Bars, aggregate, day_ms, local_day, offset_ms, sessions_of
@@ -76,9 +79,8 @@ def stamps(one: Instrument, interval: str, bars: Bars, now_ms: int) -> list[int]
 
 def meta(one: Instrument, interval: str, bars: Bars, request: Request) -> dict[str, object]:
     now_s = request.now_ms // 1000
-    east_s = trading_day.load(one.market).utc_offset_s(now_s)
-    zone = "UTC" if one.market == "24/7" else trading_day.load(one.market).zone
-    short = {"Asia/Seoul": "KST", "America/New_York": "EDT" if east_s == -14_400 else "EST"}.get(zone, "UTC")
+    now = dt.datetime.fromtimestamp(now_s, ZoneInfo(zone_of(one)))
+    east_s, short, zone = int((now.utcoffset() or dt.timedelta()).total_seconds()), now.tzname() or "UTC", zone_of(one)
     regular = {"timezone": short, "gmtoffset": east_s, "start": now_s, "end": now_s}
     told: dict[str, object] = {
         "currency": one.currency, "symbol": one.yahoo, "exchangeName": one.market, "fullExchangeName": one.market,
@@ -94,7 +96,15 @@ def meta(one: Instrument, interval: str, bars: Bars, request: Request) -> dict[s
     return told
 
 
+def zone_of(one: Instrument) -> str:
+    """The zone Yahoo names: of currencies it is London's, whose midnight begins their day there."""
+    return {"24/7": "UTC", "FX": "Europe/London"}.get(one.market) or trading_day.load(one.market).zone
+
+
 def trading_periods(one: Instrument, bars: Bars, short: str) -> list[list[dict[str, object]]]:
+    """The regular hours of each day served. A day of currencies ends at 23:59, so that clients drop its last minute."""
+    if one.market == "FX":
+        return london_days(bars, short)
     days = sorted({local_day(one, int(at) // 1000) for at in bars.start_ms})
     found = [trading_day.load(one.market).session(day) for day in days]
     east = trading_day.load(one.market).utc_offset_s
@@ -103,6 +113,18 @@ def trading_periods(one: Instrument, bars: Bars, short: str) -> list[list[dict[s
         for day in found
         if day is not None
     ]
+
+
+def london_days(bars: Bars, short: str) -> list[list[dict[str, object]]]:
+    """Each London day that has a bar, from midnight to 23:59."""
+    zone = ZoneInfo("Europe/London")
+    days = sorted({dt.datetime.fromtimestamp(at, zone).date() for at in (bars.start_ms // 1000).tolist()})
+    starts = [dt.datetime(day.year, day.month, day.day, tzinfo=zone) for day in days]
+    return [
+        [{"timezone": short, "start": int(at.timestamp()), "end": int(at.timestamp()) + 86_340,
+          "gmtoffset": int((at.utcoffset() or dt.timedelta()).total_seconds())}]
+        for at in starts
+    ]  # fmt: skip
 
 
 def events(one: Instrument, bars: Bars, market: Market) -> dict[str, object]:

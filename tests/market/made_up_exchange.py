@@ -50,6 +50,7 @@ class MadeUpExchange:
     page_bars: int = 10_000
     adjusted: Adjusted = "raw"
     settle_ms: int = 60_000
+    page_days: dict[str, int] = field(default_factory=dict)
     requests: list[BarRequest] = field(default_factory=list)
 
     def ask(self, request: BarRequest) -> Fetched:
@@ -58,7 +59,7 @@ class MadeUpExchange:
         last = min(request.end_ms, self.now_ms)
         inside = (self.bars.ts_ms >= request.start_ms) & (self.bars.ts_ms <= last)
         bars = picked(self.bars, inside)
-        whole = ((request.start_ms, last),)
+        whole = ((request.start_ms, last),) if self.market == "24/7" else ()  # as the real ones: closed proves nothing
         if not len(bars):
             raise ConfirmedEmpty(provider="made_up", symbol=request.symbol, ranges=whole)
         return Fetched(
@@ -68,10 +69,10 @@ class MadeUpExchange:
             adjusted=self.adjusted,
             fetched_at_ms=self.now_ms,
             last_final=bool(bars.ts_ms[-1] + self.settle_ms <= self.now_ms),
-            confirmed_empty=whole if self.market == "24/7" else (),  # as the real ones: a closed market proves nothing
+            confirmed_empty=whole,
         )
 
     @property
     def source(self) -> Source:
         """To hand to the code under test."""
-        return Source(market=self.market, page_bars=self.page_bars, ask=self.ask)
+        return Source(market=self.market, page_bars=self.page_bars, page_days=self.page_days, ask=self.ask)

@@ -15,6 +15,7 @@ from pyjobs.market.inspection import inspect
 from pyjobs.market.partitions import Partition, Provenance, write_partition
 from pyjobs.market.store import BarStore
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
+from tests.market.real_prices import real_candles, real_days
 from utils.run import run
 
 KEY = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")
@@ -150,9 +151,7 @@ def test_a_split_is_a_break_and_no_bad_print() -> None:
 
 @pytest.mark.parametrize("name", ["1h", "30m"])
 def test_a_year_of_real_candles_has_no_bad_print_and_no_break(shared_data: Path, name: str) -> None:
-    rows = np.array(json.loads((shared_data / "bitfinex_bars" / f"BFX_BTCUSD_{name}.json").read_text()), float)
-    start, open_, close, high, low, volume = rows[np.argsort(rows[:, 0])].T
-    bars = Bars(ts_ms=start.astype(np.int64), open=open_, high=high, low=low, close=close, volume=volume)
+    bars = real(shared_data, name)
     assert not quality.bad_prints(bars).any()
     assert quality.breaks(bars) == []
     for at in range(500, 6000, 500):
@@ -160,6 +159,53 @@ def test_a_year_of_real_candles_has_no_bad_print_and_no_break(shared_data: Path,
         spoiled.close[at] *= 100
         spoiled.high[at] = spoiled.close[at]
         assert np.flatnonzero(quality.bad_prints(spoiled)).tolist() == [at]
+
+
+def real(shared_data: Path, name: str) -> Bars:
+    if name in ("1h", "30m"):
+        return real_candles(
+            shared_data / f"bitfinex_bars/BFX_BTCUSD_{name}.json", 1_800_000 if name == "30m" else 3_600_000
+        )
+    days = real_days(shared_data / f"krx_daily/v1_{name}.csv")
+    columns = np.array([days[day] for day in sorted(days)]).T
+    high, low = np.maximum.reduce(columns[:4]), np.minimum.reduce(columns[:4])
+    times = np.arange(columns.shape[1], dtype=np.int64) * DAY_MS
+    return Bars(ts_ms=times, open=columns[0], high=high, low=low, close=columns[3], volume=columns[4])
+
+
+@pytest.mark.parametrize("name", ["1h", "30m", "005930", "000660", "005380"])
+def test_a_slipped_point_in_real_prices_is_found_in_calm_and_wild_weeks_and_at_both_ends(
+    shared_data: Path, name: str
+) -> None:
+    bars = real(shared_data, name)
+    rng = np.random.default_rng(20261120)
+    for at in (0, 1, len(bars) - 2, len(bars) - 1, *rng.choice(len(bars), 400, replace=False).tolist()):
+        near = np.arange(max(0, at - 20), min(len(bars), at + 21))
+        for factor in (100.0, 0.01, 10.0):
+            for fields in (("close",), ("open",), ("open", "high", "low", "close")):
+                spoiled, i = picked(bars, near), at - int(near[0])
+                for field in fields:
+                    getattr(spoiled, field)[i] *= factor
+                sides = [getattr(spoiled, field)[i] for field in ("open", "high", "low", "close")]
+                spoiled.high[i], spoiled.low[i] = max(sides), min(sides)
+                assert np.flatnonzero(quality.bad_prints(spoiled)).tolist() == [i], (at, factor, fields)
+
+
+@pytest.mark.parametrize("name", ["1h", "30m", "005930", "000660", "005380"])
+@pytest.mark.parametrize("deep", [0.4, 0.8, 0.95, 0.99])
+def test_a_crash_through_real_prices_is_none(shared_data: Path, name: str, deep: float) -> None:
+    """Three bars: down by half of it, to the bottom, and back to nearly where it began, all on heavy volume."""
+    bars = real(shared_data, name)
+    for at in np.random.default_rng(20261120).choice(np.arange(10, len(bars) - 10), 50, replace=False).tolist():
+        crash = picked(bars, np.arange(at - 10, at + 10))
+        top, bottom = float(crash.close[9]), float(crash.close[9]) * (1 - deep)
+        turns = [top, (top + bottom) / 2, bottom, 0.97 * top]
+        for i in range(3):
+            opened, closed = turns[i], turns[i + 1]
+            crash.open[10 + i], crash.close[10 + i] = opened, closed
+            crash.high[10 + i], crash.low[10 + i] = max(opened, closed), min(opened, closed)
+            crash.volume[10 + i] = 20 * max(float(crash.volume[:10].max()), 1.0)
+        assert not quality.bad_prints(crash).any(), at
 
 
 def printed(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:

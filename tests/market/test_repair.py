@@ -10,12 +10,13 @@ import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.expected import expected_closes
-from pyjobs.market.gaps import missing_bars, windows
+from pyjobs.market.gaps import missing_bars
 from pyjobs.market.merge import same_bars
+from pyjobs.market.providers import BarRequest, Fetched, Refused
 from pyjobs.market.repair import Repaired, repair
 from pyjobs.market.store import BarStore
 from tests.market.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
-from utils.errors import ConfigError
+from utils.errors import ConfigError, ExternalDataUnavailable
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -67,13 +68,6 @@ def test_an_hourly_bar_is_expected_where_it_overlaps_the_session() -> None:
 def test_past_the_calendar_nothing_is_guessed() -> None:
     with pytest.raises(ConfigError, match="outside"):
         expected_closes("XKRX", "1d", utc_ms("2027-12-01"), utc_ms("2029-01-01"))
-
-
-def test_windows_are_as_few_as_can_be() -> None:
-    times = np.array([1, 2, 10, 11, 20, 21, 40], np.int64) * MINUTE_MS
-    spans = [(a // MINUTE_MS, b // MINUTE_MS) for a, b in windows(times, "1m", 10)]
-    assert spans == [(1, 10), (11, 20), (21, 21), (40, 40)]
-    assert windows(NO_TIME, "1m", 10) == []
 
 
 def from_bitfinex(path: Path, step_ms: int) -> Bars:
@@ -143,6 +137,27 @@ def test_the_lookback_bounds_what_is_looked_at(store: BarStore) -> None:
     assert set(bars.ts_ms.tolist()) - set(store.read(KEY).ts_ms.tolist()) == {int(bars.ts_ms[10])}
 
 
+class Forgetful(MadeUpExchange):
+    """Knows nothing of bars that close before `since_ms`, as Yahoo of minutes after a month."""
+
+    since_ms = 0
+
+    def ask(self, request: BarRequest) -> Fetched:
+        if request.start_ms < self.since_ms:
+            raise Refused("no_data", provider="made_up", symbol=request.symbol, detail="too long ago")
+        return super().ask(request)
+
+
+def test_a_gap_too_old_for_the_provider_does_not_keep_newer_ones_from_being_filled(store: BarStore) -> None:
+    bars = walk(4 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, KEY, picked(bars, np.r_[0:100, 110:4000, 4100:5760]))
+    exchange = Forgetful(bars, int(bars.ts_ms[-1]) + DAY_MS, page_bars=500)
+    exchange.since_ms = int(bars.ts_ms[3000])
+    with pytest.raises(ExternalDataUnavailable, match="too long ago"):
+        repaired(store, KEY, exchange)
+    assert same_bars(store.read(KEY), picked(bars, np.r_[0:100, 110:5760]))
+
+
 def test_a_partition_that_cannot_be_read_is_set_aside_and_its_bars_come_back(store: BarStore) -> None:
     bars = walk(3 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
     put(store, KEY, bars)
@@ -153,6 +168,21 @@ def test_a_partition_that_cannot_be_read_is_set_aside_and_its_bars_come_back(sto
         done = repaired(store, KEY, exchange)
         assert done.set_aside == (path.name,) and done.filled == filled
         assert same_bars(store.read(KEY), bars)
+
+
+def test_a_torn_partition_older_than_the_lookback_does_not_stop_a_repair(store: BarStore) -> None:
+    bars = walk(4 * 1440, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, KEY, picked(bars, np.r_[0:5000, 5010:5760]))
+    old = store.partitions(KEY)[0]
+    old.write_bytes(b"torn")
+    lacking = picked(bars, np.arange(5760) != 5005)  # a quiet minute: to remember it the beginning is looked up
+    exchange = MadeUpExchange(lacking, int(bars.ts_ms[-1]) + 60 * MINUTE_MS)
+    first = repaired(store, KEY, exchange, days=2)
+    assert (first.filled, first.confirmed_empty, first.left) == (9, 1, 0)
+    assert old.read_bytes() == b"torn"
+    done = repaired(store, KEY, exchange)
+    assert done.set_aside == (old.name,) and done.left == 0
+    assert same_bars(store.read(KEY, end_ms=int(bars.ts_ms[5000])), picked(bars, np.r_[0:5001]))
 
 
 def test_a_gap_scan_counts_each_kind_of_day_right(store: BarStore) -> None:

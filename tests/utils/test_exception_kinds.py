@@ -188,6 +188,7 @@ def test_the_disk_and_the_files_have_codes_of_their_own(tmp_path: Path) -> None:
     assert exit_code_for(raised((tmp_path / "absent.csv").read_text)) == ExitCode.MISSING_INPUT
     assert exit_code_for(PermissionError(errno.EACCES, "Permission denied", "data")) == ExitCode.PERMISSION
     assert exit_code_for(OSError(errno.EROFS, "Read-only file system", "data")) == ExitCode.CANNOT_WRITE
+    assert exit_code_for(OSError(errno.EIO, "Input/output error", "data")) == ExitCode.CANNOT_WRITE
 
 
 def test_a_lock_that_is_held_is_75_and_a_locked_database_a_bug(tmp_path: Path) -> None:

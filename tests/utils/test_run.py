@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -40,6 +41,23 @@ def test_a_foreseen_error_is_one_line_and_its_code(capsys: pytest.CaptureFixture
     assert run(failing(ConfigError("desk.yaml: accounts: missing"))) == 78
     captured = capsys.readouterr()
     assert captured.err == "test_run: desk.yaml: accounts: missing\n"
+
+
+@pytest.mark.parametrize(
+    ("cause", "code", "says"),
+    [
+        ("ENOSPC", 73, "cannot write '/data/x': No space left on device; free some space there and start it again"),
+        ("EROFS", 73, "cannot write '/data/x': Read-only file system; make that disk writable"),
+        ("EIO", 73, "cannot read or write '/data/x': Input/output error; the disk or its connection fails (see dmesg)"),
+        ("EACCES", 77, "cannot read or write '/data/x': Permission denied; let the user of this job have it"),
+    ],
+)
+def test_a_disk_that_takes_nothing_is_told_by_file_cause_and_cure(
+    capsys: pytest.CaptureFixture[str], cause: str, code: int, says: str
+) -> None:
+    number = getattr(errno, cause)
+    assert run(failing(OSError(number, os.strerror(number), "/data/x"))) == code
+    assert capsys.readouterr().err.startswith(f"test_run: {says}")
 
 
 def test_a_bug_is_a_full_traceback_and_1(capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,7 +127,7 @@ def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
     if code == _BITFINEX_LIMIT or "ratelimit" in str(text).lower() or "RATE_LIMIT" in str(text):
         return Fault("rate_limit", said, hold_s)
     if code == _BITFINEX_SYMBOL:
-        return Fault("no_data", f"{said} (no such symbol)", hold_s=0.0)
+        return Fault("no_data", f"it knows no such symbol (it says: {said})", hold_s=0.0)
     if code == _BITFINEX_CLOSED or "unavailable" in str(text):
         return Fault("outage", said, hold_s)
     return Fault(fault.kind if fault else "schema", said, hold_s)

@@ -131,6 +131,15 @@ class Yahoo(Remote):
     package = "yfinance"
     timeframes = ("1m", "5m", "15m", "30m", "1h", "1d")
 
+    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> list[list[Any]]:
+        """As every Remote; refuses days of currencies, which at Yahoo end at midnight in London."""
+        if request.market == "FX" and request.timeframe == "1d":
+            raise UsageError(
+                f"{self.name} has no daily bars of currencies: its days end at midnight in London, the market's at "
+                "17:00 in New York; take 1h"
+            )
+        return super().rows(request, now_ms, limit_s)
+
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question."""
         rows = webcache.load(self.name, request, now_ms)

@@ -15,7 +15,7 @@ import msgspec
 
 from pyjobs.market.providers.base import Refused
 from utils import paths
-from utils.atomic import write_bytes
+from utils.atomic import sweep, write_bytes
 from utils.errors import ExternalDataUnavailable, ExternalKind
 
 DAY_S = 86_400.0
@@ -127,6 +127,7 @@ class StateBook:
         except Timeout:
             raise Refused("timeout", provider=provider, detail=f"other jobs asked it for {wait_s:.0f} s") from None
         try:
+            sweep(self.folder, f"{provider}.json")
             yield
         finally:
             lock.release()

@@ -12,7 +12,7 @@ from typing import Any
 from pyjobs.market.names import folder_name
 from pyjobs.market.providers.base import BarRequest
 from utils import paths, trading_day
-from utils.atomic import write_text
+from utils.atomic import sweep, write_text
 
 KEPT = 6
 
@@ -37,6 +37,7 @@ def save(provider: str, request: BarRequest, rows: list[list[Any]], now_ms: int,
         return
     path = _file(provider, request, now_ms)
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)  # one job at a time asks Yahoo
     about = {
         "provider": provider,
         "symbol": request.symbol,

@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pyjobs.market.providers import http
+from pyjobs.market.providers.wire import Answer
 from tests.fakemarket.server import FakeMarket
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:1h:tBTCUSD/hist"
+
+
+def got(limit: int) -> Answer:
+    return http.get(URL, {"limit": limit}, limit_s=30, pause_s=10)
 
 
 def test_a_change_of_the_environment_s_proxy_or_authority_is_seen(
@@ -15,14 +20,14 @@ def test_a_change_of_the_environment_s_proxy_or_authority_is_seen(
 ) -> None:
     for name, value in fakemarket.env().items():
         monkeypatch.setenv(name, value)
-    assert http.get(URL, {"limit": 1}).status == http.get(URL, {"limit": 2}).status == 200
+    assert got(1).status == got(2).status == 200
     nobody = {**dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9"), "NO_PROXY": "", "no_proxy": ""}
     for name, value in nobody.items():
         monkeypatch.setenv(name, value)
-    assert http.get(URL, {"limit": 1}).failed == "network"
+    assert got(1).failed == "network"
     for name, value in fakemarket.env().items():
         monkeypatch.setenv(name, value)
-    assert http.get(URL, {"limit": 1}).status == 200
+    assert got(1).status == 200
     assert {one.params["limit"] for one in fakemarket.requests("bitfinex")} == {"1", "2"}
 
 
@@ -30,4 +35,4 @@ def test_many_requests_share_one_connection(fakemarket: FakeMarket, monkeypatch:
     for name, value in fakemarket.env().items():
         monkeypatch.setenv(name, value)
     fakemarket.fault("bitfinex", "bad_cert", after=1)  # asked for once for each new connection
-    assert [http.get(URL, {"limit": 1 + count}).status for count in range(5)] == [200] * 5
+    assert [got(1 + count).status for count in range(5)] == [200] * 5

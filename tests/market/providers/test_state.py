@@ -96,3 +96,12 @@ def test_reset_forgets_and_says_whether_there_was_anything(tmp_path: Path) -> No
     book.failed("bitfinex", refused("blocked"), T0, lambda: 0.5)
     assert book.reset("bitfinex") and not book.reset("bitfinex")
     assert book.read("bitfinex").closed_for_s(T0 + 1) == 0
+
+
+def test_whose_turn_it_is_sweeps_what_a_killed_job_left_of_that_provider(tmp_path: Path) -> None:
+    book = StateBook(tmp_path, locks=tmp_path / "locks")
+    for name in (".bitfinex.json.tmp-1-ff", ".yahoo.json.tmp-2-ff"):
+        (tmp_path / name).touch()
+    with book.turn("bitfinex", 1.0):
+        book.failed("bitfinex", refused("outage"), T0, lambda: 1.0)
+    assert {path.name for path in tmp_path.iterdir()} == {"bitfinex.json", ".yahoo.json.tmp-2-ff", "locks"}
