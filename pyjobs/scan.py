@@ -75,7 +75,7 @@ def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> dict[str, Any]:
     for series in snapshot.series:
         status = status_of(series, need)
         instruments.append(instrument_record(series, status))
-        if status in ("ok", "too_few_bars") and series.instrument.role != "benchmark":
+        if status in ("ok", "too_few_bars") and series.instrument.scanned:
             signals += signal_records(series, setups)
     return {
         "desk": snapshot.desk.name,
@@ -92,7 +92,7 @@ def status_of(series: Series, need: int) -> str:
         return "no_bars"
     if series.stale:
         return "stale"
-    return "ok" if len(series.bars) >= need or series.instrument.role == "benchmark" else "too_few_bars"
+    return "ok" if len(series.bars) >= need or not series.instrument.scanned else "too_few_bars"
 
 
 def instrument_record(series: Series, status: str) -> dict[str, Any]:

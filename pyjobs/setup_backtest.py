@@ -11,11 +11,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyjobs.account.backtest import costs_of
 from pyjobs.account.costs import Costs
+from pyjobs.account.lanes import costs_on
 from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
 from pyjobs.market import rim
-from pyjobs.market.desk import Desk
+from pyjobs.market.desk import Desk, Instrument
 from pyjobs.market.snapshot import Snapshot, session_of
 from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, text_table
@@ -73,7 +73,7 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
     found: list[Trigger] = []
     for series in snapshot.series:
         instrument = series.instrument
-        if instrument.role == "benchmark" or not len(series.bars):
+        if not instrument.scanned or not len(series.bars):
             continue
         for name, setup in setups.items():
             found += triggers(
@@ -81,26 +81,26 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
                 setup=name,
                 bars=series.bars,
                 signals=setup.signals(series.bars),
-                costs=costs_for(snapshot.desk, instrument.currency),
+                costs=costs_for(snapshot.desk, instrument),
                 first=window_start(snapshot.session, days),
                 session_of=session_of(instrument.market),
             )
     return found
 
 
-def costs_for(desk: Desk, currency: str) -> Costs:
-    """The costs of the desk's first account in `currency`; none when there is no such account."""
-    for account in desk.accounts.values():
-        if account.currency == currency:
-            return costs_of(account)
-    return Costs()
+def costs_for(desk: Desk, instrument: Instrument) -> Costs:
+    """As the desk's first account in its currency pays them, else the first that trades it; none without either."""
+    accounts = list(desk.accounts.values())
+    at_home = [account for account in accounts if account.currency == instrument.currency]
+    abroad = [account for account in accounts if instrument.currency in account.trades]
+    return next((costs_on(account, instrument) for account in (*at_home, *abroad)), Costs())
 
 
 def rows_of(found: Sequence[Trigger], snapshot: Snapshot, setups: Mapping[str, Setup], days: int) -> list[Row]:
     """A row per setup and timeframe of the universe: bars of five minutes and of a day are not one experiment."""
     first = window_start(snapshot.session, days)
     inside = [trigger for trigger in found if trigger.session >= first]
-    universe = [series.instrument for series in snapshot.series if series.instrument.role != "benchmark"]
+    universe = [series.instrument for series in snapshot.series if series.instrument.scanned]
     timeframes = list(dict.fromkeys(instrument.timeframe for instrument in universe))
     return [summarise(inside, setup=name, timeframe=timeframe) for name in setups for timeframe in timeframes]
 
