@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyjobs.account.costs import Costs
+from pyjobs.account.desk_setups import setups_of
 from pyjobs.account.lanes import costs_on
 from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
 from pyjobs.market import rim
@@ -19,8 +20,7 @@ from pyjobs.market.desk import Desk, Instrument
 from pyjobs.market.snapshot import Snapshot, session_of
 from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.strategy.registry import make_setups
-from pyjobs.strategy.signals import Setup
+from pyjobs.strategy.signals import Setup, one_sided
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_csv, write_json
@@ -58,13 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Follow every trigger, summarise by window, write, print; see the module."""
     args = rim.parser("setup_backtest", __doc__, out_required=True).parse_args(argv)
     path, snapshot = rim.opened(args)
-    setups = make_setups(snapshot.desk.setups, source=str(path))
+    known = setups_of(snapshot, source=str(path))
+    setups = known.setups
     found = all_triggers(snapshot, setups, days=max(WINDOWS_DAYS))
     windows = [(days, rows_of(found, snapshot, setups, days)) for days in WINDOWS_DAYS]
-    write_all(args.out / "backtests", snapshot, found, windows)
+    write_all(args.out / "backtests", snapshot, found, windows, known.notes)
     for days, rows in windows:
         print(f"{days} days to {snapshot.session}, after fees and tax")
         print(text_table(TABLE, [cells(row) for row in rows]))
+    print("".join(f"{note}\n" for note in known.notes), end="")
     return ExitCode.OK
 
 
@@ -75,12 +77,12 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
         instrument = series.instrument
         if not instrument.scanned or not len(series.bars):
             continue
-        for name, setup in setups.items():
+        for name, signals in ((n, each) for n, s in setups.items() for each in one_sided(s.signals(series.bars))):
             found += triggers(
                 key=instrument.key,
                 setup=name,
                 bars=series.bars,
-                signals=setup.signals(series.bars),
+                signals=signals,
                 costs=costs_for(snapshot.desk, instrument),
                 first=window_start(snapshot.session, days),
                 session_of=session_of(instrument.market),
@@ -106,7 +108,11 @@ def rows_of(found: Sequence[Trigger], snapshot: Snapshot, setups: Mapping[str, S
 
 
 def write_all(
-    folder: Path, snapshot: Snapshot, found: Sequence[Trigger], windows: Sequence[tuple[int, list[Row]]]
+    folder: Path,
+    snapshot: Snapshot,
+    found: Sequence[Trigger],
+    windows: Sequence[tuple[int, list[Row]]],
+    notes: Sequence[str],
 ) -> None:
     """All files of the module's docstring."""
     for days, rows in windows:
@@ -115,6 +121,7 @@ def write_all(
     content = {
         "desk": snapshot.desk.name,
         "session": snapshot.session.isoformat(),
+        "notes": list(notes),
         "windows": [
             {
                 "days": days,

@@ -35,17 +35,20 @@ class AccountResult:
     benchmark: list[tuple[dt.date, int, float]]
 
 
-def backtest(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) -> AccountResult:
+def backtest(
+    snapshot: Snapshot, account: Account, setups: Mapping[str, Setup], *, notes: Sequence[str] = ()
+) -> AccountResult:
     """Run the account over the whole history of the desk's `trade` instruments in its currencies.
 
     It starts at the first close at which some setup can be decided (bars before that only warm up) or, if later, at the
     first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
+    `notes` go into the metrics.
     """
     found = lanes_of(snapshot, account, setups)
     lanes = found.lanes
     closes = session_closes(snapshot, first_decision_ms(lanes, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
-    notes = {"left_out": found.left_out, "behind": behind(snapshot, lanes)}
+    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, lanes)}
     books = {}
     for name in ("constrained", "unconstrained"):
         run = simulate(
@@ -54,7 +57,7 @@ def backtest(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
             start_ms=closes[0][1] if closes else 0,
             marks_ms=[ts_ms for _, ts_ms in closes],
         )
-        books[name] = _book(run, account, closes, benchmark, notes)
+        books[name] = _book(run, account, closes, benchmark, told)
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
     return AccountResult(
         books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]

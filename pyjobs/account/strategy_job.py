@@ -12,22 +12,25 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pyjobs.account import desk_setups
 from pyjobs.account.bt_arguments import add_desk_flags
 from pyjobs.account.bt_request import parameter
 from pyjobs.account.strategy_run import Prepared, prepare
 from pyjobs.market import corporate_actions, snapshot
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks import Benchmark, Closes, Fetch, Places, find, from_bars
-from pyjobs.market.desk import Account, Desk, desk_path, load_desk
+from pyjobs.market.desk import Account, Desk, Instrument, desk_path, load_desk
 from pyjobs.market.policy import load_policy
-from pyjobs.market.snapshot import Snapshot, session_of
+from pyjobs.market.snapshot import Series, Snapshot, is_stale, session_of
 from pyjobs.market.store import BarStore
 from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.registry import bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
 from utils import clock, paths, trading_day
 from utils.cli import Parser
-from utils.errors import UsageError
+from utils.errors import ConfigError, UsageError
+
+FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and by whose clock its days close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +38,8 @@ class Job:
     """The desk as it was at the end of the window, the strategy's own parameters, and the accounts to run.
 
     `params`: the desk's for this strategy with those of the command line over them. `splits`: symbol -> sessions.
-    `index`: what a strategy decides by beside the instrument, for those that do.
+    `index`: what a strategy decides by beside the instrument, for those that do; `index_from`: where its closes came
+    from, when not from the desk's own instrument. `notes`: what a reader has to know about it.
     """
 
     desk_file: Path
@@ -46,12 +50,14 @@ class Job:
     accounts: dict[str, Account]
     splits: dict[str, list[str]]
     source: str
-    index: Benchmark | None
+    index: Bars | None
+    index_from: Benchmark | None
+    notes: list[str]
 
     def setup(self, changed: Mapping[str, int | float] | None = None) -> Setup:
         """The strategy, with some parameters changed. Raises ConfigError."""
         made = make_setup(self.strategy, {**self.params, **(changed or {})}, source=self.source)
-        return bound(made, index_bars(self.index.closes)) if self.index else made
+        return made if self.index is None else bound(made, self.index)
 
     def prepared(self, account: Account, setup: Setup) -> Prepared:
         """Raises UsageError when there is nothing to run on."""
@@ -67,6 +73,7 @@ class Job:
             "account": account,
             "terms": msgspec.structs.asdict(self.accounts[account]),
             "splits": corporate_actions.described(self.splits),
+            "notes": self.notes,
         }
 
     def asked(self) -> dict[str, object]:
@@ -107,6 +114,7 @@ def look_up(args: Namespace) -> Job:
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
     splits = corporate_actions.read_splits(corporate_actions.file_of(desk))
     taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), splits)
+    index, index_from = index_of(setup, taken, source)
     return Job(
         desk_file=path,
         snapshot=taken,
@@ -116,7 +124,9 @@ def look_up(args: Namespace) -> Job:
         accounts={name: each for name, each in desk.accounts.items() if args.account in (None, name)},
         splits=worked,
         source=source,
-        index=index_of(setup, taken),
+        index=index,
+        index_from=index_from,
+        notes=notes_of(args.strategy, setup, taken, index),
     )
 
 
@@ -143,23 +153,46 @@ def places() -> Places:
     return Places(store=BarStore(paths.data_dir() / "raw"), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
 
 
-def index_of(setup: Setup, taken: Snapshot) -> Benchmark | None:
-    """The index a strategy follows, from before the first bar to the snapshot's session; None when it follows none.
+def index_of(setup: Setup, taken: Snapshot, source: str) -> tuple[Bars | None, Benchmark | None]:
+    """The index a strategy follows: the desk's own, or KOSPI from wherever benchmarks come, with where it was found.
 
-    Raises ExternalDataUnavailable when it cannot be had.
+    That one is from before the first bar to the snapshot's session. Raises ExternalDataUnavailable when it cannot be
+    had, ConfigError for another index that the desk does not have: nobody knows when its days close.
     """
     name = needs(setup)
     if name is None:
-        return None
+        return None, None
+    series = desk_setups.index_series(taken, name)
+    if series is not None:
+        return series.bars, None
+    if name != FOLLOWED:
+        raise ConfigError(f"{source}: {desk_setups.not_on_desk(taken, name)}")
     filled = [each for each in taken.series if len(each.bars)]
     first = min(session_of(each.instrument.market)(int(each.bars.ts_ms[0])) for each in filled)
     policy = load_policy()
-    return find(name, policy, places(), start=first - dt.timedelta(days=1000), end=taken.session)
+    found = find(name, policy, places(), start=first - dt.timedelta(days=1000), end=taken.session)
+    return index_bars(found.closes), found
+
+
+def notes_of(name: str, setup: Setup, taken: Snapshot, index: Bars | None) -> list[str]:
+    """What has to be said of the index: since when it decides, and until when there is one."""
+    if index is None:
+        return []
+    benchmark = Instrument(
+        symbol=str(needs(setup)), exchange="", market=INDEX_MARKET, timeframe="1d", file="", currency=""
+    )
+    series = desk_setups.index_series(taken, benchmark.symbol) or Series(
+        instrument=benchmark,
+        bars=index,
+        last_session=session_of(INDEX_MARKET)(int(index.ts_ms[-1])) if len(index) else None,
+        stale=bool(len(index)) and is_stale(INDEX_MARKET, int(index.ts_ms[-1]), taken.asof_ts_ms),
+    )
+    return desk_setups.index_notes(name, bound(setup, index), taken, series)
 
 
 def index_bars(closes: Closes) -> Bars:
     """Closes of the Korean index as bars that close with the exchange; days that are no session are left out."""
-    calendar = trading_day.load("XKRX")
+    calendar = trading_day.load(INDEX_MARKET)
     first, last = calendar.first, calendar.last
     known = [
         (session.close_utc_s * 1000, close)

@@ -95,6 +95,11 @@ def honoured(snapshot: Snapshot, splits: Sequence[Split]) -> tuple[Snapshot, dic
     return dataclasses.replace(snapshot, series=tuple(series)), worked
 
 
+def on_desk(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what stands in the desk's own file worked in. Raises as `read_splits`."""
+    return honoured(snapshot, read_splits(file_of(snapshot.desk)))[0]
+
+
 def described(worked: Mapping[str, Sequence[str]]) -> list[str]:
     """`SMP004 split 2023-05-04`, one per split."""
     return [f"{symbol} split {session}" for symbol, sessions in worked.items() for session in sessions]

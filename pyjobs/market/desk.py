@@ -98,7 +98,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dumps: str
     accounts: dict[str, Account]
     instruments: list[Instrument]
-    setups: dict[str, dict[str, int | float]]
+    setups: dict[str, dict[str, int | float | str]]
     label: str = ""
     session: Literal["last_closed", "last_bar"] = "last_closed"
 

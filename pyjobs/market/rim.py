@@ -36,7 +36,7 @@ def opened(args: Namespace) -> tuple[Path, Snapshot]:
     path = desk_path(args.desk, paths.config_dir())
     desk, store = load_desk(path), BarStore(paths.data_dir() / "raw")
     taken = snapshot.take(desk, store, asked=args.session, now_s=clock.now_s())
-    return path, corporate_actions.honoured(taken, corporate_actions.read_splits(corporate_actions.file_of(desk)))[0]
+    return path, corporate_actions.on_desk(taken)
 
 
 def _date(text: str) -> dt.date:

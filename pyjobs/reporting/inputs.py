@@ -86,6 +86,7 @@ class Scan(msgspec.Struct, frozen=True):
     instruments: list[Scanned]
     signals: list[Signal]
     asof_ts_ms: int | None = None
+    notes: list[str] = []
 
 
 class SetupRow(msgspec.Struct, frozen=True):
@@ -125,6 +126,7 @@ class Setups(msgspec.Struct, frozen=True):
     """backtests/setups.json."""
 
     windows: list[Window]
+    notes: list[str] = []
 
 
 class LeftOut(msgspec.Struct, frozen=True):

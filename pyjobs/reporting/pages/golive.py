@@ -87,7 +87,8 @@ def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     rows = [[str(window.days), *_setup(row)] for window in inputs.setups.windows for row in window.rows]
     table = Table(columns=columns, rows=rows)
     chart = Image(path=f"reports/{EXPECTANCY_CHART}", alt="expectancy per trade of each setup, with intervals")
-    return [table, chart] if EXPECTANCY_CHART in pictures else [table]
+    notes = [Text(f"{note}.", tone="warn") for note in inputs.setups.notes]
+    return [table, *notes, chart] if EXPECTANCY_CHART in pictures else [table, *notes]
 
 
 def _setup(row: SetupRow) -> list[str]:
