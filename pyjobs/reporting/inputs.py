@@ -97,6 +97,7 @@ class SetupRow(msgspec.Struct, frozen=True):
     n_closed: int
     verdict: str
     timeframe: str = ""
+    n_effective: float | None = None
     win_rate: float | None = None
     win_rate_low: float | None = None
     win_rate_high: float | None = None
