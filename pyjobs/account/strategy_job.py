@@ -1,4 +1,4 @@
-"""What every verb that runs a strategy on a desk is asked, and the same looked up: desk, bars, splits, accounts."""
+"""What every verb that runs a strategy on a desk is asked, and the same looked up: desk, bars, actions, accounts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pyjobs.account.strategy_run import Prepared, prepare
 from pyjobs.market import corporate_actions, snapshot
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks import Benchmark, Closes, Fetch, Places, find, from_bars
+from pyjobs.market.corporate_actions import Action
 from pyjobs.market.desk import Account, Desk, Instrument, desk_path, load_desk
 from pyjobs.market.policy import load_policy
 from pyjobs.market.snapshot import Series, Snapshot, is_stale, session_of
@@ -37,7 +38,7 @@ FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the de
 class Job:
     """The desk as it was at the end of the window, the strategy's own parameters, and the accounts to run.
 
-    `params`: the desk's for this strategy with those of the command line over them. `splits`: symbol -> sessions.
+    `params`: the desk's for this strategy with those of the command line over them. `actions`: by symbol.
     `index`: what a strategy decides by beside the instrument, for those that do; `index_from`: where its closes came
     from, when not from the desk's own instrument. `notes`: what a reader has to know about it.
     """
@@ -48,7 +49,7 @@ class Job:
     params: dict[str, Any]
     start: dt.date | None
     accounts: dict[str, Account]
-    splits: dict[str, list[str]]
+    actions: dict[str, list[Action]]
     source: str
     index: Bars | None
     index_from: Benchmark | None
@@ -72,7 +73,7 @@ class Job:
             "market": self.snapshot.desk.market,
             "account": account,
             "terms": msgspec.structs.asdict(self.accounts[account]),
-            "splits": corporate_actions.described(self.splits),
+            "corporate_actions": corporate_actions.described(self.actions),
             "notes": self.notes,
         }
 
@@ -84,7 +85,7 @@ class Job:
 
     @property
     def actions_file(self) -> Path:
-        """Where the desk's splits stand, whether there are any or not."""
+        """Where the desk's splits and dividends stand, whether there are any or not."""
         return corporate_actions.file_of(self.snapshot.desk)
 
 
@@ -98,7 +99,7 @@ def add_flags(parser: Parser) -> None:
 
 
 def look_up(args: Namespace) -> Job:
-    """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_splits` do."""
+    """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_actions` do."""
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)
     start, asked_end = _date("--start", args.start), _date("--end", args.end)
@@ -112,8 +113,8 @@ def look_up(args: Namespace) -> Job:
     setup = make_setup(args.strategy, params, source=source)  # a wrong one is refused before any bar is read
     now_s = clock.now_s()
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
-    splits = corporate_actions.read_splits(corporate_actions.file_of(desk))
-    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), splits)
+    actions = corporate_actions.read_actions(corporate_actions.file_of(desk))
+    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
     index, index_from = index_of(setup, taken, source)
     return Job(
         desk_file=path,
@@ -122,7 +123,7 @@ def look_up(args: Namespace) -> Job:
         params=params,
         start=start,
         accounts={name: each for name, each in desk.accounts.items() if args.account in (None, name)},
-        splits=worked,
+        actions=worked,
         source=source,
         index=index,
         index_from=index_from,

@@ -27,9 +27,9 @@ def parser(verb: str, doc: str | None, *, out_required: bool) -> Parser:
 
 
 def opened(args: Namespace) -> tuple[Path, Snapshot]:
-    """The desk file and what the desk knew at its session, splits worked in.
+    """The desk file and what the desk knew at its session, splits and dividends worked in.
 
-    Raises UsageError, and as `load_desk`, `take` and `read_splits`.
+    Raises UsageError, and as `load_desk`, `take` and `on_desk`.
     """
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")

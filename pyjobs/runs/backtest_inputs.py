@@ -12,7 +12,7 @@ from utils import paths
 
 
 def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
-    """The clone, its configuration, the desk's series, its splits, and the benchmarks that were used."""
+    """The clone, its configuration, the desk's series, its corporate actions, and the benchmarks that were used."""
     used = [*found, *([job.index_from] if job.index_from else [])]
     return Inputs(
         clone=paths.ROOT,
