@@ -14,7 +14,7 @@ from pathlib import Path
 from pyjobs.account.costs import Costs
 from pyjobs.account.desk_setups import setups_of
 from pyjobs.account.lanes import costs_on
-from pyjobs.account.overlap import INDEPENDENT
+from pyjobs.account.overlap import WORTH
 from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
 from pyjobs.market import rim
 from pyjobs.market.desk import Desk, Instrument
@@ -49,7 +49,7 @@ TRIGGER_COLUMNS = (
 TABLE = (
     Column("setup"),
     Column("timeframe"),
-    *(Column(title, right=True) for title in ("n", "closed", "independent", "win rate", "95 %", "expectancy", "95 %")),
+    *(Column(title, right=True) for title in ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %")),
     *(Column(title, right=True) for title in ("bars held", "best", "worst")),
     Column("verdict"),
 )
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for days, rows in windows:
         print(f"{days} days to {snapshot.session}, after fees and tax")
         print(text_table(TABLE, [cells(row) for row in rows]))
-    print("".join(f"{note}\n" for note in (INDEPENDENT, *known.notes)), end="")
+    print("".join(f"{note}\n" for note in (WORTH, *known.notes)), end="")
     return ExitCode.OK
 
 

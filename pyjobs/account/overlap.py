@@ -27,7 +27,9 @@ import numpy as np
 from pyjobs.account.intervals import t_975
 from pyjobs.market.bars import FloatArray, IntArray
 
-INDEPENDENT = "independent: how many trades that share no bar would say as much; the 95 % intervals go by it."
+# Below ten independent trades even a setup that always wins has a Wilson interval reaching down to 72 %: no verdict.
+FEWEST_INDEPENDENT = 10
+WORTH = "worth: how many trades that share no bar would say as much as the closed ones; the 95 % intervals go by it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

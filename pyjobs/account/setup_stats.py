@@ -17,14 +17,12 @@ import numpy as np
 
 from pyjobs.account.costs import Costs
 from pyjobs.account.intervals import wilson
-from pyjobs.account.overlap import Path, together
+from pyjobs.account.overlap import FEWEST_INDEPENDENT, Path, together
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, State, Tape, Trade, follow, mark
 from pyjobs.strategy.signals import Side, Signals
 
 WINDOWS_DAYS = (30, 90, 180)
-# Below ten independent trades even a setup that always wins has a Wilson interval reaching down to 72 %: no verdict.
-FEWEST_INDEPENDENT = 10
 
 Status = Literal["closed", "open", "pending", "dropped"]
 
