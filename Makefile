@@ -35,6 +35,7 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 	@$(PY) -m tests.bench.store
 	@$(PY) -m tests.bench.ingest
 	@$(PY) -m tests.bench.core
+	@$(PY) -m tests.bench.scan
 
 torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
 	@$(PY) -m pytest -m torture

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.account.backtest import AccountResult, Book, backtest
+from pyjobs.account.desk_setups import setups_of
 from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
 from pyjobs.market import rim
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.strategy.registry import make_setups
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_csv, write_json
@@ -33,9 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run every account both ways, write, print; see the module."""
     args = rim.parser("account_backtest", __doc__, out_required=True).parse_args(argv)
     path, snapshot = rim.opened(args)
-    setups = make_setups(snapshot.desk.setups, source=str(path))
+    found = setups_of(snapshot, source=str(path))
+    setups = found.setups
     for name, account in snapshot.desk.accounts.items():
-        result = backtest(snapshot, account, setups)
+        result = backtest(snapshot, account, setups, notes=found.notes)
         write_account(args.out / "portfolio" / name, result)
         print(heading(name, result))
         print(figures_table(result))
@@ -60,6 +61,8 @@ def heading(name: str, result: AccountResult) -> str:
     lines = [f"account {name} ({metrics['currency']}), {span}"]
     if since and since != metrics["start"]:
         lines.append(f"alpha, beta and benchmark: from {since} on")
+    notes = metrics["notes"]
+    lines += map(str, notes) if isinstance(notes, list) else []
     for key, what in (("left_out", "why"), ("behind", "last_session")):
         noted = metrics[key]
         if isinstance(noted, list):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pyjobs.account.desk_setups import check_setups, setups_of
+from pyjobs.market import corporate_actions
 from pyjobs.market.desk import desk_path, load_desk
 from pyjobs.market.snapshot import Snapshot, take
 from pyjobs.market.store import BarStore
@@ -16,7 +18,6 @@ from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
-from pyjobs.strategy.registry import make_setups
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import StaleDataError
@@ -33,10 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
     desk = load_desk(desk_file)
-    setups = make_setups(desk.setups, source=str(desk_file))
-    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=date_or_auto(options.date), now_s=clock.now_s())
+    check_setups(desk.setups, source=str(desk_file))
+    taken = take(desk, BarStore(paths.data_dir() / "raw"), asked=date_or_auto(options.date), now_s=clock.now_s())
+    snapshot = corporate_actions.on_desk(taken)
+    found = setups_of(snapshot, source=str(desk_file))
     _refuse_stale(snapshot)
-    page = eod_page(session=snapshot.session.isoformat(), lines=all_lines(snapshot, setups))
+    lines = all_lines(snapshot, found.setups)
+    page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=found.notes)
     put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
     return 0
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from pyjobs.account.desk_setups import check_setups, setups_of
+from pyjobs.market import corporate_actions
 from pyjobs.market.desk import Desk, desk_path, load_desk
 from pyjobs.market.snapshot import take
 from pyjobs.market.store import BarStore
@@ -18,7 +20,6 @@ from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
-from pyjobs.strategy.registry import make_setups
 from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.config import load_yaml, own_or_default
@@ -43,16 +44,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
     desk = load_desk(desk_file)
-    setups = make_setups(desk.setups, source=str(desk_file))
+    check_setups(desk.setups, source=str(desk_file))
     source = own_or_default(NAME)
     watchlist = load_yaml(source, Watchlist)
     date, asked = when(desk, date_or_auto(options.date), now_s=clock.now_s())
-    snapshot = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
+    taken = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
+    snapshot = corporate_actions.on_desk(taken)
+    found = setups_of(snapshot, source=str(desk_file))
     page = watchlist_page(
         date=date.isoformat(),
         session=snapshot.session.isoformat(),
         source=f"{source.parent.name}/{source.name}",
-        lines=watched_lines(snapshot, setups, watchlist.symbols),
+        lines=watched_lines(snapshot, found.setups, watchlist.symbols),
+        notes=found.notes,
     )
     put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
     return 0

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pyjobs.account.desk_setups import setups_of
 from pyjobs.market import rim
 from pyjobs.market.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, markdown_table, text_table
-from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.scan import last_bar_signals, longest_lookback
 from pyjobs.strategy.signals import Setup
 from utils import atomic, paths
@@ -50,16 +50,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Scan, print, write; see the module."""
     args = rim.parser("scan", __doc__, out_required=False).parse_args(argv)
     path, snapshot = rim.opened(args)
-    setups = make_setups(snapshot.desk.setups, source=str(path))
-    result = scanned(snapshot, setups)
+    found = setups_of(snapshot, source=str(path))
+    setups = found.setups
+    result = {**scanned(snapshot, setups), "notes": found.notes}
     title = f"{snapshot.desk.label or snapshot.desk.name}: scan of {snapshot.session}"
     tables = [(INSTRUMENT_COLUMNS, instrument_rows(result)), (SIGNAL_COLUMNS, signal_rows(result))]
     print(f"{title}\n\n" + "\n".join(text_table(columns, rows) for columns, rows in tables if rows), end="")
+    print("".join(f"\n{note}" for note in found.notes))
     if args.out is None:
         target = paths.reports_dir() / f"scan_{snapshot.session}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_text(
-            target, f"# {title}\n\n" + "\n".join(markdown_table(columns, rows) for columns, rows in tables if rows)
+            target,
+            f"# {title}\n\n"
+            + "\n".join(markdown_table(columns, rows) for columns, rows in tables if rows)
+            + "".join(f"\n{note}\n" for note in found.notes),
         )
         print(f"\nwritten: {target}")
     else:
@@ -75,7 +80,7 @@ def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> dict[str, Any]:
     for series in snapshot.series:
         status = status_of(series, need)
         instruments.append(instrument_record(series, status))
-        if status in ("ok", "too_few_bars") and series.instrument.role != "benchmark":
+        if status in ("ok", "too_few_bars") and series.instrument.scanned:
             signals += signal_records(series, setups)
     return {
         "desk": snapshot.desk.name,
@@ -92,7 +97,7 @@ def status_of(series: Series, need: int) -> str:
         return "no_bars"
     if series.stale:
         return "stale"
-    return "ok" if len(series.bars) >= need or series.instrument.role == "benchmark" else "too_few_bars"
+    return "ok" if len(series.bars) >= need or not series.instrument.scanned else "too_few_bars"
 
 
 def instrument_record(series: Series, status: str) -> dict[str, Any]:

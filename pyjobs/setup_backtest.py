@@ -11,16 +11,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyjobs.account.backtest import costs_of
 from pyjobs.account.costs import Costs
+from pyjobs.account.desk_setups import setups_of
+from pyjobs.account.lanes import costs_on
+from pyjobs.account.overlap import WORTH
 from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
 from pyjobs.market import rim
-from pyjobs.market.desk import Desk
+from pyjobs.market.desk import Desk, Instrument
 from pyjobs.market.snapshot import Snapshot, session_of
 from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.strategy.registry import make_setups
-from pyjobs.strategy.signals import Setup
+from pyjobs.strategy.signals import Setup, one_sided
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_csv, write_json
@@ -48,7 +49,7 @@ TRIGGER_COLUMNS = (
 TABLE = (
     Column("setup"),
     Column("timeframe"),
-    *(Column(title, right=True) for title in ("n", "closed", "win rate", "95 % interval", "expectancy", "95 %")),
+    *(Column(title, right=True) for title in ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %")),
     *(Column(title, right=True) for title in ("bars held", "best", "worst")),
     Column("verdict"),
 )
@@ -58,13 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Follow every trigger, summarise by window, write, print; see the module."""
     args = rim.parser("setup_backtest", __doc__, out_required=True).parse_args(argv)
     path, snapshot = rim.opened(args)
-    setups = make_setups(snapshot.desk.setups, source=str(path))
+    known = setups_of(snapshot, source=str(path))
+    setups = known.setups
     found = all_triggers(snapshot, setups, days=max(WINDOWS_DAYS))
     windows = [(days, rows_of(found, snapshot, setups, days)) for days in WINDOWS_DAYS]
-    write_all(args.out / "backtests", snapshot, found, windows)
+    write_all(args.out / "backtests", snapshot, found, windows, known.notes)
     for days, rows in windows:
         print(f"{days} days to {snapshot.session}, after fees and tax")
         print(text_table(TABLE, [cells(row) for row in rows]))
+    print("".join(f"{note}\n" for note in (WORTH, *known.notes)), end="")
     return ExitCode.OK
 
 
@@ -73,40 +76,44 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
     found: list[Trigger] = []
     for series in snapshot.series:
         instrument = series.instrument
-        if instrument.role == "benchmark" or not len(series.bars):
+        if not instrument.scanned or not len(series.bars):
             continue
-        for name, setup in setups.items():
+        for name, signals in ((n, each) for n, s in setups.items() for each in one_sided(s.signals(series.bars))):
             found += triggers(
                 key=instrument.key,
                 setup=name,
                 bars=series.bars,
-                signals=setup.signals(series.bars),
-                costs=costs_for(snapshot.desk, instrument.currency),
+                signals=signals,
+                costs=costs_for(snapshot.desk, instrument),
                 first=window_start(snapshot.session, days),
                 session_of=session_of(instrument.market),
             )
     return found
 
 
-def costs_for(desk: Desk, currency: str) -> Costs:
-    """The costs of the desk's first account in `currency`; none when there is no such account."""
-    for account in desk.accounts.values():
-        if account.currency == currency:
-            return costs_of(account)
-    return Costs()
+def costs_for(desk: Desk, instrument: Instrument) -> Costs:
+    """As the desk's first account in its currency pays them, else the first that trades it; none without either."""
+    accounts = list(desk.accounts.values())
+    at_home = [account for account in accounts if account.currency == instrument.currency]
+    abroad = [account for account in accounts if instrument.currency in account.trades]
+    return next((costs_on(account, instrument) for account in (*at_home, *abroad)), Costs())
 
 
 def rows_of(found: Sequence[Trigger], snapshot: Snapshot, setups: Mapping[str, Setup], days: int) -> list[Row]:
     """A row per setup and timeframe of the universe: bars of five minutes and of a day are not one experiment."""
     first = window_start(snapshot.session, days)
     inside = [trigger for trigger in found if trigger.session >= first]
-    universe = [series.instrument for series in snapshot.series if series.instrument.role != "benchmark"]
+    universe = [series.instrument for series in snapshot.series if series.instrument.scanned]
     timeframes = list(dict.fromkeys(instrument.timeframe for instrument in universe))
     return [summarise(inside, setup=name, timeframe=timeframe) for name in setups for timeframe in timeframes]
 
 
 def write_all(
-    folder: Path, snapshot: Snapshot, found: Sequence[Trigger], windows: Sequence[tuple[int, list[Row]]]
+    folder: Path,
+    snapshot: Snapshot,
+    found: Sequence[Trigger],
+    windows: Sequence[tuple[int, list[Row]]],
+    notes: Sequence[str],
 ) -> None:
     """All files of the module's docstring."""
     for days, rows in windows:
@@ -115,6 +122,7 @@ def write_all(
     content = {
         "desk": snapshot.desk.name,
         "session": snapshot.session.isoformat(),
+        "notes": list(notes),
         "windows": [
             {
                 "days": days,
@@ -147,6 +155,7 @@ def cells(row: Row) -> list[str]:
         row.timeframe,
         numbers.count(row.n),
         numbers.count(row.n_closed),
+        numbers.decimal(1)(row.n_effective),
         numbers.percent(row.win_rate),
         numbers.interval(row.win_rate_low, row.win_rate_high, numbers.percent),
         numbers.change(row.expectancy),

@@ -86,7 +86,9 @@ def strategy_of(name: str, params: Iterable[str]) -> Setup:
     try:
         return make_setup(name, dict(map(parameter, params)), source="--strategy, --param")
     except ConfigError as error:
-        raise UsageError(str(error).replace("setups.", "").replace("setup", "strategy")) from None
+        raise UsageError(
+            str(error).replace("setups: ", "").replace("setups.", "").replace("setup", "strategy")
+        ) from None
 
 
 def parameter(text: str) -> tuple[str, int | float | str]:

@@ -25,7 +25,7 @@ class Costs:
 
     `sell_tax_by_time`: (from this UTC ms on, basis points), ascending; where it says something it replaces the flat
     `sell_tax_bps`. `slippage_bps`: how much worse than the bar's price a fill is. `borrow_bps`: of a short position's
-    value, per year of 365 days.
+    value, per year of 365 days. `fx_bps`: of each fill's notional that had to be converted.
     """
 
     fee_bps: float = 0.0
@@ -33,6 +33,13 @@ class Costs:
     sell_tax_by_time: tuple[tuple[int, float], ...] = ()
     slippage_bps: float = 0.0
     borrow_bps: float = 0.0
+    fx_bps: float = 0.0
+
+    def on(self, *, taxed: bool, converted: bool) -> Costs:
+        """What they are on one instrument: whether its sale is taxed, and whether its money has to be converted."""
+        fee = self.fee_bps + self.fx_bps if converted else self.fee_bps
+        known = replace(self, fee_bps=fee, fx_bps=0.0)
+        return known if taxed else replace(known, sell_tax_bps=0.0, sell_tax_by_time=())
 
     def at(self, ts_ms: int) -> Costs:
         """The same with the tax that holds at `ts_ms`."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 Z95 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 
-def wilson(wins: int, n: int) -> tuple[float, float] | None:
-    """Score interval of a proportion; None for n = 0.
+def wilson(wins: float, n: float) -> tuple[float, float] | None:
+    """Score interval of a proportion; None for n = 0. Both may be fractions of trades, when those say less than n.
 
     Wilson (1927), JASA 22; recommended for small n by Brown, Cai & DasGupta (2001), Statistical Science 16.
     """
@@ -19,21 +18,6 @@ def wilson(wins: int, n: int) -> tuple[float, float] | None:
     centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
     return (0.0 if wins == 0 else centre - half), (1.0 if wins == n else centre + half)
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """Student's t interval of the mean: mean -+ t(97.5 %, n-1) * s / sqrt(n); None for n < 2.
-
-    "Student" (1908), Biometrika 6. It takes the values as independent; trades that overlap in time are not, so the
-    truth is wider.
-    """
-    n = len(values)
-    if n < 2:
-        return None
-    mean = math.fsum(values) / n
-    spread = math.sqrt(math.fsum((x - mean) ** 2 for x in values) / (n - 1))
-    half = t_975(n - 1) * spread / math.sqrt(n)
-    return mean - half, mean + half
 
 
 def t_975(df: int) -> float:

@@ -6,7 +6,11 @@ Sources: Securities Transaction Tax Act art. 5 and its enforcement decree art. 5
 KBS 2019-03-19 and EY 2019-04-18 (30 -> 25 bp), the decree of 2022-12 (23 -> 20 -> 18 -> 15), Ministry of Economy and
 Finance 2025-12-01 (-> 20 from 2026).
 Ticks: KRX, enforcement rules of the securities market business regulation; the table of 2010-10-04 is KOSPI's (KOSDAQ
-stopped at 100 won), that of 2023-01-25 holds for KOSPI, KOSDAQ and KONEX. ETFs have other ticks and are not covered.
+stopped at 100 won), that of 2023-01-25 holds for KOSPI, KOSDAQ and KONEX.
+Funds (ETF, ETN): 5 won at every price since the first one of 2002-10-14 (KRX, global site, ETF and ETN trading system);
+1 won below 2 000 won since 2023-12-18, as KRX announced on 2023-10-05 (mediapen.com/news/view/860330; one paper,
+etoday.co.kr/news/view/2289674, has 2023-12-08; eugenefn.com/ingo/iget/iget300r.do has both ticks as they are now). They
+pay no tax on sales: they are not shares in the sense of the Securities Transaction Tax Act (the same page: exempt).
 """
 
 from __future__ import annotations
@@ -39,6 +43,11 @@ TICKS: tuple[tuple[dt.date, tuple[tuple[float, float], ...]], ...] = (
         ((0, 1), (2_000, 5), (5_000, 10), (20_000, 50), (50_000, 100), (200_000, 500), (500_000, 1_000)),
     ),
 )
+# The same for ETFs and ETNs.
+ETF_TICKS: tuple[tuple[dt.date, tuple[tuple[float, float], ...]], ...] = (
+    (dt.date(2002, 10, 14), ((0, 5),)),
+    (dt.date(2023, 12, 18), ((0, 1), (2_000, 5))),
+)
 
 
 def sell_tax_by_time(calendar: Calendar) -> tuple[tuple[int, float], ...]:
@@ -60,15 +69,24 @@ def sell_tax_by_time(calendar: Calendar) -> tuple[tuple[int, float], ...]:
     return tuple(schedule)
 
 
-def tick_size(day: dt.date, price: float) -> float:
-    """The tick in won for a stock at `price` on `day`; before 2010-10-04 that day's table is used."""
-    table = TICKS[max(0, bisect_right([first for first, _ in TICKS], day) - 1)][1]
+def tick_size(day: dt.date, price: float, *, etf: bool = False) -> float:
+    """The tick in won for a stock (`etf`: a fund) at `price` on `day`; before the first table of all that one holds."""
+    dated = ETF_TICKS if etf else TICKS
+    table = dated[max(0, bisect_right([first for first, _ in dated], day) - 1)][1]
     return table[bisect_right([low for low, _ in table], price) - 1][1]
 
 
 def on_tick(day: dt.date, price: float, up: bool) -> float:
-    """`price` moved to the nearest price that can be traded, at or above it (`up`) or at or below it."""
-    tick = tick_size(day, price)
+    """`price` of a stock moved to the nearest that can be traded, at or above it (`up`) or at or below it."""
+    return _moved(price, tick_size(day, price), up)
+
+
+def on_etf_tick(day: dt.date, price: float, up: bool) -> float:
+    """The same for a fund."""
+    return _moved(price, tick_size(day, price, etf=True), up)
+
+
+def _moved(price: float, tick: float, up: bool) -> float:
     steps = price / tick
     nearest = round(steps)
     if math.isclose(steps, nearest, rel_tol=1e-12):

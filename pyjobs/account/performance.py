@@ -42,6 +42,8 @@ CONVENTIONS: Mapping[str, object] = {
     "fills": "at the bar's price made worse by slippage_bps, then moved to the next tick where the account has rules",
     "fees": "fees, tax on sales (by date with rules: KRX) and the loan of shorts (borrow_bps a year of 365 days)",
     "lots": "the desk's lot; else whole shares; 1e-8 of a unit on a 24/7 market; fractions when unconstrained",
+    "currencies": "all money is the account's; prices of another currency are converted at each fill and mark, at the "
+    "last close of its fx instrument by then; fees (fx_bps among them) too; no cash is held abroad",
     "open_positions": "marked to the last close; their exit cost is not yet taken",
     "session_of_bars": "equity at a session's close uses the newest bars closed by then",
 }

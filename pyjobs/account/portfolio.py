@@ -16,12 +16,16 @@ proceeds of a short sale, and as much again, are not free until it is bought bac
 Unconstrained: each setup on each series has a position of its own and takes every signal while flat, always with the
 same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside the constrained run
 it shows what the constraints cost.
+
+All money is the account's own: an instrument in another currency is converted at every fill and every mark, at the
+rates of `pyjobs.account.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in its own.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -48,9 +52,11 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deal:
-    """A trade with its money. `fees` holds tax and borrowing too; `pnl` is after them.
+    """A trade with its money. `fees` holds tax and borrowing too; `pnl` is after them; both in the account's money.
 
-    Marked while open, before its exit cost. Prices are those of the fills, slippage and ticks included.
+    Marked while open, before its exit cost, which is `to_leave`. Prices are those of the fills, slippage and ticks
+    included, in `currency` ("": the account's); the rates convert them: pnl = quantity x (exit x exit_rate - entry x
+    entry_rate) - fees, the mirror image when short.
     """
 
     key: SeriesKey
@@ -59,11 +65,15 @@ class Deal:
     quantity: float
     fees: float
     pnl: float
+    currency: str = ""
+    entry_rate: float = 1.0
+    exit_rate: float = 1.0
+    to_leave: float = 0.0
 
     @property
     def net_return(self) -> float:
         """pnl as a fraction of the entry's notional."""
-        return self.pnl / (self.quantity * self.trade.entry_price)
+        return self.pnl / (self.quantity * self.trade.entry_price * self.entry_rate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +82,7 @@ class AccountRun:
 
     `exposure`: value of positions, long and short added up, over equity. `refused`: signals not turned into positions,
     by reason: `slots`, `held` (the series is in already), `group` (its cap), `cash` (not one lot affordable), `stop`
-    (opened at or beyond its stop).
+    (opened at or beyond its stop), `rate` (no rate of exchange, or an old one).
     `traded`: notional bought and sold.
     """
 
@@ -86,12 +96,17 @@ class AccountRun:
     traded: float
 
 
-def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int) -> AccountRun:
-    """Run the account over all bars that close at or after `start_ms`. Lanes must hold a signal per bar."""
+def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
+    """Run the account over all bars that close at or after `start_ms`. Lanes must hold a signal per bar.
+
+    `marks_ms`: further moments at which an account of several currencies is worth knowing, as rates move without bars.
+    """
     book = _Book(lanes, terms, start_ms)
-    times = np.unique(np.concatenate([np.empty(0, np.int64), *(seat.lane.bars.ts_ms for seat in book.seats)]))
+    marks = np.array(marks_ms if book.abroad else (), np.int64)
+    times = np.unique(np.concatenate([marks, *(seat.lane.bars.ts_ms for seat in book.seats)]))
     times = times[times >= start_ms]
-    points = [book.pass_bar(ts_ms) for ts_ms in times.tolist()]
+    rates = book.rates_at(times)
+    points = [book.pass_bar(ts_ms, now) for ts_ms, now in zip(times.tolist(), rates, strict=True)]
     equity, cash, exposure, n_positions = (
         (np.array(column) for column in zip(*points, strict=True)) if points else (np.empty(0) for _ in range(4))
     )
@@ -112,14 +127,22 @@ class _Book:
 
     def __init__(self, lanes: Iterable[Lane], terms: Terms, start_ms: int) -> None:
         ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
-        self.seats = [Seat(lane, terms.stop_loss, start_ms) for lane in ordered]
+        self.seats = [Seat(lane, terms.costs, terms.stop_loss, start_ms) for lane in ordered]
+        self.abroad = [seat for seat in self.seats if seat.lane.conversion]
         self.terms = terms
         self.cash = terms.cash
         self.deals: list[Deal] = []
-        self.refused = {"slots": 0, "held": 0, "group": 0, "cash": 0, "stop": 0}
+        self.refused = {"slots": 0, "held": 0, "group": 0, "cash": 0, "stop": 0, "rate": 0}
         self.traded = 0.0
 
-    def pass_bar(self, ts_ms: int) -> tuple[float, float, float, int]:
+    def rates_at(self, times: IntArray) -> Iterator[tuple[float, ...]]:
+        """At each time the rate of each seat in `abroad`."""
+        known = [seat.lane.conversion.rates for seat in self.abroad if seat.lane.conversion]
+        by_series = {rates.key: rates.at(times).tolist() for rates in known}
+        columns = [by_series[rates.key] for rates in known]
+        return zip(*columns, strict=True) if columns else itertools.repeat((), len(times))
+
+    def pass_bar(self, ts_ms: int, rates: Sequence[float]) -> tuple[float, float, float, int]:
         """All events of the bars that close at `ts_ms`: (equity, cash, exposure, n_positions) after them."""
         here = [seat for seat in self.seats if seat.at < len(seat.tape.ts_ms) and seat.tape.ts_ms[seat.at] == ts_ms]
         busy = [seat for seat in here if seat.busy]
@@ -137,6 +160,8 @@ class _Book:
             seat.at += 1  # from here on at - 1 is the bar that has just closed
             if seat.quantity and seat.sign < 0:
                 self._borrow(seat)
+        for seat, rate in zip(self.abroad, rates, strict=True):
+            seat.rate = rate
         held = [seat for seat in self.seats if seat.quantity]
         equity = self.cash + math.fsum(seat.sign * seat.value for seat in held)
         self._signals(here, equity)
@@ -151,7 +176,8 @@ class _Book:
             if seat.quantity:
                 ts_ms, close = float(seat.tape.ts_ms[last]), seat.tape.close[last]
                 kernel.leave(list(seat.s), seat.out, 0, ts_ms, close, kernel.STILL_OPEN)
-                marked.append(self._deal(seat, Trade.of(seat.out), 0.0))
+                to_leave = seat.costs.at(int(ts_ms)).leaving(seat.lane.signals.side, seat.value)
+                marked.append(replace(_deal(seat, Trade.of(seat.out), 0.0, seat.rate), to_leave=to_leave))
         return marked
 
     def _signals(self, here: Sequence[Seat], equity: float) -> None:
@@ -164,7 +190,9 @@ class _Book:
             elif seat.tape.entry[i] and not seat.tape.exit[i]:
                 wanting.append(seat)
         for seat in wanting:
-            refusal = self._refusal(seat, equity) if self.terms.constrained else None
+            refusal = None if seat.may_signal else "rate"
+            if refusal is None and self.terms.constrained:
+                refusal = self._refusal(seat, equity)
             if refusal:
                 self.refused[refusal] += 1
                 continue
@@ -193,20 +221,23 @@ class _Book:
     def _enter(self, seat: Seat, ts_ms: int) -> None:
         price = self._filled(seat, ts_ms, seat.tape.open[seat.at], buy=seat.sign > 0)
         kernel.at_open(seat.s, seat.rules, float(ts_ms), price, seat.out, 0)
-        quantity = self._quantity(seat, ts_ms, price)
+        rate = seat.rate_at_open(seat.at)
+        quantity = self._quantity(seat, ts_ms, price * rate) if seat.may_enter else 0.0
         if not seat.busy or quantity <= 0:
-            self.refused["cash" if seat.busy else "stop"] += 1
+            self.refused["stop" if not seat.busy else "cash" if seat.may_enter else "rate"] += 1
             seat.s = FLAT.vector()
             return
-        seat.quantity = quantity
-        seat.entry_fee = self.terms.costs.at(ts_ms).entering(seat.lane.signals.side, quantity * price)
-        self.cash -= seat.sign * (quantity * price) + seat.entry_fee
-        self.traded += quantity * price
+        notional = quantity * (price * rate)
+        seat.quantity, seat.entry_rate = quantity, rate
+        seat.entry_fee = seat.costs.at(ts_ms).entering(seat.lane.signals.side, notional)
+        self.cash -= seat.sign * notional + seat.entry_fee
+        self.traded += notional
 
     def _quantity(self, seat: Seat, ts_ms: int, price: float) -> float:
+        """How much at `price`, which is in the account's money."""
         if not self.terms.constrained:
             return seat.budget / price
-        cost = self.terms.costs.at(ts_ms).entering(seat.lane.signals.side, price)
+        cost = seat.costs.at(ts_ms).entering(seat.lane.signals.side, price)
         affordable = min(seat.budget, self._free_cash()) / (price + cost)
         lots = math.floor(affordable / seat.lane.lot)
         return float(lots * seat.lane.lot if seat.lane.lot >= 1 else lots / round(1 / seat.lane.lot))
@@ -214,19 +245,21 @@ class _Book:
     def _free_cash(self) -> float:
         """Cash less what short positions tie up: their proceeds, and as much again."""
         short = [seat for seat in self.seats if seat.quantity and seat.sign < 0]
-        return self.cash - 2 * math.fsum(seat.quantity * seat.s[kernel.ENTRY_PRICE] for seat in short)
+        proceeds = [seat.quantity * seat.s[kernel.ENTRY_PRICE] * seat.entry_rate for seat in short]
+        return self.cash - 2 * math.fsum(proceeds)
 
     def _filled(self, seat: Seat, ts_ms: int, price: float, *, buy: bool) -> float:
         lane = seat.lane
         day = lane.day_of(ts_ms) if lane.on_tick and lane.day_of else None
-        return self.terms.costs.filled(price, buy=buy, day=day, on_tick=lane.on_tick)
+        return seat.costs.filled(price, buy=buy, day=day, on_tick=lane.on_tick)
 
     def _borrow(self, seat: Seat) -> None:
-        """Pay for the loan of a short position since its last bar, at the close it had then."""
+        """Pay for the loan of a short position since its last bar, at the close it had then and this bar's rate."""
         last, new = seat.tape.ts_ms[seat.at - 2], seat.tape.ts_ms[seat.at - 1]
         if seat.s[kernel.ENTRY_TS] == new:
             return  # borrowed within this bar: the loan is counted from its close on
-        cost = self.terms.costs.borrowing(seat.quantity * seat.tape.close[seat.at - 2], new - last)
+        lent = seat.quantity * seat.tape.close[seat.at - 2] * seat.rate_at_open(seat.at - 1)
+        cost = seat.costs.borrowing(lent, new - last)
         seat.borrowed += cost
         self.cash -= cost
 
@@ -236,21 +269,26 @@ class _Book:
         trade = Trade.of(seat.out)
         price = self._filled(seat, trade.exit_ts_ms, trade.exit_price, buy=seat.sign < 0)
         trade = replace(trade, exit_price=price)
-        notional = seat.quantity * price
-        exit_cost = self.terms.costs.at(trade.exit_ts_ms).leaving(seat.lane.signals.side, notional)
+        rate = seat.rate_at_open(seat.at)
+        notional = seat.quantity * (price * rate)
+        exit_cost = seat.costs.at(trade.exit_ts_ms).leaving(seat.lane.signals.side, notional)
         self.cash += seat.sign * notional - exit_cost
         self.traded += notional
-        self.deals.append(self._deal(seat, trade, exit_cost))
+        self.deals.append(_deal(seat, trade, exit_cost, rate))
         seat.quantity = seat.entry_fee = seat.borrowed = 0.0
 
-    def _deal(self, seat: Seat, trade: Trade, exit_cost: float) -> Deal:
-        fees = seat.entry_fee + exit_cost + seat.borrowed
-        gain = seat.sign * (seat.quantity * (trade.exit_price - trade.entry_price))
-        return Deal(
-            key=seat.lane.key,
-            setup=seat.lane.setup,
-            trade=trade,
-            quantity=seat.quantity,
-            fees=fees,
-            pnl=gain - fees,
-        )
+
+def _deal(seat: Seat, trade: Trade, exit_cost: float, exit_rate: float) -> Deal:
+    fees = seat.entry_fee + exit_cost + seat.borrowed
+    gain = seat.sign * (seat.quantity * (trade.exit_price * exit_rate - trade.entry_price * seat.entry_rate))
+    return Deal(
+        key=seat.lane.key,
+        setup=seat.lane.setup,
+        trade=trade,
+        quantity=seat.quantity,
+        fees=fees,
+        pnl=gain - fees,
+        currency=seat.lane.currency,
+        entry_rate=seat.entry_rate,
+        exit_rate=exit_rate,
+    )

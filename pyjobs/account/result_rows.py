@@ -23,6 +23,9 @@ TRADE_COLUMNS = (
     "return",
     "exchange",
     "timeframe",
+    "currency",
+    "entry_rate",
+    "exit_rate",
 )
 
 
@@ -32,8 +35,9 @@ def curve_cells(point: CurvePoint) -> list[object]:
 
 
 def deal_cells(deal: Deal) -> list[object]:
-    """One line of trades.csv."""
+    """One line of trades.csv: prices in the instrument's currency, money in the account's."""
     trade, key = deal.trade, deal.key
     opened = [trade.signal_ts_ms, trade.entry_ts_ms, trade.entry_price, deal.quantity, trade.stop]
     closed = [trade.exit_ts_ms, trade.exit_price, trade.reason, deal.fees, deal.pnl, deal.net_return]
-    return [key.symbol, trade.side, deal.setup, *opened, *closed, key.exchange, key.timeframe]
+    converted = [deal.currency, deal.entry_rate, deal.exit_rate]
+    return [key.symbol, trade.side, deal.setup, *opened, *closed, key.exchange, key.timeframe, *converted]

@@ -1,5 +1,7 @@
 """What came of every trigger of a setup: each taken alone, overlapping ones too, from the next open to its own end.
 
+Intervals allow for the overlap (`pyjobs.account.overlap`), and so does the verdict.
+
 A trigger is a close at which the setup wants in (and not out). It is followed by the lifecycle all else uses, under the
 setup's exit, stop and time limit; the account's own stop_loss and limits play no part. Returns are after fees and tax.
 """
@@ -8,20 +10,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from pyjobs.account.costs import Costs
-from pyjobs.account.intervals import mean_interval, wilson
-from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.account.intervals import wilson
+from pyjobs.account.overlap import FEWEST_INDEPENDENT, Path, together
+from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, State, Tape, Trade, follow, mark
 from pyjobs.strategy.signals import Side, Signals
 
 WINDOWS_DAYS = (30, 90, 180)
-# Below ten closed trades even a setup that always wins has a Wilson interval reaching down to 72 %: no verdict.
-FEWEST_CLOSED = 10
 
 Status = Literal["closed", "open", "pending", "dropped"]
 
@@ -32,7 +33,7 @@ class Trigger:
 
     `status`: `closed`; `open` (marked to the last close); `pending` (no bar after the signal yet); `dropped` (the next
     open was at or beyond the stop). `trade` is None for the last two. `net_return` is after costs, a fraction of entry
-    notional; an open trade's carries the cost of leaving now.
+    notional; an open trade's carries the cost of leaving now. `path`: of a closed one, bar by bar.
     """
 
     key: SeriesKey
@@ -45,11 +46,15 @@ class Trigger:
     status: Status
     trade: Trade | None
     net_return: float | None
+    path: Path | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One setup on one timeframe in one window; fractions over closed trades, None where undefined."""
+    """One setup on one timeframe in one window; fractions over closed trades, None where undefined.
+
+    `n_effective`: how many trades that share no bar would say as much as the closed ones do.
+    """
 
     setup: str
     timeframe: str
@@ -58,6 +63,7 @@ class Row:
     n_open: int
     n_pending: int
     n_dropped: int
+    n_effective: float | None
     win_rate: float | None
     win_rate_low: float | None
     win_rate_high: float | None
@@ -89,6 +95,7 @@ def triggers(
             break
         state, trade = follow(tape, t, rules)
         marked = trade or mark(state, rules, tape.ts_ms[-1], tape.close[-1])
+        net = None if marked is None else _net(costs, signals.side, marked)
         found.append(
             Trigger(
                 key=key,
@@ -100,12 +107,25 @@ def triggers(
                 stop=tape.level(t),
                 status=_status(state, trade),
                 trade=marked,
-                net_return=None
-                if marked is None
-                else costs.at(marked.exit_ts_ms).net_return(signals.side, marked.entry_price, marked.exit_price),
+                net_return=net,
+                path=None if trade is None or net is None else path_of(bars, trade, net, key.timeframe),
             )
         )
     return found[::-1]
+
+
+def path_of(bars: Bars, trade: Trade, net: float, timeframe: str) -> Path:
+    """What the trade made in each bar: from fill to close, close to close, close to fill; its costs spread evenly.
+
+    The slot is the bar's time in bars of its length: of days, the UTC day it ends on.
+    """
+    first, last = np.searchsorted(bars.ts_ms, (trade.entry_ts_ms, trade.exit_ts_ms)).tolist()
+    marks = np.concatenate(([trade.entry_price], bars.close[first:last], [trade.exit_price]))
+    gross = np.diff(marks) / trade.entry_price * (1.0 if trade.side == "long" else -1.0)
+    return Path(
+        slots=(bars.ts_ms[first : last + 1] - 1) // TIMEFRAME_MS[timeframe],
+        gains=gross + (net - gross.sum()) / gross.size,
+    )
 
 
 def window_start(session: dt.date, days: int) -> dt.date:
@@ -114,14 +134,18 @@ def window_start(session: dt.date, days: int) -> dt.date:
 
 
 def summarise(found: Iterable[Trigger], *, setup: str, timeframe: str) -> Row:
-    """n, win rate (a win is a net return above zero) with its Wilson interval, expectancy with its t interval."""
+    """n, win rate (a win is a net return above zero) with its Wilson interval, expectancy with its t interval.
+
+    Both intervals are as wide as trades that overlap in time make them.
+    """
     mine = [trigger for trigger in found if trigger.setup == setup and trigger.key.timeframe == timeframe]
     count = {status: sum(trigger.status == status for trigger in mine) for status in ("open", "pending", "dropped")}
     closed = [(t.trade, t.net_return) for t in mine if t.status == "closed" and t.trade and t.net_return is not None]
     returns, n = [net for _, net in closed], len(closed)
-    wins = sum(net > 0 for net in returns)
-    win_low, win_high = wilson(wins, n) or (None, None)
-    low, high = mean_interval(returns) or (None, None)
+    win_rate = _mean([float(net > 0) for net in returns])
+    pooled = together([t.path for t in mine if t.status == "closed" and t.path])
+    n_effective = pooled.n_effective if pooled else min(float(n), 1.0)
+    win_low, win_high = wilson((win_rate or 0.0) * n_effective, n_effective) or (None, None)
     return Row(
         setup=setup,
         timeframe=timeframe,
@@ -130,17 +154,22 @@ def summarise(found: Iterable[Trigger], *, setup: str, timeframe: str) -> Row:
         n_open=count["open"],
         n_pending=count["pending"],
         n_dropped=count["dropped"],
-        win_rate=_mean([float(net > 0) for net in returns]),
+        n_effective=n_effective if n else None,
+        win_rate=win_rate,
         win_rate_low=win_low,
         win_rate_high=win_high,
         expectancy=_mean(returns),
-        expectancy_low=low,
-        expectancy_high=high,
+        expectancy_low=pooled.low if pooled else None,
+        expectancy_high=pooled.high if pooled else None,
         avg_hold_bars=_mean([float(trade.bars_held) for trade, _ in closed]),
         best=max(returns, default=None),
         worst=min(returns, default=None),
-        verdict="ok" if n >= FEWEST_CLOSED else "too few",
+        verdict="ok" if n_effective >= FEWEST_INDEPENDENT else "too few",
     )
+
+
+def _net(costs: Costs, side: Side, trade: Trade) -> float:
+    return costs.at(trade.exit_ts_ms).net_return(side, trade.entry_price, trade.exit_price)
 
 
 def _status(state: State, trade: Trade | None) -> Status:

@@ -1,4 +1,4 @@
-"""What every verb that runs a strategy on a desk is asked, and the same looked up: desk, bars, splits, accounts."""
+"""What every verb that runs a strategy on a desk is asked, and the same looked up: desk, bars, actions, accounts."""
 
 from __future__ import annotations
 
@@ -12,30 +12,35 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pyjobs.account import desk_setups
 from pyjobs.account.bt_arguments import add_desk_flags
 from pyjobs.account.bt_request import parameter
 from pyjobs.account.strategy_run import Prepared, prepare
 from pyjobs.market import corporate_actions, snapshot
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks import Benchmark, Closes, Fetch, Places, find, from_bars
-from pyjobs.market.desk import Account, Desk, desk_path, load_desk
+from pyjobs.market.corporate_actions import Action
+from pyjobs.market.desk import Account, Desk, Instrument, desk_path, load_desk
 from pyjobs.market.policy import load_policy
-from pyjobs.market.snapshot import Snapshot, session_of
+from pyjobs.market.snapshot import Series, Snapshot, is_stale, session_of
 from pyjobs.market.store import BarStore
 from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.registry import bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
 from utils import clock, paths, trading_day
 from utils.cli import Parser
-from utils.errors import UsageError
+from utils.errors import ConfigError, UsageError
+
+FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and by whose clock its days close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Job:
     """The desk as it was at the end of the window, the strategy's own parameters, and the accounts to run.
 
-    `params`: the desk's for this strategy with those of the command line over them. `splits`: symbol -> sessions.
-    `index`: what a strategy decides by beside the instrument, for those that do.
+    `params`: the desk's for this strategy with those of the command line over them. `actions`: by symbol.
+    `index`: what a strategy decides by beside the instrument, for those that do; `index_from`: where its closes came
+    from, when not from the desk's own instrument. `notes`: what a reader has to know about it.
     """
 
     desk_file: Path
@@ -44,14 +49,16 @@ class Job:
     params: dict[str, Any]
     start: dt.date | None
     accounts: dict[str, Account]
-    splits: dict[str, list[str]]
+    actions: dict[str, list[Action]]
     source: str
-    index: Benchmark | None
+    index: Bars | None
+    index_from: Benchmark | None
+    notes: list[str]
 
     def setup(self, changed: Mapping[str, int | float] | None = None) -> Setup:
         """The strategy, with some parameters changed. Raises ConfigError."""
         made = make_setup(self.strategy, {**self.params, **(changed or {})}, source=self.source)
-        return bound(made, index_bars(self.index.closes)) if self.index else made
+        return made if self.index is None else bound(made, self.index)
 
     def prepared(self, account: Account, setup: Setup) -> Prepared:
         """Raises UsageError when there is nothing to run on."""
@@ -66,7 +73,8 @@ class Job:
             "market": self.snapshot.desk.market,
             "account": account,
             "terms": msgspec.structs.asdict(self.accounts[account]),
-            "splits": corporate_actions.described(self.splits),
+            "corporate_actions": corporate_actions.described(self.actions),
+            "notes": self.notes,
         }
 
     def asked(self) -> dict[str, object]:
@@ -77,7 +85,7 @@ class Job:
 
     @property
     def actions_file(self) -> Path:
-        """Where the desk's splits stand, whether there are any or not."""
+        """Where the desk's splits and dividends stand, whether there are any or not."""
         return corporate_actions.file_of(self.snapshot.desk)
 
 
@@ -91,7 +99,7 @@ def add_flags(parser: Parser) -> None:
 
 
 def look_up(args: Namespace) -> Job:
-    """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_splits` do."""
+    """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_actions` do."""
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)
     start, asked_end = _date("--start", args.start), _date("--end", args.end)
@@ -105,8 +113,9 @@ def look_up(args: Namespace) -> Job:
     setup = make_setup(args.strategy, params, source=source)  # a wrong one is refused before any bar is read
     now_s = clock.now_s()
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
-    splits = corporate_actions.read_splits(corporate_actions.file_of(desk))
-    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), splits)
+    actions = corporate_actions.read_actions(corporate_actions.file_of(desk))
+    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
+    index, index_from = index_of(setup, taken, source)
     return Job(
         desk_file=path,
         snapshot=taken,
@@ -114,9 +123,11 @@ def look_up(args: Namespace) -> Job:
         params=params,
         start=start,
         accounts={name: each for name, each in desk.accounts.items() if args.account in (None, name)},
-        splits=worked,
+        actions=worked,
         source=source,
-        index=index_of(setup, taken),
+        index=index,
+        index_from=index_from,
+        notes=notes_of(args.strategy, setup, taken, index),
     )
 
 
@@ -143,23 +154,46 @@ def places() -> Places:
     return Places(store=BarStore(paths.data_dir() / "raw"), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
 
 
-def index_of(setup: Setup, taken: Snapshot) -> Benchmark | None:
-    """The index a strategy follows, from before the first bar to the snapshot's session; None when it follows none.
+def index_of(setup: Setup, taken: Snapshot, source: str) -> tuple[Bars | None, Benchmark | None]:
+    """The index a strategy follows: the desk's own, or KOSPI from wherever benchmarks come, with where it was found.
 
-    Raises ExternalDataUnavailable when it cannot be had.
+    That one is from before the first bar to the snapshot's session. Raises ExternalDataUnavailable when it cannot be
+    had, ConfigError for another index that the desk does not have: nobody knows when its days close.
     """
     name = needs(setup)
     if name is None:
-        return None
+        return None, None
+    series = desk_setups.index_series(taken, name)
+    if series is not None:
+        return series.bars, None
+    if name != FOLLOWED:
+        raise ConfigError(f"{source}: {desk_setups.not_on_desk(taken, name)}")
     filled = [each for each in taken.series if len(each.bars)]
     first = min(session_of(each.instrument.market)(int(each.bars.ts_ms[0])) for each in filled)
     policy = load_policy()
-    return find(name, policy, places(), start=first - dt.timedelta(days=1000), end=taken.session)
+    found = find(name, policy, places(), start=first - dt.timedelta(days=1000), end=taken.session)
+    return index_bars(found.closes), found
+
+
+def notes_of(name: str, setup: Setup, taken: Snapshot, index: Bars | None) -> list[str]:
+    """What has to be said of the index: since when it decides, and until when there is one."""
+    if index is None:
+        return []
+    benchmark = Instrument(
+        symbol=str(needs(setup)), exchange="", market=INDEX_MARKET, timeframe="1d", file="", currency=""
+    )
+    series = desk_setups.index_series(taken, benchmark.symbol) or Series(
+        instrument=benchmark,
+        bars=index,
+        last_session=session_of(INDEX_MARKET)(int(index.ts_ms[-1])) if len(index) else None,
+        stale=bool(len(index)) and is_stale(INDEX_MARKET, int(index.ts_ms[-1]), taken.asof_ts_ms),
+    )
+    return desk_setups.index_notes(name, bound(setup, index), taken, series)
 
 
 def index_bars(closes: Closes) -> Bars:
     """Closes of the Korean index as bars that close with the exchange; days that are no session are left out."""
-    calendar = trading_day.load("XKRX")
+    calendar = trading_day.load(INDEX_MARKET)
     first, last = calendar.first, calendar.last
     known = [
         (session.close_utc_s * 1000, close)

@@ -6,15 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyjobs.account.backtest import (
-    adjusted_series,
-    behind,
-    first_decision_ms,
-    lanes_of,
-    on_grid,
-    session_closes,
-    terms_of,
-)
+from pyjobs.account.backtest import session_closes, terms_of
+from pyjobs.account.lanes import behind, first_decision_ms, lanes_of
 from pyjobs.account.performance import CurvePoint, curve
 from pyjobs.account.portfolio import AccountRun, Terms, simulate
 from pyjobs.account.seat import Lane
@@ -60,14 +53,14 @@ def prepare(
     the first series has the bars the strategy looks back on. Raises UsageError when nothing is left to run on.
     """
     setups = {strategy: setup}
-    lanes, left_out = lanes_of(snapshot, account.currency, setups)
+    found = lanes_of(snapshot, account, setups)
+    lanes, left_out = found.lanes, found.left_out
     if not lanes:
         raise UsageError(
-            f"{strategy} looks back on {setup.lookback} bars; no {account.currency} instrument of desk "
-            f"{snapshot.desk.name!r} has so many up to {snapshot.session}: "
+            f"{strategy} looks back on {setup.lookback} bars; no {' or '.join((account.currency, *account.trades))} "
+            f"instrument of desk {snapshot.desk.name!r} can be traded up to {snapshot.session}: "
             + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "there is none to trade")
         )
-    lanes = on_grid(lanes, account, adjusted_series(snapshot))
     closes = session_closes(snapshot, first_decision_ms(lanes, setups))
     inside = [pair for pair in closes if start is None or pair[0] >= start]
     if len(inside) < 2:
@@ -85,7 +78,8 @@ def run_account(prepared: Prepared, account: Account, *, constrained: bool = Tru
 
 def run_terms(prepared: Prepared, terms: Terms) -> StrategyRun:
     """The same with the engine's own terms."""
-    run = simulate(prepared.lanes, terms, start_ms=prepared.closes[0][1])
+    closes_ms = [ts_ms for _, ts_ms in prepared.closes]
+    run = simulate(prepared.lanes, terms, start_ms=closes_ms[0], marks_ms=closes_ms)
     return StrategyRun(points=curve(run, prepared.closes, cash=terms.cash), run=run, prepared=prepared)
 
 

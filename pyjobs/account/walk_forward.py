@@ -99,7 +99,7 @@ def walk(
         tested = None
         if not math.isnan(sharpes[chosen]):
             tested = run_terms(between(prepared(params), sessions[split - 1], sessions[end - 1]), terms)
-        returns = np.zeros(end - split) if tested is None else closed_out(tested, terms)
+        returns = np.zeros(end - split) if tested is None else closed_out(tested)
         folds.append(
             Fold(
                 params=params,
@@ -125,13 +125,12 @@ def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
     return replace(prepared, lanes=lanes, closes=closes)
 
 
-def closed_out(result: StrategyRun, terms: Terms) -> FloatArray:
+def closed_out(result: StrategyRun) -> FloatArray:
     """Returns per session, the last one after the cost of leaving what is still open."""
     equity = equity_of(result.points)
     for deal in result.run.deals:
         if deal.trade.reason == "open":
-            notional = deal.quantity * deal.trade.exit_price
-            equity[-1] -= terms.costs.at(deal.trade.exit_ts_ms).leaving(deal.trade.side, notional)
+            equity[-1] -= deal.to_leave
     return session_returns(equity)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +20,12 @@ _EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One series: traded, only watched (scanned, never in an account), or compared against.
+    """One series: traded, only watched (scanned, never in an account), compared against, or a rate of exchange.
 
     `file` is its dump, relative to the desk's `dumps` folder; `layout` its shape (docs of `pyjobs.market.dumps`);
     `prices` says whether splits and dividends are already worked into it. `start` (a date) cuts off older bars.
     `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the least quantity (0: the market's own).
+    `kind: etf` has the ticks of funds and pays no sale tax. `role: fx`: what one `base` costs in `currency`.
     """
 
     symbol: str
@@ -37,7 +38,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     layout: str = "auto"
     start: str = ""
     prices: Literal["raw", "adjusted"] = "raw"
-    role: Literal["trade", "watch", "benchmark"] = "trade"
+    role: Literal["trade", "watch", "benchmark", "fx"] = "trade"
+    kind: Literal["", "etf"] = ""
+    base: str = ""
     group: str = ""
     lot: float = 0.0
 
@@ -45,6 +48,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def key(self) -> SeriesKey:
         """Where this instrument's bars are stored."""
         return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe)
+
+    @property
+    def scanned(self) -> bool:
+        """Whether setups look at it: what is compared against, and rates of exchange, they leave alone."""
+        return self.role in ("trade", "watch")
 
     @property
     def start_ms(self) -> int | None:
@@ -55,10 +63,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One account; it trades the instruments of its own currency.
+    """One account; it trades the instruments of its own currency, and of those in `trades`.
 
-    Money is in `currency`; weights are fractions of equity; fees and tax are basis points of notional;
-    `stop_loss` is a fraction below the fill (0: no stop). `max_group_weight`: of equity, all positions of a group.
+    These are converted at the rates of the desk's `fx` instruments (`pyjobs.account.fx` has the rules); `fx_bps` is
+    what that costs, of the notional of each such fill. Money is in `currency`; weights are fractions of equity; fees
+    and tax are basis points of notional; `stop_loss` is a fraction below the fill (0: no stop). `max_group_weight`: of
+    equity, all positions of a group. The tax on sales is for shares in the account's own currency.
     `rules: KRX` takes the sell tax and the tick sizes of each day from the exchange's own tables (`pyjobs.account.krx`)
     instead of `sell_tax_bps`; `slippage_bps` makes every fill worse; `borrow_bps` is a year's cost of a short position.
     """
@@ -74,6 +84,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     borrow_bps: float = 0.0
     max_group_weight: float = 1.0
     rules: Literal["", "KRX"] = ""
+    trades: list[str] = []
+    fx_bps: float = 0.0
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,7 +98,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     dumps: str
     accounts: dict[str, Account]
     instruments: list[Instrument]
-    setups: dict[str, dict[str, int | float]]
+    setups: dict[str, dict[str, int | float | str]]
     label: str = ""
     session: Literal["last_closed", "last_bar"] = "last_closed"
 
@@ -135,9 +147,12 @@ def problems(desk: Desk, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
         seen.setdefault(instrument.key, i)
         for field, what in _instrument_problems(instrument, markets):
             yield ["instruments", i, field], what
+    yield from _pair_problems(desk.instruments)
     traded = {instrument.currency for instrument in desk.instruments if instrument.role == "trade"}
+    pairs = {frozenset((i.base, i.currency)) for i in desk.instruments if i.role == "fx"}
     for name, account in desk.accounts.items():
-        for field, what in _account_problems(account, traded):
+        problems_found = (*_account_problems(account, traded), *_trades_problems(account, traded, pairs))
+        for field, what in problems_found:
             yield ["accounts", name, field], what
 
 
@@ -162,8 +177,41 @@ def _instrument_problems(instrument: Instrument, markets: list[str]) -> Iterator
         yield "start", f"{instrument.start!r} is not a date like 2018-01-31"
 
 
+def _pair_problems(instruments: Sequence[Instrument]) -> Iterator[tuple[list[Key], str]]:
+    """A rate of exchange says of what, nothing else does, and two do not say the same."""
+    seen: dict[frozenset[str], int] = {}
+    for i, each in enumerate(instruments):
+        if each.role != "fx":
+            if each.base:
+                yield ["instruments", i, "base"], f"{each.base!r} is for role fx only; the role is {each.role}"
+            continue
+        pair = frozenset((each.base, each.currency))
+        if not each.base or len(pair) < 2:
+            what = f"names the currency whose price in {each.currency} this is; is {each.base!r}"
+            yield ["instruments", i, "base"], what
+        elif pair in seen:
+            what = f"{each.base} and {each.currency} already have a rate: instruments[{seen[pair]}]"
+            yield ["instruments", i, "base"], what
+        seen.setdefault(pair, i)
+
+
+def _trades_problems(account: Account, traded: set[str], pairs: set[frozenset[str]]) -> Iterator[tuple[str, str]]:
+    for place, currency in enumerate(account.trades):
+        if currency == account.currency or currency in account.trades[:place]:
+            yield "trades", f"{currency} stands twice: further currencies, beside {account.currency}"
+        elif currency not in traded:
+            there = ", ".join(sorted(traded)) or "none"
+            yield "trades", f"no instrument with role trade is in {currency!r} (there is {there})"
+        elif frozenset((currency, account.currency)) not in pairs:
+            yield (
+                "trades",
+                f"no instrument with role fx converts {currency} (one with `base: {currency}` and "
+                f"`currency: {account.currency}`, or the other way round)",
+            )
+
+
 def _account_problems(account: Account, traded: set[str]) -> Iterator[tuple[str, str]]:
-    if account.currency not in traded:
+    if account.currency not in traded and not account.trades:
         yield (
             "currency",
             f"no instrument with role trade is in {account.currency} (there is {', '.join(sorted(traded))})",
@@ -179,7 +227,7 @@ def _account_problems(account: Account, traded: set[str]) -> Iterator[tuple[str,
         yield "max_group_weight", f"{what}; is {account.max_group_weight:g}"
     if account.rules and account.currency != "KRW":
         yield "rules", f"the rules of {account.rules} are for KRW, not {account.currency}"
-    for field in ("fee_bps", "sell_tax_bps", "slippage_bps", "borrow_bps"):
+    for field in ("fee_bps", "sell_tax_bps", "slippage_bps", "borrow_bps", "fx_bps"):
         if not 0 <= getattr(account, field) < 10_000:
             yield field, f"is in basis points, from 0 to below 10000; is {getattr(account, field):g}"
     if not 0 <= account.stop_loss < 1:

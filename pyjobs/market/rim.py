@@ -27,16 +27,16 @@ def parser(verb: str, doc: str | None, *, out_required: bool) -> Parser:
 
 
 def opened(args: Namespace) -> tuple[Path, Snapshot]:
-    """The desk file and what the desk knew at its session, splits worked in.
+    """The desk file and what the desk knew at its session, splits and dividends worked in.
 
-    Raises UsageError, and as `load_desk`, `take` and `read_splits`.
+    Raises UsageError, and as `load_desk`, `take` and `on_desk`.
     """
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
     desk, store = load_desk(path), BarStore(paths.data_dir() / "raw")
     taken = snapshot.take(desk, store, asked=args.session, now_s=clock.now_s())
-    return path, corporate_actions.honoured(taken, corporate_actions.read_splits(corporate_actions.file_of(desk)))[0]
+    return path, corporate_actions.on_desk(taken)
 
 
 def _date(text: str) -> dt.date:

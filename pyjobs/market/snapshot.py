@@ -124,7 +124,8 @@ def _session(
 def _newest_session(desk: Desk, bars_of: Sequence[tuple[Instrument, Bars]]) -> dt.date:
     """By the desk's `last_bar` rule; where nothing is traded at home, the home session that had closed by then."""
     newest = {i.key: int(bars.ts_ms[-1]) for i, bars in bars_of if len(bars)}
-    found = last_bar_session(desk, {i.key: session_of(i.market)(newest[i.key]) for i, _ in bars_of if i.key in newest})
+    dated = {market: session_of(market) for market in {i.market for i, _ in bars_of if i.key in newest}}
+    found = last_bar_session(desk, {i.key: dated[i.market](newest[i.key]) for i, _ in bars_of if i.key in newest})
     calendar = trading_day.load(desk.market)
     if found is not None and calendar.session(found):
         return found

@@ -47,10 +47,14 @@ def _page(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]
     days = sessions_of(points)
     closes = {each.name: each.closes.at(days).tolist() for each in benchmarks}
     sessions = [day.isoformat() for day in days]
-    figures = [interactive.equity_figure(title, sessions, equity_of(points).tolist(), closes)]
+    figures = [
+        interactive.equity_figure(
+            f"{title}: equity in {account.metrics['currency']}", sessions, equity_of(points).tolist(), closes
+        )
+    ]
     for lane in most_traded(account.result):
         deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
-        name = f"{len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}"
+        name = f"{len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}, {lane.currency}"
         drawn = price_and_trades(lane, deals, account.result.prepared.closes[0][1])
         figures.append(interactive.trades_figure(name, *drawn))
     text = (folder / "report.txt").read_text(encoding="utf-8")
@@ -82,7 +86,7 @@ def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark])
         deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
         first_ms = account.result.prepared.closes[0][1]
         path = folder / f"trades_{_file_part(lane.key.symbol)}_{lane.key.timeframe}.png"
-        name = f"{metrics['strategy']}: {len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}"
+        name = f"{metrics['strategy']}: {len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}, {lane.currency}"
         pictures.trades_picture(path, name, *price_and_trades(lane, deals, first_ms))
 
 

@@ -13,6 +13,7 @@ from pyjobs.reporting import charts
 from pyjobs.reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, ascii_only
 
 LINES = ((ORANGE, "--"), (GREEN, ":"), (PURPLE, "-."), (GREY, (0, (1, 3))))
+FEW_TRADES = 25
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -37,9 +38,18 @@ def rebased(equity: Sequence[float], closes: Sequence[float]) -> list[float]:
 
 
 def equity_picture(
-    path: Path, title: str, sessions: Sequence[str], equity: Sequence[float], benchmarks: Mapping[str, Sequence[float]]
+    path: Path,
+    title: str,
+    sessions: Sequence[str],
+    equity: Sequence[float],
+    benchmarks: Mapping[str, Sequence[float]],
+    *,
+    lines_at: Sequence[int] = (),
 ) -> None:
-    """Equity above, drawdown below; each benchmark starts with the account's money of its first session."""
+    """Equity above, drawdown below; each benchmark starts with the account's money of its first session.
+
+    `lines_at`: places where a thin line says that something new begins.
+    """
     figure, axes = charts.new_figure(rows=2, height_in=4.6)
     curves = {"account": list(equity), **{name: rebased(equity, closes) for name, closes in benchmarks.items()}}
     for number, (name, values) in enumerate(curves.items()):
@@ -48,17 +58,21 @@ def equity_picture(
         known = [(place, value) for place, value in enumerate(values) if value == value]
         places, shown = [place for place, _ in known], [value for _, value in known]
         below = [100 * each for each in charts.drawdowns(shown)]
-        axes[0].plot(places, shown, linestyle=line, color=colour, linewidth=width, label=ascii_only(name))
+        label = ascii_only(name) + (f"\nfrom {sessions[places[0]]}" if places and places[0] else "")
+        axes[0].plot(places, shown, linestyle=line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, below, linestyle=line, color=colour, linewidth=width)
         if number == 0:
             axes[1].fill_between(places, below, color=BLUE, alpha=0.15, linewidth=0)
+    for each in axes:
+        each.vlines(lines_at, 0, 1, transform=each.get_xaxis_transform(), color=GREY, linewidth=0.7, linestyle=":")
     axes[0].set_title(ascii_only(title))
     axes[1].set_title("drawdown, %")
     axes[0].tick_params(labelbottom=False)
     charts.time_axis(axes[1], list(sessions))
     axes[0].set_xticks(axes[1].get_xticks())
     axes[0].set_xlim(axes[1].get_xlim())
-    charts.legend(axes[0])
+    if benchmarks:
+        charts.legend(axes[0])
     charts.thousands(axes[0])
     charts.save(figure, path)
 
@@ -66,28 +80,17 @@ def equity_picture(
 def monthly_picture(path: Path, title: str, months: Mapping[tuple[int, int], float]) -> None:
     """Return of each month (year, month) as a table of years, blue up and orange down, with the year at the right."""
     import numpy as np
-    from matplotlib.colors import LinearSegmentedColormap
 
     years = sorted({year for year, _ in months})
     table = np.array([[months.get((year, month), float("nan")) for month in range(1, 13)] for year in years])
-    total = np.array([[float(np.prod(1 + row[~np.isnan(row)]) - 1)] for row in table])
+    total = [float(np.prod(1 + row[~np.isnan(row)]) - 1) for row in table]
     figure, axes = charts.new_figure(rows=1, height_in=1.0 + 0.34 * len(years))
     top = max(0.01, float(np.nanmax(np.abs(table))))
-    colours = LinearSegmentedColormap.from_list("down-up", [ORANGE, "#FFFFFF", BLUE])
-    shown = np.hstack([table, np.full((len(years), 1), np.nan)])
-    axes[0].imshow(shown, cmap=colours, vmin=-top, vmax=top, aspect="auto")
-    for y, row in enumerate(np.hstack([table, total])):
-        for x, value in enumerate(row):
-            if value == value:
-                dark = x < 12 and abs(value) > 0.6 * top
-                axes[0].text(
-                    x, y, _percent(value), ha="center", va="center", fontsize=8,
-                    color="white" if dark else INK, fontweight="bold" if x == 12 else "normal",
-                )  # fmt: skip
+    charts.heat(axes[0], np.hstack([table, np.full((len(years), 1), np.nan)]).tolist(), top=top, written=_percent)
+    for y, value in enumerate(total):
+        axes[0].text(12, y, _percent(value), ha="center", va="center", fontsize=8, color=INK, fontweight="bold")
     axes[0].set_xticks(range(13), [*MONTHS, "year"])
     axes[0].set_yticks(range(len(years)), [str(year) for year in years])
-    axes[0].tick_params(length=0)
-    axes[0].grid(visible=False)
     axes[0].set_title(ascii_only(f"{title}: return by month, %"))
     charts.save(figure, path)
 
@@ -97,6 +100,7 @@ def trades_picture(
 ) -> None:
     """Closes, and each trade from its entry to its exit: blue when it won, orange when it lost, hollow while open."""
     figure, axes = charts.new_figure(rows=1, height_in=3.2)
+    size = 6.0 if len(trades) <= FEW_TRADES else 4.0
     axes[0].plot(close, color="#9AA5AD", linewidth=0.9, label="close")
     for won, colour, name in ((True, BLUE, "won"), (False, ORANGE, "lost")):
         mine = [trade for trade in trades if (trade.pnl > 0) == won]
@@ -106,12 +110,19 @@ def trades_picture(
         up, down = [t for t in mine if t.side == "long"], [t for t in mine if t.side != "long"]
         for marker, group in (("^", up), ("v", down)):
             axes[0].plot(
-                [t.entry_bar for t in group], [t.entry_price for t in group], marker, color=colour, markersize=6,
+                [t.entry_bar for t in group], [t.entry_price for t in group], marker, color=colour, markersize=size,
                 linestyle="none", label=f"{'long' if marker == '^' else 'short'}, {name}" if group else None,
             )  # fmt: skip
         for fill, group in ((colour, [t for t in mine if not t.open]), ("white", [t for t in mine if t.open])):
             places, prices = [t.exit_bar for t in group], [t.exit_price for t in group]
-            axes[0].plot(places, prices, "o", color=colour, markerfacecolor=fill, markersize=4.5, linestyle="none")
+            axes[0].plot(
+                places, prices, "o", color=colour, markerfacecolor=fill, markersize=0.7 * size, linestyle="none"
+            )
+    for fill, name in ((GREY, "exit"), ("white", "still open")):
+        if any(trade.open == (name == "still open") for trade in trades):
+            axes[0].plot(
+                [], [], "o", color=GREY, markerfacecolor=fill, markersize=0.7 * size, linestyle="none", label=name
+            )
     charts.time_axis(axes[0], list(labels))
     axes[0].set_title(ascii_only(title))
     charts.legend(axes[0])

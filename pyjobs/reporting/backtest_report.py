@@ -71,6 +71,7 @@ def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
         for each, figures in metrics["benchmarks"].items()
         if figures["end"] and (_day(metrics["end"]) - _day(figures["last_close"])).days > HOLIDAY_DAYS
     ]
+    told += metrics.get("notes", [])
     told += [
         f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
     ]

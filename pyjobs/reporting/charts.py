@@ -6,7 +6,7 @@ no time and no version is written into the file. Text is kept to ASCII, because 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,7 +135,7 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     axes[0].set_yticks(range(len(setups)), [ascii_only(setup) for setup in setups])
     axes[0].set_ylim(-0.6, len(setups) - 0.4)
     axes[0].grid(axis="x", visible=True)
-    axes[0].set_title("expectancy per trade in %, with its interval (hollow: too few trades)")
+    axes[0].set_title("expectancy per trade in %, with its 95 % interval (hollow: too few independent trades)")
     legend(axes[0])
     save(figure, path)
 
@@ -162,7 +162,7 @@ def drawdowns(values: Sequence[float]) -> list[float]:
 def bar_label(ts_ms: int, *, intraday: bool) -> str:
     """The UTC time a bar closed, or for a daily one its date (a close at midnight belongs to the day that ends)."""
     if intraday:
-        return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%m-%d %H:%M")
+        return datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d\n%H:%M UTC")
     return datetime.fromtimestamp(ts_ms / 1000 - 1, UTC).strftime("%Y-%m-%d")
 
 
@@ -205,23 +205,39 @@ def legend(axes: Axes) -> None:
 
 
 def thousands(axes: Axes) -> None:
-    """Numbers at the y axis as people write them."""
-    axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,.10g}")
+    """Numbers at the y axis as people write them, all with as many decimals as one of them needs."""
+    from matplotlib.ticker import Formatter
+
+    class Thousands(Formatter):
+        def __call__(self, value: float, _place: int | None = None) -> str:
+            return self.format_ticks([value])[0]
+
+        def format_ticks(self, values: Sequence[float]) -> list[str]:
+            near = max(map(abs, values), default=1.0) * 1e-9
+            decimals = next((n for n in range(9) if all(abs(round(v, n) - v) <= near for v in values)), 9)
+            return [f"{value:,.{decimals}f}" for value in values]
+
+    axes.yaxis.set_major_formatter(Thousands())
 
 
-def heat(
-    axes: Axes, table: Sequence[Sequence[float]], *, top: float, colours: Sequence[str], write: bool = True
-) -> None:
-    """A table of numbers as colours from -top to +top; NaN is blank. `write`: put each number into its cell."""
+def heat(axes: Axes, table: Sequence[Sequence[float]], *, top: float, written: Callable[[float], str] | None) -> None:
+    """A table of numbers as colours, orange at -top, blue at +top; NaN is blank.
+
+    `written`: how to write each number into its cell; None: a scale at the side says what the colours mean.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
-    shades = LinearSegmentedColormap.from_list("heat", list(colours))
-    axes.imshow(table, cmap=shades, vmin=-top, vmax=top, aspect="auto")
+    shades = LinearSegmentedColormap.from_list("heat", [ORANGE, "#FFFFFF", BLUE])
+    image = axes.imshow(table, cmap=shades, vmin=-top, vmax=top, aspect="auto")
     for y, row in enumerate(table):
         for x, value in enumerate(row):
-            if write and value == value:
-                colour = "white" if abs(value) > 0.6 * top else INK
-                axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
+            if written and value == value:
+                red, green, blue, _ = shades((value / top + 1) / 2)
+                dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.45
+                colour = "white" if dark else INK
+                axes.text(x, y, written(value), ha="center", va="center", fontsize=8, color=colour)
+    if written is None:
+        axes.figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03)
     axes.tick_params(length=0)
     axes.grid(visible=False)
 

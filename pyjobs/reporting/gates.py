@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pyjobs.account.overlap import FEWEST_INDEPENDENT
 from pyjobs.reporting import numbers
 from pyjobs.reporting.inputs import BOOKS, Book, RunInputs, SetupRow
 
@@ -82,9 +83,10 @@ def account_gates(inputs: RunInputs) -> list[Gate]:
 
 def _setup(row: SetupRow, days: int) -> list[Gate]:
     subject = f"setup {row.label}"
-    enough = row.n_closed >= MIN_TRADES
-    asked = f"at least {MIN_TRADES} closed trades in {days} days"
-    gates = [Gate(subject=subject, asks=asked, found=str(row.n_closed), verdict="GO" if enough else "TOO FEW")]
+    enough = row.n_closed >= MIN_TRADES and row.verdict == "ok"
+    asked = f"at least {MIN_TRADES} closed trades in {days} days, worth {FEWEST_INDEPENDENT} independent ones"
+    closed = f"{row.n_closed}" if row.n_effective is None else f"{row.n_closed}, worth {row.n_effective:.1f}"
+    gates = [Gate(subject=subject, asks=asked, found=closed, verdict="GO" if enough else "TOO FEW")]
     interval = numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change)
     found = f"{numbers.change(row.expectancy)} ({interval})"
     verdict: Verdict = "TOO FEW"

@@ -86,6 +86,7 @@ class Scan(msgspec.Struct, frozen=True):
     instruments: list[Scanned]
     signals: list[Signal]
     asof_ts_ms: int | None = None
+    notes: list[str] = []
 
 
 class SetupRow(msgspec.Struct, frozen=True):
@@ -96,6 +97,7 @@ class SetupRow(msgspec.Struct, frozen=True):
     n_closed: int
     verdict: str
     timeframe: str = ""
+    n_effective: float | None = None
     win_rate: float | None = None
     win_rate_low: float | None = None
     win_rate_high: float | None = None
@@ -125,6 +127,7 @@ class Setups(msgspec.Struct, frozen=True):
     """backtests/setups.json."""
 
     windows: list[Window]
+    notes: list[str] = []
 
 
 class LeftOut(msgspec.Struct, frozen=True):

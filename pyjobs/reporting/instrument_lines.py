@@ -32,9 +32,9 @@ def watched_lines(snapshot: Snapshot, setups: Mapping[str, Setup], symbols: Sequ
 
 
 def line_of(series: Series, setups: Mapping[str, Setup]) -> Line:
-    """The line of one instrument. A stale one, or a benchmark, has no signals."""
+    """The line of one instrument. A stale one, or one that is not scanned, has no signals."""
     each = series.instrument
-    silent = series.stale or each.role == "benchmark" or not len(series.bars)
+    silent = series.stale or not each.scanned or not len(series.bars)
     signals = [] if silent else last_bar_signals(series.bars, setups)
     state = "no bars" if not len(series.bars) else "stale" if series.stale else "ok"
     return Line(

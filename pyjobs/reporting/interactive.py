@@ -94,9 +94,10 @@ def trades_figure(
     title: str, labels: Sequence[str], close: Sequence[float], trades: Sequence[MarkedTrade]
 ) -> dict[str, Any]:
     """Closes with every trade from entry to exit: blue won, orange lost."""
+    labels = [label.replace("\n", "<br>") for label in labels]
     data: list[dict[str, Any]] = [
         {
-            "x": list(labels),
+            "x": labels,
             "y": list(close),
             "mode": "lines",
             "name": "close",
@@ -112,6 +113,6 @@ def trades_figure(
         line = {"color": colour, "dash": "solid" if won else "dash"}
         marker = {"size": 8, "symbol": ["triangle-up", "circle", "circle"] * (len(x) // 3)}
         data.append({"x": x, "y": y, "mode": "lines+markers", "name": name, "line": line, "marker": marker})
-    axis = {"type": "category", "nticks": 8}
+    axis = {"type": "category", "nticks": 8, "tickangle": 0, "automargin": True}
     layout = {"title": {"text": html.escape(title)}, "height": 380, "margin": MARGIN, "xaxis": axis}
     return {"data": data, "layout": {**layout, "yaxis": {"tickformat": ",.10~g"}}}

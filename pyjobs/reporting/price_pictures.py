@@ -24,7 +24,7 @@ def draw_all(run_dir: Path, scan: Scan, store: BarStore) -> list[str]:
     past = past_triggers(run_dir / "backtests" / "triggers.csv")
     drawn = []
     for key, signals in (_tonight(scan) or _fired_last(past)).items():
-        series = _series(store, key, signals, scan.asof_ts_ms)
+        series = _series(store, key, signals, scan)
         if series is None:
             continue
         known = {(trigger.ts_ms, trigger.setup): trigger for trigger in past.get(key, [])}
@@ -69,8 +69,9 @@ def past_triggers(triggers_csv: Path) -> dict[SeriesKey, list[Trigger]]:
     return found
 
 
-def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal], asof: int | None) -> PriceSeries | None:
-    """The last 180 bars that had closed at `asof`; None when there are none or they cannot be read."""
+def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal], scan: Scan) -> PriceSeries | None:
+    """The last 180 bars that had closed at the scan's moment; None when there are none or they cannot be read."""
+    asof = scan.asof_ts_ms
     if asof is None:
         return None
     length = TIMEFRAME_MS[key.timeframe]
@@ -83,9 +84,11 @@ def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal], asof: in
     if not len(bars):
         return None
     fired = ", ".join(sorted(signal.setup for signal in signals))
+    money = {(each.exchange, each.symbol, each.timeframe): each.currency for each in scan.instruments}
+    currency = money.get((key.exchange, key.symbol, key.timeframe), "")
     stops = [signal.stop for signal in signals if signal.stop is not None]
     return PriceSeries(
-        title=f"{key.symbol} {key.timeframe}: {fired or 'no signal tonight'}",
+        title=f"{key.symbol} {key.timeframe}{f', {currency}' if currency else ''}: {fired or 'no signal tonight'}",
         ts_ms=bars.ts_ms.tolist(),
         low=bars.low.tolist(),
         high=bars.high.tolist(),

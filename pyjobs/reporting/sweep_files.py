@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyjobs.account.desk_sweep import Sweep, a_year, named, rows, table_of
 from pyjobs.reporting import charts, numbers
-from pyjobs.reporting.charts import BLUE, INK, ORANGE, ascii_only
+from pyjobs.reporting.charts import INK, ascii_only
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic
 from utils.text_files import write_csv, write_json
@@ -25,6 +25,7 @@ CONVENTIONS = {
     "probability": "that the best one's true Sharpe ratio is above expected_best, the best of so many by luck alone",
 }
 SHOWN = 10
+MOST_LABELS = 24
 
 
 def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object]) -> None:
@@ -36,7 +37,7 @@ def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object]) -> None
     rest = {"axes": sweep.axes, "left_out": sweep.left_out, "conventions": CONVENTIONS}
     write_json(folder / "metrics.json", {**about, **figures, **rest})
     atomic.write_text(folder / "report.txt", report(sweep, about))
-    heat_map(folder / "heatmap.png", f"{about['strategy']}: Sharpe ratio", sweep)
+    heat_map(folder / "heatmap.png", f"{about['strategy']}: Sharpe ratio a year", sweep)
 
 
 def report(sweep: Sweep, about: Mapping[str, object]) -> str:
@@ -72,18 +73,25 @@ def heat_map(path: Path, title: str, sweep: Sweep) -> None:
     """Sharpe ratios over the first two axes, the best one framed."""
     down, across, table = table_of(sweep)
     ys, xs = sweep.axes[down], sweep.axes.get(across, [])
-    figure, axes = charts.new_figure(rows=1, height_in=min(12.0, 1.2 + 0.34 * len(ys)))
+    fits = len(xs) <= 20 and len(ys) <= MOST_LABELS
+    figure, axes = charts.new_figure(rows=1, height_in=min(9.4 if fits else 7.0, 1.2 + 0.34 * len(ys)))
     top = max((abs(cell) for row in table for cell in row if cell == cell), default=1.0) or 1.0
-    charts.heat(axes[0], table, top=top, colours=(ORANGE, "#FFFFFF", BLUE), write=len(xs) <= 20 and len(ys) <= 40)
-    axes[0].set_xticks(range(max(len(xs), 1)), [f"{x:g}" for x in xs] or [""])
-    axes[0].set_yticks(range(len(ys)), [f"{y:g}" for y in ys])
+    charts.heat(axes[0], table, top=top, written="{:.2f}".format if fits else None)
+    axes[0].set_xticks(*_labels(xs or [math.nan]))
+    axes[0].set_yticks(*_labels(ys))
     axes[0].set_xlabel(ascii_only(across))
     axes[0].set_ylabel(ascii_only(down))
     place = xs.index(sweep.best.params[across]) if xs else 0, ys.index(sweep.best.params[down])
     _frame(axes[0], place)
     further = ", best over " + ", ".join(list(sweep.axes)[2:]) if len(sweep.axes) > 2 else ""
-    axes[0].set_title(ascii_only(title + further))
+    axes[0].set_title(ascii_only(f"{title}{further} (framed: the highest)"))
     charts.save(figure, path)
+
+
+def _labels(values: Sequence[float]) -> tuple[list[int], list[str]]:
+    """Places and texts of an axis' values; of many only every so manieth, so that they do not run into each other."""
+    places = list(range(0, len(values), math.ceil(len(values) / MOST_LABELS)))
+    return places, [f"{values[place]:g}" if values[place] == values[place] else "" for place in places]
 
 
 def _frame(axes: Axes, place: Sequence[int]) -> None:

@@ -33,6 +33,8 @@ def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> 
 
 def display_width(text: str) -> int:
     """How many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)  # a scan of a whole market has a hundred thousand cells
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -31,8 +31,9 @@ def write_walk(folder: Path, found: WalkForward, about: Mapping[str, object]) ->
     write_csv(folder / "folds.csv", (*COLUMNS, "n_trades"), [cells(fold) for fold in found.folds])
     write_csv(folder / "daily_returns.csv", ("session", "return"), zip(sessions, found.returns.tolist(), strict=True))
     write_csv(folder / "equity_curve.csv", ("session", "growth"), zip(sessions, growth, strict=True))
-    title = f"{about['strategy']}, account {about['account']}: growth of 1 in {len(found.folds)} tests, walked forward"
-    backtest_pictures.equity_picture(folder / "equity_curve.png", title, sessions, growth, {})
+    title = f"{about['strategy']}, account {about['account']}: growth of 1 in {len(found.folds)} tests (a line at each)"
+    begins = [sessions.index(fold.sessions[0].isoformat()) for fold in found.folds]
+    backtest_pictures.equity_picture(folder / "equity_curve.png", title, sessions, growth, {}, lines_at=begins)
     names = ("total_return", "cagr", "sharpe", "max_drawdown", "train_sharpe", "efficiency", "n_params")
     figures = {name: getattr(found, name) for name in names}
     span = {"start": sessions[0], "end": sessions[-1], "n_folds": len(found.folds)}

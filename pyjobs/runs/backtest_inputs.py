@@ -12,13 +12,14 @@ from utils import paths
 
 
 def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
-    """The clone, its configuration, the desk's series, its splits, and the benchmarks that were used."""
+    """The clone, its configuration, the desk's series, its corporate actions, and the benchmarks that were used."""
+    used = [*found, *([job.index_from] if job.index_from else [])]
     return Inputs(
         clone=paths.ROOT,
         config_dir=paths.config_dir(),
         desk_file=job.desk_file,
         store=BarStore(paths.data_dir() / "raw"),
         series=[each.key for each in job.snapshot.desk.instruments],
-        benchmarks={each.name: each.closes.sha256() for each in [*found, *([job.index] if job.index else [])]},
+        benchmarks={each.name: each.closes.sha256() for each in used},
         files=[job.actions_file],
     )

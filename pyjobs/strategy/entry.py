@@ -15,12 +15,14 @@ Sides = Literal["long", "both"]
 class Entry:
     """How to make one strategy: its type, the inclusive range of each (whole-number) parameter, pairs that must ascend.
 
-    Every type also takes `side`: `long`, or `both` for its mirror image beside it.
+    `names`: parameters that are the name of something. Every type also takes `side`: `long`, or `both` for its mirror
+    image beside it.
     """
 
     make: Callable[..., Setup]
     ranges: Mapping[str, tuple[int, int]]
     ascending: tuple[tuple[str, str], ...] = field(default=())
+    names: tuple[str, ...] = ()
 
 
 def plain(price: float) -> str:

@@ -40,12 +40,14 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     for key, value in params.items():
         if key == "side":
             own[key] = _side(where, value)
+        elif key in entry.names:
+            own[key] = _name(where, key, value)
         elif key in entry.ranges:
             own[key] = _number(where, key, value, entry.ranges[key], whole=True)
         elif key in exits.RANGES:
             ways_out[key] = _number(where, key, value, exits.RANGES[key], whole=key in exits.WHOLE)
         else:
-            known = ", ".join([*entry.ranges, "side", *exits.NAMES])
+            known = ", ".join([*entry.ranges, *entry.names, "side", *exits.NAMES])
             raise ConfigError(f"{where}: unknown parameter '{key}'; known: {known}")
     setup = entry.make(**own)
     for smaller, larger in entry.ascending:
@@ -56,16 +58,9 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     return setup if wanted == Exits() else Guarded(setup=setup, exits=wanted)
 
 
-def make_setups(configured: Mapping[str, Mapping[str, int | float]], *, source: str) -> dict[str, Setup]:
-    """Every configured setup by name, in the order of the file. Raises ConfigError as `make_setup`.
-
-    A desk's setups look at one instrument each; one that needs an index beside it is refused.
-    """
-    setups = {name: make_setup(name, params, source=source) for name, params in configured.items()}
-    for name, setup in setups.items():
-        if index := needs(setup):
-            raise ConfigError(f"{source}: setups.{name}: follows {index}, which desks do not pass on; use run_bt")
-    return setups
+def make_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> dict[str, Setup]:
+    """Every configured setup by name, in the order of the file. Raises ConfigError as `make_setup`."""
+    return {name: make_setup(name, params, source=source) for name, params in configured.items()}
 
 
 def needs(setup: Setup) -> str | None:
@@ -82,6 +77,19 @@ def bound(setup: Setup, index: Bars) -> Setup:
     inner: Any = setup
     result: Setup = inner.bind(index)
     return result
+
+
+def decides_from_ms(setup: Setup) -> int | None:
+    """The first close at which the index of a bound setup can decide; None: at none."""
+    inner: Any = setup.setup if isinstance(setup, Guarded) else setup
+    first: int | None = inner.decides_from_ms
+    return first
+
+
+def _name(where: str, key: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{where}.{key}: {value!r} is not a name")
+    return value
 
 
 def _side(where: str, value: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars
-from pyjobs.strategy.signals import Setup, Side
+from pyjobs.strategy.signals import Setup, Side, one_sided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,24 +23,26 @@ class Signal:
 
 
 def last_bar_signals(bars: Bars, setups: Mapping[str, Setup]) -> list[Signal]:
-    """One signal per setup that enters at the last bar, in the order of `setups`. A setup short of bars is silent."""
+    """One signal per setup and side that enters at the last bar, in their order. A setup short of bars is silent."""
     found = []
     for name, setup in setups.items():
         tail = bars.slice(max(0, len(bars) - setup.lookback), len(bars))
-        signals = setup.signals(tail)
-        if len(tail) < setup.lookback or not signals.entry[-1] or signals.exit[-1]:
+        if len(tail) < setup.lookback:
             continue
-        stop = float(signals.stop[-1])
-        found.append(
-            Signal(
-                setup=name,
-                side=signals.side,
-                ts_ms=int(tail.ts_ms[-1]),
-                close=float(tail.close[-1]),
-                stop=None if math.isnan(stop) else stop,
-                why=setup.why(tail, len(tail) - 1),
+        for signals in one_sided(setup.signals(tail)):
+            if not signals.entry[-1] or signals.exit[-1]:
+                continue
+            stop = float(signals.stop[-1])
+            found.append(
+                Signal(
+                    setup=name,
+                    side=signals.side,
+                    ts_ms=int(tail.ts_ms[-1]),
+                    close=float(tail.close[-1]),
+                    stop=None if math.isnan(stop) else stop,
+                    why=setup.why(tail, len(tail) - 1),
+                )
             )
-        )
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
@@ -43,6 +43,15 @@ class Signals:
         """The signals of bars [start, stop)."""
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         return Signals(**{n: v[start:stop] if hasattr(v, "shape") else v for n, v in values.items()})
+
+
+def one_sided(signals: Signals) -> list[Signals]:
+    """Signals for both sides as one for each: a position is one side at a time."""
+    entry, leave = signals.short_entry, signals.short_exit
+    if entry is None or leave is None:
+        return [signals]
+    long = replace(signals, short_entry=None, short_exit=None)
+    return [long, replace(long, side="short", entry=entry, exit=leave, stop=np.full(entry.size, np.nan))]
 
 
 class Setup(Protocol):

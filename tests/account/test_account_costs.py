@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 
+import msgspec
 import numpy as np
 import pytest
 
 from pyjobs.account import krx
 from pyjobs.account.costs import Costs
+from pyjobs.account.lanes import costs_on, grid_of
 from pyjobs.account.portfolio import Terms, simulate
 from pyjobs.account.seat import Lane
 from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.desk import Account, Instrument
 from pyjobs.strategy.signals import Side, Signals
 from utils import trading_day
 
@@ -78,6 +81,38 @@ def test_the_tax_on_a_sale_is_that_of_its_settlement(traded: str, bps: float) ->
 )  # fmt: skip
 def test_ticks_are_those_of_the_day(day: str, price: float, tick: float) -> None:
     assert krx.tick_size(dt.date.fromisoformat(day), price) == tick
+
+
+@pytest.mark.parametrize(
+    ("day", "price", "tick"),
+    [
+        ("2008-06-02", 10_000, 5), ("2022-06-01", 35, 5), ("2022-06-01", 1_995, 5), ("2022-06-01", 31_250, 5),
+        ("2023-12-15", 1_999, 5), ("2023-12-18", 1_999, 1), ("2023-12-18", 2_000, 5), ("2026-11-20", 112_345, 5),
+    ],
+)  # fmt: skip
+def test_ticks_of_funds_are_those_of_the_day(day: str, price: float, tick: float) -> None:
+    """KRX: 5 won at every price; since 2023-12-18 1 won below 2 000."""
+    assert krx.tick_size(dt.date.fromisoformat(day), price, etf=True) == tick
+
+
+def test_a_fund_fills_on_its_own_grid_and_its_sale_is_not_taxed() -> None:
+    """By hand, 2026: a share of 31 252 buys at 31 300 and sells at 31 250; a fund at 31 255 and 31 250.
+
+    Below 2 000 won a fund moves by one: 1 777.4 buys at 1 778.
+    """
+    day = dt.date(2026, 11, 20)
+    assert [krx.on_tick(day, 31_252, up) for up in (True, False)] == [31_300, 31_250]
+    assert [krx.on_etf_tick(day, 31_252, up) for up in (True, False)] == [31_255, 31_250]
+    assert [krx.on_etf_tick(day, 1_777.4, up) for up in (True, False)] == [1_778, 1_777]
+    account = Account(currency="KRW", cash=1e6, max_positions=1, max_weight=1, fee_bps=1, rules="KRX")
+    share = Instrument(symbol="A", exchange="KRX", market="XKRX", timeframe="1d", file="f", currency="KRW")
+    fund = msgspec.structs.replace(share, kind="etf")
+    assert (grid_of(account, share), grid_of(account, fund)) == (krx.on_tick, krx.on_etf_tick)
+    assert grid_of(account, msgspec.structs.replace(fund, prices="adjusted")) is None
+    assert grid_of(account, msgspec.structs.replace(share, currency="USD")) is None
+    noon_ms = int(dt.datetime(2026, 11, 20, 3, 0, tzinfo=dt.UTC).timestamp()) * 1000
+    assert costs_on(account, share).at(noon_ms).selling(10_000) == pytest.approx(21)
+    assert costs_on(account, fund).at(noon_ms).selling(10_000) == pytest.approx(1)
 
 
 def test_a_price_moves_to_the_next_one_that_trades_against_you_and_stays_when_it_trades() -> None:

@@ -73,7 +73,7 @@ def test_three_trades_by_hand() -> None:
         ("A", 39, "signal", 17.94, 762.06),
         ("C", 207, "open", 4.14, 616.86),
     ]
-    assert run.refused == {"slots": 1, "held": 0, "group": 0, "cash": 0, "stop": 0}
+    assert run.refused == {"slots": 1, "held": 0, "group": 0, "cash": 0, "stop": 0, "rate": 0}
     assert run.traded == pytest.approx(3900 + 3950 + 3594.5 + 4680 + 4140)
 
 

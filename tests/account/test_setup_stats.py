@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pyjobs.account.costs import Costs
-from pyjobs.account.intervals import mean_interval, t_975, wilson
+from pyjobs.account.intervals import t_975, wilson
+from pyjobs.account.overlap import Path, together
 from pyjobs.account.setup_stats import Trigger, summarise, triggers, window_start
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.library.breakout import Breakout
@@ -43,10 +44,40 @@ def test_t_agrees_with_the_nist_table() -> None:
     assert t_975(1000) == pytest.approx(t_975(1001), abs=1e-5)
 
 
-def test_the_mean_interval_by_hand() -> None:
+def path(slots: list[int], gains: list[float]) -> Path:
+    return Path(slots=np.array(slots), gains=np.array(gains))
+
+
+def test_trades_that_share_no_bar_have_students_interval() -> None:
     # 1, 2, 3: mean 2, s 1, t(2) 4.3027: 2 -+ 4.3027 / sqrt(3)
-    assert mean_interval([1, 2, 3]) == (pytest.approx(-0.48414, abs=1e-4), pytest.approx(4.48414, abs=1e-4))
-    assert mean_interval([1.0]) is None
+    got = together([path([1], [1.0]), path([2], [2.0]), path([3], [3.0])])
+    assert got is not None
+    assert (got.low, got.high) == (pytest.approx(-0.48414, abs=1e-4), pytest.approx(4.48414, abs=1e-4))
+    assert got.n_effective == pytest.approx(3)
+    assert together([path([1], [1.0])]) is None
+
+
+def test_the_interval_of_two_trades_that_share_a_bar_by_hand() -> None:
+    """
+    A makes 1 % in bar 1 and 3 % in bar 2, B 2 % in bar 2 and -2 % in bar 3: 4 % and 0, mean 2 %.
+    Bars made 1, 5, -2 %; their shares of the mean are 1, 2, 1 %: left over 0, 3, -3 %, squares 18e-4.
+    Freedom (1 + 4 + 1)^2 / (1 + 16 + 1) = 2: V = 18e-4 * 2 = 36e-4; half 12.7062 * 6 % / 2 = 38.1186 %.
+    Alone, each less 1 %: A 0 and 2, B 1 and -3 %: squares 0 + 4 + 1 + 9 = 14e-4. Effective: 2 * 14 / 18 = 1.5556.
+    """
+    got = together([path([1, 2], [0.01, 0.03]), path([2, 3], [0.02, -0.02])])
+    assert got is not None
+    assert (got.mean, got.high) == (pytest.approx(0.02), pytest.approx(0.401186, abs=1e-5))
+    assert got.n_effective == pytest.approx(14 / 9)
+
+
+def test_the_same_trade_twice_says_no_more_than_once() -> None:
+    """And an interval of trades that all lived in one bar is none at all."""
+    one = [path([at, at + 1], [0.01 * (at % 3), -0.01]) for at in range(0, 60, 2)]
+    single, double = together(one), together([*one, *one])
+    assert single is not None and double is not None
+    assert (double.low, double.high) == (pytest.approx(single.low), pytest.approx(single.high))
+    assert double.n_effective == pytest.approx(single.n_effective)
+    assert together([path([7], [0.1]), path([7], [0.2])]) is None
 
 
 def made(entries: dict[int, float], exits: set[int], *, max_bars: int = 0) -> tuple[Bars, Signals]:

@@ -84,4 +84,4 @@ def test_a_benchmark_starts_with_the_books_money_on_the_first_session_they_share
 def test_a_daily_close_at_midnight_belongs_to_the_day_that_ends() -> None:
     assert bar_label(1_795_132_800_000, intraday=False) == "2026-11-19"  # 2026-11-20 00:00 UTC
     assert bar_label(1_795_156_200_000, intraday=False) == "2026-11-20"
-    assert bar_label(1_795_156_200_000, intraday=True) == "11-20 06:30"
+    assert bar_label(1_795_156_200_000, intraday=True) == "2026-11-20\n06:30 UTC"

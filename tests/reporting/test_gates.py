@@ -25,11 +25,14 @@ def inputs(
     trades: int = 30,
     gain: float | None = 0.1,
     drawdown: float | None = -0.25,
+    verdict: str = "ok",
+    independent: float | None = None,
 ) -> RunInputs:
     one = Scanned(symbol="AAA", exchange="X", timeframe="1d", status=status)
     row = SetupRow(
-        setup="s", n=99, n_closed=closed, verdict="ok", expectancy=0.01, expectancy_low=low, expectancy_high=0.02
-    )
+        setup="s", n=99, n_closed=closed, verdict=verdict, n_effective=independent,
+        expectancy=0.01, expectancy_low=low, expectancy_high=0.02,
+    )  # fmt: skip
     metrics = Metrics(n_trades=trades, total_return=gain, max_drawdown=drawdown)
     book = Book(metrics=metrics, equity=Curve(sessions=[], values=[]))
     return RunInputs(
@@ -48,6 +51,12 @@ def verdicts(given: RunInputs) -> list[str]:
 def test_everything_exactly_at_its_edge_is_go() -> None:
     assert verdicts(inputs()) == ["GO"] * 6
     assert decision(all_gates(inputs())) == "GO"
+
+
+def test_many_trades_of_the_same_days_are_few() -> None:
+    given = inputs(closed=180, verdict="too few", independent=2.84)
+    assert [(gate.found, gate.verdict) for gate in all_gates(given)][1] == ("180, worth 2.8", "TOO FEW")
+    assert decision(all_gates(given)) == "NO-GO"
 
 
 def test_each_gate_alone_stops_it() -> None:

@@ -22,7 +22,8 @@ SHORT_WINDOWS: dict[str, dict[str, float | str]] = {
     "breakout_20": {},
     "pullback_ma200": {"trend": 40, "dip": 5},
     "rsi_reversion": {"window": 4},
-    "krx_ma200": {"window": 15, "regime": 20, "monthly": 1},
+    "krx_ma200": {"window": 15, "regime": 20},
+    "krx_ma200_monthly": {"window": 15, "regime": 20},
 }
 CASES = [
     (name, {**params, "side": side, **exits})

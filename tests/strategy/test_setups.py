@@ -95,7 +95,11 @@ def test_a_reason_reads_like_a_price_list() -> None:
 @pytest.mark.parametrize(
     ("name", "params", "problem"),
     [
-        ("ma_crossing", {}, "unknown setup 'ma_crossing'; known: breakout, breakout_20, krx_ma200, ma_cross"),
+        (
+            "ma_crossing",
+            {},
+            "unknown setup 'ma_crossing'; known: breakout, breakout_20, krx_ma200, krx_ma200_monthly",
+        ),
         ("ma_cross", {"fats": 3}, "setups.ma_cross: unknown parameter 'fats'; known: fast, slow, side, stop_loss"),
         ("ma_cross", {"fast": 0}, "setups.ma_cross.fast: 0 is outside 1..1000"),
         ("ma_cross", {"fast": 2.5}, "setups.ma_cross.fast: 2.5 is not a whole number"),

@@ -1,64 +1,103 @@
-"""EUR/USD by the minute through the real yfinance: what the market's week says, no weekend, the fewest requests."""
+"""A desk whose account trades at home and abroad, from dumps to results, through the verbs as they are run at night."""
 
 from __future__ import annotations
 
-import datetime as dt
-import shutil
+import csv
+import json
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pyjobs.market.bars import SeriesKey
-from pyjobs.market.merge import same_bars
-from tests.fakemarket.server import FakeMarket
-from tests.verbs.killing import Here, Home
+from pyjobs import account_backtest, import_bars, run_bt, scan, setup_backtest, walk_forward
+from pyjobs.runs import backtest_folder
+from utils import trading_day
+from utils.exit_codes import ExitCode
+from utils.run import run
 
-KEY = SeriesKey(exchange="YAHOO_FX", symbol="EURUSD=X", timeframe="1m")
-SERIES = ["--exchange", "YAHOO_FX", "--symbol", "EURUSD=X"]
-REPAIR = ["gap_repair", *SERIES, "--timeframe", "1m", "--lookback-days", "20"]
-ROOT = Path(__file__).resolve().parents[2]
+DESK = """
+name: world
+market: XKRX
+dumps: dumps
+session: last_bar
+accounts:
+  world:
+    {currency: KRW, cash: 100000000, max_positions: 3, max_weight: 0.3, fee_bps: 2, sell_tax_bps: 15, trades: [USD],
+     fx_bps: 10}
+  usd: {currency: USD, cash: 100000, max_positions: 2, max_weight: 0.5, trades: [KRW]}
+setups:
+  ma_cross: {fast: 3, slow: 12}
+instruments:
+  - {symbol: HOME, exchange: KRX, market: XKRX, timeframe: 1d, currency: KRW, file: home.csv}
+  - {symbol: AWAY, exchange: US, market: XNYS, timeframe: 1d, currency: USD, file: away.csv}
+  - {symbol: USDKRW, exchange: FX, market: FX, timeframe: 1d, currency: KRW, base: USD, role: fx, file: usdkrw.csv}
+"""
 
 
 @pytest.fixture
-def home(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Here(fakemarket, tmp_path, monkeypatch)
-    shutil.copy(ROOT / "config/exchanges.yaml", tmp_path / "secret/exchanges.yaml")  # as it ships
-    return made
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    monkeypatch.setenv("NIGHTDESK_HOME", str(home))
+    monkeypatch.setenv("ALLOW_NET_FETCH", "0")
+    (home / "dumps").mkdir(parents=True)
+    for seed, (name, market, price) in enumerate((("home", "XKRX", 5e4), ("away", "XNYS", 90), ("usdkrw", "FX", 1200))):
+        days = [s.date.isoformat() for s in trading_day.load(market).sessions()]
+        days = [day for day in days if "2023-01-02" <= day <= "2024-06-28"]
+        rng = np.random.default_rng(seed)
+        closes = price * np.exp(np.cumsum(rng.normal(0, 0.02, len(days))))
+        lines = ["date,open,high,low,close,volume"]
+        lines += [f"{d},{c:.2f},{c * 1.01:.2f},{c * 0.99:.2f},{c:.2f},1" for d, c in zip(days, closes, strict=True)]
+        (home / "dumps" / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    path = tmp_path / "desk.yaml"
+    path.write_text(DESK)
+    assert run(import_bars.main, ["--desk", str(path)]) == ExitCode.OK
+    return path
 
 
-def ms(text: str) -> int:
-    return int(dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp() * 1000)
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
 
 
-def charts(home: Home) -> int:
-    return len(home.fake.requests("yahoo", "/finance/chart/"))
+def told(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
 
 
-def test_a_week_of_minutes_and_its_holes_come_back_and_the_weekend_stays_empty(home: Home) -> None:
-    start = ["ingest", *SERIES, "--timeframe", "1m", "--start", "2026-11-12", "--end", "2026-11-18"]
-    assert home.run(start).code == 0
-    whole, quiet = home.store.read(KEY), home.store.confirmed_empty(KEY)
-    weekend = (ms("2026-11-13T22:00"), ms("2026-11-15T22:00"))  # 17:00 to 17:00 in New York, on winter time
-    for times in (whole.ts_ms, quiet):
-        assert not ((times > weekend[0]) & (times <= weekend[1])).any()
-    minutes = 6 * 1440 - 2 * 1440  # six days without two
-    assert len(whole) + quiet.size == minutes - 1  # the last one was Yahoo's 23:59, about which there is no proof yet
-    assert ms("2026-11-17T00:00") in quiet  # the minute that begins 23:59 in London: the client drops it every day
-
-    for name in ("2026-11-13", "2026-11-16"):
-        (home.store.folder(KEY) / f"{name}.parquet").unlink()
-    asked = charts(home)
-    done = home.run(REPAIR)
-    assert done.code == 0 and " 0 left, by 1 requests" in done.said
-    assert charts(home) - asked == 1
-    assert same_bars(home.store.read(KEY), whole)
-    assert np.array_equal(home.store.confirmed_empty(KEY), quiet)
-    again = home.run(REPAIR)
-    assert "nothing missing, nobody asked" in again.said and charts(home) - asked == 1
+def adds_up(folder: Path) -> set[str]:
+    """The currencies traded, once the money of the files has been added up from their own columns."""
+    trades, curve = rows(folder / "trades.csv"), rows(folder / "equity_curve.csv")
+    for each in trades:
+        out, paid = (float(each[f"{end}_price"]) * float(each[f"{end}_rate"]) for end in ("exit", "entry"))
+        pnl = float(each["quantity"]) * (out - paid) - float(each["fees"])
+        assert float(each["pnl"]) == pytest.approx(pnl, rel=1e-9, abs=1e-5)
+    gained = float(curve[-1]["equity"]) - float(curve[0]["equity"])
+    assert math.fsum(float(each["pnl"]) for each in trades) == pytest.approx(gained, rel=1e-9)
+    return {each["currency"] for each in trades}
 
 
-def test_days_of_currencies_are_refused_because_they_end_elsewhere(home: Home) -> None:
-    done = home.run(["ingest", *SERIES, "--timeframe", "1d", "--resume"])
-    assert done.code == 64
-    assert "its days end at midnight in London, the market's at 17:00 in New York; take 1h" in done.errors
+def test_the_night_and_run_bt_convert_alike(desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    (out / "reports").mkdir(parents=True)
+    for verb in (scan, setup_backtest, account_backtest):
+        assert run(verb.main, ["--desk", str(desk), "--out", str(out)]) == ExitCode.OK
+    assert "account world (KRW)" in capsys.readouterr().out
+    scanned = {each["symbol"]: each["status"] for each in told(out / "reports/scan.json")["instruments"]}
+    assert scanned == {"HOME": "ok", "AWAY": "ok", "USDKRW": "ok"}
+    fired = {row["symbol"] for row in rows(out / "backtests/triggers.csv")}
+    assert fired == {"HOME", "AWAY"}
+    for account in ("world", "usd"):
+        for book in ("constrained", "unconstrained"):
+            assert adds_up(out / "portfolio" / account / book) == {"KRW", "USD"}
+    assert run(run_bt.main, ["--strategy", "ma_cross", "--desk", str(desk)]) == ExitCode.OK
+    kept = backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")[-1]
+    assert rows(kept / "trades.csv") == rows(out / "portfolio/world/constrained/trades.csv")
+    assert told(kept / "metrics.json")["terms"]["trades"] == ["USD"]
+    assert "no cash is held abroad" in told(kept / "metrics.json")["conventions"]["currencies"]
+
+
+def test_a_walk_forward_closes_out_abroad_too(desk: Path) -> None:
+    flags = ["--strategy", "ma_cross", "--sweep", "fast=2,4", "--train", "120", "--test", "60", "--account", "world"]
+    assert run(walk_forward.main, ["--desk", str(desk), *flags]) == ExitCode.OK

@@ -96,7 +96,11 @@ def test_a_sweep_agrees_with_single_runs(tmp_path: Path, bars: Path) -> None:
 
 
 REFUSED: list[tuple[tuple[str, ...], int, str]] = [
-    (("--strategy", "moon"), 64, "unknown strategy 'moon'; known: breakout, breakout_20, krx_ma200, ma_cross"),
+    (
+        ("--strategy", "moon"),
+        64,
+        "unknown strategy 'moon'; known: breakout, breakout_20, krx_ma200, krx_ma200_monthly",
+    ),
     ((*CROSS, "--param", "speed=3"), 64, "ma_cross: unknown parameter 'speed'; known: fast, slow, side, stop_loss"),
     (("--strategy", "ma_cross", "--param", "fast=0"), 64, "ma_cross.fast: 0 is outside 1..1000"),
     (("--strategy", "ma_cross", "--param", "fast=2.5"), 64, "fast: 2.5 is not a whole number"),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyjobs import compare_runs, run_bt
+from pyjobs import account_backtest, compare_runs, run_bt
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store import BarStore
 from pyjobs.runs import backtest_folder, manifest
@@ -165,7 +165,39 @@ def test_a_split_in_raw_prices_changes_nothing_once_it_is_known(desk: Path) -> N
     a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")
     assert (a / "trades.csv").read_bytes() == (b / "trades.csv").read_bytes()
     assert (a / "equity_curve.csv").read_bytes() == (b / "equity_curve.csv").read_bytes()
-    assert metrics(b)["splits"] == ["AAA split 2023-06-01"]
+    assert metrics(b)["corporate_actions"] == ["AAA split 2023-06-01"]
+
+
+def test_a_dividend_in_raw_prices_is_no_loss(desk: Path, tmp_path: Path) -> None:
+    """A share that pays 5 % of its price on 2023-06-01 and lies flat but for that day: nothing lost, by day or night.
+
+    Without the line in corporate_actions.csv the same account loses what the price fell by.
+    """
+    bars = store().read(SeriesKey(exchange="X", symbol="AAA", timeframe="1d"))
+    june = int(np.datetime64("2023-06-01", "ms").astype(np.int64))
+    price = np.where(bars.ts_ms < june, 20_000.0, 19_000.0)
+    price[: int(np.searchsorted(bars.ts_ms, june)) - 20] = 19_900.0  # rises once, so that the average is crossed
+    put("AAA", Bars(ts_ms=bars.ts_ms, volume=bars.volume, open=price, high=price, low=price, close=price))
+    desk.write_text(
+        DESK.replace("fee_bps: 2, sell_tax_bps: 15, stop_loss: 0.08", "stop_loss: 0.04").replace(
+            "  - {symbol: BBB, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: b.csv}\n", ""
+        )
+    )
+    out = tmp_path / "night"
+    out.mkdir()
+    ends = []
+    for lines in ("", "AAA,2023-06-01,dividend,1000,\n"):
+        (paths.root() / "dumps").mkdir(exist_ok=True)
+        text = "symbol,session,action,ratio,note\n" + lines
+        (paths.root() / "dumps" / "corporate_actions.csv").write_text(text)
+        assert backtest(desk, "--account", "krw") == ExitCode.OK
+        assert run(account_backtest.main, ["--desk", str(desk), "--out", str(out)]) == ExitCode.OK
+        at_night = rows(out / "portfolio/krw/constrained/equity_curve.csv")[-1]["equity"]
+        assert rows(latest() / "equity_curve.csv")[-1]["equity"] == at_night
+        ends.append((float(at_night), [t["reason"] for t in rows(latest() / "trades.csv")]))
+    assert ends[0] == (pytest.approx(1e7 - 250 * 1000), ["stop_gap"])
+    assert ends[1][0] == pytest.approx(1e7) and "stop_gap" not in ends[1][1]
+    assert metrics(latest())["corporate_actions"] == ["AAA dividend 2023-06-01"]
 
 
 def test_a_missing_required_benchmark_skips_the_whole_run_and_reports_why(

@@ -191,7 +191,8 @@ def test_setup_backtest_writes_what_came_of_every_trigger(desk: Path, run_dir: P
             mine = [t for t in triggers if t["setup"] == row["setup"] and t["session"] >= window["start"]]
             closed = [float(t["net_return"]) for t in mine if t["status"] == "closed"]
             assert (row["n"], row["n_closed"]) == (len(mine), len(closed))
-            assert row["verdict"] == ("ok" if len(closed) >= 10 else "too few")
+            assert row["verdict"] == ("ok" if (row["n_effective"] or 0) >= 10 else "too few")
+            assert row["n_effective"] is None if not closed else 1 <= row["n_effective"] <= len(closed)
             if closed:
                 assert row["expectancy"] == pytest.approx(sum(closed) / len(closed))
                 assert row["win_rate"] == pytest.approx(sum(x > 0 for x in closed) / len(closed))

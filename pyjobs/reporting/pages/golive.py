@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pyjobs.account.overlap import FEWEST_INDEPENDENT, WORTH
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
@@ -60,7 +61,8 @@ def golive_page(inputs: RunInputs, *, session: str | None, pictures: Sequence[st
 
 def _rule() -> str:
     return (
-        f"GO needs fresh data, at least one setup that passes both its gates (n ≥ {MIN_TRADES} closed trades, its "
+        f"GO needs fresh data, at least one setup that passes both its gates (n ≥ {MIN_TRADES} closed trades "
+        f"worth {FEWEST_INDEPENDENT} independent ones, its "
         f"expectancy interval above 0) and every account within its own (gain, drawdown ≤ {MAX_DRAWDOWN:.0%}). "
         "A backtest is not a promise."
     )
@@ -81,13 +83,14 @@ def _checklist(gates: Sequence[Gate]) -> Table:
 def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     if inputs.setups is None:
         return [absent(inputs, "backtests/setups.json", "There are no setup backtests")]
-    titles = ("n", "closed", "win rate", "95 % interval", "expectancy", "95 % interval", "bars held", "worst … best")
+    titles = ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %")
     columns = [Column("days", right=True), Column("setup"), Column("verdict")]
-    columns += [Column(title, right=True) for title in titles]
+    columns += [Column(title, right=True) for title in (*titles, "bars", "worst … best")]
     rows = [[str(window.days), *_setup(row)] for window in inputs.setups.windows for row in window.rows]
     table = Table(columns=columns, rows=rows)
     chart = Image(path=f"reports/{EXPECTANCY_CHART}", alt="expectancy per trade of each setup, with intervals")
-    return [table, chart] if EXPECTANCY_CHART in pictures else [table]
+    notes = [Text(WORTH, tone="note"), *(Text(f"{note}.", tone="warn") for note in inputs.setups.notes)]
+    return [table, *notes, chart] if EXPECTANCY_CHART in pictures else [table, *notes]
 
 
 def _setup(row: SetupRow) -> list[str]:
@@ -96,6 +99,7 @@ def _setup(row: SetupRow) -> list[str]:
         row.verdict,
         numbers.count(row.n),
         numbers.count(row.n_closed),
+        numbers.decimal(1)(row.n_effective),
         numbers.percent(row.win_rate),
         numbers.interval(row.win_rate_low, row.win_rate_high, numbers.percent),
         numbers.change(row.expectancy),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.context import Context
-from pyjobs.reporting.document import Page, Section, Table, Text
+from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.tables import Column
 
 COLUMNS = (
@@ -39,8 +39,8 @@ class Line:
     signals: Sequence[str] = ()
 
 
-def eod_page(*, session: str, lines: Sequence[Line]) -> Page:
-    """Everything that closed on `session`."""
+def eod_page(*, session: str, lines: Sequence[Line], notes: Sequence[str] = ()) -> Page:
+    """Everything that closed on `session`; `notes`: on what the signals rest."""
     up = sum(1 for line in lines if line.context and (line.context.day or 0) > 0)
     down = sum(1 for line in lines if line.context and (line.context.day or 0) < 0)
     fired = sum(len(line.signals) for line in lines)
@@ -48,11 +48,11 @@ def eod_page(*, session: str, lines: Sequence[Line]) -> Page:
         name=f"eod_{session}",
         title=f"End of day {session}",
         summary=f"{len(lines)} instruments: {up} rose, {down} fell, {fired} signals.",
-        sections=[Section(title="Instruments", blocks=[_table(lines), Text(_legend(), tone="note")])],
+        sections=[Section(title="Instruments", blocks=_blocks(lines, notes))],
     )
 
 
-def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line]) -> Page:
+def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line], notes: Sequence[str] = ()) -> Page:
     """The symbols somebody watches, on the morning of `date`, as of `session`."""
     lost = [line.symbol for line in lines if line.context is None]
     told = f"; without prices: {', '.join(lost)}" if lost else ""
@@ -60,8 +60,12 @@ def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line
         name=f"watchlist_{date}",
         title=f"Watchlist of {date}",
         summary=f"{len(lines)} lines from {source}, prices as of session {session}{told}.",
-        sections=[Section(title="Watched", blocks=[_table(lines), Text(_legend(), tone="note")])],
+        sections=[Section(title="Watched", blocks=_blocks(lines, notes))],
     )
+
+
+def _blocks(lines: Sequence[Line], notes: Sequence[str]) -> list[Block]:
+    return [_table(lines), *(Text(f"{note}.", tone="warn") for note in notes), Text(_legend(), tone="note")]
 
 
 def _table(lines: Sequence[Line]) -> Table:

@@ -34,11 +34,12 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
 
 
 def _signals(scan: Scan, pictures: Sequence[str]) -> list[Block]:
+    notes = [Text(f"{note}.", tone="warn") for note in scan.notes]
     images = [Image(path=f"reports/{name}", alt=f"price with triggers: {name[6:-4]}") for name in pictures]
     if scan.signals:
-        return [signal_table(scan.signals), *images]
+        return [signal_table(scan.signals), *notes, *images]
     latest = [Text("The instruments that fired last:")] if images else []
-    return [Text("No setup fired on the last closed bar of any instrument."), *latest, *images]
+    return [Text("No setup fired on the last closed bar of any instrument."), *notes, *latest, *images]
 
 
 def _instruments(scan: Scan) -> Table:
