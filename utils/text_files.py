@@ -25,7 +25,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([without_nan(cell) for cell in row] for row in rows)
+    writer.writerows([None if isinstance(x, float) and x - x != 0.0 else x for x in row] for row in rows)
     write_result(path, text.getvalue())
 
 
