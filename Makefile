@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-providers demo test lint bench torture lock clean
+.PHONY: help setup setup-providers demo test lint bench bench-peers torture lock clean
 PY := .venv/bin/python
 BASH_FILES = $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -30,12 +30,18 @@ lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet .
 	@$(PY) -m mypy --no-error-summary
 
+bench-peers: .venv-peers/.installed ## the engines that ours are measured against, in an environment of their own (1 GB)
+
+.venv-peers/.installed: requirements-peers.txt
+	@jobs/make_venv.sh $< .venv-peers
+	@touch $@
+
 bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the decision core cost, beside their peers in the same run
 	@$(PY) -m tests.bench.chain
 	@$(PY) -m tests.bench.store
 	@$(PY) -m tests.bench.ingest
 	@$(PY) -m tests.bench.core
-	@$(PY) -m tests.bench.scan
+	@$(PY) -m tests.bench.desk
 
 torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
 	@$(PY) -m pytest -m torture
@@ -46,7 +52,9 @@ lock: .venv/.installed-dev ## pin what pyproject.toml asks for, with hashes and 
 	  .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-annotate --no-header $${extra[$$set]} -c requirements-nas.txt pyproject.toml -o requirements-$$set.txt; \
 	done
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-annotate --no-header tests/bench/peers/requirements.in -o requirements-peers.txt
 
 clean: ## remove what tools have made; never data, logs, reports or secrets
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results
+	@rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,5 +11,7 @@
 : "${KEEP_DAYS:=30}"      # nightly runs older than this are pruned
 : "${KEEP_MAX_RUNS:=120}" # and of those, all but so many
 : "${KEEP_LOG_DAYS:=90}"  # dated logs older than this are pruned, and a history that was set aside
-export ENV ALLOW_NET_FETCH RETRY_BUDGET_S MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS
+# megabytes of data/cache that a prune leaves: the oldest go first, and are made anew when they are needed
+: "${KEEP_CACHE_MB:=2000}"
+export ENV ALLOW_NET_FETCH RETRY_BUDGET_S MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS KEEP_CACHE_MB
 # export PYTHONBIN=/path/to/python   # default: .venv/bin/python of the clone, then python3

@@ -1,4 +1,4 @@
-"""Remove old runs (older than KEEP_DAYS, or beyond the newest KEEP_MAX_RUNS) and logs older than KEEP_LOG_DAYS.
+"""Remove old runs (KEEP_DAYS, KEEP_MAX_RUNS), logs older than KEEP_LOG_DAYS, and caches past KEEP_CACHE_MB.
 
 Never the newest good run, one that holds a file called PINNED, one being built, one from the future, a link, or
 anything that is not a run. Ages come from the run's name. --dry-run only says what would happen, and why.
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.runs import log_retention, prune, retention
+from pyjobs.runs import cache_retention, log_retention, prune, retention
 from pyjobs.runs.retention import Decision
 from utils import clock, paths
 from utils.cli import Parser
@@ -32,6 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep-log-days", type=int, default=None, help=f"default: $KEEP_LOG_DAYS, else {log_retention.KEEP_LOG_DAYS}"
     )
+    parser.add_argument(
+        "--keep-cache-mb", type=int, default=None, help=f"default: $KEEP_CACHE_MB, else {cache_retention.KEEP_CACHE_MB}"
+    )
     parser.add_argument("--dry-run", action="store_true", help="remove nothing; give the reason for every item")
     options = parser.parse_args(argv)
     runs_dir = options.runs or paths.data_dir() / "server_runs"
@@ -48,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"{len(decisions) - doomed} kept, {doomed - len(failed)} {'to remove' if options.dry_run else 'removed'}")
     keep_log_days = _limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
     _prune_logs(keep_log_days, dry_run=options.dry_run)
+    keep_cache_mb = _limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
+    _prune_cache(keep_cache_mb, dry_run=options.dry_run)
     if failed:
         raise CannotWriteError(f"cannot remove {len(failed)} of {doomed} in '{runs_dir}': {failed[0]}")
     return 0
@@ -68,6 +73,17 @@ def _prune_logs(keep_days: int, *, dry_run: bool) -> None:
         f"{len(old)} logs removed: older than {keep_days} days"
         + (f"; history set aside as {aside.name}" if aside else "")
     )
+
+
+def _prune_cache(keep_mb: int, *, dry_run: bool) -> None:
+    """Bring data/cache within its size, and say what was done."""
+    found = cache_retention.look(paths.data_dir() / "cache")
+    gone = cache_retention.surplus(found, keep_mb=keep_mb, now_s=clock.now_s())
+    for each in () if dry_run else gone:
+        each.path.unlink(missing_ok=True)
+    size = sum(each.size for each in gone) / cache_retention.MB
+    done = "to remove" if dry_run else "removed"
+    print(f"{len(gone)} of {len(found)} cache files {done}: {size:.1f} MB of what is past {keep_mb} MB")
 
 
 def _remove(runs_dir: Path, decisions: Sequence[Decision]) -> list[str]:

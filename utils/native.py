@@ -3,16 +3,22 @@
 Loops are plain Python functions that index their arguments and call each other; a test can run them uncompiled on
 lists. numba takes 0.4 s to import, llvmlite (numba's compiler, which can also load) 0.05 s, so the object code is kept
 in `data/cache/native` of the clone, or of NIGHTDESK_HOME when the clone is read-only. It is named after everything that
-decides it: source, compiler, processor. Nothing writable: it is compiled in every process, and that is said.
+decides it: source, compiler, processor. Of several processes that need it first, one compiles and the others wait for
+it. Nothing writable: it is compiled in every process, and that is said.
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
+import importlib.util
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -29,6 +35,8 @@ CTYPES: dict[str, Any] = {
     "d": ctypes.c_double,
 }
 DIGEST_SIZE = 16
+LOCK = ".compiling"  # in the cache's folder: who holds it compiles
+WAIT_S, POLL_S = 180.0, 0.05
 Library = dict[str, Callable[..., Any]]
 _engines: list[Any] = []  # the code lives as long as its engine
 
@@ -39,15 +47,12 @@ def load(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str]) -
     Every function defined in `modules` may call every other. No exception can leave them: they must not raise.
     """
     key = _key(modules, exports)
-    folders = [paths.ROOT / "data/cache/native", paths.data_dir() / "cache/native"]
-    for folder in dict.fromkeys(folders):
-        content = _read(folder / f"{name}-{key}.o")
-        if content is not None:
-            return _linked(content, exports)
-    print(f"nightdesk: compiling {name} for this machine, once; takes seconds", file=sys.stderr, flush=True)
-    content = _compiled(modules, exports)
-    if not any(_keep(folder / f"{name}-{key}.o", content) for folder in dict.fromkeys(folders)):
-        print(f"nightdesk: cannot keep the compiled {name}: {folders[-1]} is not writable", file=sys.stderr)
+    folders = dict.fromkeys((paths.ROOT / "data/cache/native", paths.data_dir() / "cache/native"))
+    kept = [folder / f"{name}-{key}.o" for folder in folders]
+    content = _first(kept)
+    if content is None:
+        with _alone(name, kept):
+            content = _first(kept) or _made(name, modules, exports, kept)
     return _linked(content, exports)
 
 
@@ -55,6 +60,65 @@ def address(array: Any) -> int:
     """Where a C-contiguous numpy array begins. The caller keeps the array alive, and its type to the signature."""
     where: int = array.__array_interface__["data"][0]
     return where
+
+
+def _first(kept: Sequence[Path]) -> bytes | None:
+    return next((content for path in kept if (content := _read(path)) is not None), None)
+
+
+def _made(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str], kept: Sequence[Path]) -> bytes:
+    """Compiled now, and kept at the first of `kept` that can be written."""
+    _say(f"compiling {name} for this machine, once; takes seconds")
+    content = _compiled(modules, exports)
+    if not any(_keep(path, content) for path in kept):
+        _say(f"cannot keep the compiled {name}: {kept[-1].parent} is not writable")
+    return content
+
+
+@contextmanager
+def _alone(name: str, kept: Sequence[Path]) -> Iterator[None]:
+    """Keep other processes from compiling the same, where a lock can be had; a dead one holds none."""
+    lock = _lock(kept)
+    if lock is None:
+        yield
+        return
+    try:
+        if not _taken(lock, 0.0):
+            _say(f"another process is compiling {name}; waiting for it")
+            if not _taken(lock, WAIT_S):
+                _say(f"waited {WAIT_S:.0f} s for {name}; compiling it here")
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(kept: Sequence[Path]) -> int | None:
+    """An open lock file in the first folder that can be written."""
+    for path in kept:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path.parent / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError:
+            continue
+    return None
+
+
+def _taken(lock: int, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(POLL_S)
+        except OSError:  # a filesystem without locks
+            return True
+
+
+def _say(text: str) -> None:
+    print(f"nightdesk: {text}", file=sys.stderr, flush=True)
 
 
 def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
@@ -65,7 +129,10 @@ def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
     for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
     cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
-    digest.update(repr((sorted(exports.items()), llvmlite.__version__, cpu)).encode())
+    digest.update(repr((sorted(exports.items()), llvmlite.__version__, sys.hexversion, cpu)).encode())
+    numba = importlib.util.find_spec("numba")  # found, not imported: its releases share versions of llvmlite
+    if numba and numba.origin and (version := Path(numba.origin).with_name("_version.py")).is_file():
+        digest.update(version.read_bytes())
     return digest.hexdigest()
 
 

@@ -11,23 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from utils import atomic
+from utils.errors import CannotWriteError
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write `content`, making the folder; NaN and infinity become null; plain Python values only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False)
-    atomic.write_text(path, text + "\n")
+    write_result(path, text + "\n")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a heading and rows, making the folder; None and NaN become empty cells."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([without_nan(cell) for cell in row] for row in rows)
-    atomic.write_text(path, text.getvalue())
+    writer.writerows([None if isinstance(x, float) and x - x != 0.0 else x for x in row] for row in rows)
+    write_result(path, text.getvalue())
+
+
+def write_result(path: Path, text: str) -> None:
+    """Write `text`, making the folder. Raises CannotWriteError naming `path`, but PermissionError as it comes."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(path, text)
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise CannotWriteError(f"cannot write '{path}': {error.strerror or error}") from error
 
 
 def without_nan(content: Any) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyjobs.account.engine import ENTRY_PRICE, ENTRY_TS, EXIT_PRICE, EXIT_TS, REASON, STOP, Result, SymbolResult
 from pyjobs.strategy.lifecycle import REASONS
-from utils import atomic
+from utils.text_files import write_result
 
 PER_SYMBOL = "symbol,total_return,max_drawdown,n_trades"
 TRADES = "symbol,side,signal_bar,entry_bar,entry_price,stop,exit_bar,exit_price,reason,return"
@@ -69,5 +69,4 @@ def _write(path: Path, heading: str, lines: Iterator[str]) -> None:
     text = io.StringIO()
     text.write(heading + "\n")
     text.writelines(lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, text.getvalue())
+    write_result(path, text.getvalue())

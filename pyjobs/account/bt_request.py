@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,11 @@ def backtest(request: Request) -> Result | None:
 
     Raises UsageError for a wrong command line, BadDataError for bars that cannot be used or a window without any.
     """
-    setup = strategy_of(request.strategy, request.params)
+    setup = strategy_of(request.strategy, parameters(request.params))
     material = material_of(request, needs(setup))
     if material is None:
         return None
+    warn_of_short(material.series, setup)
     return engine.run(
         material.series,
         material.with_index(setup),
@@ -77,18 +78,28 @@ def material_of(request: Request, index: str | None) -> Material | None:
     if unknown:
         raise UsageError(f"--symbols: {request.bars} has no {', '.join(unknown)}")
     traded = {symbol: series[symbol] if end_ms is None else series[symbol].until(end_ms) for symbol in wanted}
-    refuse_empty(request, traded, start_ms)
+    refuse_empty(request, traded, series, start_ms)
     return Material(series=traded, index=series[index] if index else None, money=money, start_ms=start_ms)
 
 
-def strategy_of(name: str, params: Iterable[str]) -> Setup:
-    """The strategy `name` with `name=value` parameters; what is wrong with them is wrong usage."""
+def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
+    """`make_setup` for what a command line asks for: what is wrong with it is wrong usage."""
     try:
-        return make_setup(name, dict(map(parameter, params)), source="--strategy, --param")
+        return make_setup(name, params, source=source)
     except ConfigError as error:
         raise UsageError(
             str(error).replace("setups: ", "").replace("setups.", "").replace("setup", "strategy")
         ) from None
+
+
+def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:
+    """`name=value` texts as a mapping. Raises UsageError for anything else, and for a name that stands twice."""
+    found: dict[str, int | float | str] = {}
+    for key, value in map(parameter, texts):
+        if key in found:
+            raise UsageError(f"--param {key} stands twice: {key}={found[key]} and {key}={value}")
+        found[key] = value
+    return found
 
 
 def parameter(text: str) -> tuple[str, int | float | str]:
@@ -121,12 +132,27 @@ def window_of(start: str | None, end: str | None) -> tuple[int | None, int | Non
     return None if first is None else first + 1, None if last is None else last + 86_400_000
 
 
-def refuse_empty(request: Request, series: dict[str, Bars], start_ms: int | None) -> None:
-    """Raise BadDataError when no bar lies in the window."""
-    if not any(len(bars) and (start_ms is None or bars.ts_ms[-1] >= start_ms) for bars in series.values()):
+def refuse_empty(request: Request, traded: dict[str, Bars], known: dict[str, Bars], start_ms: int | None) -> None:
+    """Raise BadDataError when no bar of `traded` lies in the window."""
+    if not any(len(bars) and (start_ms is None or bars.ts_ms[-1] >= start_ms) for bars in traded.values()):
+        first, last = (edge(int(bars.ts_ms[i]) for bars in known.values()) for edge, i in ((min, 0), (max, -1)))
         raise BadDataError(
-            f"{request.bars}: no bar from {request.start or 'the beginning'} to {request.end or 'the end'}"
+            f"{request.bars}: no bar from {request.start or 'the beginning'} to {request.end or 'the end'}; "
+            f"it has {_day(first)} to {_day(last)}"
         )
+
+
+def warn_of_short(series: dict[str, Bars], setup: Setup) -> None:
+    """Say which series have too few bars to be decided at all, as long as others have enough."""
+    short = [f"{symbol} ({len(bars)})" for symbol, bars in series.items() if len(bars) < setup.lookback]
+    if 0 < len(short) < len(series):
+        named = ", ".join(short[:5]) + (" …" if len(short) > 5 else "")
+        print(f"[WARN] {len(short)} of {len(series)} symbols never trade: {setup.lookback} bars are needed: {named}")
+
+
+def _day(ts_ms: int) -> dt.date:
+    """The UTC day that a bar closing then belongs to."""
+    return dt.datetime.fromtimestamp((ts_ms - 1) / 1000, dt.UTC).date()
 
 
 def _day_ms(flag: str, text: str | None) -> int | None:

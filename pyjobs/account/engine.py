@@ -6,6 +6,7 @@ symbols together is `portfolio`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,17 @@ from utils.native import address
 EXPORTS = {"worth": "iIFiiFiddFiF"}
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
 NO_TS = -1.0
+
+
+class Figures(threading.local):
+    """Where this thread's `worth` puts its two figures."""
+
+    def __init__(self) -> None:
+        self.out = np.empty(2)
+        self.at = address(self.out)
+
+
+_figures = Figures()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +187,11 @@ def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
     if len(rows) and rows[-1, REASON] == kernel.STILL_OPEN:
         closed = rows.copy()
         closed[-1, EXIT_TS] = NO_TS
-    out = np.empty(2)
-    out[ledger.FINAL], out[ledger.DEEPEST] = money.cash, 0.0
-    closed = np.ascontiguousarray(closed)
-    if start < len(bars):
-        where, wanted = (address(equity), 1) if equity is not None else (0, 0)
-        _library()["worth"](
-            *(*_times_and_closes(bars)[1], start, len(bars), address(closed), len(closed)),
-            *(money.cash, money.fee, where, wanted, address(out)),
-        )
-    return float(out[ledger.FINAL]), float(out[ledger.DEEPEST])
+    if start >= len(bars):
+        return money.cash, 0.0
+    where, wanted = (address(equity), 1) if equity is not None else (0, 0)
+    _library()["worth"](
+        *(*_times_and_closes(bars)[1], start, len(bars), address(closed), len(closed)),
+        *(money.cash, money.fee, where, wanted, _figures.at),
+    )
+    return float(_figures.out[ledger.FINAL]), float(_figures.out[ledger.DEEPEST])

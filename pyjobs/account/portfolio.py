@@ -155,7 +155,7 @@ class _Book:
             self._enter(seat, ts_ms)
         for seat in busy:
             high, low = seat.tape.high[seat.at], seat.tape.low[seat.at]
-            self._settle(seat, kernel.in_range(seat.s, seat.rules, float(ts_ms), high, low, seat.out, 0))
+            self._settle(seat, kernel.in_range(seat.s, float(ts_ms), high, low, seat.out, 0))
         for seat in here:
             seat.at += 1  # from here on at - 1 is the bar that has just closed
             if seat.quantity and seat.sign < 0:

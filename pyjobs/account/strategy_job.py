@@ -14,7 +14,7 @@ import numpy as np
 
 from pyjobs.account import desk_setups
 from pyjobs.account.bt_arguments import add_desk_flags
-from pyjobs.account.bt_request import parameter
+from pyjobs.account.bt_request import parameters, strategy_of
 from pyjobs.account.strategy_run import Prepared, prepare
 from pyjobs.market import corporate_actions, snapshot
 from pyjobs.market.bars import Bars
@@ -107,10 +107,13 @@ def look_up(args: Namespace) -> Job:
         raise UsageError(f"--start {start} is after --end {asked_end}")
     if args.account and args.account not in desk.accounts:
         raise UsageError(f"--account {args.account!r}: desk {desk.name!r} has {', '.join(desk.accounts)}")
-    params, source = {**desk.setups.get(args.strategy, {}), **dict(map(parameter, args.param))}, str(path)
-    if args.param:
+    params, source = {**desk.setups.get(args.strategy, {}), **parameters(args.param)}, str(path)
+    if args.strategy not in desk.setups:
+        source = "--strategy, --param"
+    elif args.param:
         source += " and --param"
-    setup = make_setup(args.strategy, params, source=source)  # a wrong one is refused before any bar is read
+    made_here = args.param or args.strategy not in desk.setups
+    setup = (strategy_of if made_here else make_setup)(args.strategy, params, source=source)  # before any bar is read
     now_s = clock.now_s()
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
     actions = corporate_actions.read_actions(corporate_actions.file_of(desk))

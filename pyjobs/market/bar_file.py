@@ -29,7 +29,7 @@ def read_bar_file(path: Path, *, cache: bool = True) -> dict[str, Bars]:
     less, high below low, unsorted or duplicate times, and bars of different timeframes.
     """
     if not path.is_file():
-        raise MissingInputError(f"{path}: no such file")
+        raise MissingInputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     if not cache:
         return parsed(path)
     folder = paths.data_dir() / "cache/columns/files"
@@ -130,8 +130,10 @@ def _columns(path: Path) -> tuple[dict[str, Any], Any, list[str]]:
         symbols = symbols.cast(pa.string()).dictionary_encode()
     together = symbols.unify_dictionaries()
     codes = np.concatenate([np.empty(0, np.int32), *(values_of(c.indices, np.int32) for c in together.chunks)])
-    names = together.chunks[0].dictionary.to_pylist() if together.num_chunks else []
-    return columns, codes, [str(name) for name in names]
+    names = [str(name) for name in (together.chunks[0].dictionary.to_pylist() if together.num_chunks else [])]
+    if "" in names:
+        raise BadDataError(f"{path}: {int((codes == names.index('')).sum())} rows have an empty symbol")
+    return columns, codes, names
 
 
 def _refuse_schema(path: Path, kinds: dict[str, Any]) -> None:

@@ -65,9 +65,10 @@ class Bars:
 
 def first_problem(bars: Bars) -> str | None:
     """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises."""
-    steps_back = np.concatenate(([False], np.diff(bars.ts_ms) <= 0)) if len(bars) else np.zeros(0, dtype=bool)
+    steps = np.diff(bars.ts_ms, prepend=bars.ts_ms[:1] - 1)
     problems: tuple[tuple[str, npt.NDArray[np.bool_]], ...] = (
-        ("does not come after the one before it", steps_back),
+        ("comes before the bar before it: not sorted", steps < 0),
+        ("has the time of the bar before it: a duplicate", steps == 0),
         (
             "has a missing or infinite value",
             ~np.isfinite(np.stack([getattr(bars, c) for c in COLUMNS[1:]])).all(axis=0),

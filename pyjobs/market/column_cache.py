@@ -1,9 +1,10 @@
 """Bars as raw columns that a process maps into memory instead of decoding: derived from files, never truth itself.
 
-A cache file names its sources with size, times, inode and a digest of their content. It is served while all of that
-stands; when only times moved, the content decides; otherwise it is built again, silently. Times are not trusted for a
-source touched within two seconds of the cache: a clock cannot tell such writes apart. It is written without waiting for
-the disk, so after a reboot its own checksum is verified first. Where nothing can be written, bars come from the source.
+A cache file names its sources with size, times, inode and a digest of their content, and the code that read and checked
+them. It is served while all of that stands; when only times moved, the content decides; otherwise it is built again,
+silently. Times are not trusted for a source touched within two seconds of the cache: a clock cannot tell such writes
+apart. It is written without waiting for the disk, so after a reboot its own checksum is verified first. Where nothing
+can be written, bars come from the source.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ RACY_NS = 2_000_000_000
 ROW = 8 * len(COLUMNS)
 Series = dict[str, Bars]
 Signature = list[str | int]
+READERS = ("bars", "bar_file", "column_cache", "merge", "partitions", "store")
 ONE = ""  # the name of a store's series: there is one a file
 
 
@@ -76,7 +78,7 @@ def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signat
     except (OSError, ValueError):
         return None
     footer = _footer(memory)
-    if footer is None or footer["name"] != name:
+    if footer is None or footer["name"] != name or footer.get("code") != _code():
         return None
     size = ROW * sum(n for _, n in footer["series"])
     if footer["boot"] != _boot() and zlib.crc32(memoryview(memory)[ALIGN : ALIGN + size]) != footer["crc"]:
@@ -116,8 +118,8 @@ def _series(memory: Any, counts: Sequence[tuple[str, int]]) -> Series:
 
 
 def _write(path: Path, name: str, signatures: list[Signature], digests: list[str], series: Mapping[str, Bars]) -> None:
-    footer: dict[str, Any] = {"name": name, "signatures": signatures, "digests": digests, "boot": _boot()}
-    footer["series"] = [(symbol, len(bars)) for symbol, bars in series.items()]
+    footer: dict[str, Any] = {"name": name, "code": _code(), "signatures": signatures, "digests": digests}
+    footer |= {"boot": _boot(), "series": [(symbol, len(bars)) for symbol, bars in series.items()]}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, crc = temporary_beside(path), 0
     try:
@@ -144,6 +146,15 @@ def _signature(path: str) -> Signature:
 def _digest(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Names the code that makes bars of files: after an update it may refuse or read what it did not before."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name in READERS:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=1)

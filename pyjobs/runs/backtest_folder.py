@@ -57,12 +57,15 @@ def begin(folder: Path, strategy: str, now: datetime) -> Building:
         name = run_name(now + timedelta(milliseconds=later), strategy)
         path = folder / f"{BUILDING}{name}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
             if (folder / name).exists():
                 continue
             path.mkdir()
             return Building(runs_dir=folder, run_id=name, lock_fd=hold(path))
-        except FileExistsError:
+        except FileExistsError as error:
+            if folder.exists() and not folder.is_dir():
+                raise CannotWriteError(f"cannot begin a backtest in '{folder}': it is a file") from error
             continue
         except OSError as error:
             why = f"{error.strerror} ('{error.filename}')"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pyjobs.strategy import kernel, windows
+from pyjobs.strategy import exact_sums, kernel, windows
 from utils import native
 
 # int64 ts_ms, four prices, entry and leaving (int8), four optional columns, has, start, end, state, rules, out.
 EXPORTS = {
     "fold": "iIFFFBBFFFFiiiFFF",
     "mean_decimals": "iFiiFI",
-    "mean_floats": "iFiiFB",
+    "mean_floats": "iFiiFFB",
+    "settle": "iiiFFBF",
     "recursive_mean": "iFiidF",
     "spread": "iFiiFF",
     "changes": "iFFiF",
@@ -22,4 +23,4 @@ EXPORTS = {
 @lru_cache(maxsize=1)
 def library() -> native.Library:
     """The functions of EXPORTS, by name."""
-    return native.load("strategy", (kernel, windows), EXPORTS)
+    return native.load("strategy", (kernel, windows, exact_sums), EXPORTS)

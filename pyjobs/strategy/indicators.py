@@ -44,9 +44,13 @@ def sma(values: FloatArray, n: int) -> FloatArray:
     scratch: IntArray = np.empty(values.size, dtype=np.int64)
     loops = compiled.library()
     if not loops["mean_decimals"](address(values), values.size, n, address(out), address(scratch)):
-        doubtful = np.zeros(values.size, dtype=np.int8)
-        if loops["mean_floats"](address(values), values.size, n, address(out), address(doubtful)):
-            _settle(values, n, np.flatnonzero(doubtful).tolist(), out)
+        rests, doubtful = np.empty(values.size), np.zeros(values.size, dtype=np.int8)
+        at, where = (address(values), address(rests), address(doubtful)), address(out)
+        if loops["mean_floats"](at[0], values.size, n, where, at[1], at[2]) and loops["settle"](
+            n, values.size, *at, where
+        ):
+            for t in np.flatnonzero(doubtful).tolist():
+                out[t] = _mean_of_rationals(values[t - n + 1 : t + 1])
     return out
 
 
@@ -193,25 +197,6 @@ def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
             width *= 2
         out[n - 1 :] = ufunc(held[: values.size - n + 1], held[n - width : n - width + values.size - n + 1])
     return out
-
-
-def _settle(values: FloatArray, n: int, doubtful: list[int], out: FloatArray) -> None:
-    """The means ending at `doubtful`, in unbounded integers. Mostly exact ties: one window in n, where n is even."""
-    decimal = np.zeros(values.size, dtype=np.bool_)
-    for k in range(MAX_DECIMALS + 1):
-        scaled = values * 10.0**k
-        decimal |= (np.rint(scaled) / 10.0**k == values) & (np.abs(scaled) < MAX_DIGITS_VALUE)
-    fractions, exponents = np.frexp(values)
-    integers = np.where(np.isfinite(values), fractions * 2.0**53, 0.0).astype(np.int64)
-    for t in doubtful:
-        window = slice(t - n + 1, t + 1)
-        least = int(exponents[window].min())
-        if decimal[window].any() or least >= 53:
-            out[t] = _mean_of_rationals(values[window])
-            continue
-        shifts = (exponents[window] - least).tolist()
-        total = sum(a << b for a, b in zip(integers[window].tolist(), shifts, strict=True))
-        out[t] = total / (n << (53 - least))
 
 
 def _mean_of_rationals(values: FloatArray) -> float:

@@ -114,10 +114,10 @@ def at_open(s: Vector, r: Vector, ts: float, price: float, out: Vector, k: int) 
     return reason
 
 
-def in_range(s: Vector, r: Vector, ts: float, high: float, low: float, out: Vector, k: int) -> float:
+def in_range(s: Vector, ts: float, high: float, low: float, out: Vector, k: int) -> float:
     """Step 2: the bar's range against the stop, then the target. Returns the reason of a trade that ended, else 0."""
     side = s[SIDE]
-    if side == 0.0 or (r[VARIANT] != OWN and s[ENTRY_TS] == ts):
+    if side == 0.0:
         return STILL_OPEN
     worst = low if side > 0.0 else high
     best = high if side > 0.0 else low
@@ -145,6 +145,8 @@ def at_close(
         if s[EXIT] == 0.0 and 0.0 < r[MAX_BARS] <= s[HELD]:
             s[EXIT] = BY_TIME
         best = high if side > 0.0 else low
+        if r[VARIANT] == VECTORBT and s[ENTRY_TS] == ts:
+            best = nan  # its trailing stop does not see the entry bar
         if s[TRAIL] == s[TRAIL]:
             s[STOP] = nearer(side, s[STOP], best - side * s[TRAIL])
         if r[TRAIL_FRACTION] > 0.0:
@@ -162,17 +164,44 @@ def at_close(
 
 def before_close(s: Vector, r: Vector, ts: float, price: float, high: float, low: float, out: Vector, k: int) -> int:
     """Steps 1 and 2 of a bar, in the order the variant has them; returns how many trades ended (0, 1 or 2)."""
+    if r[VARIANT] != OWN:
+        return before_close_elsewhere(s, r, ts, price, high, low, out, k)
     n = 0
-    side = s[SIDE]
-    waits = r[VARIANT] == VECTORBT and side != 0.0 and s[EXIT] != 0.0 and not side * (price - s[STOP]) < 0.0
-    if waits and in_range(s, r, ts, high, low, out, k) != STILL_OPEN:
-        s[ORDER] = 0.0
-        return 1
     if at_open(s, r, ts, price, out, k) != STILL_OPEN:
         n = 1
-    if in_range(s, r, ts, high, low, out, k + TRADE * n) != STILL_OPEN:
+    if in_range(s, ts, high, low, out, k + TRADE * n) != STILL_OPEN:
         n += 1
     return n
+
+
+def before_close_elsewhere(
+    s: Vector, r: Vector, ts: float, price: float, high: float, low: float, out: Vector, k: int
+) -> int:
+    """`before_close` as other engines have it: nothing hits on the entry bar, and the stop comes before the target.
+
+    backtesting.py fills a pending exit before either; vectorbt after both, and what hits there also ends a reversal.
+    """
+    looks = s[SIDE] != 0.0 and (s[EXIT] == 0.0 or r[VARIANT] == VECTORBT)
+    if looks and stop_then_target(s, ts, price, high, low, out, k) != STILL_OPEN:
+        s[ORDER] = 0.0
+        return 1
+    return 1 if at_open(s, r, ts, price, out, k) != STILL_OPEN else 0
+
+
+def stop_then_target(s: Vector, ts: float, price: float, high: float, low: float, out: Vector, k: int) -> float:
+    """The whole bar against the stop, then against the target; what the open has passed fills at the open."""
+    side = s[SIDE]
+    worst = low if side > 0.0 else high
+    best = high if side > 0.0 else low
+    if side * (price - s[STOP]) < 0.0:
+        return leave(s, out, k, ts, price, BY_STOP_GAP)
+    if side * (worst - s[STOP]) <= 0.0:
+        return leave(s, out, k, ts, s[STOP], BY_STOP)
+    if side * (price - s[TARGET]) >= 0.0:
+        return leave(s, out, k, ts, price, BY_TARGET)
+    if side * (best - s[TARGET]) >= 0.0:
+        return leave(s, out, k, ts, s[TARGET], BY_TARGET)
+    return STILL_OPEN
 
 
 def ride(price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, end: int, s: Vector, r: Vector) -> int:

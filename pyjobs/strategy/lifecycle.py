@@ -32,7 +32,24 @@ from utils.native import address
 
 __all__ = ["FLAT", "REASONS", "SEMANTICS", "Reason", "Rules", "Semantics", "State", "Tape", "Trade"]
 
-_local = threading.local()
+
+class Room(threading.local):
+    """A thread's own memory for the compiled fold, used again by its next one: each address costs a microsecond."""
+
+    def __init__(self) -> None:
+        self.state = np.empty(kernel.STATE)
+        self.state_at = address(self.state)
+        self.trades = np.empty((0, kernel.TRADE))
+        self.trades_at = address(self.trades)
+
+    def hold(self, trades: int) -> None:
+        """Make room for that many trades."""
+        if len(self.trades) < trades:
+            self.trades = np.empty((trades, kernel.TRADE))
+            self.trades_at = address(self.trades)
+
+
+_room = Room()
 
 
 def on_open(state: State, rules: Rules, ts_ms: int, price: float) -> tuple[State, Trade | None]:
@@ -42,10 +59,10 @@ def on_open(state: State, rules: Rules, ts_ms: int, price: float) -> tuple[State
     return State.of(s), Trade.of(out) if ended else None
 
 
-def on_range(state: State, rules: Rules, ts_ms: int, high: float, low: float) -> tuple[State, Trade | None]:
+def on_range(state: State, ts_ms: int, high: float, low: float) -> tuple[State, Trade | None]:
     """Step 2: the bar's range against the stop and the target."""
     s, out = state.vector(), [0.0] * kernel.TRADE
-    ended = kernel.in_range(s, rules.vector(), float(ts_ms), high, low, out, 0)
+    ended = kernel.in_range(s, float(ts_ms), high, low, out, 0)
     return State.of(s), Trade.of(out) if ended else None
 
 
@@ -92,8 +109,9 @@ class Tape:
         self._has = sum(1 << bit for bit, column in enumerate(columns) if column is not None)
         self._prices = contiguous(bars)
         self._kept = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in columns]
-        if any(x is not None and x.size != len(bars) for x in (self._entry, self._leaving, *self._kept)):
-            raise ValueError(f"signals must have one entry per bar, {len(bars)} in all")
+        n = len(bars)
+        if any([x is not None and x.size != n for x in (self._entry, self._leaving, *self._kept)]):  # noqa: C419  # faster
+            raise ValueError(f"signals must have one entry per bar, {n} in all")
         self._at = (
             *self._prices[1],
             *(address(self._entry), address(self._leaving)),
@@ -131,16 +149,16 @@ class Tape:
 
     def run(self, s: FloatArray, rules: Rules, start: int, end: int, *, enter: bool = True) -> FloatArray:
         """Fold bars [start, end) from the state vector `s`, in place; a kernel row per finished trade."""
-        return self.run_vector(s, np.array(rules.vector()), start, end, enter=enter)
-
-    def run_vector(self, s: FloatArray, r: FloatArray, start: int, end: int, *, enter: bool = True) -> FloatArray:
-        """`run` with the rules as the kernel reads them."""
-        out, at = scratch(2 * (end - start)), self._at
+        room, at = _room, self._at
+        room.hold(2 * (end - start))
+        room.state[:] = s
         if not enter:
             none = np.zeros(len(self.bars), dtype=np.int8)
             at = (*at[:4], address(none), *at[5:])
-        n = compiled.library()["fold"](*at, self._has, start, end, address(s), address(r), address(out))
-        return out[:n].copy()
+        _, rules_at = in_memory(rules)
+        n = compiled.library()["fold"](*at, self._has, start, end, room.state_at, rules_at, room.trades_at)
+        s[:] = room.state
+        return room.trades[:n].copy()
 
 
 @lru_cache(maxsize=4)
@@ -151,12 +169,11 @@ def contiguous(bars: Bars) -> tuple[tuple[np.ndarray, ...], tuple[int, ...]]:
     return arrays, tuple(address(x) for x in arrays)
 
 
-def scratch(trades: int) -> FloatArray:
-    """Room for that many trades, used again by this thread's next fold."""
-    room: FloatArray | None = getattr(_local, "room", None)
-    if room is None or len(room) < trades:
-        room = _local.room = np.empty((max(trades, 1), kernel.TRADE))
-    return room
+@lru_cache(maxsize=256)
+def in_memory(rules: Rules) -> tuple[FloatArray, int]:
+    """The rules as the kernel reads them, and where they begin."""
+    vector = np.array(rules.vector())
+    return vector, address(vector)
 
 
 def sides(signals: Signals) -> tuple[np.ndarray, np.ndarray]:

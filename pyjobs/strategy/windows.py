@@ -88,15 +88,18 @@ def decimal_rest(value: float) -> float:
     return 0.0
 
 
-def mean_floats(values: Vector, size: int, n: int, out: Vector, doubtful: Vector) -> int:
+def mean_floats(values: Vector, size: int, n: int, out: Vector, rests: Vector, doubtful: Vector) -> int:
     """Means of any values by double-double sums. Where the error bound leaves the last bit open, `doubtful` is 1.
 
     Returns how many are. A rolling sum drifts, but what is certain is the one correct rounding, however it was reached.
+    `rests` becomes the `decimal_rest` of each value.
     """
     largest = 0.0
     for i in range(size):
+        rests[i] = 0.0
         if not is_broken(values[i]):
             largest = max(largest, abs(values[i]))
+            rests[i] = decimal_rest(values[i])
     high, low, broken, open_bits = 0.0, 0.0, 0, 0
     for t in range(size):
         for leaving in range(2):
@@ -107,7 +110,7 @@ def mean_floats(values: Vector, size: int, n: int, out: Vector, doubtful: Vector
                 broken += 1 - 2 * leaving
                 continue
             sign = 1.0 - 2.0 * leaving
-            value, rest = sign * value, sign * decimal_rest(value)
+            value, rest = sign * value, sign * rests[t - n * leaving]
             total = high + value
             virtual = total - high
             error = (high - (total - virtual)) + (value - virtual) + (low + rest)

@@ -84,14 +84,24 @@ BAD: list[tuple[Callable[[], Columns], str]] = [
     (lambda: changed("low", 7, -3), "'A': bar 7 .* has a price of zero or less"),
     (lambda: changed("high", 7, 8), "'A': bar 7 .* has its high below its low"),
     (lambda: changed("close", 7, 12), "'A': bar 7 .* has its close outside low..high"),
-    (lambda: changed("ts_ms", 7, T0 + 6 * DAY), "'A': bar 7 .* does not come after the one before it"),
-    (lambda: changed("ts_ms", 7, T0), "'A': bar 7 .* does not come after the one before it"),
+    (lambda: changed("ts_ms", 7, T0 + 6 * DAY), "'A': bar 7 .* has the time of the bar before it: a duplicate"),
+    (lambda: changed("ts_ms", 7, T0), "'A': bar 7 .* comes before the bar before it: not sorted"),
     (lambda: {**columns(), "ts_ms": columns()["ts_ms"] // 1000}, "are not milliseconds since 1970"),
     (lambda: {**columns(), "ts_ms": columns()["ts_ms"] * 1000}, "are not milliseconds since 1970"),
     (lambda: {**columns(), "ts_ms": columns()["ts_ms"].astype(float)}, "ts_ms is double, not whole milliseconds"),
     (lambda: {**columns(), "close": np.array(["x"] * 60)}, "column close is string, not numbers"),
     (lambda: {k: v for k, v in columns().items() if k not in ("low", "volume")}, "no column low, volume"),
     (lambda: columns(0), "no bars"),
+    (lambda: {**columns(), "symbol": pa.array(["A"] * 59 + [None])}, "1 rows have no symbol"),
+    (lambda: {**columns(), "symbol": pa.array(["A"] * 57 + [""] * 3)}, "3 rows have an empty symbol"),
+    (lambda: {**columns(), "ts_ms": pa.array([*range(59), None], pa.int64())}, "column ts_ms has empty cells"),
+    (
+        lambda: {**columns(), "ts_ms": pa.array(columns()["ts_ms"], pa.timestamp("ms", tz="Asia/Seoul"))},
+        "column ts_ms is timestamp.*, not whole milliseconds",
+    ),
+    (lambda: {**columns(), "close": pa.array([[1.0]] * 60)}, "column close is list<.*, not numbers"),
+    (lambda: {**columns(), "close": pa.array([True] * 60)}, "column close is bool, not numbers"),
+    (lambda: changed("volume", 7, -1), "'A': bar 7 .* has a negative volume"),
     (lambda: joined(columns(symbol="A"), columns(symbol="B", step=5 * MIN)), "'B': mixed timeframes"),
     (
         lambda: {**columns(), "ts_ms": np.concatenate((columns(40)["ts_ms"], T0 + 40 * DAY + 5 * MIN * np.arange(20)))},
@@ -137,6 +147,8 @@ def test_a_file_that_is_no_parquet_or_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "bars.parquet"
     with pytest.raises(MissingInputError, match="no such file"):
         read_bar_file(path, cache=False)
+    with pytest.raises(MissingInputError, match="a folder, not a file"):
+        read_bar_file(tmp_path, cache=False)
     path.write_text("symbol,ts_ms\n")
     with pytest.raises(BadDataError, match="not a readable Parquet file"):
         read_bar_file(path, cache=False)

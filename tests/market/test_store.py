@@ -168,7 +168,7 @@ def test_untrue_bars_are_refused_before_anything_is_written(store: BarStore) -> 
     bars.high[1] = 1.0
     with pytest.raises(BadDataError, match="high below its low"):
         put(store, DAILY, bars)
-    with pytest.raises(BadDataError, match="does not come after the one before it"):
+    with pytest.raises(BadDataError, match="has the time of the bar before it: a duplicate"):
         put(store, DAILY, bars_at([2, 2]))
     assert not store.root.exists()
 

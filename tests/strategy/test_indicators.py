@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyjobs.strategy import exact_sums
 from pyjobs.strategy.indicators import (
     atr,
     atr_wilder,
@@ -214,3 +216,30 @@ def test_adjusted_prices_far_from_the_start_are_still_exact() -> None:
     got = sma(values, 20)
     for t in (19, 2999, 3010, 4999):
         assert got[t] == exact_sma(values[t - 19 : t + 1].tolist(), 20)[-1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(2**52, 2**53 - 1), min_size=2, max_size=24), st.data())
+def test_ties_and_near_ties_of_long_floats_are_rounded_once(mantissas: list[int], data: st.DataObject) -> None:
+    # Mantissas of all 53 bits, mostly with an even number of them: means on and beside the half of a last bit.
+    scales = data.draw(st.lists(st.integers(-60, -20), min_size=len(mantissas), max_size=len(mantissas)))
+    values = [math.ldexp(m, scale) for m, scale in zip(mantissas, scales, strict=True)]
+    n = len(values)
+    mean = sum(map(Fraction, values), Fraction(0)) / n
+    found = exact_sums.mean_of_window(n, n - 1, values, [0.0] * n)
+    assert found == mean.numerator / mean.denominator or (math.isnan(found) and max(values) / min(values) > 2**38)
+    np.testing.assert_array_equal(sma(np.array(values * 2), n), exact_sma(values * 2, n))
+
+
+def test_a_half_goes_to_the_even_neighbour() -> None:
+    one_up = math.nextafter(1.0, 2.0)
+    two_up = math.nextafter(one_up, 2.0)
+    zeros = [0.0, 0.0]
+    assert exact_sums.mean_of_window(2, 1, [1.0, one_up], zeros) == 1.0
+    assert exact_sums.mean_of_window(2, 1, [one_up, two_up], zeros) == two_up
+
+
+@pytest.mark.parametrize("values", [[1.5, 0.0], [1.5, -2.5], [1e-300, 1e-300], [1e10, 1e-10], [1.5, math.inf]])
+def test_a_window_that_does_not_fit_is_left(values: list[float]) -> None:
+    assert math.isnan(exact_sums.mean_of_window(2, 1, values, [0.0, 0.0]))
+    assert math.isnan(exact_sums.mean_of_window(2, 1, [1.5, 2.5], [0.0, 1e-20]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,13 +52,13 @@ def test_a_loop_gives_what_python_gives_is_kept_and_announced(home: Path, capfd:
     assert capfd.readouterr().err == "nightdesk: compiling loops for this machine, once; takes seconds\n"
     assert total(made) == 19.5
     assert capfd.readouterr().err == ""
-    assert len(list((home / "clone/data/cache/native").iterdir())) == 1
+    assert len(list((home / "clone/data/cache/native").glob("*.o"))) == 1
 
 
 def test_another_source_and_a_damaged_file_are_compiled_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert total(module(home, 3.0)) == 19.5
     assert total(module(home, 2.0)) == 13
-    for path in (home / "clone/data/cache/native").iterdir():
+    for path in (home / "clone/data/cache/native").glob("*.o"):
         path.write_bytes(path.read_bytes()[:-1])
     assert total(module(home, 2.0)) == 13
     assert capfd.readouterr().err.count("compiling") == 3
@@ -73,7 +74,7 @@ def test_without_a_place_to_keep_it_the_loop_still_runs(home: Path, capfd: pytes
 def test_the_clones_cache_stands_in_when_only_home_can_be_written(home: Path) -> None:
     (home / "clone").write_text("read-only, so to say")
     assert total(module(home, 3.0)) == 19.5
-    assert len(list((home / "home/data/cache/native").iterdir())) == 1
+    assert len(list((home / "home/data/cache/native").glob("*.o"))) == 1
 
 
 def test_loading_the_core_does_not_import_the_compiler() -> None:
@@ -83,3 +84,63 @@ def test_loading_the_core_does_not_import_the_compiler() -> None:
             [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True
         )
     assert done.stdout == "False\n"
+
+
+SLOW = """
+import sys, types
+sys.path.insert(0, sys.argv[1])
+import loops
+import numpy as np
+from utils import native, paths
+paths.ROOT = type(paths.ROOT)(sys.argv[2])
+values = np.array([1.0, 2.0, 3.5])
+print(native.load("loops", (loops,), {"total": "dFi"})["total"](native.address(values), 3))
+"""
+
+
+def started(home: Path) -> subprocess.Popen[str]:
+    module(home, 3.0)
+    return subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(home), str(home / "clone")],
+        cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "NIGHTDESK_HOME": str(home / "home"), "PYTHONPATH": "."},
+    )  # fmt: skip
+
+
+def test_of_many_first_users_one_compiles_and_the_others_wait_and_say_so(home: Path) -> None:
+    several = [started(home) for _ in range(4)]
+    told = [each.communicate() for each in several]
+    assert [out for out, _ in told] == ["19.5\n"] * 4
+    assert sum("compiling loops for this machine" in error for _, error in told) == 1
+    waited = "nightdesk: another process is compiling loops; waiting for it\n"
+    assert {error for _, error in told if "for this machine" not in error} <= {waited, ""}
+
+
+def test_a_compilation_that_is_killed_leaves_nothing_half_and_holds_nobody_up(home: Path) -> None:
+    first = started(home)
+    assert first.stderr is not None
+    assert first.stderr.readline().startswith("nightdesk: compiling loops")
+    first.kill()
+    first.communicate()
+    assert list((home / "clone/data/cache/native").glob("*.o")) == []
+    out, error = started(home).communicate()
+    assert (out, error) == ("19.5\n", "nightdesk: compiling loops for this machine, once; takes seconds\n")
+
+
+def test_code_made_for_another_processor_compiler_or_python_is_never_loaded(
+    home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = module(home, 3.0)
+    assert total(made) == 19.5
+    others = {
+        "llvmlite.binding.get_host_cpu_name": lambda: "another",
+        "llvmlite.__version__": "0.1",
+        "sys.hexversion": 0x030B0000,
+    }
+    for name, value in others.items():
+        with monkeypatch.context() as world:
+            world.setattr(name, value)
+            assert native._key((made,), {"total": "dFi"}) not in {
+                path.stem.split("-")[1] for path in (home / "clone/data/cache/native").glob("*.o")
+            }
+    assert capfd.readouterr().err.count("compiling") == 1

@@ -109,7 +109,8 @@ REFUSED: list[tuple[tuple[str, ...], int, str]] = [
     ((*CROSS, "--param", "side=up"), 64, "side: 'up' is neither of long, both"),
     ((*CROSS, "--param", "fast"), 64, "--param 'fast' is not NAME=VALUE"),
     (("--strategy", "ma_cross", "--param", "slow=400"), 65, "looks back on 401 bars, and the longest series has 300"),
-    ((*CROSS, "--start", "2031-01-01"), 65, "no bar from 2031-01-01 to the end"),
+    ((*CROSS, "--param", "slow=30"), 64, "--param slow stands twice: slow=20 and slow=30"),
+    ((*CROSS, "--start", "2031-01-01"), 65, "no bar from 2031-01-01 to the end; it has 2017-07-14 to 2018-05-09"),
     ((*CROSS, "--end", "2001-01-01"), 65, "no bar from the beginning to 2001-01-01"),
     ((*CROSS, "--start", "2018-02-02", "--end", "2018-02-01"), 64, "--end 2018-02-01 is before --start 2018-02-02"),
     ((*CROSS, "--start", "yesterday"), 64, "--start 'yesterday' is not a date"),
@@ -131,6 +132,34 @@ def test_what_cannot_be_run_is_refused_with_its_own_code(
     monkeypatch.setattr(sys, "argv", ["run_bt", *flags, "--bars", str(bars)])
     assert guarded(run_bt.main) == code
     assert message in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--per-symbol", "--trades"])
+def test_what_cannot_be_written_is_said_with_its_name(tmp_path: Path, bars: Path, flag: str) -> None:
+    folder, below = tmp_path / "folder", bars / "out.csv"
+    folder.mkdir()
+    for target in (folder, below):
+        done = run(tmp_path, "run_bt", *CROSS, "--bars", bars, flag, target)
+        assert done.returncode == 73
+        assert done.stderr.startswith(f"run_bt: cannot write '{target}': ")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_missing_folder_for_results_is_made(tmp_path: Path, bars: Path) -> None:
+    target = tmp_path / "not" / "yet" / "out.csv"
+    assert run(tmp_path, "run_bt", *CROSS, "--bars", bars, "--per-symbol", target).returncode == 0
+    assert target.read_text().startswith("symbol,total_return,max_drawdown,n_trades\nAAA,")
+
+
+def test_a_series_too_short_to_be_decided_is_named_and_the_others_run(tmp_path: Path, bars: Path) -> None:
+    table = pq.read_table(bars)
+    short = table.filter(pa.compute.equal(table["symbol"], "AAA")).slice(0, 20)
+    short = short.set_column(0, "symbol", pa.array(["NEW"] * len(short)))
+    path = tmp_path / "with_new.parquet"
+    pq.write_table(pa.concat_tables([table, short]), path)
+    done = run(tmp_path, "run_bt", *CROSS, "--bars", path)
+    assert done.returncode == 0
+    assert done.stdout.startswith("[WARN] 1 of 4 symbols never trade: 21 bars are needed: NEW (20)\n4 symbols, ")
 
 
 def test_a_missing_file_is_missing_input(tmp_path: Path) -> None:

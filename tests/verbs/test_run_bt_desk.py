@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -225,12 +226,24 @@ def test_another_missing_benchmark_is_a_warning_and_the_run_goes_on(
     assert "[WARN] benchmark unavailable: S&P500 (skipped)" in (latest() / "report.txt").read_text()
 
 
+def test_benchmarks_that_ended_before_the_window_are_missing(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bars = store().read(SeriesKey(exchange="X", symbol="IDX", timeframe="1d"))
+    long_ago = replace(bars, ts_ms=bars.ts_ms - 20 * 365 * 86_400_000)
+    put("SPY", long_ago)
+    assert backtest(desk, "--benchmarks", "S&P500") == ExitCode.OK
+    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in capsys.readouterr().out
+    put("KOSPI", long_ago)
+    assert backtest(desk, "--benchmarks", "KOSPI") == ExitCode.OK
+    assert "[SKIP] required benchmark unavailable: KOSPI" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "says"),
     [
-        (["--strategy", "moonshot"], ExitCode.BAD_CONFIG, "unknown setup 'moonshot'"),
-        (["--param", "fats=3"], ExitCode.BAD_CONFIG, "unknown parameter 'fats'"),
-        (["--param", "fast=0"], ExitCode.BAD_CONFIG, "outside"),
+        (["--strategy", "moonshot"], ExitCode.USAGE, "unknown strategy 'moonshot'; known: breakout"),
+        (["--param", "fats=3"], ExitCode.USAGE, "unknown parameter 'fats'"),
+        (["--param", "fast=0"], ExitCode.USAGE, "outside"),
+        (["--param", "fast=5", "--param", "fast=6"], ExitCode.USAGE, "--param fast stands twice: fast=5 and fast=6"),
         (["--param", "fast"], ExitCode.USAGE, "--param 'fast' is not"),
         (["--param", "slow=2000"], ExitCode.USAGE, "looks back on 2001 bars"),
         (["--start", "2024-02-30"], ExitCode.USAGE, "is not a date"),

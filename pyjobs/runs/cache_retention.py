@@ -1,0 +1,63 @@
+"""The derived caches under data/cache, kept within a size. Removing one costs time, never a result.
+
+Who has a removed file mapped keeps it; who comes later makes it anew, silently.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from utils.atomic import TMP_MARK
+
+KEEP_CACHE_MB = 2000
+MB = 1_000_000
+TEMPORARY_S = 86_400.0  # nobody is this long at writing one
+FOLDERS = ("columns/files", "columns/store", "native")
+COLUMNS, MACHINE_CODE = ".cols", ".o"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """One cache file, or what a killed writer left of one."""
+
+    path: Path
+    size: int
+    made_s: float
+
+    @property
+    def temporary(self) -> bool:
+        """Whether it never got its name."""
+        return self.path.name.startswith(".") and TMP_MARK in self.path.name
+
+
+def look(folder: Path) -> list[Cached]:
+    """The cache files under `folder` (data/cache). Links, locks and foreign files are not among them."""
+    found = []
+    for path in itertools.chain.from_iterable((folder / name).glob("*") for name in FOLDERS):
+        try:
+            status = path.lstat()
+        except FileNotFoundError:
+            continue
+        each = Cached(path=path, size=status.st_size, made_s=status.st_mtime)
+        if path.is_file() and not path.is_symlink() and (path.suffix in (COLUMNS, MACHINE_CODE) or each.temporary):
+            found.append(each)
+    return found
+
+
+def surplus(found: Iterable[Cached], *, keep_mb: int, now_s: float) -> list[Cached]:
+    """What may go: leftovers older than a day, then the oldest until `keep_mb` (10^6 bytes) hold the rest.
+
+    Of compiled loops the newest of each name stays: making it takes seconds.
+    """
+    seen, total, gone = set(), 0, []
+    for each in sorted(found, key=lambda each: (-each.made_s, str(each.path))):
+        name = each.path.stem.rpartition("-")[0] if each.path.suffix == MACHINE_CODE else ""
+        total += each.size
+        newest_of_name = bool(name) and name not in seen
+        seen.add(name)
+        if now_s - each.made_s > TEMPORARY_S if each.temporary else total > keep_mb * MB and not newest_of_name:
+            gone.append(each)
+    return gone[::-1]
