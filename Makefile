@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-providers demo test lint bench torture lock clean
+.PHONY: help setup setup-providers demo test lint bench scaling torture lock clean
 PY := .venv/bin/python
 BASH_FILES = $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -34,6 +34,9 @@ bench: .venv/.installed-dev ## what the chain, the bar store and the decision co
 	@$(PY) -m tests.bench.chain
 	@$(PY) -m tests.bench.store
 	@$(PY) -m tests.bench.core
+
+scaling: .venv/.installed-dev ## how a sweep's cost grows; the tables of docs/SCALING.md, and its picture anew (five minutes)
+	@$(PY) -m tests.bench.scaling --picture docs/scaling.png
 
 torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
 	@$(PY) -m pytest -m torture

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from utils.cluster_run import Run, Waits
-from utils.cluster_task import differing, identity, travelling, vetted
+from utils.cluster_task import differing, digest, identity, travelling
 from utils.errors import ConfigError, ExternalDataUnavailable, UsageError
 from utils.run import one_line
 from utils.work import Engine, Progress, Work
@@ -44,6 +44,8 @@ def on_cluster(address: str, waits: Waits | None = None) -> Engine:
         raise ConfigError(f"--engine dask needs dask.distributed ({error}): {INSTALL}") from None
 
     def engine(work: Work, progress: Progress) -> list[list[Any]]:
+        if not len(work):
+            return [[] for _ in work.batches]
         with _connected(address, waits or Waits()) as client:
             _refuse_strangers(client, address, work)
             return work.by_batch(iter(Run(client, address, work, progress, waits or Waits()).results()))
@@ -101,11 +103,11 @@ def _wait_for_a_worker(client: Client, address: str, seconds: float) -> None:
 
 def _refuse_strangers(client: Client, address: str, work: Work) -> None:
     """Every worker must be of the same code, and give the first piece the same bits as this machine."""
-    (material, parts), (_, vet) = work.batches[0], travelling()
-    function, content, first = (pickle.dumps(each) for each in (work.function, material, parts[0]))
-    name = uuid.uuid4().hex
-    _, here = vetted(function, name, content, first)
-    answers: dict[str, Any] = client.run(vet, function, name, content, first, on_error="return")
+    batch, part = work.numbered()[0]
+    material, parts = work.batches[batch]
+    here = digest(pickle.loads(pickle.dumps(work.piece(batch, part))))
+    sent = (pickle.dumps(work.function), uuid.uuid4().hex, pickle.dumps(material), pickle.dumps(parts[part]))
+    answers: dict[str, Any] = client.run(travelling()[1], *sent, on_error="return")
     wrong = {worker: said for worker, answer in answers.items() if (said := _stranger(answer, here))}
     if wrong:
         told = [f"{worker}: {said}" for worker, said in wrong.items()][:SHOWN]

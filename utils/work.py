@@ -6,16 +6,12 @@ Then every engine (this one, `utils.cluster`) gives the same results in the same
 
 from __future__ import annotations
 
-import ctypes
 import itertools
-import multiprocessing
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +61,12 @@ def here(work: Work, progress: Progress) -> list[list[Any]]:
 
 def local(workers: int | None = None, *, pays_s: float = PAYS_S) -> Engine:
     """This machine: so many processes (default: as many as it may use) once more than `pays_s` of work is left."""
-    return lambda work, progress: _local(work, workers or len(os.sched_getaffinity(0)), progress, pays_s)
+    return lambda work, progress: _local(work, workers or processors(), progress, pays_s)
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _local(work: Work, workers: int, progress: Progress, pays_s: float = PAYS_S) -> list[list[Any]]:
@@ -85,6 +86,10 @@ _inherited: list[Work] = []  # what the processes of a pool find when they are f
 
 def _forked(work: Work, pieces: Sequence[tuple[int, int]], workers: int, progress: Progress, before: int) -> list[Any]:
     """The results of `pieces`, in their order; `before` were done already. Raises WorkKilledError."""
+    import multiprocessing
+    from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+
     context = multiprocessing.get_context("fork")
     _inherited.append(work)
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))
@@ -109,6 +114,8 @@ def _inherited_piece(batch: int, part: int) -> Any:
 
 def _end_with_parent(parent: int) -> None:
     """In a process of the pool: leave interrupts to the parent, and do not outlive it."""
+    import ctypes
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

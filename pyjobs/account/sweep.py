@@ -7,8 +7,11 @@ gives the same numbers wherever and in whatever order it runs.
 from __future__ import annotations
 
 import itertools
+import pickle
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -24,7 +27,7 @@ from utils.work import Engine, Progress, Work, here, silent
 Params = dict[str, int | float | str]
 # A piece of work, in bars times setups: some 40 ms, in large sweeps up to a second, so that handing out stays small.
 PIECE, LARGEST_PIECE, MANY_PIECES = 2_000_000, 50_000_000, 2_000
-HELD = 4_000_000  # values of indicators remembered for one symbol in a piece, 32 MB, unless one setup needs more
+HELD = 20_000_000  # values of indicators remembered for one symbol in a piece at the very most, 160 MB
 LOT_BARS = 100_000  # 5 MB of bars travel together
 
 
@@ -58,17 +61,21 @@ def strategies(name: str, combos: Iterable[Params], *, source: str) -> tuple[lis
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lot:
-    """A few symbols and all that is asked of them: the material of a sweep's work."""
+    """A few symbols and all that is asked of them: the material of a sweep's work.
+
+    `setups`: as `packed`, once for all lots; thousands of records would take longer to send than to run.
+    """
 
     bars: tuple[Bars, ...]
-    setups: tuple[Setup, ...]
+    setups: bytes
+    n_setups: int
     money: Money
     semantics: Semantics
     start_ms: int | None
 
     def figures(self, share: tuple[int, int]) -> FloatArray:
         """Of setups [share): shape (setups, symbols, 3), see `sweep_symbol`."""
-        setups, terms = self.setups[slice(*share)], (self.money, self.semantics, self.start_ms)
+        setups, terms = unpacked(self.setups)[slice(*share)], (self.money, self.semantics, self.start_ms)
         return np.stack([sweep_symbol(bars, setups, *terms) for bars in self.bars], axis=1)
 
 
@@ -86,10 +93,11 @@ def sweep(
     """Every strategy of `setups` (made of `combos`, in that order) on every symbol of `series`."""
     for setup in setups:
         refuse_too_short(series, setup)
+    content = packed(setups)
     total = sum(map(len, series.values())) * len(setups)
     piece = min(max(PIECE, total // MANY_PIECES), LARGEST_PIECE)
     lots = [
-        Lot(bars=bars, setups=tuple(setups), money=money, semantics=semantics, start_ms=start_ms)
+        Lot(bars=bars, setups=content, n_setups=len(setups), money=money, semantics=semantics, start_ms=start_ms)
         for bars in together(list(series.values()), min(piece // len(setups), LOT_BARS))
     ]
     work = Work(function=Lot.figures, batches=[(lot, shares(lot, piece)) for lot in lots])
@@ -101,6 +109,18 @@ def sweep(
         max_drawdown=figures[:, :, 1],
         n_trades=figures[:, :, 2].astype(np.int64),
     )
+
+
+def packed(setups: Sequence[Setup]) -> bytes:
+    """Small enough to travel with every lot."""
+    return zlib.compress(pickle.dumps(tuple(setups)), level=1)
+
+
+@lru_cache(maxsize=2)
+def unpacked(content: bytes) -> tuple[Setup, ...]:
+    """What was `packed`; within a process once for all lots of a sweep."""
+    found: tuple[Setup, ...] = pickle.loads(zlib.decompress(content))
+    return found
 
 
 def together(series: Sequence[Bars], most: int) -> list[tuple[Bars, ...]]:
@@ -116,7 +136,7 @@ def together(series: Sequence[Bars], most: int) -> list[tuple[Bars, ...]]:
 
 def shares(lot: Lot, piece: int) -> list[tuple[int, int]]:
     """The setups of a lot in pieces of about the same size: [first, end) each."""
-    n, lengths = len(lot.setups), [len(bars) for bars in lot.bars]
+    n, lengths = lot.n_setups, [len(bars) for bars in lot.bars]
     pieces = min(n, max(-(-n * sum(lengths) // piece), -(-n * max(lengths) // HELD), 1))
     edges = [n * i // pieces for i in range(pieces + 1)]
     return list(itertools.pairwise(edges))
