@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -115,6 +114,7 @@ def _inherited_piece(batch: int, part: int) -> Any:
 def _end_with_parent(parent: int) -> None:
     """In a process of the pool: leave interrupts to the parent, and do not outlive it."""
     import ctypes
+    import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
