@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-providers demo test lint bench bench-peers torture lock clean
+.PHONY: help setup setup-providers demo test lint bench bench-peers scaling torture lock clean
 PY := .venv/bin/python
 BASH_FILES = $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -42,6 +42,9 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 	@$(PY) -m tests.bench.ingest
 	@$(PY) -m tests.bench.core
 	@$(PY) -m tests.bench.desk
+
+scaling: .venv/.installed-dev ## how a sweep's cost grows; the tables of docs/SCALING.md, and its picture anew (five minutes)
+	@$(PY) -m tests.bench.scaling --picture docs/scaling.png
 
 torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
 	@$(PY) -m pytest -m torture

@@ -18,25 +18,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.account.bt_arguments import add_desk_flags, add_flags, request_of
+from pyjobs.account.bt_arguments import add_desk_flags, add_flags, refuse_mixed, request_of
 from pyjobs.account.bt_files import print_summary, write_per_symbol, write_trades
 from pyjobs.account.bt_request import backtest
 from utils.cli import Parser
-from utils.errors import ExternalDataUnavailable, UsageError
+from utils.errors import ExternalDataUnavailable
 from utils.exit_codes import ExitCode
 from utils.run import report_outcome, run
-
-OF_DESKS = ("desk", "account", "benchmarks", "root", "html")
-OF_FILES = ("per_symbol", "trades", "symbols")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """On a file or on a desk, as the flags say; see the module."""
-    args = parser().parse_args(argv)
-    for flag in OF_DESKS if args.bars else OF_FILES:
-        if getattr(args, flag):
-            which = "without" if args.bars else "with"
-            raise UsageError(f"--{flag.replace('_', '-')} goes {which} --bars")
+    made = parser()
+    args = made.parse_args(argv)
+    refuse_mixed(made, args)
     return _on_file(args) if args.bars else _on_desk(args)
 
 
@@ -66,8 +61,6 @@ def _on_file(args: argparse.Namespace) -> int:
 
 def _on_desk(args: argparse.Namespace) -> int:
     """A required benchmark that cannot be had is told to the person and to the chain, and the job ends well."""
-    if args.semantics != "own":
-        raise UsageError("--semantics goes with --bars: an account follows docs/SEMANTICS.md")
     try:
         done = _kept(args)
     except ExternalDataUnavailable as error:

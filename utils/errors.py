@@ -59,6 +59,12 @@ class LockBusyError(NightdeskError):
     exit_code = ExitCode.LOCK_BUSY
 
 
+class WorkKilledError(NightdeskError):
+    """A process that worked for this job was killed, more often than another try could mend."""
+
+    exit_code = ExitCode.KILLED
+
+
 class ExternalDataUnavailable(NightdeskError):
     """A provider did not deliver. Decided where the bytes arrive, never from a traceback.
 

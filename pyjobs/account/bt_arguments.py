@@ -1,4 +1,4 @@
-"""The flags of backtests: on a file of bars, on a desk."""
+"""The flags of backtests and sweeps: on a file of bars, on a desk, here or on a cluster."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from pathlib import Path
 
 from pyjobs.account.bt_request import Request
 from pyjobs.strategy.lifecycle import SEMANTICS
+from utils.errors import UsageError
+from utils.work import Engine, local
+
+OF_DESKS = ("desk", "account", "benchmarks", "root", "html")
+OF_FILES = ("per_symbol", "trades", "out", "symbols", "fee_bps", "cash", "semantics", "no_cache")
 
 
 def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) -> None:
@@ -28,6 +33,37 @@ def add_desk_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
     parser.add_argument("--account", metavar="NAME", help="one account of the desk (default: all, the first first)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where runs are kept (default: backtests)")
+
+
+def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+    """Where many backtests are worked on."""
+    parser.add_argument("--engine", choices=("local", "dask"), default="local", help="where to work (default local)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster: tcp://HOST:PORT")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes of the local engine (default: processors)")
+
+
+def engine_of(args: argparse.Namespace) -> Engine:
+    """The engine that the flags of `add_engine_flags` name. Raises UsageError, and as `on_cluster` does."""
+    if args.engine == "local":
+        if args.scheduler:
+            raise UsageError("--scheduler goes with --engine dask")
+        if args.workers is not None and args.workers < 1:
+            raise UsageError(f"--workers {args.workers} is not one or more")
+        return local(args.workers)
+    if not args.scheduler:
+        raise UsageError("--engine dask needs --scheduler tcp://HOST:PORT")
+    if args.workers is not None:
+        raise UsageError("--workers goes with --engine local: a cluster has the workers it has")
+    from utils.cluster import on_cluster
+
+    return on_cluster(args.scheduler)
+
+
+def refuse_mixed(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Raise UsageError for a flag of desks beside --bars, and for one of files without it."""
+    for name in OF_DESKS if args.bars else OF_FILES:
+        if getattr(args, name, None) != parser.get_default(name):
+            raise UsageError(f"--{name.replace('_', '-')} goes {'without' if args.bars else 'with'} --bars")
 
 
 def request_of(args: argparse.Namespace) -> Request:

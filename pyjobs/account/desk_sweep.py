@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from pyjobs.account import metrics
 from pyjobs.account.backtest_results import equity_of
 from pyjobs.account.deflated import Deflated, deflate
-from pyjobs.account.strategy_run import Prepared, StrategyRun, sessions_of
+from pyjobs.account.strategy_job import Job
+from pyjobs.account.strategy_run import Prepared, StrategyRun, run_account, sessions_of
+from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import FloatArray
+from pyjobs.market.desk import Account
 from utils.errors import ConfigError, UsageError
+from utils.work import Engine, Progress, Work, here, silent
 
 Params = dict[str, int | float]
-MOST_TRIALS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,59 +44,30 @@ class Sweep:
     `left_out`: combinations that cannot be, with the reason.
     """
 
-    axes: dict[str, list[float]]
+    axes: dict[str, list[Value]]
     trials: list[Trial]
     best: Trial
     deflated: Deflated
     left_out: list[str]
 
 
-def parse_axis(text: str) -> tuple[str, list[float]]:
-    """`fast=5,10,20`, or `slow=40..120:20` from 40 to 120 (included) by 20 (by 1 when left out), as name and values.
-
-    Raises UsageError for anything else, for a value that stands twice, and for an endless range.
-    """
-    name, _, values = text.partition("=")
-    first, dots, rest = values.partition("..")
-    last, _, step = rest.partition(":")
-    try:
-        found = _range(float(first), float(last), float(step or 1)) if dots else list(map(float, values.split(",")))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"--sweep {text!r}: write K=1,2,3 or K=FIRST..LAST or K=FIRST..LAST:STEP") from None
-    if not name.strip() or len(set(found)) < len(found) or not all(map(math.isfinite, found)):
-        raise UsageError(f"--sweep {text!r}: needs a name, and numbers that are finite and stand once")
-    return name.strip(), found
-
-
-def combinations(axes: Mapping[str, Sequence[float]]) -> list[Params]:
-    """Every combination, the last axis moving fastest. Raises UsageError past ten thousand."""
-    count = math.prod(len(values) for values in axes.values())
-    if count > MOST_TRIALS:
-        raise UsageError(f"--sweep: {count} combinations are more than {MOST_TRIALS}")
-    whole = [[int(value) if value == int(value) else value for value in values] for values in axes.values()]
-    return [dict(zip(axes, each, strict=True)) for each in itertools.product(*whole)]
-
-
 def run(
-    axes: Mapping[str, Sequence[float]],
+    axes: Mapping[str, Sequence[Value]],
     backtest: Callable[[Params], StrategyRun],
-    progress: Callable[[int, int], None] = lambda _done, _of: None,
+    engine: Engine = here,
+    progress: Progress = silent,
 ) -> Sweep:
     """Run every combination through `backtest`, which raises ConfigError for one that cannot be.
 
-    Raises that error when none can be, UsageError when not one trial has a Sharpe ratio.
+    Raises that error when none can be, UsageError when not one trial has a Sharpe ratio or there are too many.
     """
-    trials, left_out, refused = [], [], None
-    wanted = combinations(axes)
-    for number, params in enumerate(wanted, 1):
-        try:
-            trials.append(trial(params, backtest(params)))
-        except ConfigError as error:
-            refused = error
-            left_out.append(f"{named(params)}: {str(error).rpartition(': ')[2]}")
-        progress(number, len(wanted))
-    if refused and not trials:
-        raise refused
+    refuse_more_than_trials(axes)
+    combinations = cast("list[Params]", grid(axes))
+    (outcomes,) = engine(Work(function=outcome, batches=[(backtest, combinations)]), progress)
+    trials = [each for each in outcomes if isinstance(each, Trial)]
+    refused = [each for each in outcomes if not isinstance(each, Trial)]
+    if not trials:
+        raise ConfigError(refused[-1][1])
     known = [each for each in trials if each.sharpe == each.sharpe]
     if not known:
         raise UsageError(f"none of {len(trials)} combinations ever traded in this window: nothing to choose from")
@@ -103,24 +77,49 @@ def run(
         trials=trials,
         best=best,
         deflated=deflate(best.returns, np.array([each.sharpe for each in trials]) / a_year()),
-        left_out=left_out,
+        left_out=[f"{named(params)}: {why.rpartition(': ')[2]}" for params, why in refused],
     )
 
 
-def common_start(axes: Mapping[str, Sequence[float]], prepare: Callable[[Params], Prepared]) -> dt.date:
-    """The first session on which every combination can decide, so that all are judged over the same days.
+def outcome(backtest: Callable[[Params], StrategyRun], params: Params) -> Trial | tuple[Params, str]:
+    """One piece of a sweep's work: a combination's trial, or why it cannot be."""
+    try:
+        return trial(params, backtest(params))
+    except ConfigError as error:
+        return params, str(error)
 
-    `prepare` raises ConfigError for a combination that cannot be; that error is raised when none can.
-    """
-    starts, refused = [], None
-    for params in combinations(axes):
-        try:
-            starts.append(prepare(params).closes[0][0])
-        except ConfigError as error:
-            refused = error
-    if refused and not starts:
-        raise refused
-    return max(starts)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnAccount:
+    """A backtest of any parameters on one account of a job, such as `run` takes."""
+
+    job: Job
+    account: Account
+
+    def __call__(self, params: Params) -> StrategyRun:
+        return run_account(self.prepared(params), self.account)
+
+    def prepared(self, params: Params) -> Prepared:
+        """Raises ConfigError for parameters that cannot be."""
+        return self.job.prepared(self.account, self.job.setup(params))
+
+    def from_common_start(self, axes: Mapping[str, Sequence[Value]]) -> OnAccount:
+        """The same from the first session on which every combination can decide, so that all see the same days.
+
+        That is when the one that looks back furthest can. Raises ConfigError when no combination can be.
+        """
+        refuse_more_than_trials(axes)
+        possible, refused = [], None
+        for params in cast("list[Params]", grid(axes)):
+            try:
+                possible.append(self.job.setup(params))
+            except ConfigError as error:
+                refused = error
+        if refused and not possible:
+            raise refused
+        furthest = max(possible, key=lambda setup: setup.lookback)
+        start = self.job.prepared(self.account, furthest).closes[0][0]
+        return replace(self, job=replace(self.job, start=start))
 
 
 def trial(params: Params, result: StrategyRun) -> Trial:
@@ -158,7 +157,7 @@ def a_year() -> float:
 def table_of(sweep: Sweep) -> tuple[str, str, list[list[float]]]:
     """(name down, name across, Sharpe ratios): the first two axes; over further ones the best. NaN: left out."""
     down, across = (*sweep.axes, "")[:2]
-    cells: dict[tuple[float, float], float] = {}
+    cells: dict[tuple[Value, Value], float] = {}
     for each in sweep.trials:
         place = each.params[down], each.params.get(across, 0)
         cells[place] = max(cells.get(place, -math.inf), each.sharpe) if each.sharpe == each.sharpe else math.nan
@@ -169,14 +168,6 @@ def table_of(sweep: Sweep) -> tuple[str, str, list[list[float]]]:
 def named(params: Mapping[str, float]) -> str:
     """`fast=20 slow=60`."""
     return " ".join(f"{name}={value:g}" for name, value in params.items())
-
-
-def _range(first: float, last: float, step: float) -> list[float]:
-    """From `first` to `last`, included, by `step`."""
-    count = math.floor((last - first) / step + 1e-9) + 1
-    if not 0 < count <= MOST_TRIALS:
-        raise ValueError(count)
-    return [first + step * number for number in range(count)]
 
 
 def rows(sweep: Sweep) -> Iterator[list[object]]:

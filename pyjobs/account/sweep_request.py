@@ -11,17 +11,21 @@ import numpy as np
 from pyjobs.account import sweep as sweeps
 from pyjobs.account.bt_request import Request, material_of, parameter
 from pyjobs.account.sweep import Sweep
+from pyjobs.account.sweep_axes import axes_of, grid
 from pyjobs.strategy.registry import needs
 from utils.errors import ConfigError, UsageError
 from utils.text_files import write_csv
+from utils.work import Engine, Progress, here, silent
 
 FIGURES = ("mean_return", "middle_return", "winners", "deepest_drawdown", "n_trades")
 
 
-def sweep_of(request: Request, axes: Sequence[str]) -> Sweep | None:
-    """Every combination of `axes` over the request's fixed parameters; None, said, without the index it needs."""
+def sweep_of(
+    request: Request, texts: Sequence[str], engine: Engine = here, progress: Progress = silent
+) -> Sweep | None:
+    """Every combination of the axes in `texts` over the fixed parameters; None, said, without the index it needs."""
     fixed = dict(map(parameter, request.params))
-    asked = sweeps.grid({**{key: [value] for key, value in fixed.items()}, **dict(map(axis, axes))})
+    asked = grid({**{key: [value] for key, value in fixed.items()}, **axes_of(texts, params=request.params)})
     try:
         combos, setups = sweeps.strategies(request.strategy, asked, source="--strategy, --param, --sweep")
     except ConfigError as error:
@@ -38,23 +42,9 @@ def sweep_of(request: Request, axes: Sequence[str]) -> Sweep | None:
         money=material.money,
         semantics=request.semantics,
         start_ms=material.start_ms,
+        engine=engine,
+        progress=progress,
     )
-
-
-def axis(text: str) -> tuple[str, list[int | float | str]]:
-    """`fast=2..11`, `slow=20..110:10` or `stop_loss=0.03,0.05` as (name, values)."""
-    key, _, values = text.partition("=")
-    low, dots, high = values.partition("..")
-    if not dots:
-        return key, [parameter(f"{key}={value}")[1] for value in values.split(",")]
-    high, _, step = high.partition(":")
-    try:
-        found = list(range(int(low), int(high) + 1, int(step or "1")))
-    except ValueError:
-        raise UsageError(f"--sweep {text!r}: a range is FIRST..LAST or FIRST..LAST:STEP, in whole numbers") from None
-    if not found:
-        raise UsageError(f"--sweep {text!r}: {low}..{high} holds nothing")
-    return key, list(found)
 
 
 def write_sets(path: Path, result: Sweep) -> None:

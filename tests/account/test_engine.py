@@ -7,7 +7,8 @@ import pytest
 
 from pyjobs.account import engine
 from pyjobs.account.engine import Money
-from pyjobs.account.sweep import grid, strategies, sweep
+from pyjobs.account.sweep import strategies, sweep
+from pyjobs.account.sweep_axes import grid
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.registry import make_setup
 from utils.errors import BadDataError, UsageError

@@ -10,10 +10,11 @@ import pytest
 
 from pyjobs.account import desk_sweep as sweep
 from pyjobs.account.costs import Costs
-from pyjobs.account.desk_sweep import Params, parse_axis, table_of
+from pyjobs.account.desk_sweep import Params, table_of
 from pyjobs.account.portfolio import Terms
 from pyjobs.account.seat import Lane
 from pyjobs.account.strategy_run import Prepared, run_terms
+from pyjobs.account.sweep_axes import axis
 from pyjobs.account.walk_forward import between, walk, windows
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -44,17 +45,18 @@ def trials_of(axes: dict[str, list[float]]) -> sweep.Sweep:
 
 
 @pytest.mark.parametrize(
-    ("text", "axis"),
+    ("text", "wanted"),
     [
         ("fast=5,10,20", ("fast", [5, 10, 20])),
         ("slow=40..120:20", ("slow", [40, 60, 80, 100, 120])),
         ("x=0.1..0.3:0.1", ("x", pytest.approx([0.1, 0.2, 0.3]))),
         ("x=3", ("x", [3])),
         ("x=3..5", ("x", [3, 4, 5])),
+        ("side=long,both", ("side", ["long", "both"])),
     ],
 )
-def test_an_axis_is_a_list_or_a_range_that_holds_its_end(text: str, axis: object) -> None:
-    assert parse_axis(text) == axis
+def test_an_axis_is_a_list_or_a_range_that_holds_its_end(text: str, wanted: object) -> None:
+    assert axis(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_an_axis_is_a_list_or_a_range_that_holds_its_end(text: str, axis: object
 )
 def test_what_is_no_axis_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--sweep"):
-        parse_axis(text)
+        axis(text)
 
 
 def test_a_grid_runs_every_combination_and_tells_those_that_cannot_be() -> None:

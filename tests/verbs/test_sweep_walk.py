@@ -1,59 +1,22 @@
-"""sweep_bt and walk_forward as a user runs them."""
+"""run_sweep and walk_forward as a user runs them."""
 
 from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pyjobs import sweep_bt, walk_forward
-from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs import run_sweep, walk_forward
 from pyjobs.runs import backtest_folder, manifest
-from utils import paths, trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run
-
-DESK = """
-name: tiny
-market: XKRX
-dumps: dumps
-session: last_bar
-accounts:
-  krw: {currency: KRW, cash: 10000000, max_positions: 2, max_weight: 0.5, fee_bps: 2, rules: KRX, slippage_bps: 5}
-setups:
-  ma_cross: {fast: 5, slow: 20}
-instruments:
-  - {symbol: AAA, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: a.csv, group: one}
-  - {symbol: BBB, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: b.csv, group: two}
-"""
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
-    sessions = [s for s in trading_day.load("XKRX").sessions() if "2023-01-02" <= s.date.isoformat() <= "2024-06-28"]
-    ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], dtype=np.int64)
-    for seed, symbol in enumerate(("AAA", "BBB")):
-        rng = np.random.default_rng(seed)
-        close = np.round(30_000 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, ts_ms.size))), -2)
-        start = np.concatenate((close[:1], close[:-1]))
-        high, low = np.maximum(start, close) + 100, np.minimum(start, close) - 100
-        bars = Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(ts_ms.size))
-        key = SeriesKey(exchange="X", symbol=symbol, timeframe="1d")
-        store = BarStore(paths.data_dir() / "raw")
-        store.write(key, bars, provider="test", fetched_at_ms=0, adjusted="raw", last_final=True)
-    path = tmp_path / "desk.yaml"
-    path.write_text(DESK)
-    return ["--strategy", "ma_cross", "--desk", str(path)]
 
 
 def test_a_sweep_is_a_run_with_every_trial_a_heat_map_and_a_word_about_luck(desk: list[str]) -> None:
     grid = ["--sweep", "fast=3,5,20", "--sweep", "slow=20,40"]
-    assert run(sweep_bt.main, [*desk, *grid]) == run(sweep_bt.main, [*desk, *grid]) == ExitCode.OK
+    assert run(run_sweep.main, [*desk, *grid]) == run(run_sweep.main, [*desk, *grid]) == ExitCode.OK
     a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "sweep-ma_cross")
     assert manifest.verify(a) == []
     names = sorted(path.name for path in a.iterdir())
@@ -98,7 +61,7 @@ def test_a_walk_forward_is_a_run_whose_returns_are_those_of_its_folds(desk: list
 def test_a_grid_that_cannot_be_run_is_refused(
     desk: list[str], capsys: pytest.CaptureFixture[str], flags: list[str], code: int, says: str
 ) -> None:
-    assert run(sweep_bt.main, [*desk, *flags]) == code
+    assert run(run_sweep.main, [*desk, *flags]) == code
     assert says in capsys.readouterr().err
 
 
