@@ -146,19 +146,22 @@ def test_a_slow_server_at_our_own_client_with_the_shipped_limits_is_a_timeout_wi
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("form", ["8", "date+8"])
+@pytest.mark.parametrize("form", ["20", "date+20"])
 @pytest.mark.parametrize("name", [*PACKAGE, "bitfinex"])
 def test_retry_after_is_met_within_a_second_by_the_real_clients_too(
     fakemarket: FakeMarket, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, form: str
 ) -> None:
-    """As seconds, counted from the refusal; as a date, which is a whole second by the provider's clock."""
+    """As seconds, counted from the refusal; as a date, which is a whole second by the provider's clock.
+
+    Never early. Within the second on a machine that can load a client meanwhile: at a load of 8 a core it takes longer.
+    """
     source = ready(name)
     fakemarket.fault(SERVED_BY[name], "429", retry_after=form, times=1)
     book = StateBook(tmp_path / "s", locks=tmp_path / "l")
     assert len(ask(source, QUESTIONS[name], book=book, patience=patience(budget_s=60)).bars)
     served = fakemarket.requests(SERVED_BY[name])
     (refused,) = (one for one in served if one.status == 429)
-    due_s = refused.at_s + 8 if form == "8" else parsedate_to_datetime(refused.retry_after).timestamp()
+    due_s = refused.at_s + 20 if form == "20" else parsedate_to_datetime(refused.retry_after).timestamp()
     late_s = min(one.at_s for one in served if one.at_s > refused.at_s) - due_s
     with capsys.disabled():
         print(f"\n{name}, Retry-After {refused.retry_after}: met {late_s:+.3f} s after it")
