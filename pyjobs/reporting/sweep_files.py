@@ -77,7 +77,7 @@ def heat_map(path: Path, title: str, sweep: Sweep) -> None:
     figure, axes = charts.new_figure(rows=1, height_in=min(9.4 if fits else 7.0, 1.2 + 0.34 * len(ys)))
     top = max((abs(cell) for row in table for cell in row if cell == cell), default=1.0) or 1.0
     charts.heat(axes[0], table, top=top, written="{:.2f}".format if fits else None)
-    axes[0].set_xticks(*_labels(xs or [math.nan]))
+    axes[0].set_xticks(*_labels(xs or [""]))
     axes[0].set_yticks(*_labels(ys))
     axes[0].set_xlabel(ascii_only(across))
     axes[0].set_ylabel(ascii_only(down))
@@ -88,10 +88,11 @@ def heat_map(path: Path, title: str, sweep: Sweep) -> None:
     charts.save(figure, path)
 
 
-def _labels(values: Sequence[float]) -> tuple[list[int], list[str]]:
+def _labels(values: Sequence[int | float | str]) -> tuple[list[int], list[str]]:
     """Places and texts of an axis' values; of many only every so manieth, so that they do not run into each other."""
     places = list(range(0, len(values), math.ceil(len(values) / MOST_LABELS)))
-    return places, [f"{values[place]:g}" if values[place] == values[place] else "" for place in places]
+    shown = [values[place] for place in places]
+    return places, [ascii_only(each) if isinstance(each, str) else f"{each:g}" for each in shown]
 
 
 def _frame(axes: Axes, place: Sequence[int]) -> None:
