@@ -89,7 +89,7 @@ def calm_tree(fake: FakeMarket, folder: Path, argv: list[str]) -> dict[str, byte
     return calm.tree()
 
 
-@pytest.mark.parametrize("limit", ["size=72k", "size=1m,nr_inodes=9"])
+@pytest.mark.parametrize("limit", ["size=72k", pytest.param("size=1m,nr_inodes=9", marks=pytest.mark.torture)])
 def test_a_full_disk_is_said_and_the_run_after_it_is_emptied_finishes(
     fakemarket: FakeMarket, tmp_path: Path, small_disk: Callable[[str], Path], limit: str
 ) -> None:
@@ -187,7 +187,9 @@ STORIES = {"ingest": (half_a_day, RANGE), "gap_repair": (with_holes, REPAIR)}
 CAUSES = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
 
 
-@pytest.mark.parametrize(("story", "cause"), [("ingest", "EIO"), ("gap_repair", "ENOSPC")])
+@pytest.mark.parametrize(
+    ("story", "cause"), [("ingest", "EIO"), pytest.param("gap_repair", "ENOSPC", marks=pytest.mark.torture)]
+)
 def test_a_write_sync_or_rename_that_fails_is_said_and_healed(
     fakemarket: FakeMarket, tmp_path: Path, story: str, cause: str
 ) -> None:
