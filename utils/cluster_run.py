@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 AHEAD = 3  # pieces given out per thread of the cluster: no more of the work is in the scheduler's memory
 
+PAUSE_S = 0.05
+
 Place = tuple[int, int]  # batch, part
 
 
@@ -44,7 +46,7 @@ class Run:
 
     def __init__(self, client: Client, address: str, work: Work, progress: Progress, waits: Waits) -> None:
         self._client, self._address, self._work, self._progress = client, address, work, progress
-        self._waits, self._worker_seen = waits, time.monotonic()
+        self._waits, self._worker_seen, self._looked = waits, time.monotonic(), time.monotonic()
         self._perform, self._function = travelling()[0], pickle.dumps(work.function)
         self._name, self._given = f"nightdesk-{uuid.uuid4().hex}", 0
         self._materials: dict[int, Future[bytes]] = {}
@@ -106,20 +108,28 @@ class Run:
         if future.status == "error":
             self._failed(future)
         elif future.status in ("lost", "pending"):  # with the worker that had the result: dask does it again
-            future.add_done_callback(self._ended.put)
+            self._again(future)
         else:
             try:
                 result = future.result(timeout=self._waits.look_s)
             except TimeoutError:
-                future.add_done_callback(self._ended.put)
+                self._again(future)
             except KilledWorker:
                 self._failed(future)
             except CancelledError:
                 raise self._gone("the scheduler went away or was restarted; nothing is written") from None
             else:
                 self._results[self._out.pop(future.key)] = pickle.loads(result)
+                self._worker_seen = time.monotonic()
         for batch in set(self._materials) - {batch for batch, _ in self._out.values()}:
             del self._materials[batch]  # and the scheduler forgets it
+
+    def _again(self, future: Future[bytes]) -> None:
+        """Wait for it anew; whether there is anybody to do it is not known while it only seems to have ended."""
+        time.sleep(PAUSE_S)
+        if time.monotonic() - self._looked > self._waits.look_s:
+            self._look_after_workers()
+        future.add_done_callback(self._ended.put)
 
     def _failed(self, future: Future[bytes]) -> None:
         """A piece whose workers died is put aside; anything else ends the run."""
@@ -142,6 +152,7 @@ class Run:
 
     def _look_after_workers(self) -> None:
         """Raise when there has been no worker for too long, or the scheduler does not answer."""
+        self._looked = time.monotonic()
         if self._threads():
             self._worker_seen = time.monotonic()
         elif time.monotonic() - self._worker_seen > self._waits.no_worker_s:
