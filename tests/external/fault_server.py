@@ -14,7 +14,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
@@ -161,8 +161,12 @@ def handle(connection: socket.socket, fault: str, tls: ssl.SSLContext | None) ->
     connection.close()
 
 
-def serve(host: str, port: int, fault: str, tls: ssl.SSLContext | None = None) -> socket.socket:
-    """Serve `fault` on host:port in threads; returns the listening socket (port 0 picks a free one)."""
+@contextlib.contextmanager
+def serving(host: str, port: int, fault: str, tls: ssl.SSLContext | None = None) -> Iterator[socket.socket]:
+    """Serve `fault` on host:port (0: a free one) within the block, which gets the listening socket.
+
+    The accepting thread has ended before the socket is closed: it could else accept for whoever gets its number next.
+    """
     listener = socket.create_server((host, port), backlog=64)
 
     def accept() -> None:
@@ -173,8 +177,14 @@ def serve(host: str, port: int, fault: str, tls: ssl.SSLContext | None = None) -
                 return
             threading.Thread(target=handle, args=(connection, fault, tls), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
-    return listener
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
+    try:
+        yield listener
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+        listener.close()
 
 
 def main() -> int:
@@ -183,15 +193,16 @@ def main() -> int:
     parser.add_argument("--cert")
     parser.add_argument("--key")
     given = parser.parse_args()
-    for spec in given.spec:
-        address, _, fault = spec.partition("=")
-        host, _, port = address.rpartition(":")
-        context = None
-        if fault.endswith(",tls"):
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            context.load_cert_chain(given.cert, given.key)
-        serve(host, int(port), fault.removesuffix(",tls"), context)
-    threading.Event().wait()
+    with contextlib.ExitStack() as running:
+        for spec in given.spec:
+            address, _, fault = spec.partition("=")
+            host, _, port = address.rpartition(":")
+            context = None
+            if fault.endswith(",tls"):
+                context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+                context.load_cert_chain(given.cert, given.key)
+            running.enter_context(serving(host, int(port), fault.removesuffix(",tls"), context))
+        threading.Event().wait()
     return 0
 
 

@@ -21,7 +21,7 @@ import pytest
 import requests
 import urllib3
 
-from tests.external.fault_server import serve
+from tests.external.fault_server import serving
 from utils.errors import ConfigError, ExternalDataUnavailable, StaleDataError
 from utils.exception_kinds import kind_of
 from utils.exit_codes import ExitCode
@@ -31,7 +31,7 @@ from utils.run import exit_code_for
 @contextmanager
 def provider(fault: str) -> Iterator[str]:
     """The address of a loopback server with `fault`."""
-    with serve("127.0.0.1", 0, fault) as listener:
+    with serving("127.0.0.1", 0, fault) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/bars"
 
 
