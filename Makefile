@@ -40,6 +40,7 @@ bench: .venv/.installed-dev ## what the chain, the bar store and the decision co
 	@$(PY) -m tests.bench.chain
 	@$(PY) -m tests.bench.store
 	@$(PY) -m tests.bench.core
+	@$(PY) -m tests.bench.desk
 
 torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
 	@$(PY) -m pytest -m torture

@@ -2,7 +2,8 @@
 
 Workloads are those of bench/WORKLOADS.md, made by its script when `../shared/bench` (or NIGHTDESK_SHARED_BENCH) is
 there. The other engines run in `.venv-peers` (`make bench-peers`), by the scripts in `peers/`. Times are the fastest
-and the median of a few; every row is compared with our result for each symbol, under the conventions it follows.
+and the median of a few, and the least time on processors (which a busy machine stretches less); every row is compared
+with our result for each symbol, under the conventions it follows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench.peers.cases import ABSENT, PYTHON, SCRIPTS
 
@@ -31,12 +33,20 @@ PEERS = {  # row: what it follows, its script, the works it can do, what to add 
     "vectorbt, rust": ("vectorbt", ("W1", "W2", "W3"), ["rust"]),
     "backtesting.py": ("backtesting_py", ("W2",), []),  # takes one series at a time
 }
-Measured = tuple[float, float, float]
 
 
-def measured(argv: list[str], env: dict[str, str], rounds: int) -> Measured:
-    """(fastest s, median s, peak MB) of a whole process."""
-    times, peak = [], 0.0
+class Measured(NamedTuple):
+    """Seconds (least, in the middle, least on processors) and the peak in MB of a process run a few times."""
+
+    fastest: float
+    median: float
+    cpu: float
+    peak: float = 0.0
+
+
+def cost(argv: list[str], env: dict[str, str], rounds: int) -> Measured:
+    """The whole process, `rounds` times. Its peak is at least this one's: keep it small."""
+    times, cpu, peak = [], [], 0.0
     for _ in range(rounds):
         begun = time.perf_counter()
         child = subprocess.Popen(
@@ -46,8 +56,15 @@ def measured(argv: list[str], env: dict[str, str], rounds: int) -> Measured:
         child.returncode = os.waitstatus_to_exitcode(status)
         assert child.returncode == 0, argv
         times.append(time.perf_counter() - begun)
+        cpu.append(usage.ru_utime + usage.ru_stime)
         peak = max(peak, usage.ru_maxrss / 1024)
-    return min(times), statistics.median(times), peak
+    return Measured(min(times), statistics.median(times), min(cpu), peak)
+
+
+def measured(argv: list[str], env: dict[str, str], rounds: int) -> tuple[float, float, float]:
+    """(fastest s, median s, peak MB) of a whole process."""
+    found = cost(argv, env, rounds)
+    return found.fastest, found.median, found.peak
 
 
 def ours(work: str, data: Path, out: Path) -> list[str]:
@@ -75,7 +92,8 @@ def main() -> None:
         data = Path(folder)
         subprocess.run([sys.executable, SHARED / "make_workloads.py", folder], check=True, stdout=subprocess.DEVNULL)
         subprocess.run([sys.executable, "-c", FIRST_100, data / "w1.parquet", data / "w3.parquet"], check=True)
-        print(f"{'work':4} {'way':30} {'fastest s':>9} {'median s':>9} {'peak MB':>8} {'x ours':>7}  asked, agreement")
+        columns = f"{'fastest s':>9} {'median s':>9} {'cpu s':>7} {'peak MB':>7} {'x ours':>6} {'x cpu':>6}"
+        print(f"{'work':4} {'way':30} {columns}  asked, agreement")
         for work in ("W1", "W2", "W3"):
             report(work, data)
 
@@ -85,39 +103,39 @@ def report(work: str, data: Path) -> None:
     home, out = data / "home", data / "ours.csv"
     env, command = {"NIGHTDESK_HOME": str(home)}, ours(work, data, out)
     from_file, from_cache, megabytes = ASKED[work]
-    measured([*command, "--no-cache"], env, 1)  # compiles, warms the disk's cache
-    parquet = measured([*command, "--no-cache"], env, ROUNDS)
-    first = measured(command, env, 1)
+    cost([*command, "--no-cache"], env, 1)  # compiles, warms the disk's cache
+    parquet = cost([*command, "--no-cache"], env, ROUNDS)
+    first = cost(command, env, 1)
     time.sleep(2.5)  # a cache as young as its source is verified by content; this one is not
-    measured(command, env, 1)
-    cached = measured(command, env, ROUNDS)
+    cost(command, env, 1)
+    cached = cost(command, env, ROUNDS)
     room = f", {megabytes} MB" if megabytes else ""
-    row(work, "nightdesk, Parquet", parquet, parquet[0], f"<= {from_file} s{room}")
-    row(work, "nightdesk, making the columns", first, parquet[0], "")
-    row(work, "nightdesk, cached columns", cached, parquet[0], f"<= {from_cache} s{room}")
+    row(work, "nightdesk, Parquet", parquet, parquet, f"<= {from_file} s{room}")
+    row(work, "nightdesk, making the columns", first, parquet, "")
+    row(work, "nightdesk, cached columns", cached, parquet, f"<= {from_cache} s{room}")
     source = str(data / f"{work.lower()}.parquet")
-    floor(work, source, out, parquet[0])
+    floor(work, source, out, parquet)
     for name, (semantics, works, more) in PEERS.items():
         if work in works and PYTHON.exists():
             theirs, likewise = data / "theirs.csv", data / "likewise.csv"
             argv = [str(PYTHON), str(Path(__file__).parent / "peers" / SCRIPTS[semantics]), work, source, str(theirs)]
-            measured([*argv, *more], {}, 1)  # compiles
-            took = measured([*argv, *more], {}, PEER_ROUNDS)
-            measured([*ours(work, data, likewise), "--semantics", semantics], env, 1)
-            row(work, name, took, parquet[0], agreement(theirs, likewise))
+            cost([*argv, *more], {}, 1)  # compiles
+            took = cost([*argv, *more], {}, PEER_ROUNDS)
+            cost([*ours(work, data, likewise), "--semantics", semantics], env, 1)
+            row(work, name, took, parquet, agreement(theirs, likewise))
     shutil.rmtree(home, ignore_errors=True)
 
 
-def floor(work: str, source: str, out: Path, best: float) -> None:
+def floor(work: str, source: str, out: Path, best: Measured) -> None:
     """What a plain compiled loop costs with the prices in memory, and what reading them costs."""
     figures = out.with_name("floor.csv")
-    told = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "tests.bench.floor", work, source, figures], cwd=ROOT, capture_output=True, check=True
     )
-    seconds = json.loads(told.stdout)
-    start = measured([sys.executable, "-c", "import numpy, pyarrow.parquet"], {}, ROUNDS)
-    row(work, "floor: the loop alone", (seconds["loop"], seconds["loop"], 0), best, agreement(figures, out))
-    row(work, "floor: pyarrow reads 4 columns", (seconds["read"], seconds["read"], 0), best, "")
+    seconds = json.loads(ran.stdout)
+    start = cost([sys.executable, "-c", "import numpy, pyarrow.parquet"], {}, ROUNDS)
+    row(work, "floor: the loop alone", Measured(*[seconds["loop"]] * 3), best, agreement(figures, out))
+    row(work, "floor: pyarrow reads 4 columns", Measured(*[seconds["read"]] * 3), best, "")
     row(work, "floor: importing what reads", start, best, "")
 
 
@@ -130,10 +148,15 @@ def agreement(theirs: Path, own: Path) -> str:
     return f"{same} of {len(a)} results are ours"
 
 
-def row(work: str, name: str, figures: Measured, best: float, note: str) -> None:
+def row(work: str, name: str, figures: Measured, best: Measured, note: str) -> None:
     """One line of the table, as soon as it is known."""
-    fastest, median, peak = figures
-    print(f"{work:4} {name:30} {fastest:9.3f} {median:9.3f} {peak:8.0f} {fastest / best:7.2f}  {note}", flush=True)
+    ratios = f"{figures.fastest / best.fastest:6.2f} {figures.cpu / best.cpu:6.2f}"
+    print(f"{work:4} {name:30} {told(figures)} {ratios}  {note}", flush=True)
+
+
+def told(figures: Measured) -> str:
+    """Its columns."""
+    return f"{figures.fastest:9.3f} {figures.median:9.3f} {figures.cpu:7.3f} {figures.peak:7.0f}"
 
 
 if __name__ == "__main__":
