@@ -50,7 +50,7 @@ def test_an_unknown_symbol_is_told_in_the_words_of_who_does_not_know_it(home: Ho
 
 def test_a_range_before_all_history_says_that_there_is_nothing(home: Home) -> None:
     done = home.run(["ingest", *ONE, "--start", "1950-01-01", "--end", "1950-01-02"])
-    assert done.code == 0 and "0 bars" in done.said and "the provider has none in this range" in done.said
+    assert done.code == 69 and "no_data: no bar from 1950-01-01 00:00 UTC to 1950-01-02 00:00 UTC" in done.errors
     assert not home.store.series()
 
 
