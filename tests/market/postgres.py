@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.market.mirror import connected, migrate
+
 NOBODY = 65534  # Postgres refuses to run as root; any other user will do
+TABLES = "candles, candles_partitions, candles_schema"
 
 
 def binaries() -> Path:
@@ -27,6 +30,15 @@ def binaries() -> Path:
     if not found:
         pytest.skip("the embedded Postgres has no initdb for this platform")
     return found[-1].parent
+
+
+def migrated(server: str) -> Iterator[str]:
+    """The URL of `server` with empty tables, which are gone afterwards."""
+    with connected(server) as db:
+        migrate(db)
+    yield server
+    with connected(server) as db:
+        db.execute(f"DROP TABLE IF EXISTS {TABLES}")
 
 
 def run_server() -> Iterator[str]:

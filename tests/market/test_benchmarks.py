@@ -13,27 +13,11 @@ from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.benchmarks import Closes, Fetch, Places
 from pyjobs.market.policy import Policy, load_policy
 from pyjobs.market.store import BarStore
+from tests.market.test_policy import SEED_EXAMPLE
 from utils import paths
 from utils.errors import BadDataError, ExternalDataUnavailable, UsageError
 
 START, END = dt.date(2026, 1, 5), dt.date(2026, 1, 9)
-# The example of the batch framework's own runbook (its section 6.1), as it stands there.
-RUNBOOK = """
-benchmarks:
-  KOSPI:
-    providers: [local_cache, parquet, pykrx_index, yf_index, yf_etf]
-    symbols:
-      pykrx_index: "1001"
-      yf_index: "^KS11"
-      yf_etf: "069500.KS"
-      local_keys: ["069500.KS", "069500", "KOSPI", "KOSPI_ETF"]
-  S&P500:
-    providers: [local_cache, parquet, yf_index, yf_etf]
-    symbols:
-      yf_index: "^GSPC"
-      yf_etf: "SPY"
-      local_keys: ["SPY", "^GSPC"]
-"""
 
 
 def closes(first: str, *values: float) -> Closes:
@@ -70,7 +54,7 @@ def stored(tmp_path: Path, exchange: str, symbol: str, first: str, *values: floa
 @pytest.fixture
 def policy(tmp_path: Path) -> Policy:
     path = tmp_path / "data_sources.yaml"
-    path.write_text(RUNBOOK)
+    path.write_text(SEED_EXAMPLE)
     return load_policy(path)
 
 

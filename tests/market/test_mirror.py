@@ -23,7 +23,6 @@ from utils.run import run
 
 KEY = SeriesKey(exchange="TEST", symbol="BTC/USD", timeframe="1m")
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01T00:00Z
-TABLES = "candles, candles_partitions, candles_schema"
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +32,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def url(server: str) -> Iterator[str]:
-    with connected(server) as db:
-        migrate(db)
-    yield server
-    with connected(server) as db:
-        db.execute(f"DROP TABLE IF EXISTS {TABLES}")
+    yield from postgres.migrated(server)
 
 
 @pytest.fixture
@@ -119,7 +114,7 @@ def test_the_verbs_work_on_a_fresh_database_and_never_show_the_url(
     assert run(migrate_candles, []) == 0
     assert run(mirror_candles, []) == 0
     with connected(server) as db:
-        db.execute(f"DROP TABLE {TABLES}")
+        db.execute(f"DROP TABLE {postgres.TABLES}")
     wrong = server.replace("desk:", "desk:x")
     monkeypatch.setenv("DATABASE_URL", wrong)
     assert run(mirror_candles, []) == 73

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
-from pyjobs.market.mirror import connected, migrate
+from pyjobs.market.mirror import connected
 from tests.fakemarket.server import FakeMarket
 from tests.market import postgres
 from tests.market.made_up_exchange import MINUTE_MS, walk
@@ -21,7 +21,6 @@ from tests.verbs.killing import Ended, Here, Home, ended
 
 KEY = SeriesKey(exchange="TEST", symbol="BTC/USD", timeframe="1m")
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01T00:00Z
-TABLES = "candles, candles_partitions, candles_schema"
 MIRROR = ["mirror_candles"]
 
 
@@ -32,11 +31,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def url(server: str) -> Iterator[str]:
-    with connected(server) as db:
-        migrate(db)
-    yield server
-    with connected(server) as db:
-        db.execute(f"DROP TABLE IF EXISTS {TABLES}")
+    yield from postgres.migrated(server)
 
 
 @pytest.fixture
