@@ -19,7 +19,7 @@ from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, tr
 from pyjobs.market import rim
 from pyjobs.market.desk import Desk, Instrument
 from pyjobs.market.snapshot import Snapshot, session_of
-from pyjobs.reporting import numbers
+from pyjobs.reporting import setup_figures
 from pyjobs.reporting.tables import Column, text_table
 from pyjobs.strategy.signals import Setup, one_sided
 from utils.exit_codes import ExitCode
@@ -46,13 +46,7 @@ TRIGGER_COLUMNS = (
     "hold_bars",
     "net_return",
 )
-TABLE = (
-    Column("setup"),
-    Column("timeframe"),
-    *(Column(title, right=True) for title in ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %")),
-    *(Column(title, right=True) for title in ("bars held", "best", "worst")),
-    Column("verdict"),
-)
+TABLE = (Column("setup"), Column("timeframe"), *setup_figures.COLUMNS, Column("verdict"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_all(args.out / "backtests", snapshot, found, windows, known.notes)
     for days, rows in windows:
         print(f"{days} days to {snapshot.session}, after fees and tax")
-        print(text_table(TABLE, [cells(row) for row in rows]))
+        print(text_table(TABLE, [[row.setup, row.timeframe, *setup_figures.cells(row), row.verdict] for row in rows]))
     print("".join(f"{note}\n" for note in (WORTH, *known.notes)), end="")
     return ExitCode.OK
 
@@ -146,25 +140,6 @@ def trigger_cells(trigger: Trigger) -> list[object]:
     session: dt.date = trigger.session
     signal = [trigger.ts_ms, session.isoformat(), trigger.close, trigger.stop, trigger.status]
     return [key.symbol, key.exchange, key.timeframe, trigger.setup, trigger.side, *signal, *outcome, trigger.net_return]
-
-
-def cells(row: Row) -> list[str]:
-    """One line of the table on stdout."""
-    return [
-        row.setup,
-        row.timeframe,
-        numbers.count(row.n),
-        numbers.count(row.n_closed),
-        numbers.decimal(1)(row.n_effective),
-        numbers.percent(row.win_rate),
-        numbers.interval(row.win_rate_low, row.win_rate_high, numbers.percent),
-        numbers.change(row.expectancy),
-        numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change),
-        numbers.decimal(1)(row.avg_hold_bars),
-        numbers.change(row.best),
-        numbers.change(row.worst),
-        row.verdict,
-    ]
 
 
 if __name__ == "__main__":

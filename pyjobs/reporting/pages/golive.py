@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pyjobs.account.overlap import FEWEST_INDEPENDENT, WORTH
-from pyjobs.reporting import numbers
+from pyjobs.reporting import numbers, setup_figures
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
-from pyjobs.reporting.inputs import AccountFiles, Metrics, RunInputs, SetupRow
+from pyjobs.reporting.inputs import AccountFiles, Metrics, RunInputs
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.tables import Column
 
@@ -83,30 +83,16 @@ def _checklist(gates: Sequence[Gate]) -> Table:
 def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     if inputs.setups is None:
         return [absent(inputs, "backtests/setups.json", "There are no setup backtests")]
-    titles = ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %")
-    columns = [Column("days", right=True), Column("setup"), Column("verdict")]
-    columns += [Column(title, right=True) for title in (*titles, "bars", "worst … best")]
-    rows = [[str(window.days), *_setup(row)] for window in inputs.setups.windows for row in window.rows]
+    columns = [Column("days", right=True), Column("setup"), Column("verdict"), *setup_figures.COLUMNS]
+    rows = [
+        [str(window.days), row.label, row.verdict, *setup_figures.cells(row)]
+        for window in inputs.setups.windows
+        for row in window.rows
+    ]
     table = Table(columns=columns, rows=rows)
     chart = Image(path=f"reports/{EXPECTANCY_CHART}", alt="expectancy per trade of each setup, with intervals")
     notes = [Text(WORTH, tone="note"), *(Text(f"{note}.", tone="warn") for note in inputs.setups.notes)]
     return [table, *notes, chart] if EXPECTANCY_CHART in pictures else [table, *notes]
-
-
-def _setup(row: SetupRow) -> list[str]:
-    return [
-        row.label,
-        row.verdict,
-        numbers.count(row.n),
-        numbers.count(row.n_closed),
-        numbers.decimal(1)(row.n_effective),
-        numbers.percent(row.win_rate),
-        numbers.interval(row.win_rate_low, row.win_rate_high, numbers.percent),
-        numbers.change(row.expectancy),
-        numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change),
-        numbers.decimal(1)(row.avg_hold_bars),
-        numbers.interval(row.worst, row.best, numbers.change),
-    ]
 
 
 def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
