@@ -1,14 +1,14 @@
-"""The bar store on one symbol-year of minutes, beside DuckDB (where installed), SQLite and one big Parquet file."""
+"""The bar store on one symbol-year of minutes, beside DuckDB, SQLite and one big Parquet file."""
 
 from __future__ import annotations
 
-import importlib.util
 import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -106,8 +106,6 @@ class DuckDb:
     """One table, a commit per write."""
 
     def __init__(self, folder: Path) -> None:
-        import duckdb
-
         self.db = duckdb.connect(str(folder / "bars.duckdb"))
         self.db.execute(
             "CREATE TABLE bars (ts_ms BIGINT PRIMARY KEY, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, "
@@ -163,9 +161,7 @@ def measure(kind: type, folder: Path, bars: Bars) -> dict[str, float]:
 
 
 def main() -> None:
-    ways: dict[str, type] = {"nightdesk": Nightdesk, "SQLite": Sqlite, "one Parquet file": BigParquet}
-    if importlib.util.find_spec("duckdb"):
-        ways["DuckDB"] = DuckDb
+    ways = {"nightdesk": Nightdesk, "DuckDB": DuckDb, "SQLite": Sqlite, "one Parquet file": BigParquet}
     bars = walk(ROWS + 20, first_ms=YEAR_MS + MINUTE_MS)
     results = {}
     for name, kind in ways.items():
