@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from utils import atomic
 from utils.errors import CannotWriteError
@@ -17,23 +16,33 @@ from utils.errors import CannotWriteError
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write `content`, making the folder; NaN and infinity become null; plain Python values only."""
     text = json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False)
-    write_result(path, text + "\n")
+    write_result(path, lambda file: file.write(text + "\n"))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a heading and rows, making the folder; None and NaN become empty cells."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([None if isinstance(x, float) and x - x != 0.0 else x for x in row] for row in rows)
-    write_result(path, text.getvalue())
+
+    def write(file: TextIO) -> None:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([None if isinstance(x, float) and x - x != 0.0 else x for x in row] for row in rows)
+
+    write_result(path, write)
 
 
-def write_result(path: Path, text: str) -> None:
-    """Write `text`, making the folder. Raises CannotWriteError naming `path`, but PermissionError as it comes."""
+def write_result(path: Path, write: Callable[[TextIO], object]) -> None:
+    """Let `write(file)` make the text, piece by piece, so that it is never in memory; the folder is made.
+
+    Raises CannotWriteError naming `path`, but PermissionError as it comes.
+    """
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            write(file)
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(path, text)
+        atomic.write_atomic(path, fill)
     except PermissionError:
         raise
     except OSError as error:

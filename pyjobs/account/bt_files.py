@@ -5,12 +5,13 @@ Bars are numbered from 0 within their symbol. Byte for byte the same for the sam
 
 from __future__ import annotations
 
-import io
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
 
 from pyjobs.account.engine import ENTRY_PRICE, ENTRY_TS, EXIT_PRICE, EXIT_TS, REASON, STOP, Result, SymbolResult
+from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import REASONS
 from utils.text_files import write_result
 
@@ -42,6 +43,7 @@ def trade_lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
         rows[:, REASON].astype(int).tolist(),
         symbol.net_returns(fee).tolist(),
     )
+    done_with(symbol.bars)
     for long, signal, entry, paid, stop, leave, price, reason, gain in zip(*columns, strict=True):
         level = "" if math.isnan(stop) else repr(stop)
         side = "long" if long else "short"
@@ -66,7 +68,4 @@ def _cell(text: str) -> str:
 
 
 def _write(path: Path, heading: str, lines: Iterator[str]) -> None:
-    text = io.StringIO()
-    text.write(heading + "\n")
-    text.writelines(lines)
-    write_result(path, text.getvalue())
+    write_result(path, lambda file: file.writelines(itertools.chain((heading + "\n",), lines)))

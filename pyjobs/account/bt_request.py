@@ -11,6 +11,7 @@ from pyjobs.account import engine
 from pyjobs.account.engine import Money, Result
 from pyjobs.market.bar_file import read_bar_file
 from pyjobs.market.bars import Bars
+from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
@@ -77,9 +78,18 @@ def material_of(request: Request, index: str | None) -> Material | None:
     unknown = [symbol for symbol in wanted if symbol not in series]
     if unknown:
         raise UsageError(f"--symbols: {request.bars} has no {', '.join(unknown)}")
-    traded = {symbol: series[symbol] if end_ms is None else series[symbol].until(end_ms) for symbol in wanted}
+    traded = {symbol: cut(series[symbol], end_ms) for symbol in wanted}
     refuse_empty(request, traded, series, start_ms)
     return Material(series=traded, index=series[index] if index else None, money=money, start_ms=start_ms)
+
+
+def cut(bars: Bars, end_ms: int | None) -> Bars:
+    """Without those that close after `end_ms`."""
+    if end_ms is None:
+        return bars
+    kept = bars.until(end_ms)
+    done_with(bars)
+    return kept
 
 
 def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:

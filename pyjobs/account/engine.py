@@ -16,6 +16,7 @@ import numpy as np
 from pyjobs.account import ledger
 from pyjobs.account.costs import BASIS_POINT
 from pyjobs.market.bars import Bars, FloatArray, IntArray
+from pyjobs.market.column_file import done_with
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, REASONS, Reason, Rules, Semantics, State, Tape
 from pyjobs.strategy.signals import Setup
@@ -121,13 +122,11 @@ def run(
     """
     money = money or Money()
     refuse_too_short(bars_by_symbol, setup)
-    return Result(
-        money=money,
-        symbols=tuple(
-            run_symbol(symbol, bars, setup, money=money, semantics=semantics, start_ms=start_ms)
-            for symbol, bars in bars_by_symbol.items()
-        ),
-    )
+    found = []
+    for symbol, bars in bars_by_symbol.items():
+        found.append(run_symbol(symbol, bars, setup, money=money, semantics=semantics, start_ms=start_ms))
+        done_with(bars)
+    return Result(money=money, symbols=tuple(found))
 
 
 def run_symbol(

@@ -17,6 +17,7 @@ import numpy as np
 
 from pyjobs.account.engine import Money, refuse_too_short, run_symbol
 from pyjobs.market.bars import Bars, FloatArray, IntArray
+from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import REGISTRY, make_setup
 from pyjobs.strategy.signals import Setup
@@ -151,6 +152,7 @@ def sweep_symbol(
         for i, setup in enumerate(setups):
             result = run_symbol("", bars, setup, money=money, semantics=semantics, start_ms=start_ms)
             out[i] = result.total_return, result.max_drawdown, result.n_trades
+    done_with(bars)
     return out
 
 

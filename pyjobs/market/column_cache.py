@@ -11,35 +11,36 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import mmap
 import os
-import struct
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.column_file import (
+    ALIGN,
+    Mapped,
+    Series,
+    Stream,
+    footer_of,
+    is_sound,
+    series_in,
+    streamed,
+)
 from pyjobs.market.partitions import SUFFIX
 from pyjobs.market.store import BarStore
 from utils import paths
 from utils.atomic import temporary_beside
 
-MAGIC = b"NDCOLS1\n"
-ALIGN = 64
 RACY_NS = 2_000_000_000
-ROW = 8 * len(COLUMNS)
-Series = dict[str, Bars]
 Signature = list[str | int]
-READERS = ("bars", "bar_file", "column_cache", "merge", "partitions", "store")
+READERS = ("bars", "bar_columns", "bar_file", "column_cache", "column_file", "merge", "partitions", "store")
 ONE = ""  # the name of a store's series: there is one a file
 
 
-def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], Series]) -> Series:
+def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], Series | Stream]) -> Series:
     """What `build()` makes of `sources`, from `folder` when that is still true. Arrays from the cache are read-only.
 
     `build` must depend on the content of `sources` alone, and raise rather than give bad bars.
@@ -49,12 +50,18 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
     held = _held(path, name, sources, before)
     if held is not None:
         return held
-    digests = [_digest(source) for source in sources]
-    series = build()
-    if [_signature(source) for source in sources] == before:  # nobody wrote in between
-        with contextlib.suppress(OSError):
-            _write(path, name, before, digests, series)
-    return series
+    about = {"name": name, "code": _code(), "boot": _boot(), "signatures": before}
+    about["digests"] = [_digest(source) for source in sources]
+
+    def still() -> bool:
+        return [_signature(source) for source in sources] == before
+
+    made = build()
+    if isinstance(made, Stream):
+        return _laid(path, made, about, still) or made.spilled()
+    if still():
+        _laid(path, streamed(made), about, still)
+    return made
 
 
 def stored(store: BarStore, key: SeriesKey) -> Bars:
@@ -74,67 +81,35 @@ def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signat
     try:
         with path.open("rb") as file:
             written_ns = os.fstat(file.fileno()).st_mtime_ns
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            memory = Mapped(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError):
         return None
-    footer = _footer(memory)
+    footer = footer_of(memory)
     if footer is None or footer["name"] != name or footer.get("code") != _code():
         return None
-    size = ROW * sum(n for _, n in footer["series"])
-    if footer["boot"] != _boot() and zlib.crc32(memoryview(memory)[ALIGN : ALIGN + size]) != footer["crc"]:
+    if footer["boot"] != _boot() and not is_sound(memory, footer):
         return None
     settled = all(max(int(s[2]), int(s[3])) + RACY_NS < written_ns for s in signatures)
     same = footer["signatures"] == signatures and settled
     if not same and footer["digests"] != [_digest(source) for source in sources]:
         return None
-    return _series(memory, footer["series"])
+    return series_in(memory, footer["series"], ALIGN)
 
 
-def _footer(memory: Any) -> dict[str, Any] | None:
-    """What stands behind the columns: JSON, its length, MAGIC. None for a file that is not whole."""
-    tail = len(MAGIC) + 8
+def _laid(path: Path, stream: Stream, about: Mapping[str, Any], still: Callable[[], bool]) -> Series | None:
+    """The series from their new cache file, which gets its name if `still`. None where it cannot be written."""
+    temporary = temporary_beside(path)
     try:
-        if memory[: len(MAGIC)] != MAGIC or memory[-len(MAGIC) :] != MAGIC:
-            return None
-        (length,) = struct.unpack_from("<q", memory, len(memory) - tail)
-        footer: dict[str, Any] = json.loads(memory[len(memory) - tail - length : len(memory) - tail])
-    except (ValueError, struct.error):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w+b") as file:
+            series = stream.laid(file, about)
+        if still():  # nobody wrote in between
+            temporary.replace(path)
+        return series
+    except OSError:
         return None
-    rows = sum(n for _, n in footer["series"])
-    return footer if len(memory) == ALIGN + ROW * rows + length + tail else None
-
-
-def _series(memory: Any, counts: Sequence[tuple[str, int]]) -> Series:
-    total = sum(n for _, n in counts)
-    columns: dict[str, Any] = {
-        name: np.frombuffer(memory, np.int64 if name == "ts_ms" else np.float64, total, ALIGN + 8 * total * i)
-        for i, name in enumerate(COLUMNS)
-    }
-    at, found = 0, {}
-    for symbol, n in counts:
-        found[symbol] = Bars(**{name: column[at : at + n] for name, column in columns.items()})
-        at += n
-    return found
-
-
-def _write(path: Path, name: str, signatures: list[Signature], digests: list[str], series: Mapping[str, Bars]) -> None:
-    footer: dict[str, Any] = {"name": name, "code": _code(), "signatures": signatures, "digests": digests}
-    footer |= {"boot": _boot(), "series": [(symbol, len(bars)) for symbol, bars in series.items()]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, crc = temporary_beside(path), 0
-    try:
-        with temporary.open("wb") as file:
-            file.write(MAGIC.ljust(ALIGN, b"\0"))
-            for column in COLUMNS:
-                for bars in series.values():
-                    part = np.ascontiguousarray(getattr(bars, column)).data
-                    crc = zlib.crc32(part, crc)
-                    file.write(part)
-            text = json.dumps({**footer, "crc": crc}).encode()
-            file.write(text + struct.pack("<q", len(text)) + MAGIC)
-        temporary.replace(path)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             temporary.unlink()
 
 

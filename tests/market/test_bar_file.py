@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pyjobs.market.bar_file import ONLY_SYMBOL, read_bar_file, timeframe_ms
+from pyjobs.market.bar_columns import ONLY_SYMBOL
+from pyjobs.market.bar_file import read_bar_file, timeframe_ms
 from utils.errors import BadDataError, MissingInputError
 
 DAY, MIN = 86_400_000, 60_000
