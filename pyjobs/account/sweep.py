@@ -10,8 +10,9 @@ import itertools
 import pickle
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,12 @@ class Lot:
     money: Money
     semantics: Semantics
     start_ms: int | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To travel; its bars are not looked at here then."""
+        for bars in self.bars:
+            done_with(bars)
+        return partial(Lot, **{each.name: getattr(self, each.name) for each in fields(self)}), ()
 
     def figures(self, share: tuple[int, int]) -> FloatArray:
         """Of setups [share): shape (setups, symbols, 3), see `sweep_symbol`."""

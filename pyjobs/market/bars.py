@@ -71,7 +71,7 @@ def first_problem(bars: Bars) -> str | None:
         ("has the time of the bar before it: a duplicate", steps == 0),
         (
             "has a missing or infinite value",
-            ~np.isfinite(np.stack([getattr(bars, c) for c in COLUMNS[1:]])).all(axis=0),
+            ~np.logical_and.reduce([np.isfinite(getattr(bars, c)) for c in COLUMNS[1:]]),
         ),
         ("has a price of zero or less", bars.low <= 0),
         ("has its high below its low", bars.high < bars.low),

@@ -7,6 +7,7 @@ memory, a series at a time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import struct
@@ -98,7 +99,7 @@ class Mapped(mmap.mmap):
         self.used += rows
         if self.used > USED_ROWS:
             self.used = 0
-            if hasattr(mmap, "MADV_DONTNEED"):
+            with contextlib.suppress(AttributeError, OSError):  # a system without it; a process that locks its memory
                 self.madvise(mmap.MADV_DONTNEED)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,25 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench import scaling_pictures
+from tests.bench.processes import ROOT, make_bars, measured
 from tests.utils import pieces
-from tests.utils.clusters import ROOT, cluster
+from tests.utils.clusters import cluster
 from utils.cluster import on_cluster
 from utils.work import Work, local, silent
 
 RUNS = 3
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182}  # two-sided, by degrees of freedom
-# A small process in between: a new one begins with the peak memory of the one that started it.
-LAUNCHER = """
-import os, sys, time
-began, child = time.perf_counter(), os.fork()
-if not child:
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1), os.dup2(nothing, 2)
-    os.execv(sys.argv[1], sys.argv[1:])
-_, status, usage = os.wait4(child, 0)
-print(usage.ru_utime + usage.ru_stime, time.perf_counter() - began, usage.ru_maxrss / 1024)
-sys.exit(status != 0)
-"""
 SETS = {  # how many: the axes that make so many
     10: ("2", "110..119"),
     32: ("2..5", "110..117"),
@@ -99,26 +89,6 @@ def missed_by(points: Sequence[Point], factor: float) -> float:
     return fit(known).at(largest.size) / largest.seconds - 1
 
 
-def make_bars(path: Path, symbols: int, bars: int) -> Path:
-    """Random walks to hundredths, a file per size."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rng, writer = np.random.default_rng(symbols * bars), None
-    ts_ms = 1_000_000_000_000 + 300_000 * np.arange(bars, dtype=np.int64)
-    for symbol in range(symbols):
-        close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.01, bars))), 2).clip(1)
-        start = np.concatenate((close[:1], close[:-1]))
-        high, low = np.maximum(start, close) + 0.1, np.minimum(start, close) - 0.1
-        table = pa.table({"symbol": [f"S{symbol:05}"] * bars, "ts_ms": ts_ms, "open": start, "high": high, "low": low})
-        table = table.append_column("close", pa.array(close)).append_column("volume", pa.array(np.ones(bars)))
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    if writer:
-        writer.close()
-    return path
-
-
 def command(bars: Path, sets: int, *more: str) -> list[str]:
     """A sweep of so many parameter sets on a file."""
     fast, slow = SETS[sets]
@@ -126,27 +96,11 @@ def command(bars: Path, sets: int, *more: str) -> list[str]:
     return [sys.executable, "-m", "pyjobs.run_sweep", "--strategy", "ma_cross", "--bars", str(bars), *flags]
 
 
-def measured(argv: Sequence[str], home: Path, runs: int = RUNS) -> tuple[float, float, float]:
-    """(processor seconds, seconds on the clock, peak megabytes) of a whole process: the least of some runs each."""
-    found = []
-    for _ in range(runs):
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", LAUNCHER, *argv],
-            cwd=ROOT,
-            env={**os.environ, "NIGHTDESK_HOME": str(home)},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        found.append([float(figure) for figure in done.stdout.split()])
-    cpu, clock, peak = zip(*found, strict=True)
-    return min(cpu), min(clock), min(peak)
-
-
 def series(sizes: Sequence[int], argv_of: Callable[[int], list[str]], home: Path) -> list[Point]:
     """One point per size."""
     found = []
     for size in sizes:
-        cpu, _, peak = measured(argv_of(size), home)
+        cpu, _, peak = measured(argv_of(size), home, RUNS)
         found.append(Point(size=size, seconds=cpu, megabytes=peak))
         print(f"  {size:>8} {cpu:8.2f} s {peak:6.0f} MB", flush=True)
     return found
@@ -186,7 +140,7 @@ def shared_out(folder: Path, *, quick: bool) -> list[tuple[str, float, float]]:
     bars = make_bars(folder / "shared.parquet", 100 if quick else 200, BASE_BARS)
     asked, rows = command(bars, 100), []
     for workers in (1, 2):
-        cpu, clock, _ = measured([*asked, "--workers", str(workers)], folder / "home")
+        cpu, clock, _ = measured([*asked, "--workers", str(workers)], folder / "home", RUNS)
         rows.append((f"local, {workers} processes" if workers > 1 else "local, 1 process", cpu, clock))
     for workers in (1, 2, 4):
         with cluster(folder / f"dask{workers}", workers=workers) as made:
@@ -222,6 +176,27 @@ def used(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def memory(folder: Path, *, quick: bool) -> None:
+    """Peaks with files of 100 to 10 000 symbols: read first, read again, read without the cache."""
+    print("\n| bars | read | run_bt s | MB | run_sweep s | MB |\n|---:|---|---:|---:|---:|---:|")
+    flags = ["--param", "stop_loss=0.05", "--per-symbol", str(folder / "out.csv")]
+    for symbols in (100, 1000) if quick else (100, 1000, 10_000):
+        bars = make_bars(folder / "memory.parquet", symbols, BASE_BARS)
+        common, home = ["--strategy", "ma_cross", "--bars", str(bars), *flags], folder / "memory"
+        run = [*common, "--param", "fast=10", "--param", "slow=30", "--trades", str(folder / "trades.csv")]
+        sets = [*common, "--sweep", "fast=5,10", "--sweep", "slow=30,50,70,100", "--workers", "1"]
+        ways = [[sys.executable, "-m", "pyjobs.run_bt", *run], [sys.executable, "-m", "pyjobs.run_sweep", *sets]]
+        for read, more, before in (
+            ("first", [], lambda: shutil.rmtree(folder / "memory/data/cache/columns", ignore_errors=True)),
+            ("again", [], lambda: None),
+            ("`--no-cache`", ["--no-cache"], lambda: None),
+        ):
+            found = [measured([*argv, *more], home, RUNS, before) for argv in ways]
+            told = " | ".join(f"{cpu:.2f} | {peak:.0f}" for cpu, _, peak in found)
+            print(f"| {symbols * BASE_BARS / 1e6:.2f} M | {read} | {told} |", flush=True)
+        bars.unlink()
+
+
 def table(found: dict[str, list[Point]]) -> None:
     """The measurements, the lines through them, and how far off such a line is when it does not know the largest."""
     print("\n| grows | from, to | seconds | fixed s | each ms | off at × 3 | off at × 10 | at × 100, 95 % | peak MB |")
@@ -232,7 +207,7 @@ def table(found: dict[str, list[Point]]) -> None:
             f"| {name} | {first.size} to {last.size} | {first.seconds:.2f} to {last.seconds:.2f} | {line.fixed:.2f} "
             f"| {1000 * line.each:.2f} | {missed_by(points, 3):+.0%} | {missed_by(points, 10):+.0%} "
             f"| {line.at(100 * last.size):.0f} s ± {within(points, 100 * last.size):.0%} "
-            f"| {first.megabytes:.0f} to {last.megabytes:.0f} |"
+            f"| {first.megabytes:.0f} to {max(point.megabytes for point in points):.0f} |"
         )
 
 
@@ -267,6 +242,7 @@ def main() -> None:
             )
         found = growth(folder, quick=args.quick)
         table(found)
+        memory(folder, quick=args.quick)
         further = {} if args.quick else check(folder, found)
         print("\n| engine | processor seconds | seconds on the clock |\n|---|---:|---:|")
         for engine, cpu, clock in shared_out(folder, quick=args.quick):

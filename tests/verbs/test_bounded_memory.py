@@ -1,0 +1,40 @@
+"""A file of bars may be larger than memory: what backtests and sweeps need does not grow with it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.processes import make_bars, measured
+
+BARS, FEW, MANY = 5_000, 60, 600  # 0.3 and 3 million bars: 144 MB as columns, more than 225 while they are read
+GROWTH_MB = 60  # for results, the names of symbols, and what is held at a time
+
+
+def command(bars: Path, verb: str, *flags: str) -> list[str]:
+    windows = ["--param", "slow=900"] if verb == "run_bt" else ["--sweep", "fast=5,10", "--param", "slow=900"]
+    return [sys.executable, "-m", f"pyjobs.{verb}", "--strategy", "ma_cross", "--bars", str(bars), *windows, *flags]
+
+
+def test_ten_times_the_bars_need_about_the_same_memory(tmp_path: Path) -> None:
+    few, many = (make_bars(tmp_path / f"{n}.parquet", n, BARS) for n in (FEW, MANY))
+    measured(command(few, "run_bt", "--no-cache"), tmp_path, 1)  # compiles, perhaps
+    trades, sweep = ("--trades", str(tmp_path / "trades.csv")), ("--workers", "1")
+    for name, flags in (
+        ("run_bt reading", (*trades, "--end", "2030-01-01")),
+        ("run_bt reading again", (*trades, "--end", "2030-01-01")),
+        ("run_sweep", sweep),
+        ("run_bt without cache", ("--no-cache",)),
+    ):
+        verb = name.split()[0]
+        small, large = (measured(command(bars, verb, *flags), tmp_path, 1)[2] for bars in (few, many))
+        assert large - small < GROWTH_MB, name
+
+
+@pytest.mark.torture
+def test_a_hundred_times_the_bars_stay_below_350_mb(tmp_path: Path) -> None:
+    bars = make_bars(tmp_path / "25_million.parquet", 10_000, 2_520)
+    for verb, flags in (("run_bt", ("--no-cache",)), ("run_bt", ()), ("run_bt", ()), ("run_sweep", ())):
+        assert measured(command(bars, verb, *flags), tmp_path, 1)[2] < 350, (verb, flags)
