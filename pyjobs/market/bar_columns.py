@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.arrow import values_of
-from pyjobs.market.bars import COLUMNS, IntArray
+from pyjobs.market.bars import COLUMNS
 from utils.errors import BadDataError
 
 ONLY_SYMBOL = "BARS"  # the name of a file's series when it has no symbol column
 BATCH_ROWS = 131_072
-_NONE = np.empty(0, np.int64)
+_NONE = np.empty(0, np.int32)
 BUFFER_BYTES = 1 << 20  # of a compressed column: without it, all of a row group's is in memory
 
 
@@ -34,18 +34,19 @@ class BarColumns:
         _refuse_schema(path, kinds)
         self._has_symbols = "symbol" in kinds
 
-    def runs(self) -> tuple[list[str], IntArray, IntArray]:
+    def runs(self) -> tuple[list[str], Any, Any]:
         """(names as they first come; the runs of rows with one symbol: the number of its name, how many rows)."""
         if not self._has_symbols:
             rows = self._file.metadata.num_rows
             return [ONLY_SYMBOL], np.zeros(min(rows, 1), np.int64), np.array([rows] * min(rows, 1), np.int64)
         names: dict[str, int] = {}
-        found = [_runs_of(symbols, names) for symbols in self._symbols()]
-        codes, lengths = (np.concatenate(parts) for parts in zip((_NONE, _NONE), *found, strict=True))
+        codes, lengths = self._pieces_of_runs(names)
         if "" in names:
             raise BadDataError(f"{self._path}: {lengths[codes == names['']].sum()} rows have an empty symbol")
         starts = np.flatnonzero(np.diff(codes, prepend=-1))  # a run goes on over the edge of a piece
-        return list(names), codes[starts], np.add.reduceat(lengths, starts) if len(starts) else lengths
+        if len(starts) == len(codes):
+            return list(names), codes, lengths
+        return list(names), codes[starts], np.add.reduceat(lengths, starts, dtype=np.int64)
 
     def parts(self) -> Iterator[Any]:
         """All of one column, then all of the next, in the order of COLUMNS: int64 or float64; NaN for an empty cell."""
@@ -67,6 +68,10 @@ class BarColumns:
                 raise BadDataError(f"{self._path}: column ts_ms has empty cells")
             part = part.fill_null(float("nan"))
         return values_of(part, dtype)
+
+    def _pieces_of_runs(self, names: dict[str, int]) -> tuple[Any, ...]:
+        found = [_runs_of(symbols, names) for symbols in self._symbols()]
+        return tuple(np.concatenate(parts) for parts in zip((_NONE, _NONE), *found, strict=True))
 
     def _symbols(self) -> Iterator[Any]:
         """The symbols as Arrow dictionary arrays. Raises BadDataError when the file has rows without one."""
@@ -96,14 +101,14 @@ class BarColumns:
             raise BadDataError(f"{self._path}: not a readable Parquet file: {what}") from None
 
 
-def _runs_of(symbols: Any, names: dict[str, int]) -> tuple[IntArray, IntArray]:
+def _runs_of(symbols: Any, names: dict[str, int]) -> tuple[Any, Any]:
     """(number, length) of each run in a piece; new names are added to `names` with the next numbers."""
     indices = values_of(symbols.indices, np.int32)
     starts = np.flatnonzero(np.diff(indices, prepend=-1))
     used, at = np.unique(indices[starts], return_inverse=True)
     told = [str(symbols.dictionary[int(index)].as_py()) for index in used]
-    numbers = np.array([names.setdefault(name, len(names)) for name in told], np.int64)
-    return numbers[at], np.diff(starts, append=len(indices))
+    numbers = np.array([names.setdefault(name, len(names)) for name in told], np.int32)
+    return numbers[at], np.diff(starts, append=len(indices)).astype(np.int32)
 
 
 def _refuse_schema(path: Path, kinds: dict[str, Any]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pyjobs.market import column_cache
-from pyjobs.market.bar_columns import ONLY_SYMBOL, BarColumns
-from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, IntArray, first_problem
+from pyjobs.market.bar_columns import BATCH_ROWS, BarColumns
+from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem
 from pyjobs.market.column_file import Series, Stream, done_with
 from utils import paths
 from utils.errors import BadDataError, MissingInputError
@@ -25,10 +25,9 @@ RUN_OF_OTHER_BARS = 10  # as many equal steps in a row are no gaps but another t
 def read_bar_file(path: Path, *, cache: bool = True) -> Series:
     """Series by symbol, sorted by name. With `cache`, a second read maps the columns without opening the Parquet file.
 
-    Where each symbol's rows lie together, in whatever order they come, the file goes through memory in pieces into
-    columns that are mapped: those of the cache; without it, or where it cannot be written, those of a nameless
-    temporary file when the bars are many (`Stream.spilled`). Otherwise, say when they are sorted by time, all are put
-    in order in memory: some 80 bytes a bar, the first time.
+    The file goes through memory in pieces into columns that are mapped: those of the cache; without it, or where it
+    cannot be written, those of a nameless temporary file when the bars are many (`Stream.spilled`). Only where a
+    symbol's rows do not lie together, say when they are sorted by time, is a column in memory, to be put in order.
 
     Raises MissingInputError without the file, BadDataError for missing columns, wrong types, NaN, prices of zero or
     less, high below low, unsorted or duplicate times, and bars of different timeframes.
@@ -38,35 +37,32 @@ def read_bar_file(path: Path, *, cache: bool = True) -> Series:
     if cache:
         folder = paths.data_dir() / "cache/columns/files"
         return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path))
-    made = opened(path)
-    return made.spilled() if isinstance(made, Stream) else made
+    return opened(path).spilled()
 
 
-def opened(path: Path) -> Series | Stream:
-    """The file's series: to be streamed where each symbol's rows lie together; else all in memory, and checked."""
+def opened(path: Path) -> Stream:
+    """The file's series, still to be read and checked."""
     columns = BarColumns(path)
     names, codes, lengths = columns.runs()
     if not len(codes):
         raise BadDataError(f"{path}: no bars")
-    if len(codes) == len(names):
-        counts = [(names[code], int(n)) for code, n in zip(codes, lengths, strict=True)]
-        return Stream(counts=counts, parts=columns.parts, check=lambda series: _refuse_bad(path, series))
-    series = _gathered(columns, names, np.repeat(codes, lengths))
-    _refuse_bad(path, series)
-    return series
+    rows = np.bincount(codes, weights=lengths).astype(np.int64).tolist()
+    parts = columns.parts
+    if len(codes) > len(names):
+        order = np.argsort(np.repeat(codes, lengths), kind="stable")
+        parts = partial(_in_order, columns, order.astype(np.min_scalar_type(len(order))))
+    return Stream(counts=list(zip(names, rows, strict=True)), parts=parts, check=partial(_refuse_bad, path))
 
 
-def _gathered(columns: BarColumns, names: Sequence[str], codes: IntArray) -> Series:
-    """Series whose rows stand between each other's. `codes`: the number in `names` of each row."""
-    order = np.argsort(codes, kind="stable")
-    whole = Stream(counts=[(ONLY_SYMBOL, len(codes))], parts=columns.parts, check=lambda _: None)
-    (bars,) = whole.gathered().values()
-    for name in COLUMNS:
-        column = getattr(bars, name)
-        column[:] = column[order]
-    edges = [0, *np.cumsum(np.bincount(codes)).tolist()]
-    found = {name: bars.slice(*edge) for name, edge in zip(names, itertools.pairwise(edges), strict=True)}
-    return dict(sorted(found.items()))
+def _in_order(columns: BarColumns, order: IntArray) -> Iterator[IntArray]:
+    """The parts of the columns, their rows in another order: one column at a time is in memory."""
+    column, at = np.empty(len(order), np.int64), 0
+    for part in columns.parts():
+        column[at : at + len(part)] = part.view(np.int64)
+        at += len(part)
+        if at == len(order):
+            yield from (column[order[i : i + BATCH_ROWS]] for i in range(0, at, BATCH_ROWS))
+            at = 0
 
 
 def timeframe_ms(ts_ms: IntArray) -> int | None:

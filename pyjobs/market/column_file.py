@@ -35,7 +35,7 @@ class Stream:
     """Series that need never be in memory together.
 
     `parts`: the columns in the order of COLUMNS, each of all series in the order of `counts`, in numpy pieces of int64
-    or float64. `check` raises what is wrong with the series once they can be looked at.
+    or float64 (or the bits of these). `check` raises what is wrong with the series once they can be looked at.
     """
 
     counts: Counts
