@@ -38,10 +38,12 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     params = ", ".join(f"{key}={value}" for key, value in first["params"].items())
     head = [
         f"{first['strategy']} ({params}) on desk {first['desk']}",
-        f"{first['start']} to {first['end']}, {first['n_sessions']} sessions of {first['market']}",
+        f"up to {first['end']}, sessions of {first['market']}",
     ]
     columns = [Column(""), *(Column(f"{name} ({each['currency']})", right=True) for name, each in accounts.items())]
-    rows = [[label, *(show(_number(each, key)) for each in accounts.values())] for label, key, show in FIGURES]
+    rows = [["from", *(each["start"] for each in accounts.values())]]
+    rows += [["sessions", *(numbers.count(each["n_sessions"]) for each in accounts.values())]]
+    rows += [[label, *(show(_number(each, key)) for each in accounts.values())] for label, key, show in FIGURES]
     rows.append(["signals refused", *(_refused(each.get("signals_refused")) for each in accounts.values())])
     free = [each["unconstrained"] for each in accounts.values()]
     rows += [[f"without limits: {label}", *(show(_number(f, key)) for f in free)] for label, key, show in UNLIMITED]

@@ -111,6 +111,18 @@ def test_a_run_is_a_folder_with_every_file_and_its_manifest_holds(desk: Path) ->
     assert metrics(folder / "accounts" / "usd")["benchmarks"] == {}  # no benchmark in dollars on this desk
 
 
+def test_the_report_says_of_each_account_since_when_it_runs(desk: Path) -> None:
+    bars = store().read(SeriesKey(exchange="X", symbol="CCC", timeframe="1d"))
+    shutil.rmtree(store().folder(SeriesKey(exchange="X", symbol="CCC", timeframe="1d")))
+    put("CCC", bars.slice(300, len(bars)))  # the dollar account's only share is listed in 2023
+    assert backtest(desk) == ExitCode.OK
+    begins, length = (line.split() for line in (latest() / "report.txt").read_text().splitlines()[4:6])
+    homes = [rows(latest() / name) for name in ("equity_curve.csv", "accounts/usd/equity_curve.csv")]
+    assert begins == ["from", *(curve[0]["session"] for curve in homes)]
+    assert length == ["sessions", *(str(len(curve)) for curve in homes)]
+    assert begins[1] < "2023" < begins[2]
+
+
 def test_two_runs_of_the_same_inputs_are_the_same_to_the_byte(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert backtest(desk) == backtest(desk) == ExitCode.OK
     a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")
