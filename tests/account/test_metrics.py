@@ -49,7 +49,7 @@ class Golden:
         start, frequency = self.raw[word]["index"][0][:10], self.raw[word]["freq"]
         n = np.arange(len(self.raw[word]["values"]))
         if frequency == "ME":
-            return (np.datetime64(start[:7], "M") + n + 1).astype("datetime64[D]") - 1
+            return (np.datetime64(start[:7], "M") + (n + 1).astype("timedelta64[M]")).astype("datetime64[D]") - 1
         return np.datetime64(start, "D") + n * {"D": 1, "W-SUN": 7}[frequency]
 
 

@@ -80,7 +80,7 @@ def put(path: Path, content: object) -> None:
 
 
 def day(i: int) -> str:
-    return str(np.datetime64("2026-01-25") + i)
+    return str(np.datetime64("2026-01-25") + np.timedelta64(i, "D"))
 
 
 def equity(i: int, book: int) -> float:
