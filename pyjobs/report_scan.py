@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pyjobs.market.store import BarStore
         from pyjobs.reporting.price_pictures import draw_all
 
-        drawn = draw_all(call.run_dir, inputs.scan, BarStore(paths.data_dir() / "raw"))
+        drawn = draw_all(call.run_dir, inputs.scan, call.desk, BarStore(paths.data_dir() / "raw"))
     put(call, scan_page(inputs, pictures=drawn))
     return 0
 

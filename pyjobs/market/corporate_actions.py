@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 
 from pyjobs.market.bars import Bars, FloatArray
-from pyjobs.market.desk import Desk
+from pyjobs.market.desk import Desk, Instrument
 from pyjobs.market.snapshot import Snapshot, session_of
 from utils import paths
 from utils.errors import BadDataError
@@ -114,16 +114,27 @@ def honoured(snapshot: Snapshot, actions: Sequence[Action]) -> tuple[Snapshot, d
     worked: dict[str, list[Action]] = {}
     series = []
     for each in snapshot.series:
-        instrument = each.instrument
-        mine = [a for a in actions if a.symbol == instrument.symbol and a.session <= snapshot.session]
-        if mine and instrument.prices == "raw" and len(each.bars):
-            dated = session_of(instrument.market)
-            sessions = [dated(ts_ms) for ts_ms in each.bars.ts_ms.tolist()]
-            instrument = msgspec.structs.replace(instrument, prices="adjusted")
-            each = dataclasses.replace(each, instrument=instrument, bars=adjusted(each.bars, mine, sessions))
+        mine = concerning(each.instrument, actions, snapshot.session)
+        if mine and len(each.bars):
+            instrument = msgspec.structs.replace(each.instrument, prices="adjusted")
+            bars = worked_in(each.bars, mine, each.instrument)
+            each = dataclasses.replace(each, instrument=instrument, bars=bars)
             worked[instrument.symbol] = mine
         series.append(each)
     return dataclasses.replace(snapshot, series=tuple(series)), worked
+
+
+def concerning(instrument: Instrument, actions: Sequence[Action], session: dt.date) -> list[Action]:
+    """The actions known on `session` that are to be worked into the instrument's bars: none into adjusted ones."""
+    if instrument.prices != "raw":
+        return []
+    return [each for each in actions if each.symbol == instrument.symbol and each.session <= session]
+
+
+def worked_in(bars: Bars, actions: Sequence[Action], instrument: Instrument) -> Bars:
+    """`adjusted`, by the sessions of the instrument's market."""
+    dated = session_of(instrument.market)
+    return adjusted(bars, actions, [dated(ts_ms) for ts_ms in bars.ts_ms.tolist()])
 
 
 def on_desk(snapshot: Snapshot) -> Snapshot:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
+from pyjobs.market.corporate_actions import Action, concerning, file_of, read_actions, worked_in
+from pyjobs.market.desk import Desk
 from pyjobs.market.store import BarStore
 from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
 from pyjobs.reporting.inputs import Scan, Signal, read_csv
@@ -16,17 +19,20 @@ PICTURES_AT_MOST, QUIET_PICTURES = 12, 3
 DAY_MS = TIMEFRAME_MS["1d"]
 
 
-def draw_all(run_dir: Path, scan: Scan, store: BarStore) -> list[str]:
+def draw_all(run_dir: Path, scan: Scan, desk: Desk, store: BarStore) -> list[str]:
     """Draw a picture for the first twelve instruments with a signal, without any for the three that fired last.
 
-    Returns the file names in reports/. An instrument whose bars are not in the store is left out.
+    Splits and dividends are worked in, as the scan has them. Returns the file names in reports/. An instrument whose
+    bars are not in the store is left out.
     """
+    actions = read_actions(file_of(desk))
     past = past_triggers(run_dir / "backtests" / "triggers.csv")
     drawn = []
     for key, signals in (_tonight(scan) or _fired_last(past)).items():
-        series = _series(store, key, signals, scan)
-        if series is None:
+        bars = shown(key, scan, desk, actions, store)
+        if bars is None:
             continue
+        series = _series(bars, key, signals, scan)
         known = {(trigger.ts_ms, trigger.setup): trigger for trigger in past.get(key, [])}
         known |= {(s.ts_ms, s.setup): Trigger(ts_ms=s.ts_ms, setup=s.setup, tonight=True) for s in signals}
         name = picture_name(key)
@@ -69,20 +75,29 @@ def past_triggers(triggers_csv: Path) -> dict[SeriesKey, list[Trigger]]:
     return found
 
 
-def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal], scan: Scan) -> PriceSeries | None:
-    """The last 180 bars that had closed at the scan's moment; None when there are none or they cannot be read."""
-    asof = scan.asof_ts_ms
-    if asof is None:
+def shown(key: SeriesKey, scan: Scan, desk: Desk, actions: Sequence[Action], store: BarStore) -> Bars | None:
+    """The last 180 bars that had closed at the scan's moment, `actions` known by then worked in.
+
+    None when there are none or they cannot be read.
+    """
+    if scan.asof_ts_ms is None:
         return None
     length = TIMEFRAME_MS[key.timeframe]
     span = BARS_SHOWN * max(length, DAY_MS if length >= DAY_MS else length) * 2
     try:
-        bars = store.read(key, start_ms=asof - span, end_ms=asof)
+        bars = store.read(key, start_ms=scan.asof_ts_ms - span, end_ms=scan.asof_ts_ms)
     except (BadDataError, OSError):
         return None
-    bars = bars.slice(max(0, len(bars) - BARS_SHOWN), len(bars))
     if not len(bars):
         return None
+    bars = bars.slice(max(0, len(bars) - BARS_SHOWN), len(bars))
+    instrument = next((each for each in desk.instruments if each.key == key), None)
+    known = concerning(instrument, actions, dt.date.fromisoformat(scan.session)) if instrument else []
+    return worked_in(bars, known, instrument) if instrument and known else bars
+
+
+def _series(bars: Bars, key: SeriesKey, signals: Sequence[Signal], scan: Scan) -> PriceSeries:
+    """What is drawn of them."""
     fired = ", ".join(sorted(signal.setup for signal in signals))
     money = {(each.exchange, each.symbol, each.timeframe): each.currency for each in scan.instruments}
     currency = money.get((key.exchange, key.symbol, key.timeframe), "")
@@ -93,6 +108,6 @@ def _series(store: BarStore, key: SeriesKey, signals: Sequence[Signal], scan: Sc
         low=bars.low.tolist(),
         high=bars.high.tolist(),
         close=bars.close.tolist(),
-        intraday=length < DAY_MS,
+        intraday=TIMEFRAME_MS[key.timeframe] < DAY_MS,
         stop=max(stops, default=None),
     )
