@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
             done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         else:
+            if told := backfill.given_up(store, key, start_ms + 1, end_ms):
+                print(told)
             done = backfill.ingest_range(
                 store, key, source, start_ms=start_ms + 1, end_ms=end_ms, now_ms=now_ms, progress=progress
             )

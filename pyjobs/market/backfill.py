@@ -53,6 +53,15 @@ def ingest_range(
     return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
 
 
+def given_up(store: BarStore, key: SeriesKey, start_ms: int, end_ms: int) -> str:
+    """What asking for this range makes of one that an earlier run did not finish, for a person; empty for nothing."""
+    earlier = read_task(store.folder(key))
+    if earlier is None or (start_ms <= earlier.next_ms and earlier.end_ms <= end_ms):
+        return ""
+    rest = f"{utc_text(earlier.next_ms - 1)} to {utc_text(earlier.end_ms)}"
+    return f"{key}: an earlier range was not finished, and this one takes its place; not fetched of it: {rest}"
+
+
 def ingest_resume(
     store: BarStore, key: SeriesKey, source: Source, *, lookback_ms: int, now_ms: int, progress: Progress
 ) -> Report:

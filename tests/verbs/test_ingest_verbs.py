@@ -19,6 +19,7 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.gaps import missing_bars
 from pyjobs.market.merge import same_bars
 from pyjobs.market.store import BarStore
+from pyjobs.provider_state import main as provider_state
 from tests.fakemarket.server import FakeMarket
 from utils.errors import ConfigError, UsageError
 from utils.run import run
@@ -150,6 +151,23 @@ def test_a_series_of_which_nothing_comes_does_not_end_well(world: World, capsys:
     world.fake.market.halt("BTCUSD", (NOON_S - 9 * 86_400) * 1000, NOON_S * 1000)
     assert run(ingest, [*SERIES, "--resume"]) == 69
     assert "no_data: no bar from 2026-11-17 12:00 UTC to 2026-11-20 12:00 UTC" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("start", "says"), [("2026-11-12", True), ("2026-11-05", False), ("2026-11-01", False)])
+def test_a_range_that_takes_the_place_of_an_unfinished_one_says_what_is_not_fetched(
+    world: World, capsys: pytest.CaptureFixture[str], start: str, says: bool
+) -> None:
+    broken = world.fake.fault("bitfinex", "503", after=1)  # a page of minutes comes, the next does not
+    assert run(ingest, [*SERIES, "--start", "2026-11-01", "--end", "2026-11-15"]) == 69
+    assert broken.served
+    world.fake.script.clear()
+    assert run(provider_state, ["--reset", "bitfinex"]) == 0
+    capsys.readouterr()
+    assert run(ingest, [*SERIES, "--start", start, "--end", "2026-11-20"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "was not finished" in line]
+    assert len(told) == says
+    for line in told:
+        assert re.search(r"not fetched of it: 2026-11-0. ..:.. UTC to 2026-11-15 00:00 UTC$", line)
 
 
 def test_an_outage_is_external_and_the_next_run_goes_on(world: World) -> None:
