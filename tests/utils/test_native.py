@@ -99,7 +99,7 @@ print(native.load("loops", (loops,), {"total": "dFi"})["total"](native.address(v
 
 
 def started(home: Path) -> subprocess.Popen[str]:
-    module(home, 3.0)
+    """A process that loads what `module` has written: once, before the first, or one may read half a file."""
     return subprocess.Popen(
         [sys.executable, "-c", SLOW, str(home), str(home / "clone")],
         cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -108,15 +108,17 @@ def started(home: Path) -> subprocess.Popen[str]:
 
 
 def test_of_many_first_users_one_compiles_and_the_others_wait_and_say_so(home: Path) -> None:
+    module(home, 3.0)
     several = [started(home) for _ in range(4)]
     told = [each.communicate() for each in several]
-    assert [out for out, _ in told] == ["19.5\n"] * 4
+    assert [out for out, _ in told] == ["19.5\n"] * 4, told
     assert sum("compiling loops for this machine" in error for _, error in told) == 1
     waited = "nightdesk: another process is compiling loops; waiting for it\n"
     assert {error for _, error in told if "for this machine" not in error} <= {waited, ""}
 
 
 def test_a_compilation_that_is_killed_leaves_nothing_half_and_holds_nobody_up(home: Path) -> None:
+    module(home, 3.0)
     first = started(home)
     assert first.stderr is not None
     assert first.stderr.readline().startswith("nightdesk: compiling loops")
