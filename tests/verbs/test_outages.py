@@ -13,31 +13,13 @@ from typing import Any
 import pytest
 
 from tests.fakemarket.server import FakeMarket, running
+from tests.market.providers.asking import KIND_OF
 from tests.verbs.outage import CLIENTS, SKIPPED, Ended, Machine
 
 Rule = tuple[str, dict[str, Any]]
 """A fault's kind, and fields of Fault."""
 
 LONGEST_S = 60
-KIND_OF = {
-    "429": "rate_limit",
-    "418": "blocked",
-    "500": "outage",
-    "503": "outage",
-    "html": "outage",
-    "empty": "outage",
-    "null": "schema",
-    "cut_json": "network",
-    "renamed": "schema",
-    "reset": "network",
-    "hang": "timeout",
-    "drip": "timeout",
-    "bad_cert": "network",
-    "block200": "blocked",
-    "block403": "blocked",
-    "login": "auth",
-    "short_body": "network",
-}
 MIXED: dict[str, list[Rule]] = {
     "reset, 503, hang": [("reset", {"times": 1}), ("503", {"times": 1}), ("hang", {})],
     "hang, cut_json, drip": [("hang", {"times": 1}), ("cut_json", {"times": 1}), ("drip", {})],

@@ -21,6 +21,27 @@ def question(symbol: str, timeframe: str, first: str, last: str, market: str = "
     return BarRequest(symbol=symbol, timeframe=timeframe, start_ms=ms(first), end_ms=ms(last), market=market)
 
 
+# What each fault of fakemarket must end in, whoever asks.
+KIND_OF = {
+    "429": "rate_limit",
+    "418": "blocked",
+    "503": "outage",
+    "html": "outage",
+    "empty": "outage",
+    "null": "schema",
+    "cut_json": "network",
+    "renamed": "schema",
+    "reset": "network",
+    "hang": "timeout",
+    "login": "auth",
+    "block200": "blocked",
+    # beyond the twelve
+    "500": "outage",
+    "block403": "blocked",
+    "short_body": "network",
+    "drip": "timeout",
+    "bad_cert": "network",
+}
 QUESTIONS = {
     "bitfinex": question("BTCUSD", "1h", "2026-11-01", "2026-11-10"),
     "ccxt": question("bitfinex:BTC/USD", "1h", "2026-11-01", "2026-11-10"),

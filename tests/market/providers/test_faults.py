@@ -19,30 +19,10 @@ from pyjobs.market.providers.ask import ask, patience
 from pyjobs.market.providers.remote import Remote
 from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import QUESTIONS, SERVED_BY
+from tests.market.providers.asking import KIND_OF, QUESTIONS, SERVED_BY
 from utils.errors import ExternalDataUnavailable
 
 PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "alpaca": "alpaca"}
-KIND_OF = {
-    "429": "rate_limit",
-    "418": "blocked",
-    "503": "outage",
-    "html": "outage",
-    "empty": "outage",
-    "null": "schema",
-    "cut_json": "network",
-    "renamed": "schema",
-    "reset": "network",
-    "hang": "timeout",
-    "login": "auth",
-    "block200": "blocked",
-    # beyond the twelve
-    "500": "outage",
-    "block403": "blocked",
-    "short_body": "network",
-    "drip": "timeout",
-    "bad_cert": "network",
-}
 # a changed field or a cut answer is one of the data, not of the login before it
 WHERE = {"yf_index": "chart", "ccxt": "candles", "pykrx_index": "getJsonData"}
 QUICK = [(name, fault) for name in PACKAGE for fault in KIND_OF if fault != "drip"]
