@@ -91,7 +91,7 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
         _wait_until_open(provider, request, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
             began_s = patience.now()
-            if book.current(gate, began_s).closed_for_s(began_s):
+            if book.read(gate).closed_for_s(began_s):
                 continue  # another job has just been refused
             left_s = (min(patience.end_s, patience.next_start()) if tried else patience.end_s) - began_s
             if left_s < SHORTEST_TRY_S:
@@ -114,7 +114,7 @@ def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, p
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
         now_s = patience.now()
-        state = book.current(provider.gate(request), now_s)
+        state = book.current(provider.gate(request), now_s, patience.deadline_s - now_s)
         left_s = state.closed_for_s(now_s)
         if not left_s:
             return

@@ -50,6 +50,10 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         span_s = self.closed_until_s - self.last_failure_s
         return max(min(self.closed_until_s - now_s, span_s), 0.0)
 
+    def from_the_future(self, now_s: float) -> bool:
+        """Whether its last failure is one that is to happen only later: the clock has been set back since."""
+        return self.last_failure_s > now_s + JUMPED_S
+
 
 class StateBook:
     """The files of all providers in `folder`, and the locks that let one job at a time ask a provider."""
@@ -69,14 +73,20 @@ class StateBook:
         except (FileNotFoundError, msgspec.MsgspecError):
             return State(provider=provider)
 
-    def current(self, provider: str, now_s: float) -> State:
-        """What is known now. After a clock that was ahead has been set back, a hold counts from now, not from then."""
+    def current(self, provider: str, now_s: float, wait_s: float) -> State:
+        """What is known now. After a clock that was ahead has been set back, a hold counts from now, not from then.
+
+        That is written down in a turn of its own, which others may delay by `wait_s` seconds; not to be asked in one.
+        """
         known = self.read(provider)
-        if known.last_failure_s <= now_s + JUMPED_S:
+        if not known.from_the_future(now_s):
             return known
-        until_s = now_s + known.closed_for_s(now_s)
-        known = msgspec.structs.replace(known, last_failure_s=now_s, closed_until_s=until_s)
-        self._write(known)
+        with self.turn(provider, wait_s):
+            known = self.read(provider)
+            if known.from_the_future(now_s):
+                until_s = now_s + known.closed_for_s(now_s)
+                known = msgspec.structs.replace(known, last_failure_s=now_s, closed_until_s=until_s)
+                self._write(known)
         return known
 
     def all(self) -> list[State]:
@@ -84,13 +94,13 @@ class StateBook:
         return [self.read(path.stem) for path in sorted(self.folder.glob("*.json"))]
 
     def succeeded(self, provider: str, now_s: float) -> None:
-        """Note a good answer; at most one write a minute while all is well."""
+        """Note a good answer, in one's turn; at most one write a minute while all is well."""
         known = self.read(provider)
         if known.failures or known.closed_until_s or not 0 <= now_s - known.last_ok_s < 60:
             self._write(State(provider=provider, last_ok_s=now_s))
 
     def failed(self, gate: str, error: ExternalDataUnavailable, now_s: float, jitter: Callable[[], float]) -> State:
-        """Note a failure, and until when everybody leaves the provider alone. `jitter` gives 0 to 1."""
+        """Note a failure, in one's turn, and until when everybody leaves it alone. `jitter` gives 0 to 1."""
         known = self.read(gate)
         failures = known.failures + 1
         rested = known.closed_until_s - known.last_failure_s >= LIMIT_FLOOR_S

@@ -8,7 +8,7 @@ import pytest
 
 from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.state import State, StateBook, as_line, hold_after
-from utils.errors import ExternalKind
+from utils.errors import ExternalDataUnavailable, ExternalKind
 
 T0 = 1_790_000_000.0
 
@@ -80,7 +80,17 @@ def test_a_clock_that_jumped_back_never_lengthens_a_hold(tmp_path: Path) -> None
 def test_a_hold_that_was_written_before_the_clock_was_set_back_counts_from_now_and_ends(tmp_path: Path) -> None:
     book = StateBook(tmp_path, locks=tmp_path)
     book.failed("bitfinex", refused("rate_limit", 90.0), T0 + 1_000_000, lambda: 0.5)
-    assert [book.current("bitfinex", T0 + at).closed_for_s(T0 + at) for at in (0, 60, 91)] == [90.0, 30.0, 0.0]
+    assert [book.current("bitfinex", T0 + at, 1.0).closed_for_s(T0 + at) for at in (0, 60, 91)] == [90.0, 30.0, 0.0]
+
+
+def test_a_hold_of_a_clock_that_was_ahead_is_recounted_only_in_one_s_turn(tmp_path: Path) -> None:
+    book = StateBook(tmp_path, locks=tmp_path)
+    ahead = book.failed("bitfinex", refused("rate_limit", 90.0), T0 + 1_000_000, lambda: 0.5)
+    with book.turn("bitfinex", 1.0):  # who has it may sweep, and write what it was told
+        with pytest.raises(ExternalDataUnavailable, match="other jobs asked it"):
+            StateBook(tmp_path, locks=tmp_path).current("bitfinex", T0, 0.05)
+        assert book.read("bitfinex") == ahead
+    assert book.current("bitfinex", T0, 0.05).last_failure_s == T0 == book.read("bitfinex").last_failure_s
 
 
 def test_a_damaged_file_is_written_anew(tmp_path: Path) -> None:
