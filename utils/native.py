@@ -58,6 +58,10 @@ def load(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str]) -
 
 def address(array: Any) -> int:
     """Where a C-contiguous numpy array begins. The caller keeps the array alive, and its type to the signature."""
+    if array.size and array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time, and a sweep asks often
+    if array.size and array.flags.writeable:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time, and a sweep asks often
     where: int = array.__array_interface__["data"][0]
     return where
 

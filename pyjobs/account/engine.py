@@ -6,8 +6,7 @@ symbols together is `portfolio`.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,26 +17,26 @@ from pyjobs.account.costs import BASIS_POINT
 from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.column_file import done_with
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, REASONS, Reason, Rules, Semantics, State, Tape
+from pyjobs.strategy.lifecycle import (
+    FLAT,
+    REASONS,
+    Reason,
+    Rules,
+    Semantics,
+    State,
+    Tape,
+    contiguous,
+    in_memory,
+    room,
+)
 from pyjobs.strategy.signals import Setup
 from utils import native
 from utils.errors import BadDataError
 from utils.native import address
 
-EXPORTS = {"worth": "iIFiiFiddFiF"}
+EXPORTS = {"alone": "iIFFFBBFFFFiiiFFFFddF", "worth": "iIFiiFiddFiF"}
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
-NO_TS = -1.0
-
-
-class Figures(threading.local):
-    """Where this thread's `worth` puts its two figures."""
-
-    def __init__(self) -> None:
-        self.out = np.empty(2)
-        self.at = address(self.out)
-
-
-_figures = Figures()
+FIGURES = 3  # of `run_figures`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +94,12 @@ class SymbolResult:
 
     def equity(self, money: Money) -> FloatArray:
         """Worth at each close from bar `start` on."""
-        out = np.empty(max(len(self.bars) - self.start, 0))
-        _worth(self.bars, self.start, self.rows, money, out)
+        out, figures = np.empty(max(len(self.bars) - self.start, 0)), np.empty(FIGURES)
+        (ts_ms, *_, close), n = contiguous(self.bars)[1], len(self.rows)
+        _library()["worth"](
+            *(ts_ms, close, self.start, len(self.bars), address(self.rows), n),
+            *(money.cash, money.fee, address(out), 1, address(figures)),
+        )
         return out
 
 
@@ -133,22 +136,45 @@ def run_symbol(
     symbol: str, bars: Bars, setup: Setup, *, money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> SymbolResult:
     """`run` for one symbol; a signal at the last bar before the start is not taken."""
-    start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms))
-    signals = setup.signals(bars)
-    s = np.array(_flat())
-    rows = Tape(bars, signals).run(s, Rules.of(signals, semantics), start, len(bars))
-    if s[kernel.SIDE] and len(bars):
-        rows = np.concatenate((rows, [_marked(s, float(bars.ts_ms[-1]), float(bars.close[-1]))]))
-    final, deepest = _worth(bars, start, rows, money, None)
+    figures = np.empty(FIGURES)
+    start, n = _ran(bars, setup, money, semantics, start_ms, address(figures))
+    gain, deepest, _ = figures.tolist()
     return SymbolResult(
         symbol=symbol,
         bars=bars,
         start=start,
-        rows=rows,
-        total_return=final / money.cash - 1.0,
+        rows=room.trades[:n].copy(),
+        total_return=gain,
         max_drawdown=deepest,
-        vector=s,
+        vector=room.state.copy(),
     )
+
+
+def run_figures(
+    bars: Bars, setups: Sequence[Setup], *, money: Money, semantics: Semantics = "own", start_ms: int | None = None
+) -> FloatArray:
+    """Of `run_symbol` with each setup: total return, deepest fall, entries filled. Shape (len(setups), FIGURES)."""
+    out = np.empty((len(setups), FIGURES))
+    at = address(out)
+    for i, setup in enumerate(setups):
+        _ran(bars, setup, money, semantics, start_ms, at + i * out.strides[0])
+    return out
+
+
+def _ran(
+    bars: Bars, setup: Setup, money: Money, semantics: Semantics, start_ms: int | None, figures_at: int
+) -> tuple[int, int]:
+    """The first bar folded, and how many trades there are in the thread's `room`, with the state after the last bar."""
+    start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms))
+    signals = setup.signals(bars)
+    tape, (_, rules_at) = Tape(bars, signals), in_memory(Rules.of(signals, semantics))
+    room.hold(2 * (len(bars) - start) + 1)
+    room.state[:] = _flat()
+    n = _library()["alone"](
+        *(*tape.at, start, len(bars), room.state_at, rules_at, room.trades_at),
+        *(tape.close_at, money.cash, money.fee, figures_at),
+    )
+    return start, n
 
 
 def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:
@@ -159,38 +185,10 @@ def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:
 
 
 @lru_cache(maxsize=1)
-def _flat() -> tuple[float, ...]:
-    return tuple(FLAT.vector())
-
-
-def _marked(s: FloatArray, ts_ms: float, close: float) -> list[float]:
-    out, state = [0.0] * kernel.TRADE, s.tolist()
-    kernel.leave(state, out, 0, ts_ms, close, kernel.STILL_OPEN)
-    return out
+def _flat() -> FloatArray:
+    return np.array(FLAT.vector())
 
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("account", (ledger,), EXPORTS)
-
-
-@lru_cache(maxsize=4)
-def _times_and_closes(bars: Bars) -> tuple[tuple[IntArray, FloatArray], tuple[int, int]]:
-    ts_ms, close = np.ascontiguousarray(bars.ts_ms, np.int64), np.ascontiguousarray(bars.close, np.float64)
-    return (ts_ms, close), (address(ts_ms), address(close))
-
-
-def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: FloatArray | None) -> tuple[float, float]:
-    """(last equity, deepest fall); an open trade's mark is no exit."""
-    closed = rows
-    if len(rows) and rows[-1, REASON] == kernel.STILL_OPEN:
-        closed = rows.copy()
-        closed[-1, EXIT_TS] = NO_TS
-    if start >= len(bars):
-        return money.cash, 0.0
-    where, wanted = (address(equity), 1) if equity is not None else (0, 0)
-    _library()["worth"](
-        *(*_times_and_closes(bars)[1], start, len(bars), address(closed), len(closed)),
-        *(money.cash, money.fee, where, wanted, _figures.at),
-    )
-    return float(_figures.out[ledger.FINAL]), float(_figures.out[ledger.DEEPEST])
+    return native.load("account", (kernel, ledger), EXPORTS)

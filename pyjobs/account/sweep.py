@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pyjobs.account.engine import Money, refuse_too_short, run_symbol
+from pyjobs.account.engine import Money, refuse_too_short, run_figures
 from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
@@ -154,11 +154,8 @@ def sweep_symbol(
     bars: Bars, setups: Sequence[Setup], money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> FloatArray:
     """(total return, deepest fall, entries) of each strategy on one symbol: shape (len(setups), 3)."""
-    out = np.empty((len(setups), 3))
     with remembering():
-        for i, setup in enumerate(setups):
-            result = run_symbol("", bars, setup, money=money, semantics=semantics, start_ms=start_ms)
-            out[i] = result.total_return, result.max_drawdown, result.n_trades
+        out = run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
     done_with(bars)
     return out
 

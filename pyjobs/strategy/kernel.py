@@ -34,6 +34,14 @@ LEAVE_LONG, LEAVE_SHORT = 1, 2
 
 def leave(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float) -> float:
     """Close the position; returns the reason."""
+    write_trade(s, out, k, ts, price, reason)
+    s[SIDE] = s[SIGNAL_TS] = s[ENTRY_TS] = s[ENTRY_PRICE] = s[HELD] = s[EXIT] = 0.0
+    s[STOP] = s[TARGET] = s[TRAIL] = nan
+    return reason
+
+
+def write_trade(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float) -> None:
+    """The position as a trade that ends there."""
     out[k] = s[SIDE]
     out[k + 1] = s[SIGNAL_TS]
     out[k + 2] = s[ENTRY_TS]
@@ -43,9 +51,6 @@ def leave(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float
     out[k + 6] = price
     out[k + 7] = reason
     out[k + 8] = s[HELD]
-    s[SIDE] = s[SIGNAL_TS] = s[ENTRY_TS] = s[ENTRY_PRICE] = s[HELD] = s[EXIT] = 0.0
-    s[STOP] = s[TARGET] = s[TRAIL] = nan
-    return reason
 
 
 def nearer(side: float, a: float, b: float) -> float:
@@ -209,18 +214,20 @@ def ride(price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, 
 
     A short cut through steps 1 to 3 for bars where none of them does anything: most of them.
     """
-    side, stop, target, held, limit = s[SIDE], s[STOP], s[TARGET], s[HELD], r[MAX_BARS]
-    wish = LEAVE_LONG if side > 0.0 else LEAVE_SHORT
-    i = start
-    while i < end:
-        worst, best = (low[i], high[i]) if side > 0.0 else (high[i], low[i])
-        if side * (price[i] - stop) < 0.0 or side * (worst - stop) <= 0.0 or leaving[i] & wish:
-            break
-        if side * (best - target) >= 0.0 or side * (price[i] - target) >= 0.0 or 0.0 < limit <= held + 1.0:
-            break
-        held += 1.0
-        i += 1
-    s[HELD] = held
+    stop, target, i = s[STOP], s[TARGET], start
+    if r[MAX_BARS] > 0.0:
+        end = min(end, start + max(int(r[MAX_BARS] - s[HELD]) - 1, 0))
+    if s[SIDE] > 0.0:
+        while i < end and not (price[i] < stop or low[i] <= stop or leaving[i] & LEAVE_LONG):
+            if high[i] >= target or price[i] >= target:
+                break
+            i += 1
+    else:
+        while i < end and not (price[i] > stop or high[i] >= stop or leaving[i] & LEAVE_SHORT):
+            if low[i] <= target or price[i] <= target:
+                break
+            i += 1
+    s[HELD] = s[HELD] + (i - start)
     return i
 
 

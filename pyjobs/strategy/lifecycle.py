@@ -27,14 +27,14 @@ from pyjobs.strategy.position import (
     Trade,
     none_for_nan,
 )
-from pyjobs.strategy.signals import Signals
+from pyjobs.strategy.signals import Signals, no_stop
 from utils.native import address
 
 __all__ = ["FLAT", "REASONS", "SEMANTICS", "Reason", "Rules", "Semantics", "State", "Tape", "Trade"]
 
 
 class Room(threading.local):
-    """A thread's own memory for the compiled fold, used again by its next one: each address costs a microsecond."""
+    """A thread's own memory for the compiled fold, used again by its next one."""
 
     def __init__(self) -> None:
         self.state = np.empty(kernel.STATE)
@@ -49,7 +49,7 @@ class Room(threading.local):
             self.trades_at = address(self.trades)
 
 
-_room = Room()
+room = Room()
 
 
 def on_open(state: State, rules: Rules, ts_ms: int, price: float) -> tuple[State, Trade | None]:
@@ -105,17 +105,18 @@ class Tape:
     def __init__(self, bars: Bars, signals: Signals) -> None:
         self.bars, self.signals = bars, signals
         self._entry, self._leaving = sides(signals)
-        columns = (signals.stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
-        self._has = sum(1 << bit for bit, column in enumerate(columns) if column is not None)
-        self._prices = contiguous(bars)
+        stop = None if signals.stop is no_stop(bars) else signals.stop
+        columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
+        self._prices, (*prices, self.close_at) = contiguous(bars)
         self._kept = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in columns]
         n = len(bars)
         if any([x is not None and x.size != n for x in (self._entry, self._leaving, *self._kept)]):  # noqa: C419  # faster
             raise ValueError(f"signals must have one entry per bar, {n} in all")
-        self._at = (
-            *self._prices[1],
+        self.at = (
+            *prices,
             *(address(self._entry), address(self._leaving)),
             *[0 if x is None else address(x) for x in self._kept],
+            sum([1 << bit for bit, x in enumerate(self._kept) if x is not None]),
         )
 
     @classmethod
@@ -149,22 +150,22 @@ class Tape:
 
     def run(self, s: FloatArray, rules: Rules, start: int, end: int, *, enter: bool = True) -> FloatArray:
         """Fold bars [start, end) from the state vector `s`, in place; a kernel row per finished trade."""
-        room, at = _room, self._at
+        at = self.at
         room.hold(2 * (end - start))
         room.state[:] = s
         if not enter:
             none = np.zeros(len(self.bars), dtype=np.int8)
             at = (*at[:4], address(none), *at[5:])
         _, rules_at = in_memory(rules)
-        n = compiled.library()["fold"](*at, self._has, start, end, room.state_at, rules_at, room.trades_at)
+        n = compiled.library()["fold"](*at, start, end, room.state_at, rules_at, room.trades_at)
         s[:] = room.state
         return room.trades[:n].copy()
 
 
 @lru_cache(maxsize=4)
 def contiguous(bars: Bars) -> tuple[tuple[np.ndarray, ...], tuple[int, ...]]:
-    """The arrays that the fold reads, in one piece each, and where they begin; kept for the next run on these bars."""
-    prices = (np.ascontiguousarray(x, dtype=np.float64) for x in (bars.open, bars.high, bars.low))
+    """Times and prices, in one piece each, and where they begin; kept for the next run on these bars."""
+    prices = (np.ascontiguousarray(x, dtype=np.float64) for x in (bars.open, bars.high, bars.low, bars.close))
     arrays = (np.ascontiguousarray(bars.ts_ms, dtype=np.int64), *prices)
     return arrays, tuple(address(x) for x in arrays)
 
