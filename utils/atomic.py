@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ _LOST = frozenset({errno.EIO, errno.ENOSPC, errno.EDQUOT})
 
 def temporary_beside(path: Path) -> Path:
     """A name in the same directory that no other writer will choose: hidden, with pid and 64 random bits."""
-    return path.with_name(f".{path.name}{TMP_MARK}{os.getpid()}-{secrets.token_hex(8)}")
+    return path.with_name(f".{path.name}{TMP_MARK}{os.getpid()}-{os.urandom(8).hex()}")
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:

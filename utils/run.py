@@ -9,7 +9,6 @@ import os
 import re
 import select
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -116,6 +115,8 @@ def _end_with(error: Exception, name: str) -> int:
         return STDOUT_CLOSED
     code = exit_code_for(error)
     if code == ExitCode.BUG:
+        import traceback
+
         _to_stderr(redacted("".join(traceback.format_exception(error))))
     else:
         _to_stderr(f"{name}: {redacted(one_line(error))}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +20,8 @@ def write_json(path: Path, content: Mapping[str, object]) -> None:
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a heading and rows, making the folder; None and NaN become empty cells."""
+
+    import csv  # not every job writes one
 
     def write(file: TextIO) -> None:
         writer = csv.writer(file, lineterminator="\n")

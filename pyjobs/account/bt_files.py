@@ -22,18 +22,18 @@ SIGNAL_TS = 1
 
 def write_per_symbol(path: Path, result: Result) -> None:
     """PER_SYMBOL columns; fractions; n_trades counts entries filled."""
-    lines = (f"{_cell(s.symbol)},{s.total_return!r},{s.max_drawdown!r},{s.n_trades}\n" for s in result.symbols)
-    _write(path, PER_SYMBOL, lines)
+    lines = (f"{cell(s.symbol)},{s.total_return!r},{s.max_drawdown!r},{s.n_trades}\n" for s in result.symbols)
+    write_lines(path, PER_SYMBOL, lines)
 
 
 def write_trades(path: Path, result: Result) -> None:
     """TRADES columns, by symbol and time; `stop` empty where there is none; an open one ends at the last close."""
-    _write(path, TRADES, (line for symbol in result.symbols for line in trade_lines(symbol, result.money.fee)))
+    write_lines(path, TRADES, (line for symbol in result.symbols for line in trade_lines(symbol, result.money.fee)))
 
 
 def trade_lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
     """One line per trade of a symbol."""
-    rows, name = symbol.rows, _cell(symbol.symbol)
+    rows, name = symbol.rows, cell(symbol.symbol)
     columns = (
         (rows[:, 0] > 0).tolist(),
         *(symbol.bar_numbers(i).tolist() for i in (SIGNAL_TS, ENTRY_TS)),
@@ -62,10 +62,11 @@ def print_summary(result: Result) -> None:
         print(f"total return: mean {mean:+.2%}, middle {middle:+.2%}; deepest drawdown {deepest:.2%}")
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """As csv.writer would quote it."""
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
 
 
-def _write(path: Path, heading: str, lines: Iterator[str]) -> None:
+def write_lines(path: Path, heading: str, lines: Iterator[str]) -> None:
+    """A heading and lines that end themselves, as a file that is whole or not there."""
     write_result(path, lambda file: file.writelines(itertools.chain((heading + "\n",), lines)))

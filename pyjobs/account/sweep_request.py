@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.account import sweep as sweeps
+from pyjobs.account.bt_files import PER_SYMBOL, cell, write_lines
 from pyjobs.account.bt_request import Request, material_of, parameter
 from pyjobs.account.sweep import Sweep
 from pyjobs.account.sweep_axes import axes_of, grid
@@ -57,7 +58,7 @@ def write_sets(path: Path, result: Sweep) -> None:
 def write_per_symbol(path: Path, result: Sweep) -> None:
     """One line per parameter set and symbol."""
     names = _names(result)
-    write_csv(path, [*names, "symbol", "total_return", "max_drawdown", "n_trades"], _lines(result, names))
+    write_lines(path, ",".join([*names, PER_SYMBOL]), _lines(result, names))
 
 
 def figures(result: Sweep, i: int) -> list[float | int]:
@@ -76,12 +77,13 @@ def print_best(result: Sweep) -> None:
     print(f"best of {len(means)}: {told}: mean return {means[best]:+.2%}")
 
 
-def _lines(result: Sweep, names: Sequence[str]) -> Iterator[list[object]]:
+def _lines(result: Sweep, names: Sequence[str]) -> Iterator[str]:
+    symbols = [cell(symbol) for symbol in result.symbols]
     for i, combo in enumerate(result.combos):
-        head: Iterable[object] = [combo.get(name) for name in names]
+        head = "".join(f"{cell(str(combo.get(name, '')))}," for name in names)
         columns = (result.total_return[i].tolist(), result.max_drawdown[i].tolist(), result.n_trades[i].tolist())
-        for symbol, *values in zip(result.symbols, *columns, strict=True):
-            yield [*head, symbol, *values]
+        for symbol, gain, fall, n in zip(symbols, *columns, strict=True):
+            yield f"{head}{symbol},{gain!r},{fall!r},{n}\n"
 
 
 def _names(result: Sweep) -> list[str]:

@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.column_file import (
@@ -29,10 +29,11 @@ from pyjobs.market.column_file import (
     series_in,
     streamed,
 )
-from pyjobs.market.partitions import SUFFIX
-from pyjobs.market.store import BarStore
 from utils import paths
 from utils.atomic import temporary_beside
+
+if TYPE_CHECKING:
+    from pyjobs.market.store import BarStore  # a file of bars needs none of it
 
 RACY_NS = 2_000_000_000
 Signature = list[str | int]
@@ -66,6 +67,8 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
 
 def stored(store: BarStore, key: SeriesKey) -> Bars:
     """`store.read(key)`, from the cache when no partition has changed. Raises as `store.read`."""
+    from pyjobs.market.partitions import SUFFIX
+
     where = str(store.folder(key).absolute())
     try:
         names = sorted(name for name in os.listdir(where) if name.endswith(SUFFIX) and name[0] != ".")  # noqa: PTH208  # names only

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import string
 from urllib.parse import quote, unquote
 
 from utils.errors import BadDataError
 
-_PLAIN = frozenset(string.ascii_uppercase + string.digits + "._-")
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 # Windows (and so an SMB share) reserves these, with or without an extension; CON is also a ticker on the NYSE.
 _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in range(10))})
 _LONGEST = 200

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyjobs.market.bars import Bars
@@ -19,10 +19,27 @@ from utils.errors import ConfigError
 
 SIDES = ("long", "both")
 
-REGISTRY: dict[str, Entry] = {
-    module.name: importlib.import_module(f"{library.__name__}.{module.name}").ENTRY
-    for module in sorted(pkgutil.iter_modules(library.__path__), key=lambda module: module.name)
-}
+
+class Registry(Mapping[str, Entry]):
+    """Entries by name; a strategy's file is read when it is asked for."""
+
+    def __init__(self) -> None:
+        self._names = sorted(module.name for module in pkgutil.iter_modules(library.__path__))
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._names:
+            raise KeyError(name)
+        entry: Entry = importlib.import_module(f"{library.__name__}.{name}").ENTRY
+        return entry
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+REGISTRY = Registry()
 
 
 def make_setup(name: str, params: Mapping[str, int | float | str], *, source: str) -> Setup:
