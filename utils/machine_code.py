@@ -56,8 +56,8 @@ def image(content: bytes, name: bytes) -> tuple[bytearray, int, list[tuple[int, 
     sections = [struct.unpack_from("<IIQQQQIIQQ", content, table + 64 * i) for i in range(count)]
     body, starts = bytearray(), {}
     for i, (_, kind, flags, _, offset, size, _, _, align, _) in enumerate(sections):
-        if flags & WRITE and size:
-            raise NotUnderstood("memory to be written to")
+        if (flags & WRITE and size) or align > LARGEST_ALIGN:
+            raise NotUnderstood("memory to be written to, or in a place of its own")
         if kind == PROGBITS and flags & ALLOC:
             body += bytes(-len(body) % max(align, 1))
             starts[i] = len(body)

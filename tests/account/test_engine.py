@@ -121,6 +121,16 @@ def test_the_returns_of_all_trades_compound_to_the_total_return() -> None:
         assert each.equity(money)[-1] / money.cash - 1 == pytest.approx(each.total_return, rel=1e-12)
 
 
+def test_the_deepest_fall_is_that_of_the_worth_at_each_close_to_the_last_bit() -> None:
+    money, bars = Money(fee_bps=7), walks(6, 500, seed=23)
+    for asked in ({"side": "both", "stop_loss": 0.04}, {"side": "long", "trail": 0.06, "max_bars": 30}):
+        setup = make_setup("ma_cross", {"fast": 3, "slow": 11, **asked}, source="test")
+        for each in engine.run(bars, setup, money=money, start_ms=int(bars["S0"].ts_ms[40])).symbols:
+            worth = each.equity(money)
+            peaks = np.maximum.accumulate([money.cash, *worth])[1:]
+            assert each.max_drawdown == (worth / peaks - 1.0).min() < -0.01
+
+
 def test_bars_before_the_start_warm_up_and_trade_nothing() -> None:
     bars = walks(1, 600, seed=8)["S0"]
     setup, start_ms = make_setup("ma_cross", {"fast": 5, "slow": 20}, source="test"), int(bars.ts_ms[300])

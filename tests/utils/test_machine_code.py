@@ -82,6 +82,8 @@ def altered(content: bytes, what: str) -> bytes:
             _, kind, flags, _, offset, _ = struct.unpack_from("<IIQQQQ", content, at)
             if what == "memory to be written to" and flags == 2:
                 struct.pack_into("<Q", changed, at + 8, 3)
+            if what == "a place of its own":
+                struct.pack_into("<Q", changed, at + 48, 4096)
             if what == "a distance, not an address" and kind == SHT_RELA:
                 struct.pack_into("<I", changed, offset + 8, 2)  # R_X86_64_PC32
     return bytes(changed)
@@ -91,7 +93,7 @@ def altered(content: bytes, what: str) -> bytes:
     "what",
     [
         *("another processor", "not an object", "a function from elsewhere", "cut off"),
-        *("memory to be written to", "a distance, not an address"),
+        *("memory to be written to", "a place of its own", "a distance, not an address"),
     ],
 )
 def test_what_only_a_linker_knows_is_left_to_llvmlite(compiled: tuple[bytes, str], what: str) -> None:
