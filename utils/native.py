@@ -36,6 +36,7 @@ CTYPES: dict[str, Any] = {
     "d": ctypes.c_double,
 }
 DIGEST_SIZE = 16
+ABOUT_ONE = 8192  # characters: on a machine with many processors the system takes long to tell of all
 ABOUT_PROCESSORS = (
     *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),  # x86
     *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features"),  # ARM
@@ -145,7 +146,8 @@ def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
 def processor(about: Path = Path("/proc/cpuinfo")) -> list[str]:
     """What its code is made for: its name and what it can do, as the system has it or else as llvmlite does."""
     try:
-        lines = about.read_text().partition("\n\n")[0].splitlines()
+        with about.open() as file:
+            lines = file.read(ABOUT_ONE).partition("\n\n")[0].splitlines()
     except OSError:
         lines = []
     told = [line for line in lines if line.partition(":")[0].strip() in ABOUT_PROCESSORS]
