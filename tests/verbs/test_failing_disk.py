@@ -271,15 +271,14 @@ def test_a_write_sync_or_rename_that_fails_is_said_and_healed(
     ],
 )
 def test_every_write_sync_and_rename_may_fail_alone_or_with_all_after_it(
-    fakemarket: FakeMarket, tmp_path: Path, story: str, causes: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    fakemarket: FakeMarket, tmp_path: Path, story: str, causes: tuple[str, str]
 ) -> None:
     shim = Shim(fakemarket, tmp_path, STORIES[story])
     alone, ever_after = (CAUSES[cause] for cause in causes)
     for at in range(1, len(shim.steps) + 1):
         shim.fail(at, alone)
         shim.fail(at, ever_after, steps=EVER_AFTER)
-    with capsys.disabled():
-        print(f"\n{story}: each of {len(shim.steps)} steps alone ({causes[0]}), and with all after it ({causes[1]})")
+    print(f"\n{story}: each of {len(shim.steps)} steps alone ({causes[0]}), and with all after it ({causes[1]})")
 
 
 @pytest.mark.torture

@@ -176,14 +176,13 @@ def test_verbs_killed_at_random_lose_nothing_and_end_the_same_to_the_byte(
     ("name", "kills"), [("backfill", 380), ("repair", 320), ("minute", 260), ("foreign client", 20), ("dividend", 20)]
 )
 def test_a_thousand_kills_of_the_verbs_lose_nothing(
-    name: str, kills: int, fakemarket: FakeMarket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, kills: int, fakemarket: FakeMarket, tmp_path: Path
 ) -> None:
     proof = Proof(STORIES[name], fakemarket, tmp_path, random.Random(f"{SEED} long {name}"))
     proof.go(kills)
     seen = proof.killer.seen
-    with capsys.disabled():
-        where = ", ".join(f"{seen[phase]} in {phase}" for phase in PHASES)
-        print(f"\n{name}: {seen.total()} kills: {where}; {proof.temporaries} half files")
+    where = ", ".join(f"{seen[phase]} in {phase}" for phase in PHASES)
+    print(f"\n{name}: {seen.total()} kills: {where}; {proof.temporaries} half files")
     assert seen["write"] + seen["sync"] + seen["rename"] > kills / 10
 
 
