@@ -69,12 +69,12 @@ class Killer:
     left: int = 0
 
     def kill(self, home: Home, argv: list[str]) -> Ended:
-        """Run the verb and kill its process group once; it may end before."""
+        """Run the verb and kill its process group once; it may end before. The first time of all it does not."""
         log = numbered(home, self.library)
         log.unlink(missing_ok=True)
         asked = len(self.fake.requests())
         chance = self.rng.random()
-        if chance < 0.4 and self.library:
+        if self.library and (chance < 0.4 or not self.seen):
             done = self._at_a_step(home, argv)
         else:
             done = self._by_the_clock(home, argv, "life" if chance < 0.65 else "work" if chance < 0.9 else "end")
@@ -85,8 +85,8 @@ class Killer:
 
     def _at_a_step(self, home: Home, argv: list[str]) -> Ended:
         kept = home.extra
-        chosen = {"KILL_AT": str(self.rng.randint(1, max(self.left, 3))), "KILL_WHEN": self.rng.choice(WHENS)}
-        home.extra = kept | chosen
+        when = self.rng.choice(WHENS) if self.seen else "before"
+        home.extra = kept | {"KILL_AT": str(self.rng.randint(1, max(self.left, 3))), "KILL_WHEN": when}
         try:
             return home.run(argv)
         finally:
