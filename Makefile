@@ -46,8 +46,8 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 scaling: .venv/.installed-dev ## how a sweep's cost grows; the tables of docs/SCALING.md, and its picture anew (five minutes)
 	@$(PY) -m tests.bench.scaling --picture docs/scaling.png
 
-torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes
-	@$(PY) -m pytest -m torture
+torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes (an hour; WORKERS=4 on four cores)
+	@$(PY) -m pytest -n $(or $(WORKERS),2) --dist worksteal -rP -m torture
 
 lock: .venv/.installed-dev ## pin what pyproject.toml asks for, with hashes and without any index address
 	@declare -A extra=([nas]='' [providers]='--extra providers' [dev]='--extra dev --extra providers -c requirements-providers.txt'); \

@@ -7,9 +7,7 @@ import importlib
 import io
 import json
 import os
-import random
 import resource
-import signal
 import subprocess
 import sys
 import time
@@ -84,8 +82,8 @@ class Home:
         """The verb to its end."""
         return ended(self.start(argv))
 
-    def timed(self, argv: list[str]) -> tuple[float, float]:
-        """Run the verb to its good end: (seconds to its first request, seconds from there to the end)."""
+    def timed(self, argv: list[str]) -> tuple[float, float, Ended]:
+        """Run the verb to its good end: seconds to its first request, seconds from there to the end, and that."""
         asked, began = len(self.fake.requests()), time.monotonic()
         process = self.start(argv)
         first = began
@@ -94,22 +92,7 @@ class Home:
             first = time.monotonic()
         done = ended(process)
         assert done.code == 0, done
-        return first - began, time.monotonic() - first
-
-    def run_and_kill(self, argv: list[str], rng: random.Random, takes: tuple[float, float]) -> Ended:
-        """Start the verb and SIGKILL its whole process group: mostly while it fetches and writes, else anywhere."""
-        before, after = takes
-        asked, process = len(self.fake.requests()), self.start(argv)
-        if rng.random() < 0.75:
-            until = time.monotonic() + 3 * before + 5
-            while process.poll() is None and len(self.fake.requests()) == asked and time.monotonic() < until:
-                time.sleep(0.001)
-            time.sleep(rng.uniform(0, after * 1.1))
-        else:
-            time.sleep(rng.uniform(0, before + after))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        return ended(process)
+        return first - began, time.monotonic() - first, done
 
     def tree(self) -> dict[str, bytes]:
         """Every file of the store, to the byte."""

@@ -68,14 +68,13 @@ def test_ten_yahoo_jobs_that_meet_a_bare_429_send_one_request_more_in_a_day(
 )
 @pytest.mark.parametrize("name", list(CLIENTS))
 def test_ten_jobs_that_meet_a_ban_send_at_most_one_request_more_in_a_day_and_go_on_after_it(
-    fakemarket: FakeMarket, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, options: dict[str, Any],
+    fakemarket: FakeMarket, tmp_path: Path, name: str, options: dict[str, Any],
     kind: str,
 ) -> None:  # fmt: skip
     machine = Machine(tmp_path / "home", fakemarket, name)
     ban, ended = banned_for_a_day(machine, ROUNDS, **options)
-    with capsys.disabled():
-        jobs = sum(map(len, ended))
-        print(f"\n{name}, {options or 'bare 429'}: {ban.refused - 1} requests in the ban's 24 h by {jobs} jobs")
+    jobs = sum(map(len, ended))
+    print(f"\n{name}, {options or 'bare 429'}: {ban.refused - 1} requests in the ban's 24 h by {jobs} jobs")
     check(ban, ended, kind)
     ban.allowed = 10_000
     later_s = T0_S + DAY_S + AFTER_THE_MINUTE + 600

@@ -13,15 +13,18 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from pyjobs.market.backfill import read_task
+from pyjobs.market.backfill import TASK, read_task
 from pyjobs.market.bars import SeriesKey
 from tests.fakemarket.server import FakeMarket
 from tests.market.made_up_exchange import picked
 from tests.verbs.killing import Ended, Home
+from tests.verbs.moments import STEPS, built_library, numbered, steps_in
 
 SEED = 20261120
 BTC = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")
@@ -31,7 +34,19 @@ RESUME = ["ingest", *ONE, "--resume"]
 REPAIR = ["gap_repair", *ONE, "--lookback-days", "9"]
 WIDE = 'exchanges:\n  BITFINEX: {provider: bitfinex, market: "24/7", page_bars: 10000}\n'
 """All in one request: then every partition is written once, and is old or new and nothing else."""
-SAID = re.compile(r"(ingest|gap_repair): cannot (read or )?write '(?P<file>[^']+)': (?P<why>[^;]+); (?P<cure>.+)\n")
+EVER_AFTER = 10**9
+DESK = """\
+name: two
+market: XKRX
+dumps: dumps
+accounts: {}
+setups: {}
+instruments:
+  - {symbol: A, exchange: T, market: XKRX, timeframe: 1d, file: a.csv, currency: KRW}
+  - {symbol: B, exchange: T, market: XKRX, timeframe: 1d, file: b.csv, currency: KRW}
+"""
+DUMP = "2017-12-27,9,11,8,10,500\n2018-01-24,10,13,9,12,1000\n2018-01-25,12,14,11,13,2000\n"
+SAID = re.compile(r"\w+: cannot (read or )?write '(?P<file>[^']+)': (?P<why>[^;]+); (?P<cure>.+)\n")
 
 
 def wide_home(fake: FakeMarket, folder: Path) -> Home:
@@ -56,7 +71,7 @@ def with_holes(home: Home) -> None:
 def told(ended: Ended, cause: int) -> str:
     """The file that the one line of the message names, with the right cause, a cure, and no temporary name."""
     assert ended.code == 73, ended
-    said = SAID.fullmatch(ended.errors)
+    said = SAID.fullmatch(ended.errors.splitlines(keepends=True)[-1])  # there may be lines about the progress
     assert said, ended.errors
     assert said["why"] == os.strerror(cause) and ".tmp-" not in said["file"] and "start it again" in said["cure"]
     return said["file"]
@@ -136,55 +151,105 @@ def test_a_limit_on_file_sizes_is_said_and_lifted_it_is_forgotten(fakemarket: Fa
     assert home.tree() == calm
 
 
-class Shim:
-    """The library that makes calls fail, and one story: a prepared home, a verb, and what comes of it undisturbed."""
+@dataclass(frozen=True, slots=True)
+class Story:
+    """How a home begins, the verb whose disk fails, and what is typed when the disk is whole again."""
 
-    def __init__(self, fake: FakeMarket, folder: Path, prepare: Callable[[Home], None], argv: list[str]) -> None:
-        if shutil.which("gcc") is None:
+    prepare: Callable[[Home], object]
+    argv: list[str]
+    resume: list[str] | None = None  # when a range was begun
+
+
+def three_instances(home: Home) -> None:
+    for symbol, timeframe in (("BTCUSD", "1m"), ("ETHUSD", "1m"), ("LTCUSD", "5m")):
+        home.instance(symbol, timeframe, 0.6)
+
+
+def two_dumps(home: Home) -> None:
+    (home.folder / "dumps").mkdir()
+    (home.folder / "data/run/reports").mkdir(parents=True)
+    (home.folder / "desk.yaml").write_text(DESK)
+    for name in "ab":
+        (home.folder / f"dumps/{name}.csv").write_text(DUMP)
+
+
+STORIES = {
+    "ingest": Story(half_a_day, RANGE, RESUME),
+    "gap_repair": Story(with_holes, REPAIR),
+    "minute": Story(three_instances, ["ingest", "--all", "--resume"]),
+    "bootstrap_symbols": Story(
+        lambda _: None, ["bootstrap_symbols", "--symbols", "BTCUSD,ETHUSD", "--lookback-days", "0.6", "--ignore-errors"]
+    ),
+    "import_bars": Story(
+        two_dumps, ["import_bars", "--desk", "HOME/desk.yaml", "--dumps", "HOME/dumps", "--out", "HOME/data/run"]
+    ),
+}
+CAUSES = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
+
+
+class Shim:
+    """One story with a library that makes calls fail: what was there before it, and what comes of it undisturbed."""
+
+    def __init__(self, fake: FakeMarket, folder: Path, story: Story) -> None:
+        self.fake, self.folder, self.story = fake, folder, story
+        self.library = built_library(folder)
+        if self.library is None:
             pytest.skip("there is no gcc to build the library that makes calls fail")
-        self.fake, self.folder, self.argv = fake, folder, argv
-        self.library = folder / "failing_calls.so"
-        source = Path(__file__).with_suffix("").with_name("failing_calls.c")
-        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", self.library, source, "-ldl"], check=True)
         prepared = wide_home(fake, folder / "prepared")
-        prepare(prepared)
-        shutil.rmtree(prepared.folder / "data/providers")  # its state is written at most once a minute: now always
-        self.old = prepared.tree()
-        calm, log = self.home("calm"), folder / "calls"
-        assert calm.run(argv).code == 0
-        self.new = calm.tree()
-        counted = self.home("counted")
-        counted.extra |= {"FAIL_LOG": str(log)}
-        assert counted.run(argv).code == 0
-        self.calls = [line.split(" ")[1] for line in log.read_text().splitlines()]
+        story.prepare(prepared)
+        shutil.rmtree(prepared.folder / "data/providers", ignore_errors=True)  # written once a minute: now always
+        self.old = state(prepared)
+        calm = self.home("calm")
+        assert self.run(calm).code == 0
+        self.new = state(calm)
+        self.steps = steps_in(calm.folder / STEPS)
 
     def home(self, name: str) -> Home:
         shutil.copytree(self.folder / "prepared", self.folder / name)
-        home = Home(self.fake, self.folder / name)
-        (home.folder / "secret/exchanges.yaml").write_text(WIDE)
-        home.extra = {"LD_PRELOAD": str(self.library), "FAIL_UNDER": str(home.folder / "data")}
+        home = wide_home(self.fake, self.folder / name)
+        numbered(home, self.library)
         return home
 
-    def fail(self, at: int, cause: int, *, ever_after: bool) -> None:
-        """Let the `at`-th call fail; every file is then old or new, and the next run makes all new."""
+    def run(self, home: Home) -> Ended:
+        """What a person would type: the verb; the one that goes on where a range was begun."""
+        begun = self.story.resume and home.folder.name != "calm" and read_task(home.store.folder(BTC))
+        argv = self.story.resume if begun and self.story.resume else self.story.argv
+        return home.run([word.replace("HOME", str(home.folder)) for word in argv])
+
+    def fail(self, at: int, cause: int, *, steps: int = 1, then: int = 0) -> None:
+        """Let `steps` steps fail from the `at`-th on; and in the next run, from the `then`-th, if it comes so far.
+
+        Every file is old or new at any time, and the run on a whole disk makes all new.
+        """
         home = self.home("failing")
-        home.extra |= {"FAIL_AT": str(at), "FAIL_ERRNO": str(cause)} | ({"FAIL_ON": "1"} if ever_after else {})
-        told(home.run(self.argv), cause)
-        for name, content in home.tree().items():
-            if name.endswith(".parquet"):
-                assert content in (self.old.get(name), self.new.get(name)), (at, name)
-        home.check_files()
+        for again, first in enumerate(filter(None, (at, then))):
+            home.extra |= {"FAIL_AT": str(first), "FAIL_ERRNO": str(cause), "FAIL_FOR": str(steps)}
+            done = self.run(home)
+            if done.code or not again:
+                told(done, cause)
+            self.check(home, at)
         home.extra = {}
-        begun = read_task(home.store.folder(BTC))
-        done = home.run(RESUME if begun else self.argv)
+        done = self.run(home)
         assert done.code == 0, done
-        assert home.tree() == self.new, at
+        assert state(home) == self.new, at
         assert not home.leftovers()
         shutil.rmtree(home.folder)
 
+    def check(self, home: Home, at: int) -> None:
+        for name, content in state(home).items():
+            if not name.endswith(TASK):
+                assert content in (self.old.get(name), self.new.get(name)), (at, name)
+        home.check_files()
 
-STORIES = {"ingest": (half_a_day, RANGE), "gap_repair": (with_holes, REPAIR)}
-CAUSES = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
+
+def state(home: Home) -> dict[str, object]:
+    """Every file a verb is there to write, to the byte; of imported bars, which note the real time, the columns."""
+    paths = [path for name in ("data/raw", "data/run", "config") for path in (home.folder / name).rglob("*")]
+    return {
+        str(path.relative_to(home.folder)): pq.read_table(path).to_pydict() if "/T/" in str(path) else path.read_bytes()
+        for path in paths
+        if path.is_file() and ".tmp-" not in path.name
+    }
 
 
 @pytest.mark.parametrize(
@@ -193,26 +258,37 @@ CAUSES = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
 def test_a_write_sync_or_rename_that_fails_is_said_and_healed(
     fakemarket: FakeMarket, tmp_path: Path, story: str, cause: str
 ) -> None:
-    shim = Shim(fakemarket, tmp_path, *STORIES[story])
-    assert {"write", "fsync", "rename"} <= set(shim.calls)
-    call = random.Random(f"{SEED} {story}").choice(["write", "fsync", "rename"])
-    shim.fail(shim.calls.index(call) + 1, CAUSES[cause], ever_after=cause == "ENOSPC")
+    shim = Shim(fakemarket, tmp_path, STORIES[story])
+    assert {"write", "sync", "rename"} == set(shim.steps)
+    step = random.Random(f"{SEED} {story}").choice(["write", "sync", "rename"])
+    shim.fail(shim.steps.index(step) + 1, CAUSES[cause], steps=EVER_AFTER if cause == "ENOSPC" else 1)
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("story", STORIES)
-@pytest.mark.parametrize("cause", CAUSES)
-@pytest.mark.parametrize("ever_after", [False, True])
-def test_every_write_sync_and_rename_may_fail(
-    fakemarket: FakeMarket,
-    tmp_path: Path,
-    story: str,
-    cause: str,
-    ever_after: bool,
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("story", "causes"),
+    [
+        *((story, causes) for story in ("ingest", "gap_repair") for causes in (("ENOSPC",) * 2, ("EIO",) * 2)),
+        *((story, ("ENOSPC", "EIO")) for story in ("minute", "bootstrap_symbols", "import_bars")),
+    ],
+)
+def test_every_write_sync_and_rename_may_fail_alone_or_with_all_after_it(
+    fakemarket: FakeMarket, tmp_path: Path, story: str, causes: tuple[str, str]
 ) -> None:
-    shim = Shim(fakemarket, tmp_path, *STORIES[story])
-    for at in range(1, len(shim.calls) + 1):
-        shim.fail(at, CAUSES[cause], ever_after=ever_after)
-    with capsys.disabled():
-        print(f"\n{story} {cause}: each of {len(shim.calls)} calls failed once: {' '.join(sorted(set(shim.calls)))}")
+    shim = Shim(fakemarket, tmp_path, STORIES[story])
+    alone, ever_after = (CAUSES[cause] for cause in causes)
+    for at in range(1, len(shim.steps) + 1):
+        shim.fail(at, alone)
+        shim.fail(at, ever_after, steps=EVER_AFTER)
+    print(f"\n{story}: each of {len(shim.steps)} steps alone ({causes[0]}), and with all after it ({causes[1]})")
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("story", ["ingest", "gap_repair", "minute"])
+def test_a_disk_may_heal_in_the_midst_of_a_run_and_fail_the_next(
+    fakemarket: FakeMarket, tmp_path: Path, story: str
+) -> None:
+    shim, rng = Shim(fakemarket, tmp_path, STORIES[story]), random.Random(f"{SEED} heals {story}")
+    for at in range(1, len(shim.steps) + 1):
+        cause, then = rng.choice(list(CAUSES.values())), rng.randint(1, len(shim.steps))
+        shim.fail(at, cause, steps=rng.randint(2, 4), then=then)

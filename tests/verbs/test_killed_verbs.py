@@ -24,6 +24,7 @@ from pyjobs.market.bars import Bars, SeriesKey
 from tests.fakemarket.server import FakeMarket
 from tests.market.made_up_exchange import picked
 from tests.verbs.killing import NOW_S, Home, lost, same_where_shared
+from tests.verbs.moments import PHASES, Killer, built_library, numbered, steps_in
 
 SEED = 20261120
 BTC = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")
@@ -87,49 +88,57 @@ STORIES = {
 }
 
 
+THOUSAND = {"backfill": (4, 95), "repair": (3, 107), "minute": (3, 87), "foreign client": (1, 20), "dividend": (1, 20)}
+"""How many parts each story's kills come in, for several workers, and how many kills a part is."""
+
+
 class Proof:
     """One story told undisturbed, to compare with, and the kills counted so far."""
 
-    def __init__(self, story: Story, fake: FakeMarket, folder: Path) -> None:
-        self.story, self.fake, self.folder = story, fake, folder
-        self.kills = self.kills_at_work = self.temporaries = 0
+    def __init__(self, story: Story, fake: FakeMarket, folder: Path, rng: random.Random) -> None:
+        self.story, self.fake, self.folder, self.rng = story, fake, folder, rng
+        self.temporaries = 0
+        library = built_library(folder)
         prepared = Home(fake, folder / "prepared")
         story.prepare(prepared)
         self.old = prepared.bars()
         calm = self.home("calm")
+        log = numbered(calm, library)
         for clock in story.clocks:
             calm.now_s = clock
-            self.takes = calm.timed(story.first)
+            log.unlink(missing_ok=True)
+            before, after, done = calm.timed(story.first)
         self.calm, self.truth = calm.tree(), calm.bars()
+        self.killer = Killer(
+            fake=fake, library=library, rng=rng, takes=(before, after), steps=len(steps_in(log)),
+            lines=done.said.count("\n"),
+        )  # fmt: skip
 
     def home(self, name: str) -> Home:
         """A home as the story begins."""
         shutil.copytree(self.folder / "prepared", self.folder / name)
         return Home(self.fake, self.folder / name)
 
-    def go(self, kills: int, rng: random.Random) -> None:
+    def go(self, kills: int) -> None:
         """Tell the story again and again, killing it all the time, until so many kills have been survived."""
-        while self.kills < kills:
+        while self.killer.seen.total() < kills:
             home = self.home("killed")
             for clock in self.story.clocks:
                 home.now_s = clock
-                self._killed(home, rng, kills)
+                self._killed(home, kills)
                 done = home.run(self._next(home))
                 assert done.code == 0, done
                 assert not home.leftovers()
             assert home.tree() == self.calm
             shutil.rmtree(home.folder)
 
-    def _killed(self, home: Home, rng: random.Random, kills: int) -> None:
-        before = home.bars()
-        for _ in range(rng.randint(2, 6)):
-            if self.kills == kills:
+    def _killed(self, home: Home, kills: int) -> None:
+        before, self.killer.left = home.bars(), self.killer.steps
+        for _ in range(self.rng.randint(2, 6)):
+            if self.killer.seen.total() == kills:
                 return
-            asked = len(self.fake.requests())
-            ended = home.run_and_kill(self._next(home), rng, self.takes)
+            ended = self.killer.kill(home, self._next(home))
             assert ended.code in (0, -signal.SIGKILL), ended
-            self.kills += ended.code != 0
-            self.kills_at_work += ended.code != 0 and len(self.fake.requests()) > asked
             self.temporaries += len(home.leftovers())
             before = self._check(home, before, ended.said)
 
@@ -161,23 +170,25 @@ class Proof:
 def test_verbs_killed_at_random_lose_nothing_and_end_the_same_to_the_byte(
     name: str, fakemarket: FakeMarket, tmp_path: Path
 ) -> None:
-    proof = Proof(STORIES[name], fakemarket, tmp_path)
-    proof.go(3, random.Random(f"{SEED} {name}"))
-    assert proof.kills == 3
+    proof = Proof(STORIES[name], fakemarket, tmp_path, random.Random(f"{SEED} {name}"))
+    proof.go(3)
+    assert proof.killer.seen.total() == 3
 
 
 @pytest.mark.torture
 @pytest.mark.parametrize(
-    ("name", "kills"), [("backfill", 120), ("repair", 100), ("minute", 100), ("foreign client", 20), ("dividend", 20)]
+    ("name", "part"), [(name, part) for name, (parts, _) in THOUSAND.items() for part in range(parts)]
 )
-def test_hundreds_of_kills_of_the_verbs_lose_nothing(
-    name: str, kills: int, fakemarket: FakeMarket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_thousand_kills_of_the_verbs_lose_nothing(
+    name: str, part: int, fakemarket: FakeMarket, tmp_path: Path
 ) -> None:
-    proof = Proof(STORIES[name], fakemarket, tmp_path)
-    proof.go(kills, random.Random(f"{SEED} long {name}"))
-    with capsys.disabled():
-        print(f"\n{name}: {proof.kills} kills, {proof.kills_at_work} while fetching, {proof.temporaries} half files")
-    assert proof.kills_at_work > kills / 3
+    kills = THOUSAND[name][1]
+    proof = Proof(STORIES[name], fakemarket, tmp_path, random.Random(f"{SEED} long {name} {part}"))
+    proof.go(kills)
+    seen = proof.killer.seen
+    where = ", ".join(f"{seen[phase]} in {phase}" for phase in PHASES)
+    print(f"{name}: {seen.total()} kills: {where}; {proof.temporaries} half files")
+    assert proof.killer.library is None or seen["write"] + seen["sync"] + seen["rename"]
 
 
 def test_a_provider_process_ends_by_itself_when_only_its_verb_is_killed(fakemarket: FakeMarket, tmp_path: Path) -> None:

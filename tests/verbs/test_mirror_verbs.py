@@ -6,6 +6,8 @@ import os
 import random
 import re
 import signal
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +121,47 @@ def test_a_mirror_killed_while_it_copies_goes_on_where_it_stopped(url: str, home
 @pytest.mark.torture
 def test_a_mirror_killed_sixty_times_holds_whole_partitions_only(url: str, home: Home) -> None:
     killed_at_random(url, home, 60, random.Random(20261121))
+
+
+def mounted(folder: Path, options: str) -> None:
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()[:80]}")
+
+
+@pytest.fixture
+def small_disk(url: str) -> Iterator[Path]:
+    """A disk of 2 MB that the tables of `url` are moved to."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    with tempfile.TemporaryDirectory(prefix="nightdesk-full-") as name:
+        mounted(Path(name), f"size=2m,mode=700,uid={postgres.NOBODY}")
+        try:
+            with connected(url) as db:
+                db.execute(f"CREATE TABLESPACE small LOCATION '{name}'")
+                for what in ("TABLE candles", "INDEX candles_pkey", "TABLE candles_partitions"):
+                    db.execute(f"ALTER {what} SET TABLESPACE small")
+            yield Path(name)
+            with connected(url) as db:
+                db.execute(f"DROP TABLE {postgres.TABLES}")
+                db.execute("DROP TABLESPACE small")
+        finally:
+            subprocess.run(["umount", "-l", name], check=True)
+
+
+@pytest.mark.torture
+def test_a_database_on_a_full_disk_holds_whole_partitions_and_takes_the_rest_when_there_is_room(
+    url: str, home: Home, small_disk: Path
+) -> None:
+    bars = put(home, 30)
+    home.extra["DATABASE_URL"] = url
+    for _ in range(2):
+        full = home.run(MIRROR)
+        assert full.code == 73 and "No space left on device" in full.errors and not full.errors.count("\n", 0, -1)
+        assert whole_partitions(url) and 0 < len(table(url)) < len(bars)
+    mounted(small_disk, "remount,size=64m")
+    assert home.run(MIRROR).code == 0
+    assert table(url) == rows(bars)
 
 
 def words(url: str) -> set[str]:
