@@ -28,6 +28,7 @@ BACKOFF_S: dict[ExternalKind, tuple[float, float]] = {
     "network": (2.0, 300.0),
 }
 LIMIT_FLOOR_S = 60.0  # a rate limit that does not say for how long; the first full window of every provider we know
+RESET_S = 60.0  # longer than anybody's turn
 RESET = "python -m pyjobs.provider_state --reset"
 
 
@@ -126,11 +127,13 @@ class StateBook:
         self._write(state)
         return state
 
-    def reset(self, provider: str) -> bool:
-        """Forget everything about it; False when nothing was known."""
-        existed = self.path(provider).exists()
-        self.path(provider).unlink(missing_ok=True)
-        return existed
+    def reset(self, provider: str, wait_s: float = RESET_S) -> bool:
+        """Forget everything about it, in a turn of its own; False when nothing was known. Raises Busy."""
+        if not self.path(provider).exists():
+            return False
+        with self.turn(provider, wait_s):
+            self.path(provider).unlink(missing_ok=True)
+        return True
 
     @contextmanager
     def turn(self, provider: str, wait_s: float) -> Iterator[None]:
