@@ -202,4 +202,4 @@ def _number(name: str, default: float) -> float:
         raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds") from None
 
 
-__all__ = ["Patience", "Refused", "ask", "network_allowed", "patience", "unhurried"]
+__all__ = ["Patience", "Refused", "Trouble", "ask", "network_allowed", "patience", "unhurried"]
