@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Summary: what every link of the chain shares. Sourced, never run; the one sourced file.
-# Sets ROOT (the clone) and the environment a job sees; offers die, say_help, market_day and record.
+# Summary: what every link of the chain shares. Sourced, never run.
+# Sets ROOT (the clone); offers die, say_help, market_day and record. The first link of a chain also reads enter.sh,
+# which sets the environment a job sees.
 
 if [ -z "${BASH_VERSINFO:-}" ] || [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -lt 44 ]; then
   printf '%s: this bash is %s; nightdesk needs 4.4 or newer (put a newer one first on PATH)\n' \
@@ -31,38 +32,6 @@ entry() {
     cd -- "$ROOT" && exec "$PYTHONBIN" -m "pyjobs.$1" --help
   fi
   cd -- "$ROOT" || die 77 "cannot enter '$ROOT'"
-}
-
-# source_env FILE: a config file is shell; a mistake in it is named.
-source_env() {
-  [[ -e $1 ]] || return 0
-  # shellcheck disable=SC1090  # the user's own file, known at run time only
-  . "$1" || die 78 "'$1' failed: it must be valid bash (try: bash -n '$1')"
-}
-
-# find_python: an absolute interpreter; a version manager's shim on PATH would cost 80 ms a start.
-find_python() {
-  local given=${PYTHONBIN:-} venv
-  for venv in .venv venv; do
-    [[ $given || ! -x $ROOT/$venv/bin/python ]] || given=$ROOT/$venv/bin/python
-  done
-  [[ $given == /* ]] || given=$(type -P -- "${given:-python3}") || given=
-  [[ -f $given && -x $given ]] || die 78 "no Python at PYTHONBIN='${PYTHONBIN:-}' (from config/env.nas.sh," \
-    "config/env.local.sh or the crontab), in '$ROOT/.venv' or on PATH: run 'make setup', or mend PYTHONBIN"
-  PYTHONBIN=$given
-}
-
-# enter: make the environment the same from cron, systemd and a terminal; the first link of a chain does it.
-enter() {
-  PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-  export NIGHTDESK_ENTERED=$ROOT NIGHTDESK_HOME=${NIGHTDESK_HOME:-$ROOT}
-  source_env "$ROOT/config/env.nas.sh"
-  source_env "$ROOT/config/env.local.sh"
-  find_python
-  umask 022
-  { export LC_ALL=C.UTF-8; } 2>/dev/null
-  export PATH PYTHONBIN TZ=UTC0 PYTHONUTF8=1
-  unset RUN_MARKET
 }
 
 # market_day MARKET: sets CALENDAR and UTC_OFFSET, and (once for the whole chain) RUN_DATE, the market's own date.
@@ -106,4 +75,5 @@ if cd -P -- "${BASH_SOURCE[0]%/*}/.."; then
   ROOT=$PWD
   cd -- "$OLDPWD" 2>/dev/null || true # only the entry points in batch/ move to the root
 fi
-[[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || enter
+# shellcheck source=jobs/enter.sh
+[[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || . "$ROOT/jobs/enter.sh"

@@ -79,10 +79,12 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     from pyjobs.market import backfill, instances, jobs
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.exchanges import Source
+    from pyjobs.market.sources import Sources
     from pyjobs.market.store import BarStore
     from utils.progress import ProgressReport
 
     store, now_ms, progress = BarStore(paths.data_dir() / "raw"), clock.now_ms(), ProgressReport(sys.stderr)
+    asking = Sources(progress.say)
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
@@ -93,7 +95,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     failed: list[ExternalDataUnavailable] = []
     for instance in wanted:
         try:
-            jobs.for_each([instance], job="ingest", work=work, say=print, unhurried=progress.say)
+            jobs.for_each([instance], job="ingest", work=work, say=print, sources=asking)
         except ExternalDataUnavailable as error:
             if not ignore_errors:
                 raise

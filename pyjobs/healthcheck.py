@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk import Desk, Instrument, desk_path, load_desk
-from pyjobs.market.partitions import read_partition
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store import BarStore
 from pyjobs.runs import health, jobs
@@ -76,10 +75,8 @@ def data_checks(instruments: Sequence[Instrument], rule: str, now_s: float) -> I
 
 def last_session(store: BarStore, key: SeriesKey, calendar: trading_day.Calendar) -> dt.date | None:
     """The market's date of the newest bar of a series; None when it has none."""
-    files = store.partitions(key)
-    if not files:
-        return None
-    return calendar.local_date((int(read_partition(files[-1], key).bars.ts_ms[-1]) - 1) / 1000)
+    newest = store.newest(key)
+    return calendar.local_date((newest[0] - 1) / 1000) if newest else None
 
 
 def git_head() -> health.Check:

@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market import backfill, jobs, mirror
     from pyjobs.market.exchanges import Source
     from pyjobs.market.instances import Instance
+    from pyjobs.market.sources import Sources
     from pyjobs.market.store import BarStore
     from utils.progress import ProgressReport
 
@@ -52,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     by_hand = start_ms is not None or sys.stderr.isatty()
     todo = jobs.chosen(args, parser)
-    return jobs.for_each(todo, job="ingest", work=work, say=print, unhurried=progress.say if by_hand else None)
+    asking = Sources(progress.say if by_hand else None)
+    return jobs.for_each(todo, job="ingest", work=work, say=print, sources=asking)
 
 
 def summary(key: SeriesKey, done: Report) -> str:

@@ -12,9 +12,9 @@ from _json import encode_basestring_ascii  # the C encoder alone: importing json
 
 TYPE_CHECKING = False  # importing typing for the real one costs 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-    from typing import Any
+    from typing import Any, TextIO
 
 
 def to_json_line(record: Mapping[str, str | int | float | None]) -> bytes:
@@ -52,23 +52,37 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
 def read(folder: Path) -> Iterator[dict[str, Any]]:
     """Every whole record of `history.jsonl` and of those set aside before it, oldest first.
 
-    A torn piece is passed over, the record that bash glued to it is not.
+    A torn piece is passed over, the record that bash glued to it is not. The newest file is opened first: set aside
+    from then on, it is still read, and only once.
     """
-    for path in [*sorted(folder.glob("history-*.jsonl")), folder / "history.jsonl"]:
-        yield from _read_one(path)
+    newest = _opened(folder / "history.jsonl")
+    try:
+        for path in sorted(folder.glob("history-*.jsonl")):
+            lines = _opened(path)
+            if lines:
+                with lines:
+                    again = newest and os.path.sameopenfile(lines.fileno(), newest.fileno())
+                    yield from () if again else _records(lines)
+        yield from _records(newest or ())
+    finally:
+        if newest:
+            newest.close()
 
 
-def _read_one(path: Path) -> Iterator[dict[str, Any]]:
+def _opened(path: Path) -> TextIO | None:
+    try:
+        return path.open(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     import json
 
-    try:
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                try:
-                    record = json.loads(line[max(line.rfind('{"job":'), 0) :])
-                except ValueError:
-                    continue
-                if isinstance(record, dict) and "job" in record:
-                    yield record
-    except FileNotFoundError:
-        return
+    for line in lines:
+        try:
+            record = json.loads(line[max(line.rfind('{"job":'), 0) :])
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "job" in record:
+            yield record

@@ -68,16 +68,20 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
 def stored(store: BarStore, key: SeriesKey) -> Bars:
     """`store.read(key)`, from the cache when no partition has changed. Raises as `store.read`."""
     from pyjobs.market.partitions import SUFFIX
+    from pyjobs.market.rebase import STAGED
 
     where = str(store.folder(key).absolute())
     try:
-        names = sorted(name for name in os.listdir(where) if name.endswith(SUFFIX) and name[0] != ".")  # noqa: PTH208  # names only
+        found = os.listdir(where)  # noqa: PTH208  # names only
     except FileNotFoundError:
-        names = []
-    if not names:
+        found = []
+    names = sorted(name for name in found if name.endswith(SUFFIX) and name[0] != ".")
+    if not names or STAGED in found:  # staged: these may be the old files of a series that is new already
         return store.read(key)
     folder = paths.data_dir() / "cache/columns/store"
-    return cached(folder, where, [f"{where}/{name}" for name in names], lambda: {ONE: store.read(key)})[ONE]
+    with contextlib.suppress(FileNotFoundError):  # another job moves files; the store knows how to wait for it
+        return cached(folder, where, [f"{where}/{name}" for name in names], lambda: {ONE: store.read(key)})[ONE]
+    return store.read(key)
 
 
 def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signature]) -> Series | None:

@@ -63,6 +63,7 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
         adjusted=known.adjusted if fetched is None and known else fetched.adjusted if fetched else "raw",
         last_final=final,
         empty=empty,
+        basis=known.basis if known else 0,
     )
     if source.market == ROUND_THE_CLOCK:
         _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.folders import settled
 from pyjobs.market.ledger import NO_TIMES, without
 from pyjobs.market.partitions import partition_span, read_outline, read_times
 from pyjobs.market.store import BarStore
@@ -27,6 +28,10 @@ def missing_bars(
     should it be known to begin by then). A last bar that was stored as not final, and then passed over, counts as
     missing. Raises BadDataError naming an unreadable partition.
     """
+    return settled(lambda: _missing(store, key, market, first_ms, last_ms, since_ms))
+
+
+def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_ms: int, since_ms: int) -> IntArray:
     files = store.partitions(key)
     begins = min(first_bar(store, key), since_ms)
     if begins == NEVER:
@@ -62,32 +67,44 @@ def first_bar(store: BarStore, key: SeriesKey) -> int:
     Of a first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
     the beginning.
     """
-    for path in store.partitions(key):
-        try:
-            times, _ = read_times(path, key)
-        except BadDataError:
-            return partition_span(key.timeframe, path.stem)[0]
-        if times.size:
-            return int(times[0])
-    return NEVER
+
+    def look() -> int:
+        for path in store.partitions(key):
+            try:
+                times, _ = read_times(path, key)
+            except BadDataError:
+                return partition_span(key.timeframe, path.stem)[0]
+            if times.size:
+                return int(times[0])
+        return NEVER
+
+    return settled(look)
 
 
 def stored_before(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
     """The close of the last stored bar before `ts_ms`; None when there is none."""
-    for path in reversed(store.files(key, None, ts_ms)):
-        times, _ = read_times(path, key)
-        if times.size and times[0] < ts_ms:
-            return int(times[times.searchsorted(ts_ms) - 1])
-    return None
+
+    def look() -> int | None:
+        for path in reversed(store.files(key, None, ts_ms)):
+            times, _ = read_times(path, key)
+            if times.size and times[0] < ts_ms:
+                return int(times[times.searchsorted(ts_ms) - 1])
+        return None
+
+    return settled(look)
 
 
 def stored_after(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
     """The close of the first stored bar after `ts_ms`; None when there is none."""
-    for path in store.files(key, ts_ms, None):
-        times, _ = read_times(path, key)
-        if times.size and times[-1] > ts_ms:
-            return int(times[times.searchsorted(ts_ms, side="right")])
-    return None
+
+    def look() -> int | None:
+        for path in store.files(key, ts_ms, None):
+            times, _ = read_times(path, key)
+            if times.size and times[-1] > ts_ms:
+                return int(times[times.searchsorted(ts_ms, side="right")])
+        return None
+
+    return settled(look)
 
 
 def page_end(missing: IntArray, at: int, expected: IntArray, *, page_bars: int, page_ms: int) -> int:

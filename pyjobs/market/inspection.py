@@ -12,10 +12,11 @@ from pyjobs.market import quality
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
 from pyjobs.market.fetching import EMPTY_SETTLES_MS
+from pyjobs.market.folders import QUARANTINE, settled
 from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.partitions import Partition, partition_name, partition_span, read_partition
 from pyjobs.market.snapshot import is_stale
-from pyjobs.market.store import QUARANTINE, BarStore
+from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError
 
@@ -50,13 +51,7 @@ class Inspected:
 
 def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int) -> Inspected:
     """Everything that can be told about one series. Reads all of it; raises nothing about its content."""
-    parts: dict[str, Partition] = {}
-    flaws: list[Flaw] = []
-    for path in store.partitions(key):
-        try:
-            parts[path.stem] = read_partition(path, key)
-        except BadDataError as error:
-            flaws.append(_flaw(key, path.stem, "FAIL", "cannot be read", 1, example=str(error).partition(": ")[2]))
+    parts, flaws = settled(lambda: _read(store, key), lambda: store.partitions(key))
     flaws += _set_aside(store, key, parts)
     for name, part in parts.items():
         flaws += _impossible(key, name, part)
@@ -75,6 +70,18 @@ def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int)
         last=utc_text(int(bars.ts_ms[-1])) if len(bars) else "-",
         flaws=tuple(flaws),
     )
+
+
+def _read(store: BarStore, key: SeriesKey) -> tuple[dict[str, Partition], list[Flaw]]:
+    """The partitions by name, and what cannot be read."""
+    parts: dict[str, Partition] = {}
+    flaws: list[Flaw] = []
+    for path in store.partitions(key):
+        try:
+            parts[path.stem] = read_partition(path, key)
+        except BadDataError as error:
+            flaws.append(_flaw(key, path.stem, "FAIL", "cannot be read", 1, example=str(error).partition(": ")[2]))
+    return parts, flaws
 
 
 def _flaw(

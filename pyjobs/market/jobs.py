@@ -6,17 +6,20 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from typing import TYPE_CHECKING
 
 from pyjobs.market import instances
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.exchanges import Source, load_exchanges, series_key
+from pyjobs.market.exchanges import Source
 from pyjobs.market.instances import Instance
 from pyjobs.market.names import folder_name
-from utils import clock, config, paths
+from utils import paths
 from utils.cli import Parser
 from utils.errors import ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError, UsageError
 from utils.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from pyjobs.market.sources import Sources
 
 DAY_MS = 86_400_000
 Work = Callable[[SeriesKey, Source, Instance], str]
@@ -53,39 +56,58 @@ def chosen(args: Namespace, parser: Parser) -> list[Instance]:
     return [named]
 
 
-def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, unhurried: Say | None = None) -> int:
-    """Do `work` for every instance, and return the worst exit code. `unhurried`: wait long, and tell it of each wait.
+def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, sources: Sources | None = None) -> int:
+    """Do `work` for every instance, and return the worst exit code. `sources`: whom to ask, if not as a hurried job.
 
     A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
-    when all that failed was outside, else the code of the first failure that was not.
+    when all that failed was outside, else the code of the first failure that was not. In a hurry those come first for
+    which nobody is waited for; the work of the others begins anew after that, while there is time for it.
     """
-    from pyjobs.market.providers import ask
-    from pyjobs.market.sources import source_of
+    from pyjobs.market.sources import Sources
 
-    waiting = partial(partial(ask.unhurried, unhurried) if unhurried else ask.patience, began_s=clock.running_s())
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-    sources: dict[str, Source] = {}
+    asking = sources or Sources()
     failed: list[NightdeskError] = []
-    for instance in todo:
-        try:
-            key = series_key(
-                exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
-            )
-            if key.exchange not in sources:
-                sources[key.exchange] = source_of(exchanges[key.exchange], waiting)
-            with series_lock(job, key):
-                say(work(key, sources[key.exchange], instance))
-        except (NightdeskError, OSError) as error:
-            if len(todo) == 1 or isinstance(error, OSError):
-                raise
-            say(f"{instance.name}: failed: {error}")
-            failed.append(error)
+
+    def attempt(instance: Instance) -> None:
+        key = asking.key(instance)
+        source = asking.of(key)
+        with series_lock(job, key):
+            say(work(key, source, instance))
+
+    def put_off(rest: Sequence[Instance]) -> dict[Instance, NightdeskError]:
+        """Attempt them; those that can wait, and why. The other failures are said."""
+        later: dict[Instance, NightdeskError] = {}
+        for instance in rest:
+            try:
+                attempt(instance)
+            except NightdeskError as error:
+                if asking.wary and asking.can_wait(error):
+                    later[instance] = error
+                    continue
+                say(f"{instance.name}: failed: {error}")
+                failed.append(error)
+        return later
+
+    if len(todo) == 1:
+        attempt(todo[0])
+    else:
+        asking.wary = asking.hurried
+        later = put_off(todo)
+        asking.wary = False
+        put_off(asking.in_turn(later))
+    return _worst(failed, len(todo), say)
+
+
+def _worst(failed: Sequence[NightdeskError], of: int, say: Say) -> int:
+    """The exit code; raises what was outside when that is all, best an error of somebody who was asked."""
+    from pyjobs.market.providers.base import NotAsked
+
     ours = [error for error in failed if not isinstance(error, ExternalDataUnavailable | LockBusyError)]
     outside = [error for error in failed if isinstance(error, ExternalDataUnavailable)]
     if failed:
-        say(f"{len(failed)} of {len(todo)} failed")
+        say(f"{len(failed)} of {of} failed")
     if outside and not ours:
-        raise outside[0]
+        raise min(outside, key=lambda error: isinstance(error, NotAsked))
     return int(ours[0].exit_code) if ours else int(ExitCode.OK)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pyjobs.market.bars import COLUMNS, SeriesKey
+from pyjobs.market.folders import settled
 from pyjobs.market.partitions import partition_span, read_partition
 from pyjobs.market.store import BarStore
 from utils import credentials
@@ -133,6 +134,10 @@ def migrate(db: Connection[Any]) -> int:
 def mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
     """Make the table hold what the series' files hold. Raises ConfigError before the schema is there."""
     _check_schema(db)
+    return settled(lambda: _mirror(db, store, key))
+
+
+def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
     series = (key.exchange, key.symbol, key.timeframe)
     noted = dict(
         db.execute(

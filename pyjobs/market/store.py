@@ -13,6 +13,7 @@ import numpy as np
 
 from pyjobs.market import rebase
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
+from pyjobs.market.folders import make_folder, set_aside, settled
 from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.merge import joined, merge_partition
 from pyjobs.market.names import folder_name, symbol_of
@@ -29,10 +30,9 @@ from pyjobs.market.partitions import (
     write_partition,
 )
 from utils import paths
-from utils.atomic import sweep, sync_directory
+from utils.atomic import sweep
 from utils.errors import BadDataError, LockBusyError
 
-QUARANTINE = ".quarantine"
 REBASE_READS = 8
 LOCK_TIMEOUT_S = 60.0
 KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
@@ -99,13 +99,17 @@ class BarStore:
 
     def _of_one_basis(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Partition]:
         """The partitions of a range; read again when a writer put a re-based series in place meanwhile."""
+
+        def look() -> list[Partition]:
+            files = self.files(key, start_ms, end_ms)
+            parts = [self._partition(path, key) for path in files]
+            if any(part.provenance.basis for part in parts) and self.files(key, start_ms, end_ms) != files:
+                raise FileNotFoundError  # the new prices, in a list of the old files
+            return parts
+
         for attempt in range(REBASE_READS):
-            if attempt:
-                time.sleep(0.02 * attempt)
-            try:
-                parts = [self._partition(path, key) for path in self.files(key, start_ms, end_ms)]
-            except FileNotFoundError:
-                continue
+            time.sleep(0.02 * attempt)
+            parts = settled(look)
             if len({part.provenance.basis for part in parts}) <= 1:
                 return parts
         raise BadDataError(
@@ -115,16 +119,24 @@ class BarStore:
 
     def provenance(self, key: SeriesKey) -> Provenance | None:
         """The provenance of the newest partition, or None without one."""
-        files = self.partitions(key)
-        return self._provenance(files[-1], key) if files else None
+
+        def look() -> Provenance | None:
+            files = self.partitions(key)
+            return self._provenance(files[-1], key) if files else None
+
+        return settled(look)
 
     def newest(self, key: SeriesKey) -> tuple[int, bool] | None:
         """The close of the newest bar and whether it is final; None without a bar. Opens the newest files only."""
-        for path in reversed(self.partitions(key)):
-            part = self._partition(path, key)
-            if len(part.bars):
-                return int(part.bars.ts_ms[-1]), part.provenance.last_final
-        return None
+
+        def look() -> tuple[int, bool] | None:
+            for path in reversed(self.partitions(key)):
+                part = self._partition(path, key)
+                if len(part.bars):
+                    return int(part.bars.ts_ms[-1]), part.provenance.last_final
+            return None
+
+        return settled(look)
 
     def write(
         self,
@@ -136,13 +148,15 @@ class BarStore:
         adjusted: Adjusted,
         last_final: bool,
         empty: IntArray = NO_TIMES,
+        basis: int | None = None,
     ) -> list[Path]:
         """Merge `bars` into the series (on a shared time the new bar wins) and return the partitions that changed.
 
         `empty`: increasing close times of bars the provider confirmed it does not have. `last_final` False: the last
         bar may still be revised; it never replaces a final one. A partition that stays the same is not touched, down
-        to its bytes; one that cannot be read is set aside first. Raises BadDataError for untrue bars or when raw would
-        meet adjusted; LockBusyError when another writer stays for a minute; OSError, with every file old or new.
+        to its bytes; one that cannot be read is set aside first. `basis`: that of the series when they were asked for.
+        Raises BadDataError for untrue bars or when raw would meet adjusted; LockBusyError when another writer stays for
+        a minute, or has re-based the series since; OSError, with every file old or new.
         """
         checked(bars, name=str(key))
         fresh = Provenance(provider=provider, fetched_at_ms=fetched_at_ms, adjusted=adjusted, last_final=last_final)
@@ -150,9 +164,11 @@ class BarStore:
             known = self._known(key)
             if known and known.adjusted != adjusted:
                 raise BadDataError(f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed")
-            basis = known.basis if known else 0
+            held = known.basis if known else 0
+            if basis is not None and basis != held:
+                raise LockBusyError(f"{key}: re-based by another job meanwhile; these bars are of before, not stored")
             changed = []
-            for name, part in partitioned(key, bars, empty, replace(fresh, basis=basis)):
+            for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
                 path = folder / f"{name}{SUFFIX}"
                 old = self._old(path, key)
                 merged_part = part if old is None else merge_partition(old, part)
@@ -191,10 +207,13 @@ class BarStore:
         for path in self.files(key, start_ms, end_ms):
             try:
                 self._partition(path, key)
+            except FileNotFoundError:
+                continue  # another job was faster
             except BadDataError:
-                with self.writing(key):
-                    if self._old(path, key) is None:
-                        moved.append(path)
+                with self.writing(key) as folder:
+                    here = folder / path.name
+                    if here.exists() and self._old(here, key) is None:
+                        moved.append(here)
         return moved
 
     def _partition(self, path: Path, key: SeriesKey) -> Partition:
@@ -247,30 +266,6 @@ class BarStore:
                 yield folder
         except Timeout:
             raise LockBusyError(f"{key}: another writer has held {path} for {LOCK_TIMEOUT_S:.0f} s") from None
-
-
-def make_folder(folder: Path) -> None:
-    """`mkdir -p`, with every new entry synced, so that a power cut cannot take a written partition's folder away."""
-    if folder.is_dir():
-        return
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for created in reversed(missing):
-        sync_directory(created.parent)
-
-
-def set_aside(path: Path) -> Path:
-    """Move a partition that cannot be read to `.quarantine/` under its own name (`.1`, `.2` … when taken)."""
-    quarantine = path.parent / QUARANTINE
-    make_folder(quarantine)
-    target, number = quarantine / path.name, 0
-    while target.exists():
-        number += 1
-        target = quarantine / f"{path.name}.{number}"
-    path.replace(target)
-    sync_directory(quarantine)
-    sync_directory(path.parent)
-    return target
 
 
 def partitioned(key: SeriesKey, bars: Bars, empty: IntArray, provenance: Provenance) -> Iterator[tuple[str, Partition]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,12 +27,20 @@ def old_logs(names: Iterable[str], *, today: dt.date, keep_days: int) -> list[st
 def set_history_aside(history: Path, *, today: dt.date) -> Path | None:
     """Rename a history that has grown to history-<date>.jsonl and return that; None when it is still small.
 
-    A rename loses nothing: whoever has the file open goes on writing to it, the next run starts a new one.
+    A rename loses nothing: whoever has the file open goes on writing to it, the next run starts a new one. Done under
+    the history's own lock: of two prunes the later one must not put the new, short one in the long one's place.
     """
     aside = history.with_name(f"{history.stem}-{today}.jsonl")
-    if not history.exists() or history.stat().st_size < HISTORY_SET_ASIDE_BYTES or aside.exists():
+    try:
+        with history.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            here = os.fstat(held.fileno())
+            small = here.st_size < HISTORY_SET_ASIDE_BYTES
+            if small or aside.exists() or not os.path.samestat(here, history.stat()):
+                return None
+            history.rename(aside)
+    except FileNotFoundError:
         return None
-    history.rename(aside)
     sync_directory(history.parent)
     return aside
 

@@ -8,10 +8,12 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.folders import settled
 from pyjobs.market.store import BarStore
 
 CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
@@ -58,10 +60,14 @@ def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
     series: dict[str, str] = {}
     files = 0
     for key in keys:
-        partitions = store.partitions(key)
-        files += len(partitions)
-        series[str(key)] = combined((p.name, file_sha256(p)) for p in partitions)
+        held = settled(partial(_partitions, store, key), partial(store.partitions, key))
+        files += len(held)
+        series[str(key)] = combined(held)
     return {"files": files, "series": series, "sha256": combined(series.items())}
+
+
+def _partitions(store: BarStore, key: SeriesKey) -> list[tuple[str, str]]:
+    return [(path.name, file_sha256(path)) for path in store.partitions(key)]
 
 
 def dependencies(clone: Path) -> dict[str, object]:

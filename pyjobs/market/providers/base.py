@@ -98,5 +98,9 @@ class ConfirmedEmpty(Refused):
         self.confirmed_empty = ranges
 
 
+class NotAsked(ExternalDataUnavailable):
+    """Nothing was sent: the provider is to be left alone, or there is no time for it. `kind` is its last failure's."""
+
+
 class NotSetUp(ConfigError):
     """A provider cannot be asked here: no key or password is set, or its client is not installed. Nothing was sent."""

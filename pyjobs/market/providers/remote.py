@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.partitions import Adjusted
@@ -192,7 +193,7 @@ class Ccxt(Remote):
 
     def gate(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
-        return request.symbol.partition(":")[0]
+        return quote(request.symbol.partition(":")[0], safe="")
 
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.market.providers.base import Refused
+from pyjobs.market.providers.base import NotAsked
 from utils import paths
 from utils.atomic import sweep, write_bytes
 from utils.errors import ExternalDataUnavailable, ExternalKind
@@ -28,6 +28,7 @@ BACKOFF_S: dict[ExternalKind, tuple[float, float]] = {
     "network": (2.0, 300.0),
 }
 LIMIT_FLOOR_S = 60.0  # a rate limit that does not say for how long; the first full window of every provider we know
+RESET_S = 60.0  # longer than anybody's turn
 RESET = "python -m pyjobs.provider_state --reset"
 
 
@@ -53,6 +54,14 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     def from_the_future(self, now_s: float) -> bool:
         """Whether its last failure is one that is to happen only later: the clock has been set back since."""
         return self.last_failure_s > now_s + JUMPED_S
+
+
+class Busy(NotAsked):
+    """Other jobs asked the provider all the time, `waited_s` seconds."""
+
+    def __init__(self, provider: str, waited_s: float) -> None:
+        super().__init__("timeout", provider=provider, detail=f"other jobs asked it for {waited_s:.0f} s")
+        self.waited_s = waited_s
 
 
 class StateBook:
@@ -118,24 +127,27 @@ class StateBook:
         self._write(state)
         return state
 
-    def reset(self, provider: str) -> bool:
-        """Forget everything about it; False when nothing was known."""
-        existed = self.path(provider).exists()
-        self.path(provider).unlink(missing_ok=True)
-        return existed
+    def reset(self, provider: str, wait_s: float = RESET_S) -> bool:
+        """Forget everything about it, in a turn of its own; False when nothing was known. Raises Busy."""
+        if not self.path(provider).exists():
+            return False
+        with self.turn(provider, wait_s):
+            self.path(provider).unlink(missing_ok=True)
+        return True
 
     @contextmanager
     def turn(self, provider: str, wait_s: float) -> Iterator[None]:
-        """Be the only one on this machine who asks the provider; Refused(timeout) when others take too long."""
+        """Be the only one on this machine who asks the provider; Busy when others take too long."""
         from filelock import FileLock, Timeout
 
         self.locks.mkdir(parents=True, exist_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.locks / f"provider-{provider}.lock", timeout=max(wait_s, 0.0))
+        wait_s = max(wait_s, 0.0)
+        lock = FileLock(self.locks / f"provider-{provider}.lock", timeout=wait_s)
         try:
             lock.acquire(poll_interval=0.01)
         except Timeout:
-            raise Refused("timeout", provider=provider, detail=f"other jobs asked it for {wait_s:.0f} s") from None
+            raise Busy(provider, wait_s) from None
         try:
             sweep(self.folder, f"{provider}.json")
             yield
@@ -184,12 +196,12 @@ def _when(epoch_s: float) -> str:
     return f"{dt.datetime.fromtimestamp(epoch_s, dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def refusal(state: State, symbol: str, now_s: float) -> ExternalDataUnavailable:
+def refusal(state: State, symbol: str, now_s: float) -> NotAsked:
     """The error for a provider that is left alone now: nothing was sent."""
     kinds: dict[str, ExternalKind] = {kind: kind for kind in (*FIXED_S, *BACKOFF_S, "rate_limit")}
-    detail = f"not asked before {_when(now_s + state.closed_for_s(now_s))} ({state.detail})"
+    left_s = state.closed_for_s(now_s)
+    until = f"before {_when(now_s + left_s)}" if left_s else "again by this job"
+    detail = f"not asked {until} ({state.detail})"
     if state.kind in FIXED_S:
         detail += f"; sooner: {RESET} {state.provider}"
-    return ExternalDataUnavailable(
-        kinds.get(state.kind, "outage"), provider=state.provider, symbol=symbol, detail=detail
-    )
+    return NotAsked(kinds.get(state.kind, "outage"), provider=state.provider, symbol=symbol, detail=detail)

@@ -20,7 +20,8 @@ import pytest
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmark_bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
-from pyjobs.market.providers.ask import Patience, ask, patience, unhurried
+from pyjobs.market.providers.ask import Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking import QUESTIONS, ms
@@ -150,6 +151,81 @@ def test_all_tries_together_end_at_a_time_that_was_set_and_nobody_is_asked_after
     with pytest.raises(ExternalDataUnavailable, match="third BTCUSD: timeout: not asked"):
         ask(other, REQUEST, book=book, patience=waiting)
     assert other.asked == 1
+
+
+def test_what_one_question_lost_in_waiting_and_failing_is_not_there_for_the_job_s_next(
+    book: StateBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEXT_START", raising=False)
+    clock, trouble = Clock(), Trouble()
+    source = Scripted(refused("outage"), refused("outage"), took=lambda: clock.sleep(5))
+    ask(source, REQUEST, book=book, patience=clock.patience(60, trouble=trouble))
+    assert clock.slept == [5, 2.0, 5, 4.0, 5]
+    assert trouble.lost_s == 16  # two failures of 5 s, and the pauses; not the good answer
+    left = patience(budget_s=30, trouble=trouble)
+    assert (left.trouble, round(left.end_s - left.deadline_s)) == (trouble, 20)
+    assert left.deadline_s <= time.time() + 14
+    trouble.lost_s = 99
+    assert patience(budget_s=30, trouble=trouble).deadline_s <= time.time()
+
+
+def test_of_a_provider_that_has_just_hung_no_other_series_is_asked_for_by_the_same_job(book: StateBook) -> None:
+    clock, hung = Clock(), Scripted(*[refused("timeout", hold_s=0.0)] * 9, took=lambda: clock.sleep(10))
+    waiting = clock.patience(300)
+    with pytest.raises(Refused, match="told so"):
+        ask(hung, REQUEST, book=book, patience=waiting)
+    with pytest.raises(NotAsked, match=r"timeout: not asked again by this job \(told so\)"):
+        ask(hung, REQUEST, book=book, patience=waiting)
+    assert hung.asked == 4
+    ask(Scripted(), REQUEST, book=book, patience=clock.patience(300))  # another job asks, and is answered
+    hung.errors.clear()
+    assert len(ask(hung, REQUEST, book=book, patience=waiting).bars) == 1
+
+
+def test_who_gave_up_at_a_provider_waits_for_it_no_more_but_asks_once_if_it_may(book: StateBook) -> None:
+    clock, source = Clock(), Scripted(*[refused("outage", hold_s=5.0)] * 9)
+    waiting = clock.patience(300)
+    for _ in range(3):
+        with pytest.raises(ExternalDataUnavailable):
+            ask(source, REQUEST, book=book, patience=waiting)
+    assert (source.asked, clock.slept) == (4, [5.0, 5.0, 5.0])
+    clock.sleep(5)
+    source.errors.clear()
+    assert len(ask(source, REQUEST, book=book, patience=waiting).bars) == 1
+
+
+def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_known(book: StateBook) -> None:
+    clock, slow, other = Clock(), Scripted(refused("outage"), took=lambda: clock.sleep(31)), Scripted()
+    waiting, other.name = clock.patience(30, end_s=T0 + 50), "other"
+    book.folder.mkdir()
+    book.failed("third", refused("outage", hold_s=0.0), T0, lambda: 0.0)
+    with pytest.raises(Refused, match="outage"):
+        ask(slow, REQUEST, book=book, patience=waiting)
+    third = Scripted()
+    third.name = "third"
+    with pytest.raises(NotAsked, match="not asked again by this job"):
+        ask(third, REQUEST, book=book, patience=waiting)
+    assert len(ask(other, REQUEST, book=book, patience=waiting).bars) == 1
+
+
+def test_the_wary_ask_nobody_who_failed_and_wait_for_nobody(book: StateBook) -> None:
+    clock, source = Clock(), Scripted(refused("outage", hold_s=3.0))
+    wary = clock.patience(0, end_s=T0 + 50, wary=True, tries=1)
+    with pytest.raises(Refused, match="told so"):
+        ask(source, REQUEST, book=book, patience=wary)
+    for later_s in (0.0, 60.0):
+        clock.sleep(later_s)
+        with pytest.raises(NotAsked):
+            ask(source, REQUEST, book=book, patience=wary)
+    assert source.asked == 1
+    assert len(ask(source, REQUEST, book=book, patience=clock.patience(90)).bars) == 1  # nobody has given up
+
+
+def test_time_spent_in_the_queue_is_the_job_s_too(book: StateBook) -> None:
+    waiting = Clock().patience(0.0625)  # of which nothing goes by but in the queue
+    with book.turn("scripted", 1.0), pytest.raises(NotAsked, match="other jobs asked it"):
+        ask(Scripted(), REQUEST, book=StateBook(book.folder, locks=book.locks), patience=waiting)
+    assert waiting.trouble.lost_s == 0.0625
 
 
 def test_patience_follows_a_rehearsed_clock_and_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

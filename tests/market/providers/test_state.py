@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.providers.base import Refused
+from pyjobs.market.providers.base import BarRequest, Refused
+from pyjobs.market.providers.remote import Ccxt
 from pyjobs.market.providers.state import State, StateBook, as_line, hold_after
 from utils.errors import ExternalDataUnavailable, ExternalKind
 
@@ -106,6 +107,30 @@ def test_reset_forgets_and_says_whether_there_was_anything(tmp_path: Path) -> No
     book.failed("bitfinex", refused("blocked"), T0, lambda: 0.5)
     assert book.reset("bitfinex") and not book.reset("bitfinex")
     assert book.read("bitfinex").closed_for_s(T0 + 1) == 0
+
+
+def test_a_reset_waits_for_its_turn_so_that_who_has_it_does_not_write_the_old_again(tmp_path: Path) -> None:
+    book = StateBook(tmp_path, locks=tmp_path / "locks")
+    known = book.failed("bitfinex", refused("blocked"), T0, lambda: 0.5)
+    with book.turn("bitfinex", 1.0):
+        with pytest.raises(ExternalDataUnavailable, match="other jobs asked it"):
+            StateBook(tmp_path, locks=tmp_path / "locks").reset("bitfinex", 0.05)
+        assert book.read("bitfinex") == known
+    assert book.reset("bitfinex") and not book.path("bitfinex").exists()
+    assert not StateBook(tmp_path / "none", locks=tmp_path / "no-locks").reset("bitfinex")
+    assert not (tmp_path / "no-locks").exists()
+
+
+@pytest.mark.parametrize("exchange", ["../../elsewhere", "a/b", "*", "[a-z]"])
+def test_an_exchange_that_is_none_writes_and_sweeps_nobody_else_s_file(tmp_path: Path, exchange: str) -> None:
+    book = StateBook(tmp_path / "state", locks=tmp_path / "locks")
+    request = BarRequest(symbol=f"{exchange}:BTC/USD", timeframe="1d", start_ms=0, end_ms=1)
+    (tmp_path / "state").mkdir()
+    (other := tmp_path / "state" / ".b.json.tmp-1-ff").touch()
+    with book.turn(gate := Ccxt().gate(request), 1.0):
+        book.failed(gate, refused("outage"), T0, lambda: 0.5)
+    assert other.exists() and book.path(gate).parent == tmp_path / "state" and book.path(gate).is_file()
+    assert Ccxt().gate(BarRequest(symbol="kraken:BTC/USD", timeframe="1d", start_ms=0, end_ms=1)) == "kraken"
 
 
 def test_whose_turn_it_is_sweeps_what_a_killed_job_left_of_that_provider(tmp_path: Path) -> None:

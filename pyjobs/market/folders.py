@@ -1,0 +1,58 @@
+"""Folders of bars that others write to meanwhile: made for good, unreadable files moved aside, looked at as a whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from utils.atomic import sync_directory
+from utils.errors import BadDataError
+
+QUARANTINE = ".quarantine"
+MOVING_S = 60.0  # moving a whole re-based series in takes a slow disk seconds
+Seen = TypeVar("Seen")
+
+
+def settled(look: Callable[[], Seen], listed: Callable[[], object] = lambda: None) -> Seen:
+    """What `look` sees of a series; once more when a file it was about to open has been moved by another job.
+
+    `listed`: and when that says something else afterwards. Raises BadDataError when this goes on for a minute.
+    """
+    until_s, gone = time.monotonic() + MOVING_S, "its files"
+    while True:
+        before = listed()
+        try:
+            seen = look()
+            if listed() == before:
+                return seen
+        except FileNotFoundError as error:
+            gone = str(error.filename)
+        if time.monotonic() > until_s:
+            raise BadDataError(f"{gone}: moved or gone again and again, {MOVING_S:.0f} s long; by which job?")
+        time.sleep(0.02)
+
+
+def make_folder(folder: Path) -> None:
+    """`mkdir -p`, with every new entry synced, so that a power cut cannot take a written partition's folder away."""
+    if folder.is_dir():
+        return
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for created in reversed(missing):
+        sync_directory(created.parent)
+
+
+def set_aside(path: Path) -> Path:
+    """Move a partition that cannot be read to `.quarantine/` under its own name (`.1`, `.2` … when taken)."""
+    quarantine = path.parent / QUARANTINE
+    make_folder(quarantine)
+    target, number = quarantine / path.name, 0
+    while target.exists():
+        number += 1
+        target = quarantine / f"{path.name}.{number}"
+    path.replace(target)
+    sync_directory(quarantine)
+    sync_directory(path.parent)
+    return target
