@@ -30,6 +30,7 @@ from pyjobs.market.column_file import (
     streamed,
 )
 from pyjobs.market.partitions import SUFFIX
+from pyjobs.market.rebase import STAGED
 from pyjobs.market.store import BarStore
 from utils import paths
 from utils.atomic import temporary_beside
@@ -68,13 +69,16 @@ def stored(store: BarStore, key: SeriesKey) -> Bars:
     """`store.read(key)`, from the cache when no partition has changed. Raises as `store.read`."""
     where = str(store.folder(key).absolute())
     try:
-        names = sorted(name for name in os.listdir(where) if name.endswith(SUFFIX) and name[0] != ".")  # noqa: PTH208  # names only
+        everything = os.listdir(where)  # noqa: PTH208  # names only
     except FileNotFoundError:
-        names = []
-    if not names:
+        everything = []
+    names = sorted(name for name in everything if name.endswith(SUFFIX) and name[0] != ".")
+    if not names or STAGED in everything:  # a re-based history may lie there that counts already
         return store.read(key)
     folder = paths.data_dir() / "cache/columns/store"
-    return cached(folder, where, [f"{where}/{name}" for name in names], lambda: {ONE: store.read(key)})[ONE]
+    with contextlib.suppress(OSError):  # moved by a writer, or never a file: the store knows what to say
+        return cached(folder, where, [f"{where}/{name}" for name in names], lambda: {ONE: store.read(key)})[ONE]
+    return store.read(key)
 
 
 def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signature]) -> Series | None:
