@@ -14,7 +14,7 @@ from pyjobs.market.exchanges import Source
 from pyjobs.market.expected import ROUND_THE_CLOCK
 from pyjobs.market.fetching import Got, fetch_window
 from pyjobs.market.gaps import Window
-from pyjobs.market.partitions import is_intraday, partition_span
+from pyjobs.market.partitions import partition_span
 from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
 from utils.atomic import sync_directory, write_bytes
@@ -134,7 +134,7 @@ def _fetch(
 ) -> Got:
     """Page after page, oldest first, so that memory stays flat and a kill loses one page."""
     step = TIMEFRAME_MS[key.timeframe]
-    on_grid = is_intraday(key.timeframe) or source.market == ROUND_THE_CLOCK
+    on_grid = source.market == ROUND_THE_CLOCK  # elsewhere bars may be counted from the open of a session
     total, done = max(0, (last - first) // step + 1), Got()
     for start, stop in pages(first, last, min(source.page_bars * step, source.page_ms(key.timeframe))):
         begins = -(-start // step) * step if on_grid else start  # else a page would have a slot too many

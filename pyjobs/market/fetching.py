@@ -8,7 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
-from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.gaps import NEVER, first_bar
 from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.merge import joined
@@ -97,7 +97,8 @@ def _confirmed(
         ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
     if not ranges:
         return NO_TIMES
-    expected = expected_closes(source.market, key.timeframe, *window)
+    from_open = are_from_open(source.market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(source.market, key.timeframe, *window, from_open=from_open)
     inside = [within(expected, first, last) for first, last in ranges]
     return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
 
