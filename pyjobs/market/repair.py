@@ -8,7 +8,7 @@ from pyjobs.market.backfill import Progress, added, refuse_clock_behind
 from pyjobs.market.bars import IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
-from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window
+from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window, is_an_answer
 from pyjobs.market.gaps import NEVER, Window, counted_from_open, missing_bars, page_end, stored_after, stored_before
 from pyjobs.market.partitions import partition_span
 from pyjobs.market.store import BarStore
@@ -83,7 +83,7 @@ def _filled(store: BarStore, key: SeriesKey, source: Source, gaps: IntArray, *, 
         try:
             done = added(done, fetch_window(store, key, source, window, now_ms=now_ms))
         except ExternalDataUnavailable as error:
-            if error.kind != "no_data":
+            if not is_an_answer(error):
                 raise
             refused = refused or error
         progress(end, int(gaps.size), f"{key}: missing bars")
