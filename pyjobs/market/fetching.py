@@ -120,7 +120,7 @@ def _whole(
     """Raises ExternalDataUnavailable when the provider answered about a part of `window` only."""
     answered = max([0, *bars.ts_ms[-1:].tolist(), *(last for _, last in ranges)])
     if answered + TIMEFRAME_MS[key.timeframe] <= window[1]:
-        detail = f"it answered up to {utc_text(answered)} only; that much is stored"
+        detail = f"it answered up to {utc_text(answered)} only; that much is stored (is the clock here ahead?)"
         raise ExternalDataUnavailable("outage", provider=provider, symbol=key.symbol, detail=detail)
 
 
