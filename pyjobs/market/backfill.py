@@ -12,9 +12,9 @@ import msgspec
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.exchanges import Source
 from pyjobs.market.expected import ROUND_THE_CLOCK
-from pyjobs.market.fetching import Got, fetch_window
+from pyjobs.market.fetching import Got, fetch_window, is_an_answer
 from pyjobs.market.gaps import Window
-from pyjobs.market.partitions import is_intraday, partition_span
+from pyjobs.market.partitions import partition_span
 from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
 from utils.atomic import sync_directory, write_bytes
@@ -116,10 +116,19 @@ def _finish(store: BarStore, key: SeriesKey, source: Source, task: Task, *, now_
     def reached(next_ms: int) -> None:
         _save(folder, store, key, Task(start_ms=task.start_ms, end_ms=task.end_ms, next_ms=next_ms))
 
-    done = added(done, _fetch(store, key, source, min([task.next_ms, *again]), end, now_ms, progress, reached))
+    try:
+        done = added(done, _fetch(store, key, source, min([task.next_ms, *again]), end, now_ms, progress, reached))
+    except ExternalDataUnavailable as error:
+        if is_an_answer(error):
+            _forget(folder)
+        raise
+    _forget(folder)
+    return Report(got=done, first_ms=task.start_ms, last_ms=end, set_aside=tuple(path.name for path in moved))
+
+
+def _forget(folder: Path) -> None:
     (folder / TASK).unlink(missing_ok=True)
     sync_directory(folder)
-    return Report(got=done, first_ms=task.start_ms, last_ms=end, set_aside=tuple(path.name for path in moved))
 
 
 def _fetch(
@@ -134,14 +143,21 @@ def _fetch(
 ) -> Got:
     """Page after page, oldest first, so that memory stays flat and a kill loses one page."""
     step = TIMEFRAME_MS[key.timeframe]
-    on_grid = is_intraday(key.timeframe) or source.market == ROUND_THE_CLOCK
-    total, done = max(0, (last - first) // step + 1), Got()
+    on_grid = source.market == ROUND_THE_CLOCK  # elsewhere bars may be counted from the open of a session
+    total, done, refused = max(0, (last - first) // step + 1), Got(), None
     for start, stop in pages(first, last, min(source.page_bars * step, source.page_ms(key.timeframe))):
         begins = -(-start // step) * step if on_grid else start  # else a page would have a slot too many
         if begins <= stop:
-            done = added(done, fetch_window(store, key, source, (begins, stop), now_ms=now_ms))
+            try:
+                done = added(done, fetch_window(store, key, source, (begins, stop), now_ms=now_ms))
+            except ExternalDataUnavailable as error:
+                if not is_an_answer(error) or store.provenance(key) is None:
+                    raise
+                refused = refused or error  # too long ago for it: that does not keep the newer ones from coming
         reached(stop + 1)
         progress((stop - first) // step + 1, total, f"{key} up to {utc_text(stop)}")
+    if refused is not None:
+        raise refused
     return done
 
 

@@ -79,7 +79,7 @@ def stored(store: BarStore, key: SeriesKey) -> Bars:
     if not names or STAGED in found:  # staged: these may be the old files of a series that is new already
         return store.read(key)
     folder = paths.data_dir() / "cache/columns/store"
-    with contextlib.suppress(FileNotFoundError):  # another job moves files; the store knows how to wait for it
+    with contextlib.suppress(OSError):  # moved by another job, or never a file: the store can wait, and say so
         return cached(folder, where, [f"{where}/{name}" for name in names], lambda: {ONE: store.read(key)})[ONE]
     return store.read(key)
 

@@ -16,11 +16,12 @@ _EPOCH = dt.date(1970, 1, 1)
 _DAY = dt.timedelta(days=1)
 
 
-def expected_closes(market: str, timeframe: str, first_ms: int, last_ms: int) -> IntArray:
+def expected_closes(market: str, timeframe: str, first_ms: int, last_ms: int, *, from_open: bool = False) -> IntArray:
     """The close times (ts_ms, increasing) of every bar that should close from `first_ms` to `last_ms`, both included.
 
-    An intraday bar is expected where it overlaps a session; a daily one closes with its session. Before the calendar's
-    first day nothing is known, so nothing is expected. Raises CalendarRangeError past its last day.
+    An intraday bar is expected where it overlaps a session; a daily one closes with its session. `from_open`: bars are
+    counted from the session's open, and not from midnight UTC. Before the calendar's first day nothing is known, so
+    nothing is expected. Raises CalendarRangeError past its last day.
     """
     step = TIMEFRAME_MS[timeframe]
     if last_ms < first_ms:
@@ -35,9 +36,18 @@ def expected_closes(market: str, timeframe: str, first_ms: int, last_ms: int) ->
     if not is_intraday(timeframe):
         closes = np.array([s.close_utc_s * 1000 for s in sessions], np.int64)
     else:
-        spans = [(s.open_utc_s * 1000 // step + 1, -(-s.close_utc_s * 1000 // step)) for s in sessions]
-        closes = np.concatenate([NO_TIMES, *(np.arange(a, b + 1, dtype=np.int64) * step for a, b in spans)])
+        edges = [(s.open_utc_s * 1000, s.close_utc_s * 1000) for s in sessions]
+        starts = [opens if from_open else opens // step * step for opens, _ in edges]
+        spans = zip(starts, (close for _, close in edges), strict=True)
+        closes = np.concatenate([NO_TIMES, *(np.arange(a, b, step, dtype=np.int64) + step for a, b in spans)])
     return within(closes, first_ms, last_ms)
+
+
+def are_from_open(market: str, timeframe: str, ts_ms: IntArray) -> bool:
+    """Whether bars with these closes are counted from the open: Yahoo's hours of New York run from half past nine."""
+    if market == ROUND_THE_CLOCK or not is_intraday(timeframe):
+        return False
+    return int((ts_ms % TIMEFRAME_MS[timeframe] != 0).sum()) * 2 > ts_ms.size
 
 
 def _date(ts_ms: int) -> dt.date:

@@ -8,14 +8,14 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
-from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.gaps import NEVER, first_bar
 from pyjobs.market.ledger import NO_TIMES, within, without
 from pyjobs.market.merge import joined
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
-from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden
 
 EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
@@ -41,7 +41,13 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
     """
     known = store.provenance(key)
     adjusted = known is not None and known.adjusted == "adjusted"
-    first, last = _beside_stored(store, key, window, now_ms) if adjusted else window
+    first, last = window
+    if adjusted:
+        first, last = _beside_stored(store, key, window, now_ms)
+        if last - first > source.page_ms(key.timeframe):  # too far for one request
+            first, last = window
+            if _rescaled_since(store, key, source, now_ms):
+                return _rebase(store, key, source, last, now_ms)
     bars, fetched, ranges = _asked(key, source, first, last, now_ms)
     empty = _confirmed(key, source, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
     if fetched is None:
@@ -68,6 +74,11 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
     if source.market == ROUND_THE_CLOCK:
         _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
     return Got(bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1)
+
+
+def is_an_answer(error: ExternalDataUnavailable) -> bool:
+    """Whether the provider was asked and said that it has nothing there: to ask the same again is of no use."""
+    return error.kind == "no_data" and not isinstance(error, NetworkForbidden)
 
 
 def _asked(
@@ -98,7 +109,8 @@ def _confirmed(
         ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
     if not ranges:
         return NO_TIMES
-    expected = expected_closes(source.market, key.timeframe, *window)
+    from_open = are_from_open(source.market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(source.market, key.timeframe, *window, from_open=from_open)
     inside = [within(expected, first, last) for first, last in ranges]
     return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
 
@@ -109,7 +121,7 @@ def _whole(
     """Raises ExternalDataUnavailable when the provider answered about a part of `window` only."""
     answered = max([0, *bars.ts_ms[-1:].tolist(), *(last for _, last in ranges)])
     if answered + TIMEFRAME_MS[key.timeframe] <= window[1]:
-        detail = f"it answered up to {utc_text(answered)} only; that much is stored"
+        detail = f"it answered up to {utc_text(answered)} only; that much is stored (is the clock here ahead?)"
         raise ExternalDataUnavailable("outage", provider=provider, symbol=key.symbol, detail=detail)
 
 
@@ -121,6 +133,25 @@ def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now
     if newest is None:
         return first, last
     return min(first, newest[0] - reach), max(last, first_bar(store, key) + reach)
+
+
+def _rescaled_since(store: BarStore, key: SeriesKey, source: Source, now_ms: int) -> bool:
+    """Whether the newest stored prices are on another basis now. Raises BadDataError where nobody can tell any more."""
+    newest = store.newest(key)
+    if newest is None:
+        return False
+    try:
+        reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
+        bars, _, _ = _asked(key, source, newest[0] - reach, newest[0], now_ms)
+    except ExternalDataUnavailable as error:
+        if not is_an_answer(error):
+            raise
+        raise BadDataError(
+            f"{key}: what is stored ends {utc_text(newest[0])}, and the provider has no bars of then any more "
+            f"({error.detail}): whether a split or dividend lies between cannot be told. Nothing was stored; "
+            f"move {store.folder(key)} away to begin anew"
+        ) from None
+    return _rescaled(store, key, bars, adjusted=True)
 
 
 def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) -> bool:
@@ -135,8 +166,8 @@ def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) ->
     changed = np.abs(ratio - 1) > CHANGED
     if not changed.any():
         return False
-    if adjusted:
-        return bool(changed.sum() * 2 > shared.size)
+    if adjusted:  # the oldest ones suffice: a provider may be days late to work a split in
+        return bool(changed.sum() * 2 > shared.size or changed[:2].all())
     factor = float(np.median(ratio))
     if shared.size >= 3 and abs(factor - 1) > RESCALED and np.ptp(ratio) < RESCALED * abs(factor - 1):
         raise BadDataError(
@@ -151,14 +182,21 @@ def _rebase(store: BarStore, key: SeriesKey, source: Source, last: int, now_ms: 
     newest = store.newest(key)
     span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
     first, last = first_bar(store, key), max(last, newest[0] if newest else last)
-    parts, answer, requests = [], None, 0
+    parts, answer, requests, why = [], None, 0, "it has none"
     for start in range(first, last + 1, span):
-        bars, fetched, _ = _asked(key, source, start, min(start + span - 1, last), now_ms)
+        try:
+            bars, fetched, _ = _asked(key, source, start, min(start + span - 1, last), now_ms)
+        except ExternalDataUnavailable as error:
+            if not is_an_answer(error):
+                raise
+            answer, why = None, error.detail
+            break
         parts.append(bars)
         answer, requests = fetched or answer, requests + 1
     if answer is None:
         raise BadDataError(
-            f"{key}: the stored prices are on an old basis, and the provider has no history to replace them"
+            f"{key}: cannot be re-based: a split or dividend changed its prices, and the provider no longer has the "
+            f"history that is stored ({why}). Nothing was stored; move {store.folder(key)} away to begin anew"
         )
     whole = joined(parts)
     changed = store.rebase(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
-from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.folders import settled
 from pyjobs.market.ledger import NO_TIMES, without
 from pyjobs.market.partitions import partition_span, read_outline, read_times
@@ -36,7 +37,8 @@ def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_m
     begins = min(first_bar(store, key), since_ms)
     if begins == NEVER:
         return NO_TIMES
-    expected = expected_closes(market, key.timeframe, max(first_ms, begins), last_ms)
+    from_open = counted_from_open(store, key, market)
+    expected = expected_closes(market, key.timeframe, max(first_ms, begins), last_ms, from_open=from_open)
     found, at = [NO_TIMES], 0
     for path in files:
         first, last = partition_span(key.timeframe, path.stem)
@@ -77,6 +79,22 @@ def first_bar(store: BarStore, key: SeriesKey) -> int:
             if times.size:
                 return int(times[0])
         return NEVER
+
+    return settled(look)
+
+
+def counted_from_open(store: BarStore, key: SeriesKey, market: str) -> bool:
+    """Whether the series' bars are counted from the open of each session, told by its newest partition."""
+    if market == ROUND_THE_CLOCK:
+        return False
+
+    def look() -> bool:
+        for path in reversed(store.partitions(key)):
+            with suppress(BadDataError):
+                times, _ = read_times(path, key)
+                if times.size:
+                    return are_from_open(market, key.timeframe, times)
+        return False
 
     return settled(look)
 

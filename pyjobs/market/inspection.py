@@ -10,7 +10,7 @@ import numpy as np
 
 from pyjobs.market import quality
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
-from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
+from pyjobs.market.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.fetching import EMPTY_SETTLES_MS
 from pyjobs.market.folders import QUARANTINE, settled
 from pyjobs.market.ledger import NO_TIMES, within, without
@@ -126,7 +126,8 @@ def _statistical(key: SeriesKey, bars: Bars) -> Iterator[Flaw]:
 
 
 def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: int) -> Iterator[Flaw]:
-    expected = expected_closes(market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]))
+    from_open = are_from_open(market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]), from_open=from_open)
     missing = without(without(expected, bars.ts_ms), empty)
     missing = missing[(missing <= now_ms - EMPTY_SETTLES_MS) | (missing > now_ms)]  # a quiet minute may still come
     yield from _by_partition(key, "WARN", "gap: missing by the market's calendar", missing)

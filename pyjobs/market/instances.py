@@ -55,14 +55,17 @@ def load_all() -> list[Instance]:
 def by_name(name: str) -> Instance:
     """The instance `BTCUSD-1m`: from its file, or from the name alone when there is none. Raises UsageError.
 
-    systemd cannot have a `%` in a unit's name: there it is written `\\x25`.
+    A symbol may stand as it is, or as its file has it: `DOGE:USD-1m`, `DOGE%3AUSD-1m`. systemd cannot have a `%` in a
+    unit's name: there it is written `\\x25`.
     """
     name = name.replace(r"\x25", "%")
-    for folder in folders():
-        path = folder / f"{name}.env"
+    parts, names = _NAME.fullmatch(name), [name]
+    if parts and symbol_of(parts["symbol"]) is None:
+        names.append(f"{folder_name(parts['symbol'])}-{parts['timeframe']}")
+    for path in (folder / f"{each}.env" for each in names for folder in folders()):
         if path.is_file():
             return load(path)
-    return _from({}, name, where=f"instance {name!r}")
+    return _from({}, names[-1], where=f"instance {name!r}")
 
 
 def load(path: Path) -> Instance:

@@ -18,10 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 from pyjobs.market.bars import COLUMNS, SeriesKey
 from pyjobs.market.folders import settled
-from pyjobs.market.partitions import partition_span, read_partition
+from pyjobs.market.partitions import content_of, partition_span, read_partition
 from pyjobs.market.store import BarStore
 from utils import credentials
-from utils.errors import CannotWriteError, ConfigError
+from utils.errors import BadDataError, CannotWriteError, ConfigError
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -132,7 +132,10 @@ def migrate(db: Connection[Any]) -> int:
 
 
 def mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
-    """Make the table hold what the series' files hold. Raises ConfigError before the schema is there."""
+    """Make the table hold what the series' files hold.
+
+    Raises ConfigError before the schema is there; BadDataError, when all others are copied, for an unreadable file.
+    """
     _check_schema(db)
     return settled(lambda: _mirror(db, store, key))
 
@@ -145,20 +148,26 @@ def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
             series,
         ).fetchall()
     )
-    copied = same = 0
+    copied, same, torn = 0, 0, None
     files = {path.stem: path for path in store.partitions(key)}
     for name, path in files.items():
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if noted.get(name) == digest:
-            same += 1
-            continue
-        _copy(db, key, path, digest)
-        copied += 1
+        try:
+            digest = hashlib.sha256(content_of(path)).hexdigest()
+            if noted.get(name) == digest:
+                same += 1
+                continue
+            _copy(db, key, path, digest)
+        except BadDataError as error:
+            torn = torn or error
+        else:
+            copied += 1
     gone = [name for name in noted if name not in files]
     for name in gone:
         with db.transaction():
             db.execute(f"DELETE FROM candles WHERE {_SPAN}", (*series, *partition_span(key.timeframe, name)))
             db.execute(_FORGET, (*series, name))
+    if torn:
+        raise torn
     return Mirrored(copied=copied, same=same, gone=len(gone))
 
 
@@ -171,7 +180,7 @@ def follow(store: BarStore, key: SeriesKey) -> str:
     try:
         with connected(url) as db:
             return f"; {mirror(db, store, key).copied} partitions copied to Postgres"
-    except (CannotWriteError, ConfigError) as error:
+    except (BadDataError, CannotWriteError, ConfigError) as error:
         return f"\n[WARN] {key}: not copied to Postgres: {error}"
 
 

@@ -128,7 +128,17 @@ def encoded(key: SeriesKey, partition: Partition) -> memoryview:
 
 def read_partition(path: Path, key: SeriesKey) -> Partition:
     """Read the file. Raises BadDataError naming it when it is torn or holds something else; OSError as it comes."""
-    return parsed(path.read_bytes(), path, key)
+    return parsed(content_of(path), path, key)
+
+
+def content_of(path: Path) -> bytes:
+    """The file's bytes. Raises BadDataError where a folder stands in its place, or a link that leads nowhere."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        if path.is_dir() or path.is_symlink():
+            raise _unreadable(path, "a folder or a link, and no file") from None
+        raise
 
 
 def parsed(content: bytes, path: Path, key: SeriesKey) -> Partition:
@@ -142,7 +152,7 @@ def parsed(content: bytes, path: Path, key: SeriesKey) -> Partition:
 
 def read_outline(path: Path, key: SeriesKey) -> Outline:
     """The footer of the file alone; raises as `read_partition`, but does not look at the bars."""
-    content = path.read_bytes()
+    content = content_of(path)
     with _named(path):
         footer = _opened(content).metadata  # not schema_arrow: that costs as much again
         return _outline(footer.metadata, footer.num_rows, key)
@@ -150,7 +160,7 @@ def read_outline(path: Path, key: SeriesKey) -> Outline:
 
 def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:
     """The close times of the file's bars, and its outline; raises as `read_partition`."""
-    content = path.read_bytes()
+    content = content_of(path)
     with _named(path):
         table = _opened(content).read(columns=["ts_ms"], use_threads=False)
         return column_of(table, "ts_ms"), _outline(table.schema.metadata, table.num_rows, key)
@@ -169,11 +179,13 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (ValueError, KeyError, OSError) as error:  # pyarrow's errors are ValueErrors and OSErrors
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadDataError(
-            f"{path}: not a readable partition: {reason}; ingest, gap_repair and import_bars replace it"
-        ) from None
+        raise _unreadable(path, reason) from None
     except ForeignPartition as error:
         raise BadDataError(f"{path}: {error}") from None
+
+
+def _unreadable(path: Path, reason: str) -> BadDataError:
+    return BadDataError(f"{path}: not a readable partition: {reason}; ingest, gap_repair and import_bars replace it")
 
 
 class ForeignPartition(Exception):

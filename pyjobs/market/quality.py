@@ -2,11 +2,15 @@
 
 A *bad print* jumps away and back with nothing in between, or by a power of ten, as a misplaced decimal point does. A
 *flash crash* trades its way down and up: its bars touch their neighbours, and where it is a single bar's low, its
-volume is unusual; no crash opens or closes where no bar beside it has been. Thresholds are ours; the two are told apart
-in tests on a real market's shape and on injected errors.
+volume is unusual; no crash opens or closes where no bar beside it has been. Volume proves nothing for a low that is a
+hundredth or less of the price to within what a bar moves; but one cent, for what cost ten dollars or more, is where the
+stub quotes of 2010-05-06 stood, and was traded at. Thresholds are ours; the two are told apart in tests on a real
+market's shape and on injected errors.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +22,8 @@ Mask = npt.NDArray[np.bool_]
 
 FAR = 4.0  # a price this many times the price around it (or a part of it) needs an explanation
 SLIP = 0.1  # how near log10 of the factor is to a whole number when a decimal point slipped
+ROUNDED = 0.01  # a price that lost two digits is off by so much of log10, and is still an exact hundredth
+STUB = 0.01
 BUSY = 5.0  # volume of so many times the usual: something did happen
 AROUND = 5  # bars on each side that say what is usual
 BREAK = 0.30  # a lasting jump by more than this, from one bar to the next
@@ -56,13 +62,32 @@ def bad_prints(bars: Bars) -> Mask:
     nearer = np.where(np.abs(earlier) < np.abs(later), earlier, later)  # so that a jump that lasts is near its own side
     far = np.abs(nearer) > np.log10(FAR)
     beside = (prices - np.log10(np.roll(bars.close, 1)), prices - np.log10(np.roll(bars.open, -1)))  # in a fast market
-    power_of_ten = np.any([np.abs(factor - np.round(factor)) < SLIP for factor in (nearer, *beside)], axis=0)
-    slipped = far & power_of_ten & ~_neighbour_reaches(bars, prices)
-    jumped = far[0] & far[3] & (np.sign(nearer[0]) == np.sign(nearer[3]))
-    busy = bars.volume > BUSY * np.maximum(*_sides(bars.volume))
+    off = np.min([np.abs(factor - np.round(factor)) for factor in (nearer, *beside)], axis=0)  # from a power of ten
+    exact = far & (off < np.maximum(*_sides(prices[1] - prices[2])) + ROUNDED)
+    wick = exact[1:3] & ~(far[0] | far[3])  # a high or low alone
+    slipped = far & (off < SLIP) & ~_neighbour_reaches(prices, wick)
     touches = _touches(bars)
-    slipped[2] &= ~(busy & touches)  # a low alone, on such volume, was traded at
-    return np.asarray(slipped.any(axis=0) | (jumped & ~touches), np.bool_)
+    stub = (bars.low <= STUB) & (nearer[2] < -2.5)
+    busy = bars.volume > np.where(stub, 1.0, BUSY) * np.maximum(*_sides(bars.volume))
+    traded_at = busy & touches & (stub | ~exact[2] | (nearer[2] > -1.5))
+    slipped[2] &= ~traded_at  # a low alone
+    return np.asarray(slipped.any(axis=0) | _away_and_back(bars, np.where(far, np.sign(nearer), 0)), np.bool_)
+
+
+def _away_and_back(bars: Bars, side: FloatArray) -> Mask:
+    """Bars, alone or a few in a row, that jump away and back, with nothing traded in between.
+
+    `side`: where each price lies, -1 far below and 1 far above the others; one row per field.
+    """
+    away = np.where(side[0] == side[3], side[0], 0)
+    edges = np.flatnonzero(np.diff(away, prepend=0, append=0))
+    found = np.zeros(len(bars), bool)
+    for start, stop in itertools.pairwise(edges.tolist()):
+        if away[start]:
+            low, high = bars.low[start:stop].min() * 0.9, bars.high[start:stop].max() * 1.1
+            beside = [at for at in (start - 1, stop) if 0 <= at < len(bars)]
+            found[start:stop] = all(bars.low[at] * 0.9 > high or bars.high[at] * 1.1 < low for at in beside)
+    return found
 
 
 def breaks(bars: Bars) -> list[tuple[int, float]]:
@@ -81,9 +106,14 @@ def breaks(bars: Bars) -> list[tuple[int, float]]:
     return found
 
 
-def _neighbour_reaches(bars: Bars, prices: FloatArray) -> Mask:
-    """For each log10 price (one row per field): whether the bar before or after traded within `FAR` of it."""
-    low, high = np.log10(bars.low) - np.log10(FAR), np.log10(bars.high) + np.log10(FAR)
+def _neighbour_reaches(prices: FloatArray, wick: Mask) -> Mask:
+    """For each log10 price (one row per field): whether the bar before or after traded within `FAR` of it.
+
+    `wick`: which highs (first row) and lows of a neighbour prove nothing, as they may have slipped themselves.
+    """
+    body = prices[[0, 3]]
+    high = np.where(wick[0], body.max(axis=0), prices[1]) + np.log10(FAR)
+    low = np.where(wick[1], body.min(axis=0), prices[2]) - np.log10(FAR)
     before = (prices[:, 1:] >= low[:-1]) & (prices[:, 1:] <= high[:-1])
     after = (prices[:, :-1] >= low[1:]) & (prices[:, :-1] <= high[1:])
     return np.asarray(np.pad(before, ((0, 0), (1, 0))) | np.pad(after, ((0, 0), (0, 1))), np.bool_)

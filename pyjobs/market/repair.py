@@ -8,8 +8,8 @@ from pyjobs.market.backfill import Progress, added, refuse_clock_behind
 from pyjobs.market.bars import IntArray, SeriesKey
 from pyjobs.market.exchanges import Source
 from pyjobs.market.expected import ROUND_THE_CLOCK, expected_closes
-from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window
-from pyjobs.market.gaps import NEVER, Window, missing_bars, page_end, stored_after, stored_before
+from pyjobs.market.fetching import EMPTY_SETTLES_MS, Got, fetch_window, is_an_answer
+from pyjobs.market.gaps import NEVER, Window, counted_from_open, missing_bars, page_end, stored_after, stored_before
 from pyjobs.market.partitions import partition_span
 from pyjobs.market.store import BarStore
 from utils.errors import ExternalDataUnavailable
@@ -70,7 +70,8 @@ def _filled(store: BarStore, key: SeriesKey, source: Source, gaps: IntArray, *, 
     """
     if not gaps.size:
         return Got()
-    expected = expected_closes(source.market, key.timeframe, int(gaps[0]), int(gaps[-1]))
+    from_open = counted_from_open(store, key, source.market)
+    expected = expected_closes(source.market, key.timeframe, int(gaps[0]), int(gaps[-1]), from_open=from_open)
     page_ms = source.page_ms(key.timeframe)
     at, done, refused = 0, Got(), None
     while at < gaps.size:
@@ -82,7 +83,7 @@ def _filled(store: BarStore, key: SeriesKey, source: Source, gaps: IntArray, *, 
         try:
             done = added(done, fetch_window(store, key, source, window, now_ms=now_ms))
         except ExternalDataUnavailable as error:
-            if error.kind != "no_data":
+            if not is_an_answer(error):
                 raise
             refused = refused or error
         progress(end, int(gaps.size), f"{key}: missing bars")

@@ -22,6 +22,7 @@ from pyjobs.market.partitions import (
     Adjusted,
     Partition,
     Provenance,
+    content_of,
     parsed,
     partition_name,
     partition_span,
@@ -218,7 +219,7 @@ class BarStore:
 
     def _partition(self, path: Path, key: SeriesKey) -> Partition:
         """`read_partition`; a file whose bytes are those of last time is not taken apart again."""
-        content = path.read_bytes()
+        content = content_of(path)
         seen = self._parsed.get(path)
         if seen is None or seen[0] != content:
             seen = content, parsed(content, path, key)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
-from pyjobs.market.mirror import connected, migrate, mirror, without_url
+from pyjobs.market.mirror import connected, follow, migrate, mirror, without_url
 from pyjobs.market.store import BarStore
 from pyjobs.migrate_candles import main as migrate_candles
 from pyjobs.mirror_candles import main as mirror_candles
@@ -81,6 +81,17 @@ def test_revised_added_and_removed_bars_follow(url: str, store: BarStore) -> Non
     store.partitions(KEY)[1].unlink()
     assert mirrored(url, store) == (1, 0, 1)
     assert table(url) == rows(store.read(KEY))
+
+
+def test_a_torn_partition_is_a_warning_beside_an_ingest_and_keeps_no_other_from_being_copied(
+    url: str, store: BarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = walk(4000, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, bars)
+    store.partitions(KEY)[1].write_bytes(b"torn")
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert follow(store, KEY).startswith(f"\n[WARN] {KEY}: not copied to Postgres: {store.partitions(KEY)[1]}: not a")
+    assert table(url) == rows(picked(bars, np.r_[0:1440, 2880:4000]))
 
 
 def test_a_mirror_killed_at_any_moment_is_finished_by_the_next(url: str, store: BarStore) -> None:

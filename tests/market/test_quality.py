@@ -111,6 +111,28 @@ def test_a_misplaced_decimal_point_is_a_bad_print(factor: float, fields: tuple[s
     assert np.flatnonzero(quality.bad_prints(bars)).tolist() == [77]
 
 
+@pytest.mark.parametrize("slip", [100, 1000])
+@pytest.mark.parametrize("digits", [2, 8])
+def test_an_exact_hundredth_or_thousandth_is_a_bad_print_on_whatever_volume(slip: int, digits: int) -> None:
+    for at in range(20, 1400, 40):
+        bars = scaled(day(), 0.4127)
+        bars.low[at] = round(bars.low[at] / slip, digits if slip == 100 else digits + 1)
+        bars.volume[at] = 20 * bars.volume.max()
+        assert np.flatnonzero(quality.bad_prints(bars)).tolist() == [at]
+
+
+@pytest.mark.parametrize("factor", [100.0, 0.01, 1000.0])
+@pytest.mark.parametrize("length", [2, 3])
+@pytest.mark.parametrize("fields", [("open", "high", "low", "close"), ("wick",)])
+def test_a_misplaced_decimal_point_a_few_bars_long_is_one_too(
+    factor: float, length: int, fields: tuple[str, ...]
+) -> None:
+    bars = day(200)
+    for name in fields if fields != ("wick",) else ("high",) if factor > 1 else ("low",):
+        getattr(bars, name)[77 : 77 + length] *= factor
+    assert np.flatnonzero(quality.bad_prints(bars)).tolist() == list(range(77, 77 + length))
+
+
 def crashed(depth: float) -> Bars:
     """Down to `depth` of the price within four bars and back within six, each trading on from the one before."""
     bars = day(200)
@@ -135,6 +157,19 @@ def test_a_wick_that_was_traded_is_none() -> None:
     bars = day(200)  # as on GDAX, 2017-06-21: from 319 to 0.10 dollars and back within a minute, on huge volume
     bars.low[100] *= 0.0003
     bars.volume[100] = 500
+    assert not quality.bad_prints(bars).any()
+
+
+# US shares on 2010-05-06 that traded at a cent, by their price before; ETH at GDAX on 2017-06-21, BTC at Binance.US on
+# 2021-10-21 (SEC and CFTC report of 2010-09-30; the exchanges' own accounts)
+@pytest.mark.parametrize(("price", "low", "busy"), [
+    (41.09, 0.01, 5.1), (41.09, 0.01, 1.5), (10.02, 0.01, 1.5), (99.9, 0.01, 1.5), (317.81, 0.1, 80.0),
+    (65_815.0, 8_200.0, 30.0),
+])  # fmt: skip
+def test_a_low_that_was_really_traded_at_is_none(price: float, low: float, busy: float) -> None:
+    bars = scaled(day(200), price / 100)
+    bars.low[100] = low
+    bars.volume[100] = busy * bars.volume[90:110].max()
     assert not quality.bad_prints(bars).any()
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pyjobs.market.backfill import ingest_range
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.expected import expected_closes
 from pyjobs.market.gaps import missing_bars
+from pyjobs.market.inspection import inspect
 from pyjobs.market.merge import same_bars
 from pyjobs.market.providers import BarRequest, Fetched, Refused
 from pyjobs.market.repair import Repaired, repair
@@ -63,6 +66,36 @@ def test_a_late_open_and_a_weekend_have_the_bars_they_have() -> None:
 def test_an_hourly_bar_is_expected_where_it_overlaps_the_session() -> None:
     closes = expected_closes("XNYS", "1h", utc_ms("2026-11-18T00:00"), utc_ms("2026-11-18T23:59"))
     assert closes.tolist() == [utc_ms("2026-11-18T15:00") + k * HOUR_MS for k in range(7)]  # opens 14:30 UTC
+
+
+def test_hours_counted_from_the_open_are_expected_over_a_change_of_clocks_and_on_a_half_day() -> None:
+    def hours(day: str) -> list[str]:
+        closes = expected_closes("XNYS", "1h", utc_ms(f"{day}T00:00"), utc_ms(f"{day}T23:59"), from_open=True)
+        return [str(np.datetime64(ts, "ms"))[11:16] for ts in closes.tolist()]
+
+    assert hours("2026-10-30") == ["14:30", "15:30", "16:30", "17:30", "18:30", "19:30", "20:30"]  # as Yahoo's
+    assert hours("2026-11-02") == ["15:30", "16:30", "17:30", "18:30", "19:30", "20:30", "21:30"]
+    assert hours("2025-11-28") == ["15:30", "16:30", "17:30", "18:30"]  # until one o'clock
+
+
+@pytest.mark.parametrize("from_open", [True, False])
+def test_hours_that_the_provider_counts_its_own_way_are_fetched_and_repaired_as_it_has_them(
+    store: BarStore, from_open: bool
+) -> None:
+    key = SeriesKey(exchange="TEST", symbol="SPY", timeframe="1h")
+    closes = expected_closes("XNYS", "1h", utc_ms("2026-09-01"), utc_ms("2026-11-20"), from_open=from_open)
+    bars = replace(walk(closes.size, first_ms=0, timeframe="1h"), ts_ms=closes)
+    exchange = MadeUpExchange(bars, utc_ms("2026-11-20T12:00"), market="XNYS", page_bars=101)
+    first, now_ms = int(closes[0]) - 1, exchange.now_ms
+    ingest_range(store, key, exchange.source, start_ms=first, end_ms=now_ms, now_ms=now_ms, progress=lambda *_: None)
+    assert same_bars(store.read(key), bars) and store.confirmed_empty(key).size == 0
+    names = ["2026-09-15.parquet", "2026-11-02.parquet"]
+    for name in names:
+        (store.folder(key) / name).unlink()
+    done = repaired(store, key, exchange)
+    assert (done.missing, done.filled, done.confirmed_empty, done.left) == (14, 14, 0, 0)
+    assert same_bars(store.read(key), bars)
+    assert inspect(store, key, "XNYS", now_ms=exchange.now_ms).flaws == ()
 
 
 def test_past_the_calendar_nothing_is_guessed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyjobs.market import column_cache
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.inspection import inspect
 from pyjobs.market.ledger import from_text, to_text, within, without
 from pyjobs.market.merge import same_bars
 from pyjobs.market.store import BarStore
@@ -26,7 +29,8 @@ NO_TIME = np.empty(0, np.int64)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> BarStore:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BarStore:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
     return BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
 
 
@@ -134,6 +138,24 @@ def test_an_unreadable_partition_is_set_aside_under_its_name_by_the_next_writer(
     assert store.set_aside_unreadable(KEY, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS) == []
 
 
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to itself", "link to a folder"])
+def test_what_is_no_file_is_named_and_set_aside_like_a_torn_partition(store: BarStore, kind: str) -> None:
+    (path,) = put(store, KEY, minutes(3))
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to({"link to nothing": "gone", "link to itself": path.name, "link to a folder": "."}[kind])
+    for read in (store.read, partial(column_cache.stored, store)):
+        with pytest.raises(BadDataError, match=r"2026-01-01\.parquet: not a readable partition: a folder or a link"):
+            read(KEY)
+    assert [flaw.what for flaw in inspect(store, KEY, "24/7", now_ms=MIDNIGHT_MS).flaws] == ["cannot be read"]
+    assert store.set_aside_unreadable(KEY, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS) == [path]
+    put(store, KEY, minutes(3))
+    assert same_bars(store.read(KEY), minutes(3))
+    assert (path.parent / ".quarantine" / path.name).is_symlink() == (kind != "folder")
+
+
 def days(count: int, factor: float = 1.0):
     return scaled(walk(count, first_ms=MIDNIGHT_MS, timeframe="1d"), factor)
 
@@ -182,11 +204,13 @@ def rebase_killed_at(store: BarStore, sync: int) -> int:
 
 def test_a_rebase_killed_at_any_sync_leaves_the_old_series_or_the_new_one(store: BarStore) -> None:
     put(store, DAILY, days(900), adjusted="adjusted")
+    assert same_bars(column_cache.stored(store, DAILY), days(900))
     seen = []
     for sync in range(1, 60):
         status = rebase_killed_at(store, sync)
         bars = store.read(DAILY)
         assert same_bars(bars, days(900)) or same_bars(bars, days(900, 0.5))
+        assert same_bars(column_cache.stored(store, DAILY), bars)
         seen.append("new" if same_bars(bars, days(900, 0.5)) else "old")
         if status == 0:
             break

@@ -256,6 +256,10 @@ def test_an_instance_is_found_by_its_name_and_names_survive() -> None:
     assert pair.name == "DOGE%3AUSD-5m"
     instances.save(pair)
     assert instances.by_name(pair.name) == instances.by_name(r"DOGE\x253AUSD-5m") == pair
+    assert instances.by_name("DOGE:USD-5m") == pair
+    own = instances.folders()[1] / "doge-5m.env"  # a name of one's own for it
+    own.write_text("CT_SYMBOL=DOGE:USD\nCT_TIMEFRAME=5m\n")
+    assert instances.by_name("doge-5m").symbol == "DOGE:USD" and instances.by_name("kPEPE-1m").symbol == "kPEPE"
     with pytest.raises(UsageError, match="unknown timeframe '7m' of BTCUSD"):
         instances.by_name("BTCUSD-7m")
 

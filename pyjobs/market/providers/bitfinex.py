@@ -16,8 +16,8 @@ import numpy as np
 from pyjobs.market.bars import TIMEFRAME_MS, FloatArray
 from pyjobs.market.providers import answers, http
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Refused
-from pyjobs.market.providers.rows import to_fetched
-from pyjobs.market.providers.wire import Answer, json_of
+from pyjobs.market.providers.rows import to_fetched, true_now_ms
+from pyjobs.market.providers.wire import Answer, json_of, sent_s
 from utils.errors import UsageError
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:{timeframe}:{symbol}/hist"
@@ -52,24 +52,28 @@ class Bitfinex:
         if request.timeframe not in _NAMES:
             raise UsageError(f"bitfinex has no timeframe {request.timeframe!r} (it has {', '.join(_NAMES)})")
         found: list[FloatArray] = []
+        sent: list[float] = []
         answered, until_s = request, time.monotonic() + limit_s
         for first, last in _pages(request, now_ms):
             try:
-                found.append(self._page(request, first, last, until_s - time.monotonic()))
+                found.append(self._page(request, first, last, until_s - time.monotonic(), sent))
             except Refused:
                 if not sum(map(len, found)):
                     raise
                 break
             answered = replace(request, end_ms=min(last + TIMEFRAME_MS[request.timeframe], request.end_ms))
         rows = np.concatenate([np.empty((0, 6)), *found])
+        now_ms = true_now_ms(now_ms, max(sent, default=None))
         return to_fetched(rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
 
-    def _page(self, request: BarRequest, start_ms: int, end_ms: int, left_s: float) -> FloatArray:
+    def _page(self, request: BarRequest, start_ms: int, end_ms: int, left_s: float, sent: list[float]) -> FloatArray:
         if left_s <= 0:
             raise Refused("timeout", provider=self.name, symbol=request.symbol, detail="no time is left for this page")
         url = URL.format(timeframe=_NAMES[request.timeframe], symbol=trading_symbol(request.symbol))
         params = {"start": start_ms, "end": end_ms, "sort": 1, "limit": PAGE_BARS}
         answer = http.get(url, params, limit_s=min(PAGE_S, left_s), pause_s=min(PAUSE_S, left_s))
+        at_s = sent_s(answer)
+        sent += [] if at_s is None else [at_s]
         rows = plain_candles(answer)
         if rows is not None:
             return rows

@@ -15,7 +15,7 @@ from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.partitions import Adjusted
 from pyjobs.market.providers import GATES, webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotSetUp, Refused
-from pyjobs.market.providers.rows import to_fetched
+from pyjobs.market.providers.rows import to_fetched, true_now_ms
 from utils import credentials, paths
 from utils.errors import UsageError
 
@@ -54,13 +54,16 @@ class Remote:
 
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """The bars of the range; Refused with its kind, ConfirmedEmpty, NotSetUp."""
-        rows = self.rows(request, now_ms, limit_s)
+        rows, now_ms = self.rows(request, now_ms, limit_s)
         return to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
 
-    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> list[list[Any]]:
-        """What the client returns within `limit_s`, of which loading the client is a part."""
+    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> tuple[list[list[Any]], int]:
+        """What the client returns within `limit_s`, of which loading the client is a part; and what time it is there.
+
+        That is `now_ms`, unless our clock is ahead of the provider's.
+        """
         if request.timeframe not in self.timeframes:
             raise UsageError(
                 f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
@@ -79,7 +82,8 @@ class Remote:
             "pause_s": self.pause_s,
             "secrets": secrets,
         }
-        return self._read(self._ask(question, request), request)
+        verdict = self._ask(question, request)
+        return self._read(verdict, request), true_now_ms(now_ms, verdict.get("sent_s"))
 
     def secret(self, name: str) -> str:
         """The credential of that name; raises NotSetUp."""
@@ -132,7 +136,7 @@ class Yahoo(Remote):
     package = "yfinance"
     timeframes = ("1m", "5m", "15m", "30m", "1h", "1d")
 
-    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> list[list[Any]]:
+    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> tuple[list[list[Any]], int]:
         """As every Remote; refuses days of currencies, which at Yahoo end at midnight in London."""
         if request.market == "FX" and request.timeframe == "1d":
             raise UsageError(
@@ -152,7 +156,7 @@ class Yahoo(Remote):
 
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """As every Remote; a good answer is kept."""
-        rows = self.rows(request, now_ms, limit_s)
+        rows, now_ms = self.rows(request, now_ms, limit_s)
         fetched = to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
@@ -197,7 +201,7 @@ class Ccxt(Remote):
 
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""
-        rows = self.rows(request, now_ms, limit_s)
+        rows, now_ms = self.rows(request, now_ms, limit_s)
         step_ms = TIMEFRAME_MS[request.timeframe]
         if len(rows) >= NEWEST_ONLY and rows[-1][0] + 3 * step_ms > now_ms:
             request = replace(request, start_ms=max(request.start_ms, rows[0][0] + step_ms))

@@ -62,6 +62,11 @@ def to_fetched(
     )
 
 
+def true_now_ms(now_ms: int, sent_s: float | None) -> int:
+    """`now_ms`, or when the provider sent its answer where our clock is ahead of its: no bar closes before its time."""
+    return now_ms if sent_s is None else min(now_ms, int(sent_s * 1000))
+
+
 def are_true(prices: FloatArray) -> npt.NDArray[np.bool_]:
     """Which rows (open, high, low, close, volume) can be true, one answer for each row.
 

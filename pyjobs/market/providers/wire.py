@@ -131,6 +131,12 @@ def hold_of(answer: Answer, now_s: float) -> float | None:
     return min(max(until - sent, 0.0), LONGEST_HOLD_S)
 
 
+def sent_s(answer: Answer) -> float | None:
+    """When it was sent, UTC seconds by the sender's clock, which may be a second on; None when it does not say."""
+    sent = _http_date_s(answer.headers.get("date", ""))
+    return None if sent is None else sent + 1.0
+
+
 def _http_date_s(text: str) -> float | None:
     try:
         return email.utils.parsedate_to_datetime(text).timestamp()

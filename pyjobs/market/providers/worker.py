@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pyjobs.market.providers import answers
-from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt
+from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt, sent_s
 from utils.errors import ExternalKind
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Record:
     def __init__(self, judge: answers.Judge, needed: Callable[[str], bool] = lambda _: True) -> None:
         self.judge, self.needed = judge, needed
         self.count = 0
+        self.sent_s: float | None = None
         self.settled: Fault | None = None
         self.pending: Fault | None = None
 
@@ -72,6 +73,7 @@ class Record:
     def see(self, answer: Answer) -> None:
         """Judge an exchange; raises Stopped when nothing more may be sent."""
         self.count += 1
+        self.sent_s = max(filter(None, (self.sent_s, sent_s(answer))), default=None)
         fault = self.judge(answer, time.time())
         if fault is None:
             return
@@ -116,7 +118,7 @@ def load(client: str) -> None:
 
 
 def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """`{"rows": …}`, `{"fault": …}`, `{"missing": package}` or `{"bug": traceback}`."""
+    """`{"rows": …, "sent_s": …}`, `{"fault": …}`, `{"missing": package}` or `{"bug": traceback}`."""
     client = question["client"]
     record = Record(judge_of(client, question["symbol"]), NEEDED.get(client, lambda _: True))
     try:
@@ -132,7 +134,7 @@ def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]
     except Exception as error:  # noqa: BLE001 - whatever a client raises, the wire has said what happened
         return _after_exception(error, record)
     told = record.settled or (None if rows else record.pending)
-    return _told(told) if told else {"rows": rows}
+    return _told(told) if told else {"rows": rows, "sent_s": record.sent_s}
 
 
 def judge_of(client: str, symbol: str) -> answers.Judge:

@@ -9,6 +9,7 @@ import importlib.util
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pyjobs.market.providers.ask import ask, patience
 from pyjobs.market.providers.remote import Remote
 from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import KIND_OF, QUESTIONS, SERVED_BY
+from tests.market.providers.asking import KIND_OF, QUESTIONS, SERVED_BY, ms
 from utils.errors import ExternalDataUnavailable
 
 PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "alpaca": "alpaca"}
@@ -55,6 +56,20 @@ def hurried(name: str) -> Provider:
     if isinstance(made, Remote):
         made.pause_s = 2.0
     return made
+
+
+@pytest.mark.parametrize(("name", "step_ms"), [("bitfinex", 3_600_000), ("yf_index", 86_400_000)])
+def test_by_a_clock_that_runs_ahead_no_running_bar_is_closed_and_no_future_one_confirmed_empty(
+    fakemarket: FakeMarket, name: str, step_ms: int
+) -> None:
+    there_ms = ms("2026-11-05T05:30")  # the session of XKRX ends at 06:30, the hour of bitfinex at 06:00
+    fakemarket.clock.set(there_ms)
+    wanted = replace(QUESTIONS[name], start_ms=ms("2026-10-20"), end_ms=ms("2026-11-20"))
+    fetched = ready(name).fetch(wanted, there_ms + 20 * step_ms)
+    assert there_ms - step_ms < fetched.bars.ts_ms[-1] <= there_ms
+    assert all(last <= there_ms for _, last in fetched.confirmed_empty)
+    # of the hour that closed half an hour ago, and of yesterday's session, nothing will be revised
+    assert fetched.last_final
 
 
 @pytest.mark.parametrize("name", [*PACKAGE, "bitfinex"])
