@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import ssl
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -155,16 +154,15 @@ def test_a_server_that_does_not_speak_tls_is_the_network() -> None:
 
 def test_a_time_limit_of_our_own_is_a_bug() -> None:
     def future() -> None:
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            pool.submit(time.sleep, 0.1).result(timeout=0.01)
+        concurrent.futures.Future[None]().result(timeout=0.01)  # nobody will ever set it
 
     async def waiting() -> None:
-        await asyncio.wait_for(asyncio.sleep(5), 0.01)
+        await asyncio.wait_for(asyncio.Event().wait(), 0.01)
 
     for act in (
         future,
         lambda: asyncio.run(waiting()),
-        lambda: subprocess.run(["sleep", "2"], timeout=0.01, check=True),
+        lambda: subprocess.run(["sleep", "600"], timeout=0.01, check=True),
     ):
         assert exit_code_for(raised(act)) == ExitCode.BUG
 

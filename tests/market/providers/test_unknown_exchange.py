@@ -35,7 +35,7 @@ def last_day(symbol: str = "kraken:BTC/USD") -> BarRequest:
 
 
 def fetch(request: BarRequest) -> Any:
-    return provider("ccxt").fetch(request, int(time.time() * 1000))
+    return provider("ccxt").fetch(request, int(time.time() * 1000), limit_s=600.0)
 
 
 def test_candles_come_and_hours_in_which_nobody_traded_are_confirmed(fakemarket: FakeMarket) -> None:
