@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ("tests.fakemarket.fixtures",)
 
@@ -22,6 +23,10 @@ for name in list(os.environ):  # neither this machine's settings nor its proxies
         del os.environ[name]
 for number in (signal.SIGINT, signal.SIGQUIT):  # a shell has its background jobs ignore them, and theirs
     signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+# The same examples in every run, on a machine of any speed: what fails, fails always.
+settings.register_profile("sure", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sure")
 
 
 @pytest.fixture(scope="session")
