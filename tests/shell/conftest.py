@@ -19,6 +19,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FRIDAY_NOON_IN_SEOUL = 1795143600  # 2026-11-20 12:00 KST, a regular session
 HANGS_S = 150  # what takes longer hangs: far more than a busy machine needs, and half of what the jobs here sleep
 
+APART = ["unshare", "-m", "--propagation", "private"]  # what is mounted under it, nobody else sees
+
+
+def may_mount() -> bool:
+    """Whether something may be mounted here: root in a container often may not."""
+    try:
+        return not subprocess.run([*APART, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], capture_output=True).returncode
+    except FileNotFoundError:
+        return False
+
 
 @dataclass
 class House:

@@ -124,9 +124,10 @@ def test_a_request_that_was_wrong_is_a_bug_of_ours(client: Callable[[str], objec
 
 @pytest.mark.parametrize("client", [by_requests, by_urllib3, by_curl_cffi])
 def test_a_gateway_on_this_machine_that_is_down_is_external(client: Callable[[str], object]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    assert exit_code_for(raised(lambda: client(f"http://127.0.0.1:{port}/bars"))) == ExitCode.EXTERNAL
+    with socket.socket() as deaf:  # has the port and does not listen: nobody else can have it meanwhile
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        assert exit_code_for(raised(lambda: client(f"http://127.0.0.1:{port}/bars"))) == ExitCode.EXTERNAL
 
 
 @pytest.mark.parametrize("client", [by_requests, by_urllib, by_urllib3, by_curl_cffi])
