@@ -31,7 +31,7 @@ class Case:
 
     code: str
     fault: dict[str, object] = field(default_factory=dict)
-    limit_s: float = 30.0
+    limit_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def run_cases(fake: FakeMarket, env: dict[str, str], imports: str, cases: dict[s
     job = {"imports": imports, "port": fake.port, "cases": {name: asdict(case) for name, case in cases.items()}}
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.fakemarket.clients"],
-        input=json.dumps(job), env=env, cwd=ROOT, capture_output=True, text=True, timeout=300,
+        input=json.dumps(job), env=env, cwd=ROOT, capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
     told = json.loads(ended.stdout.splitlines()[-1])
@@ -77,7 +77,7 @@ def _main() -> None:
 
 
 def _control(port: int, what: str, given: dict[str, object]) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     connection.request("POST", f"/__control/{what}", body=json.dumps(given))
     answer = connection.getresponse()
     assert answer.status == 200, answer.read()

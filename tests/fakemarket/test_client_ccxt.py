@@ -15,7 +15,7 @@ from tests.fakemarket.clients import Case, need, run_cases
 from tests.fakemarket.server import FakeMarket
 
 IMPORTS = (
-    'import ccxt\nexchange = ccxt.bitfinex({"requests_trust_env": True, "timeout": 4000, "enableRateLimit": False})'
+    'import ccxt\nexchange = ccxt.bitfinex({"requests_trust_env": True, "timeout": 60000, "enableRateLimit": False})'
 )
 SINCE = day_ms(dt.date(2026, 11, 2))
 FETCH = f'rows = exchange.fetch_ohlcv("BTC/USD", "1m", since={SINCE}, limit=200)'
@@ -53,6 +53,7 @@ def test_the_faults_look_as_they_do_outside(fakemarket: FakeMarket, client_env: 
     """
     kinds = ["429", "503", "html", "empty", "hang", "reset", "short_body", "bad_cert"]
     cases = {kind: Case(code=FETCH, fault={"provider": "bitfinex", "kind": kind, "match": "candles"}) for kind in kinds}
+    cases["hang"] = Case(code=f"exchange.timeout = 2000\n{FETCH}", fault=cases["hang"].fault)
     cases["bad_cert"] = Case(code=FETCH, fault={"provider": "bitfinex", "kind": "bad_cert"})
     for kind in ("429", "503"):
         object_body: dict[str, object] = {"provider": "bitfinex", "kind": kind, "match": "candles", "variant": "object"}

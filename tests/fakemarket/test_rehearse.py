@@ -44,7 +44,7 @@ def rehearsal() -> Iterator[dict[str, str]]:
     process, exported = start("--fault", "yahoo=429,retry_after=60", "--fault", "bitfinex=503,times=1")
     yield exported
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(120) == 0
     assert not Path(exported["SSL_CERT_FILE"]).exists()
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -52,9 +53,6 @@ def run_server() -> Iterator[str]:
     password = secrets.token_hex(12)
     (folder / "pw").write_text(password)
     (folder / "pw").chmod(0o644)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     common = {
         "user": user,
         "cwd": folder,
@@ -70,33 +68,50 @@ def run_server() -> Iterator[str]:
         "--auth=scram-sha-256",
         f"--pwfile={folder / 'pw'}",
     ]
-    made = subprocess.run([*initdb, "--no-sync", "--encoding=utf8"], stderr=subprocess.PIPE, text=True, **common)
+    try:
+        made = subprocess.run([*initdb, "--no-sync", "--encoding=utf8"], stderr=subprocess.PIPE, text=True, **common)
+    except PermissionError as error:  # the clone is where only its owner may go
+        shutil.rmtree(folder)
+        pytest.skip(f"initdb cannot run here: {error}")
     if made.returncode:
         shutil.rmtree(folder)
         pytest.skip(f"initdb cannot run here: {made.stderr.strip()[-200:]}")
     options = ["-c", f"unix_socket_directories={folder}", "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-    server = subprocess.Popen(
-        [bin_dir / "postgres", "-D", folder / "data", "-p", str(port), *options], stderr=subprocess.DEVNULL, **common
-    )
     try:
-        url = f"postgresql://desk:{password}@127.0.0.1:{port}/postgres"
-        _wait(url, server)
+        for port in (_free_port() for _ in range(9)):
+            server = subprocess.Popen(
+                [bin_dir / "postgres", "-D", folder / "data", "-p", str(port), *options],
+                stderr=subprocess.DEVNULL, **common,
+            )  # fmt: skip
+            url = f"postgresql://desk:{password}@127.0.0.1:{port}/postgres"
+            if _answers(url, server):
+                break
+        else:
+            raise AssertionError("Postgres does not start")
         yield url
     finally:
-        server.terminate()
-        server.wait(20)
+        server.send_signal(signal.SIGINT)  # without waiting for who is still connected
+        server.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _answers(url: str, server: subprocess.Popen[bytes]) -> bool:
+    """Wait for it. False when it has ended, as it does when somebody else has taken the port in between."""
     import psycopg
 
-    until = time.monotonic() + 60
-    while True:
+    until = time.monotonic() + 300
+    while server.poll() is None:
         try:
-            psycopg.connect(url, connect_timeout=2).close()
+            psycopg.connect(url, connect_timeout=20).close()
         except psycopg.OperationalError:
-            assert server.poll() is None and time.monotonic() < until, "Postgres did not start"
+            assert time.monotonic() < until, "Postgres did not start"
             time.sleep(0.05)
         else:
-            return
+            return True
+    return False

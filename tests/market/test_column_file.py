@@ -118,13 +118,18 @@ def test_bad_bars_are_refused_and_leave_no_file(
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Python ignores SIGXFSZ, so writing more fails with EFBIG, in the middle of a file as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    """Python ignores SIGXFSZ, so writing more fails with EFBIG, in the middle of a file as on a full disk.
+
+    It would cut off the modules it compiles meanwhile too, and believe them ever after: it may keep none.
+    """
+    before, keeps_none = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = keeps_none
 
 
 @pytest.mark.parametrize("cache", [True, False])

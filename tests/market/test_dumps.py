@@ -311,7 +311,9 @@ PIECES = ["", *'0-,."\t\n;:eZ[]{}', "\0", "\xff", "99999999", "null", "날짜"]
 EDITS = st.lists(st.tuples(st.integers(0, 400), st.sampled_from(PIECES)), max_size=6)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None
+)
 @given(seed=st.sampled_from(SEEDS), edits=EDITS, cut=st.integers(0, 400))
 def test_a_damaged_file_gives_true_bars_or_a_named_refusal(
     read: Reader, seed: str, edits: list[tuple[int, str]], cut: int

@@ -196,8 +196,9 @@ def start(code: str, runs: Path) -> subprocess.Popen[bytes]:
 
 def test_whoever_is_killed_whenever_a_run_that_looks_finished_is_whole(tmp_path: Path) -> None:
     seeded = random.Random(20261120)
-    killed_inside = 0
-    for _ in range(8):
+    rounds = killed_inside = 0
+    while rounds < 8 or (not killed_inside and rounds < 100):
+        rounds += 1
         builder, pruner = start(BUILDER, tmp_path), start(PRUNER, tmp_path)
         time.sleep(seeded.uniform(0.02, 0.15))
         for child in (pruner, builder):
@@ -206,6 +207,6 @@ def test_whoever_is_killed_whenever_a_run_that_looks_finished_is_whole(tmp_path:
         killed_inside += any(name.startswith((".building-", ".removing-")) for name in names(tmp_path))
         for run in finished_runs(tmp_path):
             assert manifest.verify(run) == []
-    assert killed_inside >= 1
+    assert killed_inside
     assert prune_now(tmp_path) == 0
     assert not any(name.startswith(".removing-") for name in names(tmp_path))

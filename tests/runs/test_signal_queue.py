@@ -116,7 +116,7 @@ def test_the_snapshot_is_one_plain_file_and_a_csv_with_the_same_rows(tmp_path: P
 
 WRITER = """
 import sqlite3, sys
-queue = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+queue = sqlite3.connect(sys.argv[1], timeout=600, isolation_level=None)
 queue.execute("PRAGMA journal_mode=WAL")
 number = 0
 while True:
@@ -136,16 +136,18 @@ def test_snapshots_under_a_live_writer_are_sound_and_hold_whole_transactions(tmp
     with opened(path) as queue:
         with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None and writer.stdout.readline() == b"go\n"
-            counts = []
-            for number in range(15):
-                folder = tmp_path / str(number)
-                folder.mkdir()
-                copy, _ = snapshot(queue, folder)
-                with closing(sqlite3.connect(copy)) as frozen:
-                    assert frozen.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-                    counts.append(frozen.execute("SELECT count(*) FROM signals").fetchone()[0])
-                time.sleep(0.005)
-            writer.kill()
+            counts: list[int] = []
+            try:  # on a busy machine the writer is slow
+                while len(counts) < 15 or (counts[-1] == counts[0] and writer.poll() is None):
+                    folder = tmp_path / str(len(counts))
+                    folder.mkdir()
+                    copy, _ = snapshot(queue, folder)
+                    with closing(sqlite3.connect(copy)) as frozen:
+                        assert frozen.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                        counts.append(frozen.execute("SELECT count(*) FROM signals").fetchone()[0])
+                    time.sleep(0.005)
+            finally:
+                writer.kill()
         assert all(count % 2 == 0 for count in counts)
         assert counts == sorted(counts) and counts[0] >= 10 and counts[-1] > counts[0]
 

@@ -17,6 +17,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FRIDAY_NOON_IN_SEOUL = 1795143600  # 2026-11-20 12:00 KST, a regular session
+HANGS_S = 150  # what takes longer hangs: far more than a busy machine needs, and half of what the jobs here sleep
+
+APART = ["unshare", "-m", "--propagation", "private"]  # what is mounted under it, nobody else sees
+
+
+def may_mount() -> bool:
+    """Whether something may be mounted here: root in a container often may not."""
+    try:
+        return not subprocess.run([*APART, "mount", "-t", "tmpfs", "tmpfs", "/tmp"], capture_output=True).returncode
+    except FileNotFoundError:
+        return False
 
 
 @dataclass
@@ -51,7 +62,7 @@ class House:
             stderr=subprocess.PIPE,
         )
 
-    def run(self, argv: list[str], timeout_s: float = 60, **env: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, argv: list[str], timeout_s: float = 4 * HANGS_S, **env: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             argv, env=self.env(**env), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s
         )
@@ -78,7 +89,7 @@ class House:
                 continue
         return found
 
-    def wait_until_gone(self, timeout_s: float = 8) -> dict[int, str]:
+    def wait_until_gone(self, timeout_s: float = HANGS_S) -> dict[int, str]:
         """The processes still alive after the time is up: none, when all is well."""
         until = time.monotonic() + timeout_s
         while (left := self.processes()) and time.monotonic() < until:
@@ -97,7 +108,7 @@ def house(tmp_path: Path) -> Any:
             os.kill(pid, 9)
 
 
-def wait_for(path: Path, timeout_s: float = 10) -> None:
+def wait_for(path: Path, timeout_s: float = HANGS_S) -> None:
     """Wait until a job says, by making a file, that it has come this far."""
     until = time.monotonic() + timeout_s
     while not path.exists():
@@ -105,7 +116,7 @@ def wait_for(path: Path, timeout_s: float = 10) -> None:
         time.sleep(0.01)
 
 
-def child_of(pid: int, timeout_s: float = 5) -> int:
+def child_of(pid: int, timeout_s: float = HANGS_S) -> int:
     """The first child of a process, as soon as it has one."""
     until = time.monotonic() + timeout_s
     while True:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.shell.conftest import House, child_of, wait_for
+from tests.shell.conftest import HANGS_S, House, child_of, wait_for
 
 SLEEP = "import time; time.sleep(300)"
 DOUBLE_FORK = f"""
@@ -32,6 +32,7 @@ TREES = {
     "holder of stdout": f"import subprocess; subprocess.Popen(['setsid', 'sleep', '300']); {SLEEP}",
 }
 LINKS = ("keeper", "worker", "guard", "job")
+PATIENT = {"TERM_GRACE_S": "60"}  # also on a busy machine whoever ends on TERM has ended by then
 
 
 def started(house: House, tree: str, name: str = "job", **env: str) -> tuple[dict[str, int], object]:
@@ -44,7 +45,8 @@ def started(house: House, tree: str, name: str = "job", **env: str) -> tuple[dic
     (package / "__init__.py").touch()
     (package / "tree.py").write_text(code)
     argv = house.chain(sys.executable, "-m", "pyjobs.tree", name=name)
-    process = house.start(argv, PYTHONPATH=str(house.home / "own"), **env)
+    grace = {} if tree == "ignores TERM" else PATIENT
+    process = house.start(argv, PYTHONPATH=str(house.home / "own"), **grace, **env)
     wait_for(up)
     links = {"keeper": process.pid}
     for above, link in itertools.pairwise(LINKS):
@@ -60,7 +62,7 @@ def assert_next_run_starts_at_once(house: House) -> None:
 
 def come_back_until_started(house: House) -> bytes:
     """Cron comes back every 50 ms: refused while anything is alive, then started. The stderr of the start."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + HANGS_S
     while True:
         alive_before = house.processes()
         second = house.run(house.chain("bash", "-c", "exit 9"))
@@ -78,7 +80,7 @@ def test_sigterm_to_any_link_leaves_no_live_descendant(house: House, link: str, 
     os.kill(links[link], signal.SIGTERM)
     if link == "job" and tree == "ignores TERM":
         os.kill(links["keeper"], signal.SIGTERM)
-    assert process.wait(timeout=15) == (137 if tree == "ignores TERM" else 143)
+    assert process.wait(timeout=HANGS_S) == (137 if tree == "ignores TERM" else 143)
     assert not house.wait_until_gone()
     assert_next_run_starts_at_once(house)
 
@@ -87,9 +89,7 @@ def test_sigterm_to_any_link_leaves_no_live_descendant(house: House, link: str, 
 def test_a_time_out_leaves_no_live_descendant_and_is_124(house: House, tree: str) -> None:
     body = TREES[tree]
     argv = house.chain(sys.executable, "-c", body, options=("--timeout", "1"))
-    begun = time.monotonic()
-    assert house.run(argv, timeout_s=20).returncode == 124
-    assert time.monotonic() - begun < 6
+    assert house.run(argv).returncode == 124
     assert not house.wait_until_gone(0)
     assert "1 s are over" in house.log()
 
@@ -116,25 +116,27 @@ def test_after_sigkill_of_every_link_at_once_the_next_run_ends_what_is_left_firs
 def test_the_history_says_when_a_run_was_killed(house: House) -> None:
     links, process = started(house, "child")
     os.kill(links["worker"], signal.SIGKILL)
-    assert process.wait(timeout=10) == 137
+    assert process.wait(timeout=HANGS_S) == 137
     assert [(r["code"], r["outcome"]) for r in house.history()] == [(137, "fail")]
     assert "the supervisor itself died of signal 9" in house.log()
 
 
 def test_a_job_that_ends_well_on_sigterm_keeps_its_own_code(house: House) -> None:
     up = house.home / "up"
-    job = f"import signal, sys, time; signal.signal(15, lambda *_: sys.exit(3)); open({str(up)!r}, 'w'); time.sleep(60)"
-    process = house.start(house.chain(sys.executable, "-c", job))
+    job = (
+        f"import signal, sys, time; signal.signal(15, lambda *_: sys.exit(3)); open({str(up)!r}, 'w'); time.sleep(300)"
+    )
+    process = house.start(house.chain(sys.executable, "-c", job), **PATIENT)
     wait_for(up)
     process.terminate()
-    assert process.wait(timeout=10) == 3
+    assert process.wait(timeout=HANGS_S) == 3
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_int_and_hup_reach_the_job_too(house: House, number: int, code: int) -> None:
     _links, process = started(house, "background grandchild")
     process.send_signal(number)
-    assert process.wait(timeout=10) in (code, 1)
+    assert process.wait(timeout=HANGS_S) in (code, 1)
     assert not house.wait_until_gone()
     assert f"got {signal.Signals(number).name}" in house.log()
 
@@ -153,8 +155,8 @@ def test_retries_happen_for_the_asked_code_only_and_are_counted(house: House) ->
 def test_sigterm_during_the_wait_for_a_retry_ends_the_run(house: House) -> None:
     argv = house.chain("bash", "-c", "exit 2", options=("--retry-rc", "2", "--retry-sleep", "300"))
     process = house.start(argv)
-    until = time.monotonic() + 10
+    until = time.monotonic() + HANGS_S
     while "[RETRY]" not in house.log() and time.monotonic() < until:
         time.sleep(0.02)
     process.terminate()
-    assert process.wait(timeout=5) == 2
+    assert process.wait(timeout=HANGS_S) == 2

@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from tests.shell.conftest import House, wait_for
+from tests.shell.conftest import HANGS_S, House, wait_for
 
 
 def lock(house: House, *argv: str) -> list[str]:
@@ -24,12 +24,12 @@ def test_of_200_starts_at_once_one_runs_and_the_others_say_who_holds_the_lock(ho
     job = f"echo $$ >>'{ran}'; until [ -e '{gate}' ]; do sleep 0.1; done; exit 7"
     starts = [house.start(lock(house, "--name", "one", "sh", "-c", job), LOCK_BUSY_RC="75") for _ in range(200)]
     refused = [s for s in starts if s.poll() is not None]
-    until = time.monotonic() + 60
+    until = time.monotonic() + HANGS_S
     while len(refused) < 199 and time.monotonic() < until:
         time.sleep(0.05)
         refused = [s for s in starts if s.poll() is not None]
     gate.touch()
-    codes = sorted(s.wait(timeout=10) for s in starts)
+    codes = sorted(s.wait(timeout=HANGS_S) for s in starts)
     assert codes == [7] + [75] * 199
     assert len(ran.read_text().split()) == 1
     (winner,) = (s.pid for s in starts if s.returncode == 7)
@@ -41,13 +41,13 @@ def test_of_200_starts_at_once_one_runs_and_the_others_say_who_holds_the_lock(ho
 
 def test_a_busy_lock_is_0_for_cron_unless_asked_and_is_in_the_history(house: House) -> None:
     up = house.home / "up"
-    first = house.start(lock(house, "--name", "a@BTCUSD-1m", "sh", "-c", f"touch '{up}'; sleep 60"))
+    first = house.start(lock(house, "--name", "a@BTCUSD-1m", "sh", "-c", f"touch '{up}'; sleep 300"))
     wait_for(up)
     assert house.run(lock(house, "--name", "a@BTCUSD-1m", "true")).returncode == 0
     assert house.run(lock(house, "--name", "a@ETHUSD-1m", "sh", "-c", "exit 4")).returncode == 4
     assert [(r["job"], r["instance"], r["outcome"]) for r in house.history()] == [("a", "@BTCUSD-1m"[1:], "skip:busy")]
     first.terminate()
-    assert first.wait(timeout=10) == 143
+    assert first.wait(timeout=HANGS_S) == 143
 
 
 def test_jobs_are_named_after_their_script_not_after_the_runner(house: House, tmp_path: Path) -> None:
@@ -79,13 +79,13 @@ def test_awkward_names_stay_inside_the_lock_folder_and_apart(house: House) -> No
 def test_python_s_filelock_sees_the_same_lock_both_ways(house: House) -> None:
     path = house.home / ".locks" / "shared.lock"
     up = house.home / "up"
-    ours = house.start(lock(house, "--name", "shared", "sh", "-c", f"touch '{up}'; sleep 60"))
+    ours = house.start(lock(house, "--name", "shared", "sh", "-c", f"touch '{up}'; sleep 300"))
     wait_for(up)
     with pytest.raises(filelock.Timeout):
         filelock.FileLock(path, timeout=0).acquire()
     ours.terminate()
-    ours.wait(timeout=10)
-    with filelock.FileLock(path, timeout=5):
+    ours.wait(timeout=HANGS_S)
+    with filelock.FileLock(path, timeout=HANGS_S):
         refused = house.run(lock(house, "--name", "shared", "sh", "-c", "exit 4"))
     assert refused.returncode == 0
     assert f"is held by pid {os.getpid()}" in refused.stderr.decode()

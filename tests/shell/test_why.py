@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import House, child_of, wait_for
+from tests.shell.conftest import HANGS_S, House, child_of, wait_for
 
 NOON = "1795143600"  # 2026-11-20 12:00 KST
 TODAY = "2026-11-20"
@@ -54,12 +54,11 @@ def test_what_the_job_did_counts_for_more_than_what_it_was_sent_home_for(house: 
 
 def test_a_job_that_is_running_and_one_that_was_kept_out(house: House) -> None:
     up = house.home / "up"
-    house.start(
-        house.chain(sys.executable, "-c", f"open({str(up)!r}, 'w'); import time; time.sleep(60)", name="scanner")
-    )
+    job = f"open({str(up)!r}, 'w'); import time; time.sleep(300)"
+    house.start(house.chain(sys.executable, "-c", job, name="scanner"))
     wait_for(up)
-    now = str(int(up.stat().st_mtime) + 1)
-    assert "running since " in why(house, "scanner", now=now)
+    taken_s = (house.home / ".locks/scanner.lock").stat().st_mtime  # midnight in Seoul may have passed since
+    assert "running since " in why(house, "scanner", now=str(int(taken_s)))
 
 
 @pytest.mark.parametrize("earlier", [0, 2])
@@ -67,7 +66,7 @@ def test_a_job_whose_every_process_was_killed(house: House, earlier: int) -> Non
     for _ in range(earlier):
         run(house, "exit 7")
     up = house.home / "up"
-    job = f"open({str(up)!r}, 'w'); import time; time.sleep(60)"
+    job = f"open({str(up)!r}, 'w'); import time; time.sleep(300)"
     process = house.start(house.chain(sys.executable, "-c", job, name="scanner"), NIGHTDESK_NOW=NOON)
     wait_for(up)
     worker = child_of(process.pid)
@@ -75,7 +74,7 @@ def test_a_job_whose_every_process_was_killed(house: House, earlier: int) -> Non
         os.kill(pid, signal.SIGSTOP)
     for pid in (worker, process.pid):
         os.kill(pid, signal.SIGKILL)
-    process.wait(timeout=10)
+    process.wait(timeout=HANGS_S)
     assert "killed: its last run started and never ended" in why(house, "scanner")
     run(house, "true")
     assert "ran: ended well" in why(house, "scanner")
@@ -110,6 +109,6 @@ def test_the_history_is_whole_after_many_writers_at_once(house: House) -> None:
     for n in range(30):
         guarded = ("--guard", "td") if n % 2 else ()
         starts.append(house.start(house.chain("bash", "-c", "exit 3", name=f"j{n}", options=guarded), **saturday))
-    assert sorted(s.wait(timeout=60) for s in starts) == [0] * 15 + [3] * 15
+    assert sorted(s.wait(timeout=HANGS_S) for s in starts) == [0] * 15 + [3] * 15
     assert sorted(record["job"] for record in house.history()) == sorted(f"j{n}" for n in range(30))
     assert Path(house.home / "logs" / "history.jsonl").read_bytes().endswith(b"}\n")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 
 
 class Cluster:
@@ -36,7 +36,7 @@ class Cluster:
         """Start workers that are not started again when they die, and wait until the scheduler has them."""
         from distributed import Client
 
-        flags = ["--nthreads", str(threads), "--no-nanny", "--no-dashboard", "--death-timeout", "60"]
+        flags = ["--nthreads", str(threads), "--no-nanny", "--no-dashboard", "--death-timeout", "300"]
         self.workers += [self._start("worker", self.address, *flags, cwd=cwd) for _ in range(count)]
         alive = sum(worker.poll() is None for worker in self.workers)
         with Client(self.address, set_as_default=False) as client:

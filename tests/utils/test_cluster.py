@@ -19,7 +19,7 @@ from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError, U
 from utils.exit_codes import ExitCode
 from utils.work import Work, here, silent
 
-QUICK = Waits(connect_s=1.0, first_worker_s=1.0, no_worker_s=1.0, look_s=0.5)
+QUICK = Waits(connect_s=60.0, first_worker_s=1.0, no_worker_s=1.0, look_s=3.0)  # who is there may be slow
 
 
 def work_of(function: object, batches: int = 4, parts: int = 30) -> Work:
@@ -53,7 +53,7 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path) -> None:
                 made.kill(len(moments))
                 del moments[0]
 
-        found = on_cluster(made.address, Waits(look_s=0.5))(work, watch)
+        found = on_cluster(made.address, Waits(look_s=3.0))(work, watch)
     assert not moments
     assert digest(found) == digest(here(work, silent))
 
@@ -130,7 +130,7 @@ def test_nobody_there_and_somebody_who_never_answers_are_network_failures_that_n
             with pytest.raises(
                 ExternalDataUnavailable, match=rf"tcp://127\.0\.0\.1:{port}: network: no Dask"
             ) as raised:
-                on_cluster(f"tcp://127.0.0.1:{port}", QUICK)(work_of(pieces.root), silent)
+                on_cluster(f"tcp://127.0.0.1:{port}", Waits(connect_s=1.0))(work_of(pieces.root), silent)
             assert raised.value.exit_code == ExitCode.EXTERNAL
 
 

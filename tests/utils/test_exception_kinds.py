@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import ssl
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,9 +124,10 @@ def test_a_request_that_was_wrong_is_a_bug_of_ours(client: Callable[[str], objec
 
 @pytest.mark.parametrize("client", [by_requests, by_urllib3, by_curl_cffi])
 def test_a_gateway_on_this_machine_that_is_down_is_external(client: Callable[[str], object]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    assert exit_code_for(raised(lambda: client(f"http://127.0.0.1:{port}/bars"))) == ExitCode.EXTERNAL
+    with socket.socket() as deaf:  # has the port and does not listen: nobody else can have it meanwhile
+        deaf.bind(("127.0.0.1", 0))
+        port = deaf.getsockname()[1]
+        assert exit_code_for(raised(lambda: client(f"http://127.0.0.1:{port}/bars"))) == ExitCode.EXTERNAL
 
 
 @pytest.mark.parametrize("client", [by_requests, by_urllib, by_urllib3, by_curl_cffi])
@@ -155,16 +155,15 @@ def test_a_server_that_does_not_speak_tls_is_the_network() -> None:
 
 def test_a_time_limit_of_our_own_is_a_bug() -> None:
     def future() -> None:
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            pool.submit(time.sleep, 0.1).result(timeout=0.01)
+        concurrent.futures.Future[None]().result(timeout=0.01)  # nobody will ever set it
 
     async def waiting() -> None:
-        await asyncio.wait_for(asyncio.sleep(5), 0.01)
+        await asyncio.wait_for(asyncio.Event().wait(), 0.01)
 
     for act in (
         future,
         lambda: asyncio.run(waiting()),
-        lambda: subprocess.run(["sleep", "2"], timeout=0.01, check=True),
+        lambda: subprocess.run(["sleep", "600"], timeout=0.01, check=True),
     ):
         assert exit_code_for(raised(act)) == ExitCode.BUG
 

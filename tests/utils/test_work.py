@@ -29,7 +29,7 @@ except NightdeskError as error:
 def script(function: str, workers: int) -> str:
     """A process of its own: it forks."""
     command = [sys.executable, "-c", SCRIPT, function, str(workers)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

@@ -45,7 +45,7 @@ class Desk:
             env={**self.env, **env},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

@@ -45,7 +45,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(home: Path, verb: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"pyjobs.{verb}", *map(str, args)]
     environment = {**os.environ, "NIGHTDESK_HOME": str(home)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
 
 
 CROSS = ("--strategy", "ma_cross", "--param", "fast=5", "--param", "slow=20")

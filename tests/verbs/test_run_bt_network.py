@@ -38,7 +38,7 @@ class Bench:
     def shell(self, script: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = [paths.ROOT / script, *args]
         return subprocess.run(
-            command, cwd="/", env=self.env | env, capture_output=True, text=True, timeout=120, check=False
+            command, cwd="/", env=self.env | env, capture_output=True, text=True, timeout=600, check=False
         )
 
     def run(self, benchmarks: str = "KOSPI,S&P500", **env: str) -> Backtest:

@@ -86,7 +86,7 @@ def managed(env: dict[str, str], home: Path, group: Path, scenario: str) -> str:
     done = subprocess.run(
         [*apart, "bash", "-ec", IN_A_MANAGER, "manager", str(group), str(home)],
         env=env | {"XDG_RUNTIME_DIR": "/run/user/nightdesk"},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=150,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
     )  # fmt: skip
     log = home / "manager.log"
     if "Operation not permitted" in done.stdout or not log.exists():

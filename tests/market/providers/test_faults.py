@@ -27,6 +27,7 @@ from utils.errors import ExternalDataUnavailable
 PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "alpaca": "alpaca"}
 # a changed field or a cut answer is one of the data, not of the login before it
 WHERE = {"yf_index": "chart", "ccxt": "candles", "pykrx_index": "getJsonData"}
+PATIENT_S = 600.0  # a busy machine takes long to load a client
 QUICK = [(name, fault) for name in PACKAGE for fault in KIND_OF if fault != "drip"]
 
 
@@ -50,11 +51,11 @@ def spoil(fakemarket: FakeMarket, name: str, fault: str, **options: Any) -> None
     fakemarket.fault(SERVED_BY[name], fault, match=match, **options)
 
 
-def hurried(name: str) -> Provider:
-    """The provider with a short pause; the shipped one is tried by the torture."""
+def hurried(name: str, fault: str = "") -> Provider:
+    """The provider, where it is to hang with a short pause (the shipped one is tried by the torture), else patient."""
     made = ready(name)
     if isinstance(made, Remote):
-        made.pause_s = 2.0
+        made.pause_s = 2.0 if fault == "hang" else 60.0
     return made
 
 
@@ -74,17 +75,17 @@ def test_by_a_clock_that_runs_ahead_no_running_bar_is_closed_and_no_future_one_c
 
 @pytest.mark.parametrize("name", [*PACKAGE, "bitfinex"])
 def test_without_a_fault_every_client_delivers_bars(name: str) -> None:
-    fetched = hurried(name).fetch(QUESTIONS[name], int(time.time() * 1000))
+    fetched = hurried(name).fetch(QUESTIONS[name], int(time.time() * 1000), limit_s=PATIENT_S)
     assert len(fetched.bars) >= 20 and fetched.last_final
     assert QUESTIONS[name].start_ms <= fetched.bars.ts_ms[0] <= fetched.bars.ts_ms[-1] <= QUESTIONS[name].end_ms
 
 
 @pytest.mark.parametrize(("name", "fault"), random.Random(20261120).sample(QUICK, 4))
 def test_a_few_faults_at_the_real_clients_end_in_their_kind(fakemarket: FakeMarket, name: str, fault: str) -> None:
-    source = hurried(name)
+    source = hurried(name, fault)
     spoil(fakemarket, name, fault)
     with pytest.raises(ExternalDataUnavailable) as refusal:
-        source.fetch(QUESTIONS[name], int(time.time() * 1000))
+        source.fetch(QUESTIONS[name], int(time.time() * 1000), limit_s=PATIENT_S)
     assert refusal.value.kind == KIND_OF[fault], str(refusal.value)
     assert refusal.value.provider == name and "fake-" not in str(refusal.value)
 
@@ -93,7 +94,7 @@ def test_a_few_faults_at_the_real_clients_end_in_their_kind(fakemarket: FakeMark
 def test_every_quick_fault_at_our_own_client_ends_in_its_kind(fakemarket: FakeMarket, fault: str) -> None:
     fakemarket.fault("bitfinex", fault)
     with pytest.raises(ExternalDataUnavailable) as refusal:
-        provider("bitfinex").fetch(QUESTIONS["bitfinex"], int(time.time() * 1000))
+        provider("bitfinex").fetch(QUESTIONS["bitfinex"], int(time.time() * 1000), limit_s=PATIENT_S)
     assert refusal.value.kind == KIND_OF[fault], str(refusal.value)
     assert len(fakemarket.requests("bitfinex")) == 1
 
@@ -102,7 +103,7 @@ def test_an_expired_krx_password_is_told_in_its_own_words(fakemarket: FakeMarket
     source = hurried("pykrx_index")
     fakemarket.krx.login_code = "CD010"
     with pytest.raises(ExternalDataUnavailable, match="password has expired") as refusal:
-        source.fetch(QUESTIONS["pykrx_index"], int(time.time() * 1000))
+        source.fetch(QUESTIONS["pykrx_index"], int(time.time() * 1000), limit_s=PATIENT_S)
     assert refusal.value.kind == "auth" and fakemarket.krx.password not in str(refusal.value)
 
 
@@ -112,10 +113,10 @@ def test_yahoo_is_asked_for_prices_alone_and_for_a_crumb_only_once_it_wants_one(
 ) -> None:
     monkeypatch.setenv("YF_DISABLE_CURL_CFFI", disable_curl)
     source, now_ms = hurried("yf_index"), int(time.time() * 1000)
-    source.fetch(QUESTIONS["yf_index"], now_ms)
+    source.fetch(QUESTIONS["yf_index"], now_ms, limit_s=PATIENT_S)
     assert {one.path for one in fakemarket.requests("yahoo")} == {"/v8/finance/chart/^KS11"}
     fakemarket.fault("yahoo", "401", match="chart", times=1)
-    assert len(source.fetch(QUESTIONS["yf_index"], now_ms).bars) > 20
+    assert len(source.fetch(QUESTIONS["yf_index"], now_ms, limit_s=PATIENT_S).bars) > 20
     assert "crumb" in fakemarket.requests("yahoo", "chart")[-1].params
 
 
@@ -125,7 +126,7 @@ def test_a_block_page_is_one_also_where_yahoo_s_client_has_no_curl(
     monkeypatch.setenv("YF_DISABLE_CURL_CFFI", "1")
     fakemarket.fault("yahoo", "block200")
     with pytest.raises(ExternalDataUnavailable) as refusal:
-        hurried("yf_index").fetch(QUESTIONS["yf_index"], int(time.time() * 1000))
+        hurried("yf_index").fetch(QUESTIONS["yf_index"], int(time.time() * 1000), limit_s=PATIENT_S)
     assert refusal.value.kind == "blocked" and len(fakemarket.requests("yahoo", "?")) == 1
 
 

@@ -36,7 +36,7 @@ def last_day(symbol: str = "kraken:BTC/USD") -> BarRequest:
 
 def fetch(request: BarRequest) -> Any:
     """Without the shipped limit: a client that a busy machine loads for most of a minute is no timeout here."""
-    return provider("ccxt").fetch(request, int(time.time() * 1000), limit_s=300)
+    return provider("ccxt").fetch(request, int(time.time() * 1000), limit_s=600.0)
 
 
 def test_candles_come_and_hours_in_which_nobody_traded_are_confirmed(fakemarket: FakeMarket) -> None:
