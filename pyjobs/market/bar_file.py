@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market import column_cache
-from pyjobs.market.bar_columns import BATCH_ROWS, BarColumns
+from pyjobs.market.bar_columns import BarColumns
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem
 from pyjobs.market.column_file import Series, Stream, done_with
+from pyjobs.market.regrouped import regrouped
 from utils import paths
 from utils.errors import BadDataError, MissingInputError
 
@@ -36,33 +36,18 @@ def read_bar_file(path: Path, *, cache: bool = True) -> Series:
         raise MissingInputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     if cache:
         folder = paths.data_dir() / "cache/columns/files"
-        return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path))
+        return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path, folder))
     return opened(path).spilled()
 
 
-def opened(path: Path) -> Stream:
-    """The file's series, still to be read and checked."""
+def opened(path: Path, room: Path | None = None) -> Stream:
+    """The file's series, still to be read and checked. `room`: a folder for what is put in order on the way."""
     columns = BarColumns(path)
-    names, codes, lengths = columns.runs()
-    if not len(codes):
+    rows, together = columns.counted()
+    if not rows:
         raise BadDataError(f"{path}: no bars")
-    rows = np.bincount(codes, weights=lengths).astype(np.int64).tolist()
-    parts = columns.parts
-    if len(codes) > len(names):
-        order = np.argsort(np.repeat(codes, lengths), kind="stable")
-        parts = partial(_in_order, columns, order.astype(np.min_scalar_type(len(order))))
-    return Stream(counts=list(zip(names, rows, strict=True)), parts=parts, check=partial(_refuse_bad, path))
-
-
-def _in_order(columns: BarColumns, order: IntArray) -> Iterator[IntArray]:
-    """The parts of the columns, their rows in another order: one column at a time is in memory."""
-    column, at = np.empty(len(order), np.int64), 0
-    for part in columns.parts():
-        column[at : at + len(part)] = part.view(np.int64)
-        at += len(part)
-        if at == len(order):
-            yield from (column[order[i : i + BATCH_ROWS]] for i in range(0, at, BATCH_ROWS))
-            at = 0
+    parts = columns.parts if together else partial(regrouped, columns, list(rows.values()), room)
+    return Stream(counts=list(rows.items()), parts=parts, check=partial(_refuse_bad, path))
 
 
 def timeframe_ms(ts_ms: IntArray) -> int | None:

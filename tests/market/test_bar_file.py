@@ -56,6 +56,14 @@ def test_rows_ordered_by_time_are_told_apart(tmp_path: Path) -> None:
     assert {name: (len(bars), set(bars.close)) for name, bars in found.items()} == {"A": (60, {10}), "B": (60, {20})}
 
 
+def test_a_dictionary_in_another_order_than_the_rows_changes_no_name(tmp_path: Path) -> None:
+    """As pandas writes a categorical column: its dictionary is sorted, whatever comes first."""
+    both = joined(columns(symbol="B", close=20), columns(70, symbol="A"))
+    names = pa.DictionaryArray.from_arrays(pa.array([2] * 60 + [1] * 70, pa.int8()), pa.array(["unused", "A", "B"]))
+    found = read(tmp_path, {**both, "symbol": names})
+    assert {name: (len(bars), set(bars.close)) for name, bars in found.items()} == {"A": (70, {10}), "B": (60, {20})}
+
+
 def test_without_a_symbol_column_there_is_one_series(tmp_path: Path) -> None:
     assert list(read(tmp_path, columns(symbol=None))) == [ONLY_SYMBOL]
 
