@@ -7,7 +7,8 @@ symbols together is `portfolio`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,26 +16,28 @@ import numpy as np
 
 from pyjobs.account import ledger
 from pyjobs.account.costs import BASIS_POINT
-from pyjobs.market.bars import Bars, FloatArray, IntArray
+from pyjobs.market.bars import Bars, FloatArray, IntArray, pieces
 from pyjobs.market.column_file import done_with
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, REASONS, Reason, Rules, Semantics, State, Tape
 from pyjobs.strategy.signals import Setup
+from pyjobs.strategy.trace import remembering
 from utils import native
 from utils.errors import BadDataError
 from utils.native import address
 
-EXPORTS = {"worth": "iIFiiFiddFiF"}
+EXPORTS = {"worth": "iIFiiFidFiF"}
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
 NO_TS = -1.0
+NO_TRADES = np.empty((0, kernel.TRADE))
 
 
 class Figures(threading.local):
-    """Where this thread's `worth` puts its two figures."""
+    """Where this thread's `worth` stands."""
 
     def __init__(self) -> None:
-        self.out = np.empty(2)
-        self.at = address(self.out)
+        self.state = np.empty(ledger.STATE)
+        self.at = address(self.state)
 
 
 _figures = Figures()
@@ -133,22 +136,53 @@ def run_symbol(
     symbol: str, bars: Bars, setup: Setup, *, money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> SymbolResult:
     """`run` for one symbol; a signal at the last bar before the start is not taken."""
+    return next(run_setups(symbol, bars, [setup], money=money, semantics=semantics, start_ms=start_ms))
+
+
+def run_setups(
+    symbol: str,
+    bars: Bars,
+    setups: Sequence[Setup],
+    *,
+    money: Money,
+    semantics: Semantics = "own",
+    start_ms: int | None = None,
+) -> Iterator[SymbolResult]:
+    """`run_symbol` for each of `setups`; an indicator that several ask for is computed once."""
     start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms))
-    signals = setup.signals(bars)
-    s = np.array(_flat())
-    rows = Tape(bars, signals).run(s, Rules.of(signals, semantics), start, len(bars))
-    if s[kernel.SIDE] and len(bars):
-        rows = np.concatenate((rows, [_marked(s, float(bars.ts_ms[-1]), float(bars.close[-1]))]))
-    final, deepest = _worth(bars, start, rows, money, None)
-    return SymbolResult(
-        symbol=symbol,
-        bars=bars,
-        start=start,
-        rows=rows,
-        total_return=final / money.cash - 1.0,
-        max_drawdown=deepest,
-        vector=s,
-    )
+    for s, rows in _folded(bars, setups, semantics, start):
+        final, deepest = _worth(bars, start, rows, money, None)
+        yield SymbolResult(
+            symbol=symbol,
+            bars=bars,
+            start=start,
+            rows=rows,
+            total_return=final / money.cash - 1.0,
+            max_drawdown=deepest,
+            vector=s,
+        )
+
+
+def _folded(
+    bars: Bars, setups: Sequence[Setup], semantics: Semantics, start: int
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Of each setup the state after the last bar, and its trades: see `SymbolResult.rows`.
+
+    A long series goes in pieces, each with the bars before it that its first decisions look back on: signals depend on
+    nothing else and a fold goes on from where it stopped, so this gives the same bits as the whole at once.
+    """
+    folds = [(np.array(_flat()), list[FloatArray]()) for _ in setups]
+    reach, shared = max(setup.lookback for setup in setups), remembering if len(setups) > 1 else nullcontext
+    for begin, end in pieces(start, len(bars)):
+        first = max(begin - reach, 0)
+        piece = bars if (first, end) == (0, len(bars)) else bars.slice(first, end)
+        with shared():
+            for setup, (s, rows) in zip(setups, folds, strict=True):
+                signals = setup.signals(piece)
+                rows.append(Tape(piece, signals).run(s, Rules.of(signals, semantics), begin - first, end - first))
+        if piece is not bars:
+            done_with(piece)
+    return ((s, _trades(bars, s, rows)) for s, rows in folds)
 
 
 def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:
@@ -163,10 +197,15 @@ def _flat() -> tuple[float, ...]:
     return tuple(FLAT.vector())
 
 
-def _marked(s: FloatArray, ts_ms: float, close: float) -> list[float]:
-    out, state = [0.0] * kernel.TRADE, s.tolist()
-    kernel.leave(state, out, 0, ts_ms, close, kernel.STILL_OPEN)
-    return out
+def _trades(bars: Bars, s: FloatArray, rows: list[FloatArray]) -> FloatArray:
+    """All of them in one piece, with what is still open marked to the last close; `rows` is empty then."""
+    if s[kernel.SIDE]:
+        out, state = [0.0] * kernel.TRADE, s.tolist()
+        kernel.leave(state, out, 0, float(bars.ts_ms[-1]), float(bars.close[-1]), kernel.STILL_OPEN)
+        rows.append(np.array([out]))
+    whole = rows[0] if len(rows) == 1 else np.concatenate(rows or [NO_TRADES])
+    rows.clear()
+    return whole
 
 
 @lru_cache(maxsize=1)
@@ -186,11 +225,13 @@ def _worth(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
     if len(rows) and rows[-1, REASON] == kernel.STILL_OPEN:
         closed = rows.copy()
         closed[-1, EXIT_TS] = NO_TS
-    if start >= len(bars):
-        return money.cash, 0.0
-    where, wanted = (address(equity), 1) if equity is not None else (0, 0)
-    _library()["worth"](
-        *(*_times_and_closes(bars)[1], start, len(bars), address(closed), len(closed)),
-        *(money.cash, money.fee, where, wanted, _figures.at),
-    )
-    return float(_figures.out[ledger.FINAL]), float(_figures.out[ledger.DEEPEST])
+    cash = money.cash
+    _figures.state[:] = (cash, 0.0, cash, cash, 0.0, 0.0, 0.0, 0.0)
+    trades, wanted = (address(closed), len(closed)), int(equity is not None)
+    for begin, end in pieces(start, len(bars)):
+        where = address(equity[begin - start :]) if equity is not None else 0
+        at = _times_and_closes(bars)[1]
+        _library()["worth"](*at, begin, end, *trades, money.fee, where, wanted, _figures.at)
+        if end < len(bars):
+            done_with(bars.ts_ms[begin:end])
+    return float(_figures.state[ledger.FINAL]), float(_figures.state[ledger.DEEPEST])

@@ -8,19 +8,21 @@ Vector = Any
 
 # A trade row as strategy.kernel writes it.
 TRADE, SIDE, ENTRY_TS, ENTRY_PRICE, EXIT_TS, EXIT_PRICE = 9, 0, 2, 3, 5, 6
-FINAL, DEEPEST = range(2)
+# Where it stands: worth, deepest fall, peak, cash, and of the open position side, quantity and price; trades done.
+FINAL, DEEPEST, PEAK, CASH, POSITION, QUANTITY, PAID, DONE = range(8)
+STATE = 8
 
 
 def worth(
     ts: Vector, close: Vector, start: int, end: int, trades: Vector, n: int,
-    cash: float, fee: float, equity: Vector, has_equity: int, out: Vector,
+    fee: float, equity: Vector, has_equity: int, s: Vector,
 ) -> int:  # fmt: skip
-    """Equity at each close of bars [start, end), and into `out` its last value and its deepest fall from a peak.
+    """Equity at each close of bars [start, end), going on from the state `s`.
 
-    The peak begins at `cash`. A fill spends all cash, fee included, in fractions; a short puts up its notional.
+    The peak begins at the cash. A fill spends all cash, fee included, in fractions; a short puts up its notional.
     """
-    j, side, quantity, paid = 0, 0.0, 0.0, 0.0
-    peak, deepest, value, before = cash, 0.0, cash, cash
+    value, deepest, peak, cash = s[FINAL], s[DEEPEST], s[PEAK], s[CASH]
+    j, side, quantity, paid, before = int(s[DONE]), s[POSITION], s[QUANTITY], s[PAID], s[FINAL]
     for i in range(start, end):
         t = float(ts[i])
         while j < n:
@@ -47,6 +49,6 @@ def worth(
         elif value != before:
             deepest = min(deepest, value / peak - 1.0)
         before = value
-    out[FINAL] = value
-    out[DEEPEST] = deepest
+    s[FINAL], s[DEEPEST], s[PEAK], s[CASH] = value, deepest, peak, cash
+    s[DONE], s[POSITION], s[QUANTITY], s[PAID] = float(j), side, quantity, paid
     return 0

@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from pyjobs.account.engine import Money, refuse_too_short, run_symbol
+from pyjobs.account.engine import Money, refuse_too_short, run_setups
 from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import REGISTRY, make_setup
 from pyjobs.strategy.signals import Setup
-from pyjobs.strategy.trace import remembering
 from utils.errors import UsageError
 from utils.work import Engine, Progress, Work, here, silent
 
@@ -155,10 +154,9 @@ def sweep_symbol(
 ) -> FloatArray:
     """(total return, deepest fall, entries) of each strategy on one symbol: shape (len(setups), 3)."""
     out = np.empty((len(setups), 3))
-    with remembering():
-        for i, setup in enumerate(setups):
-            result = run_symbol("", bars, setup, money=money, semantics=semantics, start_ms=start_ms)
-            out[i] = result.total_return, result.max_drawdown, result.n_trades
+    results = run_setups("", bars, setups, money=money, semantics=semantics, start_ms=start_ms)
+    for i, result in enumerate(results):
+        out[i] = result.total_return, result.max_drawdown, result.n_trades
     done_with(bars)
     return out
 

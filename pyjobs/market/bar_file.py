@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from pyjobs.market import column_cache
 from pyjobs.market.bar_columns import BarColumns
-from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem
+from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem, pieces
 from pyjobs.market.column_file import Series, Stream, done_with
 from pyjobs.market.regrouped import regrouped
 from utils import paths
@@ -52,22 +53,37 @@ def opened(path: Path, room: Path | None = None) -> Stream:
 
 def timeframe_ms(ts_ms: IntArray) -> int | None:
     """The step between bars: the most frequent one; for steps of about a day, a day. None for fewer than two bars."""
-    steps = np.diff(ts_ms)
-    if not len(steps):
+    if len(ts_ms) < 2:
         return None
-    if int(steps[0]) == int(np.median(steps)):
-        step = int(steps[0])
-    else:
-        values, counts = np.unique(steps, return_counts=True)
-        step = int(values[counts.argmax()])
+    first = int(ts_ms[1] - ts_ms[0])
+    same = sum(int(np.count_nonzero(steps == first)) for _, steps in _steps(ts_ms))
+    step = first if 2 * same >= len(ts_ms) else _usual(ts_ms, first)
     return DAY_MS if SHORTEST_DAY_MS <= step < 2 * DAY_MS else step
+
+
+def _usual(ts_ms: IntArray, first: int) -> int:
+    """The `first` step when it is the median one, else the most frequent one; of equals the shortest."""
+    parts = [np.unique(steps, return_counts=True) for _, steps in _steps(ts_ms)]
+    found, at = np.unique(np.concatenate([values for values, _ in parts]), return_inverse=True)
+    counts = np.bincount(at, np.concatenate([counts for _, counts in parts]))
+    middle = [(len(ts_ms) - 2) // 2, (len(ts_ms) - 1) // 2]
+    median = int(found[np.searchsorted(np.cumsum(counts), middle, side="right")].mean())
+    return first if first == median else int(found[counts.argmax()])
+
+
+def _steps(ts_ms: IntArray, overlap: int = 0) -> Iterator[tuple[int, IntArray]]:
+    """(number of the first, steps between bars) of each piece; with the last `overlap` of the one before."""
+    for start, stop in pieces(0, len(ts_ms) - 1):
+        begin = max(start - overlap, 0)
+        yield begin, np.diff(ts_ms[begin : stop + 1])
+        done_with(ts_ms[start:stop])
 
 
 def _refuse_bad(path: Path, series: Series) -> None:
     first: tuple[str, int] | None = None
     for symbol, bars in series.items():
         where = f"{path}: '{symbol}'"
-        if problem := first_problem(bars):
+        if problem := first_problem(bars, done_with):
             raise BadDataError(f"{where}: {problem}")
         if not EARLIEST_MS < bars.ts_ms[0] <= bars.ts_ms[-1] < LATEST_MS:
             raise BadDataError(f"{where}: ts_ms {bars.ts_ms[0]} to {bars.ts_ms[-1]} are not milliseconds since 1970")
@@ -87,16 +103,28 @@ def _refuse_bad(path: Path, series: Series) -> None:
 
 
 def _refuse_mixed(where: str, ts_ms: IntArray, step: int) -> None:
-    steps = np.diff(ts_ms)
-    short = np.flatnonzero(steps < (SHORTEST_DAY_MS if step == DAY_MS else step))
-    other = next((long for long in TIMEFRAME_MS.values() if long > step and _runs(steps == long)), None)
-    if not short.size and (other is None or step >= DAY_MS):
-        return
-    at = int(short[0]) if short.size else int(np.flatnonzero(steps == other)[0])
-    raise BadDataError(
-        f"{where}: mixed timeframes: bars every {step // 1000} s, but bar {at + 1} (ts_ms {ts_ms[at + 1]}) comes "
-        f"{int(steps[at]) // 1000} s after the one before; one timeframe a file"
-    )
+    at = _other_timeframe(ts_ms, step)
+    if at is not None:
+        raise BadDataError(
+            f"{where}: mixed timeframes: bars every {step // 1000} s, but bar {at + 1} (ts_ms {ts_ms[at + 1]}) comes "
+            f"{int(ts_ms[at + 1] - ts_ms[at]) // 1000} s after the one before; one timeframe a file"
+        )
+
+
+def _other_timeframe(ts_ms: IntArray, step: int) -> int | None:
+    """After which bar a step comes that is too short; else the first step of a longer timeframe that has a run."""
+    least, first, others = SHORTEST_DAY_MS if step == DAY_MS else step, dict[int, int](), set[int]()
+    for begin, steps in _steps(ts_ms, RUN_OF_OTHER_BARS - 1):
+        short = np.flatnonzero(steps < least)
+        if short.size:
+            return begin + int(short[0])
+        for longer in (each for each in TIMEFRAME_MS.values() if each > step):
+            same = steps == longer
+            if same.any():
+                first.setdefault(longer, begin + int(same.argmax()))
+            if _runs(same):
+                others.add(longer)
+    return first[min(others)] if others else None
 
 
 def _runs(flags: Any) -> bool:
