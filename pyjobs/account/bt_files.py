@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pyjobs.account.engine import ENTRY_PRICE, ENTRY_TS, EXIT_PRICE, EXIT_TS, REASON, STOP, Result, SymbolResult
@@ -18,6 +19,7 @@ from utils.text_files import write_result
 PER_SYMBOL = "symbol,total_return,max_drawdown,n_trades"
 TRADES = "symbol,side,signal_bar,entry_bar,entry_price,stop,exit_bar,exit_price,reason,return"
 SIGNAL_TS = 1
+TOGETHER = 20_000  # trades as Python's numbers, 5 MB
 
 
 def write_per_symbol(path: Path, result: Result) -> None:
@@ -33,6 +35,11 @@ def write_trades(path: Path, result: Result) -> None:
 
 def trade_lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
     """One line per trade of a symbol."""
+    for start in range(0, symbol.n_trades, TOGETHER):
+        yield from _lines(replace(symbol, rows=symbol.rows[start : start + TOGETHER]), fee)
+
+
+def _lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
     rows, name = symbol.rows, cell(symbol.symbol)
     columns = (
         (rows[:, 0] > 0).tolist(),

@@ -6,7 +6,9 @@ symbols together is `portfolio`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from pyjobs.account import ledger
 from pyjobs.account.costs import BASIS_POINT
-from pyjobs.market.bars import Bars, FloatArray, IntArray
+from pyjobs.market.bars import Bars, FloatArray, IntArray, is_long, pieces
 from pyjobs.market.column_file import done_with
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import (
@@ -30,13 +32,26 @@ from pyjobs.strategy.lifecycle import (
     room,
 )
 from pyjobs.strategy.signals import Setup
+from pyjobs.strategy.trace import remembering
 from utils import native
 from utils.errors import BadDataError
 from utils.native import address
 
-EXPORTS = {"alone": "iIFFFBBFFFFiiiFFFFddF", "worth": "iIFiiFiddFiF"}
+EXPORTS = {"alone": "iIFFFBBFFFFiiiFFFFddF", "worth": "iIFiiFidFiF"}
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
 FIGURES = 3  # of `run_figures`
+NO_TRADES = np.empty((0, kernel.TRADE))
+
+
+class Stand(threading.local):
+    """Where this thread's `ledger.worth` stands."""
+
+    def __init__(self) -> None:
+        self.state = np.empty(ledger.STATE)
+        self.at = address(self.state)
+
+
+_stand = Stand()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +109,8 @@ class SymbolResult:
 
     def equity(self, money: Money) -> FloatArray:
         """Worth at each close from bar `start` on."""
-        out, figures = np.empty(max(len(self.bars) - self.start, 0)), np.empty(FIGURES)
-        (ts_ms, *_, close), n = contiguous(self.bars)[1], len(self.rows)
-        _library()["worth"](
-            *(ts_ms, close, self.start, len(self.bars), address(self.rows), n),
-            *(money.cash, money.fee, address(out), 1, address(figures)),
-        )
+        out = np.empty(max(len(self.bars) - self.start, 0))
+        _value(self.bars, self.start, self.rows, money, out)
         return out
 
 
@@ -136,17 +147,17 @@ def run_symbol(
     symbol: str, bars: Bars, setup: Setup, *, money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> SymbolResult:
     """`run` for one symbol; a signal at the last bar before the start is not taken."""
-    figures = np.empty(FIGURES)
-    start, n = _ran(bars, setup, money, semantics, start_ms, address(figures))
-    gain, deepest, _ = figures.tolist()
+    start = _first(bars, start_ms)
+    rows, state = next(_runs(bars, [setup], semantics, start, money))
+    gain, deepest = _gain_and_fall(money)
     return SymbolResult(
         symbol=symbol,
         bars=bars,
         start=start,
-        rows=room.trades[:n].copy(),
+        rows=rows.copy(),
         total_return=gain,
         max_drawdown=deepest,
-        vector=room.state.copy(),
+        vector=state.copy(),
     )
 
 
@@ -155,26 +166,93 @@ def run_figures(
 ) -> FloatArray:
     """Of `run_symbol` with each setup: total return, deepest fall, entries filled. Shape (len(setups), FIGURES)."""
     out = np.empty((len(setups), FIGURES))
-    at = address(out)
-    for i, setup in enumerate(setups):
-        _ran(bars, setup, money, semantics, start_ms, at + i * out.strides[0])
+    for i, (rows, _) in enumerate(_runs(bars, setups, semantics, _first(bars, start_ms), money)):
+        out[i] = *_gain_and_fall(money), len(rows)
     return out
 
 
-def _ran(
-    bars: Bars, setup: Setup, money: Money, semantics: Semantics, start_ms: int | None, figures_at: int
-) -> tuple[int, int]:
-    """The first bar folded, and how many trades there are in the thread's `room`, with the state after the last bar."""
-    start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms))
-    signals = setup.signals(bars)
-    tape, (_, rules_at) = Tape(bars, signals), in_memory(Rules.of(signals, semantics))
-    room.hold(2 * (len(bars) - start) + 1)
-    room.state[:] = _flat()
-    n = _library()["alone"](
-        *(*tape.at, start, len(bars), room.state_at, rules_at, room.trades_at),
-        *(tape.close_at, money.cash, money.fee, figures_at),
-    )
-    return start, n
+def _first(bars: Bars, start_ms: int | None) -> int:
+    return 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms))
+
+
+def _gain_and_fall(money: Money) -> tuple[float, float]:
+    """Of the thread's last run."""
+    return float(_stand.state[ledger.FINAL]) / money.cash - 1.0, float(_stand.state[ledger.DEEPEST])
+
+
+def _runs(
+    bars: Bars, setups: Sequence[Setup], semantics: Semantics, start: int, money: Money
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Of each setup its trades and the state after the last bar, good until the next: `_stand` has what they are worth.
+
+    What several setups ask of the same bars is computed once.
+    """
+    shared = remembering if len(setups) > 1 else nullcontext
+    if is_long(bars):
+        for s, rows in _folded(bars, setups, semantics, start, shared):
+            yield rows[: _value(bars, start, rows, money, None)], s
+        return
+    with shared():
+        for setup in setups:
+            signals = setup.signals(bars)
+            tape, (_, rules_at) = Tape(bars, signals), in_memory(Rules.of(signals, semantics))
+            room.hold(2 * (len(bars) - start) + 1)
+            room.state[:] = _flat()
+            n = _library()["alone"](
+                *(*tape.at, start, len(bars), room.state_at, rules_at, room.trades_at),
+                *(tape.close_at, money.cash, money.fee, _stand.at),
+            )
+            yield room.trades[:n], room.state
+
+
+def _folded(
+    bars: Bars,
+    setups: Sequence[Setup],
+    semantics: Semantics,
+    start: int,
+    shared: Callable[[], AbstractContextManager[None]],
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Of each setup the state after the last bar, and its trades: see `SymbolResult.rows`.
+
+    A long series goes in pieces, each with the bars before it that its first decisions look back on: signals depend on
+    nothing else and a fold goes on from where it stopped, so this gives the same bits as the whole at once.
+    """
+    folds = [(_flat().copy(), list[FloatArray]()) for _ in setups]
+    reach = max(setup.lookback for setup in setups)
+    for begin, end in pieces(start, len(bars)):
+        first = max(begin - reach, 0)
+        piece = bars.slice(first, end)
+        with shared():
+            for setup, (s, rows) in zip(setups, folds, strict=True):
+                signals = setup.signals(piece)
+                rows.append(Tape(piece, signals).run(s, Rules.of(signals, semantics), begin - first, end - first))
+        done_with(piece)
+    return ((s, _trades(bars, s, rows)) for s, rows in folds)
+
+
+def _trades(bars: Bars, s: FloatArray, rows: list[FloatArray]) -> FloatArray:
+    """All of them in one piece, with what is still open marked to the last close; `rows` is empty then."""
+    if s[kernel.SIDE]:
+        out = np.empty((1, kernel.TRADE))
+        kernel.write_trade(s, out[0], 0, float(bars.ts_ms[-1]), float(bars.close[-1]), kernel.STILL_OPEN)
+        rows.append(out)
+    whole = np.concatenate(rows or [NO_TRADES])
+    rows.clear()
+    return whole
+
+
+def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: FloatArray | None) -> int:
+    """`ledger.worth` of the trades, in pieces: how many of them count."""
+    (ts_ms, *_, close), n = contiguous(bars)[1], len(rows)
+    ledger.begin(_stand.state, money.cash)
+    for begin, end in pieces(start, len(bars)):
+        where = address(equity[begin - start :]) if equity is not None else 0
+        n = _library()["worth"](
+            *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), _stand.at)
+        )
+        if end < len(bars):
+            done_with(bars.ts_ms[begin:end])
+    return n
 
 
 def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:

@@ -9,40 +9,47 @@ from pyjobs.strategy.kernel import ENTRY_PRICE, ENTRY_TS, SIDE, STILL_OPEN, TRAD
 Vector = Any
 
 EXIT_TS, EXIT_PRICE, REASON = 5, 6, 7  # of a trade row as the kernel writes it; its first four are the state's
-FINAL, DEEPEST = range(2)  # what `worth` tells; `alone` has RETURN in the place of FINAL
-RETURN, ENTRIES = 0, 2
+# Where it stands: worth, its deepest fall, its peak and its lowest since; cash; side, quantity and price paid of the
+# open position; trades done.
+FINAL, DEEPEST, PEAK, LOWEST, CASH, POSITION, QUANTITY, PAID, DONE = range(9)
+STATE = 9
 
 
 def alone(
     ts: Vector, price: Vector, high: Vector, low: Vector, entry: Vector, leaving: Vector,
     stop: Vector, distance: Vector, target: Vector, trail: Vector, has: int, start: int, end: int,
-    s: Vector, r: Vector, trades: Vector, close: Vector, cash: float, fee: float, out: Vector,
+    s: Vector, r: Vector, trades: Vector, close: Vector, cash: float, fee: float, w: Vector,
 ) -> int:  # fmt: skip
-    """`kernel.fold`, then the figures of its trades: RETURN (a fraction), DEEPEST, ENTRIES.
+    """`kernel.fold`, then `worth` of its trades, into `w`. Returns how many count.
 
-    A trade still open is added, marked to the last close: `trades` needs room for one more. Returns how many there are.
+    A trade still open is added, marked to the last close: `trades` needs room for one more.
     """
     n = fold(ts, price, high, low, entry, leaving, stop, distance, target, trail, has, start, end, s, r, trades)
     if s[SIDE] != 0.0:
         write_trade(s, trades, n * TRADE, float(ts[end - 1]), close[end - 1], STILL_OPEN)
         n += 1
-    worth(ts, close, start, end, trades, n, cash, fee, out, 0, out)
-    out[RETURN] = out[FINAL] / cash - 1.0
-    out[ENTRIES] = float(n)
-    return n
+    begin(w, cash)
+    return worth(ts, close, start, end, trades, n, fee, w, 0, w)
+
+
+def begin(w: Vector, cash: float) -> None:
+    """Nothing but cash."""
+    w[FINAL] = w[PEAK] = w[LOWEST] = w[CASH] = cash
+    w[DEEPEST] = w[POSITION] = w[QUANTITY] = w[PAID] = w[DONE] = 0.0
 
 
 def worth(
     ts: Vector, close: Vector, start: int, end: int, trades: Vector, n: int,
-    cash: float, fee: float, equity: Vector, has_equity: int, out: Vector,
+    fee: float, equity: Vector, has_equity: int, w: Vector,
 ) -> int:  # fmt: skip
-    """Equity at each close of bars [start, end), and into `out` its last value and its deepest fall from a peak.
+    """Equity at each close of bars [start, end), going on from where `w` stands. Returns how many trades count.
 
-    The peak begins at `cash`. A fill spends all cash, fee included, in fractions; a short puts up its notional. Only
-    the lowest value after each peak is divided by it: rounding keeps the order of quotients, so none falls deeper.
+    The peak begins at the cash. A fill spends all cash, fee included, in fractions; a short puts up its notional, and
+    when it loses all of it or more, there is no further trade. Only the lowest value after each peak is divided by it:
+    rounding keeps the order of quotients, so none falls deeper.
     """
-    i, j, side, quantity, paid = start, 0, 0.0, 0.0, 0.0
-    peak, lowest, deepest, value = cash, cash, 0.0, cash
+    value, peak, lowest, deepest, cash = w[FINAL], w[PEAK], w[LOWEST], w[DEEPEST], w[CASH]
+    i, j, side, quantity, paid = start, int(w[DONE]), w[POSITION], w[QUANTITY], w[PAID]
     while i < end:
         t = float(ts[i])
         while j < n:
@@ -56,6 +63,8 @@ def worth(
             cash = quantity * (price * (1.0 - fee) if side > 0.0 else 2.0 * paid - price * (1.0 + fee))
             side = 0.0
             j += 1
+            if cash <= 0.0:
+                n = j
         event = end if j == n else bar_at(ts, trades[j * TRADE + (ENTRY_TS if side == 0.0 else EXIT_TS)], i + 1, end)
         if side == 0.0 and not has_equity:
             i = event - 1  # the bars between are all the same
@@ -73,9 +82,10 @@ def worth(
             elif value < lowest:
                 lowest = value
             i += 1
-    out[FINAL] = value
-    out[DEEPEST] = min(deepest, lowest / peak - 1.0)
-    return 0
+    w[FINAL], w[PEAK], w[LOWEST], w[CASH] = value, peak, lowest, cash
+    w[DEEPEST] = min(deepest, lowest / peak - 1.0)
+    w[DONE], w[POSITION], w[QUANTITY], w[PAID] = float(j), side, quantity, paid
+    return n
 
 
 def bar_at(ts: Vector, wanted: float, start: int, end: int) -> int:

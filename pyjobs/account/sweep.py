@@ -22,7 +22,6 @@ from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import REGISTRY, make_setup
 from pyjobs.strategy.signals import Setup
-from pyjobs.strategy.trace import remembering
 from utils.errors import UsageError
 from utils.work import Engine, Progress, Work, here, silent
 
@@ -154,8 +153,7 @@ def sweep_symbol(
     bars: Bars, setups: Sequence[Setup], money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> FloatArray:
     """(total return, deepest fall, entries) of each strategy on one symbol: shape (len(setups), 3)."""
-    with remembering():
-        out = run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
+    out = run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
     done_with(bars)
     return out
 

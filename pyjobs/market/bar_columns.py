@@ -15,7 +15,7 @@ from utils.errors import BadDataError
 
 ONLY_SYMBOL = "BARS"  # the name of a file's series when it has no symbol column
 BATCH_ROWS = 131_072
-_NONE = np.empty(0, np.int32)
+_NONE, _UNKNOWN = np.empty(0, np.int32), -1
 BUFFER_BYTES = 1 << 20  # of a compressed column: without it, all of a row group's is in memory
 
 
@@ -34,31 +34,40 @@ class BarColumns:
         _refuse_schema(path, kinds)
         self._has_symbols = "symbol" in kinds
 
-    def runs(self) -> tuple[list[str], Any, Any]:
-        """(names as they first come; the runs of rows with one symbol: the number of its name, how many rows)."""
+    def counted(self) -> tuple[dict[str, int], bool]:
+        """(rows of each symbol, in the order in which they first come; whether each one's rows lie together)."""
         if not self._has_symbols:
-            rows = self._file.metadata.num_rows
-            return [ONLY_SYMBOL], np.zeros(min(rows, 1), np.int64), np.array([rows] * min(rows, 1), np.int64)
+            total = self._file.metadata.num_rows
+            return ({ONLY_SYMBOL: total} if total else {}), True
         names: dict[str, int] = {}
-        codes, lengths = self._pieces_of_runs(names)
+        rows, runs, last = np.zeros(0, np.int64), 0, -1
+        for numbers, lengths in self._runs(names):
+            more = np.bincount(numbers, lengths, len(names)).astype(np.int64)
+            more[: len(rows)] += rows
+            rows = more
+            runs += int(np.count_nonzero(np.diff(numbers, prepend=last)))  # one may go on over the edge of a piece
+            last = int(numbers[-1])
         if "" in names:
-            raise BadDataError(f"{self._path}: {lengths[codes == names['']].sum()} rows have an empty symbol")
-        starts = np.flatnonzero(np.diff(codes, prepend=-1))  # a run goes on over the edge of a piece
-        if len(starts) == len(codes):
-            return list(names), codes, lengths
-        return list(names), codes[starts], np.add.reduceat(lengths, starts, dtype=np.int64)
+            raise BadDataError(f"{self._path}: {rows[names['']]} rows have an empty symbol")
+        return dict(zip(names, rows.tolist(), strict=True)), runs == len(names)
+
+    def numbers(self) -> Iterator[Any]:
+        """Of each row, the number of its symbol: the place that `counted` gives it. In pieces."""
+        return (np.repeat(numbers, lengths) for numbers, lengths in self._runs({}))
 
     def parts(self) -> Iterator[Any]:
-        """All of one column, then all of the next, in the order of COLUMNS: int64 or float64; NaN for an empty cell."""
-        import pyarrow as pa
-
+        """All of one column, then all of the next, in the order of COLUMNS."""
         for name in COLUMNS:
-            with self._readable():
-                for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=[name], use_threads=False):
-                    yield self._numbers(name, batch.column(0))
-        pa.default_memory_pool().release_unused()  # it keeps 80 MB for more of the same
+            yield from self.column(name)
+        give_back()
 
-    def _numbers(self, name: str, part: Any) -> Any:
+    def column(self, name: str) -> Iterator[Any]:
+        """One column in pieces of int64 or float64; NaN for an empty cell."""
+        with self._readable():
+            for batch in self._file.iter_batches(batch_size=BATCH_ROWS, columns=[name], use_threads=False):
+                yield self._checked(name, batch.column(0))
+
+    def _checked(self, name: str, part: Any) -> Any:
         import pyarrow as pa
 
         kind, dtype = (pa.int64(), np.int64) if name == "ts_ms" else (pa.float64(), np.float64)
@@ -69,9 +78,21 @@ class BarColumns:
             part = part.fill_null(float("nan"))
         return values_of(part, dtype)
 
-    def _pieces_of_runs(self, names: dict[str, int]) -> tuple[Any, ...]:
-        found = [_runs_of(symbols, names) for symbols in self._symbols()]
-        return tuple(np.concatenate(parts) for parts in zip((_NONE, _NONE), *found, strict=True))
+    def _runs(self, names: dict[str, int]) -> Iterator[tuple[Any, Any]]:
+        """(number of the symbol, how many rows) of each run of rows, by pieces; new names get the next numbers."""
+        told, numbers = None, _NONE
+        for symbols in self._symbols():
+            if told is None or not told.equals(symbols.dictionary):
+                told = symbols.dictionary
+                numbers = np.full(len(told), _UNKNOWN, np.int32)
+            indices = values_of(symbols.indices, np.int32)
+            starts = np.flatnonzero(np.diff(indices, prepend=-1))
+            begun = indices[starts]
+            if (numbers[begun] == _UNKNOWN).any():
+                used, first = np.unique(begun, return_index=True)
+                for index in used[np.argsort(first)].tolist():  # the order of a dictionary is anyone's
+                    numbers[index] = names.setdefault(str(told[index].as_py()), len(names))
+            yield numbers[begun], np.diff(starts, append=len(indices))
 
     def _symbols(self) -> Iterator[Any]:
         """The symbols as Arrow dictionary arrays. Raises BadDataError when the file has rows without one."""
@@ -101,14 +122,11 @@ class BarColumns:
             raise BadDataError(f"{self._path}: not a readable Parquet file: {what}") from None
 
 
-def _runs_of(symbols: Any, names: dict[str, int]) -> tuple[Any, Any]:
-    """(number, length) of each run in a piece; new names are added to `names` with the next numbers."""
-    indices = values_of(symbols.indices, np.int32)
-    starts = np.flatnonzero(np.diff(indices, prepend=-1))
-    used, at = np.unique(indices[starts], return_inverse=True)
-    told = [str(symbols.dictionary[int(index)].as_py()) for index in used]
-    numbers = np.array([names.setdefault(name, len(names)) for name in told], np.int32)
-    return numbers[at], np.diff(starts, append=len(indices)).astype(np.int32)
+def give_back() -> None:
+    """What pyarrow keeps for more of the same: 80 MB."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _refuse_schema(path: Path, kinds: dict[str, Any]) -> None:

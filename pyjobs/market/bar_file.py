@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market import column_cache
-from pyjobs.market.bar_columns import BATCH_ROWS, BarColumns
-from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem
+from pyjobs.market.bar_columns import BarColumns
+from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem, pieces
 from pyjobs.market.column_file import Series, Stream, done_with
+from pyjobs.market.regrouped import regrouped
 from utils import paths
 from utils.errors import BadDataError, MissingInputError
 
@@ -36,53 +37,53 @@ def read_bar_file(path: Path, *, cache: bool = True) -> Series:
         raise MissingInputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     if cache:
         folder = paths.data_dir() / "cache/columns/files"
-        return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path))
+        return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path, folder))
     return opened(path).spilled()
 
 
-def opened(path: Path) -> Stream:
-    """The file's series, still to be read and checked."""
+def opened(path: Path, room: Path | None = None) -> Stream:
+    """The file's series, still to be read and checked. `room`: a folder for what is put in order on the way."""
     columns = BarColumns(path)
-    names, codes, lengths = columns.runs()
-    if not len(codes):
+    rows, together = columns.counted()
+    if not rows:
         raise BadDataError(f"{path}: no bars")
-    rows = np.bincount(codes, weights=lengths).astype(np.int64).tolist()
-    parts = columns.parts
-    if len(codes) > len(names):
-        order = np.argsort(np.repeat(codes, lengths), kind="stable")
-        parts = partial(_in_order, columns, order.astype(np.min_scalar_type(len(order))))
-    return Stream(counts=list(zip(names, rows, strict=True)), parts=parts, check=partial(_refuse_bad, path))
-
-
-def _in_order(columns: BarColumns, order: IntArray) -> Iterator[IntArray]:
-    """The parts of the columns, their rows in another order: one column at a time is in memory."""
-    column, at = np.empty(len(order), np.int64), 0
-    for part in columns.parts():
-        column[at : at + len(part)] = part.view(np.int64)
-        at += len(part)
-        if at == len(order):
-            yield from (column[order[i : i + BATCH_ROWS]] for i in range(0, at, BATCH_ROWS))
-            at = 0
+    parts = columns.parts if together else partial(regrouped, columns, list(rows.values()), room)
+    return Stream(counts=list(rows.items()), parts=parts, check=partial(_refuse_bad, path))
 
 
 def timeframe_ms(ts_ms: IntArray) -> int | None:
     """The step between bars: the most frequent one; for steps of about a day, a day. None for fewer than two bars."""
-    steps = np.diff(ts_ms)
-    if not len(steps):
+    if len(ts_ms) < 2:
         return None
-    if int(steps[0]) == int(np.median(steps)):
-        step = int(steps[0])
-    else:
-        values, counts = np.unique(steps, return_counts=True)
-        step = int(values[counts.argmax()])
+    first = int(ts_ms[1] - ts_ms[0])
+    same = sum(int(np.count_nonzero(steps == first)) for _, steps in _steps(ts_ms))
+    step = first if 2 * same >= len(ts_ms) else _usual(ts_ms, first)
     return DAY_MS if SHORTEST_DAY_MS <= step < 2 * DAY_MS else step
+
+
+def _usual(ts_ms: IntArray, first: int) -> int:
+    """The `first` step when it is the median one, else the most frequent one; of equals the shortest."""
+    parts = [np.unique(steps, return_counts=True) for _, steps in _steps(ts_ms)]
+    found, at = np.unique(np.concatenate([values for values, _ in parts]), return_inverse=True)
+    counts = np.bincount(at, np.concatenate([counts for _, counts in parts]))
+    middle = [(len(ts_ms) - 2) // 2, (len(ts_ms) - 1) // 2]
+    median = int(found[np.searchsorted(np.cumsum(counts), middle, side="right")].mean())
+    return first if first == median else int(found[counts.argmax()])
+
+
+def _steps(ts_ms: IntArray, overlap: int = 0) -> Iterator[tuple[int, IntArray]]:
+    """(number of the first, steps between bars) of each piece; with the last `overlap` of the one before."""
+    for start, stop in pieces(0, len(ts_ms) - 1):
+        begin = max(start - overlap, 0)
+        yield begin, np.diff(ts_ms[begin : stop + 1])
+        done_with(ts_ms[start:stop])
 
 
 def _refuse_bad(path: Path, series: Series) -> None:
     first: tuple[str, int] | None = None
     for symbol, bars in series.items():
         where = f"{path}: '{symbol}'"
-        if problem := first_problem(bars):
+        if problem := first_problem(bars, done_with):
             raise BadDataError(f"{where}: {problem}")
         if not EARLIEST_MS < bars.ts_ms[0] <= bars.ts_ms[-1] < LATEST_MS:
             raise BadDataError(f"{where}: ts_ms {bars.ts_ms[0]} to {bars.ts_ms[-1]} are not milliseconds since 1970")
@@ -102,16 +103,28 @@ def _refuse_bad(path: Path, series: Series) -> None:
 
 
 def _refuse_mixed(where: str, ts_ms: IntArray, step: int) -> None:
-    steps = np.diff(ts_ms)
-    short = np.flatnonzero(steps < (SHORTEST_DAY_MS if step == DAY_MS else step))
-    other = next((long for long in TIMEFRAME_MS.values() if long > step and _runs(steps == long)), None)
-    if not short.size and (other is None or step >= DAY_MS):
-        return
-    at = int(short[0]) if short.size else int(np.flatnonzero(steps == other)[0])
-    raise BadDataError(
-        f"{where}: mixed timeframes: bars every {step // 1000} s, but bar {at + 1} (ts_ms {ts_ms[at + 1]}) comes "
-        f"{int(steps[at]) // 1000} s after the one before; one timeframe a file"
-    )
+    at = _other_timeframe(ts_ms, step)
+    if at is not None:
+        raise BadDataError(
+            f"{where}: mixed timeframes: bars every {step // 1000} s, but bar {at + 1} (ts_ms {ts_ms[at + 1]}) comes "
+            f"{int(ts_ms[at + 1] - ts_ms[at]) // 1000} s after the one before; one timeframe a file"
+        )
+
+
+def _other_timeframe(ts_ms: IntArray, step: int) -> int | None:
+    """After which bar a step comes that is too short; else the first step of a longer timeframe that has a run."""
+    least, first, others = SHORTEST_DAY_MS if step == DAY_MS else step, dict[int, int](), set[int]()
+    for begin, steps in _steps(ts_ms, RUN_OF_OTHER_BARS - 1):
+        short = np.flatnonzero(steps < least)
+        if short.size:
+            return begin + int(short[0])
+        for longer in (each for each in TIMEFRAME_MS.values() if each > step):
+            same = steps == longer
+            if same.any():
+                first.setdefault(longer, begin + int(same.argmax()))
+            if _runs(same):
+                others.add(longer)
+    return first[min(others)] if others else None
 
 
 def _runs(flags: Any) -> bool:

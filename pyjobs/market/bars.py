@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from utils.errors import BadDataError
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+PIECE_BARS = 1 << 19  # a longer series is looked at and worked on in pieces, so that memory does not grow with it
 COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
 TIMEFRAME_MS: dict[str, int] = {
     "1m": 60_000,
@@ -63,10 +65,42 @@ class Bars:
         return self.slice(0, int(np.searchsorted(self.ts_ms, ts_ms, side="right")))
 
 
-def first_problem(bars: Bars) -> str | None:
-    """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises."""
-    steps = np.diff(bars.ts_ms, prepend=bars.ts_ms[:1] - 1)
-    problems: tuple[tuple[str, npt.NDArray[np.bool_]], ...] = (
+def is_long(bars: Bars) -> bool:
+    """Whether there is more than a piece of them."""
+    return len(bars) > PIECE_BARS
+
+
+def pieces(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """[start, stop) in ranges of at most PIECE_BARS."""
+    for begin in range(start, stop, PIECE_BARS):
+        yield begin, min(begin + PIECE_BARS, stop)
+
+
+def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -> str | None:
+    """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises.
+
+    `done` is given each piece of the series that has been looked at.
+    """
+    found: dict[int, tuple[str, int, int]] = {}
+    for start, stop in pieces(0, len(bars)):
+        piece = bars.slice(start, stop)
+        before = bars.ts_ms[start - 1 : start] if start else bars.ts_ms[:1] - 1
+        for rank, (what, where) in enumerate(_problems(piece, before)):
+            bad = np.flatnonzero(where)
+            if bad.size:
+                _, first, count = found.get(rank, ("", start + int(bad[0]), 0))
+                found[rank] = what, first, count + bad.size
+        done(piece)
+    if not found:
+        return None
+    what, first, count = found[min(found)]
+    return f"bar {first} (ts_ms {bars.ts_ms[first]}) {what}; {count} such"
+
+
+def _problems(bars: Bars, before: IntArray) -> tuple[tuple[str, npt.NDArray[np.bool_]], ...]:
+    """Each thing that can be wrong, and the bars that have it. `before`: the time of the bar before them."""
+    steps = np.diff(bars.ts_ms, prepend=before)
+    return (
         ("comes before the bar before it: not sorted", steps < 0),
         ("has the time of the bar before it: a duplicate", steps == 0),
         (
@@ -79,11 +113,6 @@ def first_problem(bars: Bars) -> str | None:
         ("has its close outside low..high", (bars.close < bars.low) | (bars.close > bars.high)),
         ("has a negative volume", bars.volume < 0),
     )
-    for what, where in problems:
-        bad = np.flatnonzero(where)
-        if bad.size:
-            return f"bar {bad[0]} (ts_ms {bars.ts_ms[bad[0]]}) {what}; {bad.size} such"
-    return None
 
 
 def checked(bars: Bars, *, name: str) -> Bars:

@@ -37,7 +37,17 @@ if TYPE_CHECKING:
 
 RACY_NS = 2_000_000_000
 Signature = list[str | int]
-READERS = ("bars", "bar_columns", "bar_file", "column_cache", "column_file", "merge", "partitions", "store")
+READERS = (
+    "bars",
+    "bar_columns",
+    "bar_file",
+    "column_cache",
+    "column_file",
+    "merge",
+    "partitions",
+    "regrouped",
+    "store",
+)
 ONE = ""  # the name of a store's series: there is one a file
 
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, Bars
+from pyjobs.market.bars import COLUMNS, Bars, IntArray
 
 MAGIC = b"NDCOLS1\n"
 ALIGN = 64
@@ -103,12 +103,12 @@ class Mapped(mmap.mmap):
                 self.madvise(mmap.MADV_DONTNEED)
 
 
-def done_with(bars: Bars) -> None:
-    """Say that `bars` will not be looked at soon, so that their memory can be used otherwise; nothing else changes.
+def done_with(bars: Bars | IntArray) -> None:
+    """Say that `bars`, or the times of bars, will not be looked at soon, so that their memory can be used otherwise.
 
-    Nothing happens to bars that no file is behind, and where the system cannot do it.
+    Nothing else changes. Nothing happens to bars that no file is behind, and where the system cannot do it.
     """
-    memory: Any = bars.ts_ms
+    memory: Any = bars.ts_ms if isinstance(bars, Bars) else bars
     while isinstance(memory, np.ndarray | memoryview):
         memory = memory.base if isinstance(memory, np.ndarray) else memory.obj
     if isinstance(memory, Mapped):

@@ -14,7 +14,7 @@ from pyjobs.market.expected import ROUND_THE_CLOCK, are_from_open, expected_clos
 from pyjobs.market.fetching import EMPTY_SETTLES_MS
 from pyjobs.market.folders import QUARANTINE, settled
 from pyjobs.market.ledger import NO_TIMES, within, without
-from pyjobs.market.partitions import Partition, partition_name, partition_span, read_partition
+from pyjobs.market.partitions import Partition, partition_name, partition_span, read_partition, runs
 from pyjobs.market.snapshot import is_stale
 from pyjobs.market.store import BarStore
 from pyjobs.market.times import utc_text
@@ -55,17 +55,18 @@ def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int)
     flaws += _set_aside(store, key, parts)
     for name, part in parts.items():
         flaws += _impossible(key, name, part)
-    bars = quality.usable([part.bars for part in parts.values()])
     if len({part.provenance.basis for part in parts.values()}) > 1:
         flaws.append(_flaw(key, "-", "FAIL", "prices of two bases (a split or dividend apart)", 1))
-    flaws += _statistical(key, bars)
     empty = np.concatenate([NO_TIMES, *(part.empty for part in parts.values())])
+    partitions, bars = len(parts), quality.usable([part.bars for part in parts.values()])
+    parts.clear()  # the bars are held once
+    flaws += _statistical(key, bars)
     if market is not None and len(bars):
         flaws += _calendar(key, market, bars, empty, now_ms)
     return Inspected(
         key=key,
         market=market,
-        partitions=len(parts),
+        partitions=partitions,
         bars=len(bars),
         last=utc_text(int(bars.ts_ms[-1])) if len(bars) else "-",
         flaws=tuple(flaws),
@@ -112,7 +113,7 @@ def _statistical(key: SeriesKey, bars: Bars) -> Iterator[Flaw]:
     yield from _masked(key, "note", "halt: no volume, one price", bars, quality.halts(bars))
     bad = quality.bad_prints(bars)
     yield from _masked(key, "WARN", "bad print: a price nobody can have traded at", bars, bad)
-    good = Bars(**{name: getattr(bars, name)[~bad] for name in bars.__slots__})
+    good = Bars(**{name: getattr(bars, name)[~bad] for name in bars.__slots__}) if bad.any() else bars
     for at, factor in quality.breaks(good):
         yield _flaw(
             key,
@@ -143,19 +144,19 @@ def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: 
 def _masked(
     key: SeriesKey, level: Level, what: str, bars: Bars, mask: quality.Mask, *, partition: str = ""
 ) -> Iterator[Flaw]:
-    """One flaw per partition that has a bar under `mask`, with the first of them as it stands."""
+    """One flaw per partition that has a bar under `mask`, with the first of them as it stands.
+
+    `partition`: the one that all the bars are from; else they are increasing in time.
+    """
     at = np.flatnonzero(mask)
-    names = [partition or partition_name(key.timeframe, int(ts)) for ts in bars.ts_ms[at].tolist()]
-    for name in sorted(set(names)):
-        here = [int(i) for i, own in zip(at.tolist(), names, strict=True) if own == name]
-        i = here[0]
+    whole = [(partition, 0, at.size)] if at.size else []
+    for name, start, stop in whole if partition else runs(key.timeframe, bars.ts_ms[at]):
+        i = int(at[start])
         example = " ".join(f"{getattr(bars, column)[i]:.10g}" for column in ("open", "high", "low", "close", "volume"))
-        yield _flaw(key, name, level, what, len(here), first=utc_text(int(bars.ts_ms[i])), example=example)
+        yield _flaw(key, name, level, what, stop - start, first=utc_text(int(bars.ts_ms[i])), example=example)
 
 
 def _by_partition(key: SeriesKey, level: Level, what: str, times: IntArray) -> Iterator[Flaw]:
-    names = np.array([partition_name(key.timeframe, ts) for ts in times.tolist()])
-    for name in np.unique(names).tolist():
-        here = times[names == name]
-        last = f"… {utc_text(int(here[-1]))}" if here.size > 1 else ""
-        yield _flaw(key, name, level, what, int(here.size), first=utc_text(int(here[0])), example=last)
+    for name, start, stop in runs(key.timeframe, times):
+        last = f"… {utc_text(int(times[stop - 1]))}" if stop - start > 1 else ""
+        yield _flaw(key, name, level, what, stop - start, first=utc_text(int(times[start])), example=last)

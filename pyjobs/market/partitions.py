@@ -81,13 +81,19 @@ def is_partition_file(timeframe: str, name: str) -> bool:
 
 def split(timeframe: str, bars: Bars) -> Iterator[tuple[str, Bars]]:
     """(partition name, its bars) in time order."""
-    days = (bars.ts_ms - 1) // _DAY_MS
+    for name, start, stop in runs(timeframe, bars.ts_ms):
+        yield name, bars.slice(start, stop)
+
+
+def runs(timeframe: str, times: IntArray) -> Iterator[tuple[str, int, int]]:
+    """(partition name, first of its times, one after its last) of increasing close times."""
+    days = (times - 1) // _DAY_MS
     if not is_intraday(timeframe):
         days = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
-    edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(bars)]
+    edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(times)]
     for start, stop in itertools.pairwise(edges):
         if stop > start:
-            yield partition_name(timeframe, int(bars.ts_ms[start])), bars.slice(start, stop)
+            yield partition_name(timeframe, int(times[start])), start, stop
 
 
 def partition_span(timeframe: str, name: str) -> tuple[int, int]:

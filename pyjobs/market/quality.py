@@ -26,6 +26,8 @@ ROUNDED = 0.01  # a price that lost two digits is off by so much of log10, and i
 STUB = 0.01
 BUSY = 5.0  # volume of so many times the usual: something did happen
 AROUND = 5  # bars on each side that say what is usual
+SEEN = 4 * AROUND  # what is bad is told by fewer bars than these on each side
+LOOKED_AT = 1 << 16  # bars at once: 20 MB
 BREAK = 0.30  # a lasting jump by more than this, from one bar to the next
 SPLITS = (1.5, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 100)
 SPLIT_FITS = 0.06  # relative: the market itself moves on the day
@@ -33,14 +35,14 @@ SPLIT_FITS = 0.06  # relative: the market itself moves on the day
 
 def impossible(bars: Bars) -> dict[str, Mask]:
     """What no bar may be, by name."""
-    prices = np.stack([getattr(bars, name) for name in ("open", "high", "low", "close")])
-    finite = np.isfinite(np.stack([getattr(bars, name) for name in COLUMNS[1:]])).all(axis=0)
+    least = np.minimum(np.minimum(bars.open, bars.close), np.minimum(bars.low, bars.high))
+    finite = np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]])
     inside = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
     return {
         "time that stands twice": np.append(False, np.diff(bars.ts_ms) == 0)[: len(bars)],
         "time before the bar before it": np.append(False, np.diff(bars.ts_ms) < 0)[: len(bars)],
         "missing or infinite value": ~finite,
-        "price of zero or less": finite & (prices <= 0).any(axis=0),
+        "price of zero or less": finite & (least <= 0),
         "open, high, low and close out of order": finite & ~inside,
         "negative volume": finite & (bars.volume < 0),
     }
@@ -55,14 +57,23 @@ def halts(bars: Bars) -> Mask:
 
 def bad_prints(bars: Bars) -> Mask:
     """Bars with a price that was not traded at. A flash crash is none; nor is a jump that lasts (see `breaks`)."""
+    found = np.empty(len(bars), bool)
+    for start in range(0, len(bars), LOOKED_AT):
+        first, stop = max(start - SEEN, 0), min(start + LOOKED_AT, len(bars))
+        found[start:stop] = _bad_prints(bars.slice(first, stop + SEEN))[start - first : stop - first]
+    return found
+
+
+def _bad_prints(bars: Bars) -> Mask:
     if len(bars) < 3:
         return np.zeros(len(bars), bool)
     prices = np.log10(np.stack([bars.open, bars.high, bars.low, bars.close]))
     earlier, later = (prices - np.log10(side) for side in _sides(bars.close))
     nearer = np.where(np.abs(earlier) < np.abs(later), earlier, later)  # so that a jump that lasts is near its own side
     far = np.abs(nearer) > np.log10(FAR)
-    beside = (prices - np.log10(np.roll(bars.close, 1)), prices - np.log10(np.roll(bars.open, -1)))  # in a fast market
-    off = np.min([np.abs(factor - np.round(factor)) for factor in (nearer, *beside)], axis=0)  # from a power of ten
+    before, after = np.append(np.nan, bars.close[:-1]), np.append(bars.open[1:], np.nan)
+    beside = (prices - np.log10(before), prices - np.log10(after))  # in a fast market
+    off = np.fmin.reduce([np.abs(factor - np.round(factor)) for factor in (nearer, *beside)])  # from a power of ten
     exact = far & (off < np.maximum(*_sides(prices[1] - prices[2])) + ROUNDED)
     wick = exact[1:3] & ~(far[0] | far[3])  # a high or low alone
     slipped = far & (off < SLIP) & ~_neighbour_reaches(prices, wick)
@@ -140,6 +151,8 @@ def usable(parts: list[Bars]) -> Bars:
     wrong = np.zeros(len(bars), bool)
     for mask in impossible(bars).values():
         wrong |= mask
+    if not wrong.any():
+        return bars
     keep = np.flatnonzero(~wrong)
     order: IntArray = keep[np.argsort(bars.ts_ms[keep], kind="stable")]
     return Bars(**{name: getattr(bars, name)[order] for name in COLUMNS})

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pyjobs.market import bars as schema
 from pyjobs.market.bar_columns import ONLY_SYMBOL
 from pyjobs.market.bar_file import read_bar_file, timeframe_ms
 from utils.errors import BadDataError, MissingInputError
@@ -54,6 +55,14 @@ def test_rows_ordered_by_time_are_told_apart(tmp_path: Path) -> None:
     order = np.argsort(both["ts_ms"], kind="stable")
     found = read(tmp_path, {name: column[order] for name, column in both.items()})
     assert {name: (len(bars), set(bars.close)) for name, bars in found.items()} == {"A": (60, {10}), "B": (60, {20})}
+
+
+def test_a_dictionary_in_another_order_than_the_rows_changes_no_name(tmp_path: Path) -> None:
+    """As pandas writes a categorical column: its dictionary is sorted, whatever comes first."""
+    both = joined(columns(symbol="B", close=20), columns(70, symbol="A"))
+    names = pa.DictionaryArray.from_arrays(pa.array([2] * 60 + [1] * 70, pa.int8()), pa.array(["unused", "A", "B"]))
+    found = read(tmp_path, {**both, "symbol": names})
+    assert {name: (len(bars), set(bars.close)) for name, bars in found.items()} == {"A": (70, {10}), "B": (60, {20})}
 
 
 def test_without_a_symbol_column_there_is_one_series(tmp_path: Path) -> None:
@@ -118,13 +127,45 @@ BAD: list[tuple[Callable[[], Columns], str]] = [
 ]
 
 
+@pytest.mark.parametrize("piece", [1, 7, 1_000])
 @pytest.mark.parametrize(("table", "problem"), BAD, ids=[problem for _, problem in BAD])
 def test_bars_that_cannot_be_are_refused_by_file_symbol_and_bar(
-    tmp_path: Path, table: Callable[[], Columns], problem: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Callable[[], Columns], problem: str, piece: int
 ) -> None:
+    monkeypatch.setattr(schema, "PIECE_BARS", piece)
     with pytest.raises(BadDataError, match=problem) as caught:
         read(tmp_path, table())
     assert str(caught.value).startswith(str(tmp_path / "bars.parquet"))
+
+
+@pytest.mark.parametrize("piece", [1, 4, 1_000])
+def test_of_two_things_wrong_the_graver_is_told_with_how_often_and_where_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr(schema, "PIECE_BARS", piece)
+    table = columns()
+    table["volume"] = np.where(np.arange(60) % 20 == 1, -1.0, 1.0)
+    with pytest.raises(BadDataError, match=rf"bar 1 \(ts_ms {T0 + DAY}\) has a negative volume; 3 such"):
+        read(tmp_path, table)
+    table["low"] = np.where(np.arange(60) > 50, -1.0, table["low"])
+    with pytest.raises(BadDataError, match=rf"bar 51 \(ts_ms {T0 + 51 * DAY}\) has a price of zero or less; 9 such"):
+        read(tmp_path, table)
+
+
+@pytest.mark.parametrize("piece", [1, 5, 11, 1_000])
+@pytest.mark.parametrize(("hours", "refused"), [(9, False), (10, True)])
+def test_ten_longer_steps_in_a_row_are_another_timeframe_and_nine_are_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, hours: int, refused: bool
+) -> None:
+    monkeypatch.setattr(schema, "PIECE_BARS", piece)
+    steps = np.array([5] * 3 + [60] + [5] * 20 + [60] * hours + [5] * 3)
+    ts_ms = T0 + MIN * np.concatenate(([0], np.cumsum(steps)))
+    table = {**columns(len(ts_ms)), "ts_ms": ts_ms}
+    if not refused:
+        assert len(read(tmp_path, table)["A"]) == len(ts_ms)
+        return
+    with pytest.raises(BadDataError, match=rf"bars every 300 s, but bar 4 \(ts_ms {ts_ms[4]}\) comes 3600 s after"):
+        read(tmp_path, table)
 
 
 def test_gaps_weekends_half_days_and_changed_clocks_are_one_timeframe(tmp_path: Path) -> None:
@@ -138,7 +179,10 @@ def test_gaps_weekends_half_days_and_changed_clocks_are_one_timeframe(tmp_path: 
     assert len(read(tmp_path, {**columns(len(holes)), "ts_ms": holes})["A"]) == len(holes)
 
 
-def test_the_timeframe_is_the_most_frequent_step() -> None:
+@pytest.mark.parametrize("piece", [1, 3, 1_000])
+def test_the_timeframe_is_the_most_frequent_step(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
+    monkeypatch.setattr(schema, "PIECE_BARS", piece)
+    assert timeframe_ms(np.array([0, 10, 25, 40, 45, 60, 65, 95], dtype=np.int64) * MIN) == 15 * MIN
     assert timeframe_ms(np.array([0, 5, 10, 30, 35], dtype=np.int64) * MIN) == 5 * MIN
     assert timeframe_ms(np.array([0, 23 * 60, 47 * 60, 71 * 60], dtype=np.int64) * MIN) == DAY
     assert timeframe_ms(np.array([0], dtype=np.int64)) is None

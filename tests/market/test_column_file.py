@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pyjobs.market import bar_columns, bar_file, column_file
+from pyjobs.market import bar_columns, column_file
 from pyjobs.market.bar_file import read_bar_file
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.column_file import Series, done_with
@@ -71,7 +71,6 @@ def test_a_symbol_that_comes_again_has_its_rows_put_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     monkeypatch.setattr(bar_columns, "BATCH_ROWS", batch)
-    monkeypatch.setattr(bar_file, "BATCH_ROWS", batch)
     path = written(tmp_path / "b.parquet", ("B", 5), ("A", 4), ("B", 2), ("A", 1))
     for _ in range(2):
         found = {symbol: bars.close.tolist() for symbol, bars in read_bar_file(path).items()}

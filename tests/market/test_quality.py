@@ -99,7 +99,11 @@ def test_halts_are_noted_in_a_series_that_reports_volume_only() -> None:
 
 @pytest.mark.parametrize("factor", [100.0, 0.01, 10.0, 1000.0, 0.001])
 @pytest.mark.parametrize("fields", [("open", "high", "low", "close"), ("wick",), ("close",), ("open",)])
-def test_a_misplaced_decimal_point_is_a_bad_print(factor: float, fields: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("together", [1, 77, 78, 200])
+def test_a_misplaced_decimal_point_is_a_bad_print(
+    monkeypatch: pytest.MonkeyPatch, factor: float, fields: tuple[str, ...], together: int
+) -> None:
+    monkeypatch.setattr(quality, "LOOKED_AT", together)
     bars = day(200)
     if fields == ("wick",):
         fields = ("high",) if factor > 1 else ("low",)
@@ -131,6 +135,16 @@ def test_a_misplaced_decimal_point_a_few_bars_long_is_one_too(
     for name in fields if fields != ("wick",) else ("high",) if factor > 1 else ("low",):
         getattr(bars, name)[77 : 77 + length] *= factor
     assert np.flatnonzero(quality.bad_prints(bars)).tolist() == list(range(77, 77 + length))
+
+
+def test_neither_end_is_judged_by_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = day(200)
+    for name in ("open", "high", "low", "close"):
+        getattr(bars, name)[100:] *= 5  # a jump that lasts
+    bars.high[0] *= 5  # a wick as high as the last price, but no power of ten from any price beside it
+    for together in (30, 200):
+        monkeypatch.setattr(quality, "LOOKED_AT", together)
+        assert not quality.bad_prints(bars).any()
 
 
 def crashed(depth: float) -> Bars:
