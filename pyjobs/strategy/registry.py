@@ -1,13 +1,15 @@
 """Every strategy by name: the files of `library/`, each with its `ENTRY`. What is not there does not exist.
 
 A strategy is added as one file in that folder; it is then configurable, swept, backtested and put through the battery.
+A file that cannot be loaded is in `BROKEN`, and in nobody's way but its own.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pyjobs.market.bars import Bars
@@ -19,10 +21,32 @@ from utils.errors import ConfigError
 
 SIDES = ("long", "both")
 
-REGISTRY: dict[str, Entry] = {
-    module.name: importlib.import_module(f"{library.__name__}.{module.name}").ENTRY
-    for module in sorted(pkgutil.iter_modules(library.__path__), key=lambda module: module.name)
-}
+REGISTRY: dict[str, Entry] = {}
+BROKEN: dict[str, str] = {}
+
+
+def load(names: Iterable[str]) -> None:
+    """Put each file of `library` where it belongs: in REGISTRY, or with what is wrong with it in BROKEN."""
+    for name in sorted(names):
+        try:
+            entry = importlib.import_module(f"{library.__name__}.{name}").ENTRY
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one file must not stop the others
+            BROKEN[name] = place_of(error)
+            continue
+        if isinstance(entry, Entry):
+            REGISTRY[name] = entry
+        else:
+            BROKEN[name] = f"its ENTRY is of type {type(entry).__name__}, not an Entry"
+
+
+def place_of(error: Exception) -> str:
+    """An error in a strategy's file, with the file and the line."""
+    at = error if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)[-1]
+    text = error.msg if isinstance(error, SyntaxError) else error
+    return f"{type(error).__name__}: {text} ({str(at.filename).rpartition('/')[2]}, line {at.lineno})"
+
+
+load(module.name for module in pkgutil.iter_modules(library.__path__))
 
 
 def make_setup(name: str, params: Mapping[str, int | float | str], *, source: str) -> Setup:
@@ -32,6 +56,8 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message says what is
     known and allowed.
     """
+    if name in BROKEN:
+        raise ConfigError(f"{source}: setups: '{name}' cannot be loaded: {BROKEN[name]}")
     if name not in REGISTRY:
         raise ConfigError(f"{source}: setups: unknown setup '{name}'; known: {', '.join(REGISTRY)}")
     entry, where = REGISTRY[name], f"{source}: setups.{name}"
@@ -49,7 +75,10 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
         else:
             known = ", ".join([*entry.ranges, *entry.names, "side", *exits.NAMES])
             raise ConfigError(f"{where}: unknown parameter '{key}'; known: {known}")
-    setup = entry.make(**own)
+    try:
+        setup = entry.make(**own)
+    except TypeError as error:
+        raise ConfigError(f"{where}: its ENTRY and its record do not fit each other: {error}") from error
     for smaller, larger in entry.ascending:
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:
