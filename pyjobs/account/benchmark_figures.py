@@ -39,7 +39,7 @@ def figures(sessions: Sequence[dt.date], equity: FloatArray, closes: FloatArray)
         "start": sessions[first].isoformat(),
         "end": sessions[-1].isoformat(),
         "total_return": float(theirs[-1] / theirs[0] - 1),
-        "cagr": float((theirs[-1] / theirs[0]) ** (1 / years) - 1) if years > 0 else math.nan,
+        "cagr": metrics.compounded(float(theirs[-1] / theirs[0]), 1 / years) if years > 0 else math.nan,
         "volatility": metrics.annual_volatility(b),
         "sharpe": metrics.sharpe(b),
         "max_drawdown": metrics.max_drawdown(b),
