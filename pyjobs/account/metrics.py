@@ -135,7 +135,14 @@ def stability(returns: FloatArray) -> float:
     if known.size < 2:
         return math.nan
     path = np.cumsum(np.log1p(known))
-    return float(np.corrcoef(np.arange(path.size), path)[0, 1] ** 2)
+    return correlation(np.arange(path.size, dtype=np.float64), path) ** 2
+
+
+def correlation(a: FloatArray, b: FloatArray) -> float:
+    """Pearson's; NaN when either does not move. Sums only: np.corrcoef's last bit is another on another processor."""
+    x, y = a - a.mean(), b - b.mean()
+    scale = math.sqrt(float((x * x).sum()) * float((y * y).sum()))
+    return max(-1.0, min(1.0, float((x * y).sum()) / scale)) if scale > 0 else math.nan
 
 
 def beta(returns: FloatArray, benchmark: FloatArray, risk_free: float = 0.0) -> float:
