@@ -88,10 +88,7 @@ class SymbolResult:
 
     def net_returns(self, fee: float) -> FloatArray:
         """Of each trade, after fees on both sides (no exit fee while open): what it multiplied the cash by, minus 1."""
-        side, paid, price = (self.rows[:, i] for i in (0, ENTRY_PRICE, EXIT_PRICE))
-        leaving = np.where(self.rows[:, REASON] == kernel.STILL_OPEN, 0.0, fee)
-        long, short = price * (1.0 - leaving), 2.0 * paid - price * (1.0 + leaving)
-        return np.asarray(np.where(side > 0, long, short) / (paid * (1.0 + fee)) - 1.0)
+        return net_returns(self.rows, fee)
 
     def equity(self, money: Money) -> FloatArray:
         """Worth at each close from bar `start` on."""
@@ -139,6 +136,8 @@ def run_symbol(
     rows = Tape(bars, signals).run(s, Rules.of(signals, semantics), start, len(bars))
     if s[kernel.SIDE] and len(bars):
         rows = np.concatenate((rows, [_marked(s, float(bars.ts_ms[-1]), float(bars.close[-1]))]))
+    if signals.short_entry is not None or signals.side == "short":
+        rows = until_ruin(rows, money.fee)
     final, deepest = _worth(bars, start, rows, money, None)
     return SymbolResult(
         symbol=symbol,
@@ -156,6 +155,20 @@ def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:
     longest = max((len(bars) for bars in bars_by_symbol.values()), default=0)
     if longest < setup.lookback:
         raise BadDataError(f"the strategy looks back on {setup.lookback} bars, and the longest series has {longest}")
+
+
+def net_returns(rows: FloatArray, fee: float) -> FloatArray:
+    """As `SymbolResult.net_returns`."""
+    side, paid, price = (rows[:, i] for i in (0, ENTRY_PRICE, EXIT_PRICE))
+    leaving = np.where(rows[:, REASON] == kernel.STILL_OPEN, 0.0, fee)
+    long, short = price * (1.0 - leaving), 2.0 * paid - price * (1.0 + leaving)
+    return np.asarray(np.where(side > 0, long, short) / (paid * (1.0 + fee)) - 1.0)
+
+
+def until_ruin(rows: FloatArray, fee: float) -> FloatArray:
+    """The trades up to the one that lost all the cash or more, as a short can: there is none for another."""
+    lost = np.flatnonzero(net_returns(rows, fee) <= -1.0)
+    return rows[: lost[0] + 1] if lost.size else rows
 
 
 @lru_cache(maxsize=1)
