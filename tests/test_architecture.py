@@ -75,7 +75,7 @@ def test_a_verb_imports_no_verb_and_has_the_shape_of_one(path: Path) -> None:
 
 
 def test_the_decision_core_sees_no_clock_no_file_no_network_and_no_chance() -> None:
-    for path in sorted((ROOT / "pyjobs/strategy").glob("*.py")):
+    for path in sorted((ROOT / "pyjobs/strategy").rglob("*.py")):
         foreign = {name.split(".")[0] for name in imports_of(path)}
         assert not foreign & CLOCKS_AND_FILES, path
         assert not foreign & {"pandas", "pyarrow", "requests", "yaml"}, path

@@ -1,4 +1,7 @@
-"""Files that are old or new, never half: written beside the target, synced, renamed."""
+"""Files that are old or new, never half: written beside the target, synced, renamed.
+
+A device or a pipe (/dev/stdout, /dev/null) is written to: a rename would put a file in its place.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,9 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """
     with _renamed_to(path) as temporary:
         write(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+        if temporary != path:
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
 
 
 def sweep(folder: Path, name: str = "") -> None:
@@ -40,7 +44,8 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     with _renamed_to(path) as temporary, temporary.open("wb", buffering=0) as handle:
         while content := content[handle.write(content) :]:
             pass
-        os.fsync(handle.fileno())
+        if temporary != path:
+            os.fsync(handle.fileno())
 
 
 def write_text(path: Path, content: str) -> None:
@@ -66,6 +71,11 @@ def sync_directory(path: Path) -> None:
 @contextlib.contextmanager
 def _renamed_to(path: Path) -> Iterator[Path]:
     """A temporary name for what takes the place of `path` when the block ends well, and goes when it does not."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path
+        return
+    if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout > FILE: its own lines go there, too
+        raise OSError(errno.EINVAL, "it is sent to a file: name that file", str(path))
     temporary = temporary_beside(path)
     try:
         yield temporary

@@ -39,7 +39,7 @@ def figures(sessions: Sequence[dt.date], equity: FloatArray, closes: FloatArray)
         "start": sessions[first].isoformat(),
         "end": sessions[-1].isoformat(),
         "total_return": float(theirs[-1] / theirs[0] - 1),
-        "cagr": float((theirs[-1] / theirs[0]) ** (1 / years) - 1) if years > 0 else math.nan,
+        "cagr": metrics.compounded(float(theirs[-1] / theirs[0]), 1 / years) if years > 0 else math.nan,
         "volatility": metrics.annual_volatility(b),
         "sharpe": metrics.sharpe(b),
         "max_drawdown": metrics.max_drawdown(b),
@@ -53,14 +53,9 @@ def _against(r: FloatArray, b: FloatArray) -> dict[str, object]:
         "excess_return": metrics.total_return(r) - metrics.total_return(b),
         "alpha": metrics.alpha(r, b),
         "beta": metrics.beta(r, b),
-        "correlation": _correlation(r, b),
+        "correlation": metrics.correlation(r, b),
         "information_ratio": metrics.excess_sharpe(r, b) * a_year,
         "tracking_error": metrics.annual_volatility(r - b),
         "up_capture": metrics.up_capture(r, b),
         "down_capture": metrics.down_capture(r, b),
     }
-
-
-def _correlation(r: FloatArray, b: FloatArray) -> float:
-    """Pearson's; NaN when either does not move."""
-    return float(np.corrcoef(r, b)[0, 1]) if r.size > 1 and r.std() > 0 and b.std() > 0 else math.nan

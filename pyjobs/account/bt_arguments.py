@@ -60,10 +60,13 @@ def engine_of(args: argparse.Namespace) -> Engine:
 
 
 def refuse_mixed(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Raise UsageError for a flag of desks beside --bars, and for one of files without it."""
+    """Raise UsageError for a flag of desks beside --bars, one of files without it, and for one file named twice."""
     for name in OF_DESKS if args.bars else OF_FILES:
         if getattr(args, name, None) != parser.get_default(name):
             raise UsageError(f"--{name.replace('_', '-')} goes {'without' if args.bars else 'with'} --bars")
+    files = [path.resolve() for name in ("bars", "trades", "per_symbol", "out") if (path := getattr(args, name, None))]
+    if len(set(files)) < len(files):
+        raise UsageError("--bars and the results name one file twice: it would be overwritten")
 
 
 def request_of(args: argparse.Namespace) -> Request:

@@ -13,7 +13,7 @@ from pyjobs.market.bar_file import read_bar_file
 from pyjobs.market.bars import Bars
 from pyjobs.market.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
-from pyjobs.strategy.registry import bound, make_setup, needs
+from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, needs
 from pyjobs.strategy.signals import Setup
 from utils.errors import BadDataError, ConfigError, UsageError
 
@@ -58,9 +58,11 @@ def backtest(request: Request) -> Result | None:
     if material is None:
         return None
     warn_of_short(material.series, setup)
+    setup = material.with_index(setup)
+    warn_of_index(setup, material)
     return engine.run(
         material.series,
-        material.with_index(setup),
+        setup,
         money=material.money,
         semantics=request.semantics,
         start_ms=material.start_ms,
@@ -158,6 +160,18 @@ def warn_of_short(series: dict[str, Bars], setup: Setup) -> None:
     if 0 < len(short) < len(series):
         named = ", ".join(short[:5]) + (" …" if len(short) > 5 else "")
         print(f"[WARN] {len(short)} of {len(series)} symbols never trade: {setup.lookback} bars are needed: {named}")
+
+
+def warn_of_index(setup: Setup, material: Material) -> None:
+    """Say when the index a strategy follows has no day in common with what is traded, or begins too late."""
+    if material.index is None:
+        return
+    name, index, known_ms = needs(setup), material.index, decides_from_ms(setup)
+    traded = [bars.ts_ms for bars in material.series.values() if len(bars)]
+    if known_ms is None or known_ms > max(int(ts_ms[-1]) for ts_ms in traded):
+        print(f"[WARN] {name} has no average yet in all that time ({len(index)} bars of it): nothing is traded")
+    elif index.ts_ms[-1] < min(int(ts_ms[0]) for ts_ms in traded):
+        print(f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar: its last close decides all")
 
 
 def _day(ts_ms: int) -> dt.date:

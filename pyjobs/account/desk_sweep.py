@@ -26,7 +26,7 @@ Params = dict[str, int | float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One combination. `sharpe` is annualised; `returns`: one per session after the first, NaN after ruin."""
+    """One combination. `sharpe` is annualised; `returns`: one per session after the first; see `session_returns`."""
 
     params: Params
     sessions: list[dt.date]
@@ -137,10 +137,10 @@ def trial(params: Params, result: StrategyRun) -> Trial:
 
 
 def session_returns(equity: FloatArray) -> FloatArray:
-    """Simple returns; NaN from where equity is not above zero."""
+    """Simple returns; -1 for the session on which equity is no longer above zero, all of it lost, and NaN after it."""
     alive = np.minimum.accumulate(equity) > 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(alive[1:], equity[1:] / equity[:-1] - 1, np.nan)
+        return np.where(alive[1:], equity[1:] / equity[:-1] - 1, np.where(alive[:-1], -1.0, np.nan))
 
 
 def sharpe_of(returns: FloatArray) -> float:
@@ -155,12 +155,13 @@ def a_year() -> float:
 
 
 def table_of(sweep: Sweep) -> tuple[str, str, list[list[float]]]:
-    """(name down, name across, Sharpe ratios): the first two axes; over further ones the best. NaN: left out."""
+    """(name down, name across, Sharpe ratios): the first two axes; over further ones the best. NaN: nothing."""
     down, across = (*sweep.axes, "")[:2]
     cells: dict[tuple[Value, Value], float] = {}
     for each in sweep.trials:
         place = each.params[down], each.params.get(across, 0)
-        cells[place] = max(cells.get(place, -math.inf), each.sharpe) if each.sharpe == each.sharpe else math.nan
+        if each.sharpe == each.sharpe:
+            cells[place] = max(cells.get(place, -math.inf), each.sharpe)
     columns = sweep.axes.get(across, [0])
     return down, across, [[cells.get((y, x), math.nan) for x in columns] for y in sweep.axes[down]]
 

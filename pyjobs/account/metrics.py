@@ -28,12 +28,19 @@ def total_return(returns: FloatArray) -> float:
     return float(cumulative(returns)[-1] - 1) if returns.size else math.nan
 
 
+def compounded(growth: float, times: float) -> float:
+    """growth^times - 1; NaN when all was lost, infinite beyond the largest float."""
+    try:
+        return float(growth) ** times - 1 if growth > 0 else math.nan
+    except OverflowError:
+        return math.inf
+
+
 def annual_return(returns: FloatArray, per_year: float = SESSIONS_PER_YEAR) -> float:
     """Compound growth per year, counting periods: prod(1 + r)^(per_year / n) - 1. NaN when all was lost."""
     if not returns.size:
         return math.nan
-    growth = float(cumulative(returns)[-1])
-    return float(growth ** (per_year / returns.size) - 1) if growth > 0 else math.nan
+    return compounded(float(cumulative(returns)[-1]), per_year / returns.size)
 
 
 def annual_volatility(returns: FloatArray, per_year: float = SESSIONS_PER_YEAR) -> float:
@@ -128,7 +135,14 @@ def stability(returns: FloatArray) -> float:
     if known.size < 2:
         return math.nan
     path = np.cumsum(np.log1p(known))
-    return float(np.corrcoef(np.arange(path.size), path)[0, 1] ** 2)
+    return correlation(np.arange(path.size, dtype=np.float64), path) ** 2
+
+
+def correlation(a: FloatArray, b: FloatArray) -> float:
+    """Pearson's; NaN when either does not move. Sums only: np.corrcoef's last bit is another on another processor."""
+    x, y = a - a.mean(), b - b.mean()
+    scale = math.sqrt(float((x * x).sum()) * float((y * y).sum()))
+    return max(-1.0, min(1.0, float((x * y).sum()) / scale)) if scale > 0 else math.nan
 
 
 def beta(returns: FloatArray, benchmark: FloatArray, risk_free: float = 0.0) -> float:
@@ -145,10 +159,13 @@ def beta(returns: FloatArray, benchmark: FloatArray, risk_free: float = 0.0) -> 
 def alpha(
     returns: FloatArray, benchmark: FloatArray, risk_free: float = 0.0, per_year: float = SESSIONS_PER_YEAR
 ) -> float:
-    """Jensen's alpha of one period, mean(r - beta b) over periods where both are known, compounded to a year."""
+    """Jensen's alpha of one period, mean(r - beta b) over periods where both are known, compounded to a year.
+
+    NaN when it is a loss of everything each period, as a beta from a few periods can have it.
+    """
     slope = beta(returns, benchmark, risk_free)
     per_period = _mean((returns - risk_free) - slope * (benchmark - risk_free)) if slope == slope else math.nan
-    return float((1 + per_period) ** per_year - 1)
+    return compounded(1 + per_period, per_year)
 
 
 def excess_sharpe(returns: FloatArray, benchmark: FloatArray | float) -> float:

@@ -118,7 +118,7 @@ def _of_returns(equity: FloatArray, years: float) -> dict[str, float | int]:
     if (equity <= 0).any():  # only unconstrained: from here on a return has no meaning
         return {"total_return": float(equity[-1] / equity[0] - 1)}
     returns = equity[1:] / equity[:-1] - 1
-    cagr = float((equity[-1] / equity[0]) ** (1 / years) - 1)
+    cagr = metrics.compounded(float(equity[-1] / equity[0]), 1 / years)
     deepest = metrics.max_drawdown(returns)
     return {
         "total_return": float(equity[-1] / equity[0] - 1),

@@ -80,7 +80,7 @@ def _steps(ts_ms: IntArray, overlap: int = 0) -> Iterator[tuple[int, IntArray]]:
 
 
 def _refuse_bad(path: Path, series: Series) -> None:
-    first: tuple[str, int] | None = None
+    steps: dict[str, tuple[int, int]] = {}
     for symbol, bars in series.items():
         where = f"{path}: '{symbol}'"
         if problem := first_problem(bars, done_with):
@@ -90,15 +90,20 @@ def _refuse_bad(path: Path, series: Series) -> None:
         step = timeframe_ms(bars.ts_ms)
         if step is not None:
             _refuse_mixed(where, bars.ts_ms, step)
+            steps[symbol] = step, len(bars)
         done_with(bars)
-        if step is None:
-            continue
-        if first is None:
-            first = (symbol, step)
-        elif step != first[1]:
+    _refuse_different(path, steps)
+
+
+def _refuse_different(path: Path, steps: dict[str, tuple[int, int]]) -> None:
+    """`steps`: of each symbol its step and how many bars. A few bars far apart are gaps: a share new on a Friday."""
+    least = min((step for step, _ in steps.values()), default=0)
+    usual = next((symbol for symbol, (step, _) in steps.items() if step == least), "")
+    for symbol, (step, bars) in steps.items():
+        if step > least and bars > (2 if step in TIMEFRAME_MS.values() else RUN_OF_OTHER_BARS):
             raise BadDataError(
-                f"{where}: mixed timeframes: bars every {step // 1000} s, but '{first[0]}' has them every "
-                f"{first[1] // 1000} s; one timeframe a file"
+                f"{path}: '{symbol}': mixed timeframes: bars every {step // 1000} s, but '{usual}' has them every "
+                f"{least // 1000} s; one timeframe a file"
             )
 
 

@@ -11,6 +11,7 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show
 from pyjobs.reporting.tables import Column, text_table
 
+NAMED = 5
 UNLIMITED: tuple[tuple[str, str, Show], ...] = (
     ("total return", "total_return", numbers.change),
     ("Sharpe", "sharpe", numbers.decimal(2)),
@@ -77,11 +78,20 @@ def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
     told += [
         f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
     ]
-    told += [
-        f"account {name}: bars of {each['symbol']} {each['timeframe']} end at {each['last_session']}"
-        for each in metrics["behind"]
-    ]
+    told += [f"account {name}: {line}" for line in ended_early(metrics["behind"])]
     return ["\n".join(told) + "\n"] if told else []
+
+
+def ended_early(series: Sequence[Mapping[str, str]]) -> list[str]:
+    """A line for each session at which bars end; metrics.json has every series."""
+    by_session: dict[str, list[str]] = {}
+    for each in series:
+        by_session.setdefault(each["last_session"], []).append(f"{each['symbol']} {each['timeframe']}")
+    lines = []
+    for session, names in sorted(by_session.items()):
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append(f"bars of {', '.join(names[:NAMED])}{more} end at {session}")
+    return lines
 
 
 def _day(text: str) -> dt.date:

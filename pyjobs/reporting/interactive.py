@@ -21,12 +21,15 @@ from utils.text_files import without_nan
 
 DASHES = {"--": "dash", ":": "dot", "-.": "dashdot", "-": "solid"}
 CLOSE_LINE = {"color": "#9AA5AD", "width": 1}
-MARGIN = {"t": 50, "b": 40, "r": 20}
+MARGIN = {"t": 30, "b": 40, "r": 20}
+LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom"}
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:">
-<style>body {{ font-family: sans-serif; margin: 1em; color: #222 }} pre {{ font-size: 12px }}</style>
+<style>body {{ font-family: sans-serif; margin: 1em; color: #222; background: #fff; overflow-wrap: anywhere }}
+h1 {{ font-size: 1.4em }} h2 {{ font-size: 1em; margin: 1.5em 0 0 }} pre {{ font-size: 12px; overflow-x: auto }}</style>
 <script>{plotly}</script></head><body><h1>{title}</h1>
 {places}
 <pre>{report}</pre>
@@ -43,7 +46,10 @@ figures.forEach((figure, number) =>
 def write_page(path: Path, title: str, figures: Sequence[Mapping[str, Any]], report: str) -> None:
     """The page with one figure below the other and the report's text. Raises MissingInputError without plotly."""
     data = json.dumps(without_nan(list(figures)), separators=(",", ":"), sort_keys=True, allow_nan=False)
-    places = "\n".join(f'<div id="figure{number}"></div>' for number in range(len(figures)))
+    places = "\n".join(
+        f'<h2>{html.escape(figure["title"])}</h2>\n<div id="figure{number}"></div>'
+        for number, figure in enumerate(figures)
+    )
     page = PAGE.format(
         title=html.escape(title),
         plotly=script(),
@@ -79,21 +85,21 @@ def equity_figure(
         below = [100 * each for each in charts.drawdowns(y)]
         data += [{**shared, "y": y}, {**shared, "y": below, "yaxis": "y2", "showlegend": False}]
     layout = {
-        "title": {"text": html.escape(title)},
         "height": 560,
+        "legend": LEGEND,
         "hovermode": "x unified",
         "xaxis": {"anchor": "y2"},
         "margin": MARGIN,
         "yaxis": {"domain": [0.36, 1], "tickformat": ",.0f"},
         "yaxis2": {"domain": [0, 0.3], "title": {"text": "drawdown, %"}},
     }
-    return {"data": data, "layout": layout}
+    return {"title": title, "data": data, "layout": layout}
 
 
 def trades_figure(
     title: str, labels: Sequence[str], close: Sequence[float], trades: Sequence[MarkedTrade]
 ) -> dict[str, Any]:
-    """Closes with every trade from entry to exit: blue won, orange lost."""
+    """Closes with every trade from entry (up: long, down: short) to exit: blue won, orange lost."""
     labels = [label.replace("\n", "<br>") for label in labels]
     data: list[dict[str, Any]] = [
         {
@@ -107,12 +113,14 @@ def trades_figure(
     for won, colour, name in ((True, BLUE, "won"), (False, ORANGE, "lost")):
         x: list[str | None] = []
         y: list[float | None] = []
+        ends: list[str] = []
         for trade in (each for each in trades if (each.pnl > 0) == won):
             x += [labels[trade.entry_bar], labels[trade.exit_bar], None]
             y += [trade.entry_price, trade.exit_price, None]
+            ends += ["triangle-up" if trade.side == "long" else "triangle-down", "circle", "circle"]
         line = {"color": colour, "dash": "solid" if won else "dash"}
-        marker = {"size": 8, "symbol": ["triangle-up", "circle", "circle"] * (len(x) // 3)}
+        marker = {"size": 8, "symbol": ends}
         data.append({"x": x, "y": y, "mode": "lines+markers", "name": name, "line": line, "marker": marker})
-    axis = {"type": "category", "nticks": 8, "tickangle": 0, "automargin": True}
-    layout = {"title": {"text": html.escape(title)}, "height": 380, "margin": MARGIN, "xaxis": axis}
-    return {"data": data, "layout": {**layout, "yaxis": {"tickformat": ",.10~g"}}}
+    axis = {"type": "category", "nticks": 4, "tickangle": 0, "automargin": True}
+    layout = {"height": 380, "legend": LEGEND, "margin": MARGIN, "xaxis": axis, "yaxis": {"tickformat": ",.10~g"}}
+    return {"title": title, "data": data, "layout": layout}

@@ -2,7 +2,8 @@
 
 It sees no future at any bar (spans of a traced run, for the cost of about one run, and truncations), decides from its
 lookback alone wherever the series starts, is silenced by a missing value for its windows and no longer, takes a gap as
-the next bar, gives the same bits twice without writing to its input, and its fold goes on from any bar through JSON.
+the next bar, gives the same bits twice without writing to its input, remembers nothing between calls, and its fold goes
+on from any bar through JSON. An error inside it is told like any other failure, with its line.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, fold
-from pyjobs.strategy.registry import bound, needs
+from pyjobs.strategy.registry import bound, needs, place_of
 from pyjobs.strategy.signals import Setup, Signals
 from pyjobs.strategy.trace import NotTraceable, Traced, remembering
 
@@ -24,7 +26,10 @@ ARRAYS = (
     *("entry", "exit", "stop", "short_entry", "short_exit"),
     *("stop_distance", "target_distance", "trail_distance"),
 )
+FLAGS = ("entry", "exit", "short_entry", "short_exit")
+MUST_BE = ("entry", "exit", "stop")
 SPOTS = 12
+Check = Callable[[Setup, Bars], Iterator[str]]
 
 
 def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str]:
@@ -36,9 +41,12 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
         if index is None:
             return [f"needs the bars of {needs(setup)}"]
         setup = bound(setup, index)
+    if malformed := told(is_malformed, setup, bars):
+        return malformed
     if len(bars) < 3 * setup.lookback:
         return [f"{len(bars)} bars are too few to tell: three times its lookback of {setup.lookback} are needed"]
-    checks: tuple[Callable[[Setup, Bars], Iterator[str]], ...] = (
+    first = setup.signals(bars)
+    checks: tuple[Check, ...] = (
         looks_ahead,
         depends_on_the_start,
         mistakes_a_hole,
@@ -46,7 +54,38 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
         is_not_repeatable,
         cannot_be_resumed,
     )
-    return [f"{check.__name__}: {what}" for check in checks for what in check(setup, bars)]
+    found = [what for check in checks for what in told(check, setup, bars)]
+    if name := difference(first, setup.signals(bars)):
+        found.append(f"is_not_repeatable: {name} is no longer what it was at first: something is kept between calls")
+    return found
+
+
+def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
+    """What a check says."""
+    found: list[str] = []
+    try:
+        found.extend(check(setup, bars))
+    except Exception as error:  # noqa: BLE001  # the strategy's own, whatever it is
+        found.append(place_of(error))
+    return [f"{check.__name__}: {what}" for what in found]
+
+
+def is_malformed(setup: Setup, bars: Bars) -> Iterator[str]:
+    """Not what `Signals` asks for; or never an entry, so that nothing can be told of it."""
+    if not isinstance(setup.lookback, int) or setup.lookback < 1:
+        yield f"its lookback is {setup.lookback!r}, not a whole number of bars"
+    signals: Any = setup.signals(bars)
+    if not isinstance(signals, Signals):
+        yield f"signals() gives {type(signals).__name__}, not Signals"
+        return
+    wrong = [name for name in ARRAYS if not _well_formed(signals, name, len(bars))]
+    for name in wrong:
+        kind, array = "bool" if name in FLAGS else "float64", np.asarray(getattr(signals, name))
+        yield f"{name} must be {len(bars)} {kind}, one for each bar, and is {array.dtype} of shape {array.shape}"
+    if (signals.short_entry is None) != (signals.short_exit is None):
+        yield "short_entry and short_exit go together"
+    if not wrong and not signals.entry.any():
+        yield f"enters at none of {len(bars)} bars"
 
 
 def looks_ahead(setup: Setup, bars: Bars) -> Iterator[str]:
@@ -180,6 +219,13 @@ def difference(one: Signals, other: Signals) -> str | None:
         if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b, equal_nan=a.dtype.kind == "f")):
             return name
     return None
+
+
+def _well_formed(signals: Signals, name: str, n: int) -> bool:
+    array = getattr(signals, name)
+    if array is None:
+        return name not in MUST_BE
+    return isinstance(array, np.ndarray) and array.shape == (n,) and array.dtype == (bool if name in FLAGS else float)
 
 
 def _part(signals: Signals, start: int, stop: int) -> Signals:

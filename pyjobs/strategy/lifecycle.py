@@ -52,20 +52,6 @@ class Room(threading.local):
 room = Room()
 
 
-def on_open(state: State, rules: Rules, ts_ms: int, price: float) -> tuple[State, Trade | None]:
-    """Step 1 at this bar's open `price`; `ts_ms` is the bar's close time, as everywhere."""
-    s, out = state.vector(), [0.0] * kernel.TRADE
-    ended = kernel.at_open(s, rules.vector(), float(ts_ms), price, out, 0)
-    return State.of(s), Trade.of(out) if ended else None
-
-
-def on_range(state: State, ts_ms: int, high: float, low: float) -> tuple[State, Trade | None]:
-    """Step 2: the bar's range against the stop and the target."""
-    s, out = state.vector(), [0.0] * kernel.TRADE
-    ended = kernel.in_range(s, float(ts_ms), high, low, out, 0)
-    return State.of(s), Trade.of(out) if ended else None
-
-
 def on_close(
     state: State,
     rules: Rules,

@@ -1,13 +1,16 @@
 """Every strategy by name: the files of `library/`, each with its `ENTRY`. What is not there does not exist.
 
 A strategy is added as one file in that folder; it is then configurable, swept, backtested and put through the battery.
+A file that cannot be loaded is in nobody's way but its own.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 from pyjobs.market.bars import Bars
@@ -21,25 +24,51 @@ SIDES = ("long", "both")
 
 
 class Registry(Mapping[str, Entry]):
-    """Entries by name; a strategy's file is read when it is asked for."""
+    """Entries by name. A strategy's file is read when it is asked for, and one that cannot be loaded is left out."""
 
-    def __init__(self) -> None:
-        self._names = sorted(module.name for module in pkgutil.iter_modules(library.__path__))
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted(names)
+        self._broken: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Entry:
-        if name not in self._names:
+        if name not in self._names or self.broken(name):
             raise KeyError(name)
-        entry: Entry = importlib.import_module(f"{library.__name__}.{name}").ENTRY
+        entry: Entry = _module(name).ENTRY
         return entry
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return (name for name in self._names if not self.broken(name))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(list(iter(self)))
+
+    def broken(self, name: str) -> str:
+        """What is wrong with the file of that name; nothing where it is sound or there is none."""
+        if name in self._names and name not in self._broken:
+            self._broken[name] = _fault(name)
+        return self._broken.get(name, "")
 
 
-REGISTRY = Registry()
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{library.__name__}.{name}")
+
+
+def _fault(name: str) -> str:
+    try:
+        entry = _module(name).ENTRY
+    except Exception as error:  # noqa: BLE001  # whatever is wrong with one file must not stop the others
+        return place_of(error)
+    return "" if isinstance(entry, Entry) else f"its ENTRY is of type {type(entry).__name__}, not an Entry"
+
+
+def place_of(error: Exception) -> str:
+    """An error in a strategy's file, with the file and the line."""
+    at = error if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)[-1]
+    text = error.msg if isinstance(error, SyntaxError) else error
+    return f"{type(error).__name__}: {text} ({str(at.filename).rpartition('/')[2]}, line {at.lineno})"
+
+
+REGISTRY = Registry(module.name for module in pkgutil.iter_modules(library.__path__))
 
 
 def make_setup(name: str, params: Mapping[str, int | float | str], *, source: str) -> Setup:
@@ -49,6 +78,8 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message says what is
     known and allowed.
     """
+    if what := REGISTRY.broken(name):
+        raise ConfigError(f"{source}: setups: '{name}' cannot be loaded: {what}")
     if name not in REGISTRY:
         raise ConfigError(f"{source}: setups: unknown setup '{name}'; known: {', '.join(REGISTRY)}")
     entry, where = REGISTRY[name], f"{source}: setups.{name}"
@@ -66,7 +97,10 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
         else:
             known = ", ".join([*entry.ranges, *entry.names, "side", *exits.NAMES])
             raise ConfigError(f"{where}: unknown parameter '{key}'; known: {known}")
-    setup = entry.make(**own)
+    try:
+        setup = entry.make(**own)
+    except TypeError as error:
+        raise ConfigError(f"{where}: its ENTRY and its record do not fit each other: {error}") from error
     for smaller, larger in entry.ascending:
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:

@@ -46,12 +46,12 @@ class Signals:
 
 
 def one_sided(signals: Signals) -> list[Signals]:
-    """Signals for both sides as one for each: a position is one side at a time."""
+    """Signals for both sides as one for each, with the stop each carries; both sides' entries at one close are none."""
     entry, leave = signals.short_entry, signals.short_exit
     if entry is None or leave is None:
         return [signals]
-    long = replace(signals, short_entry=None, short_exit=None)
-    return [long, replace(long, side="short", entry=entry, exit=leave, stop=np.full(entry.size, np.nan))]
+    long = replace(signals, entry=signals.entry & ~entry, short_entry=None, short_exit=None)
+    return [long, replace(long, side="short", entry=entry & ~signals.entry, exit=leave)]
 
 
 class Setup(Protocol):

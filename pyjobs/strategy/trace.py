@@ -61,6 +61,11 @@ class Traced(NDArrayOperatorsMixin):
         """As ndarray.view to a type of the same width."""
         return Traced(self.values.view(dtype), self.first, self.last)
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise NotTraceable(f".{name} may reach over bars")
+
     def __array__(self, *_: Any, **__: Any) -> np.ndarray[Any, Any]:
         raise NotTraceable("turned into a plain array (assigned into one, or np.asarray)")
 

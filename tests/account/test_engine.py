@@ -164,3 +164,17 @@ def test_a_sweep_is_each_run_alone() -> None:
 def test_a_sweep_without_a_possible_set_is_refused() -> None:
     with pytest.raises(UsageError, match="windows must ascend"):
         strategies("ma_cross", grid({"fast": [9], "slow": [4]}), source="test")
+
+
+def test_a_short_that_lost_more_than_all_is_the_last_trade() -> None:
+    """Short at 80, bought back at 350: 2 * 80 - 350 is left of every 80. From 350 to 200 it would have been long."""
+    price = np.array([100.0, 100.0, 90.0, 80.0, 70.0, 300.0, 350.0, 360.0, 300.0, 200.0, 250.0])
+    bars = Bars(
+        ts_ms=np.arange(1, 12, dtype=np.int64) * DAY, open=price, high=price, low=price, close=price, volume=price
+    )
+    (found,) = engine.run(
+        {"A": bars}, make_setup("ma_cross", {"fast": 1, "slow": 2, "side": "both"}, source="")
+    ).symbols
+    assert [(row[0], row[3], row[6]) for row in found.rows.tolist()] == [(-1.0, 80.0, 350.0)]
+    assert found.total_return == pytest.approx((160 - 350) / 80 - 1)
+    assert found.equity(Money())[6:] == pytest.approx([1e6 * (160 - 350) / 80] * 5)

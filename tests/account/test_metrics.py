@@ -123,6 +123,15 @@ def test_losing_everything_has_no_annual_return() -> None:
     assert math.isnan(m.annual_return(np.array([-1.0, 0.5])))
 
 
+def test_a_year_of_what_a_few_days_did_can_be_beyond_any_number() -> None:
+    """20^252 is 10^327, 101^252 is 10^505."""
+    assert m.annual_return(np.array([19.0])) == math.inf
+    r, b = np.array([0.0, 50.0]), np.array([1e-6, 2e-6])  # beta 50 / 1e-6; a period's alpha 25 - 5e7 * 1.5e-6: -50
+    assert m.beta(r, b) == pytest.approx(5e7)
+    assert math.isnan(m.alpha(r, b))
+    assert m.alpha(r[::-1], b) == math.inf  # beta -5e7: 25 + 75
+
+
 def test_weeks_run_from_monday_to_sunday_also_over_new_year() -> None:
     days = np.array(["2024-12-29", "2024-12-30", "2025-01-03", "2025-01-06"], dtype="datetime64[D]")
     np.testing.assert_allclose(aggregate(days, np.array([0.1, 0.1, 0.1, 0.1]), "weekly"), [0.1, 0.21, 0.1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,8 @@ from pyjobs.account.costs import Costs
 from pyjobs.account.portfolio import AccountRun, Terms, simulate
 from pyjobs.account.seat import Lane
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.strategy.signals import Signals
+from pyjobs.strategy.lifecycle import Rules, fold
+from pyjobs.strategy.signals import Signals, one_sided
 
 DAY = 86_400_000
 
@@ -136,6 +139,31 @@ def test_signals_before_the_start_are_silent() -> None:
 def test_an_account_without_lanes_has_no_events() -> None:
     run = simulate([], TERMS, start_ms=0)
     assert (run.equity.size, run.deals) == (0, [])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_account_with_one_series_trades_both_sides_as_the_fold_does(seed: int) -> None:
+    """The trades of the fold, stops of shorts, reversals and closes that want both sides in included, one by one."""
+    rng, n = np.random.default_rng(seed), 300
+    c = np.round(50 * np.exp(np.cumsum(rng.normal(0, 0.02, n))), 2)
+    o = np.round(np.concatenate((c[:1], c[:-1])) * np.exp(rng.normal(0, 0.01, n)), 2)
+    rows = np.stack((o, np.maximum(o, c) + 0.4, np.minimum(o, c) - 0.4, c), axis=1)
+    wants_long, wants_short = rng.random(n) < 0.2, rng.random(n) < 0.2
+    signals = Signals(
+        entry=wants_long,
+        exit=wants_short | (rng.random(n) < 0.05),
+        stop=np.where(wants_short, c * 1.03, c * 0.97),
+        short_entry=wants_short,
+        short_exit=wants_long | (rng.random(n) < 0.05),
+        trail=0.05,
+        max_bars=9,
+    )
+    made = lane("A", rows.tolist(), {}, set(), lot=1e-8)
+    lanes = [replace(made, signals=side) for side in one_sided(signals)]
+    run = simulate(lanes, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
+    _, trades = fold(made.bars, signals, Rules.of(signals))
+    assert [deal.trade for deal in run.deals if deal.trade.reason != "open"] == trades
+    assert {trade.side for trade in trades if trade.reason == "stop"} == {"long", "short"}
 
 
 @st.composite

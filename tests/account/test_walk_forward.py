@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,24 @@ def test_a_grid_runs_every_combination_and_tells_those_that_cannot_be() -> None:
     assert [math.isnan(row[0]) for row in table] == [False, False, True]
     with pytest.raises(ConfigError, match="cannot be"):
         trials_of({"in": [9]})
+
+
+def test_over_a_third_axis_a_cell_has_the_best_also_when_the_last_one_never_traded() -> None:
+    def quiet(params: Params) -> Prepared:
+        made = prepared(params)
+        silent = [replace(lane, signals=replace(lane.signals, entry=lane.signals.entry & False)) for lane in made.lanes]
+        return made if params["z"] < 3 else replace(made, lanes=silent)
+
+    axes: dict[str, list[float]] = {"in": [0, 1], "y": [1], "z": [1, 3]}
+    found = sweep.run(axes, lambda params: run_terms(quiet(params), TERMS))
+    assert [math.isnan(trial.sharpe) for trial in found.trials] == [False, True, False, True]
+    assert table_of(found)[2] == [[found.trials[0].sharpe], [found.trials[2].sharpe]]
+
+
+def test_ruin_is_the_loss_of_everything_and_not_a_session_without_a_return() -> None:
+    returns = sweep.session_returns(np.array([100.0, 110.0, -5.0, 10.0]))
+    np.testing.assert_allclose(returns, [0.1, -1.0, np.nan])
+    assert sweep.sharpe_of(returns) < 0
 
 
 def test_folds_follow_one_another_and_a_short_rest_is_dropped() -> None:

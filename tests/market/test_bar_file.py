@@ -112,7 +112,8 @@ BAD: list[tuple[Callable[[], Columns], str]] = [
     (lambda: {**columns(), "close": pa.array([[1.0]] * 60)}, "column close is list<.*, not numbers"),
     (lambda: {**columns(), "close": pa.array([True] * 60)}, "column close is bool, not numbers"),
     (lambda: changed("volume", 7, -1), "'A': bar 7 .* has a negative volume"),
-    (lambda: joined(columns(symbol="A"), columns(symbol="B", step=5 * MIN)), "'B': mixed timeframes"),
+    (lambda: joined(columns(5, symbol="A"), columns(symbol="B", step=5 * MIN)), "'A': mixed timeframes: .* 86400 s"),
+    (lambda: joined(columns(symbol="A"), columns(symbol="B", step=5 * MIN)), "'A': mixed timeframes: .* but 'B' has"),
     (
         lambda: {**columns(), "ts_ms": np.concatenate((columns(40)["ts_ms"], T0 + 40 * DAY + 5 * MIN * np.arange(20)))},
         "'A': mixed timeframes: bars every 86400 s, but bar 41 .* comes 300 s after",
@@ -177,6 +178,12 @@ def test_gaps_weekends_half_days_and_changed_clocks_are_one_timeframe(tmp_path: 
     assert len(read(tmp_path, daily)["A"]) == len(days)
     holes = T0 + 5 * MIN * np.array([m for m in range(200) if m % 17 and not 50 < m < 70], dtype=np.int64)
     assert len(read(tmp_path, {**columns(len(holes)), "ts_ms": holes})["A"]) == len(holes)
+
+
+@pytest.mark.parametrize("new", ["0NEW", "NEW"])
+def test_a_share_new_on_a_friday_has_bars_days_apart_and_is_no_other_timeframe(tmp_path: Path, new: str) -> None:
+    listed = columns(2, symbol=new, step=3 * DAY)
+    assert {name: len(bars) for name, bars in read(tmp_path, joined(columns(), listed)).items()} == {"A": 60, new: 2}
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1_000])

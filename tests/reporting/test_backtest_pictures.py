@@ -16,6 +16,7 @@ from pyjobs.reporting.backtest_pictures import (
     rebased,
     trades_picture,
 )
+from pyjobs.reporting.backtest_report import ended_early
 
 SESSIONS = ["2025-12-29", "2025-12-30", "2026-01-02", "2026-01-05", "2026-02-02"]
 EQUITY = [100.0, 110.0, 121.0, 99.0, 108.9]
@@ -44,6 +45,20 @@ def test_pictures_are_the_same_bytes_for_the_same_data(tmp_path: Path) -> None:
         first = (tmp_path / f"a{number}.png").read_bytes()
         assert first == (tmp_path / f"b{number}.png").read_bytes()
         assert first.startswith(b"\x89PNG")
+
+
+def test_a_short_points_down_on_the_page_as_in_the_picture() -> None:
+    _, won, lost = interactive.trades_figure("x", SESSIONS, [10, 11, 12, 12.5, 13], TRADES)["data"]
+    assert [each["marker"]["symbol"][0] for each in (won, lost)] == ["triangle-up", "triangle-down"]
+
+
+def test_the_report_names_a_few_of_many_series_that_end_early() -> None:
+    behind = [{"symbol": f"S{n}", "timeframe": "1d", "last_session": "2026-01-05"} for n in range(500)]
+    behind.append({"symbol": "OLD", "timeframe": "1d", "last_session": "2025-01-03"})
+    assert ended_early(behind) == [
+        "bars of OLD 1d end at 2025-01-03",
+        "bars of S0 1d, S1 1d, S2 1d, S3 1d, S4 1d and 495 more end at 2026-01-05",
+    ]
 
 
 def test_the_page_loads_nothing_and_no_name_can_break_out_of_it(tmp_path: Path) -> None:

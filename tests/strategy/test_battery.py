@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars
-from pyjobs.strategy import battery
+from pyjobs.strategy import battery, library
 from pyjobs.strategy.indicators import sma
 from pyjobs.strategy.library.krx_ma200 import KrxMa200
 from pyjobs.strategy.registry import REGISTRY, bound, make_setup, needs
@@ -25,9 +26,9 @@ SHORT_WINDOWS: dict[str, dict[str, float | str]] = {
     "krx_ma200": {"window": 15, "regime": 20},
     "krx_ma200_monthly": {"window": 15, "regime": 20},
 }
-CASES = [
-    (name, {**params, "side": side, **exits})
-    for name, params in SHORT_WINDOWS.items()
+CASES = [  # a strategy that is new here comes with its defaults
+    (name, {**SHORT_WINDOWS.get(name, {}), "side": side, **exits})
+    for name in REGISTRY
     for side in ("long", "both")
     for exits in ({}, EXITS)
 ]
@@ -47,13 +48,16 @@ def walk(n: int, seed: int) -> Bars:
     )
 
 
-def test_every_registered_strategy_is_put_through_the_battery() -> None:
-    assert set(SHORT_WINDOWS) == set(REGISTRY), "give the new strategy small windows here"
+def test_every_file_of_the_library_is_a_strategy() -> None:
+    files = {path.stem for path in Path(library.__file__).parent.glob("[a-z]*.py")}
+    assert set(SHORT_WINDOWS) <= files == set(REGISTRY), [REGISTRY.broken(name) for name in files]
 
 
 @pytest.mark.parametrize(("name", "params"), CASES)
 def test_a_registered_strategy_passes_the_battery(name: str, params: dict[str, float | str]) -> None:
-    setup, bars, index = make_setup(name, params, source="test"), walk(900, seed=len(name)), walk(900, seed=77)
+    setup = make_setup(name, params, source="test")
+    n = max(900, 3 * setup.lookback)
+    bars, index = walk(n, seed=len(name)), walk(n, seed=77)
     assert battery.failures(setup, bars, index=index) == []
     signals = (bound(setup, index) if needs(setup) else setup).signals(bars)
     assert signals.entry.sum() > 2
@@ -62,13 +66,17 @@ def test_a_registered_strategy_passes_the_battery(name: str, params: dict[str, f
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_a_registered_strategy_passes_with_its_defaults(name: str) -> None:
-    bars = walk(1300, seed=3)
-    assert battery.failures(make_setup(name, {}, source="test"), bars, index=walk(1300, seed=78)) == []
+    setup = make_setup(name, {}, source="test")
+    n = max(1300, 3 * setup.lookback)
+    assert battery.failures(setup, walk(n, seed=3), index=walk(n, seed=78)) == []
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_spans_can_be_followed_through_every_registered_strategy(name: str) -> None:
-    setup, bars = make_setup(name, {**SHORT_WINDOWS[name], "side": "both", **EXITS}, source="test"), walk(300, seed=1)
+    setup, bars = (
+        make_setup(name, {**SHORT_WINDOWS.get(name, {}), "side": "both", **EXITS}, source=""),
+        walk(300, seed=1),
+    )
     assert battery.spans(bound(setup, bars) if needs(setup) else setup, bars)[1] == []
 
 
@@ -135,6 +143,60 @@ def test_chance_is_found() -> None:
     rng = np.random.default_rng()
     found = battery.failures(Cheat(lambda bars: rng.random(len(bars)) > 0.5), walk(200, seed=2))
     assert "is_not_repeatable: entry differs between two runs" in found
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrong(Cheat):
+    """A strategy that gives what it likes."""
+
+    def signals(self, bars: Bars) -> Signals:
+        return self.enters(bars)  # type: ignore[return-value]  # that is what is wrong
+
+
+def made(bars: Bars, entry: object, **more: object) -> Signals:
+    return Signals(**{"entry": entry, "exit": bars.close < 0, "stop": no_stop(bars), **more})  # type: ignore[arg-type]
+
+
+MALFORMED: list[tuple[Callable[[Bars], object], str]] = [
+    (lambda _: None, "signals() gives NoneType, not Signals"),
+    (lambda bars: made(bars, [True] * 200), "entry must be 200 bool, one for each bar, and is "),
+    (
+        lambda bars: made(bars, (bars.close > 100)[1:]),
+        "entry must be 200 bool, one for each bar, and is bool of shape (199",
+    ),
+    (lambda bars: made(bars, bars.close), "entry must be 200 bool, one for each bar, and is float64 of shape (200"),
+    (lambda bars: made(bars, bars.close > 0, stop=None), "stop must be 200 float64, one for each bar, and is object"),
+    (lambda bars: made(bars, bars.close > 0, short_entry=bars.close > 0), "short_entry and short_exit go together"),
+    (lambda bars: made(bars, bars.close < 0), "enters at none of 200 bars"),
+    (lambda bars: made(bars, bars.closed > 0), "AttributeError: 'Bars' object has no attribute 'closed' (test_battery"),
+]
+
+
+@pytest.mark.parametrize(("gives", "message"), MALFORMED, ids=[message for _, message in MALFORMED])
+def test_what_is_no_strategy_is_told_in_words(gives: Callable[[Bars], object], message: str) -> None:
+    found = battery.failures(Wrong(gives), walk(200, seed=2))  # type: ignore[arg-type]  # that is what is wrong
+    assert found[0].startswith(f"is_malformed: {message}"), found
+
+
+def test_a_lookback_of_nothing_is_named() -> None:
+    cheat = Cheat(lambda bars: bars.close > 100, lookback=0)
+    assert battery.failures(cheat, walk(200, seed=2)) == ["is_malformed: its lookback is 0, not a whole number of bars"]
+
+
+def test_what_is_kept_between_calls_is_found_though_it_changes_but_once() -> None:
+    calls: list[int] = []
+
+    def after_a_while(bars: Bars) -> np.ndarray:
+        calls.append(len(bars))
+        return np.asarray(bars.close > sma(bars.close, 5) + float(len(calls) > 30))
+
+    found = battery.failures(Cheat(after_a_while), walk(200, seed=2))
+    assert "is_not_repeatable: entry is no longer what it was at first: something is kept between calls" in found
+
+
+def test_methods_that_reach_over_bars_are_no_error_of_the_strategy() -> None:
+    cheat = Cheat(lambda bars: bars.close > sma(bars.close.copy(), 5))
+    assert battery.failures(cheat, walk(200, seed=2)) == []
 
 
 def test_an_index_that_is_needed_is_asked_for() -> None:

@@ -35,6 +35,29 @@ def test_a_failed_write_names_the_file_that_was_meant_and_leaves_the_old_one_alo
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("bars", b"old")]
 
 
+def test_a_pipe_or_a_device_is_written_to_and_stays_what_it_is(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        atomic.write_text(link, "one\n")
+        atomic.write_atomic(pipe, lambda path: path.write_text("two\n"))
+        assert os.read(reader, 100) == b"one\ntwo\n"
+    finally:
+        os.close(reader)
+    assert (pipe.is_fifo(), link.is_symlink(), len(list(tmp_path.iterdir()))) == (True, True, 2)
+
+
+def test_standard_output_that_is_sent_to_a_file_is_not_replaced(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as file:
+        link = tmp_path / "stdout"
+        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        with pytest.raises(OSError, match="name that file"):
+            atomic.write_text(link, "text")
+    assert (link.is_symlink(), (tmp_path / "file").read_text(), len(list(tmp_path.iterdir()))) == (True, "", 2)
+
+
 def test_an_error_about_another_file_keeps_its_name(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="missing"):
         atomic.write_atomic(tmp_path / "bars", lambda _: (tmp_path / "missing").read_bytes())

@@ -1,4 +1,4 @@
-"""The same inputs give the same bytes, whatever the threads, the processes beside it, and the seed of hashing."""
+"""The same inputs give the same bytes: whatever threads, processes beside it, seed of hashing and processor."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from utils import paths
 
 ROOT = Path(__file__).resolve().parents[2]
 THREADS = ("1", "2", "4")
+PROCESSORS = {"1": "Nehalem", "2": "Haswell", "4": "Prescott"}  # whose loops OpenBLAS takes; it is not to matter
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 GUARDED = {"fast": 5, "slow": 20, "stop_atr": 2, "trail": 0.1, "side": "both"}
 
@@ -46,6 +47,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def started(verb: str, *flags: object, home: Path, threads: str) -> subprocess.Popen[str]:
     env = {**os.environ, "NIGHTDESK_HOME": str(home), "ALLOW_NET_FETCH": "0", "PYTHONHASHSEED": threads}
+    env["OPENBLAS_CORETYPE"] = PROCESSORS[threads]
     return subprocess.Popen(
         [sys.executable, "-m", f"pyjobs.{verb}", *map(str, flags)], cwd=ROOT, text=True,
         env=env | dict.fromkeys(THREAD_VARIABLES, threads), stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -173,6 +173,35 @@ def test_without_the_index_it_needs_a_run_is_skipped(tmp_path: Path, bars: Path)
     assert done.stdout.startswith("[SKIP] required benchmark unavailable: KOSPI")
 
 
+@pytest.mark.parametrize(
+    ("days", "warning"),
+    [
+        (400, "[WARN] KOSPI has no average yet in all that time (300 bars of it): nothing is traded\n"),
+        (-400, "[WARN] KOSPI ends on 2017-04-04, before the first bar: its last close decides all\n"),
+    ],
+)
+def test_an_index_without_a_day_in_common_is_told(tmp_path: Path, bars: Path, days: int, warning: str) -> None:
+    table = pq.read_table(bars)
+    index = table.filter(pa.compute.equal(table["symbol"], "AAA"))
+    moved = pa.compute.add(index["ts_ms"], days * DAY)
+    index = index.set_column(0, "symbol", pa.array(["KOSPI"] * len(index))).set_column(1, "ts_ms", moved)
+    path = tmp_path / "with.parquet"
+    pq.write_table(pa.concat_tables([table, index]), path)
+    flags = ("--param", "window=20", "--param", "regime=20")
+    done = run(tmp_path, "run_bt", "--strategy", "krx_ma200", *flags, "--bars", path)
+    assert (done.returncode, done.stdout.startswith(warning)) == (0, True), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("flags", [("--trades", "{bars}"), ("--trades", "x.csv", "--per-symbol", "./x.csv")])
+def test_a_result_never_takes_the_place_of_the_bars_or_of_the_other(
+    tmp_path: Path, bars: Path, flags: tuple[str, ...]
+) -> None:
+    before = bars.read_bytes()
+    done = run(tmp_path, "run_bt", *CROSS, "--bars", bars, *(flag.format(bars=bars) for flag in flags))
+    assert (done.returncode, bars.read_bytes() == before) == (64, True), done.stdout
+    assert "name one file twice" in done.stderr
+
+
 def test_the_index_is_followed_and_not_traded(tmp_path: Path, bars: Path) -> None:
     table = pq.read_table(bars)
     index = table.filter(pa.compute.equal(table["symbol"], "AAA"))
