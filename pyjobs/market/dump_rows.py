@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from utils.errors import BadDataError, MissingInputError
 # Where open, high, low, close, volume stand in a row without column names, after the time.
 ORDERS: dict[str, tuple[int, ...]] = {"ohlcv": (0, 1, 2, 3, 4), "bitfinex": (0, 2, 3, 1, 4)}
 OHLC = ("open", "high", "low", "close")
+BEGINNING = 1 << 16
 
 
 class Row(NamedTuple):
@@ -30,11 +32,31 @@ class Row(NamedTuple):
     adj_close: float
 
 
+class Held:
+    """Rows as columns: 126 bytes each, a third of what a tuple of objects takes. `prices`: five after five."""
+
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        self.line, self.when = array("q"), list[str]()
+        self.prices, self.adj_close = array("d"), array("d")
+        for row in rows:
+            self.append(row)
+
+    def __len__(self) -> int:
+        return len(self.line)
+
+    def append(self, row: Row) -> None:
+        """After those that are here."""
+        self.line.append(row.line)
+        self.when.append(row.when)
+        self.prices.extend(row.prices)
+        self.adj_close.append(row.adj_close)
+
+
 class Rows(NamedTuple):
     """The file: what a row is called in messages, its rows, and which order was found (names: from a header)."""
 
     unit: str
-    rows: list[Row]
+    rows: Held
     order: str
     read: int
     empty: list[int]  # the lines that held only separators
@@ -70,9 +92,10 @@ def _text(path: Path) -> str:
 
 def _csv_rows(path: Path, text: str, layout: str) -> Rows:
     delimiter = _delimiter(path, text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    file = io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8", newline="")  # StringIO takes four bytes a letter
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
     places: dict[str, int] | None = None
-    rows: list[Row] = []
+    rows = Held()
     empty: list[int] = []
     width = 0
     try:
@@ -101,7 +124,11 @@ def _csv_rows(path: Path, text: str, layout: str) -> Rows:
 
 def _delimiter(path: Path, text: str) -> str:
     """The separator that makes at least five fields of the first line that has any content."""
-    first = next((line for line in text.splitlines() if line.strip(" \t,;")), "")
+    parts = (
+        text[:BEGINNING].rpartition("\n")[0],
+        text,
+    )  # all lines at once only where they begin with so many empty ones
+    first = next((line for part in parts for line in part.splitlines() if line.strip(" \t,;")), "")
     for delimiter in ("\t", ";", ","):
         if len(next(csv.reader([first], delimiter=delimiter), [])) >= 5:
             return delimiter
@@ -170,13 +197,14 @@ def _json_rows(path: Path, text: str, layout: str) -> Rows:
     if not isinstance(data, list) or not all(isinstance(row, list | dict) for row in data):
         raise BadDataError(f"{path}: expected a list of rows, each a list of numbers or an object with named columns")
     if data and isinstance(data[0], dict):
-        return Rows("row", [_named(path, i, row) for i, row in enumerate(data, 1)], "names", len(data), [], True)
+        named = Held(_named(path, i, row) for i, row in enumerate(data, 1))
+        return Rows("row", named, "names", len(data), [], True)
     values = np.array([_numbers(path, i, row) for i, row in enumerate(data, 1)], np.float64).reshape(-1, 5)
     order = layout if layout == "bitfinex" else "ohlcv" if layout.startswith("ohlcv") else _order_of(path, values)
     prices = values[:, list(ORDERS[order])].tolist()
-    rows = [
+    rows = Held(
         Row(i, str(row[0]), tuple(ohlcv), math.nan) for i, (row, ohlcv) in enumerate(zip(data, prices, strict=True), 1)
-    ]
+    )
     return Rows("row", rows, order, len(rows), [], True)
 
 

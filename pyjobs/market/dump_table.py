@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def table_of(rows: Rows, source: Source) -> Table:
     """
     day, ts_ms = _intraday_times(rows, source) if source.intraday else _dates(rows, source)
     return Table(
-        line=np.array([row.line for row in rows.rows], np.int64),
+        line=np.array(rows.rows.line, np.int64),
         day=day,
         ts_ms=ts_ms,
         ohlcv=_numbers(rows, source),
@@ -127,14 +128,23 @@ def _moment(source: Source, line: int, text: str) -> dt.date | dt.datetime:
 
 
 def _dates(rows: Rows, source: Source) -> tuple[IntArray, IntArray]:
-    day = np.array([_session_date(source, row.line, row.when) for row in rows.rows], np.int64)
+    day = np.array([_session_date(source, line, text) for line, text in _times(rows)], np.int64)
     today = int(source.hours.dates_of(np.array([source.now_ms], np.int64))[0])
     late = np.flatnonzero(day > today)
     if late.size:
-        first = rows.rows[int(late[0])]
-        what = f"{first.when} is in the future (it is {dt.date.fromordinal(today)} at {source.hours.market})"
-        raise source.refuse(first.line, what, late.size)
+        line, text = _time(rows, late[0])
+        what = f"{text} is in the future (it is {dt.date.fromordinal(today)} at {source.hours.market})"
+        raise source.refuse(line, what, late.size)
     return day, np.zeros(len(day), np.int64)
+
+
+def _times(rows: Rows) -> Iterator[tuple[int, str]]:
+    """(line, time as it stands there) of each row."""
+    return zip(rows.rows.line, rows.rows.when, strict=True)
+
+
+def _time(rows: Rows, at: int) -> tuple[int, str]:
+    return rows.rows.line[at], rows.rows.when[at]
 
 
 def _session_date(source: Source, line: int, text: str) -> int:
@@ -148,16 +158,16 @@ def _session_date(source: Source, line: int, text: str) -> int:
 
 
 def _intraday_times(rows: Rows, source: Source) -> tuple[IntArray, IntArray]:
-    stamps = np.array([_stamp_ms(source, row.line, row.when) for row in rows.rows], np.int64)
+    stamps = np.array([_stamp_ms(source, line, text) for line, text in _times(rows)], np.int64)
     off = np.flatnonzero(stamps % source.bar_ms)
     if off.size:
-        first = rows.rows[int(off[0])]
-        raise source.refuse(first.line, f"{first.when} is not on a {source.instrument.timeframe} boundary", off.size)
+        line, text = _time(rows, off[0])
+        raise source.refuse(line, f"{text} is not on a {source.instrument.timeframe} boundary", off.size)
     start = stamps - source.bar_ms if source.instrument.layout == "ohlcv_close" else stamps
     late = np.flatnonzero(start > source.now_ms)
     if late.size:
-        first = rows.rows[int(late[0])]
-        raise source.refuse(first.line, f"{first.when} is in the future", late.size)
+        line, text = _time(rows, late[0])
+        raise source.refuse(line, f"{text} is in the future", late.size)
     return source.hours.dates_of(start), start + source.bar_ms
 
 
@@ -172,9 +182,9 @@ def _stamp_ms(source: Source, line: int, text: str) -> int:
 
 def _numbers(rows: Rows, source: Source) -> FloatArray:
     """OHLCV; for adjusted prices with an `Adj Close` column, OHLC scaled by it."""
-    numbers = np.array([row.prices for row in rows.rows], np.float64)
+    numbers = np.array(rows.rows.prices, np.float64).reshape(-1, 5)
     if source.instrument.prices == "adjusted":
-        adj_close = np.array([row.adj_close for row in rows.rows], np.float64)
+        adj_close = np.array(rows.rows.adj_close, np.float64)
         known = np.isfinite(adj_close) & (numbers[:, 3] > 0)
         numbers[known, :4] *= (adj_close[known] / numbers[known, 3])[:, None]
     return numbers

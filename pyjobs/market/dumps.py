@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from pyjobs.market.bars import Bars, checked
 from pyjobs.market.desk import Instrument
@@ -45,11 +46,13 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     source = Source(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=taken_ms, unit=rows.unit)
     ledger = Ledger(source)
     _note_file(rows, ledger)
-    bars, table = bars_from(table_of(rows, source), ledger)
+    read, table = rows.read, table_of(rows, source)
+    del rows  # as much again
+    bars, table = bars_from(table, ledger)
     note_warts(table, ledger)
     return Dump(
         bars=checked(bars, name=str(path)),
-        rows_read=rows.read,
+        rows_read=read,
         first=when(source, int(table.day[0]), int(table.ts_ms[0])),
         last=when(source, int(table.day[-1]), int(table.ts_ms[-1])),
         treated=ledger.treated,
@@ -73,12 +76,13 @@ def _note_file(rows: Rows, ledger: Ledger) -> None:
         first = f"line {rows.empty[0]}"
         example = "only separators"
         ledger.treated.append(Finding(what="empty row: left out", count=len(rows.empty), first=first, example=example))
-    adjusted = [row for row in rows.rows if not math.isnan(row.adj_close)]
-    if adjusted:
+    adjusted = np.flatnonzero(~np.isnan(rows.rows.adj_close))
+    if adjusted.size:
         scaled = ledger.source.instrument.prices == "adjusted"
         what = "prices scaled by Adj Close" if scaled else "Adj Close not used (the desk says `prices: raw`)"
-        example = f"Adj Close {adjusted[0].adj_close:.10g}"
-        finding = Finding(what=what, count=len(adjusted), first=adjusted[0].when, example=example)
+        first = adjusted[0]
+        example = f"Adj Close {rows.rows.adj_close[first]:.10g}"
+        finding = Finding(what=what, count=adjusted.size, first=rows.rows.when[first], example=example)
         (ledger.treated if scaled else ledger.warts).append(finding)
     if not rows.ends_cleanly:
         what = "no line end at the end of the file: its last number may be cut"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +337,19 @@ def test_an_absent_dump_is_missing_input(read: Reader, tmp_path: Path) -> None:
     instrument = Instrument(symbol="X", exchange="T", market="XKRX", timeframe="1d", currency="KRW", file="none")
     with pytest.raises(MissingInputError, match="none: no such file"):
         read_dump(read.path, instrument, read.hours["XKRX"], now_ms=int(NOW.timestamp() * 1000))
+
+
+def test_a_row_takes_less_than_400_bytes_on_the_way(read: Reader) -> None:
+    """A year of minutes is half a million of them."""
+    lines = [
+        f"{1_700_000_040 + 60 * i},{100 + i % 7}.25,109.5,99.75,{101 + i % 7}.13,{i % 13}.123" for i in range(20_000)
+    ]
+    told = {"market": "24/7", "timeframe": "1m", "currency": "USD", "layout": "ohlcv_start"}
+    few = "\n".join(lines[:10]) + "\n"
+    read(few, **told)  # imports
+    tracemalloc.start()
+    dump = read("timestamp,open,high,low,close,volume\n" + "\n".join(lines) + "\n", **told)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert dump.rows_read == 20_000
+    assert peak < 400 * 20_000  # with the text itself

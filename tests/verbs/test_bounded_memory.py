@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.bench.processes import make_bars, measured
@@ -31,6 +34,37 @@ def test_ten_times_the_bars_need_about_the_same_memory(tmp_path: Path) -> None:
         verb = name.split()[0]
         small, large = (measured(command(bars, verb, *flags), tmp_path, 1)[2] for bars in (few, many))
         assert large - small < GROWTH_MB, name
+
+
+@pytest.mark.torture
+def test_one_symbol_of_eight_million_bars_stays_below_350_mb(tmp_path: Path) -> None:
+    bars = make_bars(tmp_path / "one.parquet", 1, 8_000_000)
+    for verb, flags in (("run_bt", ("--no-cache",)), ("run_bt", ()), ("run_bt", ()), ("run_sweep", ("--workers", "1"))):
+        assert measured(command(bars, verb, *flags), tmp_path, 1)[2] < 350, (verb, flags)
+
+
+def sorted_by_time(path: Path, symbols: int, bars: int) -> Path:
+    """A hundred bars of every symbol a row group."""
+    names, rng, writer = pa.array([f"S{i:05}" for i in range(symbols)]), np.random.default_rng(1), None
+    for start in range(0, bars, 100):
+        rows = 100 * symbols
+        symbol = pa.DictionaryArray.from_arrays(pa.array(np.tile(np.arange(symbols, dtype=np.int32), 100)), names)
+        ts_ms = 1_000_000_000_000 + 300_000 * (start + np.repeat(np.arange(100, dtype=np.int64), symbols))
+        price = np.round(100 + rng.random(rows), 2)
+        table = pa.table({"symbol": symbol, "ts_ms": ts_ms, "open": price, "high": price + 1, "low": price - 1})
+        table = table.append_column("close", pa.array(price)).append_column("volume", pa.array(np.ones(rows)))
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    return path
+
+
+@pytest.mark.torture
+def test_a_file_sorted_by_time_stays_below_350_mb(tmp_path: Path) -> None:
+    bars = sorted_by_time(tmp_path / "by_time.parquet", 10_000, 2_500)
+    for flags in (("--no-cache",), (), ()):
+        assert measured(command(bars, "run_bt", *flags), tmp_path, 1)[2] < 350, flags
 
 
 @pytest.mark.torture
