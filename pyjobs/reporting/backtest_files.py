@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from pyjobs.account.backtest_results import equity_of, returns_of
 from pyjobs.account.desk_backtest import AccountResults
+from pyjobs.account.lane import Lane
 from pyjobs.account.portfolio import Deal
 from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
-from pyjobs.account.seat import Lane
 from pyjobs.account.strategy_run import StrategyRun, sessions_of
 from pyjobs.market.benchmarks import Benchmark
 from pyjobs.reporting import backtest_pictures as pictures
@@ -92,7 +93,7 @@ def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark])
 
 def most_traded(result: StrategyRun) -> list[Lane]:
     """The lanes with the most trades, most first; of equals by name. Lanes without a trade are not among them."""
-    count = {lane.key: sum(deal.key == lane.key for deal in result.run.deals) for lane in result.prepared.lanes}
+    count = Counter(deal.key for deal in result.run.deals)
     one_each = {lane.key: lane for lane in result.prepared.lanes}  # a series traded on both sides has two lanes
     order = sorted(one_each.values(), key=lambda lane: (-count[lane.key], str(lane.key)))
     return [lane for lane in order if count[lane.key]][:MOST_TRADE_PICTURES]
