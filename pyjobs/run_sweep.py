@@ -85,7 +85,7 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
     name = next(iter(job.accounts))
     backtest = desk_sweep.OnAccount(job=job, account=job.accounts[name]).from_common_start(axes)
     result = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr))
-    first, *_, last = result.best.sessions
+    first, *_, last = result.sessions
     about = {**job.told(name, job.setup(result.best.params)), "start": first.isoformat(), "end": last.isoformat()}
     done = keep(
         args.root or backtest_folder.backtests_dir(),

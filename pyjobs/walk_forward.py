@@ -40,15 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     axes, engine, job = axes_of(args.sweep, params=args.param), engine_of(args), look_up(args)
     name = next(iter(job.accounts))
     backtest = desk_sweep.OnAccount(job=job, account=job.accounts[name]).from_common_start(axes)
-    trials = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr)).trials
-    terms = terms_of(backtest.account, constrained=True)
-    found = walk(trials, backtest.prepared, terms, train=args.train, test=args.test)
-    about = {**job.told(name, job.setup()), "axes": axes, "train": args.train, "test": args.test}
+    terms, report = terms_of(backtest.account, constrained=True), ProgressReport(sys.stderr)
+    spans = {"train": args.train, "test": args.test}
+    found = walk(axes, backtest.prepared, terms, **spans, engine=engine, progress=report)
+    about = {**job.told(name, job.setup()), "axes": axes, **spans}
     done = keep(
         args.root or backtest_folder.backtests_dir(),
         f"walk-{job.strategy}",
         started=started,
-        request={**job.asked(), "axes": axes, "account": name, "train": args.train, "test": args.test},
+        request={**job.asked(), "axes": axes, "account": name, **spans},
         inputs=inputs_of(job, []),
         write=lambda folder: write_walk(folder, found, about),
     )

@@ -103,7 +103,7 @@ class Calendar(NamedTuple):
 
     def sessions(self) -> list[Session]:
         """Every session of the file, ascending."""
-        return self.sessions_between(self.first, self.last)
+        return list(_sessions(self))
 
     def days_left(self, now_s: float) -> int:
         """Days from now to the last day covered, negative when that has passed; the one question that never raises."""
@@ -214,6 +214,11 @@ def coverage(market: str = DEFAULT_MARKET) -> tuple[dt.date, dt.date]:
 def days_left(market: str = DEFAULT_MARKET, now_s: float | None = None) -> int:
     """Days until `market`'s file ends, negative afterwards."""
     return load(market).days_left(_now(now_s))
+
+
+@lru_cache(maxsize=8)
+def _sessions(calendar: Calendar) -> list[Session]:
+    return calendar.sessions_between(calendar.first, calendar.last)
 
 
 @lru_cache(maxsize=8)

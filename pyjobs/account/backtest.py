@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 
@@ -24,7 +27,7 @@ class Book:
 
     metrics: dict[str, object]
     curve: list[CurvePoint]
-    deals: list[Deal]
+    deals: Sequence[Deal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,11 +71,14 @@ def session_closes(snapshot: Snapshot, start_ms: int | None) -> list[tuple[dt.da
     """(session, close time) of the desk's market, from the last not after `start_ms` to the snapshot's session."""
     if start_ms is None:
         return []
-    calendar = trading_day.load(snapshot.desk.market)
-    sessions = calendar.sessions_between(calendar.first, snapshot.session)
-    closes = [(session.date, session.close_utc_s * 1000) for session in sessions]
-    first = max(0, int(np.searchsorted([ts_ms for _, ts_ms in closes], start_ms, side="right")) - 1)
+    closes = _closes(trading_day.load(snapshot.desk.market), snapshot.session)
+    first = max(0, bisect_right(closes, start_ms, key=itemgetter(1)) - 1)
     return closes[first:]
+
+
+@lru_cache(maxsize=2)
+def _closes(calendar: trading_day.Calendar, last: dt.date) -> list[tuple[dt.date, int]]:
+    return [(each.date, each.close_utc_s * 1000) for each in calendar.sessions_between(calendar.first, last)]
 
 
 def terms_of(account: Account, *, constrained: bool) -> Terms:

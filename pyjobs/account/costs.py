@@ -5,18 +5,12 @@ All in basis points of notional; nothing is rounded to coins, prices are rounded
 
 from __future__ import annotations
 
-import datetime as dt
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pyjobs.strategy.signals import Side
 
 BASIS_POINT = 1e-4
-YEAR_MS = 365 * 86_400_000
-
-# (day, price, up) -> the nearest price that can be traded, at or above (`up`) or at or below it
-OnTick = Callable[[dt.date, float, bool], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +56,13 @@ class Costs:
         """Cost of the fill that closes a position."""
         return self.selling(notional) if side == "long" else self.buying(notional)
 
-    def borrowing(self, notional: float, ms: int) -> float:
-        """Cost of having `notional` on loan for so many milliseconds."""
-        return notional * (self.borrow_bps * BASIS_POINT) * (ms / YEAR_MS)
+    def filled(self, price: float, *, buy: bool) -> float:
+        """The price of a fill, worse than the bar's by the slippage, before it moves to the next tick."""
+        return price * self.slipped(buy=buy)
 
-    def filled(self, price: float, *, buy: bool, day: dt.date | None = None, on_tick: OnTick | None = None) -> float:
-        """The price of a fill: worse than the bar's by the slippage, and then by what is missing to the next tick."""
-        worse = price * (1 + (self.slippage_bps if buy else -self.slippage_bps) * BASIS_POINT)
-        return worse if on_tick is None or day is None else on_tick(day, worse, buy)
+    def slipped(self, *, buy: bool) -> float:
+        """What slippage multiplies a price by."""
+        return 1 + (self.slippage_bps if buy else -self.slippage_bps) * BASIS_POINT
 
     def net_return(self, side: Side, entry_price: float, exit_price: float) -> float:
         """Profit after slippage and both costs, as a fraction of the entry's notional; without what a loan costs."""

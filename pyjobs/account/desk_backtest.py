@@ -8,7 +8,7 @@ from typing import Any
 
 from pyjobs.account.backtest_results import metrics_of
 from pyjobs.account.strategy_job import Job, places
-from pyjobs.account.strategy_run import StrategyRun, run_account
+from pyjobs.account.strategy_run import Prepared, StrategyRun, run_account
 from pyjobs.market.benchmarks import Benchmark, gather, parse_names
 from pyjobs.market.policy import load_policy
 from utils.errors import UsageError
@@ -44,7 +44,8 @@ def run(job: Job, names: str | None) -> DeskResults:
     Raises ExternalDataUnavailable when a required benchmark cannot be had, UsageError when the first account has
     nothing to run on.
     """
-    first = job.prepared(next(iter(job.accounts.values())), job.setup())
+    first_name = next(iter(job.accounts))
+    first = job.prepared(job.accounts[first_name], job.setup())
     own = {each.symbol: each.currency for each in job.snapshot.desk.instruments if each.role == "benchmark"}
     wanted = list(own) if names is None else parse_names(names)
     policy = load_policy()
@@ -55,19 +56,21 @@ def run(job: Job, names: str | None) -> DeskResults:
     accounts = []
     for name in job.accounts:
         try:
-            accounts.append(_account(job, name, found, missing))
+            prepared = first if name == first_name else job.prepared(job.accounts[name], job.setup())
+            accounts.append(_account(job, name, prepared, found, missing))
         except UsageError as error:
             warnings.append(f"[WARN] account {name}: {error}")
     return DeskResults(accounts=accounts, benchmarks=found, warnings=warnings)
 
 
-def _account(job: Job, name: str, found: Sequence[Benchmark], missing: Mapping[str, str]) -> AccountResults:
-    """One account; a benchmark in another currency is not for it. Raises UsageError when there is nothing to run on."""
-    account, setup = job.accounts[name], job.setup()
-    prepared = job.prepared(account, setup)
+def _account(
+    job: Job, name: str, prepared: Prepared, found: Sequence[Benchmark], missing: Mapping[str, str]
+) -> AccountResults:
+    """One account; a benchmark in another currency is not for it."""
+    account = job.accounts[name]
     result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
     beside = [each for each in found if each.currency in ("", account.currency)]
     metrics = metrics_of(
-        result, free, request=job.told(name, setup), currency=account.currency, benchmarks=beside, missing=missing
+        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=beside, missing=missing
     )
     return AccountResults(name=name, result=result, metrics=metrics)

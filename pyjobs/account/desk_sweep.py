@@ -1,4 +1,7 @@
-"""One strategy with many parameters on one account: what each combination came to, and how lucky the best one is."""
+"""One strategy with many parameters on one account: what each combination came to, and how lucky the best one is.
+
+Of a trial only figures are kept, so that ten thousand need little room; the best is run once more for its returns.
+"""
 
 from __future__ import annotations
 
@@ -11,42 +14,45 @@ from typing import cast
 import numpy as np
 
 from pyjobs.account import metrics
-from pyjobs.account.backtest_results import equity_of
 from pyjobs.account.deflated import Deflated, deflate
 from pyjobs.account.strategy_job import Job
-from pyjobs.account.strategy_run import Prepared, StrategyRun, run_account, sessions_of
+from pyjobs.account.strategy_run import Prepared, StrategyRun, run_account
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk import Account
+from pyjobs.strategy.trace import remembering
 from utils.errors import ConfigError, UsageError
 from utils.work import Engine, Progress, Work, here, silent
 
 Params = dict[str, int | float]
+Span = tuple[int, int]  # of returns, [first, end)
+TOGETHER = 8  # combinations in a piece of work: what they have in common is computed once
+ROOM = 16_000_000  # values that a piece remembers of indicators and what they are made of, at most 128 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trial:
-    """One combination. `sharpe` is annualised; `returns`: one per session after the first; see `session_returns`."""
+    """One combination. Sharpe ratios are annualised; `sharpes`: one for each of the spans asked for."""
 
     params: Params
-    sessions: list[dt.date]
-    returns: FloatArray
     total_return: float
     sharpe: float
     max_drawdown: float
     n_trades: int
+    sharpes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweep:
     """All trials in the order of the grid, the best by Sharpe ratio (of equals the first), and its deflation.
 
-    `left_out`: combinations that cannot be, with the reason.
+    `sessions`: those of every trial. `left_out`: combinations that cannot be, with the reason.
     """
 
     axes: dict[str, list[Value]]
     trials: list[Trial]
     best: Trial
+    sessions: list[dt.date]
     deflated: Deflated
     left_out: list[str]
 
@@ -56,6 +62,8 @@ def run(
     backtest: Callable[[Params], StrategyRun],
     engine: Engine = here,
     progress: Progress = silent,
+    *,
+    spans: Sequence[Span] = (),
 ) -> Sweep:
     """Run every combination through `backtest`, which raises ConfigError for one that cannot be.
 
@@ -63,7 +71,9 @@ def run(
     """
     refuse_more_than_trials(axes)
     combinations = cast("list[Params]", grid(axes))
-    (outcomes,) = engine(Work(function=outcome, batches=[(backtest, combinations)]), progress)
+    parts = [combinations[at : at + TOGETHER] for at in range(0, len(combinations), TOGETHER)]
+    (done,) = engine(Work(function=outcomes_of, batches=[((backtest, tuple(spans)), parts)]), progress)
+    outcomes = [each for part in done for each in part]
     trials = [each for each in outcomes if isinstance(each, Trial)]
     refused = [each for each in outcomes if not isinstance(each, Trial)]
     if not trials:
@@ -72,21 +82,31 @@ def run(
     if not known:
         raise UsageError(f"none of {len(trials)} combinations ever traded in this window: nothing to choose from")
     best = max(known, key=lambda each: each.sharpe)
+    again = backtest(best.params)
     return Sweep(
         axes={name: list(values) for name, values in axes.items()},
         trials=trials,
         best=best,
-        deflated=deflate(best.returns, np.array([each.sharpe for each in trials]) / a_year()),
+        sessions=[day for day, _ in again.prepared.closes],
+        deflated=deflate(session_returns(again.equity), np.array([each.sharpe for each in trials]) / a_year()),
         left_out=[f"{named(params)}: {why.rpartition(': ')[2]}" for params, why in refused],
     )
 
 
-def outcome(backtest: Callable[[Params], StrategyRun], params: Params) -> Trial | tuple[Params, str]:
-    """One piece of a sweep's work: a combination's trial, or why it cannot be."""
-    try:
-        return trial(params, backtest(params))
-    except ConfigError as error:
-        return params, str(error)
+Material = tuple[Callable[[Params], StrategyRun], tuple[Span, ...]]
+
+
+def outcomes_of(material: Material, combinations: Sequence[Params]) -> list[Trial | tuple[Params, str]]:
+    """One piece of a sweep's work: of each combination its trial, or why it cannot be."""
+    backtest, spans = material
+    found: list[Trial | tuple[Params, str]] = []
+    with remembering(ROOM):
+        for params in combinations:
+            try:
+                found.append(trial(params, backtest(params), spans))
+            except ConfigError as error:
+                found.append((params, str(error)))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,17 +142,17 @@ class OnAccount:
         return replace(self, job=replace(self.job, start=start))
 
 
-def trial(params: Params, result: StrategyRun) -> Trial:
-    """The figures of one run."""
-    returns = session_returns(equity_of(result.points))
+def trial(params: Params, result: StrategyRun, spans: Sequence[Span] = ()) -> Trial:
+    """The figures of one run; of its returns nothing else is kept."""
+    equity = result.equity
+    returns = session_returns(equity)
     return Trial(
         params=params,
-        sessions=sessions_of(result.points),
-        returns=returns,
-        total_return=float(result.points[-1].equity / result.points[0].equity - 1),
+        total_return=float(equity[-1] / equity[0] - 1),
         sharpe=sharpe_of(returns),
         max_drawdown=metrics.max_drawdown(returns),
         n_trades=len(result.run.deals),
+        sharpes=tuple(sharpe_of(returns[first:end]) for first, end in spans),
     )
 
 

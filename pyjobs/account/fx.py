@@ -9,6 +9,7 @@ what is held is marked and sold at the last one there is. A pair serves both way
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Conversion:
     may_signal: BoolArray
 
 
+@lru_cache(maxsize=8)
 def rates_of(snapshot: Snapshot, *, of: str, into: str) -> Rates | str:
     """The rates of the desk's instrument for the pair, or why there are none."""
     for series in snapshot.series:
@@ -67,6 +69,7 @@ def rates_of(snapshot: Snapshot, *, of: str, into: str) -> Rates | str:
     return f"no rate of {of} in {into}: the desk has no fx instrument for it"
 
 
+@lru_cache(maxsize=4096)
 def conversion(rates: Rates, series: Series) -> Conversion:
     """The rates as the bars of `series` meet them."""
     opens_ms = opens_of(series)

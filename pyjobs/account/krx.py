@@ -16,11 +16,15 @@ pay no tax on sales: they are not shares in the sense of the Securities Transact
 from __future__ import annotations
 
 import datetime as dt
-import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 
 from utils.trading_day import Calendar
 
+Table = tuple[tuple[float, float], ...]  # (from this price on, tick), ascending
+Grid = tuple[tuple[int, Table], ...]  # (from this UTC millisecond on, table), ascending
+
+DAY_MS = 86_400_000
 SETTLEMENT_SESSIONS = 2
 # (first settlement day, basis points of a sale)
 SELL_TAX_BPS: tuple[tuple[dt.date, float], ...] = (
@@ -33,7 +37,7 @@ SELL_TAX_BPS: tuple[tuple[dt.date, float], ...] = (
     (dt.date(2026, 1, 1), 20.0),
 )
 # (first day, ((from this price on, tick in won), ...))
-TICKS: tuple[tuple[dt.date, tuple[tuple[float, float], ...]], ...] = (
+TICKS: tuple[tuple[dt.date, Table], ...] = (
     (
         dt.date(2010, 10, 4),
         ((0, 1), (1_000, 5), (5_000, 10), (10_000, 50), (50_000, 100), (100_000, 500), (500_000, 1_000)),
@@ -44,7 +48,7 @@ TICKS: tuple[tuple[dt.date, tuple[tuple[float, float], ...]], ...] = (
     ),
 )
 # The same for ETFs and ETNs.
-ETF_TICKS: tuple[tuple[dt.date, tuple[tuple[float, float], ...]], ...] = (
+ETF_TICKS: tuple[tuple[dt.date, Table], ...] = (
     (dt.date(2002, 10, 14), ((0, 5),)),
     (dt.date(2023, 12, 18), ((0, 1), (2_000, 5))),
 )
@@ -69,26 +73,11 @@ def sell_tax_by_time(calendar: Calendar) -> tuple[tuple[int, float], ...]:
     return tuple(schedule)
 
 
-def tick_size(day: dt.date, price: float, *, etf: bool = False) -> float:
-    """The tick in won for a stock (`etf`: a fund) at `price` on `day`; before the first table of all that one holds."""
-    dated = ETF_TICKS if etf else TICKS
-    table = dated[max(0, bisect_right([first for first, _ in dated], day) - 1)][1]
-    return table[bisect_right([low for low, _ in table], price) - 1][1]
-
-
-def on_tick(day: dt.date, price: float, up: bool) -> float:
-    """`price` of a stock moved to the nearest that can be traded, at or above it (`up`) or at or below it."""
-    return _moved(price, tick_size(day, price), up)
-
-
-def on_etf_tick(day: dt.date, price: float, up: bool) -> float:
-    """The same for a fund."""
-    return _moved(price, tick_size(day, price, etf=True), up)
-
-
-def _moved(price: float, tick: float, up: bool) -> float:
-    steps = price / tick
-    nearest = round(steps)
-    if math.isclose(steps, nearest, rel_tol=1e-12):
-        return float(nearest * tick)
-    return float((math.ceil(steps) if up else math.floor(steps)) * tick)
+def by_time(dated: Sequence[tuple[dt.date, Table]], day_of: Callable[[int], dt.date]) -> Grid:
+    """The tables of TICKS or ETF_TICKS, each from the first `ts_ms` that `day_of` dates on its day or later."""
+    found: list[tuple[int, Table]] = [(-(2**62), dated[0][1])]
+    for first, table in dated[1:]:
+        low = int(dt.datetime(first.year, first.month, first.day, tzinfo=dt.UTC).timestamp() * 1000) - 2 * DAY_MS
+        moments = range(low, low + 4 * DAY_MS)
+        found.append((moments[bisect_left(moments, first, key=day_of)], table))
+    return tuple(found)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyjobs.account import krx
-from pyjobs.account.costs import Costs, OnTick
+from pyjobs.account.costs import Costs
 from pyjobs.account.fx import Conversion, conversion, rates_of
-from pyjobs.account.seat import Lane
+from pyjobs.account.krx import Grid
+from pyjobs.account.lane import Lane
 from pyjobs.market.desk import Account, Instrument
 from pyjobs.market.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.signals import Setup, one_sided
@@ -31,6 +32,7 @@ class Lanes:
 def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) -> Lanes:
     """Everything the account trades of the desk."""
     lanes, left_out = [], []
+    grids: dict[tuple[str, str, str], Grid] = {}
     for series in snapshot.series:
         instrument = series.instrument
         if instrument.role != "trade" or instrument.currency not in (account.currency, *account.trades):
@@ -45,11 +47,15 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
         if why:
             left_out.append(_left(instrument, why))
         if money is not None or instrument.currency == account.currency:
-            lanes += _lanes_on(series, account, known, money)
+            alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
+            grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
+            lanes += _lanes_on(series, account, known, money, grid)
     return Lanes(lanes=lanes, left_out=left_out)
 
 
-def _lanes_on(series: Series, account: Account, setups: Mapping[str, Setup], money: Conversion | None) -> list[Lane]:
+def _lanes_on(
+    series: Series, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
+) -> list[Lane]:
     instrument = series.instrument
     return [
         Lane(
@@ -60,8 +66,7 @@ def _lanes_on(series: Series, account: Account, setups: Mapping[str, Setup], mon
             lot=lot_of(series),
             group=instrument.group,
             currency=instrument.currency,
-            on_tick=grid_of(account, instrument),
-            day_of=session_of(instrument.market),
+            grid=grid,
             taxed=is_taxed(account, instrument),
             conversion=money,
         )
@@ -146,8 +151,8 @@ def is_taxed(account: Account, instrument: Instrument) -> bool:
     return instrument.currency == account.currency and instrument.kind != "etf"
 
 
-def grid_of(account: Account, instrument: Instrument) -> OnTick | None:
+def grid_of(account: Account, instrument: Instrument) -> Grid:
     """The tick grid of the account's rules; none for adjusted prices, which were never traded, and none abroad."""
     if account.rules != "KRX" or instrument.prices == "adjusted" or instrument.currency != account.currency:
-        return None
-    return krx.on_etf_tick if instrument.kind == "etf" else krx.on_tick
+        return ()
+    return krx.by_time(krx.ETF_TICKS if instrument.kind == "etf" else krx.TICKS, session_of(instrument.market))

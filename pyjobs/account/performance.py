@@ -11,7 +11,7 @@ import numpy as np
 
 from pyjobs.account import metrics
 from pyjobs.account.portfolio import AccountRun, Deal
-from pyjobs.market.bars import FloatArray
+from pyjobs.market.bars import FloatArray, IntArray
 
 DAYS_PER_YEAR = 365.25
 RECENT_DAYS = 180
@@ -63,9 +63,8 @@ class CurvePoint:
 
 def curve(run: AccountRun, closes: Sequence[tuple[dt.date, int]], *, cash: float) -> list[CurvePoint]:
     """The account at each (session, close time), ascending; before the first event it is the starting cash."""
-    at = np.searchsorted(run.ts_ms, [ts_ms for _, ts_ms in closes], side="right") - 1
     points = []
-    for (session, ts_ms), i in zip(closes, at.tolist(), strict=True):
+    for (session, ts_ms), i in zip(closes, latest(run, closes).tolist(), strict=True):
         values = (
             (float(run.equity[i]), float(run.cash[i]), float(run.exposure[i]), int(run.n_positions[i]))
             if i >= 0
@@ -83,6 +82,11 @@ def curve(run: AccountRun, closes: Sequence[tuple[dt.date, int]], *, cash: float
             )
         )
     return points
+
+
+def latest(run: AccountRun, closes: Sequence[tuple[dt.date, int]]) -> IntArray:
+    """The number of the newest event at each close; -1 before the first."""
+    return np.searchsorted(run.ts_ms, [ts_ms for _, ts_ms in closes], side="right") - 1
 
 
 def measures(points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArray | None) -> dict[str, object]:

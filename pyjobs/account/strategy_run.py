@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from pyjobs.account.backtest import session_closes, terms_of
+from pyjobs.account.lane import Lane
 from pyjobs.account.lanes import behind, first_decision_ms, lanes_of
-from pyjobs.account.performance import CurvePoint, curve
+from pyjobs.account.performance import CurvePoint, curve, latest
 from pyjobs.account.portfolio import AccountRun, Terms, simulate
-from pyjobs.account.seat import Lane
+from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk import Account
 from pyjobs.market.snapshot import Snapshot
 from pyjobs.strategy.signals import Setup
@@ -30,13 +34,24 @@ class Prepared:
     behind: list[dict[str, str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StrategyRun:
-    """The account at each session's close, and everything the engine knows about the run."""
+    """The account at each session's close, and everything the engine knows about the run. `cash`: at its start."""
 
-    points: list[CurvePoint]
     run: AccountRun
     prepared: Prepared
+    cash: float
+
+    @cached_property
+    def points(self) -> list[CurvePoint]:
+        """One per session."""
+        return curve(self.run, self.prepared.closes, cash=self.cash)
+
+    @property
+    def equity(self) -> FloatArray:
+        """The same as `points` have it; a sweep looks at nothing else."""
+        before_and_after = np.append(self.cash, self.run.equity)
+        return before_and_after[latest(self.run, self.prepared.closes) + 1]
 
 
 def prepare(
@@ -80,7 +95,7 @@ def run_terms(prepared: Prepared, terms: Terms) -> StrategyRun:
     """The same with the engine's own terms."""
     closes_ms = [ts_ms for _, ts_ms in prepared.closes]
     run = simulate(prepared.lanes, terms, start_ms=closes_ms[0], marks_ms=closes_ms)
-    return StrategyRun(points=curve(run, prepared.closes, cash=terms.cash), run=run, prepared=prepared)
+    return StrategyRun(run=run, prepared=prepared, cash=terms.cash)
 
 
 def sessions_of(points: Sequence[CurvePoint]) -> list[dt.date]:

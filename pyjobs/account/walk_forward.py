@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from pyjobs.account import metrics
-from pyjobs.account.backtest_results import equity_of
-from pyjobs.account.desk_sweep import Params, Trial, session_returns, sharpe_of
+from pyjobs.account.desk_sweep import Params, run, session_returns, sharpe_of
 from pyjobs.account.portfolio import Terms
 from pyjobs.account.strategy_run import Prepared, StrategyRun, run_terms
+from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import FloatArray
-from utils.errors import UsageError
+from utils.errors import ConfigError, UsageError
+from utils.work import Engine, Progress, here, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,16 +86,27 @@ def windows(n: int, train: int, test: int) -> list[tuple[int, int, int]]:
 
 
 def walk(
-    trials: Sequence[Trial], prepared: Callable[[Params], Prepared], terms: Terms, *, train: int, test: int
+    axes: Mapping[str, Sequence[Value]],
+    prepared: Callable[[Params], Prepared],
+    terms: Terms,
+    *,
+    train: int,
+    test: int,
+    engine: Engine = here,
+    progress: Progress = silent,
 ) -> WalkForward:
-    """Choose by Sharpe ratio and test, fold by fold. `trials` all have the same sessions.
+    """Choose by Sharpe ratio and test, fold by fold. Every combination that `prepared` takes has the same sessions.
 
-    A fold in which no combination traded in training stays out of the market. Raises UsageError as `windows`.
+    A fold in which no combination traded in training stays out of the market. Raises UsageError as `windows`, and as
+    `desk_sweep.run`.
     """
-    sessions = trials[0].sessions
-    folds = []
-    for first, split, end in windows(len(sessions), train, test):
-        sharpes = [sharpe_of(each.returns[first : split - 1]) for each in trials]
+    backtest = OnTerms(prepared=prepared, terms=terms)
+    n = len(backtest.first_of(axes).closes)
+    spans = [(first, split - 1) for first, split, _ in windows(n, train, test)]
+    swept = run(axes, backtest, engine, progress, spans=spans)
+    trials, sessions, folds = swept.trials, swept.sessions, []
+    for number, (first, split, end) in enumerate(windows(n, train, test)):
+        sharpes = [each.sharpes[number] for each in trials]
         chosen = max(range(len(trials)), key=lambda k: -math.inf if math.isnan(sharpes[k]) else sharpes[k])
         params = trials[chosen].params
         tested = None
@@ -115,6 +128,27 @@ def walk(
     return summary(folds, len({tuple(fold.params.items()) for fold in folds}))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OnTerms:
+    """A backtest of any parameters, such as `desk_sweep.run` takes."""
+
+    prepared: Callable[[Params], Prepared]
+    terms: Terms
+
+    def __call__(self, params: Params) -> StrategyRun:
+        return run_terms(self.prepared(params), self.terms)
+
+    def first_of(self, axes: Mapping[str, Sequence[Value]]) -> Prepared:
+        """The first combination that can be. Raises ConfigError when none can, UsageError for too many."""
+        refuse_more_than_trials(axes)
+        for params in cast("list[Params]", grid(axes)):
+            try:
+                return self.prepared(params)
+            except ConfigError as error:
+                refused = error
+        raise refused
+
+
 def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
     """The same with an account that opens at the close of `first`, and no bar after the close of `last`."""
     closes = [pair for pair in prepared.closes if first <= pair[0] <= last]
@@ -127,7 +161,7 @@ def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
 
 def closed_out(result: StrategyRun) -> FloatArray:
     """Returns per session, the last one after the cost of leaving what is still open."""
-    equity = equity_of(result.points)
+    equity = result.equity
     for deal in result.run.deals:
         if deal.trade.reason == "open":
             equity[-1] -= deal.to_leave

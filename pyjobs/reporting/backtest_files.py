@@ -11,9 +11,9 @@ import numpy as np
 
 from pyjobs.account.backtest_results import equity_of, returns_of
 from pyjobs.account.desk_backtest import AccountResults
+from pyjobs.account.lane import Lane
 from pyjobs.account.portfolio import Deal
 from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
-from pyjobs.account.seat import Lane
 from pyjobs.account.strategy_run import StrategyRun, sessions_of
 from pyjobs.market.benchmarks import Benchmark
 from pyjobs.reporting import backtest_pictures as pictures

@@ -19,7 +19,39 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_memory: ContextVar[dict[tuple[Any, ...], tuple[Any, Any]] | None] = ContextVar("indicators", default=None)
+_memory: ContextVar[Memory | None] = ContextVar("indicators", default=None)
+
+
+class Memory:
+    """Results with what they were made of, at most `room` values of both: what was not asked for longest goes first."""
+
+    def __init__(self, room: int | None) -> None:
+        self._left = room
+        self._known: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+
+    def found(self, function: Callable[..., R], args: tuple[Any, ...]) -> R:
+        """`function(*args)`, computed unless it is known."""
+        key = (function, *[id(x) if type(x) is np.ndarray else x for x in args])
+        entry = self._known.get(key)
+        if entry is None:
+            entry = args, function(*args)  # args: an id is an array's own only while it lives
+            if self._left is not None:
+                self._make_room(_values(entry))
+        elif self._left is not None:
+            del self._known[key]  # back in as the newest
+        self._known[key] = entry
+        result: R = entry[1]
+        return result
+
+    def _make_room(self, size: int) -> None:
+        assert self._left is not None
+        self._left -= size
+        while self._left < 0 and self._known:
+            self._left += _values(self._known.pop(next(iter(self._known))))
+
+
+def _values(entry: tuple[tuple[Any, ...], Any]) -> int:
+    return sum(x.size for x in (*entry[0], entry[1]) if isinstance(x, np.ndarray))
 
 
 class NotTraceable(Exception):
@@ -113,11 +145,7 @@ def windowed(span: Callable[..., int]) -> Callable[[Callable[P, R]], Callable[P,
             memory = _memory.get()
             if memory is None or kwargs:
                 return function(*args, **kwargs)
-            key: tuple[Any, ...] = (function, *[id(x) if type(x) is np.ndarray else x for x in args])
-            if key not in memory:
-                memory[key] = (args, function(*args, **kwargs))  # args: an id is an array's own only while it lives
-            result: R = memory[key][1]
-            return result
+            return memory.found(function, args)
 
         return call
 
@@ -125,9 +153,12 @@ def windowed(span: Callable[..., int]) -> Callable[[Callable[P, R]], Callable[P,
 
 
 @contextmanager
-def remembering() -> Iterator[None]:
-    """Indicators of one array and one window are computed once in here. The arrays must not be written to."""
-    token = _memory.set({})
+def remembering(room: int | None = None) -> Iterator[None]:
+    """Indicators of one array and one window are computed once in here. The arrays must not be written to.
+
+    `room`: how many values are kept (None: all).
+    """
+    token = _memory.set(Memory(room))
     try:
         yield
     finally:

@@ -10,9 +10,10 @@ import pytest
 
 from pyjobs.account import krx
 from pyjobs.account.costs import Costs
+from pyjobs.account.lane import Lane
 from pyjobs.account.lanes import costs_on, grid_of
 from pyjobs.account.portfolio import Terms, simulate
-from pyjobs.account.seat import Lane
+from pyjobs.account.seats import on_grid
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk import Account, Instrument
 from pyjobs.strategy.signals import Side, Signals
@@ -37,6 +38,15 @@ def lane(
         lot=1.0,
         group=group,
     )
+
+
+def tick_size(day: dt.date, price: float, *, etf: bool = False) -> float:
+    table = [table for first, table in (krx.ETF_TICKS if etf else krx.TICKS) if first <= day][-1]
+    return [tick for low, tick in table if low <= price][-1]
+
+
+def moved(day: dt.date, price: float, up: bool, *, etf: bool = False) -> float:
+    return float(on_grid(price, tick_size(day, price, etf=etf), up))
 
 
 def flat(price: float, bars: int = 4) -> list[list[float]]:
@@ -80,7 +90,7 @@ def test_the_tax_on_a_sale_is_that_of_its_settlement(traded: str, bps: float) ->
     ],
 )  # fmt: skip
 def test_ticks_are_those_of_the_day(day: str, price: float, tick: float) -> None:
-    assert krx.tick_size(dt.date.fromisoformat(day), price) == tick
+    assert tick_size(dt.date.fromisoformat(day), price) == tick
 
 
 @pytest.mark.parametrize(
@@ -92,7 +102,7 @@ def test_ticks_are_those_of_the_day(day: str, price: float, tick: float) -> None
 )  # fmt: skip
 def test_ticks_of_funds_are_those_of_the_day(day: str, price: float, tick: float) -> None:
     """KRX: 5 won at every price; since 2023-12-18 1 won below 2 000."""
-    assert krx.tick_size(dt.date.fromisoformat(day), price, etf=True) == tick
+    assert tick_size(dt.date.fromisoformat(day), price, etf=True) == tick
 
 
 def test_a_fund_fills_on_its_own_grid_and_its_sale_is_not_taxed() -> None:
@@ -101,15 +111,18 @@ def test_a_fund_fills_on_its_own_grid_and_its_sale_is_not_taxed() -> None:
     Below 2 000 won a fund moves by one: 1 777.4 buys at 1 778.
     """
     day = dt.date(2026, 11, 20)
-    assert [krx.on_tick(day, 31_252, up) for up in (True, False)] == [31_300, 31_250]
-    assert [krx.on_etf_tick(day, 31_252, up) for up in (True, False)] == [31_255, 31_250]
-    assert [krx.on_etf_tick(day, 1_777.4, up) for up in (True, False)] == [1_778, 1_777]
+    assert [moved(day, 31_252, up) for up in (True, False)] == [31_300, 31_250]
+    assert [moved(day, 31_252, up, etf=True) for up in (True, False)] == [31_255, 31_250]
+    assert [moved(day, 1_777.4, up, etf=True) for up in (True, False)] == [1_778, 1_777]
     account = Account(currency="KRW", cash=1e6, max_positions=1, max_weight=1, fee_bps=1, rules="KRX")
     share = Instrument(symbol="A", exchange="KRX", market="XKRX", timeframe="1d", file="f", currency="KRW")
     fund = msgspec.structs.replace(share, kind="etf")
-    assert (grid_of(account, share), grid_of(account, fund)) == (krx.on_tick, krx.on_etf_tick)
-    assert grid_of(account, msgspec.structs.replace(fund, prices="adjusted")) is None
-    assert grid_of(account, msgspec.structs.replace(share, currency="USD")) is None
+    new_tables_ms = [int(dt.datetime(2023, 1, 24, 15, tzinfo=dt.UTC).timestamp()), 1_702_825_200]  # midnight in Seoul
+    for instrument, dated, from_s in zip((share, fund), (krx.TICKS, krx.ETF_TICKS), new_tables_ms, strict=True):
+        assert [table for _, table in grid_of(account, instrument)] == [table for _, table in dated]
+        assert grid_of(account, instrument)[1][0] == from_s * 1000 + 1  # at midnight it is still the day before
+    assert grid_of(account, msgspec.structs.replace(fund, prices="adjusted")) == ()
+    assert grid_of(account, msgspec.structs.replace(share, currency="USD")) == ()
     noon_ms = int(dt.datetime(2026, 11, 20, 3, 0, tzinfo=dt.UTC).timestamp()) * 1000
     assert costs_on(account, share).at(noon_ms).selling(10_000) == pytest.approx(21)
     assert costs_on(account, fund).at(noon_ms).selling(10_000) == pytest.approx(1)
@@ -117,10 +130,10 @@ def test_a_fund_fills_on_its_own_grid_and_its_sale_is_not_taxed() -> None:
 
 def test_a_price_moves_to_the_next_one_that_trades_against_you_and_stays_when_it_trades() -> None:
     day = dt.date(2026, 11, 20)
-    assert krx.on_tick(day, 71_234.0, True) == 71_300
-    assert krx.on_tick(day, 71_234.0, False) == 71_200
-    assert krx.on_tick(day, 71_200.0, True) == krx.on_tick(day, 71_200.0, False) == 71_200
-    assert krx.on_tick(day, 1_234 * (1 + 1e-16), True) == 1_234
+    assert moved(day, 71_234.0, True) == 71_300
+    assert moved(day, 71_234.0, False) == 71_200
+    assert moved(day, 71_200.0, True) == moved(day, 71_200.0, False) == 71_200
+    assert moved(day, 1_234 * (1 + 1e-16), True) == 1_234
 
 
 def test_slippage_makes_both_fills_worse_and_the_stop_is_measured_from_the_fill() -> None:
@@ -141,7 +154,7 @@ def test_a_fill_lands_on_the_tick_grid_of_its_day() -> None:
     plain = lane("A", flat(10_010), {0}, {1})
     on_grid = Lane(
         key=plain.key, setup="made_up", bars=plain.bars, signals=plain.signals, lot=1.0,
-        on_tick=krx.on_tick, day_of=lambda _: dt.date(2026, 11, 20),
+        grid=((0, krx.TICKS[1][1]),),
     )  # fmt: skip
     run = simulate([on_grid], Terms(cash=1e6, max_positions=1, max_weight=1, costs=Costs(slippage_bps=10)), start_ms=0)
     assert (run.deals[0].trade.entry_price, run.deals[0].trade.exit_price) == (10_030, 9_990)

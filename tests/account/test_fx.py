@@ -14,9 +14,9 @@ import pytest
 from pyjobs.account.backtest import Book, backtest
 from pyjobs.account.costs import Costs
 from pyjobs.account.fx import Conversion, Rates, opens_of
+from pyjobs.account.lane import Lane
 from pyjobs.account.lanes import costs_on, lanes_of
 from pyjobs.account.portfolio import Terms, simulate
-from pyjobs.account.seat import Lane
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk import Account, Desk, Instrument, load_desk
 from pyjobs.market.snapshot import Series, Snapshot

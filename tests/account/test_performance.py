@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from pyjobs.account.lane import Lane
 from pyjobs.account.performance import FIGURES, curve, measures
 from pyjobs.account.portfolio import AccountRun, Terms, simulate
-from pyjobs.account.seat import Lane
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.registry import make_setups
 

@@ -12,8 +12,8 @@ import pytest
 from pyjobs.account import desk_sweep as sweep
 from pyjobs.account.costs import Costs
 from pyjobs.account.desk_sweep import Params, table_of
+from pyjobs.account.lane import Lane
 from pyjobs.account.portfolio import Terms
-from pyjobs.account.seat import Lane
 from pyjobs.account.strategy_run import Prepared, run_terms
 from pyjobs.account.sweep_axes import axis
 from pyjobs.account.walk_forward import between, walk, windows
@@ -109,10 +109,8 @@ def test_folds_follow_one_another_and_a_short_rest_is_dropped() -> None:
 
 def test_what_is_chosen_does_not_depend_on_what_comes_after() -> None:
     """The first fold of the whole history is that of a history which ends with it."""
-    whole = trials_of({"in": [0, 1]}).trials
-    cut = sweep.run({"in": [0, 1]}, lambda params: run_terms(prepared(params, until=22), TERMS)).trials
-    one = walk(whole, prepared, TERMS, train=14, test=8).folds[0]
-    other = walk(cut, prepared, TERMS, train=14, test=8).folds[0]
+    one = walk({"in": [0, 1]}, prepared, TERMS, train=14, test=8).folds[0]
+    other = walk({"in": [0, 1]}, lambda params: prepared(params, until=22), TERMS, train=14, test=8).folds[0]
     assert one.params == other.params == {"in": 1}
     assert one.returns.tolist() == other.returns.tolist()
     assert (one.train_end, one.sessions[0]) == (dt.date(2026, 1, 14), dt.date(2026, 1, 15))
@@ -123,7 +121,7 @@ def test_a_test_begins_flat_and_pays_its_way_out() -> None:
     Trained on the first 15 sessions, tested on the next five, from the close of session 15 (number 14) on: the signal
     of that close (14 is divisible by 7) buys at 115; the last close, number 19, is 119; fees 0.1 % on both sides.
     """
-    found = walk(trials_of({"in": [0, 1]}).trials, prepared, TERMS, train=15, test=5)
+    found = walk({"in": [0, 1]}, prepared, TERMS, train=15, test=5)
     fold = found.folds[0]
     assert fold.n_trades == 1
     quantity = 1_000 / (115 * 1.001)
@@ -140,6 +138,6 @@ def test_an_account_between_two_sessions_sees_no_bar_after_the_second() -> None:
 
 
 def test_a_fold_without_any_trade_in_training_stays_out_of_the_market() -> None:
-    found = walk(trials_of({"in": [0]}).trials, prepared, TERMS, train=15, test=5)
+    found = walk({"in": [0]}, prepared, TERMS, train=15, test=5)
     assert math.isnan(found.folds[0].train_sharpe)
     assert (found.folds[0].n_trades, found.folds[0].test_return) == (0, 0.0)

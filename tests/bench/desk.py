@@ -1,6 +1,7 @@
-"""What a desk costs, as whole processes: a scan of 2 500 symbols over ten years, a backtest, and two compared.
+"""What a desk costs, as whole processes: a scan of 2 500 symbols over ten years, backtests, a sweep, two runs compared.
 
-BENCH_SYMBOLS says how many symbols the scan has. Columns as in `core`. The market is made in memory where that can be.
+BENCH_SYMBOLS says how many symbols the scan has, BENCH_DESK how many the account trades. Columns as in `core`. The
+markets are made in memory where that can be.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from pathlib import Path
 from tests.bench.core import ROOT, Measured, measured, told
 
 SYMBOLS, ROUNDS, IN_MEMORY = int(os.environ.get("BENCH_SYMBOLS", "2500")), 5, "/dev/shm"
+TRADED = int(os.environ.get("BENCH_DESK", "500"))
 
 
 def main() -> None:
     print(f"{'what':46} {'fastest s':>9} {'median s':>9} {'cpu s':>7} {'peak MB':>7}  asked")
     with tempfile.TemporaryDirectory(dir=IN_MEMORY if Path(IN_MEMORY).is_dir() else None) as folder:
         scan(Path(folder))
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if Path(IN_MEMORY).is_dir() else None) as folder:
+        account(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         backtests(Path(folder))
 
@@ -35,6 +39,21 @@ def scan(home: Path) -> None:
     size = f"{SYMBOLS} x 2520, all setups"
     row(f"scan {size}, no columns yet", measured(command, env, 1), "")
     row(f"scan {size}, warm", measured(command, env, ROUNDS), "<= 1.5 s (for 2500)")
+
+
+def account(home: Path) -> None:
+    """One account on a whole market: a backtest with its files and pictures, and a sweep in one process."""
+    desk = home / "desk.yaml"
+    subprocess.run([sys.executable, "-m", "tests.bench.made_up_market", desk, str(TRADED)], cwd=ROOT, check=True)
+    text = desk.read_text()
+    desk.write_text(text.replace("max_positions: 1, max_weight: 1", "max_positions: 20, max_weight: 0.05"))
+    env, flags = {"NIGHTDESK_HOME": str(home)}, ["--desk", str(desk), "--strategy", "ma_cross"]
+    run_bt = [sys.executable, "-m", "pyjobs.run_bt", *flags]
+    sweep = [sys.executable, "-m", "pyjobs.run_sweep", *flags, "--workers", "1"]
+    axes = ["--sweep", "fast=5,10,15,20", "--sweep", "slow=30..90:20"]
+    for name, command in (("run_bt", run_bt), ("run_sweep, 16 sets", [*sweep, *axes])):
+        measured(command, env, 1)  # makes the columns
+        row(f"{name}, {TRADED} x 2520 on one account", measured(command, env, 3), "")
 
 
 def backtests(home: Path) -> None:

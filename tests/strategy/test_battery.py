@@ -15,6 +15,7 @@ from pyjobs.strategy.indicators import sma
 from pyjobs.strategy.library.krx_ma200 import KrxMa200
 from pyjobs.strategy.registry import REGISTRY, bound, make_setup, needs
 from pyjobs.strategy.signals import Setup, Signals, no_stop
+from pyjobs.strategy.trace import remembering
 
 EXITS: dict[str, float | str] = {"stop_atr": 2.5, "trail": 0.06, "target_atr": 4.0, "max_bars": 30}
 SHORT_WINDOWS: dict[str, dict[str, float | str]] = {
@@ -210,3 +211,17 @@ def test_the_index_is_never_seen_before_its_close() -> None:
     for t in range(20, 300, 7):
         known = bound(setup, index.until(int(bars.ts_ms[t]))).signals(bars.slice(0, t + 1))
         assert (known.entry[t], known.exit[t]) == (whole.entry[t], whole.exit[t])
+
+
+def test_what_is_remembered_has_bounds_and_the_longest_unused_goes_first() -> None:
+    """Room for two averages with their prices: the third pushes out the one not asked for since."""
+    prices = np.linspace(1.0, 9.0, 100)
+    with remembering(400):
+        first, second = sma(prices, 2), sma(prices, 3)
+        assert sma(prices, 2) is first
+        third = sma(prices, 4)
+        assert sma(prices, 4) is third
+        assert sma(prices, 2) is first
+        again = sma(prices, 3)
+        assert again is not second
+        np.testing.assert_array_equal(again, second)
