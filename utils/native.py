@@ -1,11 +1,10 @@
 """Hot loops as machine code: compiled once for this machine by numba, afterwards loaded without importing numba.
 
 Loops are plain Python functions that index their arguments and call each other; a test can run them uncompiled on
-lists. numba takes 0.4 s to import, so the object code is kept in `data/cache/native` of the clone, or of NIGHTDESK_HOME
-when the clone is read-only. It is named after everything that decides it: source, compiler, processor. It is loaded by
-`machine_code` in a millisecond; where that cannot, by llvmlite (numba's compiler) in thirty. Of several processes that
-need it first, one compiles and the others wait for it. Nothing writable: it is compiled in every process, and that is
-said.
+lists. numba takes 0.4 s to import, llvmlite (numba's compiler, which can also load) 0.05 s, so the object code is kept
+in `data/cache/native` of the clone, or of NIGHTDESK_HOME when the clone is read-only. It is named after everything that
+decides it: source, compiler, processor. Of several processes that need it first, one compiles and the others wait for
+it. Nothing writable: it is compiled in every process, and that is said.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from utils import machine_code, paths
+from utils import paths
 from utils.atomic import write_bytes
 
 # Letters of a signature, the result first: pointers to float64, int64, int8; int64; float64.
@@ -36,15 +35,10 @@ CTYPES: dict[str, Any] = {
     "d": ctypes.c_double,
 }
 DIGEST_SIZE = 16
-ABOUT_ONE = 8192  # characters: on a machine with many processors the system takes long to tell of all
-ABOUT_PROCESSORS = (
-    *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),  # x86
-    *("CPU implementer", "CPU architecture", "CPU variant", "CPU part", "Features"),  # ARM
-)
 LOCK = ".compiling"  # in the cache's folder: who holds it compiles
 WAIT_S, POLL_S = 180.0, 0.05
 Library = dict[str, Callable[..., Any]]
-_owners: list[object] = []  # the code lives as long as these
+_engines: list[Any] = []  # the code lives as long as its engine
 
 
 def load(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str]) -> Library:
@@ -64,8 +58,6 @@ def load(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str]) -
 
 def address(array: Any) -> int:
     """Where a C-contiguous numpy array begins. The caller keeps the array alive, and its type to the signature."""
-    if array.size and array.flags.writeable:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time, and a sweep asks often
     if array.size and array.flags.writeable:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time, and a sweep asks often
     where: int = array.__array_interface__["data"][0]
@@ -132,30 +124,18 @@ def _say(text: str) -> None:
 
 
 def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
+    import llvmlite
+    from llvmlite import binding
+
     digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
     for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
-    digest.update(repr((sorted(exports.items()), sys.hexversion, sys.platform, processor())).encode())
-    for name in ("llvmlite", "numba"):  # found, not imported
-        spec = importlib.util.find_spec(name)
-        if spec and spec.origin and (version := Path(spec.origin).with_name("_version.py")).is_file():
-            digest.update(version.read_bytes())
+    cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
+    digest.update(repr((sorted(exports.items()), llvmlite.__version__, sys.hexversion, cpu)).encode())
+    numba = importlib.util.find_spec("numba")  # found, not imported: its releases share versions of llvmlite
+    if numba and numba.origin and (version := Path(numba.origin).with_name("_version.py")).is_file():
+        digest.update(version.read_bytes())
     return digest.hexdigest()
-
-
-def processor(about: Path = Path("/proc/cpuinfo")) -> list[str]:
-    """What its code is made for: its name and what it can do, as the system has it or else as llvmlite does."""
-    try:
-        with about.open() as file:
-            lines = file.read(ABOUT_ONE).partition("\n\n")[0].splitlines()
-    except OSError:
-        lines = []
-    told = [line for line in lines if line.partition(":")[0].strip() in ABOUT_PROCESSORS]
-    if told:
-        return told
-    from llvmlite import binding
-
-    return [binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()]
 
 
 def _read(path: Path) -> bytes | None:
@@ -212,29 +192,6 @@ def _compiled(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> byte
 
 
 def _linked(content: bytes, exports: Mapping[str, str]) -> Library:
-    names, objects = _taken_apart(content)
-    begins, owner = machine_code.placed(objects) or _by_llvmlite(objects)
-    _owners.append(owner)
-    library: Library = {}
-    for name, where in zip(names, begins, strict=True):
-        result, *arguments = (CTYPES[letter] for letter in exports[name])
-        library[name] = ctypes.CFUNCTYPE(result, *arguments)(where)
-    return library
-
-
-def _taken_apart(content: bytes) -> tuple[list[str], list[tuple[bytes, str]]]:
-    """The exports' names, and the object file and symbol of each."""
-    header, _, code = content.partition(b"\n")
-    names, objects, at = [], [], 0
-    for name, symbol, size in json.loads(header):
-        names.append(name)
-        objects.append((code[at : at + size], symbol))
-        at += size
-    return names, objects
-
-
-def _by_llvmlite(objects: Sequence[tuple[bytes, str]]) -> tuple[list[int], object]:
-    """As `machine_code.placed`, on any system."""
     from llvmlite import binding
 
     binding.initialize_native_target()
@@ -243,12 +200,16 @@ def _by_llvmlite(objects: Sequence[tuple[bytes, str]]) -> tuple[list[int], objec
     anywhere = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
     for symbol in ("numba_gil_ensure", "numba_gil_release"):
         binding.add_symbol(symbol, anywhere)
-    begins, engines = [], []
-    for content, symbol in objects:
+    header, _, code = content.partition(b"\n")
+    library: Library = {}
+    at = 0
+    for name, symbol, size in json.loads(header):
         machine = binding.Target.from_default_triple().create_target_machine(jit=True)
         engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-        engine.add_object_file(binding.object_file.ObjectFileRef.from_data(content))
+        engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code[at : at + size]))
         engine.finalize_object()
-        engines.append(engine)
-        begins.append(engine.get_function_address(symbol))
-    return begins, engines
+        _engines.append(engine)
+        result, *arguments = (CTYPES[letter] for letter in exports[name])
+        library[name] = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address(symbol))
+        at += size
+    return library
