@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import MissingInputError
 from utils.exit_codes import ExitCode
@@ -31,9 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dumps = args.dumps or paths.root() / desk.dumps
     if not dumps.is_dir():
         raise MissingInputError(f"{dumps}: no such folder of dumps (desk {desk.name}: `dumps`, or --dumps DIR)")
-    results = import_desk(
-        desk, dumps, BarStore(paths.data_dir() / "raw"), now_ms=time.time_ns() // 1_000_000, progress=_progress
-    )
+    results = import_desk(desk, dumps, BarStore(paths.data_dir() / "raw"), now_ms=clock.now_ms(), progress=_progress)
     if args.out:
         write_text(args.out / "reports" / "data.json", report_json(desk, results))
     print(report_text(desk, results))

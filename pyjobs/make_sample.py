@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils import paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import UsageError
 from utils.run import run
@@ -23,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--end", metavar="YYYY-MM-DD", help="last session (default: the newest that has closed)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where the dumps go (default: data/sample)")
     args = parser.parse_args(argv)
-    end = _last_session(load("XKRX"), args.end, time.time())
+    end = _last_session(load("XKRX"), args.end, clock.now_s())
 
     from pyjobs.market.sample import daily_market, pair_candles
     from pyjobs.market.sample_files import write_sample

@@ -213,7 +213,7 @@ class BarStore:
             except BadDataError:
                 with self.writing(key) as folder:
                     here = folder / path.name
-                    if here.exists() and self._old(here, key) is None:
+                    if (here.exists() or here.is_symlink()) and self._old(here, key) is None:
                         moved.append(here)
         return moved
 
