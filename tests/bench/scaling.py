@@ -120,7 +120,7 @@ def growth(folder: Path, *, quick: bool) -> dict[str, list[Point]]:
     desk = ["--strategy", "ma_cross", "--desk", "config/desk.sample.yaml", "--root", str(folder / "runs")]
 
     def on_desk(n: int) -> list[str]:
-        sweep = ["--sweep", f"fast=2..{n // 2 + 1}", "--sweep", "slow=200,210", "--workers", "1"]
+        sweep = ["--sweep", f"fast=2..{n // 2 + 1}", "--sweep", "slow=600,610", "--workers", "1"]
         return [sys.executable, "-m", "pyjobs.run_sweep", *desk, *sweep]
 
     found = {}
@@ -128,7 +128,7 @@ def growth(folder: Path, *, quick: bool) -> dict[str, list[Point]]:
         ("bars of each of 20 symbols, in hundreds", decades, of_bars),
         (f"symbols of {BASE_BARS} bars", decades, of_symbols),
         (f"parameter sets on {BASE_SYMBOLS} symbols", decades, lambda n: command(one, n, "--workers", "1")),
-        ("parameter sets on the sample desk", [10, 32, 100] if quick else [4, 10, 32, 100], on_desk),
+        ("parameter sets on the sample desk", [32, 100, 316] if quick else [10, 100, 316, 1000], on_desk),
     ):
         print(name, flush=True)
         found[name] = series(sizes, argv_of, folder / "home")
