@@ -15,7 +15,9 @@ from pyjobs.account.lane import Lane
 from pyjobs.account.portfolio import Deal
 from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
 from pyjobs.account.strategy_run import StrategyRun, sessions_of
+from pyjobs.market.bars import SeriesKey
 from pyjobs.market.benchmarks import Benchmark
+from pyjobs.market.names import folder_name
 from pyjobs.reporting import backtest_pictures as pictures
 from pyjobs.reporting import interactive
 from pyjobs.reporting.backtest_pictures import MarkedTrade
@@ -73,7 +75,7 @@ def write_tables(folder: Path, account: AccountResults) -> None:
 
 
 def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]) -> None:
-    """equity_curve.png, monthly_returns.png and trades_<symbol>.png of the most traded series."""
+    """equity_curve.png, monthly_returns.png and trades_<symbol>_<timeframe>.png of the most traded series."""
     points, metrics = account.result.points, account.metrics
     days = sessions_of(points)
     sessions = [day.isoformat() for day in days]
@@ -83,12 +85,12 @@ def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark])
     pictures.equity_picture(folder / "equity_curve.png", title, sessions, equity, closes)
     months = pictures.month_returns(sessions, equity)
     pictures.monthly_picture(folder / "monthly_returns.png", f"{metrics['strategy']}, account {account.name}", months)
-    for lane in most_traded(account.result):
+    drawn = most_traded(account.result)
+    for lane, file in zip(drawn, trade_files([lane.key for lane in drawn]), strict=True):
         deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
         first_ms = account.result.prepared.closes[0][1]
-        path = folder / f"trades_{_file_part(lane.key.symbol)}_{lane.key.timeframe}.png"
         name = f"{metrics['strategy']}: {len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}, {lane.currency}"
-        pictures.trades_picture(path, name, *price_and_trades(lane, deals, first_ms))
+        pictures.trades_picture(folder / file, name, *price_and_trades(lane, deals, first_ms))
 
 
 def most_traded(result: StrategyRun) -> list[Lane]:
@@ -122,6 +124,7 @@ def price_and_trades(
     return labels, lane.bars.close[start:].tolist(), marked
 
 
-def _file_part(symbol: str) -> str:
-    """A symbol as part of a file name that any disk takes."""
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in symbol)
+def trade_files(keys: Sequence[SeriesKey]) -> list[str]:
+    """A file name for the picture of each series: with its exchange where another has the same symbol."""
+    names = [f"trades_{folder_name(key.symbol)}_{key.timeframe}" for key in keys]
+    return [f"{name}{f'_{key.exchange}' * (names.count(name) > 1)}.png" for name, key in zip(names, keys, strict=True)]

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.market.bars import SeriesKey
 from pyjobs.reporting import interactive
+from pyjobs.reporting.backtest_files import trade_files
 from pyjobs.reporting.backtest_pictures import (
     MarkedTrade,
     equity_picture,
@@ -77,3 +79,18 @@ def test_the_page_loads_nothing_and_no_name_can_break_out_of_it(tmp_path: Path) 
     assert "default-src 'none'" in ours
     assert ours.count("</script>") == 2
     assert len(page) < 6_000_000
+
+
+def test_each_series_has_a_picture_of_its_own_also_where_two_exchanges_have_one_symbol() -> None:
+    keys = [
+        ("BITFINEX", "BTC/USD", "1h"),
+        ("KRAKEN", "BTC/USD", "1h"),
+        ("KRAKEN", "BTC:USD", "1h"),
+        ("KRX", "005930", "1d"),
+    ]
+    assert trade_files([SeriesKey(exchange=a, symbol=b, timeframe=c) for a, b, c in keys]) == [
+        "trades_BTC%2FUSD_1h_BITFINEX.png",
+        "trades_BTC%2FUSD_1h_KRAKEN.png",
+        "trades_BTC%3AUSD_1h.png",
+        "trades_005930_1d.png",
+    ]
