@@ -116,6 +116,7 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
 
 def _of_network(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> Fetched:
     tried, gate = 0, provider.gate(request)
+    failure: ExternalDataUnavailable | None = None
     while True:
         _wait_until_open(provider, request, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
@@ -126,7 +127,7 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
                 raise refusal(state, request.symbol, began_s)
             left_s = (min(patience.end_s, patience.next_start()) if tried else patience.end_s) - began_s
             if left_s < SHORTEST_TRY_S:
-                raise _not_asked(provider, request)
+                raise failure or _not_asked(provider, request)
             tried += 1
             try:
                 fetched = provider.fetch(request, clock.now_ms(), limit_s=min(left_s, LONGEST_FETCH_S))
@@ -134,6 +135,7 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
                 state = _note(gate, error, book, patience)
                 if not _again(error.kind, tried, state, patience, patience.now() - began_s):
                     raise
+                failure = error
             else:
                 book.succeeded(gate, patience.now())
                 patience.trouble.given_up.discard(gate)
@@ -176,7 +178,8 @@ def _again(kind: ExternalKind, tried: int, state: State, patience: Patience, too
     if kind == "no_data":
         return False
     patience.trouble.lost_s += took_s
-    if kind in WORTH_ANOTHER_TRY and tried < patience.tries and not _too_late(state, patience, took_s):
+    needs_s = max(took_s, SHORTEST_TRY_S)
+    if kind in WORTH_ANOTHER_TRY and tried < patience.tries and not _too_late(state, patience, needs_s):
         return True
     if not patience.wary:
         patience.trouble.given_up.add(state.provider)

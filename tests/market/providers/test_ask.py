@@ -258,6 +258,18 @@ def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
     assert source.asked == tries
 
 
+@pytest.mark.parametrize(("next_start_s", "overslept_s"), [(3.0, 0.0), (6.0, 5.0)])
+def test_when_no_time_is_left_for_another_try_the_job_tells_what_the_last_one_met(
+    book: StateBook, next_start_s: float, overslept_s: float
+) -> None:
+    clock, source = Clock(), Scripted(*[refused("outage", 2.0)] * 9)
+    waiting = clock.patience(600, next_start=lambda: T0 + next_start_s)
+    waiting = replace(waiting, sleep=lambda seconds: clock.sleep(seconds + overslept_s))
+    with pytest.raises(ExternalDataUnavailable) as caught:
+        ask(source, REQUEST, book=book, patience=waiting)
+    assert (caught.value.kind, source.asked) == ("outage", 1)
+
+
 def test_the_schedule_is_looked_up_only_once_a_try_has_failed(book: StateBook) -> None:
     looked: list[float] = []
     waiting = Clock().patience(600, next_start=lambda: looked.append(T0) or T0 + 60)
