@@ -46,7 +46,7 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 scaling: .venv/.installed-dev ## how a sweep's cost grows; the tables of docs/SCALING.md, and its picture anew (five minutes)
 	@$(PY) -m tests.bench.scaling --picture docs/scaling.png
 
-torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes (an hour; WORKERS=4 on four cores)
+torture: .venv/.installed-dev ## the long proofs: thousands of kills, hundreds of megabytes (half an hour on two cores; WORKERS=4 on four)
 	@$(PY) -m pytest -n $(or $(WORKERS),2) --dist worksteal -rP -m torture
 
 lock: .venv/.installed-dev ## pin what pyproject.toml asks for, with hashes and without any index address
