@@ -95,6 +95,7 @@ def test_what_two_providers_in_trouble_cost_the_minute_job_and_the_third_has_its
         asked = {name: len(fakemarket.requests(name)) for name in ("bitfinex", "krx", "yahoo")}
         with capsys.disabled():
             print(f"\nminute {minute}: {took_s:.1f} s; requests so far: {asked}")
+        assert took_s < (60 if minute else 80)  # a provider that newly fails may cost 20 s beyond the bound
         log = (home / "logs" / "ingest_2026-11-20.log").read_text().rpartition("[START]")[2].splitlines()
         assert (done.returncode, done.stderr) == (0, "")
         assert {line[20:].split(": failed: ")[0] for line in log if ": failed: " in line} == {one.name for one in late}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import random
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -150,26 +149,15 @@ def test_retry_after_is_met_within_a_second_by_the_real_clients_too(
 ) -> None:
     """As seconds, counted from the refusal; as a date, which is a whole second by the provider's clock.
 
-    Never early. The second is one of a machine that has time: where work takes nine times as long, it is nine.
+    Never early. On a machine that is busy with other work, starting a client may take more than the second.
     """
     source = ready(name)
     fakemarket.fault(SERVED_BY[name], "429", retry_after=form, times=1)
     book = StateBook(tmp_path / "s", locks=tmp_path / "l")
-    with ThreadPoolExecutor(1) as meanwhile:
-        before = meanwhile.submit(slowness)
-        assert len(ask(source, QUESTIONS[name], book=book, patience=patience(budget_s=300)).bars)
-    second_s = max(before.result(), slowness())
+    assert len(ask(source, QUESTIONS[name], book=book, patience=patience(budget_s=300)).bars)
     served = fakemarket.requests(SERVED_BY[name])
     (refused,) = (one for one in served if one.status == 429)
     due_s = refused.at_s + 20 if form == "20" else parsedate_to_datetime(refused.retry_after).timestamp()
     late_s = min(one.at_s for one in served if one.at_s > refused.at_s) - due_s
-    print(f"\n{name}, Retry-After {refused.retry_after}: met {late_s:+.3f} s after it, a second being {second_s:.1f}")
-    assert 0.0 <= late_s <= second_s
-
-
-def slowness() -> float:
-    """How many times as long as alone half a second's work takes on this machine now; at least 1."""
-    began, worked = time.monotonic(), time.thread_time()
-    while time.thread_time() - worked < 0.5:
-        pass
-    return max(1.0, (time.monotonic() - began) / 0.5)
+    print(f"\n{name}, Retry-After {refused.retry_after}: met {late_s:+.3f} s after it")
+    assert 0.0 <= late_s <= 1.0
