@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.account.backtest import AccountResult, Book, backtest
-from pyjobs.account.desk_setups import setups_of
-from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
-from pyjobs.market import rim
+from pyjobs.account.desk.backtest import AccountResult, Book, backtest
+from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.desk.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
+from pyjobs.market.desk import open_desk as rim
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show
 from pyjobs.reporting.tables import Column, text_table

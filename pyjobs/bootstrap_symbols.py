@@ -16,12 +16,12 @@ from utils.exit_codes import ExitCode
 from utils.run import run
 
 if TYPE_CHECKING:
-    from pyjobs.market.instances import Instance
+    from pyjobs.market.ingest.instances import Instance
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Set up every symbol; one that fails ends it, unless errors are ignored: then it is said and left out."""
-    from pyjobs.market import bootstrap
+    from pyjobs.market.ingest import bootstrap
 
     args = _parser(bootstrap.DEFAULT_SYMBOLS).parse_args(argv)
     ready = _first_backfills(_instances(args), ignore_errors=args.ignore_errors)
@@ -49,8 +49,8 @@ def _parser(defaults: Sequence[str]) -> Parser:
 
 def _instances(args: Namespace) -> list[Instance]:
     """The instances to be, each of them checked before anything is written."""
-    from pyjobs.market.exchanges import load_exchanges, series_key
-    from pyjobs.market.instances import Instance
+    from pyjobs.market.ingest.exchanges import load_exchanges, series_key
+    from pyjobs.market.ingest.instances import Instance
     from utils.errors import UsageError
 
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
@@ -76,11 +76,12 @@ def _instances(args: Namespace) -> list[Instance]:
 
 def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
     """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
-    from pyjobs.market import backfill, instances, jobs
     from pyjobs.market.bars import SeriesKey
-    from pyjobs.market.exchanges import Source
-    from pyjobs.market.sources import Sources
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.ingest import backfill, instances
+    from pyjobs.market.ingest import for_each_series as jobs
+    from pyjobs.market.ingest.exchanges import Source
+    from pyjobs.market.ingest.sources import Sources
+    from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport
 
     store, now_ms, progress = BarStore(paths.data_dir() / "raw"), clock.now_ms(), ProgressReport(sys.stderr)
@@ -112,7 +113,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
 def _timers(ready: Sequence[Instance], *, gap_repair: bool, enable: bool) -> None:
     import os
 
-    from pyjobs.market import bootstrap
+    from pyjobs.market.ingest import bootstrap
     from utils.atomic import write_text
 
     home = os.environ.get("XDG_CONFIG_HOME")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from pyjobs.market import calendar_build
+from pyjobs.market.calendars import build as calendar_build
 from utils import atomic, paths
 from utils.cli import Parser
 from utils.errors import ConfigError

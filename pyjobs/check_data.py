@@ -16,7 +16,7 @@ from utils.run import run
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
-    from pyjobs.market.inspection import Flaw, Inspected
+    from pyjobs.market.checks.inspection import Flaw, Inspected
 
 SHOWN = 200
 
@@ -33,8 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     args = parser.parse_args(argv)
 
-    from pyjobs.market.inspection import inspect
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.checks.inspection import inspect
+    from pyjobs.market.store.bar_store import BarStore
 
     store = BarStore(paths.data_dir() / "raw")
     wanted = {name: getattr(args, name) for name in ("exchange", "symbol", "timeframe") if getattr(args, name)}
@@ -102,8 +102,8 @@ def _count(one: Inspected, level: str) -> int:
 
 def _markets(desk: str | None) -> dict[object, str]:
     """The market of each instrument of the desk (by series) and of each exchange of config/exchanges.yaml (by name)."""
-    from pyjobs.market.desk import desk_path, load_desk
-    from pyjobs.market.exchanges import load_exchanges
+    from pyjobs.market.desk.desk_file import desk_path, load_desk
+    from pyjobs.market.ingest.exchanges import load_exchanges
 
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     instruments = load_desk(desk_path(desk, paths.config_dir())).instruments

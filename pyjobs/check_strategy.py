@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.bt_request import parameters, strategy_of
-from pyjobs.market.bar_file import read_bar_file
+from pyjobs.account.single.bt_request import parameters, strategy_of
 from pyjobs.market.bars import Bars
+from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.strategy import battery
 from pyjobs.strategy.registry import needs
 from utils.cli import Parser

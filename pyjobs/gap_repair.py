@@ -12,12 +12,12 @@ from utils.errors import MissingInputError
 from utils.run import run
 
 if TYPE_CHECKING:
-    from pyjobs.market.repair import Repaired
+    from pyjobs.market.ingest.repair import Repaired
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Repair every series the command line names; the exit code tells of the worst."""
-    from pyjobs.market import jobs
+    from pyjobs.market.ingest import for_each_series as jobs
 
     parser = Parser(verb="gap_repair", doc=__doc__)
     jobs.add_series_flags(parser)
@@ -30,10 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from pyjobs.market import mirror
     from pyjobs.market.bars import SeriesKey
-    from pyjobs.market.exchanges import Source
-    from pyjobs.market.instances import Instance
-    from pyjobs.market.repair import repair
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.ingest.exchanges import Source
+    from pyjobs.market.ingest.instances import Instance
+    from pyjobs.market.ingest.repair import repair
+    from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport
 
     now_ms = clock.now_ms()

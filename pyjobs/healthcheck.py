@@ -10,9 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk import Desk, Instrument, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, Instrument, desk_path, load_desk
 from pyjobs.market.providers.state import StateBook
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import health, jobs
 from utils import clock, history, paths, trading_day
 from utils.cli import Parser

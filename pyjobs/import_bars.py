@@ -21,9 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="RUNDIR", type=Path, help="run folder: also write reports/data.json there")
     args = parser.parse_args(argv)
 
-    from pyjobs.market.desk import desk_path, load_desk
-    from pyjobs.market.imports import import_desk, report_json, report_text
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.desk.desk_file import desk_path, load_desk
+    from pyjobs.market.dumps.import_desk import import_desk, report_json, report_text
+    from pyjobs.market.store.bar_store import BarStore
     from utils.atomic import write_text
 
     desk = load_desk(desk_path(args.desk, paths.config_dir()))

@@ -12,8 +12,8 @@ from utils.cli import Parser
 from utils.run import run
 
 if TYPE_CHECKING:
-    from pyjobs.market.backfill import Report
     from pyjobs.market.bars import SeriesKey
+    from pyjobs.market.ingest.backfill import Report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,11 +25,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.resume and args.end is not None:
         parser.error("--end goes with --start, not with --resume")
 
-    from pyjobs.market import backfill, jobs, mirror
-    from pyjobs.market.exchanges import Source
-    from pyjobs.market.instances import Instance
-    from pyjobs.market.sources import Sources
-    from pyjobs.market.store import BarStore
+    from pyjobs.market import mirror
+    from pyjobs.market.ingest import backfill
+    from pyjobs.market.ingest import for_each_series as jobs
+    from pyjobs.market.ingest.exchanges import Source
+    from pyjobs.market.ingest.instances import Instance
+    from pyjobs.market.ingest.sources import Sources
+    from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport
 
     now_ms = clock.now_ms()
@@ -73,7 +75,7 @@ def summary(key: SeriesKey, done: Report) -> str:
 
 
 def _parser() -> Parser:
-    from pyjobs.market.jobs import add_series_flags
+    from pyjobs.market.ingest.for_each_series import add_series_flags
 
     parser = Parser(verb="ingest", doc=__doc__)
     add_series_flags(parser)

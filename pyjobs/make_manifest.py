@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyjobs.market.desk import Desk, load_desk
-from pyjobs.market.store import BarStore
+from pyjobs.market.desk.desk_file import Desk, load_desk
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import manifest, provenance, steps
 from pyjobs.runs.run_folder import BUILDING, started_at
 from utils import clock, paths

@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     end = _last_session(load("XKRX"), args.end, clock.now_s())
 
-    from pyjobs.market.sample import daily_market, pair_candles
-    from pyjobs.market.sample_files import write_sample
+    from pyjobs.market.sample.files import write_sample
+    from pyjobs.market.sample.prices import daily_market, pair_candles
 
     folder = args.out or paths.data_dir() / "sample"
     written = write_sample(folder, daily_market(load("XKRX"), end), pair_candles(end.close_utc_s * 1000))

@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from pyjobs.market.mirror import connected, mirror
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.store.bar_store import BarStore
 
     url = credentials.find("DATABASE_URL")
     if not url:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from pyjobs.market.desk import Desk, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building

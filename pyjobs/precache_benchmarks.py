@@ -14,8 +14,8 @@ from utils.exit_codes import ExitCode
 from utils.run import run
 
 if TYPE_CHECKING:
-    from pyjobs.market.benchmark_bars import Found
-    from pyjobs.market.policy import Policy
+    from pyjobs.market.benchmarks.bars import Found
+    from pyjobs.market.benchmarks.policy import Policy
     from pyjobs.market.providers.ask import Patience
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    from pyjobs.market.policy import load_policy
+    from pyjobs.market.benchmarks.policy import load_policy
     from pyjobs.market.providers.ask import patience
 
     policy = load_policy(args.policy)
@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
-    from pyjobs.market import benchmark_bars
+    from pyjobs.market.benchmarks import bars as benchmark_bars
     from pyjobs.market.providers.state import StateBook
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.store.bar_store import BarStore
 
     store, book = BarStore(paths.data_dir() / "raw"), StateBook()
     errors: dict[str, ExternalDataUnavailable] = {}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyjobs.market.desk import load_desk
+from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.runs import signal_queue
 from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.run_folder import BUILDING

@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     inputs = read_run(call.run_dir)
     drawn: list[str] = []
     if inputs.scan:
-        from pyjobs.market.store import BarStore
+        from pyjobs.market.store.bar_store import BarStore
         from pyjobs.reporting.price_pictures import draw_all
 
         drawn = draw_all(call.run_dir, inputs.scan, call.desk, BarStore(paths.data_dir() / "raw"))

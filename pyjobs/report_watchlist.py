@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pyjobs.account.desk_setups import check_setups, setups_of
-from pyjobs.market import corporate_actions
-from pyjobs.market.desk import Desk, desk_path, load_desk
-from pyjobs.market.snapshot import take
-from pyjobs.market.store import BarStore
+from pyjobs.account.desk.desk_setups import check_setups, setups_of
+from pyjobs.market.desk import corporate_actions
+from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.desk.snapshot import take
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import watched_lines

@@ -18,9 +18,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.account.bt_arguments import add_desk_flags, add_flags, refuse_mixed, request_of
-from pyjobs.account.bt_files import print_summary, write_per_symbol, write_trades
-from pyjobs.account.bt_request import backtest
+from pyjobs.account.single.bt_arguments import add_desk_flags, add_flags, refuse_mixed, request_of
+from pyjobs.account.single.bt_files import print_summary, write_per_symbol, write_trades
+from pyjobs.account.single.bt_request import backtest
 from utils.cli import Parser
 from utils.errors import ExternalDataUnavailable
 from utils.exit_codes import ExitCode
@@ -75,8 +75,8 @@ def _on_desk(args: argparse.Namespace) -> int:
 
 def _kept(args: argparse.Namespace) -> Path:
     """The finished run folder. A backtest on a file needs none of these imports."""
-    from pyjobs.account import desk_backtest
-    from pyjobs.account.strategy_job import look_up
+    from pyjobs.account.desk import desk_backtest
+    from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.reporting.backtest_files import write_all
     from pyjobs.runs import backtest_folder
     from pyjobs.runs.backtest_inputs import inputs_of

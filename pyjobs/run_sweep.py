@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.account.bt_arguments import (
+from pyjobs.account.single.bt_arguments import (
     add_desk_flags,
     add_engine_flags,
     add_flags,
@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _on_file(args: argparse.Namespace, engine: Engine) -> int:
-    from pyjobs.account.sweep_request import print_best, sweep_of, write_per_symbol, write_sets
+    from pyjobs.account.single.sweep_request import print_best, sweep_of, write_per_symbol, write_sets
 
     result = sweep_of(request_of(args), args.sweep, engine, ProgressReport(sys.stderr))
     if result is None:
@@ -71,8 +71,8 @@ def _on_file(args: argparse.Namespace, engine: Engine) -> int:
 
 def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
     """A sweep on a file needs none of these imports."""
-    from pyjobs.account import desk_sweep
-    from pyjobs.account.strategy_job import look_up
+    from pyjobs.account.desk import desk_sweep
+    from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.account.sweep_axes import axes_of
     from pyjobs.reporting.sweep_files import write_sweep
     from pyjobs.runs import backtest_folder

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pyjobs.account.desk_setups import setups_of
-from pyjobs.market import rim
-from pyjobs.market.snapshot import Series, Snapshot
+from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.market.desk import open_desk as rim
+from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, markdown_table, text_table
 from pyjobs.strategy.scan import last_bar_signals, longest_lookback

@@ -11,14 +11,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pyjobs.account.costs import Costs
-from pyjobs.account.desk_setups import setups_of
-from pyjobs.account.lanes import costs_on
-from pyjobs.account.overlap import WORTH
-from pyjobs.account.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
-from pyjobs.market import rim
-from pyjobs.market.desk import Desk, Instrument
-from pyjobs.market.snapshot import Snapshot, session_of
+from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.figures.overlap import WORTH
+from pyjobs.account.figures.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
+from pyjobs.account.portfolio.costs import Costs
+from pyjobs.account.portfolio.lanes import costs_on
+from pyjobs.market.desk import open_desk as rim
+from pyjobs.market.desk.desk_file import Desk, Instrument
+from pyjobs.market.desk.snapshot import Snapshot, session_of
 from pyjobs.reporting import setup_figures
 from pyjobs.reporting.tables import Column, text_table
 from pyjobs.strategy.signals import Setup, one_sided

@@ -10,12 +10,12 @@ import datetime as dt
 import sys
 from collections.abc import Sequence
 
-from pyjobs.account import desk_sweep
-from pyjobs.account.backtest import terms_of
-from pyjobs.account.bt_arguments import add_engine_flags, engine_of
-from pyjobs.account.strategy_job import add_flags, look_up
+from pyjobs.account.desk import desk_sweep
+from pyjobs.account.desk.backtest import terms_of
+from pyjobs.account.desk.strategy_job import add_flags, look_up
+from pyjobs.account.desk.walk_forward import walk
+from pyjobs.account.single.bt_arguments import add_engine_flags, engine_of
 from pyjobs.account.sweep_axes import axes_of
-from pyjobs.account.walk_forward import walk
 from pyjobs.reporting.walk_files import write_walk
 from pyjobs.runs import backtest_folder
 from pyjobs.runs.backtest_inputs import inputs_of

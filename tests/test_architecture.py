@@ -18,8 +18,23 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.reporting": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
 }
+FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
+    "pyjobs.market": (
+        "bars times",
+        "arrow",
+        "store calendars sample",
+        "cache mirror",
+        "desk",
+        "dumps",
+        "providers",
+        "ingest benchmarks",
+        "checks",
+    ),
+    "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+}
 PURE = {"numpy", "numba"}  # what strategy/ may import besides the standard library
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "yfinance", "curl_cffi", "ccxt", "pykrx", "alpaca"}
+BIG_ROOMS = {"runs", "reporting", "providers"}
 CLOCKS_AND_FILES = {"time", "datetime", "os", "pathlib", "random", "socket", "subprocess", "io", "tempfile"}
 
 
@@ -61,6 +76,28 @@ def test_imports_point_one_way(path: Path) -> None:
     ours = {name for name in imports_of(path) if name.split(".")[0] in ("utils", "pyjobs", "jobs", "tests")}
     wrong = {name for name in ours if not any(within(name, a) or within(a, name) for a in allowed)}
     assert not wrong
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_rooms_of_a_package_import_downwards_only(package: str) -> None:
+    floor_of = {room: number for number, rooms in enumerate(FLOORS[package]) for room in rooms.split()}
+    folder = ROOT / package.replace(".", "/")
+    assert {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {
+        "__init__",
+        "__pycache__",
+    } <= set(floor_of)
+    for path in sorted(folder.rglob("*.py")):
+        own = path.relative_to(folder).with_suffix("").parts[0]
+        rooms = {name.removeprefix(f"{package}.").split(".")[0] for name in imports_of(path) if within(name, package)}
+        above = {room for room in rooms & set(floor_of) - {own} if floor_of[room] >= floor_of[own]}
+        assert not above, f"{path}: {above}"
+
+
+def test_no_room_is_overfull() -> None:
+    for folder in {path.parent for path in NOUNS if "library" not in path.parts}:
+        assert len(list(folder.glob("*.py"))) <= (30 if folder.parent == ROOT or folder.name in BIG_ROOMS else 16), (
+            folder
+        )
 
 
 @pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)

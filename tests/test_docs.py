@@ -93,7 +93,7 @@ def test_every_key_of_a_config_file_is_explained_in_that_file() -> None:
 
 
 def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
-    from pyjobs.market.desk import Account, Desk, Instrument
+    from pyjobs.market.desk.desk_file import Account, Desk, Instrument
     from pyjobs.runs.jobs import JobPlan
 
     desks = "".join((ROOT / "config" / name).read_text() for name in ("desk.sample.yaml", "desk.dumps.example.yaml"))

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pyjobs.market.bars import COLUMNS, SeriesKey
-from pyjobs.market.folders import settled
-from pyjobs.market.partitions import content_of, partition_span, read_partition
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.folders import settled
+from pyjobs.market.store.partitions import content_of, partition_span, read_partition
 from utils import credentials
 from utils.errors import BadDataError, CannotWriteError, ConfigError
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.backtest_results import equity_of, returns_of
-from pyjobs.account.desk_backtest import AccountResults
-from pyjobs.account.lane import Lane
-from pyjobs.account.portfolio import Deal
-from pyjobs.account.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
-from pyjobs.account.strategy_run import StrategyRun, sessions_of
+from pyjobs.account.desk.backtest_results import equity_of, returns_of
+from pyjobs.account.desk.desk_backtest import AccountResults
+from pyjobs.account.desk.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
+from pyjobs.account.desk.strategy_run import StrategyRun, sessions_of
+from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio.simulate import Deal
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.benchmarks import Benchmark
-from pyjobs.market.names import folder_name
+from pyjobs.market.benchmarks.closes import Benchmark
+from pyjobs.market.store.names import folder_name
 from pyjobs.reporting import backtest_pictures as pictures
 from pyjobs.reporting import interactive
 from pyjobs.reporting.backtest_pictures import MarkedTrade

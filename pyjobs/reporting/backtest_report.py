@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyjobs.market.benchmarks import HOLIDAY_DAYS
+from pyjobs.market.benchmarks.closes import HOLIDAY_DAYS
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show
 from pyjobs.reporting.tables import Column, text_table

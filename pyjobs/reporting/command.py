@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyjobs.market.desk import Desk, load_desk
+from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.reporting.document import Page, markdown
 from utils import atomic
 from utils.cli import Parser

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pyjobs.account.overlap import FEWEST_INDEPENDENT
+from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT
 from pyjobs.reporting import numbers
 from pyjobs.reporting.inputs import BOOKS, Book, RunInputs, SetupRow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyjobs.market.snapshot import Series, Snapshot
+from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
 from pyjobs.reporting.context import context_of
 from pyjobs.reporting.pages.instruments import Line

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
-from pyjobs.market.corporate_actions import Action, concerning, file_of, read_actions, worked_in
-from pyjobs.market.desk import Desk
-from pyjobs.market.store import BarStore
+from pyjobs.market.desk.corporate_actions import Action, concerning, file_of, read_actions, worked_in
+from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
 from pyjobs.reporting.inputs import Scan, Signal, read_csv
 from utils.errors import BadDataError

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyjobs.account.desk_sweep import Sweep, a_year, named, rows, table_of
+from pyjobs.account.desk.desk_sweep import Sweep, a_year, named, rows, table_of
 from pyjobs.reporting import charts, numbers
 from pyjobs.reporting.charts import INK, ascii_only
 from pyjobs.reporting.tables import Column, text_table

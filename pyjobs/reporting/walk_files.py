@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyjobs.account import metrics
-from pyjobs.account.desk_sweep import named
-from pyjobs.account.walk_forward import Fold, WalkForward
+from pyjobs.account.desk.desk_sweep import named
+from pyjobs.account.desk.walk_forward import Fold, WalkForward
+from pyjobs.account.figures import metrics
 from pyjobs.reporting import backtest_pictures, numbers
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic

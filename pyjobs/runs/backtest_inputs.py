@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyjobs.account.strategy_job import Job
-from pyjobs.market.benchmarks import Benchmark
-from pyjobs.market.store import BarStore
+from pyjobs.account.desk.strategy_job import Job
+from pyjobs.market.benchmarks.closes import Benchmark
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.backtest_manifest import Inputs
 from utils import paths
 

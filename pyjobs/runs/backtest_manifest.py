@@ -16,7 +16,7 @@ from pyjobs.runs.provenance import combined, file_sha256
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
-    from pyjobs.market.store import BarStore
+    from pyjobs.market.store.bar_store import BarStore
 
 SCHEMA = 1
 KIND = "backtest"

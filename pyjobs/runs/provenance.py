@@ -13,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.folders import settled
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.folders import settled
 
 CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
 GIT_TIMEOUT_S = 10.0

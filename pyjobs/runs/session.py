@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk import Desk, last_bar_session
+from pyjobs.market.desk.desk_file import Desk, last_bar_session
 from utils import trading_day
 from utils.errors import UsageError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.strategy.registry import REGISTRY
 from utils import trading_day
 

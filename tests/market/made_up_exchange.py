@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
-from pyjobs.market.exchanges import Source
-from pyjobs.market.partitions import Adjusted
+from pyjobs.market.ingest.exchanges import Source
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.store.partitions import Adjusted
 
 MINUTE_MS = 60_000
 

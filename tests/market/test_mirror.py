@@ -14,7 +14,7 @@ import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.mirror import connected, follow, migrate, mirror, without_url
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.migrate_candles import main as migrate_candles
 from pyjobs.mirror_candles import main as mirror_candles
 from tests.market import postgres

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 
 DAY_MS = 86_400_000
 SESSION = "2026-11-20"

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.corporate_actions import file_of, read_actions
-from pyjobs.market.desk import Desk, load_desk
-from pyjobs.market.store import BarStore
+from pyjobs.market.desk.corporate_actions import file_of, read_actions
+from pyjobs.market.desk.desk_file import Desk, load_desk
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.inputs import Scan
 from pyjobs.reporting.price_pictures import draw_all, shown
 from utils import trading_day

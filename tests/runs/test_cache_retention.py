@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from pyjobs import prune_runs
-from pyjobs.market import column_cache
 from pyjobs.market.bars import Bars
+from pyjobs.market.cache import column_cache
 from pyjobs.runs import cache_retention
 
 NOW_S = 1_800_000_000.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyjobs.account.engine import Money, Result, run
+from pyjobs.account.single.engine import Money, Result, run
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.lifecycle import SEMANTICS, Semantics
 from pyjobs.strategy.signals import Signals

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from utils import paths, trading_day
 
 DESK = """

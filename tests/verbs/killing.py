@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
 from utils.run import run
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
 
 ROOT = Path(__file__).resolve().parents[2]

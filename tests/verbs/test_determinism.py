@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pyjobs.account.engine import Money, run_symbol
+from pyjobs.account.single.engine import Money, run_symbol
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.registry import make_setup
 from utils import paths

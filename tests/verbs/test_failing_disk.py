@@ -19,8 +19,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pyjobs.market.backfill import TASK, read_task
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.ingest.backfill import TASK, read_task
 from tests.fakemarket.server import FakeMarket
 from tests.market.made_up_exchange import picked
 from tests.verbs.killing import Ended, Home

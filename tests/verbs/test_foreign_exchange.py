@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.merge import same_bars
+from pyjobs.market.store.merge import same_bars
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.killing import Here, Home
 

@@ -12,7 +12,7 @@ import pytest
 from pyjobs.import_bars import main as import_bars
 from pyjobs.make_sample import main as make_sample
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]

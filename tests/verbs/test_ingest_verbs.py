@@ -14,11 +14,11 @@ import pytest
 from pyjobs.bootstrap_symbols import main as bootstrap_symbols
 from pyjobs.gap_repair import main as gap_repair
 from pyjobs.ingest import main as ingest
-from pyjobs.market import bootstrap, instances
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.gaps import missing_bars
-from pyjobs.market.merge import same_bars
-from pyjobs.market.store import BarStore
+from pyjobs.market.ingest import bootstrap, instances
+from pyjobs.market.ingest.gaps import missing_bars
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.merge import same_bars
 from pyjobs.provider_state import main as provider_state
 from tests.fakemarket.server import FakeMarket
 from utils.errors import ConfigError, UsageError

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyjobs.market.backfill import read_task
 from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.ingest.backfill import read_task
 from tests.fakemarket.server import FakeMarket
 from tests.market.made_up_exchange import picked
 from tests.verbs.killing import NOW_S, Home, lost, same_where_shared

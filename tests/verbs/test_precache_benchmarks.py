@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
 
 ROOT = Path(__file__).resolve().parents[2]

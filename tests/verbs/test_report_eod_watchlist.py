@@ -10,7 +10,7 @@ import pytest
 
 from pyjobs import report_eod, report_watchlist
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
 from utils.run import run
 

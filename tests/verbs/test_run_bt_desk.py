@@ -18,7 +18,7 @@ import pytest
 
 from pyjobs import account_backtest, compare_runs, run_bt
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import backtest_folder, manifest
 from utils import paths, trading_day
 from utils.exit_codes import ExitCode

@@ -13,7 +13,7 @@ import pytest
 
 from pyjobs import account_backtest, scan, setup_backtest
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.bootstrap_symbols import main as bootstrap_symbols
-from pyjobs.market import bootstrap
+from pyjobs.market.ingest import bootstrap
 from pyjobs.runs.jobs import load_job_book
 from tests.fakemarket.server import FakeMarket
 from utils.run import run

@@ -9,7 +9,7 @@ from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import Bars
-    from pyjobs.market.partitions import Adjusted
+    from pyjobs.market.store.partitions import Adjusted
 
 LONGEST_FETCH_S = 45.0
 """No single attempt lasts longer, however many requests it is made of."""

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
-from pyjobs.market.names import folder_name
-from pyjobs.market.partitions import Provenance
 from pyjobs.market.providers.base import BarRequest, Fetched
 from pyjobs.market.providers.rows import Row, to_fetched
-from pyjobs.market.store import BarStore
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.names import folder_name
+from pyjobs.market.store.partitions import Provenance
 from utils import paths
 from utils.errors import BadDataError, ExternalDataUnavailable
 
@@ -20,7 +20,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".json")
 
 
 class LocalCache:
-    """`data/benchmarks/<key>.csv` (or .tsv, .txt, .json): columns date,close, or any dump `pyjobs.market.dumps` reads.
+    """`data/benchmarks/<key>.csv` (or .tsv, .txt, .json): columns date,close, or any dump that `read_dump` reads.
 
     Of a file of closes each bar is its close four times, with no volume: there is nothing else to be known.
     """
@@ -109,9 +109,9 @@ def _closes(path: Path) -> list[Row] | None:
 
 
 def _dumped(path: Path, request: BarRequest, now_ms: int) -> Bars:
-    from pyjobs.market.desk import Instrument
-    from pyjobs.market.dumps import read_dump
-    from pyjobs.market.hours import hours_of
+    from pyjobs.market.calendars.hours import hours_of
+    from pyjobs.market.desk.desk_file import Instrument
+    from pyjobs.market.dumps.read_dump import read_dump
 
     instrument = Instrument(
         symbol=request.symbol or path.stem, exchange="LOCAL", market=request.market, timeframe=request.timeframe,

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pyjobs.market.bars import TIMEFRAME_MS
-from pyjobs.market.partitions import Adjusted
 from pyjobs.market.providers import GATES, webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotSetUp, Refused
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
+from pyjobs.market.store.partitions import Adjusted
 from utils import credentials, paths
 from utils.errors import UsageError
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, FloatArray, IntArray
-from pyjobs.market.partitions import Adjusted
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Fetched, Range, Refused
+from pyjobs.market.store.partitions import Adjusted
 from utils.trading_day import CalendarRangeError
 
 Row = Sequence[str | float | int | None]
@@ -137,7 +137,7 @@ def _closes_ms(labels: Labels, request: BarRequest) -> IntArray:
 
 
 def _session_closes_ms(days: Labels, market: str) -> IntArray:
-    from pyjobs.market.hours import hours_of
+    from pyjobs.market.calendars.hours import hours_of
 
     hours = hours_of(market)
     closes = np.full(len(days), _NO_CLOSE, np.int64)

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pyjobs.market.names import folder_name
 from pyjobs.market.providers.base import BarRequest
+from pyjobs.market.store.names import folder_name
 from utils import paths, trading_day
 from utils.atomic import sweep, write_text
 

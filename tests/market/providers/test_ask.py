@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars
-from pyjobs.market.benchmark_bars import network_asks
+from pyjobs.market.benchmarks.bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
 from pyjobs.market.providers.ask import Patience, Trouble, ask, patience, unhurried
 from pyjobs.market.providers.base import NotAsked

@@ -12,7 +12,7 @@ HEAVY = ("pandas", "pyarrow", "requests", "yfinance", "ccxt", "pykrx", "alpaca",
 
 def test_importing_the_providers_and_their_gate_imports_nothing_heavy() -> None:
     code = (
-        "import sys, pyjobs.market.providers, pyjobs.market.providers.ask, pyjobs.market.policy\n"
+        "import sys, pyjobs.market.providers, pyjobs.market.providers.ask, pyjobs.market.benchmarks.policy\n"
         "for name in pyjobs.market.providers.NAMES: pyjobs.market.providers.provider(name)\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )

@@ -1,0 +1,1 @@
+"""Strategies on a desk: backtests, sweeps, walk-forward."""

@@ -1,0 +1,116 @@
+"""An account's backtest at a snapshot: which series it trades, from when, and its two books side by side."""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
+
+import numpy as np
+
+from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
+from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
+from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate
+from pyjobs.market.bars import FloatArray
+from pyjobs.market.desk.desk_file import Account
+from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.strategy.signals import Setup
+from utils import trading_day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Book:
+    """One way of running the account: `metrics` as in metrics.json, the curve by session, the deals by exit."""
+
+    metrics: dict[str, object]
+    curve: list[CurvePoint]
+    deals: Sequence[Deal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AccountResult:
+    """Both books (`constrained`, `unconstrained`) and the benchmark's (session, ts_ms, close) where there is one."""
+
+    books: dict[str, Book]
+    benchmark: list[tuple[dt.date, int, float]]
+
+
+def backtest(
+    snapshot: Snapshot, account: Account, setups: Mapping[str, Setup], *, notes: Sequence[str] = ()
+) -> AccountResult:
+    """Run the account over the whole history of the desk's `trade` instruments in its currencies.
+
+    It starts at the first close at which some setup can be decided (bars before that only warm up) or, if later, at the
+    first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
+    `notes` go into the metrics.
+    """
+    found = lanes_of(snapshot, account, setups)
+    lanes = found.lanes
+    closes = session_closes(snapshot, first_decision_ms(lanes, setups))
+    benchmark = _benchmark_closes(snapshot, account.currency, closes)
+    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, lanes)}
+    books = {}
+    for name in ("constrained", "unconstrained"):
+        run = simulate(
+            lanes,
+            terms_of(account, constrained=name == "constrained"),
+            start_ms=closes[0][1] if closes else 0,
+            marks_ms=[ts_ms for _, ts_ms in closes],
+        )
+        books[name] = _book(run, account, closes, benchmark, told)
+    pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
+    return AccountResult(
+        books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]
+    )
+
+
+def session_closes(snapshot: Snapshot, start_ms: int | None) -> list[tuple[dt.date, int]]:
+    """(session, close time) of the desk's market, from the last not after `start_ms` to the snapshot's session."""
+    if start_ms is None:
+        return []
+    closes = _closes(trading_day.load(snapshot.desk.market), snapshot.session)
+    first = max(0, bisect_right(closes, start_ms, key=itemgetter(1)) - 1)
+    return closes[first:]
+
+
+@lru_cache(maxsize=2)
+def _closes(calendar: trading_day.Calendar, last: dt.date) -> list[tuple[dt.date, int]]:
+    return [(each.date, each.close_utc_s * 1000) for each in calendar.sessions_between(calendar.first, last)]
+
+
+def terms_of(account: Account, *, constrained: bool) -> Terms:
+    """The account's money, limits and costs as the engine takes them."""
+    return Terms(
+        cash=account.cash,
+        max_positions=account.max_positions,
+        max_weight=account.max_weight,
+        costs=costs_of(account),
+        stop_loss=account.stop_loss,
+        max_group_weight=account.max_group_weight,
+        constrained=constrained,
+    )
+
+
+def _book(
+    run: AccountRun,
+    account: Account,
+    closes: Sequence[tuple[dt.date, int]],
+    benchmark: FloatArray | None,
+    notes: Mapping[str, object],
+) -> Book:
+    points = curve(run, closes, cash=account.cash)
+    figures = measures(points, run, benchmark)
+    about = {"currency": account.currency, "conventions": dict(CONVENTIONS)}
+    return Book(metrics={**figures, **about, **notes}, curve=points, deals=run.deals)
+
+
+def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:
+    """The newest close of the desk's first benchmark in `currency` at each session; NaN before its first bar."""
+    for series in snapshot.series:
+        if series.instrument.role == "benchmark" and series.instrument.currency == currency and len(series.bars):
+            at = np.searchsorted(series.bars.ts_ms, [ts_ms for _, ts_ms in closes], side="right") - 1
+            return np.where(at >= 0, series.bars.close[np.maximum(at, 0)], np.nan)
+    return None

@@ -1,0 +1,76 @@
+"""A strategy on every account of a desk, beside its benchmarks: everything run_bt needs before it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyjobs.account.desk.backtest_results import metrics_of
+from pyjobs.account.desk.strategy_job import Job, places
+from pyjobs.account.desk.strategy_run import Prepared, StrategyRun, run_account
+from pyjobs.market.benchmarks.closes import Benchmark, gather, parse_names
+from pyjobs.market.benchmarks.policy import load_policy
+from utils.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AccountResults:
+    """One account's run with its metrics (as in metrics.json)."""
+
+    name: str
+    result: StrategyRun
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DeskResults:
+    """Every account that had something to run on, the first one first; benchmarks found; what is worth a warning."""
+
+    accounts: list[AccountResults]
+    benchmarks: list[Benchmark]
+    warnings: list[str]
+
+    @property
+    def used(self) -> list[Benchmark]:
+        """Those whose closes are in the results of the first account, which is the one that is drawn."""
+        names = self.accounts[0].metrics["benchmarks"]
+        return [each for each in self.benchmarks if each.name in names]
+
+
+def run(job: Job, names: str | None) -> DeskResults:
+    """Run them. `names`: benchmarks, separated by commas; None: the desk's own.
+
+    Raises ExternalDataUnavailable when a required benchmark cannot be had, UsageError when the first account has
+    nothing to run on.
+    """
+    first_name = next(iter(job.accounts))
+    first = job.prepared(job.accounts[first_name], job.setup())
+    own = {each.symbol: each.currency for each in job.snapshot.desk.instruments if each.role == "benchmark"}
+    wanted = list(own) if names is None else parse_names(names)
+    policy = load_policy()
+    span = {"start": first.closes[0][0], "end": job.snapshot.session}
+    found, missing = gather(wanted, policy, places(), **span, instruments=own)
+    found = [replace(each, currency=own.get(each.name, "")) for each in found]
+    warnings = [f"[WARN] benchmark unavailable: {name} (skipped): {why}" for name, why in missing.items()]
+    accounts = []
+    for name in job.accounts:
+        try:
+            prepared = first if name == first_name else job.prepared(job.accounts[name], job.setup())
+            accounts.append(_account(job, name, prepared, found, missing))
+        except UsageError as error:
+            warnings.append(f"[WARN] account {name}: {error}")
+    return DeskResults(accounts=accounts, benchmarks=found, warnings=warnings)
+
+
+def _account(
+    job: Job, name: str, prepared: Prepared, found: Sequence[Benchmark], missing: Mapping[str, str]
+) -> AccountResults:
+    """One account; a benchmark in another currency is not for it."""
+    account = job.accounts[name]
+    result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
+    beside = [each for each in found if each.currency in ("", account.currency)]
+    metrics = metrics_of(
+        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=beside, missing=missing
+    )
+    return AccountResults(name=name, result=result, metrics=metrics)

@@ -1,0 +1,82 @@
+"""A desk's setups, ready to look at bars: those that follow an index have it, and what that means for them is said.
+
+The index is the desk's instrument with role benchmark of that name (KOSPI, or what the setup's `index` says); a bar of
+it counts from its close on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyjobs.market.bars import Bars
+from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
+from pyjobs.strategy.registry import bound, decides_from_ms, make_setups, needs
+from pyjobs.strategy.signals import Setup
+from utils.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskSetups:
+    """The setups by name, and lines a reader has to know about the indices some of them follow."""
+
+    setups: dict[str, Setup]
+    notes: list[str]
+
+
+def setups_of(snapshot: Snapshot, *, source: str) -> DeskSetups:
+    """Every setup of the desk. Raises ConfigError as `make_setups`, and for an index the desk does not have."""
+    setups, notes = make_setups(snapshot.desk.setups, source=source), []
+    for name, setup in setups.items():
+        if index := needs(setup):
+            series = index_series(snapshot, index)
+            if series is None:
+                raise ConfigError(f"{source}: setups.{name}: {not_on_desk(snapshot, index)}")
+            setups[name] = bound(setup, series.bars)
+            notes += index_notes(name, setups[name], snapshot, series)
+    return DeskSetups(setups=setups, notes=notes)
+
+
+def check_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> None:
+    """Raise ConfigError for a wrong setup, before any bar is read."""
+    make_setups(configured, source=source)
+
+
+def index_series(snapshot: Snapshot, index: str) -> Series | None:
+    """The desk's benchmark of that name."""
+    return next(
+        (each for each in snapshot.series if each.instrument.role == "benchmark" and each.instrument.symbol == index),
+        None,
+    )
+
+
+def not_on_desk(snapshot: Snapshot, index: str) -> str:
+    """What to say of an index that the desk does not have."""
+    there = ", ".join(each.instrument.symbol for each in snapshot.series if each.instrument.role == "benchmark")
+    return (
+        f"follows {index}, and no instrument of the desk with role benchmark has that symbol "
+        f"(there is {there or 'none'}); add it, or name another with `index:`"
+    )
+
+
+def index_notes(name: str, setup: Setup, snapshot: Snapshot, series: Series) -> list[str]:
+    """When a setup's index begins later than what it is to decide on, ends before the session, or is not there."""
+    index, bars = needs(setup), series.bars
+    first_ms = decides_from_ms(setup)
+    if first_ms is None:
+        has = f"{len(bars)} bars of {index} are too few" if len(bars) else f"there are no bars of {index}"
+        return [f"{name}: {has} to decide by; cash throughout"]
+    notes = []
+    if first_ms > _first_decision_ms(setup, snapshot):
+        begins = session_of(series.instrument.market)(first_ms)
+        notes.append(f"{name}: index {index} from {begins} on; cash before")
+    if series.stale:
+        notes.append(f"{name}: index {index} ends on {series.last_session}; its last close decides from then on")
+    return notes
+
+
+def _first_decision_ms(setup: Setup, snapshot: Snapshot) -> int:
+    """The first close at which the setup could decide, had it an index all along."""
+    scanned: list[Bars] = [each.bars for each in snapshot.series if each.instrument.scanned]
+    closes = [int(bars.ts_ms[setup.lookback - 1]) for bars in scanned if len(bars) >= setup.lookback]
+    return min(closes, default=2**62)

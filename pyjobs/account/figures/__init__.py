@@ -1,0 +1,1 @@
+"""What a curve and its trades amount to."""

@@ -1,0 +1,179 @@
+"""The figures of one account run: its worth at each session's close, and measures that say how they were taken."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyjobs.account.figures import metrics
+from pyjobs.account.portfolio.simulate import AccountRun, Deal
+from pyjobs.market.bars import FloatArray, IntArray
+
+DAYS_PER_YEAR = 365.25
+RECENT_DAYS = 180
+
+FIGURES = (
+    *("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_sessions"),
+    *("var", "cvar", "n_trades", "n_open", "win_rate", "profit_factor", "expectancy", "fees", "exposure", "turnover"),
+    *("alpha", "beta", "benchmark_return", "benchmark_start", "return_180d", "signals_refused"),
+    *("start", "end", "start_equity", "end_equity"),
+)
+
+CONVENTIONS: Mapping[str, object] = {
+    "returns": "simple, from one session's close to the next, of the desk's market; fractions",
+    "periods_per_year": metrics.SESSIONS_PER_YEAR,
+    "risk_free": 0.0,
+    "cagr": "(end / start) ^ (365.25 / calendar days) - 1",
+    "volatility": "sample standard deviation (n - 1) of returns, times sqrt(periods_per_year)",
+    "sharpe": "mean / sample standard deviation of returns, times sqrt(periods_per_year)",
+    "sortino": "mean * periods_per_year / (sqrt(mean(min(r, 0)^2)) * sqrt(periods_per_year))",
+    "calmar": "cagr / |max_drawdown|",
+    "max_drawdown_sessions": "longest run of sessions below an earlier high, recovered or not",
+    "var": "historical 5 % quantile of returns; cvar: mean of the returns not above it",
+    "trades": "n_trades counts entries filled; win_rate, profit_factor, expectancy are of closed trades, after costs",
+    "trade_return": "pnl after fees and tax / entry notional",
+    "exposure": "mean over sessions of the value of positions / equity",
+    "turnover": "(bought + sold) / 2 / mean equity, per year",
+    "alpha_beta": "against the benchmark's closes, from benchmark_start on; alpha compounded to a year",
+    "fills": "at the bar's price made worse by slippage_bps, then moved to the next tick where the account has rules",
+    "fees": "fees, tax on sales (by date with rules: KRX) and the loan of shorts (borrow_bps a year of 365 days)",
+    "lots": "the desk's lot; else whole shares; 1e-8 of a unit on a 24/7 market; fractions when unconstrained",
+    "currencies": "all money is the account's; prices of another currency are converted at each fill and mark, at the "
+    "last close of its fx instrument by then; fees (fx_bps among them) too; no cash is held abroad",
+    "open_positions": "marked to the last close; their exit cost is not yet taken",
+    "session_of_bars": "equity at a session's close uses the newest bars closed by then",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """The account at a session's close (`ts_ms`), money in its currency."""
+
+    session: dt.date
+    ts_ms: int
+    equity: float
+    cash: float
+    exposure: float
+    n_positions: int
+
+
+def curve(run: AccountRun, closes: Sequence[tuple[dt.date, int]], *, cash: float) -> list[CurvePoint]:
+    """The account at each (session, close time), ascending; before the first event it is the starting cash."""
+    points = []
+    for (session, ts_ms), i in zip(closes, latest(run, closes).tolist(), strict=True):
+        values = (
+            (float(run.equity[i]), float(run.cash[i]), float(run.exposure[i]), int(run.n_positions[i]))
+            if i >= 0
+            else (cash, cash, 0.0, 0)
+        )
+        equity, cash_then, exposure, n_positions = values
+        points.append(
+            CurvePoint(
+                session=session,
+                ts_ms=ts_ms,
+                equity=equity,
+                cash=cash_then,
+                exposure=exposure,
+                n_positions=n_positions,
+            )
+        )
+    return points
+
+
+def latest(run: AccountRun, closes: Sequence[tuple[dt.date, int]]) -> IntArray:
+    """The number of the newest event at each close; -1 before the first."""
+    return np.searchsorted(run.ts_ms, [ts_ms for _, ts_ms in closes], side="right") - 1
+
+
+def measures(points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArray | None) -> dict[str, object]:
+    """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
+
+    With fewer than two points nothing but the equity is defined.
+    """
+    undefined: dict[str, object] = dict.fromkeys(FIGURES)
+    if len(points) < 2:
+        only = points[0].equity if points else None
+        return {**undefined, "start_equity": only, "end_equity": only, "n_trades": 0}
+    equity = np.array([point.equity for point in points])
+    years = (points[-1].session - points[0].session).days / DAYS_PER_YEAR
+    exposures = np.array([point.exposure for point in points])
+    return {
+        **undefined,
+        "start": points[0].session.isoformat(),
+        "end": points[-1].session.isoformat(),
+        "start_equity": float(equity[0]),
+        "end_equity": float(equity[-1]),
+        **_of_returns(equity, years),
+        **_of_deals(run.deals),
+        **_against(equity, benchmark),
+        "benchmark_start": _first_known(points, benchmark),
+        f"return_{RECENT_DAYS}d": _recent(points),
+        "exposure": float(np.nanmean(exposures)),
+        "turnover": run.traded / 2 / float(equity.mean()) / years,
+        "signals_refused": dict(run.refused),
+    }
+
+
+def _of_returns(equity: FloatArray, years: float) -> dict[str, float | int]:
+    if (equity <= 0).any():  # only unconstrained: from here on a return has no meaning
+        return {"total_return": float(equity[-1] / equity[0] - 1)}
+    returns = equity[1:] / equity[:-1] - 1
+    cagr = metrics.compounded(float(equity[-1] / equity[0]), 1 / years)
+    deepest = metrics.max_drawdown(returns)
+    return {
+        "total_return": float(equity[-1] / equity[0] - 1),
+        "cagr": cagr,
+        "volatility": metrics.annual_volatility(returns),
+        "sharpe": metrics.sharpe(returns),
+        "sortino": metrics.sortino(returns),
+        "calmar": cagr / -deepest if deepest < 0 else math.nan,
+        "max_drawdown": deepest,
+        "max_drawdown_sessions": metrics.max_drawdown_periods(returns),
+        "var": metrics.value_at_risk(returns),
+        "cvar": metrics.conditional_value_at_risk(returns),
+    }
+
+
+def _of_deals(deals: Sequence[Deal]) -> dict[str, float | int | None]:
+    closed = [deal for deal in deals if deal.trade.reason != "open"]
+    gains = math.fsum(deal.pnl for deal in closed if deal.pnl > 0)
+    losses = -math.fsum(deal.pnl for deal in closed if deal.pnl < 0)
+    n = len(closed)
+    return {
+        "n_trades": len(deals),
+        "n_open": len(deals) - n,
+        "win_rate": sum(deal.pnl > 0 for deal in closed) / n if n else None,
+        "profit_factor": gains / losses if losses else None,
+        "expectancy": math.fsum(deal.net_return for deal in closed) / n if n else None,
+        "fees": math.fsum(deal.fees for deal in deals),
+    }
+
+
+def _against(equity: FloatArray, benchmark: FloatArray | None) -> dict[str, float | None]:
+    if benchmark is None or (equity <= 0).any():
+        return {"alpha": None, "beta": None, "benchmark_return": None}
+    known = benchmark[~np.isnan(benchmark)]
+    returns, theirs = equity[1:] / equity[:-1] - 1, benchmark[1:] / benchmark[:-1] - 1
+    return {
+        "alpha": metrics.alpha(returns, theirs),
+        "beta": metrics.beta(returns, theirs),
+        "benchmark_return": float(known[-1] / known[0] - 1) if known.size else None,
+    }
+
+
+def _first_known(points: Sequence[CurvePoint], benchmark: FloatArray | None) -> str | None:
+    """The session from which there is a benchmark to compare with."""
+    if benchmark is None or np.isnan(benchmark).all():
+        return None
+    return points[int(np.flatnonzero(~np.isnan(benchmark))[0])].session.isoformat()
+
+
+def _recent(points: Sequence[CurvePoint]) -> float | None:
+    """The return since the newest point that is at least 180 calendar days old; None when there is none."""
+    since = points[-1].session - dt.timedelta(days=RECENT_DAYS)
+    old = [point.equity for point in points if point.session <= since]
+    return points[-1].equity / old[-1] - 1 if old and old[-1] > 0 else None

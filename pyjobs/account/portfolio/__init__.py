@@ -1,0 +1,1 @@
+"""An account with limits: its orders, fills, costs and currencies."""

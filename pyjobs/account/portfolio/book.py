@@ -1,0 +1,258 @@
+"""An account's walk over the bars of all its lanes, as `portfolio` defines it, for utils/native.py to compile.
+
+`seats` says what the memories hold.
+"""
+
+from __future__ import annotations
+
+from math import nan
+
+import numpy as np
+
+from pyjobs.account.portfolio.choice import close_bars
+from pyjobs.account.portfolio.seats import (
+    AT,
+    AT_BUSY,
+    AT_ENTERING,
+    AT_HERE,
+    AT_RATES,
+    BASIS_POINT,
+    BORROWED,
+    BUDGET,
+    CASH,
+    CONSTRAINED,
+    DEAL,
+    END,
+    ENTRY_FEE,
+    ENTRY_RATE,
+    FRESH_OPEN,
+    LOAN,
+    LOT,
+    N_BARS,
+    N_DEALS,
+    N_ENTERING,
+    N_HERE,
+    N_SEATS,
+    N_TIMES,
+    NO_CASH,
+    NO_RATE,
+    PER_UNIT,
+    PLACE,
+    PLACES,
+    POINT,
+    QUANTITY,
+    RATE,
+    RATES_OF,
+    SEAT,
+    SEATS,
+    SIGN,
+    STOP_PASSED,
+    TO_LEAVE,
+    TRADED,
+    YEAR_MS,
+    Vector,
+    add,
+    begin_sum,
+    cost_of,
+    filled,
+    flatten,
+    fresh,
+    open_rate,
+    put_back,
+    take_out,
+    total,
+    value,
+    write_deal,
+)
+from pyjobs.strategy.kernel import (
+    ENTRY_PRICE,
+    ENTRY_TS,
+    ORDER,
+    ORDER_TS,
+    SIDE,
+    STATE,
+    STILL_OPEN,
+    at_open,
+    in_range,
+    leave,
+)
+
+
+def walk(
+    x: Vector, m: Vector, ts: Vector, px: Vector, flags: Vector, times: Vector, points: Vector, deals: Vector,
+    s: Vector, r: Vector,
+) -> int:  # fmt: skip
+    """Every moment of `times` in order: a row of `points` each (equity, cash, exposure, positions); returns the deals.
+
+    Last come those still open, marked to their last close.
+    """
+    for j in range(m[N_TIMES]):
+        now = times[j]
+        look(x, m, ts, now)
+        for h in range(m[N_HERE]):
+            k = m[m[AT_HERE] + h]
+            if m[m[AT_BUSY] + h] and x[SEATS + k * SEAT + SIDE] != 0.0:
+                open_bar(x, m, px, deals, s, r, k, float(now))
+        for h in range(m[N_ENTERING]):
+            enter_seat(x, m, px, flags, deals, s, r, m[m[AT_ENTERING] + h], now)
+        for h in range(m[N_HERE]):
+            k = m[m[AT_HERE] + h]
+            if m[m[AT_BUSY] + h]:
+                cross_bar(x, m, px, deals, s, k, float(now))
+        for h in range(m[N_HERE]):
+            k = m[m[AT_HERE] + h]
+            m[PLACES + k * PLACE + AT] += 1  # from here on AT - 1 is the bar that has just closed
+            if x[SEATS + k * SEAT + QUANTITY] != 0.0 and x[SEATS + k * SEAT + SIGN] < 0.0:
+                borrow(x, m, ts, px, k)
+        equity = mark(x, m, px, points, j)
+        close_bars(x, m, px, flags, s, r, float(now), equity)
+    for k in range(m[N_SEATS]):
+        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
+            mark_deal(x, m, ts, px, deals, s, k)
+    return 0
+
+
+def look(x: Vector, m: Vector, ts: Vector, now: int) -> None:
+    """List the seats with a bar that closes `now`, which of them are in or waiting, and those waiting to get in.
+
+    The last by the time of their signal; of equals in the order of the seats.
+    """
+    m[N_HERE] = m[N_ENTERING] = 0
+    for k in range(m[N_SEATS]):
+        i = m[PLACES + k * PLACE + AT]
+        if i >= m[PLACES + k * PLACE + END] or ts[i] != now:
+            continue
+        q = SEATS + k * SEAT
+        m[m[AT_HERE] + m[N_HERE]] = k
+        m[m[AT_BUSY] + m[N_HERE]] = 1 if x[q + SIDE] != 0.0 or x[q + ORDER] != 0.0 else 0
+        m[N_HERE] += 1
+        if x[q + SIDE] == 0.0 and x[q + ORDER] != 0.0:
+            place = m[AT_ENTERING] + m[N_ENTERING]
+            while place > m[AT_ENTERING] and x[SEATS + m[place - 1] * SEAT + ORDER_TS] > x[q + ORDER_TS]:
+                m[place] = m[place - 1]
+                place -= 1
+            m[place] = k
+            m[N_ENTERING] += 1
+
+
+def open_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, r: Vector, k: int, ts: float) -> None:
+    """What a position does at the open of its seat's next bar."""
+    take_out(x, k, s, r)
+    ended = at_open(s, r, ts, px[m[PLACES + k * PLACE + AT]], deals, m[N_DEALS] * DEAL)
+    put_back(x, k, s)
+    if ended != STILL_OPEN:
+        settle(x, m, deals, k)
+
+
+def cross_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, k: int, ts: float) -> None:
+    """What a position does within that bar."""
+    if x[SEATS + k * SEAT + SIDE] == 0.0:
+        return
+    i, n = m[PLACES + k * PLACE + AT], m[N_BARS]
+    for j in range(STATE):
+        s[j] = x[SEATS + k * SEAT + j]
+    ended = in_range(s, ts, px[n + i], px[2 * n + i], deals, m[N_DEALS] * DEAL)
+    put_back(x, k, s)
+    if ended != STILL_OPEN:
+        settle(x, m, deals, k)
+
+
+def settle(x: Vector, m: Vector, deals: Vector, k: int) -> None:
+    """Money for the trade that has ended; its row is the next of `deals`."""
+    q, d = SEATS + k * SEAT, m[N_DEALS] * DEAL
+    price = filled(x, m, k, int(deals[d + 5]), deals[d + 6], x[q + SIGN] < 0.0)
+    deals[d + 6] = price
+    rate = open_rate(x, m, k, m[PLACES + k * PLACE + AT])
+    notional = x[q + QUANTITY] * (price * rate)
+    cost = cost_of(x, m, k, int(deals[d + 5]), notional, x[q + SIGN] > 0.0)
+    x[CASH] += x[q + SIGN] * notional - cost
+    x[TRADED] += notional
+    write_deal(x, m, deals, k, cost, rate)
+    x[q + QUANTITY] = x[q + ENTRY_FEE] = x[q + BORROWED] = 0.0
+
+
+def mark_deal(x: Vector, m: Vector, ts: Vector, px: Vector, deals: Vector, s: Vector, k: int) -> None:
+    """A row for what is still held, marked to its last close."""
+    last, d = m[PLACES + k * PLACE + AT] - 1, m[N_DEALS] * DEAL
+    for j in range(STATE):
+        s[j] = x[SEATS + k * SEAT + j]
+    leave(s, deals, d, float(ts[last]), px[3 * m[N_BARS] + last], STILL_OPEN)
+    write_deal(x, m, deals, k, 0.0, x[SEATS + k * SEAT + RATE])
+    deals[d + TO_LEAVE] = cost_of(x, m, k, ts[last], value(x, m, px, k), x[SEATS + k * SEAT + SIGN] > 0.0)
+
+
+def enter_seat(
+    x: Vector, m: Vector, px: Vector, flags: Vector, deals: Vector, s: Vector, r: Vector, k: int, now: int
+) -> None:
+    """Fill the entry that waits, or refuse it."""
+    q, i = SEATS + k * SEAT, m[PLACES + k * PLACE + AT]
+    price = filled(x, m, k, now, px[i], x[q + SIGN] > 0.0)
+    take_out(x, k, s, r)
+    at_open(s, r, float(now), price, deals, m[N_DEALS] * DEAL)
+    rate, allowed = open_rate(x, m, k, i), fresh(m, flags, k, i, FRESH_OPEN)
+    quantity = quantity_at(x, m, k, now, price * rate) if allowed else 0.0
+    busy = s[SIDE] != 0.0 or s[ORDER] != 0.0
+    if not busy or not quantity > 0.0:
+        m[STOP_PASSED if not busy else (NO_CASH if allowed else NO_RATE)] += 1
+        flatten(x, k)
+        return
+    put_back(x, k, s)
+    notional = quantity * (price * rate)
+    x[q + QUANTITY] = quantity
+    x[q + ENTRY_RATE] = rate
+    x[q + ENTRY_FEE] = cost_of(x, m, k, now, notional, x[q + SIGN] < 0.0)
+    x[CASH] -= x[q + SIGN] * notional + x[q + ENTRY_FEE]
+    x[TRADED] += notional
+
+
+def quantity_at(x: Vector, m: Vector, k: int, now: int, price: float) -> float:
+    """How much at `price`, which is in the account's money."""
+    q = SEATS + k * SEAT
+    if not m[CONSTRAINED]:
+        return float(x[q + BUDGET] / price)
+    free = free_cash(x, m)
+    budget = free if free < x[q + BUDGET] else x[q + BUDGET]
+    lots = np.floor(budget / (price + cost_of(x, m, k, now, price, x[q + SIGN] < 0.0)) / x[q + LOT])
+    return float(lots * x[q + LOT] if x[q + PER_UNIT] == 0.0 else lots / x[q + PER_UNIT])
+
+
+def free_cash(x: Vector, m: Vector) -> float:
+    """Cash less what short positions tie up: their proceeds, and as much again."""
+    n = begin_sum(x, m)
+    for k in range(m[N_SEATS]):
+        q = SEATS + k * SEAT
+        if x[q + QUANTITY] != 0.0 and x[q + SIGN] < 0.0:
+            n = add(x, m, n, x[q + QUANTITY] * x[q + ENTRY_PRICE] * x[q + ENTRY_RATE])
+    return float(x[CASH] - 2.0 * total(x, m, n))
+
+
+def borrow(x: Vector, m: Vector, ts: Vector, px: Vector, k: int) -> None:
+    """Pay for the loan of a short position since its last bar, at the close it had then and this bar's rate."""
+    q, new = SEATS + k * SEAT, m[PLACES + k * PLACE + AT] - 1
+    if x[q + ENTRY_TS] == float(ts[new]):
+        return  # borrowed within this bar: the loan is counted from its close on
+    lent = x[q + QUANTITY] * px[3 * m[N_BARS] + new - 1] * open_rate(x, m, k, new)
+    cost = lent * (x[q + LOAN] * BASIS_POINT) * (float(ts[new] - ts[new - 1]) / YEAR_MS)
+    x[q + BORROWED] += cost
+    x[CASH] -= cost
+
+
+def mark(x: Vector, m: Vector, px: Vector, points: Vector, j: int) -> float:
+    """The equity at moment j, and its row of `points`."""
+    held, worth = 0, begin_sum(x, m)
+    for k in range(m[N_SEATS]):
+        if m[PLACES + k * PLACE + RATES_OF] >= 0:
+            x[SEATS + k * SEAT + RATE] = x[m[AT_RATES] + m[PLACES + k * PLACE + RATES_OF] * m[N_TIMES] + j]
+        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
+            held += 1
+            worth = add(x, m, worth, x[SEATS + k * SEAT + SIGN] * value(x, m, px, k))
+    equity = x[CASH] + total(x, m, worth)
+    gross = begin_sum(x, m)
+    for k in range(m[N_SEATS]):
+        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
+            gross = add(x, m, gross, value(x, m, px, k))
+    points[j * POINT] = equity
+    points[j * POINT + 1] = x[CASH]
+    points[j * POINT + 2] = total(x, m, gross) / equity if equity > 0.0 else nan
+    points[j * POINT + 3] = float(held)
+    return float(equity)

@@ -1,0 +1,31 @@
+"""A strategy on a series, as an account trades it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyjobs.account.portfolio.fx import Conversion
+from pyjobs.account.portfolio.krx import Grid
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.strategy.signals import Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lane:
+    """One setup on one series, on one side. `lot`: the least quantity that trades (1: whole shares; 1e-8: coins).
+
+    `group`: what it shares a cap with ("": nothing). `grid`: the prices that can be traded, empty where all can.
+    `currency`: of its prices; `conversion` into the account's, None where they are the same. `taxed`: whether its sale
+    is.
+    """
+
+    key: SeriesKey
+    setup: str
+    bars: Bars
+    signals: Signals
+    lot: float
+    group: str = ""
+    grid: Grid = ()
+    currency: str = ""
+    taxed: bool = True
+    conversion: Conversion | None = None

@@ -1,0 +1,158 @@
+"""From a desk's snapshot to the lanes of an account: what it trades, at which costs, and what is left out and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyjobs.account.portfolio import krx
+from pyjobs.account.portfolio.costs import Costs
+from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
+from pyjobs.account.portfolio.krx import Grid
+from pyjobs.account.portfolio.lane import Lane
+from pyjobs.market.desk.desk_file import Account, Instrument
+from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
+from pyjobs.strategy.signals import Setup, one_sided
+from utils import trading_day
+
+WHOLE_SHARE = 1.0
+COIN_LOT = 1e-8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lanes:
+    """A lane per setup, side and tradable series; what is left out, and since when what comes in later, with why."""
+
+    lanes: list[Lane]
+    left_out: list[dict[str, str]]
+
+
+def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) -> Lanes:
+    """Everything the account trades of the desk."""
+    lanes, left_out = [], []
+    grids: dict[tuple[str, str, str], Grid] = {}
+    for series in snapshot.series:
+        instrument = series.instrument
+        if instrument.role != "trade" or instrument.currency not in (account.currency, *account.trades):
+            continue
+        short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
+        if short:
+            why = f"{len(series.bars)} bars are too few for {', '.join(short)}" if len(series.bars) else "no bars"
+            left_out.append(_left(instrument, why))
+        known = {name: setup for name, setup in setups.items() if name not in short}
+        warm_up = min((setup.lookback for setup in known.values()), default=0)
+        money, why = _converted(snapshot, account, series, warm_up)
+        if why:
+            left_out.append(_left(instrument, why))
+        if money is not None or instrument.currency == account.currency:
+            alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
+            grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
+            lanes += _lanes_on(series, account, known, money, grid)
+    return Lanes(lanes=lanes, left_out=left_out)
+
+
+def _lanes_on(
+    series: Series, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
+) -> list[Lane]:
+    instrument = series.instrument
+    return [
+        Lane(
+            key=instrument.key,
+            setup=name,
+            bars=series.bars,
+            signals=signals,
+            lot=lot_of(series),
+            group=instrument.group,
+            currency=instrument.currency,
+            grid=grid,
+            taxed=is_taxed(account, instrument),
+            conversion=money,
+        )
+        for name, setup in setups.items()
+        for signals in one_sided(setup.signals(series.bars))
+    ]
+
+
+def _converted(snapshot: Snapshot, account: Account, series: Series, warm_up: int) -> tuple[Conversion | None, str]:
+    """How the series is converted (None: not at all, or not possible), and what to say of it."""
+    instrument, bars = series.instrument, series.bars
+    if instrument.currency == account.currency or not warm_up:
+        return None, ""
+    rates = rates_of(snapshot, of=instrument.currency, into=account.currency)
+    if isinstance(rates, str):
+        return None, rates
+    market = next(each.instrument.market for each in snapshot.series if each.instrument.key == rates.key)
+    begins_ms = int(rates.ts_ms[0])
+    begins = f"{rates.key.symbol} begins on {session_of(market)(begins_ms)}"
+    if begins_ms > bars.ts_ms[-1]:
+        return None, f"{begins}, after its last bar"
+    late = begins_ms > bars.ts_ms[warm_up - 1]
+    return conversion(rates, series), f"not traded before there is a rate: {begins}" if late else ""
+
+
+def _left(instrument: Instrument, why: str) -> dict[str, str]:
+    return {"symbol": instrument.symbol, "timeframe": instrument.timeframe, "why": why}
+
+
+def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
+    """The series traded, or converted by, whose bars end before the session: then the last close stands."""
+    used = {lane.key for lane in lanes} | {lane.conversion.rates.key for lane in lanes if lane.conversion}
+    return [
+        {
+            "symbol": series.instrument.symbol,
+            "timeframe": series.instrument.timeframe,
+            "last_session": str(series.last_session),
+        }
+        for series in snapshot.series
+        if series.stale and series.instrument.key in used
+    ]
+
+
+def first_decision_ms(lanes: Sequence[Lane], setups: Mapping[str, Setup]) -> int | None:
+    """The first close at which a lane's setup has all the bars it looks back on, and a rate; None without lanes."""
+    found = []
+    for lane in lanes:
+        first = setups[lane.setup].lookback - 1
+        if lane.conversion:
+            first = max(first, int(np.searchsorted(lane.bars.ts_ms, lane.conversion.rates.ts_ms[0])))
+        found.append(int(lane.bars.ts_ms[min(first, len(lane.bars) - 1)]))
+    return min(found, default=None)
+
+
+def lot_of(series: Series) -> float:
+    """The least quantity that trades: the desk's, else whole shares where a market has sessions, 1e-8 of a coin."""
+    if series.instrument.lot:
+        return series.instrument.lot
+    return COIN_LOT if series.instrument.market == "24/7" else WHOLE_SHARE
+
+
+def costs_of(account: Account) -> Costs:
+    """What the account's fills cost; with the rules of KRX the sale's tax is that of its day."""
+    return Costs(
+        fee_bps=account.fee_bps,
+        sell_tax_bps=account.sell_tax_bps,
+        sell_tax_by_time=krx.sell_tax_by_time(trading_day.load("XKRX")) if account.rules == "KRX" else (),
+        slippage_bps=account.slippage_bps,
+        borrow_bps=account.borrow_bps,
+        fx_bps=account.fx_bps,
+    )
+
+
+def costs_on(account: Account, instrument: Instrument) -> Costs:
+    """The same for fills of one instrument."""
+    converted = instrument.currency != account.currency
+    return costs_of(account).on(taxed=is_taxed(account, instrument), converted=converted)
+
+
+def is_taxed(account: Account, instrument: Instrument) -> bool:
+    """The tax on sales is for shares at home."""
+    return instrument.currency == account.currency and instrument.kind != "etf"
+
+
+def grid_of(account: Account, instrument: Instrument) -> Grid:
+    """The tick grid of the account's rules; none for adjusted prices, which were never traded, and none abroad."""
+    if account.rules != "KRX" or instrument.prices == "adjusted" or instrument.currency != account.currency:
+        return ()
+    return krx.by_time(krx.ETF_TICKS if instrument.kind == "etf" else krx.TICKS, session_of(instrument.market))

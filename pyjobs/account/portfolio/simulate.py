@@ -1,0 +1,159 @@
+"""An account, bar by bar: which signals it can take, what it pays, what it is worth.
+
+Time runs over the closing times of all bars. At each of them, in this order:
+  1. at the open: pending exits and jumped-over stops are closed; then pending entries are filled, oldest signal first,
+     then by symbol, exchange, timeframe and setup. So money freed at an open can be spent at the same open;
+  2. within the bar: stops;
+  3. at the close: what is sold short pays for its loan, every position is marked, equity is struck, exit signals become
+     orders, then entry signals do.
+A pending entry waits for its series' next bar, however far that is. Fills are worse than the bar's price by the
+slippage and what is missing to the next tick; a percent stop is measured from that fill.
+
+Constrained: at most `max_positions` (one that waits for its fill, in or out, counts), one position per series; a new
+one gets `max_weight` of the equity at the signal's close, never more than the free cash, fee included, rounded down to
+whole lots; one whose group (sector …) would then hold more than `max_group_weight` of the equity is refused. The
+proceeds of a short sale, and as much again, are not free until it is bought back.
+Unconstrained: each setup on each series has a position of its own and takes every signal while flat, always with the
+same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside the constrained run
+it shows what the constraints cost.
+
+All money is the account's own: an instrument in another currency is converted at every fill and every mark, at the
+rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
+its own.
+
+The loop itself is `book`, compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import overload
+
+import numpy as np
+
+from pyjobs.account.portfolio import book, choice, seats
+from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio.layout import Terms, lay_out
+from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
+from pyjobs.strategy import kernel
+from pyjobs.strategy.lifecycle import Trade
+from utils import native
+
+__all__ = ["AccountRun", "Deal", "Deals", "Terms", "simulate"]
+
+REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """A trade with its money. `fees` holds tax and borrowing too; `pnl` is after them; both in the account's money.
+
+    Marked while open, before its exit cost, which is `to_leave`. Prices are those of the fills, slippage and ticks
+    included, in `currency` ("": the account's); the rates convert them: pnl = quantity x (exit x exit_rate - entry x
+    entry_rate) - fees, the mirror image when short.
+    """
+
+    key: SeriesKey
+    setup: str
+    trade: Trade
+    quantity: float
+    fees: float
+    pnl: float
+    currency: str = ""
+    entry_rate: float = 1.0
+    exit_rate: float = 1.0
+    to_leave: float = 0.0
+
+    @property
+    def net_return(self) -> float:
+        """pnl as a fraction of the entry's notional."""
+        return self.pnl / (self.quantity * self.trade.entry_price * self.entry_rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AccountRun:
+    """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
+
+    `exposure`: value of positions, long and short added up, over equity. `refused`: signals not turned into positions,
+    by reason: `slots`, `held` (the series is in already), `group` (its cap), `cash` (not one lot affordable), `stop`
+    (opened at or beyond its stop), `rate` (no rate of exchange, or an old one).
+    `traded`: notional bought and sold.
+    """
+
+    ts_ms: IntArray
+    equity: FloatArray
+    cash: FloatArray
+    exposure: FloatArray
+    n_positions: IntArray
+    deals: Sequence[Deal]
+    refused: dict[str, int]
+    traded: float
+
+
+def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
+    """Run the account over all bars that close at or after `start_ms`. Lanes must hold a signal per bar.
+
+    `marks_ms`: further moments at which an account of several currencies is worth knowing, as rates move without bars.
+    """
+    ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
+    memory = lay_out(ordered, terms, start_ms, marks_ms)
+    arrays = memory.arrays  # held until the walk is over: it is given addresses only
+    _library()["walk"](*map(native.address, arrays))
+    counts = memory.m.tolist()[: seats.PLACES]
+    equity, cash, exposure, n_positions = (np.ascontiguousarray(column) for column in memory.points.T)
+    return AccountRun(
+        ts_ms=memory.times,
+        equity=equity,
+        cash=cash,
+        exposure=exposure,
+        n_positions=n_positions.astype(np.int64),
+        deals=Deals(ordered, memory.deals[: counts[seats.N_DEALS]].copy()),
+        refused=dict(zip(REFUSALS, counts[seats.REFUSED :], strict=True)),
+        traded=float(memory.x[seats.TRADED]),
+    )
+
+
+@lru_cache(maxsize=1)
+def _library() -> native.Library:
+    return native.load("book", (kernel, seats, choice, book), {"walk": "iFIIFBIFFFF"})
+
+
+class Deals(Sequence[Deal]):
+    """What the walk wrote, as records once they are looked at: a sweep only counts them."""
+
+    def __init__(self, lanes: Sequence[Lane], rows: FloatArray) -> None:
+        self._lanes, self._rows = lanes, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Deal: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Deal]: ...
+    def __getitem__(self, at: int | slice) -> Deal | list[Deal]:
+        return self._made[at]
+
+    def __iter__(self) -> Iterator[Deal]:
+        return iter(self._made)
+
+    @cached_property
+    def _made(self) -> list[Deal]:
+        return [_deal(self._lanes[int(row[seats.SEAT_OF])], row) for row in self._rows.tolist()]
+
+
+def _deal(lane: Lane, row: Sequence[float]) -> Deal:
+    return Deal(
+        key=lane.key,
+        setup=lane.setup,
+        trade=Trade.of(row[: kernel.TRADE]),
+        quantity=row[seats.SIZE],
+        fees=row[seats.FEES],
+        pnl=row[seats.PNL],
+        currency=lane.currency,
+        entry_rate=row[seats.RATE_IN],
+        exit_rate=row[seats.RATE_OUT],
+        to_leave=row[seats.TO_LEAVE],
+    )

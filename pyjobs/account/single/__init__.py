@@ -1,0 +1,1 @@
+"""Each symbol alone, on a file of bars."""

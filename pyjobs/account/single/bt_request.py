@@ -1,0 +1,189 @@
+"""A backtest as it is asked for on a command line: text turned into bars, a strategy and money, or refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyjobs.account.single import engine
+from pyjobs.account.single.engine import Money, Result
+from pyjobs.market.bars import Bars
+from pyjobs.market.cache.bar_file import read_bar_file
+from pyjobs.market.cache.column_file import done_with
+from pyjobs.strategy.lifecycle import Semantics
+from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, needs
+from pyjobs.strategy.signals import Setup
+from utils.errors import BadDataError, ConfigError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked: `params` as `key=value`, no `symbols` for all, days as YYYY-MM-DD (UTC, both included)."""
+
+    bars: Path
+    strategy: str
+    params: tuple[str, ...] = ()
+    symbols: tuple[str, ...] = ()
+    start: str | None = None
+    end: str | None = None
+    fee_bps: float = 0.0
+    cash: float = 1_000_000.0
+    semantics: Semantics = "own"
+    cache: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Material:
+    """What a run needs beside a strategy: the series to trade, the index some strategies follow, money, the start."""
+
+    series: dict[str, Bars]
+    index: Bars | None
+    money: Money
+    start_ms: int | None
+
+    def with_index(self, setup: Setup) -> Setup:
+        """`setup`, given the index when it needs one."""
+        return setup if self.index is None else bound(setup, self.index)
+
+
+def backtest(request: Request) -> Result | None:
+    """The run; None, with the skip line printed, when the index the strategy follows is not in the file.
+
+    Raises UsageError for a wrong command line, BadDataError for bars that cannot be used or a window without any.
+    """
+    setup = strategy_of(request.strategy, parameters(request.params))
+    material = material_of(request, needs(setup))
+    if material is None:
+        return None
+    warn_of_short(material.series, setup)
+    setup = material.with_index(setup)
+    warn_of_index(setup, material)
+    return engine.run(
+        material.series,
+        setup,
+        money=material.money,
+        semantics=request.semantics,
+        start_ms=material.start_ms,
+    )
+
+
+def material_of(request: Request, index: str | None) -> Material | None:
+    """Everything read and checked; None, with the skip line printed, when `index` is asked for and is not there."""
+    money, (start_ms, end_ms) = money_of(request), window_of(request.start, request.end)
+    series = read_bar_file(request.bars, cache=request.cache)
+    if index and index not in series:
+        print(f"[SKIP] required benchmark unavailable: {index} (no such symbol in {request.bars})")
+        return None
+    wanted = request.symbols or [symbol for symbol in series if symbol != index]
+    unknown = [symbol for symbol in wanted if symbol not in series]
+    if unknown:
+        raise UsageError(f"--symbols: {request.bars} has no {', '.join(unknown)}")
+    traded = {symbol: cut(series[symbol], end_ms) for symbol in wanted}
+    refuse_empty(request, traded, series, start_ms)
+    return Material(series=traded, index=series[index] if index else None, money=money, start_ms=start_ms)
+
+
+def cut(bars: Bars, end_ms: int | None) -> Bars:
+    """Without those that close after `end_ms`."""
+    if end_ms is None:
+        return bars
+    kept = bars.until(end_ms)
+    done_with(bars)
+    return kept
+
+
+def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
+    """`make_setup` for what a command line asks for: what is wrong with it is wrong usage."""
+    try:
+        return make_setup(name, params, source=source)
+    except ConfigError as error:
+        raise UsageError(
+            str(error).replace("setups: ", "").replace("setups.", "").replace("setup", "strategy")
+        ) from None
+
+
+def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:
+    """`name=value` texts as a mapping. Raises UsageError for anything else, and for a name that stands twice."""
+    found: dict[str, int | float | str] = {}
+    for key, value in map(parameter, texts):
+        if key in found:
+            raise UsageError(f"--param {key} stands twice: {key}={found[key]} and {key}={value}")
+        found[key] = value
+    return found
+
+
+def parameter(text: str) -> tuple[str, int | float | str]:
+    """`fast=10` as (fast, 10): a number when it reads as one."""
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        raise UsageError(f"--param {text!r} is not NAME=VALUE")
+    for kind in (int, float):
+        try:
+            return key, kind(value)
+        except ValueError:
+            continue
+    return key, value
+
+
+def money_of(request: Request) -> Money:
+    """Cash and fees, refused when they cannot be."""
+    if not 0 < request.cash < float("inf"):
+        raise UsageError(f"--cash {request.cash} is not an amount above zero")
+    if not 0 <= request.fee_bps < 10_000:
+        raise UsageError(f"--fee-bps {request.fee_bps} is not within 0..10000")
+    return Money(cash=request.cash, fee_bps=request.fee_bps)
+
+
+def window_of(start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """(first, last) `ts_ms` of the bars that close on those UTC days; midnight belongs to the day it ends."""
+    first, last = _day_ms("--start", start), _day_ms("--end", end)
+    if first is not None and last is not None and last < first:
+        raise UsageError(f"--end {end} is before --start {start}")
+    return None if first is None else first + 1, None if last is None else last + 86_400_000
+
+
+def refuse_empty(request: Request, traded: dict[str, Bars], known: dict[str, Bars], start_ms: int | None) -> None:
+    """Raise BadDataError when no bar of `traded` lies in the window."""
+    if not any(len(bars) and (start_ms is None or bars.ts_ms[-1] >= start_ms) for bars in traded.values()):
+        first, last = (edge(int(bars.ts_ms[i]) for bars in known.values()) for edge, i in ((min, 0), (max, -1)))
+        raise BadDataError(
+            f"{request.bars}: no bar from {request.start or 'the beginning'} to {request.end or 'the end'}; "
+            f"it has {_day(first)} to {_day(last)}"
+        )
+
+
+def warn_of_short(series: dict[str, Bars], setup: Setup) -> None:
+    """Say which series have too few bars to be decided at all, as long as others have enough."""
+    short = [f"{symbol} ({len(bars)})" for symbol, bars in series.items() if len(bars) < setup.lookback]
+    if 0 < len(short) < len(series):
+        named = ", ".join(short[:5]) + (" …" if len(short) > 5 else "")
+        print(f"[WARN] {len(short)} of {len(series)} symbols never trade: {setup.lookback} bars are needed: {named}")
+
+
+def warn_of_index(setup: Setup, material: Material) -> None:
+    """Say when the index a strategy follows has no day in common with what is traded, or begins too late."""
+    if material.index is None:
+        return
+    name, index, known_ms = needs(setup), material.index, decides_from_ms(setup)
+    traded = [bars.ts_ms for bars in material.series.values() if len(bars)]
+    if known_ms is None or known_ms > max(int(ts_ms[-1]) for ts_ms in traded):
+        print(f"[WARN] {name} has no average yet in all that time ({len(index)} bars of it): nothing is traded")
+    elif index.ts_ms[-1] < min(int(ts_ms[0]) for ts_ms in traded):
+        print(f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar: its last close decides all")
+
+
+def _day(ts_ms: int) -> dt.date:
+    """The UTC day that a bar closing then belongs to."""
+    return dt.datetime.fromtimestamp((ts_ms - 1) / 1000, dt.UTC).date()
+
+
+def _day_ms(flag: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        day = dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is not a date (YYYY-MM-DD)") from None
+    return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000)

@@ -1,0 +1,1 @@
+"""What results are compared against: where its closes and bars come from."""

@@ -1,0 +1,210 @@
+"""A benchmark's daily bars: its providers in the policy's order, until one reaches the last closed session."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.benchmarks.policy import LOCAL, Benchmark, Policy, market_by_yahoo
+from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
+from pyjobs.market.providers.ask import Patience, ask
+from pyjobs.market.providers.state import StateBook
+from pyjobs.market.store.bar_store import BarStore
+from utils import trading_day
+from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
+
+TIMEFRAME = "1d"
+DAY_MS = 86_400_000
+OVERLAP_MS = 14 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A provider that could not answer, or not far enough.
+
+    `kind`: an ExternalKind, `stale`, `not_set_up` or `network-forbidden`.
+    """
+
+    provider: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A benchmark's bars. `stale`: nobody reached the last session; these are the ones that go furthest."""
+
+    fetched: Fetched
+    stale: bool
+    attempts: tuple[Attempt, ...]
+
+
+def find(
+    name: str,
+    policy: Policy,
+    *,
+    start_ms: int,
+    end_ms: int,
+    now_s: float,
+    book: StateBook,
+    patience: Patience,
+    providers: tuple[str, ...] | None = None,
+    since_ms: Mapping[str, int] | None = None,
+) -> Found:
+    """The bars of benchmark `name` with closes in [start_ms, end_ms], from the first provider that has them all.
+
+    `providers` asks only these; `since_ms` says from where a provider is asked, when not from `start_ms`.
+    Raises ExternalDataUnavailable when nobody has any, of the kind of the last provider that could have known.
+    """
+    benchmark, market = policy.benchmarks[name], policy.market_of(name)
+    target_ms = last_close_ms(market, end_ms, now_s)
+    attempts: list[Attempt] = []
+    best: Fetched | None = None
+    for source in benchmark.providers if providers is None else providers:
+        first_ms = (since_ms or {}).get(source, start_ms)
+        request = request_for(name, benchmark, source, market, start_ms=first_ms, end_ms=end_ms)
+        try:
+            fetched = ask(provider(source), request, book=book, patience=patience)
+        except ExternalDataUnavailable as error:
+            attempts.append(Attempt(provider=source, kind=error.reason, why=error.detail))
+            continue
+        except NotSetUp as error:
+            attempts.append(Attempt(provider=source, kind="not_set_up", why=str(error)))
+            continue
+        except BadDataError as error:  # a local file that cannot be true hides no other source
+            attempts.append(Attempt(provider=source, kind="schema", why=str(error)))
+            continue
+        if fetched.bars.ts_ms[-1] >= target_ms:
+            return Found(fetched=fetched, stale=False, attempts=tuple(attempts))
+        attempts.append(Attempt(provider=source, kind="stale", why="ends before the last closed session"))
+        if best is None or fetched.bars.ts_ms[-1] > best.bars.ts_ms[-1]:
+            best = fetched
+    if best is not None:
+        return Found(fetched=best, stale=True, attempts=tuple(attempts))
+    raise nobody(name, attempts)
+
+
+def request_for(name: str, benchmark: Benchmark, source: str, market: str, *, start_ms: int, end_ms: int) -> BarRequest:
+    """The question in the words of one provider; a local source is told every name the benchmark goes by."""
+    symbols = benchmark.symbols
+    known = [symbols.of(other) for other in benchmark.providers if other not in LOCAL]
+    keys = (*known, *symbols.local_keys, name)
+    return BarRequest(
+        symbol=symbols.of(source) if source not in LOCAL else "",
+        timeframe=TIMEFRAME,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        market=market,
+        local_keys=tuple(key for key in keys if key),
+    )
+
+
+def last_close_ms(market: str, end_ms: int, now_s: float) -> int:
+    """The close of the newest session of `market` that had closed at `end_ms`, and by now."""
+    return trading_day.load(market).last_closed_session(min(end_ms / 1000, now_s)).close_utc_s * 1000
+
+
+def nobody(name: str, attempts: list[Attempt]) -> ExternalDataUnavailable:
+    """The error when every provider failed: it tells of each; its kind is that of the last one that was asked."""
+    kinds: dict[str, ExternalKind] = {kind: kind for kind in get_args(ExternalKind)} | {"not_set_up": "auth"}
+    told = [kinds[one.kind] for one in attempts if one.provider not in LOCAL and one.kind in kinds]
+    detail = "; ".join(f"{attempt.provider}: {attempt.kind}: {attempt.why}" for attempt in attempts)
+    if any(attempt.kind == NETWORK_FORBIDDEN for attempt in attempts):
+        return NetworkForbidden(provider="benchmark", symbol=name, detail=detail)
+    return ExternalDataUnavailable(told[-1] if told else "no_data", provider="benchmark", symbol=name, detail=detail)
+
+
+def warm(
+    name: str,
+    policy: Policy,
+    store: BarStore,
+    *,
+    now_s: float,
+    book: StateBook,
+    patience: Patience,
+    say: Callable[[str], None],
+) -> Found:
+    """Bring a benchmark into the store up to the last closed session, unless it is there already.
+
+    Each provider keeps a series of its own, `<provider>/<symbol>/1d`: an index and a fund that follows it are never
+    mixed. Adjusted prices are always fetched from the benchmark's `start`, so that no history has two bases.
+    """
+    benchmark, end_ms = policy.benchmarks[name], int(now_s * 1000)
+    local = tuple(source for source in benchmark.providers if source in LOCAL)
+    remote = tuple(source for source in benchmark.providers if source not in LOCAL)
+    span: dict[str, Any] = {"start_ms": benchmark.start_ms, "end_ms": end_ms, "now_s": now_s}
+    with contextlib.suppress(ExternalDataUnavailable):
+        found = find(name, policy, **span, book=book, patience=patience, providers=local)
+        if not found.stale or not remote:
+            return found
+    say(f"{name}: asking {', '.join(remote) or 'nobody: no network provider is named'}")
+    since_ms = {source: _next_ms(name, benchmark, source, store) for source in remote}
+    found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
+    keep(series_key(name, benchmark, found.fetched.provider), found.fetched, store)
+    return found
+
+
+def _next_ms(name: str, benchmark: Benchmark, source: str, store: BarStore) -> int:
+    """From where a provider's own series goes on: with some overlap, or from the start when prices are adjusted."""
+    key = series_key(name, benchmark, source)
+    known = store.provenance(key)
+    if known is None or known.adjusted == "adjusted":
+        return benchmark.start_ms
+    return max(int(store.read(key).ts_ms[-1]) - OVERLAP_MS, benchmark.start_ms)
+
+
+def series_key(name: str, benchmark: Benchmark, source: str) -> SeriesKey:
+    """Where a provider's bars are kept: under the first of its names that a local source looks for."""
+    symbol = benchmark.symbols.of(source)
+    named = next((one for one in (symbol, name) if one in benchmark.symbols.local_keys), symbol)
+    return SeriesKey(exchange=source, symbol=named, timeframe=TIMEFRAME)
+
+
+def keep(key: SeriesKey, fetched: Fetched, store: BarStore) -> None:
+    """Write what a provider delivered into its own series. Raises BadDataError where two adjustments would meet."""
+    first_ms = int(fetched.bars.ts_ms[0])
+    if fetched.adjusted == "adjusted" and len(store.read(key, end_ms=first_ms - 1)):
+        raise BadDataError(
+            f"{key}: the store begins before this download, and prices adjusted at two times do not go together: "
+            f"move {store.folder(key)} away, or set `start` in config/data_sources.yaml as early as it was"
+        )
+    store.write(
+        key,
+        fetched.bars,
+        provider=fetched.provider,
+        fetched_at_ms=fetched.fetched_at_ms,
+        adjusted=fetched.adjusted,
+        last_final=fetched.last_final,
+    )
+
+
+Ask = Callable[[str, dt.date, dt.date], Bars]
+"""(a provider's own symbol, first day, last day) -> daily bars, at least one; raises ExternalDataUnavailable."""
+
+
+def network_asks(book: StateBook, patience: Patience) -> dict[str, Ask]:
+    """One `Ask` for each network provider of benchmarks, for a job that walks the order by itself."""
+
+    def of(source: str) -> Ask:
+        def put(symbol: str, first: dt.date, last: dt.date) -> Bars:
+            market = "XKRX" if source == "pykrx_index" else market_by_yahoo(symbol)
+            request = BarRequest(
+                symbol=symbol, timeframe=TIMEFRAME, start_ms=_midnight_ms(first),
+                end_ms=_midnight_ms(last) + DAY_MS, market=market,
+            )  # fmt: skip
+            try:
+                return ask(provider(source), request, book=book, patience=patience).bars
+            except NotSetUp as error:
+                raise ExternalDataUnavailable("auth", provider=source, symbol=symbol, detail=str(error)) from None
+
+        return put
+
+    return {source: of(source) for source in ("pykrx_index", "yf_index", "yf_etf")}
+
+
+def _midnight_ms(day: dt.date) -> int:
+    return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()) * 1000

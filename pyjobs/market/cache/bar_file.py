@@ -1,0 +1,140 @@
+"""Anyone's bars in one Parquet file: `[symbol,] ts_ms, open, high, low, close, volume`, read into checked series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem, pieces
+from pyjobs.market.cache import column_cache
+from pyjobs.market.cache.bar_columns import BarColumns
+from pyjobs.market.cache.column_file import Series, Stream, done_with
+from pyjobs.market.cache.regrouped import regrouped
+from utils import paths
+from utils.errors import BadDataError, MissingInputError
+
+EARLIEST_MS, LATEST_MS = 10**11, 10**14  # 1973 and 5138: seconds and microseconds lie outside
+DAY_MS = TIMEFRAME_MS["1d"]
+SHORTEST_DAY_MS = DAY_MS // 2  # a half day after a full one, or a change of clocks
+RUN_OF_OTHER_BARS = 10  # as many equal steps in a row are no gaps but another timeframe
+
+
+def read_bar_file(path: Path, *, cache: bool = True) -> Series:
+    """Series by symbol, sorted by name. With `cache`, a second read maps the columns without opening the Parquet file.
+
+    The file goes through memory in pieces into columns that are mapped: those of the cache; without it, or where it
+    cannot be written, those of a nameless temporary file when the bars are many (`Stream.spilled`). Only where a
+    symbol's rows do not lie together, say when they are sorted by time, is a column in memory, to be put in order.
+
+    Raises MissingInputError without the file, BadDataError for missing columns, wrong types, NaN, prices of zero or
+    less, high below low, unsorted or duplicate times, and bars of different timeframes.
+    """
+    if not path.is_file():
+        raise MissingInputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    if cache:
+        folder = paths.data_dir() / "cache/columns/files"
+        return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path, folder))
+    return opened(path).spilled()
+
+
+def opened(path: Path, room: Path | None = None) -> Stream:
+    """The file's series, still to be read and checked. `room`: a folder for what is put in order on the way."""
+    columns = BarColumns(path)
+    rows, together = columns.counted()
+    if not rows:
+        raise BadDataError(f"{path}: no bars")
+    parts = columns.parts if together else partial(regrouped, columns, list(rows.values()), room)
+    return Stream(counts=list(rows.items()), parts=parts, check=partial(_refuse_bad, path))
+
+
+def timeframe_ms(ts_ms: IntArray) -> int | None:
+    """The step between bars: the most frequent one; for steps of about a day, a day. None for fewer than two bars."""
+    if len(ts_ms) < 2:
+        return None
+    first = int(ts_ms[1] - ts_ms[0])
+    same = sum(int(np.count_nonzero(steps == first)) for _, steps in _steps(ts_ms))
+    step = first if 2 * same >= len(ts_ms) else _usual(ts_ms, first)
+    return DAY_MS if SHORTEST_DAY_MS <= step < 2 * DAY_MS else step
+
+
+def _usual(ts_ms: IntArray, first: int) -> int:
+    """The `first` step when it is the median one, else the most frequent one; of equals the shortest."""
+    parts = [np.unique(steps, return_counts=True) for _, steps in _steps(ts_ms)]
+    found, at = np.unique(np.concatenate([values for values, _ in parts]), return_inverse=True)
+    counts = np.bincount(at, np.concatenate([counts for _, counts in parts]))
+    middle = [(len(ts_ms) - 2) // 2, (len(ts_ms) - 1) // 2]
+    median = int(found[np.searchsorted(np.cumsum(counts), middle, side="right")].mean())
+    return first if first == median else int(found[counts.argmax()])
+
+
+def _steps(ts_ms: IntArray, overlap: int = 0) -> Iterator[tuple[int, IntArray]]:
+    """(number of the first, steps between bars) of each piece; with the last `overlap` of the one before."""
+    for start, stop in pieces(0, len(ts_ms) - 1):
+        begin = max(start - overlap, 0)
+        yield begin, np.diff(ts_ms[begin : stop + 1])
+        done_with(ts_ms[start:stop])
+
+
+def _refuse_bad(path: Path, series: Series) -> None:
+    steps: dict[str, tuple[int, int]] = {}
+    for symbol, bars in series.items():
+        where = f"{path}: '{symbol}'"
+        if problem := first_problem(bars, done_with):
+            raise BadDataError(f"{where}: {problem}")
+        if not EARLIEST_MS < bars.ts_ms[0] <= bars.ts_ms[-1] < LATEST_MS:
+            raise BadDataError(f"{where}: ts_ms {bars.ts_ms[0]} to {bars.ts_ms[-1]} are not milliseconds since 1970")
+        step = timeframe_ms(bars.ts_ms)
+        if step is not None:
+            _refuse_mixed(where, bars.ts_ms, step)
+            steps[symbol] = step, len(bars)
+        done_with(bars)
+    _refuse_different(path, steps)
+
+
+def _refuse_different(path: Path, steps: dict[str, tuple[int, int]]) -> None:
+    """`steps`: of each symbol its step and how many bars. A few bars far apart are gaps: a share new on a Friday."""
+    least = min((step for step, _ in steps.values()), default=0)
+    usual = next((symbol for symbol, (step, _) in steps.items() if step == least), "")
+    for symbol, (step, bars) in steps.items():
+        if step > least and bars > (2 if step in TIMEFRAME_MS.values() else RUN_OF_OTHER_BARS):
+            raise BadDataError(
+                f"{path}: '{symbol}': mixed timeframes: bars every {step // 1000} s, but '{usual}' has them every "
+                f"{least // 1000} s; one timeframe a file"
+            )
+
+
+def _refuse_mixed(where: str, ts_ms: IntArray, step: int) -> None:
+    at = _other_timeframe(ts_ms, step)
+    if at is not None:
+        raise BadDataError(
+            f"{where}: mixed timeframes: bars every {step // 1000} s, but bar {at + 1} (ts_ms {ts_ms[at + 1]}) comes "
+            f"{int(ts_ms[at + 1] - ts_ms[at]) // 1000} s after the one before; one timeframe a file"
+        )
+
+
+def _other_timeframe(ts_ms: IntArray, step: int) -> int | None:
+    """After which bar a step comes that is too short; else the first step of a longer timeframe that has a run."""
+    least, first, others = SHORTEST_DAY_MS if step == DAY_MS else step, dict[int, int](), set[int]()
+    for begin, steps in _steps(ts_ms, RUN_OF_OTHER_BARS - 1):
+        short = np.flatnonzero(steps < least)
+        if short.size:
+            return begin + int(short[0])
+        for longer in (each for each in TIMEFRAME_MS.values() if each > step):
+            same = steps == longer
+            if same.any():
+                first.setdefault(longer, begin + int(same.argmax()))
+            if _runs(same):
+                others.add(longer)
+    return first[min(others)] if others else None
+
+
+def _runs(flags: Any) -> bool:
+    """Whether RUN_OF_OTHER_BARS flags in a row are set."""
+    if int(flags.sum()) < RUN_OF_OTHER_BARS:
+        return False
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], flags.view(np.int8), [0]))))
+    return bool((edges[1::2] - edges[::2]).max() >= RUN_OF_OTHER_BARS)

@@ -1,0 +1,1 @@
+"""Whether stored bars can be true."""

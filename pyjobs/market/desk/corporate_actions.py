@@ -1,0 +1,147 @@
+"""Splits and dividends, from a file beside the dumps, worked into raw series when they are read.
+
+corporate_actions.csv has columns symbol, session, action, ratio, note; the store keeps what was traded.
+- `split`, ratio 50:1: fifty shares of one, first traded on `session`; a reverse split is 1:10. Older prices are divided
+  by it and older volumes multiplied, so a position's shares become fifty times as many and its worth stays.
+- `dividend`, ratio 1.85: money per share in the series' currency, no longer in the price from `session` on. Older
+  prices are multiplied by 1 - dividend / last close before (CRSP's and Yahoo's way), so that day's fall is no loss: a
+  holder is as rich as one who put the dividend into more shares at once. Tax on it is not taken.
+Other actions are not ours and are passed over; series that the desk calls adjusted are left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from pyjobs.market.bars import Bars, FloatArray
+from pyjobs.market.desk.desk_file import Desk, Instrument
+from pyjobs.market.desk.snapshot import Snapshot, session_of
+from utils import paths
+from utils.errors import BadDataError
+
+FILE = "corporate_actions.csv"
+Kind = Literal["split", "dividend"]
+KINDS: dict[str, Kind] = {"split": "split", "dividend": "dividend"}
+EXAMPLE = {"split": "50:1", "dividend": "1.85"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """`ratio`: of a split, new shares for one old; of a dividend, money per share. In force from `session` on."""
+
+    symbol: str
+    session: dt.date
+    kind: Kind
+    ratio: float
+
+
+def file_of(desk: Desk) -> Path:
+    """Where a desk's corporate actions stand, whether there are any or not: beside its dumps."""
+    return paths.root() / desk.dumps / FILE
+
+
+def read_actions(path: Path) -> list[Action]:
+    """Every split and dividend in the file, by session; none without a file.
+
+    Raises BadDataError naming the line for one whose session or ratio cannot be read.
+    """
+    if not path.is_file():
+        return []
+    found = []
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        for number, row in enumerate(csv.DictReader(handle), 2):
+            kind = KINDS.get(row.get("action", ""))
+            if kind is None:
+                continue
+            try:
+                new, _, old = row["ratio"].partition(":" if kind == "split" else "\0")
+                ratio, session = float(new) / float(old or 1), dt.date.fromisoformat(row["session"])
+            except (KeyError, TypeError, ValueError, ZeroDivisionError):
+                wanted = f"'2018-05-04,{kind},{EXAMPLE[kind]}'"
+                raise BadDataError(f"{path}: line {number}: not a {kind} like {wanted}: {row}") from None
+            if not 0 < ratio < math.inf:
+                raise BadDataError(f"{path}: line {number}: ratio {row['ratio']!r} is not more than zero")
+            found.append(Action(symbol=row["symbol"], session=session, kind=kind, ratio=ratio))
+    return sorted(found, key=lambda action: (action.session, action.symbol))
+
+
+def adjusted(bars: Bars, actions: Sequence[Action], sessions: Sequence[dt.date]) -> Bars:
+    """Bars as if every action had always been in force (`sessions`: one per bar). All of one symbol.
+
+    A dividend on the day of a split is per new share. Raises BadDataError for one not below the last close before it.
+    """
+    price, volume = np.ones(len(bars)), np.ones(len(bars))
+    days = np.array(sessions, dtype="datetime64[D]")
+    for action in actions:
+        before = days < np.datetime64(action.session)
+        if action.kind == "split":
+            price[before] /= action.ratio
+            volume[before] *= action.ratio
+        elif before.any():
+            price[before] *= 1 - action.ratio / _close_before(bars.close[before], action, actions)
+    prices = {name: getattr(bars, name) * price for name in ("open", "high", "low", "close")}
+    return Bars(ts_ms=bars.ts_ms, volume=bars.volume * volume, **prices)
+
+
+def _close_before(closes: FloatArray, dividend: Action, actions: Sequence[Action]) -> float:
+    """The last close before the dividend, in the shares that get it."""
+    splits = [each.ratio for each in actions if each.kind == "split" and each.session == dividend.session]
+    close = float(closes[-1]) / math.prod(splits)
+    if dividend.ratio >= close:
+        raise BadDataError(
+            f"{dividend.symbol}: a dividend of {dividend.ratio:g} on {dividend.session} is not below the close "
+            f"before it, {close:g}"
+        )
+    return close
+
+
+def honoured(snapshot: Snapshot, actions: Sequence[Action]) -> tuple[Snapshot, dict[str, list[Action]]]:
+    """The snapshot with the actions up to its session worked into its raw series, and which were: symbol -> actions.
+
+    Those series are called adjusted from then on: their prices are not on the exchange's grid. An action after the
+    snapshot's session is not known yet and changes nothing.
+    """
+    worked: dict[str, list[Action]] = {}
+    series = []
+    for each in snapshot.series:
+        mine = concerning(each.instrument, actions, snapshot.session)
+        if mine and len(each.bars):
+            instrument = msgspec.structs.replace(each.instrument, prices="adjusted")
+            bars = worked_in(each.bars, mine, each.instrument)
+            each = dataclasses.replace(each, instrument=instrument, bars=bars)
+            worked[instrument.symbol] = mine
+        series.append(each)
+    return dataclasses.replace(snapshot, series=tuple(series)), worked
+
+
+def concerning(instrument: Instrument, actions: Sequence[Action], session: dt.date) -> list[Action]:
+    """The actions known on `session` that are to be worked into the instrument's bars: none into adjusted ones."""
+    if instrument.prices != "raw":
+        return []
+    return [each for each in actions if each.symbol == instrument.symbol and each.session <= session]
+
+
+def worked_in(bars: Bars, actions: Sequence[Action], instrument: Instrument) -> Bars:
+    """`adjusted`, by the sessions of the instrument's market."""
+    dated = session_of(instrument.market)
+    return adjusted(bars, actions, [dated(ts_ms) for ts_ms in bars.ts_ms.tolist()])
+
+
+def on_desk(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what stands in the desk's own file worked in. Raises as `read_actions` and `adjusted`."""
+    return honoured(snapshot, read_actions(file_of(snapshot.desk)))[0]
+
+
+def described(worked: Mapping[str, Sequence[Action]]) -> list[str]:
+    """`SMP004 split 2023-05-04`, one per action."""
+    return [f"{symbol} {each.kind} {each.session}" for symbol, actions in worked.items() for each in actions]

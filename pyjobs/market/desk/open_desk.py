@@ -1,0 +1,46 @@
+"""What every verb that reads a desk's bars does first: the same flags, the same desk, the same snapshot."""
+
+from __future__ import annotations
+
+import datetime as dt
+from argparse import ArgumentTypeError, Namespace
+from pathlib import Path
+
+from pyjobs.market.desk import corporate_actions, snapshot
+from pyjobs.market.desk.desk_file import desk_path, load_desk
+from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.market.store.bar_store import BarStore
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import UsageError
+
+
+def parser(verb: str, doc: str | None, *, out_required: bool) -> Parser:
+    """A parser with --desk, --session and --out."""
+    made = Parser(verb=verb, doc=doc)
+    made.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
+    made.add_argument("--session", metavar="YYYY-MM-DD", type=_date, help="default: by the desk's own rule")
+    made.add_argument(
+        "--out", metavar="RUNDIR", type=Path, required=out_required, help="run folder that takes the results"
+    )
+    return made
+
+
+def opened(args: Namespace) -> tuple[Path, Snapshot]:
+    """The desk file and what the desk knew at its session, splits and dividends worked in.
+
+    Raises UsageError, and as `load_desk`, `take` and `on_desk`.
+    """
+    if args.out is not None and not args.out.is_dir():
+        raise UsageError(f"--out {args.out}: there is no such folder")
+    path = desk_path(args.desk, paths.config_dir())
+    desk, store = load_desk(path), BarStore(paths.data_dir() / "raw")
+    taken = snapshot.take(desk, store, asked=args.session, now_s=clock.now_s())
+    return path, corporate_actions.on_desk(taken)
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a date (YYYY-MM-DD)") from None

@@ -1,0 +1,74 @@
+"""What is peculiar about bars that are kept: jumps, missing sessions, weekend sessions, assumed close times."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+from pyjobs.market.bars import FloatArray
+from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.table import Ledger, Table
+
+SATURDAY = 5
+TOLERANCE = 0.005  # adjusted and rounded prices overshoot a price limit a little
+# The largest move of one session that the market's rules allow, from which date on: KRX widened 15 % to 30 % on
+# 2015-06-15. Elsewhere: a move worth a look.
+PRICE_LIMITS: dict[str, tuple[tuple[dt.date, float], ...]] = {
+    "XKRX": ((dt.date.min, 0.15), (dt.date(2015, 6, 15), 0.30)),
+}
+ANY_MARKET: tuple[tuple[dt.date, float], ...] = ((dt.date.min, 0.25),)
+
+
+def note_warts(table: Table, ledger: Ledger) -> None:
+    """Add to `ledger` what is peculiar about the rows that became bars."""
+    hours = ledger.source.hours
+    if not ledger.source.intraday:
+        early = table.day < hours.first
+        ledger.wart(f"before the calendar of {hours.market}: close assumed at {hours.assumed}", table, early)
+        if hours.market != "24/7":
+            weekend = (table.day - 1) % 7 >= SATURDAY  # ordinal 1 is a Monday
+            ledger.wart("session on a weekend", table, weekend)
+        _missing_sessions(table, ledger)
+    else:
+        _missing_bars(table, ledger)
+    _jumps(table, ledger)
+
+
+def _jumps(table: Table, ledger: Ledger) -> None:
+    close = table.ohlcv[:, 3]
+    move = np.abs(np.diff(close, prepend=close[:1])) / np.append(close[:1], close[:-1])
+    limit = _limits(table, ledger.source.hours.market)
+    known = ledger.source.hours.market in PRICE_LIMITS and not ledger.source.intraday
+    what = "beyond the daily price limit: corporate action, relisting or bad print" if known else "moved 25 % or more"
+    ledger.wart(what, table, move > limit + TOLERANCE)
+
+
+def _limits(table: Table, market: str) -> FloatArray:
+    rules = PRICE_LIMITS.get(market, ANY_MARKET)
+    since = np.array([date.toordinal() for date, _ in rules])
+    limits = np.array([limit for _, limit in rules])
+    return np.asarray(limits[np.searchsorted(since, table.day, side="right") - 1], np.float64)
+
+
+def _missing_sessions(table: Table, ledger: Ledger) -> None:
+    """Sessions of the calendar between the first and the last bar that have no row, halts aside."""
+    here = set(table.day.tolist()) | ledger.halted
+    missing = [d for d in ledger.source.hours.sessions_in(int(table.day[0]), int(table.day[-1])) if d not in here]
+    if missing:
+        first = dt.date.fromordinal(missing[0]).isoformat()
+        last = dt.date.fromordinal(missing[-1]).isoformat()
+        ledger.warts.append(Finding(what="session without a row", count=len(missing), first=first, example=f"… {last}"))
+
+
+def _missing_bars(table: Table, ledger: Ledger) -> None:
+    """Bars missing between two bars of one market date."""
+    source = ledger.source
+    absent = np.diff(table.ts_ms) // source.bar_ms - 1
+    within = absent * ((np.diff(table.day) == 0) | (source.hours.market == "24/7"))
+    after = np.flatnonzero(within > 0)
+    if after.size:
+        starts = [dt.datetime.fromtimestamp(int(table.ts_ms[i]) // 1000, tz=dt.UTC) for i in after[[0, -1]]]
+        first, last = (start.strftime("%Y-%m-%dT%H:%MZ") for start in starts)
+        what = f"bar missing ({after.size} gaps, longest {int(within.max())})"
+        ledger.warts.append(Finding(what=what, count=int(within.sum()), first=first, example=f"last gap {last}"))

@@ -1,0 +1,1 @@
+"""Bars from providers into the store: which series, whom to ask, what is missing."""

@@ -1,0 +1,205 @@
+"""One stretch of bars from a provider into the store: closed bars only, nothing invented, no two bases mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.ingest.exchanges import Source
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
+from pyjobs.market.ingest.gaps import NEVER, first_bar
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.ledger import NO_TIMES, within, without
+from pyjobs.market.store.merge import joined
+from pyjobs.market.times import utc_text
+from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden
+
+EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
+OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
+CHANGED = 1e-6  # relative; providers round
+RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Got:
+    """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not."""
+
+    bars: int = 0
+    empty: int = 0
+    partitions: int = 0
+    requests: int = 0
+    rebased: bool = False
+
+
+def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[int, int], *, now_ms: int) -> Got:
+    """Ask for the bars that close within `window` (both ends included) and store them.
+
+    Raises ExternalDataUnavailable as the provider does, and BadDataError when what came cannot be true.
+    """
+    known = store.provenance(key)
+    adjusted = known is not None and known.adjusted == "adjusted"
+    first, last = window
+    if adjusted:
+        first, last = _beside_stored(store, key, window, now_ms)
+        if last - first > source.page_ms(key.timeframe):  # too far for one request
+            first, last = window
+            if _rescaled_since(store, key, source, now_ms):
+                return _rebase(store, key, source, last, now_ms)
+    bars, fetched, ranges = _asked(key, source, first, last, now_ms)
+    empty = _confirmed(key, source, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+    if fetched is None:
+        if known is None:
+            return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
+        provider, final = known.provider, True
+    else:
+        provider, final = fetched.provider, fetched.last_final
+        if _rescaled(store, key, bars, adjusted=fetched.adjusted == "adjusted"):
+            return _rebase(store, key, source, last, now_ms)
+    if empty.size:  # before a series begins there is nothing to remember
+        begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)
+        empty = within(empty, begins, last)
+    changed = store.write(
+        key,
+        bars,
+        provider=provider,
+        fetched_at_ms=now_ms if fetched is None else fetched.fetched_at_ms,
+        adjusted=known.adjusted if fetched is None and known else fetched.adjusted if fetched else "raw",
+        last_final=final,
+        empty=empty,
+        basis=known.basis if known else 0,
+    )
+    if source.market == ROUND_THE_CLOCK:
+        _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+    return Got(bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1)
+
+
+def is_an_answer(error: ExternalDataUnavailable) -> bool:
+    """Whether the provider was asked and said that it has nothing there: to ask the same again is of no use."""
+    return error.kind == "no_data" and not isinstance(error, NetworkForbidden)
+
+
+def _asked(
+    key: SeriesKey, source: Source, first: int, last: int, now_ms: int
+) -> tuple[Bars, Fetched | None, tuple[tuple[int, int], ...]]:
+    """The closed bars within the stretch, the answer (None: confirmed empty), and the stretches confirmed empty."""
+    request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=source.market)
+    try:
+        fetched = source.ask(request)
+    except ConfirmedEmpty as nothing:
+        return joined([]), None, nothing.confirmed_empty
+    times = fetched.bars.ts_ms
+    start, stop = np.searchsorted(times, first), np.searchsorted(times, min(last, now_ms), side="right")
+    bars = fetched.bars.slice(int(start), int(stop))
+    if source.market == ROUND_THE_CLOCK and (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any():
+        raise BadDataError(f"{key}: {fetched.provider} sent closes that are no whole {key.timeframe} bars")
+    return bars, fetched, fetched.confirmed_empty
+
+
+def _confirmed(
+    key: SeriesKey, source: Source, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+) -> IntArray:
+    """The closes the market should have in `window`, about which the provider answered, and that did not come.
+
+    Round the clock the provider says so itself (`ranges`). Elsewhere an answer that has bars before and after is one.
+    """
+    if source.market != ROUND_THE_CLOCK and len(bars):
+        ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
+    if not ranges:
+        return NO_TIMES
+    from_open = are_from_open(source.market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(source.market, key.timeframe, *window, from_open=from_open)
+    inside = [within(expected, first, last) for first, last in ranges]
+    return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
+
+
+def _whole(
+    key: SeriesKey, provider: str, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+) -> None:
+    """Raises ExternalDataUnavailable when the provider answered about a part of `window` only."""
+    answered = max([0, *bars.ts_ms[-1:].tolist(), *(last for _, last in ranges)])
+    if answered + TIMEFRAME_MS[key.timeframe] <= window[1]:
+        detail = f"it answered up to {utc_text(answered)} only; that much is stored (is the clock here ahead?)"
+        raise ExternalDataUnavailable("outage", provider=provider, symbol=key.symbol, detail=detail)
+
+
+def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now_ms: int) -> tuple[int, int]:
+    """`window`, widened until it shares some bars with what is stored."""
+    newest = store.newest(key)
+    reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
+    first, last = window[0] - reach, min(window[1] + reach, now_ms)
+    if newest is None:
+        return first, last
+    return min(first, newest[0] - reach), max(last, first_bar(store, key) + reach)
+
+
+def _rescaled_since(store: BarStore, key: SeriesKey, source: Source, now_ms: int) -> bool:
+    """Whether the newest stored prices are on another basis now. Raises BadDataError where nobody can tell any more."""
+    newest = store.newest(key)
+    if newest is None:
+        return False
+    try:
+        reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
+        bars, _, _ = _asked(key, source, newest[0] - reach, newest[0], now_ms)
+    except ExternalDataUnavailable as error:
+        if not is_an_answer(error):
+            raise
+        raise BadDataError(
+            f"{key}: what is stored ends {utc_text(newest[0])}, and the provider has no bars of then any more "
+            f"({error.detail}): whether a split or dividend lies between cannot be told. Nothing was stored; "
+            f"move {store.folder(key)} away to begin anew"
+        ) from None
+    return _rescaled(store, key, bars, adjusted=True)
+
+
+def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) -> bool:
+    """Whether stored prices are on another basis than `bars`. Raises BadDataError when that must not be: raw prices."""
+    if len(bars) < 2:
+        return False
+    old = store.read(key, start_ms=int(bars.ts_ms[0]), end_ms=int(bars.ts_ms[-1]))
+    shared, at_old, at_new = np.intersect1d(old.ts_ms, bars.ts_ms, assume_unique=True, return_indices=True)
+    if shared.size < 2:
+        return False
+    ratio = bars.close[at_new] / old.close[at_old]
+    changed = np.abs(ratio - 1) > CHANGED
+    if not changed.any():
+        return False
+    if adjusted:  # the oldest ones suffice: a provider may be days late to work a split in
+        return bool(changed.sum() * 2 > shared.size or changed[:2].all())
+    factor = float(np.median(ratio))
+    if shared.size >= 3 and abs(factor - 1) > RESCALED and np.ptp(ratio) < RESCALED * abs(factor - 1):
+        raise BadDataError(
+            f"{key}: {shared.size} stored raw closes now come {factor:.6g} times as high: the provider rescales "
+            "what it calls raw; nothing was stored (move the series away to take the new prices)"
+        )
+    return False
+
+
+def _rebase(store: BarStore, key: SeriesKey, source: Source, last: int, now_ms: int) -> Got:
+    """Fetch the whole series again and put it in the stored one's place."""
+    newest = store.newest(key)
+    span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
+    first, last = first_bar(store, key), max(last, newest[0] if newest else last)
+    parts, answer, requests, why = [], None, 0, "it has none"
+    for start in range(first, last + 1, span):
+        try:
+            bars, fetched, _ = _asked(key, source, start, min(start + span - 1, last), now_ms)
+        except ExternalDataUnavailable as error:
+            if not is_an_answer(error):
+                raise
+            answer, why = None, error.detail
+            break
+        parts.append(bars)
+        answer, requests = fetched or answer, requests + 1
+    if answer is None:
+        raise BadDataError(
+            f"{key}: cannot be re-based: a split or dividend changed its prices, and the provider no longer has the "
+            f"history that is stored ({why}). Nothing was stored; move {store.folder(key)} away to begin anew"
+        )
+    whole = joined(parts)
+    changed = store.rebase(
+        key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final
+    )
+    return Got(bars=len(whole), partitions=len(changed), requests=requests + 1, rebased=True)

@@ -1,0 +1,149 @@
+"""What the data jobs share: which series a command line names, each under its own lock, one failure hiding no other."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.ingest import instances
+from pyjobs.market.ingest.exchanges import Source
+from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.store.names import folder_name
+from utils import paths
+from utils.cli import Parser
+from utils.errors import ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError, UsageError
+from utils.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from pyjobs.market.ingest.sources import Sources
+
+DAY_MS = 86_400_000
+Work = Callable[[SeriesKey, Source, Instance], str]
+"""One series' work; returns the line that says what came of it."""
+Say = Callable[[str], object]
+
+
+def add_series_flags(parser: Parser) -> None:
+    """--exchange, --symbol, --timeframe; or --instance; or --all."""
+    parser.add_argument("--exchange", metavar="NAME", help="one of config/exchanges.yaml's (default: BITFINEX)")
+    parser.add_argument("--symbol", metavar="SYMBOL", help="as the exchange calls it: BTCUSD")
+    parser.add_argument("--timeframe", metavar="TF", help="1m, 5m, 15m, 30m, 1h, 4h or 1d")
+    parser.add_argument("--instance", metavar="NAME", action="append", help="SYMBOL-TF, such as BTCUSD-1m; repeatable")
+    parser.add_argument("--all", action="store_true", help="every instance under config/instances/")
+
+
+def chosen(args: Namespace, parser: Parser) -> list[Instance]:
+    """The instances a command line names; CT_SYMBOL … of the environment when it names none. Exits 64 for a mixture."""
+    ways = [bool(args.symbol), bool(args.instance), args.all]
+    if sum(ways) > 1:
+        parser.error("--symbol, --instance and --all exclude each other")
+    if args.all:
+        return _all()
+    if args.instance:
+        return [instances.by_name(name) for name in args.instance]
+    if args.symbol:
+        if not args.timeframe:
+            parser.error("--symbol needs --timeframe")
+        given = {"CT_SYMBOL": args.symbol, "CT_TIMEFRAME": args.timeframe, "CT_EXCHANGE": args.exchange or ""}
+        return [one for one in [instances.from_environment({**_lookback(), **given})] if one]
+    named = instances.from_environment(os.environ)
+    if named is None:
+        parser.error("name a series: --symbol and --timeframe, --instance SYMBOL-TF, or --all")
+    return [named]
+
+
+def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, sources: Sources | None = None) -> int:
+    """Do `work` for every instance, and return the worst exit code. `sources`: whom to ask, if not as a hurried job.
+
+    A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
+    when all that failed was outside, else the code of the first failure that was not. In a hurry those come first for
+    which nobody is waited for; the work of the others begins anew after that, while there is time for it.
+    """
+    from pyjobs.market.ingest.sources import Sources
+
+    asking = sources or Sources()
+    failed: list[NightdeskError] = []
+
+    def attempt(instance: Instance) -> None:
+        key = asking.key(instance)
+        source = asking.of(key)
+        with series_lock(job, key):
+            say(work(key, source, instance))
+
+    def put_off(rest: Sequence[Instance]) -> dict[Instance, NightdeskError]:
+        """Attempt them; those that can wait, and why. The other failures are said."""
+        later: dict[Instance, NightdeskError] = {}
+        for instance in rest:
+            try:
+                attempt(instance)
+            except NightdeskError as error:
+                if asking.wary and asking.can_wait(error):
+                    later[instance] = error
+                    continue
+                say(f"{instance.name}: failed: {error}")
+                failed.append(error)
+        return later
+
+    if len(todo) == 1:
+        attempt(todo[0])
+    else:
+        asking.wary = asking.hurried
+        later = put_off(todo)
+        asking.wary = False
+        put_off(asking.in_turn(later))
+    return _worst(failed, len(todo), say)
+
+
+def _worst(failed: Sequence[NightdeskError], of: int, say: Say) -> int:
+    """The exit code; raises what was outside when that is all, best an error of somebody who was asked."""
+    from pyjobs.market.providers.base import NotAsked
+
+    ours = [error for error in failed if not isinstance(error, ExternalDataUnavailable | LockBusyError)]
+    outside = [error for error in failed if isinstance(error, ExternalDataUnavailable)]
+    if failed:
+        say(f"{len(failed)} of {of} failed")
+    if outside and not ours:
+        raise min(outside, key=lambda error: isinstance(error, NotAsked))
+    return int(ours[0].exit_code) if ours else int(ExitCode.OK)
+
+
+@contextmanager
+def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
+    """One run of `job` per series at a time. Raises LockBusyError at once when another run has it."""
+    from filelock import FileLock, Timeout
+
+    path = paths.locks_dir() / f"{job}-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise LockBusyError(f"{key}: another {job} works on it ({path})") from None
+
+
+def _all() -> list[Instance]:
+    found = instances.load_all()
+    if not found:
+        places = ", ".join(str(folder) for folder in instances.folders())
+        raise ConfigError(f"no instance is configured (looked in {places}): python -m pyjobs.bootstrap_symbols")
+    return found
+
+
+def _lookback() -> dict[str, str]:
+    days = os.environ.get("CT_LOOKBACK_DAYS")
+    return {"CT_LOOKBACK_DAYS": days} if days else {}
+
+
+def check_range(start_ms: int, end_ms: int, now_ms: int) -> None:
+    """Raises UsageError for a range that ends before it begins, or that has not happened yet."""
+    from pyjobs.market.times import utc_text
+
+    for flag, ts_ms in (("--start", start_ms), ("--end", end_ms)):
+        if ts_ms > now_ms:
+            raise UsageError(f"{flag} {utc_text(ts_ms)} is in the future (it is {utc_text(now_ms)})")
+    if start_ms > end_ms:
+        raise UsageError(f"--start {utc_text(start_ms)} is after --end {utc_text(end_ms)}")

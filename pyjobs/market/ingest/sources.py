@@ -1,0 +1,85 @@
+"""Whom a job may ask, with the machine-wide state, the retries and ALLOW_NET_FETCH, and one patience for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.ingest.exchanges import Source, load_exchanges, series_key
+from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
+from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.base import NotAsked
+from pyjobs.market.providers.state import State, StateBook
+from utils import clock, config
+from utils.errors import ExternalDataUnavailable, NightdeskError
+
+
+class Sources:
+    """The providers of one job's series. `tell` is told of each wait, which may then be a long one; without: `hurried`.
+
+    While `wary`, nobody is waited for, and who failed when it was last asked is not asked.
+    """
+
+    def __init__(self, tell: Callable[[str], object] | None = None) -> None:
+        self.wary = False
+        self.hurried = tell is None
+        self._exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+        self._book, self._providers = StateBook(), dict[str, Provider]()
+        how = partial(unhurried, tell) if tell else patience
+        self._waiting = partial(how, began_s=clock.running_s(), trouble=Trouble())
+
+    def key(self, instance: Instance) -> SeriesKey:
+        """The series of an instance. Raises UsageError for what there is not."""
+        return series_key(
+            self._exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
+        )
+
+    def of(self, key: SeriesKey) -> Source:
+        """Whom to ask about a series. Raises ConfigError for an unknown provider."""
+        exchange, made = self._exchanges[key.exchange], self._provider(key)
+
+        def put(request: BarRequest) -> Fetched:
+            return ask(made, request, book=self._book, patience=self._patience())
+
+        return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
+
+    def state(self, key: SeriesKey) -> State:
+        """What is known of those who are asked about a series."""
+        any_request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=0, end_ms=0)
+        return self._book.read(self._provider(key).gate(any_request))
+
+    def can_wait(self, error: NightdeskError) -> bool:
+        """Whether another try later in this job may help."""
+        if not isinstance(error, ExternalDataUnavailable):
+            return False
+        return isinstance(error, NotAsked) or error.kind in WORTH_ANOTHER_TRY
+
+    def in_turn(self, put_off: Mapping[Instance, NightdeskError]) -> list[Instance]:
+        """The order for those that can wait: who has been left alone longest is asked first, those who failed last.
+
+        With each failure in a row another series of a provider comes first, so that none of them is in the others' way.
+        """
+        gates: dict[str, list[Instance]] = {}
+        states: dict[str, State] = {}
+        for one, error in put_off.items():
+            if isinstance(error, NotAsked):
+                state = self.state(self.key(one))
+                states.setdefault(state.provider, state)
+                gates.setdefault(state.provider, []).append(one)
+        order: list[Instance] = []
+        for gate in sorted(gates, key=lambda name: states[name].last_failure_s):
+            cut = states[gate].failures % len(gates[gate])
+            order += gates[gate][cut:] + gates[gate][:cut]
+        return [*order, *(one for one in put_off if one not in order)]
+
+    def _provider(self, key: SeriesKey) -> Provider:
+        if key.exchange not in self._providers:
+            self._providers[key.exchange] = provider(self._exchanges[key.exchange].provider)
+        return self._providers[key.exchange]
+
+    def _patience(self) -> Patience:
+        own = self._waiting()
+        return replace(own, deadline_s=own.now(), tries=1, wary=True) if self.wary else own

@@ -1,0 +1,281 @@
+"""The bar store: `<root>/<exchange>/<symbol>/<timeframe>/<partition>.parquet`. Files are the only truth."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
+from pyjobs.market.store import rebase
+from pyjobs.market.store.folders import make_folder, set_aside, settled
+from pyjobs.market.store.ledger import NO_TIMES, within, without
+from pyjobs.market.store.merge import joined, merge_partition
+from pyjobs.market.store.names import folder_name, symbol_of
+from pyjobs.market.store.partitions import (
+    SUFFIX,
+    Adjusted,
+    Partition,
+    Provenance,
+    content_of,
+    parsed,
+    partition_name,
+    partition_span,
+    read_outline,
+    split,
+    write_partition,
+)
+from utils import paths
+from utils.atomic import sweep
+from utils.errors import BadDataError, LockBusyError
+
+REBASE_READS = 8
+LOCK_TIMEOUT_S = 60.0
+KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
+
+
+class BarStore:
+    """Bars of every series under `root` (usually data/raw).
+
+    Writers of one series exclude each other by a lock file under `locks`; readers never wait, and see every partition
+    as it was before or after a write, never between.
+    """
+
+    def __init__(self, root: Path, *, locks: Path | None = None) -> None:
+        self.root = root
+        self.locks = locks or paths.locks_dir()
+        self._parsed: dict[Path, tuple[bytes, Partition]] = {}
+
+    def folder(self, key: SeriesKey) -> Path:
+        """Where the series' partitions are. Raises BadDataError for names that cannot be a folder."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", key.exchange):
+            raise BadDataError(f"{key}: exchange {key.exchange!r} is not a plain name (letters, digits, _ and -)")
+        if key.timeframe not in TIMEFRAME_MS:
+            raise BadDataError(f"{key}: timeframe {key.timeframe!r} is none of {', '.join(TIMEFRAME_MS)}")
+        return self.root / key.exchange / folder_name(key.symbol) / key.timeframe
+
+    def series(self) -> list[SeriesKey]:
+        """Every series that has at least one partition, sorted by exchange, symbol, timeframe."""
+        found = []
+        for folder in self.root.glob("*/*/*"):
+            exchange, name, timeframe = folder.parts[-3:]
+            symbol = symbol_of(name)
+            if symbol is not None and timeframe in TIMEFRAME_MS:
+                key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
+                if self.partitions(key):
+                    found.append(key)
+        return sorted(found, key=lambda key: (key.exchange, key.symbol, key.timeframe))
+
+    def partitions(self, key: SeriesKey) -> list[Path]:
+        """The series' partition files in time order; empty when there is none."""
+        return [path for _, path in sorted(rebase.current_files(self.folder(key), key.timeframe).items())]
+
+    def read(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> Bars:
+        """The bars with start_ms <= ts_ms <= end_ms, increasing in time; no bars when there are none.
+
+        Only the partitions that can hold them are opened. Raises BadDataError naming a torn or untrue partition.
+        """
+        parts = self._of_one_basis(key, start_ms, end_ms)
+        bars = checked(joined([part.bars for part in parts]), name=f"{self.folder(key)}")
+        start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms, side="left"))
+        stop = len(bars) if end_ms is None else int(np.searchsorted(bars.ts_ms, end_ms, side="right"))
+        return bars.slice(start, stop)
+
+    def confirmed_empty(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> IntArray:
+        """Close times of bars that the provider confirmed it does not have; increasing."""
+        parts = [part.empty for part in self._of_one_basis(key, start_ms, end_ms)]
+        times = np.concatenate([NO_TIMES, *parts])
+        return within(times, start_ms if start_ms is not None else -(2**62), end_ms if end_ms is not None else 2**62)
+
+    def files(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Path]:
+        """The partitions that can hold bars from `start_ms` to `end_ms`, in time order."""
+        low = partition_name(key.timeframe, start_ms) + SUFFIX if start_ms is not None else ""
+        high = partition_name(key.timeframe, end_ms) + SUFFIX if end_ms is not None else "~"
+        return [path for path in self.partitions(key) if low <= path.name <= high]
+
+    def _of_one_basis(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Partition]:
+        """The partitions of a range; read again when a writer put a re-based series in place meanwhile."""
+
+        def look() -> list[Partition]:
+            files = self.files(key, start_ms, end_ms)
+            parts = [self._partition(path, key) for path in files]
+            if any(part.provenance.basis for part in parts) and self.files(key, start_ms, end_ms) != files:
+                raise FileNotFoundError  # the new prices, in a list of the old files
+            return parts
+
+        for attempt in range(REBASE_READS):
+            time.sleep(0.02 * attempt)
+            parts = settled(look)
+            if len({part.provenance.basis for part in parts}) <= 1:
+                return parts
+        raise BadDataError(
+            f"{self.folder(key)}: holds prices of two bases (a split or dividend apart); read refused, "
+            "fetch the series again with ingest --start … --end …"
+        )
+
+    def provenance(self, key: SeriesKey) -> Provenance | None:
+        """The provenance of the newest partition, or None without one."""
+
+        def look() -> Provenance | None:
+            files = self.partitions(key)
+            return self._provenance(files[-1], key) if files else None
+
+        return settled(look)
+
+    def newest(self, key: SeriesKey) -> tuple[int, bool] | None:
+        """The close of the newest bar and whether it is final; None without a bar. Opens the newest files only."""
+
+        def look() -> tuple[int, bool] | None:
+            for path in reversed(self.partitions(key)):
+                part = self._partition(path, key)
+                if len(part.bars):
+                    return int(part.bars.ts_ms[-1]), part.provenance.last_final
+            return None
+
+        return settled(look)
+
+    def write(
+        self,
+        key: SeriesKey,
+        bars: Bars,
+        *,
+        provider: str,
+        fetched_at_ms: int,
+        adjusted: Adjusted,
+        last_final: bool,
+        empty: IntArray = NO_TIMES,
+        basis: int | None = None,
+    ) -> list[Path]:
+        """Merge `bars` into the series (on a shared time the new bar wins) and return the partitions that changed.
+
+        `empty`: increasing close times of bars the provider confirmed it does not have. `last_final` False: the last
+        bar may still be revised; it never replaces a final one. A partition that stays the same is not touched, down
+        to its bytes; one that cannot be read is set aside first. `basis`: that of the series when they were asked for.
+        Raises BadDataError for untrue bars or when raw would meet adjusted; LockBusyError when another writer stays for
+        a minute, or has re-based the series since; OSError, with every file old or new.
+        """
+        checked(bars, name=str(key))
+        fresh = Provenance(provider=provider, fetched_at_ms=fetched_at_ms, adjusted=adjusted, last_final=last_final)
+        with self.writing(key) as folder:
+            known = self._known(key)
+            if known and known.adjusted != adjusted:
+                raise BadDataError(f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed")
+            held = known.basis if known else 0
+            if basis is not None and basis != held:
+                raise LockBusyError(f"{key}: re-based by another job meanwhile; these bars are of before, not stored")
+            changed = []
+            for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
+                path = folder / f"{name}{SUFFIX}"
+                old = self._old(path, key)
+                merged_part = part if old is None else merge_partition(old, part)
+                if merged_part is not None:
+                    write_partition(path, key, merged_part)
+                    changed.append(path)
+            return changed
+
+    def rebase(self, key: SeriesKey, bars: Bars, *, provider: str, fetched_at_ms: int, last_final: bool) -> list[Path]:
+        """Put `bars` in the place of the whole adjusted series, all of it or nothing, also when killed half-way.
+
+        Raises BadDataError when they lack a time the store holds: then the old prices stay.
+        """
+        checked(bars, name=str(key))
+        with self.writing(key) as folder:
+            old = self._of_one_basis(key, None, None)
+            lost = without(np.concatenate([NO_TIMES, *(part.bars.ts_ms for part in old)]), bars.ts_ms)
+            if lost.size or not old:
+                raise BadDataError(
+                    f"{key}: cannot be re-based: {lost.size} stored bars (the first: {lost[:1].tolist()}) are not "
+                    f"among the {len(bars)} new ones; the stored history stays as it is"
+                )
+            provenance = Provenance(
+                provider=provider,
+                fetched_at_ms=fetched_at_ms,
+                adjusted=old[-1].provenance.adjusted,
+                last_final=last_final,
+                basis=old[-1].provenance.basis + 1,
+            )
+            empty = np.concatenate([NO_TIMES, *(part.empty for part in old)])
+            return rebase.replace_all(folder, key, partitioned(key, bars, without(empty, bars.ts_ms), provenance))
+
+    def set_aside_unreadable(self, key: SeriesKey, start_ms: int, end_ms: int) -> list[Path]:
+        """Move every partition of the range that cannot be read to `.quarantine/`; where each one is now."""
+        moved = []
+        for path in self.files(key, start_ms, end_ms):
+            try:
+                self._partition(path, key)
+            except FileNotFoundError:
+                continue  # another job was faster
+            except BadDataError:
+                with self.writing(key) as folder:
+                    here = folder / path.name
+                    if (here.exists() or here.is_symlink()) and self._old(here, key) is None:
+                        moved.append(here)
+        return moved
+
+    def _partition(self, path: Path, key: SeriesKey) -> Partition:
+        """`read_partition`; a file whose bytes are those of last time is not taken apart again."""
+        content = content_of(path)
+        seen = self._parsed.get(path)
+        if seen is None or seen[0] != content:
+            seen = content, parsed(content, path, key)
+            if len(self._parsed) >= KEPT_PARTITIONS:
+                self._parsed.clear()
+            self._parsed[path] = seen
+        return seen[1]
+
+    def _provenance(self, path: Path, key: SeriesKey) -> Provenance:
+        """That of one partition, from its footer alone unless it was read before."""
+        known = path in self._parsed
+        return self._partition(path, key).provenance if known else read_outline(path, key).provenance
+
+    def _known(self, key: SeriesKey) -> Provenance | None:
+        for path in reversed(self.partitions(key)):
+            try:
+                return self._provenance(path, key)
+            except BadDataError:
+                continue
+        return None
+
+    def _old(self, path: Path, key: SeriesKey) -> Partition | None:
+        """What is stored at `path`; an unreadable file is moved aside, and is then nothing."""
+        try:
+            return self._partition(path, key)
+        except FileNotFoundError:
+            return None
+        except BadDataError:
+            set_aside(path)
+            return None
+
+    @contextmanager
+    def writing(self, key: SeriesKey) -> Iterator[Path]:
+        """The series' folder, made, swept and locked; a re-basing that was cut short is finished first."""
+        from filelock import FileLock, Timeout
+
+        folder = self.folder(key)
+        make_folder(self.locks)
+        path = self.locks / f"store-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
+        try:
+            with FileLock(path, timeout=LOCK_TIMEOUT_S):
+                make_folder(folder)
+                sweep(folder)
+                rebase.finish(folder)
+                yield folder
+        except Timeout:
+            raise LockBusyError(f"{key}: another writer has held {path} for {LOCK_TIMEOUT_S:.0f} s") from None
+
+
+def partitioned(key: SeriesKey, bars: Bars, empty: IntArray, provenance: Provenance) -> Iterator[tuple[str, Partition]]:
+    """(partition name, its bars and confirmed empty times) in time order."""
+    by_name = dict(split(key.timeframe, bars))
+    names = {partition_name(key.timeframe, ts) for ts in empty.tolist()} if empty.size else set()
+    for name in sorted({*by_name, *names}):
+        part = by_name.get(name, bars.slice(0, 0))
+        last_of_all = len(part) and part.ts_ms[-1] == bars.ts_ms[-1]
+        own = without(within(empty, *partition_span(key.timeframe, name)), part.ts_ms) if names else NO_TIMES
+        final = provenance.last_final or not last_of_all
+        yield name, Partition(bars=part, provenance=replace(provenance, last_final=bool(final)), empty=own)

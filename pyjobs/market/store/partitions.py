@@ -1,0 +1,214 @@
+"""One partition of a series: which bars belong into which file, and the Parquet file itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from pyjobs.market.arrow import column_of, table_of
+from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text
+from utils.atomic import write_bytes
+from utils.errors import BadDataError
+
+Adjusted = Literal["raw", "adjusted"]
+FORMAT = "nightdesk.bars/1"
+SUFFIX = ".parquet"
+_DAY_MS = 86_400_000
+_DATE_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.parquet")
+_YEAR_FILE = re.compile(r"\d{4}\.parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a partition's bars came from. `last_final`: its last bar will not be revised any more.
+
+    `basis` counts how often the series was re-based after a split or dividend; two bases never meet in one series.
+    """
+
+    provider: str
+    fetched_at_ms: int
+    adjusted: Adjusted
+    last_final: bool
+    basis: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Partition:
+    """One partition file, read: its bars (increasing in time; there may be none) and their provenance.
+
+    `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have.
+    """
+
+    bars: Bars
+    provenance: Provenance
+    empty: IntArray = field(default_factory=lambda: NO_TIMES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outline:
+    """What a partition's footer alone tells. `aligned`: every close is a whole number of timeframes since 1970."""
+
+    rows: int
+    aligned: bool
+    empty: IntArray
+    provenance: Provenance
+
+
+def is_intraday(timeframe: str) -> bool:
+    """True for timeframes shorter than a day: one file per UTC date; else one per year."""
+    return TIMEFRAME_MS[timeframe] < _DAY_MS
+
+
+def partition_name(timeframe: str, ts_ms: int) -> str:
+    """`2026-11-20` or `2026`: the UTC date or year of the bar's last instant; a day's last bar stays in its day."""
+    instant = dt.datetime.fromtimestamp((ts_ms - 1) // 1000, tz=dt.UTC)
+    return instant.strftime("%Y-%m-%d") if is_intraday(timeframe) else f"{instant.year:04d}"
+
+
+def is_partition_file(timeframe: str, name: str) -> bool:
+    """Whether `name` is a partition of such a series (a temporary or foreign file is not)."""
+    return (_DATE_FILE if is_intraday(timeframe) else _YEAR_FILE).fullmatch(name) is not None
+
+
+def split(timeframe: str, bars: Bars) -> Iterator[tuple[str, Bars]]:
+    """(partition name, its bars) in time order."""
+    for name, start, stop in runs(timeframe, bars.ts_ms):
+        yield name, bars.slice(start, stop)
+
+
+def runs(timeframe: str, times: IntArray) -> Iterator[tuple[str, int, int]]:
+    """(partition name, first of its times, one after its last) of increasing close times."""
+    days = (times - 1) // _DAY_MS
+    if not is_intraday(timeframe):
+        days = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+    edges = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(times)]
+    for start, stop in itertools.pairwise(edges):
+        if stop > start:
+            yield partition_name(timeframe, int(times[start])), start, stop
+
+
+def partition_span(timeframe: str, name: str) -> tuple[int, int]:
+    """The first and last ts_ms that the partition `name` can hold (both included)."""
+    first = dt.datetime.fromisoformat(name if is_intraday(timeframe) else f"{name}-01-01").replace(tzinfo=dt.UTC)
+    after = first + dt.timedelta(days=1) if is_intraday(timeframe) else first.replace(year=first.year + 1)
+    return int(first.timestamp()) * 1000 + 1, int(after.timestamp()) * 1000
+
+
+def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
+    """Write the file atomically. OSError names the file."""
+    write_bytes(path, encoded(key, partition))
+
+
+def encoded(key: SeriesKey, partition: Partition) -> memoryview:
+    """The bytes of its file: Parquet, zstd, page checksums, provenance in the schema's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bars, provenance = partition.bars, partition.provenance
+    about = {
+        "format": FORMAT,
+        "exchange": key.exchange,
+        "symbol": key.symbol,
+        "timeframe": key.timeframe,
+        "provider": provenance.provider,
+        "fetched_at_ms": str(provenance.fetched_at_ms),
+        "adjusted": provenance.adjusted,
+        "last_final": "1" if provenance.last_final else "0",
+        "basis": str(provenance.basis),
+        "aligned": "0" if (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any() else "1",
+        "empty": to_text(partition.empty, TIMEFRAME_MS[key.timeframe]),
+    }
+    sink = pa.BufferOutputStream()
+    pq.write_table(table_of(bars, about), sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
+    return memoryview(sink.getvalue())
+
+
+def read_partition(path: Path, key: SeriesKey) -> Partition:
+    """Read the file. Raises BadDataError naming it when it is torn or holds something else; OSError as it comes."""
+    return parsed(content_of(path), path, key)
+
+
+def content_of(path: Path) -> bytes:
+    """The file's bytes. Raises BadDataError where a folder stands in its place, or a link that leads nowhere."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        if path.is_dir() or path.is_symlink():
+            raise _unreadable(path, "a folder or a link, and no file") from None
+        raise
+
+
+def parsed(content: bytes, path: Path, key: SeriesKey) -> Partition:
+    """What the bytes of the file at `path` hold; raises BadDataError as `read_partition`."""
+    with _named(path):
+        table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
+        outline = _outline(table.schema.metadata, table.num_rows, key)
+        columns = {name: column_of(table, name) for name in COLUMNS}
+    return Partition(bars=Bars(**columns), provenance=outline.provenance, empty=outline.empty)
+
+
+def read_outline(path: Path, key: SeriesKey) -> Outline:
+    """The footer of the file alone; raises as `read_partition`, but does not look at the bars."""
+    content = content_of(path)
+    with _named(path):
+        footer = _opened(content).metadata  # not schema_arrow: that costs as much again
+        return _outline(footer.metadata, footer.num_rows, key)
+
+
+def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:
+    """The close times of the file's bars, and its outline; raises as `read_partition`."""
+    content = content_of(path)
+    with _named(path):
+        table = _opened(content).read(columns=["ts_ms"], use_threads=False)
+        return column_of(table, "ts_ms"), _outline(table.schema.metadata, table.num_rows, key)
+
+
+def _opened(content: bytes) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, OSError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _unreadable(path, reason) from None
+    except ForeignPartition as error:
+        raise BadDataError(f"{path}: {error}") from None
+
+
+def _unreadable(path: Path, reason: str) -> BadDataError:
+    return BadDataError(f"{path}: not a readable partition: {reason}; ingest, gap_repair and import_bars replace it")
+
+
+class ForeignPartition(Exception):
+    """A partition file of one series lies in another's folder."""
+
+
+def _outline(metadata: dict[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:
+    about = {k.decode(): v.decode() for k, v in (metadata or {}).items()}
+    provenance = Provenance(
+        provider=about["provider"],
+        fetched_at_ms=int(about["fetched_at_ms"]),
+        adjusted="adjusted" if about["adjusted"] == "adjusted" else "raw",
+        last_final=about["last_final"] == "1",
+        basis=int(about.get("basis", "0")),
+    )
+    held = (about.get("exchange"), about.get("symbol"), about.get("timeframe"))
+    if held != (key.exchange, key.symbol, key.timeframe):
+        raise ForeignPartition(f"holds the bars of {':'.join(str(part) for part in held)}, not of {key}")
+    empty = from_text(about.get("empty", ""), TIMEFRAME_MS[key.timeframe])
+    return Outline(rows=rows, aligned=about.get("aligned") == "1", empty=empty, provenance=provenance)

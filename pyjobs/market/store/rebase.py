@@ -1,0 +1,63 @@
+"""Putting a whole series in another's place: staged beside it, declared complete, then moved in file by file.
+
+From the moment the staged files are declared complete, readers and later writers see them and not the old ones; before
+it they are rubbish. So a kill at any point leaves the old series or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.store.partitions import SUFFIX, Partition, is_partition_file, write_partition
+from utils.atomic import sync_directory, write_bytes
+
+STAGED = ".rebase"
+COMPLETE = "COMPLETE"
+
+
+def current_files(folder: Path, timeframe: str) -> dict[str, Path]:
+    """The series' partition files by name: staged ones first, once they are complete."""
+    found = _files(folder, timeframe)
+    staged = folder / STAGED
+    if (staged / COMPLETE).exists():
+        found |= _files(staged, timeframe)
+    return found
+
+
+def replace_all(folder: Path, key: SeriesKey, parts: Iterable[tuple[str, Partition]]) -> list[Path]:
+    """Write `parts` (name, content) in place of the files of the same names; the caller holds the series' lock."""
+    staged = folder / STAGED
+    staged.mkdir()
+    names = []
+    for name, part in parts:
+        write_partition(staged / f"{name}{SUFFIX}", key, part)
+        names.append(f"{name}{SUFFIX}")
+    sync_directory(folder)
+    write_bytes(staged / COMPLETE, b"")
+    finish(folder)
+    return [folder / name for name in names]
+
+
+def finish(folder: Path) -> None:
+    """Finish what a killed writer began, or clear it away; the caller holds the series' lock."""
+    staged = folder / STAGED
+    if not staged.is_dir():
+        return
+    if (staged / COMPLETE).exists():
+        for path in sorted(staged.glob(f"[0-9]*{SUFFIX}")):
+            path.replace(folder / path.name)
+        sync_directory(folder)
+    from shutil import rmtree  # 5 ms, hardly ever needed
+
+    rmtree(staged)
+
+
+def _files(folder: Path, timeframe: str) -> dict[str, Path]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - four times as fast as iterdir on a year of days
+    except FileNotFoundError:
+        return {}
+    return {name: folder / name for name in names if is_partition_file(timeframe, name)}

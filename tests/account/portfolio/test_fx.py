@@ -1,0 +1,375 @@
+"""Accounts of several currencies: by hand, and against a ledger kept apart in decimals from nothing but prices."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal, getcontext
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from pyjobs.account.desk.backtest import Book, backtest
+from pyjobs.account.portfolio.costs import Costs
+from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
+from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio.lanes import costs_on, lanes_of
+from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
+from pyjobs.market.desk.snapshot import Series, Snapshot
+from pyjobs.strategy.registry import make_setups
+from pyjobs.strategy.signals import Side, Signals
+from utils import trading_day
+from utils.errors import ConfigError
+
+DAY = 86_400_000
+HOUR = 3_600_000
+getcontext().prec = 50
+
+
+def abroad(
+    ohlc: list[list[float]], entry: set[int], leave: set[int], rates: dict[float, float], *, side: Side = "long"
+) -> Lane:
+    """Daily bars that open at half a day's end before their close; `rates`: closing time in days -> rate."""
+    o, h, low, c = np.array(ohlc, dtype=float).T
+    n = np.arange(len(ohlc))
+    ts_ms = (n + 1) * DAY
+    opens = ts_ms - 6 * HOUR
+    known = Rates(
+        key=SeriesKey(exchange="FX", symbol="USDKRW", timeframe="1d"),
+        ts_ms=np.array([int(day * DAY) for day in rates], np.int64),
+        rate=np.array(list(rates.values())),
+    )
+    return Lane(
+        key=SeriesKey(exchange="X", symbol="A", timeframe="1d"),
+        setup="made_up",
+        bars=Bars(ts_ms=ts_ms, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
+        signals=Signals(
+            entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
+        ),
+        lot=1.0,
+        currency="USD",
+        taxed=False,
+        conversion=Conversion(
+            rates=known, at_open=known.at(opens), may_enter=known.fresh(opens), may_signal=known.fresh(ts_ms)
+        ),
+    )
+
+
+PRICES = [[10, 10, 10, 10], [10, 11, 10, 11], [11, 12, 11, 12], [13, 13, 13, 13]]
+
+
+def test_a_trade_abroad_by_hand() -> None:
+    """
+    10 000 won, all in at most, fee 0.1 % and 0.1 % for converting; the sale abroad is not taxed. Rates: 100 from the
+    start, 110 from day 1.5 on (before bar 1 opens, on day 1.75), 120 from day 1.9 on (after), 90 from day 3.5 on.
+    Close 0 signals. Bar 1 opens at 10 dollars x 110 = 1 100 won: 10 000 / 1 102.2 = 9.07: 9 shares, 9 900, fee 19.8.
+       cash 80.2; marked at 11 x 120: 80.2 + 9 x 1 320 = 11 960.2.
+    Bar 2: 12 x 120 = 1 440: 80.2 + 12 960 = 13 040.2; signalled out.
+    Day 3.6, without a bar: 12 x 90: 80.2 + 9 720 = 9 800.2.
+    Bar 3 opens on day 3.75 at 13 x 90 = 1 170: 10 530, fee 21.06: cash 10 589.14; pnl 10 530 - 9 900 - 40.86 = 589.14.
+    """
+    lane = abroad(PRICES, {0}, {2}, {0.0: 100.0, 1.5: 110.0, 1.9: 120.0, 3.5: 90.0})
+    terms = Terms(cash=10_000, max_positions=1, max_weight=1.0, costs=Costs(fee_bps=10, sell_tax_bps=30, fx_bps=10))
+    run = simulate([lane], terms, start_ms=0, marks_ms=[int(3.6 * DAY)])
+    assert run.equity.tolist() == pytest.approx([10_000, 11_960.2, 13_040.2, 9_800.2, 10_589.14], rel=1e-12)
+    assert run.cash.tolist() == pytest.approx([10_000, 80.2, 80.2, 80.2, 10_589.14], rel=1e-12)
+    (deal,) = run.deals
+    assert (deal.trade.entry_price, deal.entry_rate, deal.trade.exit_price, deal.exit_rate) == (10, 110, 13, 90)
+    assert (deal.fees, deal.pnl) == (pytest.approx(40.86), pytest.approx(589.14))
+    assert deal.net_return == pytest.approx(589.14 / 9_900)
+
+
+def test_a_short_abroad_by_hand() -> None:
+    """Sold at 10 x 100, 5 of them: 5 000 in; bought back at 13 x 80 = 5 200. The dollar's fall nearly paid for it."""
+    lane = abroad(PRICES, {0}, {2}, {0.0: 100.0, 3.5: 80.0}, side="short")
+    run = simulate([lane], Terms(cash=10_000, max_positions=1, max_weight=0.5), start_ms=0)
+    assert [deal.quantity for deal in run.deals] == [5]
+    assert run.equity.tolist() == pytest.approx([10_000, 9_500, 9_000, 9_800])
+    assert run.deals[0].pnl == pytest.approx(-200)
+
+
+@pytest.mark.parametrize(
+    ("rates", "why"),
+    [
+        ({9.0: 100.0}, "none yet"),
+        ({-10.2: 100.0}, "eleven days old at the signal"),
+        ({-8.5: 100.0}, "ten days old when the bar opens"),
+    ],
+)
+def test_nothing_is_bought_without_a_fresh_rate(rates: dict[float, float], why: str) -> None:
+    run = simulate([abroad(PRICES, {0}, set(), rates)], Terms(cash=1e6, max_positions=1, max_weight=1), start_ms=0)
+    assert (len(run.deals), run.refused["rate"]) == (0, 1), why
+    assert run.equity.tolist() == [1e6] * 4
+
+
+def test_what_is_held_is_sold_at_the_last_rate_however_old() -> None:
+    rows = [[10.0] * 4] * 20
+    run = simulate([abroad(rows, {0}, {15}, {0.0: 100.0})], Terms(cash=1e4, max_positions=1, max_weight=1), start_ms=0)
+    assert [(d.entry_rate, d.exit_rate, d.pnl) for d in run.deals] == [(100, 100, 0)]
+
+
+# --- a desk with four currencies, and a ledger of our own -------------------------------------------------------------
+
+INSTRUMENTS = (
+    ("HOME1", "XKRX", "KRW", 50_000.0, "trade", ""),
+    ("HOME2", "XKRX", "KRW", 8_000.0, "trade", ""),
+    ("YANK1", "XNYS", "USD", 120.0, "trade", ""),
+    ("YANK2", "XNYS", "USD", 35.0, "trade", ""),
+    ("NIPPON", "XTKS", "JPY", 2_500.0, "trade", ""),
+    ("USDKRW", "FX", "KRW", 1_150.0, "fx", "USD"),
+    ("KRWJPY", "FX", "JPY", 0.095, "fx", "KRW"),
+)
+SESSION = dt.date(2019, 12, 30)
+
+
+def made(market: str, price: float, seed: int, first: str = "2018-01-02") -> Bars:
+    sessions = [s for s in trading_day.load(market).sessions() if first <= s.date.isoformat() <= "2019-12-31"]
+    rng = np.random.default_rng(seed)
+    close = price * np.exp(np.cumsum(rng.normal(0.0005, 0.015, len(sessions))))
+    start = np.concatenate((close[:1], close[:-1])) * np.exp(rng.normal(0, 0.005, close.size))
+    high, low = np.maximum(start, close) * 1.004, np.minimum(start, close) * 0.996
+    ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], np.int64)
+    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(close.size))
+
+
+def desk_of(account: Account, changed: dict[str, Bars] | None = None) -> Snapshot:
+    instruments = [
+        Instrument(symbol=s, exchange="X", market=m, timeframe="1d", file="f", currency=c, role=r, base=b)  # type: ignore[arg-type]
+        for s, m, c, _, r, b in INSTRUMENTS
+    ]
+    desk = Desk(name="d", market="XKRX", dumps="", accounts={"world": account}, instruments=instruments, setups={})
+    session = trading_day.load("XKRX").session(SESSION)
+    assert session is not None
+    asof = session.close_utc_s * 1000
+    series = []
+    for seed, (instrument, row) in enumerate(zip(instruments, INSTRUMENTS, strict=True)):
+        bars = ((changed or {}).get(row[0]) or made(row[1], row[3], seed)).until(asof)
+        series.append(Series(instrument=instrument, bars=bars, last_session=SESSION, stale=False))
+    return Snapshot(desk=desk, session=SESSION, asof_ts_ms=asof, series=tuple(series))
+
+
+WORLD = Account(
+    currency="KRW", cash=1e8, max_positions=3, max_weight=0.3, fee_bps=5, sell_tax_bps=25, stop_loss=0.04,
+    slippage_bps=3, borrow_bps=200, trades=["USD", "JPY"], fx_bps=20,
+)  # fmt: skip
+
+
+class Ledger:
+    """Cash and positions in decimals, from prices and the calendars alone: no line of the engine's."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.bars = {each.instrument.symbol: each.bars for each in snapshot.series}
+        self.instrument = {each.instrument.symbol: each.instrument for each in snapshot.series}
+
+    def rate(self, currency: str, moment_ms: int) -> Decimal:
+        """Won for one unit, at the last close not after the moment."""
+        if currency == "KRW":
+            return Decimal(1)
+        bars = self.bars["USDKRW" if currency == "USD" else "KRWJPY"]
+        known = [c for ts, c in zip(bars.ts_ms.tolist(), bars.close.tolist(), strict=True) if ts <= moment_ms]
+        return Decimal(known[-1]) if currency == "USD" else 1 / Decimal(known[-1])
+
+    def open_of(self, symbol: str, close_ms: int) -> int:
+        """When the session opened that closed then: Seoul and Tokyo 09:00 local, New York 09:30."""
+        market = self.instrument[symbol].market
+        local = {"XKRX": 9, "XTKS": 9}.get(market)
+        day = dt.datetime.fromtimestamp(close_ms / 1000, dt.UTC)
+        if local:
+            midnight = int((day + dt.timedelta(hours=9)).replace(hour=0, minute=0, second=0).timestamp()) - 9 * 3600
+            first_of_year = day.date().isoformat()[5:] == "01-02" and market == "XKRX"
+            return (midnight + local * 3600 + (3600 if first_of_year else 0)) * 1000
+        from zoneinfo import ZoneInfo
+
+        here = day.astimezone(ZoneInfo("America/New_York")).replace(hour=9, minute=30, second=0)
+        return int(here.timestamp()) * 1000
+
+    def costs(self, symbol: str, sale: bool) -> Decimal:
+        abroad = self.instrument[symbol].currency != "KRW"
+        return (Decimal(5) + (20 if abroad else 0) + (25 if sale and not abroad else 0)) / 10_000
+
+    def flows(self, run: Book) -> tuple[list[tuple[int, Decimal]], list[Decimal]]:
+        """((moment, cash in), ...) of all fills and loans, and the pnl of each deal."""
+        flows: list[tuple[int, Decimal]] = []
+        pnls = []
+        for deal in run.deals:
+            symbol, trade, q = deal.key.symbol, deal.trade, Decimal(deal.quantity)
+            currency, sign = self.instrument[symbol].currency, 1 if trade.side == "long" else -1
+            bought = q * Decimal(trade.entry_price) * self.rate(currency, self.open_of(symbol, trade.entry_ts_ms))
+            mine = [(trade.entry_ts_ms, -sign * bought - bought * self.costs(symbol, sale=sign < 0))]
+            if trade.reason == "open":
+                worth = q * Decimal(trade.exit_price) * self.rate(currency, run.curve[-1].ts_ms)
+            else:
+                sold = q * Decimal(trade.exit_price) * self.rate(currency, self.open_of(symbol, trade.exit_ts_ms))
+                mine.append((trade.exit_ts_ms, sign * sold - sold * self.costs(symbol, sale=sign > 0)))
+                worth = Decimal(0)
+            if sign < 0:
+                mine += self.loans(symbol, q, trade.entry_ts_ms, trade.exit_ts_ms, trade.reason, currency)
+            flows += mine
+            pnls.append(sum((money for _, money in mine), Decimal(0)) + sign * worth)
+        return flows, pnls
+
+    def loans(
+        self, symbol: str, q: Decimal, first: int, last: int, reason: str, currency: str
+    ) -> list[tuple[int, Decimal]]:
+        """Two per cent a year of each close while short, from the entry bar's close on."""
+        bars, paid = self.bars[symbol], []
+        for before, ts, close in zip(bars.ts_ms[:-1], bars.ts_ms[1:], bars.close[:-1], strict=True):
+            if first < ts <= last and (ts < last or reason == "open"):
+                rate = self.rate(currency, self.open_of(symbol, int(ts)))
+                lent = q * Decimal(float(close)) * rate * Decimal("0.02") * int(ts - before) / (365 * DAY)
+                paid.append((int(ts), -lent))
+        return paid
+
+    def equity(self, run: Book, flows: list[tuple[int, Decimal]], moment_ms: int) -> Decimal:
+        total = Decimal(10) ** 8 + sum((money for ts, money in flows if ts <= moment_ms), Decimal(0))
+        for deal in run.deals:
+            symbol, trade = deal.key.symbol, deal.trade
+            gone = trade.reason != "open" and trade.exit_ts_ms <= moment_ms
+            if trade.entry_ts_ms <= moment_ms and not gone:
+                bars = self.bars[symbol]
+                close = float(bars.close[bars.ts_ms <= moment_ms][-1])
+                value = Decimal(deal.quantity) * Decimal(close)
+                value *= self.rate(self.instrument[symbol].currency, moment_ms)
+                total += value if trade.side == "long" else -value
+        return total
+
+
+@pytest.mark.parametrize("name", ["constrained", "unconstrained"])
+def test_every_session_of_three_currencies_agrees_with_a_ledger_in_decimals(name: str) -> None:
+    snapshot = desk_of(WORLD)
+    setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}, "breakout_20": {"window": 15}}, source="test")
+    setups["both"] = make_setups({"ma_cross": {"fast": 3, "slow": 9, "side": "both"}}, source="test")["ma_cross"]
+    book = backtest(snapshot, WORLD, setups).books[name]
+    seen = {(snapshot_currency(snapshot, d.key.symbol), d.trade.side) for d in book.deals}
+    assert seen == {(c, s) for c in ("KRW", "USD", "JPY") for s in ("long", "short")}
+    assert {d.trade.reason for d in book.deals} >= {"open", "signal", "stop"}
+    ledger = Ledger(snapshot)
+    flows, pnls = ledger.flows(book)
+    for deal, pnl in zip(book.deals, pnls, strict=True):
+        assert deal.pnl == pytest.approx(float(pnl), rel=1e-9, abs=1e-4), deal
+    for point in book.curve[:: 1 if name == "constrained" else 40]:
+        assert point.equity == pytest.approx(float(ledger.equity(book, flows, point.ts_ms)), rel=1e-9)
+    gained = book.curve[-1].equity - book.curve[0].equity
+    assert sum(deal.pnl for deal in book.deals) == pytest.approx(gained, rel=1e-9)
+    assert gained == pytest.approx(float(sum(pnls, Decimal(0))), rel=1e-9)
+
+
+def snapshot_currency(snapshot: Snapshot, symbol: str) -> str:
+    return next(each.instrument.currency for each in snapshot.series if each.instrument.symbol == symbol)
+
+
+def test_a_rate_that_comes_later_changes_nothing_before_it() -> None:
+    """The same account where every rate after a day is another: until then the curve is the same to the last bit."""
+    setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}}, source="test")
+    day_ms = int(dt.datetime(2019, 3, 13, 6, 30, tzinfo=dt.UTC).timestamp() * 1000)
+    other = {}
+    for seed, (symbol, market, _, price, role, _) in enumerate(INSTRUMENTS):
+        if role == "fx":
+            bars = made(market, price, seed)
+            scale = np.where(bars.ts_ms > day_ms, 1.7, 1.0)
+            four = {name: getattr(bars, name) * scale for name in ("open", "high", "low", "close")}
+            other[symbol] = Bars(ts_ms=bars.ts_ms, volume=bars.volume, **four)
+    one, two = (backtest(desk_of(WORLD, bars), WORLD, setups).books["constrained"].curve for bars in (None, other))
+    at = sum(point.ts_ms <= day_ms for point in one)
+    assert one[:at] == two[:at] and one[at:] != two[at:] and 200 < at < len(one)
+
+
+def test_an_account_without_further_currencies_trades_its_own_only() -> None:
+    account = msgspec.structs.replace(WORLD, trades=[])
+    found = lanes_of(desk_of(account), account, make_setups({"ma_cross": {}}, source="test"))
+    assert [lane.key.symbol for lane in found.lanes] == ["HOME1", "HOME2"] and found.left_out == []
+
+
+@pytest.mark.parametrize(
+    ("first", "lanes", "why"),
+    [
+        ("2018-06-01", 5, "not traded before there is a rate: USDKRW begins on 2018-06-01"),
+        ("2019-12-31", 3, "no rate of USD in KRW: USDKRW has no bars"),
+    ],
+)
+def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, lanes: int, why: str) -> None:
+    snapshot = desk_of(WORLD, {"USDKRW": made("FX", 1150, 5, first)})
+    setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}}, source="test")
+    found = lanes_of(snapshot, WORLD, setups)
+    assert len(found.lanes) == lanes
+    assert [(each["symbol"], each["why"]) for each in found.left_out] == [("YANK1", why), ("YANK2", why)]
+    deals = backtest(snapshot, WORLD, setups).books["constrained"].deals
+    yanks = [deal for deal in deals if deal.currency == "USD"]
+    assert bool(yanks) == (lanes == 5)
+    begins = dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC).timestamp() * 1000
+    assert all(deal.trade.signal_ts_ms >= begins for deal in yanks)
+
+
+def test_bars_open_with_their_session_or_their_length_before_their_close() -> None:
+    def opens(market: str, timeframe: str, ts_ms: int) -> int:
+        instrument = Instrument(symbol="A", exchange="X", market=market, timeframe=timeframe, file="f", currency="USD")
+        one = np.ones(1)
+        bars = Bars(ts_ms=np.array([ts_ms]), open=one, high=one, low=one, close=one, volume=one)
+        return int(opens_of(Series(instrument=instrument, bars=bars, last_session=None, stale=False))[0])
+
+    close = int(dt.datetime(2024, 7, 3, 17, 0, tzinfo=dt.UTC).timestamp()) * 1000  # a half day in New York
+    assert close - opens("XNYS", "1d", close) == 3.5 * HOUR
+    assert close - opens("XNYS", "5m", close) == 300_000
+    assert close + 1 - opens("XNYS", "1d", close + 1) == DAY
+
+
+def test_the_tax_on_sales_is_for_shares_at_home() -> None:
+    def bps(**about: str) -> tuple[float, float]:
+        values = {"symbol": "A", "exchange": "X", "market": "XKRX", "timeframe": "1d", "file": "f", "currency": "KRW"}
+        costs = costs_on(WORLD, Instrument(**{**values, **about}))  # type: ignore[arg-type]
+        return costs.fee_bps, costs.sell_tax_bps
+
+    assert (bps(), bps(kind="etf"), bps(currency="USD")) == ((5, 25), (5, 0), (25, 0))
+
+
+GOOD = """\
+name: mine
+market: XKRX
+dumps: d
+accounts:
+  world: {currency: KRW, cash: 1000, max_positions: 2, max_weight: 0.5, trades: [USD]}
+instruments:
+  - {symbol: A, exchange: KRX, market: XKRX, timeframe: 1d, file: a.csv, currency: KRW}
+  - {symbol: B, exchange: US, market: XNYS, timeframe: 1d, file: b.csv, currency: USD}
+  - {symbol: USDKRW, exchange: FX, market: FX, timeframe: 1d, file: c.csv, base: USD, currency: KRW, role: fx}
+setups: {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.replace("trades: [USD]", "trades: [EUR]"), "no instrument with role trade is in 'EUR'"),
+        (lambda t: t.replace("trades: [USD]", "trades: [USD, USD]"), "USD stands twice"),
+        (lambda t: t.replace("trades: [USD]", "trades: [KRW]"), "KRW stands twice"),
+        (lambda t: t.replace("trades: [USD]", "trades: USD"), "accounts.world.trades"),
+        (lambda t: t.replace("USD]", "USD], fx_bps: -1"), "fx_bps"),
+        (lambda t: "".join(x for x in t.splitlines(True) if "USDKRW" not in x), "no instrument with role fx converts"),
+        (lambda t: t.replace("base: USD, ", ""), "names the currency whose price in KRW this is; is ''"),
+        (lambda t: t.replace("base: USD", "base: KRW"), "names the currency whose price in KRW this is; is 'KRW'"),
+        (lambda t: t.replace("b.csv", "b.csv, base: USD"), "is for role fx only"),
+        (
+            lambda t: t.replace("setups", "  - {symbol: KRWUSD, exchange: FX, market: FX, timeframe: 1d, file: d, "
+                                          "base: KRW, currency: USD, role: fx}\nsetups"),
+            "already have a rate",
+        ),
+    ],
+)  # fmt: skip
+def test_a_desk_that_cannot_convert_is_refused(tmp_path: Path, change: Callable[[str], str], said: str) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text(GOOD)
+    assert load_desk(path).accounts["world"].trades == ["USD"]
+    path.write_text(change(GOOD))
+    with pytest.raises(ConfigError, match=r"desk\.yaml") as caught:
+        load_desk(path)
+    assert said in str(caught.value)
+
+
+def test_an_account_may_trade_abroad_alone(tmp_path: Path) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text("".join(line for line in GOOD.splitlines(True) if "symbol: A," not in line))
+    assert [i.symbol for i in load_desk(path).instruments] == ["B", "USDKRW"]
