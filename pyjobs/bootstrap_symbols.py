@@ -49,7 +49,7 @@ def _parser(defaults: Sequence[str]) -> Parser:
 
 def _instances(args: Namespace) -> list[Instance]:
     """The instances to be, each of them checked before anything is written."""
-    from pyjobs.market.ingest.exchanges import load_exchanges, series_key
+    from pyjobs.market.exchanges import load_exchanges, series_key
     from pyjobs.market.ingest.instances import Instance
     from utils.errors import UsageError
 
@@ -79,7 +79,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
-    from pyjobs.market.ingest.exchanges import Source
+    from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport

@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from pyjobs.market import mirror
     from pyjobs.market.bars import SeriesKey
-    from pyjobs.market.ingest.exchanges import Source
     from pyjobs.market.ingest.instances import Instance
     from pyjobs.market.ingest.repair import repair
+    from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport
 

@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market import mirror
     from pyjobs.market.ingest import backfill
     from pyjobs.market.ingest import for_each_series as jobs
-    from pyjobs.market.ingest.exchanges import Source
     from pyjobs.market.ingest.instances import Instance
+    from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport

@@ -20,14 +20,15 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 }
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "pyjobs.market": (
-        "bars times",
-        "arrow",
+        "bars times provider_names",
+        "arrow exchanges",
         "store calendars sample",
         "cache mirror",
         "desk",
         "dumps",
         "providers",
         "ingest benchmarks",
+        "universe",
         "checks",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),

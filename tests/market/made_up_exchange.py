@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
-from pyjobs.market.ingest.exchanges import Source
+from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.partitions import Adjusted
 

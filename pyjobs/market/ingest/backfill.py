@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
-from pyjobs.market.ingest.exchanges import Source
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import Got, fetch_window, is_an_answer
 from pyjobs.market.ingest.gaps import Window
+from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
 from pyjobs.market.times import utc_text

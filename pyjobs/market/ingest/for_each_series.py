@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
-from pyjobs.market.ingest.exchanges import Source
 from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.store.names import folder_name
 from utils import paths
 from utils.cli import Parser

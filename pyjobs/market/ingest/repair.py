@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pyjobs.market.bars import IntArray, SeriesKey
 from pyjobs.market.ingest.backfill import Progress, added, refuse_clock_behind
-from pyjobs.market.ingest.exchanges import Source
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, expected_closes
 from pyjobs.market.ingest.fetching import EMPTY_SETTLES_MS, Got, fetch_window, is_an_answer
 from pyjobs.market.ingest.gaps import (
@@ -18,6 +17,7 @@ from pyjobs.market.ingest.gaps import (
     stored_after,
     stored_before,
 )
+from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
 from utils.errors import ExternalDataUnavailable

@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.ingest.exchanges import Source, load_exchanges, series_key
+from pyjobs.market.exchanges import load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
 from pyjobs.market.providers.base import NotAsked

@@ -34,6 +34,19 @@ class BarRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the provider says of the symbol it answered about; empty where it does not say.
+
+    `currency` as the provider writes it (GBp is pence); `zone` is a tz name; `kind` its own word (EQUITY, INDEX …).
+    """
+
+    symbol: str = ""
+    currency: str = ""
+    zone: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """At least one bar, in order, all closed when fetched, and where they came from.
 
@@ -48,6 +61,7 @@ class Fetched:
     fetched_at_ms: int
     last_final: bool
     confirmed_empty: tuple[Range, ...] = ()
+    about: About | None = None
 
 
 class Provider(Protocol):

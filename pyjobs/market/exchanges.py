@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
-from pyjobs.market.providers import NAMES, BarRequest, Fetched
+from pyjobs.market.provider_names import NAMES
 from utils.config import load_yaml, wrong
 from utils.errors import UsageError
 from utils.trading_day import known_markets
 
-Ask = Callable[[BarRequest], Fetched]
-"""Puts one request to a provider; raises as `Provider.fetch`."""
-
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One exchange. `page_bars`: the most bars asked for at once; `page_days`: the longest stretch, by timeframe."""
+    """One exchange. `page_bars`: the most bars asked for at once; `page_days`: the longest stretch, by timeframe.
+
+    `currency` is that of its instruments which name none; `prices` what the provider's are, where that is known;
+    `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close).
+    """
 
     provider: str
     market: str
     page_bars: int
     page_days: dict[str, int] = {}
+    currency: str = ""
+    prices: Literal["", "raw", "adjusted"] = ""
+    ready: str = ""
 
 
 class Exchanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     exchanges: dict[str, Exchange]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Whom to ask for one series: its exchange's provider behind `ask`, and the calendar that says what to expect."""
-
-    market: str
-    page_bars: int
-    ask: Ask
-    page_days: Mapping[str, int] = field(default_factory=dict)
-
-    def page_ms(self, timeframe: str) -> int:
-        """The longest stretch that may be asked for at once."""
-        return self.page_days.get(timeframe, 100_000) * TIMEFRAME_MS["1d"]
 
 
 def load_exchanges(path: Path) -> dict[str, Exchange]:
@@ -60,6 +50,8 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
             raise wrong(path, ["exchanges", name, "market"], what)
         if exchange.page_bars < 1:
             raise wrong(path, ["exchanges", name, "page_bars"], f"must be at least 1, is {exchange.page_bars}")
+        if exchange.ready and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", exchange.ready):
+            raise wrong(path, ["exchanges", name, "ready"], f"{exchange.ready!r} is not a time of day like 18:35")
         for timeframe, days in exchange.page_days.items():
             if timeframe not in TIMEFRAME_MS or days < 1:
                 what = f"{timeframe}: {days} is no timeframe ({', '.join(TIMEFRAME_MS)}) with a number of days above 0"

@@ -1,0 +1,26 @@
+"""Whom to ask for one series, and the calendar that says which bars to expect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.providers import BarRequest, Fetched
+
+Ask = Callable[[BarRequest], Fetched]
+"""Puts one request to a provider; raises as `Provider.fetch`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Whom to ask for one series: its exchange's provider behind `ask`, and the calendar that says what to expect."""
+
+    market: str
+    page_bars: int
+    ask: Ask
+    page_days: Mapping[str, int] = field(default_factory=dict)
+
+    def page_ms(self, timeframe: str) -> int:
+        """The longest stretch that may be asked for at once."""
+        return self.page_days.get(timeframe, 100_000) * TIMEFRAME_MS["1d"]

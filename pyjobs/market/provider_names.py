@@ -1,0 +1,18 @@
+"""The data providers by name, and whose servers each of them asks."""
+
+from __future__ import annotations
+
+MADE_BY = {
+    "local_cache": ("local", "LocalCache"),
+    "parquet": ("local", "StoredBars"),
+    "pykrx_index": ("remote", "PykrxIndex"),
+    "yf_index": ("remote", "YahooIndex"),
+    "yf_etf": ("remote", "YahooEtf"),
+    "bitfinex": ("bitfinex", "Bitfinex"),
+    "ccxt": ("remote", "Ccxt"),
+    "alpaca": ("remote", "Alpaca"),
+}
+"""Module and class below `pyjobs.market.providers`."""
+NAMES: tuple[str, ...] = tuple(MADE_BY)
+GATES = {"yf_index": "yahoo", "yf_etf": "yahoo", "pykrx_index": "krx", "bitfinex": "bitfinex", "alpaca": "alpaca"}
+"""Whose servers a provider asks, and so whose state it shares; of ccxt each exchange has its own name."""
