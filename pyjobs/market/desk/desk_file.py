@@ -32,8 +32,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     exchange: str
     market: str
     timeframe: str
-    file: str
     currency: str
+    file: str = ""
     name: str = ""
     layout: str = "auto"
     start: str = ""
@@ -165,8 +165,6 @@ def _instrument_problems(instrument: Instrument, markets: list[str]) -> Iterator
         yield "market", f"unknown market {instrument.market!r} (known: {', '.join(markets) or 'none'})"
     if instrument.timeframe not in TIMEFRAME_MS:
         yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})"
-    if not instrument.file:
-        yield "file", "no file is named"
     if not 0 <= instrument.lot < float("inf"):
         yield "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     if not instrument.currency:
