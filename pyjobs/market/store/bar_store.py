@@ -164,7 +164,10 @@ class BarStore:
         with self.writing(key) as folder:
             known = self._known(key)
             if known and known.adjusted != adjusted:
-                raise BadDataError(f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed")
+                raise BadDataError(
+                    f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed "
+                    f"(a desk says which in `prices`; move {folder} away to begin anew)"
+                )
             held = known.basis if known else 0
             if basis is not None and basis != held:
                 raise LockBusyError(f"{key}: re-based by another job meanwhile; these bars are of before, not stored")
