@@ -17,11 +17,13 @@ from types import FrameType
 from typing import cast
 
 from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.universe.due import fetched_instruments
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
-from pyjobs.runs.steps import NIGHT, StepResult, night_code
-from utils import clock, paths
+from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
+from utils import clock, config, paths
 from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
@@ -104,15 +106,21 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         run_dir=building.path,
         clone=paths.ROOT,
         desk_file=desk_file,
-        steps=NIGHT,
+        steps=_steps(desk),
         about={"run_id": building.run_id, "desk": desk.name, "started_utc": manifest.utc_text(now)},
-        tell_session=lambda: session.after_import(desk, building.path / "reports" / "data.json"),
+        tell_session=lambda: session.after_prices(desk, building.path / "reports"),
         say=_say,
         dumps=str(Path(dumps).resolve()) if dumps else None,
         pool=pool,
         session=known,
     )
     return building, night
+
+
+def _steps(desk: Desk) -> tuple[Step, ...]:
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    fetched = fetched_instruments(desk, exchanges)
+    return steps_of(imports=any(each.file for each in desk.instruments), fetches=bool(fetched))
 
 
 def _after(verb: str, *arguments: str) -> StepResult:

@@ -32,15 +32,16 @@ class Imported:
 def import_desk(
     desk: Desk, dumps: Path, store: BarStore, *, now_ms: int, progress: Callable[[str], None] = lambda _: None
 ) -> list[Imported]:
-    """Import every instrument of `desk` from the folder `dumps`; errors of the data are results, others are raised."""
+    """Import every instrument that has a file in the folder `dumps`; errors of data are results, others are raised."""
     hours = {market: hours_of(market) for market in sorted({i.market for i in desk.instruments})}
     results = []
-    for count, instrument in enumerate(desk.instruments, 1):
+    filed = [each for each in desk.instruments if each.file]
+    for count, instrument in enumerate(filed, 1):
         started = time.perf_counter()
         result = _import_one(instrument, dumps, hours[instrument.market], store, now_ms)
         done = result.error or f"{len(result.dump.bars) if result.dump else 0} bars"
         seconds = time.perf_counter() - started
-        progress(f"[{count}/{len(desk.instruments)}] {instrument.key} {done} ({seconds:.2f} s)")
+        progress(f"[{count}/{len(filed)}] {instrument.key} {done} ({seconds:.2f} s)")
         results.append(result)
     return results
 
