@@ -1,6 +1,6 @@
 """Importing the dumps that have changed since they were imported so: what is asked for between two nights.
 
-`data/universe/imports-<desk>.json` remembers each file by size, times and inode; a file whose import failed is not in it.
+`data/universe/imports-<desk>.json` remembers each file by size, times and inode; one whose import failed is not in it.
 """
 
 from __future__ import annotations
