@@ -95,12 +95,8 @@ class MarketClock:
 
 
 def fetched_instruments(desk: Desk, exchanges: Mapping[str, Exchange]) -> list[Instrument]:
-    """Those whose bars come from their exchange: without a file, or beyond it on a desk that goes by the clock."""
-    return [
-        each
-        for each in desk.instruments
-        if each.exchange in exchanges and (not each.file or desk.session == "last_closed")
-    ]
+    """Those whose bars come from their exchange, as the desk's file was read."""
+    return [each for each in desk.instruments if each.fetched and each.exchange in exchanges]
 
 
 def wanted(store: BarStore, instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
