@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol, TypeVar
 
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
 from pyjobs.market.providers.state import Busy, State, StateBook, refusal, waiting_line
 from utils import clock, paths, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
+Answer = TypeVar("Answer", covariant=True)
 TRIES = 4
 BUDGET_S, LAST_TRY_S = 30.0, 20.0  # a minute, less what a busy machine needs to start a job and to end it
 SHORTEST_TRY_S = 2.0
@@ -105,16 +107,34 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
     kept = provider.cached(request, clock.now_ms())
     if kept is not None:
         return kept
+    return ask_network(provider, request, book=book, patience=patience)
+
+
+class Asked(Protocol[Answer]):
+    """What a question to the network is put to: a Provider's `name`, `gate`, `prepare`, and one attempt."""
+
+    @property
+    def name(self) -> str: ...
+    def gate(self, request: BarRequest) -> str: ...
+    def prepare(self) -> None: ...
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Answer: ...
+
+
+def ask_network(asked: Asked[Answer], request: BarRequest, *, book: StateBook, patience: Patience) -> Answer:
+    """The answer of somebody on the network to a question that need not be about bars, by the rules of `ask`.
+
+    Raises as `ask` does.
+    """
     if not network_allowed():
-        raise NetworkForbidden(provider=provider.name, symbol=request.symbol)
+        raise NetworkForbidden(provider=asked.name, symbol=request.symbol)
     try:
-        return _of_network(provider, request, book, patience)
+        return _of_network(asked, request, book, patience)
     except Busy as error:
         patience.trouble.lost_s += error.waited_s
         raise
 
 
-def _of_network(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> Fetched:
+def _of_network(provider: Asked[Answer], request: BarRequest, book: StateBook, patience: Patience) -> Answer:
     tried, gate = 0, provider.gate(request)
     failure: ExternalDataUnavailable | None = None
     while True:
@@ -142,7 +162,7 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
                 return fetched
 
 
-def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> None:
+def _wait_until_open(provider: Asked[object], request: BarRequest, book: StateBook, patience: Patience) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
         now_s = patience.now()
@@ -192,7 +212,7 @@ def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     return ends_s >= patience.deadline_s or ends_s >= patience.next_start()
 
 
-def _not_asked(provider: Provider, request: BarRequest) -> NotAsked:
+def _not_asked(provider: Asked[object], request: BarRequest) -> NotAsked:
     detail = "not asked: the time for providers is over (RETRY_BUDGET_S, NEXT_START)"
     return NotAsked("timeout", provider=provider.name, symbol=request.symbol, detail=detail)
 
