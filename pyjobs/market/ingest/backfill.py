@@ -69,7 +69,7 @@ def ingest_resume(
     task = read_task(store.folder(key))
     if task:
         return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
-    newest, moved = _newest_readable(store, key)
+    newest, moved = newest_readable(store, key)
     step = TIMEFRAME_MS[key.timeframe]
     if newest:
         refuse_clock_behind(key, newest[0], now_ms)
@@ -185,7 +185,7 @@ def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:
             yield last + 1, stop
 
 
-def _newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] | None, tuple[str, ...]]:
+def newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] | None, tuple[str, ...]]:
     """Set the newest partition aside when it cannot be read, and so on; `store.newest` after that, and their names."""
     moved: list[str] = []
     with suppress(BadDataError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from pyjobs.market.exchanges import load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
+from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.state import State, StateBook
@@ -40,17 +41,22 @@ class Sources:
 
     def of(self, key: SeriesKey) -> Source:
         """Whom to ask about a series. Raises ConfigError for an unknown provider."""
-        exchange, made = self._exchanges[key.exchange], self._provider(key)
+        exchange, made = self._exchanges[key.exchange], self._provider_of(key.exchange)
 
         def put(request: BarRequest) -> Fetched:
             return ask(made, request, book=self._book, patience=self._patience())
 
         return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
 
+    def ask_many(self, exchange: str, requests: Sequence[BarRequest]) -> Iterator[Answered]:
+        """Each request with its answer or its error, in the order they come; all of one exchange."""
+        made = self._provider_of(exchange)
+        return ask_many(made, requests, book=self._book, patience=self._patience())
+
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""
         any_request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=0, end_ms=0)
-        return self._book.read(self._provider(key).gate(any_request))
+        return self._book.read(self._provider_of(key.exchange).gate(any_request))
 
     def can_wait(self, error: NightdeskError) -> bool:
         """Whether another try later in this job may help."""
@@ -76,10 +82,10 @@ class Sources:
             order += gates[gate][cut:] + gates[gate][:cut]
         return [*order, *(one for one in put_off if one not in order)]
 
-    def _provider(self, key: SeriesKey) -> Provider:
-        if key.exchange not in self._providers:
-            self._providers[key.exchange] = provider(self._exchanges[key.exchange].provider)
-        return self._providers[key.exchange]
+    def _provider_of(self, exchange: str) -> Provider:
+        if exchange not in self._providers:
+            self._providers[exchange] = provider(self._exchanges[exchange].provider)
+        return self._providers[exchange]
 
     def _patience(self) -> Patience:
         own = self._waiting()
