@@ -169,7 +169,7 @@ def is_there(shares: Shares, day: dt.date, now_ms: int) -> bool:
 def board_rows(shares: Shares, board: str, day: dt.date, now_ms: int, market: Market) -> list[dict[str, str]]:
     """All shares of a board (STK, KSQ, KNX or ALL) on a day."""
     calendar = trading_day.load("XKRX")
-    past = [one for one in calendar.sessions() if one.date <= day]
+    past = [one for one in calendar.sessions() if one.date <= day and one.date not in shares.closed]
     if not past or (past[-1].date == day and not shares.published(past[-1], now_ms)):
         return []
     found = shares.board(board, past[-1].date, market)

@@ -161,13 +161,14 @@ def _give_event(share: Share, kind: int, when: int, days: list[dt.date]) -> None
 
 class Shares:
     """What is listed, and what a test has done to it. `publish`: local time from which a day is there (None: 10 minutes
-    after the close)."""
+    after the close). `closed`: sessions of the calendar on which the exchange stayed shut all the same."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         self.publish: dt.time | None = None
+        self.closed: set[dt.date] = set()
         self.all: dict[str, Share] = {
             share.code: replace(share, events=list(share.events), halts=list(share.halts)) for share in _made_up_once()
         }

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pyjobs.market.calendars.hours import hours_of
-from pyjobs.market.providers.ask import Patience, ask_network
+from pyjobs.market.provider_names import GATES
+from pyjobs.market.providers.ask import Patience, network_allowed
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.providers.in_turns import Asking, in_turns
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
 from pyjobs.market.providers.remote import Remote
 from pyjobs.market.providers.rows import Row, to_fetched, true_now_ms
 from pyjobs.market.providers.state import StateBook
-from utils import paths
+from utils import clock, paths
 from utils.atomic import sweep, write_text
-from utils.errors import UsageError
+from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError, UsageError
 
 SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
 MARGIN_DAYS = 20  # of sessions before a history, whose closes say what its first base price should be
 KEPT = 3
+BOARDS_AT_ONCE = 10  # requests in one login; a failure among them loses them all
+BoardAsked = tuple[str, dt.date]
+"""A board (KOSPI, KOSDAQ, KONEX) and a session."""
 SEOUL = dt.timezone(dt.timedelta(hours=9))
 
 
@@ -96,7 +101,7 @@ class KrxStock(Remote):
         return answer
 
     def fetch_boards(
-        self, asked: Sequence[tuple[str, dt.date]], now_ms: int, *, limit_s: float = LONGEST_FETCH_S
+        self, asked: Sequence[BoardAsked], now_ms: int, *, limit_s: float = LONGEST_FETCH_S
     ) -> list[BoardDay | NoBoard]:
         """For each (board, session) its day, or why there is none: one login, one request each, all within `limit_s`.
 
@@ -145,44 +150,39 @@ class KrxStock(Remote):
         return {"client": client, "limit_s": limit_s, "pause_s": self.pause_s, "secrets": secrets, **about}
 
 
-@dataclass(frozen=True, slots=True)
-class _Boards:
-    """A question about boards, as something that can be asked."""
-
-    provider: KrxStock
-    asked: Sequence[tuple[str, dt.date]]
-
-    @property
-    def name(self) -> str:
-        return self.provider.name
-
-    def gate(self, request: BarRequest) -> str:
-        return self.provider.gate(request)
-
-    def prepare(self) -> None:
-        """Nothing: five requests of a login take longer than a start."""
-
-    def fetch(
-        self,
-        request: BarRequest,  # noqa: ARG002 - it is for messages
-        now_ms: int,
-        *,
-        limit_s: float = LONGEST_FETCH_S,
-    ) -> list[BoardDay | NoBoard]:
-        return self.provider.fetch_boards(self.asked, now_ms, limit_s=limit_s)
-
-
 def ask_boards(
-    provider: KrxStock, asked: Sequence[tuple[str, dt.date]], *, book: StateBook, patience: Patience
-) -> list[BoardDay | NoBoard]:
-    """`fetch_boards` through the provider's gate, with the machine's state, the retries and ALLOW_NET_FETCH.
+    provider: KrxStock, asked: Sequence[BoardAsked], *, book: StateBook, patience: Patience
+) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
+    """Each (board, session) with its day, or with the error it ended in, through KRX's gate as `ask_many` does it.
 
-    Raises as `ask.ask`; what has not been published yet is an answer, and no failure of the provider.
+    What has not been published yet is NoBoard: an answer, and no failure of the provider.
     """
-    return ask_network(_Boards(provider, asked), board_request(asked), book=book, patience=patience)
+    asked = list(dict.fromkeys(asked))
+    if not network_allowed():
+        for board, session in asked:
+            yield (board, session), NetworkForbidden(provider=NAME, symbol=f"{board} {session}")
+        return
+    asking: Asking[BoardAsked, BoardDay] = Asking(
+        provider=NAME,
+        gate=GATES[NAME],
+        symbol=lambda one: f"{one[0]} {one[1]}",
+        chunks=lambda some: [list(some[at : at + BOARDS_AT_ONCE]) for at in range(0, len(some), BOARDS_AT_ONCE)],
+        attempt=lambda chunk, limit_s: _attempt(provider, chunk, limit_s),
+    )
+    yield from in_turns(asked, asking, book=book, patience=patience)
 
 
-def board_request(asked: Sequence[tuple[str, dt.date]]) -> BarRequest:
+def _attempt(
+    provider: KrxStock, chunk: Sequence[BoardAsked], limit_s: float
+) -> Iterator[tuple[BoardAsked, BoardDay | ExternalDataUnavailable]]:
+    try:
+        yield from zip(chunk, provider.fetch_boards(chunk, clock.now_ms(), limit_s=limit_s), strict=True)
+    except ExternalDataUnavailable as error:
+        for one in chunk:
+            yield one, error
+
+
+def board_request(asked: Sequence[BoardAsked]) -> BarRequest:
     """What messages and the provider's state call a question about boards."""
     boards = "+".join(dict.fromkeys(board for board, _ in asked))
     days = sorted({session for _, session in asked})

@@ -69,7 +69,7 @@ def test_a_day_that_is_not_there_yet_is_an_answer_and_closes_no_gate(fakemarket:
     fakemarket.krx.shares.publish = dt.time(18, 30)
     fakemarket.clock.set(ms("2026-11-20T09:00"))
     book = StateBook()
-    (answer,) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=book, patience=patience(budget_s=PATIENT_S))
+    ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=book, patience=patience(budget_s=PATIENT_S))
     assert isinstance(answer, NoBoard) and answer.kind == "no_data"
     assert not book.read("krx").failures
 
@@ -91,11 +91,11 @@ def test_a_clock_ahead_of_krx_does_not_make_a_moving_day_a_board(fakemarket: Fak
     assert data_requests(fakemarket) == 1
 
 
-def test_a_day_of_dashes_is_no_session(fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A closure that our calendar does not know: KRX lists every share without a price."""
-    monkeypatch.setattr("pyjobs.market.providers.krx_stock._close_ms", lambda _: ms("2026-10-09T06:30"))
+def test_a_closure_that_our_calendar_does_not_know_is_no_board(fakemarket: FakeMarket) -> None:
+    """KRX then lists every share without a price."""
+    fakemarket.krx.shares.closed.add(THURSDAY)
     with pytest.raises(NoBoard, match="no prices"):
-        KrxStock().fetch_board("KOSPI", dt.date(2026, 10, 9), EVENING, limit_s=PATIENT_S)
+        KrxStock().fetch_board("KOSPI", THURSDAY, EVENING, limit_s=PATIENT_S)
 
 
 def test_who_is_logged_out_in_the_middle_logs_in_once_more(fakemarket: FakeMarket) -> None:
@@ -145,8 +145,8 @@ def test_what_a_user_may_not_ask(fakemarket: FakeMarket, monkeypatch: pytest.Mon
     with pytest.raises(UsageError, match="NASDAQ"):
         KrxStock().fetch_boards([("NASDAQ", FRIDAY)], EVENING)
     monkeypatch.setenv("ALLOW_NET_FETCH", "0")
-    with pytest.raises(NetworkForbidden):
-        ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=StateBook(), patience=patience())
+    ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=StateBook(), patience=patience())
+    assert isinstance(answer, NetworkForbidden)
     assert not fakemarket.requests("krx")
 
 
