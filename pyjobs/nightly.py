@@ -17,13 +17,11 @@ from types import FrameType
 from typing import cast
 
 from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
-from pyjobs.market.exchanges import load_exchanges
-from pyjobs.market.universe.due import fetched_instruments
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
-from utils import clock, config, paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
@@ -118,9 +116,9 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
 
 
 def _steps(desk: Desk) -> tuple[Step, ...]:
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-    fetched = fetched_instruments(desk, exchanges)
-    return steps_of(imports=any(each.file for each in desk.instruments), fetches=bool(fetched))
+    return steps_of(
+        imports=any(each.file for each in desk.instruments), fetches=any(each.fetched for each in desk.instruments)
+    )
 
 
 def _after(verb: str, *arguments: str) -> StepResult:
