@@ -14,7 +14,6 @@ from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.ask import network_allowed
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.universe.due import fetched_instruments
 from pyjobs.market.universe.fetch_desk import Job, fetch_desk
 from pyjobs.market.universe.report import report
 from pyjobs.market.universe.verdict import Verdict
@@ -33,7 +32,7 @@ REPORT = "reports/fetch.json"
 
 def is_fetched(desk: Desk) -> bool:
     """Whether any instrument of the desk is fetched at all."""
-    return bool(fetched_instruments(desk, load_exchanges(config.own_or_default("exchanges.yaml"))))
+    return any(each.fetched for each in desk.instruments)
 
 
 def bring_up_to_date(

@@ -5,9 +5,10 @@ Shapes and codes are those the clients themselves read (yfinance 1.7, pykrx 1.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pyjobs.market.providers.krx_calls import BOARD_FIELDS, SHARE_FIELDS
 from pyjobs.market.providers.wire import Answer, Fault, fault_of, json_of, page_fault
 
 Judge = Callable[[Answer, float], Fault | None]
@@ -18,6 +19,8 @@ KRX_EXPIRED = (
 )
 _YAHOO_FIELDS = ("open", "high", "low", "close", "volume")
 _KRX_FIELDS = ("TRD_DD", "OPNPRC_IDX", "HGPRC_IDX", "LWPRC_IDX", "CLSPRC_IDX", "ACC_TRDVOL")
+_KRX_BOARD = {"OutBlock_1": BOARD_FIELDS}
+_KRX_SHARE = {"output": SHARE_FIELDS, "block1": ("short_code", "full_code")}
 _ALPACA_FIELDS = ("t", "o", "h", "l", "c", "v")
 _NUMBERS = frozenset({int, float})  # as JSON has them; true and false are none
 _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
@@ -67,16 +70,31 @@ def _yahoo_error(answer: Answer) -> Fault | None:
 
 
 def krx(answer: Answer, now_s: float) -> Fault | None:
-    """A page of the login, the login itself, or data. `LOGOUT` in place of data means: not logged in."""
+    """A page of the login, the login itself, or an index. `LOGOUT` in place of data means: not logged in."""
+    return _krx(answer, now_s, {"output": _KRX_FIELDS})
+
+
+def krx_board(answer: Answer, now_s: float) -> Fault | None:
+    """The same for all shares of a day; who is logged out in the middle may log in once more."""
+    return _krx(answer, now_s, _KRX_BOARD, again=True)
+
+
+def krx_share(answer: Answer, now_s: float) -> Fault | None:
+    """The same for one share's days, and for the names of all."""
+    return _krx(answer, now_s, _KRX_SHARE, again=True)
+
+
+def _krx(answer: Answer, now_s: float, lists: Mapping[str, Sequence[str]], *, again: bool = False) -> Fault | None:
     if answer.body.strip() == b"LOGOUT":
-        return Fault("auth", "KRX says LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?")
+        detail = "KRX says LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?"
+        return Fault("auth", detail, final=not again)
     if not answer.url.endswith(("getJsonData.cmd", "MDCCOMS001D1.cmd")):
         return page_fault(answer, now_s)
     fault = fault_of(answer, now_s)
     content, bad = (None, fault) if fault else json_of(answer)
     if bad:
         return bad
-    return _krx_login(content) if answer.url.endswith("MDCCOMS001D1.cmd") else _krx_rows(content)
+    return _krx_login(content) if answer.url.endswith("MDCCOMS001D1.cmd") else _krx_rows(content, lists)
 
 
 def _krx_login(content: Any) -> Fault | None:
@@ -92,11 +110,12 @@ def _krx_login(content: Any) -> Fault | None:
     return Fault("auth", f"KRX refuses the login ({code}): are KRX_ID and KRX_PW right?")
 
 
-def _krx_rows(content: Any) -> Fault | None:
-    rows = _get(content, "output")
-    if not isinstance(rows, list):
-        return Fault("schema", "no list `output` in the answer")
-    missing = [name for name in _KRX_FIELDS if rows and (not isinstance(rows[0], dict) or name not in rows[0])]
+def _krx_rows(content: Any, lists: Mapping[str, Sequence[str]]) -> Fault | None:
+    name = next((name for name in lists if isinstance(_get(content, name), list)), None)
+    if name is None:
+        return Fault("schema", f"no list `{'` or `'.join(lists)}` in the answer")
+    rows = content[name]
+    missing = [field for field in lists[name] if rows and (not isinstance(rows[0], dict) or field not in rows[0])]
     return Fault("schema", f"the rows have no {', '.join(missing)}") if missing else None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from pyjobs.market.providers import krx_calls
 from pyjobs.market.providers.answers import OF_EXCHANGES
 from pyjobs.market.providers.shapes import doubt
 from pyjobs.market.providers.wire import Answer, Fault, Stopped
@@ -121,6 +122,8 @@ def alpaca(question: Question, secrets: Mapping[str, str]) -> Rows:
 CALLS: dict[str, Callable[[Question, Mapping[str, str]], Rows]] = {
     "yfinance": yahoo,
     "pykrx": pykrx,
+    "pykrx_board": krx_calls.boards,
+    "pykrx_share": krx_calls.share,
     "ccxt": ccxt,
     "alpaca": alpaca,
 }

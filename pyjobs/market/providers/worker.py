@@ -32,8 +32,16 @@ LOADED_FIRST = {
     "ccxt": ("ccxt",),
     "alpaca": ("alpaca.data.historical.stock", "alpaca.data.requests"),
     "pykrx": ("pykrx.stock",),  # logs in while imported only when the environment has KRX_ID, which it has not yet
+    "pykrx_board": ("pykrx.website.krx.market.core",),
+    "pykrx_share": ("pykrx.website.krx.market.core",),
 }
-JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
+JUDGES: dict[str, answers.Judge] = {
+    "yfinance": answers.yahoo,
+    "pykrx": answers.krx,
+    "pykrx_board": answers.krx_board,
+    "pykrx_share": answers.krx_share,
+    "alpaca": answers.alpaca,
+}
 NEEDED = {"yfinance": answers.is_yahoo_chart}
 """A chart needs neither cookie nor crumb: half the requests, and of those that are banned first all but one."""
 NAMED_BY_CLIENTS: dict[str, ExternalKind] = {

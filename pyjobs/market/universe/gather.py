@@ -34,8 +34,8 @@ Done = Callable[["Fetching"], object]
 class Fetching:
     """One series while it is fetched, and what became of it.
 
-    `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its provider
-    has said something about the newest stretch. `error` is what the last question ended in, else None.
+    `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
+    provider has said something about the newest stretch. `error` is what the last question ended in, else None.
     """
 
     want: Want
@@ -65,7 +65,8 @@ def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
     exchange = want.exchange
     span_ms = exchange.page_days.get(want.key.timeframe, 100_000) * TIMEFRAME_MS["1d"]
     windows = []
-    for start, stop in pages(first, now_ms, min(exchange.page_bars * step, span_ms)):
+    longest_ms = min(exchange.page_bars * step, span_ms)
+    for start, stop in pages(first, now_ms, longest_ms) if now_ms - first > longest_ms else [(first, now_ms)]:
         begins = -(-start // step) * step if exchange.market == ROUND_THE_CLOCK else start
         if begins <= stop:
             windows.append((begins, stop))
