@@ -11,8 +11,8 @@ from pyjobs.market.exchanges import load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
-from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.state import State, StateBook
 from utils import clock, config
