@@ -6,11 +6,11 @@ MADE_BY = {
     "local_cache": ("local", "LocalCache"),
     "parquet": ("local", "StoredBars"),
     "pykrx_index": ("remote", "PykrxIndex"),
-    "yf_index": ("remote", "YahooIndex"),
-    "yf_etf": ("remote", "YahooEtf"),
+    "yf_index": ("yahoo", "YahooIndex"),
+    "yf_etf": ("yahoo", "YahooEtf"),
     "bitfinex": ("bitfinex", "Bitfinex"),
     "ccxt": ("remote", "Ccxt"),
-    "alpaca": ("remote", "Alpaca"),
+    "alpaca": ("alpaca", "Alpaca"),
 }
 """Module and class below `pyjobs.market.providers`."""
 NAMES: tuple[str, ...] = tuple(MADE_BY)
