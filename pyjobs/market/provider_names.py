@@ -7,11 +7,11 @@ MADE_BY = {
     "parquet": ("local", "StoredBars"),
     "pykrx_index": ("remote", "PykrxIndex"),
     "krx_stock": ("krx_stock", "KrxStock"),
-    "yf_index": ("remote", "YahooIndex"),
-    "yf_etf": ("remote", "YahooEtf"),
+    "yf_index": ("yahoo", "YahooIndex"),
+    "yf_etf": ("yahoo", "YahooEtf"),
     "bitfinex": ("bitfinex", "Bitfinex"),
     "ccxt": ("remote", "Ccxt"),
-    "alpaca": ("remote", "Alpaca"),
+    "alpaca": ("alpaca", "Alpaca"),
 }
 """Module and class below `pyjobs.market.providers`."""
 NAMES: tuple[str, ...] = tuple(MADE_BY)

@@ -21,5 +21,5 @@ def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
         store=BarStore(paths.data_dir() / "raw"),
         series=[each.key for each in job.snapshot.desk.instruments],
         benchmarks={each.name: each.closes.sha256() for each in used},
-        files=[job.actions_file],
+        files=job.actions_files,
     )

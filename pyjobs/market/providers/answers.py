@@ -19,9 +19,10 @@ KRX_EXPIRED = (
 )
 _YAHOO_FIELDS = ("open", "high", "low", "close", "volume")
 _KRX_FIELDS = ("TRD_DD", "OPNPRC_IDX", "HGPRC_IDX", "LWPRC_IDX", "CLSPRC_IDX", "ACC_TRDVOL")
-_KRX_BOARD = {"OutBlock_1": BOARD_FIELDS}
-_KRX_SHARE = {"output": SHARE_FIELDS, "block1": ("short_code", "full_code")}
+_KRX_SHARES = {"OutBlock_1": BOARD_FIELDS, "output": SHARE_FIELDS, "block1": ("short_code", "full_code")}
 _ALPACA_FIELDS = ("t", "o", "h", "l", "c", "v")
+_ALPACA_SNAPSHOT = {"latestTrade", "dailyBar"}
+_QUOTE_FIELDS = ("symbol", "regularMarketTime", "regularMarketPrice")
 _NUMBERS = frozenset({int, float})  # as JSON has them; true and false are none
 _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
@@ -32,8 +33,9 @@ def is_yahoo_chart(url: str) -> bool:
 
 
 def yahoo(answer: Answer, now_s: float) -> Fault | None:
-    """A chart answer; of requests for a cookie or a crumb only a refusal ends the matter."""
-    if not is_yahoo_chart(answer.url):
+    """A chart or quotes; of requests for a cookie or a crumb only a refusal ends the matter."""
+    quotes = answer.url.endswith("/finance/quote")
+    if not is_yahoo_chart(answer.url) and not quotes:
         fault = page_fault(answer, now_s)
         if fault is None or answer.status == 404:
             return None
@@ -45,6 +47,18 @@ def yahoo(answer: Answer, now_s: float) -> Fault | None:
     content, fault = json_of(answer)
     if fault:
         return fault
+    return _yahoo_quotes(content) if quotes else _yahoo_chart(content)
+
+
+def _yahoo_quotes(content: Any) -> Fault | None:
+    rows = _get(_get(content, "quoteResponse"), "result")
+    if not isinstance(rows, list):
+        return Fault("schema", "no list quoteResponse.result in the answer")
+    missing = [name for name in _QUOTE_FIELDS for row in rows if not isinstance(row, dict) or name not in row]
+    return Fault("schema", f"the quotes have no {', '.join(dict.fromkeys(missing))}") if missing else None
+
+
+def _yahoo_chart(content: Any) -> Fault | None:
     result = _first(_get(_get(content, "chart"), "result"))
     quote = _first(_get(_get(result, "indicators"), "quote"))
     if not isinstance(result, dict) or "meta" not in result or not isinstance(quote, dict):
@@ -74,14 +88,9 @@ def krx(answer: Answer, now_s: float) -> Fault | None:
     return _krx(answer, now_s, {"output": _KRX_FIELDS})
 
 
-def krx_board(answer: Answer, now_s: float) -> Fault | None:
-    """The same for all shares of a day; who is logged out in the middle may log in once more."""
-    return _krx(answer, now_s, _KRX_BOARD, again=True)
-
-
-def krx_share(answer: Answer, now_s: float) -> Fault | None:
-    """The same for one share's days, and for the names of all."""
-    return _krx(answer, now_s, _KRX_SHARE, again=True)
+def krx_shares(answer: Answer, now_s: float) -> Fault | None:
+    """The same for all shares of a day, one share's days and the names of all; who is logged out may log in again."""
+    return _krx(answer, now_s, _KRX_SHARES, again=True)
 
 
 def _krx(answer: Answer, now_s: float, lists: Mapping[str, Sequence[str]], *, again: bool = False) -> Fault | None:
@@ -160,9 +169,11 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
     if fault and "subscription" in message:
         return Fault("auth", message, hold_s=0.0)
     if fault and "invalid symbol" in message:
-        return Fault("no_data", message, hold_s=0.0)
+        return Fault("no_data", message, hold_s=0.0, final=False)  # the others are asked for without it
     if fault or bad:
         return fault or bad
+    if "/snapshots" in answer.url:
+        return _alpaca_snapshots(content)
     if not isinstance(content, dict) or "bars" not in content:
         return Fault("schema", "no `bars` in the answer")
     bars = content["bars"] or {}
@@ -171,6 +182,18 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
     rows = [row for rows in bars.values() for row in rows[:1] + rows[-1:]]
     missing = [name for name in _ALPACA_FIELDS for row in rows if not isinstance(row, dict) or name not in row]
     return Fault("schema", f"the bars have no {', '.join(dict.fromkeys(missing))}") if missing else None
+
+
+def _alpaca_snapshots(content: Any) -> Fault | None:
+    """An object by symbol; null, or without a trade, for who was not traded."""
+    if not isinstance(content, dict) or not all(one is None or isinstance(one, dict) for one in content.values()):
+        return Fault("schema", "the snapshots are not an object for each symbol")
+    trades = [trade for one in content.values() if one and (trade := one.get("latestTrade")) is not None]
+    if any(not {"t", "p"} <= set(trade) for trade in trades):
+        return Fault("schema", "the latest trades have no t, p")
+    if content and not any(one is None or one.keys() & _ALPACA_SNAPSHOT for one in content.values()):
+        return Fault("schema", f"the snapshots have no {', '.join(sorted(_ALPACA_SNAPSHOT))}")
+    return None
 
 
 def any_json(answer: Answer, now_s: float) -> Fault | None:

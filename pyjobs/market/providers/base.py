@@ -53,12 +53,12 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened to a share at the open of `ts_ms` (UTC milliseconds), as the provider tells it beside its bars.
+    """What happened to a share before the open of `session` (YYYY-MM-DD), as the provider tells it beside its bars.
 
     `value` of a `split` is the new shares for one old, of a `dividend` the amount for one share of now.
     """
 
-    ts_ms: int
+    session: str
     kind: Literal["split", "dividend"]
     value: float
 
@@ -177,6 +177,10 @@ class Refused(ExternalDataUnavailable):
     ) -> None:
         super().__init__(kind, provider=provider, symbol=symbol, detail=detail)
         self.hold_s = hold_s
+
+    def about(self, symbol: str) -> Refused:
+        """The same failure of another symbol that was in the same request."""
+        return type(self)(self.kind, provider=self.provider, symbol=symbol, detail=self.detail, hold_s=self.hold_s)
 
 
 class ConfirmedEmpty(Refused):

@@ -1,8 +1,8 @@
 """A board of KRX on one session: every share's prices, what they are measured against, and how many are listed.
 
 The rows do not say their day. What can be checked is: that the session has closed by KRX's clock, that every row is of
-the board asked for, that change and rate agree, and, against the session before, that this is the day after it
-(`check_follows`): its base prices are that day's closes, all but a few.
+the board asked for, that change and rate agree, and, against the session before, that this is the day after it, whose
+base prices are that day's closes but for a few (`universe.base_prices.check_follows`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ BOARDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX"}
 """Our names of the boards, and KRX's (MKT_ID)."""
 RATE_ROUNDING = 0.0051  # KRX rounds the rate of change to hundredths of a percent
 WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer is not what it says
-MOVED_SHARE = 0.10  # more base prices than this off the last closes: not the day after; about 1 % move on the worst day
-FEWEST = 20  # a board with fewer rows in common tells nothing
 _CODE = re.compile(r"[0-9A-Z]{6}")
 
 
@@ -122,26 +120,6 @@ def board_day(
         board=board, session=session, ts_ms=ts_ms, rows=rows, fetched_at_ms=fetched_at_ms, final=final,
         unpriced=tuple(unpriced), untrue=tuple(untrue),
     )  # fmt: skip
-
-
-def check_follows(before: BoardDay, day: BoardDay) -> None:
-    """Raises Refused(schema) unless `day` can be the session right after `before`, of the same board.
-
-    It is `before` again when the shares have the same closes and volumes; it is another day when more than
-    MOVED_SHARE of base prices are not the closes of `before`.
-    """
-    common = [(before.rows[symbol], row) for symbol, row in day.rows.items() if symbol in before.rows]
-    traded = [(old, row) for old, row in common if row.traded]
-    if len(traded) < FEWEST:
-        return
-    same = sum(old.close == row.close and old.volume == row.volume for old, row in traded)
-    if same > len(traded) / 2:
-        detail = f"{same} of {len(traded)} shares have price and volume of {before.session}: that day again"
-        raise _unfit(day.board, day.session, detail)
-    moved = sum(row.base != old.close for old, row in common if not math.isnan(row.base))
-    if moved > MOVED_SHARE * len(common):
-        detail = f"{moved} of {len(common)} base prices are not the closes of {before.session}: another day"
-        raise _unfit(day.board, day.session, detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

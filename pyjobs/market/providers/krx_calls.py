@@ -23,32 +23,36 @@ SHARE_FIELDS = (
 _CORE, _AUTH = "pykrx.website.krx.market.core", "pykrx.website.comm.auth"
 
 
-def boards(question: Mapping[str, Any], secrets: Mapping[str, str]) -> list[Any]:
-    """`asked` is a list of (board, YYYYMMDD); for each of them its rows, fields as in BOARD_FIELDS; none: no rows."""
+_isins: dict[str, str] = {}
+"""ISIN by code, once this process has asked for them."""
+
+
+def board(question: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """All shares of `board` on `day` (YYYYMMDD): in `rows` one table, fields as in BOARD_FIELDS; it may be empty."""
     os.environ.update(secrets)
     core = import_module(_CORE)
-    frames = [_logged_in(core.전종목시세().fetch, day, board) for board, day in question["asked"]]
-    return [_texts(frame, BOARD_FIELDS) for frame in frames]
+    return {"rows": [_texts(_logged_in(core.전종목시세().fetch, question["day"], question["board"]), BOARD_FIELDS)]}
 
 
-def share(question: Mapping[str, Any], secrets: Mapping[str, str]) -> list[Any]:
-    """One share's raw days: [names by code asked for now, or null; rows as in SHARE_FIELDS, newest first].
+def share(question: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """One share's raw days, in `rows` one table, fields as in SHARE_FIELDS, newest first; `isins` when asked for now.
 
     `isin` is the share's when it is known already; else KRX is asked for the names of all shares, listed and gone.
     """
     os.environ.update(secrets)
     core = import_module(_CORE)
-    symbol, isin, isins = question["symbol"], question["isin"], None
-    if not isin:
-        isins = _isins(core)
-        isin = isins.get(symbol)
+    symbol, isin, told = question["symbol"], question["isin"], {}
+    if not isin and not _isins:
+        _isins.update(_asked_isins(core))
+        told = _isins
+    isin = isin or _isins.get(symbol)
     if not isin:
         raise Stopped(Fault("no_data", f"KRX lists no share {symbol!r}, and listed none", hold_s=0.0))
     frame = _logged_in(core.개별종목시세().fetch, question["first"], question["last"], isin, 1)
-    return [isins, _texts(frame, SHARE_FIELDS)]
+    return {"rows": [_texts(frame, SHARE_FIELDS)], "isins": told}
 
 
-def _isins(core: Any) -> dict[str, str]:
+def _asked_isins(core: Any) -> dict[str, str]:
     """ISIN by code. Of several that had a code in turn the first by ISIN is the share, as pykrx decides it."""
     found: dict[str, str] = {}
     for finder in (core.상폐종목검색, core.상장종목검색):

@@ -36,6 +36,7 @@ class Fetching:
 
     `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
     provider has said something about the newest stretch. `error` is what the last question ended in, else None.
+    `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
     """
 
     want: Want
@@ -43,10 +44,12 @@ class Fetching:
     newest_ms: int | None = None
     final: bool = False
     asked: int = 0
+    by_board: int = 0
     new_bars: int = 0
     answered: bool = False
     rebased: bool = False
     halted: bool = False
+    put_off: bool = False
     error: NightdeskError | None = None
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.providers.ask import patience
+from pyjobs.market.providers.ask_many import ask_many
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Refused
 from pyjobs.market.providers.krx_board import BoardDay, NoBoard
 from pyjobs.market.providers.krx_stock import FetchedShare, KrxStock, ask_boards
@@ -44,9 +45,9 @@ def data_requests(fake: FakeMarket) -> int:
 
 
 def test_both_boards_of_a_session_are_two_requests_and_every_row_is_the_wires(fakemarket: FakeMarket) -> None:
-    kospi, kosdaq = KrxStock().fetch_boards(
-        [("KOSPI", FRIDAY), ("KOSDAQ", FRIDAY)], EVENING, limit_s=PATIENT_S
-    )  # fmt: skip
+    asked = [("KOSPI", FRIDAY), ("KOSDAQ", FRIDAY)]
+    (one_asked, kospi), (other, kosdaq) = KrxStock().fetch_boards(asked, EVENING, limit_s=PATIENT_S)
+    assert [one_asked, other] == asked
     assert data_requests(fakemarket) == 2
     assert isinstance(kospi, BoardDay) and isinstance(kosdaq, BoardDay)
     assert len(kospi.rows) + len(kosdaq.rows) > 2_690
@@ -101,7 +102,7 @@ def test_a_closure_that_our_calendar_does_not_know_is_no_board(fakemarket: FakeM
 def test_who_is_logged_out_in_the_middle_logs_in_once_more(fakemarket: FakeMarket) -> None:
     fakemarket.fault("krx", "401", match=DATA, after=1, times=1)
     days = KrxStock().fetch_boards([("KOSPI", THURSDAY), ("KOSPI", FRIDAY)], EVENING, limit_s=PATIENT_S)
-    assert [isinstance(day, BoardDay) for day in days] == [True, True]
+    assert [isinstance(day, BoardDay) for _, day in days] == [True, True]
     assert len(fakemarket.requests("krx", "MDCCOMS001D1")) == 2
     fakemarket.fault("krx", "401", match=DATA)
     with pytest.raises(Refused) as refused:
@@ -141,9 +142,25 @@ def test_a_share_that_is_gone_keeps_its_history_and_a_halted_week_is_confirmed_e
         KrxStock().fetch(one("300000", "2026-09-08", "2026-09-11"), EVENING, limit_s=PATIENT_S)
 
 
+def test_many_shares_are_asked_in_one_login_and_an_unknown_one_hides_no_other(fakemarket: FakeMarket) -> None:
+    wanted = [one(code, "2026-10-01", "2026-11-20") for code in ("200000", "999999", "300000", "005930")]
+    told = dict(ask_many(KrxStock(), wanted, book=StateBook(), patience=patience(budget_s=PATIENT_S)))
+    assert [type(told[request]).__name__ for request in wanted] == [
+        "FetchedShare", "Refused", "FetchedShare", "FetchedShare",
+    ]  # fmt: skip
+    assert len(fakemarket.requests("krx", "MDCCOMS001D1")) == 1 and data_requests(fakemarket) == 5
+
+
+def test_what_a_failure_in_the_middle_leaves_unasked_comes_with_the_next_try(fakemarket: FakeMarket) -> None:
+    fakemarket.fault("krx", "503", match=DATA, after=1, times=1)
+    asked = [("KOSPI", dt.date(2026, 11, day)) for day in (17, 18, 19)]
+    told = list(ask_boards(KrxStock(), asked, book=StateBook(), patience=patience(budget_s=PATIENT_S)))
+    assert [type(day).__name__ for _, day in told] == ["BoardDay"] * 3 and {one for one, _ in told} == set(asked)
+
+
 def test_what_a_user_may_not_ask(fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="NASDAQ"):
-        KrxStock().fetch_boards([("NASDAQ", FRIDAY)], EVENING)
+        list(KrxStock().fetch_boards([("NASDAQ", FRIDAY)], EVENING))
     monkeypatch.setenv("ALLOW_NET_FETCH", "0")
     ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=StateBook(), patience=patience())
     assert isinstance(answer, NetworkForbidden)
