@@ -9,6 +9,7 @@ expected to do (secret/jobs.yaml) and which market they ask about (config/env.lo
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, desk_path
 from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.store.bar_store import BarStore
@@ -32,6 +33,7 @@ from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
 
+WATCHED = 30  # symbols of a first watchlist
 NOT_THERE = ("unknown", "gone", "no_data", "not_listed")  # what a fetch calls a symbol that its provider does not have
 
 
@@ -62,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     used[exchanges[wishes.exchange].market] = exchanges[wishes.exchange]
     table = timetable(desk.market, used.values(), zone, clock.now_s())
     _expect(table, own_desk=mine is None)
+    _watch(desk, left_out)
     print("\ncrontab lines (crontab -e):")
     print("\n".join(table.crontab(paths.ROOT, mine)))
     print(f"\nnext: batch/run_nightly.sh{f' --desk {mine}' if mine else ''}")
@@ -151,13 +154,13 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
 
     Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
     """
-    from pyjobs.reporting.fetch_first import bring_up_to_date
+    from pyjobs.reporting.fetch_first import begun, bring_up_to_date
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"
         path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
-        desk = load_desk(path)
-        verdict = bring_up_to_date(desk, source=str(path))
+        desk, job = begun(path)
+        verdict = bring_up_to_date(desk, job)
     store = BarStore(paths.data_dir() / "raw")
     bare = {i.symbol for i in desk.instruments if i.exchange == wishes.exchange and store.newest(i.key) is None}
     missing = {
@@ -198,6 +201,16 @@ def _expect(table: Timetable, *, own_desk: bool) -> None:
         print(f"{local}: MARKET={table.market}")
     elif own_desk and f"MARKET={table.market}" not in local.read_text(encoding="utf-8"):
         print(f"{local} is yours and stays as it is; put this line into it: MARKET={table.market}")
+
+
+def _watch(desk: Desk, left_out: Sequence[str]) -> None:
+    """A watchlist of the desk's own symbols, where nobody has one yet."""
+    path = paths.secret_dir() / "watchlist.yaml"
+    if not path.exists():
+        symbols = [each.symbol for each in desk.instruments if each.symbol not in left_out][:WATCHED]
+        lines = [f"  - {json.dumps(symbol, ensure_ascii=False)}\n" for symbol in symbols]
+        write_text(path, "# What run_report_watchlist.sh reports on: symbols of the desk.\nsymbols:\n" + "".join(lines))
+        print(f"{path}: the watchlist, the desk's first {len(symbols)} symbols")
 
 
 if __name__ == "__main__":

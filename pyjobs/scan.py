@@ -182,7 +182,7 @@ def refuse_stale(snapshot: Snapshot, path: Path) -> None:
         newest = max((str(series.last_session) for series in traded if series.last_session), default="none")
         raise StaleDataError(
             f"{path}: none of {len(traded)} traded instruments has a bar of session {snapshot.session} "
-            f"(newest: {newest}); bring in newer bars with: python -m pyjobs.import_bars --desk {path}"
+            f"(newest: {newest}); bring in newer bars with: {snapshot.desk.brought_by} --desk {path}"
         )
 
 

@@ -45,7 +45,7 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
     if not any(len(each) for each in bars.values()):
         raise MissingInputError(
             f"desk {desk.name!r}: no bars under {store.root} for any of its {len(desk.instruments)} instruments; "
-            "bring them in with: python -m pyjobs.import_bars --desk FILE"
+            f"bring them in with: {desk.brought_by} --desk FILE"
         )
     session = _session(desk, bars_of=[(i, bars[i.key]) for i in desk.instruments], asked=asked, now_s=now_s)
     asof_ts_ms = session.close_utc_s * 1000
