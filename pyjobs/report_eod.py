@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
-from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, desk_path
 from pyjobs.market.desk.snapshot import Series, Snapshot, take
 from pyjobs.market.dumps.changed import import_changed
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.fetch_desk import Job
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
-from pyjobs.reporting.fetch_first import bring_up_to_date, is_fetched
+from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
 from pyjobs.reporting.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
 from utils import clock, paths
@@ -39,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
-    desk = load_desk(desk_file)
+    desk, job = begun(desk_file)
     check_setups(desk.setups, source=str(desk_file))
-    asked, store = date_or_auto(options.date), BarStore(paths.data_dir() / "raw")
-    trouble = _bring_in(desk, store, source=str(desk_file), asked=asked)
-    snapshot = corporate_actions.on_desk(take(desk, store, asked=asked, now_s=clock.now_s()))
+    asked = date_or_auto(options.date)
+    trouble = _bring_in(desk, job, asked=asked)
+    snapshot = corporate_actions.on_desk(take(desk, job.store, asked=asked, now_s=clock.now_s()))
     found = setups_of(snapshot, source=str(desk_file))
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
@@ -54,13 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _bring_in(desk: Desk, store: BarStore, *, source: str, asked: dt.date | None) -> NightdeskError | None:
+def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError | None:
     """Bars that have come since; how fetching them went. A file that cannot be read is the night's to tell of."""
-    for each in import_changed(desk, paths.root() / desk.dumps, store, now_ms=clock.now_ms()):
+    for each in import_changed(desk, paths.root() / desk.dumps, job.store, now_ms=job.now_ms):
         print(f"imported {each.instrument.key}" + (f": failed: {each.error}" if each.error else ""))
     if not is_fetched(desk):
         return None
-    return bring_up_to_date(desk, source=source, session=asked).error()
+    return bring_up_to_date(desk, job, session=asked).error()
 
 
 def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:

@@ -21,12 +21,16 @@ from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.krx_board import NAME, BoardDay, NoBoard
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES, without
+from pyjobs.market.universe.action_file import keep_changes
+from pyjobs.market.universe.base_prices import base_changes, before_of_listing
 from pyjobs.market.universe.boards import StoredBoard, listing_of, store_board
 from pyjobs.market.universe.gather import Fetching, note
+from utils import trading_day
 from utils.errors import BadDataError, ExternalDataUnavailable, MissingInputError, NightdeskError
 
 PROVIDER = NAME
 MAIN_BOARDS, REST = ("KOSPI", "KOSDAQ"), "KONEX"
+SHOWN = 10
 Answer = BoardDay | NightdeskError
 Asked = tuple[str, dt.date]
 
@@ -61,6 +65,20 @@ class Boards:
             while session is not None and len(got[session]) == len(self.names):
                 yield session, got.pop(session)
                 session = next(ready, None)
+
+    def keep_changes(self, session: dt.date, days: Sequence[BoardDay]) -> None:
+        """Keep what base prices tell since the session before, where its listing is kept.
+
+        Raises Refused(schema) for boards of another day, and as `keep_changes`.
+        """
+        before = trading_day.load(self.market).previous_session(session).date
+        if before not in listings.sessions_kept(self.exchange):
+            return
+        changes = base_changes(before_of_listing(listings.read_listing(self.exchange, before)), days)
+        if keep_changes(self.exchange, changes):
+            named = ", ".join(f"{each.symbol} {each.kind}" for each in changes[:SHOWN])
+            more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+            self.notes.append(f"{session}: base prices have moved (splits, issues, first days): {named}{more}")
 
     def keep_listing(self, session: dt.date, days: Sequence[BoardDay]) -> None:
         """Write the session's listing where it is not kept yet. Raises BadDataError when half of it is gone."""
@@ -100,6 +118,9 @@ def settle_by_board(
     dated = session_of(boards.market)
     wanted = {id(one): {dated(ts_ms) for ts_ms in lacking[id(one)].tolist()} for one in some}
     sessions = sorted(set().union(*wanted.values()))
+    before = trading_day.load(boards.market).previous_session(sessions[0]).date
+    if before not in listings.sessions_kept(boards.exchange):  # its closes say which base prices have moved
+        sessions.insert(0, before)
     for session, answers in boards.days(sessions, sources):
         open_ = [one for one in some if one.open]
         todays = [one for one in open_ if session in wanted[id(one)]]
@@ -168,18 +189,19 @@ def _take_session(
         if isinstance(answer, NightdeskError):
             raise answer
     days = [each for each in answers.values() if isinstance(each, BoardDay)]
-    boards.keep_listing(session, days)
+    boards.keep_changes(session, days)  # before the bars: prices without the split between them are wrong in silence
     left = _put_away(store, todays, days)
     if left and REST not in boards.names:
-        days = [day for _, day in sources.ask_boards(boards.exchange, [(REST, session)]) if isinstance(day, BoardDay)]
+        rest = [day for _, day in sources.ask_boards(boards.exchange, [(REST, session)]) if isinstance(day, BoardDay)]
         boards.questions += 1
-        left = _put_away(store, left, days)
+        left = _put_away(store, left, rest)
     for one in left:
         one.asked, one.by_board = one.asked + 1, one.by_board + 1
         one.error = ExternalDataUnavailable(
             "no_data", provider=PROVIDER, symbol=one.want.key.symbol, detail=f"on no board of {session}"
         )
         one.windows.clear()
+    boards.keep_listing(session, days)
 
 
 def _put_away(store: BarStore, todays: Sequence[Fetching], days: Sequence[BoardDay]) -> list[Fetching]:

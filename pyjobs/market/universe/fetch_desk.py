@@ -12,12 +12,12 @@ from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.by_board import PROVIDER, Boards, settle_by_board
-from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, wanted
+from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, settle_by_board
+from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, judged, name_of
-from utils.errors import BadDataError, NightdeskError
+from utils.errors import BadDataError, ConfigError, NightdeskError
 
 HISTORIES_A_JOB = 100
 Progress = Callable[[int, int, str], object]
@@ -83,6 +83,19 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
         if changes:
             symbol_states.save(exchange, changes)
     return Result(parts=parts, verdict=verdict)
+
+
+def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
+    """Have the newest listings a desk needs (boards by exchange) before it can be read; older ones will do.
+
+    Raises ConfigError for an exchange without listings, and as the provider when there is none at all.
+    """
+    for exchange, names in wanted.items():
+        boards = job.boards_of(exchange) if exchange in job.exchanges else None
+        if boards is None:
+            raise ConfigError(f"exchange {exchange}: its provider has no listings (KRX has)")
+        boards.names = tuple(dict.fromkeys([*boards.names, *names]))
+        bring_listing(boards, ready_session(job.exchanges[exchange], job.now_ms / 1000).date, job.sources)
 
 
 def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, SymbolState]]]:

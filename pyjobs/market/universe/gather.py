@@ -22,7 +22,10 @@ from pyjobs.market.ingest.fetching import (
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import ConfirmedEmpty, Fetched
+from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.action_file import keep_changes
+from pyjobs.market.universe.base_prices import history_changes
 from pyjobs.market.universe.due import Want, first_ms
 from utils.errors import ExternalDataUnavailable, NightdeskError
 
@@ -127,6 +130,8 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
 def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer, now_ms: int) -> bool:
     """Store the answer. False when that was not possible: the error is noted, or the series is to be re-based."""
     try:
+        if isinstance(answer, FetchedShare):  # before the bars: without a split between them they are wrong
+            keep_changes(one.want.key.exchange, history_changes(answer.days))
         got = take_in(store, question, answer, now_ms=now_ms)
     except NightdeskError as error:
         _failed(one, error)
