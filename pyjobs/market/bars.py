@@ -76,6 +76,11 @@ def pieces(start: int, stop: int) -> Iterator[tuple[int, int]]:
         yield begin, min(begin + PIECE_BARS, stop)
 
 
+def last(bars: Bars, count: int) -> Bars:
+    """The `count` newest bars, or all when there are fewer."""
+    return bars.slice(max(0, len(bars) - count), len(bars))
+
+
 def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -> str | None:
     """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises.
 
@@ -85,6 +90,9 @@ def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -
     for start, stop in pieces(0, len(bars)):
         piece = bars.slice(start, stop)
         before = bars.ts_ms[start - 1 : start] if start else bars.ts_ms[:1] - 1
+        if _is_good(piece, before):
+            done(piece)
+            continue
         for rank, (what, where) in enumerate(_problems(piece, before)):
             bad = np.flatnonzero(where)
             if bad.size:
@@ -95,6 +103,23 @@ def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -
         return None
     what, first, count = found[min(found)]
     return f"bar {first} (ts_ms {bars.ts_ms[first]}) {what}; {count} such"
+
+
+def _is_good(bars: Bars, before: IntArray) -> bool:
+    """Whether `_problems` finds none, in a third of the time: every comparison with a NaN is false."""
+    times, low, high = bars.ts_ms, bars.low, bars.high
+    return bool(
+        (times[1:] > times[:-1]).all()
+        and (times[:1] > before).all()
+        and (low > 0).all()
+        and (low <= bars.open).all()
+        and (bars.open <= high).all()
+        and (low <= bars.close).all()
+        and (bars.close <= high).all()
+        and (high < np.inf).all()
+        and (bars.volume >= 0).all()
+        and (bars.volume < np.inf).all()
+    )
 
 
 def _problems(bars: Bars, before: IntArray) -> tuple[tuple[str, npt.NDArray[np.bool_]], ...]:

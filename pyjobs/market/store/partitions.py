@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pyjobs.market.arrow import column_of, table_of
+from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.store import plain
 from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text
 from utils.atomic import write_bytes
 from utils.errors import BadDataError
@@ -108,11 +109,8 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
     write_bytes(path, encoded(key, partition))
 
 
-def encoded(key: SeriesKey, partition: Partition) -> memoryview:
-    """The bytes of its file: Parquet, zstd, page checksums, provenance in the schema's metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def encoded(key: SeriesKey, partition: Partition) -> bytes:
+    """The bytes of its file: Parquet as in `plain`, provenance in its metadata."""
     bars, provenance = partition.bars, partition.provenance
     about = {
         "format": FORMAT,
@@ -127,9 +125,7 @@ def encoded(key: SeriesKey, partition: Partition) -> memoryview:
         "aligned": "0" if (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any() else "1",
         "empty": to_text(partition.empty, TIMEFRAME_MS[key.timeframe]),
     }
-    sink = pa.BufferOutputStream()
-    pq.write_table(table_of(bars, about), sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
-    return memoryview(sink.getvalue())
+    return plain.encoded(bars, about)
 
 
 def read_partition(path: Path, key: SeriesKey) -> Partition:
@@ -150,16 +146,23 @@ def content_of(path: Path) -> bytes:
 def parsed(content: bytes, path: Path, key: SeriesKey) -> Partition:
     """What the bytes of the file at `path` hold; raises BadDataError as `read_partition`."""
     with _named(path):
-        table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
-        outline = _outline(table.schema.metadata, table.num_rows, key)
-        columns = {name: column_of(table, name) for name in COLUMNS}
-    return Partition(bars=Bars(**columns), provenance=outline.provenance, empty=outline.empty)
+        ours = plain.opened(content)
+        if ours is not None:
+            outline, bars = _outline(ours.about(), ours.rows, key), ours.bars()
+        else:
+            table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
+            outline = _outline(table.schema.metadata, table.num_rows, key)
+            bars = Bars(**{name: column_of(table, name) for name in COLUMNS})
+    return Partition(bars=bars, provenance=outline.provenance, empty=outline.empty)
 
 
 def read_outline(path: Path, key: SeriesKey) -> Outline:
-    """The footer of the file alone; raises as `read_partition`, but does not look at the bars."""
+    """What the file says of its bars; raises as `read_partition`, but does not look at them."""
     content = content_of(path)
     with _named(path):
+        ours = plain.opened(content)
+        if ours is not None:
+            return _outline(ours.about(), ours.rows, key)
         footer = _opened(content).metadata  # not schema_arrow: that costs as much again
         return _outline(footer.metadata, footer.num_rows, key)
 
@@ -168,11 +171,15 @@ def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:
     """The close times of the file's bars, and its outline; raises as `read_partition`."""
     content = content_of(path)
     with _named(path):
+        ours = plain.opened(content)
+        if ours is not None:
+            return ours.column(0), _outline(ours.about(), ours.rows, key)
         table = _opened(content).read(columns=["ts_ms"], use_threads=False)
         return column_of(table, "ts_ms"), _outline(table.schema.metadata, table.num_rows, key)
 
 
 def _opened(content: bytes) -> Any:
+    """A file that others, or this program before November 2026, have laid out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -198,7 +205,7 @@ class ForeignPartition(Exception):
     """A partition file of one series lies in another's folder."""
 
 
-def _outline(metadata: dict[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:
+def _outline(metadata: Mapping[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:
     about = {k.decode(): v.decode() for k, v in (metadata or {}).items()}
     provenance = Provenance(
         provider=about["provider"],
