@@ -107,18 +107,19 @@ def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -
 
 def _is_good(bars: Bars, before: IntArray) -> bool:
     """Whether `_problems` finds none, in a third of the time: every comparison with a NaN is false."""
+    if not len(bars):
+        return True
     times, low, high = bars.ts_ms, bars.low, bars.high
+    least, most = np.minimum.reduce, np.maximum.reduce
     return bool(
-        (times[1:] > times[:-1]).all()
-        and (times[:1] > before).all()
-        and (low > 0).all()
-        and (low <= bars.open).all()
-        and (bars.open <= high).all()
-        and (low <= bars.close).all()
-        and (bars.close <= high).all()
-        and (high < np.inf).all()
-        and (bars.volume >= 0).all()
-        and (bars.volume < np.inf).all()
+        times[0] > before[0]
+        and np.logical_and.reduce(times[1:] > times[:-1])
+        and least(low) > 0
+        and np.logical_and.reduce(low <= np.minimum(bars.open, bars.close))
+        and np.logical_and.reduce(np.maximum(bars.open, bars.close) <= high)
+        and most(high) < np.inf
+        and least(bars.volume) >= 0
+        and most(bars.volume) < np.inf
     )
 
 

@@ -22,6 +22,7 @@ from pyjobs.market.bars import COLUMNS, Bars
 MAGIC = b"PAR1"
 PLACES = "nightdesk.places"
 WIDTH = 8
+_LAST = PLACES.encode()
 _DTYPES = ("<i8", *["<f8"] * (len(COLUMNS) - 1))
 _LAYOUT = struct.Struct(f"<{3 + len(COLUMNS)}I")  # number of bars; where columns, the footer, and what is told begin
 _CRC = struct.Struct("<I")
@@ -161,7 +162,7 @@ def _footer(rows: int, columns: list[bytes], about: Mapping[str, str]) -> tuple[
     pairs = [
         b"".join((b"\x18", _text(key.encode()), b"\x18", _text(value.encode()), b"\0")) for key, value in about.items()
     ]
-    last = b"".join((b"\x18", _text(PLACES.encode()), b"\x18", _varint(_VALUE)))
+    last = b"".join((b"\x18", _text(_LAST), b"\x18", _varint(_VALUE)))
     head += bytes([1 << 4 | _LIST]) + _list(_STRUCT, [*pairs, last])[: -sum(map(len, pairs)) - len(last)]
     return b"".join([head, *pairs, last]), len(head)
 
@@ -185,15 +186,18 @@ class PlainFile:
     def about(self) -> dict[bytes, bytes]:
         """What was told about the bars."""
         content, at = self._content, self._layout[-1]
-        end = len(content) - _AFTER_VALUE - _VALUE
-        found = {}
-        while at < end:
-            key, at = _read_text(content, at + 1)
-            if key == PLACES.encode():
-                break
-            found[key], at = _read_text(content, at + 1)
-            at += 1
-        return found
+        texts = []
+        while True:  # twice for a pair; the last one is PLACES
+            length, at = content[at + 1], at + 2
+            if length >= 0x80:
+                length, at = _length(content, at - 1)
+            texts.append(content[at : at + length])
+            at += length
+            if len(texts) & 1:
+                if texts[-1] == _LAST:
+                    return dict(zip(texts[:-1:2], texts[1::2], strict=True))
+            else:
+                at += 1
 
 
 def opened(content: bytes) -> PlainFile | None:
@@ -210,10 +214,11 @@ def opened(content: bytes) -> PlainFile | None:
     return PlainFile(content, layout)
 
 
-def _read_text(content: bytes, at: int) -> tuple[bytes, int]:
+def _length(content: bytes, at: int) -> tuple[int, int]:
+    """The varint at `at`, and where it ends."""
     length = shift = 0
     while True:
-        byte = content[at]
-        length, at, shift = length | (byte & 0x7F) << shift, at + 1, shift + 7
-        if byte < 0x80:
-            return content[at : at + length], at + length
+        length |= (content[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if content[at - 1] < 0x80:
+            return length, at
