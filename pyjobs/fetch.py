@@ -31,9 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not is_fetched(desk):
         print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars")
         return ExitCode.OK
-    verdict = bring_up_to_date(
-        desk, source=str(path), session=args.session, out=args.out, all_missing=args.all_missing
-    )
+    verdict = bring_up_to_date(desk, source=str(path), session=args.session, out=args.out, all_missing=args.all_missing)
     error = verdict.error()
     if error is not None:
         raise error

@@ -37,12 +37,19 @@ def is_fetched(desk: Desk) -> bool:
 
 
 def bring_up_to_date(
-    desk: Desk, *, source: str, session: dt.date | None = None, out: Path | None = None, all_missing: bool = False
+    desk: Desk,
+    *,
+    source: str,
+    session: dt.date | None = None,
+    out: Path | None = None,
+    all_missing: bool = False,
+    quiet: bool = False,
 ) -> Verdict:
     """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
 
-    `session`: what is missing is judged by that session of the desk's market, not by the newest. Errors of single
-    series are in the verdict. Raises UsageError when `session` is none, ConfigError, OSError.
+    `quiet`: only what is missing is printed, if anything. `session`: what is missing is judged by that session of the
+    desk's market, not by the newest. Errors of single series are in the verdict. Raises UsageError when `session` is
+    none, ConfigError, OSError.
     """
     progress = ProgressReport(sys.stderr)
     now_ms = clock.now_ms()
@@ -64,7 +71,9 @@ def bring_up_to_date(
     content = report(desk, result, now_ms=now_ms, network=network_allowed())
     if out is not None:
         write_json(out / REPORT, content)
-    print(fetch_text(msgspec.convert(content, Fetch), all_missing=all_missing), end="", flush=True)
+    fetch = msgspec.convert(content, Fetch)
+    text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
+    print(text.lstrip("\n"), end="", flush=True)
     return result.verdict
 
 

@@ -11,9 +11,10 @@ from pyjobs.market.exchanges import load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
-from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.base import NotAsked
+from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
 from pyjobs.market.providers.state import State, StateBook
 from utils import clock, config
 from utils.errors import ExternalDataUnavailable, NightdeskError
@@ -52,6 +53,17 @@ class Sources:
         """Each request with its answer or its error, in the order they come; all of one exchange."""
         made = self._provider_of(exchange)
         return ask_many(made, requests, book=self._book, patience=self._patience())
+
+    def has_quotes(self, exchange: str) -> bool:
+        """Whether the exchange's provider can be asked what is traded now."""
+        return exchange in self._exchanges and has_quotes(self._exchanges[exchange].provider)
+
+    def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
+        """What is traded now, or why that cannot be had, for each symbol of one exchange."""
+        of = self._exchanges[exchange]
+        return ask_quotes(
+            of.provider, symbols, book=self._book, patience=self._patience(), market=of.market, currency=of.currency
+        )
 
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""

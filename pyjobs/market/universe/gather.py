@@ -34,7 +34,7 @@ Done = Callable[["Fetching"], object]
 class Fetching:
     """One series while it is fetched, and what became of it.
 
-    `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its provider
+    `newest_ms` and `final` are those of the store by now; `new_bars` are those it lacked. `answered`: its provider
     has said something about the newest stretch. `error` is what the last question ended in, else None.
     """
 
