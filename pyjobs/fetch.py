@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from pyjobs.market.desk import open_desk as rim
-from pyjobs.market.desk.desk_file import desk_path, load_desk
-from pyjobs.reporting.fetch_first import bring_up_to_date, is_fetched
+from pyjobs.market.desk.desk_file import desk_path
+from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
 from utils import paths
 from utils.errors import UsageError
 from utils.exit_codes import ExitCode
@@ -27,11 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
-    desk = load_desk(path)
+    desk, job = begun(path)
     if not is_fetched(desk):
         print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars")
         return ExitCode.OK
-    verdict = bring_up_to_date(desk, source=str(path), session=args.session, out=args.out, all_missing=args.all_missing)
+    verdict = bring_up_to_date(desk, job, session=args.session, out=args.out, all_missing=args.all_missing)
     error = verdict.error()
     if error is not None:
         raise error

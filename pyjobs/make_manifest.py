@@ -64,7 +64,7 @@ def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
         run_id=run_id,
         desk=desk.name,
         session=told.get("session"),
-        status="ok" if outcomes and set(outcomes) == {"ok"} else "partial",
+        status=manifest.status_of(run_dir, outcomes),
         started=started_at(run_id) or now,
         finished=now,
         steps=told.get("steps", []),

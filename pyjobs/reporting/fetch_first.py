@@ -9,13 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.ask import network_allowed
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.universe.due import fetched_instruments
-from pyjobs.market.universe.fetch_desk import Job, fetch_desk
+from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
 from pyjobs.market.universe.report import report
 from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetch_inputs import Fetch
@@ -31,37 +30,47 @@ from utils.text_files import write_json
 REPORT = "reports/fetch.json"
 
 
-def is_fetched(desk: Desk) -> bool:
-    """Whether any instrument of the desk is fetched at all."""
-    return bool(fetched_instruments(desk, load_exchanges(config.own_or_default("exchanges.yaml"))))
+def begun(path: Path) -> tuple[Desk, Job]:
+    """The desk in the file at `path`, and a fetch for it. A listing the desk names is brought when none was kept.
 
-
-def bring_up_to_date(
-    desk: Desk, *, source: str, session: dt.date | None = None, out: Path | None = None, all_missing: bool = False
-) -> Verdict:
-    """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
-
-    `session`: what is missing is judged by that session of the desk's market, not by the newest. Errors of single
-    series are in the verdict. Raises UsageError when `session` is none, ConfigError, OSError.
+    Raises as `load_desk`, and as the provider when there is no listing at all.
     """
+    desks: list[Desk] = []
     progress = ProgressReport(sys.stderr)
-    now_ms = clock.now_ms()
 
     @cache
     def need_bars() -> int:
-        return longest_lookback(make_setups(desk.setups, source=source))
+        return longest_lookback(make_setups(desks[0].setups, source=str(path)))
 
     job = Job(
         store=BarStore(paths.data_dir() / "raw"),
         sources=Sources(progress.say if sys.stderr.isatty() else None),
         exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
         need_bars=need_bars,
-        now_ms=now_ms,
-        until_ms=_close_of(desk, session),
+        now_ms=clock.now_ms(),
         progress=progress,
     )
+    bring_listings(wanted_listings(path), job)
+    desks.append(load_desk(path))
+    return desks[0], job
+
+
+def is_fetched(desk: Desk) -> bool:
+    """Whether any instrument of the desk is fetched at all."""
+    return any(each.fetched for each in desk.instruments)
+
+
+def bring_up_to_date(
+    desk: Desk, job: Job, *, session: dt.date | None = None, out: Path | None = None, all_missing: bool = False
+) -> Verdict:
+    """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
+
+    `session`: what is missing is judged by that session of the desk's market, not by the newest. Errors of single
+    series are in the verdict. Raises UsageError when `session` is none, ConfigError, OSError.
+    """
+    job.until_ms = _close_of(desk, session)
     result = fetch_desk(desk, job)
-    content = report(desk, result, now_ms=now_ms, network=network_allowed())
+    content = report(desk, result, job, network=network_allowed())
     if out is not None:
         write_json(out / REPORT, content)
     print(fetch_text(msgspec.convert(content, Fetch), all_missing=all_missing), end="", flush=True)

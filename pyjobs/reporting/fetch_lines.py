@@ -29,6 +29,7 @@ WHY = {
     "unknown": "the provider does not know it",
     "not_listed": "no bar yet: not listed yet?",
     "network-forbidden": "not asked: ALLOW_NET_FETCH=0",
+    "put_off": "its history is fetched on a later night",
     "busy": "another job works on it",
 }
 

@@ -44,6 +44,13 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     session: SessionRule = "last_closed"
     lists: tuple[Path, ...] = ()
 
+    @property
+    def brought_by(self) -> str:
+        """The command, or both, by which new bars come in."""
+        verbs = ["import_bars"] if any(each.file for each in self.instruments) else []
+        verbs += ["fetch"] if any(each.fetched for each in self.instruments) else []
+        return " and ".join(f"python -m pyjobs.{verb}" for verb in verbs)
+
 
 def desk_path(name: str | None, config_dir: Path) -> Path:
     """The desk file to use: `name` when given, else config/desk.yaml (yours) when it exists, else the sample."""

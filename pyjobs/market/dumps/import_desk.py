@@ -8,10 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
+from pyjobs.market.bars import Bars
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.read_dump import Dump, read_dump
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.basis import factor_between
 from utils.errors import BadDataError, ConfigError, MissingInputError
 from utils.exit_codes import ExitCode
 
@@ -32,15 +36,19 @@ class Imported:
 def import_desk(
     desk: Desk, dumps: Path, store: BarStore, *, now_ms: int, progress: Callable[[str], None] = lambda _: None
 ) -> list[Imported]:
-    """Import every instrument of `desk` from the folder `dumps`; errors of the data are results, others are raised."""
-    hours = {market: hours_of(market) for market in sorted({i.market for i in desk.instruments})}
+    """Import every instrument of `desk` that has a file, from the folder `dumps`.
+
+    Errors of the data are results, others are raised.
+    """
+    with_file = [instrument for instrument in desk.instruments if instrument.file]
+    hours = {market: hours_of(market) for market in sorted({i.market for i in with_file})}
     results = []
-    for count, instrument in enumerate(desk.instruments, 1):
+    for count, instrument in enumerate(with_file, 1):
         started = time.perf_counter()
         result = _import_one(instrument, dumps, hours[instrument.market], store, now_ms)
         done = result.error or f"{len(result.dump.bars) if result.dump else 0} bars"
         seconds = time.perf_counter() - started
-        progress(f"[{count}/{len(desk.instruments)}] {instrument.key} {done} ({seconds:.2f} s)")
+        progress(f"[{count}/{len(with_file)}] {instrument.key} {done} ({seconds:.2f} s)")
         results.append(result)
     return results
 
@@ -57,7 +65,7 @@ def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: 
     try:
         changed = store.write(
             instrument.key,
-            dump.bars,
+            _of_one_basis(instrument, dump.bars, store),
             provider=PROVIDER,
             fetched_at_ms=now_ms,
             adjusted=instrument.prices,
@@ -66,6 +74,27 @@ def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: 
     except BadDataError as error:
         return Imported(instrument=instrument, error=str(error), exit_code=error.exit_code)
     return Imported(instrument=instrument, dump=dump, partitions_changed=len(changed))
+
+
+def _of_one_basis(instrument: Instrument, bars: Bars, store: BarStore) -> Bars:
+    """The bars to store; none when what is stored has them all, re-based by its exchange since the file was made.
+
+    Raises BadDataError when the file is on another basis than stored bars that would stay beside its own.
+    """
+    known = store.provenance(instrument.key)
+    if known is None or (known.provider == PROVIDER and not instrument.fetched):
+        return bars
+    stored = store.read(instrument.key)
+    factor = factor_between(stored, bars)
+    if factor == 1 or np.isin(stored.ts_ms, bars.ts_ms).all():
+        return bars
+    if instrument.fetched and np.isin(bars.ts_ms, stored.ts_ms).all():
+        return bars.slice(0, 0)
+    raise BadDataError(
+        f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored: a split or "
+        "dividend lies between the two, and they never mix; nothing was stored. Bring a file that reaches over all of "
+        f"the stored history, take the instrument's `file` out of the desk, or move {store.folder(instrument.key)} away"
+    )
 
 
 def report_json(desk: Desk, results: Sequence[Imported]) -> str:

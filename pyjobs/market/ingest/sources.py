@@ -14,6 +14,8 @@ from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
 from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.base import NotAsked
+from pyjobs.market.providers.krx_board import BoardDay
+from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
 from pyjobs.market.providers.state import State, StateBook
 from utils import clock, config
 from utils.errors import ExternalDataUnavailable, NightdeskError
@@ -52,6 +54,14 @@ class Sources:
         """Each request with its answer or its error, in the order they come; all of one exchange."""
         made = self._provider_of(exchange)
         return ask_many(made, requests, book=self._book, patience=self._patience())
+
+    def ask_boards(
+        self, exchange: str, asked: Sequence[BoardAsked]
+    ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
+        """Each (board, session) of an exchange whose provider has boards, with its shares or its error."""
+        made = self._provider_of(exchange)
+        assert isinstance(made, KrxStock), "nobody else has boards"
+        return ask_boards(made, asked, book=self._book, patience=self._patience())
 
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""

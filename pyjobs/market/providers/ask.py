@@ -14,7 +14,7 @@ from pyjobs.market.providers import pace
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
 from pyjobs.market.providers.identity import checked
 from pyjobs.market.providers.state import Busy, State, StateBook, refusal, waiting_line
-from utils import clock, paths, schedule
+from utils import clock, config, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
 TRIES = 4
@@ -91,7 +91,7 @@ def unhurried(
 def _scheduled(began_s: float) -> float:
     """The next start of the job that the chain says we are; a verb started by hand has none."""
     job = os.environ.get("JOB")
-    return schedule.next_start_s(job, paths.config_dir() / "jobs.yaml", began_s) if job else math.inf
+    return schedule.next_start_s(job, config.own_or_default("jobs.yaml"), began_s) if job else math.inf
 
 
 def network_allowed() -> bool:

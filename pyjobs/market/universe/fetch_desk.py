@@ -12,27 +12,25 @@ from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, wanted
+from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, settle_by_board
+from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, judged, name_of
-from utils.errors import BadDataError, NightdeskError
+from utils.errors import BadDataError, ConfigError, NightdeskError
 
+HISTORIES_A_JOB = 100
 Progress = Callable[[int, int, str], object]
 
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """One exchange's share of the work. `asked`: series about which its provider was asked; `seconds`: that took.
-
-    `about` is what else is to be said of it in the report.
-    """
+    """One exchange's share of the work. `asked`: series about which its provider was asked; `seconds`: that took."""
 
     exchange: str
     series: list[Fetching] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     seconds: float = 0.0
-    about: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class Result:
 class Job:
     """What one fetch works with. `need_bars` says how many bars setups look back; it is called when that matters.
 
-    `until_ms`: what is due is judged by this time, and not by `now_ms`.
+    `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     """
 
     store: BarStore
@@ -57,8 +55,15 @@ class Job:
     now_ms: int
     progress: Progress
     until_ms: int | None = None
+    boards: dict[str, Boards] = field(default_factory=dict)
     finished: int = 0
     total: int = 0
+
+    def boards_of(self, exchange: str) -> Boards | None:
+        """The boards of an exchange whose provider has some."""
+        if self.exchanges[exchange].provider != PROVIDER:
+            return None
+        return self.boards.setdefault(exchange, Boards(exchange=exchange, market=self.exchanges[exchange].market))
 
     def done(self, one: Fetching) -> None:
         """A series needs nothing more."""
@@ -78,6 +83,19 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
         if changes:
             symbol_states.save(exchange, changes)
     return Result(parts=parts, verdict=verdict)
+
+
+def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
+    """Have the newest listings a desk needs (boards by exchange) before it can be read; older ones will do.
+
+    Raises ConfigError for an exchange without listings, and as the provider when there is none at all.
+    """
+    for exchange, names in wanted.items():
+        boards = job.boards_of(exchange) if exchange in job.exchanges else None
+        if boards is None:
+            raise ConfigError(f"exchange {exchange}: its provider has no listings (KRX has)")
+        boards.names = tuple(dict.fromkeys([*boards.names, *names]))
+        bring_listing(boards, ready_session(job.exchanges[exchange], job.now_ms / 1000).date, job.sources)
 
 
 def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, SymbolState]]]:
@@ -136,8 +154,24 @@ def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job:
 
 def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
     began = time.monotonic()
+    boards = job.boards_of(part.exchange)
+    if boards is not None:
+        settle_by_board(job.store, todo, boards, job.sources, done=done)
+        _put_off(todo, job, done)
     gather(job.store, todo, job.sources, now_ms=job.now_ms, done=done)
     part.seconds += time.monotonic() - began
+
+
+def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
+    """Of many shares without any history the first ones now, the others on later nights: each is a question, or more.
+
+    By hand, where somebody watches, all of them.
+    """
+    new = [one for one in todo if one.open and one.newest_ms is None]
+    for one in new[HISTORIES_A_JOB:] if job.sources.hurried else ():
+        one.windows.clear()
+        one.put_off = True
+        done(one)
 
 
 def _again(one: Fetching, job: Job) -> bool:

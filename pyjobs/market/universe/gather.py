@@ -22,7 +22,10 @@ from pyjobs.market.ingest.fetching import (
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import ConfirmedEmpty, Fetched
+from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.action_file import keep_changes
+from pyjobs.market.universe.base_prices import history_changes
 from pyjobs.market.universe.due import Want, first_ms
 from utils.errors import ExternalDataUnavailable, NightdeskError
 
@@ -34,8 +37,9 @@ Done = Callable[["Fetching"], object]
 class Fetching:
     """One series while it is fetched, and what became of it.
 
-    `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its provider
-    has said something about the newest stretch. `error` is what the last question ended in, else None.
+    `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
+    provider has said something about the newest stretch. `error` is what the last question ended in, else None.
+    `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
     """
 
     want: Want
@@ -43,10 +47,12 @@ class Fetching:
     newest_ms: int | None = None
     final: bool = False
     asked: int = 0
+    by_board: int = 0
     new_bars: int = 0
     answered: bool = False
     rebased: bool = False
     halted: bool = False
+    put_off: bool = False
     error: NightdeskError | None = None
 
     @property
@@ -65,7 +71,8 @@ def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
     exchange = want.exchange
     span_ms = exchange.page_days.get(want.key.timeframe, 100_000) * TIMEFRAME_MS["1d"]
     windows = []
-    for start, stop in pages(first, now_ms, min(exchange.page_bars * step, span_ms)):
+    longest_ms = min(exchange.page_bars * step, span_ms)
+    for start, stop in pages(first, now_ms, longest_ms) if now_ms - first > longest_ms else [(first, now_ms)]:
         begins = -(-start // step) * step if exchange.market == ROUND_THE_CLOCK else start
         if begins <= stop:
             windows.append((begins, stop))
@@ -123,6 +130,8 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
 def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer, now_ms: int) -> bool:
     """Store the answer. False when that was not possible: the error is noted, or the series is to be re-based."""
     try:
+        if isinstance(answer, FetchedShare):  # before the bars: without a split between them they are wrong
+            keep_changes(one.want.key.exchange, history_changes(answer.days))
         got = take_in(store, question, answer, now_ms=now_ms)
     except NightdeskError as error:
         _failed(one, error)

@@ -122,6 +122,8 @@ class _Judge:
                     changes[name_of(one)] = None
             elif before is not None and before.rests(self.now_ms) and not one.asked:
                 self._miss(one, before.state, before, news=False)
+            elif one.put_off:
+                self._miss(one, "put_off", None, news=False)
             elif one.halted:
                 self._change(one, "halted")
             elif one.newest_ms is None:
