@@ -214,3 +214,28 @@ def test_a_kept_listing_knows_as_much_of_the_session_before_as_its_boards(
     assert base_changes(before_of_listing(read_listing("KRX", THURSDAY)), [day]) == base_changes(
         before_of([before]), [day]
     )
+
+
+LIMITS = [("2015-06-15", 0.30), ("1998-12-07", 0.15)]
+
+
+@pytest.mark.parametrize("code", ["005930", "035420"])
+def test_in_real_adjusted_prices_only_an_auctioned_base_lies_beyond_the_limit_of_the_last_close(
+    code: str, shared_data: Path
+) -> None:
+    """KRX lets no price leave its limit around the base. Where the last close is not the base, an auction made it:
+
+    Naver's relisting of 2013-08-29 after 21 sessions without a trade, whose prices are within the limit of its open.
+    (Samsung's, Naver's and Kakao's splits are later than these files, or worked into them.)
+    """
+    last, idle, beyond = 0.0, 0, []
+    with (shared_data / "krx_daily" / f"v1_{code}.csv").open(encoding="utf-8-sig", newline="") as lines:
+        for day, *cells in csv.reader(lines):
+            opened, high, low, close, volume = (float(cell.replace(",", "")) for cell in cells)
+            limit = next((limit for since, limit in LIMITS if day >= since), math.inf)
+            if last and volume and max(high / last - 1, 1 - low / last) > limit + 0.01:
+                assert max(high / opened - 1, 1 - low / opened) < limit
+                beyond.append((day, idle))
+            idle = 0 if volume else idle + 1
+            last = close
+    assert beyond == ([("2013-08-29", 21)] if code == "035420" else [])
