@@ -56,6 +56,16 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
     )
 
 
+def take_now(desk: Desk, store: BarStore, *, now_s: float) -> Snapshot:
+    """The desk now: `session` is the running one of its market, else the last closed; `asof_ts_ms` is now."""
+    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
+    calendar, now_ms = trading_day.load(desk.market), int(now_s * 1000)
+    running = calendar.session(calendar.local_date(now_s))
+    is_running = running is not None and running.open_utc_s <= now_s < running.close_utc_s
+    session = running if running is not None and is_running else calendar.last_closed_session(now_s)
+    return Snapshot(desk=desk, session=session.date, asof_ts_ms=now_ms, series=_all_series(desk, bars, now_ms))
+
+
 def session_of(market: str) -> Callable[[int], dt.date]:
     """Dates a bar of `market` by its close `ts_ms`: a bar that closes at midnight belongs to the day it ends.
 
