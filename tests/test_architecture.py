@@ -15,15 +15,24 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "pyjobs.market": {"utils"},
     "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native"},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
+    "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
-    "pyjobs.reporting": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
+    "pyjobs.reporting": {
+        "utils",
+        "pyjobs.market",
+        "pyjobs.strategy",
+        "pyjobs.account",
+        "pyjobs.scanning",
+        "pyjobs.runs",
+    },
 }
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "pyjobs.market": (
         "bars times provider_names krx_ticks",
-        "arrow exchanges",
-        "store calendars sample",
-        "cache mirror",
+        "arrow chained exchanges",
+        "cache calendars sample",
+        "store",
+        "mirror",
         "desk",
         "dumps",
         "providers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -35,14 +36,17 @@ def begun(path: Path) -> tuple[Desk, Job]:
 
     Raises as `load_desk`, and as the provider when there is no listing at all.
     """
-    desks: list[Desk] = []
+    job = new_job()
+    bring_listings(wanted_listings(path), job)
+    desk = load_desk(path)
+    job.need_bars = need_of(desk, source=str(path))
+    return desk, job
+
+
+def new_job(need_bars: Callable[[], int] = lambda: 0) -> Job:
+    """A fetch of now: of a job of the schedule a hurried one, of a person at a terminal a patient one."""
     progress = ProgressReport(sys.stderr)
-
-    @cache
-    def need_bars() -> int:
-        return longest_lookback(make_setups(desks[0].setups, source=str(path)))
-
-    job = Job(
+    return Job(
         store=BarStore(paths.data_dir() / "raw"),
         sources=Sources(progress.say if sys.stderr.isatty() else None),
         exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
@@ -50,9 +54,16 @@ def begun(path: Path) -> tuple[Desk, Job]:
         now_ms=clock.now_ms(),
         progress=progress,
     )
-    bring_listings(wanted_listings(path), job)
-    desks.append(load_desk(path))
-    return desks[0], job
+
+
+def need_of(desk: Desk, *, source: str) -> Callable[[], int]:
+    """How many bars the desk's setups look back, worked out when it is asked for. That raises as `make_setups`."""
+
+    @cache
+    def need_bars() -> int:
+        return longest_lookback(make_setups(desk.setups, source=source))
+
+    return need_bars
 
 
 def is_fetched(desk: Desk) -> bool:
@@ -61,19 +72,28 @@ def is_fetched(desk: Desk) -> bool:
 
 
 def bring_up_to_date(
-    desk: Desk, job: Job, *, session: dt.date | None = None, out: Path | None = None, all_missing: bool = False
+    desk: Desk,
+    job: Job,
+    *,
+    session: dt.date | None = None,
+    out: Path | None = None,
+    all_missing: bool = False,
+    quiet: bool = False,
 ) -> Verdict:
     """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
 
-    `session`: what is missing is judged by that session of the desk's market, not by the newest. Errors of single
-    series are in the verdict. Raises UsageError when `session` is none, ConfigError, OSError.
+    `quiet`: only what is missing is printed, if anything. `session`: what is missing is judged by that session of the
+    desk's market, not by the newest. Errors of single series are in the verdict. Raises UsageError when `session` is
+    none, ConfigError, OSError.
     """
     job.until_ms = _close_of(desk, session)
     result = fetch_desk(desk, job)
     content = report(desk, result, job, network=network_allowed())
     if out is not None:
         write_json(out / REPORT, content)
-    print(fetch_text(msgspec.convert(content, Fetch), all_missing=all_missing), end="", flush=True)
+    fetch = msgspec.convert(content, Fetch)
+    text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
+    print(text.lstrip("\n"), end="", flush=True)
     return result.verdict
 
 

@@ -16,6 +16,7 @@ from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
+from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
 from pyjobs.market.providers.state import State, StateBook
 from utils import clock, config
 from utils.errors import ExternalDataUnavailable, NightdeskError
@@ -62,6 +63,17 @@ class Sources:
         made = self._provider_of(exchange)
         assert isinstance(made, KrxStock), "nobody else has boards"
         return ask_boards(made, asked, book=self._book, patience=self._patience())
+
+    def has_quotes(self, exchange: str) -> bool:
+        """Whether the exchange's provider can be asked what is traded now."""
+        return exchange in self._exchanges and has_quotes(self._exchanges[exchange].provider)
+
+    def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
+        """What is traded now, or why that cannot be had, for each symbol of one exchange."""
+        of = self._exchanges[exchange]
+        return ask_quotes(
+            of.provider, symbols, book=self._book, patience=self._patience(), market=of.market, currency=of.currency
+        )
 
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""

@@ -16,7 +16,7 @@ from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, set
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.symbol_states import SymbolState
-from pyjobs.market.universe.verdict import Verdict, judged, name_of
+from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
 from utils.errors import BadDataError, ConfigError, NightdeskError
 
 HISTORIES_A_JOB = 100
@@ -120,7 +120,7 @@ def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, Symbol
 def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetching:
     one = Fetching(want=want, newest_ms=want.newest_ms, final=want.final)
     state = states.get(name_of(one))
-    if state is not None and state.rests(job.now_ms):
+    if state is not None and state.rests(job.now_ms, due_session(one)):
         return one
     try:
         if want.newest_ms is not None:

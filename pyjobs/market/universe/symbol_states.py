@@ -1,8 +1,8 @@
 """What is known of symbols that do not deliver: `data/universe/<EXCHANGE>.json`, kept from one fetch to the next.
 
 A symbol the provider does not know (any more) is asked for ever less often: after 1, 2, 4 … 30 days. It is news once,
-and is listed quietly from then on. A symbol without a bar of the session is asked for every time; when it has been
-silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and nobody waits for its bars.
+and is listed quietly from then on. A symbol without a bar of the session is asked for again after an hour; when it has
+been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and nobody waits for its bars.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from utils import paths
 from utils.atomic import sweep, write_bytes
 
 Standing = Literal["silent", "halted", "gone", "unknown", "not_listed"]
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 LONGEST_DAYS = 30
 QUIET_SESSIONS = 5
 LOCK_TIMEOUT_S = 60.0
@@ -36,10 +36,12 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 1
     detail: str = ""
 
-    def rests(self, now_ms: int) -> bool:
-        """Whether it is not asked for yet. A clock that was ahead when it was last asked for keeps nobody away."""
-        if self.state not in ("gone", "unknown") or self.asked_ms > now_ms:
+    def rests(self, now_ms: int, session: str) -> bool:
+        """Whether it is not asked for yet about `session`. A clock that was ahead then keeps nobody away."""
+        if self.asked_ms > now_ms:
             return False
+        if self.state not in ("gone", "unknown"):
+            return session <= self.last and now_ms < self.asked_ms + HOUR_MS
         return now_ms < self.asked_ms + pause_days(self.tries) * DAY_MS - DAY_MS // 24  # a job is never on the second
 
     @property

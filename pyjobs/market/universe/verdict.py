@@ -120,8 +120,9 @@ class _Judge:
                 well.append(one)
                 if before is not None:
                     changes[name_of(one)] = None
-            elif before is not None and before.rests(self.now_ms) and not one.asked:
-                self._miss(one, before.state, before, news=False)
+            elif before is not None and not one.asked and before.rests(self.now_ms, due_session(one)):
+                kind = "no_bar" if before.expected else before.state
+                self._miss(one, kind, before, news=False, expected=before.expected)
             elif one.put_off:
                 self._miss(one, "put_off", None, news=False)
             elif one.halted:
