@@ -50,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     wall_clock.zone_of(zone)
     dialogue = Dialogue(paths.data_dir() / "new_desk.json")
     wishes = _wishes(args, exchanges, dialogue)
-    desk, left_out, bare = _fetched(wishes, exchanges)
+    try:
+        desk, left_out, bare = _fetched(wishes, exchanges)
+    except MissingInputError:
+        dialogue.ask_again("symbols")
+        raise
     kept = tuple(symbol for symbol in wishes.symbols if symbol not in left_out)
     wishes = msgspec.structs.replace(wishes, symbols=kept)
     target.parent.mkdir(parents=True, exist_ok=True)

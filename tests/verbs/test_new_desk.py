@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -70,6 +72,27 @@ def test_a_desk_from_six_symbols_scans_backtests_and_reports(verb: Verb, tmp_pat
     again = verb("new_desk", *asked)
     assert again.returncode == 64
     assert "is there already, and nothing is overwritten" in again.stderr
+
+
+def test_on_a_terminal_it_asks_and_never_twice_for_the_same(client_env: dict[str, str], tmp_path: Path) -> None:
+    def told(*answers: str) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "pyjobs.new_desk", "--years", "0.5", "--out", str(tmp_path / "d.yaml")]
+        env = {**client_env, "NIGHTDESK_HOME": str(tmp_path)}
+        os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+        done = subprocess.run(command, cwd=ROOT, env=env, stdin=theirs, capture_output=True, text=True, timeout=300)
+        os.close(ours)
+        os.close(theirs)
+        return done.returncode, done.stdout
+
+    code, said = told("nowhere", "yahoo", "NOSUCH", "250000")
+    assert code == 66, said
+    assert "unknown exchange 'nowhere'" in said and "exchange (" in said
+    code, said = told("AAPL")  # what was no use is asked again, the rest is not
+    assert code == 0, said
+    assert ": yahoo (as you said before; --exchange says otherwise)" in said
+    assert "cash: 250000," in (tmp_path / "d.yaml").read_text(encoding="utf-8")
+    assert not (tmp_path / "data" / "new_desk.json").exists()
 
 
 def test_symbols_none_of_which_there_are_make_no_desk(verb: Verb, tmp_path: Path) -> None:
