@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,9 +22,18 @@ ROOT = Path(__file__).resolve().parents[2]
 Verb = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+SATURDAY_S = 1_795_226_400  # date -u -d '2026-11-21 02:00' +%s: New York has closed, Yahoo has the session
+
+
 @pytest.fixture
-def verb(client_env: dict[str, str], tmp_path: Path) -> Verb:
-    env = {**client_env, "NIGHTDESK_HOME": str(tmp_path), "RETRY_BUDGET_S": "2"}
+def env(client_env: dict[str, str], fakemarket: FakeMarket, tmp_path: Path) -> dict[str, str]:
+    """Of a job at a home of its own, on a Saturday."""
+    fakemarket.clock.set(SATURDAY_S * 1000)
+    return {**client_env, "NIGHTDESK_HOME": str(tmp_path), "NIGHTDESK_NOW": str(SATURDAY_S), "RETRY_BUDGET_S": "2"}
+
+
+@pytest.fixture
+def verb(env: dict[str, str]) -> Verb:
 
     def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", f"pyjobs.{name}", *arguments]
@@ -74,11 +84,10 @@ def test_a_desk_from_six_symbols_scans_backtests_and_reports(verb: Verb, tmp_pat
     assert "is there already, and nothing is overwritten" in again.stderr
 
 
-def test_on_a_terminal_it_asks_and_never_twice_for_the_same(client_env: dict[str, str], tmp_path: Path) -> None:
+def test_on_a_terminal_it_asks_and_never_twice_for_the_same(env: dict[str, str], tmp_path: Path) -> None:
     def told(*answers: str) -> tuple[int, str]:
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "pyjobs.new_desk", "--years", "0.5", "--out", str(tmp_path / "d.yaml")]
-        env = {**client_env, "NIGHTDESK_HOME": str(tmp_path)}
         os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
         done = subprocess.run(command, cwd=ROOT, env=env, stdin=theirs, capture_output=True, text=True, timeout=300)
         os.close(ours)
@@ -133,8 +142,8 @@ def test_wrong_usage_is_named_and_nothing_is_asked_or_written(
     assert not (tmp_path / "d.yaml").exists()
 
 
-def test_a_listing_becomes_a_desk_of_all_its_shares(client_env: dict[str, str], tmp_path: Path) -> None:
-    env = {**client_env, "NIGHTDESK_HOME": str(tmp_path), "KRX_ID": "id", "KRX_PW": "pw"}
+def test_a_listing_becomes_a_desk_of_all_its_shares(env: dict[str, str], tmp_path: Path) -> None:
+    env |= {"KRX_ID": "id", "KRX_PW": "pw"}
     desk = tmp_path / "krx.yaml"
     command = [sys.executable, "-m", "pyjobs.new_desk", "--listing", "KRX", "--boards", "KOSPI", "--years", "0.2"]
     done = subprocess.run(
@@ -147,3 +156,34 @@ def test_a_listing_becomes_a_desk_of_all_its_shares(client_env: dict[str, str], 
     assert 'listing: ["KOSPI"]' in text and "rules: KRX" in text
     assert sum(key.exchange == "KRX" for key in BarStore(tmp_path / "data" / "raw").series()) >= 90
     assert "python -m pyjobs.fetch --desk" in done.stdout
+
+
+def test_the_desk_of_a_clone_is_the_one_its_jobs_find(env: dict[str, str], tmp_path: Path) -> None:
+    clone = tmp_path / "a clone"
+    for folder in ("config", "pyjobs", "utils", "jobs", "batch"):
+        shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__", "env.local.sh"))
+    (clone / "secret").mkdir()
+    (clone / "secret" / "jobs.yaml").write_text((ROOT / "config" / "jobs.yaml").read_text())
+    env |= {"NIGHTDESK_HOME": str(clone)}
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=clone, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+    new_desk = [sys.executable, "-m", "pyjobs.new_desk", "--exchange", "YAHOO", "--symbols", "AAPL", "--years", "0.5"]
+    made = run(*new_desk, "--zone", "UTC")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.endswith("next: batch/run_nightly.sh\n") and "--desk" not in made.stdout
+    assert (clone / "config/env.local.sh").read_text().endswith("MARKET=XNYS\n")
+    assert f"{clone}/secret/jobs.yaml is yours and stays as it is; for XNYS these would be due: " in made.stdout
+    assert (clone / "secret/jobs.yaml").read_text() == (ROOT / "config/jobs.yaml").read_text()
+    assert (clone / "secret/watchlist.yaml").read_text().endswith('symbols:\n  - "SPY"\n  - "AAPL"\n')
+    scanned = run(sys.executable, "-m", "pyjobs.scan", "--session", "2026-06-17")
+    assert "mine: scan of 2026-06-17" in scanned.stdout, scanned.stderr
+
+    (clone / "config/desk.yaml").unlink()
+    (clone / "config/env.local.sh").write_text("MARKET=XKRX\n")
+    again = run(*new_desk, "--zone", "UTC")
+    assert (
+        f"{clone}/config/env.local.sh is yours and stays as it is; put this line into it: MARKET=XNYS" in again.stdout
+    )
+    assert (clone / "config/env.local.sh").read_text() == "MARKET=XKRX\n"
