@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,15 +77,18 @@ def before_of_listing(listing: Listing) -> Before:
     return Before(session=listing.session, shares=shares)
 
 
-def check_follows(before: Before, days: Sequence[BoardDay]) -> None:
+def check_follows(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> None:
     """Raises Refused(schema) unless `days` can be the boards of the session after `before`: look before storing them.
 
     The rows do not say their day. They are `before` again when most shares have the same close and turnover, and of
     another day when more than MOVED_SHARE of base prices are not the last closes. Raises BadDataError when the calendar
-    has a session between the two.
+    has a session between the two, but for those of `shut`, on which there was none after all.
     """
     session = days[0].session
-    follows = trading_day.load(MARKET).next_session(before.session).date
+    calendar = trading_day.load(MARKET)
+    follows = calendar.next_session(before.session).date
+    while follows in shut:
+        follows = calendar.next_session(follows).date
     if follows != session:
         raise BadDataError(
             f"KRX: the session after {before.session} is {follows}, not {session}: base prices tell nothing"
@@ -109,12 +112,12 @@ def check_follows(before: Before, days: Sequence[BoardDay]) -> None:
         raise Refused("schema", provider=NAME, symbol=named, detail=detail)
 
 
-def base_changes(before: Before, days: Sequence[BoardDay]) -> list[BaseChange]:
+def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> list[BaseChange]:
     """What happened to the shares of `days`, the boards of the session after `before`; by symbol.
 
     `before` must hold all of these boards, else what moved between boards looks new. Raises as `check_follows`.
     """
-    check_follows(before, days)
+    check_follows(before, days, shut=shut)
     found: list[BaseChange] = []
     for day in days:
         for row in day.rows.values():

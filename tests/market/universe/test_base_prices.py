@@ -205,6 +205,25 @@ def test_boards_that_do_not_follow_each_other_are_refused(boards: FakeMarket) ->
         base_changes(before_of([tuesday]), [served(boards, FRIDAY)])
 
 
+def test_a_closure_that_the_calendar_does_not_know_hides_no_split_after_it(boards: FakeMarket) -> None:
+    shares = boards.krx.shares
+    shares.all["300000"].events.append(Event(session=FRIDAY, ratio=0.2, shares=5, listed=FRIDAY, halted=2))
+    before, friday = before_of([served(boards, WEDNESDAY)]), served(boards, FRIDAY)
+    still = {code: served(boards, THURSDAY).rows[code] for code in ("300000",)}
+    assert not still["300000"].traded  # its base on Friday is Wednesday's close over five
+    with pytest.raises(BadDataError, match="the session after 2026-11-18 is 2026-11-19"):
+        base_changes(before, [friday])
+    with pytest.raises(Refused, match="another day"):  # the others did trade on Thursday: it was no closure
+        base_changes(before, [friday], shut={THURSDAY})
+    idle = {
+        code: Last(row.base, row.turnover, row.shares) if code != "300000" else before.shares[code]
+        for code, row in friday.rows.items()
+    }
+    told = base_changes(Before(session=WEDNESDAY, shares=idle), [friday], shut={THURSDAY})
+    assert [(one.symbol, one.kind) for one in told] == [("300000", "base")]
+    assert told[0].ratio == pytest.approx(0.2, rel=1e-12)
+
+
 def test_a_kept_listing_knows_as_much_of_the_session_before_as_its_boards(
     boards: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
