@@ -70,7 +70,7 @@ def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
         steps=told.get("steps", []),
         inputs={
             "code": provenance.code(paths.ROOT),
-            "config": provenance.config(desk_file, paths.config_dir()),
+            "config": provenance.config(desk_file, paths.config_dir(), desk.lists),
             "data": provenance.data((each.key for each in desk.instruments), BarStore(paths.data_dir() / "raw")),
             "dependencies": provenance.dependencies(paths.ROOT),
         },

@@ -11,19 +11,20 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import shlex
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from pyjobs.market.desk.desk_file import Desk, desk_path
+from pyjobs.market.desk.mistakes import NAME
 from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.universe.verdict import Missing, Verdict
 from pyjobs.runs.timetable import Timetable, timetable
 from utils import clock, config, paths, wall_clock
 from utils.atomic import write_text
@@ -33,6 +34,7 @@ from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
 
+EXAMPLES = 5  # of many symbols, so many are named
 WATCHED = 30  # symbols of a first watchlist
 NOT_THERE = ("unknown", "gone", "no_data", "not_listed")  # what a fetch calls a symbol that its provider does not have
 
@@ -48,7 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     wall_clock.zone_of(zone)
     dialogue = Dialogue(paths.data_dir() / "new_desk.json")
     wishes = _wishes(args, exchanges, dialogue)
-    desk, left_out, late = _fetched(wishes, exchanges)
+    try:
+        desk, left_out, bare = _fetched(wishes, exchanges)
+    except MissingInputError:
+        dialogue.ask_again("symbols")
+        raise
     kept = tuple(symbol for symbol in wishes.symbols if symbol not in left_out)
     wishes = msgspec.structs.replace(wishes, symbols=kept)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -57,17 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
     if left_out:
         print(f"left out, {wishes.exchange} does not have them: {', '.join(left_out)}")
-    if late:
-        print(f"not fetched yet (the night brings them): {', '.join(late)}")
     mine = None if target == desk_path(None, paths.config_dir()).absolute() else target
-    used = {exchanges[each.exchange].market: exchanges[each.exchange] for each in desk.instruments if each.fetched}
-    used[exchanges[wishes.exchange].market] = exchanges[wishes.exchange]
-    table = timetable(desk.market, used.values(), zone, clock.now_s())
+    named = f" --desk {shlex.quote(str(mine))}" if mine else ""
+    if bare:
+        few = f"{', '.join(bare[:EXAMPLES])}{' …' if len(bare) > EXAMPLES else ''}"
+        print(f"without bars yet: {len(bare)} ({few}); nights bring them, or now: python -m pyjobs.fetch{named}")
+    delivering = sorted({wishes.exchange, *(each.exchange for each in desk.instruments if each.fetched)})
+    table = timetable(desk.market, [exchanges[name] for name in delivering], zone, clock.now_s())
     _expect(table, own_desk=mine is None)
     _watch(desk, left_out)
     print("\ncrontab lines (crontab -e):")
     print("\n".join(table.crontab(paths.ROOT, mine)))
-    print(f"\nnext: batch/run_nightly.sh{f' --desk {mine}' if mine else ''}")
+    print(f"\nnext: batch/run_nightly.sh{named}")
     return ExitCode.OK
 
 
@@ -97,6 +104,10 @@ def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue)
     """What is wanted, by the flags, else by what is answered."""
     if args.listing and (args.symbols or args.exchange):
         raise UsageError("--listing stands instead of --exchange and --symbols")
+    if not NAME.fullmatch(args.name):
+        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
+    if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
+        raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
 
     def known_exchange(text: str) -> str:
         return series_key(exchanges, exchange=text, symbol="X", timeframe=args.timeframe).exchange
@@ -150,7 +161,7 @@ def _cash(text: object) -> float:
 
 
 def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list[str], list[str]]:
-    """The desk with its history fetched, the symbols that there are not, and those of which nothing could be had yet.
+    """The desk with its history fetched, the symbols that there are not, and those that have no bars yet.
 
     Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
     """
@@ -162,26 +173,18 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
         desk, job = begun(path)
         verdict = bring_up_to_date(desk, job)
     store = BarStore(paths.data_dir() / "raw")
-    bare = {i.symbol for i in desk.instruments if i.exchange == wishes.exchange and store.newest(i.key) is None}
-    missing = {
-        each.symbol: each for each in verdict.missing if each.symbol in bare and each.exchange == wishes.exchange
-    }
-    return desk, *_sorted(wishes, bare, missing, verdict)
-
-
-def _sorted(
-    wishes: Wishes, bare: set[str], missing: Mapping[str, Missing], verdict: Verdict
-) -> tuple[list[str], list[str]]:
-    there_are_not = [s for s in wishes.symbols if s in missing and missing[s].kind in NOT_THERE]
-    late = [s for s in wishes.symbols if s in bare and s not in there_are_not]
-    if wishes.symbols and len(there_are_not) == len(wishes.symbols):
+    ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]
+    bare = [each.symbol for each in ours if store.newest(each.key) is None]
+    kinds = {each.symbol: each.kind for each in verdict.missing if each.exchange == wishes.exchange}
+    there_are_not = [symbol for symbol in bare if wishes.symbols and kinds.get(symbol) in NOT_THERE]
+    if ours and len(there_are_not) == len(ours):
         raise MissingInputError(
             f"{wishes.exchange} has none of {', '.join(there_are_not)}; no desk was written. Is that what they are "
             "called there (Yahoo: AAPL, 005930.KS)?"
         )
-    if wishes.symbols and len(there_are_not) + len(late) == len(wishes.symbols):
-        raise verdict.errors[0] if verdict.errors else MissingInputError(f"{wishes.exchange} gave no bar of {late[0]}")
-    return there_are_not, late
+    if len(bare) == len(ours) and verdict.errors:
+        raise verdict.errors[0]
+    return desk, there_are_not, [symbol for symbol in bare if symbol not in there_are_not]
 
 
 def _expect(table: Timetable, *, own_desk: bool) -> None:

@@ -51,6 +51,11 @@ class Dialogue:
         """All went well: the next time everything is asked anew."""
         self._path.unlink(missing_ok=True)
 
+    def ask_again(self, name: str) -> None:
+        """That answer was of no use: it is asked for the next time."""
+        if self._kept.pop(name, None) is not None:
+            self._keep()
+
     def _answer(self, name: str, question: str, parse: Callable[[str], T], flag: str, default: str) -> T:
         while True:
             try:
@@ -63,9 +68,12 @@ class Dialogue:
                 print(error)
                 continue
             self._kept[name] = text
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(self._path, json.dumps(self._kept, ensure_ascii=False))
+            self._keep()
             return value
+
+    def _keep(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self._path, json.dumps(self._kept, ensure_ascii=False))
 
     def _parsed(self, text: str, parse: Callable[[str], T], flag: str) -> T:
         try:

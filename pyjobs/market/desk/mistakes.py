@@ -11,14 +11,14 @@ from pyjobs.market.desk.instrument import LAYOUTS, Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
 from utils.config import Key
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 LONGEST_SYMBOL = 66  # bytes; each may become three in the name of a folder, and 200 are the most
 
 
 def of_desk(desk: WrittenDesk, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
     """What is wrong before any instrument is looked at."""
-    if not _NAME.fullmatch(desk.name):
+    if not NAME.fullmatch(desk.name):
         yield ["name"], f"{desk.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only"
     if desk.market not in markets:
         yield ["market"], f"unknown market {desk.market!r} (known: {', '.join(markets) or 'none'})"

@@ -49,7 +49,7 @@ def _lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigError(f"{path}: has {path.stat().st_size >> 20} MB: that is no list of symbols")
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:

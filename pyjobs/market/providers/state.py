@@ -1,6 +1,7 @@
 """What the machine knows about each provider: `data/providers/state/<gate>.json`, shared by all jobs and kept.
 
-A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index, else the provider's own name.
+A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock, else the
+provider's own name.
 A provider that refused is left alone by everybody until the time in its file, also after a restart.
 """
 

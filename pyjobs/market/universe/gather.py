@@ -139,6 +139,8 @@ def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer,
     if got is None:
         return False
     one.answered = True
+    if isinstance(answer, FetchedShare | ConfirmedEmpty):  # KRX names the sessions without a trade
+        one.halted = any(first <= one.want.due_ms <= last for first, last in answer.confirmed_empty)
     if isinstance(answer, Fetched):
         note(one, closed_bars(question, answer, now_ms).ts_ms, last_final=answer.last_final)
     return True
