@@ -34,6 +34,11 @@ class Chained(Bars):
     def __len__(self) -> int:
         return self._begins[-1]
 
+    @property
+    def last_ms(self) -> int:
+        """As in Bars; touches the last part only."""
+        return int(self.parts[-1].ts_ms[-1])
+
     def slice(self, start: int, stop: int) -> Bars:
         """Bars [start, stop); as views where they lie in one part."""
         first, last = self._part(start), self._part(max(start, stop - 1))
@@ -46,11 +51,13 @@ class Chained(Bars):
 
     def until(self, ts_ms: int) -> Bars:
         """The bars that had closed at `ts_ms` (inclusive)."""
+        if self.last_ms <= ts_ms:
+            return self
         for number in range(len(self.parts) - 1, -1, -1):
             part = self.parts[number]
             if len(part) and part.ts_ms[0] <= ts_ms:
                 stop = self._begins[number] + int(np.searchsorted(part.ts_ms, ts_ms, side="right"))
-                return self if stop == len(self) else self.slice(0, stop)
+                return self.slice(0, stop)
         return self.slice(0, 0)
 
     @property

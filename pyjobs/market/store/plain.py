@@ -159,12 +159,14 @@ def _footer(rows: int, columns: list[bytes], about: Mapping[str, str]) -> tuple[
         (3, _I64, _zigzag(rows)),
         (4, _LIST, _list(_STRUCT, [group] if columns else [])),
     )[:-1]
-    pairs = [
-        b"".join((b"\x18", _text(key.encode()), b"\x18", _text(value.encode()), b"\0")) for key, value in about.items()
-    ]
+    pairs = [_pair(key, value) for key, value in about.items()]
     last = b"".join((b"\x18", _text(_LAST), b"\x18", _varint(_VALUE)))
     head += bytes([1 << 4 | _LIST]) + _list(_STRUCT, [*pairs, last])[: -sum(map(len, pairs)) - len(last)]
     return b"".join([head, *pairs, last]), len(head)
+
+
+def _pair(key: str, value: str) -> bytes:
+    return b"".join((b"\x18", _text(key.encode()), b"\x18", _text(value.encode()), b"\0"))
 
 
 class PlainFile:
@@ -198,6 +200,18 @@ class PlainFile:
                     return dict(zip(texts[:-1:2], texts[1::2], strict=True))
             else:
                 at += 1
+
+    def tells_first(self, about: Mapping[str, str]) -> bool:
+        """Whether what was told begins with this."""
+        return self._content.startswith(b"".join([_pair(*pair) for pair in about.items()]), self._layout[-1])
+
+    def told(self, key: str) -> bytes | None:
+        """What was told under `key`; None when it was not, or is not short. A value must not hold a key's name."""
+        head = b"\x18" + _text(key.encode()) + b"\x18"
+        at = self._content.find(head, self._layout[-1]) + len(head)
+        if at < len(head) or self._content[at] >= 0x80:
+            return None
+        return self._content[at + 1 : at + 1 + self._content[at]]
 
 
 def opened(content: bytes) -> PlainFile | None:
