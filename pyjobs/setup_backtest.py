@@ -20,7 +20,6 @@ from pyjobs.account.figures.setup_stats import WINDOWS_DAYS, Row, Trigger, summa
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lanes import costs_on
 from pyjobs.market.bars import Bars, last
-from pyjobs.market.chained import together
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
@@ -99,7 +98,7 @@ def looked_at(bars: Bars, first: dt.date, lookback: int) -> Bars:
     """The bars from `first` on, and before them what a setup looks back on: no signal depends on more."""
     begins = dt.datetime.combine(first - A_DAY, dt.time(), dt.UTC)  # a session begins up to a day before its date in UTC
     from_first = len(bars) - int(np.searchsorted(bars.ts_ms, int(begins.timestamp() * 1000)))
-    return together(last(bars, from_first + lookback))
+    return last(bars, from_first + lookback).together()
 
 
 def costs_for(desk: Desk, instrument: Instrument) -> Costs:

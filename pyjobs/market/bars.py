@@ -69,6 +69,10 @@ class Bars:
         """The bars that had closed at `ts_ms` (inclusive)."""
         return self.slice(0, int(np.searchsorted(self.ts_ms, ts_ms, side="right")))
 
+    def together(self) -> Bars:
+        """The same bars with each column in one place: themselves."""
+        return self
+
 
 def is_long(bars: Bars) -> bool:
     """Whether there is more than a piece of them."""

@@ -60,6 +60,10 @@ class Chained(Bars):
                 return self.slice(0, stop)
         return self.slice(0, 0)
 
+    def together(self) -> Bars:
+        """As in Bars."""
+        return Bars(**{name: self._column(name) for name in COLUMNS})
+
     @property
     def ts_ms(self) -> IntArray:  # type: ignore[override]  # a slot there, made when it is asked for here
         """As in Bars."""
@@ -107,8 +111,3 @@ def chained(parts: Sequence[Bars]) -> Bars:
     """The parts as one series; those without bars left out. There is at least one part."""
     some = [part for part in parts if len(part)]
     return Chained(some) if len(some) > 1 else (some or list(parts[:1]))[0]
-
-
-def together(bars: Bars) -> Bars:
-    """The same bars with each column in one place; themselves when that is so."""
-    return Bars(**{name: getattr(bars, name) for name in COLUMNS}) if isinstance(bars, Chained) else bars
