@@ -36,12 +36,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again."""
+    """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again.
+
+    `first`: nothing of the series was stored before.
+    """
 
     got: Got
     first_ms: int
     last_ms: int
     set_aside: tuple[str, ...] = ()
+    first: bool = False
 
 
 def ingest_range(
@@ -75,7 +79,8 @@ def ingest_resume(
         refuse_clock_behind(key, newest[0], now_ms)
     start = newest[0] - RESUME_OVERLAP_BARS * step if newest else now_ms - lookback_ms
     got = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
-    return _not_nothing(store, key, Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved))
+    done = Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None)
+    return _not_nothing(store, key, done)
 
 
 def _not_nothing(store: BarStore, key: SeriesKey, done: Report) -> Report:
