@@ -1,4 +1,4 @@
-"""A week lived through: a clone, a desk by new_desk, a crontab whose lines start at their times, fakemarket's clock in step.
+"""A week lived through: a clone, a desk by new_desk, a crontab whose lines start at their times, one clock for all.
 
 cron's own clock cannot be given to its jobs, so each line is started at its time by `/bin/sh`, as cron does it, with
 cron's empty environment, NIGHTDESK_NOW and the way to fakemarket. Of lines that start more than twelve times a day some
@@ -173,8 +173,8 @@ class Box:
     def health(self, day: dt.date) -> str:
         """What the day's last health check said of the whole: OK, WARN or FAIL."""
         log = self.clone / f"logs/healthcheck_{day}.log"
-        said = re.findall(r"health: (\w+)", log.read_text())
-        return said[-1] if said else ""
+        said = re.findall(r"health: (\w+)", log.read_text()) if log.exists() else []
+        return str(said[-1]) if said else ""
 
 
 def _alive(pid: int) -> bool:
