@@ -106,7 +106,9 @@ def triggers(
                 status=status,
                 trade=trade,
                 net_return=net,
-                path=path_of(bars, trade, net, key.timeframe) if trade and net is not None and status == "closed" else None,
+                path=path_of(bars, trade, net, key.timeframe)
+                if trade and net is not None and status == "closed"
+                else None,
             )
         )
     return found
