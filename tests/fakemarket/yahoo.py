@@ -76,7 +76,9 @@ class Yahoo:
     def rename(self, body: bytes) -> bytes:
         return replaced(body, (b'"timestamp"', b'"timestamps"'), (b'"quote"', b'"quotes"'), (b'"close"', b'"closing"'))
 
-    def failure(self, status: int, _variant: str) -> Reply:
+    def failure(self, status: int, variant: str) -> Reply:
+        if (status, variant) == (404, "unknown"):
+            return chart_error(404, "Not Found", "No data found, symbol may be delisted")
         if status == 429:
             return text_reply("Too Many Requests\r\n", 429)
         if status == 401:
