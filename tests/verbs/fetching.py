@@ -1,4 +1,4 @@
-"""A desk of twelve fetched symbols over two exchanges, and what a fetch of it says; a home that knows only fakemarket."""
+"""A desk of twelve fetched symbols over two exchanges, and what a fetch of it says; its home knows only fakemarket."""
 
 from __future__ import annotations
 
@@ -87,6 +87,24 @@ class Home:
         store = BarStore(self.root / "data/raw", locks=self.root / ".locks")
         bars = store.read(SeriesKey(exchange=exchange, symbol=symbol, timeframe="1d"))
         return [str(day)[:10] for day in bars.ts_ms.astype("datetime64[ms]").tolist()]
+
+
+def made_home(
+    fake: FakeMarket, root: Path, patch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str], text: str
+) -> Home:
+    """A home with that desk, in the evening of a Friday."""
+    own = {"NIGHTDESK_HOME": str(root), "XDG_CACHE_HOME": str(root / "cache"), "RETRY_BUDGET_S": "1"}
+    for name, value in {**fake.env(), **own}.items():
+        patch.setenv(name, value)
+    for name in ("NEXT_START", "JOB", "ALLOW_NET_FETCH"):
+        patch.delenv(name, raising=False)
+    fake.krx.user, fake.krx.password = "desk-user", "desk-password"
+    (root / ".env").write_text("KRX_ID=desk-user\nKRX_PW=desk-password\n")
+    (root / ".env").chmod(0o600)
+    made = Home(root=root, fake=fake, patch=patch, captured=captured)
+    made.at(FRIDAY_S)
+    made.write(text)
+    return made
 
 
 def desk(shares: Sequence[str] = SHARES, coins: Sequence[str] = COINS) -> str:

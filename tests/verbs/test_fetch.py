@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.fetching import COINS, DAY_S, FRIDAY_S, HOUR_S, SHARES, Home, desk
+from tests.verbs.fetching import COINS, DAY_S, FRIDAY_S, HOUR_S, SHARES, Home, desk, made_home
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,15 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def home(
     fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Home:
-    own = {"NIGHTDESK_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "RETRY_BUDGET_S": "1"}
-    for name, value in {**fakemarket.env(), **own}.items():
-        monkeypatch.setenv(name, value)
-    for name in ("NEXT_START", "JOB", "ALLOW_NET_FETCH"):
-        monkeypatch.delenv(name, raising=False)
-    made = Home(root=tmp_path, fake=fakemarket, patch=monkeypatch, captured=capsys)
-    made.at(FRIDAY_S)
-    made.write(desk())
-    return made
+    return made_home(fakemarket, tmp_path, monkeypatch, capsys, desk())
 
 
 def test_twelve_symbols_are_brought_up_to_date_once_and_a_second_fetch_asks_nobody(home: Home) -> None:
