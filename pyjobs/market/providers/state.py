@@ -134,6 +134,7 @@ class StateBook:
             return False
         with self.turn(provider, wait_s):
             self.path(provider).unlink(missing_ok=True)
+            self.path(provider).with_suffix(".pace").unlink(missing_ok=True)
         return True
 
     @contextmanager
@@ -150,7 +151,7 @@ class StateBook:
         except Timeout:
             raise Busy(provider, wait_s) from None
         try:
-            sweep(self.folder, f"{provider}.json")
+            sweep(self.folder, f"{provider}.*")
             yield
         finally:
             lock.release()
