@@ -96,9 +96,7 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
 
 def looked_at(bars: Bars, first: dt.date, lookback: int) -> Bars:
     """The bars from `first` on, and before them what a setup looks back on: no signal depends on more."""
-    begins = dt.datetime.combine(
-        first - A_DAY, dt.time(), dt.UTC
-    )  # a session begins up to a day before its date in UTC
+    begins = dt.datetime.combine(first - A_DAY, dt.time(), dt.UTC)  # east of it, a date begins earlier than in UTC
     from_first = len(bars) - int(np.searchsorted(bars.ts_ms, int(begins.timestamp() * 1000)))
     return last(bars, from_first + lookback).together()
 

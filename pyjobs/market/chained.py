@@ -65,34 +65,40 @@ class Chained(Bars):
         return Bars(**{name: self._column(name) for name in COLUMNS})
 
     @property
-    def ts_ms(self) -> IntArray:  # type: ignore[override]  # a slot there, made when it is asked for here
+    def ts_ms(self) -> IntArray:
         """As in Bars."""
-        return self._column("ts_ms")
+        column: IntArray = self._column("ts_ms")
+        return column
 
     @property
-    def open(self) -> FloatArray:  # type: ignore[override]
+    def open(self) -> FloatArray:
         """As in Bars."""
-        return self._column("open")
+        column: FloatArray = self._column("open")
+        return column
 
     @property
-    def high(self) -> FloatArray:  # type: ignore[override]
+    def high(self) -> FloatArray:
         """As in Bars."""
-        return self._column("high")
+        column: FloatArray = self._column("high")
+        return column
 
     @property
-    def low(self) -> FloatArray:  # type: ignore[override]
+    def low(self) -> FloatArray:
         """As in Bars."""
-        return self._column("low")
+        column: FloatArray = self._column("low")
+        return column
 
     @property
-    def close(self) -> FloatArray:  # type: ignore[override]
+    def close(self) -> FloatArray:
         """As in Bars."""
-        return self._column("close")
+        column: FloatArray = self._column("close")
+        return column
 
     @property
-    def volume(self) -> FloatArray:  # type: ignore[override]
+    def volume(self) -> FloatArray:
         """As in Bars."""
-        return self._column("volume")
+        column: FloatArray = self._column("volume")
+        return column
 
     def _column(self, name: str) -> Any:
         held = self._columns.get(name)

@@ -198,10 +198,11 @@ def follow(tape: Tape, triggers: Sequence[int], rules: Rules) -> list[tuple[Outc
     run = (address(numbers), numbers.size, len(tape.bars), 1.0 if rules.side == "long" else -1.0)
     where = (times, opens, highs, lows, tape.close_at, address(none), leaving, *levels)
     compiled.library()["follow"](*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
-    return [_outcome(*row[:3], row[3:]) for row in ends.tolist()]
+    return [_outcome(row) for row in ends.tolist()]
 
 
-def _outcome(ended: float, side: float, order: float, trade: Sequence[float]) -> tuple[Outcome, Trade | None]:
+def _outcome(row: Sequence[float]) -> tuple[Outcome, Trade | None]:
+    (ended, side, order), trade = row[:3], row[3:]
     if ended:
         return "closed", Trade.of(trade)
     if side:

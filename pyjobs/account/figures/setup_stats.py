@@ -94,6 +94,9 @@ def triggers(
     ended = follow(tape, numbers, rules)
     for t, session, (status, trade) in zip(numbers, dated[since:], ended, strict=True):
         net = None if trade is None else _net(costs, signals.side, trade)
+        path = None
+        if status == "closed" and trade is not None and net is not None:
+            path = path_of(bars, trade, net, key.timeframe)
         found.append(
             Trigger(
                 key=key,
@@ -106,9 +109,7 @@ def triggers(
                 status=status,
                 trade=trade,
                 net_return=net,
-                path=path_of(bars, trade, net, key.timeframe)
-                if trade and net is not None and status == "closed"
-                else None,
+                path=path,
             )
         )
     return found

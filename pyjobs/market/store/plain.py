@@ -4,8 +4,8 @@ Six columns, required, each one page of plain little-endian numbers on a multipl
 checksum; a single row group; what is told about the bars as key-value metadata. Any Parquet reader reads it
 (https://parquet.apache.org/docs/file-format/). The last of these keys, PLACES, has a value of fixed length before a
 constant end: the number of bars, where each column and the footer begin, and checksums of the footer and of all before
-them. So we find the columns from the file's end, and see every changed bit. Of a partition of 250 days, read and written in 20 us and
-60 us, where pyarrow takes 250 and 310.
+them. So we find the columns from the file's end, and see every changed bit. A partition of 250 days is read in 10 us
+and made in 80, where pyarrow takes 250 and 310; it is 13 kB, where zstd makes 7 of it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ _PAGE_ENDS = [bytes([1 << 4 | _I32]) + _zigzag(value) for value in (_PLAIN, _RLE
 
 def encoded(bars: Bars, about: Mapping[str, str]) -> bytes:
     """The bytes of the file."""
-    parts, at, crc, columns, places = [MAGIC], len(MAGIC), zlib.crc32(MAGIC), [], []
+    parts: list[bytes | memoryview] = [MAGIC]
+    at, crc, columns, places = len(MAGIC), zlib.crc32(MAGIC), [], []
     for number, name in enumerate(COLUMNS if len(bars) else ()):
         values = np.ascontiguousarray(getattr(bars, name), _DTYPES[number])
         content = values.view(np.uint8).data
