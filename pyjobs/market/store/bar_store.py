@@ -115,7 +115,8 @@ class BarStore:
             return parts
 
         for attempt in range(REBASE_READS):
-            time.sleep(0.02 * attempt)
+            if attempt:  # a sleep of no time waits for the processor, thousands of times
+                time.sleep(0.02 * attempt)
             parts = settled(look)
             if len({part.provenance.basis for part in parts}) <= 1:
                 return parts

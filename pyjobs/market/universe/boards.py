@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES
 from pyjobs.market.store.merge import joined
 from utils.errors import NightdeskError
+
+WRITERS = 8  # at a time: a write waits for the disk most of its time
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,22 +45,35 @@ def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> 
     One series that cannot be written hides no other. The bar is written whatever stands before it: who lets sessions
     out leaves a gap. Raises OSError (a full disk), with every series old or new.
     """
-    told = StoredBoard()
+    told, present = StoredBoard(), list[tuple[SeriesKey, BoardRow]]()
     for key in wanted:
         symbol, row = key.symbol, day.rows.get(key.symbol)
         if row is None:
             missing = told.unpriced if symbol in day.unpriced else told.untrue if symbol in day.untrue else told.absent
             missing.append(symbol)
-            continue
-        try:
-            if row.traded:
-                (told.stored if _write(store, key, day, row) else told.same).append(symbol)
-            else:
-                _remember_idle(store, key, day)
-                told.halted.append(symbol)
-        except NightdeskError as error:
-            told.failed[symbol] = error
+        else:
+            present.append((key, row))
+    with ThreadPoolExecutor(WRITERS) as pool:
+        outcomes = list(pool.map(lambda one: _tried(store, day, *one), present))
+    for (key, row), outcome in zip(present, outcomes, strict=True):
+        if isinstance(outcome, NightdeskError):
+            told.failed[key.symbol] = outcome
+        elif row.traded:
+            (told.stored if outcome else told.same).append(key.symbol)
+        else:
+            told.halted.append(key.symbol)
     return told
+
+
+def _tried(store: BarStore, day: BoardDay, key: SeriesKey, row: BoardRow) -> bool | NightdeskError:
+    """Whether the series has changed, or why it could not be written."""
+    try:
+        if row.traded:
+            return _write(store, key, day, row)
+        _remember_idle(store, key, day)
+    except NightdeskError as error:
+        return error
+    return False
 
 
 def listing_of(days: Sequence[BoardDay]) -> list[Listed]:

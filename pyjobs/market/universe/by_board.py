@@ -112,7 +112,7 @@ def settle_by_board(
     done: Callable[[Fetching], object],
 ) -> None:
     """Settle what the boards can settle of all that is open; the rest stays open, to be asked for by itself."""
-    lacking = {id(one): _lacking(store, one, boards.market) for one in todo if one.open and one.newest_ms is not None}
+    lacking = {id(one): one.lacking for one in todo if one.open and one.newest_ms is not None}
     for one in todo:
         if id(one) in lacking and not lacking[id(one)].size:
             one.halted, one.answered = True, True  # all its sessions since were without a trade
@@ -253,7 +253,7 @@ def _is_on(day: BoardDay, symbol: str) -> bool:
     return symbol in day.rows or symbol in day.unpriced or symbol in day.untrue
 
 
-def _lacking(store: BarStore, one: Fetching, market: str) -> IntArray:
+def sessions_lacking(store: BarStore, one: Fetching, market: str) -> IntArray:
     """The closes of the sessions since its newest bar (that one too while it is not final) that are not known empty."""
     if one.newest_ms is None:
         return NO_TIMES

@@ -12,7 +12,7 @@ from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, settle_by_board
+from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.symbol_states import SymbolState
@@ -126,10 +126,17 @@ def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetchi
         if want.newest_ms is not None:
             refuse_clock_behind(want.key, want.newest_ms, job.now_ms)
         if want.is_to_be_asked(job.now_ms):
-            begin(one, need_bars=job.need_bars() if want.newest_ms is None else 0, now_ms=job.now_ms)
+            _begin(one, job)
     except NightdeskError as error:
         one.error = error
     return one
+
+
+def _begin(one: Fetching, job: Job) -> None:
+    begin(one, need_bars=job.need_bars() if one.newest_ms is None else 0, now_ms=job.now_ms)
+    boards = job.boards_of(one.want.key.exchange)
+    if boards is not None:
+        one.lacking = sessions_lacking(job.store, one, boards.market)
 
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
@@ -148,7 +155,7 @@ def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job:
     for part in sorted(late, key=lambda each: job.sources.state(each.series[0].want.key).last_failure_s):
         again = [one for one in todo[part.exchange] if _again(one, job)]
         for one in again:
-            begin(one, need_bars=job.need_bars() if one.newest_ms is None else 0, now_ms=job.now_ms)
+            _begin(one, job)
         _gather(part, again, job, job.done)
 
 

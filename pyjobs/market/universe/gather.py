@@ -24,6 +24,7 @@ from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.ledger import NO_TIMES
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import history_changes
 from pyjobs.market.universe.due import Want, first_ms
@@ -37,6 +38,7 @@ Done = Callable[["Fetching"], object]
 class Fetching:
     """One series while it is fetched, and what became of it.
 
+    `lacking`: of a share that boards may bring in, the closes of sessions that are not known to have no bar of it.
     `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
     provider has said something about the newest stretch. `error` is what the last question ended in, else None.
     `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
@@ -44,6 +46,7 @@ class Fetching:
 
     want: Want
     windows: list[Window] = field(default_factory=list)
+    lacking: IntArray = field(default_factory=lambda: NO_TIMES)
     newest_ms: int | None = None
     final: bool = False
     asked: int = 0
