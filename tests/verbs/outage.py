@@ -46,7 +46,7 @@ class Client:
 CLIENTS = {
     "yfinance": Client(
         package="yfinance", exchange="YAHOO", served_by="yahoo", timeframe="1d", data="chart",
-        symbols=("SPY", "QQQ", "EWY", "AAPL", "MSFT", "^GSPC", "^IXIC", "BTC-USD", "ETH-USD", "SOL-USD"),
+        symbols=("SPY", "QQQ", "EWY", "AAPL", "MSFT", "^GSPC", "^IXIC", "DIA", "IWM", "VTI"),
     ),
     "ccxt": Client(
         package="ccxt", exchange="CCXT", served_by="bitfinex", timeframe="1h", data="candles",
