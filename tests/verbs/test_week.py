@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -103,7 +104,8 @@ def live(box: Box, week: Week, lines: Sequence[Line], seed: int, often: int = 4)
     calendar = trading_day.load(week.market)
     outage, banned = (calendar.session(day) if day else None for day in (week.outage, week.banned))
     killed = False
-    for now_s, line in starts(lines, week.first, week.days, week.zone, seed, often):
+    begin = dt.datetime.combine(week.first, dt.time(), ZoneInfo(calendar.zone))
+    for now_s, line in starts(lines, begin, week.days, week.zone, seed, often):
         box.fake.script.clear()
         if outage and outage.open_utc_s + HOUR_S <= now_s < outage.open_utc_s + 2 * HOUR_S:
             box.fake.fault("*", "503")
@@ -142,7 +144,7 @@ def nothing_mailed(box: Box, week: Week) -> None:
 def health_is_true(box: Box, week: Week) -> None:
     """Green before the first trouble, and not green within a session of a night that never ended or had no bars."""
     assert week.outage and week.killed and week.banned
-    assert box.health(week.first) == "OK"
+    assert box.health(week.first) == "OK", (box.clone / f"logs/healthcheck_{week.first}.log").read_text()
     assert box.health(week.outage) == "OK"  # an hour without quotes, made good by the evening
     for day in (week.killed, week.banned):
         assert {box.health(day), box.health(day + dt.timedelta(days=1))} & {"WARN", "FAIL"}, day

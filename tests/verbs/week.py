@@ -198,10 +198,10 @@ def printed(new_desk: str) -> list[Line]:
 
 
 def starts(
-    lines: Sequence[Line], first: dt.date, days: int, zone: str, seed: int, often: int
+    lines: Sequence[Line], begin: dt.datetime, days: int, zone: str, seed: int, often: int
 ) -> Iterator[tuple[int, Line]]:
-    """(UTC second, line) in order of time, from `first` midnight of the box on; of frequent lines `often` a day."""
-    begin = dt.datetime.combine(first, dt.time(), ZoneInfo(zone))
+    """(UTC second, line) in order of time, from `begin` on, by the box's zone; of frequent lines `often` a day."""
+    begin = begin.astimezone(ZoneInfo(zone))
     end = begin + dt.timedelta(days=days)
     rng, found = random.Random(seed), list[tuple[int, int, Line]]()
     for place, line in enumerate(lines):
