@@ -44,6 +44,7 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 	@$(PY) -m tests.bench.universe
 	@$(PY) -m tests.bench.core
 	@$(PY) -m tests.bench.desk
+	@$(PY) -m tests.bench.night
 
 scaling: .venv/.installed-dev ## how a sweep's cost grows; the tables of docs/SCALING.md, and its picture anew (five minutes)
 	@$(PY) -m tests.bench.scaling --picture docs/scaling.png
