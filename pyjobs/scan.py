@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.market.bars import last
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
@@ -103,7 +104,7 @@ def status_of(series: Series, need: int) -> str:
 def instrument_record(series: Series, status: str) -> dict[str, Any]:
     """One row of scan.json's instruments; `change` is a fraction of the previous bar's close."""
     each, bars = series.instrument, series.bars
-    n = len(bars)
+    n, newest = len(bars), last(bars, 2)
     return {
         "symbol": each.symbol,
         "exchange": each.exchange,
@@ -114,10 +115,10 @@ def instrument_record(series: Series, status: str) -> dict[str, Any]:
         "role": each.role,
         "status": status,
         "bars": n,
-        "last_ts_ms": int(bars.ts_ms[-1]) if n else None,
+        "last_ts_ms": int(newest.ts_ms[-1]) if n else None,
         "last_session": series.last_session.isoformat() if series.last_session else None,
-        "close": float(bars.close[-1]) if n else None,
-        "change": float(bars.close[-1] / bars.close[-2] - 1) if n > 1 else None,
+        "close": float(newest.close[-1]) if n else None,
+        "change": float(newest.close[-1] / newest.close[-2] - 1) if n > 1 else None,
     }
 
 

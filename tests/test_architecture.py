@@ -21,9 +21,10 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "pyjobs.market": (
         "bars times provider_names",
-        "arrow exchanges",
-        "store calendars sample",
-        "cache mirror",
+        "arrow chained exchanges",
+        "cache calendars sample",
+        "store",
+        "mirror",
         "desk",
         "dumps",
         "providers",

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.cache.column_cache import stored
 from pyjobs.market.desk.desk_file import Desk, Instrument, last_bar_session
 from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
@@ -41,7 +40,7 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
 
     Raises MissingInputError when the store has no bar of any instrument, UsageError when `asked` is not a session.
     """
-    bars = {instrument.key: stored(store, instrument.key) for instrument in desk.instruments}
+    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
     if not any(len(each) for each in bars.values()):
         raise MissingInputError(
             f"desk {desk.name!r}: no bars under {store.root} for any of its {len(desk.instruments)} instruments; "
@@ -95,7 +94,7 @@ def _all_series(desk: Desk, bars: Mapping[SeriesKey, Bars], asof_ts_ms: int) -> 
     series = []
     for instrument in desk.instruments:
         known = bars[instrument.key].until(asof_ts_ms)
-        last_ts_ms = int(known.ts_ms[-1]) if len(known) else None
+        last_ts_ms = known.last_ms if len(known) else None
         if last_ts_ms is None:
             series.append(Series(instrument=instrument, bars=known, last_session=None, stale=False))
             continue
@@ -123,7 +122,7 @@ def _session(
 
 def _newest_session(desk: Desk, bars_of: Sequence[tuple[Instrument, Bars]]) -> dt.date:
     """By the desk's `last_bar` rule; where nothing is traded at home, the home session that had closed by then."""
-    newest = {i.key: int(bars.ts_ms[-1]) for i, bars in bars_of if len(bars)}
+    newest = {i.key: bars.last_ms for i, bars in bars_of if len(bars)}
     dated = {market: session_of(market) for market in {i.market for i, _ in bars_of if i.key in newest}}
     found = last_bar_session(desk, {i.key: dated[i.market](newest[i.key]) for i, _ in bars_of if i.key in newest})
     calendar = trading_day.load(desk.market)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.cache import column_cache
 from pyjobs.market.checks.inspection import inspect
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import from_text, to_text, within, without
@@ -146,9 +144,8 @@ def test_what_is_no_file_is_named_and_set_aside_like_a_torn_partition(store: Bar
         path.mkdir()
     else:
         path.symlink_to({"link to nothing": "gone", "link to itself": path.name, "link to a folder": "."}[kind])
-    for read in (store.read, partial(column_cache.stored, store)):
-        with pytest.raises(BadDataError, match=r"2026-01-01\.parquet: not a readable partition: a folder or a link"):
-            read(KEY)
+    with pytest.raises(BadDataError, match=r"2026-01-01\.parquet: not a readable partition: a folder or a link"):
+        store.read(KEY)
     assert [flaw.what for flaw in inspect(store, KEY, "24/7", now_ms=MIDNIGHT_MS).flaws] == ["cannot be read"]
     assert store.set_aside_unreadable(KEY, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS) == [path]
     put(store, KEY, minutes(3))
@@ -204,13 +201,13 @@ def rebase_killed_at(store: BarStore, sync: int) -> int:
 
 def test_a_rebase_killed_at_any_sync_leaves_the_old_series_or_the_new_one(store: BarStore) -> None:
     put(store, DAILY, days(900), adjusted="adjusted")
-    assert same_bars(column_cache.stored(store, DAILY), days(900))
+    assert same_bars(store.read(DAILY), days(900))
     seen = []
     for sync in range(1, 60):
         status = rebase_killed_at(store, sync)
         bars = store.read(DAILY)
         assert same_bars(bars, days(900)) or same_bars(bars, days(900, 0.5))
-        assert same_bars(column_cache.stored(store, DAILY), bars)
+        assert same_bars(store.read(DAILY), bars)
         seen.append("new" if same_bars(bars, days(900, 0.5)) else "old")
         if status == 0:
             break

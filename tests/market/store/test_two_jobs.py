@@ -102,7 +102,7 @@ def test_a_look_while_a_rebased_series_is_moved_in_sees_the_new_one(store: Watch
 
 def test_new_prices_are_never_read_by_the_list_of_the_old_files(store: Watched) -> None:
     store.step = lambda: rebased(store)
-    assert same_bars(store.read(DAILY), NEW)
+    assert same_bars(store.read(DAILY, start_ms=0), NEW)
 
 
 def test_two_bases_seen_by_a_check_that_another_job_mends_meanwhile_are_no_flaw(store: Watched, tmp_path: Path) -> None:
@@ -175,11 +175,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_cached_columns_are_not_served_for_a_rebased_series_that_is_complete_but_not_moved_in(
     store: Watched, tmp_path: Path
 ) -> None:
-    assert same_bars(column_cache.stored(store, DAILY), OLD)
+    assert same_bars(store.read(DAILY), OLD)
     finish = staged(store, tmp_path)
-    assert same_bars(column_cache.stored(store, DAILY), NEW)
+    assert same_bars(store.read(DAILY), NEW)
     finish()
-    assert same_bars(column_cache.stored(store, DAILY), NEW)
+    assert same_bars(store.read(DAILY), NEW)
 
 
 @pytest.mark.usefixtures("home")
@@ -197,5 +197,5 @@ def test_a_file_that_goes_while_the_cache_looks_at_it_is_read_without_the_cache(
         return real(path)
 
     monkeypatch.setattr(column_cache, "_signature", signature)
-    assert same_bars(column_cache.stored(store, DAILY), picked(OLD, np.s_[:367]))
+    assert same_bars(store.read(DAILY), picked(OLD, np.s_[:367]))
     monkeypatch.undo()
