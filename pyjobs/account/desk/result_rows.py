@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from pyjobs.account.figures.performance import CurvePoint
-from pyjobs.account.portfolio.simulate import Deal
+from pyjobs.account.portfolio import seats
+from pyjobs.account.portfolio.simulate import Deal, Deals
+from pyjobs.strategy import kernel
+from pyjobs.strategy.lifecycle import REASONS
 
 CURVE_COLUMNS = ("session", "ts_ms", "equity", "cash", "exposure", "n_positions")
 TRADE_COLUMNS = (
@@ -32,6 +37,24 @@ TRADE_COLUMNS = (
 def curve_cells(point: CurvePoint) -> list[object]:
     """One line of equity_curve.csv."""
     return [point.session, point.ts_ms, point.equity, point.cash, point.exposure, point.n_positions]
+
+
+def deal_rows(deals: Sequence[Deal]) -> Iterator[list[object]]:
+    """The lines of trades.csv. An account's own deals, of which there may be millions, are not made records for it."""
+    if not isinstance(deals, Deals):
+        yield from map(deal_cells, deals)
+        return
+    for lane, row in deals.rows():
+        side, signal_ts, entry_ts, entry_price, stop, exit_ts, exit_price, reason, _ = row[: kernel.TRADE]
+        quantity, pnl, rate = row[seats.SIZE], row[seats.PNL], row[seats.RATE_IN]
+        key = lane.key
+        yield [
+            *(key.symbol, "long" if side > 0 else "short", lane.setup),
+            *(int(signal_ts), int(entry_ts), entry_price, quantity, None if stop != stop else stop),
+            *(int(exit_ts), exit_price, REASONS[int(reason)], row[seats.FEES], pnl),
+            *(pnl / (quantity * entry_price * rate), key.exchange, key.timeframe),
+            *(lane.currency, rate, row[seats.RATE_OUT]),
+        ]
 
 
 def deal_cells(deal: Deal) -> list[object]:

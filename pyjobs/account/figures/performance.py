@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyjobs.account.figures import metrics
-from pyjobs.account.portfolio.simulate import AccountRun, Deal
+from pyjobs.account.portfolio import seats
+from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, AccountRun, Deal, Deals
 from pyjobs.market.bars import FloatArray, IntArray
+from pyjobs.strategy import kernel
 
 DAYS_PER_YEAR = 365.25
 RECENT_DAYS = 180
@@ -139,18 +141,29 @@ def _of_returns(equity: FloatArray, years: float) -> dict[str, float | int]:
 
 
 def _of_deals(deals: Sequence[Deal]) -> dict[str, float | int | None]:
-    closed = [deal for deal in deals if deal.trade.reason != "open"]
-    gains = math.fsum(deal.pnl for deal in closed if deal.pnl > 0)
-    losses = -math.fsum(deal.pnl for deal in closed if deal.pnl < 0)
-    n = len(closed)
+    pnls, fees, returns = _money_of(deals)
+    gains = math.fsum(pnl for pnl in pnls if pnl > 0)
+    losses = -math.fsum(pnl for pnl in pnls if pnl < 0)
+    n = len(pnls)
     return {
         "n_trades": len(deals),
         "n_open": len(deals) - n,
-        "win_rate": sum(deal.pnl > 0 for deal in closed) / n if n else None,
+        "win_rate": sum(pnl > 0 for pnl in pnls) / n if n else None,
         "profit_factor": gains / losses if losses else None,
-        "expectancy": math.fsum(deal.net_return for deal in closed) / n if n else None,
-        "fees": math.fsum(deal.fees for deal in deals),
+        "expectancy": math.fsum(returns) / n if n else None,
+        "fees": math.fsum(fees),
     }
+
+
+def _money_of(deals: Sequence[Deal]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """pnl of the closed ones, fees of all, net return of the closed ones."""
+    if not isinstance(deals, Deals):
+        closed = [deal for deal in deals if deal.trade.reason != "open"]
+        return [d.pnl for d in closed], [d.fees for d in deals], [d.net_return for d in closed]
+    ended = deals.column(REASON) != kernel.STILL_OPEN
+    pnl, paid = deals.column(seats.PNL)[ended], deals.column(seats.SIZE) * deals.column(ENTRY_PRICE)
+    returns = pnl / (paid * deals.column(seats.RATE_IN))[ended]
+    return pnl.tolist(), deals.column(seats.FEES).tolist(), returns.tolist()
 
 
 def _against(equity: FloatArray, benchmark: FloatArray | None) -> dict[str, float | None]:

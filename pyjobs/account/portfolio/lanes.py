@@ -56,7 +56,7 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
 def _lanes_on(
     series: Series, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
 ) -> list[Lane]:
-    instrument = series.instrument
+    instrument, bars = series.instrument, series.bars.together()
     return [
         Lane(
             key=instrument.key,
@@ -71,7 +71,7 @@ def _lanes_on(
             conversion=money,
         )
         for name, setup in setups.items()
-        for signals in one_sided(setup.signals(series.bars))
+        for signals in one_sided(setup.signals(bars))
     ]
 
 

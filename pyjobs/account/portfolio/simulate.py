@@ -41,8 +41,10 @@ from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import Trade
 from utils import native
 
-__all__ = ["AccountRun", "Deal", "Deals", "Terms", "simulate"]
+__all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "Deal", "Deals", "Terms", "simulate"]
 
+ROWS_AT_ONCE = 4096
+ENTRY_PRICE, REASON = 3, 7  # places in a trade, as the kernel writes it
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
 
@@ -138,6 +140,16 @@ class Deals(Sequence[Deal]):
 
     def __iter__(self) -> Iterator[Deal]:
         return iter(self._made)
+
+    def rows(self) -> Iterator[tuple[Lane, list[float]]]:
+        """Each deal's lane and what the walk wrote of it, a few thousand in memory at a time."""
+        for start in range(0, len(self._rows), ROWS_AT_ONCE):
+            for row in self._rows[start : start + ROWS_AT_ONCE].tolist():
+                yield self._lanes[int(row[seats.SEAT_OF])], row
+
+    def column(self, place: int) -> FloatArray:
+        """One of `seats`' numbers of every deal."""
+        return self._rows[:, place]
 
     @cached_property
     def _made(self) -> list[Deal]:
