@@ -10,20 +10,20 @@ from typing import Literal
 
 import msgspec
 
-from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.bars import DAY_MS, EXTENDED, TIMEFRAME_MS, TIMEFRAMES, SeriesKey
+from pyjobs.market.desk.dump_keys import DumpKeys, key_problems
 from utils.config import Key, load_yaml, wrong
 from utils.trading_day import known_markets
 
-LAYOUTS = ("auto", "ohlcv", "ohlcv_start", "ohlcv_close", "bitfinex")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Instrument(DumpKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One series: traded, only watched (scanned, never in an account), compared against, or a rate of exchange.
 
-    `file` is its dump, relative to the desk's `dumps` folder; `layout` its shape (see `pyjobs.market.dumps`);
-    `prices` says whether splits and dividends are already worked into it. `start` (a date) cuts off older bars.
+    `file` is its dump (a file, a folder or a pattern), relative to the desk's `dumps` folder; what is to be said about
+    it has keys of its own (`DumpKeys`); `prices` says whether splits and dividends are already worked into it. `start` (a date) cuts off older bars.
     `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the least quantity (0: the market's own).
     `kind: etf` has the ticks of funds and pays no sale tax. `role: fx`: what one `base` costs in `currency`.
     """
@@ -35,7 +35,6 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     file: str
     currency: str
     name: str = ""
-    layout: str = "auto"
     start: str = ""
     prices: Literal["raw", "adjusted"] = "raw"
     role: Literal["trade", "watch", "benchmark", "fx"] = "trade"
@@ -47,7 +46,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def key(self) -> SeriesKey:
         """Where this instrument's bars are stored."""
-        return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe)
+        extended = EXTENDED if self.hours == "extended" else ""
+        return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe + extended)
 
     @property
     def scanned(self) -> bool:
@@ -163,16 +163,15 @@ def _instrument_problems(instrument: Instrument, markets: list[str]) -> Iterator
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
         yield "market", f"unknown market {instrument.market!r} (known: {', '.join(markets) or 'none'})"
-    if instrument.timeframe not in TIMEFRAME_MS:
-        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})"
+    if instrument.timeframe not in TIMEFRAMES:
+        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAMES)})"
     if not instrument.file:
         yield "file", "no file is named"
     if not 0 <= instrument.lot < float("inf"):
         yield "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     if not instrument.currency:
         yield "currency", "no currency is named"
-    if instrument.layout not in LAYOUTS:
-        yield "layout", f"unknown layout {instrument.layout!r} (known: {', '.join(LAYOUTS)})"
+    yield from key_problems(instrument, intraday=TIMEFRAME_MS.get(instrument.timeframe, 0) < DAY_MS)
     if instrument.start and not _is_date(instrument.start):
         yield "start", f"{instrument.start!r} is not a date like 2018-01-31"
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.findings import Finding
-from pyjobs.market.dumps.table import Ledger, Table
+from pyjobs.market.dumps.meaning.source import Ledger, Table
 
 SATURDAY = 5
 TOLERANCE = 0.005  # adjusted and rounded prices overshoot a price limit a little

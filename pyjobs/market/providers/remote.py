@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
 from pyjobs.market.providers import GATES, webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotSetUp, Refused
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
@@ -32,7 +32,7 @@ class Remote:
     network = True
     needs: tuple[str, ...] = ()
     adjusted: Adjusted = "raw"
-    timeframes: tuple[str, ...] = tuple(TIMEFRAME_MS)
+    timeframes: tuple[str, ...] = FETCHED
     settle_ms = HOUR_MS
     pause_s = 10.0
 
