@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from pyjobs.market.desk.desk_file import desk_path, load_desk
-    from pyjobs.market.dumps.import_desk import import_desk, report_json, report_text
+    from pyjobs.market.dumps.import_desk import import_desk
+    from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.bar_store import BarStore
     from utils.atomic import write_text
 

@@ -48,7 +48,7 @@ def dumps(home: Path, **texts: str) -> list[str]:
 def test_two_good_dumps_are_imported_and_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(import_bars, dumps(home, a=GOOD, b=GOOD)) == 0
     shown = capsys.readouterr()
-    assert "T:A:1d     2     2  2018-01-24  2018-01-25  1 written" in shown.out
+    assert "T:A:1d     2     2  2018-01-24  2018-01-25    2        0     0     0  1 written" in shown.out
     assert "[2/2] T:B:1d 2 bars" in shown.err
     report = json.loads((home / "run" / "reports" / "data.json").read_text())
     assert report["desk"] == "mine"
@@ -63,8 +63,16 @@ def test_two_good_dumps_are_imported_and_reported(home: Path, capsys: pytest.Cap
         "last_session": "2018-01-25",
         "first_ts_ms": 1_516_775_400_000,  # date -u -d '2018-01-24 06:30' +%s
         "last_ts_ms": 1_516_861_800_000,
+        "new": 2,
+        "changed": 0,
+        "same": 0,
+        "left": 0,
+        "gone": 0,
+        "rebased": False,
+        "unconfirmed_ts_ms": 1_516_861_800_000,
         "treated": [],
         "warts": [],
+        "beside_store": [],
         "error": None,
     }
 
@@ -128,7 +136,7 @@ def test_the_sample_desk_imports_its_own_sample_without_a_failure(
     store = BarStore(home / "data" / "raw")
     assert len(store.series()) == 14
     assert store.read(SeriesKey(exchange="SAMPLE", symbol="SMP001", timeframe="1d")).ts_ms[-1] == 1_793_341_800_000
-    assert store.read(SeriesKey(exchange="SAMPLE", symbol="SMPUSD", timeframe="5m")).ts_ms[-1] == 1_793_341_800_000
+    assert store.read(SeriesKey(exchange="SAMPLE", symbol="SMPUSD", timeframe="5m")).ts_ms[-1] == 1_793_342_100_000
 
 
 @pytest.mark.parametrize("verb", ["import_bars", "make_sample"])

@@ -20,8 +20,9 @@ def missing_prices(ohlcv: FloatArray) -> Mask:
 def halted(ohlcv: FloatArray) -> Mask:
     """Rows, in time order, in which nobody traded: no volume, and one price, or none but the close of the day before.
 
-    Only inside a history that has volume: what stands before the first volume is not counted, not halted. After the last
-    volume a flat row is one only at the close before it. A missing volume (NaN) is no volume of 0.
+    Only inside a history that has volume: flat rows before the first volume are an index whose volume nobody counted
+    yet, unless all stand at one price, as a share does before its first trade. After the last volume a flat row is one
+    only at the close before it. A missing volume (NaN) is no volume of 0.
     """
     opened, high, low, close, volume = ohlcv.T
     counted = np.flatnonzero(np.nan_to_num(volume) > 0)
@@ -34,4 +35,5 @@ def halted(ohlcv: FloatArray) -> Mask:
         carried = (opened == 0) & (high == 0) & (low == 0) & (close == before)
         at = np.arange(len(ohlcv))
         still = flat & ((at < counted[-1]) | (close == before))
-        return np.asarray((volume == 0) & (still | carried) & (at > counted[0]), np.bool_)
+        inside = (at > counted[0]) | bool((close[: counted[0]] == close[:1]).all())
+        return np.asarray((volume == 0) & (still | carried) & inside, np.bool_)
