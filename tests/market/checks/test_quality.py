@@ -12,6 +12,7 @@ from pyjobs.check_data import main as check_data
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.checks import quality
 from pyjobs.market.checks.inspection import inspect
+from pyjobs.market.checks.splits import breaks
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import Partition, Provenance, write_partition
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
@@ -193,16 +194,16 @@ def test_a_split_is_a_break_and_no_bad_print() -> None:
         after = scaled(picked(bars, np.r_[100:200]), factor)
         whole = Bars(**{c: np.append(getattr(bars, c)[:100], getattr(after, c)) for c in COLUMNS})
         assert not quality.bad_prints(whole).any()
-        ((at, size),) = quality.breaks(whole)
+        ((at, size),) = breaks(whole)
         assert at == 100 and size == pytest.approx(factor, rel=0.05)
-    assert quality.breaks(day(1440)) == []
+    assert breaks(day(1440)) == []
 
 
 @pytest.mark.parametrize("name", ["1h", "30m"])
 def test_a_year_of_real_candles_has_no_bad_print_and_no_break(shared_data: Path, name: str) -> None:
     bars = real(shared_data, name)
     assert not quality.bad_prints(bars).any()
-    assert quality.breaks(bars) == []
+    assert breaks(bars) == []
     for at in range(500, 6000, 500):
         spoiled = picked(bars, np.arange(len(bars)))
         spoiled.close[at] *= 100
