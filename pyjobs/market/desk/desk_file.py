@@ -23,9 +23,10 @@ class Instrument(DumpKeys, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One series: traded, only watched (scanned, never in an account), compared against, or a rate of exchange.
 
     `file` is its dump (a file, a folder or a pattern), relative to the desk's `dumps` folder; what is to be said about
-    it has keys of its own (`DumpKeys`); `prices` says whether splits and dividends are already worked into it. `start` (a date) cuts off older bars.
-    `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the least quantity (0: the market's own).
-    `kind: etf` has the ticks of funds and pays no sale tax. `role: fx`: what one `base` costs in `currency`.
+    it has keys of its own (`DumpKeys`). `prices` says whether splits and dividends are already worked into it. `start`
+    (a date) cuts off older bars. `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the least
+    quantity (0: the market's own). `kind: etf` has the ticks of funds and pays no sale tax. `role: fx`: what one `base`
+    costs in `currency`.
     """
 
     symbol: str

@@ -68,7 +68,7 @@ def is_zone(name: str) -> bool:
     from zoneinfo import ZoneInfo
 
     try:
-        return ZoneInfo(name).utcoffset(dt.datetime(2024, 1, 1)) is not None
+        return ZoneInfo(name).utcoffset(dt.datetime(2024, 1, 1, tzinfo=dt.UTC)) is not None
     except (KeyError, ValueError, OSError):
         return False
 

@@ -31,8 +31,8 @@ OTHER_TIMES = 0.5  # of the stored bars that the file has at other times, when i
 class Stored:
     """What an import did: bars of the file that were new, changed or the same; stored ones it lacks (`left`).
 
-    `gone`: of these, how many went. `rebased`: the whole series was put on the file's basis. `unconfirmed`: the close of
-    the newest bar, until a later row or a file written later has it, too; None when it is confirmed.
+    `gone`: of these, how many went. `rebased`: the whole series was put on the file's basis. `unconfirmed`: the close
+    of the newest bar, until a later row or a file written later has it, too; None when it is confirmed.
     """
 
     new: int = 0
@@ -64,7 +64,9 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
     known = store.provenance(key)
     old = store.read(key) if known else joined([])
     if known is not None and known.adjusted != instrument.prices and len(old):
-        raise BadDataError(f"{key}: the store holds {known.adjusted} prices, these are {instrument.prices}; never mixed")
+        raise BadDataError(
+            f"{key}: the store holds {known.adjusted} prices, these are {instrument.prices}; never mixed"
+        )
     beside = _compared(old, bars)
     outside = len(old) - len(within(old.ts_ms, int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
     _refuse_other_times(instrument, beside, store)
@@ -78,7 +80,12 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
         later = old.slice(int(np.searchsorted(old.ts_ms, bars.ts_ms[-1], side="right")), len(old))
         kept = joined([later]) if instrument.complete else old
         partitions = store.rebase(
-            key, merged(kept, bars), provider=PROVIDER, fetched_at_ms=now_ms, last_final=final or bool(len(later)), whole=not gone
+            key,
+            merged(kept, bars),
+            provider=PROVIDER,
+            fetched_at_ms=now_ms,
+            last_final=final or bool(len(later)),
+            whole=not gone,
         )
     else:
         partitions = store.write(
@@ -114,9 +121,9 @@ def _refuse_other_times(instrument: Instrument, beside: _Beside, store: BarStore
     if old < FEWEST or instrument.complete or beside.left.size <= OTHER_TIMES * old:
         return
     raise BadDataError(
-        f"{instrument.key}: {beside.left.size} of {old} stored bars of this stretch stand at times the file has not (the "
-        f"first: {utc_text(int(beside.left[0]))}): was `zone`, `layout` or `timeframe` changed? Nothing was stored; "
-        f"`complete: true` replaces them, or move {store.folder(instrument.key)} away"
+        f"{instrument.key}: {beside.left.size} of {old} stored bars of this stretch stand at times the file has not "
+        f"(the first: {utc_text(int(beside.left[0]))}): was `zone`, `layout` or `timeframe` changed? Nothing was "
+        f"stored; `complete: true` replaces them, or move {store.folder(instrument.key)} away"
     )
 
 
@@ -140,8 +147,9 @@ def _two_bases(instrument: Instrument, factor: float, beside: _Beside, outside: 
     rest = outside + beside.left.size
     return BadDataError(
         f"{instrument.key}: {beside.at_old.size} stored closes come {factor:.6g} times as high in the file (a split or "
-        f"dividend worked in, or another unit), and {rest} stored bars are not in it: two bases would meet. Nothing was "
-        f"stored; bring a file of the whole history, say `complete: true`, or move {store.folder(instrument.key)} away"
+        f"dividend worked in, or another unit), and {rest} stored bars are not in it: two bases would meet. Nothing "
+        f"was stored; bring a file of the whole history, say `complete: true`, or move "
+        f"{store.folder(instrument.key)} away"
     )
 
 
@@ -174,7 +182,9 @@ def _findings(beside: _Beside, before: int, bars: Bars, *, gone: int) -> list[Fi
         was = beside.old.close[np.searchsorted(beside.old.ts_ms, beside.changed[0])]
         example = f"close {was:.10g} -> {bars.close[at]:.10g}"
         what = "stored bar changed by the file"
-        found.append(Finding(what=what, count=beside.changed.size, first=utc_text(int(beside.changed[0])), example=example))
+        found.append(
+            Finding(what=what, count=beside.changed.size, first=utc_text(int(beside.changed[0])), example=example)
+        )
     if beside.left.size:
         what = "stored bar that the file lacks: " + ("gone" if gone else "left (`complete: true` lets it go)")
         times = f"… {utc_text(int(beside.left[-1]))}"

@@ -1,9 +1,9 @@
 """Price files as people have them into bars: `read_dump` is the whole of it.
 
-`layout:` of an instrument says what a file is: one of the known formats (price_formats.toml), `ohlcv` (time, open, high,
-low, close, volume), `ohlcv_start` and `ohlcv_close` (the same, by which end of the bar the time marks), `bitfinex`
-(start, open, close, high, low, volume), or `auto`, which takes column names where there are any, a format whose shape is
-plain to see, and an order of columns only when no other one fits the prices.
+`layout:` of an instrument says what a file is: one of the known formats (price_formats.toml), `ohlcv` (time, open,
+high, low, close, volume), `ohlcv_start` and `ohlcv_close` (the same, by which end of the bar the time marks),
+`bitfinex` (start, open, close, high, low, volume), or `auto`, which takes column names where there are any, a format
+whose shape is plain to see, and an order of columns only when no other one fits the prices.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 from pyjobs.market.bars import Bars, checked
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.odd_rows import mended
-from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.meaning.source import Ledger, Source, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import mark_of, table_of
+from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.treatment import bars_from
 from pyjobs.market.dumps.warts import note_warts
 from utils.errors import BadDataError
@@ -108,7 +108,11 @@ def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
             what = "no line end at the end of the file: its last number may be cut"
             ledger.say(Finding(what=what, count=1, first="", example=""))
         if reading.ignored:
-            ledger.say(Finding(what="columns not used", count=len(reading.ignored), first="", example=", ".join(reading.ignored)))
+            ledger.say(
+                Finding(
+                    what="columns not used", count=len(reading.ignored), first="", example=", ".join(reading.ignored)
+                )
+            )
         for finding in reading.said:
             ledger.say(finding)
         _note_basis(reading, ledger)

@@ -1,9 +1,9 @@
 """From the rows of a dump to bars that can be true: what is refused, what is treated, what is only noted.
 
-First go the rows that would go anyway: before the desk's start, dates without a session, outside the session, not closed
-yet. Then what cannot be read or be true is refused (BadDataError) or, with `bad_rows`, left out and counted: a price of
-zero or less, high below low, open or close outside low..high, half a row of prices. Treated: rows without prices; halts
-(nobody traded: no volume, one price or none); duplicates (the last row wins); order.
+First go the rows that would go anyway: before the desk's start, dates without a session, outside the session, not
+closed yet. Then what cannot be read or be true is refused (BadDataError) or, with `bad_rows`, left out and counted: a
+price of zero or less, high below low, open or close outside low..high, half a row of prices. Treated: rows without
+prices; halts (nobody traded: no volume, one price or none); duplicates (the last row wins); order.
 """
 
 from __future__ import annotations
@@ -163,14 +163,12 @@ def _in_order_once(table: Table, ledger: Ledger) -> Table:
 
 
 def _in_sessions(table: Table, ledger: Ledger) -> Table:
-    """Without dates the calendar knows to be closed and bars outside the hours; daily rows get their session's close."""
+    """Without dates the calendar knows to be closed, and bars outside the hours; days get their session's close."""
     source, hours = ledger.source, ledger.source.hours
     at, here = hours.sessions_at(table.day)
-    known = (table.day >= hours.first) & (table.day <= hours.last)
-    table, (at, here, known) = (
-        ledger.drop(f"not a session of {hours.market}: left out", table, known & ~here),
-        (each[~(known & ~here)] for each in (at, here, known)),
-    )
+    closed = ~here & (table.day >= hours.first) & (table.day <= hours.last)
+    table = ledger.drop(f"not a session of {hours.market}: left out", table, closed)
+    at, here = at[~closed], here[~closed]
     if source.intraday:
         if source.all_day or source.instrument.hours == "extended":
             return table

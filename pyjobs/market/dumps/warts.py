@@ -29,7 +29,8 @@ def note_warts(table: Table, ledger: Ledger) -> None:
         if hours.market != "24/7":
             weekend = (table.day - 1) % 7 >= SATURDAY  # ordinal 1 is a Monday
             ledger.wart("session on a weekend", table, weekend)
-        _missing_sessions(table, ledger)
+        if ledger.source.instrument.timeframe == "1d":
+            _missing_sessions(table, ledger)
     else:
         _missing_bars(table, ledger)
     _jumps(table, ledger)

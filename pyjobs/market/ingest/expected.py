@@ -24,8 +24,8 @@ def expected_closes(
 
     An intraday bar is expected where it overlaps a session; a daily one closes with its session, one of a week or month
     with the last session in it. `from_open`: bars are counted from the session's open, and not from midnight UTC.
-    `phase_ms`: how long after midnight UTC the days of a market round the clock end (see `phase_of`). Before the calendar's first day nothing is known, so
-    nothing is expected. Raises CalendarRangeError past its last day.
+    `phase_ms`: how long after midnight UTC the days of a market round the clock end (see `phase_of`). Before the
+    calendar's first day nothing is known, so nothing is expected. Raises CalendarRangeError past its last day.
     """
     step = TIMEFRAME_MS[timeframe]
     if last_ms < first_ms:
@@ -52,7 +52,7 @@ def expected_closes(
 
 
 def phase_of(market: str, timeframe: str, ts_ms: IntArray) -> int:
-    """How long after midnight UTC the days (or weeks after a Monday) of a series round the clock end: most of its bars."""
+    """How long after midnight UTC the days (or weeks, after a Monday) of a series round the clock end."""
     if market != ROUND_THE_CLOCK or is_intraday(timeframe) or timeframe == "1mo" or not ts_ms.size:
         return 0
     step = TIMEFRAME_MS[timeframe]
@@ -60,8 +60,10 @@ def phase_of(market: str, timeframe: str, ts_ms: IntArray) -> int:
     return int(phases[counts.argmax()])
 
 
-def _period_ends(calendar: trading_day.Calendar, timeframe: str, first_ms: int, last_ms: int, phase_ms: int) -> IntArray:
-    """The closes of the last sessions of weeks or months; weeks round the clock end `phase_ms` after a Monday begins."""
+def _period_ends(
+    calendar: trading_day.Calendar, timeframe: str, first_ms: int, last_ms: int, phase_ms: int
+) -> IntArray:
+    """The closes of the last sessions of weeks or months; weeks round the clock end `phase_ms` after a Monday."""
     if calendar.market == ROUND_THE_CLOCK and timeframe == "1w":
         step, origin = TIMEFRAME_MS["1w"], _MONDAY_MS + phase_ms
         return np.arange(-(-(first_ms - origin) // step) * step + origin, last_ms + 1, step, dtype=np.int64)
@@ -70,7 +72,9 @@ def _period_ends(calendar: trading_day.Calendar, timeframe: str, first_ms: int, 
     ends: dict[tuple[int, int], int] = {}
     for session in sessions:
         year, week, _ = session.date.isocalendar()
-        ends[(year, week) if timeframe == "1w" else (session.date.year, session.date.month)] = session.close_utc_s * 1000
+        ends[(year, week) if timeframe == "1w" else (session.date.year, session.date.month)] = (
+            session.close_utc_s * 1000
+        )
     return within(np.array(list(ends.values()), np.int64), first_ms, last_ms)
 
 

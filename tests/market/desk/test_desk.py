@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk.price_formats import PLAIN
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, desk_path, last_bar_session, load_desk
+from pyjobs.market.desk.price_formats import PLAIN
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,9 +9,9 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.source import Ledger, Source
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
-from pyjobs.market.dumps.meaning.source import Ledger, Source
 
 if TYPE_CHECKING:
     from pyjobs.market.dumps.meaning.columns import Reading
@@ -98,7 +98,9 @@ def _splits(reading: Reading, ratio: FloatArray, close: FloatArray, st: Stamps) 
 def _nearest(jump: float) -> float:
     """The p:q of small whole numbers that a jump is, or 1."""
     size = max(jump, 1 / jump)
-    best = min((p / q for q in range(1, 21) for p in (round(size * q),) if q < p <= MOST), key=lambda r: abs(r / size - 1))
+    best = min(
+        (p / q for q in range(1, 21) for p in (round(size * q),) if q < p <= MOST), key=lambda r: abs(r / size - 1)
+    )
     if abs(best / size - 1) > FIT:
         return 1.0
     return best if jump > 1 else 1 / best

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.desk.price_formats import PLAIN, PriceFormat, price_formats
-from pyjobs.market.dumps.reading.fields import column, is_number, is_time
+from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.orders import headerless
+from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, same_symbol, shape_of
+from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from utils.errors import BadDataError
 
@@ -18,7 +19,19 @@ OHLC = ("open", "high", "low", "close")
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
     "time": (
         *("unix", "ts", "mts", "timestamp", "datetime", "date", "opentime", "time", "tradedate", "observationdate"),
-        *("t", "day", "startsat", "candledatetimeutc", "begins", "날짜", "일자", "거래일", "거래일자", "기준일", "일시"),
+        *(
+            "t",
+            "day",
+            "startsat",
+            "candledatetimeutc",
+            "begins",
+            "날짜",
+            "일자",
+            "거래일",
+            "거래일자",
+            "기준일",
+            "일시",
+        ),
         *("체결시간",),
     ),
     "open": ("open", "o", "openprice", "openingprice", "시가", "시작가", "오픈"),
@@ -28,7 +41,19 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
     "volume": ("volume", "vol", "v", "tradevolume", "basevolume", "volumefrom", "realvolume", "거래량", "누적거래량"),
     "ticks": ("tickvolume", "tickvol"),
-    "symbol": ("symbol", "ticker", "stock", "tic", "instrument", "name", "code", "종목코드", "티커", "종목", "단축코드"),
+    "symbol": (
+        "symbol",
+        "ticker",
+        "stock",
+        "tic",
+        "instrument",
+        "name",
+        "code",
+        "종목코드",
+        "티커",
+        "종목",
+        "단축코드",
+    ),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
     "period": ("per", "period"),
 }
@@ -54,11 +79,11 @@ class Reading:
 
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
-    """What the columns are. Raises BadDataError naming those that are missing, twice or unclear, and the key that helps."""
+    """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
     if grid.names is None:
         return headerless_reading(grid, instrument)
     _one_ticker(grid, instrument)
-    shape = _shape_of(grid, instrument)
+    shape = shape_of(grid, instrument)
     places, said = _places(grid, instrument, shape)
     reading = Reading(grid=grid, places=places, shape=shape, said=said)
     _only_closes(reading)
@@ -76,7 +101,7 @@ def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
     if instrument.columns:
         places = {name: _numbered(grid, name, told, width) for name, told in instrument.columns.items()}
         return Reading(grid=grid, places=places, shape=None, order="columns")
-    shape = _headless_shape(grid, instrument, width)
+    shape = headless_shape(grid, instrument, width)
     if shape is not None:
         names = shape.columns
         places = {name: i for i, name in enumerate(names[:width]) if name in COLUMN_NAMES or name == "clock"}
@@ -120,73 +145,6 @@ def _one_ticker(grid: Grid, instrument: Instrument) -> None:
     grid.columns = [grid.columns[i] for i in keep]
 
 
-def same_symbol(one: str, other: str) -> bool:
-    """Whether two spellings mean one symbol: case, marks, an ending like .US, an A before a Korean code aside."""
-    return bool(_spellings(one) & _spellings(other))
-
-
-def _spellings(symbol: str) -> set[str]:
-    upper = symbol.upper().strip()
-    found = {re.sub(r"[^A-Z0-9가-힣]", "", upper), re.sub(r"[^A-Z0-9가-힣]", "", re.sub(r"\.[A-Z]{1,3}$", "", upper))}
-    found |= {each.removeprefix("A") for each in found if re.fullmatch(r"A\d{6}", each)}
-    return {each.lstrip("0") if each.isdigit() else each for each in found}
-
-
-def _named_shapes(instrument: Instrument) -> list[PriceFormat]:
-    if instrument.layout == "auto":
-        return [each for each in price_formats() if not each.asked]
-    return [each for each in price_formats() if each.name == instrument.layout]
-
-
-def _shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
-    """The first format of the table that has all its names in the header."""
-    names = {column(name) for name in grid.names or ()}
-    shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout != "auto"]
-    for each in shapes:
-        fits = set(each.header) <= names and (not each.exact or each.exact == grid.names)
-        if fits and each.preamble and each.preamble not in " ".join(grid.preamble).lower():
-            fits = False
-        if fits and each.zoned and not re.search(r"[A-Za-z]+/[A-Za-z]+$", _first(grid, 0)):
-            fits = False
-        if fits:
-            return each
-    return shapes[0] if instrument.layout not in PLAIN and shapes else None
-
-
-def _headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
-    shapes = [each for each in _named_shapes(instrument) if each.width]
-    for each in shapes:
-        if width in each.width and _looks(grid, each):
-            return each
-    if instrument.layout not in PLAIN:
-        for each in _named_shapes(instrument):
-            if width in each.width:
-                return each
-        raise BadDataError(f"{grid.label}: has {width} columns and no header: not what `layout: {instrument.layout}` is")
-    return None
-
-
-LOOKS = {
-    "epoch": r"-?\d{9,19}(\.\d+)?",
-    "compact": r"\d{8} \d{6}",
-    "daily": r"\d{8} \d{2}:\d{2}",
-    "dotted": r"\d{4}\.\d{2}\.\d{2}",
-    "milliseconds": r"\d{1,8}",
-}
-
-
-def _looks(grid: Grid, shape: PriceFormat) -> bool:
-    if shape.delimiter and shape.delimiter != grid.delimiter:
-        return False
-    if shape.quiet and any(grid.cell(row, 5).strip() not in ("0", "0.0") for row in range(0, len(grid), 97)):
-        return False
-    return not shape.time or bool(re.fullmatch(LOOKS[shape.time], _first(grid, 0)))
-
-
-def _first(grid: Grid, place: int) -> str:
-    return grid.cell(0, place).strip() if len(grid) else ""
-
-
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:
     names = grid.names or []
     told = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
@@ -224,7 +182,7 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
 
 
 def _is_clock(grid: Grid, place: int) -> bool:
-    text = _first(grid, place)
+    text = first_cell(grid, place)
     return bool(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?|\d{3,6}", text))
 
 
@@ -232,7 +190,7 @@ def _clock(grid: Grid, places: dict[str, int], times: list[tuple[int, int]]) -> 
     """Date and time apart: the time of day is a field of its own."""
     for _, place in times:
         if place != places.get("time") and "clock" not in places and _is_clock(grid, place):
-            text = _first(grid, places["time"])
+            text = first_cell(grid, places["time"])
             if is_time(text) and ":" not in text and len(text) <= 12:
                 places["clock"] = place
 
@@ -240,9 +198,9 @@ def _clock(grid: Grid, places: dict[str, int], times: list[tuple[int, int]]) -> 
 def _unnamed_index(grid: Grid, places: dict[str, int]) -> None:
     """A table written with its index, which had no name: where no column is the time, it is."""
     names = grid.names or [""]
-    if "time" not in places and len(grid) and (not names[0] or column(names[0]).startswith(("unnamed", "index"))):
-        if is_time(_first(grid, 0)):
-            places["time"] = 0
+    nameless = not names[0] or column(names[0]).startswith(("unnamed", "index"))
+    if "time" not in places and len(grid) and nameless and is_time(first_cell(grid, 0)):
+        places["time"] = 0
 
 
 def _only_closes(reading: Reading) -> None:
@@ -262,7 +220,9 @@ def _only_closes(reading: Reading) -> None:
 
 def _some(grid: Grid, place: int) -> str:
     """The first cell of a column that is not missing."""
-    return next((text for row in range(min(len(grid), 200)) if (text := grid.cell(row, place).strip()) not in ("", ".")), "")
+    return next(
+        (text for row in range(min(len(grid), 200)) if (text := grid.cell(row, place).strip()) not in ("", ".")), ""
+    )
 
 
 def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
@@ -274,7 +234,7 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
         if match := re.fullmatch(r"\s*volume[\s_(]+([A-Za-z0-9]+)\)?\s*", name, re.IGNORECASE):
             named[match[1].upper()] = place
     if named:
-        symbol = _first(grid, places["symbol"]) if "symbol" in places else instrument.symbol
+        symbol = first_cell(grid, places["symbol"]) if "symbol" in places else instrument.symbol
         base = next((unit for unit in named if symbol.upper().startswith(unit)), "")
         if base:
             places["volume"] = named[base]

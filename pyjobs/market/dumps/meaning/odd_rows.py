@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyjobs.market.dumps.meaning.columns import OHLC, Reading
-from pyjobs.market.dumps.reading.fields import is_number
 from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.source import Ledger
+from pyjobs.market.dumps.reading.fields import is_number
 
 
 def mended(reading: Reading, ledger: Ledger) -> None:
@@ -46,7 +46,9 @@ def _refuse(reading: Reading, ledger: Ledger, refused: list[tuple[int, list[str]
     if not source.instrument.bad_rows_limit:
         raise source.refuse(line, f"{what}; is the file cut off?", len(refused), len(source.labels) - 1)
     ledger.bad += len(refused)
-    found = Finding(what="bad row left out: another number of fields", count=len(refused), first=f"line {line}", example=what)
+    found = Finding(
+        what="bad row left out: another number of fields", count=len(refused), first=f"line {line}", example=what
+    )
     ledger.say(found, treated=True)
 
 

@@ -45,7 +45,7 @@ def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]
 def order_of(grid: Grid) -> str:
     """The column order in which every row is a possible bar. Raises BadDataError when there is none.
 
-    Two fit only rows in which they mean the same bar: where one has the high, the other would have a low at or above it.
+    Two fit only rows in which they mean the same bar: where one has the high, the other's low would be at or above it.
     """
     values = np.array([numbers(column)[0] for column in grid.columns[1:5]]).T
     traded = values[(values > 0).all(axis=1)]

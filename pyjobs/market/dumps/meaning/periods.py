@@ -7,8 +7,8 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
-from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
 from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, Mask, Source
+from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
 
 HOUR_MS = 3_600_000
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
@@ -99,7 +99,9 @@ def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: Source) -> Err
                 "take hours, or write plain dates if the file's days are New York's"
             )
         elif time >= close and time % DAY_MS:
-            errors[at] = f"begins a day after the session {_date(day[at])} has closed; is it the end? `layout: ohlcv_close`"
+            errors[at] = (
+                f"begins a day after the session {_date(day[at])} has closed; is it the end? `layout: ohlcv_close`"
+            )
     return errors
 
 
@@ -127,7 +129,7 @@ def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
         if source.mark == "start":
             day = np.where(weekend, day + 7 - weekday, day)
         elif source.mark == "":
-            what = "is a weekend: does it mark the week before or after? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
+            what = "is a weekend: of the week before or after it? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
             errors = dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
     first, last = _span(day, weekly)
     return _last_session(first, last, source), np.full(len(day), NOT_YET, np.int64), errors
@@ -145,7 +147,7 @@ def _span(day: IntArray, weekly: bool) -> tuple[IntArray, IntArray]:
 
 
 def _last_session(first: IntArray, last: IntArray, source: Source) -> IntArray:
-    """The last session in each span of dates; before the calendar its last weekday; the span's end where it has none."""
+    """The last session in each span of dates; before the calendar its last weekday, where it has none its end."""
     hours = source.hours
     at = np.maximum(np.searchsorted(hours.days, last, side="right") - 1, 0)
     inside = (hours.days[at] >= first) & (hours.days[at] <= last)

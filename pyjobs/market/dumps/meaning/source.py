@@ -160,7 +160,7 @@ def when(source: Source, day: int, ts_ms: int) -> str:
     if not source.intraday:
         return dt.date.fromordinal(day).isoformat()
     start_s = (ts_ms - source.bar_ms) // 1000
-    return (dt.datetime(1970, 1, 1) + dt.timedelta(seconds=start_s)).strftime("%Y-%m-%dT%H:%MZ")
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=start_s)).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def date_text(ordinal: int) -> str:

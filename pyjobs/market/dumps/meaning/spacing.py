@@ -21,9 +21,8 @@ def refuse_other_spacing(table: Table, source: Source) -> None:
         return
     seems = _intraday(stamps, source) if source.intraday else _daily(table, stamps, source)
     if seems:
-        name = source.instrument.timeframe
         raise BadDataError(
-            f"{source.path}: its rows are {seems}, not bars of {name}: is `timeframe: {name}` right for {source.instrument.symbol}?"
+            f"{source.path}: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
         )
 
 

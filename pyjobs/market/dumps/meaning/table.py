@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers
-from pyjobs.market.dumps.meaning.columns import OHLC, Reading, same_symbol
-from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.basis import adjusted_numbers
+from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.periods import closes
+from pyjobs.market.dumps.meaning.shapes import same_symbol
+from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
+from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, DATE, DAY_MS, INSTANT, NAIVE, Stamps, order_of, stamps
-from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
 from pyjobs.market.dumps.reading.zones import localised
 from utils.errors import BadDataError, ConfigError
 
@@ -38,6 +39,7 @@ def table_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Tab
 
 def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table:
     _of_one_symbol(reading, source, ledger)
+    _refuse_other_period(reading, source)
     complaints = _Complaints(len(reading.grid), ledger)
     st = _times(reading, source, complaints)
     day, ts_ms, errors = closes(st, source)
@@ -45,8 +47,8 @@ def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     ohlcv = _numbers(reading, source, ledger, complaints, st)
     return Table(
-        part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms, ohlcv=ohlcv,
-        wrong=complaints.of_row,
+        part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
+        ohlcv=ohlcv, wrong=complaints.of_row,
     )  # fmt: skip
 
 
@@ -90,11 +92,31 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
             keep = np.array(pc.equal(column, mine[0]).to_pylist(), bool)
             others = int((~keep).sum())
             what = f"rows of {len(symbols) - 1} other symbols: left out"
-            ledger.say(Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), treated=True)
+            ledger.say(
+                Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), treated=True
+            )
             reading.grid = grid.picked(keep)
         told = mine[0] if mine else symbols[0]
     if isinstance(told, str) and told and not same_symbol(told, wanted):
-        ledger.say(Finding(what=f"the file calls it {told!r}", count=len(grid), first="", example=f"the desk {wanted!r}"))
+        ledger.say(
+            Finding(what=f"the file calls it {told!r}", count=len(grid), first="", example=f"the desk {wanted!r}")
+        )
+
+
+PERIODS = {"D": "1d", "W": "1w", "M": "1mo", "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h"}
+
+
+def _refuse_other_period(reading: Reading, source: Source) -> None:
+    """A file that says how long its bars are, and says other than the desk."""
+    if "period" not in reading.places or not len(reading.grid):
+        return
+    told = reading.grid.cell(0, reading.places["period"]).strip().upper()
+    timeframe = source.instrument.timeframe
+    if PERIODS.get(told, timeframe) != timeframe:
+        what = (
+            f"its column {reading.name_of('period')} says {told} ({PERIODS[told]}), but the instrument is {timeframe}"
+        )
+        raise BadDataError(f"{reading.grid.label}: {what}")
 
 
 def _times(reading: Reading, source: Source, complaints: _Complaints) -> Stamps:
@@ -189,7 +211,9 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: _Comp
         ohlcv[:, 4] = read("volume")
     if places.get("ticks", -1) not in (-1, places.get("volume")) and not np.nan_to_num(ohlcv[:, 4]).any():
         ohlcv[:, 4] = read("ticks")
-        ledger.say(Finding(what="volume: the number of price changes", count=len(grid), first="", example="its own is 0"))
+        ledger.say(
+            Finding(what="volume: the number of price changes", count=len(grid), first="", example="its own is 0")
+        )
         reading.ignored = [name for name in reading.ignored if name != reading.name_of("ticks")]
     scale = source.instrument.scale * (shape.scale if shape else 1.0)
     if scale != 1.0:

@@ -26,7 +26,10 @@ _MONTHS = {
 _YMD = r"(?P<Y>\d{4})(?P<s>[-/.]?)(?P<m>\d{2})(?P=s)(?P<d>\d{2})"
 _YMD_LOOSE = r"(?P<Y>\d{4})\s*(?:[-/.]|년)\s*(?P<m>\d{1,2})\s*(?:[-/.]|월)\s*(?P<d>\d{1,2})\s*(?:일)?"
 _DMY = r"(?P<a>\d{1,2})(?P<s>[-/.])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<Y>\d{4}|\d{2})"
-_NAMED = r"(?:(?P<mon>[A-Za-z]{3,9})\.?\s+(?P<d>\d{1,2}),?\s+|(?P<d2>\d{1,2})[-\s](?P<mon2>[A-Za-z]{3,9})\.?[-,\s]\s*)(?P<Y>\d{4}|\d{2})"
+_NAMED = (
+    r"(?:(?P<mon>[A-Za-z]{3,9})\.?\s+(?P<d>\d{1,2}),?\s+|(?P<d2>\d{1,2})[-\s](?P<mon2>[A-Za-z]{3,9})\.?[-,\s]\s*)"
+    r"(?P<Y>\d{4}|\d{2})"
+)
 _CLOCK = (
     r"(?:(?:T|\s+|-)(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
     r"(?:[\s-]*(?P<ap>[AaPp][Mm]))?(?:\s*(?P<z>Z|UTC|(?:GMT|UTC)?[+-]\d{2}:?\d{2}|GMT|[A-Za-z]{2,}(?:/[A-Za-z_]+)*))?)?"
@@ -107,7 +110,7 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
         if match:
             return _from(match.groupdict(), text, order)
     if text.isascii() and text.isdigit() and len(text) in (12, 14) and _compact(text):
-        return dt.datetime.strptime(text, "%Y%m%d%H%M%S" if len(text) == 14 else "%Y%m%d%H%M")
+        return dt.datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     if _EPOCH.fullmatch(text):
         value = float(text) if "." in text else int(text)
         return from_epoch_ms(int(value * 1000 / epoch_unit(abs(value))))
@@ -117,7 +120,9 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
 def clock(text: str) -> dt.time:
     """A time of day alone: `09:30`, `09:30:00`, `093000`. Raises ValueError."""
     text = text.strip()
-    match = _CLOCK_ALONE.fullmatch(text.zfill(4 if len(text) < 4 else 2 * ((len(text) + 1) // 2)) if text.isdigit() else text)
+    match = _CLOCK_ALONE.fullmatch(
+        text.zfill(4 if len(text) < 4 else 2 * ((len(text) + 1) // 2)) if text.isdigit() else text
+    )
     if match is None:
         raise ValueError(f"{text!r} is not a time of day")
     return dt.time(int(match[1]), int(match[2]), int(match[3] or 0))

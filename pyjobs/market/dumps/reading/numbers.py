@@ -63,7 +63,6 @@ def _floats(column: Any) -> FloatArray:
 
 def _cells(text: Any, *, commas: bool, decimal_comma: bool) -> tuple[FloatArray, Errors]:
     """Plain ones and thousands at once, the others one by one."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     if commas and not decimal_comma:

@@ -99,7 +99,9 @@ def _grid(label: str, rows: Sequence[Any]) -> Grid:
     for i, row in enumerate(rows, 1):
         if not isinstance(row, list) or len(row) < 5 or len(row) != width:
             raise BadDataError(f"{label}: row {i}: expected an array of time and five numbers, got {str(row)[:80]}")
-    return Grid(label=label, names=None, columns=[_array([row[at] for row in rows]) for at in range(width)], lines=lines)
+    return Grid(
+        label=label, names=None, columns=[_array([row[at] for row in rows]) for at in range(width)], lines=lines
+    )
 
 
 def _named(label: str, rows: Sequence[Any], lines: Any) -> Grid:
@@ -128,7 +130,9 @@ def _array(values: list[Any]) -> Any:
             return pa.array([None if value is None else float(value) for value in values], pa.float64())
         except OverflowError:
             kinds = {object}
-    return pa.array([None if value is None else value if isinstance(value, str) else _text(value) for value in values], pa.string())
+    return pa.array(
+        [None if value is None else value if isinstance(value, str) else _text(value) for value in values], pa.string()
+    )
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What `file:` of an instrument names: a file, a folder, a pattern or an archive, as grids in the order of their names."""
+"""What `file:` of an instrument names: a file, a folder, a pattern or an archive, as grids by their names."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def files_of(path: Path) -> list[Path]:
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if each.is_file() and each.suffix.lower() in LISTING)
         if not found:
-            raise MissingInputError(f"{path}: is a folder, not a file, and holds no price file ({', '.join(sorted(LISTING))})")
+            raise MissingInputError(
+                f"{path}: is a folder, not a file, and holds no price file ({', '.join(sorted(LISTING))})"
+            )
         return found
     if any(mark in path.name for mark in "*?["):
         found = sorted(each for each in path.parent.glob(path.name) if each.is_file())

@@ -50,7 +50,11 @@ def stamps(column: Any, order: str = "") -> Stamps:
     column = pc.fill_null(pc.utf8_trim_whitespace(column), "")
     digits = pc.all(pc.match_substring_regex(column, r"^[+-]?\d+(\.\d+)?$")).as_py() if len(column) else False
     if digits and not _are_dates(column):
-        return _numeric(pc.cast(column, pa.float64()) if pc.any(pc.match_substring(column, ".")).as_py() else pc.cast(column, pa.int64()))
+        return _numeric(
+            pc.cast(column, pa.float64())
+            if pc.any(pc.match_substring(column, ".")).as_py()
+            else pc.cast(column, pa.int64())
+        )
     return _shaped(column, order)
 
 
@@ -189,7 +193,11 @@ def _uniform(cells: Any, size: int, order: str, found: Stamps, rows: IntArray) -
 
 
 def _put(match: Any, part: Any, data: Any, order: str, good: Any, found: Stamps, rows: IntArray) -> None:
-    year, month, day = (part("Y2"), *((part("b"), part("a")) if order == "dmy" else (part("a"), part("b")))) if match["a"] else (part("Y"), part("m"), part("d"))
+    year, month, day = (
+        (part("Y2"), *((part("b"), part("a")) if order == "dmy" else (part("a"), part("b"))))
+        if match["a"]
+        else (part("Y"), part("m"), part("d"))
+    )
     month_ok = (month >= 1) & (month <= 12) & (year >= 1)
     months = np.where(month_ok, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
     length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def read_text(label: str, content: bytes) -> Grid:
 
 
 def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
-    """The separator under which most lines have the same number of cells, at least five or just two, and that number."""
+    """The separator under which most lines have one number of cells, at least five or just two, and that number."""
     sample = [line for line in lines if line.strip(" \t,;|")][:SAMPLE]
     if not sample:
         raise BadDataError(f"{label}: the file is empty")
@@ -153,9 +154,9 @@ def _parsed(label: str, content: bytes, delimiter: str, start: int, width: int) 
     return _without_empty(grid)
 
 
-def _one(column: object) -> object:
+def _one(column: Any) -> Any:
     """A chunked column as one array."""
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)  # type: ignore[attr-defined]
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
 def _lines(rows: int, odd: Sequence[int], start: int) -> IntArray:

@@ -17,7 +17,7 @@ from utils.errors import BadDataError
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 LAST_DAY_1900 = 60  # Excel counts a 29th of February 1900
-EPOCH = dt.datetime(1899, 12, 30)
+EPOCH = dt.datetime(1899, 12, 30, tzinfo=dt.UTC)
 
 
 def read_arrow(label: str, content: bytes) -> Grid:
@@ -97,7 +97,9 @@ def _date_styles(book: zipfile.ZipFile) -> set[int]:
     root = ElementTree.fromstring(book.read("xl/styles.xml"))
     own = {each.get("numFmtId"): each.get("formatCode", "") for each in root.iter(f"{SHEET}numFmt")}
     shown = {str(i) for i in (*range(14, 23), *range(45, 48))}
-    shown |= {str(i) for i, code in own.items() if re.search(r"[ymdhs]", re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", code.lower()))}
+    shown |= {
+        str(i) for i, code in own.items() if re.search(r"[ymdhs]", re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", code.lower()))
+    }
     formats = root.find(f"{SHEET}cellXfs")
     return {i for i, each in enumerate(formats if formats is not None else ()) if each.get("numFmtId") in shown}
 

@@ -6,11 +6,12 @@ import datetime as dt
 import re
 
 import numpy as np
+import numpy.typing as npt
 
 from pyjobs.market.bars import IntArray
 
 HALF_HOUR_MS = 1_800_000
-_EPOCH = dt.datetime(1970, 1, 1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
@@ -40,13 +41,13 @@ def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
     return ms - east, wrong
 
 
-def _in_order(ms: IntArray, twice: np.ndarray, first: IntArray, second: IntArray) -> IntArray:  # type: ignore[type-arg]
+def _in_order(ms: IntArray, twice: npt.NDArray[np.bool_], first: IntArray, second: IntArray) -> IntArray:
     """The offset of each time of a double hour: of two rows with one time the earlier row has the earlier one."""
     rows = np.flatnonzero(twice)
     descending = rows.size > 1 and ms[rows[0]] > ms[rows[-1]]
     if descending:
         rows = rows[::-1]
-    counts = {time: count for time, count in zip(*np.unique(ms[rows], return_counts=True), strict=True)}
+    counts = dict(zip(*np.unique(ms[rows], return_counts=True), strict=True))
     seen: set[int] = set()
     east = {}
     for row in rows.tolist():
