@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, Bars, IntArray
+from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.read_dump import Dump
@@ -24,6 +24,7 @@ PROVIDER = "local_cache"
 CHANGED = 1e-6  # relative; a price that differs by less was rounded
 RESCALED = 0.01  # all prices by one factor that is further from 1 than this: not corrected, but on another basis
 FEWEST = 3  # shared bars that prove a basis
+SEEN, ALIKE, FARTHEST_MS = 500, 0.8, 14 * 3_600_000  # how bars of another clock are looked for, and how far away
 OTHER_TIMES = 0.5  # of the stored bars that the file has at other times, when its clock was read otherwise
 
 
@@ -69,7 +70,7 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
         )
     beside = _compared(old, bars)
     outside = len(old) - len(within(old.ts_ms, int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
-    _refuse_other_times(instrument, beside, store)
+    _refuse_other_times(instrument, beside, old, bars, store)
     scaled = _other_basis(instrument, beside, bars)
     before = int((old.ts_ms < bars.ts_ms[0]).sum())
     if scaled and (outside or beside.left.size) and not (instrument.complete and before == outside):
@@ -115,16 +116,37 @@ def _compared(old: Bars, bars: Bars) -> _Beside:
     )  # fmt: skip
 
 
-def _refuse_other_times(instrument: Instrument, beside: _Beside, store: BarStore) -> None:
-    """A file read by another clock than the stored bars, whose own would stay between its."""
+def _refuse_other_times(instrument: Instrument, beside: _Beside, whole: Bars, bars: Bars, store: BarStore) -> None:
+    """A file read by another clock than the stored bars, whose own would stay between its or beside them."""
     old = len(beside.old)
-    if old < FEWEST or instrument.complete or beside.left.size <= OTHER_TIMES * old:
+    if old < FEWEST or instrument.complete:
+        return
+    if beside.left.size > OTHER_TIMES * old:
+        what = (
+            f"{beside.left.size} of {old} stored bars of this stretch stand at times the file has not (the first: "
+            f"{utc_text(int(beside.left[0]))})"
+        )
+    elif beside.changed.size > OTHER_TIMES * beside.at_new.size and (shift := _shift_ms(instrument, whole, bars)):
+        what = f"the file's bars stand in the store {abs(shift) / 3_600_000:g} h {'later' if shift > 0 else 'earlier'}"
+    else:
         return
     raise BadDataError(
-        f"{instrument.key}: {beside.left.size} of {old} stored bars of this stretch stand at times the file has not "
-        f"(the first: {utc_text(int(beside.left[0]))}): was `zone`, `layout` or `timeframe` changed? Nothing was "
-        f"stored; `complete: true` replaces them, or move {store.folder(instrument.key)} away"
+        f"{instrument.key}: {what}: was `zone`, `layout` or `timeframe` changed? Nothing was stored; "
+        f"`complete: true` replaces them, or move {store.folder(instrument.key)} away"
     )
+
+
+def _shift_ms(instrument: Instrument, old: Bars, bars: Bars) -> int:
+    """By how much the stored bars of the same closes are later than the file's; 0 when they are not shifted."""
+    bars, step = bars.slice(max(0, len(bars) - SEEN), len(bars)), TIMEFRAME_MS[instrument.timeframe]
+    most = max(FARTHEST_MS // step, 1)
+    for steps in (sign * count for count in range(1, most + 1) for sign in (1, -1)):
+        at = np.minimum(np.searchsorted(old.ts_ms, bars.ts_ms + steps * step), len(old) - 1)
+        both = old.ts_ms[at] == bars.ts_ms + steps * step
+        alike = both & (old.close[at] == bars.close) & (old.open[at] == bars.open)
+        if both.sum() >= FEWEST and alike.sum() > ALIKE * both.sum():
+            return steps * step
+    return 0
 
 
 def _other_basis(instrument: Instrument, beside: _Beside, bars: Bars) -> float:

@@ -31,7 +31,7 @@ def halted(ohlcv: FloatArray) -> Mask:
         return none
     with np.errstate(invalid="ignore"):
         before = np.append(np.nan, close[:-1])
-        flat = (opened == high) & (high == low) & (low == close)
+        flat = (opened == high) & (high == low) & (low == close) & (close > 0)
         carried = (opened == 0) & (high == 0) & (low == 0) & (close == before)
         at = np.arange(len(ohlcv))
         still = flat & ((at < counted[-1]) | (close == before))

@@ -198,9 +198,11 @@ def _clock(grid: Grid, places: dict[str, int], times: list[tuple[int, int]]) -> 
 def _unnamed_index(grid: Grid, places: dict[str, int]) -> None:
     """A table written with its index, which had no name: where no column is the time, it is."""
     names = grid.names or [""]
-    nameless = not names[0] or column(names[0]).startswith(("unnamed", "index"))
-    if "time" not in places and len(grid) and nameless and is_time(first_cell(grid, 0)):
-        places["time"] = 0
+    nameless = [i for i, name in enumerate(names) if not name or column(name).startswith(("unnamed", "index"))]
+    for place in nameless if len(grid) and "time" not in places else ():
+        if is_time(first_cell(grid, place)):
+            places["time"] = place
+            return
 
 
 def _only_closes(reading: Reading) -> None:

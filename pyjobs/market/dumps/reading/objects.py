@@ -47,8 +47,8 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return _chart(data)
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
         return _split(data)
-    if data and all(isinstance(value, list) for value in data.values()) and _are_columns(data):
-        return _columns({name: list(values) for name, values in data.items()})
+    if _are_columns(lists := {name: value for name, value in data.items() if isinstance(value, list)}):
+        return _columns(lists)
     if data and all(isinstance(value, dict) for value in data.values()):
         if all(is_time(key) for key in list(data)[:3]):  # rows by their time
             return [{"date": key, **row} for key, row in data.items()]
