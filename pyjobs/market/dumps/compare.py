@@ -119,14 +119,15 @@ def _compared(old: Bars, bars: Bars) -> _Beside:
 def _refuse_other_times(instrument: Instrument, beside: _Beside, whole: Bars, bars: Bars, store: BarStore) -> None:
     """A file read by another clock than the stored bars, whose own would stay between its or beside them."""
     old = len(beside.old)
-    if old < FEWEST or instrument.complete:
+    if len(whole) < FEWEST or instrument.complete:
         return
-    if beside.left.size > OTHER_TIMES * old:
+    doubtful = beside.changed.size > OTHER_TIMES * beside.at_new.size or not beside.at_new.size
+    if old >= FEWEST and beside.left.size > OTHER_TIMES * old:
         what = (
             f"{beside.left.size} of {old} stored bars of this stretch stand at times the file has not (the first: "
             f"{utc_text(int(beside.left[0]))})"
         )
-    elif beside.changed.size > OTHER_TIMES * beside.at_new.size and (shift := _shift_ms(instrument, whole, bars)):
+    elif doubtful and (shift := _shift_ms(instrument, whole, bars)):
         what = f"the file's bars stand in the store {abs(shift) / 3_600_000:g} h {'later' if shift > 0 else 'earlier'}"
     else:
         return
