@@ -59,6 +59,8 @@ def _insert(reading: Reading, rows: list[tuple[int, list[str]]]) -> None:
     lines = np.append(grid.lines, [line for line, _ in rows])
     order = pa.array(np.argsort(lines, kind="stable").tolist(), pa.int64())
     for place, column in enumerate(grid.columns):
-        added = pa.array([cells[place] for _, cells in rows], column.type)
+        added = pa.array([cells[place] for _, cells in rows], pa.string())
+        if not pa.types.is_string(column.type):
+            column = column.cast(pa.string())
         grid.columns[place] = pa.concat_arrays([column, added]).take(order)
     grid.lines = np.sort(lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -16,8 +18,11 @@ from utils.errors import BadDataError
 
 DELIMITERS = ("\t", ";", "|", ",")
 BEGINNING = 1 << 16
+PIECE = 1 << 20
 SAMPLE = 60  # lines that say what the table looks like
 HEADER_LINES = 3
+_POINT = re.compile(r"[+-]?\d+\.\d+")
+_EPOCH = re.compile(r"-?\d{9,18}")
 
 
 def decoded(label: str, content: bytes) -> bytes:
@@ -30,7 +35,7 @@ def decoded(label: str, content: bytes) -> bytes:
     if b"\0" in content:
         raise BadDataError(f"{label}: not a text file (NUL at byte {content.index(0)})")
     try:
-        content.decode("utf-8")
+        _check_utf8(content)
     except UnicodeDecodeError as error:
         try:
             return content.decode("cp949").encode()  # what the KRX web site exports
@@ -38,6 +43,19 @@ def decoded(label: str, content: bytes) -> bytes:
             what = f"byte {error.start} is neither UTF-8 nor CP949"
             raise BadDataError(f"{label}: not a text file ({what})") from None
     return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _check_utf8(content: bytes) -> None:
+    """Raises UnicodeDecodeError for what is no UTF-8; a piece at a time, as a text takes as much memory again."""
+    if content.isascii():
+        return
+    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
+    for at in range(0, len(content), PIECE):
+        try:
+            decoder.decode(content[at : at + PIECE], final=at + PIECE >= len(content))
+        except UnicodeDecodeError as error:
+            content.decode("utf-8")  # says where
+            raise error from None
 
 
 def read_text(label: str, content: bytes) -> Grid:
@@ -52,7 +70,8 @@ def read_text(label: str, content: bytes) -> Grid:
     delimiter, width = _shape(label, lines)
     start, head = _head(label, lines, delimiter, width)
     names = _names(head, lines[start : start + 1], delimiter)
-    grid = _parsed(label, content, delimiter, start, len(names) if names else width)
+    width = len(names) if names else width
+    grid = _parsed(label, content, delimiter, start, _kinds(lines[start : start + SAMPLE], delimiter, width))
     grid.names, grid.header_line = names, start - len(head) + 1 if head else 0
     grid.preamble = [line for line in lines[: start - len(head)] if line.strip(" \t,;|")]
     grid.ends_cleanly = content.endswith((b"\n", b"\r"))
@@ -120,38 +139,67 @@ def _levels(head: list[list[str]]) -> list[str]:
     return [index, *named[1:]]
 
 
-def _parsed(label: str, content: bytes, delimiter: str, start: int, width: int) -> Grid:
-    import pyarrow as pa
-    import pyarrow.csv as arrow
+def _kinds(sample: Sequence[str], delimiter: str, width: int) -> list[str]:
+    """What each column may be read as at once: numbers with a point as such, a first column of epochs; else text.
 
-    odd: list[tuple[int, str]] = []
+    Whole numbers stay text: they may be codes or times, with zeros in front.
+    """
+    rows = [row for row in csv.reader(sample, delimiter=delimiter) if len(row) == width and any(row)]
+    kinds = []
+    for place in range(width):
+        cells = [row[place] for row in rows]
+        if cells and all(map(_POINT.fullmatch, cells)):
+            kinds.append("double")
+        else:
+            kinds.append("int64" if place == 0 and cells and all(map(_EPOCH.fullmatch, cells)) else "string")
+    return kinds
 
-    def note(row: arrow.InvalidRow) -> str:
-        odd.append((row.number, row.text))
-        return "skip"
 
+def _parsed(label: str, content: bytes, delimiter: str, start: int, kinds: list[str]) -> Grid:
     if content.count(b'"') % 2:
         line = content[: content.rindex(b'"')].count(b"\n") + 1
         raise BadDataError(f"{label}: line {line}: unexpected end of data in quotes; is the file cut off?")
-    names = [str(place) for place in range(width)]
-    try:
-        table = arrow.read_csv(
-            pa.BufferReader(content),
-            arrow.ReadOptions(column_names=names, use_threads=False, skip_rows=start, block_size=1 << 22),
-            arrow.ParseOptions(delimiter=delimiter, invalid_row_handler=note, ignore_empty_lines=False),
-            arrow.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
-        )
-        columns = [_one(table.column(name)) for name in names]
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" not in str(error):
-            raise BadDataError(f"{label}: {str(error).splitlines()[0]}") from None
-        columns = [pa.array([], pa.string()) for _ in names]
+    odd: list[tuple[int, str]] = []
+    columns = _columns(label, content, delimiter, start, kinds, odd)
     lines = _lines(len(columns[0]), [number for number, _ in odd], start)
     cells = [(number, next(csv.reader([text], delimiter=delimiter), [])) for number, text in odd]
     grid = Grid(label=label, names=None, columns=columns, lines=lines, delimiter=delimiter)
     grid.empty = [line for line, row in cells if not any(cell.strip() for cell in row)]
     grid.odd = [(line, row) for line, row in cells if any(cell.strip() for cell in row)]
     return _without_empty(grid)
+
+
+def _columns(
+    label: str, content: bytes, delimiter: str, start: int, kinds: list[str], odd: list[tuple[int, str]]
+) -> list[Any]:
+    """The columns; `odd` gets the rows with another number of cells. Text where a column is not what it seemed."""
+    import pyarrow as pa
+    import pyarrow.csv as arrow
+
+    def note(row: arrow.InvalidRow) -> str:
+        odd.append((row.number, row.text))
+        return "skip"
+
+    types = {str(place): pa.type_for_alias(kind) for place, kind in enumerate(kinds)}
+    try:
+        table = arrow.read_csv(
+            pa.BufferReader(content),
+            arrow.ReadOptions(column_names=list(types), use_threads=False, skip_rows=start, block_size=1 << 20),
+            arrow.ParseOptions(delimiter=delimiter, invalid_row_handler=note, ignore_empty_lines=False),
+            arrow.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
+        )
+    except pa.ArrowInvalid as error:
+        odd.clear()
+        if "Empty CSV" in str(error):
+            return [pa.array([], pa.string()) for _ in kinds]
+        if set(kinds) != {"string"}:
+            return _columns(label, content, delimiter, start, ["string"] * len(kinds), odd)
+        raise BadDataError(f"{label}: {str(error).splitlines()[0]}") from None
+    columns = [table.column(name) for name in types]
+    del table
+    for place in range(len(columns)):  # one by one: together they would take as much again
+        columns[place] = _one(columns[place])
+    return columns
 
 
 def _one(column: Any) -> Any:
@@ -167,14 +215,20 @@ def _lines(rows: int, odd: Sequence[int], start: int) -> IntArray:
 
 def _without_empty(grid: Grid) -> Grid:
     """Rows of nothing but separators are noted and go."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pc.any(pc.equal(pc.utf8_trim_whitespace(grid.columns[0]), "")).as_py():
+    def blank(column: Any) -> Any:
+        if not pa.types.is_string(column.type):
+            return pc.is_null(column)
+        return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
+
+    first = blank(grid.columns[0])
+    if not pc.any(first).as_py():
         return grid
-    empty = np.ones(len(grid), bool)
-    for column in grid.columns:
-        blank = pc.equal(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
-        empty &= np.array(blank.to_pylist(), bool)
+    empty = np.array(first.to_pylist(), bool)
+    for column in grid.columns[1:]:
+        empty &= np.array(blank(column).to_pylist(), bool)
     if not empty.any():
         return grid
     grid.empty = sorted([*grid.empty, *grid.lines[empty].tolist()])
