@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyjobs.market.bars import Bars, checked
+from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.findings import Finding
@@ -57,11 +58,13 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
     if not any(len(each.grid) for each in readings):
         raise BadDataError(f"{path}: holds no rows")
+    give_back()
     source.mark = mark_of(readings, source)
     table = table_of(readings, source, ledger)
     _note_files(readings, ledger)
     for each in readings:
         each.grid.columns = []  # as much again
+    give_back()
     refuse_other_spacing(table, source)
     bars, table = bars_from(table, ledger)
     note_warts(table, ledger)

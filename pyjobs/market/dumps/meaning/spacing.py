@@ -16,7 +16,10 @@ LENGTHS = ((1, "days"), (7, "weeks"), (30, "months"), (91, "quarters"), (365, "y
 
 def refuse_other_spacing(table: Table, source: Source) -> None:
     """Raise BadDataError when the rows' times show that they are not bars of the desk's timeframe."""
-    stamps = np.unique(table.stamp[table.wrong < 0])
+    if (table.wrong >= 0).any():
+        table = table.pick(table.wrong < 0)
+    rising = len(table) > 1 and bool((table.stamp[1:] > table.stamp[:-1]).all())
+    stamps = table.stamp if rising else np.unique(table.stamp)
     if stamps.size < FEWEST:
         return
     seems = _intraday(stamps, source) if source.intraday else _daily(table, stamps, source)
@@ -42,11 +45,10 @@ def _intraday(stamps: IntArray, source: Source) -> str:
 
 
 def _daily(table: Table, stamps: IntArray, source: Source) -> str:
-    days = np.unique(table.day[table.wrong < 0])
+    days = np.unique(table.day)
     weekly = source.instrument.timeframe == "1w"
-    good = table.pick(table.wrong < 0)
-    order = np.lexsort((good.stamp, good.day))
-    day, stamp = good.day[order], good.stamp[order]
+    order = np.lexsort((table.stamp, table.day))
+    day, stamp = table.day[order], table.stamp[order]
     again = (day[1:] == day[:-1]) & (stamp[1:] != stamp[:-1])
     if again.any() and np.unique(day[1:][again]).size > SEVERAL * days.size:
         apart = int(np.median(np.diff(stamp)[again]))

@@ -199,12 +199,10 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: _Comp
         complaints.add({at: f"{name if name != 'ticks' else 'volume'}: {what}" for at, what in errors.items()})
         return values
 
-    done: dict[int, FloatArray] = {}
+    done: dict[int, int] = {}
     for at, name in enumerate(OHLC):
-        place = places[name]
-        if place not in done:
-            done[place] = read(name)
-        ohlcv[:, at] = done[place]
+        same = done.setdefault(places[name], at)
+        ohlcv[:, at] = ohlcv[:, same] if same != at else read(name)
     if shape and shape.signed:
         ohlcv[:, :4] = np.abs(ohlcv[:, :4])
     if "volume" in places:

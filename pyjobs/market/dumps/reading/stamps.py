@@ -91,9 +91,11 @@ def _numeric(column: Any) -> Stamps:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    text = pc.cast(column, pa.string())
-    if pa.types.is_integer(column.type) and not column.null_count and _are_dates(text):
-        return _shaped(text, "")
+    whole = pa.types.is_integer(column.type) and not column.null_count
+    if whole and len(column) and _are_dates(pc.cast(column.slice(0, 1), pa.string())):
+        text = pc.cast(column, pa.string())
+        if _are_dates(text):
+            return _shaped(text, "")
     missing = np.array(pc.is_null(column).to_pylist(), bool) if column.null_count else np.zeros(len(column), bool)
     column = pc.fill_null(column, 0)
     if pa.types.is_integer(column.type):
