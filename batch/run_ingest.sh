@@ -7,9 +7,10 @@
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry ingest "$@"
 if (($# == 0)) || [[ $1 == -* ]]; then
-  exec "$BASH" jobs/run_with_lock.sh --name ingest jobs/_run_generic.sh --log ingest --market 24/7 --timeout 900 -- \
+  unless_configured ingest
+  exec "$BASH" jobs/run_with_lock.sh --name ingest jobs/_run_generic.sh --log ingest --market 24/7 --brief yes --timeout 900 -- \
     jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.ingest --all --resume "$@"
 fi
 instance=$1 name=ingest@${1//[^A-Za-z0-9._+-]/_} && shift
-exec "$BASH" jobs/run_with_lock.sh --name "$name" jobs/_run_generic.sh --log "$name" --market 24/7 --timeout 900 -- \
+exec "$BASH" jobs/run_with_lock.sh --name "$name" jobs/_run_generic.sh --log "$name" --market 24/7 --brief yes --timeout 900 -- \
   jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.ingest --instance "$instance" --resume "$@"

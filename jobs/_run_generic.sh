@@ -2,11 +2,12 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # Summary: run one command as a job: guarded by the trading calendar, logged, retried, timed, wholly ended.
 # Usage: _run_generic.sh --log NAME [--guard none|td|th] [--market M] [--retry-rc N --retry-max K --retry-sleep S]
-#                        [--timeout S] -- COMMAND [ARG…]
+#                        [--timeout S] [--brief yes] -- COMMAND [ARG…]
 #   --log NAME       append to logs/NAME_YYYY-MM-DD.log; the date is the market's, decided once, at the start
 #   --guard td       skip (exit 0) unless today is a trading day of the market; th: unless it is open right now
 #   --market M       a calendar in config/calendars (default $MARKET, else XKRX)
 #   --retry-rc N     when the command exits with N, try again, at most K more times (1), S seconds apart (60)
+#   --brief yes      a run that ends well and says nothing is one line of the log, not two
 #   --timeout S      end the command, and all it started, after S seconds a try; the code is then 124
 # It decides and then becomes the supervisor; a skip never starts Python.
 # shellcheck source=jobs/lib.sh
@@ -60,6 +61,7 @@ while (($#)) && [[ $1 != -- ]]; do
     --guard) GUARD=$2 ;;
     --market) MARKET=$2 ;;
     --retry-rc | --retry-max | --retry-sleep | --timeout) whole "$1" "$2" && SUPERVISED+=("$1" "$2") ;;
+    --brief) [[ $2 == yes ]] || usage "--brief takes yes, not '$2'" && SUPERVISED+=("$1" "$2") ;;
     *) usage "unknown option '$1'" ;;
   esac
   shift 2

@@ -32,7 +32,7 @@ class Log:
 
     def __init__(self, path, utc_offset_s):
         self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
-        self.tail = Tail(JUDGED_BYTES)
+        self.tail, self.held = Tail(JUDGED_BYTES), ""
         self.echo = os.isatty(1) or os.environ.get("NIGHTDESK_ECHO") == "1"
         self._second, self._stamp = 0, b""
         try:
@@ -44,6 +44,7 @@ class Log:
     def output(self, chunk, _source=0):
         """Take what the job printed."""
         self.tail.add(chunk)
+        self.tell_held()
         if self.echo:
             write_all(1, chunk)
         stamp = self.stamp()
@@ -55,11 +56,26 @@ class Log:
 
     def say(self, text):
         """Add a line of our own."""
+        self.tell_held()
         line = text.encode("utf-8", "surrogateescape") + b"\n"
         if self.echo:
             write_all(1, line)
         self._write((b"" if self.at_line_start else b"\n") + self.stamp() + line)
         self.at_line_start = True
+
+    def hold(self, text):
+        """A line of our own that stands only if another follows before `drop`."""
+        self.held = text
+
+    def drop(self):
+        """Forget the line that is held."""
+        self.held = ""
+
+    def tell_held(self):
+        """Write it down, before what follows."""
+        if self.held:
+            text, self.held = self.held, ""
+            self.say(text)
 
     def stamp(self):
         """The market's wall clock, made anew once a second."""

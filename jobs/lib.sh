@@ -64,6 +64,23 @@ record() {
     2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
 }
 
+# unless_configured JOB: end here, well, where no instance is configured; the day's log says so once.
+unless_configured() {
+  local folder found stamp log
+  for folder in "$NIGHTDESK_HOME/secret" "$NIGHTDESK_HOME/config" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/nightdesk"; do
+    for found in "$folder"/instances/*.env; do [[ ! -e $found ]] || return 0; done
+  done
+  market_day 24/7
+  log=$NIGHTDESK_HOME/logs/$1_$RUN_DATE.log
+  [[ -d ${log%/*} ]] || mkdir -p -- "${log%/*}" || true
+  ! grep -q -F '[SKIP] no instance is configured' "$log" 2>/dev/null || exit 0
+  TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' "$EPOCHSECONDS"
+  printf '%s [SKIP] no instance is configured: nothing to do (python -m pyjobs.bootstrap_symbols makes some)\n' \
+    "$stamp" 2>/dev/null >>"$log" || printf '%s: cannot add to %s\n' "${0##*/}" "$log" >&2
+  record "$1" 0 ok "logs/${log##*/}"
+  exit 0
+}
+
 # supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).
 supervise() {
   exec "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import supervise

@@ -39,6 +39,7 @@ class Options:
         self.log = given.get("--log")
         self.job = given.get("--job", "")
         self.judge = given.get("--judge")
+        self.brief = given.get("--brief") == "yes"
         self.retry_rc = int(given.get("--retry-rc", -1))
         self.retry_max = int(given.get("--retry-max", 1))
         self.retry_sleep_s = int(given.get("--retry-sleep", 60))
@@ -58,9 +59,11 @@ class Run:
         """The worker's whole life: attempts with their retries, then the record. Returns the exit code."""
         options, tree = self.options, Tree(self.sink, self.options.grace_s)
         if options.log:
-            self.sink.say(
+            self.sink.hold(
                 f"[START] {one_line(options.command)} (pid {os.getpid()}, UTC{options.utc_offset_s / 3600:+g})"
             )
+            if not options.brief:
+                self.sink.tell_held()
         while True:
             self.attempts += 1
             code = self.attempt(tree)
@@ -132,6 +135,8 @@ class Run:
         if not self.options.log:
             return
         log, outcome = self.sink, self.outcome(code)
+        if code == 0 and self.attempts == 1:
+            log.drop()  # a brief job that said nothing is one line
         tries = "1 try" if self.attempts == 1 else f"{self.attempts} tries"
         log.say(f"[END] {outcome}: exit {code} after {tries}, {time.time() - self.started:.1f} s")
         if log.lost_bytes:

@@ -15,7 +15,7 @@ from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import health, jobs
-from utils import clock, history, paths, trading_day
+from utils import clock, config, history, paths, trading_day
 from utils.cli import Parser
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def look(desk: Desk, now_s: float) -> Iterator[health.Check]:
     """Every check, in the order a person would ask."""
     runs = [jobs.to_run(record) for record in history.read(paths.logs_dir())]
-    book = jobs.load_job_book(paths.config_dir() / "jobs.yaml")
+    book = jobs.load_job_book(config.own_or_default("jobs.yaml"))
     yield git_head()
     yield health.check_disk(shutil.disk_usage(paths.root()).free, str(paths.root()))
     markets = sorted(

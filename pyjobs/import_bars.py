@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     desk = load_desk(desk_path(args.desk, paths.config_dir()))
     if args.explain is not None:
         return _explain(desk, args.explain, args.symbol)
+    if not any(instrument.file for instrument in desk.instruments):
+        print(f"desk {desk.name}: no instrument has a file; its bars are fetched: python -m pyjobs.fetch")
+        return ExitCode.OK
     dumps = args.dumps or paths.root() / desk.dumps
     if not dumps.is_dir():
         raise MissingInputError(f"{dumps}: no such folder of dumps (desk {desk.name}: `dumps`, or --dumps DIR)")

@@ -51,12 +51,27 @@ def main(argv: Sequence[str] | None = None) -> int:
             done = backfill.ingest_range(
                 store, key, source, start_ms=start_ms + 1, end_ms=end_ms, now_ms=now_ms, progress=progress
             )
-        return summary(key, done) + mirror.follow(store, key)
+        told = summary(key, done) + mirror.follow(store, key)
+        if not brief or is_news(done):
+            return told
+        quiet.append(done)
+        return ""
 
+    quiet: list[Report] = []
+    brief = args.all and not sys.stderr.isatty()
     by_hand = start_ms is not None or sys.stderr.isatty()
     todo = jobs.chosen(args, parser)
     asking = Sources(progress.say if by_hand else None)
-    return jobs.for_each(todo, job="ingest", work=work, say=print, sources=asking)
+    try:
+        return jobs.for_each(todo, job="ingest", work=work, say=lambda line: line and print(line), sources=asking)
+    finally:
+        if new := sum(done.got.partitions > 0 for done in quiet):
+            print(f"{new} of {len(todo)} series have new bars")
+
+
+def is_news(done: Report) -> bool:
+    """Whether a series of many is worth a line of its own in the log: not when it has only gone on."""
+    return bool(done.first or done.got.rebased or done.set_aside)
 
 
 def summary(key: SeriesKey, done: Report) -> str:

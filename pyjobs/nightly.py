@@ -20,7 +20,7 @@ from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
-from pyjobs.runs.steps import NIGHT, StepResult, night_code
+from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import (
@@ -104,15 +104,21 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         run_dir=building.path,
         clone=paths.ROOT,
         desk_file=desk_file,
-        steps=NIGHT,
+        steps=_steps(desk),
         about={"run_id": building.run_id, "desk": desk.name, "started_utc": manifest.utc_text(now)},
-        tell_session=lambda: session.after_import(desk, building.path / "reports" / "data.json"),
+        tell_session=lambda: session.after_prices(desk, building.path / "reports"),
         say=_say,
         dumps=str(Path(dumps).resolve()) if dumps else None,
         pool=pool,
         session=known,
     )
     return building, night
+
+
+def _steps(desk: Desk) -> tuple[Step, ...]:
+    return steps_of(
+        imports=any(each.file for each in desk.instruments), fetches=any(each.fetched for each in desk.instruments)
+    )
 
 
 def _after(verb: str, *arguments: str) -> StepResult:

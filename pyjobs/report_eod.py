@@ -1,27 +1,33 @@
 """End-of-day report of a session: each close, its last twenty days, its signals. Writes reports/eod_<session>.md.
 
-Exits 2, and writes nothing, while half or more of the traded instruments of the desk's market have no bar of the
-session yet: a later try may find them. Fewer than that are named on the page.
+First it brings the bars in: those of fetched instruments from their exchanges, and files that have changed since. Exits
+2, and writes nothing, while half or more of the traded instruments of the desk's market have no bar of the session yet:
+a later try may find them (69 when their provider has failed). Fewer than that are named on the page.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Sequence
 
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
-from pyjobs.market.desk.desk_file import desk_path, load_desk
-from pyjobs.market.desk.snapshot import Snapshot, take
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.desk.desk_file import Desk, desk_path
+from pyjobs.market.desk.snapshot import Series, Snapshot, take
+from pyjobs.market.dumps.changed import import_changed
+from pyjobs.market.universe.fetch_desk import Job
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
+from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
 from pyjobs.reporting.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import StaleDataError
+from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError
 from utils.run import run
+
+NAMED = 20
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,19 +39,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
-    desk = load_desk(desk_file)
+    desk, job = begun(desk_file)
     check_setups(desk.setups, source=str(desk_file))
-    taken = take(desk, BarStore(paths.data_dir() / "raw"), asked=date_or_auto(options.date), now_s=clock.now_s())
-    snapshot = corporate_actions.on_desk(taken)
+    asked = date_or_auto(options.date)
+    trouble = _bring_in(desk, job, asked=asked)
+    snapshot = corporate_actions.on_desk(take(desk, job.store, asked=asked, now_s=clock.now_s()))
     found = setups_of(snapshot, source=str(desk_file))
-    _refuse_stale(snapshot)
+    _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=found.notes)
     put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
+        raise trouble  # the page is there; what is wrong here is said all the same
     return 0
 
 
-def _refuse_stale(snapshot: Snapshot) -> None:
+def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError | None:
+    """Bars that have come since; how fetching them went. A file that cannot be read is the night's to tell of."""
+    for each in import_changed(desk, paths.root() / desk.dumps, job.store, now_ms=job.now_ms):
+        print(f"imported {each.instrument.key}" + (f": failed: {each.error}" if each.error else ""))
+    if not is_fetched(desk):
+        return None
+    return bring_up_to_date(desk, job, session=asked).error()
+
+
+def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:
+    """Raise when half of what is traded has no bar of the session: as the provider failed, else StaleDataError."""
     traded = [series for series in snapshot.series if series.instrument.role == "trade"]
     at_home = [series for series in traded if series.instrument.market == snapshot.desk.market]
     traded = (
@@ -53,11 +72,18 @@ def _refuse_stale(snapshot: Snapshot) -> None:
     )  # what trades round the clock is never late, and must not hide that the market's bars are
     behind = [series for series in traded if series.stale or not len(series.bars)]
     if traded and 2 * len(behind) >= len(traded):
+        if isinstance(trouble, ExternalDataUnavailable):
+            raise trouble
         newest = max((str(series.last_session) for series in behind if series.last_session), default="none")
         raise StaleDataError(
             f"desk {snapshot.desk.name!r}: {len(behind)} of {len(traded)} traded instruments have no bar of session "
-            f"{snapshot.session} yet (their newest: {newest})"
+            f"{snapshot.session} yet (their newest: {newest}): {_named(behind)}"
         )
+
+
+def _named(behind: Sequence[Series]) -> str:
+    names = [each.instrument.symbol for each in behind]
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Backtest a strategy: on a desk's instruments, kept as a run folder, or with --bars on a file of bars.
 
-On a desk (its bars come from the store: python -m pyjobs.import_bars) every account runs under its limits and costs,
+On a desk (bars come from the store: pyjobs.fetch, pyjobs.import_bars) every account runs under its limits and costs,
 and the run is kept as backtests/<timestamp>_<strategy>/. Benchmarks come from config/data_sources.yaml; without
 --benchmarks they are the desk's own. When a required one (KOSPI) cannot be had the run is skipped: exit 0, no folder.
 

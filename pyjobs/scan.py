@@ -1,188 +1,71 @@
-"""Signals of the last closed bar over the desk's universe.
+"""Signals over the desk's universe: of now while a market of the desk is open, else of the last closed session.
 
-With --out: writes reports/scan.json into that run folder. Without: writes reports/scan_<session>.md of its own.
-Exits 2 when every traded instrument is behind the session.
+While one is open and no --session is given, the open markets' bars are fetched first; daily series then have a
+provisional bar of the running session, made of a quote and kept in data/scan/<desk>.json only; what is new since the
+scan before is said. With --out: the session's signals as reports/scan.json of that run folder. Without: writes
+reports/scan_<session>.md. Exits 2 when every traded instrument is behind the session (of now: half of them), 69 when
+half of the quotes cannot be had.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.market.desk import open_desk as rim
-from pyjobs.market.desk.snapshot import Series, Snapshot
-from pyjobs.reporting import numbers
-from pyjobs.reporting.tables import Column, markdown_table, text_table
-from pyjobs.strategy.scan import last_bar_signals, longest_lookback
-from pyjobs.strategy.signals import Setup
-from utils import atomic, paths
+from pyjobs.market.desk.desk_file import desk_path, load_desk
+from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.reporting.scan_tables import as_markdown, as_text
+from pyjobs.scanning.open_markets import open_markets
+from pyjobs.scanning.records import scanned
+from utils import atomic, clock, paths
 from utils.errors import StaleDataError
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_json
 
-INSTRUMENT_COLUMNS = (
-    Column("symbol"),
-    Column("timeframe"),
-    Column("role"),
-    Column("last session"),
-    Column("close", right=True),
-    Column("change", right=True),
-    Column("bars", right=True),
-    Column("status"),
-    Column("signals"),
-)
-SIGNAL_COLUMNS = (
-    Column("symbol"),
-    Column("timeframe"),
-    Column("setup"),
-    Column("side"),
-    Column("close", right=True),
-    Column("stop", right=True),
-    Column("why"),
-)
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Scan, print, write; see the module."""
     args = rim.parser("scan", __doc__, out_required=False).parse_args(argv)
-    path, snapshot = rim.opened(args)
-    found = setups_of(snapshot, source=str(path))
-    setups = found.setups
-    result = {**scanned(snapshot, setups), "notes": found.notes}
-    title = f"{snapshot.desk.label or snapshot.desk.name}: scan of {snapshot.session}"
-    tables = [(INSTRUMENT_COLUMNS, instrument_rows(result)), (SIGNAL_COLUMNS, signal_rows(result))]
-    print(f"{title}\n\n" + "\n".join(text_table(columns, rows) for columns, rows in tables if rows), end="")
-    print("".join(f"\n{note}" for note in found.notes))
-    if args.out is None:
-        target = paths.reports_dir() / f"scan_{snapshot.session}.md"
+    if args.session is None and args.out is None:
+        path = desk_path(args.desk, paths.config_dir())
+        desk = load_desk(path)
+        running = open_markets(desk, clock.now_s()) if desk.session == "last_closed" else {}
+        if running:
+            from pyjobs.reporting.scan_of_now import scan_of_now  # providers: the night's scan does without them
+
+            return scan_of_now(desk, path, running)
+    path, taken = rim.opened(args)
+    return _of_session(taken, path, args.out)
+
+
+def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
+    found = setups_of(taken, source=str(path))
+    result = {**scanned(taken, found.setups), "notes": found.notes}
+    title = f"{taken.desk.label or taken.desk.name}: scan of {taken.session}"
+    print(as_text(result, title), end="")
+    if out is None:
+        target = paths.reports_dir() / f"scan_{taken.session}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(
-            target,
-            f"# {title}\n\n"
-            + "\n".join(markdown_table(columns, rows) for columns, rows in tables if rows)
-            + "".join(f"\n{note}\n" for note in found.notes),
-        )
+        atomic.write_text(target, as_markdown(result, title))
         print(f"\nwritten: {target}")
     else:
-        write_json(args.out / "reports" / "scan.json", result)
-    refuse_stale(snapshot, path)
+        write_json(out / "reports" / "scan.json", result)
+    refuse_stale(taken, path)
     return ExitCode.OK
 
 
-def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> dict[str, Any]:
-    """The content of scan.json."""
-    need = longest_lookback(setups)
-    instruments, signals = [], []
-    for series in snapshot.series:
-        status = status_of(series, need)
-        instruments.append(instrument_record(series, status))
-        if status in ("ok", "too_few_bars") and series.instrument.scanned:
-            signals += signal_records(series, setups)
-    return {
-        "desk": snapshot.desk.name,
-        "session": snapshot.session.isoformat(),
-        "asof_ts_ms": snapshot.asof_ts_ms,
-        "instruments": instruments,
-        "signals": signals,
-    }
-
-
-def status_of(series: Series, need: int) -> str:
-    """`too_few_bars`: some setup cannot be decided yet; those that can still speak."""
-    if not len(series.bars):
-        return "no_bars"
-    if series.stale:
-        return "stale"
-    return "ok" if len(series.bars) >= need or not series.instrument.scanned else "too_few_bars"
-
-
-def instrument_record(series: Series, status: str) -> dict[str, Any]:
-    """One row of scan.json's instruments; `change` is a fraction of the previous bar's close."""
-    each, bars = series.instrument, series.bars
-    n = len(bars)
-    return {
-        "symbol": each.symbol,
-        "exchange": each.exchange,
-        "timeframe": each.timeframe,
-        "market": each.market,
-        "currency": each.currency,
-        "name": each.name,
-        "role": each.role,
-        "status": status,
-        "bars": n,
-        "last_ts_ms": int(bars.ts_ms[-1]) if n else None,
-        "last_session": series.last_session.isoformat() if series.last_session else None,
-        "close": float(bars.close[-1]) if n else None,
-        "change": float(bars.close[-1] / bars.close[-2] - 1) if n > 1 else None,
-    }
-
-
-def signal_records(series: Series, setups: Mapping[str, Setup]) -> list[dict[str, Any]]:
-    """This instrument's rows of scan.json's signals."""
-    each = series.instrument
-    return [
-        {
-            "symbol": each.symbol,
-            "exchange": each.exchange,
-            "timeframe": each.timeframe,
-            "setup": signal.setup,
-            "side": signal.side,
-            "ts_ms": signal.ts_ms,
-            "session": series.last_session.isoformat() if series.last_session else None,
-            "close": signal.close,
-            "stop": signal.stop,
-            "why": signal.why,
-        }
-        for signal in last_bar_signals(series.bars, setups)
-    ]
-
-
-def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
-    """The universe as text."""
-    fired: dict[tuple[str, str, str], list[str]] = {}
-    for signal in result["signals"]:
-        fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
-    return [
-        [
-            each["symbol"],
-            each["timeframe"],
-            each["role"],
-            each["last_session"] or numbers.NOTHING,
-            numbers.price(each["close"]),
-            numbers.change(each["change"]),
-            numbers.count(each["bars"]),
-            each["status"],
-            ", ".join(fired.get((each["exchange"], each["symbol"], each["timeframe"]), [])),
-        ]
-        for each in result["instruments"]
-    ]
-
-
-def signal_rows(result: dict[str, Any]) -> list[list[str]]:
-    """The signals as text."""
-    return [
-        [
-            *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
-            numbers.price(each["close"]),
-            numbers.price(each["stop"]),
-            each["why"],
-        ]
-        for each in result["signals"]
-    ]
-
-
-def refuse_stale(snapshot: Snapshot, path: Path) -> None:
+def refuse_stale(taken: Snapshot, path: Path) -> None:
     """Raise StaleDataError when no traded instrument is up to date (what was found has been written by then)."""
-    traded = [series for series in snapshot.series if series.instrument.role == "trade"]
+    traded = [series for series in taken.series if series.instrument.role == "trade"]
     if traded and all(series.stale or not len(series.bars) for series in traded):
         newest = max((str(series.last_session) for series in traded if series.last_session), default="none")
         raise StaleDataError(
-            f"{path}: none of {len(traded)} traded instruments has a bar of session {snapshot.session} "
-            f"(newest: {newest}); bring in newer bars with: python -m pyjobs.import_bars --desk {path}"
+            f"{path}: none of {len(traded)} traded instruments has a bar of session {taken.session} "
+            f"(newest: {newest}); bring in newer bars with: {taken.desk.brought_by} --desk {path}"
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pyjobs.runs import jobs
 from pyjobs.runs.verdict import verdict
-from utils import clock, history, paths, trading_day
+from utils import clock, config, history, paths, trading_day
 from utils.cli import Parser
 from utils.errors import UsageError
 from utils.run import run
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("date", metavar="DATE", nargs="?", help="YYYY-MM-DD; default: today at the job's market")
     args = parser.parse_args(argv)
 
-    book = jobs.load_job_book(paths.config_dir() / "jobs.yaml")
+    book = jobs.load_job_book(config.own_or_default("jobs.yaml"))
     every_run = [jobs.to_run(record) for record in history.read(paths.logs_dir())]
     asked, _, instance = args.job.partition("@")
     job = book.name_of(asked)

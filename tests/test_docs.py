@@ -93,14 +93,16 @@ def test_every_key_of_a_config_file_is_explained_in_that_file() -> None:
 
 
 def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
-    from pyjobs.market.desk.desk_file import Account, Desk, Instrument
+    from pyjobs.market.desk.written import Account, Block, Entry, WrittenDesk
     from pyjobs.runs.jobs import JobPlan
 
-    desks = "".join((ROOT / "config" / name).read_text() for name in ("desk.sample.yaml", "desk.dumps.example.yaml"))
+    names = ("desk.sample.yaml", "desk.dumps.example.yaml", "desk.fetched.example.yaml")
+    desks = "".join((ROOT / "config" / name).read_text() for name in names)
     for struct, text in (
-        (Desk, desks),
+        (WrittenDesk, desks),
         (Account, desks),
-        (Instrument, desks),
+        (Entry, desks),
+        (Block, desks),
         (JobPlan, (ROOT / "config/jobs.yaml").read_text()),
     ):
         for field in struct.__struct_fields__:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,6 +80,15 @@ def own_or_default(name: str) -> Path:
 def dotted(keys: list[Key]) -> str:
     """`["instruments", 3, "symbol"]` as `instruments[3].symbol`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """`; did you mean 'YAHOO'?` when one of `known` is much like `given`, else nothing."""
+    from difflib import get_close_matches  # slow to import, and only a mistake needs it
+
+    by_case = {each.casefold(): each for each in known}
+    found = get_close_matches(given.casefold(), by_case, n=1)
+    return f"; did you mean {by_case[found[0]]!r}?" if found else ""
 
 
 def _message(path: Path, line: int | None, keys: list[Key], what: str) -> str:

@@ -84,6 +84,11 @@ def pieces(start: int, stop: int) -> Iterator[tuple[int, int]]:
         yield begin, min(begin + PIECE_BARS, stop)
 
 
+def last(bars: Bars, count: int) -> Bars:
+    """The `count` newest bars, or all when there are fewer."""
+    return bars.slice(max(0, len(bars) - count), len(bars))
+
+
 def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -> str | None:
     """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises.
 
@@ -93,6 +98,9 @@ def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -
     for start, stop in pieces(0, len(bars)):
         piece = bars.slice(start, stop)
         before = bars.ts_ms[start - 1 : start] if start else bars.ts_ms[:1] - 1
+        if _is_good(piece, before):
+            done(piece)
+            continue
         for rank, (what, where) in enumerate(_problems(piece, before)):
             bad = np.flatnonzero(where)
             if bad.size:
@@ -103,6 +111,24 @@ def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -
         return None
     what, first, count = found[min(found)]
     return f"bar {first} (ts_ms {bars.ts_ms[first]}) {what}; {count} such"
+
+
+def _is_good(bars: Bars, before: IntArray) -> bool:
+    """Whether `_problems` finds none, in a third of the time: every comparison with a NaN is false."""
+    if not len(bars):
+        return True
+    times, low, high = bars.ts_ms, bars.low, bars.high
+    least, most = np.minimum.reduce, np.maximum.reduce
+    return bool(
+        times[0] > before[0]
+        and np.logical_and.reduce(times[1:] > times[:-1])
+        and least(low) > 0
+        and np.logical_and.reduce(low <= np.minimum(bars.open, bars.close))
+        and np.logical_and.reduce(np.maximum(bars.open, bars.close) <= high)
+        and most(high) < np.inf
+        and least(bars.volume) >= 0
+        and most(bars.volume) < np.inf
+    )
 
 
 def _problems(bars: Bars, before: IntArray) -> tuple[tuple[str, npt.NDArray[np.bool_]], ...]:

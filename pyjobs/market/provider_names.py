@@ -6,13 +6,21 @@ MADE_BY = {
     "local_cache": ("local", "LocalCache"),
     "parquet": ("local", "StoredBars"),
     "pykrx_index": ("remote", "PykrxIndex"),
-    "yf_index": ("remote", "YahooIndex"),
-    "yf_etf": ("remote", "YahooEtf"),
+    "krx_stock": ("krx_stock", "KrxStock"),
+    "yf_index": ("yahoo", "YahooIndex"),
+    "yf_etf": ("yahoo", "YahooEtf"),
     "bitfinex": ("bitfinex", "Bitfinex"),
     "ccxt": ("remote", "Ccxt"),
-    "alpaca": ("remote", "Alpaca"),
+    "alpaca": ("alpaca", "Alpaca"),
 }
 """Module and class below `pyjobs.market.providers`."""
 NAMES: tuple[str, ...] = tuple(MADE_BY)
-GATES = {"yf_index": "yahoo", "yf_etf": "yahoo", "pykrx_index": "krx", "bitfinex": "bitfinex", "alpaca": "alpaca"}
+GATES = {
+    "yf_index": "yahoo",
+    "yf_etf": "yahoo",
+    "pykrx_index": "krx",
+    "krx_stock": "krx",
+    "bitfinex": "bitfinex",
+    "alpaca": "alpaca",
+}
 """Whose servers a provider asks, and so whose state it shares; of ccxt each exchange has its own name."""

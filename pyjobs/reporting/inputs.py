@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pyjobs.reporting.fetch_inputs import Fetch
+
 T = TypeVar("T")
 BOOKS = ("constrained", "unconstrained")
 
@@ -221,6 +223,7 @@ class RunInputs:
     setups: Setups | None
     steps: Steps | None
     accounts: Sequence[AccountFiles]
+    fetch: Fetch | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -232,6 +235,7 @@ def read_run(run_dir: Path) -> RunInputs:
         scan=_json(run_dir, "reports/scan.json", Scan, missing),
         setups=_json(run_dir, "backtests/setups.json", Setups, missing),
         steps=_json(run_dir, "logs/steps.json", Steps, missing),
+        fetch=_json(run_dir, "reports/fetch.json", Fetch, missing),
         accounts=[_account(run_dir, folder, missing) for folder in _folders(run_dir / "portfolio", missing)],
         missing=missing,
     )

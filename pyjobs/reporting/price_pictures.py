@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
-from pyjobs.market.desk.corporate_actions import Action, concerning, file_of, read_actions, worked_in
+from pyjobs.market.desk.corporate_actions import Action, actions_of, concerning, worked_in
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
@@ -25,7 +25,7 @@ def draw_all(run_dir: Path, scan: Scan, desk: Desk, store: BarStore) -> list[str
     Splits and dividends are worked in, as the scan has them. Returns the file names in reports/. An instrument whose
     bars are not in the store is left out.
     """
-    actions = read_actions(file_of(desk))
+    actions = actions_of(desk)
     past = past_triggers(run_dir / "backtests" / "triggers.csv")
     drawn = []
     for key, signals in (_tonight(scan) or _fired_last(past)).items():

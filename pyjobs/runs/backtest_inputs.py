@@ -12,7 +12,7 @@ from utils import paths
 
 
 def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
-    """The clone, its configuration, the desk's series, its corporate actions, and the benchmarks that were used."""
+    """The clone, its configuration, the desk's series, actions and lists, and the benchmarks that were used."""
     used = [*found, *([job.index_from] if job.index_from else [])]
     return Inputs(
         clone=paths.ROOT,
@@ -21,5 +21,5 @@ def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
         store=BarStore(paths.data_dir() / "raw"),
         series=[each.key for each in job.snapshot.desk.instruments],
         benchmarks={each.name: each.closes.sha256() for each in used},
-        files=[job.actions_file],
+        files=[*job.actions_files, *job.snapshot.desk.lists],
     )

@@ -116,7 +116,9 @@ def check_data(series: str, last_session: dt.date | None, calendar: Calendar, no
     """How many closed sessions of its market a series lacks: one is a WARN, more are a FAIL."""
     name = f"data {series}"
     if last_session is None:
-        return Check(name, "FAIL", "no bars at all: import them (python -m pyjobs.import_bars)")
+        return Check(
+            name, "FAIL", "no bars at all: bring them in (python -m pyjobs.fetch; from a file, pyjobs.import_bars)"
+        )
     newest = calendar.last_closed_session(now_s).date
     behind = (
         len(calendar.sessions_between(max(last_session, calendar.first), newest)) - 1 if last_session < newest else 0

@@ -45,6 +45,19 @@ class About:
     inputs: Mapping[str, object]
 
 
+def status_of(run_dir: Path, outcomes: Sequence[str]) -> str:
+    """`ok` when every step ended well and no bar is missing that should be there (fetch.json), else `partial`."""
+    if not outcomes or set(outcomes) != {"ok"}:
+        return "partial"
+    try:
+        fetched = json.loads((run_dir / "reports" / "fetch.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "ok"  # nothing of this desk is fetched
+    except (OSError, ValueError):
+        return "partial"
+    return "ok" if isinstance(fetched, dict) and fetched.get("partial") is False else "partial"
+
+
 def build(run_dir: Path, about: About) -> dict[str, object]:
     """The manifest of `run_dir` as it stands.
 

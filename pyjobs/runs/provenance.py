@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -48,11 +48,13 @@ def code(clone: Path) -> dict[str, object]:
     }
 
 
-def config(desk_file: Path, config_dir: Path) -> dict[str, object]:
-    """The desk file by itself, and everything under config/ together with it."""
+def config(desk_file: Path, config_dir: Path, lists: Sequence[Path] = ()) -> dict[str, object]:
+    """The desk file by itself, and everything under config/ together with it and with `lists`: its CSVs, listings."""
     named = [(f"config/{p.relative_to(config_dir).as_posix()}", file_sha256(p)) for p in _files(config_dir)]
     desk_hash = file_sha256(desk_file)
-    return {"desk_file": desk_file.name, "desk_sha256": desk_hash, "sha256": combined([*named, ("desk", desk_hash)])}
+    held = {path.name: file_sha256(path) for path in lists}
+    whole = combined([*named, ("desk", desk_hash), *((f"list {name}", digest) for name, digest in held.items())])
+    return {"desk_file": desk_file.name, "desk_sha256": desk_hash, **({"lists": held} if held else {}), "sha256": whole}
 
 
 def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:

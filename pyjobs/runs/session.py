@@ -27,18 +27,22 @@ def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
     return None
 
 
-def after_import(desk: Desk, data_json: Path) -> str | None:
-    """The session by the desk's `last_bar` rule; None: no bars. Read from what the import told: it is quick."""
+def after_prices(desk: Desk, reports: Path) -> str | None:
+    """The session by the desk's `last_bar` rule; None: no bars. Read from what import and fetch told: it is quick."""
+    session = last_bar_session(
+        desk, {**_last_sessions(reports / "data.json"), **_last_sessions(reports / "fetch.json")}
+    )
+    return session.isoformat() if session else None
+
+
+def _last_sessions(told: Path) -> dict[SeriesKey, dt.date]:
     try:
-        instruments = json.loads(data_json.read_text(encoding="utf-8"))["instruments"]
-        last = {
+        return {
             SeriesKey(
                 exchange=each["exchange"], symbol=each["symbol"], timeframe=each["timeframe"]
             ): dt.date.fromisoformat(each["last_session"])
-            for each in instruments
+            for each in json.loads(told.read_text(encoding="utf-8"))["instruments"]
             if each.get("last_session")
         }
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    session = last_bar_session(desk, last)
-    return session.isoformat() if session else None
+        return {}

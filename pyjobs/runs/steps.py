@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +48,8 @@ _PRICES = ("import_bars",)
 _FIGURES = ("scan", "queue_signals", "setup_backtest", "account_backtest")
 _PAGES = ("report_scan", "report_daily", "report_golive")
 
-# import_bars comes before everything that reads bars, but is not needed: yesterday's bars are still in the store.
+# What brings prices comes before all that reads bars, but is not needed: yesterday's bars are still in the store.
+# The table is a night's on dumps; `steps_of` puts what brings the prices of a desk in the place of its first step.
 NIGHT: tuple[Step, ...] = (
     Step(number=1, verb="import_bars", session=False),
     Step(number=2, verb="scan", after=_PRICES),
@@ -61,6 +62,22 @@ NIGHT: tuple[Step, ...] = (
     Step(number=9, verb="report_ops", after=(*_FIGURES, *_PAGES), report=True),
     Step(number=10, verb="report_index", after=(*_FIGURES, *_PAGES, "report_ops"), report=True),
 )
+
+
+def steps_of(*, imports: bool, fetches: bool) -> tuple[Step, ...]:
+    """The steps of a desk's night: files first, then what goes on from them, then the rest of the table.
+
+    Where prices neither come from files nor are fetched it is the table as it stands.
+    """
+    if not fetches:
+        return NIGHT
+    prices = ("import_bars", "fetch") if imports else ("fetch",)
+    first = [Step(number=at, verb=verb, after=prices[: at - 1], session=False) for at, verb in enumerate(prices, 1)]
+    rest = [
+        replace(step, number=at, after=prices if step.after == _PRICES else step.after)
+        for at, step in enumerate(NIGHT[1:], len(first) + 1)
+    ]
+    return (*first, *rest)
 
 
 def log_name(step: Step) -> str:

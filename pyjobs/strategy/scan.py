@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import Bars, last
+from pyjobs.market.chained import together
 from pyjobs.strategy.signals import Setup, Side, one_sided
 
 
@@ -24,9 +25,9 @@ class Signal:
 
 def last_bar_signals(bars: Bars, setups: Mapping[str, Setup]) -> list[Signal]:
     """One signal per setup and side that enters at the last bar, in their order. A setup short of bars is silent."""
-    found = []
+    found, newest = [], together(last(bars, longest_lookback(setups)))
     for name, setup in setups.items():
-        tail = bars.slice(max(0, len(bars) - setup.lookback), len(bars))
+        tail = last(newest, setup.lookback)
         if len(tail) < setup.lookback:
             continue
         for signals in one_sided(setup.signals(tail)):

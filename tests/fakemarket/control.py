@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tests.fakemarket.faults import MEANING
+from tests.fakemarket.krx_shares import Event
 from tests.fakemarket.wire import Reply, json_reply
 
 if TYPE_CHECKING:
@@ -87,7 +88,28 @@ def _krx(fake: FakeMarket, given: dict[str, Any]) -> object:
     fake.krx.login_code = str(given.get("login_code", fake.krx.login_code))
     if given.get("log_out"):
         fake.krx.log_everybody_out()
-    return {"login_code": fake.krx.login_code}
+    if "publish" in given:
+        fake.krx.shares.publish = dt.time.fromisoformat(given["publish"]) if given["publish"] else None
+    return {"login_code": fake.krx.login_code, "publish": str(fake.krx.shares.publish or "")}
+
+
+def _krx_share(fake: FakeMarket, given: dict[str, Any]) -> object:
+    """Change what a made-up share is: dates as YYYY-MM-DD; an event's `shares` moves what is listed on its session."""
+    share = fake.krx.shares.all[str(given["symbol"])]
+    if "gone" in given:
+        share.gone = dt.date.fromisoformat(given["gone"])
+    if "listed" in given:
+        share.listed = dt.date.fromisoformat(given["listed"])
+    if "renamed" in given:
+        share.renamed = (dt.date.fromisoformat(given["session"]), str(given["renamed"]))
+    if "halt" in given:
+        first, last = (dt.date.fromisoformat(day) for day in given["halt"])
+        share.halts.append((first, last))
+    if "ratio" in given:
+        session = dt.date.fromisoformat(given["session"])
+        share.events.append(Event(session=session, ratio=float(given["ratio"]), shares=float(given.get("shares", 1.0)),
+                                  listed=session, halted=int(given.get("halted", 0))))  # fmt: skip
+    return {"name": share.name, "board": share.board}
 
 
 def _yahoo(fake: FakeMarket, _: dict[str, Any]) -> object:
@@ -102,5 +124,5 @@ def _reset(fake: FakeMarket, _: dict[str, Any]) -> object:
 
 ACTIONS: dict[str, Callable[[FakeMarket, dict[str, Any]], object]] = {
     "fault": _fault, "ban": _ban, "clear": _clear, "clock": _clock, "revise": _revise, "halt": _halt, "split": _split,
-    "dividend": _dividend, "krx": _krx, "yahoo": _yahoo, "reset": _reset,
+    "dividend": _dividend, "krx": _krx, "krx_share": _krx_share, "yahoo": _yahoo, "reset": _reset,
 }  # fmt: skip

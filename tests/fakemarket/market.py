@@ -199,7 +199,7 @@ class Market:
         """The traded minutes that start in [start_ms, end_ms) and have begun: unrounded, every split done."""
         now_ms, listed = self.clock.now_ms(), day_ms(one.listed)
         first, last = max(start_ms, listed) // MINUTE_MS, -(-min(end_ms, now_ms) // MINUTE_MS)
-        number = np.arange(first, max(first, last), dtype=np.int64)
+        number = np.arange(-(-first // one.every) * one.every, max(first, last), one.every, dtype=np.int64)
         number = number[self._tradeable(one, number)]
         bars = self._priced(one, number)
         if len(bars) and bars.start_ms[-1] + MINUTE_MS + self.settle_s * 1000 > now_ms:

@@ -36,7 +36,7 @@ def price_at(one: Instrument, minute: int) -> float:
 
 def minute_bar(one: Instrument, minute: int) -> tuple[float, float, float, float, float] | None:
     """Open, high, low, close, volume of one closed minute, unrounded; None when nobody traded."""
-    if one.quiet and draw(one.seed, 104, minute) < one.quiet:
+    if minute % one.every or (one.quiet and draw(one.seed, 104, minute) < one.quiet):
         return None
     opened, closed = price_at(one, minute), price_at(one, minute + 1)
     high = max(opened, closed) * math.exp(0.0003 * draw(one.seed, 101, minute))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,8 @@ class Dividend:
 class Instrument:
     """`price` is where its walk is centred, `decimals` what is quoted, `size` the volume of a middling minute.
 
-    `quiet` is the share of minutes in which nobody trades. Provider names are empty where a provider does not have it.
+    `quiet` is the share of minutes in which nobody trades; `every` minutes somebody may, which makes years of it cheap.
+    Provider names are empty where a provider does not have it.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Instrument:
     size: float
     volume_decimals: int = 0
     quiet: float = 0.0
+    every: int = 1
     listed: dt.date = dt.date(2012, 1, 2)
     yahoo: str = ""
     bitfinex: str = ""
@@ -94,8 +97,23 @@ def _made_up_coins() -> tuple[Instrument, ...]:
     )
 
 
+def _made_up_shares() -> tuple[Instrument, ...]:
+    """A thousand American shares ZAAA … ZJJJ, traded each half hour; Yahoo has the first 250 of them."""
+    names = ["Z" + "".join("ABCDEFGHIJ"[int(digit)] for digit in f"{number:03}") for number in range(1_000)]
+    return tuple(
+        Instrument(
+            id=name, seed=2_000 + number, market="XNYS", currency="USD", name=name, kind="EQUITY",
+            price=20.0 + number % 300, decimals=2, size=100_000, every=30, alpaca=name,
+            yahoo=name if number < YAHOO_SHARES else "",
+        )
+        for number, name in enumerate(names)
+    )  # fmt: skip
+
+
+YAHOO_SHARES = 250
 INSTRUMENTS: tuple[Instrument, ...] = (
     *_made_up_coins(),
+    *_made_up_shares(),
     _coin("BTCUSD", 1, 60_000, 2.0, 0.02, 0, bitfinex="tBTCUSD", yahoo="BTC-USD", alpaca="BTC/USD"),
     _coin("ETHUSD", 2, 3_000, 20.0, 0.10, 1, bitfinex="tETHUSD", yahoo="ETH-USD", alpaca="ETH/USD"),
     _coin("LTCUSD", 3, 90, 30.0, 0.45, 3, bitfinex="tLTCUSD", yahoo="LTC-USD", alpaca="LTC/USD"),
@@ -143,4 +161,10 @@ BY_ID = {instrument.id: instrument for instrument in INSTRUMENTS}
 
 def by_name(provider: str, name: str) -> Instrument | None:
     """The instrument that `provider` (an attribute of Instrument, such as `yahoo`) calls `name`."""
-    return next((one for one in INSTRUMENTS if name and getattr(one, provider) == name), None)
+    return _names_of(provider).get(name)
+
+
+@lru_cache
+def _names_of(provider: str) -> dict[str, Instrument]:
+    """What the provider has, by its name for it."""
+    return {name: one for one in reversed(INSTRUMENTS) if (name := getattr(one, provider))}

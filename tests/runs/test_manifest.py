@@ -119,6 +119,11 @@ def test_configuration_is_known_by_the_desk_and_by_every_file_beside_it(tmp_path
     (tmp_path / "config/a.yaml").write_text("a: 2\n", encoding="utf-8")
     second = provenance.config(tmp_path / "desk.yaml", tmp_path / "config")
     assert first["desk_sha256"] == second["desk_sha256"] and first["sha256"] != second["sha256"]
+    (tmp_path / "mine.csv").write_text("symbol\nA\n", encoding="utf-8")
+    listed = provenance.config(tmp_path / "desk.yaml", tmp_path / "config", [tmp_path / "mine.csv"])
+    # printf 'symbol\nA\n' | sha256sum
+    assert listed["lists"] == {"mine.csv": "711ba3aa85d7e73ea12970f38c959c61bb25cee23a54b40c04903701659ba548"}
+    assert listed["sha256"] != second["sha256"]
 
 
 def test_dependencies_are_told_without_a_pinned_file_too(tmp_path: Path) -> None:

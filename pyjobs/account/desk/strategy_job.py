@@ -84,9 +84,9 @@ class Job:
         return {"strategy": self.strategy, "params": self.params, **window, "accounts": list(self.accounts)}
 
     @property
-    def actions_file(self) -> Path:
-        """Where the desk's splits and dividends stand, whether there are any or not."""
-        return corporate_actions.file_of(self.snapshot.desk)
+    def actions_files(self) -> list[Path]:
+        """Where the desk's splits, dividends and bases stand, whether there are any or not."""
+        return corporate_actions.files_of(self.snapshot.desk)
 
 
 def add_flags(parser: Parser) -> None:
@@ -116,7 +116,7 @@ def look_up(args: Namespace) -> Job:
     setup = (strategy_of if made_here else make_setup)(args.strategy, params, source=source)  # before any bar is read
     now_s = clock.now_s()
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
-    actions = corporate_actions.read_actions(corporate_actions.file_of(desk))
+    actions = corporate_actions.actions_of(desk)
     taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
     index, index_from = index_of(setup, taken, source)
     return Job(

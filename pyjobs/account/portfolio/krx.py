@@ -5,12 +5,8 @@ settled (two sessions after the trade) on or after its day: the cut of 2019-06-0
 Sources: Securities Transaction Tax Act art. 5 and its enforcement decree art. 5; Act on the special rural tax art. 5;
 KBS 2019-03-19 and EY 2019-04-18 (30 -> 25 bp), the decree of 2022-12 (23 -> 20 -> 18 -> 15), Ministry of Economy and
 Finance 2025-12-01 (-> 20 from 2026).
-Ticks: KRX, enforcement rules of the securities market business regulation; the table of 2010-10-04 is KOSPI's (KOSDAQ
-stopped at 100 won), that of 2023-01-25 holds for KOSPI, KOSDAQ and KONEX.
-Funds (ETF, ETN): 5 won at every price since the first one of 2002-10-14 (KRX, global site, ETF and ETN trading system);
-1 won below 2 000 won since 2023-12-18, as KRX announced on 2023-10-05 (mediapen.com/news/view/860330; one paper,
-etoday.co.kr/news/view/2289674, has 2023-12-08; eugenefn.com/ingo/iget/iget300r.do has both ticks as they are now). They
-pay no tax on sales: they are not shares in the sense of the Securities Transaction Tax Act (the same page: exempt).
+Ticks: `pyjobs.market.krx_ticks`. Funds pay no tax on sales: they are not shares in the sense of the Securities
+Transaction Tax Act (eugenefn.com/ingo/iget/iget300r.do: exempt).
 """
 
 from __future__ import annotations
@@ -19,9 +15,11 @@ import datetime as dt
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
+from pyjobs.market.krx_ticks import ETF_TICKS, TICKS, Table
 from utils.trading_day import Calendar
 
-Table = tuple[tuple[float, float], ...]  # (from this price on, tick), ascending
+__all__ = ["ETF_TICKS", "SELL_TAX_BPS", "TICKS", "Grid", "Table", "by_time", "sell_tax_by_time"]
+
 Grid = tuple[tuple[int, Table], ...]  # (from this UTC millisecond on, table), ascending
 
 DAY_MS = 86_400_000
@@ -35,22 +33,6 @@ SELL_TAX_BPS: tuple[tuple[dt.date, float], ...] = (
     (dt.date(2024, 1, 1), 18.0),
     (dt.date(2025, 1, 1), 15.0),
     (dt.date(2026, 1, 1), 20.0),
-)
-# (first day, ((from this price on, tick in won), ...))
-TICKS: tuple[tuple[dt.date, Table], ...] = (
-    (
-        dt.date(2010, 10, 4),
-        ((0, 1), (1_000, 5), (5_000, 10), (10_000, 50), (50_000, 100), (100_000, 500), (500_000, 1_000)),
-    ),
-    (
-        dt.date(2023, 1, 25),
-        ((0, 1), (2_000, 5), (5_000, 10), (20_000, 50), (50_000, 100), (200_000, 500), (500_000, 1_000)),
-    ),
-)
-# The same for ETFs and ETNs.
-ETF_TICKS: tuple[tuple[dt.date, Table], ...] = (
-    (dt.date(2002, 10, 14), ((0, 5),)),
-    (dt.date(2023, 12, 18), ((0, 1), (2_000, 5))),
 )
 
 

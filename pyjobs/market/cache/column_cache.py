@@ -16,9 +16,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.cache.column_file import (
     ALIGN,
     Mapped,
@@ -29,11 +28,7 @@ from pyjobs.market.cache.column_file import (
     series_in,
     streamed,
 )
-from utils import paths
 from utils.atomic import temporary_beside
-
-if TYPE_CHECKING:
-    from pyjobs.market.store.bar_store import BarStore  # a file of bars needs none of it
 
 MARKET = Path(__file__).resolve().parents[1]
 RACY_NS = 2_000_000_000
@@ -47,10 +42,11 @@ READERS = (  # below pyjobs/market
     "cache/column_file",
     "cache/regrouped",
     "store/bar_store",
+    "store/history",
     "store/merge",
     "store/partitions",
+    "store/plain",
 )
-ONE = ""  # the name of a store's series: there is one a file
 
 
 def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], Series | Stream]) -> Series:
@@ -58,7 +54,7 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
 
     `build` must depend on the content of `sources` alone, and raise rather than give bad bars.
     """
-    path = folder / f"{hashlib.blake2b(name.encode(), digest_size=12).hexdigest()}.cols"
+    path = folder / _file(name)
     before = [_signature(source) for source in sources]
     held = _held(path, name, sources, before)
     if held is not None:
@@ -77,30 +73,45 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
     return made
 
 
-def stored(store: BarStore, key: SeriesKey) -> Bars:
-    """`store.read(key)`, from the cache when no partition has changed. Raises as `store.read`."""
-    from pyjobs.market.store.partitions import SUFFIX
-    from pyjobs.market.store.rebase import STAGED
+def beginning(folder: Path, name: str, sources: Sequence[str], *, most: int) -> tuple[Series, int] | None:
+    """The kept series of the first sources, and of how many: all but `most` of them at least, and not all.
 
-    where = str(store.folder(key).absolute())
-    try:
-        found = os.listdir(where)  # noqa: PTH208  # names only
-    except FileNotFoundError:
-        found = []
-    names = sorted(name for name in found if name.endswith(SUFFIX) and name[0] != ".")
-    if not names or STAGED in found:  # staged: these may be the old files of a series that is new already
-        return store.read(key)
-    folder = paths.data_dir() / "cache/columns/store"
-    with contextlib.suppress(OSError):  # moved by another job, or never a file: the store can wait, and say so
-        return cached(folder, where, [f"{where}/{name}" for name in names], lambda: {ONE: store.read(key)})[ONE]
-    return store.read(key)
+    None where none are kept, or those are not true any more.
+    """
+    opened = _kept(folder / _file(name), name)
+    if opened is None:
+        return None
+    memory, footer, written_ns = opened
+    count = len(footer["signatures"])
+    if not len(sources) - most <= count < len(sources):
+        return None
+    first = sources[:count]
+    if not _stands(footer, first, [_signature(source) for source in first], written_ns):
+        return None
+    return series_in(memory, footer["series"], ALIGN), count
+
+
+def _file(name: str) -> str:
+    return f"{hashlib.blake2b(name.encode(), digest_size=12).hexdigest()}.cols"
 
 
 def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signature]) -> Series | None:
+    opened = _kept(path, name)
+    if opened is None:
+        return None
+    memory, footer, written_ns = opened
+    return series_in(memory, footer["series"], ALIGN) if _stands(footer, sources, signatures, written_ns) else None
+
+
+def _kept(path: Path, name: str) -> tuple[Mapped, dict[str, Any], int] | None:
+    """The whole and sound file of that name, its footer, and when it was written."""
     try:
-        with path.open("rb") as file:
-            written_ns = os.fstat(file.fileno()).st_mtime_ns
-            memory = Mapped(file.fileno(), 0, access=mmap.ACCESS_READ)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            written_ns = os.fstat(descriptor).st_mtime_ns
+            memory = Mapped(descriptor, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError):
         return None
     footer = footer_of(memory)
@@ -108,11 +119,14 @@ def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signat
         return None
     if footer["boot"] != _boot() and not is_sound(memory, footer):
         return None
+    return memory, footer, written_ns
+
+
+def _stands(footer: Mapping[str, Any], sources: Sequence[str], signatures: list[Signature], written_ns: int) -> bool:
+    """Whether the sources are what the file was made of."""
     settled = all(max(int(s[2]), int(s[3])) + RACY_NS < written_ns for s in signatures)
     same = footer["signatures"] == signatures and settled
-    if not same and footer["digests"] != [_digest(source) for source in sources]:
-        return None
-    return series_in(memory, footer["series"], ALIGN)
+    return same or footer["digests"] == [_digest(source) for source in sources]
 
 
 def _laid(path: Path, stream: Stream, about: Mapping[str, Any], still: Callable[[], bool]) -> Series | None:

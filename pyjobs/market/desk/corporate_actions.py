@@ -6,6 +6,10 @@ corporate_actions.csv has columns symbol, session, action, ratio, note; the stor
 - `dividend`, ratio 1.85: money per share in the series' currency, no longer in the price from `session` on. Older
   prices are multiplied by 1 - dividend / last close before (CRSP's and Yahoo's way), so that day's fall is no loss: a
   holder is as rich as one who put the dividend into more shares at once. Tax on it is not taken.
+- `base`, ratio 0.93: what the exchange measured that session's change against, over the last close before: a split or
+  an issue of shares. Older prices are multiplied by it and older volumes divided.
+Beside that file stand the bases that fetching has derived, data/actions/<exchange>.csv with the same columns (the last
+is `source`). Where the user's file has a split or a base of a symbol, those of a week before and after do not count.
 Other actions are not ours and are passed over; series that the desk calls adjusted are left alone.
 """
 
@@ -30,19 +34,22 @@ from utils import paths
 from utils.errors import BadDataError
 
 FILE = "corporate_actions.csv"
-Kind = Literal["split", "dividend"]
-KINDS: dict[str, Kind] = {"split": "split", "dividend": "dividend"}
-EXAMPLE = {"split": "50:1", "dividend": "1.85"}
+Kind = Literal["split", "dividend", "base"]
+KINDS: dict[str, Kind] = {"split": "split", "dividend": "dividend", "base": "base"}
+EXAMPLE = {"split": "50:1", "dividend": "1.85", "base": "0.93"}
+SAME_EVENT_DAYS = 7  # the user's line about an event may be some sessions off the exchange's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """`ratio`: of a split, new shares for one old; of a dividend, money per share. In force from `session` on."""
+    """`ratio`: of a split, new shares for one old; of a dividend, money per share; of a base, its share of the last
+    close before. In force from `session` on, on every exchange where `exchange` names none."""
 
     symbol: str
     session: dt.date
     kind: Kind
     ratio: float
+    exchange: str = ""
 
 
 def file_of(desk: Desk) -> Path:
@@ -50,8 +57,36 @@ def file_of(desk: Desk) -> Path:
     return paths.root() / desk.dumps / FILE
 
 
+def derived_file(exchange: str) -> Path:
+    """Where the bases stand that fetching has derived from what an exchange says."""
+    return paths.data_dir() / "actions" / f"{exchange}.csv"
+
+
+def files_of(desk: Desk) -> list[Path]:
+    """Every file of actions that counts on the desk, whether it is there or not; the user's own first."""
+    return [file_of(desk), *(derived_file(name) for name in sorted({each.exchange for each in desk.instruments}))]
+
+
+def actions_of(desk: Desk) -> list[Action]:
+    """The user's own actions, and those derived for the desk's exchanges that they leave room for, by session.
+
+    Raises as `read_actions`.
+    """
+    own = read_actions(file_of(desk))
+    told: dict[str, list[dt.date]] = {}
+    for each in own:
+        if each.kind != "dividend":
+            told.setdefault(each.symbol, []).append(each.session)
+    found = list(own)
+    for path in files_of(desk)[1:]:
+        for each in read_actions(path):
+            if all(abs((each.session - day).days) > SAME_EVENT_DAYS for day in told.get(each.symbol, ())):
+                found.append(dataclasses.replace(each, exchange=path.stem))
+    return sorted(found, key=lambda action: (action.session, action.symbol))
+
+
 def read_actions(path: Path) -> list[Action]:
-    """Every split and dividend in the file, by session; none without a file.
+    """Every split, dividend and base in the file, by session; none without a file.
 
     Raises BadDataError naming the line for one whose session or ratio cannot be read.
     """
@@ -87,6 +122,9 @@ def adjusted(bars: Bars, actions: Sequence[Action], sessions: Sequence[dt.date])
         if action.kind == "split":
             price[before] /= action.ratio
             volume[before] *= action.ratio
+        elif action.kind == "base":
+            price[before] *= action.ratio
+            volume[before] /= action.ratio
         elif before.any():
             price[before] *= 1 - action.ratio / _close_before(bars.close[before], action, actions)
     prices = {name: getattr(bars, name) * price for name in ("open", "high", "low", "close")}
@@ -95,8 +133,9 @@ def adjusted(bars: Bars, actions: Sequence[Action], sessions: Sequence[dt.date])
 
 def _close_before(closes: FloatArray, dividend: Action, actions: Sequence[Action]) -> float:
     """The last close before the dividend, in the shares that get it."""
-    splits = [each.ratio for each in actions if each.kind == "split" and each.session == dividend.session]
-    close = float(closes[-1]) / math.prod(splits)
+    today = [each for each in actions if each.session == dividend.session]
+    splits = [each.ratio for each in today if each.kind == "split"]
+    close = float(closes[-1]) / math.prod(splits) * math.prod(each.ratio for each in today if each.kind == "base")
     if dividend.ratio >= close:
         raise BadDataError(
             f"{dividend.symbol}: a dividend of {dividend.ratio:g} on {dividend.session} is not below the close "
@@ -113,8 +152,11 @@ def honoured(snapshot: Snapshot, actions: Sequence[Action]) -> tuple[Snapshot, d
     """
     worked: dict[str, list[Action]] = {}
     series = []
+    by_symbol: dict[str, list[Action]] = {}
+    for action in actions:
+        by_symbol.setdefault(action.symbol, []).append(action)
     for each in snapshot.series:
-        mine = concerning(each.instrument, actions, snapshot.session)
+        mine = concerning(each.instrument, by_symbol.get(each.instrument.symbol, []), snapshot.session)
         if mine and len(each.bars):
             instrument = msgspec.structs.replace(each.instrument, prices="adjusted")
             bars = worked_in(each.bars, mine, each.instrument)
@@ -128,7 +170,11 @@ def concerning(instrument: Instrument, actions: Sequence[Action], session: dt.da
     """The actions known on `session` that are to be worked into the instrument's bars: none into adjusted ones."""
     if instrument.prices != "raw":
         return []
-    return [each for each in actions if each.symbol == instrument.symbol and each.session <= session]
+    return [
+        each
+        for each in actions
+        if each.symbol == instrument.symbol and each.session <= session and each.exchange in ("", instrument.exchange)
+    ]
 
 
 def worked_in(bars: Bars, actions: Sequence[Action], instrument: Instrument) -> Bars:
@@ -138,8 +184,8 @@ def worked_in(bars: Bars, actions: Sequence[Action], instrument: Instrument) -> 
 
 
 def on_desk(snapshot: Snapshot) -> Snapshot:
-    """The snapshot with what stands in the desk's own file worked in. Raises as `read_actions` and `adjusted`."""
-    return honoured(snapshot, read_actions(file_of(snapshot.desk)))[0]
+    """The snapshot with the desk's actions worked in. Raises as `read_actions` and `adjusted`."""
+    return honoured(snapshot, actions_of(snapshot.desk))[0]
 
 
 def described(worked: Mapping[str, Sequence[Action]]) -> list[str]:

@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.cache.column_cache import stored
+from pyjobs.market.bars import Bars, SeriesKey, last
 from pyjobs.market.desk.desk_file import Desk, Instrument, last_bar_session
 from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
@@ -41,11 +40,11 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
 
     Raises MissingInputError when the store has no bar of any instrument, UsageError when `asked` is not a session.
     """
-    bars = {instrument.key: stored(store, instrument.key) for instrument in desk.instruments}
+    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
     if not any(len(each) for each in bars.values()):
         raise MissingInputError(
             f"desk {desk.name!r}: no bars under {store.root} for any of its {len(desk.instruments)} instruments; "
-            "bring them in with: python -m pyjobs.import_bars --desk FILE"
+            f"bring them in with: {desk.brought_by} --desk FILE"
         )
     session = _session(desk, bars_of=[(i, bars[i.key]) for i in desk.instruments], asked=asked, now_s=now_s)
     asof_ts_ms = session.close_utc_s * 1000
@@ -55,6 +54,16 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
         asof_ts_ms=asof_ts_ms,
         series=_all_series(desk, bars, asof_ts_ms),
     )
+
+
+def take_now(desk: Desk, store: BarStore, *, now_s: float) -> Snapshot:
+    """The desk now: `session` is the running one of its market, else the last closed; `asof_ts_ms` is now."""
+    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
+    calendar, now_ms = trading_day.load(desk.market), int(now_s * 1000)
+    running = calendar.session(calendar.local_date(now_s))
+    is_running = running is not None and running.open_utc_s <= now_s < running.close_utc_s
+    session = running if running is not None and is_running else calendar.last_closed_session(now_s)
+    return Snapshot(desk=desk, session=session.date, asof_ts_ms=now_ms, series=_all_series(desk, bars, now_ms))
 
 
 def session_of(market: str) -> Callable[[int], dt.date]:
@@ -95,7 +104,7 @@ def _all_series(desk: Desk, bars: Mapping[SeriesKey, Bars], asof_ts_ms: int) -> 
     series = []
     for instrument in desk.instruments:
         known = bars[instrument.key].until(asof_ts_ms)
-        last_ts_ms = int(known.ts_ms[-1]) if len(known) else None
+        last_ts_ms = int(last(known, 1).ts_ms[0]) if len(known) else None
         if last_ts_ms is None:
             series.append(Series(instrument=instrument, bars=known, last_session=None, stale=False))
             continue
@@ -123,7 +132,7 @@ def _session(
 
 def _newest_session(desk: Desk, bars_of: Sequence[tuple[Instrument, Bars]]) -> dt.date:
     """By the desk's `last_bar` rule; where nothing is traded at home, the home session that had closed by then."""
-    newest = {i.key: int(bars.ts_ms[-1]) for i, bars in bars_of if len(bars)}
+    newest = {i.key: int(last(bars, 1).ts_ms[0]) for i, bars in bars_of if len(bars)}
     dated = {market: session_of(market) for market in {i.market for i, _ in bars_of if i.key in newest}}
     found = last_bar_session(desk, {i.key: dated[i.market](newest[i.key]) for i, _ in bars_of if i.key in newest})
     calendar = trading_day.load(desk.market)

@@ -72,6 +72,8 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
     outside = len(old) - len(within(old.ts_ms, int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
     _refuse_other_times(instrument, beside, old, bars, store)
     scaled = _other_basis(instrument, beside, bars)
+    if scaled and instrument.fetched and not beside.new.size and not instrument.complete:
+        return Stored(same=int(beside.at_new.size), left=int(beside.left.size))  # re-based by its exchange since
     before = int((old.ts_ms < bars.ts_ms[0]).sum())
     if scaled and (outside or beside.left.size) and not (instrument.complete and before == outside):
         raise _two_bases(instrument, scaled, beside, outside, store)
@@ -169,10 +171,10 @@ def _other_basis(instrument: Instrument, beside: _Beside, bars: Bars) -> float:
 def _two_bases(instrument: Instrument, factor: float, beside: _Beside, outside: int, store: BarStore) -> BadDataError:
     rest = outside + beside.left.size
     return BadDataError(
-        f"{instrument.key}: {beside.at_old.size} stored closes come {factor:.6g} times as high in the file (a split or "
-        f"dividend worked in, or another unit), and {rest} stored bars are not in it: two bases would meet. Nothing "
-        f"was stored; bring a file of the whole history, say `complete: true`, or move "
-        f"{store.folder(instrument.key)} away"
+        f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored "
+        f"({beside.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in the "
+        "file, so two bases would meet; nothing was stored. Bring a file of the whole history, say `complete: true`, take the "
+        f"instrument's `file` out of the desk, or move {store.folder(instrument.key)} away"
     )
 
 

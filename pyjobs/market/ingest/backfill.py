@@ -36,12 +36,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again."""
+    """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again.
+
+    `first`: nothing of the series was stored before.
+    """
 
     got: Got
     first_ms: int
     last_ms: int
     set_aside: tuple[str, ...] = ()
+    first: bool = False
 
 
 def ingest_range(
@@ -69,13 +73,14 @@ def ingest_resume(
     task = read_task(store.folder(key))
     if task:
         return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
-    newest, moved = _newest_readable(store, key)
+    newest, moved = newest_readable(store, key)
     step = TIMEFRAME_MS[key.timeframe]
     if newest:
         refuse_clock_behind(key, newest[0], now_ms)
     start = newest[0] - RESUME_OVERLAP_BARS * step if newest else now_ms - lookback_ms
     got = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
-    return _not_nothing(store, key, Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved))
+    done = Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None)
+    return _not_nothing(store, key, done)
 
 
 def _not_nothing(store: BarStore, key: SeriesKey, done: Report) -> Report:
@@ -185,7 +190,7 @@ def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:
             yield last + 1, stop
 
 
-def _newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] | None, tuple[str, ...]]:
+def newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] | None, tuple[str, ...]]:
     """Set the newest partition aside when it cannot be read, and so on; `store.newest` after that, and their names."""
     moved: list[str] = []
     with suppress(BadDataError):

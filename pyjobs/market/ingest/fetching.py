@@ -14,6 +14,7 @@ from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
+from pyjobs.market.store.partitions import Provenance
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden
 
@@ -34,22 +35,61 @@ class Got:
     rebased: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to ask about one stretch of a series, so that the answer can be compared with what is stored.
+
+    `basis` and `adjusted` are those of the series when the question was made (`known`: there is one). `apart`: the
+    stretch lies too far from what is stored for one request; its prices must be compared by a question of their own.
+    """
+
+    key: SeriesKey
+    request: BarRequest
+    known: Provenance | None
+    apart: bool = False
+
+
+Answer = Fetched | ConfirmedEmpty
+"""What a provider says to a `Question`, when it does not fail."""
+
+
 def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[int, int], *, now_ms: int) -> Got:
     """Ask for the bars that close within `window` (both ends included) and store them.
 
     Raises ExternalDataUnavailable as the provider does, and BadDataError when what came cannot be true.
     """
+    question = to_ask(store, key, source, window, now_ms=now_ms)
+    if question.apart and _rescaled_since(store, key, source, now_ms):
+        return rebase(store, question, source, now_ms=now_ms)
+    try:
+        answer: Answer = source.ask(question.request)
+    except ConfirmedEmpty as nothing:
+        answer = nothing
+    return take_in(store, question, answer, now_ms=now_ms) or rebase(store, question, source, now_ms=now_ms)
+
+
+def to_ask(store: BarStore, key: SeriesKey, source: Source, window: tuple[int, int], *, now_ms: int) -> Question:
+    """The question that `window` makes: of adjusted prices some that are stored are asked for again."""
     known = store.provenance(key)
-    adjusted = known is not None and known.adjusted == "adjusted"
-    first, last = window
-    if adjusted:
+    (first, last), apart = window, False
+    if known is not None and known.adjusted == "adjusted":
         first, last = _beside_stored(store, key, window, now_ms)
         if last - first > source.page_ms(key.timeframe):  # too far for one request
-            first, last = window
-            if _rescaled_since(store, key, source, now_ms):
-                return _rebase(store, key, source, last, now_ms)
-    bars, fetched, ranges = _asked(key, source, first, last, now_ms)
-    empty = _confirmed(key, source, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+            (first, last), apart = window, True
+    return Question(key=key, request=_request(key, source.market, first, last), known=known, apart=apart)
+
+
+def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int) -> Got | None:
+    """Store what came. None, and nothing stored, when the stored prices are on another basis: `rebase` is next.
+
+    Raises BadDataError when what came cannot be true, ExternalDataUnavailable for an answer about a part only.
+    """
+    key, known, request = question.key, question.known, question.request
+    first, last = request.start_ms, request.end_ms
+    fetched = None if isinstance(answer, ConfirmedEmpty) else answer
+    bars = closed_bars(question, fetched, now_ms)
+    ranges = answer.confirmed_empty
+    empty = _confirmed(key, request.market, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
     if fetched is None:
         if known is None:
             return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
@@ -57,7 +97,7 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
     else:
         provider, final = fetched.provider, fetched.last_final
         if _rescaled(store, key, bars, adjusted=fetched.adjusted == "adjusted"):
-            return _rebase(store, key, source, last, now_ms)
+            return None
     if empty.size:  # before a series begins there is nothing to remember
         begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)
         empty = within(empty, begins, last)
@@ -71,7 +111,7 @@ def fetch_window(store: BarStore, key: SeriesKey, source: Source, window: tuple[
         empty=empty,
         basis=known.basis if known else 0,
     )
-    if source.market == ROUND_THE_CLOCK:
+    if request.market == ROUND_THE_CLOCK:
         _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
     return Got(bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1)
 
@@ -81,36 +121,47 @@ def is_an_answer(error: ExternalDataUnavailable) -> bool:
     return error.kind == "no_data" and not isinstance(error, NetworkForbidden)
 
 
-def _asked(
-    key: SeriesKey, source: Source, first: int, last: int, now_ms: int
-) -> tuple[Bars, Fetched | None, tuple[tuple[int, int], ...]]:
-    """The closed bars within the stretch, the answer (None: confirmed empty), and the stretches confirmed empty."""
-    request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=source.market)
-    try:
-        fetched = source.ask(request)
-    except ConfirmedEmpty as nothing:
-        return joined([]), None, nothing.confirmed_empty
+def closed_bars(question: Question, fetched: Fetched | None, now_ms: int) -> Bars:
+    """Those of an answer that lie within the question and have closed. Raises BadDataError for what is no bar there."""
+    if fetched is None:
+        return joined([])
+    key, request = question.key, question.request
     times = fetched.bars.ts_ms
-    start, stop = np.searchsorted(times, first), np.searchsorted(times, min(last, now_ms), side="right")
+    start = np.searchsorted(times, request.start_ms)
+    stop = np.searchsorted(times, min(request.end_ms, now_ms), side="right")
     bars = fetched.bars.slice(int(start), int(stop))
-    if source.market == ROUND_THE_CLOCK and (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any():
+    if request.market == ROUND_THE_CLOCK and (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any():
         raise BadDataError(f"{key}: {fetched.provider} sent closes that are no whole {key.timeframe} bars")
-    return bars, fetched, fetched.confirmed_empty
+    return bars
+
+
+def _request(key: SeriesKey, market: str, first: int, last: int) -> BarRequest:
+    return BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=market)
+
+
+def _asked(key: SeriesKey, source: Source, first: int, last: int, now_ms: int) -> tuple[Bars, Fetched | None]:
+    """The closed bars within the stretch, and the answer (None: confirmed empty)."""
+    question = Question(key=key, request=_request(key, source.market, first, last), known=None)
+    try:
+        fetched = source.ask(question.request)
+    except ConfirmedEmpty:
+        return joined([]), None
+    return closed_bars(question, fetched, now_ms), fetched
 
 
 def _confirmed(
-    key: SeriesKey, source: Source, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+    key: SeriesKey, market: str, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
 ) -> IntArray:
     """The closes the market should have in `window`, about which the provider answered, and that did not come.
 
     Round the clock the provider says so itself (`ranges`). Elsewhere an answer that has bars before and after is one.
     """
-    if source.market != ROUND_THE_CLOCK and len(bars):
+    if market != ROUND_THE_CLOCK and len(bars):
         ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
     if not ranges:
         return NO_TIMES
-    from_open = are_from_open(source.market, key.timeframe, bars.ts_ms)
-    expected = expected_closes(source.market, key.timeframe, *window, from_open=from_open)
+    from_open = are_from_open(market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(market, key.timeframe, *window, from_open=from_open)
     inside = [within(expected, first, last) for first, last in ranges]
     return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
 
@@ -142,7 +193,7 @@ def _rescaled_since(store: BarStore, key: SeriesKey, source: Source, now_ms: int
         return False
     try:
         reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
-        bars, _, _ = _asked(key, source, newest[0] - reach, newest[0], now_ms)
+        bars, _ = _asked(key, source, newest[0] - reach, newest[0], now_ms)
     except ExternalDataUnavailable as error:
         if not is_an_answer(error):
             raise
@@ -177,15 +228,16 @@ def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) ->
     return False
 
 
-def _rebase(store: BarStore, key: SeriesKey, source: Source, last: int, now_ms: int) -> Got:
-    """Fetch the whole series again and put it in the stored one's place."""
+def rebase(store: BarStore, question: Question, source: Source, *, now_ms: int) -> Got:
+    """Fetch the whole series again, as far as the question goes, and put it in the stored one's place."""
+    key, last = question.key, question.request.end_ms
     newest = store.newest(key)
     span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
     first, last = first_bar(store, key), max(last, newest[0] if newest else last)
     parts, answer, requests, why = [], None, 0, "it has none"
     for start in range(first, last + 1, span):
         try:
-            bars, fetched, _ = _asked(key, source, start, min(start + span - 1, last), now_ms)
+            bars, fetched = _asked(key, source, start, min(start + span - 1, last), now_ms)
         except ExternalDataUnavailable as error:
             if not is_an_answer(error):
                 raise

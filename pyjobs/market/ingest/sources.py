@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +12,11 @@ from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.ask_many import Answered, ask_many
 from pyjobs.market.providers.base import NotAsked
+from pyjobs.market.providers.krx_board import BoardDay
+from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
+from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
 from pyjobs.market.providers.state import State, StateBook
 from utils import clock, config
 from utils.errors import ExternalDataUnavailable, NightdeskError
@@ -40,17 +44,41 @@ class Sources:
 
     def of(self, key: SeriesKey) -> Source:
         """Whom to ask about a series. Raises ConfigError for an unknown provider."""
-        exchange, made = self._exchanges[key.exchange], self._provider(key)
+        exchange, made = self._exchanges[key.exchange], self._provider_of(key.exchange)
 
         def put(request: BarRequest) -> Fetched:
             return ask(made, request, book=self._book, patience=self._patience())
 
         return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
 
+    def ask_many(self, exchange: str, requests: Sequence[BarRequest]) -> Iterator[Answered]:
+        """Each request with its answer or its error, in the order they come; all of one exchange."""
+        made = self._provider_of(exchange)
+        return ask_many(made, requests, book=self._book, patience=self._patience())
+
+    def ask_boards(
+        self, exchange: str, asked: Sequence[BoardAsked]
+    ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
+        """Each (board, session) of an exchange whose provider has boards, with its shares or its error."""
+        made = self._provider_of(exchange)
+        assert isinstance(made, KrxStock), "nobody else has boards"
+        return ask_boards(made, asked, book=self._book, patience=self._patience())
+
+    def has_quotes(self, exchange: str) -> bool:
+        """Whether the exchange's provider can be asked what is traded now."""
+        return exchange in self._exchanges and has_quotes(self._exchanges[exchange].provider)
+
+    def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
+        """What is traded now, or why that cannot be had, for each symbol of one exchange."""
+        of = self._exchanges[exchange]
+        return ask_quotes(
+            of.provider, symbols, book=self._book, patience=self._patience(), market=of.market, currency=of.currency
+        )
+
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""
         any_request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=0, end_ms=0)
-        return self._book.read(self._provider(key).gate(any_request))
+        return self._book.read(self._provider_of(key.exchange).gate(any_request))
 
     def can_wait(self, error: NightdeskError) -> bool:
         """Whether another try later in this job may help."""
@@ -76,10 +104,10 @@ class Sources:
             order += gates[gate][cut:] + gates[gate][:cut]
         return [*order, *(one for one in put_off if one not in order)]
 
-    def _provider(self, key: SeriesKey) -> Provider:
-        if key.exchange not in self._providers:
-            self._providers[key.exchange] = provider(self._exchanges[key.exchange].provider)
-        return self._providers[key.exchange]
+    def _provider_of(self, exchange: str) -> Provider:
+        if exchange not in self._providers:
+            self._providers[exchange] = provider(self._exchanges[exchange].provider)
+        return self._providers[exchange]
 
     def _patience(self) -> Patience:
         own = self._waiting()

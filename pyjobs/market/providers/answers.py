@@ -5,9 +5,10 @@ Shapes and codes are those the clients themselves read (yfinance 1.7, pykrx 1.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pyjobs.market.providers.krx_calls import BOARD_FIELDS, SHARE_FIELDS
 from pyjobs.market.providers.wire import Answer, Fault, fault_of, json_of, page_fault
 
 Judge = Callable[[Answer, float], Fault | None]
@@ -18,7 +19,10 @@ KRX_EXPIRED = (
 )
 _YAHOO_FIELDS = ("open", "high", "low", "close", "volume")
 _KRX_FIELDS = ("TRD_DD", "OPNPRC_IDX", "HGPRC_IDX", "LWPRC_IDX", "CLSPRC_IDX", "ACC_TRDVOL")
+_KRX_SHARES = {"OutBlock_1": BOARD_FIELDS, "output": SHARE_FIELDS, "block1": ("short_code", "full_code")}
 _ALPACA_FIELDS = ("t", "o", "h", "l", "c", "v")
+_ALPACA_SNAPSHOT = {"latestTrade", "dailyBar"}
+_QUOTE_FIELDS = ("symbol", "regularMarketTime", "regularMarketPrice")
 _NUMBERS = frozenset({int, float})  # as JSON has them; true and false are none
 _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
@@ -29,8 +33,9 @@ def is_yahoo_chart(url: str) -> bool:
 
 
 def yahoo(answer: Answer, now_s: float) -> Fault | None:
-    """A chart answer; of requests for a cookie or a crumb only a refusal ends the matter."""
-    if not is_yahoo_chart(answer.url):
+    """A chart or quotes; of requests for a cookie or a crumb only a refusal ends the matter."""
+    quotes = answer.url.endswith("/finance/quote")
+    if not is_yahoo_chart(answer.url) and not quotes:
         fault = page_fault(answer, now_s)
         if fault is None or answer.status == 404:
             return None
@@ -42,6 +47,18 @@ def yahoo(answer: Answer, now_s: float) -> Fault | None:
     content, fault = json_of(answer)
     if fault:
         return fault
+    return _yahoo_quotes(content) if quotes else _yahoo_chart(content)
+
+
+def _yahoo_quotes(content: Any) -> Fault | None:
+    rows = _get(_get(content, "quoteResponse"), "result")
+    if not isinstance(rows, list):
+        return Fault("schema", "no list quoteResponse.result in the answer")
+    missing = [name for name in _QUOTE_FIELDS for row in rows if not isinstance(row, dict) or name not in row]
+    return Fault("schema", f"the quotes have no {', '.join(dict.fromkeys(missing))}") if missing else None
+
+
+def _yahoo_chart(content: Any) -> Fault | None:
     result = _first(_get(_get(content, "chart"), "result"))
     quote = _first(_get(_get(result, "indicators"), "quote"))
     if not isinstance(result, dict) or "meta" not in result or not isinstance(quote, dict):
@@ -67,16 +84,26 @@ def _yahoo_error(answer: Answer) -> Fault | None:
 
 
 def krx(answer: Answer, now_s: float) -> Fault | None:
-    """A page of the login, the login itself, or data. `LOGOUT` in place of data means: not logged in."""
+    """A page of the login, the login itself, or an index. `LOGOUT` in place of data means: not logged in."""
+    return _krx(answer, now_s, {"output": _KRX_FIELDS})
+
+
+def krx_shares(answer: Answer, now_s: float) -> Fault | None:
+    """The same for all shares of a day, one share's days and the names of all; who is logged out may log in again."""
+    return _krx(answer, now_s, _KRX_SHARES, again=True)
+
+
+def _krx(answer: Answer, now_s: float, lists: Mapping[str, Sequence[str]], *, again: bool = False) -> Fault | None:
     if answer.body.strip() == b"LOGOUT":
-        return Fault("auth", "KRX says LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?")
+        detail = "KRX says LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?"
+        return Fault("auth", detail, final=not again)
     if not answer.url.endswith(("getJsonData.cmd", "MDCCOMS001D1.cmd")):
         return page_fault(answer, now_s)
     fault = fault_of(answer, now_s)
     content, bad = (None, fault) if fault else json_of(answer)
     if bad:
         return bad
-    return _krx_login(content) if answer.url.endswith("MDCCOMS001D1.cmd") else _krx_rows(content)
+    return _krx_login(content) if answer.url.endswith("MDCCOMS001D1.cmd") else _krx_rows(content, lists)
 
 
 def _krx_login(content: Any) -> Fault | None:
@@ -92,11 +119,12 @@ def _krx_login(content: Any) -> Fault | None:
     return Fault("auth", f"KRX refuses the login ({code}): are KRX_ID and KRX_PW right?")
 
 
-def _krx_rows(content: Any) -> Fault | None:
-    rows = _get(content, "output")
-    if not isinstance(rows, list):
-        return Fault("schema", "no list `output` in the answer")
-    missing = [name for name in _KRX_FIELDS if rows and (not isinstance(rows[0], dict) or name not in rows[0])]
+def _krx_rows(content: Any, lists: Mapping[str, Sequence[str]]) -> Fault | None:
+    name = next((name for name in lists if isinstance(_get(content, name), list)), None)
+    if name is None:
+        return Fault("schema", f"no list `{'` or `'.join(lists)}` in the answer")
+    rows = content[name]
+    missing = [field for field in lists[name] if rows and (not isinstance(rows[0], dict) or field not in rows[0])]
     return Fault("schema", f"the rows have no {', '.join(missing)}") if missing else None
 
 
@@ -141,9 +169,11 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
     if fault and "subscription" in message:
         return Fault("auth", message, hold_s=0.0)
     if fault and "invalid symbol" in message:
-        return Fault("no_data", message, hold_s=0.0)
+        return Fault("no_data", message, hold_s=0.0, final=False)  # the others are asked for without it
     if fault or bad:
         return fault or bad
+    if "/snapshots" in answer.url:
+        return _alpaca_snapshots(content)
     if not isinstance(content, dict) or "bars" not in content:
         return Fault("schema", "no `bars` in the answer")
     bars = content["bars"] or {}
@@ -152,6 +182,18 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
     rows = [row for rows in bars.values() for row in rows[:1] + rows[-1:]]
     missing = [name for name in _ALPACA_FIELDS for row in rows if not isinstance(row, dict) or name not in row]
     return Fault("schema", f"the bars have no {', '.join(dict.fromkeys(missing))}") if missing else None
+
+
+def _alpaca_snapshots(content: Any) -> Fault | None:
+    """An object by symbol; null, or without a trade, for who was not traded."""
+    if not isinstance(content, dict) or not all(one is None or isinstance(one, dict) for one in content.values()):
+        return Fault("schema", "the snapshots are not an object for each symbol")
+    trades = [trade for one in content.values() if one and (trade := one.get("latestTrade")) is not None]
+    if any(not {"t", "p"} <= set(trade) for trade in trades):
+        return Fault("schema", "the latest trades have no t, p")
+    if content and not any(one is None or one.keys() & _ALPACA_SNAPSHOT for one in content.values()):
+        return Fault("schema", f"the snapshots have no {', '.join(sorted(_ALPACA_SNAPSHOT))}")
+    return None
 
 
 def any_json(answer: Answer, now_s: float) -> Fault | None:

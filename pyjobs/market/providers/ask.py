@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from pyjobs.market.providers import pace
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
+from pyjobs.market.providers.identity import checked
 from pyjobs.market.providers.state import Busy, State, StateBook, refusal, waiting_line
-from utils import clock, paths, schedule
+from utils import clock, config, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 
 TRIES = 4
@@ -37,7 +39,8 @@ class Patience:
     `end_s` is when a try that still runs is ended; what has not been asked by then is not asked.
     `next_start` gives the UTC second at which the job is next started: no further try goes past it.
     `trouble` is one for all questions of a job. `wary`: who failed when it was last asked is not asked.
-    `say` is told of each wait. `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
+    `going`: the first try of a question must not go past the next start either. `say` is told of each wait.
+    `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
 
     deadline_s: float
@@ -46,6 +49,7 @@ class Patience:
     tries: int = TRIES
     trouble: Trouble = field(default_factory=Trouble)
     wary: bool = False
+    going: bool = False
     say: Callable[[str], object] = lambda text: None  # noqa: ARG005 - who waits in silence does not look at it
     now: Callable[[], float] = clock.running_s
     sleep: Callable[[float], None] = time.sleep
@@ -87,7 +91,7 @@ def unhurried(
 def _scheduled(began_s: float) -> float:
     """The next start of the job that the chain says we are; a verb started by hand has none."""
     job = os.environ.get("JOB")
-    return schedule.next_start_s(job, paths.config_dir() / "jobs.yaml", began_s) if job else math.inf
+    return schedule.next_start_s(job, config.own_or_default("jobs.yaml"), began_s) if job else math.inf
 
 
 def network_allowed() -> bool:
@@ -98,17 +102,18 @@ def network_allowed() -> bool:
 def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
     """The bars, from a local source, today's download or the provider itself; always at least one.
 
-    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty and NetworkForbidden among them, NotSetUp, ConfigError.
+    Raises ExternalDataUnavailable with its kind, ConfirmedEmpty and NetworkForbidden among them, NotSetUp, ConfigError;
+    BadDataError and Refused where the answer is about something else (`identity.checked`).
     """
     if not provider.network:
         return provider.fetch(request, clock.now_ms())
     kept = provider.cached(request, clock.now_ms())
     if kept is not None:
-        return kept
+        return checked(kept, request)
     if not network_allowed():
         raise NetworkForbidden(provider=provider.name, symbol=request.symbol)
     try:
-        return _of_network(provider, request, book, patience)
+        return checked(_of_network(provider, request, book, patience), request)
     except Busy as error:
         patience.trouble.lost_s += error.waited_s
         raise
@@ -118,48 +123,51 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
     tried, gate = 0, provider.gate(request)
     failure: ExternalDataUnavailable | None = None
     while True:
-        _wait_until_open(provider, request, book, patience)
+        wait_until_open(gate, request.symbol, provider.prepare, book, patience)
+        pace.wait(provider.name, gate, request.symbol, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
             began_s, state = patience.now(), book.read(gate)
             if state.closed_for_s(began_s):
                 continue  # another job has just been refused
-            if state.failures and _hopeless(state, patience):
+            if state.failures and hopeless(state, patience):
                 raise refusal(state, request.symbol, began_s)
             left_s = (min(patience.end_s, patience.next_start()) if tried else patience.end_s) - began_s
             if left_s < SHORTEST_TRY_S:
-                raise failure or _not_asked(provider, request)
+                raise failure or not_asked(provider.name, request.symbol)
             tried += 1
             try:
                 fetched = provider.fetch(request, clock.now_ms(), limit_s=min(left_s, LONGEST_FETCH_S))
             except ExternalDataUnavailable as error:
-                state = _note(gate, error, book, patience)
-                if not _again(error.kind, tried, state, patience, patience.now() - began_s):
+                pace.count(gate, 1, book, patience, error)
+                state = note(gate, error, book, patience)
+                if not worth_another(error.kind, tried, state, patience, patience.now() - began_s):
                     raise
                 failure = error
             else:
+                pace.count(gate, 1, book, patience, None)
                 book.succeeded(gate, patience.now())
                 patience.trouble.given_up.discard(gate)
                 return fetched
 
 
-def _wait_until_open(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> None:
+def wait_until_open(gate: str, symbol: str, prepare: Callable[[], None], book: StateBook, patience: Patience) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
         now_s = patience.now()
-        state = book.current(provider.gate(request), now_s, patience.deadline_s - now_s)
+        state = book.current(gate, now_s, patience.deadline_s - now_s)
         left_s = state.closed_for_s(now_s)
         if not left_s:
             return
         given_up = patience.wary or state.provider in patience.trouble.given_up
         if state.kind not in WORTH_ANOTHER_TRY or given_up or _too_late(state, patience):
-            raise refusal(state, request.symbol, patience.now())
-        provider.prepare()
+            raise refusal(state, symbol, patience.now())
+        prepare()
         patience.say(waiting_line(state, patience.now()))
         patience.sleep(left_s)
         patience.trouble.lost_s += left_s
 
 
-def _note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
+def note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
     """Write down a failure; that there is no such data is an answer, not a failure of the provider."""
     if error.kind == "no_data":
         book.succeeded(gate, patience.now())
@@ -167,13 +175,13 @@ def _note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: 
     return book.failed(gate, error, patience.now(), patience.jitter)
 
 
-def _hopeless(state: State, patience: Patience) -> bool:
+def hopeless(state: State, patience: Patience) -> bool:
     """Whether a provider that failed when it was last asked is better left alone, although it may be asked again."""
     hung = state.kind == "timeout" and state.provider in patience.trouble.given_up
     return patience.wary or hung or (patience.trouble.lost_s > 0 and _too_late(state, patience))
 
 
-def _again(kind: ExternalKind, tried: int, state: State, patience: Patience, took_s: float) -> bool:
+def worth_another(kind: ExternalKind, tried: int, state: State, patience: Patience, took_s: float) -> bool:
     """Whether a try that failed is followed by another, which may take as long; what it cost is counted."""
     if kind == "no_data":
         return False
@@ -192,9 +200,10 @@ def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     return ends_s >= patience.deadline_s or ends_s >= patience.next_start()
 
 
-def _not_asked(provider: Provider, request: BarRequest) -> NotAsked:
+def not_asked(provider: str, symbol: str) -> NotAsked:
+    """The error for a question for which no time is left: nothing was sent."""
     detail = "not asked: the time for providers is over (RETRY_BUDGET_S, NEXT_START)"
-    return NotAsked("timeout", provider=provider.name, symbol=request.symbol, detail=detail)
+    return NotAsked("timeout", provider=provider, symbol=symbol, detail=detail)
 
 
 def _number(name: str, default: float) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
 
@@ -23,6 +24,7 @@ class BarRequest:
     """Which bars: `symbol` as this provider calls it, and the bars' closes, both ends included, UTC milliseconds.
 
     `market` is the calendar by which a daily bar closes. `local_keys` are other names a local source may know.
+    `currency` is that of the prices ("": whatever comes): an answer in another is refused.
     """
 
     symbol: str
@@ -31,19 +33,56 @@ class BarRequest:
     end_ms: int
     market: str = "24/7"
     local_keys: tuple[str, ...] = ()
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What the provider says of the symbol it answered about; empty where it does not say.
 
-    `currency` as the provider writes it (GBp is pence); `zone` is a tz name; `kind` its own word (EQUITY, INDEX …).
+    `currency` as the provider writes it (GBp is pence); `zone` is a tz name; `kind` its own word (EQUITY, INDEX …);
+    `granularity` is the length of the bars it sent, in its own words (1d, 15m).
     """
 
     symbol: str = ""
     currency: str = ""
     zone: str = ""
     kind: str = ""
+    granularity: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happened to a share before the open of `session` (YYYY-MM-DD), as the provider tells it beside its bars.
+
+    `value` of a `split` is the new shares for one old, of a `dividend` the amount for one share of now.
+    """
+
+    session: str
+    kind: Literal["split", "dividend"]
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The running session of one symbol, as its provider has it: `ts_ms` is when `last` was traded, UTC milliseconds.
+
+    Prices are those of shares of now, `volume` that of the session so far; NaN where the provider does not say.
+    `open` to `volume` belong to the session in which `last` was traded. `state` is the provider's word (REGULAR,
+    CLOSED …), `delay_s` how old it says its prices are; `about` what it says of the symbol.
+    """
+
+    symbol: str
+    ts_ms: int
+    open: float
+    high: float
+    low: float
+    last: float
+    volume: float
+    previous_close: float
+    state: str = ""
+    delay_s: float = 0.0
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +91,7 @@ class Fetched:
 
     `last_final`: the last bar is past the time in which this provider still revises it. `confirmed_empty`: stretches
     within the request about which the provider answered and in which it has no bar (no trades): do not ask again.
+    `events` came with the bars, in order of time; a provider that tells none may still have some.
     """
 
     bars: Bars
@@ -62,6 +102,7 @@ class Fetched:
     last_final: bool
     confirmed_empty: tuple[Range, ...] = ()
     about: About | None = None
+    events: tuple[Event, ...] = ()
 
 
 class Provider(Protocol):
@@ -91,6 +132,43 @@ class Provider(Protocol):
         """
 
 
+@runtime_checkable
+class AsksMany(Protocol):
+    """A provider that can be asked about many symbols at once."""
+
+    def chunks(self, requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
+        """The requests, put together in such a way that one attempt at each chunk ends well within its time."""
+
+    def fetch_many(
+        self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
+    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+        """One attempt at a chunk: an answer for each request, as they come; `gap_s` between two requests at least.
+
+        After a failure that is about the provider nothing more is sent: what was not asked is `Unasked`.
+        Raises ConfigError.
+        """
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """A provider that knows what is traded now."""
+
+    @property
+    def quotes_at_once(self) -> int:
+        """The most symbols it is asked about in one attempt."""
+
+    def gate(self, request: BarRequest) -> str:
+        """As that of `Provider`."""
+
+    def prepare(self) -> None:
+        """As that of `Provider`."""
+
+    def fetch_quotes(
+        self, symbols: Sequence[str], *, limit_s: float = LONGEST_FETCH_S
+    ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
+        """One attempt at up to `quotes_at_once` symbols; as `fetch_many` otherwise."""
+
+
 class Refused(ExternalDataUnavailable):
     """One attempt failed; `hold_s` is how long the provider itself wants to be left alone (None: it did not say)."""
 
@@ -99,6 +177,10 @@ class Refused(ExternalDataUnavailable):
     ) -> None:
         super().__init__(kind, provider=provider, symbol=symbol, detail=detail)
         self.hold_s = hold_s
+
+    def about(self, symbol: str) -> Refused:
+        """The same failure of another symbol that was in the same request."""
+        return type(self)(self.kind, provider=self.provider, symbol=symbol, detail=self.detail, hold_s=self.hold_s)
 
 
 class ConfirmedEmpty(Refused):
@@ -114,6 +196,10 @@ class ConfirmedEmpty(Refused):
 
 class NotAsked(ExternalDataUnavailable):
     """Nothing was sent: the provider is to be left alone, or there is no time for it. `kind` is its last failure's."""
+
+
+class Unasked(Refused):
+    """Nothing was sent about this symbol, because the provider failed at another one; `kind` is that failure's."""
 
 
 class NotSetUp(ConfigError):

@@ -1,35 +1,46 @@
-"""The providers that need other people's clients. Each question is put to a process of its own, with a time limit."""
+"""The providers that need other people's clients. Their questions go to a process of its own, with a time limit."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
-from pyjobs.market.providers import GATES, webcache
-from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotSetUp, Refused
+from pyjobs.market.providers import GATES
+from pyjobs.market.providers.base import (
+    LONGEST_FETCH_S,
+    About,
+    BarRequest,
+    Event,
+    Fetched,
+    NotSetUp,
+    Refused,
+    Unasked,
+)
+from pyjobs.market.providers.client_process import ClientProcess
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
 from pyjobs.market.store.partitions import Adjusted
 from utils import credentials, paths
-from utils.errors import UsageError
+from utils.errors import ExternalDataUnavailable, UsageError
 
 HOUR_MS = 3_600_000
 NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
+Asked = TypeVar("Asked", BarRequest, str)
 
 
 class Remote:
-    """One client behind the Provider interface; the classes below say what differs."""
+    """One client behind the Provider interface; the classes below, and in yahoo and alpaca, say what differs.
+
+    `keeps`: the process serves the next question too; else each has a new one.
+    """
 
     name: str
     client: str
     package: str
     network = True
+    keeps = False
     needs: tuple[str, ...] = ()
     adjusted: Adjusted = "raw"
     timeframes: tuple[str, ...] = FETCHED
@@ -37,12 +48,11 @@ class Remote:
     pause_s = 10.0
 
     def __init__(self) -> None:
-        self._waiting: subprocess.Popen[bytes] | None = None
+        self._process = ClientProcess(self.client)
 
     def prepare(self) -> None:
         """Start the process and let it load the client, so that the next question leaves without delay."""
-        if self._waiting is None:
-            self._waiting = started(self.client)
+        self._process.prepare()
 
     def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
         """Whose servers it asks."""
@@ -54,36 +64,41 @@ class Remote:
 
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
         """The bars of the range; Refused with its kind, ConfirmedEmpty, NotSetUp."""
-        rows, now_ms = self.rows(request, now_ms, limit_s)
-        return to_fetched(
-            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
-        )
+        return self.read(self.verdict(request, now_ms, limit_s), request, now_ms)
 
-    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> tuple[list[list[Any]], int]:
-        """What the client returns within `limit_s`, of which loading the client is a part; and what time it is there.
+    def verdict(self, request: BarRequest, now_ms: int, limit_s: float) -> dict[str, Any]:
+        """What the client tells within `limit_s`, of which loading the client is a part."""
+        question = self.question([self.asked(request, now_ms)], limit_s)
+        for told in self.told(question, request.symbol):
+            return told
+        raise RuntimeError(f"{self.name}: the worker has answered nothing")
 
-        That is `now_ms`, unless our clock is ahead of the provider's.
-        """
+    def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
+        """What a client is to know of a request. Raises UsageError for what the provider does not have."""
         if request.timeframe not in self.timeframes:
             raise UsageError(
                 f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
             )
-        secrets = {name: self.secret(name) for name in self.needs}
-        question = {
-            "client": self.client,
+        return {
             "symbol": request.symbol,
             "timeframe": request.timeframe,
             "step_ms": TIMEFRAME_MS[request.timeframe],
             "start_ms": request.start_ms,
             "end_ms": min(request.end_ms, now_ms),
+        }
+
+    def question(self, asks: list[dict[str, Any]], limit_s: float, *, gap_s: float = 0.0) -> dict[str, Any]:
+        """The whole question, credentials included; raises NotSetUp without those."""
+        return {
+            "asks": asks,
+            "client": self.client,
             "adjusted": self.adjusted == "adjusted",
             "cache_folder": str(paths.data_dir() / "webcache" / "yf-client"),
             "limit_s": limit_s,
             "pause_s": self.pause_s,
-            "secrets": secrets,
+            "gap_s": gap_s,
+            "secrets": {name: self.secret(name) for name in self.needs},
         }
-        verdict = self._ask(question, request)
-        return self._read(verdict, request), true_now_ms(now_ms, verdict.get("sent_s"))
 
     def secret(self, name: str) -> str:
         """The credential of that name; raises NotSetUp."""
@@ -94,87 +109,74 @@ class Remote:
             )
         return value
 
-    def _ask(self, question: Mapping[str, Any], request: BarRequest) -> dict[str, Any]:
-        """Run the worker; the question goes through a pipe, so that no list of processes shows a password."""
-        self.prepare()
-        worker, self._waiting = self._waiting, None
-        assert worker is not None, "prepare() has just made it"
-        with worker:
-            try:
-                told, _ = worker.communicate(json.dumps(question).encode(), timeout=question["limit_s"])
-            except subprocess.TimeoutExpired:
-                raise self._refused("timeout", request, f"no answer within {question['limit_s']:.0f} s") from None
-            finally:
-                worker.kill()
+    def told(self, question: Mapping[str, Any], symbol: str) -> Iterator[dict[str, Any]]:
+        """The verdicts on `question`, as they come; the one that is not there in time is Refused(timeout)."""
         try:
-            verdict: dict[str, Any] = json.loads(told)
-        except ValueError:
-            raise RuntimeError(f"{self.name}: the worker ended with {worker.returncode} and no verdict") from None
-        return verdict
+            yield from self._process.answers(question)
+        except TimeoutError:
+            raise self.refused("timeout", symbol, f"no answer within {question['limit_s']:.0f} s") from None
+        finally:
+            if not self.keeps:
+                self._process.end()
 
-    def _read(self, verdict: Mapping[str, Any], request: BarRequest) -> list[list[Any]]:
-        if "rows" in verdict:
-            rows: list[list[Any]] = verdict["rows"]
-            return rows
-        if "fault" in verdict:
-            raise self._refused(request=request, **verdict["fault"])
-        if "missing" in verdict:
+    def told_each(
+        self, question: Mapping[str, Any], groups: Sequence[Sequence[Asked]], name_of: Callable[[Asked], str]
+    ) -> Iterator[tuple[Sequence[Asked], dict[str, Any] | Refused]]:
+        """Each group of `question`'s asks with its verdict or failure; after the last one that was asked, `Unasked`.
+
+        Raises NotSetUp when nobody can be asked here at all.
+        """
+        failure, at = None, 0
+        try:
+            for told in self.told(question, name_of(groups[0][0])):
+                group, at = groups[told["at"]], told["at"] + 1
+                try:
+                    self.check(told, name_of(group[0]))
+                except Refused as error:
+                    failure = error
+                    yield group, error
+                else:
+                    yield group, told
+        except Refused as error:
+            failure = self.refused(error.kind, name_of(groups[at][0]), error.detail) if at < len(groups) else error
+            yield from [(group, failure) for group in groups[at : at + 1]]
+            at += 1
+        for group in groups[at:]:
+            kind = failure.kind if failure else "outage"
+            detail = f"not asked, after {failure.symbol}: {failure.detail}" if failure else "not asked"
+            yield group, Unasked(kind, provider=self.name, symbol=name_of(group[0]), detail=detail)
+
+    def check(self, told: Mapping[str, Any], symbol: str) -> None:
+        """Raise what a verdict that is no answer stands for."""
+        if "rows" in told:
+            return
+        if "fault" in told:
+            raise self.refused(symbol=symbol, **told["fault"])
+        if "missing" in told:
             raise NotSetUp(
-                f"{self.name}: the Python package {self.package} is not installed here (no {verdict['missing']})"
+                f"{self.name}: the Python package {self.package} is not installed here (no {told['missing']})"
                 ": `make setup-providers`, or take the provider out of config/data_sources.yaml"
             )
-        raise RuntimeError(f"{self.name}: in the worker:\n{verdict.get('bug')}")
+        raise RuntimeError(f"{self.name}: in the worker:\n{told.get('bug')}")
 
-    def _refused(self, kind: Any, request: BarRequest, detail: str, hold_s: float | None = None) -> Refused:
-        return Refused(kind, provider=self.name, symbol=request.symbol, detail=detail, hold_s=hold_s)
+    def read(self, told: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
+        """The bars of a verdict, no bar later than its provider's clock; Refused, ConfirmedEmpty, NotSetUp."""
+        self.check(told, request.symbol)
+        return self.fetched(told["rows"], request, true_now_ms(now_ms, told.get("sent_s")), told)
 
-
-class Yahoo(Remote):
-    """Yahoo's chart, through yfinance. Daily answers are kept in data/webcache/yf until another session has closed."""
-
-    client = "yfinance"
-    package = "yfinance"
-    timeframes = ("1m", "5m", "15m", "30m", "1h", "1d")
-
-    def rows(self, request: BarRequest, now_ms: int, limit_s: float) -> tuple[list[list[Any]], int]:
-        """As every Remote; refuses days of currencies, which at Yahoo end at midnight in London."""
-        if request.market == "FX" and request.timeframe == "1d":
-            raise UsageError(
-                f"{self.name} has no daily bars of currencies: its days end at midnight in London, the market's at "
-                "17:00 in New York; take 1h"
-            )
-        return super().rows(request, now_ms, limit_s)
-
-    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
-        """Today's earlier answer to the same question."""
-        rows = webcache.load(self.name, request, now_ms)
-        if rows is None:
-            return None
-        return to_fetched(
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+        """The rows as bars, as they were at `now_ms`, with what was told beside them."""
+        found = to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
+        about, events = told.get("about"), told.get("events") or []
+        if not about and not events:
+            return found
+        return replace(found, about=About(**about) if about else None, events=tuple(Event(**one) for one in events))
 
-    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
-        """As every Remote; a good answer is kept."""
-        rows, now_ms = self.rows(request, now_ms, limit_s)
-        fetched = to_fetched(
-            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
-        )
-        webcache.save(self.name, request, rows, now_ms, last_ts_ms=int(fetched.bars.ts_ms[-1]))
-        return fetched
-
-
-class YahooIndex(Yahoo):
-    """An index as Yahoo has it: nothing to adjust."""
-
-    name = "yf_index"
-
-
-class YahooEtf(Yahoo):
-    """A fund that follows the index: dividends are worked into its prices, so the whole history moves with each."""
-
-    name = "yf_etf"
-    adjusted: Adjusted = "adjusted"
+    def refused(self, kind: Any, symbol: str, detail: str, hold_s: float | None = None) -> Refused:
+        """The failure of one attempt, in this provider's name."""
+        return Refused(kind, provider=self.name, symbol=symbol, detail=detail, hold_s=hold_s)
 
 
 class PykrxIndex(Remote):
@@ -199,46 +201,23 @@ class Ccxt(Remote):
         """The exchange: one that bans ccxt bans our own client too."""
         return quote(request.symbol.partition(":")[0], safe="")
 
-    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
         """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""
-        rows, now_ms = self.rows(request, now_ms, limit_s)
         step_ms = TIMEFRAME_MS[request.timeframe]
         if len(rows) >= NEWEST_ONLY and rows[-1][0] + 3 * step_ms > now_ms:
             request = replace(request, start_ms=max(request.start_ms, rows[0][0] + step_ms))
         if request.start_ms > request.end_ms:
             detail = f"it sends its newest {len(rows)} candles only, and the range lies before them"
-            raise self._refused("no_data", request, detail)
-        return to_fetched(
-            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
-        )
+            raise self.refused("no_data", request.symbol, detail)
+        return super().fetched(rows, request, now_ms, told)
 
 
-class Alpaca(Remote):
-    """US stocks, through alpaca-py (the free IEX feed)."""
-
-    name = "alpaca"
-    client = "alpaca"
-    package = "alpaca-py"
-    needs = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
-
-
-def started(client: str) -> subprocess.Popen[bytes]:
-    """A worker that has been told which client to load, and waits for its question."""
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "pyjobs.market.providers.worker"],
-        cwd=paths.ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=without_secrets(os.environ),
-    )
-    assert worker.stdin is not None, "it is a pipe"
-    worker.stdin.write(client.encode() + b"\n")
-    worker.stdin.flush()
-    return worker
-
-
-def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without credentials: a client that finds some logs in by itself, and others may read it."""
-    hidden = {name for cls in (PykrxIndex, Alpaca) for name in cls.needs} | {"DATABASE_URL"}
-    return {name: value for name, value in environment.items() if name not in hidden}
+def each_or_error(
+    groups: Sequence[BarRequest], read: Callable[[BarRequest], Fetched]
+) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    """What `read` makes of each request of one verdict, or what it raises for it."""
+    for request in groups:
+        try:
+            yield request, read(request)
+        except ExternalDataUnavailable as error:
+            yield request, error

@@ -1,36 +1,56 @@
 """Downloads of the day: `data/webcache/yf/<ticker>/<session>_<provider>_<timeframe>.json`, daily bars only.
 
-`session` is the last one that had closed: when another closes, the file is no longer looked at.
+`session` is the last one that had closed: when another closes, the file is no longer looked at. Nor is it when its last
+bar was not final yet, and would be by now: an answer is never more final than it was when it came.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pyjobs.market.providers.base import BarRequest
 from pyjobs.market.store.names import folder_name
 from utils import paths, trading_day
-from utils.atomic import sweep, write_text
+from utils.atomic import sweep, write_bytes
 
 KEPT = 6
 
 
-def load(provider: str, request: BarRequest, now_ms: int) -> list[list[Any]] | None:
-    """The rows kept for this question since the last session closed; None when there are none, or a damaged file."""
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer: rows `(date, o, h, l, c, v)` from `start_ms`, asked for at `fetched_at_ms`, and what came with it."""
+
+    provider: str
+    symbol: str
+    fetched_at_ms: int
+    start_ms: int
+    last_ts_ms: int
+    rows: list[list[Any]]
+    about: dict[str, str] | None = None
+    events: list[dict[str, Any]] = []
+
+
+def load(provider: str, request: BarRequest, now_ms: int, *, settle_ms: int) -> Kept | None:
+    """The answer kept for this question since the last session closed; None without one, or for a damaged file.
+
+    `settle_ms`: how long after its close a bar is revised.
+    """
     if request.timeframe != "1d":
         return None
     try:
-        kept = json.loads(_file(provider, request, now_ms).read_text(encoding="utf-8"))
-        covers = kept["start_ms"] <= request.start_ms and request.end_ms >= kept["last_ts_ms"]
-        rows: list[list[Any]] | None = kept["rows"] if covers else None
-    except (OSError, ValueError, KeyError, TypeError):
+        kept = msgspec.json.decode(_file(provider, request, now_ms).read_bytes(), type=Kept)
+    except (OSError, msgspec.MsgspecError):
         return None
-    return rows
+    settled_ms = kept.last_ts_ms + settle_ms
+    if kept.fetched_at_ms < settled_ms <= now_ms:
+        return None
+    return kept if kept.start_ms <= request.start_ms and request.end_ms >= kept.last_ts_ms else None
 
 
-def save(provider: str, request: BarRequest, rows: list[list[Any]], now_ms: int, *, last_ts_ms: int) -> None:
+def save(provider: str, request: BarRequest, told: Mapping[str, Any], now_ms: int, *, last_ts_ms: int) -> None:
     """Keep a daily answer that reaches the last closed session, and drop all but the newest files of the ticker."""
     market = trading_day.load(request.market)
     if request.timeframe != "1d" or last_ts_ms < market.last_closed_session(now_ms / 1000).close_utc_s * 1000:
@@ -38,14 +58,11 @@ def save(provider: str, request: BarRequest, rows: list[list[Any]], now_ms: int,
     path = _file(provider, request, now_ms)
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)  # one job at a time asks Yahoo
-    about = {
-        "provider": provider,
-        "symbol": request.symbol,
-        "fetched_at_ms": now_ms,
-        "start_ms": request.start_ms,
-        "last_ts_ms": last_ts_ms,
-    }
-    write_text(path, json.dumps({**about, "rows": rows}))
+    kept = Kept(
+        provider=provider, symbol=request.symbol, fetched_at_ms=now_ms, start_ms=request.start_ms,
+        last_ts_ms=last_ts_ms, rows=told["rows"], about=told.get("about"), events=told.get("events") or [],
+    )  # fmt: skip
+    write_bytes(path, msgspec.json.encode(kept))
     for old in sorted(path.parent.glob("*.json"))[:-KEPT]:
         old.unlink(missing_ok=True)
 

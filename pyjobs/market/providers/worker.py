@@ -1,4 +1,6 @@
-"""The process other people's clients run in. It reads one question from stdin and writes one verdict to stdout.
+"""The process other people's clients run in. It reads questions from stdin and writes a verdict on each ask to stdout.
+
+A line is a question: its asks, and how they are put. A line is a verdict, and `{"end": true}` follows the last one.
 
 Every HTTP exchange of the client passes `Record.see`, which judges it there and then. At the first failure that settles
 the matter the client is stopped, by an exception it cannot catch: it neither retries nor turns a ban into a KeyError.
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import json
 import os
 import signal
@@ -18,6 +21,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pyjobs.market.providers import answers
 from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt, sent_s
 from utils.errors import ExternalKind
@@ -27,15 +32,24 @@ if TYPE_CHECKING:
 
 IDLE_LIMIT_S = 7200
 PAUSES_IN_ALL = 3
+ENDS_IT = ("rate_limit", "blocked", "auth")
+MOST_IN_A_ROW = 3
+"""Failures of another kind, one after the other: then it is not the symbols."""
 LOADED_FIRST = {
     "yfinance": ("yfinance", "yfinance.scrapers.history", "curl_cffi.requests"),
     "ccxt": ("ccxt",),
     "alpaca": ("alpaca.data.historical.stock", "alpaca.data.requests"),
     "pykrx": ("pykrx.stock",),  # logs in while imported only when the environment has KRX_ID, which it has not yet
+    "pykrx_shares": ("pykrx.website.krx.market.core",),
 }
-JUDGES: dict[str, answers.Judge] = {"yfinance": answers.yahoo, "pykrx": answers.krx, "alpaca": answers.alpaca}
-NEEDED = {"yfinance": answers.is_yahoo_chart}
-"""A chart needs neither cookie nor crumb: half the requests, and of those that are banned first all but one."""
+JUDGES: dict[str, answers.Judge] = {
+    "yfinance": answers.yahoo,
+    "pykrx": answers.krx,
+    "pykrx_shares": answers.krx_shares,
+    "alpaca": answers.alpaca,
+}
+NEEDED: dict[str, Callable[[str], bool]] = {"yfinance": answers.is_yahoo_chart}
+"""By call. A chart needs neither cookie nor crumb: half the requests, and of those banned first all but one."""
 NAMED_BY_CLIENTS: dict[str, ExternalKind] = {
     "YFTzMissingError": "no_data",
     "YFPricesMissingError": "no_data",
@@ -52,7 +66,7 @@ NAMED_BY_CLIENTS: dict[str, ExternalKind] = {
 
 
 class Record:
-    """The exchanges of one question: how many, the failure that settled the matter, and the last one that did not.
+    """The exchanges of one ask: how many, the failure that settled the matter, and the last one that did not.
 
     `needed` says of an address whether it is asked at all while nobody has refused us for want of a login.
     """
@@ -83,29 +97,44 @@ class Record:
         self.pending = fault
 
 
+class Watch:
+    """Sees every exchange of this process; `record` is that of the ask it belongs to. One for the whole process."""
+
+    def __init__(self) -> None:
+        self.record = Record(answers.any_json)
+        self.pause_s = 10.0
+        watch_requests(self)
+        watch_curl(self)
+
+
 def main() -> int:
-    """Answer the question on stdin. stdout and stderr of the client go nowhere: they hold user names and URLs."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    """Answer the questions on stdin. stdout and stderr of the client go nowhere: they hold user names and URLs."""
+    out = os.fdopen(os.dup(1), "wb")
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    end_after(IDLE_LIMIT_S)
+    idle = end_after(IDLE_LIMIT_S)
     load(sys.stdin.readline().strip())
-    asked = sys.stdin.read()
-    if not asked:
-        return 0  # nobody wants to know any more
-    question = json.loads(asked)
-    end_after(question["limit_s"] + 5)
-    with out:
-        json.dump(verdict(question, question.pop("secrets")), out)
+    watch = None
+    while asked := sys.stdin.readline():
+        watch = watch or Watch()
+        idle.cancel()
+        question = json.loads(asked)
+        busy = end_after(question["limit_s"] + 5)
+        for told in itertools.chain(verdicts(question, question.pop("secrets"), watch), [{"end": True}]):
+            out.write(msgspec.json.encode(told) + b"\n")
+            out.flush()
+        busy.cancel()
+        idle = end_after(IDLE_LIMIT_S)
     os._exit(0)  # taking down pandas and curl would only keep the parent waiting
 
 
-def end_after(seconds: float) -> None:
-    """End this process then, should its parent be gone."""
+def end_after(seconds: float) -> threading.Timer:
+    """End this process then, should its parent be gone; cancel it when all is well."""
     timer = threading.Timer(seconds, os._exit, [1])
     timer.daemon = True
     timer.start()
+    return timer
 
 
 def load(client: str) -> None:
@@ -117,24 +146,38 @@ def load(client: str) -> None:
             importlib.import_module(module)
 
 
-def verdict(question: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """`{"rows": …, "sent_s": …}`, `{"fault": …}`, `{"missing": package}` or `{"bug": traceback}`."""
-    client = question["client"]
-    record = Record(judge_of(client, question["symbol"]), NEEDED.get(client, lambda _: True))
+def verdicts(question: dict[str, Any], secrets: dict[str, str], watch: Watch) -> Iterator[dict[str, Any]]:
+    """One for each ask in turn, with its place as `at`, to the first failure after which nothing more may be sent."""
+    failed = 0
+    for at, ask in enumerate(question["asks"]):
+        if at:
+            time.sleep(question["gap_s"])
+        told = verdict({**question, **ask}, secrets, watch)
+        yield {"at": at, **told}
+        kind = told["fault"]["kind"] if "fault" in told else ""
+        failed = failed + 1 if kind not in ("", "no_data") else 0
+        if kind in ENDS_IT or failed == MOST_IN_A_ROW or "missing" in told or "bug" in told:
+            return
+
+
+def verdict(ask: dict[str, Any], secrets: dict[str, str], watch: Watch) -> dict[str, Any]:
+    """`{"rows": …, "sent_s": …}` and what a client tells besides, `{"fault": …}`, `{"missing": …}` or `{"bug": …}`."""
+    client, call = ask["client"], ask.get("call", ask["client"])
+    record = Record(judge_of(client, ask.get("symbol", "")), NEEDED.get(call, lambda _: True))
+    watch.record, watch.pause_s = record, ask["pause_s"]
     try:
-        watch_requests(record, question["pause_s"])
-        watch_curl(record, question["pause_s"])
         from pyjobs.market.providers.clients import CALLS
 
-        rows = CALLS[client](question, secrets)
+        told = CALLS[call](ask, secrets)
     except Stopped as stop:
         return _told(stop.fault)
     except ImportError as error:
         return {"missing": error.name or client}
     except Exception as error:  # noqa: BLE001 - whatever a client raises, the wire has said what happened
         return _after_exception(error, record)
-    told = record.settled or (None if rows else record.pending)
-    return _told(told) if told else {"rows": rows, "sent_s": record.sent_s}
+    answer = told if isinstance(told, dict) else {"rows": told}
+    fault = record.settled or (None if answer["rows"] or answer.get("invalid") else record.pending)
+    return _told(fault) if fault else {**answer, "sent_s": record.sent_s}
 
 
 def judge_of(client: str, symbol: str) -> answers.Judge:
@@ -144,7 +187,7 @@ def judge_of(client: str, symbol: str) -> answers.Judge:
     return JUDGES[client]
 
 
-def watch_requests(record: Record, pause_s: float) -> None:
+def watch_requests(watch: Watch) -> None:
     """Let every exchange of every requests.Session in this process be seen, and none last for ever."""
     import requests
 
@@ -153,16 +196,17 @@ def watch_requests(record: Record, pause_s: float) -> None:
     send = requests.Session.send
 
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        options["timeout"] = _limited(options.get("timeout"), pause_s)
+        options["timeout"] = _limited(options.get("timeout"), watch.pause_s)
         url = str(request.url).split("?")[0]
+        record = watch.record
         if not record.before(url):
             return nothing(url)
-        with whole_within(PAUSES_IN_ALL * pause_s):
+        with whole_within(PAUSES_IN_ALL * watch.pause_s):
             response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
         return response  # type: ignore[no-any-return]  # _exchange passes on what send returns
 
-    requests.Session.send = seen  # type: ignore[method-assign,assignment]  # only in this process, for one question
+    requests.Session.send = seen  # type: ignore[method-assign,assignment]  # only in this process
 
 
 @contextlib.contextmanager
@@ -181,7 +225,7 @@ def whole_within(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def watch_curl(record: Record, pause_s: float) -> None:
+def watch_curl(watch: Watch) -> None:
     """The same for curl_cffi, which yfinance uses when it is there."""
     try:
         from curl_cffi.requests import Session
@@ -192,7 +236,8 @@ def watch_curl(record: Record, pause_s: float) -> None:
     request = Session.request
 
     def seen(session: Any, method: Any, url: str, *args: Any, **options: Any) -> Any:
-        options["timeout"] = _limited(options.get("timeout"), pause_s)
+        options["timeout"] = _limited(options.get("timeout"), watch.pause_s)
+        record = watch.record
         if not record.before(url):
             return nothing(url)
         response = _exchange(record, url.split("?")[0], lambda: request(session, method, url, *args, **options))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
-from pyjobs.market.store import rebase
+from pyjobs.market.store import history, rebase
 from pyjobs.market.store.folders import make_folder, set_aside, settled
 from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined, merge_partition
@@ -27,6 +28,7 @@ from pyjobs.market.store.partitions import (
     partition_name,
     partition_span,
     read_outline,
+    read_partition,
     split,
     write_partition,
 )
@@ -49,6 +51,7 @@ class BarStore:
     def __init__(self, root: Path, *, locks: Path | None = None) -> None:
         self.root = root
         self.locks = locks or paths.locks_dir()
+        self.columns = root.parent / "cache/columns/store"  # what `read` maps; derived from the files, never truth
         self._parsed: dict[Path, tuple[bytes, Partition]] = {}
 
     def folder(self, key: SeriesKey) -> Path:
@@ -78,8 +81,14 @@ class BarStore:
     def read(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> Bars:
         """The bars with start_ms <= ts_ms <= end_ms, increasing in time; no bars when there are none.
 
-        Only the partitions that can hold them are opened. Raises BadDataError naming a torn or untrue partition.
+        Only the partitions that can hold them are opened; of a whole series, older ones are mapped columns (see
+        `history`), and arrays may be read-only. Raises BadDataError naming a torn or untrue partition.
         """
+        if start_ms is None and end_ms is None:
+            with suppress(OSError):  # moved by another job, or never a file: the store can wait, and say so
+                whole = history.whole(self.folder(key), key.timeframe, self.columns, partial(read_partition, key=key))
+                if whole is not None:
+                    return whole
         parts = self._of_one_basis(key, start_ms, end_ms)
         bars = checked(joined([part.bars for part in parts]), name=f"{self.folder(key)}")
         start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms, side="left"))
@@ -164,7 +173,10 @@ class BarStore:
         with self.writing(key) as folder:
             known = self._known(key)
             if known and known.adjusted != adjusted:
-                raise BadDataError(f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed")
+                raise BadDataError(
+                    f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed "
+                    f"(a desk says which in `prices`; move {folder} away to begin anew)"
+                )
             held = known.basis if known else 0
             if basis is not None and basis != held:
                 raise LockBusyError(f"{key}: re-based by another job meanwhile; these bars are of before, not stored")

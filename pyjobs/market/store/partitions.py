@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pyjobs.market.arrow import column_of, table_of
+from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.store import plain
 from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text
 from utils.atomic import write_bytes
 from utils.errors import BadDataError
@@ -108,11 +110,8 @@ def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
     write_bytes(path, encoded(key, partition))
 
 
-def encoded(key: SeriesKey, partition: Partition) -> memoryview:
-    """The bytes of its file: Parquet, zstd, page checksums, provenance in the schema's metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def encoded(key: SeriesKey, partition: Partition) -> bytes:
+    """The bytes of its file: Parquet as in `plain`, provenance in its metadata."""
     bars, provenance = partition.bars, partition.provenance
     about = {
         "format": FORMAT,
@@ -127,39 +126,59 @@ def encoded(key: SeriesKey, partition: Partition) -> memoryview:
         "aligned": "0" if (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any() else "1",
         "empty": to_text(partition.empty, TIMEFRAME_MS[key.timeframe]),
     }
-    sink = pa.BufferOutputStream()
-    pq.write_table(table_of(bars, about), sink, compression="zstd", write_page_checksum=True, use_dictionary=False)
-    return memoryview(sink.getvalue())
+    return plain.encoded(bars, about)
 
 
-def read_partition(path: Path, key: SeriesKey) -> Partition:
+def read_partition(path: Path | str, key: SeriesKey) -> Partition:
     """Read the file. Raises BadDataError naming it when it is torn or holds something else; OSError as it comes."""
     return parsed(content_of(path), path, key)
 
 
-def content_of(path: Path) -> bytes:
+def content_of(path: Path | str) -> bytes:
     """The file's bytes. Raises BadDataError where a folder stands in its place, or a link that leads nowhere."""
     try:
-        return path.read_bytes()
-    except OSError:
-        if path.is_dir() or path.is_symlink():
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return _all_of(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if Path(path).is_dir() or Path(path).is_symlink():
             raise _unreadable(path, "a folder or a link, and no file") from None
+        if error.filename is None:
+            raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
         raise
 
 
-def parsed(content: bytes, path: Path, key: SeriesKey) -> Partition:
+def _all_of(descriptor: int) -> bytes:
+    """The bytes of an open file; a third of the time of `Path.read_bytes`, and there are thousands."""
+    size = os.fstat(descriptor).st_size
+    content = os.read(descriptor, size + 1)
+    while len(content) != size and (more := os.read(descriptor, 1 << 20)):  # it grows, or is longer than a read
+        content += more
+    return content
+
+
+def parsed(content: bytes, path: Path | str, key: SeriesKey) -> Partition:
     """What the bytes of the file at `path` hold; raises BadDataError as `read_partition`."""
     with _named(path):
-        table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
-        outline = _outline(table.schema.metadata, table.num_rows, key)
-        columns = {name: column_of(table, name) for name in COLUMNS}
-    return Partition(bars=Bars(**columns), provenance=outline.provenance, empty=outline.empty)
+        ours = plain.opened(content)
+        if ours is not None:
+            outline, bars = _outline(ours.about(), ours.rows, key), ours.bars()
+        else:
+            table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
+            outline = _outline(table.schema.metadata, table.num_rows, key)
+            bars = Bars(**{name: column_of(table, name) for name in COLUMNS})
+    return Partition(bars=bars, provenance=outline.provenance, empty=outline.empty)
 
 
 def read_outline(path: Path, key: SeriesKey) -> Outline:
-    """The footer of the file alone; raises as `read_partition`, but does not look at the bars."""
+    """What the file says of its bars; raises as `read_partition`, but does not look at them."""
     content = content_of(path)
     with _named(path):
+        ours = plain.opened(content)
+        if ours is not None:
+            return _outline(ours.about(), ours.rows, key)
         footer = _opened(content).metadata  # not schema_arrow: that costs as much again
         return _outline(footer.metadata, footer.num_rows, key)
 
@@ -168,11 +187,15 @@ def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:
     """The close times of the file's bars, and its outline; raises as `read_partition`."""
     content = content_of(path)
     with _named(path):
+        ours = plain.opened(content)
+        if ours is not None:
+            return ours.column(0), _outline(ours.about(), ours.rows, key)
         table = _opened(content).read(columns=["ts_ms"], use_threads=False)
         return column_of(table, "ts_ms"), _outline(table.schema.metadata, table.num_rows, key)
 
 
 def _opened(content: bytes) -> Any:
+    """A file that others, or this program before November 2026, have laid out."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -180,7 +203,7 @@ def _opened(content: bytes) -> Any:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _named(path: Path | str) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, OSError) as error:  # pyarrow's errors are ValueErrors and OSErrors
@@ -190,7 +213,7 @@ def _named(path: Path) -> Iterator[None]:
         raise BadDataError(f"{path}: {error}") from None
 
 
-def _unreadable(path: Path, reason: str) -> BadDataError:
+def _unreadable(path: Path | str, reason: str) -> BadDataError:
     return BadDataError(f"{path}: not a readable partition: {reason}; ingest, gap_repair and import_bars replace it")
 
 
@@ -198,7 +221,7 @@ class ForeignPartition(Exception):
     """A partition file of one series lies in another's folder."""
 
 
-def _outline(metadata: dict[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:
+def _outline(metadata: Mapping[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:
     about = {k.decode(): v.decode() for k, v in (metadata or {}).items()}
     provenance = Provenance(
         provider=about["provider"],

@@ -11,6 +11,7 @@ from pyjobs.reporting.tables import Column
 
 MADE_BY = {
     "reports/data.json": "import_bars",
+    "reports/fetch.json": "fetch",
     "reports/scan.json": "scan",
     "backtests/setups.json": "setup_backtest",
     "portfolio/": "account_backtest",

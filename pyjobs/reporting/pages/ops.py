@@ -9,6 +9,7 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.inputs import Finding, Imported, RunInputs
 from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.pages.fetched import fetched_sections
 from pyjobs.reporting.tables import Column
 
 HISTORY_SHOWN = 15
@@ -34,12 +35,22 @@ def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Pag
         summary=_summary(inputs),
         sections=[
             Section(title="Steps", blocks=_steps(inputs)),
-            Section(title="Freshness of the data", blocks=_freshness(inputs, session)),
-            Section(title="What was found in the dumps", blocks=_findings(inputs)),
+            *fetched_sections(inputs),
+            *_imported_sections(inputs, session),
             Section(title="Disk", blocks=_disk(machine)),
             Section(title="Last runs of all jobs", blocks=_history(machine)),
         ],
     )
+
+
+def _imported_sections(inputs: RunInputs, session: str | None) -> list[Section]:
+    """What came from dumps; nothing of it where all bars are fetched."""
+    if inputs.data is None and inputs.fetch is not None:
+        return []
+    return [
+        Section(title="Freshness of the data", blocks=_freshness(inputs, session)),
+        Section(title="What was found in the dumps", blocks=_findings(inputs)),
+    ]
 
 
 def _summary(inputs: RunInputs) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars
-from pyjobs.market.desk.corporate_actions import Action, adjusted, read_actions
+from pyjobs.market.desk.corporate_actions import Action, actions_of, adjusted, concerning, derived_file, read_actions
+from pyjobs.market.desk.desk_file import load_desk
 from utils.errors import BadDataError
 
 HEADER = "symbol,session,action,ratio,note\n"
@@ -92,3 +93,54 @@ def test_an_action_that_cannot_be_read_names_its_line(tmp_path: Path, row: str) 
     path.write_text(HEADER + row + "\n")
     with pytest.raises(BadDataError, match="line 2"):
         read_actions(path)
+
+
+def test_the_users_own_line_about_an_event_stands_in_place_of_a_derived_base_and_each_exchange_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    desk = load_desk(written(tmp_path, ["KRX", "OTHER"]))
+    (tmp_path / "dumps").mkdir()
+    (tmp_path / "dumps/corporate_actions.csv").write_text(
+        HEADER + "000010,2026-05-06,split,5:1,\n000020,2026-05-06,dividend,100,\n"
+    )
+    derived_file("KRX").parent.mkdir(parents=True)
+    derived_file("KRX").write_text(
+        "symbol,session,action,ratio,source\n000010,2026-05-08,base,0.2,KRX\n000010,2026-05-14,base,0.5,KRX\n"
+        "000020,2026-05-06,base,0.5,KRX\n000020,2026-05-07,auctioned,9,KRX\n"
+    )
+    found = [(each.symbol, each.kind, each.session.day, each.exchange) for each in actions_of(desk)]
+    assert found == [
+        ("000010", "split", 6, ""), ("000020", "dividend", 6, ""), ("000020", "base", 6, "KRX"),
+        ("000010", "base", 14, "KRX"),
+    ]  # fmt: skip
+    at_krx, elsewhere = (
+        concerning(next(i for i in desk.instruments if (i.symbol, i.exchange) == ("000010", name)), actions_of(desk),
+                   dt.date(2026, 5, 31))
+        for name in ("KRX", "OTHER")
+    )  # fmt: skip
+    assert [each.kind for each in at_krx] == ["split", "base"] and [each.kind for each in elsewhere] == ["split"]
+
+
+def test_a_dividend_on_the_day_of_a_base_is_per_new_share() -> None:
+    """100 becomes 50 by a bonus issue, and 5 per new share go: 45 is where it would open unmoved."""
+    bars, days = bars_at([100.0, 45.0])
+    actions = [
+        Action(symbol="A", session=days[1], kind="base", ratio=0.5),
+        Action(symbol="A", session=days[1], kind="dividend", ratio=5.0),
+    ]
+    new = adjusted(bars, actions, days)
+    assert new.close.tolist() == pytest.approx([45.0, 45.0])
+    assert new.volume.tolist() == [12.0, 6.0]
+
+
+def written(folder: Path, exchanges: list[str]) -> Path:
+    lines = ["name: d", "market: XKRX", "dumps: dumps", "accounts: {}", "setups: {}", "instruments:"]
+    lines += [
+        f'  - {{symbol: "{symbol}", exchange: {exchange}, market: XKRX, timeframe: 1d, file: x.csv, currency: KRW}}'
+        for exchange in exchanges
+        for symbol in ("000010", "000020")
+    ]
+    path = folder / "desk.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path

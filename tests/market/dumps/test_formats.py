@@ -1,5 +1,6 @@
 """Price files of vendors and tools: a head of each as it comes, and the bar a person reads in its first row."""
 
+# ruff: noqa: E501 - rows of files as they come
 from __future__ import annotations
 
 import datetime as dt
@@ -81,7 +82,7 @@ def test_the_head_of_a_file_that_people_keep_is_read(
     hours: dict[str, MarketHours], name: str, told: dict[str, Any], bar: tuple[Any, ...], count: int
 ) -> None:
     dump = read(HEADS / name, hours, **told)
-    assert first_bar(dump) == pytest.approx(bar) if False else first_bar(dump) == bar
+    assert first_bar(dump) == bar
     assert len(dump.bars) == count
 
 
@@ -239,7 +240,9 @@ def test_typed_files_are_read_with_their_index_and_times(hours: dict[str, Market
     import pandas as pd
 
     index = pd.to_datetime(["2024-01-02", "2024-01-03"])
-    frame = pd.DataFrame({"Open": [10, 12], "High": [13, 13], "Low": [9, 9], "Close": [12, 12], "Volume": [5, 6]}, index)
+    frame = pd.DataFrame(
+        {"Open": [10, 12], "High": [13, 13], "Low": [9, 9], "Close": [12, 12], "Volume": [5, 6]}, index
+    )
     frame.to_parquet(tmp_path / "a.parquet")
     frame.rename_axis("date").reset_index().to_feather(tmp_path / "b.feather")
     stamped = frame.set_axis(pd.to_datetime(["2024-01-02 00:00", "2024-01-02 01:00"], utc=True)).rename_axis("date")
@@ -259,7 +262,10 @@ def workbook(rows: list[list[str | float]]) -> bytes:
         book.writestr("xl/workbook.xml", f"<workbook {space}/>")
         texts = "".join(f"<si><t>{escape(text)}</t></si>" for text in strings)
         book.writestr("xl/sharedStrings.xml", f"<sst {space}>{texts}</sst>")
-        book.writestr("xl/styles.xml", f'<styleSheet {space}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>')
+        book.writestr(
+            "xl/styles.xml",
+            f'<styleSheet {space}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
+        )
         lines, number = [], 0
         for at, row in enumerate(rows, 1):
             cells = []
@@ -271,7 +277,9 @@ def workbook(rows: list[list[str | float]]) -> bytes:
                 else:
                     cells.append(f'<c {where} s="{int(place == 0)}"><v>{cell}</v></c>')
             lines.append(f'<row r="{at}">{"".join(cells)}</row>')
-        book.writestr("xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{''.join(lines)}</sheetData></worksheet>")
+        book.writestr(
+            "xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{''.join(lines)}</sheetData></worksheet>"
+        )
     return out.getvalue()
 
 
@@ -289,7 +297,10 @@ def test_the_first_sheet_of_a_workbook_is_read(hours: dict[str, MarketHours], tm
 def test_lean_minutes_take_their_date_from_the_name_of_the_file(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     path = tmp_path / "20240102_trade.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("20240102_aapl_minute_trade.csv", "34200000,100000,130000,90000,120000,5\n34260000,120000,130000,90000,120000,6\n")
+        archive.writestr(
+            "20240102_aapl_minute_trade.csv",
+            "34200000,100000,130000,90000,120000,5\n34260000,120000,130000,90000,120000,6\n",
+        )
     dump = read(path, hours, timeframe="1m", layout="lean")
     assert first_bar(dump) == ("2024-01-02T14:31", 10, 13, 9, 12, 5)
 
@@ -304,7 +315,9 @@ def test_what_cannot_be_told_is_asked_for_by_its_key(hours: dict[str, MarketHour
         return str(caught.value)
 
     assert "say `dates: dmy` or `dates: mdy`" in refusal(PLAIN.replace("2024-01-0", "03/04/200"))
-    assert "`layout: ohlcv_start` or `layout: ohlcv_close`" in refusal(PLAIN.replace("-02", "-02T15:00Z"), timeframe="1h")
+    assert "`layout: ohlcv_start` or `layout: ohlcv_close`" in refusal(
+        PLAIN.replace("-02", "-02T15:00Z"), timeframe="1h"
+    )
     assert "say `columns: {close: NAME}`" in refusal(PLAIN.replace("Close", "Zzz"))
     assert "say `zone:`" in refusal(PLAIN.replace("-02,", "-02 05:00:00,"), market="24/7")
     path.write_bytes(b"%PDF-1.7")

@@ -33,7 +33,9 @@ def made_up(draw: st.DrawFn) -> tuple[str, list[Bar]]:
         prices = sorted(draw(st.lists(st.integers(100, 99_999), min_size=4, max_size=4)))
         middle = draw(st.permutations(prices[1:3]))
         volume = draw(st.integers(1, 10**6))
-        bars.append((first + step * place, middle[0] / 100, prices[3] / 100, prices[0] / 100, middle[1] / 100, float(volume)))
+        bars.append(
+            (first + step * place, middle[0] / 100, prices[3] / 100, prices[0] / 100, middle[1] / 100, float(volume))
+        )
     return timeframe, bars
 
 
@@ -73,13 +75,23 @@ def written(draw: st.DrawFn) -> tuple[str, dict[str, Any], str, list[Bar]]:
     stamped = [(TIMES[kind](bar[0] + (step if mark == "close" else 0)), *bar[1:]) for bar in rows]
     told = {"layout": f"ohlcv_{mark}", "zone": "+00:00", "dates": DATES.get(kind, "")}
     if draw(st.sampled_from(["text", "text", "json"])) == "json":
-        names = draw(st.sampled_from([("time", "open", "high", "low", "close", "volume"), ("t", "o", "h", "l", "c", "v")]))
+        names = draw(
+            st.sampled_from([("time", "open", "high", "low", "close", "volume"), ("t", "o", "h", "l", "c", "v")])
+        )
         return timeframe, told, json.dumps([dict(zip(names, row, strict=True)) for row in stamped]), bars
     delimiter = draw(st.sampled_from([",", ";", "\t", "|"]))
     comma = delimiter != "," and draw(st.booleans())
     quote = draw(st.sampled_from(["", '"'])) if delimiter != "," or "," not in stamped[0][0] else '"'
     end = draw(st.sampled_from(["\n", "\r\n"]))
-    header = draw(st.sampled_from(["time,open,high,low,close,volume", "Date,Open,High,Low,Close,Vol.", "<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>"]))
+    header = draw(
+        st.sampled_from(
+            [
+                "time,open,high,low,close,volume",
+                "Date,Open,High,Low,Close,Vol.",
+                "<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>",
+            ]
+        )
+    )
     lines = [header.replace(",", delimiter)] if draw(st.booleans()) or delimiter == "|" else []
     for row in stamped:
         numbers = [f"{value:.2f}".replace(".", ",") if comma else f"{value:.2f}" for value in row[1:]]

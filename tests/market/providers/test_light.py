@@ -26,4 +26,4 @@ def test_only_the_worker_knows_the_clients() -> None:
         for path in (ROOT / "pyjobs").rglob("*.py")
         if "providers.clients" in path.read_text() or "providers.worker" in path.read_text()
     ]
-    assert sorted(users) == ["remote.py", "worker.py"]
+    assert sorted(users) == ["client_process.py", "worker.py"]

@@ -175,11 +175,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_cached_columns_are_not_served_for_a_rebased_series_that_is_complete_but_not_moved_in(
     store: Watched, tmp_path: Path
 ) -> None:
-    assert same_bars(column_cache.stored(store, DAILY), OLD)
+    assert same_bars(store.read(DAILY), OLD)
     finish = staged(store, tmp_path)
-    assert same_bars(column_cache.stored(store, DAILY), NEW)
+    assert same_bars(store.read(DAILY), NEW)
     finish()
-    assert same_bars(column_cache.stored(store, DAILY), NEW)
+    assert same_bars(store.read(DAILY), NEW)
 
 
 @pytest.mark.usefixtures("home")
@@ -197,5 +197,5 @@ def test_a_file_that_goes_while_the_cache_looks_at_it_is_read_without_the_cache(
         return real(path)
 
     monkeypatch.setattr(column_cache, "_signature", signature)
-    assert same_bars(column_cache.stored(store, DAILY), picked(OLD, np.s_[:367]))
+    assert same_bars(store.read(DAILY), picked(OLD, np.s_[:367]))
     monkeypatch.undo()

@@ -1,0 +1,42 @@
+"""Bring every fetched series of a desk up to date, in few requests; what is missing is named, and why.
+
+Exit code: 0, also when single symbols are missing; 2 when providers answer and have not the newest session of half of a
+market's due series yet; 69 when they failed for half of them; with both 2. What is wrong here (bars that cannot be
+true, a key that is not set) ends with its own code. With --out: writes reports/fetch.json into that run folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pyjobs.market.desk import open_desk as rim
+from pyjobs.market.desk.desk_file import desk_path
+from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
+from utils import paths
+from utils.errors import UsageError
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Fetch, say what came of it, write the report; see the module."""
+    parser = rim.parser("fetch", __doc__, out_required=False)
+    parser.add_argument("--all-missing", action="store_true", help="name every missing symbol, not only examples")
+    args = parser.parse_args(argv)
+    if args.out is not None and not args.out.is_dir():
+        raise UsageError(f"--out {args.out}: there is no such folder")
+    path = desk_path(args.desk, paths.config_dir())
+    desk, job = begun(path)
+    if not is_fetched(desk):
+        print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars")
+        return ExitCode.OK
+    verdict = bring_up_to_date(desk, job, session=args.session, out=args.out, all_missing=args.all_missing)
+    error = verdict.error()
+    if error is not None:
+        raise error
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,107 @@
+"""Bars that lie in several places, one after the other: a column is put together when it is asked for."""
+
+from __future__ import annotations
+
+import weakref
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray
+
+
+class Chained(Bars):
+    """`parts`, each later than the one before it, as one series.
+
+    A part of it (`slice`, `until`) touches no other part. A column that is asked for is a copy, held no longer than
+    somebody holds it: a desk of thousands of series is never in memory as a whole.
+    """
+
+    __slots__ = ("_begins", "_columns", "parts")
+    parts: tuple[Bars, ...]
+    _begins: tuple[int, ...]
+    _columns: dict[str, weakref.ref[Any]]
+
+    def __init__(self, parts: Sequence[Bars]) -> None:
+        begins = [0]
+        for part in parts:
+            begins.append(begins[-1] + len(part))
+        for name, value in (("parts", tuple(parts)), ("_begins", tuple(begins)), ("_columns", {})):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return self._begins[-1]
+
+    def slice(self, start: int, stop: int) -> Bars:
+        """Bars [start, stop); as views where they lie in one part."""
+        first, last = self._part(start), self._part(max(start, stop - 1))
+        begin = self._begins[first]
+        if first == last:
+            return self.parts[first].slice(start - begin, stop - begin)
+        middle = self.parts[first + 1 : last]
+        head = self.parts[first].slice(start - begin, len(self.parts[first]))
+        return Chained((head, *middle, self.parts[last].slice(0, stop - self._begins[last])))
+
+    def until(self, ts_ms: int) -> Bars:
+        """The bars that had closed at `ts_ms` (inclusive)."""
+        for number in range(len(self.parts) - 1, -1, -1):
+            part = self.parts[number]
+            if len(part) and part.ts_ms[0] <= ts_ms:
+                stop = self._begins[number] + int(np.searchsorted(part.ts_ms, ts_ms, side="right"))
+                return self if stop == len(self) else self.slice(0, stop)
+        return self.slice(0, 0)
+
+    @property
+    def ts_ms(self) -> IntArray:  # type: ignore[override]  # a slot there, made when it is asked for here
+        """As in Bars."""
+        return self._column("ts_ms")
+
+    @property
+    def open(self) -> FloatArray:  # type: ignore[override]
+        """As in Bars."""
+        return self._column("open")
+
+    @property
+    def high(self) -> FloatArray:  # type: ignore[override]
+        """As in Bars."""
+        return self._column("high")
+
+    @property
+    def low(self) -> FloatArray:  # type: ignore[override]
+        """As in Bars."""
+        return self._column("low")
+
+    @property
+    def close(self) -> FloatArray:  # type: ignore[override]
+        """As in Bars."""
+        return self._column("close")
+
+    @property
+    def volume(self) -> FloatArray:  # type: ignore[override]
+        """As in Bars."""
+        return self._column("volume")
+
+    def _column(self, name: str) -> Any:
+        held = self._columns.get(name)
+        column = held() if held is not None else None
+        if column is None:
+            column = np.concatenate([getattr(part, name) for part in self.parts])
+            column.flags.writeable = False  # as those of a part are: somebody else may be given the same one
+            self._columns[name] = weakref.ref(column)
+        return column
+
+    def _part(self, place: int) -> int:
+        return min(max(bisect_right(self._begins, place) - 1, 0), len(self.parts) - 1)
+
+
+def chained(parts: Sequence[Bars]) -> Bars:
+    """The parts as one series; those without bars left out. There is at least one part."""
+    some = [part for part in parts if len(part)]
+    return Chained(some) if len(some) > 1 else (some or list(parts[:1]))[0]
+
+
+def together(bars: Bars) -> Bars:
+    """The same bars with each column in one place; themselves when that is so."""
+    return Bars(**{name: getattr(bars, name) for name in COLUMNS}) if isinstance(bars, Chained) else bars

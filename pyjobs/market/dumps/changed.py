@@ -1,0 +1,64 @@
+"""Importing the dumps that have changed since they were imported so: what is asked for between two nights.
+
+`data/universe/imports-<desk>.json` remembers each file by size, times and inode; one whose import failed is not in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from pyjobs.market.desk.desk_file import Desk, Instrument
+from pyjobs.market.dumps.import_desk import Imported, import_desk
+from pyjobs.market.dumps.reading.opened import files_of
+from pyjobs.market.store.bar_store import BarStore
+from utils import paths
+from utils.atomic import write_bytes
+from utils.errors import MissingInputError
+
+Seen = dict[str, list[int]]
+
+
+def import_changed(
+    desk: Desk, dumps: Path, store: BarStore, *, now_ms: int, progress: Callable[[str], None] = lambda _: None
+) -> list[Imported]:
+    """As `import_desk`, of the instruments whose file has changed; none when there is no such folder."""
+    if not dumps.is_dir():
+        return []
+    known, now = _read(desk), {str(each.key): _state(dumps, each) for each in desk.instruments if each.file}
+    todo = [each for each in desk.instruments if each.file and known.get(str(each.key)) != now[str(each.key)]]
+    results = import_desk(
+        msgspec.structs.replace(desk, instruments=todo), dumps, store, now_ms=now_ms, progress=progress
+    )
+    failed = {str(each.instrument.key) for each in results if each.error}
+    kept = {name: state for name, state in now.items() if name not in failed}
+    if kept != known:
+        path = _path(desk)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, msgspec.json.encode(kept) + b"\n")
+    return results
+
+
+def _state(dumps: Path, instrument: Instrument) -> list[int]:
+    found = []
+    try:
+        for path in files_of(dumps / instrument.file):
+            status = os.stat(path)  # noqa: PTH116  # one of thousands
+            found += [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    except (OSError, MissingInputError):
+        return []
+    return found
+
+
+def _path(desk: Desk) -> Path:
+    return paths.data_dir() / "universe" / f"imports-{desk.name}.json"
+
+
+def _read(desk: Desk) -> Seen:
+    try:
+        return msgspec.json.decode(_path(desk).read_bytes(), type=Seen)
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+        return {}

@@ -1,0 +1,84 @@
+"""Whether an answer is about what was asked: the symbol, its currency, its market, the days and the length of bars.
+
+Every door to the providers passes here (`ask`, `ask_many`, `ask_quotes`). What only the user can set right (the wrong
+exchange, the wrong currency) is BadDataError and says what would fit; what the provider has mixed up is `schema`.
+"""
+
+from __future__ import annotations
+
+from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.provider_names import GATES
+from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused
+from utils import config, trading_day
+from utils.errors import BadDataError
+
+SAME_LENGTH = {"30m": ("30m", "15m"), "1h": ("1h", "60m"), "1d": ("1d",)}
+"""What a provider may call the bars it sends; yfinance makes half hours of quarters."""
+OTHER_ZONES = {"24/7": "UTC", "FX": "Europe/London"}
+"""Yahoo's zone of a market where that is not the calendar's own."""
+
+
+def checked(fetched: Fetched, request: BarRequest) -> Fetched:
+    """`fetched`, when it is about what `request` asked for; raises BadDataError or Refused(schema)."""
+    about = fetched.about
+    if about is None:
+        return fetched
+    _same_symbol(about, fetched.provider, request.symbol)
+    _same_market(about, fetched.provider, request.symbol, request.market, request.currency)
+    if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
+        detail = f"it sends bars of {about.granularity}, asked for {request.timeframe}"
+        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=detail, hold_s=0.0)
+    return fetched
+
+
+def checked_quote(quote: Quote, provider: str, market: str, currency: str) -> Quote:
+    """The same for a quote of one of `market`'s symbols in `currency` ("": any)."""
+    if quote.about is not None:
+        _same_symbol(quote.about, provider, quote.symbol)
+        _same_market(quote.about, provider, quote.symbol, market, currency)
+    return quote
+
+
+def zone_of(market: str) -> str:
+    """The time zone that providers name for a market's symbols."""
+    return OTHER_ZONES.get(market) or trading_day.load(market).zone
+
+
+def _same_symbol(about: About, provider: str, symbol: str) -> None:
+    if about.symbol and about.symbol.casefold() != symbol.casefold():
+        detail = f"it answers about {about.symbol}: was {symbol} renamed?"
+        raise Refused("schema", provider=provider, symbol=symbol, detail=detail, hold_s=0.0)
+
+
+def _same_market(about: About, provider: str, symbol: str, market: str, currency: str) -> None:
+    zone = zone_of(market)
+    if about.zone and about.zone != zone:
+        said = f"{provider} says {symbol} trades in {about.zone}, and {market} is in {zone}"
+        raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+    if currency and about.currency and about.currency != currency:
+        said = f"{provider} says {symbol} is in {about.currency}{_unit(about.currency)}, not in {currency}"
+        raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+
+
+def _unit(currency: str) -> str:
+    """What a currency that is not one is: providers quote some shares in hundredths."""
+    pence = {"GBp": "pence, a hundredth of GBP", "ZAc": "cents, a hundredth of ZAR", "ILA": "agorot, hundredths of ILS"}
+    return f" ({pence[currency]})" if currency in pence else ""
+
+
+def _fitting(provider: str, about: About) -> str:
+    """Which exchange of config/exchanges.yaml would be right for such a symbol."""
+    path = config.own_or_default("exchanges.yaml")
+    fitting = [
+        name
+        for name, one in load_exchanges(path).items()
+        if GATES.get(one.provider) == GATES.get(provider)
+        and about.zone in ("", zone_of(one.market))
+        and one.currency in ("", about.currency or one.currency)
+    ]
+    if fitting:
+        return f"exchange {' or '.join(fitting)} fits"
+    wanted = " and ".join(
+        [f"`market` in {about.zone}"] * bool(about.zone) + [f"`currency` {about.currency}"] * bool(about.currency)
+    )
+    return f"no exchange of {path} fits: it needs one with {wanted}"

@@ -1,0 +1,117 @@
+"""How many requests a minute a provider takes: learned from its own refusals, kept for all jobs of the machine.
+
+Published limits differ from what is enforced (Bitfinex: 10 to 90 a minute by the page, ccxt takes 89, users are refused
+below that), so none is assumed: nobody waits before a provider has refused. A rate limit after n requests within a
+minute says that n was too many: from then on 0.9 n are asked a minute, the first of them without a pause, and a tenth
+more for each day without another refusal. `<folder>/<gate>.pace` beside the provider's state; lost,
+it is learned again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pyjobs.market.providers.base import NotAsked
+from pyjobs.market.providers.state import StateBook
+from utils.atomic import temporary_beside
+from utils.errors import ExternalDataUnavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyjobs.market.providers.ask import Patience
+
+MINUTE_S, DAY_S = 60.0, 86_400.0
+BELOW, A_DAY = 0.9, 1.1
+FEWEST = 10  # refused after fewer: that is no limit a minute, but a ban for something else
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests in the minute that began at `minute_s` (UTC seconds), and `before` in the one before that.
+
+    `limit` requests a minute was learned at `learned_s`; 0: nothing was.
+    """
+
+    minute_s: float = 0.0
+    count: int = 0
+    before: int = 0
+    limit: float = 0.0
+    learned_s: float = 0.0
+
+    def at(self, now_s: float) -> Pace:
+        """The same with the minute of `now_s` as its last. A clock set back begins anew."""
+        minutes = (now_s - self.minute_s) // MINUTE_S
+        if minutes == 0:
+            return self
+        begun_s = self.minute_s + minutes * MINUTE_S if 0 < minutes < 2 else now_s
+        before = self.count if minutes == 1 else 0
+        return msgspec.structs.replace(self, minute_s=begun_s, count=0, before=before)
+
+    def allowed(self, now_s: float) -> float:
+        """Requests a minute now; infinite while nothing has been learned."""
+        days = max((now_s - self.learned_s) // DAY_S, 0.0)
+        return self.limit * A_DAY ** min(days, 60.0) if self.limit else float("inf")
+
+    def within_minute(self, now_s: float) -> float:
+        """About how many requests the last sixty seconds have seen."""
+        one = self.at(now_s)
+        return one.count + one.before * (1 - (now_s - one.minute_s) / MINUTE_S)
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until another request is within the limit."""
+        one, allowed = self.at(now_s), self.allowed(now_s)
+        if self.within_minute(now_s) < allowed:
+            return 0.0
+        left_s = MINUTE_S - (now_s - one.minute_s)
+        if one.count < allowed:
+            return left_s - MINUTE_S * min((allowed - one.count) / one.before, 1.0)
+        return left_s + MINUTE_S * (1 - allowed / one.count)
+
+
+def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patience) -> None:
+    """Sleep until another request is within what the provider takes. Raises NotAsked when that is past the deadline."""
+    known, now_s = _read(_path(gate, book)), patience.now()
+    wait_s = known.wait_s(now_s)
+    if not wait_s:
+        return
+    ends_s, limit = now_s + wait_s, known.allowed(now_s)
+    why = f"it takes {limit:.0f} requests a minute (learned from its refusal), and they have been made"
+    if patience.wary or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
+        raise NotAsked("rate_limit", provider=provider, symbol=symbol, detail=f"not asked for {wait_s:.0f} s: {why}")
+    patience.say(f"{gate}: waiting {wait_s:.0f} s: {why}")
+    patience.sleep(wait_s)
+
+
+def count(
+    gate: str, requests: int, book: StateBook, patience: Patience, failure: ExternalDataUnavailable | None
+) -> None:
+    """Note, in one's turn, that so many requests were made; a rate limit is learned from."""
+    path, now_s = _path(gate, book), patience.now()
+    known = _read(path).at(now_s)
+    seen = msgspec.structs.replace(known, count=known.count + requests)
+    if failure is not None and failure.kind == "rate_limit":
+        made = seen.within_minute(now_s)
+        if made >= FEWEST:
+            limit = max(min(BELOW * (made - 1), seen.allowed(now_s)), FEWEST)
+            seen = msgspec.structs.replace(seen, limit=limit, learned_s=now_s)
+    temporary = temporary_beside(path)
+    temporary.write_bytes(msgspec.json.encode(seen))  # not synced: what a power cut takes is learned again
+    temporary.replace(path)
+
+
+def gap_s(gate: str, book: StateBook, now_s: float) -> float:
+    """Seconds between two requests at the pace that has been learned; 0 without one."""
+    return MINUTE_S / _read(_path(gate, book)).allowed(now_s)
+
+
+def _path(gate: str, book: StateBook) -> Path:
+    return book.path(gate).with_suffix(".pace")
+
+
+def _read(path: Path) -> Pace:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Pace)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return Pace()

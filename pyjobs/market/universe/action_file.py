@@ -1,0 +1,83 @@
+"""The file of derived base changes, data/actions/<exchange>.csv: columns symbol, session, action, ratio, source.
+
+`desk/corporate_actions.py` reads it and works in the lines of action `base`; the others are for people.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from pyjobs.market.desk.corporate_actions import derived_file
+from pyjobs.market.universe.base_prices import BaseChange
+from utils import paths
+from utils.atomic import sweep, write_text
+from utils.errors import BadDataError, LockBusyError
+
+COLUMNS = ("symbol", "session", "action", "ratio", "source")
+LOCK_S = 60.0
+
+
+def keep_changes(exchange: str, changes: Iterable[BaseChange]) -> int:
+    """Put the changes into the exchange's file, and return how many lines are new or other than before.
+
+    Of one symbol and session the later telling stands; the file is ordered by session and symbol, old or new and never
+    half, and not touched when nothing changes. Raises BadDataError for a file that is not ours, LockBusyError, OSError.
+    """
+    rows = {(one.symbol, f"{one.session}"): _row(one) for one in changes}
+    if not rows:
+        return 0
+    path = derived_file(exchange)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(exchange):
+        sweep(path.parent, path.name)
+        known = _read(exchange)
+        news = sum(known.get(place) != row for place, row in rows.items())
+        if news:
+            text = io.StringIO()
+            out = csv.writer(text, lineterminator="\n")
+            out.writerow(COLUMNS)
+            out.writerows(row for _, row in sorted((known | rows).items(), key=lambda one: (one[0][1], one[0][0])))
+            write_text(path, text.getvalue())
+    return news
+
+
+def _row(change: BaseChange) -> list[str]:
+    ratio = "" if math.isnan(change.ratio) else f"{change.ratio:.12g}"
+    return [change.symbol, f"{change.session}", change.kind, ratio, change.source]
+
+
+def _read(exchange: str) -> dict[tuple[str, str], list[str]]:
+    path = derived_file(exchange)
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as handle:
+        table = csv.reader(handle)
+        if tuple(next(table, ())) != COLUMNS:
+            raise BadDataError(f"{path}:1: the columns are not {','.join(COLUMNS)}; move the file away")
+        found = {}
+        for row in table:
+            if len(row) != len(COLUMNS):
+                raise BadDataError(f"{path}:{table.line_num}: {len(row)} cells, not {len(COLUMNS)}; move the file away")
+            found[row[0], row[1]] = row
+    return found
+
+
+@contextmanager
+def _alone(exchange: str) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    locks = paths.locks_dir()
+    locks.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(locks / f"actions-{exchange}.lock", timeout=LOCK_S)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LockBusyError(f"another job has written {derived_file(exchange)} for {LOCK_S:.0f} s") from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,178 @@
+"""Bring every fetched series of a desk up to date: what is due, healthy providers first, one patience for all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.exchanges import Exchange
+from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
+from pyjobs.market.ingest.sources import Sources
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe import symbol_states
+from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, settle_by_board
+from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
+from pyjobs.market.universe.gather import Fetching, begin, gather
+from pyjobs.market.universe.symbol_states import SymbolState
+from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
+from utils.errors import BadDataError, ConfigError, NightdeskError
+
+HISTORIES_A_JOB = 100
+Progress = Callable[[int, int, str], object]
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """One exchange's share of the work. `asked`: series about which its provider was asked; `seconds`: that took."""
+
+    exchange: str
+    series: list[Fetching] = field(default_factory=list)
+    set_aside: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Result:
+    """What a fetch found and did."""
+
+    parts: list[Part]
+    verdict: Verdict
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """What one fetch works with. `need_bars` says how many bars setups look back; it is called when that matters.
+
+    `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
+    """
+
+    store: BarStore
+    sources: Sources
+    exchanges: Mapping[str, Exchange]
+    need_bars: Callable[[], int]
+    now_ms: int
+    progress: Progress
+    until_ms: int | None = None
+    boards: dict[str, Boards] = field(default_factory=dict)
+    finished: int = 0
+    total: int = 0
+
+    def boards_of(self, exchange: str) -> Boards | None:
+        """The boards of an exchange whose provider has some."""
+        if self.exchanges[exchange].provider != PROVIDER:
+            return None
+        return self.boards.setdefault(exchange, Boards(exchange=exchange, market=self.exchanges[exchange].market))
+
+    def done(self, one: Fetching) -> None:
+        """A series needs nothing more."""
+        self.finished += 1
+        self.progress(self.finished, self.total, f"{one.want.key}")
+
+
+def fetch_desk(desk: Desk, job: Job) -> Result:
+    """Fetch, store and judge; what is known of symbols is kept. Errors of single series are part of the result."""
+    parts, known = _stock(desk, job)
+    todo = {part.exchange: [one for one in part.series if one.open] for part in parts}
+    job.total = sum(map(len, todo.values()))
+    _first_pass(parts, todo, job)
+    _second_pass(parts, todo, job)
+    verdict = judged({part.exchange: part.series for part in parts}, known, now_ms=job.now_ms)
+    for exchange, changes in verdict.changes.items():
+        if changes:
+            symbol_states.save(exchange, changes)
+    return Result(parts=parts, verdict=verdict)
+
+
+def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
+    """Have the newest listings a desk needs (boards by exchange) before it can be read; older ones will do.
+
+    Raises ConfigError for an exchange without listings, and as the provider when there is none at all.
+    """
+    for exchange, names in wanted.items():
+        boards = job.boards_of(exchange) if exchange in job.exchanges else None
+        if boards is None:
+            raise ConfigError(f"exchange {exchange}: its provider has no listings (KRX has)")
+        boards.names = tuple(dict.fromkeys([*boards.names, *names]))
+        bring_listing(boards, ready_session(job.exchanges[exchange], job.now_ms / 1000).date, job.sources)
+
+
+def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, SymbolState]]]:
+    """Where every series stands, and what is to be asked about it."""
+    clock = MarketClock(now_ms=job.now_ms, until_ms=job.until_ms)
+    parts: dict[str, Part] = {}
+    known: dict[str, dict[str, SymbolState]] = {}
+    for instrument in fetched_instruments(desk, job.exchanges):
+        name = instrument.exchange
+        part = parts.setdefault(name, Part(exchange=name))
+        states = known.setdefault(name, symbol_states.load(name)) if name not in known else known[name]
+        try:
+            want = wanted(job.store, instrument, job.exchanges[name], clock)
+        except BadDataError:
+            _, moved = newest_readable(job.store, instrument.key)
+            part.set_aside += [f"{instrument.key} {each}" for each in moved]
+            want = wanted(job.store, instrument, job.exchanges[name], clock)
+        part.series.append(_fetching(want, states, job))
+    return list(parts.values()), known
+
+
+def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetching:
+    one = Fetching(want=want, newest_ms=want.newest_ms, final=want.final)
+    state = states.get(name_of(one))
+    if state is not None and state.rests(job.now_ms, due_session(one)):
+        return one
+    try:
+        if want.newest_ms is not None:
+            refuse_clock_behind(want.key, want.newest_ms, job.now_ms)
+        if want.is_to_be_asked(job.now_ms):
+            begin(one, need_bars=job.need_bars() if want.newest_ms is None else 0, now_ms=job.now_ms)
+    except NightdeskError as error:
+        one.error = error
+    return one
+
+
+def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
+    """Everybody once, and in a hurry nobody is waited for."""
+    job.sources.wary = job.sources.hurried
+    for part in parts:
+        _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
+    job.sources.wary = False
+
+
+def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
+    """Those that can wait, with the patience of the job; who failed last is asked last."""
+    if not job.sources.hurried:
+        return
+    late = [part for part in parts if any(_again(one, job) for one in todo[part.exchange])]
+    for part in sorted(late, key=lambda each: job.sources.state(each.series[0].want.key).last_failure_s):
+        again = [one for one in todo[part.exchange] if _again(one, job)]
+        for one in again:
+            begin(one, need_bars=job.need_bars() if one.newest_ms is None else 0, now_ms=job.now_ms)
+        _gather(part, again, job, job.done)
+
+
+def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
+    began = time.monotonic()
+    boards = job.boards_of(part.exchange)
+    if boards is not None:
+        settle_by_board(job.store, todo, boards, job.sources, done=done)
+        _put_off(todo, job, done)
+    gather(job.store, todo, job.sources, now_ms=job.now_ms, done=done)
+    part.seconds += time.monotonic() - began
+
+
+def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
+    """Of many shares without any history the first ones now, the others on later nights: each is a question, or more.
+
+    By hand, where somebody watches, all of them.
+    """
+    new = [one for one in todo if one.open and one.newest_ms is None]
+    for one in new[HISTORIES_A_JOB:] if job.sources.hurried else ():
+        one.windows.clear()
+        one.put_off = True
+        done(one)
+
+
+def _again(one: Fetching, job: Job) -> bool:
+    return one.error is not None and job.sources.hurried and job.sources.can_wait(one.error)

@@ -1,0 +1,186 @@
+"""Asking for many series at once: windows oldest first, every answer stored as it comes, no symbol hiding another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pyjobs.market.bars import TIMEFRAME_MS, IntArray
+from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
+from pyjobs.market.ingest.fetching import (
+    Answer,
+    Got,
+    Question,
+    closed_bars,
+    fetch_window,
+    is_an_answer,
+    rebase,
+    take_in,
+    to_ask,
+)
+from pyjobs.market.ingest.gaps import Window
+from pyjobs.market.ingest.sources import Sources
+from pyjobs.market.providers import ConfirmedEmpty, Fetched
+from pyjobs.market.providers.krx_stock import FetchedShare
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.action_file import keep_changes
+from pyjobs.market.universe.base_prices import history_changes
+from pyjobs.market.universe.due import Want, first_ms
+from utils.errors import ExternalDataUnavailable, NightdeskError
+
+Done = Callable[["Fetching"], object]
+"""Called when nothing more is to be asked about a series."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Fetching:
+    """One series while it is fetched, and what became of it.
+
+    `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
+    provider has said something about the newest stretch. `error` is what the last question ended in, else None.
+    `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
+    """
+
+    want: Want
+    windows: list[Window] = field(default_factory=list)
+    newest_ms: int | None = None
+    final: bool = False
+    asked: int = 0
+    by_board: int = 0
+    new_bars: int = 0
+    answered: bool = False
+    rebased: bool = False
+    halted: bool = False
+    put_off: bool = False
+    error: NightdeskError | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether there is something left to ask."""
+        return bool(self.windows)
+
+
+def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
+    """Open what is to be asked about a series that is behind: from its newest bar on, or from its beginning."""
+    want, step = one.want, TIMEFRAME_MS[one.want.key.timeframe]
+    if one.newest_ms is None:
+        first = first_ms(want, need_bars=need_bars, now_ms=now_ms)
+    else:
+        first = one.newest_ms - RESUME_OVERLAP_BARS * step
+    exchange = want.exchange
+    span_ms = exchange.page_days.get(want.key.timeframe, 100_000) * TIMEFRAME_MS["1d"]
+    windows = []
+    longest_ms = min(exchange.page_bars * step, span_ms)
+    for start, stop in pages(first, now_ms, longest_ms) if now_ms - first > longest_ms else [(first, now_ms)]:
+        begins = -(-start // step) * step if exchange.market == ROUND_THE_CLOCK else start
+        if begins <= stop:
+            windows.append((begins, stop))
+    if exchange.market != ROUND_THE_CLOCK and len(windows) > 1 and windows[-1][0] > want.closed_ms:
+        windows.pop()  # no bar has closed in it
+    one.windows = windows
+
+
+def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_ms: int, done: Done) -> None:
+    """Ask for everything that is open, until nothing is, or a series has failed; all of one exchange.
+
+    In each round every series is asked for its oldest window. What must be compared or fetched again as a whole is put
+    to the provider alone, after the round. Errors stay with their series.
+    """
+    rest = sorted((one for one in todo if one.open), key=lambda one: (one.newest_ms or 0, one.want.key.symbol))
+    while rest:
+        alone = list(_round(store, rest, sources, now_ms=now_ms))
+        for one in alone:
+            _single(store, one, sources, now_ms=now_ms)
+        for one in rest:
+            if not one.open:
+                done(one)
+        rest = [one for one in rest if one.open]
+
+
+def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_ms: int) -> Iterator[Fetching]:
+    """One question about each; those come back that one question does not settle."""
+    of: dict[object, tuple[Fetching, Question]] = {}
+    for one in todo:
+        one.error = None
+        key = one.want.key
+        try:
+            question = to_ask(store, key, sources.of(key), one.windows[0], now_ms=now_ms)
+        except NightdeskError as error:
+            _failed(one, error)
+            continue
+        if question.apart:
+            yield one
+            continue
+        of[question.request] = one, question
+    if not of:
+        return
+    exchange = next(iter(of.values()))[0].want.key.exchange
+    for request, answer in sources.ask_many(exchange, [question.request for _, question in of.values()]):
+        one, question = of[request]
+        one.asked += 1
+        if isinstance(answer, NightdeskError) and not isinstance(answer, ConfirmedEmpty):
+            _failed(one, answer)
+        elif _settled(store, one, question, answer, now_ms):
+            one.windows.pop(0)
+        elif one.error is None:
+            yield one
+
+
+def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer, now_ms: int) -> bool:
+    """Store the answer. False when that was not possible: the error is noted, or the series is to be re-based."""
+    try:
+        if isinstance(answer, FetchedShare):  # before the bars: without a split between them they are wrong
+            keep_changes(one.want.key.exchange, history_changes(answer.days))
+        got = take_in(store, question, answer, now_ms=now_ms)
+    except NightdeskError as error:
+        _failed(one, error)
+        return False
+    if got is None:
+        return False
+    one.answered = True
+    if isinstance(answer, Fetched):
+        note(one, closed_bars(question, answer, now_ms).ts_ms, last_final=answer.last_final)
+    return True
+
+
+def note(one: Fetching, times: IntArray, *, last_final: bool) -> None:
+    """Count bars that have been stored: `times` are their closes, increasing."""
+    known = one.newest_ms or 0
+    one.new_bars += int((times > known).sum())
+    if times.size and times[-1] >= known:
+        one.final = last_final or (int(times[-1]) == known and one.final)
+        one.newest_ms = int(times[-1])
+
+
+def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) -> None:
+    """The window of a series whose prices must be compared, or fetched, as a whole: by questions of its own."""
+    key = one.want.key
+    source = sources.of(key)
+    one.asked += 1
+    try:
+        question = to_ask(store, key, source, one.windows[0], now_ms=now_ms)
+        got: Got = (
+            fetch_window(store, key, source, one.windows[0], now_ms=now_ms)
+            if question.apart
+            else rebase(store, question, source, now_ms=now_ms)
+        )
+        newest = store.newest(key)
+    except NightdeskError as error:
+        _failed(one, error)
+        return
+    one.windows.pop(0)
+    one.answered, one.rebased = True, one.rebased or got.rebased
+    if newest is not None:
+        one.new_bars += int(newest[0] > (one.newest_ms or 0))
+        one.newest_ms, one.final = newest
+
+
+def _failed(one: Fetching, error: NightdeskError) -> None:
+    """Note it. What a provider does not have (too long ago for it) keeps no newer window from being asked for."""
+    one.error = error
+    if isinstance(error, ExternalDataUnavailable) and is_an_answer(error) and len(one.windows) > 1:
+        one.windows.pop(0)
+        return
+    one.answered = False
+    one.windows.clear()

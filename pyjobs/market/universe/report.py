@@ -1,0 +1,78 @@
+"""reports/fetch.json of a run: what each exchange brought, where every series stands, and all that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.desk.snapshot import session_of
+from pyjobs.market.times import utc_text
+from pyjobs.market.universe.by_board import Boards
+from pyjobs.market.universe.fetch_desk import Job, Part, Result
+from pyjobs.market.universe.verdict import due_session, has_session
+
+
+def report(desk: Desk, result: Result, job: Job, *, network: bool) -> dict[str, object]:
+    """The content of fetch.json. `network`: jobs may ask the network (ALLOW_NET_FETCH)."""
+    return {
+        "desk": desk.name,
+        "asof_utc": utc_text(job.now_ms),
+        "network": network,
+        "partial": result.verdict.partial,
+        "exchanges": [_exchange(part, result, job.boards.get(part.exchange)) for part in result.parts],
+        "instruments": [entry for part in result.parts for entry in _instruments(part)],
+        "missing": [asdict(each) for each in result.verdict.missing],
+        "markets": {market: asdict(tally) for market, tally in result.verdict.tallies.items()},
+    }
+
+
+def _of_boards(boards: Boards | None) -> dict[str, object]:
+    if boards is None:
+        return {}
+    return {"came": boards.came, "went": boards.went, "notes": boards.notes}
+
+
+def _exchange(part: Part, result: Result, boards: Boards | None) -> dict[str, object]:
+    missing = [each for each in result.verdict.missing if each.exchange == part.exchange]
+    sessions = sorted({due_session(one) for one in part.series})
+    ages = [one.newest_ms for one in part.series if one.newest_ms is not None]
+    return {
+        "exchange": part.exchange,
+        "market": part.series[0].want.exchange.market,
+        "session": sessions[-1],
+        "series": len(part.series),
+        "asked": sum(bool(one.asked) for one in part.series),
+        "questions": _questions(part, boards),
+        "new_bars": sum(one.new_bars for one in part.series),
+        "up_to_date": sum(has_session(one) for one in part.series),
+        "missing": len(missing),
+        "rebased": [str(one.want.key) for one in part.series if one.rebased],
+        "set_aside": part.set_aside,
+        "oldest": utc_text(min(ages)) if ages else "",
+        "newest": utc_text(max(ages)) if ages else "",
+        "seconds": round(part.seconds, 2),
+        **_of_boards(boards),
+    }
+
+
+def _questions(part: Part, boards: Boards | None) -> int:
+    """How many were put to the provider: a board of a session is one, for however many series."""
+    by_board = boards.questions if boards else 0
+    return by_board + sum(one.asked - one.by_board for one in part.series)
+
+
+def _instruments(part: Part) -> list[Mapping[str, object]]:
+    market = part.series[0].want.exchange.market
+    dated = session_of(market)
+    return [
+        {
+            "symbol": one.want.key.symbol,
+            "exchange": one.want.key.exchange,
+            "timeframe": one.want.key.timeframe,
+            "last_session": dated(one.newest_ms).isoformat() if one.newest_ms is not None else None,
+            "last_ts_ms": one.newest_ms,
+            "new_bars": one.new_bars,
+        }
+        for one in part.series
+    ]

@@ -1,0 +1,115 @@
+"""What is known of symbols that do not deliver: `data/universe/<EXCHANGE>.json`, kept from one fetch to the next.
+
+A symbol the provider does not know (any more) is asked for ever less often: after 1, 2, 4 … 30 days. It is news once,
+and is listed quietly from then on. A symbol without a bar of the session is asked for again after an hour; when it has
+been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and nobody waits for its bars.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from utils import paths
+from utils.atomic import sweep, write_bytes
+
+Standing = Literal["silent", "halted", "gone", "unknown", "not_listed"]
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
+LONGEST_DAYS = 30
+QUIET_SESSIONS = 5
+LOCK_TIMEOUT_S = 60.0
+
+
+class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol that does not deliver. `since` is the session it was first missed in, `sessions` how many those are.
+
+    `tries` counts the times it was asked for in vain, the last at `asked_ms`. `detail` is what the provider said.
+    """
+
+    state: Standing
+    since: str
+    asked_ms: int
+    last: str = ""
+    sessions: int = 1
+    tries: int = 1
+    detail: str = ""
+
+    def rests(self, now_ms: int, session: str) -> bool:
+        """Whether it is not asked for yet about `session`. A clock that was ahead then keeps nobody away."""
+        if self.asked_ms > now_ms:
+            return False
+        if self.state not in ("gone", "unknown"):
+            return session <= self.last and now_ms < self.asked_ms + HOUR_MS
+        return now_ms < self.asked_ms + pause_days(self.tries) * DAY_MS - DAY_MS // 24  # a job is never on the second
+
+    @property
+    def expected(self) -> bool:
+        """Whether a bar of it is still waited for."""
+        return self.state == "silent" and self.sessions < QUIET_SESSIONS
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    symbols: dict[str, SymbolState]
+
+
+def pause_days(tries: int) -> int:
+    """Days until it is asked for again after `tries` times in vain: 1, 2, 4, 8, 16, 30, 30 …"""
+    return int(min(2 ** min(tries - 1, 10), LONGEST_DAYS))
+
+
+def after(
+    known: SymbolState | None, state: Standing, *, session: str, now_ms: int, detail: str, asked: bool = True
+) -> SymbolState:
+    """What is known when it has not delivered again: the same state goes on, another one begins."""
+    same = known is not None and (known.state == state or {known.state, state} <= {"silent", "halted"})
+    if known is None or not same:
+        return SymbolState(state=state, since=session, last=session, asked_ms=now_ms, detail=detail)
+    return SymbolState(
+        state=state,
+        since=min(known.since, session),
+        last=max(known.last, session),
+        sessions=known.sessions + (session > known.last),
+        tries=known.tries + asked,
+        asked_ms=now_ms if asked else known.asked_ms,
+        detail=detail or known.detail,
+    )
+
+
+def path_of(exchange: str) -> Path:
+    """The exchange's file."""
+    return paths.data_dir() / "universe" / f"{exchange}.json"
+
+
+def load(exchange: str) -> dict[str, SymbolState]:
+    """The states by `SYMBOL:timeframe`; none without a file, or of a damaged one (it is then written anew)."""
+    try:
+        return msgspec.json.decode(path_of(exchange).read_bytes(), type=_File).symbols
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+        return {}
+
+
+def save(exchange: str, changes: dict[str, SymbolState | None]) -> None:
+    """Put `changes` (None: delivers again) into the exchange's file, whatever another job has put there meanwhile.
+
+    Raises LockBusyError when another job holds it for a minute, OSError as it comes.
+    """
+    from filelock import FileLock, Timeout
+
+    from utils.errors import LockBusyError
+
+    path, locks = path_of(exchange), paths.locks_dir()
+    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(locks / f"universe-{exchange}.lock", timeout=LOCK_TIMEOUT_S):
+            known = load(exchange)
+            found = {**known, **changes}
+            left = {name: state for name, state in sorted(found.items()) if state is not None}
+            if left == known:
+                return
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent, path.name)
+            write_bytes(path, msgspec.json.format(msgspec.json.encode(_File(symbols=left)), indent=1) + b"\n")
+    except Timeout:
+        raise LockBusyError(f"{path}: another fetch has held it for {LOCK_TIMEOUT_S:.0f} s") from None

@@ -1,0 +1,220 @@
+"""Write a desk of your own: which exchange, which symbols; fetch their history; say what to do next.
+
+On a terminal it asks for what no flag says, and keeps the answers of a run that fails for the next one. A symbol that
+the exchange does not have is named and left out; 66 when it has none of them, 69 when nobody could be asked. Nothing
+that is there already is overwritten. Also prints the crontab lines for this box, and writes what the jobs are then
+expected to do (secret/jobs.yaml) and which market they ask about (config/env.local.sh).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+import shlex
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from pyjobs.market.desk.desk_file import Desk, desk_path
+from pyjobs.market.desk.mistakes import NAME
+from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
+from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.runs.timetable import Timetable, timetable
+from utils import clock, config, paths, wall_clock
+from utils.atomic import write_text
+from utils.cli import Parser
+from utils.dialogue import Dialogue
+from utils.errors import MissingInputError, UsageError
+from utils.exit_codes import ExitCode
+from utils.run import run
+
+EXAMPLES = 5  # of many symbols, so many are named
+WATCHED = 30  # symbols of a first watchlist
+NOT_THERE = ("unknown", "gone", "no_data", "not_listed")  # what a fetch calls a symbol that its provider does not have
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ask, fetch, write, and say the next command; see the module."""
+    args = _parser().parse_args(argv)
+    target = (args.out or paths.config_dir() / "desk.yaml").absolute()
+    if target.exists():
+        raise UsageError(f"{target} is there already, and nothing is overwritten: move it away, or --out FILE")
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    zone = args.zone or wall_clock.box_zone()
+    wall_clock.zone_of(zone)
+    dialogue = Dialogue(paths.data_dir() / "new_desk.json")
+    wishes = _wishes(args, exchanges, dialogue)
+    try:
+        desk, left_out, bare = _fetched(wishes, exchanges)
+    except MissingInputError:
+        dialogue.ask_again("symbols")
+        raise
+    kept = tuple(symbol for symbol in wishes.symbols if symbol not in left_out)
+    wishes = msgspec.structs.replace(wishes, symbols=kept)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, desk_text(wishes, exchanges))
+    dialogue.forget()
+    print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
+    if left_out:
+        print(f"left out, {wishes.exchange} does not have them: {', '.join(left_out)}")
+    mine = None if target == desk_path(None, paths.config_dir()).absolute() else target
+    named = f" --desk {shlex.quote(str(mine))}" if mine else ""
+    if bare:
+        few = f"{', '.join(bare[:EXAMPLES])}{' …' if len(bare) > EXAMPLES else ''}"
+        print(f"without bars yet: {len(bare)} ({few}); nights bring them, or now: python -m pyjobs.fetch{named}")
+    delivering = sorted({wishes.exchange, *(each.exchange for each in desk.instruments if each.fetched)})
+    table = timetable(desk.market, [exchanges[name] for name in delivering], zone, clock.now_s())
+    _expect(table, own_desk=mine is None)
+    _watch(desk, left_out)
+    print("\ncrontab lines (crontab -e):")
+    print("\n".join(table.crontab(paths.ROOT, mine)))
+    print(f"\nnext: batch/run_nightly.sh{named}")
+    return ExitCode.OK
+
+
+def _parser() -> Parser:
+    parser = Parser(verb="new_desk", doc=__doc__)
+    parser.add_argument(
+        "--exchange", metavar="NAME", help="one of config/exchanges.yaml's: YAHOO, YAHOO_KR, BITFINEX …"
+    )
+    parser.add_argument("--symbols", metavar="A,B,…", help="as the exchange calls them: AAPL,MSFT,NVDA")
+    parser.add_argument("--timeframe", metavar="TF", default="1d", help="default: %(default)s")
+    parser.add_argument(
+        "--listing", metavar="NAME", help="instead of symbols: all shares that this exchange lists (KRX)"
+    )
+    parser.add_argument("--boards", metavar="A,B", default="KOSPI,KOSDAQ", help="of the listing; default: %(default)s")
+    parser.add_argument("--cash", metavar="N", type=float, help="to begin with; default: 100000, in KRW 100000000")
+    parser.add_argument("--currency", metavar="CUR", default="", help="of the account; default: the exchange's")
+    parser.add_argument("--name", metavar="NAME", default="mine", help="of the desk; default: %(default)s")
+    parser.add_argument(
+        "--years", metavar="N", type=float, help="of history; default: ten of days, less of shorter bars"
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="default: config/desk.yaml")
+    parser.add_argument("--zone", metavar="ZONE", help="whose clock this box's cron goes by; default: /etc/localtime's")
+    return parser
+
+
+def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:
+    """What is wanted, by the flags, else by what is answered."""
+    if args.listing and (args.symbols or args.exchange):
+        raise UsageError("--listing stands instead of --exchange and --symbols")
+    if not NAME.fullmatch(args.name):
+        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
+    if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
+        raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
+
+    def known_exchange(text: str) -> str:
+        return series_key(exchanges, exchange=text, symbol="X", timeframe=args.timeframe).exchange
+
+    name = dialogue.given(
+        "exchange",
+        args.listing or args.exchange,
+        f"exchange ({', '.join(exchanges)})",
+        known_exchange,
+        flag="--exchange",
+    )
+    symbols: tuple[str, ...] = ()
+    if not args.listing:
+        symbols = dialogue.given("symbols", args.symbols, f"symbols, as {name} calls them", _symbols, flag="--symbols")
+    currency = args.currency or exchanges[name].currency or "USD"
+    usual = CASH.get(currency, DEFAULT_CASH)
+    cash = dialogue.given("cash", args.cash, f"cash in {currency}", _cash, flag="--cash", default=f"{usual:.0f}")
+    start = ""
+    if args.years is not None:
+        if not 0 < args.years < 100:
+            raise UsageError(f"--years {args.years:g} is not a number of years above 0")
+        today = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC).date()
+        start = (today - dt.timedelta(days=round(365.25 * args.years))).isoformat()
+    return Wishes(
+        exchange=name,
+        symbols=symbols,
+        boards=_symbols(args.boards) if args.listing else (),
+        timeframe=args.timeframe,
+        start=start,
+        cash=cash,
+        currency=args.currency,
+        name=args.name,
+    )
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(symbol for symbol in re.split(r"[,\s]+", text) if symbol))
+    if not found:
+        raise UsageError("names no symbol: AAPL,MSFT, say")
+    return found
+
+
+def _cash(text: object) -> float:
+    try:
+        cash = float(str(text).replace(",", "").replace("_", ""))
+    except ValueError:
+        cash = 0.0
+    if not 0 < cash < float("inf"):
+        raise UsageError(f"{text!r} is not an amount above 0")
+    return cash
+
+
+def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list[str], list[str]]:
+    """The desk with its history fetched, the symbols that there are not, and those that have no bars yet.
+
+    Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
+    """
+    from pyjobs.reporting.fetch_first import begun, bring_up_to_date
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "desk.yaml"
+        path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
+        desk, job = begun(path)
+        verdict = bring_up_to_date(desk, job)
+    store = BarStore(paths.data_dir() / "raw")
+    ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]
+    bare = [each.symbol for each in ours if store.newest(each.key) is None]
+    kinds = {each.symbol: each.kind for each in verdict.missing if each.exchange == wishes.exchange}
+    there_are_not = [symbol for symbol in bare if wishes.symbols and kinds.get(symbol) in NOT_THERE]
+    if ours and len(there_are_not) == len(ours):
+        raise MissingInputError(
+            f"{wishes.exchange} has none of {', '.join(there_are_not)}; no desk was written. Is that what they are "
+            "called there (Yahoo: AAPL, 005930.KS)?"
+        )
+    if len(bare) == len(ours) and verdict.errors:
+        raise verdict.errors[0]
+    return desk, there_are_not, [symbol for symbol in bare if symbol not in there_are_not]
+
+
+def _expect(table: Timetable, *, own_desk: bool) -> None:
+    """Write what the jobs go by, where nothing is yet; else say what it should be."""
+    book = table.job_book((paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8"))
+    path = paths.secret_dir() / "jobs.yaml"
+    if path.exists():
+        due = ", ".join(f"{job.job} {job.due}" for job in table.jobs if job.due)
+        print(f"{path} is yours and stays as it is; for {table.market} these would be due: {due}")
+    else:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_text(path, book)
+        print(f"{path}: when each job should have ended")
+    local = paths.config_dir() / "env.local.sh"
+    if own_desk and not local.exists():
+        write_text(local, f"# Values of this machine (config/env.nas.sh explains them).\nMARKET={table.market}\n")
+        print(f"{local}: MARKET={table.market}")
+    elif own_desk and f"MARKET={table.market}" not in local.read_text(encoding="utf-8"):
+        print(f"{local} is yours and stays as it is; put this line into it: MARKET={table.market}")
+
+
+def _watch(desk: Desk, left_out: Sequence[str]) -> None:
+    """A watchlist of the desk's own symbols, where nobody has one yet."""
+    path = paths.secret_dir() / "watchlist.yaml"
+    if not path.exists():
+        symbols = [each.symbol for each in desk.instruments if each.symbol not in left_out][:WATCHED]
+        lines = [f"  - {json.dumps(symbol, ensure_ascii=False)}\n" for symbol in symbols]
+        write_text(path, "# What run_report_watchlist.sh reports on: symbols of the desk.\nsymbols:\n" + "".join(lines))
+        print(f"{path}: the watchlist, the desk's first {len(symbols)} symbols")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,77 @@
+"""A session's scan as text and as Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyjobs.reporting import numbers
+from pyjobs.reporting.tables import Column, markdown_table, text_table
+
+INSTRUMENT_COLUMNS = (
+    Column("symbol"),
+    Column("timeframe"),
+    Column("role"),
+    Column("last session"),
+    Column("close", right=True),
+    Column("change", right=True),
+    Column("bars", right=True),
+    Column("status"),
+    Column("signals"),
+)
+SIGNAL_COLUMNS = (
+    Column("symbol"),
+    Column("timeframe"),
+    Column("setup"),
+    Column("side"),
+    Column("close", right=True),
+    Column("stop", right=True),
+    Column("why"),
+)
+
+
+def as_text(result: dict[str, Any], title: str) -> str:
+    """For the log and a terminal."""
+    tables = [(INSTRUMENT_COLUMNS, instrument_rows(result)), (SIGNAL_COLUMNS, signal_rows(result))]
+    body = "\n".join(text_table(columns, rows) for columns, rows in tables if rows)
+    return f"{title}\n\n{body}" + "".join(f"\n{note}" for note in result["notes"])
+
+
+def as_markdown(result: dict[str, Any], title: str) -> str:
+    """For reports/."""
+    tables = [(INSTRUMENT_COLUMNS, instrument_rows(result)), (SIGNAL_COLUMNS, signal_rows(result))]
+    body = "\n".join(markdown_table(columns, rows) for columns, rows in tables if rows)
+    return f"# {title}\n\n{body}" + "".join(f"\n{note}\n" for note in result["notes"])
+
+
+def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
+    """The universe as text."""
+    fired: dict[tuple[str, str, str], list[str]] = {}
+    for signal in result["signals"]:
+        fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
+    return [
+        [
+            each["symbol"],
+            each["timeframe"],
+            each["role"],
+            each["last_session"] or numbers.NOTHING,
+            numbers.price(each["close"]),
+            numbers.change(each["change"]),
+            numbers.count(each["bars"]),
+            each["status"],
+            ", ".join(fired.get((each["exchange"], each["symbol"], each["timeframe"]), [])),
+        ]
+        for each in result["instruments"]
+    ]
+
+
+def signal_rows(result: dict[str, Any]) -> list[list[str]]:
+    """The signals as text."""
+    return [
+        [
+            *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
+            numbers.price(each["close"]),
+            numbers.price(each["stop"]),
+            each["why"],
+        ]
+        for each in result["signals"]
+    ]

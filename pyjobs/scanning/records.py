@@ -1,0 +1,84 @@
+"""The content of scan.json: a record for each instrument and for each signal, as of a session's close."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyjobs.market.bars import Bars, last
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.desk.snapshot import Series, Snapshot
+from pyjobs.strategy.scan import last_bar_signals, longest_lookback
+from pyjobs.strategy.signals import Setup
+
+Record = dict[str, Any]
+
+
+def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> Record:
+    """The content of scan.json."""
+    need = longest_lookback(setups)
+    instruments, signals = [], []
+    for series in snapshot.series:
+        status = status_of(series, need)
+        instruments.append(instrument_record(series, status))
+        if status in ("ok", "too_few_bars") and series.instrument.scanned:
+            session = series.last_session.isoformat() if series.last_session else None
+            signals += signal_records(series.instrument, series.bars, session, setups)
+    return {
+        "desk": snapshot.desk.name,
+        "session": snapshot.session.isoformat(),
+        "asof_ts_ms": snapshot.asof_ts_ms,
+        "instruments": instruments,
+        "signals": signals,
+    }
+
+
+def status_of(series: Series, need: int) -> str:
+    """`too_few_bars`: some setup cannot be decided yet; those that can still speak."""
+    if not len(series.bars):
+        return "no_bars"
+    if series.stale:
+        return "stale"
+    return "ok" if len(series.bars) >= need or not series.instrument.scanned else "too_few_bars"
+
+
+def instrument_record(series: Series, status: str) -> Record:
+    """One row of scan.json's instruments; `change` is a fraction of the previous bar's close."""
+    each, bars = series.instrument, series.bars
+    n, newest = len(bars), last(bars, 2)
+    return {
+        "symbol": each.symbol,
+        "exchange": each.exchange,
+        "timeframe": each.timeframe,
+        "market": each.market,
+        "currency": each.currency,
+        "name": each.name,
+        "role": each.role,
+        "status": status,
+        "bars": n,
+        "last_ts_ms": int(newest.ts_ms[-1]) if n else None,
+        "last_session": series.last_session.isoformat() if series.last_session else None,
+        "close": float(newest.close[-1]) if n else None,
+        "change": float(newest.close[-1] / newest.close[-2] - 1) if n > 1 else None,
+    }
+
+
+def signal_records(
+    instrument: Instrument, bars: Bars, session: str | None, setups: Mapping[str, Setup]
+) -> list[Record]:
+    """The signals of the last of `bars`, which is of `session`, as rows of scan.json."""
+    return [
+        {
+            "symbol": instrument.symbol,
+            "exchange": instrument.exchange,
+            "timeframe": instrument.timeframe,
+            "setup": signal.setup,
+            "side": signal.side,
+            "ts_ms": signal.ts_ms,
+            "session": session,
+            "close": signal.close,
+            "stop": signal.stop,
+            "why": signal.why,
+        }
+        for signal in last_bar_signals(bars, setups)
+    ]

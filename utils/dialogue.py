@@ -1,0 +1,82 @@
+"""Questions on a terminal, each put once: what was answered is kept until the whole has succeeded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from utils.atomic import write_text
+from utils.errors import UsageError
+
+T = TypeVar("T")
+
+
+class Dialogue:
+    """Answers by name, kept in the file at `kept`. Without a terminal nothing is asked."""
+
+    def __init__(self, kept: Path, *, terminal: bool | None = None, ask: Callable[[str], str] = input) -> None:
+        self._path = kept
+        self._terminal = sys.stdin.isatty() if terminal is None else terminal
+        self._ask = ask
+        self._kept: dict[str, str] = {}
+        with suppress(OSError, ValueError):
+            found = json.loads(kept.read_text(encoding="utf-8"))
+            self._kept = {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
+
+    def given(
+        self, name: str, by_flag: object, question: str, parse: Callable[[str], T], *, flag: str, default: str = ""
+    ) -> T:
+        """The flag's value, else the answer that was kept, else one that is asked for until it can be read.
+
+        Raises UsageError for a flag that `parse` refuses, and without a terminal when there is no default.
+        """
+        if by_flag is not None:
+            return self._parsed(str(by_flag), parse, flag)
+        if self._terminal and name in self._kept:
+            with suppress(UsageError):
+                value = parse(self._kept[name])
+                print(f"{question}: {self._kept[name]} (as you said before; {flag} says otherwise)")
+                return value
+        if not self._terminal:
+            if default:
+                return parse(default)
+            raise UsageError(f"{flag} is needed (on a terminal it is asked for)")
+        return self._answer(name, question, parse, flag, default)
+
+    def forget(self) -> None:
+        """All went well: the next time everything is asked anew."""
+        self._path.unlink(missing_ok=True)
+
+    def ask_again(self, name: str) -> None:
+        """That answer was of no use: it is asked for the next time."""
+        if self._kept.pop(name, None) is not None:
+            self._keep()
+
+    def _answer(self, name: str, question: str, parse: Callable[[str], T], flag: str, default: str) -> T:
+        while True:
+            try:
+                text = self._ask(f"{question}{f' [{default}]' if default else ''}: ").strip() or default
+            except EOFError:
+                raise UsageError(f"no answer to {question!r}: {flag} says it, too") from None
+            try:
+                value = parse(text)
+            except UsageError as error:
+                print(error)
+                continue
+            self._kept[name] = text
+            self._keep()
+            return value
+
+    def _keep(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self._path, json.dumps(self._kept, ensure_ascii=False))
+
+    def _parsed(self, text: str, parse: Callable[[str], T], flag: str) -> T:
+        try:
+            return parse(text)
+        except UsageError as error:
+            raise UsageError(f"{flag}: {error}") from None
