@@ -152,3 +152,44 @@ def test_help_and_wrong_usage_need_nothing_heavy(verb: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
     wrong = subprocess.run([sys.executable, "-m", f"pyjobs.{verb}", "--nonsense"], capture_output=True, cwd=ROOT)
     assert wrong.returncode == 64
+
+
+def test_explain_says_what_a_file_is_taken_for_and_writes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = dumps(home, a="Date,Open,High,Low,Close,Volume,Foo\n2018-01-24,10,13,9,12,5,1\n")[:2]
+    file = home / "data" / "dumps" / "a.csv"
+    assert run(import_bars, [*arguments, "--explain", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "'Close': close; first '12'" in shown
+    assert "'Foo': not used; first '1'" in shown
+    assert "first bar: closes 2018-01-24 06:30 UTC: open 10 high 13 low 9 close 12 volume 5" in shown
+    assert not (home / "data" / "raw").exists()
+    file.write_text(SWAPPED, encoding="utf-8")
+    assert run(import_bars, [*arguments, "--explain", str(file), "--symbol", "B"]) == 65
+    assert "refused: " in capsys.readouterr().out
+    assert run(import_bars, [*arguments, "--explain", str(home / "other.csv")]) == 64
+    assert run(import_bars, [*arguments, "--symbol", "B"]) == 64
+
+
+def test_a_run_folder_that_is_not_there_is_wrong_usage(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(import_bars, [*dumps(home, a=GOOD, b=GOOD)[:2], "--out", str(home / "none")]) == 64
+    assert "none: there is no such folder" in capsys.readouterr().err
+
+
+def test_a_series_that_ended_before_its_calendar_begins_stops_no_other(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyjobs.check_data import main as check_data
+    from pyjobs.healthcheck import main as healthcheck
+
+    text = DESK.replace("file: a.csv", "file: a.csv").replace(
+        "market: XKRX, timeframe: 1d, file: a", "market: XNYS, timeframe: 1d, file: a"
+    )
+    (home / "desk.yaml").write_text(text, encoding="utf-8")
+    arguments = dumps(home, a=GOOD.replace("2018", "2006"), b=GOOD)[:2]
+    assert run(import_bars, arguments) == 0
+    assert run(check_data, arguments) == 0
+    assert "T:B:1d" in capsys.readouterr().out
+    assert run(healthcheck, arguments) in (0, 1)
+    assert "data T:A:1d" in capsys.readouterr().out
