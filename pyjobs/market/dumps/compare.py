@@ -172,9 +172,9 @@ def _two_bases(instrument: Instrument, factor: float, beside: _Beside, outside: 
     rest = outside + beside.left.size
     return BadDataError(
         f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored "
-        f"({beside.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; two "
-        "bases would meet, so nothing was stored. Bring a file of the whole history, say `complete: true`, take the "
-        f"instrument's `file` out of the desk, or move {store.folder(instrument.key)} away"
+        f"({beside.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; "
+        "two bases would meet, so nothing was stored. Bring a file of the whole history, say `complete: true`, take "
+        f"the instrument's `file` out of the desk, or move {store.folder(instrument.key)} away"
     )
 
 

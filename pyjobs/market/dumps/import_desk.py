@@ -14,6 +14,9 @@ from pyjobs.market.dumps.read_dump import Dump, read_dump
 from pyjobs.market.store.bar_store import BarStore
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
+from utils.work import Work, local, silent
+
+PAYS_S = 3.0  # of work that is left, for processes to be started
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +35,41 @@ class Imported:
         return len(self.stored.partitions) if self.stored else 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What importing any of the instruments needs; a process that is forked for it finds it in its memory."""
+
+    instruments: list[Instrument]
+    dumps: Path
+    hours: dict[str, MarketHours]
+    store: BarStore
+    now_ms: int
+    progress: Callable[[str], None]
+
+
 def import_desk(
     desk: Desk, dumps: Path, store: BarStore, *, now_ms: int, progress: Callable[[str], None] = lambda _: None
 ) -> list[Imported]:
-    """Import every instrument of `desk` that has a file, from the folder `dumps`; errors of the data are results."""
+    """Import every instrument of `desk` that has a file, from the folder `dumps`; errors of the data are results.
+
+    Many files are shared out among the machine's processors; `progress` is then called in their processes.
+    """
     instruments = [each for each in desk.instruments if each.file]
     hours = {market: hours_of(market) for market in sorted({i.market for i in instruments})}
-    results = []
-    for count, instrument in enumerate(instruments, 1):
-        started = time.perf_counter()
-        result = _import_one(instrument, dumps, hours[instrument.market], store, now_ms)
-        done = result.error or f"{len(result.dump.bars) if result.dump else 0} bars"
-        seconds = time.perf_counter() - started
-        progress(f"[{count}/{len(instruments)}] {instrument.key} {done} ({seconds:.2f} s)")
-        results.append(result)
-    return results
+    task = _Task(
+        instruments=instruments, dumps=dumps, hours=hours, store=store, now_ms=now_ms, progress=progress
+    )  # fmt: skip
+    work = Work(function=_piece, batches=[(task, range(len(instruments)))])
+    return local(pays_s=PAYS_S)(work, silent)[0] if instruments else []
+
+
+def _piece(task: _Task, at: int) -> Imported:
+    instrument, started = task.instruments[at], time.perf_counter()
+    result = _import_one(instrument, task.dumps, task.hours[instrument.market], task.store, task.now_ms)
+    done = result.error or f"{len(result.dump.bars) if result.dump else 0} bars"
+    seconds = time.perf_counter() - started
+    task.progress(f"[{at + 1}/{len(task.instruments)}] {instrument.key} {done} ({seconds:.2f} s)")
+    return result
 
 
 def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: BarStore, now_ms: int) -> Imported:

@@ -33,7 +33,7 @@ class Dump:
     """What a dump gave: bars, how many rows were read for them, and what was found on the way.
 
     The newest bar is not confirmed: nothing in the file shows that it was complete when it was written. `written_ms`:
-    when the file was, as far as its time tells. `readings`: what its columns were taken for.
+    when the file was, as far as its time tells.
     """
 
     bars: Bars
@@ -43,7 +43,6 @@ class Dump:
     written_ms: int
     treated: list[Finding]
     warts: list[Finding]
-    readings: list[Reading]
 
 
 def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int) -> Dump:
@@ -76,7 +75,6 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
         written_ms=written_ms,
         treated=ledger.treated,
         warts=ledger.warts,
-        readings=readings,
     )
 
 
