@@ -55,7 +55,7 @@ def _floats(column: Any) -> FloatArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    floats = pc.cast(column, pa.float64(), safe=False)
+    floats = column if column.type == pa.float64() else pc.cast(column, pa.float64(), safe=False)
     if floats.null_count:
         floats = pc.fill_null(floats, float("nan"))
     return np.array(values_of(floats, np.float64))

@@ -97,7 +97,7 @@ def _numeric(column: Any) -> Stamps:
         if _are_dates(text):
             return _shaped(text, "")
     missing = np.array(pc.is_null(column).to_pylist(), bool) if column.null_count else np.zeros(len(column), bool)
-    column = pc.fill_null(column, 0)
+    column = pc.fill_null(column, 0) if column.null_count else column
     if pa.types.is_integer(column.type):
         values: Any = np.array(values_of(pc.cast(column, pa.int64()), np.int64))
     else:
