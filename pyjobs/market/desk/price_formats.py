@@ -19,6 +19,7 @@ class PriceFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     source: str
     header: list[str] = []
     exact: list[str] = []
+    lacks: list[str] = []
     width: list[int] = []
     time: Literal["", "epoch", "compact", "daily", "dotted", "milliseconds"] = ""
     delimiter: str = ""

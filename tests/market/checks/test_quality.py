@@ -278,3 +278,27 @@ def test_the_verb_prints_a_table_markdown_or_json_and_exits_65_for_what_is_broke
     assert code == 65 and series["market"] == "24/7"
     assert [(f["level"], f["partition"]) for f in series["findings"]] == [("FAIL", "2026-01-01")]
     assert run(check_data, ["--symbol", "NONE"]) == 66
+
+
+@pytest.mark.parametrize(("timeframe", "step", "first"), [("1d", DAY_MS, 16), ("1w", 7 * DAY_MS, 30)])
+def test_days_and_weeks_that_end_at_an_hour_of_their_own_are_what_the_calendar_expects(
+    store: BarStore, timeframe: str, step: int, first: int
+) -> None:
+    key = SeriesKey(exchange="T", symbol="X", timeframe=timeframe)
+    times = MIDNIGHT_MS + first * 3_600_000 + step * np.arange(20, dtype=np.int64)
+    bars = picked(day(20), np.arange(20))
+    bars = Bars(ts_ms=times, **{name: getattr(bars, name) for name in COLUMNS[1:]})
+    store.write(key, bars, provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
+    assert inspect(store, key, "24/7", now_ms=int(times[-1])).flaws == ()
+
+
+def test_a_fall_that_many_series_share_is_the_markets() -> None:
+    from pyjobs.market.checks.inspection import BREAK, Flaw, Inspected, without_crashes
+
+    def series(name: str, first: str) -> Inspected:
+        flaw = Flaw(series=name, partition="2020", level="WARN", what=BREAK, count=1, first=first)
+        key = SeriesKey(exchange="T", symbol=name, timeframe="1d")
+        return Inspected(key=key, market="XNYS", partitions=1, bars=9, last="-", flaws=(flaw,))
+
+    found = without_crashes([*(series(f"S{n}", "2020-03-16") for n in range(6)), series("T", "2014-06-09")])
+    assert [one.flaws[0].level for one in found] == ["note"] * 6 + ["WARN"]

@@ -185,6 +185,14 @@ OTHERS: dict[str, tuple[dict[str, Any], str, tuple[Any, ...], int]] = {
         (D, 10, 13, 9, 12, 5), 1),
     "columns as lists": (
         {}, '{"s":"ok","t":[1704153600,1704240000],"o":[10,12],"h":[13,13],"l":[9,9],"c":[12,12],"v":[5,6]}', (D, 10, 13, 9, 12, 5), 2),
+    "tradingview with what the chart shows": (
+        HOURLY, "time,open,high,low,close,MA,Volume\n1704153600,10,13,9,12,11,5\n1704157200,12,13,9,12,11,5\n",
+        ("2024-01-02T01:00", 10, 13, 9, 12, 5), 2),
+    "yfinance, hours": (
+        {"timeframe": "1h"}, "Datetime,Open,High,Low,Close,Volume\n2024-01-02 09:30:00-05:00,10,13,9,12,5\n2024-01-02 10:30:00-05:00,12,13,9,12,5\n",
+        ("2024-01-02T15:30", 10, 13, 9, 12, 5), 2),
+    "bitfinex with names": (
+        HOURLY, "MTS,OPEN,CLOSE,HIGH,LOW,VOLUME\n1704153600000,10,12,13,9,5\n1704157200000,12,12,13,9,5\n", ("2024-01-02T01:00", 10, 13, 9, 12, 5), 2),
     "pence": ({"scale": 0.01}, "Date,Open,High,Low,Close,Volume\n2024-01-02,1000,1300,900,1200,5\n", (D, 10, 13, 9, 12, 5), 1),
     "columns by the desk's word": (
         {"columns": {"close": "PX_LAST", "time": "asof"}}, "asof,Open,High,Low,PX_LAST,Volume\n2024-01-02,10,13,9,12,5\n", (D, 10, 13, 9, 12, 5), 1),

@@ -34,7 +34,7 @@ def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
     names = {column(name) for name in grid.names or ()}
     shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout != "auto"]
     for each in shapes:
-        fits = set(each.header) <= names and (not each.exact or each.exact == grid.names)
+        fits = set(each.header) <= names and _begins(grid, each)
         if fits and each.preamble and each.preamble not in " ".join(grid.preamble).lower():
             fits = False
         if fits and each.zoned and not re.search(r"[A-Za-z]+/[A-Za-z]+$", first_cell(grid, 0)):
@@ -42,6 +42,12 @@ def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
         if fits:
             return each
     return shapes[0] if instrument.layout not in PLAIN and shapes else None
+
+
+def _begins(grid: Grid, shape: PriceFormat) -> bool:
+    """Whether the header begins, and lacks names, to the letter as the format's does."""
+    names = grid.names or []
+    return names[: len(shape.exact)] == shape.exact and not set(shape.lacks) & set(names)
 
 
 def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
