@@ -12,8 +12,14 @@ from utils.cli import Parser
 from utils.run import run
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest.backfill import Report
+    from pyjobs.market.ingest.instances import Instance
+    from pyjobs.market.ingest.series_source import Source
+    from pyjobs.market.store.bar_store import BarStore
+    from utils.progress import ProgressReport
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,47 +32,56 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--end goes with --start, not with --resume")
 
     from pyjobs.market import mirror
-    from pyjobs.market.ingest import backfill
     from pyjobs.market.ingest import for_each_series as jobs
-    from pyjobs.market.ingest.instances import Instance
-    from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport
 
     now_ms = clock.now_ms()
-    start_ms, end_ms = args.start, now_ms if args.end is None else args.end
-    if start_ms is not None:
-        jobs.check_range(start_ms, end_ms, now_ms)
+    if args.start is not None:
+        jobs.check_range(args.start, now_ms if args.end is None else args.end, now_ms)
     store = BarStore(paths.data_dir() / "raw")
     progress = ProgressReport(sys.stderr)
+    brief = args.all and not sys.stderr.isatty()
+    went_on: list[bool] = []
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
-        if start_ms is None:
-            lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
-            done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
-        else:
-            if told := backfill.given_up(store, key, start_ms + 1, end_ms):
-                print(told)
-            done = backfill.ingest_range(
-                store, key, source, start_ms=start_ms + 1, end_ms=end_ms, now_ms=now_ms, progress=progress
-            )
+        done = _ingested(args, store, key, source, instance, now_ms=now_ms, progress=progress)
         told = summary(key, done) + mirror.follow(store, key)
         if not brief or is_news(done):
             return told
-        quiet.append(done)
+        went_on.append(done.got.partitions > 0)
         return ""
 
-    quiet: list[Report] = []
-    brief = args.all and not sys.stderr.isatty()
-    by_hand = start_ms is not None or sys.stderr.isatty()
     todo = jobs.chosen(args, parser)
-    asking = Sources(progress.say if by_hand else None)
+    asking = Sources(progress.say if args.start is not None or sys.stderr.isatty() else None)
     try:
         return jobs.for_each(todo, job="ingest", work=work, say=lambda line: line and print(line), sources=asking)
     finally:
-        if new := sum(done.got.partitions > 0 for done in quiet):
-            print(f"{new} of {len(todo)} series have new bars")
+        if any(went_on):
+            print(f"{sum(went_on)} of {len(todo)} series have new bars")
+
+
+def _ingested(
+    args: Namespace,
+    store: BarStore,
+    key: SeriesKey,
+    source: Source,
+    instance: Instance,
+    *,
+    now_ms: int,
+    progress: ProgressReport,
+) -> Report:
+    from pyjobs.market.ingest import backfill
+    from pyjobs.market.ingest.for_each_series import DAY_MS
+
+    if args.start is None:
+        lookback_ms = int(instance.lookback_days * DAY_MS)
+        return backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+    start_ms, end_ms = args.start + 1, now_ms if args.end is None else args.end
+    if told := backfill.given_up(store, key, start_ms, end_ms):
+        print(told)
+    return backfill.ingest_range(store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress)
 
 
 def is_news(done: Report) -> bool:

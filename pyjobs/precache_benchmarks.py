@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import ExternalDataUnavailable, StaleDataError, UsageError
+from utils.errors import BadDataError, ExternalDataUnavailable, StaleDataError, UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
 
@@ -47,13 +47,13 @@ def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     from pyjobs.market.store.bar_store import BarStore
 
     store, book = BarStore(paths.data_dir() / "raw"), StateBook()
-    errors: dict[str, ExternalDataUnavailable] = {}
+    errors: dict[str, ExternalDataUnavailable | BadDataError] = {}
     for name in names:
         try:
             found = benchmark_bars.warm(
                 name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
             )
-        except ExternalDataUnavailable as error:
+        except (ExternalDataUnavailable, BadDataError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")
             _progress(str(error))
             errors[name] = error

@@ -9,23 +9,29 @@ import dataclasses
 import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.account.figures.overlap import WORTH
 from pyjobs.account.figures.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lanes import costs_on
+from pyjobs.market.bars import Bars, last
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from pyjobs.reporting import setup_figures
 from pyjobs.reporting.tables import Column, text_table
+from pyjobs.strategy.scan import longest_lookback
 from pyjobs.strategy.signals import Setup, one_sided
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.text_files import write_csv, write_json
 
+A_DAY = dt.timedelta(days=1)
 ROW_COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 TRIGGER_COLUMNS = (
     "symbol",
@@ -68,21 +74,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) -> list[Trigger]:
     """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time."""
     found: list[Trigger] = []
+    first, dates = window_start(snapshot.session, days), lru_cache(lambda market: lru_cache(None)(session_of(market)))
     for series in snapshot.series:
         instrument = series.instrument
         if not instrument.scanned or not len(series.bars):
             continue
-        for name, signals in ((n, each) for n, s in setups.items() for each in one_sided(s.signals(series.bars))):
+        bars = looked_at(series.bars, first, longest_lookback(setups))
+        costs, dated = costs_for(snapshot.desk, instrument), dates(instrument.market)
+        for name, signals in ((n, each) for n, s in setups.items() for each in one_sided(s.signals(bars))):
             found += triggers(
                 key=instrument.key,
                 setup=name,
-                bars=series.bars,
+                bars=bars,
                 signals=signals,
-                costs=costs_for(snapshot.desk, instrument),
-                first=window_start(snapshot.session, days),
-                session_of=session_of(instrument.market),
+                costs=costs,
+                first=first,
+                session_of=dated,
             )
     return found
+
+
+def looked_at(bars: Bars, first: dt.date, lookback: int) -> Bars:
+    """The bars from `first` on, and before them what a setup looks back on: no signal depends on more."""
+    begins = dt.datetime.combine(
+        first - A_DAY, dt.time(), dt.UTC
+    )  # a session begins up to a day before its date in UTC
+    from_first = len(bars) - int(np.searchsorted(bars.ts_ms, int(begins.timestamp() * 1000)))
+    return last(bars, from_first + lookback).together()
 
 
 def costs_for(desk: Desk, instrument: Instrument) -> Costs:

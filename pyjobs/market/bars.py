@@ -64,6 +64,11 @@ class Bars:
     def __len__(self) -> int:
         return int(self.ts_ms.size)
 
+    @property
+    def last_ms(self) -> int:
+        """The close of the last bar, of which there must be one."""
+        return int(self.ts_ms[-1])
+
     def slice(self, start: int, stop: int) -> Bars:
         """Bars [start, stop) as views on the same memory."""
         return Bars(**{name: getattr(self, name)[start:stop] for name in COLUMNS})
@@ -71,6 +76,10 @@ class Bars:
     def until(self, ts_ms: int) -> Bars:
         """The bars that had closed at `ts_ms` (inclusive)."""
         return self.slice(0, int(np.searchsorted(self.ts_ms, ts_ms, side="right")))
+
+    def together(self) -> Bars:
+        """The same bars with each column in one place: themselves."""
+        return self
 
 
 def is_long(bars: Bars) -> bool:

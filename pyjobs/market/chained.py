@@ -34,6 +34,11 @@ class Chained(Bars):
     def __len__(self) -> int:
         return self._begins[-1]
 
+    @property
+    def last_ms(self) -> int:
+        """As in Bars; touches the last part only."""
+        return int(self.parts[-1].ts_ms[-1])
+
     def slice(self, start: int, stop: int) -> Bars:
         """Bars [start, stop); as views where they lie in one part."""
         first, last = self._part(start), self._part(max(start, stop - 1))
@@ -46,12 +51,18 @@ class Chained(Bars):
 
     def until(self, ts_ms: int) -> Bars:
         """The bars that had closed at `ts_ms` (inclusive)."""
+        if self.last_ms <= ts_ms:
+            return self
         for number in range(len(self.parts) - 1, -1, -1):
             part = self.parts[number]
             if len(part) and part.ts_ms[0] <= ts_ms:
                 stop = self._begins[number] + int(np.searchsorted(part.ts_ms, ts_ms, side="right"))
-                return self if stop == len(self) else self.slice(0, stop)
+                return self.slice(0, stop)
         return self.slice(0, 0)
+
+    def together(self) -> Bars:
+        """As in Bars."""
+        return Bars(**{name: self._column(name) for name in COLUMNS})
 
     @property
     def ts_ms(self) -> IntArray:  # type: ignore[override]  # a slot there, made when it is asked for here
@@ -100,8 +111,3 @@ def chained(parts: Sequence[Bars]) -> Bars:
     """The parts as one series; those without bars left out. There is at least one part."""
     some = [part for part in parts if len(part)]
     return Chained(some) if len(some) > 1 else (some or list(parts[:1]))[0]
-
-
-def together(bars: Bars) -> Bars:
-    """The same bars with each column in one place; themselves when that is so."""
-    return Bars(**{name: getattr(bars, name) for name in COLUMNS}) if isinstance(bars, Chained) else bars

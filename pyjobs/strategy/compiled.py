@@ -10,6 +10,7 @@ from utils import native
 # int64 ts_ms, four prices, entry and leaving (int8), four optional columns, has, start, end, state, rules, out.
 EXPORTS = {
     "fold": "iIFFFBBFFFFiiiFFF",
+    "follow": "iIFFFFBBFFFFiIiidFFFF",
     "mean_decimals": "iFiiFI",
     "mean_floats": "iFiiFFB",
     "settle": "iiiFFBF",

@@ -260,3 +260,33 @@ def fold(
         )  # fmt: skip
         i += 1
     return n
+
+
+def follow(
+    ts: Vector, price: Vector, high: Vector, low: Vector, close: Vector, none: Vector, leaving: Vector,
+    stop: Vector, distance: Vector, target: Vector, trail: Vector, has: int, triggers: Vector, count: int, end: int,
+    side: float, s: Vector, r: Vector, out: Vector, ends: Vector,
+) -> int:  # fmt: skip
+    """The entry signalled at each of `triggers`, on `side`, taken alone up to bar `end`. `none`: no entry at any bar.
+
+    `ends`: for each how many trades ended (0 or 1), the position's side and the pending order's after the last bar, and
+    the trade, one that is still open marked to the last close. `out` needs room for two trades.
+    """
+    for j in range(count):
+        t, k = triggers[j], j * (3 + TRADE)
+        for i in range(STATE):
+            s[i] = nan if STOP <= i <= TRAIL or i >= ORDER_STOP else 0.0
+        at_close(
+            s, r, float(ts[t]), nan, nan, side, 0,
+            stop[t] if has & HAS_STOP else nan,
+            distance[t] if has & HAS_DISTANCE else nan,
+            target[t] if has & HAS_TARGET else nan,
+            trail[t] if has & HAS_TRAIL else nan,
+        )  # fmt: skip
+        n = fold(ts, price, high, low, none, leaving, stop, distance, target, trail, has, t + 1, end, s, r, out)
+        ends[k], ends[k + 1], ends[k + 2] = float(n), s[SIDE], s[ORDER]
+        if n == 0 and s[SIDE] != 0.0:
+            write_trade(s, out, 0, float(ts[end - 1]), close[end - 1], STILL_OPEN)
+        for i in range(TRADE):
+            ends[k + 3 + i] = out[i]
+    return count

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from math import nan
+from typing import Literal
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from pyjobs.strategy.signals import Signals, no_stop
 from utils.native import address
 
 __all__ = ["FLAT", "REASONS", "SEMANTICS", "Reason", "Rules", "Semantics", "State", "Tape", "Trade"]
+
+
+Outcome = Literal["closed", "open", "pending", "dropped"]
 
 
 class Room(threading.local):
@@ -181,16 +185,28 @@ def fold(bars: Bars, signals: Signals, rules: Rules, state: State = FLAT) -> tup
     return State.of(s.tolist()), [Trade.of(row) for row in rows.tolist()]
 
 
-def follow(tape: Tape, trigger: int, rules: Rules) -> tuple[State, Trade | None]:
-    """What came of the entry signalled at bar `trigger`, taken alone: (state at its end, its trade once it is closed).
+def follow(tape: Tape, triggers: Sequence[int], rules: Rules) -> list[tuple[Outcome, Trade | None]]:
+    """What came of the entry signalled at each of the bars `triggers`, each taken alone.
 
-    With no trade the state tells: `flat` dropped at the open, `entering` no bar yet, else still open at the last bar.
+    `closed` with its trade; `open`, marked to the last close; `dropped` at the open; `pending`: no bar came after it.
     """
-    ts_ms, level = int(tape.bars.ts_ms[trigger]), float(tape.signals.stop[trigger])
-    start = on_close(FLAT, rules, ts_ms, entry=True, leave=False, level=level, distances=tape.distances(trigger))
-    s = np.array(start.vector())
-    rows = tape.run(s, rules, trigger + 1, len(tape.bars), enter=False)
-    return State.of(s.tolist()), Trade.of(rows[0].tolist()) if len(rows) else None
+    numbers, none = np.array(triggers, np.int64), np.zeros(len(tape.bars), np.int8)
+    ends = np.empty((numbers.size, 3 + kernel.TRADE))
+    times, opens, highs, lows, _, leaving, *levels = tape.at
+    _, rules_at = in_memory(rules)
+    room.hold(2)
+    run = (address(numbers), numbers.size, len(tape.bars), 1.0 if rules.side == "long" else -1.0)
+    where = (times, opens, highs, lows, tape.close_at, address(none), leaving, *levels)
+    compiled.library()["follow"](*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
+    return [_outcome(*row[:3], row[3:]) for row in ends.tolist()]
+
+
+def _outcome(ended: float, side: float, order: float, trade: Sequence[float]) -> tuple[Outcome, Trade | None]:
+    if ended:
+        return "closed", Trade.of(trade)
+    if side:
+        return "open", Trade.of(trade)
+    return ("pending" if order else "dropped"), None
 
 
 def _flags(values: np.ndarray) -> np.ndarray:

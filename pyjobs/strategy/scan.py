@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars, last
-from pyjobs.market.chained import together
 from pyjobs.strategy.signals import Setup, Side, one_sided
 
 
@@ -25,9 +24,10 @@ class Signal:
 
 def last_bar_signals(bars: Bars, setups: Mapping[str, Setup]) -> list[Signal]:
     """One signal per setup and side that enters at the last bar, in their order. A setup short of bars is silent."""
-    found, newest = [], together(last(bars, longest_lookback(setups)))
+    found, newest = [], last(bars, longest_lookback(setups)).together()
+    tails = {lookback: last(newest, lookback) for lookback in {setup.lookback for setup in setups.values()}}
     for name, setup in setups.items():
-        tail = last(newest, setup.lookback)
+        tail = tails[setup.lookback]
         if len(tail) < setup.lookback:
             continue
         for signals in one_sided(setup.signals(tail)):

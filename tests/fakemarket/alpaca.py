@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import re
+from urllib.parse import quote_plus
 
 import numpy as np
 
 from tests.fakemarket.bars import DAY_MS, MINUTE_MS, Bars, aggregate, date_of, offset_ms
 from tests.fakemarket.market import Market
+from tests.fakemarket.running_session import traded
 from tests.fakemarket.universe import Instrument, by_name
 from tests.fakemarket.wire import Reply, Request, json_reply, replaced
+from utils.trading_day import Session
 
-STOCKS, COINS = "/v2/stocks/bars", "/v1beta3/crypto/us/bars"
+STOCKS, COINS, SNAPSHOTS = "/v2/stocks/bars", "/v1beta3/crypto/us/bars", "/v2/stocks/snapshots"
+SYMBOL = re.compile(r"[A-Z][A-Z.]*$")
+LONGEST_SYMBOLS = 4_000  # bytes: what is left of an address of 4 KB
 TIMEFRAME = re.compile(r"(\d+)(Min|T|Hour|H|Day|D|Week|W|Month|M)$")
 MOST_OF = {"Min": 59, "Hour": 23, "Day": 1, "Week": 1, "Month": 12}
 LONG_NAMES = {"T": "Min", "H": "Hour", "D": "Day", "W": "Week", "M": "Month"}
@@ -36,15 +41,15 @@ class Alpaca:
         self.wrong_keys = set()
 
     def answer(self, request: Request, market: Market) -> Reply:
-        if request.path not in (STOCKS, COINS):
+        if request.path not in (STOCKS, COINS, SNAPSHOTS):
             return refused(404, 40410000, "endpoint not found.")
         key, secret = request.headers.get("apca-api-key-id"), request.headers.get("apca-api-secret-key")
-        if request.path == STOCKS and (not key or not secret):
+        if request.path in (STOCKS, SNAPSHOTS) and (not key or not secret):
             return refused(401, 40110000, "unauthorized.")
         if key in self.wrong_keys:
             return refused(403, 40310000, "forbidden.")
         try:
-            return self._bars(request, market)
+            return snapshots(request, market) if request.path == SNAPSHOTS else self._bars(request, market)
         except ValueError as problem:
             return refused(422, 42210000, str(problem))
 
@@ -81,9 +86,7 @@ class Alpaca:
         adjustment = params.get("adjustment") or "raw"
         if adjustment not in ("raw", "split", "dividend", "all"):
             raise ValueError(f"invalid adjustment: {adjustment}")
-        symbols = sorted({name for name in params.get("symbols", "").split(",") if name})
-        if not symbols:
-            raise ValueError("symbols: is required")
+        symbols = asked_symbols(request)
         series = [
             (name, self._series(name, request, amount, unit, start_ms, end_ms, adjustment, market)) for name in symbols
         ]
@@ -111,6 +114,45 @@ class Alpaca:
         else:
             bars = dated(one, amount, unit, start_ms, end_ms, market)
         return [row for row, traded in zip(rows(one, bars, adjustment, market), bars.traded, strict=True) if traded]
+
+
+def asked_symbols(request: Request) -> list[str]:
+    """In order, each once. The first that cannot be a symbol is refused, and the whole request with it."""
+    symbols = sorted({name for name in request.params.get("symbols", "").split(",") if name})
+    if not symbols:
+        raise ValueError("symbols: is required")
+    for name in symbols:
+        if request.path != COINS and not SYMBOL.match(name):
+            raise ValueError(f"invalid symbol: {name}")
+    if len(quote_plus(",".join(symbols))) > LONGEST_SYMBOLS:
+        raise ValueError("the request's address is too long")
+    return symbols
+
+
+def snapshots(request: Request, market: Market) -> Reply:
+    """The last trade, its minute, its day and the day before of each symbol it knows; times in nanoseconds."""
+    found: dict[str, object] = {}
+    for name in asked_symbols(request):
+        one = by_name("alpaca", name)
+        so_far = traded(one, market, request.now_ms) if one is not None and one.market != "24/7" else None
+        if one is None or so_far is None:
+            continue
+        day = {"t": midnight(so_far.session), "o": so_far.open, "h": so_far.high, "l": so_far.low, "c": so_far.last,
+               "v": int(so_far.volume), "n": 100, "vw": so_far.last}  # fmt: skip
+        at = dt.datetime.fromtimestamp(so_far.at_ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S") + ".000000001Z"
+        trade = {"t": at, "x": "V", "p": so_far.last, "s": 100, "c": ["@"], "i": 1, "z": "C"}
+        found[name] = {
+            "latestTrade": trade,
+            "latestQuote": {"t": at, "ax": "V", "ap": so_far.last, "as": 1, "bx": "V", "bp": so_far.last, "bs": 1},
+            "dailyBar": day,
+            "prevDailyBar": day | {"c": so_far.previous_close},
+        }
+    return json_reply(found)
+
+
+def midnight(session: Session) -> str:
+    """Of New York, where a day begins at 4 or 5 in the morning UTC."""
+    return stamp(session.open_utc_s * 1000 - (9 * 60 + 30) * MINUTE_MS)
 
 
 def dated(one: Instrument, amount: int, unit: str, start_ms: int, end_ms: int, market: Market) -> Bars:

@@ -90,6 +90,8 @@ def _krx(fake: FakeMarket, given: dict[str, Any]) -> object:
         fake.krx.log_everybody_out()
     if "publish" in given:
         fake.krx.shares.publish = dt.time.fromisoformat(given["publish"]) if given["publish"] else None
+    if "closed" in given:
+        fake.krx.shares.closed.add(dt.date.fromisoformat(given["closed"]))
     return {"login_code": fake.krx.login_code, "publish": str(fake.krx.shares.publish or "")}
 
 

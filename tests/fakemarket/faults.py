@@ -13,8 +13,9 @@ from tests.fakemarket.wire import Request, target
 
 STATUS_KINDS = ("429", "418", "500", "503", "401", "403", "404")
 BODY_KINDS = ("html", "empty", "null", "null_bars", "cut_json", "renamed", "block200", "block403", "login")
+MIXED_KINDS = ("other_symbol", "other_currency", "other_zone", "other_day", "other_length")
 SOCKET_KINDS = ("short_body", "reset", "hang", "drip", "bad_cert", "refuse")
-KINDS = STATUS_KINDS + BODY_KINDS + SOCKET_KINDS
+KINDS = STATUS_KINDS + BODY_KINDS + MIXED_KINDS + SOCKET_KINDS
 
 MEANING = {
     "429": "too many requests, with Retry-After when `retry_after` is given",
@@ -33,6 +34,11 @@ MEANING = {
     "block200": "a page that says this address is blocked, with status 200",
     "block403": "the same page with status 403",
     "login": "a login page instead of data, with status 200",
+    "other_symbol": "right bars or quotes that say they are another symbol's (Yahoo, Alpaca)",
+    "other_currency": "the same in pence, GBp (Yahoo)",
+    "other_zone": "the same from London (Yahoo)",
+    "other_day": "bars of four weeks before (Yahoo, Alpaca)",
+    "other_length": "bars that say they are weeks (Yahoo)",
     "short_body": "the connection ends before Content-Length is reached",
     "reset": "the connection is reset before any answer",
     "hang": "the request is taken and never answered",
@@ -48,7 +54,7 @@ class Fault:
 
     The first `after` of them are answered as usual, then of each `every` requests the last is spoiled; `times` limits
     how many are in all (None: no limit). `retry_after` is the header's value, `date+N` for the date N seconds away.
-    `variant` picks another body of the provider (`object`, `list`). `seen` and `served` count.
+    `variant` picks another body of the provider (`object`, `list`; Yahoo: `unknown`). `seen` and `served` count.
     """
 
     kind: str

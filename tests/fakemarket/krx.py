@@ -163,7 +163,7 @@ def day_of(row: dict[str, str]) -> dt.date:
 
 def is_there(shares: Shares, day: dt.date, now_ms: int) -> bool:
     """Whether the day of a session has been published."""
-    return shares.published(trading_day.load("XKRX").session(day), now_ms)
+    return day not in shares.closed and shares.published(trading_day.load("XKRX").session(day), now_ms)
 
 
 def board_rows(shares: Shares, board: str, day: dt.date, now_ms: int, market: Market) -> list[dict[str, str]]:
@@ -228,7 +228,7 @@ def stock_rows(one: Instrument | None, request: Request, market: Market, shares:
         return []
     first, last = asked_days(request)
     if request.params.get("adjStkPrc") != "2":
-        rows = universe_rows(one, first, last, market)
+        rows = universe_rows(one, first, last, market, shares.closed)
         return [history_row(row) for row in rows if is_there(shares, row.day, request.now_ms)][::-1]
     found = []
     bars = market.daily(one, first, last)

@@ -8,6 +8,7 @@ split at once, with an issue some sessions later. A halted session has a close a
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -187,16 +188,18 @@ class Shares:
             (one.krx_stock, one.name, "STK", rows[-1])
             for one in INSTRUMENTS
             if one.krx_stock in UNIVERSE_SHARES and board in ("STK", "ALL")
-            if (rows := universe_rows(one, day, day, market))
+            if (rows := universe_rows(one, day, day, market, self.closed))
         ]
         chosen = [share for share in self.all.values() if board in (share.board, "ALL") and share.is_listed(day)]
-        rows = rows_of([(share, day) for share in chosen])
+        rows = rows_of([(share, day) for share in chosen], self.closed)
         return found + [(s.code, s.name_on(day), s.board, row) for s, row in zip(chosen, rows, strict=True)]
 
     def history(self, share: Share, first: dt.date, last: dt.date) -> list[Row]:
         """Its sessions, oldest first."""
-        days = [day for day in sessions()[0] if first <= day <= last and share.is_listed(day)]
-        return rows_of([(share, day) for day in days])
+        days = [
+            day for day in sessions()[0] if first <= day <= last and share.is_listed(day) and day not in self.closed
+        ]
+        return rows_of([(share, day) for day in days], self.closed)
 
 
 @lru_cache(maxsize=1)
@@ -204,16 +207,18 @@ def _made_up_once() -> tuple[Share, ...]:
     return tuple(made_up())
 
 
-def universe_rows(one: Instrument, first: dt.date, last: dt.date, market: Market) -> list[Row]:
+def universe_rows(
+    one: Instrument, first: dt.date, last: dt.date, market: Market, closed: Collection[dt.date]
+) -> list[Row]:
     """A share of the universe as it was traded, with its base price; oldest first."""
     bars = market.daily(one, first - dt.timedelta(days=12), last, as_traded=True)
     days = [date_of(int(at)) for at in market.dates_ms(one, bars)]
-    found, count = [], UNIVERSE_SHARES.get(one.krx_stock, 1_000_000)
+    found, last_close, count = [], 0, UNIVERSE_SHARES.get(one.krx_stock, 1_000_000)
     splits = market.splits(one.id)
-    for place, (day, ohlc, volume, traded) in enumerate(
-        zip(days, bars.ohlc.tolist(), bars.volume.tolist(), bars.traded, strict=True)
-    ):
-        base = int(bars.ohlc[place - 1, 3]) if place else int(ohlc[3])
+    for day, ohlc, volume, traded in zip(days, bars.ohlc.tolist(), bars.volume.tolist(), bars.traded, strict=True):
+        if day in closed:
+            continue
+        base, last_close = last_close or int(ohlc[3]), int(ohlc[3])
         for split in splits:
             if split.session == day:
                 base = on_grid(base / split.ratio)
@@ -225,14 +230,14 @@ def universe_rows(one: Instrument, first: dt.date, last: dt.date, market: Market
     return found
 
 
-def rows_of(asked: list[tuple[Share, dt.date]]) -> list[Row]:
+def rows_of(asked: list[tuple[Share, dt.date]], closed: Collection[dt.date]) -> list[Row]:
     """The rows of shares on sessions on which they are listed."""
     if not asked:
         return []
     _, at, _ = sessions()
     index = np.array([at[day] for _, day in asked])
-    close, traded = _closes(asked, index)
-    before, _ = _closes(asked, index - 1)
+    close, traded = _closes(asked, index, closed)
+    before, _ = _closes(asked, index - 1, closed)
     number = np.array([share.number for share, _ in asked], np.int64) * 65_536 + index
     draws = [walk.uniform(7, stream, number) for stream in (OPEN, HIGH, LOW, VOLUME)]
     return [
@@ -260,13 +265,13 @@ def _row(share: Share, day: dt.date, close: int, before: int, traded: bool, draw
 
 
 def _closes(
-    asked: list[tuple[Share, dt.date]], index: NDArray[np.int64]
+    asked: list[tuple[Share, dt.date]], index: NDArray[np.int64], closed: Collection[dt.date]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Each share's last close by the session with that index (0: none yet), and whether it was traded on it."""
     days, at, _ = sessions()
     number = np.array([share.number for share, _ in asked], np.int64)
     listed = np.array([at[share.listed] for share, _ in asked], np.int64)
-    special = [i for i, (share, _) in enumerate(asked) if share.events or share.halts]
+    special = [i for i, (share, _) in enumerate(asked) if share.events or share.halts or closed]
     found = np.zeros(len(asked), np.int64)
     open_ = np.flatnonzero(index >= listed)
     traded = np.zeros(len(asked), bool)
@@ -278,7 +283,8 @@ def _closes(
         quiet &= then > listed[open_]
         halted = np.zeros(len(asked), bool)
         for i in special:
-            halted[i] = _is_halted(asked[i][0], days[int(index[i]) - back], at)
+            then_day = days[int(index[i]) - back]
+            halted[i] = then_day in closed or _is_halted(asked[i][0], then_day, at)
         free = ~quiet & ~halted[open_]
         hit = open_[free]
         found[hit] = [

@@ -32,6 +32,7 @@ from tests.fakemarket.universe import BY_ID, Dividend, Instrument, Split
 from tests.fakemarket.walk import FloatArray, IntArray
 from utils.trading_day import Session
 
+SHORT_DAYS = 60  # a range that is cheaper by its days than by its years
 HALT_SHARE = 1 / 300  # of a Korean stock's sessions
 
 
@@ -127,8 +128,11 @@ class Market:
 
         Split-adjusted as of now unless `as_traded`. A session without a trade repeats the last close, volume 0.
         """
-        years = [self._year(one, year) for year in range(max(first, one.listed).year, last.year + 1)]
-        bars = concatenate(years)
+        if one.every > 1 and (last - first).days <= SHORT_DAYS:  # such a one has traded in every session
+            some = [day for year in {first.year, last.year} for day in sessions_of(one.market, year)]
+            bars = self._session_bars(one, tuple(day for day in sorted(some) if first <= day.date <= last))
+        else:
+            bars = concatenate([self._year(one, year) for year in range(max(first, one.listed).year, last.year + 1)])
         low, high = day_ms(max(first, one.listed)), day_ms(last) + DAY_MS
         dates = self.dates_ms(one, bars)
         return self._quoted(one, bars.take((dates >= low) & (dates < high)), as_traded=as_traded)

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.prog = "python -m tests.fakemarket"
     options = parser.parse_args(argv)
     if options.kinds:
-        print("\n".join(f"{kind:<12}{MEANING[kind]}" for kind in KINDS))
+        print("\n".join(f"{kind:<16}{MEANING[kind]}" for kind in KINDS))
         return 0
     rules: list[Fault | Ban] = [parse_fault(text) for text in options.fault]
     rules += [parse_ban(text) for text in options.ban]

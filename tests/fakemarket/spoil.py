@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from email.utils import formatdate
 
-from tests.fakemarket.faults import STATUS_KINDS, Fault
+from tests.fakemarket.faults import MIXED_KINDS, STATUS_KINDS, Fault
+from tests.fakemarket.mix_up import mixed_up
 from tests.fakemarket.provider import Provider
 from tests.fakemarket.wire import Reply, html_reply
 
@@ -18,6 +19,10 @@ LOGIN_FORM = '<form action="/login" method="post"><input name="id"><input name="
 
 def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider, now_ms: int) -> Reply:
     """What `fault` makes of the right reply, worked out only if it is used: a failed login logs nobody in."""
+    if fault is not None and fault.kind in MIXED_KINDS:
+        reply = right()
+        reply.body = mixed_up(reply.body, fault.kind)
+        return reply
     if fault is None or fault.kind in ("drip", "short_body", "cut_json", "renamed"):
         return cut_or_renamed(right(), fault.kind if fault else "", provider)
     if fault.kind in STATUS_KINDS:

@@ -15,11 +15,13 @@ from tests.fakemarket.market import Market
 from tests.fakemarket.universe import Instrument, by_name
 from tests.fakemarket.wire import Reply, Request, html_reply, json_reply, replaced, text_reply
 from tests.fakemarket.yahoo_chart import MINUTES, RANGES, chart, longer, zone_of
+from tests.fakemarket.yahoo_quote import quote_row
 from utils import trading_day
 
 # Short-lived: should one ever reach a cache that is also used outside, it is dropped there as expired.
 SET_COOKIE = "A3=d=AQABBFakeMarket; Max-Age=600; Domain=.yahoo.com; Path=/; SameSite=None; Secure"
 CHART = "/v8/finance/chart/"
+QUOTE = "/v7/finance/quote"
 # How far back an interval reaches, and how much of it one request may ask for.
 REACH_DAYS = {"1m": (30, 8), "2m": (60, 60), "5m": (60, 60), "15m": (60, 60), "30m": (60, 60), "90m": (60, 60)}
 HOUR_REACH = (730, 730)
@@ -67,12 +69,16 @@ class Yahoo:
             return reply
         if request.host in ("guce.yahoo.com", "consent.yahoo.com"):
             return consent(request)
+        if request.path == QUOTE:
+            return self._quotes(request, market)
         return about(request)
 
     def rename(self, body: bytes) -> bytes:
         return replaced(body, (b'"timestamp"', b'"timestamps"'), (b'"quote"', b'"quotes"'), (b'"close"', b'"closing"'))
 
-    def failure(self, status: int, _variant: str) -> Reply:
+    def failure(self, status: int, variant: str) -> Reply:
+        if (status, variant) == (404, "unknown"):
+            return chart_error(404, "Not Found", "No data found, symbol may be delisted")
         if status == 429:
             return text_reply("Too Many Requests\r\n", 429)
         if status == 401:
@@ -82,6 +88,14 @@ class Yahoo:
         return json_reply(
             {"finance": {"result": None, "error": {"code": str(status), "description": "refused"}}}, status
         )
+
+    def _quotes(self, request: Request, market: Market) -> Reply:
+        """Those it knows of the symbols asked for, others are left out; nobody is answered without cookie and crumb."""
+        if request.params.get("crumb") != self.crumb or "A3" not in request.cookies:
+            return refused("Invalid Crumb" if "crumb" in request.params else "User is unable to access this feature")
+        named = [by_name("yahoo", symbol) for symbol in request.params.get("symbols", "").split(",")]
+        rows = [quote_row(one, market, request.now_ms) for one in named if one is not None]
+        return json_reply({"quoteResponse": {"result": rows, "error": None}})
 
     def _chart(self, request: Request, market: Market) -> Reply:
         if request.params.get("crumb", self.crumb) != self.crumb:
@@ -149,7 +163,7 @@ def out_of_reach(interval: str, start_s: int, end_s: int, now_s: int) -> str:
 
 
 def about(request: Request) -> Reply:
-    """The other calls yfinance falls through to for a time zone: summary, quote and (empty) fundamentals."""
+    """The other calls yfinance falls through to for a time zone: summary and (empty) fundamentals."""
     symbol = request.params.get("symbols") or request.path.rpartition("/")[2]
     one = by_name("yahoo", symbol)
     if one is None:
@@ -161,8 +175,6 @@ def about(request: Request) -> Reply:
     if "/quoteSummary/" in request.path:
         kind = told | {"timeZoneFullName": zone, "exchange": one.market}
         return json_reply({"quoteSummary": {"result": [{"quoteType": kind}], "error": None}})
-    if request.path == "/v7/finance/quote":
-        return json_reply({"quoteResponse": {"result": [told | {"exchangeTimezoneName": zone}], "error": None}})
     return json_reply({"timeseries": {"result": [], "error": None}})
 
 

@@ -19,12 +19,10 @@ from pyjobs.account.figures.intervals import wilson
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT, Path, together
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
-from pyjobs.strategy.lifecycle import Rules, State, Tape, Trade, follow, mark
+from pyjobs.strategy.lifecycle import Outcome, Rules, Tape, Trade, follow
 from pyjobs.strategy.signals import Side, Signals
 
 WINDOWS_DAYS = (30, 90, 180)
-
-Status = Literal["closed", "open", "pending", "dropped"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class Trigger:
     session: dt.date
     close: float
     stop: float | None
-    status: Status
+    status: Outcome
     trade: Trade | None
     net_return: float | None
     path: Path | None = field(default=None, compare=False)
@@ -87,31 +85,33 @@ def triggers(
     session_of: Callable[[int], dt.date],
 ) -> list[Trigger]:
     """Every trigger whose session is not before `first`, oldest first. `session_of` dates a bar by its `ts_ms`."""
-    rules = Rules.of(signals)
-    tape, found = Tape.of(bars, signals), []
-    for t in reversed(np.flatnonzero(signals.entry & ~signals.exit).tolist()):
-        session = session_of(tape.ts_ms[t])
-        if session < first:
-            break
-        state, trade = follow(tape, t, rules)
-        marked = trade or mark(state, rules, tape.ts_ms[-1], tape.close[-1])
-        net = None if marked is None else _net(costs, signals.side, marked)
+    rules, tape, found = Rules.of(signals), Tape.of(bars, signals), []
+    times = bars.ts_ms
+    wanted = np.flatnonzero(signals.entry & ~signals.exit)
+    dated = [session_of(ts_ms) for ts_ms in times[wanted].tolist()]
+    since = next((i for i, session in enumerate(dated) if session >= first), len(dated))
+    numbers = wanted[since:].tolist()
+    ended = follow(tape, numbers, rules)
+    for t, session, (status, trade) in zip(numbers, dated[since:], ended, strict=True):
+        net = None if trade is None else _net(costs, signals.side, trade)
         found.append(
             Trigger(
                 key=key,
                 setup=setup,
                 side=signals.side,
-                ts_ms=tape.ts_ms[t],
+                ts_ms=int(times[t]),
                 session=session,
-                close=tape.close[t],
+                close=float(bars.close[t]),
                 stop=tape.level(t),
-                status=_status(state, trade),
-                trade=marked,
+                status=status,
+                trade=trade,
                 net_return=net,
-                path=None if trade is None or net is None else path_of(bars, trade, net, key.timeframe),
+                path=path_of(bars, trade, net, key.timeframe)
+                if trade and net is not None and status == "closed"
+                else None,
             )
         )
-    return found[::-1]
+    return found
 
 
 def path_of(bars: Bars, trade: Trade, net: float, timeframe: str) -> Path:
@@ -170,12 +170,6 @@ def summarise(found: Iterable[Trigger], *, setup: str, timeframe: str) -> Row:
 
 def _net(costs: Costs, side: Side, trade: Trade) -> float:
     return costs.at(trade.exit_ts_ms).net_return(side, trade.entry_price, trade.exit_price)
-
-
-def _status(state: State, trade: Trade | None) -> Status:
-    if trade is not None:
-        return "closed"
-    return {"flat": "dropped", "entering": "pending"}.get(state.phase, "open")  # type: ignore[return-value]
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -124,9 +124,11 @@ def _kept(path: Path, name: str) -> tuple[Mapped, dict[str, Any], int] | None:
 
 def _stands(footer: Mapping[str, Any], sources: Sequence[str], signatures: list[Signature], written_ns: int) -> bool:
     """Whether the sources are what the file was made of."""
-    settled = all(max(int(s[2]), int(s[3])) + RACY_NS < written_ns for s in signatures)
-    same = footer["signatures"] == signatures and settled
-    return same or footer["digests"] == [_digest(source) for source in sources]
+    if footer["signatures"] == signatures:
+        edge = written_ns - RACY_NS
+        if all(s[2] < edge and s[3] < edge for s in signatures):  # type: ignore[operator]  # times in nanoseconds
+            return True
+    return bool(footer["digests"] == [_digest(source) for source in sources])
 
 
 def _laid(path: Path, stream: Stream, about: Mapping[str, Any], still: Callable[[], bool]) -> Series | None:

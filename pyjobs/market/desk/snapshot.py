@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pyjobs.market.bars import Bars, SeriesKey, last
+from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Desk, Instrument, last_bar_session
 from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
@@ -104,7 +104,7 @@ def _all_series(desk: Desk, bars: Mapping[SeriesKey, Bars], asof_ts_ms: int) -> 
     series = []
     for instrument in desk.instruments:
         known = bars[instrument.key].until(asof_ts_ms)
-        last_ts_ms = int(last(known, 1).ts_ms[0]) if len(known) else None
+        last_ts_ms = known.last_ms if len(known) else None
         if last_ts_ms is None:
             series.append(Series(instrument=instrument, bars=known, last_session=None, stale=False))
             continue
@@ -132,7 +132,7 @@ def _session(
 
 def _newest_session(desk: Desk, bars_of: Sequence[tuple[Instrument, Bars]]) -> dt.date:
     """By the desk's `last_bar` rule; where nothing is traded at home, the home session that had closed by then."""
-    newest = {i.key: int(last(bars, 1).ts_ms[0]) for i, bars in bars_of if len(bars)}
+    newest = {i.key: bars.last_ms for i, bars in bars_of if len(bars)}
     dated = {market: session_of(market) for market in {i.market for i, _ in bars_of if i.key in newest}}
     found = last_bar_session(desk, {i.key: dated[i.market](newest[i.key]) for i, _ in bars_of if i.key in newest})
     calendar = trading_day.load(desk.market)

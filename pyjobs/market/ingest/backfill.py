@@ -150,14 +150,19 @@ def _fetch(
     step = TIMEFRAME_MS[key.timeframe]
     on_grid = source.market == ROUND_THE_CLOCK  # elsewhere bars may be counted from the open of a session
     total, done, refused = max(0, (last - first) // step + 1), Got(), None
-    for start, stop in pages(first, last, min(source.page_bars * step, source.page_ms(key.timeframe))):
+    cut = list(pages(first, last, min(source.page_bars * step, source.page_ms(key.timeframe))))
+    for start, stop in cut:
         begins = -(-start // step) * step if on_grid else start  # else a page would have a slot too many
         if begins <= stop:
             try:
                 done = added(done, fetch_window(store, key, source, (begins, stop), now_ms=now_ms))
             except ExternalDataUnavailable as error:
-                if not is_an_answer(error) or store.provenance(key) is None:
+                if not is_an_answer(error):
                     raise
+                if store.provenance(key) is None:  # unknown, or not so long ago: the newest page tells
+                    if stop == last or refused is not None:
+                        raise
+                    done = added(done, fetch_window(store, key, source, cut[-1], now_ms=now_ms))
                 refused = refused or error  # too long ago for it: that does not keep the newer ones from coming
         reached(stop + 1)
         progress((stop - first) // step + 1, total, f"{key} up to {utc_text(stop)}")

@@ -45,8 +45,10 @@ class Sources:
     def of(self, key: SeriesKey) -> Source:
         """Whom to ask about a series. Raises ConfigError for an unknown provider."""
         exchange, made = self._exchanges[key.exchange], self._provider_of(key.exchange)
+        currency = "" if exchange.market == "FX" else exchange.currency  # a currency's price is in any other
 
         def put(request: BarRequest) -> Fetched:
+            request = replace(request, currency=request.currency or currency)
             return ask(made, request, book=self._book, patience=self._patience())
 
         return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)

@@ -15,10 +15,11 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, FloatArray
 from pyjobs.market.providers import answers, http
-from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Refused
+from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Quote, Refused
+from pyjobs.market.providers.bitfinex_quotes import quotes
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
 from pyjobs.market.providers.wire import Answer, json_of, sent_s
-from utils.errors import UsageError
+from utils.errors import ExternalDataUnavailable, UsageError
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:{timeframe}:{symbol}/hist"
 PAGE_BARS, PAGE_S, PAUSE_S = 10_000, 30.0, 10.0
@@ -32,6 +33,7 @@ class Bitfinex:
 
     name = "bitfinex"
     network = True
+    quotes_at_once = 20
 
     def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
         """Itself."""
@@ -65,6 +67,13 @@ class Bitfinex:
         rows = np.concatenate([np.empty((0, 6)), *found])
         now_ms = true_now_ms(now_ms, max(sent, default=None))
         return to_fetched(rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
+
+    def fetch_quotes(
+        self, symbols: Sequence[str], *, limit_s: float = LONGEST_FETCH_S
+    ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
+        """The running day of each; see `bitfinex_quotes`."""
+        addresses = [(symbol, URL.format(timeframe="1D", symbol=trading_symbol(symbol))) for symbol in symbols]
+        return quotes(addresses, limit_s=limit_s, pause_s=PAUSE_S)
 
     def _page(self, request: BarRequest, start_ms: int, end_ms: int, left_s: float, sent: list[float]) -> FloatArray:
         if left_s <= 0:

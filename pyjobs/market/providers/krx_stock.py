@@ -6,6 +6,7 @@ ISINs, by which KRX knows a share, are asked for once a day and kept in data/web
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.provider_names import GATES
 from pyjobs.market.providers import pace
 from pyjobs.market.providers.ask import Patience, network_allowed
-from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched, Refused
+from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched, Range, Refused
 from pyjobs.market.providers.in_turns import Asking, in_turns
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
 from pyjobs.market.providers.remote import Remote, each_or_error
@@ -26,6 +27,7 @@ from pyjobs.market.providers.state import StateBook
 from utils import clock, paths
 from utils.atomic import sweep, write_text
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError, UsageError
+from utils.trading_day import CalendarRangeError
 
 SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
 MARGIN_DAYS = 20  # of sessions before a history, whose closes say what its first base price should be
@@ -71,19 +73,25 @@ class KrxStock(Remote):
         }
 
     def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
-        """A FetchedShare: sessions without a trade have no bar. ConfirmedEmpty when there is no bar in the range."""
+        """A FetchedShare: sessions without a trade have no bar, and are confirmed empty once they are final.
+
+        ConfirmedEmpty when there is no bar in the range.
+        """
         if told.get("isins"):
             _keep_isins(told["isins"], now_ms)
         days = tuple(share_days(request.symbol, rows[0]))
+        empty = _idle(days, request.start_ms, min(request.end_ms, now_ms - SETTLED_MS))
         bars: list[Row] = [
             [str(day.session), day.row.open, day.row.high, day.row.low, day.row.close, day.row.volume]
             for day in days
             if day.row.traded
         ]
-        if not bars:
-            raise ConfirmedEmpty(provider=self.name, symbol=request.symbol, ranges=())
-        found = Remote.fetched(self, bars, request, now_ms, {})
-        return FetchedShare(**{field.name: getattr(found, field.name) for field in fields(Fetched)}, days=days)
+        try:
+            found = Remote.fetched(self, bars, request, now_ms, {})
+        except ConfirmedEmpty:
+            raise ConfirmedEmpty(provider=self.name, symbol=request.symbol, ranges=empty) from None
+        known = {field.name: getattr(found, field.name) for field in fields(Fetched)}
+        return FetchedShare(**{**known, "confirmed_empty": empty}, days=days)
 
     def chunks(self, requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
         """The requests in order, as many together as take about CHUNK_S seconds."""
@@ -205,6 +213,17 @@ def _day_of(told: Mapping[str, Any], asked: BoardAsked, now_ms: int) -> BoardDay
         return board_day(told["rows"][0], board, session, ts_ms=close_ms, fetched_at_ms=now_ms, final=final)
     except Refused as error:
         return error
+
+
+def _idle(days: Sequence[ShareDay], first_ms: int, last_ms: int) -> tuple[Range, ...]:
+    """The closes of the sessions without a trade from `first_ms` to `last_ms`, each a stretch of its own."""
+    hours = hours_of(MARKET)
+    found = []
+    for day in days:
+        if not day.row.traded:
+            with contextlib.suppress(KeyError, CalendarRangeError):  # a day of trade that the calendar does not know
+                found.append(hours.close_ms(day.session.toordinal()))
+    return tuple((close_ms, close_ms) for close_ms in found if first_ms <= close_ms <= last_ms)
 
 
 def _day(at_ms: int) -> dt.date:

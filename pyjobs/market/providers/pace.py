@@ -24,50 +24,37 @@ if TYPE_CHECKING:
     from pyjobs.market.providers.ask import Patience
 
 MINUTE_S, DAY_S = 60.0, 86_400.0
+MOST = 1_000  # more in a minute are not remembered
 BELOW, A_DAY = 0.9, 1.1
 FEWEST = 10  # refused after fewer: that is no limit a minute, but a ban for something else
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests in the minute that began at `minute_s` (UTC seconds), and `before` in the one before that.
+    """When requests were made in the last sixty seconds: `times`, UTC seconds, in order, at most MOST of them.
 
     `limit` requests a minute was learned at `learned_s`; 0: nothing was.
     """
 
-    minute_s: float = 0.0
-    count: int = 0
-    before: int = 0
+    times: tuple[float, ...] = ()
     limit: float = 0.0
     learned_s: float = 0.0
 
-    def at(self, now_s: float) -> Pace:
-        """The same with the minute of `now_s` as its last. A clock set back begins anew."""
-        minutes = (now_s - self.minute_s) // MINUTE_S
-        if minutes == 0:
-            return self
-        begun_s = self.minute_s + minutes * MINUTE_S if 0 < minutes < 2 else now_s
-        before = self.count if minutes == 1 else 0
-        return msgspec.structs.replace(self, minute_s=begun_s, count=0, before=before)
+    def with_more(self, requests: int, now_s: float) -> Pace:
+        """The same after so many requests at `now_s`. Of a clock that has been set back no time stays ahead."""
+        recent = (*(at for at in self.times if now_s - MINUTE_S < at <= now_s), *[now_s] * requests)
+        return msgspec.structs.replace(self, times=recent[-MOST:])
 
-    def allowed(self, now_s: float) -> float:
-        """Requests a minute now; infinite while nothing has been learned."""
-        days = max((now_s - self.learned_s) // DAY_S, 0.0)
-        return self.limit * A_DAY ** min(days, 60.0) if self.limit else float("inf")
-
-    def within_minute(self, now_s: float) -> float:
-        """About how many requests the last sixty seconds have seen."""
-        one = self.at(now_s)
-        return one.count + one.before * (1 - (now_s - one.minute_s) / MINUTE_S)
+    def allowed(self, now_s: float) -> int:
+        """Requests in any minute, as it is now; MOST while nothing has been learned."""
+        days = min(max((now_s - self.learned_s) // DAY_S, 0.0), 60.0)
+        return min(int(self.limit * A_DAY**days), MOST) if self.limit else MOST
 
     def wait_s(self, now_s: float) -> float:
         """Seconds until another request is within the limit."""
-        one, allowed = self.at(now_s), self.allowed(now_s)
-        if self.within_minute(now_s) < allowed:
+        recent, allowed = self.with_more(0, now_s).times, self.allowed(now_s)
+        if len(recent) < allowed or not self.limit:
             return 0.0
-        left_s = MINUTE_S - (now_s - one.minute_s)
-        if one.count < allowed:
-            return left_s - MINUTE_S * min((allowed - one.count) / one.before, 1.0)
-        return left_s + MINUTE_S * (1 - allowed / one.count)
+        return recent[-allowed] + MINUTE_S - now_s
 
 
 def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patience) -> None:
@@ -77,7 +64,7 @@ def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patie
     if not wait_s:
         return
     ends_s, limit = now_s + wait_s, known.allowed(now_s)
-    why = f"it takes {limit:.0f} requests a minute (learned from its refusal), and they have been made"
+    why = f"it takes {limit} requests a minute (learned from its refusal), and they have been made"
     if patience.wary or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
         raise NotAsked("rate_limit", provider=provider, symbol=symbol, detail=f"not asked for {wait_s:.0f} s: {why}")
     patience.say(f"{gate}: waiting {wait_s:.0f} s: {why}")
@@ -89,12 +76,11 @@ def count(
 ) -> None:
     """Note, in one's turn, that so many requests were made; a rate limit is learned from."""
     path, now_s = _path(gate, book), patience.now()
-    known = _read(path).at(now_s)
-    seen = msgspec.structs.replace(known, count=known.count + requests)
+    seen = _read(path).with_more(requests, now_s)
     if failure is not None and failure.kind == "rate_limit":
-        made = seen.within_minute(now_s)
+        made = len(seen.times)
         if made >= FEWEST:
-            limit = max(min(BELOW * (made - 1), seen.allowed(now_s)), FEWEST)
+            limit = float(max(min(int(BELOW * (made - 1)), seen.allowed(now_s)), FEWEST))
             seen = msgspec.structs.replace(seen, limit=limit, learned_s=now_s)
     temporary = temporary_beside(path)
     temporary.write_bytes(msgspec.json.encode(seen))  # not synced: what a power cut takes is learned again
@@ -103,7 +89,8 @@ def count(
 
 def gap_s(gate: str, book: StateBook, now_s: float) -> float:
     """Seconds between two requests at the pace that has been learned; 0 without one."""
-    return MINUTE_S / _read(_path(gate, book)).allowed(now_s)
+    known = _read(_path(gate, book))
+    return MINUTE_S / known.allowed(now_s) if known.limit else 0.0
 
 
 def _path(gate: str, book: StateBook) -> Path:

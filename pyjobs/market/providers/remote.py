@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from pyjobs.market.providers.base import (
 from pyjobs.market.providers.client_process import ClientProcess
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
 from pyjobs.market.store.partitions import Adjusted
+from pyjobs.market.times import utc_text
 from utils import credentials, paths
 from utils.errors import ExternalDataUnavailable, UsageError
 
@@ -46,6 +48,8 @@ class Remote:
     timeframes: tuple[str, ...] = FETCHED
     settle_ms = HOUR_MS
     pause_s = 10.0
+    near_s = 7 * 86_400
+    """How far from the range asked for the nearest end of an answer may lie, as its margins do; 0: anywhere."""
 
     def __init__(self) -> None:
         self._process = ClientProcess(self.client)
@@ -165,7 +169,13 @@ class Remote:
         return self.fetched(told["rows"], request, true_now_ms(now_ms, told.get("sent_s")), told)
 
     def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
-        """The rows as bars, as they were at `now_ms`, with what was told beside them."""
+        """The rows as bars, as they were at `now_ms`, with what was told beside them.
+
+        Raises Refused(schema) for rows of which none lies near the days that were asked for.
+        """
+        if self.near_s and rows and not any(_near(row[0], request, self.near_s * 1000) for row in (rows[0], rows[-1])):
+            detail = f"it answers about {_when(rows[0][0])} to {_when(rows[-1][0])}, which was not asked for"
+            raise self.refused("schema", request.symbol, detail, 0.0)
         found = to_fetched(
             rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
         )
@@ -196,6 +206,7 @@ class Ccxt(Remote):
     client = "ccxt"
     package = "ccxt"
     settle_ms = 60_000
+    near_s = 0  # some exchanges send their newest candles wherever the range lies
 
     def gate(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
@@ -210,6 +221,17 @@ class Ccxt(Remote):
             detail = f"it sends its newest {len(rows)} candles only, and the range lies before them"
             raise self.refused("no_data", request.symbol, detail)
         return super().fetched(rows, request, now_ms, told)
+
+
+def _near(label: str | float, request: BarRequest, margin_ms: int) -> bool:
+    """Whether a row's date, or its start in milliseconds, is within `margin_ms` of the range."""
+    day = isinstance(label, str)
+    at_ms = dt.datetime.fromisoformat(f"{label}T12:00+00:00").timestamp() * 1000 if day else float(label)
+    return request.start_ms - margin_ms <= at_ms <= request.end_ms + margin_ms
+
+
+def _when(label: str | float) -> str:
+    return label if isinstance(label, str) else utc_text(int(label))
 
 
 def each_or_error(

@@ -1,6 +1,7 @@
 """What the machine knows about each provider: `data/providers/state/<gate>.json`, shared by all jobs and kept.
 
-A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index, else the provider's own name.
+A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock, else the
+provider's own name.
 A provider that refused is left alone by everybody until the time in its file, also after a restart.
 """
 
@@ -133,6 +134,7 @@ class StateBook:
             return False
         with self.turn(provider, wait_s):
             self.path(provider).unlink(missing_ok=True)
+            self.path(provider).with_suffix(".pace").unlink(missing_ok=True)
         return True
 
     @contextmanager
@@ -149,7 +151,7 @@ class StateBook:
         except Timeout:
             raise Busy(provider, wait_s) from None
         try:
-            sweep(self.folder, f"{provider}.json")
+            sweep(self.folder, f"{provider}.*")
             yield
         finally:
             lock.release()

@@ -200,7 +200,7 @@ def watch_requests(watch: Watch) -> None:
         url = str(request.url).split("?")[0]
         record = watch.record
         if not record.before(url):
-            return nothing(url)
+            raise NotNeeded(url)
         with whole_within(PAUSES_IN_ALL * watch.pause_s):
             response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
@@ -239,7 +239,7 @@ def watch_curl(watch: Watch) -> None:
         options["timeout"] = _limited(options.get("timeout"), watch.pause_s)
         record = watch.record
         if not record.before(url):
-            return nothing(url)
+            raise NotNeeded(url)
         response = _exchange(record, url.split("?")[0], lambda: request(session, method, url, *args, **options))
         record.see(answer_of(response))
         return response
@@ -258,13 +258,8 @@ def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
         raise
 
 
-def nothing(url: str) -> requests.Response:
-    """The answer to what was not sent: a page on which a client that looks for a form or a crumb finds none."""
-    import requests
-
-    made = requests.Response()
-    made.status_code, made.url, made._content = 404, url, b"<html></html>"
-    return made
+class NotNeeded(ConnectionError):
+    """In place of an exchange that nobody needs; clients take it for a connection that failed, and do without."""
 
 
 def _limited(timeout: Any, pause_s: float) -> float:

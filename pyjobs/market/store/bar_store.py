@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
 from pyjobs.market.store import history, rebase
-from pyjobs.market.store.folders import make_folder, set_aside, settled
+from pyjobs.market.store.folders import locked, make_folder, set_aside, settled
 from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined, merge_partition
 from pyjobs.market.store.names import folder_name, symbol_of
@@ -27,13 +27,10 @@ from pyjobs.market.store.partitions import (
     parsed,
     partition_name,
     partition_span,
-    read_outline,
-    read_partition,
     split,
     write_partition,
 )
 from utils import paths
-from utils.atomic import sweep
 from utils.errors import BadDataError, LockBusyError
 
 REBASE_READS = 8
@@ -86,11 +83,11 @@ class BarStore:
         """
         if start_ms is None and end_ms is None:
             with suppress(OSError):  # moved by another job, or never a file: the store can wait, and say so
-                whole = history.whole(self.folder(key), key.timeframe, self.columns, partial(read_partition, key=key))
+                whole = history.whole(self.folder(key), key, self.columns)
                 if whole is not None:
                     return whole
         parts = self._of_one_basis(key, start_ms, end_ms)
-        bars = checked(joined([part.bars for part in parts]), name=f"{self.folder(key)}")
+        bars = _in_order(parts) or checked(joined([part.bars for part in parts]), name=f"{self.folder(key)}")
         start = 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms, side="left"))
         stop = len(bars) if end_ms is None else int(np.searchsorted(bars.ts_ms, end_ms, side="right"))
         return bars.slice(start, stop)
@@ -132,7 +129,7 @@ class BarStore:
 
         def look() -> Provenance | None:
             files = self.partitions(key)
-            return self._provenance(files[-1], key) if files else None
+            return self._partition(files[-1], key).provenance if files else None
 
         return settled(look)
 
@@ -245,23 +242,21 @@ class BarStore:
             self._parsed[path] = seen
         return seen[1]
 
-    def _provenance(self, path: Path, key: SeriesKey) -> Provenance:
-        """That of one partition, from its footer alone unless it was read before."""
-        known = path in self._parsed
-        return self._partition(path, key).provenance if known else read_outline(path, key).provenance
-
     def _known(self, key: SeriesKey) -> Provenance | None:
         for path in reversed(self.partitions(key)):
             try:
-                return self._provenance(path, key)
+                return self._partition(path, key).provenance
             except BadDataError:
                 continue
         return None
 
     def _old(self, path: Path, key: SeriesKey) -> Partition | None:
-        """What is stored at `path`; an unreadable file is moved aside, and is then nothing."""
+        """What is stored at `path`; a file that cannot be read or be true is moved aside, and is then nothing."""
         try:
-            return self._partition(path, key)
+            part = self._partition(path, key)
+            if not part.sealed:  # what is written is sealed
+                checked(part.bars, name=str(path))
+            return part
         except FileNotFoundError:
             return None
         except BadDataError:
@@ -271,19 +266,23 @@ class BarStore:
     @contextmanager
     def writing(self, key: SeriesKey) -> Iterator[Path]:
         """The series' folder, made, swept and locked; a re-basing that was cut short is finished first."""
-        from filelock import FileLock, Timeout
-
         folder = self.folder(key)
         make_folder(self.locks)
-        path = self.locks / f"store-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
-        try:
-            with FileLock(path, timeout=LOCK_TIMEOUT_S):
-                make_folder(folder)
-                sweep(folder)
-                rebase.finish(folder)
-                yield folder
-        except Timeout:
-            raise LockBusyError(f"{key}: another writer has held {path} for {LOCK_TIMEOUT_S:.0f} s") from None
+        path = self.locks / f"store-{key.exchange}-{folder.parent.name}-{key.timeframe}.lock"
+        with locked(path, key, LOCK_TIMEOUT_S):
+            make_folder(folder)
+            rebase.tidy(folder)
+            yield folder
+
+
+def _in_order(parts: Sequence[Partition]) -> Bars | None:
+    """The bars of sealed partitions, whose prices have been looked at; None where anything must be looked at."""
+    some = [part.bars for part in parts if len(part.bars)]
+    if not some or not all(part.sealed for part in parts):
+        return None
+    if any(later.ts_ms[0] <= earlier.ts_ms[-1] for earlier, later in itertools.pairwise(some)):
+        return None
+    return joined(some) if len(some) > 1 else some[0]
 
 
 def partitioned(key: SeriesKey, bars: Bars, empty: IntArray, provenance: Provenance) -> Iterator[tuple[str, Partition]]:

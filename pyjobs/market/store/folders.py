@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from pyjobs.market.bars import SeriesKey
 from utils.atomic import sync_directory
-from utils.errors import BadDataError
+from utils.errors import BadDataError, LockBusyError
 
 QUARANTINE = ".quarantine"
+LOCK_POLL_S = 0.05
 MOVING_S = 60.0  # moving a whole re-based series in takes a slow disk seconds
 Seen = TypeVar("Seen")
 
@@ -34,9 +39,31 @@ def settled(look: Callable[[], Seen], listed: Callable[[], object] = lambda: Non
         time.sleep(0.02)
 
 
+@contextmanager
+def locked(path: Path, key: SeriesKey, timeout_s: float) -> Iterator[None]:
+    """Hold the lock of a series, as `filelock` does (which takes five times as long). Lock files are never deleted.
+
+    Raises LockBusyError when another writer stays.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until_s:
+                    raise LockBusyError(f"{key}: another writer has held {path} for {timeout_s:.0f} s") from None
+                time.sleep(LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def make_folder(folder: Path) -> None:
     """`mkdir -p`, with every new entry synced, so that a power cut cannot take a written partition's folder away."""
-    if folder.is_dir():
+    if os.path.isdir(folder):  # noqa: PTH112  # asked before every write
         return
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,30 +8,29 @@ have come that the file does not hold, or one that it holds has changed, it is m
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.market.bars import Bars, checked
+from pyjobs.market.bars import Bars, SeriesKey, checked
 from pyjobs.market.cache.column_cache import beginning, cached
 from pyjobs.market.chained import chained
 from pyjobs.market.store.merge import joined
-from pyjobs.market.store.partitions import Partition, is_partition_file
+from pyjobs.market.store.partitions import is_partition_file, read_partition, read_sealed
 from pyjobs.market.store.rebase import STAGED
 
 READ = 1  # newest partitions that the mapped file does not hold
 FEWEST = READ + 2  # partitions that are worth one
 READ_ANEW = 16  # of so many partitions, one more may have come since it was made
-Read = Callable[[str], Partition]
 
 
-def whole(series: Path, timeframe: str, cache: Path, read: Read) -> Bars | None:
+def whole(series: Path, key: SeriesKey, cache: Path) -> Bars | None:
     """The bars of the partitions in the folder `series`, in time order; None where they must be read one by one.
 
     That is so for few of them, while a series is being put in another's place, and when anything does not fit. Raises
     BadDataError for a partition that cannot be read, and OSError.
     """
     found = os.listdir(series)  # noqa: PTH208  # names only
-    names = sorted(name for name in found if is_partition_file(timeframe, name))
+    names = sorted(name for name in found if is_partition_file(key.timeframe, name))
     if len(names) < FEWEST or STAGED in found:  # staged: these may be the old files of a series that is new already
         return None
     where = os.path.abspath(series)  # noqa: PTH100  # a Path costs ten times as much, and there are thousands
@@ -39,28 +38,36 @@ def whole(series: Path, timeframe: str, cache: Path, read: Read) -> Bars | None:
     kept = beginning(cache, where, sources, most=READ + 1 + len(sources) // READ_ANEW)
     if kept is None:
         held = sources[:-READ]
-        kept = cached(cache, where, held, lambda: _made(held, read)), len(held)
+        kept = cached(cache, where, held, lambda: _made(held, key)), len(held)
     ((name, older),) = kept[0].items()
     basis, last_ms = map(int, name.split())
     parts = [older]
     for source in sources[kept[1] :]:
-        part = read(source)
-        bars = checked(part.bars, name=where)
-        if part.provenance.basis != basis or (len(bars) and bars.ts_ms[0] <= last_ms):
+        bars, own = _read(source, key)
+        if own != basis or (len(bars) and bars.ts_ms[0] <= last_ms):
             return None
         parts.append(bars)
         last_ms = int(bars.ts_ms[-1]) if len(bars) else last_ms
     return chained(parts)
 
 
-def _made(sources: Sequence[str], read: Read) -> dict[str, Bars]:
+def _read(source: str, key: SeriesKey) -> tuple[Bars, int]:
+    """The partition's bars, looked at when they were written or now, and their basis."""
+    sealed = read_sealed(source, key)
+    if sealed is not None:
+        return sealed
+    part = read_partition(source, key)
+    return (part.bars if part.sealed else checked(part.bars, name=str(Path(source).parent))), part.provenance.basis
+
+
+def _made(sources: Sequence[str], key: SeriesKey) -> dict[str, Bars]:
     """Their bars, named by their basis and the last close (so that nobody need look at it).
 
-    Raises FileNotFoundError when they are of two: who moves them?
+    Raises FileNotFoundError when they are of two bases: somebody moves them.
     """
-    parts = [read(source) for source in sources]
-    (basis, *others) = {part.provenance.basis for part in parts}
+    parts = [_read(source, key) for source in sources]
+    (basis, *others) = {basis for _, basis in parts}
     if others:
         raise FileNotFoundError(sources[0])
-    bars = checked(joined([part.bars for part in parts]), name=str(Path(sources[0]).parent))
+    bars = checked(joined([bars for bars, _ in parts]), name=str(Path(sources[0]).parent))
     return {f"{basis} {bars.ts_ms[-1] if len(bars) else 0}": bars}

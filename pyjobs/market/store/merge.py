@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
-from pyjobs.market.store.ledger import without
+from pyjobs.market.store.ledger import NO_TIMES, without
 from pyjobs.market.store.partitions import Partition
 
 
@@ -20,9 +20,11 @@ def joined(parts: list[Bars]) -> Bars:
 def merged(old: Bars, new: Bars) -> Bars:
     """Both, increasing in time; where they share a time the new bar stands. Each must be increasing already."""
     both = joined([old, new])
+    if not len(old) or not len(new) or old.last_ms < new.ts_ms[0]:
+        return both
     order = np.argsort(both.ts_ms, kind="stable")  # stable: of two equal times the new one comes second
     ts_ms = both.ts_ms[order]
-    last = order[np.append(ts_ms[1:] != ts_ms[:-1], True)] if len(both) else order
+    last = order[np.append(ts_ms[1:] != ts_ms[:-1], True)]
     return Bars(**{name: getattr(both, name)[last] for name in COLUMNS})
 
 
@@ -45,7 +47,8 @@ def merge_partition(old: Partition, fresh: Partition) -> Partition | None:
         final = fresh.provenance.last_final or len(incoming) < len(fresh.bars)
     else:
         final = old.provenance.last_final or len(kept) < len(old.bars)
-    empty = without(np.union1d(old.empty, fresh.empty), bars.ts_ms)
+    both = np.union1d(old.empty, fresh.empty) if old.empty.size or fresh.empty.size else NO_TIMES
+    empty = without(both, bars.ts_ms)
     known = old.provenance
     if same_bars(bars, old.bars) and final == known.last_final and np.array_equal(empty, old.empty):
         return None

@@ -24,6 +24,7 @@ from utils.errors import BadDataError
 Adjusted = Literal["raw", "adjusted"]
 FORMAT = "nightdesk.bars/1"
 SUFFIX = ".parquet"
+END_BYTES = 4096  # a footer of ours has 1 200, and more where there are many empty times
 _DAY_MS = 86_400_000
 _DATE_FILE = re.compile(r"\d{4}-\d{2}-\d{2}\.parquet")
 _YEAR_FILE = re.compile(r"\d{4}\.parquet")
@@ -47,12 +48,14 @@ class Provenance:
 class Partition:
     """One partition file, read: its bars (increasing in time; there may be none) and their provenance.
 
-    `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have.
+    `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have. `sealed`: from a
+    file whose checksum says that it is as `BarStore` wrote it, which looks at every bar before it does.
     """
 
     bars: Bars
     provenance: Provenance
     empty: IntArray = field(default_factory=lambda: NO_TIMES)
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,10 +117,7 @@ def encoded(key: SeriesKey, partition: Partition) -> bytes:
     """The bytes of its file: Parquet as in `plain`, provenance in its metadata."""
     bars, provenance = partition.bars, partition.provenance
     about = {
-        "format": FORMAT,
-        "exchange": key.exchange,
-        "symbol": key.symbol,
-        "timeframe": key.timeframe,
+        **_identity(key),
         "provider": provenance.provider,
         "fetched_at_ms": str(provenance.fetched_at_ms),
         "adjusted": provenance.adjusted,
@@ -169,18 +169,54 @@ def parsed(content: bytes, path: Path | str, key: SeriesKey) -> Partition:
             table = _opened(content).read(columns=list(COLUMNS), use_threads=False)
             outline = _outline(table.schema.metadata, table.num_rows, key)
             bars = Bars(**{name: column_of(table, name) for name in COLUMNS})
-    return Partition(bars=bars, provenance=outline.provenance, empty=outline.empty)
+    return Partition(bars=bars, provenance=outline.provenance, empty=outline.empty, sealed=ours is not None)
+
+
+def read_sealed(path: str, key: SeriesKey) -> tuple[Bars, int] | None:
+    """The file's bars and their basis, without asking what else it says of them; None where that must be asked.
+
+    A fifth of the time of `read_partition`: a scan reads thousands. Raises BadDataError and OSError as that.
+    """
+    content = content_of(path)
+    with _named(path):
+        ours = plain.opened(content)
+    if ours is None or not ours.tells_first(_identity(key)):
+        return None
+    basis = ours.told("basis")
+    return None if basis is None else (ours.bars(), int(basis))
+
+
+def _identity(key: SeriesKey) -> dict[str, str]:
+    """What a file says first."""
+    return {"format": FORMAT, "exchange": key.exchange, "symbol": key.symbol, "timeframe": key.timeframe}
 
 
 def read_outline(path: Path, key: SeriesKey) -> Outline:
     """What the file says of its bars; raises as `read_partition`, but does not look at them."""
-    content = content_of(path)
+    end, size = _end_of(path)
     with _named(path):
-        ours = plain.opened(content)
+        ours = plain.ending(end, size)
         if ours is not None:
-            return _outline(ours.about(), ours.rows, key)
+            return _outline(ours[1], ours[0], key)
+        content = content_of(path)
+        whole = plain.opened(content)
+        if whole is not None:
+            return _outline(whole.about(), whole.rows, key)
         footer = _opened(content).metadata  # not schema_arrow: that costs as much again
         return _outline(footer.metadata, footer.num_rows, key)
+
+
+def _end_of(path: Path) -> tuple[bytes, int]:
+    """The file's last bytes, where a footer of ours is, and its size; nothing of what is no file."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            size = os.fstat(descriptor).st_size
+            return os.pread(descriptor, END_BYTES, max(0, size - END_BYTES)), size
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return b"", 0
 
 
 def read_times(path: Path, key: SeriesKey) -> tuple[IntArray, Outline]:

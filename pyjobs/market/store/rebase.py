@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.partitions import SUFFIX, Partition, is_partition_file, write_partition
-from utils.atomic import sync_directory, write_bytes
+from utils.atomic import TMP_MARK, sweep, sync_directory, write_bytes
 
 STAGED = ".rebase"
 COMPLETE = "COMPLETE"
@@ -20,10 +21,15 @@ COMPLETE = "COMPLETE"
 
 def current_files(folder: Path, timeframe: str) -> dict[str, Path]:
     """The series' partition files by name: staged ones first, once they are complete."""
-    found = _files(folder, timeframe)
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - four times as fast as iterdir on a year of days
+    except FileNotFoundError:
+        return {}
+    found = _files(folder, names, timeframe)
     staged = folder / STAGED
-    if (staged / COMPLETE).exists():
-        found |= _files(staged, timeframe)
+    if STAGED in names and (staged / COMPLETE).exists():
+        with suppress(FileNotFoundError):  # moved in by now
+            found |= _files(staged, os.listdir(staged), timeframe)  # noqa: PTH208
     return found
 
 
@@ -41,6 +47,15 @@ def replace_all(folder: Path, key: SeriesKey, parts: Iterable[tuple[str, Partiti
     return [folder / name for name in names]
 
 
+def tidy(folder: Path) -> None:
+    """Clear away what killed writers left in the folder, or finish it; the caller holds the series' lock."""
+    found = os.listdir(folder)  # noqa: PTH208  # one look for both
+    if any(TMP_MARK in name for name in found):
+        sweep(folder)
+    if STAGED in found:
+        finish(folder)
+
+
 def finish(folder: Path) -> None:
     """Finish what a killed writer began, or clear it away; the caller holds the series' lock."""
     staged = folder / STAGED
@@ -55,9 +70,5 @@ def finish(folder: Path) -> None:
     rmtree(staged)
 
 
-def _files(folder: Path, timeframe: str) -> dict[str, Path]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - four times as fast as iterdir on a year of days
-    except FileNotFoundError:
-        return {}
+def _files(folder: Path, names: Iterable[str], timeframe: str) -> dict[str, Path]:
     return {name: folder / name for name in names if is_partition_file(timeframe, name)}

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pyjobs.market.desk.listings import Listing
 from pyjobs.market.krx_ticks import tick_of
-from pyjobs.market.providers.base import Refused
+from pyjobs.market.providers.base import Fetched, Refused
 from pyjobs.market.providers.krx_board import MARKET, NAME, BoardDay, BoardRow, ShareDay
+from pyjobs.market.providers.krx_stock import FetchedShare
 from utils import trading_day
 from utils.errors import BadDataError
 
@@ -76,15 +77,18 @@ def before_of_listing(listing: Listing) -> Before:
     return Before(session=listing.session, shares=shares)
 
 
-def check_follows(before: Before, days: Sequence[BoardDay]) -> None:
+def check_follows(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> None:
     """Raises Refused(schema) unless `days` can be the boards of the session after `before`: look before storing them.
 
     The rows do not say their day. They are `before` again when most shares have the same close and turnover, and of
     another day when more than MOVED_SHARE of base prices are not the last closes. Raises BadDataError when the calendar
-    has a session between the two.
+    has a session between the two, but for those of `shut`, on which there was none after all.
     """
     session = days[0].session
-    follows = trading_day.load(MARKET).next_session(before.session).date
+    calendar = trading_day.load(MARKET)
+    follows = calendar.next_session(before.session).date
+    while follows in shut:
+        follows = calendar.next_session(follows).date
     if follows != session:
         raise BadDataError(
             f"KRX: the session after {before.session} is {follows}, not {session}: base prices tell nothing"
@@ -108,12 +112,12 @@ def check_follows(before: Before, days: Sequence[BoardDay]) -> None:
         raise Refused("schema", provider=NAME, symbol=named, detail=detail)
 
 
-def base_changes(before: Before, days: Sequence[BoardDay]) -> list[BaseChange]:
+def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> list[BaseChange]:
     """What happened to the shares of `days`, the boards of the session after `before`; by symbol.
 
     `before` must hold all of these boards, else what moved between boards looks new. Raises as `check_follows`.
     """
-    check_follows(before, days)
+    check_follows(before, days, shut=shut)
     found: list[BaseChange] = []
     for day in days:
         for row in day.rows.values():
@@ -134,6 +138,11 @@ def history_changes(days: Iterable[ShareDay]) -> list[BaseChange]:
             found += _changes(day.row, day.session, known, last.session)
         last = day
     return found
+
+
+def changes_beside(fetched: Fetched) -> list[BaseChange]:
+    """What happened to a share in the history it was fetched with; nothing of what comes without base prices."""
+    return history_changes(fetched.days) if isinstance(fetched, FetchedShare) else []
 
 
 def _changes(row: BoardRow, session: dt.date, last: Last | None, before: dt.date) -> Iterator[BaseChange]:

@@ -39,7 +39,8 @@ Asked = tuple[str, dt.date]
 class Boards:
     """The boards of one exchange in one job. `kept`: those that were asked for before the desk could be read.
 
-    `came` and `went` are symbols by which its listing changed; `notes` what is to be said of it.
+    `came` and `went` are symbols by which its listing changed; `notes` what is to be said of it. `shut`:
+    sessions of which a board had nothing, though they have closed.
     """
 
     exchange: str
@@ -48,6 +49,7 @@ class Boards:
     kept: dict[Asked, Answer] = field(default_factory=dict)
     came: list[str] = field(default_factory=list)
     went: list[str] = field(default_factory=list)
+    shut: set[dt.date] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     questions: int = 0
 
@@ -69,12 +71,17 @@ class Boards:
     def keep_changes(self, session: dt.date, days: Sequence[BoardDay]) -> None:
         """Keep what base prices tell since the session before, where its listing is kept.
 
-        Raises Refused(schema) for boards of another day, and as `keep_changes`.
+        Sessions of the calendar on which the exchange was shut after all are passed over. Raises Refused(schema) for
+        boards of another day, and as `keep_changes`.
         """
-        before = trading_day.load(self.market).previous_session(session).date
+        calendar = trading_day.load(self.market)
+        before = calendar.previous_session(session).date
+        while before in self.shut:
+            before = calendar.previous_session(before).date
         if before not in listings.sessions_kept(self.exchange):
             return
-        changes = base_changes(before_of_listing(listings.read_listing(self.exchange, before)), days)
+        known = before_of_listing(listings.read_listing(self.exchange, before))
+        changes = base_changes(known, days, shut=self.shut)
         if keep_changes(self.exchange, changes):
             named = ", ".join(f"{each.symbol} {each.kind}" for each in changes[:SHOWN])
             more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
@@ -185,6 +192,7 @@ def _take_session(
         if isinstance(answer, NoBoard):
             for one in todays:
                 one.answered = True  # not there yet; or no session after all, when a later one has come
+            boards.shut.add(session)
             return
         if isinstance(answer, NightdeskError):
             raise answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
@@ -21,7 +21,7 @@ from pyjobs.market.ingest.fetching import (
 )
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.sources import Sources
-from pyjobs.market.providers import ConfirmedEmpty, Fetched
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.action_file import keep_changes
@@ -100,7 +100,7 @@ def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_m
 
 def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_ms: int) -> Iterator[Fetching]:
     """One question about each; those come back that one question does not settle."""
-    of: dict[object, tuple[Fetching, Question]] = {}
+    of: dict[BarRequest, tuple[Fetching, Question]] = {}
     for one in todo:
         one.error = None
         key = one.want.key
@@ -112,11 +112,12 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
         if question.apart:
             yield one
             continue
-        of[question.request] = one, question
+        currency = "" if one.want.exchange.market == "FX" else one.want.instrument.currency
+        of[replace(question.request, currency=currency)] = one, question
     if not of:
         return
     exchange = next(iter(of.values()))[0].want.key.exchange
-    for request, answer in sources.ask_many(exchange, [question.request for _, question in of.values()]):
+    for request, answer in sources.ask_many(exchange, list(of)):
         one, question = of[request]
         one.asked += 1
         if isinstance(answer, NightdeskError) and not isinstance(answer, ConfirmedEmpty):
@@ -139,6 +140,8 @@ def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer,
     if got is None:
         return False
     one.answered = True
+    if isinstance(answer, FetchedShare | ConfirmedEmpty):  # KRX names the sessions without a trade
+        one.halted = any(first <= one.want.due_ms <= last for first, last in answer.confirmed_empty)
     if isinstance(answer, Fetched):
         note(one, closed_bars(question, answer, now_ms).ts_ms, last_final=answer.last_final)
     return True

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from pyjobs.market.desk.snapshot import session_of, staleness
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import is_an_answer
+from pyjobs.market.store.partitions import is_intraday
 from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.gather import Fetching
 from pyjobs.market.universe.symbol_states import Standing, SymbolState
@@ -222,8 +224,15 @@ def due_session(one: Fetching) -> str:
 
 
 def has_session(one: Fetching) -> bool:
-    """Whether the newest stored bar is of the session that is due, or newer; round the clock: less than a day older."""
-    return one.newest_ms is not None and not _stale(one.want.exchange.market, one.want.due_ms, one.newest_ms)
+    """Whether the newest stored bar is of the session that is due, or newer.
+
+    Of shorter bars round the clock one of the day before the newest due will do: quiet hours have none.
+    """
+    if one.newest_ms is None:
+        return False
+    if one.want.exchange.market == ROUND_THE_CLOCK and not is_intraday(one.want.key.timeframe):
+        return one.newest_ms >= one.want.due_ms
+    return not _stale(one.want.exchange.market, one.want.due_ms, one.newest_ms)
 
 
 def _does_not_know(error: NightdeskError) -> bool:

@@ -47,11 +47,19 @@ QUESTIONS = {
     "ccxt": question("bitfinex:BTC/USD", "1h", "2026-11-01", "2026-11-10"),
     "yf_index": question("^KS11", "1d", "2026-10-01", "2026-11-10", "XKRX"),
     "pykrx_index": question("1001", "1d", "2026-10-01", "2026-11-10", "XKRX"),
+    "krx_stock": question("005930", "1d", "2026-10-01", "2026-11-10", "XKRX"),
     "alpaca": question("SPY", "1d", "2026-10-01", "2026-11-10", "XNYS"),
 }
 """A question for each network provider, about bars that have long been closed."""
 
-SERVED_BY = {"bitfinex": "bitfinex", "ccxt": "bitfinex", "yf_index": "yahoo", "pykrx_index": "krx", "alpaca": "alpaca"}
+SERVED_BY = {
+    "bitfinex": "bitfinex",
+    "ccxt": "bitfinex",
+    "yf_index": "yahoo",
+    "pykrx_index": "krx",
+    "krx_stock": "krx",
+    "alpaca": "alpaca",
+}
 
 
 def job(folder: Path, start_s: float, hours: int, every_s: int) -> list[str]:

@@ -23,9 +23,9 @@ from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking import KIND_OF, QUESTIONS, SERVED_BY, ms
 from utils.errors import ExternalDataUnavailable
 
-PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "alpaca": "alpaca"}
+PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "krx_stock": "pykrx", "alpaca": "alpaca"}
 # a changed field or a cut answer is one of the data, not of the login before it
-WHERE = {"yf_index": "chart", "ccxt": "candles", "pykrx_index": "getJsonData"}
+WHERE = {"yf_index": "chart", "ccxt": "candles", "pykrx_index": "getJsonData", "krx_stock": "getJsonData"}
 PATIENT_S = 600.0  # a busy machine takes long to load a client
 QUICK = [(name, fault) for name in PACKAGE for fault in KIND_OF if fault != "drip"]
 

@@ -138,8 +138,13 @@ def test_a_share_that_is_gone_keeps_its_history_and_a_halted_week_is_confirmed_e
     got = KrxStock().fetch(one(gone.code, f"{last}", "2026-11-20"), EVENING, limit_s=PATIENT_S)
     assert got.bars.ts_ms[-1] < ms(f"{gone.gone}")
     fakemarket.krx.shares.all["300000"].halts.append((dt.date(2026, 9, 1), dt.date(2026, 10, 1)))
-    with pytest.raises(ConfirmedEmpty):
-        KrxStock().fetch(one("300000", "2026-09-08", "2026-09-11"), EVENING, limit_s=PATIENT_S)
+    with pytest.raises(ConfirmedEmpty) as nothing:
+        KrxStock().fetch(one("300000", "2026-09-08", "2026-09-10"), EVENING, limit_s=PATIENT_S)
+    closes = [ms(f"2026-09-0{day}T06:30") for day in (8, 9)]
+    assert nothing.value.confirmed_empty == tuple((close, close) for close in closes)
+    found = KrxStock().fetch(one("300000", "2026-08-20", "2026-09-03"), EVENING, limit_s=PATIENT_S)
+    halted = [ms(f"2026-09-0{day}T06:30") for day in (1, 2)]
+    assert [first for first, _ in found.confirmed_empty][-2:] == halted and found.bars.ts_ms[-1] < halted[0]
 
 
 def test_many_shares_are_asked_in_one_login_and_an_unknown_one_hides_no_other(fakemarket: FakeMarket) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.cache import column_cache
 from pyjobs.market.checks.inspection import inspect
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import from_text, to_text, within, without
@@ -146,9 +144,8 @@ def test_what_is_no_file_is_named_and_set_aside_like_a_torn_partition(store: Bar
         path.mkdir()
     else:
         path.symlink_to({"link to nothing": "gone", "link to itself": path.name, "link to a folder": "."}[kind])
-    for read in (store.read, partial(column_cache.stored, store)):
-        with pytest.raises(BadDataError, match=r"2026-01-01\.parquet: not a readable partition: a folder or a link"):
-            read(KEY)
+    with pytest.raises(BadDataError, match=r"2026-01-01\.parquet: not a readable partition: a folder or a link"):
+        store.read(KEY)
     assert [flaw.what for flaw in inspect(store, KEY, "24/7", now_ms=MIDNIGHT_MS).flaws] == ["cannot be read"]
     assert store.set_aside_unreadable(KEY, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS) == [path]
     put(store, KEY, minutes(3))

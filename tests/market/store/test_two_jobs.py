@@ -102,7 +102,7 @@ def test_a_look_while_a_rebased_series_is_moved_in_sees_the_new_one(store: Watch
 
 def test_new_prices_are_never_read_by_the_list_of_the_old_files(store: Watched) -> None:
     store.step = lambda: rebased(store)
-    assert same_bars(store.read(DAILY), NEW)
+    assert same_bars(store.read(DAILY, start_ms=0), NEW)
 
 
 def test_two_bases_seen_by_a_check_that_another_job_mends_meanwhile_are_no_flaw(store: Watched, tmp_path: Path) -> None:

@@ -205,6 +205,25 @@ def test_boards_that_do_not_follow_each_other_are_refused(boards: FakeMarket) ->
         base_changes(before_of([tuesday]), [served(boards, FRIDAY)])
 
 
+def test_a_closure_that_the_calendar_does_not_know_hides_no_split_after_it(boards: FakeMarket) -> None:
+    shares = boards.krx.shares
+    shares.all["300000"].events.append(Event(session=FRIDAY, ratio=0.2, shares=5, listed=FRIDAY, halted=2))
+    before, friday = before_of([served(boards, WEDNESDAY)]), served(boards, FRIDAY)
+    still = {code: served(boards, THURSDAY).rows[code] for code in ("300000",)}
+    assert not still["300000"].traded  # its base on Friday is Wednesday's close over five
+    with pytest.raises(BadDataError, match="the session after 2026-11-18 is 2026-11-19"):
+        base_changes(before, [friday])
+    with pytest.raises(Refused, match="another day"):  # the others did trade on Thursday: it was no closure
+        base_changes(before, [friday], shut={THURSDAY})
+    idle = {
+        code: Last(row.base, row.turnover, row.shares) if code != "300000" else before.shares[code]
+        for code, row in friday.rows.items()
+    }
+    told = base_changes(Before(session=WEDNESDAY, shares=idle), [friday], shut={THURSDAY})
+    assert [(one.symbol, one.kind) for one in told] == [("300000", "base")]
+    assert told[0].ratio == pytest.approx(0.2, rel=1e-12)
+
+
 def test_a_kept_listing_knows_as_much_of_the_session_before_as_its_boards(
     boards: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,3 +233,28 @@ def test_a_kept_listing_knows_as_much_of_the_session_before_as_its_boards(
     assert base_changes(before_of_listing(read_listing("KRX", THURSDAY)), [day]) == base_changes(
         before_of([before]), [day]
     )
+
+
+LIMITS = [("2015-06-15", 0.30), ("1998-12-07", 0.15)]
+
+
+@pytest.mark.parametrize("code", ["005930", "035420"])
+def test_in_real_adjusted_prices_only_an_auctioned_base_lies_beyond_the_limit_of_the_last_close(
+    code: str, shared_data: Path
+) -> None:
+    """KRX lets no price leave its limit around the base. Where the last close is not the base, an auction made it:
+
+    Naver's relisting of 2013-08-29 after 21 sessions without a trade, whose prices are within the limit of its open.
+    (Samsung's, Naver's and Kakao's splits are later than these files, or worked into them.)
+    """
+    last, idle, beyond = 0.0, 0, []
+    with (shared_data / "krx_daily" / f"v1_{code}.csv").open(encoding="utf-8-sig", newline="") as lines:
+        for day, *cells in csv.reader(lines):
+            opened, high, low, close, volume = (float(cell.replace(",", "")) for cell in cells)
+            limit = next((limit for since, limit in LIMITS if day >= since), math.inf)
+            if last and volume and max(high / last - 1, 1 - low / last) > limit + 0.01:
+                assert max(high / opened - 1, 1 - low / opened) < limit
+                beyond.append((day, idle))
+            idle = 0 if volume else idle + 1
+            last = close
+    assert beyond == ([("2013-08-29", 21)] if code == "035420" else [])

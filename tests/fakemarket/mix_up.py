@@ -1,0 +1,41 @@
+"""A right answer of Yahoo or Alpaca about the wrong thing; whatever else comes is left as it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+WRONG = {
+    "other_symbol": {"symbol": "OTHER"},
+    "other_currency": {"currency": "GBp"},
+    "other_zone": {"exchangeTimezoneName": "Europe/London"},
+    "other_length": {"dataGranularity": "1wk"},
+}
+BEFORE = dt.timedelta(days=28)
+
+
+def mixed_up(body: bytes, kind: str) -> bytes:
+    """`body` with what `kind` names changed to something that was not asked for."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return body
+    for result in (content.get("chart") or {}).get("result") or []:
+        result["meta"].update(WRONG.get(kind, {}))
+        if kind == "other_day" and "timestamp" in result:
+            result["timestamp"] = [at - int(BEFORE.total_seconds()) for at in result["timestamp"]]
+    for row in (content.get("quoteResponse") or {}).get("result") or []:
+        row.update(WRONG.get(kind, {}))
+    if isinstance(content.get("bars"), dict):
+        content["bars"] = _bars(content["bars"], kind)
+    return json.dumps(content).encode()
+
+
+def _bars(bars: dict[str, list[dict[str, Any]]], kind: str) -> dict[str, list[dict[str, Any]]]:
+    if kind == "other_symbol":
+        return {"OTHER": next(iter(bars.values()), [])}
+    if kind == "other_day":
+        for row in (row for rows in bars.values() for row in rows):
+            row["t"] = (dt.datetime.fromisoformat(row["t"].replace("Z", "")) - BEFORE).isoformat() + "Z"
+    return bars

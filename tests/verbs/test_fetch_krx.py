@@ -1,0 +1,168 @@
+"""KRX's shares by the board: sessions that come late, shares that are halted, gone or split, and the end of day."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyjobs import report_eod
+from pyjobs.market.desk import listings
+from pyjobs.market.exchanges import Exchange
+from pyjobs.market.universe.by_board import worth_asking
+from pyjobs.market.universe.due import ready_session
+from pyjobs.runs import manifest
+from pyjobs.runs.run_folder import finished_runs
+from tests.fakemarket.krx_shares import Event
+from tests.fakemarket.server import FakeMarket
+from tests.verbs.fetching import HOUR_S, KOREA, Home, made_home
+from utils import trading_day
+from utils.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+MONDAY, TUESDAY, EXAM = dt.date(2026, 11, 23), dt.date(2026, 11, 24), dt.date(2026, 11, 19)
+
+
+def seoul_s(day: dt.date, hour: int, minute: int) -> int:
+    """The UTC second of a time in Seoul, nine hours ahead all year."""
+    return int(dt.datetime(day.year, day.month, day.day, hour, minute, tzinfo=dt.UTC).timestamp()) - 9 * HOUR_S
+
+
+@pytest.fixture
+def home(
+    fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Home:
+    """Eight shares in the evening of a Monday; two are real names, six made up and untouched by any event."""
+    made = made_home(
+        fakemarket, tmp_path, monkeypatch, capsys, KOREA % ", ".join(f'"{code}"' for code in codes(fakemarket))
+    )
+    made.at(seoul_s(MONDAY, 20, 0))
+    return made
+
+
+def codes(fake: FakeMarket) -> list[str]:
+    plain = [
+        code
+        for code, each in fake.krx.shares.all.items()
+        if each.board == "STK"
+        and not (each.gone or each.events or each.halts or each.renamed)
+        and each.listed < dt.date(2020, 1, 1)
+    ]
+    return ["005930", "000660", *sorted(plain)[:6]]
+
+
+def eod(home: Home) -> int:
+    code = run(report_eod.main, ["--desk", str(home.root / "desk.yaml")])
+    told = home.captured.readouterr()
+    home.said, home.problem = told.out, told.err
+    return code
+
+
+def test_a_session_of_all_shares_is_two_questions_and_every_share_that_has_no_bar_is_told_apart(home: Home) -> None:
+    shares, wanted = home.fake.krx.shares.all, codes(home.fake)
+    assert home.fetch() == 0
+    assert home.missing() == {} and home.days("KRX", wanted[2])[-1] == "2026-11-23"
+    halted, gone, split = (shares[code] for code in wanted[2:5])
+    halted.halts.append((TUESDAY, TUESDAY))
+    gone.gone = TUESDAY
+    split.events.append(Event(session=TUESDAY, ratio=0.2, shares=5.0, listed=TUESDAY))
+    home.at(seoul_s(TUESDAY, 20, 0))
+    boards = home.asked("krx", "getJsonData")
+    assert home.fetch() == 0
+    assert home.missing() == {halted.code: "halted", gone.code: "gone"} and not home.report["partial"]
+    asked = [one.params["bld"] for one in home.fake.requests("krx", "getJsonData")[boards:]]
+    assert sum(bld.endswith("MDCSTAT01501") for bld in asked) == 5  # two boards of Monday and Tuesday, and KONEX
+    assert home.days("KRX", wanted[5])[-2:] == ["2026-11-23", "2026-11-24"]
+    assert home.days("KRX", halted.code)[-1] == home.days("KRX", gone.code)[-1] == "2026-11-23"
+    actions = (home.root / "data/actions/KRX.csv").read_text(encoding="utf-8")
+    assert f"{split.code},2026-11-24,base,0.2," in actions
+    assert listings.sessions_kept("KRX") == [MONDAY, TUESDAY]
+    assert any(gone.code in each for each in home.report["exchanges"][0]["went"])
+    before = home.asked("krx")
+    assert home.fetch() == 0
+    assert home.asked("krx") == before and home.missing() == {halted.code: "halted", gone.code: "gone"}
+
+
+def test_an_end_of_day_waits_for_a_provider_that_publishes_at_half_past_six(home: Home) -> None:
+    home.fake.krx.shares.publish = dt.time(18, 30)
+    assert home.fetch() == 0
+    home.at(seoul_s(TUESDAY, 18, 20))
+    assert eod(home) == 2
+    assert "8 of 8 traded instruments have no bar of session 2026-11-24 yet (their newest: 2026-11-23): 005930" in (
+        home.problem
+    )
+    home.at(seoul_s(TUESDAY, 18, 40))
+    assert eod(home) == 0
+    assert (home.root / "reports/eod_2026-11-24.md").is_file()
+
+
+def test_an_exam_day_closes_an_hour_late_and_is_due_by_its_own_close() -> None:
+    calendar = trading_day.load("XKRX")
+    krx = Exchange(provider="krx_stock", market="XKRX", page_bars=500, ready="18:35")
+    plain = Exchange(provider="yf_etf", market="XKRX", page_bars=500)
+    exam = calendar.session(EXAM)
+    assert exam is not None and exam.close_utc_s == seoul_s(EXAM, 16, 30)
+    assert ready_session(plain, seoul_s(EXAM, 16, 40)).date == dt.date(2026, 11, 18)
+    assert ready_session(plain, seoul_s(EXAM, 16, 45)).date == EXAM
+    assert ready_session(krx, seoul_s(EXAM, 18, 34)).date == dt.date(2026, 11, 18)
+    assert ready_session(krx, seoul_s(EXAM, 18, 35)).date == EXAM
+    assert ready_session(krx, seoul_s(dt.date(2026, 12, 25), 20, 0)).date == dt.date(2026, 12, 24)  # Christmas
+
+
+def test_new_york_closes_at_one_after_thanksgiving_and_its_winter_begins_in_november() -> None:
+    plain = Exchange(provider="yf_etf", market="XNYS", page_bars=500)
+    half, utc = dt.date(2026, 11, 27), dt.UTC
+    ready = int(dt.datetime(2026, 11, 27, 18, 15, tzinfo=utc).timestamp())
+    assert ready_session(plain, ready - 1).date == dt.date(2026, 11, 25)
+    assert ready_session(plain, ready).date == half
+    summer = int(dt.datetime(2026, 10, 30, 20, 15, tzinfo=utc).timestamp())
+    winter = int(dt.datetime(2026, 11, 2, 21, 15, tzinfo=utc).timestamp())
+    assert ready_session(plain, summer).date == dt.date(2026, 10, 30)
+    assert ready_session(plain, winter - 1).date == dt.date(2026, 10, 30)
+    assert ready_session(plain, winter).date == dt.date(2026, 11, 2)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "depth"),
+    [
+        ([1] * 2_700, 1),
+        ([1] * 2_699 + [300], 1),  # the one goes by itself
+        ([1], 0),  # two boards for one share
+        ([1, 1], 1),  # the same: the boards tell more
+        ([3, 3, 3], 0),
+        ([1] * 100 + [5] * 100, 5),  # ten questions, not two and a hundred
+        ([], 0),
+    ],
+)
+def test_boards_are_asked_for_as_long_as_that_is_fewer_questions(lacking: list[int], depth: int) -> None:
+    assert worth_asking(lacking, 2) == depth
+
+
+def test_a_night_on_fetched_bars_is_ok_and_says_what_it_fetched(home: Home) -> None:
+    command = [sys.executable, "-m", "pyjobs.nightly", "--desk", str(home.root / "desk.yaml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[ok]   fetch " in done.stdout and "ok: 10 of 10 steps" in done.stdout
+    (made,) = finished_runs(home.root / "data/server_runs")
+    assert manifest.read(made)["status"] == "ok" and manifest.verify(made) == []
+    assert "What was fetched" in (made / "reports/ops.md").read_text(encoding="utf-8")
+    assert "What was fetched" in (made / "index.html").read_text(encoding="utf-8")
+    home.fake.fault("krx", "503")
+    home.at(seoul_s(TUESDAY, 20, 0))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 69
+    late = finished_runs(home.root / "data/server_runs")[-1]
+    assert manifest.read(late)["status"] == "partial"
+    assert "8 expected bars are missing: this run is partial" in (late / "reports/ops.md").read_text(encoding="utf-8")
+
+
+def test_a_night_is_partial_when_a_step_or_an_expected_bar_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    assert manifest.status_of(tmp_path, ["ok", "ok"]) == "ok"
+    assert manifest.status_of(tmp_path, ["ok", "skip"]) == manifest.status_of(tmp_path, []) == "partial"
+    for text, status in (('{"partial": false}', "ok"), ('{"partial": true}', "partial"), ("{", "partial")):
+        (tmp_path / "reports/fetch.json").write_text(text)
+        assert manifest.status_of(tmp_path, ["ok"]) == status
