@@ -302,3 +302,8 @@ def test_a_fall_that_many_series_share_is_the_markets() -> None:
 
     found = without_crashes([*(series(f"S{n}", "2020-03-16") for n in range(6)), series("T", "2014-06-09")])
     assert [one.flaws[0].level for one in found] == ["note"] * 6 + ["WARN"]
+
+
+@pytest.mark.parametrize("name", ["005930", "000660", "005380"])
+def test_thirty_years_of_real_adjusted_days_raise_no_false_alarm_of_a_split(shared_data: Path, name: str) -> None:
+    assert breaks(real(shared_data, name), "XKRX") == []
