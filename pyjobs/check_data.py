@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from utils import clock, config, paths
 from utils.cli import Parser
-from utils.errors import MissingInputError
+from utils.errors import MissingInputError, NightdeskError
 from utils.exit_codes import ExitCode
 from utils.run import run
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.checks.inspection import Flaw, Inspected
+    from pyjobs.market.store.bar_store import BarStore
 
 SHOWN = 200
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     args = parser.parse_args(argv)
 
-    from pyjobs.market.checks.inspection import inspect
+    from pyjobs.market.checks.inspection import without_crashes
     from pyjobs.market.store.bar_store import BarStore
 
     store = BarStore(paths.data_dir() / "raw")
@@ -43,10 +44,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise MissingInputError(f"no such series under {store.root}")
     markets = _markets(args.desk)
     now_ms = clock.now_ms()
-    found = [inspect(store, key, args.market or _market(markets, key), now_ms=now_ms) for key in keys]
+    found = without_crashes([_looked_at(store, key, args.market or _market(markets, key), now_ms) for key in keys])
     print(as_json(found) if args.json == "1" else as_text(found, markdown=args.markdown))
     broken = any(flaw.level == "FAIL" for series in found for flaw in series.flaws)
     return ExitCode.BAD_DATA if broken else ExitCode.OK
+
+
+def _looked_at(store: BarStore, key: SeriesKey, market: str | None, now_ms: int) -> Inspected:
+    """One series; what cannot be looked at is a finding of its own and hides no other."""
+    from pyjobs.market.checks.inspection import failed, inspect
+
+    try:
+        return inspect(store, key, market, now_ms=now_ms)
+    except NightdeskError as error:
+        return failed(key, market, error)
 
 
 def as_json(found: Sequence[Inspected]) -> str:

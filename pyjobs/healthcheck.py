@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, Instrument, desk_path, load_desk
+from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import health, jobs
@@ -74,9 +75,9 @@ def data_checks(instruments: Sequence[Instrument], rule: str, now_s: float) -> I
 
 
 def last_session(store: BarStore, key: SeriesKey, calendar: trading_day.Calendar) -> dt.date | None:
-    """The market's date of the newest bar of a series; None when it has none."""
+    """The market's date of the newest bar of a series, also one before its calendar begins; None when it has none."""
     newest = store.newest(key)
-    return calendar.local_date((newest[0] - 1) / 1000) if newest else None
+    return session_of(calendar.market)(newest[0]) if newest else None
 
 
 def git_head() -> health.Check:

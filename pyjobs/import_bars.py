@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import MissingInputError
+from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.market.desk.desk_file import Desk
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,14 +23,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
     parser.add_argument("--dumps", metavar="DIR", type=Path, help="folder of the dumps, instead of the desk's own")
     parser.add_argument("--out", metavar="RUNDIR", type=Path, help="run folder: also write reports/data.json there")
+    parser.add_argument("--explain", metavar="FILE", type=Path, help="say what FILE would be taken for; write nothing")
+    parser.add_argument("--symbol", metavar="SYMBOL", help="with --explain: as which instrument of the desk it is read")
     args = parser.parse_args(argv)
+    if args.symbol is not None and args.explain is None:
+        raise UsageError("--symbol goes with --explain FILE")
+    if args.out is not None and not args.out.is_dir():
+        raise UsageError(f"--out {args.out}: there is no such folder")
 
     from pyjobs.market.desk.desk_file import desk_path, load_desk
-    from pyjobs.market.dumps.import_desk import import_desk, report_json, report_text
+    from pyjobs.market.dumps.import_desk import import_desk
+    from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.bar_store import BarStore
     from utils.atomic import write_text
 
     desk = load_desk(desk_path(args.desk, paths.config_dir()))
+    if args.explain is not None:
+        return _explain(desk, args.explain, args.symbol)
     if not any(instrument.file for instrument in desk.instruments):
         print(f"desk {desk.name}: no instrument has a file; its bars are fetched: python -m pyjobs.fetch")
         return ExitCode.OK
@@ -38,6 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_text(args.out / "reports" / "data.json", report_json(desk, results))
     print(report_text(desk, results))
     return max((result.exit_code for result in results), default=ExitCode.OK)
+
+
+def _explain(desk: Desk, file: Path, symbol: str | None) -> int:
+    from pyjobs.market.dumps.explain import explained, instrument_for
+
+    lines, error = explained(file, instrument_for(desk, file, symbol), now_ms=clock.now_ms())
+    print("\n".join(lines))
+    return error.exit_code if error else ExitCode.OK
 
 
 def _progress(line: str) -> None:

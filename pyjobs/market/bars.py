@@ -15,15 +15,23 @@ IntArray = npt.NDArray[np.int64]
 
 PIECE_BARS = 1 << 19  # a longer series is looked at and worked on in pieces, so that memory does not grow with it
 COLUMNS = ("ts_ms", "open", "high", "low", "close", "volume")
-TIMEFRAME_MS: dict[str, int] = {
+DAY_MS = 86_400_000
+EXTENDED = "-ext"  # ends the timeframe of a series that has the hours before the open and after the close, too
+_STEPS: dict[str, int] = {
     "1m": 60_000,
     "5m": 300_000,
     "15m": 900_000,
     "30m": 1_800_000,
     "1h": 3_600_000,
     "4h": 14_400_000,
-    "1d": 86_400_000,
+    "1d": DAY_MS,
 }
+FETCHED = tuple(_STEPS)  # what providers are asked for
+LONGER: dict[str, int] = {"1w": 7 * DAY_MS, "1mo": 28 * DAY_MS}  # the least a bar lasts: calendars say when one closes
+TIMEFRAMES = (*FETCHED, *LONGER)  # what a person may name
+TIMEFRAME_MS: dict[str, int] = (
+    _STEPS | LONGER | {f"{name}{EXTENDED}": step for name, step in _STEPS.items() if step < DAY_MS}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

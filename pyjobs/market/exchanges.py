@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.bars import FETCHED, SeriesKey
 from pyjobs.market.provider_names import NAMES
 from utils.config import load_yaml, wrong
 from utils.errors import UsageError
@@ -53,8 +53,8 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
         if exchange.ready and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", exchange.ready):
             raise wrong(path, ["exchanges", name, "ready"], f"{exchange.ready!r} is not a time of day like 18:35")
         for timeframe, days in exchange.page_days.items():
-            if timeframe not in TIMEFRAME_MS or days < 1:
-                what = f"{timeframe}: {days} is no timeframe ({', '.join(TIMEFRAME_MS)}) with a number of days above 0"
+            if timeframe not in FETCHED or days < 1:
+                what = f"{timeframe}: {days} is no timeframe ({', '.join(FETCHED)}) with a number of days above 0"
                 raise wrong(path, ["exchanges", name, "page_days"], what)
     return found
 
@@ -64,8 +64,8 @@ def series_key(exchanges: dict[str, Exchange], *, exchange: str, symbol: str, ti
     name = next((known for known in exchanges if known.casefold() == exchange.casefold()), None)
     if name is None:
         raise UsageError(f"unknown exchange {exchange!r} (config/exchanges.yaml has {', '.join(exchanges)})")
-    if timeframe not in TIMEFRAME_MS:
-        raise UsageError(f"unknown timeframe {timeframe!r} (known: {', '.join(TIMEFRAME_MS)})")
+    if timeframe not in FETCHED:
+        raise UsageError(f"unknown timeframe {timeframe!r} (known: {', '.join(FETCHED)})")
     if not symbol:
         raise UsageError("the symbol is empty")
     return SeriesKey(exchange=name, symbol=symbol, timeframe=timeframe)

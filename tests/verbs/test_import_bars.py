@@ -48,7 +48,7 @@ def dumps(home: Path, **texts: str) -> list[str]:
 def test_two_good_dumps_are_imported_and_reported(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(import_bars, dumps(home, a=GOOD, b=GOOD)) == 0
     shown = capsys.readouterr()
-    assert "T:A:1d     2     2  2018-01-24  2018-01-25  1 written" in shown.out
+    assert "T:A:1d     2     2  2018-01-24  2018-01-25    2        0     0     0  1 written" in shown.out
     assert "[2/2] T:B:1d 2 bars" in shown.err
     report = json.loads((home / "run" / "reports" / "data.json").read_text())
     assert report["desk"] == "mine"
@@ -63,8 +63,16 @@ def test_two_good_dumps_are_imported_and_reported(home: Path, capsys: pytest.Cap
         "last_session": "2018-01-25",
         "first_ts_ms": 1_516_775_400_000,  # date -u -d '2018-01-24 06:30' +%s
         "last_ts_ms": 1_516_861_800_000,
+        "new": 2,
+        "changed": 0,
+        "same": 0,
+        "left": 0,
+        "gone": 0,
+        "rebased": False,
+        "unconfirmed_ts_ms": 1_516_861_800_000,
         "treated": [],
         "warts": [],
+        "beside_store": [],
         "error": None,
     }
 
@@ -128,7 +136,7 @@ def test_the_sample_desk_imports_its_own_sample_without_a_failure(
     store = BarStore(home / "data" / "raw")
     assert len(store.series()) == 14
     assert store.read(SeriesKey(exchange="SAMPLE", symbol="SMP001", timeframe="1d")).ts_ms[-1] == 1_793_341_800_000
-    assert store.read(SeriesKey(exchange="SAMPLE", symbol="SMPUSD", timeframe="5m")).ts_ms[-1] == 1_793_341_800_000
+    assert store.read(SeriesKey(exchange="SAMPLE", symbol="SMPUSD", timeframe="5m")).ts_ms[-1] == 1_793_342_100_000
 
 
 @pytest.mark.parametrize("verb", ["import_bars", "make_sample"])
@@ -144,3 +152,44 @@ def test_help_and_wrong_usage_need_nothing_heavy(verb: str) -> None:
     assert done.stdout.splitlines()[-1] == "[]"
     wrong = subprocess.run([sys.executable, "-m", f"pyjobs.{verb}", "--nonsense"], capture_output=True, cwd=ROOT)
     assert wrong.returncode == 64
+
+
+def test_explain_says_what_a_file_is_taken_for_and_writes_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = dumps(home, a="Date,Open,High,Low,Close,Volume,Foo\n2018-01-24,10,13,9,12,5,1\n")[:2]
+    file = home / "data" / "dumps" / "a.csv"
+    assert run(import_bars, [*arguments, "--explain", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "'Close': close; first '12'" in shown
+    assert "'Foo': not used; first '1'" in shown
+    assert "first bar: closes 2018-01-24 06:30 UTC: open 10 high 13 low 9 close 12 volume 5" in shown
+    assert not (home / "data" / "raw").exists()
+    file.write_text(SWAPPED, encoding="utf-8")
+    assert run(import_bars, [*arguments, "--explain", str(file), "--symbol", "B"]) == 65
+    assert "refused: " in capsys.readouterr().out
+    assert run(import_bars, [*arguments, "--explain", str(home / "other.csv")]) == 64
+    assert run(import_bars, [*arguments, "--symbol", "B"]) == 64
+
+
+def test_a_run_folder_that_is_not_there_is_wrong_usage(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(import_bars, [*dumps(home, a=GOOD, b=GOOD)[:2], "--out", str(home / "none")]) == 64
+    assert "none: there is no such folder" in capsys.readouterr().err
+
+
+def test_a_series_that_ended_before_its_calendar_begins_stops_no_other(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pyjobs.check_data import main as check_data
+    from pyjobs.healthcheck import main as healthcheck
+
+    text = DESK.replace("file: a.csv", "file: a.csv").replace(
+        "market: XKRX, timeframe: 1d, file: a", "market: XNYS, timeframe: 1d, file: a"
+    )
+    (home / "desk.yaml").write_text(text, encoding="utf-8")
+    arguments = dumps(home, a=GOOD.replace("2018", "2006"), b=GOOD)[:2]
+    assert run(import_bars, arguments) == 0
+    assert run(check_data, arguments) == 0
+    assert "T:B:1d" in capsys.readouterr().out
+    assert run(healthcheck, arguments) in (0, 1)
+    assert "data T:A:1d" in capsys.readouterr().out

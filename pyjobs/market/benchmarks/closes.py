@@ -6,7 +6,6 @@ passed in as functions. A provider that has nothing, or nothing of the window, i
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import hashlib
 import math
@@ -19,10 +18,13 @@ import numpy as np
 from pyjobs.market.bars import Bars, FloatArray, SeriesKey
 from pyjobs.market.benchmarks.policy import LOCAL, Policy, Symbols
 from pyjobs.market.benchmarks.policy import Benchmark as Source
+from pyjobs.market.dumps.benchmark_file import bars_of, files_for, plain_closes
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.names import folder_name
-from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden, UsageError
+from utils import clock
+from utils.errors import ExternalDataUnavailable, ExternalKind, NetworkForbidden, UsageError
 
+ROUND_THE_CLOCK = "24/7"  # every date is a day
 FEWEST_DAYS = 2  # one close makes no return
 HOLIDAY_DAYS = 10  # the longest that a market we know was closed in a row, with the weekends around it
 
@@ -98,7 +100,8 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
     forbidden = False
     for provider in source.providers:
         try:
-            symbol, closes = _ask(provider, source, places, start, end)
+            market = policy.market_of(name) if name in policy.benchmarks else ROUND_THE_CLOCK
+            symbol, closes = _ask(provider, source, places, market, (start, end))
         except ExternalDataUnavailable as error:
             kind, forbidden = error.kind, forbidden or isinstance(error, NetworkForbidden)
             said.append(f"{provider}: {error.reason}{f' ({error.detail})' if error.detail else ''}")
@@ -132,18 +135,14 @@ def from_bars(bars: Bars) -> Closes:
     return Closes(days=days[last], close=bars.close[last])
 
 
-def read_csv(path: Path) -> Closes:
-    """Closes from a file with columns date (YYYY-MM-DD, each once, any order) and close. Raises BadDataError."""
-    found: dict[dt.date, float] = {}
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        for number, row in enumerate(csv.DictReader(handle), 2):
-            try:
-                day, close = dt.date.fromisoformat(row["date"]), float(row["close"])
-            except (KeyError, TypeError, ValueError):
-                raise BadDataError(f"{path}: line {number}: needs date (YYYY-MM-DD) and close, has {row}") from None
-            if not (math.isfinite(close) and close > 0) or day in found:
-                raise BadDataError(f"{path}: line {number}: {day} stands twice, or its close {close} cannot be")
-            found[day] = close
+def read_csv(path: Path, market: str = ROUND_THE_CLOCK, *, now_ms: int | None = None) -> Closes:
+    """Closes from a file: columns date (YYYY-MM-DD, each once) and close, or any price file that an import reads.
+
+    `market`: whose sessions its days are. Raises BadDataError.
+    """
+    found = plain_closes(path)
+    if found is None:
+        return from_bars(bars_of(path, path.stem, market, now_ms=clock.now_ms() if now_ms is None else now_ms))
     days = sorted(found)
     return Closes(days=np.array(days, dtype="datetime64[D]"), close=np.array([found[day] for day in days], np.float64))
 
@@ -160,12 +159,14 @@ def cache_file(cache_dir: Path, key: str) -> Path:
     return cache_dir / f"{folder_name(key)}.csv"
 
 
-def _ask(provider: str, source: Source, places: Places, start: dt.date, end: dt.date) -> tuple[str, Closes]:
+def _ask(
+    provider: str, source: Source, places: Places, market: str, window: tuple[dt.date, dt.date]
+) -> tuple[str, Closes]:
     """(what it is called there, its closes), or ExternalDataUnavailable."""
+    start, end = window
     if provider in LOCAL:
-        look = _cached if provider == "local_cache" else _stored
         for key in source.symbols.local_keys:
-            closes = look(key, places)
+            closes = _cached(key, places, market) if provider == "local_cache" else _stored(key, places)
             if closes is not None and closes.within(start, end).days.size >= FEWEST_DAYS:
                 return key, closes
         raise ExternalDataUnavailable(
@@ -177,9 +178,9 @@ def _ask(provider: str, source: Source, places: Places, start: dt.date, end: dt.
     return symbol, places.fetch[provider](symbol, start, end)
 
 
-def _cached(key: str, places: Places) -> Closes | None:
-    path = cache_file(places.cache_dir, key)
-    return read_csv(path) if path.is_file() else None
+def _cached(key: str, places: Places, market: str = ROUND_THE_CLOCK) -> Closes | None:
+    path = next(files_for(places.cache_dir, [key]), None)
+    return read_csv(path, market) if path else None
 
 
 def _stored(key: str, places: Places) -> Closes | None:

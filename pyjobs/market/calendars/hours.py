@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pyjobs.market.bars import IntArray
 from utils.trading_day import Calendar, load
@@ -39,7 +40,10 @@ BEFORE_CALENDAR: dict[str, AssumedClose] = {
 
 
 class MarketHours:
-    """Close times of one market's sessions, by date ordinal (`datetime.date.toordinal`)."""
+    """Close times of one market's sessions, by date ordinal (`datetime.date.toordinal`).
+
+    `days`, `opens_ms` and `closes_ms`: those the calendar file knows, ascending, one entry a session.
+    """
 
     def __init__(self, calendar: Calendar) -> None:
         self.calendar = calendar
@@ -47,7 +51,11 @@ class MarketHours:
         self.first = calendar.first.toordinal()
         self.last = calendar.last.toordinal()
         self.assumed = BEFORE_CALENDAR.get(calendar.market)
-        self._closes_s = {s.date.toordinal(): s.close_utc_s for s in calendar.sessions()}
+        sessions = calendar.sessions()
+        self._closes_s = {s.date.toordinal(): s.close_utc_s for s in sessions}
+        self.days = np.array(list(self._closes_s), np.int64)
+        self.opens_ms = np.array([s.open_utc_s * 1000 for s in sessions], np.int64)
+        self.closes_ms = np.array(list(self._closes_s.values()), np.int64) * 1000
 
     def is_session(self, ordinal: int) -> bool | None:
         """Whether the market has a session on that date; None where the calendar does not reach."""
@@ -76,7 +84,14 @@ class MarketHours:
 
     def sessions_in(self, first: int, last: int) -> list[int]:
         """The ordinals of every known session from `first` to `last`, both included."""
-        return [ordinal for ordinal in self._closes_s if first <= ordinal <= last]
+        return list(
+            self.days[np.searchsorted(self.days, first) : np.searchsorted(self.days, last, side="right")].tolist()
+        )
+
+    def sessions_at(self, ordinals: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        """(index of each date's session in `days`, whether it has one); the index means nothing where it has none."""
+        at = np.minimum(np.searchsorted(self.days, ordinals), self.days.size - 1)
+        return at, self.days[at] == ordinals
 
 
 def hours_of(market: str) -> MarketHours:

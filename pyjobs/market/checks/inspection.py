@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.bars import EXTENDED, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.checks import quality
+from pyjobs.market.checks.splits import breaks
 from pyjobs.market.desk.snapshot import is_stale
-from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
 from pyjobs.market.ingest.fetching import EMPTY_SETTLES_MS
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import QUARANTINE, settled
@@ -21,6 +23,8 @@ from pyjobs.market.times import utc_text
 from utils.errors import BadDataError
 
 Level = Literal["FAIL", "WARN", "note"]
+BREAK = "adjustment break: the price jumps for good, as by a split"
+TOGETHER, TOGETHER_SHARE = 4, 0.2  # series of one market that break at one time: the market fell, none was split
 STALE_BARS, STALE_MS = 3, 900_000  # round the clock a series may be so far behind, whichever is more: minutes are quiet
 
 
@@ -60,7 +64,7 @@ def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int)
     empty = np.concatenate([NO_TIMES, *(part.empty for part in parts.values())])
     partitions, bars = len(parts), quality.usable([part.bars for part in parts.values()])
     parts.clear()  # the bars are held once
-    flaws += _statistical(key, bars)
+    flaws += _statistical(key, bars, market)
     if market is not None and len(bars):
         flaws += _calendar(key, market, bars, empty, now_ms)
     return Inspected(
@@ -71,6 +75,30 @@ def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int)
         last=utc_text(int(bars.ts_ms[-1])) if len(bars) else "-",
         flaws=tuple(flaws),
     )
+
+
+def without_crashes(found: Sequence[Inspected]) -> list[Inspected]:
+    """The same, with breaks that many series of a market have at one time told as what they are: a market's crash."""
+    markets = Counter(one.market for one in found)
+    times = Counter((one.market, flaw.first) for one in found for flaw in one.flaws if flaw.what == BREAK)
+    crashes = {
+        (market, first)
+        for (market, first), count in times.items()
+        if count >= TOGETHER and count >= TOGETHER_SHARE * markets[market]
+    }
+
+    def told(one: Inspected, flaw: Flaw) -> Flaw:
+        if flaw.what != BREAK or (one.market, flaw.first) not in crashes:
+            return flaw
+        return replace(flaw, level="note", what="jump with many others at once: the market's, no split")
+
+    return [replace(one, flaws=tuple(told(one, flaw) for flaw in one.flaws)) for one in found]
+
+
+def failed(key: SeriesKey, market: str | None, error: Exception) -> Inspected:
+    """A series that could not be looked at, which hides no other."""
+    flaw = _flaw(key, "-", "FAIL", "cannot be looked at", 1, example=str(error))
+    return Inspected(key=key, market=market, partitions=0, bars=0, last="-", flaws=(flaw,))
 
 
 def _read(store: BarStore, key: SeriesKey) -> tuple[dict[str, Partition], list[Flaw]]:
@@ -109,17 +137,17 @@ def _impossible(key: SeriesKey, name: str, part: Partition) -> Iterator[Flaw]:
         yield from _masked(key, "FAIL", what, bars, mask, partition=name)
 
 
-def _statistical(key: SeriesKey, bars: Bars) -> Iterator[Flaw]:
+def _statistical(key: SeriesKey, bars: Bars, market: str | None) -> Iterator[Flaw]:
     yield from _masked(key, "note", "halt: no volume, one price", bars, quality.halts(bars))
     bad = quality.bad_prints(bars)
     yield from _masked(key, "WARN", "bad print: a price nobody can have traded at", bars, bad)
     good = Bars(**{name: getattr(bars, name)[~bad] for name in bars.__slots__}) if bad.any() else bars
-    for at, factor in quality.breaks(good):
+    for at, factor in breaks(good, market):
         yield _flaw(
             key,
             partition_name(key.timeframe, int(good.ts_ms[at])),
             "WARN",
-            "adjustment break: the price jumps for good, as by a split",
+            BREAK,
             1,
             first=utc_text(int(good.ts_ms[at])),
             example=f"{good.close[at - 1]:.10g} then {good.close[at]:.10g} (times {factor:.3g})",
@@ -127,8 +155,13 @@ def _statistical(key: SeriesKey, bars: Bars) -> Iterator[Flaw]:
 
 
 def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: int) -> Iterator[Flaw]:
+    if key.timeframe.endswith(EXTENDED):
+        return  # nobody says which bars of those hours there should be
     from_open = are_from_open(market, key.timeframe, bars.ts_ms)
-    expected = expected_closes(market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]), from_open=from_open)
+    phase_ms = phase_of(market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(
+        market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]), from_open=from_open, phase_ms=phase_ms
+    )
     missing = without(without(expected, bars.ts_ms), empty)
     missing = missing[(missing <= now_ms - EMPTY_SETTLES_MS) | (missing > now_ms)]  # a quiet minute may still come
     yield from _by_partition(key, "WARN", "gap: missing by the market's calendar", missing)

@@ -28,9 +28,6 @@ BUSY = 5.0  # volume of so many times the usual: something did happen
 AROUND = 5  # bars on each side that say what is usual
 SEEN = 4 * AROUND  # what is bad is told by fewer bars than these on each side
 LOOKED_AT = 1 << 16  # bars at once: 20 MB
-BREAK = 0.30  # a lasting jump by more than this, from one bar to the next
-SPLITS = (1.5, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 100)
-SPLIT_FITS = 0.06  # relative: the market itself moves on the day
 
 
 def impossible(bars: Bars) -> dict[str, Mask]:
@@ -98,22 +95,6 @@ def _away_and_back(bars: Bars, side: FloatArray) -> Mask:
             low, high = bars.low[start:stop].min() * 0.9, bars.high[start:stop].max() * 1.1
             beside = [at for at in (start - 1, stop) if 0 <= at < len(bars)]
             found[start:stop] = all(bars.low[at] * 0.9 > high or bars.high[at] * 1.1 < low for at in beside)
-    return found
-
-
-def breaks(bars: Bars) -> list[tuple[int, float]]:
-    """(position, factor) where the price jumps for good by what looks like a split; factor is after over before."""
-    close = bars.close
-    if len(close) < 2 * AROUND:
-        return []
-    step = close[1:] / close[:-1]
-    found = []
-    for at in (np.flatnonzero(np.abs(np.log(step)) > np.log(1 + BREAK)) + 1).tolist():
-        before, after = close[max(0, at - AROUND) : at], close[at : at + AROUND]
-        lasting = float(np.median(after) / np.median(before))
-        size = max(lasting, 1 / lasting)
-        if size > 1 + BREAK and any(abs(size / ratio - 1) < SPLIT_FITS for ratio in SPLITS):
-            found.append((at, lasting))
     return found
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.completed import Completed, complete
-from pyjobs.market.desk.instrument import LAYOUTS, Instrument
+from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.mistakes import of_accounts, of_desk, of_pairs
 from pyjobs.market.desk.written import Account, SessionRule, Setups, WrittenDesk
 from utils import clock
@@ -18,7 +18,6 @@ from utils.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
 __all__ = [
-    "LAYOUTS",
     "Account",
     "Desk",
     "Instrument",

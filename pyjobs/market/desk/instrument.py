@@ -5,20 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal
 
-import msgspec
+from pyjobs.market.bars import EXTENDED, SeriesKey
+from pyjobs.market.desk.dump_keys import DumpKeys
 
-from pyjobs.market.bars import SeriesKey
-
-LAYOUTS = ("auto", "ohlcv", "ohlcv_start", "ohlcv_close", "bitfinex")
 Basis = Literal["raw", "adjusted"]
 Role = Literal["trade", "watch", "benchmark", "fx"]
 Kind = Literal["", "etf"]
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Described(DumpKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an instrument may say besides which series it is; the same in a desk's file and in the desk.
 
-    `file` is its dump, relative to the desk's `dumps` folder; `layout` its shape (see `pyjobs.market.dumps`).
+    `file` is its dump (a file, a folder or a pattern), relative to the desk's `dumps` folder; what is to be said about
+    it has keys of its own (`DumpKeys`).
     `start` (a date) cuts off older bars. `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the
     least quantity (0: the market's own). `kind: etf` has the ticks of funds and pays no sale tax.
     `role: fx`: what one `base` costs in `currency`.
@@ -26,7 +25,6 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     name: str = ""
     file: str = ""
-    layout: str = "auto"
     start: str = ""
     role: Role = "trade"
     kind: Kind = ""
@@ -53,7 +51,8 @@ class Instrument(Described, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def key(self) -> SeriesKey:
         """Where this instrument's bars are stored."""
-        return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe)
+        extended = EXTENDED if self.hours == "extended" else ""
+        return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe + extended)
 
     @property
     def scanned(self) -> bool:

@@ -6,8 +6,9 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 
-from pyjobs.market.bars import TIMEFRAME_MS
-from pyjobs.market.desk.instrument import LAYOUTS, Instrument
+from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, TIMEFRAMES
+from pyjobs.market.desk.dump_keys import key_problems
+from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
 from utils.config import Key
 
@@ -34,14 +35,13 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
         yield "market", f"unknown market {instrument.market!r} (known: {', '.join(markets) or 'none'})"
-    if instrument.timeframe not in TIMEFRAME_MS:
-        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})"
+    if instrument.timeframe not in TIMEFRAMES:
+        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAMES)})"
     if not 0 <= instrument.lot < float("inf"):
         yield "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     if not instrument.currency:
         yield "currency", "no currency is named"
-    if instrument.layout not in LAYOUTS:
-        yield "layout", f"unknown layout {instrument.layout!r} (known: {', '.join(LAYOUTS)})"
+    yield from key_problems(instrument, intraday=TIMEFRAME_MS.get(instrument.timeframe, 0) < DAY_MS)
     if instrument.start and not _is_date(instrument.start):
         yield "start", f"{instrument.start!r} is not a date like 2018-01-31"
 

@@ -13,9 +13,11 @@ import msgspec
 
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.import_desk import Imported, import_desk
+from pyjobs.market.dumps.reading.opened import files_of
 from pyjobs.market.store.bar_store import BarStore
 from utils import paths
 from utils.atomic import write_bytes
+from utils.errors import MissingInputError
 
 Seen = dict[str, list[int]]
 
@@ -41,11 +43,14 @@ def import_changed(
 
 
 def _state(dumps: Path, instrument: Instrument) -> list[int]:
+    found = []
     try:
-        status = os.stat(dumps / instrument.file)  # noqa: PTH116  # one of thousands
-    except OSError:
+        for path in files_of(dumps / instrument.file):
+            status = os.stat(path)  # noqa: PTH116  # one of thousands
+            found += [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    except (OSError, MissingInputError):
         return []
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return found
 
 
 def _path(desk: Desk) -> Path:

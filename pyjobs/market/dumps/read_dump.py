@@ -1,36 +1,46 @@
-"""Dumps, CSV and JSON as people have them, into bars: `read_dump` is the whole of it.
+"""Price files as people have them into bars: `read_dump` is the whole of it.
 
-`layout:` of an instrument says what a row is: `ohlcv` (daily: time, open, high, low, close, volume), `ohlcv_start` and
-`ohlcv_close` (intraday, by which end of the bar the time marks), `bitfinex` (start, open, close, high, low, volume), or
-`auto`, which takes column names where there are any, and an order of columns only when no other one fits the prices.
+`layout:` of an instrument says what a file is: one of the known formats (price_formats.toml), `ohlcv` (time, open,
+high, low, close, volume), `ohlcv_start` and `ohlcv_close` (the same, by which end of the bar the time marks),
+`bitfinex` (start, open, close, high, low, volume), or `auto`, which takes column names where there are any, a format
+whose shape is plain to see, and an order of columns only when no other one fits the prices.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from pyjobs.market.bars import Bars, checked
+from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.findings import Finding
-from pyjobs.market.dumps.rows import Rows, read_rows
-from pyjobs.market.dumps.table import Ledger, Source, table_of, when
+from pyjobs.market.dumps.meaning.columns import Reading, understood
+from pyjobs.market.dumps.meaning.odd_rows import mended
+from pyjobs.market.dumps.meaning.source import Ledger, Source, when
+from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
+from pyjobs.market.dumps.meaning.table import mark_of, table_of
+from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.treatment import bars_from
 from pyjobs.market.dumps.warts import note_warts
-from utils.errors import ConfigError
+from utils.errors import BadDataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """What a dump file gave: bars, how many rows were read for them, and what was found on the way."""
+    """What a dump gave: bars, how many rows were read for them, and what was found on the way.
+
+    The newest bar is not confirmed: nothing in the file shows that it was complete when it was written. `written_ms`:
+    when the file was, as far as its time tells.
+    """
 
     bars: Bars
     rows_read: int
     first: str
     last: str
+    written_ms: int
     treated: list[Finding]
     warts: list[Finding]
 
@@ -38,16 +48,23 @@ class Dump:
 def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
 
-    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the layout must be said.
+    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
     """
-    rows = read_rows(path, instrument.layout)
-    _check_layout(path, instrument, rows)
-    taken_ms = min(now_ms, path.stat().st_mtime_ns // 1_000_000)
-    source = Source(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=taken_ms, unit=rows.unit)
+    written_ms = max(each.stat().st_mtime_ns for each in files_of(path)) // 1_000_000
+    source = Source(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=min(now_ms, written_ms))
     ledger = Ledger(source)
-    _note_file(rows, ledger)
-    read, table = rows.read, table_of(rows, source)
-    del rows  # as much again
+    readings = _readings(path, source, ledger)
+    read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
+    if not any(len(each.grid) for each in readings):
+        raise BadDataError(f"{path}: holds no rows")
+    give_back()
+    source.mark = mark_of(readings, source)
+    table = table_of(readings, source, ledger)
+    _note_files(readings, ledger)
+    for each in readings:
+        each.grid.columns = []  # as much again
+    give_back()
+    refuse_other_spacing(table, source)
     bars, table = bars_from(table, ledger)
     note_warts(table, ledger)
     return Dump(
@@ -55,35 +72,56 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
         rows_read=read,
         first=when(source, int(table.day[0]), int(table.ts_ms[0])),
         last=when(source, int(table.day[-1]), int(table.ts_ms[-1])),
+        written_ms=written_ms,
         treated=ledger.treated,
         warts=ledger.warts,
     )
 
 
-def _check_layout(path: Path, instrument: Instrument, rows: Rows) -> None:
-    """An intraday time marks a bar's start or its end; only Bitfinex's own order tells which."""
-    told = instrument.layout in ("ohlcv_start", "ohlcv_close", "bitfinex") or rows.order == "bitfinex"
-    if instrument.key.timeframe != "1d" and not told:
-        raise ConfigError(
-            f"{path}: does a row's time mark the start or the end of its {instrument.timeframe} bar? "
-            f"Say `layout: ohlcv_start` or `layout: ohlcv_close` for {instrument.key}"
-        )
+def _readings(path: Path, source: Source, ledger: Ledger) -> list[Reading]:
+    readings = []
+    for grid in grids(path):
+        if not grid.columns:
+            continue
+        source.labels.append(grid.label)
+        source.unit = grid.unit
+        reading = understood(grid, source.instrument)
+        mended(reading, ledger)
+        readings.append(reading)
+    if not readings:
+        raise BadDataError(f"{path}: holds no rows")
+    return readings
 
 
-def _note_file(rows: Rows, ledger: Ledger) -> None:
-    """What is peculiar about the file as a whole."""
-    if rows.empty:
-        first = f"line {rows.empty[0]}"
-        example = "only separators"
-        ledger.treated.append(Finding(what="empty row: left out", count=len(rows.empty), first=first, example=example))
-    adjusted = np.flatnonzero(~np.isnan(rows.rows.adj_close))
-    if adjusted.size:
-        scaled = ledger.source.instrument.prices == "adjusted"
-        what = "prices scaled by Adj Close" if scaled else "Adj Close not used (the desk says `prices: raw`)"
-        first = adjusted[0]
-        example = f"Adj Close {rows.rows.adj_close[first]:.10g}"
-        finding = Finding(what=what, count=adjusted.size, first=rows.rows.when[first], example=example)
-        (ledger.treated if scaled else ledger.warts).append(finding)
-    if not rows.ends_cleanly:
-        what = "no line end at the end of the file: its last number may be cut"
-        ledger.warts.append(Finding(what=what, count=1, first="", example=""))
+def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
+    """What is peculiar about each file as a whole."""
+    for reading in readings:
+        grid = reading.grid
+        if grid.empty:
+            what, example = "empty row: left out", "only separators"
+            found = Finding(what=what, count=len(grid.empty), first=f"line {grid.empty[0]}", example=example)
+            ledger.say(found, treated=True)
+        if grid.preamble:
+            what = "line before the table: left out"
+            found = Finding(what=what, count=len(grid.preamble), first="line 1", example=grid.preamble[0][:60])
+            ledger.say(found, treated=True)
+        if not grid.ends_cleanly:
+            what = "no line end at the end of the file: its last number may be cut"
+            ledger.say(Finding(what=what, count=1, first="", example=""))
+        if reading.ignored:
+            ledger.say(
+                Finding(
+                    what="columns not used", count=len(reading.ignored), first="", example=", ".join(reading.ignored)
+                )
+            )
+        for finding in reading.said:
+            ledger.say(finding)
+        _note_basis(reading, ledger)
+
+
+def _note_basis(reading: Reading, ledger: Ledger) -> None:
+    """A file that says itself whether its prices are adjusted, and says other than the desk."""
+    told, prices = reading.grid.about.get("adjusted"), ledger.source.instrument.prices
+    if isinstance(told, bool) and told != (prices == "adjusted"):
+        what = f"the file says its prices are {'adjusted' if told else 'raw'}, the desk {prices}"
+        ledger.say(Finding(what=what, count=len(reading.grid), first="", example="`prices:` of the instrument"))

@@ -1,89 +1,136 @@
 """From the rows of a dump to bars that can be true: what is refused, what is treated, what is only noted.
 
-Refused (BadDataError): a price of zero or less, high below low, open or close outside low..high, half a row of prices.
-Treated: rows without prices; rows before the desk's start; halts (nobody traded: no volume, one price or none);
-duplicates (the last row wins); order; dates without a session; a bar that had not closed when the dump was written.
+First go the rows that would go anyway: before the desk's start, dates without a session, outside the session, not
+closed yet. Then what cannot be read or be true is refused (BadDataError) or, with `bad_rows`, left out and counted: a
+price of zero or less, high below low, open or close outside low..high, half a row of prices. Treated: rows without
+prices; halts (nobody traded: no volume, one price or none); duplicates (the last row wins); order.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 
 from pyjobs.market.bars import Bars
-from pyjobs.market.dumps.table import Ledger, Source, Table, when
+from pyjobs.market.dumps.halts import halted, missing_prices
+from pyjobs.market.dumps.meaning.periods import NOT_YET
+from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, Ledger, Mask, Source, Table, date_text
 from utils.errors import BadDataError
 
 ROUNDING = 1e-9
+IMPOSSIBLE = (
+    "a price is zero or less",
+    "high is below low; are columns swapped (see `layout:`)?",
+    "open or close is outside low..high",
+    "the volume is negative",
+)
 
 
 def bars_from(table: Table, ledger: Ledger) -> tuple[Bars, Table]:
     """The bars of `table` and the rows they came from, in time order. Everything found on the way is in `ledger`."""
-    source = ledger.source
-    table = _priced(table, ledger)
+    source, rows = ledger.source, len(table)
+    table = _readable(table, ledger, np.asarray(table.day == UNTIMED, np.bool_))
     if source.instrument.start:
         start = dt.date.fromisoformat(source.instrument.start).toordinal()
         early = np.asarray(table.day < start, np.bool_)
         table = ledger.drop(f"before {source.instrument.start}, the desk's start: left out", table, early)
-    table = _traded(table, ledger)
-    table = _possible(table, ledger)
-    table = _in_order_once(table, ledger)
+    _refuse_future(table, source)
     table = _in_sessions(table, ledger)
     table = _closed(table, ledger)
+    table = _readable(table, ledger, np.ones(len(table), bool))
+    table = _in_order_once(table, ledger)
+    table = _priced(table, ledger)
+    table = _traded(table, ledger)
+    table = _possible(table, ledger)
+    if ledger.bad > source.instrument.bad_rows_limit * rows:
+        raise BadDataError(
+            f"{source.path}: {ledger.bad} of {rows} rows cannot be true, more than the "
+            f"{100 * source.instrument.bad_rows_limit:g} % that `bad_rows` lets go"
+        )
     if not len(table):
         raise BadDataError(f"{source.path}: no bar is left after treatment")
     opened, high, low, close, volume = np.ascontiguousarray(table.ohlcv.T)
     return Bars(ts_ms=table.ts_ms, open=opened, high=high, low=low, close=close, volume=volume), table
 
 
+def _readable(table: Table, ledger: Ledger, among: Mask) -> Table:
+    """Without the rows `among` these that have a complaint: it is the error, or they are left out."""
+    complaints, said = ledger.complaints, 0
+    wrong = (table.wrong >= 0) & among
+    while wrong.any():
+        what = complaints[int(table.wrong[np.argmax(wrong)])]
+        alike = [i for i, each in enumerate(complaints) if each == what]
+        gone = wrong if said == EXAMPLES else wrong & np.isin(table.wrong, alike)
+        table, wrong, said = ledger.refuse(what, table, gone), wrong[~gone], said + 1
+    return table
+
+
+def _refuse_future(table: Table, source: Source) -> None:
+    """A bar that begins after now is a file misread, or made up."""
+    today = int(source.hours.dates_of(np.array([source.now_ms], np.int64))[0])
+    early = source.bar_ms if source.intraday else 0
+    late = (table.ts_ms - early > source.now_ms) if source.intraday else (table.day > today + _still_open(source))
+    found = np.flatnonzero(late)
+    if not found.size:
+        return
+    at, more = int(found[0]), ""
+    if source.intraday:
+        text = dt.datetime.fromtimestamp((int(table.ts_ms[at]) - early) / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%MZ")
+    else:
+        text = date_text(int(table.day[at]))
+        more = f" (it is {date_text(today)} at {source.hours.market})"
+    raise source.refuse(int(table.line[at]), f"{text} is in the future{more}", found.size, int(table.part[at]))
+
+
+def _still_open(source: Source) -> int:
+    """How far ahead the end of a running week or month lies, in days at most; a day's is today; a stamp's tomorrow."""
+    return {"1w": 7, "1mo": 31}.get(source.instrument.timeframe, 1 if source.all_day else 0)
+
+
 def _priced(table: Table, ledger: Ledger) -> Table:
-    missing = np.isnan(table.ohlcv[:, :4])
-    absent = np.asarray(missing.all(axis=1), np.bool_)
-    half = np.flatnonzero(missing.any(axis=1) & ~absent)
-    if half.size:
-        raise ledger.source.refuse(int(table.line[half[0]]), "some prices are missing, some are there", half.size)
+    absent = missing_prices(table.ohlcv)
     table = ledger.drop("no prices in the row: left out", table, absent)
+    half = np.asarray(np.isnan(table.ohlcv[:, :4]).any(axis=1), np.bool_)
+    table = ledger.refuse("some prices are missing, some are there", table, half)
     unknown = np.isnan(table.ohlcv[:, 4])
     ledger.treat("volume missing: taken as 0", table, unknown)
-    table.ohlcv[unknown, 4] = 0.0
     return table
 
 
 def _traded(table: Table, ledger: Ledger) -> Table:
     """Without the halts. A series that never reports volume (an index, FX) has none to find."""
-    opened, high, low, close, volume = table.ohlcv.T
-    if not volume.any():
-        return table
-    flat = (opened == high) & (high == low)
-    nobody = (volume == 0) & flat & ((low == close) | (low == 0))
+    nobody = halted(table.ohlcv)
     ledger.halted.update(table.day[nobody].tolist())
     table = ledger.drop("halt (no volume, no price range): no bar", table, nobody)
-    ledger.wart("no volume although the price moved", table, table.ohlcv[:, 4] == 0)
+    unknown = np.isnan(table.ohlcv[:, 4])
+    counted = np.nan_to_num(table.ohlcv[:, 4]) > 0
+    if counted.any():
+        since = int(np.argmax(counted))
+        quiet = (table.ohlcv[:, 4] == 0) & (np.arange(len(table)) > since)
+        ledger.wart("no volume although the price moved", table, np.asarray(quiet, np.bool_))
+    table.ohlcv[unknown, 4] = 0.0
     return table
 
 
 def _possible(table: Table, ledger: Ledger) -> Table:
     """Refuse what cannot be; widen high and low by a rounding of the adjustment."""
-    source = ledger.source
-    body_high = table.ohlcv[:, [0, 3]].max(axis=1)
-    body_low = table.ohlcv[:, [0, 3]].min(axis=1)
+    slack = np.abs(table.ohlcv[:, :4]).max(axis=1, initial=0.0) * ROUNDING + _last_place(ledger.source, table)
+    body_high, body_low = table.ohlcv[:, [0, 3]].max(axis=1), table.ohlcv[:, [0, 3]].min(axis=1)
     high, low = table.ohlcv[:, 1], table.ohlcv[:, 2]
-    slack = np.abs(table.ohlcv[:, :4]).max(axis=1) * ROUNDING + _last_place(source, table)
-    checks = (
-        (table.ohlcv[:, :4].min(axis=1) <= 0, "a price is zero or less"),
-        (high < low - slack, "high is below low; are columns swapped (see `layout:`)?"),
-        ((body_high > high + slack) | (body_low < low - slack), "open or close is outside low..high"),
-        (table.ohlcv[:, 4] < 0, "the volume is negative"),
-    )
-    for wrong, what in checks:
-        found = np.flatnonzero(wrong)
-        if found.size:
-            i = found[0]
-            o, h, lo, c, v = (f"{value:,.10g}" for value in table.ohlcv[i])
-            day = when(source, int(table.day[i]), int(table.ts_ms[i]))
-            values = f"{day} open {o} high {h} low {lo} close {c} volume {v}"
-            raise source.refuse(int(table.line[i]), f"{what} {values}", found.size)
+    wrong = np.full(len(table), -1)
+    for rank, cannot in enumerate((
+        table.ohlcv[:, :4].min(axis=1, initial=np.inf) <= 0,
+        high < low - slack,
+        (body_high > high + slack) | (body_low < low - slack),
+        table.ohlcv[:, 4] < 0,
+    )):  # fmt: skip
+        wrong[cannot & (wrong < 0)] = rank
+    for rank, what in enumerate(IMPOSSIBLE):
+        table, wrong = ledger.refuse(what, table, wrong == rank, of_row=True), wrong[wrong != rank]
+    body_high, body_low = table.ohlcv[:, [0, 3]].max(axis=1), table.ohlcv[:, [0, 3]].min(axis=1)
+    high, low = table.ohlcv[:, 1], table.ohlcv[:, 2]
     ledger.treat("high or low widened by a rounding", table, (body_high > high) | (body_low < low))
     table.ohlcv[:, 1] = np.maximum(high, body_high)
     table.ohlcv[:, 2] = np.minimum(low, body_low)
@@ -98,40 +145,48 @@ def _last_place(source: Source, table: Table) -> float:
 
 
 def _in_order_once(table: Table, ledger: Ledger) -> Table:
-    time = table.ts_ms if ledger.source.intraday else table.day
-    newest = np.maximum.accumulate(time) if len(table) else time
-    ledger.treat("out of order: sorted", table, time < newest)
-    table = table.pick(np.argsort(time, kind="stable"))
-    time = table.ts_ms if ledger.source.intraday else table.day
-    repeated = np.append(time[1:] == time[:-1], False) if len(table) else np.zeros(0, bool)
-    same = repeated & np.append((table.ohlcv[1:] == table.ohlcv[:-1]).all(axis=1), False) if len(table) else repeated
-    conflicting = repeated & ~same
+    newest = np.maximum.accumulate(table.ts_ms) if len(table) else table.ts_ms
+    backwards = table.ts_ms < newest
+    if len(table) > 1 and (table.ts_ms[1:] <= table.ts_ms[:-1]).all():
+        ledger.treat("newest first: turned round", table, np.arange(len(table)) == 0)
+    else:
+        ledger.treat("out of order: sorted", table, backwards)
+    if backwards.any() or (len(table) > 1 and table.ts_ms[0] == table.ts_ms[-1]):
+        table = table.pick(np.argsort(table.ts_ms, kind="stable"))
+    repeated = np.append(table.ts_ms[1:] == table.ts_ms[:-1], False)[: len(table)]
+    if not repeated.any():
+        return table
+    same = repeated & np.append(((table.ohlcv[1:] == table.ohlcv[:-1]) | np.isnan(table.ohlcv[1:])).all(axis=1), False)
     ledger.treat("repeated with the same numbers: one kept", table, same)
-    ledger.treat("repeated with other numbers: the last one kept", table, conflicting)
+    ledger.treat("repeated with other numbers: the last one kept", table, repeated & ~same)
     return table.pick(~repeated)
 
 
 def _in_sessions(table: Table, ledger: Ledger) -> Table:
-    """Without dates the calendar knows to be closed; daily rows get the close of their session."""
-    hours = ledger.source.hours
-    closed = np.array([hours.is_session(day) is False for day in table.day.tolist()], bool)
+    """Without dates the calendar knows to be closed, and bars outside the hours; days get their session's close."""
+    source, hours = ledger.source, ledger.source.hours
+    at, here = hours.sessions_at(table.day)
+    closed = ~here & (table.day >= hours.first) & (table.day <= hours.last)
     table = ledger.drop(f"not a session of {hours.market}: left out", table, closed)
-    if ledger.source.intraday:
-        return table
-    ts_ms = np.array([hours.close_ms(day) for day in table.day.tolist()], np.int64)
-    return Table(line=table.line, day=table.day, ts_ms=ts_ms, ohlcv=table.ohlcv)
+    at, here = at[~closed], here[~closed]
+    if source.intraday:
+        if source.all_day or source.instrument.hours == "extended":
+            return table
+        start = table.ts_ms - source.bar_ms
+        outside = here & ((start >= hours.closes_ms[at]) | (table.ts_ms <= hours.opens_ms[at]))
+        what = f"outside the session of {hours.market}: left out (`hours: extended` keeps them)"
+        return ledger.drop(what, table, outside)
+    ts_ms = np.where(here & (table.ts_ms == NOT_YET), hours.closes_ms[at], table.ts_ms)
+    for row in np.flatnonzero(ts_ms == NOT_YET).tolist():
+        ts_ms[row] = hours.close_ms(int(table.day[row]))
+    return replace(table, ts_ms=ts_ms)
 
 
 def _closed(table: Table, ledger: Ledger) -> Table:
-    """The closed-bar rule. A daily bar is final once its session has closed and the file is younger than that close.
-
-    An intraday dump cannot show whether its newest bar was complete, so that bar is left out, as in a live fetch.
-    """
+    """The closed-bar rule: a bar has closed by now, and the newest one before the file was written, too."""
     source = ledger.source
     if not len(table):
         return table
-    newest = table.ts_ms == table.ts_ms[-1]
+    newest = table.ts_ms == table.ts_ms.max()
     running = (table.ts_ms > source.now_ms) | (newest & (table.ts_ms > source.taken_ms))
-    if source.intraday and not running.any():
-        return ledger.drop("newest bar: perhaps not complete, left out", table, newest)
     return ledger.drop("not closed yet when the dump was written: left out", table, running)

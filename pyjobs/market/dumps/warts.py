@@ -8,7 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.findings import Finding
-from pyjobs.market.dumps.table import Ledger, Table
+from pyjobs.market.dumps.meaning.source import Ledger, Table
 
 SATURDAY = 5
 TOLERANCE = 0.005  # adjusted and rounded prices overshoot a price limit a little
@@ -29,7 +29,8 @@ def note_warts(table: Table, ledger: Ledger) -> None:
         if hours.market != "24/7":
             weekend = (table.day - 1) % 7 >= SATURDAY  # ordinal 1 is a Monday
             ledger.wart("session on a weekend", table, weekend)
-        _missing_sessions(table, ledger)
+        if ledger.source.instrument.timeframe == "1d":
+            _missing_sessions(table, ledger)
     else:
         _missing_bars(table, ledger)
     _jumps(table, ledger)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
-from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import settled
 from pyjobs.market.store.ledger import NO_TIMES, without
@@ -34,11 +34,15 @@ def missing_bars(
 
 def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_ms: int, since_ms: int) -> IntArray:
     files = store.partitions(key)
-    begins = min(first_bar(store, key), since_ms)
+    first = first_bar(store, key)
+    begins = min(first, since_ms)
     if begins == NEVER:
         return NO_TIMES
     from_open = counted_from_open(store, key, market)
-    expected = expected_closes(market, key.timeframe, max(first_ms, begins), last_ms, from_open=from_open)
+    phase_ms = phase_of(market, key.timeframe, NO_TIMES if first == NEVER else np.array([first], np.int64))
+    expected = expected_closes(
+        market, key.timeframe, max(first_ms, begins), last_ms, from_open=from_open, phase_ms=phase_ms
+    )
     found, at = [NO_TIMES], 0
     for path in files:
         first, last = partition_span(key.timeframe, path.stem)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.bars import FETCHED
 from pyjobs.market.store.names import folder_name, symbol_of
 from utils import paths
 from utils.atomic import write_text
@@ -114,8 +114,8 @@ def _from(values: Mapping[str, str], name: str, *, where: str) -> Instance:
     timeframe = values.get("CT_TIMEFRAME") or (parts["timeframe"] if parts else "")
     if not symbol:
         raise UsageError(f"{where}: names no series: an instance is called SYMBOL-TIMEFRAME, such as BTCUSD-1m")
-    if timeframe not in TIMEFRAME_MS:
-        raise UsageError(f"{where}: unknown timeframe {timeframe!r} of {symbol} (known: {', '.join(TIMEFRAME_MS)})")
+    if timeframe not in FETCHED:
+        raise UsageError(f"{where}: unknown timeframe {timeframe!r} of {symbol} (known: {', '.join(FETCHED)})")
     days = values.get("CT_LOOKBACK_DAYS") or str(DEFAULT_LOOKBACK_DAYS)
     try:
         lookback_days = float(days)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
+from pyjobs.market.dumps.benchmark_file import bars_of, files_for, plain_closes
 from pyjobs.market.providers.base import BarRequest, Fetched
 from pyjobs.market.providers.rows import Row, to_fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.names import folder_name
 from pyjobs.market.store.partitions import Provenance
 from utils import paths
-from utils.errors import BadDataError, ExternalDataUnavailable
-
-SUFFIXES = (".csv", ".tsv", ".txt", ".json")
+from utils.errors import ExternalDataUnavailable
 
 
 class LocalCache:
-    """`data/benchmarks/<key>.csv` (or .tsv, .txt, .json): columns date,close, or any dump that `read_dump` reads.
+    """`data/benchmarks/<key>.csv` (or another price file): columns date,close, or any dump that `read_dump` reads.
 
     Of a file of closes each bar is its close four times, with no volume: there is nothing else to be known.
     """
@@ -42,14 +38,16 @@ class LocalCache:
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = 0.0) -> Fetched:  # noqa: ARG002 - nobody is waited for
         """The first file there is for one of the keys. Raises ExternalDataUnavailable(no_data), BadDataError."""
         folder = paths.data_dir() / "benchmarks"
-        path = next(_files(folder, request), None)
+        path = next(files_for(folder, (request.symbol, *request.local_keys)), None)
         if path is None:
             raise _nothing(self.name, request, f"no file for it in {folder}")
-        closes = _closes(path)
+        closes = plain_closes(path)
         if closes is not None:
-            return to_fetched(closes, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=0)
+            rows: list[Row] = [(day.isoformat(), *[close] * 4, 0.0) for day, close in closes.items()]
+            return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=0)
+        bars = bars_of(path, request.symbol, request.market, now_ms=now_ms)
         source = Provenance(provider=self.name, fetched_at_ms=now_ms, adjusted="raw", last_final=True)
-        return _within(self.name, request, path.name, _dumped(path, request, now_ms), source)
+        return _within(self.name, request, path.name, bars, source)
 
 
 class StoredBars:
@@ -90,46 +88,6 @@ class StoredBars:
         for name in names:
             for folder in sorted(self.store.root.glob(f"*/{folder_name(name)}/{request.timeframe}")):
                 yield SeriesKey(exchange=folder.parts[-3], symbol=name, timeframe=request.timeframe)
-
-
-def _closes(path: Path) -> list[Row] | None:
-    """The rows of a file with the columns date and close and no others; None for a file that is something else."""
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        table = csv.reader(handle)
-        if [cell.strip().lower() for cell in next(table, [])] != ["date", "close"]:
-            return None
-        rows: list[Row] = []
-        for number, row in enumerate(table, 2):
-            try:
-                day, close = dt.date.fromisoformat(row[0].strip()).isoformat(), float(row[1])
-            except (IndexError, ValueError):
-                raise BadDataError(f"{path}:{number}: needs date (YYYY-MM-DD) and close, has {row}") from None
-            rows.append((day, close, close, close, close, 0.0))
-    return rows
-
-
-def _dumped(path: Path, request: BarRequest, now_ms: int) -> Bars:
-    from pyjobs.market.calendars.hours import hours_of
-    from pyjobs.market.desk.desk_file import Instrument
-    from pyjobs.market.dumps.read_dump import read_dump
-
-    instrument = Instrument(
-        symbol=request.symbol or path.stem, exchange="LOCAL", market=request.market, timeframe=request.timeframe,
-        file=path.name, currency="",
-    )  # fmt: skip
-    return read_dump(path, instrument, hours_of(request.market), now_ms=now_ms).bars
-
-
-def _files(folder: Path, request: BarRequest) -> Iterator[Path]:
-    for key in (request.symbol, *request.local_keys):
-        for name in (stem + suffix for stem in dict.fromkeys(_stems(key)) for suffix in SUFFIXES):
-            if (folder / name).is_file():
-                yield folder / name
-
-
-def _stems(key: str) -> list[str]:
-    """How a file for `key` may be called: safely (`%5EGSPC`), or just so where that is a plain name."""
-    return [folder_name(key), key] if key and "/" not in key else [folder_name(key)] if key else []
 
 
 def _within(provider: str, request: BarRequest, source: str, bars: Bars, about: Provenance) -> Fetched:

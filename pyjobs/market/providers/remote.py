@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
 from pyjobs.market.providers import GATES
 from pyjobs.market.providers.base import (
     LONGEST_FETCH_S,
@@ -45,7 +45,7 @@ class Remote:
     keeps = False
     needs: tuple[str, ...] = ()
     adjusted: Adjusted = "raw"
-    timeframes: tuple[str, ...] = tuple(TIMEFRAME_MS)
+    timeframes: tuple[str, ...] = FETCHED
     settle_ms = HOUR_MS
     pause_s = 10.0
     near_s = 7 * 86_400

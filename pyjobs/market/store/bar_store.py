@@ -188,16 +188,18 @@ class BarStore:
                     changed.append(path)
             return changed
 
-    def rebase(self, key: SeriesKey, bars: Bars, *, provider: str, fetched_at_ms: int, last_final: bool) -> list[Path]:
-        """Put `bars` in the place of the whole adjusted series, all of it or nothing, also when killed half-way.
+    def rebase(
+        self, key: SeriesKey, bars: Bars, *, provider: str, fetched_at_ms: int, last_final: bool, whole: bool = True
+    ) -> list[Path]:
+        """Put `bars` in the place of the whole series, all of it or nothing, also when killed half-way.
 
-        Raises BadDataError when they lack a time the store holds: then the old prices stay.
+        Raises BadDataError when they lack a time the store holds: then the old prices stay. `whole` False: they may.
         """
         checked(bars, name=str(key))
         with self.writing(key) as folder:
             old = self._of_one_basis(key, None, None)
             lost = without(np.concatenate([NO_TIMES, *(part.bars.ts_ms for part in old)]), bars.ts_ms)
-            if lost.size or not old:
+            if (lost.size and whole) or not old:
                 raise BadDataError(
                     f"{key}: cannot be re-based: {lost.size} stored bars (the first: {lost[:1].tolist()}) are not "
                     f"among the {len(bars)} new ones; the stored history stays as it is"
@@ -210,7 +212,10 @@ class BarStore:
                 basis=old[-1].provenance.basis + 1,
             )
             empty = np.concatenate([NO_TIMES, *(part.empty for part in old)])
-            return rebase.replace_all(folder, key, partitioned(key, bars, without(empty, bars.ts_ms), provenance))
+            parts = dict(partitioned(key, bars, without(empty, bars.ts_ms), provenance))
+            nothing = Partition(bars=bars.slice(0, 0), provenance=provenance)
+            gone = {path.stem: nothing for path in self.partitions(key) if path.stem not in parts}
+            return rebase.replace_all(folder, key, sorted((gone | parts).items(), key=lambda part: part[0]))
 
     def set_aside_unreadable(self, key: SeriesKey, start_ms: int, end_ms: int) -> list[Path]:
         """Move every partition of the range that cannot be read to `.quarantine/`; where each one is now."""

@@ -146,3 +146,12 @@ def test_a_local_file_that_cannot_be_true_is_refused_with_its_line(tmp_path: Pat
     path.write_text(f"date,close\n2026-01-05,10\n{line}\n")
     with pytest.raises(BadDataError, match="line 3"):
         bm.read_csv(path)
+
+
+def test_a_price_file_with_any_columns_is_a_benchmark_for_every_job(tmp_path: Path) -> None:
+    path = tmp_path / "SPY.csv"
+    path.write_text("Date,Open,High,Low,Close,Volume\n2020-01-02,1,3,1,2,9\n2020-01-03,2,4,2,3,9\n")
+    found = bm.read_csv(path, "XNYS")
+    assert (found.days.astype(str).tolist(), found.close.tolist()) == (["2020-01-02", "2020-01-03"], [2, 3])
+    path.write_text("DATE,SP500\n2020-01-01,.\n2020-01-02,3257.85\n2020-01-03,3234.85\n")
+    assert bm.read_csv(path, "XNYS").close.tolist() == [3257.85, 3234.85]

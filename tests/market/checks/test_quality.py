@@ -12,6 +12,7 @@ from pyjobs.check_data import main as check_data
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.checks import quality
 from pyjobs.market.checks.inspection import inspect
+from pyjobs.market.checks.splits import breaks
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import Partition, Provenance, write_partition
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
@@ -193,16 +194,16 @@ def test_a_split_is_a_break_and_no_bad_print() -> None:
         after = scaled(picked(bars, np.r_[100:200]), factor)
         whole = Bars(**{c: np.append(getattr(bars, c)[:100], getattr(after, c)) for c in COLUMNS})
         assert not quality.bad_prints(whole).any()
-        ((at, size),) = quality.breaks(whole)
+        ((at, size),) = breaks(whole)
         assert at == 100 and size == pytest.approx(factor, rel=0.05)
-    assert quality.breaks(day(1440)) == []
+    assert breaks(day(1440)) == []
 
 
 @pytest.mark.parametrize("name", ["1h", "30m"])
 def test_a_year_of_real_candles_has_no_bad_print_and_no_break(shared_data: Path, name: str) -> None:
     bars = real(shared_data, name)
     assert not quality.bad_prints(bars).any()
-    assert quality.breaks(bars) == []
+    assert breaks(bars) == []
     for at in range(500, 6000, 500):
         spoiled = picked(bars, np.arange(len(bars)))
         spoiled.close[at] *= 100
@@ -277,3 +278,32 @@ def test_the_verb_prints_a_table_markdown_or_json_and_exits_65_for_what_is_broke
     assert code == 65 and series["market"] == "24/7"
     assert [(f["level"], f["partition"]) for f in series["findings"]] == [("FAIL", "2026-01-01")]
     assert run(check_data, ["--symbol", "NONE"]) == 66
+
+
+@pytest.mark.parametrize(("timeframe", "step", "first"), [("1d", DAY_MS, 16), ("1w", 7 * DAY_MS, 30)])
+def test_days_and_weeks_that_end_at_an_hour_of_their_own_are_what_the_calendar_expects(
+    store: BarStore, timeframe: str, step: int, first: int
+) -> None:
+    key = SeriesKey(exchange="T", symbol="X", timeframe=timeframe)
+    times = MIDNIGHT_MS + first * 3_600_000 + step * np.arange(20, dtype=np.int64)
+    bars = picked(day(20), np.arange(20))
+    bars = Bars(ts_ms=times, **{name: getattr(bars, name) for name in COLUMNS[1:]})
+    store.write(key, bars, provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
+    assert inspect(store, key, "24/7", now_ms=int(times[-1])).flaws == ()
+
+
+def test_a_fall_that_many_series_share_is_the_markets() -> None:
+    from pyjobs.market.checks.inspection import BREAK, Flaw, Inspected, without_crashes
+
+    def series(name: str, first: str) -> Inspected:
+        flaw = Flaw(series=name, partition="2020", level="WARN", what=BREAK, count=1, first=first)
+        key = SeriesKey(exchange="T", symbol=name, timeframe="1d")
+        return Inspected(key=key, market="XNYS", partitions=1, bars=9, last="-", flaws=(flaw,))
+
+    found = without_crashes([*(series(f"S{n}", "2020-03-16") for n in range(6)), series("T", "2014-06-09")])
+    assert [one.flaws[0].level for one in found] == ["note"] * 6 + ["WARN"]
+
+
+@pytest.mark.parametrize("name", ["005930", "000660", "005380"])
+def test_thirty_years_of_real_adjusted_days_raise_no_false_alarm_of_a_split(shared_data: Path, name: str) -> None:
+    assert breaks(real(shared_data, name), "XKRX") == []

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk.desk_file import LAYOUTS, Account, Desk, Instrument, desk_path, last_bar_session, load_desk
+from pyjobs.market.desk.desk_file import Account, Desk, Instrument, desk_path, last_bar_session, load_desk
+from pyjobs.market.desk.price_formats import PLAIN
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -120,7 +121,7 @@ def test_your_own_desk_wins_over_the_sample_and_a_named_one_over_both(tmp_path: 
 def test_every_layout_a_desk_may_name_is_explained_where_dumps_are_read() -> None:
     import pyjobs.market.dumps.read_dump as dumps
 
-    assert all(f"`{layout}`" in (dumps.__doc__ or "") for layout in LAYOUTS)
+    assert all(f"`{layout}`" in (dumps.__doc__ or "") for layout in PLAIN)
 
 
 @pytest.mark.parametrize(

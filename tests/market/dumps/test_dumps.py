@@ -123,7 +123,7 @@ def test_contracts_2_ts_ms_is_the_close_of_the_bar(read: Reader) -> None:
     row = [utc_ms("2018-01-24T00:00:00+00:00"), 10, 12, 13, 9, 5]
     rows = json.dumps([row, [row[0] + 3_600_000, *row[1:]]])
     bars = read(rows, market="24/7", timeframe="1h", layout="bitfinex").bars
-    assert bars.ts_ms.tolist() == [utc_ms("2018-01-24T01:00:00+00:00")]
+    assert bars.ts_ms.tolist() == [utc_ms("2018-01-24T01:00:00+00:00"), utc_ms("2018-01-24T02:00:00+00:00")]
     start = "2018-01-24T00:00Z,10,13,9,12,5\n2018-01-24T01:00Z,10,13,9,12,5\n"
     assert read(start, market="24/7", timeframe="1h", layout="ohlcv_start").bars.ts_ms.tolist() == bars.ts_ms.tolist()
     close = "2018-01-24T01:00Z,10,13,9,12,5\n2018-01-24T02:00Z,10,13,9,12,5\n"
@@ -217,14 +217,14 @@ def test_contracts_2_a_session_that_had_not_closed_gives_no_bar(read: Reader) ->
     assert read(rows, written=noon).last == "2026-11-19"
 
 
-def test_contracts_2_the_newest_bar_of_an_intraday_dump_is_left_out(read: Reader) -> None:
+def test_contracts_2_a_bar_that_had_not_closed_when_an_intraday_dump_was_written_is_left_out(read: Reader) -> None:
     rows = "".join(f"2018-01-24T0{hour}:00Z,10,13,9,12,5\n" for hour in range(4))
-    dump = read(rows, market="24/7", timeframe="1h", layout="ohlcv_start")
-    assert dump.last == "2018-01-24T02:00Z"
-    assert found(dump) == {"newest bar: perhaps not complete, left out": (1, "2018-01-24T03:00Z")}
+    told = {"market": "24/7", "timeframe": "1h", "layout": "ohlcv_start"}
+    assert read(rows, **told).last == "2018-01-24T03:00Z"
     now = dt.datetime(2018, 1, 24, 3, 30, tzinfo=dt.UTC)
-    running = read(rows, now=now, market="24/7", timeframe="1h", layout="ohlcv_start")
+    running = read(rows, now=now, **told)
     assert running.last == "2018-01-24T02:00Z"  # the running bar goes, and no second one with it
+    assert found(running) == {"not closed yet when the dump was written: left out": (1, "2018-01-24T03:00Z")}
 
 
 REFUSED = [
@@ -234,7 +234,7 @@ REFUSED = [
     ("hello world\n", "neither tabs, semicolons nor commas make columns of 'hello world'"),
     ("2018-01-24,10,9,13,12,1000\n", "line 1: high is below low; are columns swapped (see `layout:`)? 2018-01-24"),
     (PLAIN + "2018-01-26,12,14,1", "line 3: 4 fields instead of 6: '2018-01-26,12,14,1'; is the file cut off?"),
-    (PLAIN + '2018-01-26,12,14,11,13,"1,0', "line 3: unexpected end of data; is the file cut off?"),
+    (PLAIN + '2018-01-26,12,14,11,13,"1,0', "line 3: unexpected end of data in quotes; is the file cut off?"),
     (PLAIN + "2026-11-21,12,14,11,13,5\n", "line 3: 2026-11-21 is in the future (it is 2026-11-20 at XKRX)"),
     (PLAIN + "2018-01-26,0,14,0,13,5\n", "line 3: a price is zero or less"),
     (PLAIN + "2018-01-26,-1,14,-1,13,5\n", "line 3: a price is zero or less"),
@@ -244,17 +244,18 @@ REFUSED = [
     (PLAIN + "2018-01-26,12,x,11,13,5\n", "line 3: high: 'x' is not a number"),
     (PLAIN + "2018-01-26,12,1e999,11,13,5\n", "line 3: high: a number is too large"),
     (PLAIN + "2018-02-30,12,14,11,13,5\n", "line 3: day"),
-    (PLAIN + "26/01/2018,12,14,11,13,5\n", "line 3: '26/01/2018' is not a time (known: YYYY-MM-DD"),
-    ("2018-01-24;1,5;1,6;1,4;1,5;10\n", "line 1: open: '1,5' is not a number"),
+    (PLAIN + "03/04/2018,12,14,11,13,5\n", "line 3: '03/04/2018' may be day/month or month/day: say `dates: dmy`"),
+    (PLAIN + "in May,12,14,11,13,5\n", "line 3: 'in May' is not a time (known: YYYY-MM-DD"),
+    ("2018-01-24;1,500;1,600;1,400;1,500;10\n", "line 1: open: '1,500' is not a number"),
     ("a,b,k,d,e,f\n1,2,3,4,5,6\n", "line 1: no column for time, open, high, low, close in 'a, b, k, d, e, f'"),
     ("Date,Open,High,Low,Low,Volume\n", "line 1: two columns are named low"),
     ("2018-01-24,10,13,9,12,12,1000\n", "7 columns and no header line: cannot tell which is which"),
-    (b"PK\x03\x04\x00\x00", "not a text file (NUL at byte 4)"),
+    (b"PK\x03\x04\x00\x00", "not a readable zip archive: File is not a zip file; is it cut off?"),
     (b"2018-01-24,\xff\xff\xff", "not a text file (byte 11 is neither UTF-8 nor CP949)"),
     ('{"a": 1}', "expected a list of rows"),
     ("[[1516752000000, 10, 12", "not valid JSON"),
     ("[[1516752000000, 10, 12]]", "row 1: expected an array of time and five numbers"),
-    ('[[1516752000000, 10, 13, 9, 12, "x"]]', "row 1: 'x' is not a number"),
+    ('[[1516752000000, 10, 13, 9, 12, "x"]]', "row 1: volume: 'x' is not a number"),
     ("[[1516752000000, 10, 9, 13, 14, 5]]", "in no known column order do all rows have low <= open, close <= high"),
     ('[{"date": "2018-01-24", "open": 1}]', "row 1: no high, low, close in 'date, open'"),
     ("2018-01-27,1,1,1,1,5\n", "no bar is left after treatment"),

@@ -1,0 +1,67 @@
+"""Splits nobody worked in, told from prices, volumes and the gap between two bars.
+
+A split changes the price between two bars, at the open, by p:1 or 1:q up to 1 000, or p:q with both up to 20, and for
+good; shares traded change by as much the other way (or not at all, where the volumes were put right already), so that
+the money traded stays what it was; and the day itself is like any other. A crash falls within the bar, or on many times
+the volume, or over a day as wild as none before. Coins and currencies do not split. Thresholds are ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyjobs.market.bars import Bars, FloatArray
+
+BREAK = 0.30  # a jump by more than this
+AROUND = 5  # bars on each side that say what lasts
+USUAL = 20  # bars before that say what is usual
+WHOLE, BOTH = 1000, 20
+LEAST_FIT, WIDEST_FIT = 0.01, 0.06  # relative: the market itself moves overnight
+LASTS = 0.25
+MONEY = 2.5  # the money traded may change by this factor
+STEADY = 1.5  # or the shares traded by no more than this one
+WILD = 3.0  # times the usual range of a bar
+NEVER = frozenset({"24/7", "FX"})
+_SIMPLE = sorted({p / q for p in range(1, BOTH + 1) for q in range(1, p)} | {float(p) for p in range(2, WHOLE + 1)})
+RATIOS: FloatArray = np.array(_SIMPLE)
+
+
+def breaks(bars: Bars, market: str | None = None) -> list[tuple[int, float]]:
+    """(position, factor) where the price jumps for good as by a split; factor is the price after over before."""
+    if market in NEVER or len(bars) < 2 * AROUND:
+        return []
+    gap = np.log(bars.open[1:] / bars.close[:-1])
+    found = []
+    for at in (np.flatnonzero(np.abs(gap) > np.log(1 + BREAK)) + 1).tolist():
+        size = _ratio(bars, at, float(gap[at - 1]), gap)
+        if size is not None:
+            found.append((at, size))
+    return found
+
+
+def _ratio(bars: Bars, at: int, jump: float, gap: FloatArray) -> float | None:
+    """The price after over before, when everything about the bar speaks of a split."""
+    earlier = slice(max(0, at - USUAL), at)
+    near, after = slice(max(0, at - AROUND), at), slice(at, at + AROUND)
+    usual = float(np.median(np.abs(gap[max(0, at - 1 - USUAL) : at - 1]))) if at > 1 else 0.0
+    fit = min(max(3 * usual, LEAST_FIT), WIDEST_FIT)
+    size = float(np.exp(abs(jump)))
+    nearest = float(RATIOS[np.abs(np.log(RATIOS / size)).argmin()])
+    if abs(np.log(nearest / size)) > fit:
+        return None
+    lasting = float(np.median(bars.close[after]) / np.median(bars.close[near]))
+    if abs(np.log(lasting) - jump) > LASTS:
+        return None
+    ranges = np.log(bars.high[earlier] / bars.low[earlier])
+    if float(np.log(bars.high[at] / bars.low[at])) > max(WILD * float(np.median(ranges)), abs(jump) / 4):
+        return None
+    return lasting if _volume_agrees(bars, near, after, jump, whole=nearest % 1 == 0) else None
+
+
+def _volume_agrees(bars: Bars, near: slice, after: slice, jump: float, *, whole: bool) -> bool:
+    before, since = float(np.median(bars.volume[near])), float(np.median(bars.volume[after]))
+    if not before or not since:
+        return whole  # a series without volume: only a whole ratio says anything
+    shares = np.log(since / before)
+    follows = abs(shares + jump) < np.log(MONEY if whole else STEADY)
+    return bool(follows or (whole and abs(shares) < np.log(STEADY)))

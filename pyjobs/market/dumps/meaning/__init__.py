@@ -1,0 +1,1 @@
+"""What a grid means: its columns, when its bars close, its numbers on one basis."""

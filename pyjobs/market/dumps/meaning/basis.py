@@ -1,0 +1,106 @@
+"""Prices and volumes on one basis: what an adjusted close says of the other prices, and a split of the volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pyjobs.market.bars import FloatArray
+from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.source import Ledger, Source
+from pyjobs.market.dumps.reading.numbers import numbers
+from pyjobs.market.dumps.reading.stamps import Stamps
+
+if TYPE_CHECKING:
+    from pyjobs.market.dumps.meaning.columns import Reading
+
+SPLIT_LEAST = 1.2  # a dividend moves the adjusting ratio by less
+MOST, FIT = 1000, 0.03
+
+
+def adjusted_numbers(
+    reading: Reading,
+    source: Source,
+    ledger: Ledger,
+    ohlcv: FloatArray,
+    st: Stamps,
+    read: Callable[[str], FloatArray],
+    complain: Callable[[dict[int, str]], None],
+    scale: float,
+) -> None:
+    """Put `ohlcv` on the basis of the `Adj Close` column when the desk's prices are adjusted; else say it is not used.
+
+    A row without its adjusted close cannot be put there and is wrong.
+    """
+    place = reading.places["adj_close"]
+    if source.instrument.prices != "adjusted":
+        values, _ = numbers(reading.grid.columns[place])
+        what = "Adj Close not used (the desk says `prices: raw`)"
+        _say(ledger, what, reading, values, treated=False)
+        return
+    adjusted = read("adj_close") * scale
+    priced = np.isfinite(ohlcv[:, :4]).all(axis=1) & (ohlcv[:, 3] > 0)
+    _say(ledger, "prices scaled by Adj Close", reading, adjusted, treated=True)
+    lacking = priced & ~(np.isfinite(adjusted) & (adjusted > 0))
+    complain(dict.fromkeys(np.flatnonzero(lacking).tolist(), "the adjusted close is missing"))
+    known = priced & ~lacking
+    ratio = np.full(len(ohlcv), np.nan)
+    ratio[known] = adjusted[known] / ohlcv[known, 3]
+    factor = _splits(reading, ratio, ohlcv[:, 3], st)
+    ohlcv[known, :4] *= ratio[known, None]
+    if factor is not None:
+        ohlcv[:, 4] *= factor
+        changed = factor != 1
+        what = "volume put into today's shares, as the prices are"
+        example = f"times {factor[changed][0]:g}"
+        ledger.say(Finding(what=what, count=int(changed.sum()), first="", example=example), treated=True)
+
+
+def _say(ledger: Ledger, what: str, reading: Reading, values: FloatArray, *, treated: bool) -> None:
+    at = np.flatnonzero(~np.isnan(values))
+    if at.size:
+        first = reading.grid.cell(int(at[0]), reading.places["time"])
+        example = f"{reading.name_of('adj_close')} {values[at[0]]:.10g}"
+        ledger.say(Finding(what=what, count=at.size, first=first, example=example), treated=treated)
+
+
+def _splits(reading: Reading, ratio: FloatArray, close: FloatArray, st: Stamps) -> FloatArray | None:
+    """What each row's volume is multiplied by: the splits after it that the raw prices fell by; None without any.
+
+    A split is where the ratio of adjusted to raw close jumps by p:q, as the file's own column of splits says, or as
+    the raw close falls by. Where prices are in today's shares already, so are the volumes, and the ratio does not jump.
+    """
+    if reading.shape is not None and reading.shape.shares == "now":
+        return None
+    rows = np.flatnonzero(np.isfinite(ratio))
+    rows = rows[np.argsort(st.ms[rows], kind="stable")]
+    told = None
+    if "split" in reading.places:
+        told = np.nan_to_num(numbers(reading.grid.columns[reading.places["split"]])[0], nan=1.0)
+        told[told <= 0] = 1.0
+    factor = np.ones(len(ratio))
+    found = False
+    for at in range(1, rows.size):
+        now, before = rows[at], rows[at - 1]
+        jump = ratio[now] / ratio[before]
+        if 1 / SPLIT_LEAST < jump < SPLIT_LEAST and (told is None or told[now] == 1.0):
+            continue
+        size = told[now] if told is not None and told[now] != 1.0 else _nearest(jump)
+        fits = abs(jump / size - 1) < 0.2 and abs(close[before] / close[now] / size - 1) < 0.5
+        if size != 1.0 and fits and (told is None or told[now] != 1.0):
+            factor[rows[:at]] *= size
+            found = True
+    return factor if found else None
+
+
+def _nearest(jump: float) -> float:
+    """The p:q of small whole numbers that a jump is, or 1."""
+    size = max(jump, 1 / jump)
+    best = min(
+        (p / q for q in range(1, 21) for p in (round(size * q),) if q < p <= MOST), key=lambda r: abs(r / size - 1)
+    )
+    if abs(best / size - 1) > FIT:
+        return 1.0
+    return best if jump > 1 else 1 / best

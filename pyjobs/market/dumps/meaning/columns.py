@@ -1,0 +1,250 @@
+"""What each column of a grid is: by its name, by the table of known formats, by the desk's word, or asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.desk.price_formats import PriceFormat
+from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.orders import headerless
+from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, same_symbol, shape_of
+from pyjobs.market.dumps.reading.fields import column, is_number, is_time
+from pyjobs.market.dumps.reading.grid import Grid
+from utils.errors import BadDataError
+
+OHLC = ("open", "high", "low", "close")
+COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
+    "time": (
+        *("unix", "ts", "mts", "timestamp", "datetime", "date", "opentime", "time", "tradedate", "observationdate"),
+        *(
+            "t",
+            "day",
+            "startsat",
+            "candledatetimeutc",
+            "begins",
+            "날짜",
+            "일자",
+            "거래일",
+            "거래일자",
+            "기준일",
+            "일시",
+        ),
+        *("체결시간",),
+    ),
+    "open": ("open", "o", "openprice", "openingprice", "시가", "시작가", "오픈"),
+    "high": ("high", "h", "highprice", "max", "고가"),
+    "low": ("low", "l", "lowprice", "min", "저가"),
+    "close": ("close", "c", "closeprice", "last", "closelast", "종가", "현재가"),
+    "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
+    "volume": ("volume", "vol", "v", "tradevolume", "basevolume", "volumefrom", "realvolume", "거래량", "누적거래량"),
+    "ticks": ("tickvolume", "tickvol"),
+    "symbol": (
+        "symbol",
+        "ticker",
+        "stock",
+        "tic",
+        "instrument",
+        "name",
+        "code",
+        "종목코드",
+        "티커",
+        "종목",
+        "단축코드",
+    ),
+    "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
+    "period": ("per", "period"),
+}
+_FIELD_OF = {spelling: (name, rank) for name, them in COLUMN_NAMES.items() for rank, spelling in enumerate(them)}
+RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period"})
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """Where each field stands, what the times mean, and what is to be said of the file as a whole."""
+
+    grid: Grid
+    places: dict[str, int]
+    shape: PriceFormat | None
+    order: str = "names"
+    ignored: list[str] = field(default_factory=list)
+    said: list[Finding] = field(default_factory=list)
+
+    def name_of(self, what: str) -> str:
+        """How the file calls a field."""
+        place = self.places[what]
+        return self.grid.names[place] if self.grid.names else f"column {place + 1}"
+
+
+def understood(grid: Grid, instrument: Instrument) -> Reading:
+    """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
+    if grid.names is None:
+        return headerless_reading(grid, instrument)
+    _one_ticker(grid, instrument)
+    shape = shape_of(grid, instrument)
+    places, said = _places(grid, instrument, shape)
+    reading = Reading(grid=grid, places=places, shape=shape, said=said)
+    _only_closes(reading)
+    missing = [name for name in ("time", *OHLC) if name not in places]
+    if missing:
+        raise BadDataError(_missing(grid, missing))
+    used = {*places.values()}
+    reading.ignored = [name or f"column {i + 1}" for i, name in enumerate(grid.names) if i not in used]
+    return reading
+
+
+def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
+    """The same for a file without column names: by the table of formats, else by the order that all rows allow."""
+    width = len(grid.columns)
+    if instrument.columns:
+        places = {name: _numbered(grid, name, told, width) for name, told in instrument.columns.items()}
+        return Reading(grid=grid, places=places, shape=None, order="columns")
+    shape = headless_shape(grid, instrument, width)
+    if shape is not None:
+        names = shape.columns
+        places = {name: i for i, name in enumerate(names[:width]) if name in COLUMN_NAMES or name == "clock"}
+        ignored = [name for name in names[:width] if name not in places]
+        return Reading(grid=grid, places=places, shape=shape, order=shape.name, ignored=ignored)
+    places, order = headerless(grid, instrument)
+    return Reading(grid=grid, places=places, shape=None, order=order)
+
+
+def _numbered(grid: Grid, name: str, told: str, width: int) -> int:
+    if not (told.isdigit() and 1 <= int(told) <= width):
+        what = f"has no header, so `columns: {{{name}: …}}` is a column's number from 1 to {width}; is {told!r}"
+        raise BadDataError(f"{grid.label}: {what}")
+    return int(told) - 1
+
+
+def _missing(grid: Grid, missing: Sequence[str]) -> str:
+    names = grid.names or []
+    where = f"line {grid.header_line}" if grid.unit == "line" else f"row {int(grid.lines[0]) if len(grid) else 1}"
+    what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
+    listed = ", ".join(names)[:120]
+    return f"{grid.label}: {where}: {what} in {listed!r}; say `columns: {{{missing[0]}: NAME}}`"
+
+
+def _one_ticker(grid: Grid, instrument: Instrument) -> None:
+    """Of columns named `field@ticker`, those of the instrument, by their field's name."""
+    names = grid.names or []
+    tickers = list(dict.fromkeys(name.partition("@")[2] for name in names if "@" in name))
+    if not tickers:
+        return
+    mine = [each for each in tickers if same_symbol(each, instrument.symbol)]
+    if not mine and len(tickers) > 1:
+        listed = ", ".join(tickers[:6])
+        what = f"holds {len(tickers)} symbols ({listed}), none of them {instrument.symbol!r}: `symbol:` chooses one"
+        raise BadDataError(f"{grid.label}: {what}")
+    wanted = mine[0] if mine else tickers[0]
+    if not mine:
+        grid.about["ticker"] = wanted
+    keep = [i for i, name in enumerate(names) if "@" not in name or name.endswith(f"@{wanted}")]
+    grid.names = [names[i].partition("@")[0] for i in keep]
+    grid.columns = [grid.columns[i] for i in keep]
+
+
+def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:
+    names = grid.names or []
+    told = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
+    if instrument.symbol_column:
+        told["symbol"] = _told(grid, "symbol", instrument.symbol_column)
+    found: dict[str, list[tuple[int, int]]] = {}
+    for place, name in enumerate(names):
+        if place in told.values():
+            continue
+        plain = column(name)
+        role, rank = (shape.take[plain], 0) if shape and plain in shape.take else _FIELD_OF.get(plain, ("", 0))
+        if role and role not in told:
+            found.setdefault(role, []).append((rank, place))
+    places = dict(told)
+    for role, candidates in found.items():
+        candidates.sort()
+        twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
+        if twice and not (role == "time" and _is_clock(grid, candidates[1][1])):
+            columns = ", ".join(names)
+            what = f"two columns are named {role}: {columns}; say which with `columns: {{{role}: NAME}}`"
+            raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}")
+        places[role] = candidates[0][1]
+    _clock(grid, places, found.get("time", []))
+    _unnamed_index(grid, places)
+    return places, _volume(grid, instrument, places)
+
+
+def _told(grid: Grid, name: str, wanted: str) -> int:
+    names = grid.names or []
+    for place, each in enumerate(names):
+        if each == wanted or column(each) == column(wanted):
+            return place
+    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {', '.join(names)}"
+    raise BadDataError(f"{grid.label}: {what}")
+
+
+def _is_clock(grid: Grid, place: int) -> bool:
+    text = first_cell(grid, place)
+    return bool(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?|\d{3,6}", text))
+
+
+def _clock(grid: Grid, places: dict[str, int], times: list[tuple[int, int]]) -> None:
+    """Date and time apart: the time of day is a field of its own."""
+    for _, place in times:
+        if place != places.get("time") and "clock" not in places and _is_clock(grid, place):
+            text = first_cell(grid, places["time"])
+            if is_time(text) and ":" not in text and len(text) <= 12:
+                places["clock"] = place
+
+
+def _unnamed_index(grid: Grid, places: dict[str, int]) -> None:
+    """A table written with its index, which had no name: where no column is the time, it is."""
+    names = grid.names or [""]
+    nameless = [i for i, name in enumerate(names) if not name or column(name).startswith(("unnamed", "index"))]
+    for place in nameless if len(grid) and "time" not in places else ():
+        if is_time(first_cell(grid, place)):
+            places["time"] = place
+            return
+
+
+def _only_closes(reading: Reading) -> None:
+    """A date and one value: the value is the close, and all there is of the bar."""
+    grid, places = reading.grid, reading.places
+    names = grid.names or []
+    if any(name in places for name in ("open", "high", "low")):
+        return
+    if "close" not in places and len(names) == 2 and places.get("time") == 0 and is_number(_some(grid, 1)):
+        places["close"] = 1
+    if "close" not in places or "time" not in places or (len(names) > 2 and column(names[places["close"]]) != "close"):
+        return
+    places |= dict.fromkeys(("open", "high", "low"), places["close"])
+    what = "only one price a row: open, high and low are the close"
+    reading.said.append(Finding(what=what, count=len(grid), first="", example=f"column {reading.name_of('close')}"))
+
+
+def _some(grid: Grid, place: int) -> str:
+    """The first cell of a column that is not missing."""
+    return next(
+        (text for row in range(min(len(grid), 200)) if (text := grid.cell(row, place).strip()) not in ("", ".")), ""
+    )
+
+
+def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
+    """The volume in units of what is traded, where the file has it in several; and what is said of the choice."""
+    if "volume" in places:
+        return []
+    named = {}
+    for place, name in enumerate(grid.names or ()):
+        if match := re.fullmatch(r"\s*volume[\s_(]+([A-Za-z0-9]+)\)?\s*", name, re.IGNORECASE):
+            named[match[1].upper()] = place
+    if named:
+        symbol = first_cell(grid, places["symbol"]) if "symbol" in places else instrument.symbol
+        base = next((unit for unit in named if symbol.upper().startswith(unit)), "")
+        if base:
+            places["volume"] = named[base]
+            return []
+        what = f"no volume taken: none of {', '.join(named)} is what {symbol} counts"
+        return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses one")]
+    if "ticks" in places:
+        places["volume"] = places["ticks"]
+        return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]
+    what = "no column for volume: taken as 0"
+    return [Finding(what=what, count=len(grid), first="", example=", ".join(grid.names or ())[:80])]

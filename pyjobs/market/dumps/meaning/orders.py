@@ -1,0 +1,61 @@
+"""Files without column names: in which order the prices stand, told by which order all rows allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyjobs.market.bars import FloatArray
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.numbers import numbers
+from utils.errors import BadDataError
+
+# Where open, high, low, close, volume stand in a row without column names, after the time.
+ORDERS: dict[str, tuple[int, ...]] = {
+    "ohlcv": (0, 1, 2, 3, 4),
+    "bitfinex": (0, 2, 3, 1, 4),
+    "coinbase": (2, 1, 0, 3, 4),  # low, high, open, close
+}
+FIELDS = ("open", "high", "low", "close", "volume")
+
+
+def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]:
+    """(field -> column, the order's name). Raises BadDataError for a width or an order nobody knows."""
+    width = len(grid.columns)
+    if grid.unit == "line" and width == 2:
+        return {"time": 0, **dict.fromkeys(FIELDS[:4], 1)}, "closes"
+    if width not in (5, 6):
+        raise BadDataError(
+            f"{grid.label}: {width} columns and no header line: cannot tell which is which; "
+            "say `columns: {time: 1, open: 2, …}` or name the `layout`"
+        )
+    layout = instrument.layout
+    if layout == "bitfinex":
+        order = layout
+    elif layout.startswith("ohlcv") or grid.unit == "line":
+        order = "ohlcv"
+    else:
+        order = order_of(grid)
+    places = {name: ORDERS[order][i] + 1 for i, name in enumerate(FIELDS) if ORDERS[order][i] + 1 < width}
+    return {"time": 0} | places, order
+
+
+def order_of(grid: Grid) -> str:
+    """The column order in which every row is a possible bar. Raises BadDataError when there is none.
+
+    Two fit only rows in which they mean the same bar: where one has the high, the other's low would be at or above it.
+    """
+    values = np.array([numbers(column)[0] for column in grid.columns[1:5]]).T
+    traded = values[(values > 0).all(axis=1)]
+    for name, order in ORDERS.items():
+        if _possible(traded[:, list(order[:4])]):
+            return name
+    raise BadDataError(f"{grid.label}: in no known column order do all rows have low <= open, close <= high")
+
+
+def _possible(ohlc: FloatArray) -> bool:
+    opened, high, low, close = ohlc.T
+    result: Any = ((low <= np.minimum(opened, close)) & (high >= np.maximum(opened, close))).all()
+    return bool(result)

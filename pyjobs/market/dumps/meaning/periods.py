@@ -1,0 +1,156 @@
+"""When the bar of a row closes: its own day's, week's or month's end, or its start and length; never before that."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+
+from pyjobs.market.bars import DAY_MS, IntArray
+from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, Mask, Source
+from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
+
+HOUR_MS = 3_600_000
+NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
+SATURDAY, SUNDAY = 5, 6
+Errors = dict[int, str]
+
+
+def closes(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+    """(local date, close in UTC ms or NOT_YET, what is wrong) of each row."""
+    if source.intraday:
+        return _intraday(st, source)
+    if source.bar_ms == DAY_MS:
+        return _daily(st, source)
+    return _longer(st, source)
+
+
+def utc_days(ms: IntArray) -> IntArray:
+    """The UTC dates (ordinals) of times."""
+    return ms // DAY_MS + EPOCH_ORDINAL
+
+
+def _intraday(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+    errors: Errors = {}
+    for at in np.flatnonzero(st.kind == DATE).tolist():
+        errors[at] = f"has no time of day, but {source.instrument.timeframe} bars need one"
+    for at in np.flatnonzero(st.kind == NAIVE).tolist():
+        errors[at] = "has no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
+    start = st.ms - source.bar_ms if source.mark == "end" else st.ms
+    day = source.hours.dates_of(start)
+    off = (start % source.bar_ms != 0) & ~_from_open(start, day, source) & (st.kind == INSTANT)
+    for at in np.flatnonzero(off).tolist():
+        errors[at] = f"is not on a {source.instrument.timeframe} boundary"
+    return day, start + source.bar_ms, errors
+
+
+def _from_open(start: IntArray, day: IntArray, source: Source) -> Mask:
+    """Which bars are counted from the open of their session: New York's hours run from half past nine."""
+    if source.all_day:
+        return np.zeros(len(start), bool)
+    at, here = source.hours.sessions_at(day)
+    return np.asarray(here & ((start - source.hours.opens_ms[at]) % source.bar_ms == 0), np.bool_)
+
+
+def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+    day, ts_ms, errors = utc_days(st.ms), np.full(len(st.ms), NOT_YET, np.int64), dict[int, str]()
+    timed = st.kind == INSTANT
+    if source.all_day:
+        for at in np.flatnonzero((st.kind == NAIVE) & st.has_clock()).tolist():
+            errors[at] = "has no time zone: say `zone:` of the file's clock"
+        if timed.any() and ((st.ms[timed] % DAY_MS).any() or source.mark == "end"):
+            ends = st.ms[timed] if source.mark == "end" else _day_ends(st.ms[timed])
+            ts_ms[timed], day[timed] = ends, utc_days(ends - 1)
+        return day, ts_ms, errors
+    clocked = np.flatnonzero((st.kind == NAIVE) & st.has_clock())
+    for at in clocked.tolist() if source.hours.market == "FX" else ():
+        errors[at] = "has no time zone: say `zone:` of the file's clock"
+    whole = timed & (st.ms % DAY_MS == 0)
+    own = timed & ~whole
+    day[own] = source.hours.dates_of(st.ms[own] - (1 if source.mark == "end" else 0))
+    errors |= _outside(st.ms, day, np.flatnonzero(timed), source)
+    return day, ts_ms, errors
+
+
+def _day_ends(start: IntArray) -> IntArray:
+    """A day after each start; where summer time moves the starts by an hour, the next start or 25 hours."""
+    hours = np.unique(start % DAY_MS)
+    if hours.size == 1:
+        return start + DAY_MS
+    order = np.unique(start)
+    after = np.append(order[1:], 2**62)[np.searchsorted(order, start)]
+    return np.asarray(np.where(after - start < DAY_MS, start + DAY_MS, np.minimum(after, start + DAY_MS + HOUR_MS)))
+
+
+def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: Source) -> Errors:
+    """Rows whose own day ends after the session their date has: stored by it they would be known too early."""
+    errors: Errors = {}
+    hours, fx = source.hours, source.hours.market == "FX"
+    for at in rows.tolist():
+        if hours.is_session(int(day[at])) is False:
+            continue
+        time, close = int(ms[at]), hours.close_ms(int(day[at]))
+        if source.mark == "end":
+            if time > close and time % DAY_MS:
+                errors[at] = f"is after the close of the session {_date(day[at])}: not the end of its bar"
+        elif fx and time + DAY_MS > close:
+            errors[at] = (
+                "begins a day that ends after 17:00 in New York, where days of currencies end: "
+                "take hours, or write plain dates if the file's days are New York's"
+            )
+        elif time >= close and time % DAY_MS:
+            errors[at] = (
+                f"begins a day after the session {_date(day[at])} has closed; is it the end? `layout: ohlcv_close`"
+            )
+    return errors
+
+
+def _date(ordinal: int) -> str:
+    return dt.date.fromordinal(int(ordinal)).isoformat()
+
+
+def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+    """Weeks end with the last session of their Monday to Sunday, months with that of the calendar's month."""
+    back = 1 if source.mark == "end" else 0
+    day = utc_days(st.ms)
+    timed = st.kind == INSTANT
+    moved = timed & ((st.ms % DAY_MS != 0) | (back == 1))
+    day[moved] = source.hours.dates_of(st.ms[moved] - back)
+    weekly = source.instrument.timeframe == "1w"
+    weekday = (day - 1) % 7  # ordinal 1 is a Monday
+    if weekly and source.all_day:
+        fixed = np.unique(weekday)
+        if source.mark != "end" and fixed.size == 1 and (fixed[0] != 0 or (st.ms[timed] % DAY_MS).any()):
+            ends = np.where(timed, st.ms, (day - EPOCH_ORDINAL) * DAY_MS) + 7 * DAY_MS
+            return utc_days(ends - 1), ends, {}
+    errors: Errors = {}
+    if weekly and not source.all_day:
+        weekend = weekday >= SATURDAY
+        if source.mark == "start":
+            day = np.where(weekend, day + 7 - weekday, day)
+        elif source.mark == "":
+            what = "is a weekend: of the week before or after it? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
+            errors = dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
+    first, last = _span(day, weekly)
+    return _last_session(first, last, source), np.full(len(day), NOT_YET, np.int64), errors
+
+
+def _span(day: IntArray, weekly: bool) -> tuple[IntArray, IntArray]:
+    """The first and last date of each date's week or month."""
+    if weekly:
+        monday = day - (day - 1) % 7
+        return monday, monday + 6
+    months = (day - EPOCH_ORDINAL).astype("datetime64[D]").astype("datetime64[M]")
+    first = months.astype("datetime64[D]").astype(np.int64) + EPOCH_ORDINAL
+    after = (months + 1).astype("datetime64[D]").astype(np.int64) + EPOCH_ORDINAL
+    return first, after - 1
+
+
+def _last_session(first: IntArray, last: IntArray, source: Source) -> IntArray:
+    """The last session in each span of dates; before the calendar its last weekday, where it has none its end."""
+    hours = source.hours
+    at = np.maximum(np.searchsorted(hours.days, last, side="right") - 1, 0)
+    inside = (hours.days[at] >= first) & (hours.days[at] <= last)
+    weekday = (last - 1) % 7
+    usual = last if source.all_day else last - np.maximum(weekday - 4, 0)
+    return np.asarray(np.where(inside, hours.days[at], usual), np.int64)

@@ -1,0 +1,86 @@
+"""Which of the known formats a grid has, and whether two spellings of a symbol mean one."""
+
+from __future__ import annotations
+
+import re
+
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.desk.price_formats import PLAIN, PriceFormat, price_formats
+from pyjobs.market.dumps.reading.fields import column
+from pyjobs.market.dumps.reading.grid import Grid
+from utils.errors import BadDataError
+
+
+def same_symbol(one: str, other: str) -> bool:
+    """Whether two spellings mean one symbol: case, marks, an ending like .US, an A before a Korean code aside."""
+    return bool(_spellings(one) & _spellings(other))
+
+
+def _spellings(symbol: str) -> set[str]:
+    upper = symbol.upper().strip()
+    found = {re.sub(r"[^A-Z0-9가-힣]", "", upper), re.sub(r"[^A-Z0-9가-힣]", "", re.sub(r"\.[A-Z]{1,3}$", "", upper))}
+    found |= {each.removeprefix("A") for each in found if re.fullmatch(r"A\d{6}", each)}
+    return {each.lstrip("0") if each.isdigit() else each for each in found}
+
+
+def _named_shapes(instrument: Instrument) -> list[PriceFormat]:
+    if instrument.layout == "auto":
+        return [each for each in price_formats() if not each.asked]
+    return [each for each in price_formats() if each.name == instrument.layout]
+
+
+def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
+    """The first format of the table that has all its names in the header."""
+    names = {column(name) for name in grid.names or ()}
+    shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout != "auto"]
+    for each in shapes:
+        fits = set(each.header) <= names and _begins(grid, each)
+        if fits and each.preamble and each.preamble not in " ".join(grid.preamble).lower():
+            fits = False
+        if fits and each.zoned and not re.search(r"[A-Za-z]+/[A-Za-z]+$", first_cell(grid, 0)):
+            fits = False
+        if fits:
+            return each
+    return shapes[0] if instrument.layout not in PLAIN and shapes else None
+
+
+def _begins(grid: Grid, shape: PriceFormat) -> bool:
+    """Whether the header begins, and lacks names, to the letter as the format's does."""
+    names = grid.names or []
+    return names[: len(shape.exact)] == shape.exact and not set(shape.lacks) & set(names)
+
+
+def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
+    shapes = [each for each in _named_shapes(instrument) if each.width]
+    for each in shapes:
+        if width in each.width and _looks(grid, each):
+            return each
+    if instrument.layout not in PLAIN:
+        for each in _named_shapes(instrument):
+            if width in each.width:
+                return each
+        raise BadDataError(
+            f"{grid.label}: has {width} columns and no header: not what `layout: {instrument.layout}` is"
+        )
+    return None
+
+
+LOOKS = {
+    "epoch": r"-?\d{9,19}(\.\d+)?",
+    "compact": r"\d{8} \d{6}",
+    "daily": r"\d{8} \d{2}:\d{2}",
+    "dotted": r"\d{4}\.\d{2}\.\d{2}",
+    "milliseconds": r"\d{1,8}",
+}
+
+
+def _looks(grid: Grid, shape: PriceFormat) -> bool:
+    if shape.delimiter and shape.delimiter != grid.delimiter:
+        return False
+    if shape.quiet and any(grid.cell(row, 5).strip() not in ("0", "0.0") for row in range(0, len(grid), 97)):
+        return False
+    return not shape.time or bool(re.fullmatch(LOOKS[shape.time], first_cell(grid, 0)))
+
+
+def first_cell(grid: Grid, place: int) -> str:
+    return grid.cell(0, place).strip() if len(grid) else ""

@@ -1,0 +1,168 @@
+"""The dump being read and whose it is; its rows as arrays; the ledger of what was found in them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, FloatArray, IntArray
+from pyjobs.market.calendars.hours import MarketHours
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.findings import Finding
+from utils.errors import BadDataError
+
+Mask = npt.NDArray[np.bool_]
+Mark = Literal["", "start", "end"]
+EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+UNTIMED = -1  # the date of a row whose time cannot be read
+EXAMPLES = 20  # bad rows that are listed one by one
+
+
+@dataclass(slots=True, kw_only=True)
+class Source:
+    """The dump being read. `now_ms` is the wall clock; nothing in the file is younger than `taken_ms`.
+
+    `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known).
+    """
+
+    path: Path
+    instrument: Instrument
+    hours: MarketHours
+    now_ms: int
+    taken_ms: int
+    labels: list[str] = field(default_factory=list)
+    unit: str = "line"
+    mark: Mark = ""
+
+    @property
+    def bar_ms(self) -> int:
+        """Length of a bar in milliseconds; of a month, the least it can be."""
+        return TIMEFRAME_MS[self.instrument.timeframe]
+
+    @property
+    def intraday(self) -> bool:
+        """True when several bars make a day."""
+        return self.bar_ms < DAY_MS
+
+    @property
+    def all_day(self) -> bool:
+        """True for a market that never closes."""
+        return self.hours.market == "24/7"
+
+    def refuse(self, line: int, what: str, count: int = 1, part: int = 0) -> BadDataError:
+        """The error for a row that cannot be true."""
+        more = f" ({count} such {self.unit}s)" if count > 1 else ""
+        label = self.labels[part] if self.labels else self.path
+        return BadDataError(f"{label}: {self.unit} {line}: {what}{more}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows as arrays of one length: file and line, local date (ordinal), close (UTC ms), numbers (n x 5 OHLCV).
+
+    `stamp`: the time as the file has it (ms, of a naive one as if it were UTC). `wrong`: which of the ledger's
+    complaints a row has, -1 for none.
+    """
+
+    part: npt.NDArray[np.int16]
+    line: IntArray
+    stamp: IntArray
+    day: IntArray
+    ts_ms: IntArray
+    ohlcv: FloatArray
+    wrong: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return int(self.line.size)
+
+    def pick(self, rows: Mask | IntArray) -> Table:
+        """The rows chosen by a mask or by indices."""
+        return Table(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was found: `treated` rows were changed or left out, `warts` were kept. `halted`: days without a trade."""
+
+    source: Source
+    halted: set[int] = field(default_factory=set)
+    treated: list[Finding] = field(default_factory=list)
+    warts: list[Finding] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    bad: int = 0
+
+    def drop(self, what: str, table: Table, gone: Mask) -> Table:
+        """`table` without the rows in `gone`, noted as treated when there are any."""
+        if not gone.any():
+            return table
+        self._note(self.treated, what, table, gone)
+        return table.pick(~gone)
+
+    def refuse(self, what: str, table: Table, wrong: Mask, *, of_row: bool = False) -> Table:
+        """`table` without the rows in `wrong`, which cannot be true; the error when the desk does not let them go.
+
+        `of_row`: say the numbers of the first one, too.
+        """
+        found = np.flatnonzero(wrong)
+        if not found.size:
+            return table
+        if not self.source.instrument.bad_rows_limit:
+            first = table.pick(found[:1])
+            shown = f" {_values(self.source, first)}" if of_row else ""
+            raise self.source.refuse(int(first.line[0]), what + shown, found.size, int(first.part[0]))
+        self.bad += found.size
+        for at in found[:EXAMPLES].tolist():
+            here = np.arange(len(table)) == at
+            self._note(self.treated, f"bad row left out: {what}", table, here)
+        if found.size > EXAMPLES:
+            more = np.zeros(len(table), bool)
+            more[found[EXAMPLES:]] = True
+            self._note(self.treated, f"bad rows left out: {what}", table, more)
+        return table.pick(~wrong)
+
+    def treat(self, what: str, table: Table, where: Mask) -> None:
+        """Note rows that were changed."""
+        self._note(self.treated, what, table, where)
+
+    def wart(self, what: str, table: Table, where: Mask) -> None:
+        """Note rows that were kept as they are."""
+        self._note(self.warts, what, table, where)
+
+    def say(self, finding: Finding, *, treated: bool = False) -> None:
+        """Note something about the file as a whole."""
+        (self.treated if treated else self.warts).append(finding)
+
+    def _note(self, notes: list[Finding], what: str, table: Table, where: Mask) -> None:
+        found = np.flatnonzero(where)
+        if found.size:
+            first = table.pick(found[:1])
+            numbers = " ".join(f"{value:.10g}" for value in first.ohlcv[0])
+            example = f"{self.source.unit} {first.line[0]}: {numbers}"
+            notes.append(Finding(what=what, count=int(found.size), first=_when(self.source, first), example=example))
+
+
+def _values(source: Source, row: Table) -> str:
+    o, h, lo, c, v = (f"{value:,.10g}" for value in row.ohlcv[0])
+    return f"{_when(source, row)} open {o} high {h} low {lo} close {c} volume {v}"
+
+
+def _when(source: Source, row: Table) -> str:
+    return when(source, int(row.day[0]), int(row.ts_ms[0]))
+
+
+def when(source: Source, day: int, ts_ms: int) -> str:
+    """A bar's time for a person: the session of a daily bar, the UTC start of an intraday one."""
+    if not source.intraday:
+        return dt.date.fromordinal(day).isoformat()
+    start_s = (ts_ms - source.bar_ms) // 1000
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=start_s)).strftime("%Y-%m-%dT%H:%MZ")
+
+
+def date_text(ordinal: int) -> str:
+    """The date of an ordinal, as text."""
+    return dt.date.fromordinal(ordinal).isoformat()

@@ -1,0 +1,76 @@
+"""How far apart the rows are: an hourly file in a daily series, weeks as days, four-hour rows as hours are refused."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyjobs.market.bars import DAY_MS, IntArray
+from pyjobs.market.dumps.meaning.source import Source, Table, date_text
+from utils.errors import BadDataError
+
+SHARE = 0.6  # of the steps between rows that must be of one kind to say so
+SEVERAL = 0.1  # of the periods that may have two rows: a live price beside the day's
+FEWEST = 2
+LENGTHS = ((1, "days"), (7, "weeks"), (30, "months"), (91, "quarters"), (365, "years"))
+
+
+def refuse_other_spacing(table: Table, source: Source) -> None:
+    """Raise BadDataError when the rows' times show that they are not bars of the desk's timeframe."""
+    if (table.wrong >= 0).any():
+        table = table.pick(table.wrong < 0)
+    rising = len(table) > 1 and bool((table.stamp[1:] > table.stamp[:-1]).all())
+    stamps = table.stamp if rising else np.unique(table.stamp)
+    if stamps.size < FEWEST:
+        return
+    seems = _intraday(stamps, source) if source.intraday else _daily(table, stamps, source)
+    if seems:
+        raise BadDataError(
+            f"{source.path}: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
+        )
+
+
+def _intraday(stamps: IntArray, source: Source) -> str:
+    steps, counts = np.unique(np.diff(stamps), return_counts=True)
+    bar, usual = source.bar_ms, int(steps[counts.argmax()])
+    if steps[0] % bar and steps[0] < bar:
+        return f"{_text(int(steps[0]))} apart at least"
+    few = counts.sum() < 3 and not source.all_day
+    if bar in steps.tolist() and (usual == bar or counts.max() < SHARE * counts.sum()):
+        return ""
+    if few or (usual == bar):
+        return ""
+    if counts.max() >= SHARE * counts.sum() or bar not in steps.tolist():
+        return f"{_text(usual)} apart"
+    return ""
+
+
+def _daily(table: Table, stamps: IntArray, source: Source) -> str:
+    days = np.unique(table.day)
+    weekly = source.instrument.timeframe == "1w"
+    order = np.lexsort((table.stamp, table.day))
+    day, stamp = table.day[order], table.stamp[order]
+    again = (day[1:] == day[:-1]) & (stamp[1:] != stamp[:-1])
+    if again.any() and np.unique(day[1:][again]).size > SEVERAL * days.size:
+        apart = int(np.median(np.diff(stamp)[again]))
+        first = date_text(int(day[1:][again][0]))
+        return f"{_text(apart)} apart ({int((day == day[1:][again][0]).sum())} in the one of {first})"
+    steps = np.diff(np.unique(stamps // DAY_MS))
+    if steps.size < FEWEST:
+        return ""
+    least = {"1d": 5, "1w": 26, "1mo": 80}[source.instrument.timeframe]
+    for days_long, name in LENGTHS:
+        slack = max(days_long // 12, 0 if days_long == 7 else 3)
+        near = np.abs(steps - days_long) <= slack
+        if days_long >= least and near.sum() >= SHARE * steps.size:
+            return f"{name} apart"
+    if weekly or source.bar_ms == DAY_MS:
+        return ""
+    return f"{int(np.median(steps))} days apart" if np.median(steps) < 20 else ""
+
+
+def _text(ms: int) -> str:
+    for unit, name in ((7 * DAY_MS, "weeks"), (DAY_MS, "days"), (3_600_000, "hours"), (60_000, "minutes")):
+        if ms >= unit and ms % unit == 0:
+            count = ms // unit
+            return f"{count} {name}" if count > 1 else f"one {name[:-1]}"
+    return f"{ms / 1000:g} seconds"

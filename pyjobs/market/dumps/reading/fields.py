@@ -1,0 +1,197 @@
+"""Single fields of a dump: numbers, times and column names in the spellings people have.
+
+These are the slow readers, a cell at a time, that know everything; `numbers` and `stamps` read whole columns and ask
+here for what they do not know.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from functools import lru_cache
+
+MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n/a", "nat"})
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:[. \u00a0\u202f']\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
+_UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_SIGNS = "$€£¥₩원%"
+
+_MONTHS = {
+    name: i
+    for i, names in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1)
+    for name in (names,)
+}
+_YMD = r"(?P<Y>\d{4})(?P<s>[-/.]?)(?P<m>\d{2})(?P=s)(?P<d>\d{2})"
+_YMD_LOOSE = r"(?P<Y>\d{4})\s*(?:[-/.]|년)\s*(?P<m>\d{1,2})\s*(?:[-/.]|월)\s*(?P<d>\d{1,2})\s*(?:일)?"
+_DMY = r"(?P<a>\d{1,2})(?P<s>[-/.])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<Y>\d{4}|\d{2})"
+_NAMED = (
+    r"(?:(?P<mon>[A-Za-z]{3,9})\.?\s+(?P<d>\d{1,2}),?\s+|(?P<d2>\d{1,2})[-\s](?P<mon2>[A-Za-z]{3,9})\.?[-,\s]\s*)"
+    r"(?P<Y>\d{4}|\d{2})"
+)
+_CLOCK = (
+    r"(?:(?:T|\s+|-)(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
+    r"(?:[\s-]*(?P<ap>[AaPp][Mm]))?(?:\s*(?P<z>Z|UTC|(?:GMT|UTC)?[+-]\d{2}:?\d{2}|GMT|[A-Za-z]{2,}(?:/[A-Za-z_]+)*))?)?"
+)
+_TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
+_CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?")
+_EPOCH = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?|-\d{1,8}(?:\.\d+)?|\d{9,10}\.\d+")
+TIME_FORMATS = "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD, ISO 8601 with a zone, or epoch seconds or milliseconds"
+
+
+class Unclear(ValueError):
+    """A date that can be read in two ways."""
+
+
+def column(name: str) -> str:
+    """A header cell without what people vary: `Adj Close` is adjclose, `<TICKVOL>` tickvol."""
+    return re.sub(r"[\s_\-.<>()\"'*/%,:]", "", name).lower()
+
+
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number in any spelling (an empty one holds none)."""
+    try:
+        return not math.isnan(number(text, loose=True))
+    except ValueError:
+        return False
+
+
+def is_time(text: str) -> bool:
+    """Whether a cell holds a time, also one whose day and month may be swapped."""
+    try:
+        instant(text)
+    except Unclear:
+        return True
+    except ValueError:
+        return False
+    return True
+
+
+def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose: bool = False) -> float:
+    """The number in a field: `1,234.5` is 1234.5, `647.28M` is 647 280 000, `$3` is 3; an empty or null field is NaN.
+
+    `decimal_comma`: `1,5` is 1.5. `commas` False: a comma is refused, as nobody can say what it is. Raises ValueError.
+    """
+    text = text.strip()
+    if text.lower() in MISSING:
+        return math.nan
+    bare = text.strip(_SIGNS + " \u00a0")
+    if text[:1] in "+-" and text[1:2] in _SIGNS:
+        bare = text[0] + text[1:].strip(_SIGNS + " ")
+    factor = _UNITS.get(bare[-1:].upper(), 1.0)
+    bare = bare[:-1].rstrip() if factor != 1 else bare
+    if _PLAIN.fullmatch(bare) and not (decimal_comma and re.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+", bare)):
+        return finite(float(bare) * factor)
+    if (decimal_comma or loose) and _DECIMAL_COMMA.fullmatch(bare):
+        return finite(float(re.sub(r"[. \u00a0\u202f']", "", bare).replace(",", ".")) * factor)
+    if commas and not decimal_comma and _THOUSANDS.fullmatch(bare):
+        return finite(float(bare.replace(",", "")) * factor)
+    raise ValueError(f"{text!r} is not a number")
+
+
+def finite(value: float) -> float:
+    """`value`, unless it overflowed: then ValueError."""
+    if math.isinf(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def instant(text: str, order: str = "") -> dt.date | dt.datetime:
+    """The time in a field: a date when it has no clock, else a datetime (aware when it had a zone or was an epoch).
+
+    `order`: `dmy` or `mdy`, for dates like 03/04/2020; without it such a one raises Unclear when both can be.
+    Raises ValueError for an unknown format.
+    """
+    text = text.strip()
+    for pattern in _TIMES:
+        match = pattern.fullmatch(text)
+        if match:
+            return _from(match.groupdict(), text, order)
+    if text.isascii() and text.isdigit() and len(text) in (12, 14) and _compact(text):
+        return dt.datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
+    if _EPOCH.fullmatch(text):
+        value = float(text) if "." in text else int(text)
+        return from_epoch_ms(int(value * 1000 / epoch_unit(abs(value))))
+    raise ValueError(f"{text!r} is not a time (known: {TIME_FORMATS})")
+
+
+def clock(text: str) -> dt.time:
+    """A time of day alone: `09:30`, `09:30:00`, `093000`. Raises ValueError."""
+    text = text.strip()
+    match = _CLOCK_ALONE.fullmatch(
+        text.zfill(4 if len(text) < 4 else 2 * ((len(text) + 1) // 2)) if text.isdigit() else text
+    )
+    if match is None:
+        raise ValueError(f"{text!r} is not a time of day")
+    return dt.time(int(match[1]), int(match[2]), int(match[3] or 0))
+
+
+def epoch_unit(size: float) -> int:
+    """How many of its units make a second, by the size of an epoch: seconds until 5138, then ms, us, ns."""
+    return 1 if size < 1e11 else 1000 if size < 1e14 else 1_000_000 if size < 1e17 else 1_000_000_000
+
+
+def from_epoch_ms(ms: int) -> dt.datetime:
+    """UTC milliseconds as a datetime. Raises ValueError past the years Python knows."""
+    try:
+        return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=ms)
+    except OverflowError:
+        raise ValueError(f"{ms} is no time in milliseconds") from None
+
+
+def epoch_ms(moment: dt.datetime) -> int:
+    """An aware datetime as UTC milliseconds."""
+    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+
+
+def _compact(text: str) -> bool:
+    return "1800" <= text[:4] < "2200" and "01" <= text[4:6] <= "12" and "01" <= text[6:8] <= "31" and text[8:10] < "24"
+
+
+def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.datetime:
+    year = int(parts["Y"] or 0)
+    if len(parts["Y"] or "") == 2:
+        year += 2000 if year < 70 else 1900
+    if parts.get("a"):
+        month, day = _month_day(int(parts["a"] or 0), int(parts["b"] or 0), text, order)
+    elif name := parts.get("mon") or parts.get("mon2"):
+        month, day = _MONTHS.get(name[:3].lower(), 0), int(parts["d"] or parts["d2"] or 0)
+    else:
+        month, day = int(parts["m"] or 0), int(parts["d"] or 0)
+    date = dt.date(year, month, day)
+    if parts["H"] is None:
+        return date
+    hour = int(parts["H"])
+    if parts["ap"]:
+        hour = hour % 12 + (12 if parts["ap"].lower() == "pm" else 0)
+    elif parts["M"] is None:
+        raise ValueError(f"{text!r} is not a time (known: {TIME_FORMATS})")
+    micro = int((parts["f"] or "").ljust(6, "0")[:6] or 0)
+    naive = dt.datetime.combine(date, dt.time(hour, int(parts["M"] or 0), int(parts["S"] or 0), micro))
+    return naive if not parts["z"] else in_zone(naive, parts["z"], text)
+
+
+def _month_day(first: int, second: int, text: str, order: str) -> tuple[int, int]:
+    if order == "dmy" or (not order and first > 12 >= second):
+        return second, first
+    if order == "mdy" or (not order and second > 12 >= first):
+        return first, second
+    raise Unclear(f"{text!r} may be day/month or month/day: say `dates: dmy` or `dates: mdy`")
+
+
+def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
+    """A time of that zone in UTC. Raises ValueError for a zone nobody knows."""
+    if zone in ("Z", "UTC", "GMT"):
+        return naive.replace(tzinfo=dt.UTC)
+    if match := re.fullmatch(r"(?:GMT|UTC)?([+-])(\d{2}):?(\d{2})", zone):
+        sign = -1 if match[1] == "-" else 1
+        offset = dt.timezone(sign * dt.timedelta(hours=int(match[2]), minutes=int(match[3])))
+        return naive.replace(tzinfo=offset).astimezone(dt.UTC)
+    from zoneinfo import ZoneInfo
+
+    try:
+        return naive.replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{text!r}: nobody knows a time zone {zone!r}") from None

@@ -1,0 +1,139 @@
+"""JSON as a grid: rows as arrays or objects, wherever in the document they are, or columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pyjobs.market.dumps.reading.fields import column, is_time
+from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.text import decoded
+from utils.errors import BadDataError
+
+DEEPEST = 4
+TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezoneName")
+
+
+def read_json(label: str, content: bytes) -> Grid:
+    """The rows of a JSON document. Raises BadDataError with the row."""
+    try:
+        data = msgspec.json.decode(decoded(label, content).decode())
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadDataError(f"{label}: not valid JSON: {error}; is the file cut off?") from None
+    about: dict[str, Any] = {}
+    rows = _rows_in(data, about, DEEPEST)
+    if rows is None:
+        raise BadDataError(f"{label}: expected a list of rows, each a list of numbers or an object with named columns")
+    grid = rows if isinstance(rows, Grid) else _grid(label, rows)
+    grid.label, grid.unit, grid.about = label, "row", about
+    return grid
+
+
+def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
+    """The list of rows in a document, or a Grid of its columns; None when there is none."""
+    if isinstance(data, list):
+        if all(isinstance(row, list | dict) for row in data):
+            if len(data) == 1 and isinstance(data[0], dict) and isinstance(data[0].get("timestamp"), list):
+                return _rows_in(data[0], about, deep)  # Yahoo's chart
+            return data
+        return None
+    if not isinstance(data, dict) or not deep:
+        return None
+    about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
+    if isinstance(data.get("timestamp"), list) and isinstance(data.get("indicators"), dict):
+        return _chart(data)
+    if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
+        return _split(data)
+    if _are_columns(lists := {name: value for name, value in data.items() if isinstance(value, list)}):
+        return _columns(lists)
+    if data and all(isinstance(value, dict) for value in data.values()):
+        if all(is_time(key) for key in list(data)[:3]):  # rows by their time
+            return [{"date": key, **row} for key, row in data.items()]
+        if {"open", "close"} <= {column(name) for name in data}:  # pandas' own: columns, each by time
+            return _by_column(data)
+    found = [each for value in data.values() if (each := _rows_in(value, about, deep - 1))]
+    return found[0] if len(found) == 1 else None
+
+
+def _are_columns(data: dict[str, list[Any]]) -> bool:
+    lengths = {len(values) for values in data.values()}
+    plain = all(not isinstance(value, list | dict) for values in data.values() for value in values[:3])
+    return len(data) > 3 and len(lengths) == 1 and plain
+
+
+def _columns(data: dict[str, list[Any]]) -> Grid:
+    names = list(data)
+    arrays = [_array(data[name]) for name in names]
+    return Grid(label="", names=names, columns=arrays, lines=np.arange(1, len(arrays[0]) + 1, dtype=np.int64))
+
+
+def _chart(data: dict[str, Any]) -> Grid:
+    quote = (data["indicators"].get("quote") or [{}])[0]
+    adjusted = (data["indicators"].get("adjclose") or [{}])[0]
+    return _columns({"timestamp": data["timestamp"], **quote, **adjusted})
+
+
+def _split(data: dict[str, Any]) -> Any:
+    index = data.get("index")
+    names = [str(name) for name in data["columns"]]
+    if not isinstance(index, list):
+        return [dict(zip(names, row, strict=False)) for row in data["data"]]
+    return [{"": when, **dict(zip(names, row, strict=False))} for when, row in zip(index, data["data"], strict=False)]
+
+
+def _by_column(data: dict[str, dict[str, Any]]) -> Any:
+    times = list(next(iter(data.values())))
+    return [{"": when, **{name: column.get(when) for name, column in data.items()}} for when in times]
+
+
+def _grid(label: str, rows: Sequence[Any]) -> Grid:
+    if not rows:
+        return Grid(label=label, names=None, columns=[], lines=np.empty(0, np.int64))
+    lines = np.arange(1, len(rows) + 1, dtype=np.int64)
+    if isinstance(rows[0], dict):
+        return Grid(label=label, names=None, columns=[], lines=lines) if not rows[0] else _named(label, rows, lines)
+    width = len(rows[0])
+    for i, row in enumerate(rows, 1):
+        if not isinstance(row, list) or len(row) < 5 or len(row) != width:
+            raise BadDataError(f"{label}: row {i}: expected an array of time and five numbers, got {str(row)[:80]}")
+    return Grid(
+        label=label, names=None, columns=[_array([row[at] for row in rows]) for at in range(width)], lines=lines
+    )
+
+
+def _named(label: str, rows: Sequence[Any], lines: Any) -> Grid:
+    names = dict.fromkeys(rows[0])
+    for i, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise BadDataError(f"{label}: row {i}: expected an object with named columns, got {str(row)[:80]}")
+        if row.keys() != names.keys():
+            names |= dict.fromkeys(row)
+    columns = [_array([row.get(name) for row in rows]) for name in names]
+    return Grid(label=label, names=[str(name) for name in names], columns=columns, lines=lines)
+
+
+def _array(values: list[Any]) -> Any:
+    """A column of numbers where all are, else of text."""
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds == {int}:
+        try:
+            return pa.array(values, pa.int64())
+        except (OverflowError, pa.ArrowInvalid):
+            kinds = {int, float}
+    if kinds and kinds <= {int, float}:
+        try:
+            return pa.array([None if value is None else float(value) for value in values], pa.float64())
+        except OverflowError:
+            kinds = {object}
+    return pa.array(
+        [None if value is None else value if isinstance(value, str) else _text(value) for value in values], pa.string()
+    )
+
+
+def _text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

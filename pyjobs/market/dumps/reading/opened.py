@@ -1,0 +1,99 @@
+"""What `file:` of an instrument names: a file, a folder, a pattern or an archive, as grids by their names."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.objects import read_json
+from pyjobs.market.dumps.reading.text import read_text
+from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
+from utils.errors import BadDataError, MissingInputError
+
+LARGEST = 1 << 31  # an archive's member that unpacks to more is no price file
+KNOWN = {
+    b"%PDF": "a PDF",
+    b"SQLi": "an SQLite database",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls): save it as .xlsx or .csv",
+    b"\x89HDF": "an HDF5 file",
+    b"Rar!": "a RAR archive: unpack it",
+    b"7z\xbc\xaf": "a 7z archive: unpack it",
+    b"BZh9": "a bzip2 archive: unpack it",
+    b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it",
+}
+LISTING = {".csv", ".tsv", ".txt", ".json", ".gz", ".zip", ".parquet", ".feather", ".xlsx", ".arrow"}
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that a path, a folder or a pattern stands for, by name. Raises MissingInputError when there is none."""
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(each for each in path.iterdir() if each.is_file() and each.suffix.lower() in LISTING)
+        if not found:
+            raise MissingInputError(
+                f"{path}: is a folder, not a file, and holds no price file ({', '.join(sorted(LISTING))})"
+            )
+        return found
+    if any(mark in path.name for mark in "*?["):
+        found = sorted(each for each in path.parent.glob(path.name) if each.is_file())
+        if found:
+            return found
+        raise MissingInputError(f"{path}: no file has such a name")
+    raise MissingInputError(f"{path}: no such file")
+
+
+def grids(path: Path) -> Iterator[Grid]:
+    """Every table that `path` stands for. Raises MissingInputError, and BadDataError naming what cannot be read."""
+    for each in files_of(path):
+        yield from _grids(str(each), each.name.lower(), each.read_bytes())
+
+
+def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
+    if content[:2] == b"\x1f\x8b":
+        yield from _grids(label, name.removesuffix(".gz"), _unzipped(label, content))
+    elif content[:4] == b"PK\x03\x04":
+        if b"xl/workbook.xml" in content:
+            yield read_workbook(label, content)
+        else:
+            yield from _members(label, content)
+    elif content[:4] == b"PAR1" or content[:6] in (b"ARROW1", b"FEA1\0\0") or content[:4] == b"FEA1":
+        yield read_arrow(label, content)
+    elif kind := KNOWN.get(content[:4]):
+        raise BadDataError(f"{label}: not a price file: {kind}")
+    else:
+        first = content[:BEGIN].decode("utf-8-sig", "replace").lstrip()[:1]
+        grid = read_json(label, content) if first in ("[", "{") else read_text(label, content)
+        grid.about.setdefault("file", name)
+        yield grid
+
+
+BEGIN = 4096
+
+
+def _unzipped(label: str, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadDataError(f"{label}: not a readable gzip file: {error}; is it cut off?") from None
+
+
+def _members(label: str, content: bytes) -> Iterator[Grid]:
+    """The tables in a zip archive, by name; what a Mac puts beside them is left alone."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            infos = sorted(archive.infolist(), key=lambda info: info.filename)
+            infos = [i for i in infos if not i.is_dir() and not i.filename.startswith(("__MACOSX/", "."))]
+            if not infos:
+                raise BadDataError(f"{label}: the archive is empty")
+            for info in infos:
+                if info.file_size > LARGEST:
+                    raise BadDataError(f"{label}!{info.filename}: {info.file_size} bytes unpacked are too many")
+                yield from _grids(f"{label}!{info.filename}", info.filename.lower(), archive.read(info))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+        raise BadDataError(f"{label}: not a readable zip archive: {error}; is it cut off?") from None

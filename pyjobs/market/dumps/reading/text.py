@@ -1,0 +1,235 @@
+"""Text with separators: which one, where the header is, and every row through pyarrow's reader, lines kept."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyjobs.market.bars import IntArray
+from pyjobs.market.dumps.reading.fields import is_number, is_time
+from pyjobs.market.dumps.reading.grid import Grid
+from utils.errors import BadDataError
+
+DELIMITERS = ("\t", ";", "|", ",")
+BEGINNING = 1 << 16
+PIECE = 1 << 20
+SAMPLE = 60  # lines that say what the table looks like
+HEADER_LINES = 3
+_POINT = re.compile(r"[+-]?\d+\.\d+")
+_EPOCH = re.compile(r"-?\d{9,18}")
+
+
+def decoded(label: str, content: bytes) -> bytes:
+    """The content as UTF-8 without a byte-order mark. Raises BadDataError for what is not text."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return content.decode("utf-16").encode()
+        except UnicodeDecodeError as error:
+            raise BadDataError(f"{label}: not a text file (byte {error.start} is not UTF-16)") from None
+    if b"\0" in content:
+        raise BadDataError(f"{label}: not a text file (NUL at byte {content.index(0)})")
+    try:
+        _check_utf8(content)
+    except UnicodeDecodeError as error:
+        try:
+            return content.decode("cp949").encode()  # what the KRX web site exports
+        except UnicodeDecodeError:
+            what = f"byte {error.start} is neither UTF-8 nor CP949"
+            raise BadDataError(f"{label}: not a text file ({what})") from None
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _check_utf8(content: bytes) -> None:
+    """Raises UnicodeDecodeError for what is no UTF-8; a piece at a time, as a text takes as much memory again."""
+    if content.isascii():
+        return
+    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
+    for at in range(0, len(content), PIECE):
+        try:
+            decoder.decode(content[at : at + PIECE], final=at + PIECE >= len(content))
+        except UnicodeDecodeError as error:
+            content.decode("utf-8")  # says where
+            raise error from None
+
+
+def read_text(label: str, content: bytes) -> Grid:
+    """The rows of a separated text. Raises BadDataError with file and line."""
+    content = decoded(label, content)
+    beginning = content[:BEGINNING]
+    if len(content) > BEGINNING:
+        beginning = beginning.rpartition(b"\n")[0]
+    lines = beginning.decode().splitlines()
+    if not any(line.strip(" \t,;|") for line in lines):
+        lines = content.decode().splitlines()  # a file that begins with so many empty ones
+    delimiter, width = _shape(label, lines)
+    start, head = _head(label, lines, delimiter, width)
+    names = _names(head, lines[start : start + 1], delimiter)
+    width = len(names) if names else width
+    grid = _parsed(label, content, delimiter, start, _kinds(lines[start : start + SAMPLE], delimiter, width))
+    grid.names, grid.header_line = names, start - len(head) + 1 if head else 0
+    grid.preamble = [line for line in lines[: start - len(head)] if line.strip(" \t,;|")]
+    grid.ends_cleanly = content.endswith((b"\n", b"\r"))
+    return grid
+
+
+def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
+    """The separator under which most lines have one number of cells, at least five or just two, and that number."""
+    sample = [line for line in lines if line.strip(" \t,;|")][:SAMPLE]
+    if not sample:
+        raise BadDataError(f"{label}: the file is empty")
+    pairs = ""
+    for delimiter in DELIMITERS:
+        widths = Counter(len(row) for row in csv.reader(sample, delimiter=delimiter))
+        widths.pop(0, None)
+        if not widths:
+            continue
+        most = max(widths.values())
+        width = max(width for width, count in widths.items() if count == most)
+        if width >= 5:
+            return delimiter, width
+        pairs = pairs or (delimiter if width == 2 and most == len(sample) else "")
+    if pairs:
+        return pairs, 2
+    raise BadDataError(f"{label}: neither tabs, semicolons nor commas make columns of {sample[0][:80]!r}")
+
+
+def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple[int, list[list[str]]]:
+    """(index of the first data line, the header's lines); what stands before them is no table."""
+    head: list[list[str]] = []
+    for at, line in enumerate(lines):
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+        if not any(cell.strip() for cell in cells):
+            continue
+        if is_time(cells[0]) or (len(cells) >= width - 1 and any(is_number(cell) for cell in cells[1:])):
+            return at, head
+        if len(cells) >= width - 1:
+            head.append(cells)
+        if len(head) > HEADER_LINES:
+            raise BadDataError(f"{label}: line {at + 1}: no number in {line[:80]!r}, nor in the lines before it")
+    return len(lines), head
+
+
+def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[str] | None:
+    """One name a column. Of several header lines (yfinance: field, ticker, the index's name) `field@ticker`."""
+    if not head:
+        return None
+    cells = len(next(csv.reader(first, delimiter=delimiter), [])) if first else len(head[0])
+    names = [cell.strip() for cell in head[0]]
+    if len(head) > 1:
+        names = _levels([[cell.strip() for cell in row] for row in head])
+    if cells == len(names) + 1:
+        last_is_empty = first[0].endswith(delimiter)
+        names = [*names, ""] if last_is_empty else ["", *names]  # a table whose index has no name
+    return names
+
+
+def _levels(head: list[list[str]]) -> list[str]:
+    rows = [row for row in head if row[0].lower() not in ("date", "datetime", "index") or any(row[1:])]
+    index = next((row[0] for row in reversed(head) if not any(row[1:])), "") or "Date"
+    fields, tickers = rows[0], rows[1] if len(rows) > 1 else [""] * len(rows[0])
+    if fields[0].lower() == "ticker" and len(rows) > 1:  # grouped by ticker: the other way round
+        fields, tickers = tickers, fields
+    named = [f"{field}@{ticker}" if ticker else field for field, ticker in zip(fields, tickers, strict=False)]
+    return [index, *named[1:]]
+
+
+def _kinds(sample: Sequence[str], delimiter: str, width: int) -> list[str]:
+    """What each column may be read as at once: numbers with a point as such, a first column of epochs; else text.
+
+    Whole numbers stay text: they may be codes or times, with zeros in front.
+    """
+    rows = [row for row in csv.reader(sample, delimiter=delimiter) if len(row) == width and any(row)]
+    kinds = []
+    for place in range(width):
+        cells = [row[place] for row in rows]
+        if cells and all(map(_POINT.fullmatch, cells)):
+            kinds.append("double")
+        else:
+            kinds.append("int64" if place == 0 and cells and all(map(_EPOCH.fullmatch, cells)) else "string")
+    return kinds
+
+
+def _parsed(label: str, content: bytes, delimiter: str, start: int, kinds: list[str]) -> Grid:
+    if content.count(b'"') % 2:
+        line = content[: content.rindex(b'"')].count(b"\n") + 1
+        raise BadDataError(f"{label}: line {line}: unexpected end of data in quotes; is the file cut off?")
+    odd: list[tuple[int, str]] = []
+    columns = _columns(label, content, delimiter, start, kinds, odd)
+    lines = _lines(len(columns[0]), [number for number, _ in odd], start)
+    cells = [(number, next(csv.reader([text], delimiter=delimiter), [])) for number, text in odd]
+    grid = Grid(label=label, names=None, columns=columns, lines=lines, delimiter=delimiter)
+    grid.empty = [line for line, row in cells if not any(cell.strip() for cell in row)]
+    grid.odd = [(line, row) for line, row in cells if any(cell.strip() for cell in row)]
+    return _without_empty(grid)
+
+
+def _columns(
+    label: str, content: bytes, delimiter: str, start: int, kinds: list[str], odd: list[tuple[int, str]]
+) -> list[Any]:
+    """The columns; `odd` gets the rows with another number of cells. Text where a column is not what it seemed."""
+    import pyarrow as pa
+    import pyarrow.csv as arrow
+
+    def note(row: arrow.InvalidRow) -> str:
+        odd.append((row.number, row.text))
+        return "skip"
+
+    types = {str(place): pa.type_for_alias(kind) for place, kind in enumerate(kinds)}
+    try:
+        table = arrow.read_csv(
+            pa.BufferReader(content),
+            arrow.ReadOptions(column_names=list(types), use_threads=False, skip_rows=start, block_size=1 << 20),
+            arrow.ParseOptions(delimiter=delimiter, invalid_row_handler=note, ignore_empty_lines=False),
+            arrow.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
+        )
+    except pa.ArrowInvalid as error:
+        odd.clear()
+        if "Empty CSV" in str(error):
+            return [pa.array([], pa.string()) for _ in kinds]
+        if set(kinds) != {"string"}:
+            return _columns(label, content, delimiter, start, ["string"] * len(kinds), odd)
+        raise BadDataError(f"{label}: {str(error).splitlines()[0]}") from None
+    columns = [table.column(name) for name in types]
+    del table
+    for place in range(len(columns)):  # one by one: together they would take as much again
+        columns[place] = _one(columns[place])
+    return columns
+
+
+def _one(column: Any) -> Any:
+    """A chunked column as one array."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _lines(rows: int, odd: Sequence[int], start: int) -> IntArray:
+    """The line of each row: every line from the first on, those that are odd aside."""
+    lines = np.arange(start + 1, start + 1 + rows + len(odd), dtype=np.int64)
+    return lines[~np.isin(lines, odd)] if odd else lines
+
+
+def _without_empty(grid: Grid) -> Grid:
+    """Rows of nothing but separators are noted and go."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def blank(column: Any) -> Any:
+        if not pa.types.is_string(column.type):
+            return pc.is_null(column)
+        return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
+
+    first = blank(grid.columns[0])
+    if not pc.any(first).as_py():
+        return grid
+    empty = np.array(first.to_pylist(), bool)
+    for column in grid.columns[1:]:
+        empty &= np.array(blank(column).to_pylist(), bool)
+    if not empty.any():
+        return grid
+    grid.empty = sorted([*grid.empty, *grid.lines[empty].tolist()])
+    return grid.picked(~empty)

@@ -1,0 +1,63 @@
+"""Clock times of a place as instants: summer time known, an hour that comes twice in its order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from pyjobs.market.bars import IntArray
+
+HALF_HOUR_MS = 1_800_000
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
+    """UTC milliseconds of clock times (ms as if they were UTC) in `zone`, and the rows whose time there never was.
+
+    Of an hour that comes twice, a time that stands twice is meant in its order; one that stands once is the later one,
+    so that no bar closes before its time.
+    """
+    if match := re.fullmatch(r"([+-])(\d{2}):?(\d{2})", zone):
+        offset = (int(match[2]) * 60 + int(match[3])) * 60_000
+        return ms + (offset if match[1] == "-" else -offset), {}
+    from zoneinfo import ZoneInfo
+
+    place = ZoneInfo(zone)
+    steps, at = np.unique(ms // HALF_HOUR_MS, return_inverse=True)
+    first, second, never = np.zeros(steps.size, np.int64), np.zeros(steps.size, np.int64), np.zeros(steps.size, bool)
+    for i, step in enumerate(steps.tolist()):
+        naive = _EPOCH + dt.timedelta(milliseconds=step * HALF_HOUR_MS)
+        offsets = [_offset_ms(naive.replace(tzinfo=place, fold=fold)) for fold in (0, 1)]
+        first[i], second[i] = offsets
+        never[i] = offsets[0] < offsets[1]  # clocks went forward over it
+    twice = first[at] > second[at]
+    east = first[at].copy()
+    if twice.any():
+        east[twice] = _in_order(ms, twice, first[at], second[at])
+    wrong = dict.fromkeys(np.flatnonzero(never[at]).tolist(), f"never was in {zone}: the clocks went forward over it")
+    return ms - east, wrong
+
+
+def _in_order(ms: IntArray, twice: npt.NDArray[np.bool_], first: IntArray, second: IntArray) -> IntArray:
+    """The offset of each time of a double hour: of two rows with one time the earlier row has the earlier one."""
+    rows = np.flatnonzero(twice)
+    descending = rows.size > 1 and ms[rows[0]] > ms[rows[-1]]
+    if descending:
+        rows = rows[::-1]
+    counts = dict(zip(*np.unique(ms[rows], return_counts=True), strict=True))
+    seen: set[int] = set()
+    east = {}
+    for row in rows.tolist():
+        time = int(ms[row])
+        east[row] = first[row] if counts[time] > 1 and time not in seen else second[row]
+        seen.add(time)
+    return np.array([east[row] for row in np.flatnonzero(twice).tolist()], np.int64)
+
+
+def _offset_ms(moment: dt.datetime) -> int:
+    offset = moment.utcoffset()
+    assert offset is not None, "it has a zone"
+    return int(offset.total_seconds()) * 1000

@@ -1,0 +1,116 @@
+"""What an import brought, for a run's reports and for a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.import_desk import Imported
+from pyjobs.market.times import utc_text
+
+
+def report_json(desk: Desk, results: Sequence[Imported]) -> str:
+    """reports/data.json of a run: one entry per instrument, in the desk's order."""
+    return json.dumps({"desk": desk.name, "instruments": [_entry(r) for r in results]}, ensure_ascii=False, indent=1)
+
+
+def _entry(result: Imported) -> dict[str, object]:
+    instrument, dump = result.instrument, result.dump
+    bars = dump.bars if dump else None
+    return {
+        "symbol": instrument.symbol,
+        "exchange": instrument.exchange,
+        "timeframe": instrument.timeframe,
+        "file": instrument.file,
+        "rows_read": dump.rows_read if dump else 0,
+        "bars": len(bars) if bars else 0,
+        "first_session": dump.first[:10] if dump else None,
+        "last_session": dump.last[:10] if dump else None,
+        "first_ts_ms": int(bars.ts_ms[0]) if bars else None,
+        "last_ts_ms": int(bars.ts_ms[-1]) if bars else None,
+        **_changes(result),
+        "treated": [asdict(finding) for finding in dump.treated] if dump else [],
+        "warts": [asdict(finding) for finding in dump.warts] if dump else [],
+        "beside_store": [asdict(finding) for finding in result.stored.findings] if result.stored else [],
+        "error": result.error,
+    }
+
+
+def report_text(desk: Desk, results: Sequence[Imported]) -> str:
+    """The same for a terminal: a table of the series, what was found in them, and the failures last."""
+    label = f" ({desk.label})" if desk.label else ""
+    lines = [f"desk {desk.name}{label}: {len(results)} instruments", ""]
+    header = ["series", "rows", "bars", "first", "last", "new", "changed", "same", "left", "partitions"]
+    lines += _table(header, [_summary(r) for r in results])
+    found = [
+        [str(r.instrument.key), kind, str(finding.count), finding.what, finding.first, finding.example]
+        for r in results
+        for kind, finding in _found(r)
+    ]
+    if found:
+        lines += ["", *_table(["series", "", "count", "what", "first", "example"], found)]
+    failed = [result for result in results if result.error]
+    if failed:
+        lines += ["", f"{len(failed)} of {len(results)} failed:"]
+        lines += [f"  {result.instrument.key}: {result.error}" for result in failed]
+    return "\n".join(lines)
+
+
+def _found(result: Imported) -> Iterator[tuple[str, Finding]]:
+    dump, stored = result.dump, result.stored
+    if dump is None or stored is None:
+        return
+    yield from (("treated", finding) for finding in dump.treated)
+    yield from (("kept", finding) for finding in dump.warts)
+    yield from (("store", finding) for finding in stored.findings)
+    if stored.rebased:
+        yield "store", Finding(what="series put on the basis of the file", count=len(dump.bars), first="", example="")
+    if stored.unconfirmed is not None:
+        what = "newest bar: unconfirmed until a later row or a later file has it"
+        yield "store", Finding(what=what, count=1, first=utc_text(stored.unconfirmed), example="")
+
+
+def _changes(result: Imported) -> dict[str, object]:
+    stored = result.stored
+    if stored is None:
+        return {"new": 0, "changed": 0, "same": 0, "left": 0, "gone": 0, "rebased": False, "unconfirmed_ts_ms": None}
+    return {
+        "new": stored.new,
+        "changed": stored.changed,
+        "same": stored.same,
+        "left": stored.left,
+        "gone": stored.gone,
+        "rebased": stored.rebased,
+        "unconfirmed_ts_ms": stored.unconfirmed,
+    }
+
+
+def _summary(result: Imported) -> list[str]:
+    dump, stored = result.dump, result.stored
+    if dump is None or stored is None:
+        return [str(result.instrument.key), "-", "-", "-", "FAILED", "-", "-", "-", "-", "-"]
+    counts = (stored.new, stored.changed, stored.same, stored.left)
+    return [
+        str(result.instrument.key),
+        str(dump.rows_read),
+        str(len(dump.bars)),
+        dump.first,
+        dump.last,
+        *(str(count) for count in counts),
+        f"{len(stored.partitions)} written" if stored.partitions else "unchanged",
+    ]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with columns lined up: numbers to the right, text to the left."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    numeric = [all(row[i].isdigit() or row[i] == "-" for row in rows) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = zip(row, widths, numeric, strict=True)
+        return "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells).rstrip()
+
+    return [line(row) for row in (header, *rows)]

@@ -1,0 +1,374 @@
+"""Files that are not what the desk says, one test a kind: what is right for each, on public files and made-up ones."""
+
+# ruff: noqa: E501 - rows of files as they come
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pyjobs.market.calendars.hours import hours_of
+from pyjobs.market.checks.splits import breaks
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.compare import Stored, bring_in
+from pyjobs.market.dumps.read_dump import Dump, read_dump
+from pyjobs.market.store.bar_store import BarStore
+from utils.errors import BadDataError
+
+TRIALS = Path(__file__).with_name("trials")
+NOW = dt.datetime(2026, 11, 29, tzinfo=dt.UTC)
+
+
+def instrument(**told: Any) -> Instrument:
+    given = {"symbol": "X", "market": "XNYS", "timeframe": "1d", "currency": "USD", "file": "x"} | told
+    return Instrument(exchange="T", **given)
+
+
+def read(path: Path, *, now: dt.datetime = NOW, **told: Any) -> Dump:
+    one = instrument(**told)
+    return read_dump(path, one, hours_of(one.market), now_ms=int(now.timestamp() * 1000))
+
+
+def found(dump: Dump) -> dict[str, int]:
+    return {finding.what: finding.count for finding in (*dump.treated, *dump.warts)}
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Any:
+    def put(content: str, **told: Any) -> Dump:
+        (tmp_path / "x.csv").write_text(content, encoding="utf-8")
+        return read(tmp_path / "x.csv", **told)
+
+    return put
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BarStore:
+    return BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
+
+
+def utc(text: str) -> int:
+    return int(dt.datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
+
+
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+
+
+def rows(times: list[str], price: float = 10.0, volume: str = "5") -> str:
+    return HEADER + "".join(f"{time},{price},{price + 3},{price - 1},{price + 2},{volume}\n" for time in times)
+
+
+def days(first: str, count: int, step: int = 1) -> list[str]:
+    start = dt.date.fromisoformat(first)
+    return [(start + dt.timedelta(days=step * i)).isoformat() for i in range(count)]
+
+
+class TestBelieved:
+    def test_of_a_file_of_many_only_the_rows_of_the_symbol_are_taken(self) -> None:
+        dump = read(TRIALS / "01_many_symbols.csv", symbol="AAPL")
+        assert dump.bars.close.tolist() == [175.01, 170.57, 170.6, 171.08, 169.23]
+        assert found(dump)["rows of 2 other symbols: left out"] == 10
+        with pytest.raises(BadDataError, match=r"holds 3 symbols \(AAPL, GOOGL, TSLA\), none of them 'X'"):
+            read(TRIALS / "01_many_symbols.csv")
+
+    def test_a_column_of_symbols_with_a_name_of_its_own_is_named_by_the_desk(self, text: Any) -> None:
+        content = "d,who,o,h,l,c,v\n2024-01-02,A,10,13,9,12,5\n2024-01-02,B,20,23,19,22,6\n"
+        assert text(content, symbol="B", symbol_column="who", columns={"time": "d"}).bars.close.tolist() == [22]
+
+    def test_weeks_are_no_days(self) -> None:
+        with pytest.raises(BadDataError, match="its rows are weeks apart, not bars of 1d"):
+            read(TRIALS / "03_weeks_as_days.csv")
+        weeks = read(TRIALS / "03_weeks_as_days.csv", timeframe="1w").bars
+        # The weeks of 3 June to 1 July 2024 end on Fridays at 16:00 in New York.
+        assert weeks.ts_ms.tolist() == [
+            utc(f"2024-{day}T20:00") for day in ("06-07", "06-14", "06-21", "06-28", "07-05")
+        ]
+
+    @pytest.mark.parametrize(
+        ("times", "timeframe", "market", "what"),
+        [
+            (days("2024-01-01", 4, 31), "1d", "24/7", "months apart"),
+            ([f"2024-01-0{d}T{h:02}:00Z" for d in (2, 3, 4) for h in range(24)], "1d", "24/7", "one hour apart"),
+            ([f"2024-01-0{d}T{h:02}:30-05:00" for d in (2, 3) for h in range(10, 16)], "1d", "XNYS", "one hour apart"),
+            ([f"2024-01-02T{h:02}:00Z" for h in range(0, 24, 4)], "1h", "24/7", "4 hours apart"),
+            (days("2024-01-01", 9), "1w", "24/7", "one day"),
+            (days("2024-01-01", 9, 7), "1mo", "24/7", "one week apart"),
+        ],
+    )
+    def test_rows_of_another_length_are_refused_with_what_they_seem_to_be(
+        self, text: Any, times: list[str], timeframe: str, market: str, what: str
+    ) -> None:
+        with pytest.raises(BadDataError, match=what):
+            text(rows(times), timeframe=timeframe, market=market, layout="ohlcv_start")
+
+    def test_a_file_that_says_its_period_is_held_to_it(self, text: Any) -> None:
+        content = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\nX,W,20240105,000000,10,13,9,12,5,0\n"
+        with pytest.raises(BadDataError, match=r"says W \(1w\), but the instrument is 1d"):
+            text(content)
+
+
+class TestStamps:
+    def test_a_day_that_begins_at_16_utc_closes_at_16_utc(self) -> None:
+        dump = read(TRIALS / "06_days_from_16_utc.json", market="24/7")
+        assert dump.bars.ts_ms.tolist() == [utc("2022-11-03T16:00"), utc("2022-11-04T16:00")]
+
+    def test_a_daily_stamp_that_is_the_end_is_the_close(self, text: Any) -> None:
+        dump = text(rows(["2024-01-02T00:00Z", "2024-01-03T00:00Z"]), market="24/7", layout="ohlcv_close")
+        assert dump.bars.ts_ms.tolist() == [utc("2024-01-02T00:00"), utc("2024-01-03T00:00")]
+        new_york = text(rows(["2024-01-02T16:00-05:00"]), layout="ohlcv_close")
+        assert new_york.bars.ts_ms.tolist() == [utc("2024-01-02T21:00")]
+
+    def test_londons_days_of_currencies_are_refused(self, text: Any) -> None:
+        with pytest.raises(BadDataError, match="begins a day that ends after 17:00 in New York"):
+            text(rows(["2024-07-02 00:00:00+01:00", "2024-07-03 00:00:00+01:00"]), market="FX")
+        plain = text(rows(["2024-07-02", "2024-07-03"]), market="FX")
+        assert plain.bars.ts_ms.tolist() == [utc("2024-07-02T21:00"), utc("2024-07-03T21:00")]
+
+    def test_days_of_a_place_end_with_its_own_days(self, text: Any) -> None:
+        dump = text(rows(["2024-01-02", "2024-01-03"]), market="24/7", zone="Asia/Seoul")
+        assert dump.bars.ts_ms.tolist() == [utc("2024-01-02T15:00"), utc("2024-01-03T15:00")]
+
+    def test_new_yorks_hours_count_from_the_open_and_what_is_outside_the_session_is_left_out(self, text: Any) -> None:
+        times = [f"2024-01-02T{h:02}:30-05:00" for h in range(8, 18)]
+        dump = text(rows(times), timeframe="1h", layout="ohlcv_start")
+        assert dump.bars.ts_ms[0] == utc("2024-01-02T15:30") and len(dump.bars) == 7
+        assert found(dump) == {"outside the session of XNYS: left out (`hours: extended` keeps them)": 3}
+        wide = text(rows(times), timeframe="1h", layout="ohlcv_start", hours="extended")
+        assert len(wide.bars) == 10
+        assert str(instrument(timeframe="1h", hours="extended").key) == "T:X:1h-ext"
+
+    def test_months_end_with_their_last_session(self, text: Any) -> None:
+        dump = text(rows(["2024-01-01", "2024-02-01", "2024-03-01"]), timeframe="1mo")
+        # Good Friday was 29 March 2024: that month ended on Thursday the 28th, summer time had begun.
+        assert dump.bars.ts_ms.tolist() == [utc("2024-01-31T21:00"), utc("2024-02-29T21:00"), utc("2024-03-28T20:00")]
+        coin = text(rows(["2024-01-01", "2024-02-01", "2024-03-01"]), timeframe="1mo", market="24/7")
+        assert coin.bars.ts_ms.tolist() == [utc("2024-02-01T00:00"), utc("2024-03-01T00:00"), utc("2024-04-01T00:00")]
+
+    def test_a_sunday_may_begin_or_end_a_week_and_is_asked_about(self, text: Any) -> None:
+        sundays = rows(days("2024-01-07", 4, 7))
+        with pytest.raises(BadDataError, match="of the week before or after it"):
+            text(sundays, timeframe="1w")
+        assert text(sundays, timeframe="1w", layout="ohlcv_start").bars.ts_ms[0] == utc("2024-01-12T21:00")
+        assert text(sundays, timeframe="1w", layout="ohlcv_close").bars.ts_ms[0] == utc("2024-01-05T21:00")
+
+
+class TestColumns:
+    def test_the_volume_of_a_coin_is_in_coins(self) -> None:
+        dump = read(TRIALS / "08_volume_of_a_coin.csv", market="24/7", symbol="BTCUSDT")
+        assert dump.bars.volume[-1] == 4252.01963
+        assert found(dump) == {"newest first: turned round": 1, "columns not used": 3}
+
+    def test_where_no_volume_is_in_units_none_is_taken_and_it_is_said(self, text: Any) -> None:
+        dump = text("Date,Open,High,Low,Close,Volume USD\n2024-01-02,10,13,9,12,99\n", market="24/7", symbol="ETHUSD")
+        assert dump.bars.volume.tolist() == [0]
+        assert "no volume taken: none of USD is what ETHUSD counts" in found(dump)
+
+    def test_tick_volume_is_said_to_be_one(self, text: Any) -> None:
+        dump = text("time,open,high,low,close,tick_volume,spread,real_volume\n2024-01-02,10,13,9,12,42,1,0\n")
+        assert dump.bars.volume.tolist() == [42]
+        assert "volume: the number of price changes" in found(dump)
+
+    def test_two_names_for_one_price_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "x.json").write_text(
+            '[{"date":"2024-01-02","open":10,"high":13,"low":9,"close":12,"c":11,"volume":5}]'
+        )
+        with pytest.raises(BadDataError, match="two columns are named close"):
+            read(tmp_path / "x.json")
+
+    def test_a_row_without_its_adjusted_close_is_not_mixed_in(self, text: Any) -> None:
+        content = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,13,9,12,6,5\n2024-01-03,10,13,9,12,,5\n"
+        with pytest.raises(BadDataError, match="line 3: the adjusted close is missing"):
+            text(content, prices="adjusted")
+        assert len(text(content).bars) == 2
+
+    def test_an_infinite_adjusted_close_costs_a_raw_series_nothing(self, text: Any) -> None:
+        content = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,13,9,12,inf,5\n2024-01-03,10,13,9,12,6,5\n"
+        assert len(text(content).bars) == 2
+        with pytest.raises(BadDataError, match="adj_close: a number is too large"):
+            text(content, prices="adjusted")
+
+    def test_volumes_are_on_the_basis_of_the_prices(self, text: Any) -> None:
+        dump = read(TRIALS / "10_split_in_adjusted_volume.csv", prices="adjusted")
+        assert dump.bars.volume.tolist() == [7_035_800, 8_953_400, 4_375_000, 8_352_000]  # 2 x 3 517 900, 2 x 4 476 700
+        # Yahoo's prices and volumes know the split already: its column of splits changes nothing.
+        yahoo = "Date,Open,High,Low,Close,Adj Close,Volume,Stock Splits\n2024-01-02,10,13,9,12,11.9,5,0\n2024-01-03,10,13,9,12,12,5,2\n"
+        assert text(yahoo, prices="adjusted").bars.volume.tolist() == [5, 5]
+
+
+class TestHalts:
+    def test_rows_of_zeros_are_sessions_without_a_row(self) -> None:
+        assert found(read(TRIALS / "13_zeros_are_no_halt.csv", market="XKRX")) == {
+            "no prices in the row: left out": 2,
+            "session without a row": 2,
+        }
+
+    def test_an_index_before_volumes_were_counted_is_not_halted(self, text: Any) -> None:
+        flat = "".join(f"2024-01-0{d},{p},{p},{p},{p},0\n" for d, p in ((2, 10), (3, 11), (4, 12)))
+        dump = text(HEADER + flat + "2024-01-05,12,13,11,12,100\n")
+        assert dump.bars.close.tolist() == [10, 11, 12, 12]
+
+    def test_a_negative_price_is_bad_and_no_halt(self, text: Any) -> None:
+        with pytest.raises(BadDataError, match="a price is zero or less"):
+            text(HEADER + "2024-01-02,10,13,9,12,5\n2024-01-03,-5,-5,-5,-5,0\n2024-01-04,10,13,9,12,5\n")
+
+
+class TestOneRow:
+    def test_todays_row_before_the_open_goes_before_it_is_judged(self) -> None:
+        now = dt.datetime(2026, 11, 19, 23, 30, tzinfo=dt.UTC)  # 08:30 in Seoul on the 20th
+        dump = read(TRIALS / "17_row_of_the_day_before_the_open.csv", market="XKRX", now=now)
+        assert dump.bars.close.tolist() == [70500, 71000]
+        assert found(dump)["not closed yet when the dump was written: left out"] == 1
+
+    def test_a_row_that_only_lacks_its_volume_is_kept(self) -> None:
+        dump = read(TRIALS / "19_one_row_without_its_volume.csv", prices="adjusted")
+        assert dump.bars.close.tolist() == [33.477, 34.023, 33.858, 32.921, 32.866]
+        assert found(dump) == {"volume missing: taken as 0": 1}
+
+    def test_impossible_rows_are_left_out_up_to_a_limit_when_the_desk_says_so(self, text: Any) -> None:
+        days_of_may = [f"2024-05-{d:02}" for d in (1, 2, 3, 6, 7, 8, 9, 10, 13, 14)]
+        content = rows(days_of_may) + "2024-05-15,10,1,9,12,5\n"
+        with pytest.raises(BadDataError, match="line 12: high is below low"):
+            text(content)
+        with pytest.raises(BadDataError, match=r"1 of 11 rows cannot be true, more than the 1 %"):
+            text(content, bad_rows="drop")
+        dump = text(content, bad_rows=10)
+        assert len(dump.bars) == 10
+        assert found(dump)["bad row left out: high is below low; are columns swapped (see `layout:`)?"] == 1
+
+
+class TestBesideTheStore:
+    def put(self, store: BarStore, path: Path, **told: Any) -> Stored:
+        return bring_in(read(path, **told), instrument(**told), store, now_ms=int(NOW.timestamp() * 1000))
+
+    def text(self, store: BarStore, tmp_path: Path, content: str, *, now: dt.datetime = NOW, **told: Any) -> Stored:
+        path = tmp_path / "x.csv"
+        path.write_text(content)
+        os.utime(path, (0, now.timestamp()))
+        dump = read(path, now=now, **told)
+        return bring_in(dump, instrument(**told), store, now_ms=int(now.timestamp() * 1000))
+
+    def test_a_file_on_another_basis_never_meets_the_old_one(self, store: BarStore) -> None:
+        told = {"market": "XKRX", "prices": "adjusted"}
+        april, may = TRIALS / "15_basis_of_april.csv", TRIALS / "15_basis_of_may.csv"
+        self.put(store, april, **told)
+        before = store.read(instrument(**told).key).close.tolist()
+        with pytest.raises(BadDataError, match=r"the closes in 'x' are 0\.02 times those that are stored"):
+            self.put(store, may, **told)
+        assert store.read(instrument(**told).key).close.tolist() == before
+        done = self.put(store, may, **told, complete=True)
+        assert (done.rebased, done.gone) == (True, 10)
+        assert store.read(instrument(**told).key).close.max() < 60_000
+
+    def test_a_whole_history_on_another_basis_takes_the_old_ones_place(self, store: BarStore, tmp_path: Path) -> None:
+        week = days("2024-01-08", 5)
+        self.text(store, tmp_path, rows(week, price=100), prices="adjusted")
+        done = self.text(store, tmp_path, rows([*week, "2024-01-16"], price=50), prices="adjusted")
+        assert (done.new, done.changed, done.same, done.left, done.rebased) == (1, 5, 0, 0, True)
+        assert set(store.read(instrument(prices="adjusted").key).close.tolist()) == {52.0}
+
+    def test_what_the_file_lacks_is_listed_and_goes_when_the_file_is_complete(
+        self, store: BarStore, tmp_path: Path
+    ) -> None:
+        week = days("2024-01-08", 5)
+        self.text(store, tmp_path, rows(week))
+        without = rows([*week[:2], *week[3:]])
+        done = self.text(store, tmp_path, without)
+        assert (done.new, done.changed, done.same, done.left, done.gone) == (0, 0, 4, 1, 0)
+        assert [f.what for f in done.findings] == ["stored bar that the file lacks: left (`complete: true` lets it go)"]
+        assert len(store.read(instrument().key)) == 5
+        done = self.text(store, tmp_path, without, complete=True)
+        assert done.gone == 1
+        assert len(store.read(instrument().key)) == 4
+
+    def test_a_complete_file_of_another_year_leaves_nothing_of_the_old_one(
+        self, store: BarStore, tmp_path: Path
+    ) -> None:
+        self.text(store, tmp_path, rows(["2022-01-04", "2022-01-05", "2023-01-04"]))
+        self.text(store, tmp_path, rows(["2023-01-04", "2023-01-05"]), complete=True)
+        assert store.read(instrument().key).ts_ms.tolist() == [utc("2023-01-04T21:00"), utc("2023-01-05T21:00")]
+
+    def test_a_file_read_by_another_clock_is_refused(self, store: BarStore, tmp_path: Path) -> None:
+        told = {"market": "24/7", "timeframe": "1h", "layout": "ohlcv_start"}
+        content = HEADER + "".join(f"2024-01-02T{h:02}:00,{h + 10},{h + 13},{h + 9},{h + 12},5\n" for h in range(9))
+        self.text(store, tmp_path, content, zone="+00:00", **told)
+        for zone in ("-01:00", "+02:00", "Asia/Seoul"):
+            with pytest.raises(BadDataError, match="was `zone`, `layout` or `timeframe` changed"):
+                self.text(store, tmp_path, content, zone=zone, **told)
+                self.text(store, tmp_path, content, zone=zone, **told)
+        assert store.read(instrument(**told).key).ts_ms.tolist() == [utc(f"2024-01-02T{h + 1:02}:00") for h in range(9)]
+        self.text(store, tmp_path, content, zone="-01:00", complete=True, **told)
+        assert store.read(instrument(**told).key).ts_ms.tolist() == [utc(f"2024-01-02T{h + 2:02}:00") for h in range(9)]
+
+    def test_the_newest_bar_is_unconfirmed_until_a_later_row_or_a_later_file_has_it(
+        self, store: BarStore, tmp_path: Path
+    ) -> None:
+        week = days("2024-01-08", 3)
+        assert self.text(store, tmp_path, rows(week)).unconfirmed == utc("2024-01-10T21:00")
+        assert self.text(store, tmp_path, rows(week)).unconfirmed == utc("2024-01-10T21:00")  # the file is as old
+        later = NOW + dt.timedelta(days=1)
+        assert self.text(store, tmp_path, rows(week), now=later).unconfirmed is None
+        done = self.text(store, tmp_path, rows([*week, "2024-01-11"]), now=later)
+        assert done.unconfirmed == utc("2024-01-11T21:00")
+        assert store.newest(instrument().key) == (utc("2024-01-11T21:00"), False)
+
+
+class TestSplits:
+    def test_seven_for_one_is_found_and_the_crash_of_a_coin_is_none(self) -> None:
+        apple = read(TRIALS / "22_split_7_to_1.csv").bars
+        ((at, factor),) = breaks(apple, "XNYS")
+        assert apple.ts_ms[at] == utc("2014-06-09T20:00") and factor == pytest.approx(1 / 7, rel=0.05)
+        coin = read(TRIALS / "24_crash_of_2020_03_12.csv", market="24/7").bars
+        assert breaks(coin, "24/7") == breaks(coin, None) == []
+
+    @pytest.mark.parametrize("size", [1.5, 6, 7, 9, 12, 13, 35, 120, 500])
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_every_ratio_that_is_done_is_found_by_price_and_volume(self, size: float, reverse: bool) -> None:
+        bars = read(TRIALS / "26_benchmark.csv").bars.slice(0, 40)
+        factor = size if reverse else 1 / size
+        for name in ("open", "high", "low", "close"):
+            getattr(bars, name)[20:] *= factor
+        bars.volume[20:] /= factor
+        ((at, found_factor),) = breaks(bars, "XNYS")
+        assert at == 20 and found_factor == pytest.approx(factor, rel=0.1)
+
+    def test_a_fall_by_half_on_many_times_the_volume_is_none(self) -> None:
+        bars = read(TRIALS / "26_benchmark.csv").bars.slice(0, 40)
+        for name in ("open", "high", "low", "close"):
+            getattr(bars, name)[20:] *= 0.5
+        bars.volume[20:] *= 9
+        assert breaks(bars, "XNYS") == []
+
+
+def test_no_bar_closes_before_its_period_ends() -> None:
+    """Every timeframe, market and mark, on made-up starts: the close stored is never before start and length."""
+    import tempfile
+
+    steps = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400, "1w": 604800}
+    for market in ("24/7", "XKRX", "XNYS", "FX"):
+        hours = hours_of(market)
+        for timeframe, step in steps.items():
+            for mark in ("start", "end"):
+                start = int(hours.opens_ms[np.searchsorted(hours.days, dt.date(2024, 3, 4).toordinal())]) // 1000
+                times = [start + step * i + (step if mark == "end" else 0) for i in range(5)]
+                with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
+                    file.write(rows([str(time) for time in times]))
+                    file.flush()
+                    try:
+                        bars = read(
+                            Path(file.name),
+                            market=market,
+                            timeframe=timeframe,
+                            layout=f"ohlcv_{'start' if mark == 'start' else 'close'}",
+                        ).bars
+                    except BadDataError:
+                        continue  # a refusal is right, too
+                if step < 86400 or market == "24/7":
+                    ends = [1000 * (time + (0 if mark == "end" else step)) for time in times]
+                    assert set(bars.ts_ms.tolist()) <= set(ends), (market, timeframe, mark)
+                    # nothing shifted: the bar of a time has its row's close
+                else:
+                    assert bars.ts_ms[0] >= 1000 * (times[0] if mark == "end" else times[0] + 3600), (market, timeframe)
