@@ -2,7 +2,8 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # Summary: is all quiet because all is well, or because it is broken?
 # Usage: run_healthcheck.sh [-h] [OPTION OF THE JOB…]
-# Why here: skips look like success to cron; this one counts them, and the age of the data behind them.
+# Why here: skips look like success to cron; this one counts them, and the age of the data behind them. What --json 1
+# asks for is printed without a terminal, too: a monitor reads it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry healthcheck "$@"
