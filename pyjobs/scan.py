@@ -117,7 +117,7 @@ def instrument_record(series: Series, status: str) -> dict[str, Any]:
         "last_ts_ms": int(bars.ts_ms[-1]) if n else None,
         "last_session": series.last_session.isoformat() if series.last_session else None,
         "close": float(bars.close[-1]) if n else None,
-        "change": float(bars.close[-1] / bars.close[-2] - 1) if n > 1 else None,
+        "change": float(bars.close[-1] / bars.close[-2] - 1) if n > 1 and bars.close[-2] > 0 else None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import urllib.error
@@ -25,7 +26,7 @@ def main() -> None:
 def by_apprise(message: dict[str, Any]) -> str:
     """Through the package `apprise`, when it is installed."""
     try:
-        import apprise
+        apprise: Any = importlib.import_module("apprise")
     except ImportError:
         return "the package apprise is not installed (.venv/bin/python -m pip install apprise)"
     bell = apprise.Apprise()
