@@ -39,7 +39,7 @@ def closes(n: int) -> list[tuple[dt.date, int]]:
 def test_figures_by_hand() -> None:
     # 1000, 1200, 900, 1100 a year (365 days) apart: returns +20 %, -25 %, +22.2 %; deepest 900 / 1200 - 1.
     run = run_of([1000, 1200, 900, 1100])
-    figures = measures(curve(run, closes(4), cash=1000), run, np.array([math.nan, 50, 55, 60]))
+    figures = measures(curve(run, closes(4), cash=1000), run, np.array([math.nan, 50, 55, 60]), per_year=252)
     assert figures["total_return"] == pytest.approx(0.1)
     assert figures["cagr"] == pytest.approx(1.1 ** (365.25 / 1095) - 1)
     assert figures["max_drawdown"] == pytest.approx(-0.25)
@@ -61,14 +61,14 @@ def test_before_the_first_event_the_account_is_its_cash() -> None:
 
 
 def test_what_is_undefined_is_there_as_none() -> None:
-    figures = measures([], run_of([]), None)
+    figures = measures([], run_of([]), None, per_year=252)
     assert set(figures) == set(FIGURES)
     assert figures["sharpe"] is None
 
 
 def test_an_account_that_lost_more_than_all_has_no_ratios() -> None:
     run = run_of([1000, -200, 100])
-    figures = measures(curve(run, closes(3), cash=1000), run, None)
+    figures = measures(curve(run, closes(3), cash=1000), run, None, per_year=252)
     assert (figures["sharpe"], figures["max_drawdown"], figures["total_return"]) == (None, None, pytest.approx(-0.9))
 
 
