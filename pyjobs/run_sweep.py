@@ -82,7 +82,7 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
     axes, job = axes_of(args.sweep, params=args.param), look_up(args)
-    name = next(iter(job.accounts))
+    inputs, name = inputs_of(job), next(iter(job.accounts))
     backtest = desk_sweep.OnAccount(job=job, account=job.accounts[name]).from_common_start(axes)
     result = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr), per_year=backtest.per_year())
     first, *_, last = result.sessions
@@ -96,7 +96,7 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
         f"sweep-{job.strategy}",
         started=started,
         request={**job.asked(), "axes": axes, "account": name},
-        inputs=inputs_of(job, []),
+        inputs=inputs,
         write=lambda folder: write_sweep(folder, result, about),
     )
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")

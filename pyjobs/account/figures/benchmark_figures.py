@@ -15,7 +15,7 @@ DAYS_PER_YEAR = 365.25
 
 CONVENTIONS: Mapping[str, str] = {
     "benchmark_close": "the newest close dated on or before the session; figures from the first such session on",
-    "information_ratio": "mean / standard deviation (n - 1) of account - benchmark returns, times sqrt(sessions_per_year)",
+    "information_ratio": "mean / sample deviation of (account - benchmark) returns, times sqrt(sessions_per_year)",
     "tracking_error": "sample standard deviation of (account - benchmark) returns, times sqrt(sessions_per_year)",
     "capture": "annual return of the account over that of the benchmark, on sessions when the benchmark rose (fell)",
     "excess_return": "total return of the account less that of the benchmark, over the same sessions",

@@ -110,7 +110,9 @@ def test_folds_follow_one_another_and_a_short_rest_is_dropped() -> None:
 def test_what_is_chosen_does_not_depend_on_what_comes_after() -> None:
     """The first fold of the whole history is that of a history which ends with it."""
     one = walk({"in": [0, 1]}, prepared, TERMS, train=14, test=8, per_year=252).folds[0]
-    other = walk({"in": [0, 1]}, lambda params: prepared(params, until=22), TERMS, train=14, test=8, per_year=252).folds[0]
+    other = walk(
+        {"in": [0, 1]}, lambda params: prepared(params, until=22), TERMS, train=14, test=8, per_year=252
+    ).folds[0]
     assert one.params == other.params == {"in": 1}
     assert one.returns.tolist() == other.returns.tolist()
     assert (one.train_end, one.sessions[0]) == (dt.date(2026, 1, 14), dt.date(2026, 1, 15))
