@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyjobs.account.desk.desk_sweep import Sweep, named, rows, table_of
 from pyjobs.reporting import charts, numbers
 from pyjobs.reporting.account_figures import beside_figures
-from pyjobs.reporting.charts import INK, ascii_only
+from pyjobs.reporting.charts import INK, readable
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic
 from utils.text_files import write_csv, write_json
@@ -83,12 +83,12 @@ def heat_map(path: Path, title: str, sweep: Sweep) -> None:
     charts.heat(axes[0], table, top=top, written="{:.2f}".format if fits else None)
     axes[0].set_xticks(*_labels(xs or [""]))
     axes[0].set_yticks(*_labels(ys))
-    axes[0].set_xlabel(ascii_only(across))
-    axes[0].set_ylabel(ascii_only(down))
+    axes[0].set_xlabel(readable(across))
+    axes[0].set_ylabel(readable(down))
     place = xs.index(sweep.best.params[across]) if xs else 0, ys.index(sweep.best.params[down])
     _frame(axes[0], place)
     further = ", best over " + ", ".join(list(sweep.axes)[2:]) if len(sweep.axes) > 2 else ""
-    axes[0].set_title(ascii_only(f"{title}{further} (framed: the highest)"))
+    axes[0].set_title(readable(f"{title}{further} (framed: the highest)"))
     charts.save(figure, path)
 
 
@@ -96,7 +96,7 @@ def _labels(values: Sequence[int | float | str]) -> tuple[list[int], list[str]]:
     """Places and texts of an axis' values; of many only every so manieth, so that they do not run into each other."""
     places = list(range(0, len(values), math.ceil(len(values) / MOST_LABELS)))
     shown = [values[place] for place in places]
-    return places, [ascii_only(each) if isinstance(each, str) else f"{each:g}" for each in shown]
+    return places, [readable(each) if isinstance(each, str) else f"{each:g}" for each in shown]
 
 
 def _frame(axes: Axes, place: Sequence[int]) -> None:
