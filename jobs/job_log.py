@@ -40,7 +40,9 @@ class Log:
     def __init__(self, path, utc_offset_s):
         self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
         self.tail = Tail(JUDGED_BYTES)
-        self.echo = os.isatty(1) or os.environ.get("NIGHTDESK_ECHO") == "1"
+        asked = os.environ.get("NIGHTDESK_ECHO")  # "output": what the job prints, and none of our own lines
+        self.echo = os.isatty(1) or asked in ("1", "output")
+        self.echo_own = self.echo and asked != "output"
         self._second, self._stamp = 0, b""
         try:
             self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -63,7 +65,7 @@ class Log:
     def say(self, text):
         """Add a line of our own."""
         line = text.encode("utf-8", "surrogateescape") + b"\n"
-        if self.echo:
+        if self.echo_own:
             write_all(1, line)
         self._write((b"" if self.at_line_start else b"\n") + self.stamp() + line)
         self.at_line_start = True

@@ -56,6 +56,16 @@ LOOKED_AT: dict[str, Looked] = {
     "provider": Looked(
         "what this machine knows of each provider", "a ban or a password", "`python -m pyjobs.provider_state`"
     ),
+    "run": Looked(
+        "the last night that was kept: partial, or made from inputs that changed under it",
+        "its figures may be of two minds",
+        "`data/server_runs/`, its `manifest.json`",
+    ),
+    "actions": Looked(
+        "corporate_actions.csv: what stands twice or matches nothing",
+        "it gives wrong figures, and no other sign",
+        "mend the line it names",
+    ),
     "data": Looked(
         "the age of each series that is kept up to date: the desk's, the instances'",
         "a job may be well and its data stand still",

@@ -15,7 +15,7 @@ from pyjobs.market.providers.state import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import jobs
 from pyjobs.runs.jobs import JobBook, Run
-from pyjobs.runs.verdict import places, records, series, watched
+from pyjobs.runs.verdict import places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
@@ -71,6 +71,8 @@ def look(house: House) -> Iterator[Check]:
     yield records.check_history(told)
     yield from check_locks(house.place().held, now_s)
     yield from check_providers(states, now_s)
+    yield results.check_last_run(data / "server_runs", now_s)
+    yield from results.check_actions(desk) if desk else ()
     yield from series.check_all([*_desk_series(desk), *_kept_series(failed)], BarStore(data / "raw"), now_s)
 
 

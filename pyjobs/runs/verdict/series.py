@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import Check, State
@@ -87,3 +88,16 @@ def by_the_minute(key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: flo
     at = dt.datetime.fromtimestamp(newest_ms / 1000 + calendar.utc_offset_s(newest_ms / 1000), dt.UTC)
     late = f", {words.age(age_s)} old, budget {words.age(budget_s)}" if state != "OK" else ""
     return Check(f"data {key}", state, f"last bar {at:%Y-%m-%d %H:%M}{late}", "data")
+
+
+def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[str, str]:
+    """Of each series that has bars (`exchange:symbol:timeframe`) the session of its newest one; unreadable: not there."""
+    found = {}
+    for each in instruments:
+        try:
+            newest = store.newest(each.key)
+            if newest:
+                found[str(each.key)] = str(trading_day.load(each.market).local_date((newest[0] - 1) / 1000))
+        except (NightdeskError, OSError):
+            continue
+    return found
