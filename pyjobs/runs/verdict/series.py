@@ -91,7 +91,7 @@ def by_the_minute(key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: flo
 
 
 def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[str, str]:
-    """Of each series that has bars (`exchange:symbol:timeframe`) the session of its newest one; unreadable: not there."""
+    """Of each series that has bars (`exchange:symbol:timeframe`) the session of its newest one."""
     found = {}
     for each in instruments:
         try:
