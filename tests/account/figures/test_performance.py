@@ -99,3 +99,22 @@ def test_without_costs_chance_earns_nothing() -> None:
         returns += [deal.net_return for deal in run.deals if deal.trade.reason != "open"]
     assert len(returns) > 700
     assert abs(np.mean(returns)) < 3 * np.std(returns) / math.sqrt(len(returns))
+
+
+def test_ruin_and_a_short_window_are_said_in_the_figures() -> None:
+    run = run_of([1000, -200, 100])
+    figures = measures(curve(run, closes(3), cash=1000), run, None, per_year=365)
+    assert (figures["ruin"], figures["short"], figures["sessions_per_year"]) == ("2024-01-01", True, 365)
+    assert (figures["exposure"], figures["turnover"]) == (None, None)  # of an equity below zero they mean nothing
+    run = run_of([1000.0, 1100.0, 1200.0])
+    assert (measures(curve(run, closes(3), cash=1000), run, None, per_year=2)["short"], figures["volatility"]) == (
+        False,
+        None,
+    )
+
+
+def test_sharpe_and_volatility_go_by_the_market_s_year() -> None:
+    run = run_of([1000, 1200, 900, 1100])
+    coin, share = (measures(curve(run, closes(4), cash=1000), run, None, per_year=n) for n in (365, 252))
+    for name in ("sharpe", "volatility", "sortino"):
+        assert float(str(coin[name])) / float(str(share[name])) == pytest.approx(math.sqrt(365 / 252))
