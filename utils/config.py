@@ -55,7 +55,7 @@ def load_yaml(path: Path, type_: type[T]) -> T:
     except msgspec.ValidationError as error:
         what, keys = _locate(str(error), data, type_)
     where, given = _place(node, keys)
-    told = f" (is {given}{_quoted(what, given)})" if given else ""
+    told = f" (is {given}){_quoted(what, given)}" if given else ""
     raise ConfigError(_message(path, where, keys, what) + told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 BASE = "DejaVu Sans"
@@ -35,7 +36,18 @@ def korean_font() -> tuple[str, str] | None:
 
 def readable(text: str) -> str:
     """`text` with `?` for each character that no font of `families` has."""
-    return text if text.isascii() else "".join(c if c.isascii() or _drawn(c) else "?" for c in text)
+    if text.isascii():
+        return text
+    shown = "".join(c if c.isascii() or _drawn(c) else "?" for c in text)
+    if any("가" <= c <= "힣" for c in text) and shown != text:
+        _say_hint()
+    return shown
+
+
+@cache
+def _say_hint() -> None:
+    """Once a process, for whoever reads the log."""
+    print(f"[WARN] {HINT}", file=sys.stderr)
 
 
 @cache

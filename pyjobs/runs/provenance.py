@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -49,11 +49,13 @@ def code(clone: Path) -> dict[str, object]:
     }
 
 
-def config(desk_file: Path, config_dir: Path) -> dict[str, object]:
-    """The desk file by itself, and everything under config/ together with it."""
+def config(desk_file: Path, config_dir: Path, lists: Sequence[Path] = ()) -> dict[str, object]:
+    """The desk file by itself, and everything under config/ together with it and with `lists`: its CSVs, listings."""
     named = [(f"config/{p.relative_to(config_dir).as_posix()}", file_sha256(p)) for p in _files(config_dir)]
     desk_hash = file_sha256(desk_file)
-    return {"desk_file": desk_file.name, "desk_sha256": desk_hash, "sha256": combined([*named, ("desk", desk_hash)])}
+    held = {path.name: file_sha256(path) for path in lists}
+    whole = combined([*named, ("desk", desk_hash), *((f"list {name}", digest) for name, digest in held.items())])
+    return {"desk_file": desk_file.name, "desk_sha256": desk_hash, **({"lists": held} if held else {}), "sha256": whole}
 
 
 def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
@@ -67,7 +69,14 @@ def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
     return {"files": files, "series": series, "sha256": combined(series.items())}
 
 
-def marks(clone: Path, desk_file: Path, config_dir: Path, keys: Iterable[SeriesKey], store: BarStore) -> dict[str, str]:
+def marks(
+    clone: Path,
+    desk_file: Path,
+    config_dir: Path,
+    keys: Iterable[SeriesKey],
+    store: BarStore,
+    lists: Sequence[Path] = (),
+) -> dict[str, str]:
     """By input a mark that is another as soon as a file of it is written, made or removed; far cheaper than its hash.
 
     Raises OSError when a file goes away while it is looked at.
@@ -75,7 +84,7 @@ def marks(clone: Path, desk_file: Path, config_dir: Path, keys: Iterable[SeriesK
     code_files = (p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts)
     return {
         "code": _mark([*code_files, *_heads(clone)]),
-        "config": _mark([*_files(config_dir), desk_file]),
+        "config": _mark([*_files(config_dir), desk_file, *lists]),
         "data": _mark(path for key in keys for path in store.partitions(key)),
         "dependencies": _mark([clone / "requirements-nas.txt", *_environment()]),
     }

@@ -24,7 +24,10 @@ BRING_BARS = ("import_bars", "fetch")  # they change the data; what the others u
 
 @dataclass(slots=True, kw_only=True)
 class Witness:
-    """Notes the inputs of each step of a run in its folder. `taken`: what was noted, in order, one note a change."""
+    """Notes the inputs of each step of a run in its folder. `taken`: what was noted, in order, one note a change.
+
+    `lists`: files the desk file is completed from (a CSV of symbols, a listing).
+    """
 
     run_dir: Path
     clone: Path
@@ -32,13 +35,14 @@ class Witness:
     config_dir: Path
     series: Sequence[SeriesKey]
     store: BarStore
+    lists: Sequence[Path] = ()
     taken: list[dict[str, Any]] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
 
     def note(self, step: str) -> None:
         """Look once more, when `step` begins; what is the same since the last look is not read again."""
         try:
-            marks = provenance.marks(self.clone, self.desk_file, self.config_dir, self.series, self.store)
+            marks = provenance.marks(self.clone, self.desk_file, self.config_dir, self.series, self.store, self.lists)
             wanted = [name for name in INPUTS if name != "data" or step not in BRING_BARS]
             changed = {name: self._of(name) for name in wanted if marks[name] != self.marks.get(name)}
         except OSError:
@@ -54,7 +58,7 @@ class Witness:
         if name == "code":
             return provenance.code(self.clone)
         if name == "config":
-            return provenance.config(self.desk_file, self.config_dir)
+            return provenance.config(self.desk_file, self.config_dir, self.lists)
         if name == "data":
             return provenance.data(self.series, self.store)
         return provenance.dependencies(self.clone)

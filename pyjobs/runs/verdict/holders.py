@@ -67,9 +67,10 @@ def _written(folder: Path) -> list[Holder]:
     found = []
     for path in sorted(folder.glob("*.holder")):
         try:
-            pid, _, rest = path.read_text(errors="replace").rstrip("\n").partition("\t")
+            line, _, _ = path.read_text(errors="replace").partition("\n")  # what follows is the chain's own
         except OSError:
             continue
+        pid, _, rest = line.partition("\t")
         since, _, command = rest.partition("\t")
         if pid.isdecimal() and since.isdecimal() and len(pid) < 10 and len(since) < 13:
             found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), command))

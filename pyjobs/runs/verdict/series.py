@@ -8,6 +8,7 @@ from typing import Literal
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import Check, State
@@ -47,7 +48,7 @@ def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: floa
             "data",
         )
     if newest_ms is not None and rule == "any":
-        day = calendar.local_date((newest_ms - 1) / 1000)
+        day = session_of(calendar.market)(newest_ms)
         return Check(f"data {key}", "OK", f"last bar {day}; the desk is about its newest bar", "data")
     if (
         newest_ms is not None
@@ -56,7 +57,7 @@ def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: floa
         and calendar.market == "24/7"
     ):
         return by_the_minute(key, newest_ms, calendar, now_s)
-    last = calendar.local_date((newest_ms - 1) / 1000) if newest_ms is not None else None
+    last = session_of(calendar.market)(newest_ms) if newest_ms is not None else None
     return by_session(str(key), last, calendar, now_s)
 
 
@@ -97,7 +98,7 @@ def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[
         try:
             newest = store.newest(each.key)
             if newest:
-                found[str(each.key)] = str(trading_day.load(each.market).local_date((newest[0] - 1) / 1000))
+                found[str(each.key)] = str(session_of(each.market)(newest[0]))
         except (NightdeskError, OSError):
             continue
     return found

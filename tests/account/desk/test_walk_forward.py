@@ -143,3 +143,21 @@ def test_a_fold_without_any_trade_in_training_stays_out_of_the_market() -> None:
     found = walk({"in": [0]}, prepared, TERMS, train=15, test=5, per_year=252)
     assert math.isnan(found.folds[0].train_sharpe)
     assert (found.folds[0].n_trades, found.folds[0].test_return) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("fast=10..5", "from 10 by 1 one never comes to 5"),
+        ("fast=1..9:0", "a step of 0 goes nowhere"),
+        ("fast=5..9:-1", "never comes to 9"),
+    ],
+)
+def test_a_range_that_cannot_be_says_why(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        axis(text)
+
+
+def test_what_a_long_set_cuts_off_and_what_is_never_tested_is_said() -> None:
+    found = walk({"in": [0, 1]}, prepared, TERMS, train=15, test=5, per_year=252)
+    assert (len(found.folds[-1].sessions), len(found.untested)) == (5, (N - 15) % 5)
