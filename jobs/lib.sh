@@ -70,23 +70,6 @@ record() {
     2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
 }
 
-# market_in ARG…: sets MARKET to what --market says in a runner's command line; without one it stays as it is.
-market_in() {
-  while (($# > 1)) && [[ $1 != -- ]]; do
-    [[ $1 != --market ]] || export MARKET=$2
-    shift
-  done
-}
-
-# holds PID FILE: whether that process has the file open; of another user's process, whether it lives at all.
-holds() {
-  [[ $1 =~ ^[0-9]+$ && -d /proc/$1 ]] || return 1
-  [[ -r /proc/$1/fd ]] || return 0 # another user's
-  local fd
-  for fd in "/proc/$1/fd/"*; do [[ ! $fd -ef $2 ]] || return 0; done
-  return 1
-}
-
 # supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).
 supervise() {
   exec "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import supervise

@@ -8,6 +8,8 @@
 # The lock passes, as an open file, to the supervisor, and from there to nobody: a leaked daemon cannot hold it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
+# shellcheck source=jobs/busy.sh
+. "$ROOT/jobs/busy.sh"
 
 # lock_name SCRIPT ARG…: what the lock is called when nobody said.
 lock_name() {
