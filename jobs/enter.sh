@@ -3,11 +3,11 @@
 
 # source_env FILE: a config file is shell; a mistake in it is named.
 source_env() {
-  local text=''
+  local lines
   [[ -e $1 ]] || return 0
   [[ -r $1 ]] || die 77 "'$1' cannot be read by this user"
-  IFS= read -r -d '' text <"$1" || true
-  [[ $text != *$'\r'* ]] || die 78 "'$1' has Windows line ends; mend it: tr -d '\\r' <'$1' >'$1.new' && mv '$1.new' '$1'"
+  mapfile lines <"$1" # read -d '' would read byte by byte
+  [[ ${lines[*]} != *$'\r'* ]] || die 78 "'$1' has Windows line ends; mend it: tr -d '\\r' <'$1' >'$1.new' && mv '$1.new' '$1'"
   # shellcheck disable=SC1090  # the user's own file, known at run time only
   . "$1" || die 78 "'$1' failed: it must be valid bash (try: bash -n '$1')"
 }

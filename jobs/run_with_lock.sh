@@ -8,8 +8,6 @@
 # The lock passes, as an open file, to the supervisor, and from there to nobody: a leaked daemon cannot hold it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
-# shellcheck source=jobs/busy.sh
-. "$ROOT/jobs/busy.sh"
 
 # lock_name SCRIPT ARG…: what the lock is called when nobody said.
 lock_name() {
@@ -86,6 +84,8 @@ ENDS_AS=$NAME LOCK=$NIGHTDESK_HOME/.locks/$NAME.lock HOLDER=$NIGHTDESK_HOME/.loc
 type -P flock >/dev/null || die 78 "flock is not installed (util-linux, or a BusyBox with it): no job may run without its lock"
 [[ -d ${LOCK%/*} ]] || mkdir -p -- "${LOCK%/*}" || die 73 "cannot make '${LOCK%/*}'"
 if ! take_lock; then
+  # shellcheck source=jobs/busy.sh
+  . "$ROOT/jobs/busy.sh"
   say_holder
   MARKET=${MARKET:-XKRX} && market_in "$@" && market_day "$MARKET"
   record "$NAME" "${LOCK_BUSY_RC:-0}" skip:busy ""

@@ -162,7 +162,7 @@ def _by_due(seen: Seen) -> Verdict:
     skipping = _skipping(seen, day)
     if skipping is not None:
         return skipping
-    if _is_met(seen, due):
+    if _met_until(seen) >= due:
         telling = [*ours] or [run for run in seen.runs if not run.did_work]
         return Verdict(
             "OK",
@@ -201,10 +201,10 @@ def _missed(seen: Seen, due: dt.date, ours: Sequence[Run]) -> Verdict:
 
 def _times_missed(seen: Seen, due: dt.date) -> int:
     """How often in a row it was due, not before its house was made, and did not end well."""
-    missed, day = 0, due
+    missed, day, met = 0, due, _met_until(seen)
     worked = any(run.did_work for run in seen.runs)
     try:
-        while missed < MOST_MISSED and not _is_met(seen, day):
+        while missed < MOST_MISSED and day > met:
             if not worked and (seen.anchor_s is None or jobs.due_s(seen.plan, seen.calendar, day) < seen.anchor_s):
                 break
             missed, day = missed + 1, jobs.due_before(seen.plan, seen.calendar, day)
@@ -213,20 +213,20 @@ def _times_missed(seen: Seen, due: dt.date) -> int:
     return missed
 
 
-def _is_met(seen: Seen, due: dt.date) -> bool:
-    """Whether a run for `due` (or later) ended well, was skipped, had a holiday, or was kept out by one that did."""
+def _met_until(seen: Seen) -> dt.date:
+    """The newest date for which a run ended well, was skipped, had a holiday, or was kept out by one that did."""
+    newest = dt.date.min
     for run in seen.runs:
-        if seen.day_of(run) < due:
-            continue
         if _is_well(run):
-            return True
-        if run.outcome == "skip:not-a-session" and seen.calendar.session(seen.day_of(run)) is None:
-            return True
-        if run.outcome == "skip:busy" and any(
+            newest = max(newest, seen.day_of(run))
+        elif run.outcome == "skip:not-a-session":
+            day = seen.day_of(run)
+            newest = max(newest, day) if seen.calendar.session(day) is None else newest
+        elif run.outcome == "skip:busy" and any(
             other.outcome == "ok" and other.start_s <= run.end_s <= other.end_s + LATE_S for other in seen.runs
         ):
-            return True
-    return False
+            newest = max(newest, seen.day_of(run))
+    return newest
 
 
 def _is_well(run: Run) -> bool:
