@@ -43,7 +43,7 @@ guard() {
 skip() {
   local stamp outcome=skip:not-a-session
   [[ $1 == 200 ]] || outcome=skip:outside-hours
-  TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' $((EPOCHSECONDS + UTC_OFFSET))
+  TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' $((${NIGHTDESK_NOW:-$EPOCHSECONDS} + UTC_OFFSET))
   [[ ! -t 1 ]] || printf '[SKIP] %s\n' "$WHY"
   printf '%s [SKIP] %s (guard %s, %d)\n' "$stamp" "$WHY" "$GUARD" "$1" 2>/dev/null >>"$LOG" ||
     printf '%s: cannot add to %s\n' "${0##*/}" "$LOG" >&2
@@ -52,7 +52,7 @@ skip() {
   exit 0
 }
 
-NAME='' GUARD=none MARKET=${MARKET:-XKRX} SUPERVISED=()
+ENDS_AS=${JOB:-} NAME='' GUARD=none MARKET=${MARKET:-XKRX} SUPERVISED=()
 while (($#)) && [[ $1 != -- ]]; do
   case $1 in -h | --help) say_help && exit 0 ;; esac
   (($# > 1)) || usage "$1 needs a value, or the -- before the command is missing"
@@ -70,6 +70,7 @@ done
 (($# > 1)) || usage "there is no command after --"
 [[ $NAME =~ ^[A-Za-z0-9][A-Za-z0-9._@+-]*$ ]] || usage "--log NAME is needed: letters, digits and ._@+- (not '$NAME')"
 [[ $GUARD =~ ^(none|td|th)$ ]] || usage "--guard is none, td or th, not '$GUARD'"
+ENDS_AS=${JOB:-$NAME}
 
 export MARKET
 market_day "$MARKET"

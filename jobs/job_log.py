@@ -5,6 +5,13 @@ import time
 
 CHUNK_BYTES = 1 << 17
 JUDGED_BYTES = 1 << 16
+_REHEARSED = os.environ.get("NIGHTDESK_NOW") or ""
+_AHEAD_S = int(_REHEARSED) - time.time() if _REHEARSED.isdigit() else 0.0
+
+
+def now_s():
+    """UTC seconds since 1970; a rehearsed time (NIGHTDESK_NOW) goes on from the start of this process."""
+    return time.time() + _AHEAD_S
 
 
 class Tail:
@@ -33,7 +40,9 @@ class Log:
     def __init__(self, path, utc_offset_s):
         self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
         self.tail, self.held = Tail(JUDGED_BYTES), ""
-        self.echo = os.isatty(1) or os.environ.get("NIGHTDESK_ECHO") == "1"
+        asked = os.environ.get("NIGHTDESK_ECHO")  # "output": what the job prints, and none of our own lines
+        self.echo = os.isatty(1) or asked in ("1", "output")
+        self.echo_own = self.echo and asked != "output"
         self._second, self._stamp = 0, b""
         try:
             self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -58,7 +67,7 @@ class Log:
         """Add a line of our own."""
         self.tell_held()
         line = text.encode("utf-8", "surrogateescape") + b"\n"
-        if self.echo:
+        if self.echo_own:
             write_all(1, line)
         self._write((b"" if self.at_line_start else b"\n") + self.stamp() + line)
         self.at_line_start = True
@@ -79,7 +88,7 @@ class Log:
 
     def stamp(self):
         """The market's wall clock, made anew once a second."""
-        now = int(time.time())
+        now = int(now_s())
         if now != self._second:
             self._second = now
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now + self.offset_s)).encode()

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # Summary: what every link of the chain shares. Sourced, never run.
-# Sets ROOT (the clone); offers die, say_help, market_day and record. The first link of a chain also reads enter.sh,
-# which sets the environment a job sees.
+# Sets ROOT (the clone). The first link of a chain also reads enter.sh, which sets the environment a job sees.
 
 if [ -z "${BASH_VERSINFO:-}" ] || [ "${BASH_VERSINFO[0]}${BASH_VERSINFO[1]}" -lt 44 ]; then
   printf '%s: this bash is %s; nightdesk needs 4.4 or newer (put a newer one first on PATH)\n' \
@@ -11,9 +10,15 @@ fi
 set -euo pipefail
 shopt -s inherit_errexit
 
-# die CODE PROBLEM…: say what is wrong on stderr, and whose fault it is by the code.
+# die CODE PROBLEM…: say what is wrong on stderr, and whose fault it is by the code; the end of a job is recorded, too.
 die() {
   printf '%s: %s\n' "${0##*/}" "${*:2}" >&2
+  local job=${ENDS_AS:-} line
+  [[ $job || $0 != */batch/*.sh ]] || while IFS= read -r line; do # before any link knew which job this is
+    [[ ! $line =~ ' --name '([a-z_]+) ]] || job=${BASH_REMATCH[1]}
+  done <"$0"
+  [[ ! $job || ! ${NIGHTDESK_HOME:-} ]] || record "$job" "$1" fail ''
+  [[ ! ${NIGHTDESK_HOLDER:-} ]] || : >"$NIGHTDESK_HOLDER"
   exit "$1"
 }
 
@@ -39,7 +44,7 @@ entry() {
 market_day() {
   local line first='' last='' at=${NIGHTDESK_NOW:-$EPOCHSECONDS}
   CALENDAR=$ROOT/config/calendars/${1//\//-}.tsv UTC_OFFSET=''
-  [[ -r $CALENDAR ]] || die 78 "unknown market '$1': there is no '$CALENDAR'"
+  [[ -r $CALENDAR ]] || die 78 "unknown market ${1@Q} (\$MARKET or --market): there is no ${CALENDAR@Q}"
   while IFS= read -r line && [[ $line == '# '* ]]; do
     case $line in
       '# covers '*) line=${line#'# covers '} first=${line% *} last=${line#* } ;;
@@ -57,10 +62,11 @@ update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
 
 # record JOB CODE OUTCOME LOG: add a line to logs/history.jsonl for a run that ended before the supervisor started.
 record() {
-  local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"}
+  local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"} now=${NIGHTDESK_NOW:-}
+  [[ $now =~ ^[0-9]{1,12}$ ]] || now=$EPOCHSECONDS
   [[ -d ${file%/*} ]] || mkdir -p -- "${file%/*}" || true
   printf '{"job":"%s","instance":"%s","session":"%s","start":%d,"end":%d,"attempts":0,"code":%d,"outcome":"%s","log":"%s"}\n' \
-    "${1%%@*}" "${instance#@}" "${RUN_DATE:-}" "$EPOCHSECONDS" "$EPOCHSECONDS" "$2" "$3" "$4" \
+    "${1%%@*}" "${instance#@}" "${RUN_DATE:-}" "$now" "$now" "$2" "$3" "$4" \
     2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
 }
 
@@ -88,9 +94,7 @@ sys.exit(supervise.main(sys.argv[2:]))' "$ROOT" "$@"
 }
 
 unset CDPATH
-if cd -P -- "${BASH_SOURCE[0]%/*}/.."; then
-  ROOT=$PWD
-  cd -- "$OLDPWD" 2>/dev/null || true # only the entry points in batch/ move to the root
-fi
+# only the entry points in batch/ move to the root
+cd -P -- "${BASH_SOURCE[0]%/*}/.." && ROOT=$PWD && { cd -- "$OLDPWD" 2>/dev/null || true; }
 # shellcheck source=jobs/enter.sh
 [[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || . "$ROOT/jobs/enter.sh"

@@ -29,7 +29,8 @@ take_lock() {
   while { exec {LOCK_FD}<>"$LOCK"; } 2>/dev/null || die 73 "cannot open lock file '$LOCK' for writing"; do
     rc=0
     flock -n -E 75 "$LOCK_FD" || rc=$?
-    ((rc == 0 || rc == 75)) || die 73 "cannot lock '$LOCK' (flock exit $rc): .locks must be on a local disk"
+    ((rc == 0 || rc == 75)) || die 73 "cannot lock '$LOCK' (flock exit $rc): .locks must be on a local disk, and \
+flock must know -E (util-linux's does, BusyBox's may not)"
     [[ $LOCK -ef /dev/fd/$LOCK_FD ]] || continue
     return "$rc"
   done
@@ -39,8 +40,8 @@ take_lock() {
 say_holder() {
   local pid='' since='' what='' tries=25 inode where
   while ((tries--)); do
-    IFS=$'\t' read -r pid since what <"$HOLDER" 2>/dev/null || true
-    [[ ! $pid || ! -d /proc/$pid ]] || break
+    { IFS=$'\t' read -r pid since what <"$HOLDER"; } 2>/dev/null || true
+    ! holds "$pid" "$LOCK" || break
     pid='' since=''
     sleep 0.02
   done
@@ -79,12 +80,14 @@ esac
 (($#)) || die 64 "usage: run_with_lock.sh [--name NAME] SCRIPT [ARG…]"
 [[ $NAME ]] || lock_name "$@"
 NAME=${NAME//%/%25} NAME=${NAME//\//%2F} NAME=${NAME//[^A-Za-z0-9._@+%-]/_}
-LOCK=$NIGHTDESK_HOME/.locks/$NAME.lock HOLDER=$NIGHTDESK_HOME/.locks/$NAME.holder MARK="nightdesk-run:$LOCK:"
+ENDS_AS=$NAME LOCK=$NIGHTDESK_HOME/.locks/$NAME.lock HOLDER=$NIGHTDESK_HOME/.locks/$NAME.holder MARK="nightdesk-run:$LOCK:"
 type -P flock >/dev/null || die 78 "flock is not installed (util-linux, or a BusyBox with it): no job may run without its lock"
 [[ -d ${LOCK%/*} ]] || mkdir -p -- "${LOCK%/*}" || die 73 "cannot make '${LOCK%/*}'"
 if ! take_lock; then
+  # shellcheck source=jobs/busy.sh
+  . "$ROOT/jobs/busy.sh"
   say_holder
-  market_day "${MARKET:-XKRX}"
+  MARKET=${MARKET:-XKRX} && market_in "$@" && market_day "$MARKET"
   record "$NAME" "${LOCK_BUSY_RC:-0}" skip:busy ""
   exit "${LOCK_BUSY_RC:-0}"
 fi

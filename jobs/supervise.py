@@ -11,7 +11,7 @@ import _signal as signal  # the same calls and numbers without the enums, which 
 import os
 import time
 
-from job_log import Log, PassThrough, warn, write_all
+from job_log import Log, PassThrough, now_s, warn, write_all
 from process_tree import (
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
@@ -53,7 +53,7 @@ class Run:
 
     def __init__(self, options, sink):
         self.options, self.sink = options, sink
-        self.started, self.attempts, self.note = time.time(), 0, {}
+        self.started, self.attempts, self.note = now_s(), 0, {}
 
     def work(self):
         """The worker's whole life: attempts with their retries, then the record. Returns the exit code."""
@@ -138,7 +138,7 @@ class Run:
         if code == 0 and self.attempts == 1:
             log.drop()  # a brief job that said nothing is one line
         tries = "1 try" if self.attempts == 1 else f"{self.attempts} tries"
-        log.say(f"[END] {outcome}: exit {code} after {tries}, {time.time() - self.started:.1f} s")
+        log.say(f"[END] {outcome}: exit {code} after {tries}, {now_s() - self.started:.1f} s")
         if log.lost_bytes:
             warn(f"{log.lost_bytes} bytes of the log were lost: {log.problem}: {self.options.log}")
         try:
@@ -167,7 +167,7 @@ class Run:
             "instance": instance,
             "session": os.environ.get("RUN_DATE", ""),
             "start": int(self.started),
-            "end": int(time.time()),
+            "end": int(now_s()),
             "attempts": self.attempts,
             "code": code,
             "outcome": outcome,

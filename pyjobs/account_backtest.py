@@ -15,7 +15,7 @@ from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.account.desk.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_rows
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_figures import FIGURES, Show
+from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
 from pyjobs.reporting.tables import Column, text_table
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -67,6 +67,11 @@ def heading(name: str, result: AccountResult) -> str:
         noted = metrics[key]
         if isinstance(noted, list):
             lines += [f"{key.replace('_', ' ')}: {each['symbol']} {each['timeframe']}: {each[what]}" for each in noted]
+    if metrics["short"]:
+        lines.append(
+            short_window(len(next(iter(result.books.values())).curve), float(str(metrics["sessions_per_year"])))
+        )
+    lines += [ruined(f"{name} {each}", b.metrics["ruin"]) for each, b in result.books.items() if b.metrics["ruin"]]
     return "\n".join(lines)
 
 
@@ -74,9 +79,13 @@ def figures_table(result: AccountResult) -> str:
     """The books side by side."""
     columns = [Column(""), *(Column(name, right=True) for name in result.books)]
     shown = (*FIGURES, *BESIDE_MARKET)
-    rows = [[label, *(show(_number(book, key)) for book in result.books.values())] for label, key, show in shown]
+    rows = [[label, *(_shown(book, key, show) for book in result.books.values())] for label, key, show in shown]
     rows.append(["signals refused", *(_refused(book) for book in result.books.values())])
     return text_table(columns, rows)
+
+
+def _shown(book: Book, key: str, show: Show) -> str:
+    return marked(show(_number(book, key)), key, short=bool(book.metrics.get("short")))
 
 
 def _refused(book: Book) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.runs import backtest_folder
 from pyjobs.runs.compare import compare
 from pyjobs.runs.run_folder import MANIFEST
-from utils import atomic
+from utils import atomic, clock
 from utils.cli import Parser
 from utils.errors import CannotWriteError, MissingInputError, UsageError
 from utils.exit_codes import ExitCode
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if bool(args.strategy) == bool(args.runs) or len(args.runs) not in (0, 2):
         raise UsageError("give two run folders, or --strategy NAME")
     folder = args.root or backtest_folder.backtests_dir()
-    pair = args.runs or backtest_folder.runs_of(folder, args.strategy)[-2:]
+    pair = args.runs or _latest(folder, args.strategy)
     notes = [note for path in pair for note in fill_in(path)]
     if len(pair) < 2:
         lines = [f"[compare] nothing to compare: {len(pair)} run of {args.strategy} in '{folder}'"]
@@ -45,6 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.log:
         write_log(args.log, text)
     return args.drift_rc if verdict == "DRIFT" else ExitCode.OK
+
+
+def _latest(folder: Path, strategy: str) -> list[Path]:
+    """The two latest runs that are not from later than now: a clock that ran ahead makes none the latest for months."""
+    now = datetime.fromtimestamp(clock.now_s(), UTC)
+    runs = backtest_folder.runs_of(folder, strategy, now)
+    later = len(backtest_folder.runs_of(folder, strategy)) - len(runs)
+    if later:
+        print(f"[WARN] {later} runs of {strategy} are from later than now and passed over: is the clock right?")
+    return runs[-2:]
 
 
 def fill_in(path: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import manifest, provenance, steps
+from pyjobs.runs import manifest, steps, witness
 from pyjobs.runs.run_folder import BUILDING, started_at
 from utils import clock, paths
 from utils.cli import Parser
@@ -68,13 +68,24 @@ def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
         started=started_at(run_id) or now,
         finished=now,
         steps=told.get("steps", []),
-        inputs={
-            "code": provenance.code(paths.ROOT),
-            "config": provenance.config(desk_file, paths.config_dir(), desk.lists),
-            "data": provenance.data((each.key for each in desk.instruments), BarStore(paths.data_dir() / "raw")),
-            "dependencies": provenance.dependencies(paths.ROOT),
-        },
+        inputs=_inputs(run_dir, desk_file, desk),
     )
+
+
+def _inputs(run_dir: Path, desk_file: Path, desk: Desk) -> dict[str, object]:
+    """As the steps noted them when they began, and as they are now: where the two differ the run is mixed."""
+    seen = witness.Witness(
+        run_dir=run_dir,
+        clone=paths.ROOT,
+        desk_file=desk_file,
+        config_dir=paths.config_dir(),
+        series=[each.key for each in desk.instruments],
+        store=BarStore(paths.data_dir() / "raw"),
+        lists=desk.lists,
+        taken=witness.read(run_dir),
+    )
+    seen.note("make_manifest")
+    return witness.inputs_of(seen.taken)
 
 
 if __name__ == "__main__":

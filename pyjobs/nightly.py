@@ -17,10 +17,12 @@ from types import FrameType
 from typing import cast
 
 from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
+from pyjobs.runs.witness import Witness
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import (
@@ -100,6 +102,15 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
     known = session.at_start(desk, asked=asked, now_s=now.timestamp())
     building = run_folder.begin(paths.data_dir() / "server_runs", run_folder.new_run_id(now))
     _say(f"night {building.run_id} of desk '{desk.name}' ({desk_file.name}), session {known or 'of the newest bar'}")
+    seen = Witness(
+        run_dir=building.path,
+        clone=paths.ROOT,
+        desk_file=desk_file,
+        config_dir=paths.config_dir(),
+        series=[each.key for each in desk.instruments],
+        store=BarStore(paths.data_dir() / "raw"),
+        lists=desk.lists,
+    )
     night = Night(
         run_dir=building.path,
         clone=paths.ROOT,
@@ -109,6 +120,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         tell_session=lambda: session.after_prices(desk, building.path / "reports"),
         say=_say,
         dumps=str(Path(dumps).resolve()) if dumps else None,
+        began=seen.note,
         pool=pool,
         session=known,
     )
@@ -141,6 +153,8 @@ def _summary(final: Path, results: Sequence[StepResult], *, seconds: float) -> N
     content = manifest.read(final)
     well = sum(result.outcome == "ok" for result in results)
     _say(f"{content['status']}: {well} of {len(results)} steps, {seconds:.1f} s, {content['size_mb']:.2f} MB")
+    for change in content.get("mixed") or ():  # type: ignore[attr-defined]  # manifest.build made it a list
+        _say(f"[WARN] mixed: {change}")
     _say(f"look at {final / 'index.html'}")
 
 

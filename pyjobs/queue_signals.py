@@ -11,7 +11,7 @@ from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.runs import signal_queue
 from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.run_folder import BUILDING
-from utils import clock, paths
+from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.run import run
 
@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     run_id = options.out.resolve().name.removeprefix(BUILDING)
     with signal_queue.opened(path) as queue:
         queued_utc = utc_text(datetime.fromtimestamp(clock.now_s(), UTC))
-        filled = signal_queue.fill(queue, signals, session=options.session, run_id=run_id, queued_utc=queued_utc)
+        today = str(trading_day.load(desk.market).local_date(clock.now_s()))
+        night = {"session": options.session, "run_id": run_id, "queued_utc": queued_utc, "today": today}
+        filled = signal_queue.fill(queue, signals, **night)
         signal_queue.snapshot(queue, options.out / "queue")
     told = f"{filled.added} new to the queue, {filled.expired} older ones expired"
     print(f"{filled.offered} signals of {options.session}: {told}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.command import parsed, put
 from pyjobs.reporting.inputs import read_run
 from pyjobs.reporting.machine import look_around
 from pyjobs.reporting.pages.ops import ops_page
+from pyjobs.runs.verdict.series import newest_sessions
 from utils import paths
 from utils.run import run
 
@@ -16,7 +18,8 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the page."""
     call = parsed(argv, verb="report_ops", doc=__doc__)
-    machine = look_around(call.run_dir, paths.logs_dir() / "history.jsonl")
+    newest = newest_sessions(call.desk.instruments, BarStore(paths.data_dir() / "raw"))
+    machine = look_around(call.run_dir, paths.logs_dir() / "history.jsonl", newest)
     put(call, ops_page(read_run(call.run_dir), machine, session=call.session))
     return 0
 

@@ -79,12 +79,13 @@ def _kept(args: argparse.Namespace) -> Path:
     from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.reporting.backtest_files import write_all
     from pyjobs.runs import backtest_folder
-    from pyjobs.runs.backtest_inputs import inputs_of
+    from pyjobs.runs.backtest_inputs import inputs_of, with_benchmarks
     from pyjobs.runs.keeping import keep
     from utils import clock
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
     job = look_up(args)
+    inputs = inputs_of(job)
     results = desk_backtest.run(job, args.benchmarks)
     for warning in results.warnings:
         print(warning)
@@ -93,7 +94,7 @@ def _kept(args: argparse.Namespace) -> Path:
         job.strategy,
         started=started,
         request={**job.asked(), "benchmarks": [each.name for each in results.benchmarks]},
-        inputs=inputs_of(job, results.benchmarks),
+        inputs=with_benchmarks(inputs, results.benchmarks),
         write=lambda folder: write_all(folder, results.accounts, results.used, page=args.html),
     )
 

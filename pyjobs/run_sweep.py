@@ -82,17 +82,21 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
     axes, job = axes_of(args.sweep, params=args.param), look_up(args)
-    name = next(iter(job.accounts))
+    inputs, name = inputs_of(job), next(iter(job.accounts))
     backtest = desk_sweep.OnAccount(job=job, account=job.accounts[name]).from_common_start(axes)
-    result = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr))
+    result = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr), per_year=backtest.per_year())
     first, *_, last = result.sessions
-    about = {**job.told(name, job.setup(result.best.params)), "start": first.isoformat(), "end": last.isoformat()}
+    about = {
+        **backtest.job.told(name, job.setup(result.best.params)),
+        "start": first.isoformat(),
+        "end": last.isoformat(),
+    }
     done = keep(
         args.root or backtest_folder.backtests_dir(),
         f"sweep-{job.strategy}",
         started=started,
         request={**job.asked(), "axes": axes, "account": name},
-        inputs=inputs_of(job, []),
+        inputs=inputs,
         write=lambda folder: write_sweep(folder, result, about),
     )
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")

@@ -38,18 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
     axes, engine, job = axes_of(args.sweep, params=args.param), engine_of(args), look_up(args)
-    name = next(iter(job.accounts))
+    inputs, name = inputs_of(job), next(iter(job.accounts))
     backtest = desk_sweep.OnAccount(job=job, account=job.accounts[name]).from_common_start(axes)
     terms, report = terms_of(backtest.account, constrained=True), ProgressReport(sys.stderr)
     spans = {"train": args.train, "test": args.test}
-    found = walk(axes, backtest.prepared, terms, **spans, engine=engine, progress=report)
-    about = {**job.told(name, job.setup()), "axes": axes, **spans}
+    found = walk(axes, backtest.prepared, terms, **spans, per_year=backtest.per_year(), engine=engine, progress=report)
+    about = {**backtest.job.told(name, job.setup()), "axes": axes, **spans}
     done = keep(
         args.root or backtest_folder.backtests_dir(),
         f"walk-{job.strategy}",
         started=started,
         request={**job.asked(), "axes": axes, "account": name, **spans},
-        inputs=inputs_of(job, []),
+        inputs=inputs,
         write=lambda folder: write_walk(folder, found, about),
     )
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")

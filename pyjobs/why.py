@@ -1,50 +1,106 @@
-"""Why did a job keep quiet? One line: ran, skipped because, busy, failed, running, killed, or never started."""
+"""Why did a job keep quiet? One line: ran, skipped because, busy, failed, running, killed, or never started.
+
+Without DATE it is about the last time the job was due, and says what health says; without JOB there is a line for each.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from pyjobs.runs import jobs
-from pyjobs.runs.verdict import verdict
-from utils import clock, config, history, paths, trading_day
+from pyjobs.runs.jobs import JobBook, JobPlan, Run, runs_of
+from pyjobs.runs.verdict import day, logs, look, records, watched
+from pyjobs.runs.verdict.job import Verdict, judge
+from pyjobs.runs.verdict.look import House
+from pyjobs.runs.verdict.watched import Unit
+from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.errors import UsageError
 from utils.run import run
 
+TROUBLE = ("failed", "killed")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the answer for JOB on DATE."""
+    """Print the answer for JOB (or for each), and of what failed the last lines of its log."""
     parser = Parser(verb="why", doc=__doc__)
-    parser.add_argument("job", metavar="JOB", help="a job, job@instance, or the name of its log: scanner, report")
-    parser.add_argument("date", metavar="DATE", nargs="?", help="YYYY-MM-DD; default: today at the job's market")
+    parser.add_argument(
+        "job",
+        metavar="JOB",
+        nargs="?",
+        help="a job, job@instance, or the name of its log: scanner, report; default: each",
+    )
+    parser.add_argument(
+        "date", metavar="DATE", nargs="?", help="YYYY-MM-DD at the job's market; default: the last time it was due"
+    )
     args = parser.parse_args(argv)
 
-    book = jobs.load_job_book(config.own_or_default("jobs.yaml"))
-    every_run = [jobs.to_run(record) for record in history.read(paths.logs_dir())]
-    asked, _, instance = args.job.partition("@")
-    job = book.name_of(asked)
-    runs = jobs.runs_of(every_run, job, instance)
-    if not runs and job not in book.jobs:
-        known = sorted({*book.jobs, *(run.job for run in every_run)})
+    book, now_s = look.load_book(), clock.now_s()
+    runs = records.read(paths.logs_dir(), now_s).runs
+    if args.date:
+        print(f"{args.job} {args.date}: {_of_day(book, runs, args.job, _date(args.date), now_s)}")
+        return 0
+    found = list(_units(book, runs, args.job or "", now_s))
+    if args.job and not found:
+        known = sorted({*book.jobs, *(run.job for run in runs)})
         raise UsageError(f"unknown job {args.job!r}; known: {', '.join(known)}")
+    for unit in found:
+        verdict = _judged(unit, now_s)
+        name = args.job if args.job and len(found) == 1 else unit.name
+        print(f"{name} {verdict.day}: {verdict.sentence}")
+        if verdict.word in TROUBLE and verdict.log:
+            print("\n".join(f"    {line}" for line in logs.last_lines(paths.root() / verdict.log)), end="\n")
+    return 0
 
-    plan = book.jobs.get(job)
+
+def _units(book: JobBook, runs: Sequence[Run], asked: str, now_s: float) -> Iterator[Unit]:
+    """What is judged of the job that is asked about (of each, when none is), scheduled or not."""
+    name, _, instance = asked.partition("@")
+    job = book.name_of(name)
+    made_s = watched.house_made_s(paths.root(), runs)
+    judged, others = watched.units(book, runs, look.load_kept(), now_s, made_s)
+    if instance or (asked and job not in book.jobs):
+        exact = [unit for unit in judged if unit.name == f"{job}@{instance}"]
+        mine = runs_of(runs, job, instance)
+        plan = book.jobs.get(job) or JobPlan(market=trading_day.DEFAULT_MARKET, every="never", skip_budget=1)
+        yield from exact or ([Unit(job, instance, plan, mine, made_s)] if mine or job in book.jobs else [])
+        return
+    for each in book.jobs:
+        if not asked or each == job:
+            yield from (unit for unit in judged if unit.job == each)
+            if each in others:
+                yield Unit(each, "", _unscheduled(book.jobs[each]), runs_of(runs, each), made_s)
+
+
+def _unscheduled(plan: JobPlan) -> JobPlan:
+    """The plan of a job that nothing starts here: an interval without an instance is none."""
+    return JobPlan(market=plan.market, every="never", skip_budget=plan.skip_budget, log=plan.log)
+
+
+def _judged(unit: Unit, now_s: float) -> Verdict:
+    return judge(watched.seen(unit, House(now_s).place(), trading_day.load(unit.plan.market), now_s))
+
+
+def _of_day(book: JobBook, runs: Sequence[Run], asked: str, on: dt.date, now_s: float) -> str:
+    name, _, instance = asked.partition("@")
+    job = book.name_of(name)
+    mine, plan = runs_of(runs, job, instance), book.jobs.get(job)
+    if not mine and plan is None:
+        known = sorted({*book.jobs, *(run.job for run in runs)})
+        raise UsageError(f"unknown job {asked!r}; known: {', '.join(known)}")
     calendar = trading_day.load(plan.market if plan else trading_day.DEFAULT_MARKET)
-    day = _date(args.date) if args.date else calendar.local_date(clock.now_s())
-    log = (plan.log if plan else "") or job
-    said = verdict(
-        day=day,
-        runs=[run for run in runs if run.session == day.isoformat()],
-        held=[holder for holder in jobs.holders(paths.locks_dir()) if holder.name.partition("@")[0] == job],
+    prefix = ((plan.log if plan else "") or job) + (f"@{instance}" if instance else "")
+    held = House(now_s).place().held
+    return day.told(
+        day=on,
+        runs=[run for run in mine if watched.date_of(run, calendar) == on],
+        holder=next((each for each in held if each.name.partition("@")[0] == job), None),
         plan=plan,
         calendar=calendar,
-        log=paths.logs_dir() / f"{log}_{day}.log",
-        now_s=clock.now_s(),
+        log=paths.logs_dir() / f"{prefix}_{on}.log",
+        now_s=now_s,
     )
-    print(f"{args.job} {day}: {said}")
-    return 0
 
 
 def _date(text: str) -> dt.date:

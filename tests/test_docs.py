@@ -29,6 +29,7 @@ INTERNAL = {  # the shell's own, and names that never leave a script
     "CI",
     "NAME",
     "ROOT",
+    "ENDS_AS",
 }
 
 
@@ -155,3 +156,17 @@ def test_the_crontab_example_can_be_given_to_cron() -> None:
         if line and not line.startswith("#"):
             fields = line.split()
             assert len(fields) == 6 and "%" not in line, line
+
+
+def test_the_table_of_what_health_looks_at_is_the_one_in_the_code() -> None:
+    from pyjobs.runs.verdict.findings import LOOKED_AT
+
+    for kind, row in LOOKED_AT.items():
+        assert f"| {kind} | {row.what} | {row.why} | {row.cure} |" in OPERATIONS
+
+
+def test_every_key_of_alerts_yaml_is_in_the_runbook() -> None:
+    from pyjobs.runs.alerts.bell import Alerts
+
+    for field in Alerts.__struct_fields__:
+        assert f"| `{field}` |" in OPERATIONS

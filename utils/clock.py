@@ -10,16 +10,30 @@ _IMPORTED_S = time.monotonic()
 
 def now_s() -> float:
     """UTC seconds since 1970: the rehearsed time when there is one, else the real one."""
-    rehearsed = os.environ.get("NIGHTDESK_NOW")
-    return float(rehearsed) if rehearsed else time.time()
+    rehearsed = _rehearsed_s()
+    return time.time() if rehearsed is None else rehearsed
 
 
 def running_s() -> float:
     """The same for who waits: a rehearsed time goes on from there by the seconds that this process has lived."""
-    rehearsed = os.environ.get("NIGHTDESK_NOW")
-    return float(rehearsed) + time.monotonic() - _IMPORTED_S if rehearsed else time.time()
+    rehearsed = _rehearsed_s()
+    return time.time() if rehearsed is None else rehearsed + time.monotonic() - _IMPORTED_S
 
 
 def now_ms() -> int:
     """The same in milliseconds, the unit of `ts_ms`."""
     return int(now_s() * 1000)
+
+
+def _rehearsed_s() -> float | None:
+    """NIGHTDESK_NOW; None when it is not set. Raises ConfigError for what is no time."""
+    given = os.environ.get("NIGHTDESK_NOW", "")
+    if not given:
+        return None
+    if not given.replace(".", "", 1).isdecimal() or len(given) > 20:
+        from utils.errors import ConfigError
+
+        raise ConfigError(
+            f"NIGHTDESK_NOW={given!r} is not UTC seconds since 1970, such as of: date -d '2026-11-27 18:10 +0900' +%s"
+        )
+    return float(given)

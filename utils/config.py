@@ -55,7 +55,15 @@ def load_yaml(path: Path, type_: type[T]) -> T:
     except msgspec.ValidationError as error:
         what, keys = _locate(str(error), data, type_)
     where, given = _place(node, keys)
-    raise ConfigError(_message(path, where, keys, what) + (f" (is {given})" if given else ""))
+    told = f" (is {given}){_quoted(what, given)}" if given else ""
+    raise ConfigError(_message(path, where, keys, what) + told)
+
+
+def _quoted(what: str, given: str) -> str:
+    """What to do where a text is wanted and YAML read a number: `000660` is octal to it, and `0123` a count."""
+    plain = given.strip("'")
+    number = re.fullmatch(r"[-+]?[0-9][0-9_.,:]*", plain) is not None
+    return f': quote it: "{plain}"' if number and what.startswith("Expected `str`") else ""
 
 
 def wrong(path: Path, keys: list[Key], what: str) -> ConfigError:

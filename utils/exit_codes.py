@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     OK = 0
     BUG = 1
     STALE = 2
+    UNWELL = 3
     USAGE = 64
     BAD_DATA = 65
     MISSING_INPUT = 66
@@ -29,6 +30,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done, or skipped",
     ExitCode.BUG: "unexpected failure (a bug)",
     ExitCode.STALE: "temporary data staleness",
+    ExitCode.UNWELL: "health says FAIL",
     ExitCode.USAGE: "usage: the command line is wrong",
     ExitCode.BAD_DATA: "bad data",
     ExitCode.MISSING_INPUT: "missing input",

@@ -49,12 +49,13 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
         os.close(fd)
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
+def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """Every whole record of `history.jsonl` and of those set aside before it, oldest first.
 
     A torn piece is passed over, the record that bash glued to it is not. The newest file is opened first: set aside
-    from then on, it is still read, and only once.
+    from then on, it is still read, and only once. Lines that are no records are added to `passed_over`, when given.
     """
+    passed_over = [] if passed_over is None else passed_over
     newest = _opened(folder / "history.jsonl")
     try:
         for path in sorted(folder.glob("history-*.jsonl")):
@@ -62,8 +63,8 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
             if lines:
                 with lines:
                     again = newest and os.path.sameopenfile(lines.fileno(), newest.fileno())
-                    yield from () if again else _records(lines)
-        yield from _records(newest or ())
+                    yield from () if again else _records(lines, passed_over)
+        yield from _records(newest or (), passed_over)
     finally:
         if newest:
             newest.close()
@@ -76,13 +77,15 @@ def _opened(path: Path) -> TextIO | None:
         return None
 
 
-def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+def _records(lines: Iterable[str], passed_over: list[str]) -> Iterator[dict[str, Any]]:
     import json
 
     for line in lines:
         try:
             record = json.loads(line[max(line.rfind('{"job":'), 0) :])
-        except ValueError:
-            continue
+        except (ValueError, RecursionError):
+            record = None
         if isinstance(record, dict) and "job" in record:
             yield record
+        elif line.strip():
+            passed_over.append(line[:200])

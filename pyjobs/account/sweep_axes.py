@@ -36,8 +36,8 @@ def axis(text: str) -> tuple[str, list[Value]]:
     last, _, step = rest.partition(":")
     try:
         found = _range(float(first), float(last), float(step or 1)) if dots else list(map(_value, values.split(",")))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"--sweep {text!r}: {_WRITE}") from None
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise UsageError(f"--sweep {text!r}: {_why(error)}{_WRITE}") from None
     if not name.strip() or len(set(found)) < len(found):
         raise UsageError(f"--sweep {text!r}: needs a name, and values that stand once")
     return name.strip(), found
@@ -60,6 +60,16 @@ def refuse_more_than_trials(axes: Mapping[str, Sequence[Value]]) -> None:
             )
 
 
+class _Why(ValueError):
+    """A range that cannot be, with its reason."""
+
+
+def _why(error: Exception) -> str:
+    return (
+        "a step of 0 goes nowhere; " if isinstance(error, ZeroDivisionError) else str(error) * isinstance(error, _Why)
+    )
+
+
 def _value(text: str) -> Value:
     """A finite number (int when whole), else a word."""
     try:
@@ -77,7 +87,9 @@ def _whole(number: float) -> int | float:
 
 
 def _range(first: float, last: float, step: float) -> list[Value]:
+    if (last - first) * step < 0:
+        raise _Why(f"from {first:g} by {step:g} one never comes to {last:g}; ")
     count = math.floor((last - first) / step + 1e-9) + 1
-    if not 0 < count <= LONGEST:
-        raise ValueError(count)
+    if count > LONGEST:
+        raise _Why(f"{count} values are more than {LONGEST}; ")
     return [_whole(first + step * number) for number in range(count)]

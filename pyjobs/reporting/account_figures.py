@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pyjobs.reporting import numbers
 
@@ -29,3 +29,41 @@ FIGURES: tuple[tuple[str, str, Show], ...] = (
     ("exposure", "exposure", numbers.percent),
     ("turnover a year", "turnover", numbers.decimal(1)),
 )
+
+A_YEAR = (
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "turnover",
+    "alpha",
+    "information_ratio",
+    "tracking_error",
+)
+BARELY = "*"
+
+
+def marked(shown: str, key: str, *, short: bool) -> str:
+    """A figure of a year that less than a year was measured for has an asterisk."""
+    return f"{shown} {BARELY}" if short and key in A_YEAR and shown != numbers.NOTHING else shown
+
+
+def short_window(sessions: int, per_year: float) -> str:
+    """What the asterisk means."""
+    return (
+        f"[WARN] {BARELY} of {sessions} sessions, less than a year ({per_year:g}): figures a year are carried far "
+        "beyond what was measured"
+    )
+
+
+def ruined(name: str, session: object) -> str:
+    """What is to be said where nothing is left."""
+    return f"[WARN] {name}: ruin on {session}: equity is not above zero from then on, and has no returns"
+
+
+def beside_figures(about: Mapping[str, object], sessions: int, per_year: float) -> list[str]:
+    """Lines under the figures of a sweep or a walk-forward: short windows, and the notes of the job."""
+    notes = about.get("notes")
+    lines = [short_window(sessions, per_year)] if sessions <= per_year else []
+    return lines + (list(map(str, notes)) if isinstance(notes, list) else [])

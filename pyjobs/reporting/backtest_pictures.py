@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyjobs.reporting import charts
-from pyjobs.reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, ascii_only
+from pyjobs.reporting.charts import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, readable
 
 LINES = ((ORANGE, "--"), (GREEN, ":"), (PURPLE, "-."), (GREY, (0, (1, 3))))
 FEW_TRADES = 25
@@ -58,14 +58,14 @@ def equity_picture(
         known = [(place, value) for place, value in enumerate(values) if value == value]
         places, shown = [place for place, _ in known], [value for _, value in known]
         below = [100 * each for each in charts.drawdowns(shown)]
-        label = ascii_only(name) + (f"\nfrom {sessions[places[0]]}" if places and places[0] else "")
+        label = readable(name) + (f"\nfrom {sessions[places[0]]}" if places and places[0] else "")
         axes[0].plot(places, shown, linestyle=line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, below, linestyle=line, color=colour, linewidth=width)
         if number == 0:
             axes[1].fill_between(places, below, color=BLUE, alpha=0.15, linewidth=0)
     for each in axes:
         each.vlines(lines_at, 0, 1, transform=each.get_xaxis_transform(), color=GREY, linewidth=0.7, linestyle=":")
-    axes[0].set_title(ascii_only(title))
+    axes[0].set_title(readable(title))
     axes[1].set_title("drawdown, %")
     axes[0].tick_params(labelbottom=False)
     charts.time_axis(axes[1], list(sessions))
@@ -91,7 +91,7 @@ def monthly_picture(path: Path, title: str, months: Mapping[tuple[int, int], flo
         axes[0].text(12, y, _percent(value), ha="center", va="center", fontsize=8, color=INK, fontweight="bold")
     axes[0].set_xticks(range(13), [*MONTHS, "year"])
     axes[0].set_yticks(range(len(years)), [str(year) for year in years])
-    axes[0].set_title(ascii_only(f"{title}: return by month, %"))
+    axes[0].set_title(readable(f"{title}: return by month, %"))
     charts.save(figure, path)
 
 
@@ -124,7 +124,7 @@ def trades_picture(
                 [], [], "o", color=GREY, markerfacecolor=fill, markersize=0.7 * size, linestyle="none", label=name
             )
     charts.time_axis(axes[0], list(labels))
-    axes[0].set_title(ascii_only(title))
+    axes[0].set_title(readable(title))
     charts.legend(axes[0])
     charts.thousands(axes[0])
     charts.save(figure, path)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyjobs.market.benchmarks.closes import HOLIDAY_DAYS
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_figures import FIGURES, Show
+from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
 from pyjobs.reporting.tables import Column, text_table
 
 NAMED = 5
@@ -44,7 +44,8 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     columns = [Column(""), *(Column(f"{name} ({each['currency']})", right=True) for name, each in accounts.items())]
     rows = [["from", *(each["start"] for each in accounts.values())]]
     rows += [["sessions", *(numbers.count(each["n_sessions"]) for each in accounts.values())]]
-    rows += [[label, *(show(_number(each, key)) for each in accounts.values())] for label, key, show in FIGURES]
+    rows += [[label, *(_shown(each, key, show) for each in accounts.values())] for label, key, show in FIGURES]
+    rows += [["sessions a year", *(numbers.count(_number(each, "sessions_per_year")) for each in accounts.values())]]
     rows.append(["signals refused", *(_refused(each.get("signals_refused")) for each in accounts.values())])
     free = [each["unconstrained"] for each in accounts.values()]
     rows += [[f"without limits: {label}", *(show(_number(f, key)) for f in free)] for label, key, show in UNLIMITED]
@@ -75,6 +76,10 @@ def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
         if figures["end"] and (_day(metrics["end"]) - _day(figures["last_close"])).days > HOLIDAY_DAYS
     ]
     told += metrics.get("notes", [])
+    if metrics.get("short"):
+        told.append(short_window(metrics["n_sessions"], metrics["sessions_per_year"]))
+    for book, of in ((metrics, f"account {name}"), (metrics["unconstrained"], f"account {name} without limits")):
+        told += [ruined(of, book["ruin"])] if book.get("ruin") else []
     told += [
         f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
     ]
@@ -92,6 +97,10 @@ def ended_early(series: Sequence[Mapping[str, str]]) -> list[str]:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         lines.append(f"bars of {', '.join(names[:NAMED])}{more} end at {session}")
     return lines
+
+
+def _shown(metrics: Mapping[str, Any], key: str, show: Show) -> str:
+    return marked(show(_number(metrics, key)), key, short=bool(metrics.get("short")))
 
 
 def _day(text: str) -> dt.date:

@@ -1,7 +1,7 @@
 """Pictures: small PNGs that a colour-blind person, a phone and a black-and-white printer can read.
 
 Colours are Okabe and Ito's (2008), and every series differs in line or marker too. The same data gives the same bytes:
-no time and no version is written into the file. Text is kept to ASCII, because no font on a NAS need have Korean.
+no time and no version is written into the file. Korean names are drawn where a font has them (reporting/fonts.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyjobs.reporting import fonts
 from pyjobs.reporting.inputs import AccountFiles, Curve, Window
 from utils import atomic
 
@@ -25,7 +26,6 @@ MARKERS = (("^", ORANGE), ("o", BLUE), ("s", GREEN), ("D", PURPLE), ("v", INK))
 BOOK_LINES = {"constrained": (BLUE, "-", 1.6), "unconstrained": (ORANGE, "--", 1.3), "benchmark": (GREY, ":", 1.3)}
 WIDTH_IN, DPI = 9.6, 110
 STYLE: Any = {  # matplotlib types its keys as a literal of 300 names
-    "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -77,13 +77,13 @@ def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) ->
         marker, colour = MARKERS[number % len(MARKERS)]
         places = [at[t.ts_ms] for t in triggers if t.setup == setup and t.ts_ms in at]
         heights = [series.low[place] - offset * (1 + number) for place in places]
-        axes[0].plot(places, heights, marker, color=colour, markersize=6, linestyle="none", label=ascii_only(setup))
+        axes[0].plot(places, heights, marker, color=colour, markersize=6, linestyle="none", label=readable(setup))
     if series.stop is not None:
         axes[0].axhline(series.stop, color=ORANGE, linewidth=1.0, linestyle="-.", label="stop of tonight's signal")
     if any(trigger.tonight for trigger in triggers):
         axes[0].axvline(len(at) - 1, color="#999999", linewidth=0.8, linestyle=":")
     time_axis(axes[0], [bar_label(ts_ms, intraday=series.intraday) for ts_ms in series.ts_ms])
-    axes[0].set_title(ascii_only(series.title))
+    axes[0].set_title(readable(series.title))
     legend(axes[0])
     thousands(axes[0])
     save(figure, path)
@@ -104,7 +104,7 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
         axes[0].plot(places, curve.values, line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, [100 * d for d in drawdowns(curve.values)], line, color=colour, linewidth=width)
     currency = next((book.metrics.currency for book in account.books.values()), "")
-    axes[0].set_title(ascii_only(f"account {account.name}: equity in {currency}"))
+    axes[0].set_title(readable(f"account {account.name}: equity in {currency}"))
     axes[1].set_title("drawdown, %")
     axes[0].tick_params(labelbottom=False)
     time_axis(axes[1], list(sessions))
@@ -132,7 +132,7 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
             fill = colour if row.verdict == "ok" else "white"
             axes[0].plot(100 * row.expectancy, y, marker, color=colour, markerfacecolor=fill, markersize=6)
     axes[0].axvline(0, color=INK, linewidth=0.8)
-    axes[0].set_yticks(range(len(setups)), [ascii_only(setup) for setup in setups])
+    axes[0].set_yticks(range(len(setups)), [readable(setup) for setup in setups])
     axes[0].set_ylim(-0.6, len(setups) - 0.4)
     axes[0].grid(axis="x", visible=True)
     axes[0].set_title("expectancy per trade in %, with its 95 % interval (hollow: too few independent trades)")
@@ -166,9 +166,9 @@ def bar_label(ts_ms: int, *, intraday: bool) -> str:
     return datetime.fromtimestamp(ts_ms / 1000 - 1, UTC).strftime("%Y-%m-%d")
 
 
-def ascii_only(text: str) -> str:
-    """`text` with `?` for what a font may lack, rather than an empty box."""
-    return text.encode("ascii", "replace").decode("ascii")
+def readable(text: str) -> str:
+    """`text` with `?` for what no font here has, rather than an empty box."""
+    return fonts.readable(text)
 
 
 def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
@@ -177,7 +177,7 @@ def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    mpl.rcParams.update(STYLE)
+    mpl.rcParams.update({**STYLE, "font.family": fonts.families()})
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     ratios = [3, 1.4] if rows == 2 else [1]

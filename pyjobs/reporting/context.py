@@ -40,10 +40,10 @@ def context_of(bars: Bars, *, timeframe: str) -> Context | None:
     usual = float(before.mean()) if len(before) == DAYS else 0.0
     return Context(
         close=last,
-        day=last / float(closes[-2]) - 1 if len(closes) > 1 else None,
-        twenty=last / float(closes[-DAYS - 1]) - 1 if len(closes) > DAYS else None,
-        below_high=last / float(highs[-DAYS:].max()) - 1 if enough else None,
-        above_low=last / float(lows[-DAYS:].min()) - 1 if enough else None,
+        day=last / float(closes[-2]) - 1 if len(closes) > 1 and closes[-2] > 0 else None,
+        twenty=last / float(closes[-DAYS - 1]) - 1 if len(closes) > DAYS and closes[-DAYS - 1] > 0 else None,
+        below_high=last / float(highs[-DAYS:].max()) - 1 if enough and highs[-DAYS:].max() > 0 else None,
+        above_low=last / float(lows[-DAYS:].min()) - 1 if enough and lows[-DAYS:].min() > 0 else None,
         volume_ratio=float(volumes[-1]) / usual if usual > 0 else None,
     )
 

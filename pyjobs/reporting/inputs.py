@@ -164,6 +164,10 @@ class Metrics(msgspec.Struct, frozen=True):
     fees: float | None = None
     benchmark_return: float | None = None
     benchmark_start: str | None = None
+    sessions_per_year: float | None = None
+    short: bool | None = None
+    ruin: str | None = None
+    notes: list[str] = []
     signals_refused: dict[str, int] = {}
     left_out: list[LeftOut] = []
 

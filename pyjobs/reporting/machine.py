@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from pyjobs.reporting.pages.ops import HISTORY_SHOWN, Machine
+from pyjobs.runs.jobs import to_run
+from pyjobs.runs.witness import inputs_of, mixed, read
+from utils import clock
 
 HISTORY_TAIL_BYTES = 64 * 1024
+AHEAD_S = 60
 
 
-def look_around(run_dir: Path, history: Path) -> Machine:
-    """The state of the machine now. Runs are counted beside `run_dir`: folders with a manifest."""
+def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None = None) -> Machine:
+    """The state of the machine now. Runs are counted beside `run_dir`: folders with a manifest.
+
+    `newest`: of each series in the store (`exchange:symbol:timeframe`) the session of its newest bar.
+    """
     usage = shutil.disk_usage(run_dir)
     return Machine(
         disk_total=usage.total,
         disk_free=usage.free,
         run_bytes=sum(path.stat().st_size for path in run_dir.rglob("*") if path.is_file()),
         finished_runs=sum(1 for _ in run_dir.resolve().parent.glob("[!.]*/manifest.json")),
-        history=last_entries(history, HISTORY_SHOWN),
+        mixed=mixed(inputs_of(read(run_dir))),
+        newest=newest or {},
+        history=last_entries(history, HISTORY_SHOWN, clock.now_s()),
     )
 
 
-def last_entries(history: Path, count: int) -> list[dict[str, object]]:
-    """The newest `count` entries of history.jsonl, oldest first. Torn lines are passed over; no file, no entries."""
+def last_entries(history: Path, count: int, now_s: float) -> list[dict[str, object]]:
+    """The newest `count` entries of history.jsonl, oldest first. Torn and foreign lines, and runs from later
+    than now, are passed over; no file, no entries."""
     try:
         with history.open("rb") as handle:
             handle.seek(max(0, history.stat().st_size - HISTORY_TAIL_BYTES))
@@ -35,8 +46,9 @@ def last_entries(history: Path, count: int) -> list[dict[str, object]]:
     for line in lines:
         try:
             entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
+            run = to_run(entry)
+        except (ValueError, AttributeError, RecursionError):
+            continue  # torn, or not ours
+        if run.end_s <= now_s + AHEAD_S:
             entries.append(entry)
     return entries[-count:]

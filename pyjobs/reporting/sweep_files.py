@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyjobs.account.desk.desk_sweep import Sweep, a_year, named, rows, table_of
+from pyjobs.account.desk.desk_sweep import Sweep, named, rows, table_of
 from pyjobs.reporting import charts, numbers
-from pyjobs.reporting.charts import INK, ascii_only
+from pyjobs.reporting.account_figures import beside_figures
+from pyjobs.reporting.charts import INK, readable
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic
 from utils.text_files import write_csv, write_json
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CONVENTIONS = {
-    "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(252)",
+    "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(sessions_per_year)",
     "best": "the trial with the highest Sharpe ratio; of equals the first of the grid",
     "deflated": "Bailey & Lopez de Prado (2014); Sharpe ratios per session; trials taken as independent",
     "probability": "that the best one's true Sharpe ratio is above expected_best, the best of so many by luck alone",
@@ -34,7 +35,8 @@ def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object]) -> None
     write_csv(folder / "sweep.csv", header, rows(sweep))
     best = {"params": sweep.best.params, "total_return": sweep.best.total_return, "sharpe": sweep.best.sharpe}
     figures = {"best": best, "deflated": {**asdict(sweep.deflated), "verdict": sweep.deflated.verdict()}}
-    rest = {"axes": sweep.axes, "left_out": sweep.left_out, "conventions": CONVENTIONS}
+    year = {"sessions_per_year": sweep.per_year, "short": len(sweep.sessions) <= sweep.per_year}
+    rest = {**year, "axes": sweep.axes, "left_out": sweep.left_out, "conventions": CONVENTIONS}
     write_json(folder / "metrics.json", {**about, **figures, **rest})
     atomic.write_text(folder / "report.txt", report(sweep, about))
     heat_map(folder / "heatmap.png", f"{about['strategy']}: Sharpe ratio a year", sweep)
@@ -55,9 +57,10 @@ def report(sweep: Sweep, about: Mapping[str, object]) -> str:
         ]
         for each in ranked
     ]
+    lucky = deflated.expected_best * math.sqrt(sweep.per_year)
     luck = [
         f"best of {deflated.trials}: {named(best.params)}, Sharpe {best.sharpe:.2f}",
-        f"the best of {deflated.trials} without any skill would show {_shown(deflated.expected_best * a_year())}",
+        f"the best of {deflated.trials} without any skill would show {_shown(lucky)}",
         f"probability that it is better than that (deflated Sharpe ratio): {_percent(deflated.probability)}",
         f"probability that it is better than nothing, had it been the only trial: {_percent(deflated.against_zero)}",
         f"verdict: {deflated.verdict()}",
@@ -65,6 +68,7 @@ def report(sweep: Sweep, about: Mapping[str, object]) -> str:
     luck += [f"left out: {each}" for each in sweep.left_out[:SHOWN]]
     if len(sweep.left_out) > SHOWN:
         luck.append(f"left out: {len(sweep.left_out) - SHOWN} more, see metrics.json")
+    luck += beside_figures(about, len(sweep.sessions), sweep.per_year)
     head = f"sweep of {about['strategy']} on desk {about['desk']}, account {about['account']}"
     return f"{head}\n{about['start']} to {about['end']}\n\n{text_table(columns, lines)}\n" + "\n".join(luck) + "\n"
 
@@ -79,12 +83,12 @@ def heat_map(path: Path, title: str, sweep: Sweep) -> None:
     charts.heat(axes[0], table, top=top, written="{:.2f}".format if fits else None)
     axes[0].set_xticks(*_labels(xs or [""]))
     axes[0].set_yticks(*_labels(ys))
-    axes[0].set_xlabel(ascii_only(across))
-    axes[0].set_ylabel(ascii_only(down))
+    axes[0].set_xlabel(readable(across))
+    axes[0].set_ylabel(readable(down))
     place = xs.index(sweep.best.params[across]) if xs else 0, ys.index(sweep.best.params[down])
     _frame(axes[0], place)
     further = ", best over " + ", ".join(list(sweep.axes)[2:]) if len(sweep.axes) > 2 else ""
-    axes[0].set_title(ascii_only(f"{title}{further} (framed: the highest)"))
+    axes[0].set_title(readable(f"{title}{further} (framed: the highest)"))
     charts.save(figure, path)
 
 
@@ -92,7 +96,7 @@ def _labels(values: Sequence[int | float | str]) -> tuple[list[int], list[str]]:
     """Places and texts of an axis' values; of many only every so manieth, so that they do not run into each other."""
     places = list(range(0, len(values), math.ceil(len(values) / MOST_LABELS)))
     shown = [values[place] for place in places]
-    return places, [ascii_only(each) if isinstance(each, str) else f"{each:g}" for each in shown]
+    return places, [readable(each) if isinstance(each, str) else f"{each:g}" for each in shown]
 
 
 def _frame(axes: Axes, place: Sequence[int]) -> None:

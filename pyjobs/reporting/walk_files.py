@@ -10,6 +10,7 @@ from pyjobs.account.desk.desk_sweep import named
 from pyjobs.account.desk.walk_forward import Fold, WalkForward
 from pyjobs.account.figures import metrics
 from pyjobs.reporting import backtest_pictures, numbers
+from pyjobs.reporting.account_figures import beside_figures
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic
 from utils.text_files import write_csv, write_json
@@ -17,8 +18,8 @@ from utils.text_files import write_csv, write_json
 CONVENTIONS = {
     "returns": "of the tests only, one after the other, each begun flat; what is open at a test's end pays its way out",
     "training": "returns of one run over the whole history, cut to the window; chosen by Sharpe ratio",
-    "cagr": "prod(1 + r) ^ (252 / sessions) - 1",
-    "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(252)",
+    "cagr": "prod(1 + r) ^ (sessions_per_year / sessions) - 1",
+    "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(sessions_per_year)",
     "efficiency": "Sharpe ratio of all tests / mean Sharpe ratio of the trainings that chose them",
 }
 COLUMNS = ("train_start", "train_end", "test_start", "test_end", "params", "train_sharpe", "test_sharpe", "test_return")
@@ -37,6 +38,8 @@ def write_walk(folder: Path, found: WalkForward, about: Mapping[str, object]) ->
     names = ("total_return", "cagr", "sharpe", "max_drawdown", "train_sharpe", "efficiency", "n_params")
     figures = {name: getattr(found, name) for name in names}
     span = {"start": sessions[0], "end": sessions[-1], "n_folds": len(found.folds)}
+    span |= {"sessions_per_year": found.per_year, "short": len(sessions) <= found.per_year}
+    span |= {"n_untested": len(found.untested)}
     write_json(folder / "metrics.json", {**about, **span, **figures, "conventions": CONVENTIONS})
     atomic.write_text(folder / "report.txt", report(found, about))
 
@@ -70,6 +73,12 @@ def report(found: WalkForward, about: Mapping[str, object]) -> str:
         f"{numbers.percent(_known(found.efficiency), 0)} of it was kept",
         f"{found.n_params} different choices in {len(found.folds)} folds",
     ]
+    if found.untested:
+        told.append(
+            f"{len(found.untested)} sessions, {found.untested[0]} to {found.untested[-1]}, are not tested: "
+            "too few for another fold"
+        )
+    told += beside_figures(about, len(found.sessions), found.per_year)
     head = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
     return f"{head}\n(Sharpe ratios of training and test)\n\n{text_table(columns, lines)}\n" + "\n".join(told) + "\n"
 

@@ -21,6 +21,7 @@ from utils.errors import CannotWriteError
 # Ours is 8 digits, T, 9 digits, Z; runs of other tools, with fewer digits or another separator, are understood too.
 _NAME = re.compile(r"(\d{8}(?:[T_-]?\d{4,9})?Z?)_([A-Za-z].*)", re.ASCII)
 _DIGITS = 17
+AHEAD = timedelta(minutes=1)  # so little later than now is no clock that ran ahead
 _LEAST = ("metrics.json", "daily_returns.csv", "equity_curve.csv")
 
 
@@ -41,14 +42,15 @@ def parts_of(name: str) -> tuple[str, str] | None:
     return (re.sub(r"\D", "", found[1]).ljust(_DIGITS, "0"), found[2]) if found else None
 
 
-def runs_of(folder: Path, strategy: str) -> list[Path]:
-    """The runs of exactly this strategy, oldest first by the timestamp in the name.
+def runs_of(folder: Path, strategy: str, now: datetime | None = None) -> list[Path]:
+    """The runs of exactly this strategy, oldest first by the timestamp in the name; none from later than `now` (aware).
 
     Runs without a manifest count when they hold results; links, foreign names and half-built folders do not.
     """
     named = [(parts_of(path.name), path) for path in (folder.iterdir() if folder.is_dir() else ())]
     mine = [(parts[0], path.name, path) for parts, path in named if parts and parts[1] == strategy and _is_run(path)]
-    return [path for _, _, path in sorted(mine)]
+    until = parts_of(run_name(now + AHEAD, strategy)) if now else None
+    return [path for stamp, _, path in sorted(mine) if until is None or stamp <= until[0]]
 
 
 def begin(folder: Path, strategy: str, now: datetime) -> Building:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyjobs.account.desk.strategy_job import Job
 from pyjobs.market.benchmarks.closes import Benchmark
@@ -11,9 +12,9 @@ from pyjobs.runs.backtest_manifest import Inputs
 from utils import paths
 
 
-def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
-    """The clone, its configuration, the desk's series, actions and lists, and the benchmarks that were used."""
-    used = [*found, *([job.index_from] if job.index_from else [])]
+def inputs_of(job: Job) -> Inputs:
+    """The clone, its configuration, the desk's series and its corporate actions, as they are now."""
+    used = [job.index_from] if job.index_from else []
     return Inputs(
         clone=paths.ROOT,
         config_dir=paths.config_dir(),
@@ -22,4 +23,9 @@ def inputs_of(job: Job, found: Sequence[Benchmark]) -> Inputs:
         series=[each.key for each in job.snapshot.desk.instruments],
         benchmarks={each.name: each.closes.sha256() for each in used},
         files=[*job.actions_files, *job.snapshot.desk.lists],
-    )
+    ).begin()
+
+
+def with_benchmarks(inputs: Inputs, found: Sequence[Benchmark]) -> Inputs:
+    """The same, and the closes that were used of each benchmark."""
+    return replace(inputs, benchmarks={**inputs.benchmarks, **{each.name: each.closes.sha256() for each in found}})

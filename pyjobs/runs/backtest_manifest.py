@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyjobs.runs import provenance
 from pyjobs.runs.manifest import file_names, utc_text
 from pyjobs.runs.provenance import combined, file_sha256
+from pyjobs.runs.witness import mixed
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
@@ -38,8 +39,33 @@ class Inputs:
     series: Sequence[SeriesKey]
     benchmarks: Mapping[str, str]
     files: Sequence[Path] = ()
+    begun: Begun | None = None
+
+    def begin(self) -> Inputs:
+        """The same with what is there now: the verb is about to compute with it."""
+        return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
 
     def told(self) -> dict[str, object]:
+        """The inputs as they were when the verb began; what has become another since then says so as `mixed`."""
+        if self.begun is None:
+            return self.now()
+        found: dict[str, Any] = {name: dict(told) for name, told in self.begun.told.items()}
+        found["data"] = _hashed("series", {**found["data"]["series"], **dict(self._closes())})
+        marks = self._marks()
+        if marks != self.begun.marks:
+            later = self.now()
+            for name in found:
+                was, now = found[name], later[name]
+                if marks[name] != self.begun.marks[name] and was["sha256"] != now["sha256"]:
+                    found[name]["mixed"] = [{"from_step": "the end", **_plain(now)}]
+        return found
+
+    def _marks(self) -> dict[str, str]:
+        marks = provenance.marks(self.clone, self.desk_file, self.config_dir, self.series, self.store)
+        stats = [path.stat() for path in self.files if path.is_file()]
+        return {**marks, "data": marks["data"] + str([(each.st_size, each.st_mtime_ns) for each in stats])}
+
+    def now(self) -> dict[str, Any]:
         """Each input as one sha256 and, below it, one entry per file, series or package."""
         return {
             "code": {**provenance.code(self.clone), "files": code_files(self.clone)},
@@ -52,8 +78,19 @@ class Inputs:
         known = provenance.data(self.series, self.store)["series"]
         assert isinstance(known, dict)  # `provenance.data` makes it so; this is for the type checker
         yield from known.items()
-        yield from ((f"benchmark {name}", digest) for name, digest in self.benchmarks.items())
+        yield from self._closes()
         yield from ((path.name, file_sha256(path)) for path in self.files if path.is_file())
+
+    def _closes(self) -> Iterable[tuple[str, str]]:
+        return ((f"benchmark {name}", digest) for name, digest in self.benchmarks.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The inputs as they were at the start, and marks by which a change is seen without reading them again."""
+
+    told: Mapping[str, Any]
+    marks: Mapping[str, str]
 
 
 def build(
@@ -70,6 +107,7 @@ def build(
         **described(run_dir, name),
         "request": dict(request),
         "inputs": dict(inputs),
+        "mixed": mixed(inputs),
         "filled_in": False,
         "times": {
             "started_utc": utc_text(started),
@@ -106,6 +144,10 @@ def code_files(clone: Path) -> dict[str, str]:
 def text_sha256(text: str) -> str:
     """The sha256 of a text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in told.items() if not isinstance(value, dict)}
 
 
 def _hashed(what: str, named: Mapping[str, str]) -> dict[str, object]:

@@ -23,6 +23,7 @@ PICTURES = (".png", ".html")
 INPUTS = ("code", "config", "data", "dependencies")
 NAMED_CHANGES = 5
 ABSENT = "(absent)"
+BENCHMARK = "benchmark "  # the hash of the closes that were used, so another for another stretch
 # In this order a reader learns most from the first line: what was traded, then what it came to.
 _FIRST = (TRADES, "equity_curve.csv", "daily_returns.csv", "metrics.json")
 
@@ -91,11 +92,17 @@ def changed_inputs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     if asked and a.get("request") and b.get("request"):
         yield f"request: {_some(asked)}"
     mine, theirs = a.get("inputs") or {}, b.get("inputs") or {}
+    other_stretch = any(
+        key in ("start", "end") for key, _, _ in _unequal(a.get("request") or {}, b.get("request") or {})
+    )
     for name in INPUTS:
         was, now = mine.get(name) or {}, theirs.get(name) or {}
         if was and now and was.get("sha256") != now.get("sha256"):
             listed = next((key for key in ("files", "series", "packages") if isinstance(now.get(key), dict)), "")
-            entries = _unequal(was.get(listed) or {}, now.get(listed) or {})
+            every = list(_unequal(was.get(listed) or {}, now.get(listed) or {}))
+            entries = [each for each in every if not (other_stretch and each[0].startswith(BENCHMARK))]
+            if every and not entries:
+                continue  # another stretch of the same closes was used
             shown = [_change(key, x, y) if listed == "packages" else _event(key, x, y) for key, x, y in entries]
             yield f"{name}: {_some(shown)}{_commits(was, now)}"
 

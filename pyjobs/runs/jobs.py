@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -67,15 +67,6 @@ class Run(NamedTuple):
         return self.outcome not in SENT_HOME
 
 
-class Holder(NamedTuple):
-    """Who holds a lock: written by the winner right after locking."""
-
-    name: str
-    pid: int
-    since_s: int
-    command: str
-
-
 def load_job_book(path: Path) -> JobBook:
     """config/jobs.yaml; ConfigError for an `interval` that is none, a `due` that is no time of day, or lacks."""
     book = load_yaml(path, JobBook)
@@ -95,10 +86,12 @@ def load_job_book(path: Path) -> JobBook:
     return book
 
 
-def to_run(record: dict[str, Any]) -> Run:
-    """A history record, whatever older or foreign fields it lacks."""
-    text = {key: str(record.get(key) or "") for key in ("job", "instance", "session", "outcome", "log", "kind")}
-    number = {key: int(record.get(key) or 0) for key in ("start", "end", "attempts", "code")}
+def to_run(record: Mapping[str, Any]) -> Run:
+    """A history record, whatever older fields it lacks. Raises ValueError for one that cannot be a run of ours."""
+    text = {key: _text(record.get(key)) for key in ("job", "instance", "session", "outcome", "log", "kind")}
+    number = {key: _whole(record.get(key)) for key in ("start", "end", "attempts", "code")}
+    if not text["job"] or not text["outcome"] or number["end"] < number["start"] or number["code"] > 255:
+        raise ValueError(f"no run of ours: {record!r:.200}")
     return Run(
         text["job"],
         text["instance"],
@@ -111,6 +104,19 @@ def to_run(record: dict[str, Any]) -> Run:
         text["log"],
         text["kind"],
     )
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise ValueError(f"{value!r:.80} is no text")
+
+
+def _whole(value: object) -> int:
+    """A number of a record: finite, not negative, and no later than Python's own calendar goes."""
+    if isinstance(value, bool) or not (value is None or isinstance(value, int | float)) or not 0 <= (value or 0) < 2e11:
+        raise ValueError(f"{value!r:.80} is no number of a run")
+    return int(value or 0)
 
 
 def runs_of(runs: Iterable[Run], job: str, instance: str = "") -> list[Run]:
@@ -139,25 +145,35 @@ def last_due(plan: JobPlan, calendar: Calendar, now_s: float) -> dt.date | None:
     if plan.every == "open":
         return calendar.last_closed_session(now_s).date
     day = calendar.local_date(now_s)
-    passed = now_s >= due_s(plan, calendar, day, now_s)
+    passed = now_s >= due_s(plan, calendar, day)
     if plan.every == "day":
         return day if passed else day - dt.timedelta(days=1)
     return day if passed and calendar.session(day) else calendar.previous_session(day).date
 
 
-def due_s(plan: JobPlan, calendar: Calendar, day: dt.date, now_s: float) -> float:
-    """The UTC second at which the job is due on `day`, by the market's UTC offset of now."""
+def due_s(plan: JobPlan, calendar: Calendar, day: dt.date) -> float:
+    """The UTC second at which the job is due on `day`: on the market's clock of that moment, summer time included."""
+    if plan.every == "open":
+        session = calendar.session(day)
+        return float(session.close_utc_s) if session else 0.0
     due = dt.time.fromisoformat(plan.due)
-    midnight = dt.datetime.combine(day, dt.time(), dt.UTC).timestamp() - calendar.utc_offset_s(now_s)
-    return midnight + due.hour * 3600 + due.minute * 60
+    wall_s = dt.datetime.combine(day, due, dt.UTC).timestamp()
+    return wall_s - calendar.utc_offset_s(wall_s - calendar.utc_offset_s(wall_s))
 
 
-def holders(folder: Path) -> list[Holder]:
-    """The locks that are held now, by name; what a dead process left behind is not among them."""
-    found = []
-    for path in sorted(folder.glob("*.holder")):
-        pid, _, rest = path.read_text(errors="replace").rstrip("\n").partition("\t")
-        since, _, command = rest.partition("\t")
-        if pid.isdigit() and since.isdigit() and Path(f"/proc/{pid}").is_dir():
-            found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), command))
-    return found
+def due_before(plan: JobPlan, calendar: Calendar, day: dt.date) -> dt.date:
+    """The date for which the job was due the time before `day`. Raises CalendarRangeError where the calendar begins."""
+    return day - dt.timedelta(days=1) if plan.every == "day" else calendar.previous_session(day).date
+
+
+def next_due(plan: JobPlan, calendar: Calendar, now_s: float) -> dt.date | None:
+    """The first date for which the job is due after now; None when it never is, or the calendar ends before."""
+    if plan.every == "never":
+        return None
+    try:
+        last, today = last_due(plan, calendar, now_s), calendar.local_date(now_s)
+        if plan.every == "day":
+            return today if last is None or last < today else today + dt.timedelta(days=1)
+        return calendar.next_session(last or today).date
+    except ConfigError:
+        return None

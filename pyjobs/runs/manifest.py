@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pyjobs.runs.provenance import file_sha256
 from pyjobs.runs.run_folder import MANIFEST, PINNED
+from pyjobs.runs.witness import mixed
 from utils import atomic
 from utils.errors import BadDataError, CannotWriteError, MissingInputError
 
@@ -77,6 +78,7 @@ def build(run_dir: Path, about: About) -> dict[str, object]:
         "steps": list(about.steps),
         "portfolio": portfolio_stats(run_dir / "portfolio"),
         "inputs": dict(about.inputs),
+        "mixed": mixed(about.inputs),
         "files": files,
     }
 

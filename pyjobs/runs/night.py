@@ -21,7 +21,8 @@ class Night:
     """One night in its run folder.
 
     `tell_session` is asked once, after the first step, for the session the night is about (None: cannot be told).
-    `say` gets one line per event. `about` goes into logs/steps.json beside the steps.
+    `say` gets one line per event, `began` each verb right before it starts. `about` goes into logs/steps.json beside
+    the steps.
     """
 
     run_dir: Path
@@ -32,6 +33,7 @@ class Night:
     tell_session: Callable[[], str | None]
     say: Callable[[str], None]
     dumps: str | None = None
+    began: Callable[[str], None] = lambda _verb: None
     pool: int = 2
     session: str | None = None
     done: dict[str, StepResult] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Night:
                     step, StepResult(step=step.verb, outcome="skip", exit_code=None, seconds=0, reason=reason, log="")
                 )
             elif len(self.running) < self.pool:
+                self.began(step.verb)
                 self.running[step.verb] = step_process.start(
                     self._command(step), self.run_dir / log_name(step), cwd=self.clone
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, last_bar_session
+from pyjobs.market.desk.open_desk import must_be_session
 from utils import trading_day
 from utils.errors import UsageError
 
@@ -15,13 +16,15 @@ from utils.errors import UsageError
 def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
     """The session when it is known before any bar is read: the one asked for, or the newest that has closed.
 
-    None: `auto`, and the desk goes by its newest bar. Raises UsageError for what is neither a date nor `auto`.
+    None: `auto`, and the desk goes by its newest bar. Raises UsageError for what is neither `auto` nor a session.
     """
     if asked != "auto":
         try:
-            return dt.date.fromisoformat(asked).isoformat()
+            day = dt.date.fromisoformat(asked)
         except ValueError:
             raise UsageError(f"--session {asked!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None
+        must_be_session(desk.market, day)
+        return day.isoformat()
     if desk.session == "last_closed":
         return trading_day.last_closed_session(desk.market, now_s).date.isoformat()
     return None

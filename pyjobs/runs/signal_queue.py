@@ -119,15 +119,19 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise BadDataError(f"'{path}' is not a sound signal queue: {error}") from error
 
 
-def fill(queue: sqlite3.Connection, signals: Iterable[Signal], *, session: str, run_id: str, queued_utc: str) -> Filled:
+def fill(
+    queue: sqlite3.Connection, signals: Iterable[Signal], *, session: str, run_id: str, queued_utc: str, today: str = ""
+) -> Filled:
     """Add the signals of `session` that the queue does not know, expire older new ones; all of it or nothing.
 
-    `session` is the night's (YYYY-MM-DD); `queued_utc` an ISO time. A signal already there is left as it is.
+    `session` is the night's (YYYY-MM-DD); `queued_utc` an ISO time. A signal already there is left as it is. Nights of
+    sessions after `today` were filled by a clock that ran ahead: they do not make tonight's signals old.
     """
     offered = [(*msgspec.structs.astuple(signal), session, run_id, queued_utc) for signal in signals]
     with _transaction(queue):
         queue.execute("INSERT OR IGNORE INTO fills VALUES (?)", (session,))
-        (newest,) = queue.execute("SELECT max(session) FROM fills").fetchone()
+        known = queue.execute("SELECT max(session) FROM fills WHERE session <= ?", (max(today or "9", session),))
+        (newest,) = known.fetchone()
         status = "new" if session == newest else "expired"
         added = queue.executemany(
             "INSERT INTO signals (exchange, symbol, timeframe, setup, ts_ms, session, side, close, stop, why,"

@@ -187,3 +187,33 @@ def test_comparing_loads_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", code, a, b], cwd=paths.ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_another_stretch_of_the_same_closes_is_no_changed_input() -> None:
+    a = {
+        "request": {"end": "2026-11-18"},
+        "inputs": input_of(data={"sha256": "d1", "series": {"X:AAA:1d": "1", "benchmark KOSPI": "k1"}}),
+    }
+    b = {
+        "request": {"end": "2026-11-20"},
+        "inputs": input_of(data={"sha256": "d2", "series": {"X:AAA:1d": "1", "benchmark KOSPI": "k2"}}),
+    }
+    assert [line.partition(":")[0] for line in changed_inputs(a, b)] == ["request"]
+    c = {
+        "request": {"end": "2026-11-20"},
+        "inputs": input_of(data={"sha256": "d3", "series": {"X:AAA:1d": "9", "benchmark KOSPI": "k2"}}),
+    }
+    assert "data: X:AAA:1d changed" in list(changed_inputs(a, c))
+    assert "data: benchmark KOSPI changed" in list(changed_inputs({**a, "request": b["request"]}, b))  # stored anew
+
+
+def test_a_run_from_the_future_is_not_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_NOW", "1795143600")  # 2026-11-20 03:00 UTC
+    for name in ("20261118T000000000Z_x", "20261119T000000000Z_x", "20270601T000000000Z_x"):
+        made(tmp_path, name, inputs=input_of())
+    assert run(compare_runs.main, ["--strategy", "x", "--root", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "B (latest):   20261119T000000000Z_x" in out
+    assert "1 runs of x are from later than now" in out

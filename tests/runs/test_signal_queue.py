@@ -186,3 +186,17 @@ def test_a_missing_or_torn_scan_is_named(tmp_path: Path) -> None:
     (tmp_path / "scan.json").write_text('{"signals": [{"symbol": 3}]}', encoding="utf-8")
     with pytest.raises(BadDataError, match=r"signals\[0\]|\$\.signals"):
         read_signals(tmp_path / "scan.json")
+
+
+def test_a_night_under_a_clock_that_ran_ahead_makes_no_later_signal_old(tmp_path: Path) -> None:
+    with opened(tmp_path / "q.sqlite") as queue:
+        night = {"run_id": "r", "queued_utc": "2026-11-20T13:10:00Z"}
+        fill(queue, [], session="2027-06-01", today="2027-06-02", **night)
+        signal = Signal(
+            exchange="X", symbol="AAA", timeframe="1d", setup="s", ts_ms=1, session="2026-11-20", side="long",
+            close=1.0, stop=None, why="w",
+        )  # fmt: skip
+        fill(queue, [signal], session="2026-11-20", today="2026-11-20", **night)
+        assert queue.execute("SELECT status FROM signals").fetchall() == [("new",)]
+        fill(queue, [], session="2026-11-23", today="2026-11-23", **night)
+        assert queue.execute("SELECT status FROM signals").fetchall() == [("expired",)]

@@ -18,8 +18,7 @@ TODAY = "2026-11-20"
 def why(house: House, *arguments: str, now: str = NOON) -> str:
     ended = house.run([house.link("why.sh"), *arguments], NIGHTDESK_NOW=now)
     assert ended.returncode == 0, ended.stderr
-    (line,) = ended.stdout.decode().splitlines()
-    return line
+    return ended.stdout.decode().splitlines()[0]  # below it, of what failed, the end of its log
 
 
 def run(house: House, script: str, *options: str, now: str = NOON) -> None:
@@ -47,7 +46,7 @@ def test_a_job_that_was_skipped_by_a_guard(house: House) -> None:
 def test_what_the_job_did_counts_for_more_than_what_it_was_sent_home_for(house: House) -> None:
     run(house, "exit 7")
     run(house, "true", "--guard", "th", now="1795165200")  # 18:00, after the close
-    said = why(house, "scanner")
+    said = why(house, "scanner", now="1795165300")
     assert "failed: exit 7" in said
     assert said.endswith("(2 runs: 1 fail, 1 skip:outside-hours)")
 
@@ -87,7 +86,7 @@ def test_a_job_that_never_started_says_where_to_look(house: House) -> None:
     assert "has not come yet" in why(house, "nightly", "2026-12-01")
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["scanner", "yesterday"], []])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["scanner", "yesterday"]])
 def test_wrong_questions_are_64(house: House, arguments: list[str]) -> None:
     assert house.run([house.link("why.sh"), *arguments]).returncode == 64
 
@@ -100,7 +99,7 @@ def test_a_torn_line_in_the_history_hides_no_other(house: House) -> None:
     history.write_bytes(history.read_bytes() + b'{"job":"scanner","instance":"","sess')
     run(house, "true", "--guard", "th", now="1795165200")  # recorded by bash, which does not
     assert "failed: exit 9" in why(house, "scanner")
-    assert "(3 runs: " in why(house, "scanner")
+    assert "(3 runs: " in why(house, "scanner", now="1795165300")
 
 
 def test_the_history_is_whole_after_many_writers_at_once(house: House) -> None:

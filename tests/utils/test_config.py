@@ -102,3 +102,10 @@ def test_contracts_6_the_watchlist_in_secret_wins_over_the_repository_default(
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "watchlist.yaml").write_text("symbols: []\n")
     assert own_or_default("watchlist.yaml") == tmp_path / "secret" / "watchlist.yaml"
+
+
+def test_a_symbol_that_yaml_reads_as_a_number_says_to_quote_it(tmp_path: Path) -> None:
+    path = tmp_path / "d.yaml"
+    path.write_text("title: 000660\nrows: []\n")
+    with pytest.raises(ConfigError, match='quote it: "000660"'):
+        load_yaml(path, Whole)

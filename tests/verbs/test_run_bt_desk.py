@@ -105,7 +105,7 @@ def test_a_run_is_a_folder_with_every_file_and_its_manifest_holds(desk: Path) ->
     growth = np.prod([1 + float(row["return"]) for row in returns[1:]])
     assert returns[0]["return"] == ""
     assert growth - 1 == pytest.approx(told["total_return"])
-    assert told["conventions"]["periods_per_year"] == 252
+    assert told["sessions_per_year"] == 245  # XKRX from 2022 to 2026, counted in its calendar file
     assert metrics(folder / "accounts" / "usd")["currency"] == "USD"
     assert list(told["benchmarks"]) == ["IDX"]
     assert metrics(folder / "accounts" / "usd")["benchmarks"] == {}  # no benchmark in dollars on this desk

@@ -12,6 +12,7 @@ from operator import itemgetter
 import numpy as np
 
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
+from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
 from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate
 from pyjobs.market.bars import FloatArray
@@ -60,7 +61,7 @@ def backtest(
             start_ms=closes[0][1] if closes else 0,
             marks_ms=[ts_ms for _, ts_ms in closes],
         )
-        books[name] = _book(run, account, closes, benchmark, told)
+        books[name] = _book(run, account, closes, benchmark, told, snapshot.desk.market)
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
     return AccountResult(
         books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]
@@ -100,9 +101,11 @@ def _book(
     closes: Sequence[tuple[dt.date, int]],
     benchmark: FloatArray | None,
     notes: Mapping[str, object],
+    market: str,
 ) -> Book:
     points = curve(run, closes, cash=account.cash)
-    figures = measures(points, run, benchmark)
+    per_year = sessions_a_year(market, [point.session for point in points]) if points else 0
+    figures = measures(points, run, benchmark, per_year=per_year)
     about = {"currency": account.currency, "conventions": dict(CONVENTIONS)}
     return Book(metrics={**figures, **about, **notes}, curve=points, deals=run.deals)
 

@@ -10,12 +10,23 @@ import numpy as np
 from pyjobs.account.desk.strategy_run import StrategyRun, sessions_of
 from pyjobs.account.figures import benchmark_figures
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, measures
+from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.benchmarks.closes import Benchmark
 
 # One benchmark or several: the figures against each stand under `benchmarks`, not beside the account's own.
 _PER_BENCHMARK = ("alpha", "beta", "benchmark_return", "benchmark_start")
-_WITHOUT_LIMITS = ("total_return", "cagr", "volatility", "sharpe", "max_drawdown", "n_trades", "fees", "exposure")
+_WITHOUT_LIMITS = (
+    "total_return",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "max_drawdown",
+    "n_trades",
+    "fees",
+    "exposure",
+    "ruin",
+)
 
 
 def metrics_of(
@@ -31,15 +42,16 @@ def metrics_of(
 
     `free`: the same without the account's limits. `missing`: benchmarks asked for and not found, with the reason.
     """
-    own, without = (measures(each.points, each.run, None) for each in (result, free))
     sessions, equity = sessions_of(result.points), equity_of(result.points)
+    per_year = sessions_a_year(str(request["market"]), sessions)
+    own, without = (measures(each.points, each.run, None, per_year=per_year) for each in (result, free))
     against = {
         each.name: {
             "provider": each.provider,
             "symbol": each.symbol,
             "first_close": str(each.closes.days[0]),
             "last_close": str(each.closes.days[-1]),
-            **benchmark_figures.figures(sessions, equity, each.closes.at(sessions)),
+            **benchmark_figures.figures(sessions, equity, each.closes.at(sessions), per_year=per_year),
         }
         for each in benchmarks
     }

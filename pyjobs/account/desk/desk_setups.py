@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars
+from pyjobs.market.desk import doubts
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setups, needs
 from pyjobs.strategy.signals import Setup
@@ -26,7 +27,8 @@ class DeskSetups:
 
 def setups_of(snapshot: Snapshot, *, source: str) -> DeskSetups:
     """Every setup of the desk. Raises ConfigError as `make_setups`, and for an index the desk does not have."""
-    setups, notes = make_setups(snapshot.desk.setups, source=source), []
+    setups = make_setups(snapshot.desk.setups, source=source)
+    notes = doubts.of_snapshot(snapshot, doubts.worked_in(snapshot))
     for name, setup in setups.items():
         if index := needs(setup):
             series = index_series(snapshot, index)

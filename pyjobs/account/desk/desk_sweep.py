@@ -13,10 +13,12 @@ from typing import cast
 
 import numpy as np
 
+from pyjobs.account.desk.backtest import session_closes
 from pyjobs.account.desk.strategy_job import Job
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun, run_account
 from pyjobs.account.figures import metrics
 from pyjobs.account.figures.deflated import Deflated, deflate
+from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
@@ -46,7 +48,7 @@ class Trial:
 class Sweep:
     """All trials in the order of the grid, the best by Sharpe ratio (of equals the first), and its deflation.
 
-    `sessions`: those of every trial. `left_out`: combinations that cannot be, with the reason.
+    `sessions`: those of every trial, `per_year` of them make a year. `left_out`: combinations that cannot be, and why.
     """
 
     axes: dict[str, list[Value]]
@@ -55,6 +57,7 @@ class Sweep:
     sessions: list[dt.date]
     deflated: Deflated
     left_out: list[str]
+    per_year: float
 
 
 def run(
@@ -63,16 +66,19 @@ def run(
     engine: Engine = here,
     progress: Progress = silent,
     *,
+    per_year: float,
     spans: Sequence[Span] = (),
 ) -> Sweep:
     """Run every combination through `backtest`, which raises ConfigError for one that cannot be.
+
+    Sharpe ratios are annualised by `per_year` sessions a year.
 
     Raises that error when none can be, UsageError when not one trial has a Sharpe ratio or there are too many.
     """
     refuse_more_than_trials(axes)
     combinations = cast("list[Params]", grid(axes))
     parts = [combinations[at : at + TOGETHER] for at in range(0, len(combinations), TOGETHER)]
-    (done,) = engine(Work(function=outcomes_of, batches=[((backtest, tuple(spans)), parts)]), progress)
+    (done,) = engine(Work(function=outcomes_of, batches=[((backtest, tuple(spans), per_year), parts)]), progress)
     outcomes = [each for part in done for each in part]
     trials = [each for each in outcomes if isinstance(each, Trial)]
     refused = [each for each in outcomes if not isinstance(each, Trial)]
@@ -88,22 +94,25 @@ def run(
         trials=trials,
         best=best,
         sessions=[day for day, _ in again.prepared.closes],
-        deflated=deflate(session_returns(again.equity), np.array([each.sharpe for each in trials]) / a_year()),
+        deflated=deflate(
+            session_returns(again.equity), np.array([each.sharpe for each in trials]) / math.sqrt(per_year)
+        ),
         left_out=[f"{named(params)}: {why.rpartition(': ')[2]}" for params, why in refused],
+        per_year=per_year,
     )
 
 
-Material = tuple[Callable[[Params], StrategyRun], tuple[Span, ...]]
+Material = tuple[Callable[[Params], StrategyRun], tuple[Span, ...], float]
 
 
 def outcomes_of(material: Material, combinations: Sequence[Params]) -> list[Trial | tuple[Params, str]]:
     """One piece of a sweep's work: of each combination its trial, or why it cannot be."""
-    backtest, spans = material
+    backtest, spans, per_year = material
     found: list[Trial | tuple[Params, str]] = []
     with remembering(ROOM):
         for params in combinations:
             try:
-                found.append(trial(params, backtest(params), spans))
+                found.append(trial(params, backtest(params), spans, per_year=per_year))
             except ConfigError as error:
                 found.append((params, str(error)))
     return found
@@ -138,21 +147,34 @@ class OnAccount:
         if refused and not possible:
             raise refused
         furthest = max(possible, key=lambda setup: setup.lookback)
-        start = self.job.prepared(self.account, furthest).closes[0][0]
-        return replace(self, job=replace(self.job, start=start))
+        nearest = min(possible, key=lambda setup: setup.lookback)
+        closes, longest = (self.job.prepared(self.account, each).closes for each in (furthest, nearest))
+        cut = len(longest) - len(closes)
+        note = (
+            f"{cut} of {len(longest)} sessions are left out for the longest set: it looks back on {furthest.lookback} "
+            f"bars and begins on {closes[0][0]}, the shortest ({nearest.lookback} bars) could on {longest[0][0]}"
+        )
+        notes = [*self.job.notes, *([note] if cut > 0 else [])]
+        return replace(self, job=replace(self.job, start=closes[0][0], notes=notes))
+
+    def per_year(self) -> float:
+        """Sessions a year of the desk's market, over the years up to the snapshot."""
+        closes = session_closes(self.job.snapshot, 0)
+        start = self.job.start or closes[0][0]
+        return sessions_a_year(self.job.snapshot.desk.market, [start, self.job.snapshot.session])
 
 
-def trial(params: Params, result: StrategyRun, spans: Sequence[Span] = ()) -> Trial:
+def trial(params: Params, result: StrategyRun, spans: Sequence[Span] = (), *, per_year: float) -> Trial:
     """The figures of one run; of its returns nothing else is kept."""
     equity = result.equity
     returns = session_returns(equity)
     return Trial(
         params=params,
         total_return=float(equity[-1] / equity[0] - 1),
-        sharpe=sharpe_of(returns),
+        sharpe=sharpe_of(returns, per_year),
         max_drawdown=metrics.max_drawdown(returns),
         n_trades=len(result.run.deals),
-        sharpes=tuple(sharpe_of(returns[first:end]) for first, end in spans),
+        sharpes=tuple(sharpe_of(returns[first:end], per_year) for first, end in spans),
     )
 
 
@@ -163,15 +185,10 @@ def session_returns(equity: FloatArray) -> FloatArray:
         return np.where(alive[1:], equity[1:] / equity[:-1] - 1, np.where(alive[:-1], -1.0, np.nan))
 
 
-def sharpe_of(returns: FloatArray) -> float:
+def sharpe_of(returns: FloatArray, per_year: float) -> float:
     """Annualised; NaN when nothing moved, which is no success and no failure."""
     known = returns[~np.isnan(returns)]
-    return metrics.sharpe(known) if known.size > 1 and known.any() else math.nan
-
-
-def a_year() -> float:
-    """What a Sharpe ratio per session is multiplied by to be one per year."""
-    return math.sqrt(metrics.SESSIONS_PER_YEAR)
+    return metrics.sharpe(known, per_year=per_year) if known.size > 1 and known.any() else math.nan
 
 
 def table_of(sweep: Sweep) -> tuple[str, str, list[list[float]]]:

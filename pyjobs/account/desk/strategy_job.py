@@ -19,7 +19,7 @@ from pyjobs.account.single.bt_request import parameters, strategy_of
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
 from pyjobs.market.benchmarks.policy import load_policy
-from pyjobs.market.desk import corporate_actions, snapshot
+from pyjobs.market.desk import corporate_actions, doubts, snapshot
 from pyjobs.market.desk.corporate_actions import Action
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, desk_path, load_desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, is_stale, session_of
@@ -130,7 +130,7 @@ def look_up(args: Namespace) -> Job:
         source=source,
         index=index,
         index_from=index_from,
-        notes=notes_of(args.strategy, setup, taken, index),
+        notes=[*doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
     )
 
 

@@ -49,7 +49,8 @@ class Fold:
 class WalkForward:
     """All folds, and the figures of their tests one after the other.
 
-    `efficiency`: the Sharpe ratio of all tests over the mean one of the trainings that chose them.
+    `efficiency`: the Sharpe ratio of all tests over the mean one of the trainings that chose them. `per_year` sessions
+    make a year; `untested`: those after the last test, too few for another.
     """
 
     folds: list[Fold]
@@ -60,6 +61,8 @@ class WalkForward:
     train_sharpe: float
     efficiency: float
     n_params: int
+    per_year: float
+    untested: list[dt.date]
 
     @property
     def sessions(self) -> list[dt.date]:
@@ -92,6 +95,7 @@ def walk(
     *,
     train: int,
     test: int,
+    per_year: float,
     engine: Engine = here,
     progress: Progress = silent,
 ) -> WalkForward:
@@ -103,7 +107,7 @@ def walk(
     backtest = OnTerms(prepared=prepared, terms=terms)
     n = len(backtest.first_of(axes).closes)
     spans = [(first, split - 1) for first, split, _ in windows(n, train, test)]
-    swept = run(axes, backtest, engine, progress, spans=spans)
+    swept = run(axes, backtest, engine, progress, spans=spans, per_year=per_year)
     trials, sessions, folds = swept.trials, swept.sessions, []
     for number, (first, split, end) in enumerate(windows(n, train, test)):
         sharpes = [each.sharpes[number] for each in trials]
@@ -121,11 +125,12 @@ def walk(
                 sessions=sessions[split:end],
                 returns=returns,
                 train_sharpe=sharpes[chosen],
-                test_sharpe=sharpe_of(returns),
+                test_sharpe=sharpe_of(returns, per_year),
                 n_trades=0 if tested is None else len(tested.run.deals),
             )
         )
-    return summary(folds, len({tuple(fold.params.items()) for fold in folds}))
+    untested = sessions[windows(n, train, test)[-1][2] :]
+    return summary(folds, len({tuple(fold.params.items()) for fold in folds}), per_year, untested)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,19 +173,21 @@ def closed_out(result: StrategyRun) -> FloatArray:
     return session_returns(equity)
 
 
-def summary(folds: list[Fold], n_params: int) -> WalkForward:
+def summary(folds: list[Fold], n_params: int, per_year: float, untested: list[dt.date]) -> WalkForward:
     """The tests one after the other, as if each had begun with what the one before had left."""
     returns = np.concatenate([fold.returns for fold in folds])
     trained = [fold.train_sharpe for fold in folds if not math.isnan(fold.train_sharpe)]
     train_sharpe = float(np.mean(trained)) if trained else math.nan
-    sharpe = sharpe_of(returns)
+    sharpe = sharpe_of(returns, per_year)
     return WalkForward(
         folds=folds,
         total_return=metrics.total_return(returns),
-        cagr=metrics.annual_return(returns),
+        cagr=metrics.annual_return(returns, per_year),
         sharpe=sharpe,
         max_drawdown=metrics.max_drawdown(returns),
         train_sharpe=train_sharpe,
         efficiency=sharpe / train_sharpe if train_sharpe > 0 else math.nan,
         n_params=n_params,
+        per_year=per_year,
+        untested=untested,
     )

@@ -22,17 +22,17 @@ FIGURES = (
     *("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_sessions"),
     *("var", "cvar", "n_trades", "n_open", "win_rate", "profit_factor", "expectancy", "fees", "exposure", "turnover"),
     *("alpha", "beta", "benchmark_return", "benchmark_start", "return_180d", "signals_refused"),
-    *("start", "end", "start_equity", "end_equity"),
+    *("start", "end", "start_equity", "end_equity", "sessions_per_year", "short", "ruin"),
 )
 
 CONVENTIONS: Mapping[str, object] = {
     "returns": "simple, from one session's close to the next, of the desk's market; fractions",
-    "periods_per_year": metrics.SESSIONS_PER_YEAR,
+    "periods_per_year": "sessions_per_year: those of the desk's market in the calendar years of the run",
     "risk_free": 0.0,
     "cagr": "(end / start) ^ (365.25 / calendar days) - 1",
-    "volatility": "sample standard deviation (n - 1) of returns, times sqrt(periods_per_year)",
-    "sharpe": "mean / sample standard deviation of returns, times sqrt(periods_per_year)",
-    "sortino": "mean * periods_per_year / (sqrt(mean(min(r, 0)^2)) * sqrt(periods_per_year))",
+    "volatility": "sample standard deviation (n - 1) of returns, times sqrt(sessions_per_year)",
+    "sharpe": "mean / sample standard deviation of returns, times sqrt(sessions_per_year)",
+    "sortino": "mean * sessions_per_year / (sqrt(mean(min(r, 0)^2)) * sqrt(sessions_per_year))",
     "calmar": "cagr / |max_drawdown|",
     "max_drawdown_sessions": "longest run of sessions below an earlier high, recovered or not",
     "var": "historical 5 % quantile of returns; cvar: mean of the returns not above it",
@@ -91,10 +91,14 @@ def latest(run: AccountRun, closes: Sequence[tuple[dt.date, int]]) -> IntArray:
     return np.searchsorted(run.ts_ms, [ts_ms for _, ts_ms in closes], side="right") - 1
 
 
-def measures(points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArray | None) -> dict[str, object]:
+def measures(
+    points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArray | None, *, per_year: float
+) -> dict[str, object]:
     """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
 
-    With fewer than two points nothing but the equity is defined.
+    `per_year`: sessions a year of the market whose closes the points are. `short`: less than a year of them, so that
+    what is said of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
+    than two points nothing but the equity is defined.
     """
     undefined: dict[str, object] = dict.fromkeys(FIGURES)
     if len(points) < 2:
@@ -109,18 +113,21 @@ def measures(points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArra
         "end": points[-1].session.isoformat(),
         "start_equity": float(equity[0]),
         "end_equity": float(equity[-1]),
-        **_of_returns(equity, years),
+        "sessions_per_year": per_year,
+        "short": len(points) <= per_year,
+        "ruin": next((point.session.isoformat() for point in points if point.equity <= 0), None),
+        **_of_returns(equity, years, per_year),
         **_of_deals(run.deals),
-        **_against(equity, benchmark),
+        **_against(equity, benchmark, per_year),
         "benchmark_start": _first_known(points, benchmark),
         f"return_{RECENT_DAYS}d": _recent(points),
-        "exposure": float(np.nanmean(exposures)),
-        "turnover": run.traded / 2 / float(equity.mean()) / years,
+        "exposure": float(np.nanmean(exposures)) if (equity > 0).all() else None,
+        "turnover": run.traded / 2 / float(equity.mean()) / years if (equity > 0).all() else None,
         "signals_refused": dict(run.refused),
     }
 
 
-def _of_returns(equity: FloatArray, years: float) -> dict[str, float | int]:
+def _of_returns(equity: FloatArray, years: float, per_year: float) -> dict[str, float | int]:
     if (equity <= 0).any():  # only unconstrained: from here on a return has no meaning
         return {"total_return": float(equity[-1] / equity[0] - 1)}
     returns = equity[1:] / equity[:-1] - 1
@@ -129,9 +136,9 @@ def _of_returns(equity: FloatArray, years: float) -> dict[str, float | int]:
     return {
         "total_return": float(equity[-1] / equity[0] - 1),
         "cagr": cagr,
-        "volatility": metrics.annual_volatility(returns),
-        "sharpe": metrics.sharpe(returns),
-        "sortino": metrics.sortino(returns),
+        "volatility": metrics.annual_volatility(returns, per_year),
+        "sharpe": metrics.sharpe(returns, per_year=per_year),
+        "sortino": metrics.sortino(returns, per_year=per_year),
         "calmar": cagr / -deepest if deepest < 0 else math.nan,
         "max_drawdown": deepest,
         "max_drawdown_sessions": metrics.max_drawdown_periods(returns),
@@ -166,13 +173,13 @@ def _money_of(deals: Sequence[Deal]) -> tuple[Sequence[float], Sequence[float], 
     return pnl.tolist(), deals.column(seats.FEES).tolist(), returns.tolist()
 
 
-def _against(equity: FloatArray, benchmark: FloatArray | None) -> dict[str, float | None]:
-    if benchmark is None or (equity <= 0).any():
+def _against(equity: FloatArray, benchmark: FloatArray | None, per_year: float) -> dict[str, float | None]:
+    if benchmark is None or (equity <= 0).any() or (benchmark <= 0).any():
         return {"alpha": None, "beta": None, "benchmark_return": None}
     known = benchmark[~np.isnan(benchmark)]
     returns, theirs = equity[1:] / equity[:-1] - 1, benchmark[1:] / benchmark[:-1] - 1
     return {
-        "alpha": metrics.alpha(returns, theirs),
+        "alpha": metrics.alpha(returns, theirs, per_year=per_year),
         "beta": metrics.beta(returns, theirs),
         "benchmark_return": float(known[-1] / known[0] - 1) if known.size else None,
     }

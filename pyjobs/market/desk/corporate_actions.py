@@ -28,6 +28,7 @@ import msgspec
 import numpy as np
 
 from pyjobs.market.bars import Bars, FloatArray
+from pyjobs.market.desk.action_checks import refuse_misread
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from utils import paths
@@ -88,10 +89,12 @@ def actions_of(desk: Desk) -> list[Action]:
 def read_actions(path: Path) -> list[Action]:
     """Every split, dividend and base in the file, by session; none without a file.
 
-    Raises BadDataError naming the line for one whose session or ratio cannot be read.
+    Raises BadDataError naming the line for one whose session or ratio cannot be read, that stands twice, or whose
+    action is nearly one of ours (`Split`).
     """
     if not path.is_file():
         return []
+    refuse_misread(path, list(KINDS))
     found = []
     with path.open(encoding="utf-8-sig", newline="") as handle:
         for number, row in enumerate(csv.DictReader(handle), 2):

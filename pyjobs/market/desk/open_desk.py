@@ -10,7 +10,7 @@ from pyjobs.market.desk import corporate_actions, snapshot
 from pyjobs.market.desk.desk_file import desk_path, load_desk
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.market.store.bar_store import BarStore
-from utils import clock, paths
+from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.errors import UsageError
 
@@ -35,8 +35,17 @@ def opened(args: Namespace) -> tuple[Path, Snapshot]:
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
     desk, store = load_desk(path), BarStore(paths.data_dir() / "raw")
+    if args.session is not None:
+        must_be_session(desk.market, args.session)  # before the bars of a thousand instruments are read
     taken = snapshot.take(desk, store, asked=args.session, now_s=clock.now_s())
     return path, corporate_actions.on_desk(taken)
+
+
+def must_be_session(market: str, day: dt.date) -> None:
+    """Raise UsageError for a day on which the market does not trade; CalendarRangeError where nobody knows."""
+    calendar = trading_day.load(market)
+    if calendar.session(day) is None:
+        raise UsageError(f"{day} is not a session of {market}; the one before is {calendar.previous_session(day).date}")
 
 
 def _date(text: str) -> dt.date:

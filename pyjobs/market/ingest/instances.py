@@ -39,17 +39,26 @@ class Instance:
 def folders() -> list[Path]:
     """Where instance files are looked for; of two with one name the first counts."""
     xdg = os.environ.get("XDG_CONFIG_HOME")
-    home = Path(xdg) if xdg else Path.home() / ".config"
-    return [paths.secret_dir() / "instances", paths.root() / "config" / "instances", home / "nightdesk" / "instances"]
+    own = [paths.secret_dir() / "instances", paths.root() / "config" / "instances"]
+    try:
+        home = Path(xdg) if xdg else Path.home() / ".config"
+    except RuntimeError:  # no HOME, and no line in passwd: such a user has no folder of its own
+        return own
+    return [*own, home / "nightdesk" / "instances"]
 
 
 def load_all() -> list[Instance]:
     """Every configured instance, sorted by name. Raises ConfigError naming file and line."""
+    return [load(path) for path in files()]
+
+
+def files() -> list[Path]:
+    """The file of every configured instance, sorted by name."""
     found: dict[str, Path] = {}
     for folder in folders():
         for path in sorted(folder.glob("*.env")):
             found.setdefault(path.stem, path)
-    return [load(path) for _, path in sorted(found.items())]
+    return [path for _, path in sorted(found.items())]
 
 
 def by_name(name: str) -> Instance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyjobs.reporting import numbers
+from pyjobs.reporting.account_figures import ruined
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.inputs import RunInputs, Scanned
 from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
@@ -94,7 +95,7 @@ def _accounts(inputs: RunInputs) -> list[Block]:
     for account in inputs.accounts:
         for name, book in account.books.items():
             values = book.equity.values
-            day = values[-1] / values[-2] - 1 if len(values) > 1 and values[-2] else None
+            day = values[-1] / values[-2] - 1 if len(values) > 1 and values[-2] > 0 else None
             last = book.equity.sessions[-1] if values else numbers.NOTHING
             rows.append(
                 [
@@ -102,10 +103,16 @@ def _accounts(inputs: RunInputs) -> list[Block]:
                     name,
                     last,
                     numbers.count(values[-1] if values else None),
-                    numbers.change(day),
+                    numbers.change(day) if not book.metrics.ruin else "ruin",
                     numbers.change(book.metrics.total_return),
                     book.metrics.currency,
                 ]
             )
+    ruins = [
+        Text(f"{ruined(f'{account.name} {name}', book.metrics.ruin).removeprefix('[WARN] ')}.", tone="warn")
+        for account in inputs.accounts
+        for name, book in account.books.items()
+        if book.metrics.ruin
+    ]
     note = Text("Backtests carried to this session: simulated money, not an account at a broker.", tone="note")
-    return [Table(columns=columns, rows=rows), note]
+    return [Table(columns=columns, rows=rows), *ruins, note]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT, WORTH
 from pyjobs.reporting import numbers, setup_figures
+from pyjobs.reporting.account_figures import marked, ruined, short_window
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
 from pyjobs.reporting.inputs import AccountFiles, Metrics, RunInputs
@@ -35,6 +36,16 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
     ("signals refused", lambda m: ", ".join(f"{n:,} {why}" for why, n in m.signals_refused.items() if n) or "none"),
     ("benchmark's return", lambda m: _benchmark(m)),
 )
+
+
+A_YEAR_HERE = {
+    "per year": "cagr",
+    "volatility per year": "volatility",
+    "Sharpe": "sharpe",
+    "Sortino": "sortino",
+    "Calmar": "calmar",
+    "turnover per year": "turnover",
+}
 
 
 def equity_chart(account: str) -> str:
@@ -99,8 +110,8 @@ def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) 
     blocks: list[Block] = []
     if account.books:
         columns = [Column("figure"), *[Column(name, right=True) for name in account.books]]
-        rows = [[title, *[show(book.metrics) for book in account.books.values()]] for title, show in FIGURES]
-        blocks.append(Table(columns=columns, rows=rows))
+        rows = [[title, *[_shown(title, show, b.metrics) for b in account.books.values()]] for title, show in FIGURES]
+        blocks += [Table(columns=columns, rows=rows), *_beside(account)]
     lost = {name: why for name, why in inputs.missing.items() if name.startswith(f"portfolio/{account.name}/")}
     blocks += [Text(f"'{name}' {why}.", tone="warn") for name, why in lost.items()]
     chart = equity_chart(account.name)
@@ -111,6 +122,22 @@ def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) 
         rows = [[symbol, why] for symbol, why in sorted(left_out)]
         blocks += [Text("Left out of the account:"), Table(columns=[Column("symbol"), Column("why")], rows=rows)]
     return blocks
+
+
+def _shown(title: str, show: Callable[[Metrics], str], metrics: Metrics) -> str:
+    return marked(show(metrics), A_YEAR_HERE.get(title, ""), short=bool(metrics.short))
+
+
+def _beside(account: AccountFiles) -> list[Block]:
+    """What has to be known of the figures: short windows, ruin, doubts about the data."""
+    first = next(iter(account.books.values()))
+    lines = []
+    if first.metrics.short and first.metrics.sessions_per_year:
+        lines.append(short_window(len(first.equity.values), first.metrics.sessions_per_year))
+    for name, book in account.books.items():
+        lines += [ruined(f"{account.name} {name}", book.metrics.ruin)] if book.metrics.ruin else []
+    lines += first.metrics.notes
+    return [Text(f"{line.removeprefix('[WARN] ')}.", tone="warn" if "[WARN]" in line else "note") for line in lines]
 
 
 def _benchmark(metrics: Metrics) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
@@ -18,13 +18,18 @@ LOW_DISK = 0.05  # fraction free below which the disk line is a warning
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What the verb saw around it. Bytes; `history` is the newest lines of logs/history.jsonl, oldest first."""
+    """What the verb saw around it. Bytes; `history` is the newest lines of logs/history.jsonl, oldest first.
+
+    `mixed`: inputs that changed while the run went on; `newest`: of each series in the store its newest session.
+    """
 
     disk_total: int
     disk_free: int
     run_bytes: int
     finished_runs: int
     history: Sequence[Mapping[str, object]]
+    mixed: Sequence[str] = ()
+    newest: Mapping[str, str] = field(default_factory=dict)
 
 
 def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Page:
@@ -34,21 +39,23 @@ def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Pag
         title=f"Ops report of {session or 'an unknown session'}",
         summary=_summary(inputs),
         sections=[
-            Section(title="Steps", blocks=_steps(inputs)),
+            Section(
+                title="Steps", blocks=[*_steps(inputs), *(Text(f"{line}.", tone="warn") for line in machine.mixed)]
+            ),
             *fetched_sections(inputs),
-            *_imported_sections(inputs, session),
+            *_imported_sections(inputs, session, machine.newest),
             Section(title="Disk", blocks=_disk(machine)),
             Section(title="Last runs of all jobs", blocks=_history(machine)),
         ],
     )
 
 
-def _imported_sections(inputs: RunInputs, session: str | None) -> list[Section]:
+def _imported_sections(inputs: RunInputs, session: str | None, newest: Mapping[str, str]) -> list[Section]:
     """What came from dumps; nothing of it where all bars are fetched."""
     if inputs.data is None and inputs.fetch is not None:
         return []
     return [
-        Section(title="Freshness of the data", blocks=_freshness(inputs, session)),
+        Section(title="Freshness of the data", blocks=_freshness(inputs, session, newest)),
         Section(title="What was found in the dumps", blocks=_findings(inputs)),
     ]
 
@@ -84,7 +91,7 @@ def _steps(inputs: RunInputs) -> list[Block]:
     return [Table(columns=columns, rows=rows, links={step.log: step.log for step in inputs.steps.steps if step.log})]
 
 
-def _freshness(inputs: RunInputs, session: str | None) -> list[Block]:
+def _freshness(inputs: RunInputs, session: str | None, newest: Mapping[str, str]) -> list[Block]:
     if inputs.data is None:
         return [absent(inputs, "reports/data.json", "Nothing was imported")]
     columns = [Column("symbol"), Column("timeframe"), Column("file")]
@@ -103,20 +110,26 @@ def _freshness(inputs: RunInputs, session: str | None) -> list[Block]:
             numbers.count(each.rows_read),
             numbers.count(each.bars),
             each.first_session or numbers.NOTHING,
-            each.last_session or numbers.NOTHING,
-            _state(each, session),
+            _last(each, newest) or numbers.NOTHING,
+            _state(each, session, newest),
         ]
         for each in inputs.data.instruments
     ]
     return [Table(columns=columns, rows=rows)]
 
 
-def _state(each: Imported, session: str | None) -> str:
+def _last(each: Imported, newest: Mapping[str, str]) -> str | None:
+    """The newest session there are bars of: in the store, whoever brought them; else what the import said."""
+    return newest.get(f"{each.exchange}:{each.symbol}:{each.timeframe}") or each.last_session
+
+
+def _state(each: Imported, session: str | None, newest: Mapping[str, str]) -> str:
+    last = _last(each, newest)
     if each.error:
         return f"error: {each.error}"
-    if not each.last_session:
+    if not last:
         return "no bars"
-    if session is None or each.last_session >= session:
+    if session is None or last >= session:
         return "ok"
     return "behind"
 

@@ -42,7 +42,7 @@ def prepared(params: Params, *, until: int = N) -> Prepared:
 
 
 def trials_of(axes: dict[str, list[float]]) -> sweep.Sweep:
-    return sweep.run(axes, lambda params: run_terms(prepared(params), TERMS))
+    return sweep.run(axes, lambda params: run_terms(prepared(params), TERMS), per_year=252)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_over_a_third_axis_a_cell_has_the_best_also_when_the_last_one_never_trad
         return made if params["z"] < 3 else replace(made, lanes=silent)
 
     axes: dict[str, list[float]] = {"in": [0, 1], "y": [1], "z": [1, 3]}
-    found = sweep.run(axes, lambda params: run_terms(quiet(params), TERMS))
+    found = sweep.run(axes, lambda params: run_terms(quiet(params), TERMS), per_year=252)
     assert [math.isnan(trial.sharpe) for trial in found.trials] == [False, True, False, True]
     assert table_of(found)[2] == [[found.trials[0].sharpe], [found.trials[2].sharpe]]
 
@@ -96,7 +96,7 @@ def test_over_a_third_axis_a_cell_has_the_best_also_when_the_last_one_never_trad
 def test_ruin_is_the_loss_of_everything_and_not_a_session_without_a_return() -> None:
     returns = sweep.session_returns(np.array([100.0, 110.0, -5.0, 10.0]))
     np.testing.assert_allclose(returns, [0.1, -1.0, np.nan])
-    assert sweep.sharpe_of(returns) < 0
+    assert sweep.sharpe_of(returns, 252) < 0
 
 
 def test_folds_follow_one_another_and_a_short_rest_is_dropped() -> None:
@@ -109,8 +109,10 @@ def test_folds_follow_one_another_and_a_short_rest_is_dropped() -> None:
 
 def test_what_is_chosen_does_not_depend_on_what_comes_after() -> None:
     """The first fold of the whole history is that of a history which ends with it."""
-    one = walk({"in": [0, 1]}, prepared, TERMS, train=14, test=8).folds[0]
-    other = walk({"in": [0, 1]}, lambda params: prepared(params, until=22), TERMS, train=14, test=8).folds[0]
+    one = walk({"in": [0, 1]}, prepared, TERMS, train=14, test=8, per_year=252).folds[0]
+    other = walk(
+        {"in": [0, 1]}, lambda params: prepared(params, until=22), TERMS, train=14, test=8, per_year=252
+    ).folds[0]
     assert one.params == other.params == {"in": 1}
     assert one.returns.tolist() == other.returns.tolist()
     assert (one.train_end, one.sessions[0]) == (dt.date(2026, 1, 14), dt.date(2026, 1, 15))
@@ -121,7 +123,7 @@ def test_a_test_begins_flat_and_pays_its_way_out() -> None:
     Trained on the first 15 sessions, tested on the next five, from the close of session 15 (number 14) on: the signal
     of that close (14 is divisible by 7) buys at 115; the last close, number 19, is 119; fees 0.1 % on both sides.
     """
-    found = walk({"in": [0, 1]}, prepared, TERMS, train=15, test=5)
+    found = walk({"in": [0, 1]}, prepared, TERMS, train=15, test=5, per_year=252)
     fold = found.folds[0]
     assert fold.n_trades == 1
     quantity = 1_000 / (115 * 1.001)
@@ -138,6 +140,24 @@ def test_an_account_between_two_sessions_sees_no_bar_after_the_second() -> None:
 
 
 def test_a_fold_without_any_trade_in_training_stays_out_of_the_market() -> None:
-    found = walk({"in": [0]}, prepared, TERMS, train=15, test=5)
+    found = walk({"in": [0]}, prepared, TERMS, train=15, test=5, per_year=252)
     assert math.isnan(found.folds[0].train_sharpe)
     assert (found.folds[0].n_trades, found.folds[0].test_return) == (0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("fast=10..5", "from 10 by 1 one never comes to 5"),
+        ("fast=1..9:0", "a step of 0 goes nowhere"),
+        ("fast=5..9:-1", "never comes to 9"),
+    ],
+)
+def test_a_range_that_cannot_be_says_why(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        axis(text)
+
+
+def test_what_a_long_set_cuts_off_and_what_is_never_tested_is_said() -> None:
+    found = walk({"in": [0, 1]}, prepared, TERMS, train=15, test=5, per_year=252)
+    assert (len(found.folds[-1].sessions), len(found.untested)) == (5, (N - 15) % 5)

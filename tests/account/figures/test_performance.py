@@ -39,7 +39,7 @@ def closes(n: int) -> list[tuple[dt.date, int]]:
 def test_figures_by_hand() -> None:
     # 1000, 1200, 900, 1100 a year (365 days) apart: returns +20 %, -25 %, +22.2 %; deepest 900 / 1200 - 1.
     run = run_of([1000, 1200, 900, 1100])
-    figures = measures(curve(run, closes(4), cash=1000), run, np.array([math.nan, 50, 55, 60]))
+    figures = measures(curve(run, closes(4), cash=1000), run, np.array([math.nan, 50, 55, 60]), per_year=252)
     assert figures["total_return"] == pytest.approx(0.1)
     assert figures["cagr"] == pytest.approx(1.1 ** (365.25 / 1095) - 1)
     assert figures["max_drawdown"] == pytest.approx(-0.25)
@@ -61,14 +61,14 @@ def test_before_the_first_event_the_account_is_its_cash() -> None:
 
 
 def test_what_is_undefined_is_there_as_none() -> None:
-    figures = measures([], run_of([]), None)
+    figures = measures([], run_of([]), None, per_year=252)
     assert set(figures) == set(FIGURES)
     assert figures["sharpe"] is None
 
 
 def test_an_account_that_lost_more_than_all_has_no_ratios() -> None:
     run = run_of([1000, -200, 100])
-    figures = measures(curve(run, closes(3), cash=1000), run, None)
+    figures = measures(curve(run, closes(3), cash=1000), run, None, per_year=252)
     assert (figures["sharpe"], figures["max_drawdown"], figures["total_return"]) == (None, None, pytest.approx(-0.9))
 
 
@@ -99,3 +99,22 @@ def test_without_costs_chance_earns_nothing() -> None:
         returns += [deal.net_return for deal in run.deals if deal.trade.reason != "open"]
     assert len(returns) > 700
     assert abs(np.mean(returns)) < 3 * np.std(returns) / math.sqrt(len(returns))
+
+
+def test_ruin_and_a_short_window_are_said_in_the_figures() -> None:
+    run = run_of([1000, -200, 100])
+    figures = measures(curve(run, closes(3), cash=1000), run, None, per_year=365)
+    assert (figures["ruin"], figures["short"], figures["sessions_per_year"]) == ("2024-01-01", True, 365)
+    assert (figures["exposure"], figures["turnover"]) == (None, None)  # of an equity below zero they mean nothing
+    run = run_of([1000.0, 1100.0, 1200.0])
+    assert (measures(curve(run, closes(3), cash=1000), run, None, per_year=2)["short"], figures["volatility"]) == (
+        False,
+        None,
+    )
+
+
+def test_sharpe_and_volatility_go_by_the_market_s_year() -> None:
+    run = run_of([1000, 1200, 900, 1100])
+    coin, share = (measures(curve(run, closes(4), cash=1000), run, None, per_year=n) for n in (365, 252))
+    for name in ("sharpe", "volatility", "sortino"):
+        assert float(str(coin[name])) / float(str(share[name])) == pytest.approx(math.sqrt(365 / 252))

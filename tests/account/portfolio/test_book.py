@@ -120,7 +120,7 @@ def test_what_a_sweep_keeps_of_a_trial_does_not_grow_with_its_sessions() -> None
         run = simulate(lanes, terms, start_ms=closes[0][1], marks_ms=[ts_ms for _, ts_ms in closes])
         result = StrategyRun(run=run, prepared=prepared, cash=terms.cash)
         assert result.equity.tolist() == [point.equity for point in result.points]
-        sizes.append(len(pickle.dumps(trial({"a": 1}, result, [(0, 20)]))))
+        sizes.append(len(pickle.dumps(trial({"a": 1}, result, [(0, 20)], per_year=252))))
     assert abs(sizes[0] - sizes[1]) < 50
 
 

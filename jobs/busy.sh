@@ -1,0 +1,19 @@
+# shellcheck shell=bash
+# Summary: what run_with_lock.sh asks when a lock is held: by whom, and of which market the day is. Sourced, never run.
+
+# market_in ARG…: sets MARKET to what --market says in a runner's command line; without one it stays as it is.
+market_in() {
+  while (($# > 1)) && [[ $1 != -- ]]; do
+    [[ $1 != --market ]] || export MARKET=$2
+    shift
+  done
+}
+
+# holds PID FILE: whether that process has the file open; of another user's process, whether it lives at all.
+holds() {
+  [[ $1 =~ ^[0-9]+$ && -d /proc/$1 ]] || return 1
+  [[ -r /proc/$1/fd ]] || return 0 # another user's
+  local fd
+  for fd in "/proc/$1/fd/"*; do [[ ! $fd -ef $2 ]] || return 0; done
+  return 1
+}

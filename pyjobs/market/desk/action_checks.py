@@ -1,0 +1,128 @@
+"""Whether corporate_actions.csv can be true: what matches nothing, stands twice, or what the prices contradict is said.
+
+An action twice, or a word that is nearly one of ours, is refused (it would give a wrong figure and no other sign);
+what may be meant for somebody else, or may be real, is a line for the report, the page and health.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
+from utils import trading_day
+from utils.errors import BadDataError
+
+DAY_MS = TIMEFRAME_MS["1d"]
+LIMIT = {"XKRX": 0.31}  # beyond a market's daily price limit, from one close to the next open
+CONTRADICTED = math.log(1.35)
+WHOLE_FITS, LEAST_SPLIT, MOST_SPLIT = 0.06, 1.9, 100.0
+SHOWN = 5
+FEWEST_BARS, SPARSE = 8, 0.5
+
+
+def refuse_misread(path: Path, known: Sequence[str]) -> None:
+    """Raise BadDataError for an action that stands twice, and for a word that is nearly, but not, one of `known`."""
+    first: dict[tuple[str, str, str], int] = {}
+    for number, row in _rows(path):
+        word = (row.get("action") or "").strip()
+        if word not in known:
+            meant = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.75)
+            if meant:
+                raise BadDataError(f"{path}: line {number}: action {word!r}: write it {meant[0]!r}")
+            continue
+        event = ((row.get("symbol") or "").strip(), (row.get("session") or "").strip(), word)
+        if event in first:
+            told = " ".join(event)
+            raise BadDataError(f"{path}: line {number}: {told} stands there twice (first on line {first[event]})")
+        first[event] = number
+
+
+def of_file(path: Path, markets: Mapping[str, str], known: Sequence[str], stored: Sequence[str] = ()) -> list[str]:
+    """What in the file matches nothing. `markets`: of each symbol of the desk; `stored`: symbols that have bars."""
+    found = []
+    for number, row in _rows(path):
+        symbol, session, word = ((row.get(key) or "").strip() for key in ("symbol", "session", "action"))
+        where = f"{path.name} line {number}: {symbol} {word} {session}"
+        if word not in known:
+            found.append(f"{where}: {word!r} is no action that is worked in ({', '.join(known)})")
+        elif symbol not in markets and symbol not in stored:
+            hint = next((each for each in markets if each.lstrip("0") == symbol.lstrip("0")), "")
+            found.append(f"{where}: no instrument of the desk has that symbol" + (f": write {hint}" if hint else ""))
+        elif symbol in markets and not _is_session(session, markets[symbol]):
+            found.append(f"{where}: that day is no session of {markets[symbol]}")
+    return [f"[WARN] {line}" for line in found]
+
+
+def of_prices(snapshot: Snapshot, worked: Mapping[str, Sequence[dt.date]]) -> list[str]:
+    """Where raw daily prices still jump after all actions. `worked`: of each symbol the sessions of those worked in."""
+    raw = {each.key for each in snapshot.desk.instruments if each.prices == "raw"}
+    found = [
+        line
+        for series in snapshot.series
+        if series.instrument.key in raw and series.instrument.role != "fx"
+        for line in _jumps(series, worked.get(series.instrument.symbol, ()))
+    ]
+    more = [f"[WARN] and {len(found) - SHOWN} more such jumps"] if len(found) > SHOWN else []
+    return [f"[WARN] {line}" for line in found[:SHOWN]] + more
+
+
+def sparse(snapshot: Snapshot) -> list[str]:
+    """Series called daily whose bars come less often than every other session: weekly bars, most likely."""
+    found = []
+    for series in snapshot.series:
+        each, n = series.instrument, len(series.bars)
+        if each.timeframe != "1d" or n < FEWEST_BARS or series.last_session is None:
+            continue
+        calendar = trading_day.load(each.market)
+        first = max(session_of(each.market)(int(series.bars.ts_ms[0])), calendar.first)
+        last = min(series.last_session, calendar.last)
+        sessions = len(calendar.sessions_between(first, last)) if first <= last else 0
+        if sessions and n / sessions < SPARSE:
+            found.append(f"{each.symbol} 1d has {n} bars in {sessions} sessions of {each.market}")
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    told = "; ".join(found[:SHOWN])
+    return [f"[WARN] {told}{more}: are these weekly bars called daily?"] if found else []
+
+
+def _jumps(series: Series, sessions: Sequence[dt.date]) -> Iterator[str]:
+    bars, each = series.bars, series.instrument
+    if len(bars) < 2 or TIMEFRAME_MS[each.timeframe] < DAY_MS:
+        return
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = bars.open[1:] / bars.close[:-1]
+    size = np.abs(np.log(np.where(ratio > 0, ratio, np.nan)))
+    dated = session_of(each.market)
+    for at in np.flatnonzero(size > math.log(1.3)).tolist():
+        step, day = float(ratio[at]), dated(int(bars.ts_ms[at + 1]))
+        if day in sessions and size[at] > CONTRADICTED:
+            yield f"{each.symbol}: the prices contradict its action of {day}: they open at {step:.4g} of the last close"
+        elif day not in sessions and (_is_split(step) or abs(step - 1) > LIMIT.get(each.market, math.inf)):
+            yield f"{each.symbol}: opens on {day} at {step:.4g} of the last close: an action that the file has not?"
+
+
+def _is_split(step: float) -> bool:
+    size = max(step, 1 / step)
+    return LEAST_SPLIT <= size <= MOST_SPLIT and abs(size / round(size) - 1) <= WHOLE_FITS
+
+
+def _is_session(text: str, market: str) -> bool:
+    try:
+        return trading_day.load(market).session(dt.date.fromisoformat(text)) is not None
+    except (ValueError, trading_day.CalendarRangeError):
+        return True  # not a date: read_actions says so; outside the calendar nobody knows
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        for row in (reader := csv.DictReader(handle)):
+            yield reader.line_num, row

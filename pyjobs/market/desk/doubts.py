@@ -1,0 +1,47 @@
+"""What a reader must know of a desk's data before believing a figure: the actions used, and what cannot be true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyjobs.market.desk import action_checks, corporate_actions
+from pyjobs.market.desk.corporate_actions import Action
+from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.market.store.bar_store import BarStore
+from utils import paths
+
+SHOWN = 10
+
+
+def of_desk(desk: Desk) -> list[str]:
+    """What in the desk's file of actions matches nothing. Raises as `read_actions`."""
+    path = corporate_actions.file_of(desk)
+    corporate_actions.read_actions(path)
+    markets = {each.symbol: each.market for each in desk.instruments}
+    found = action_checks.of_file(path, markets, list(corporate_actions.KINDS))
+    if any("no instrument of the desk" in line for line in found):  # only then the whole store is looked through
+        stored = {key.symbol for key in BarStore(paths.data_dir() / "raw").series()}
+        found = action_checks.of_file(path, markets, list(corporate_actions.KINDS), sorted(stored))
+    return found
+
+
+def of_snapshot(snapshot: Snapshot, worked: Mapping[str, Sequence[Action]]) -> list[str]:
+    """Lines for report and page: doubts about file, prices and rhythm, then the actions that were worked in."""
+    sessions = {symbol: [each.session for each in actions] for symbol, actions in worked.items()}
+    lines = of_desk(snapshot.desk) + action_checks.of_prices(snapshot, sessions) + action_checks.sparse(snapshot)
+    used = corporate_actions.described(worked)
+    more = f" and {len(used) - SHOWN} more" if len(used) > SHOWN else ""
+    return lines + ([f"corporate actions worked in: {', '.join(used[:SHOWN])}{more}"] if used else [])
+
+
+def worked_in(snapshot: Snapshot) -> dict[str, list[Action]]:
+    """The actions that a snapshot of `on_desk` has in its series. Raises as `read_actions`."""
+    every = corporate_actions.read_actions(corporate_actions.file_of(snapshot.desk))
+    filled = {each.instrument.key for each in snapshot.series if len(each.bars)}
+    found = {
+        each.symbol: corporate_actions.concerning(each, every, snapshot.session)
+        for each in snapshot.desk.instruments
+        if each.key in filled
+    }
+    return {symbol: actions for symbol, actions in found.items() if actions}

@@ -1,0 +1,139 @@
+"""What is looked at, why, and what to do about it: one table. And the answers: OK, WARN or FAIL, with the reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from utils.exit_codes import ExitCode
+
+State = Literal["OK", "WARN", "FAIL"]
+RANK: dict[State, int] = {"OK": 0, "WARN": 1, "FAIL": 2}
+SHOWN_WELL = 10  # so many healthy lines of one kind are shown; more are one line
+
+
+class Looked(NamedTuple):
+    """One row of the table: what is looked at, why, and the first thing to do when it is not well."""
+
+    what: str
+    why: str
+    cure: str
+
+
+LOOKED_AT: dict[str, Looked] = {
+    "clock": Looked(
+        "is the clock right", "a wrong clock makes every other answer wrong", "`date -u`; set it, then look again"
+    ),
+    "code": Looked("which commit runs, edited here or not", "results are traced by it", "`git status`"),
+    "python": Looked("the interpreter of `PYTHONBIN` and its packages", "no job starts without", "`make setup`"),
+    "config": Looked(
+        "jobs file, desk and instances can be read", "what cannot be read is not watched", "mend the line it names"
+    ),
+    "write": Looked(
+        "a file written, synced and renamed in `logs/ data/ .locks/ server_runs/`, a lock taken",
+        "the night will do the same",
+        "`df -h`, `mount`, `ls -ld` of the folder it names",
+    ),
+    "disk": Looked(
+        "the least room of the file systems they lie on", "a full disk ends the night", "`batch/run_prune.sh --dry-run`"
+    ),
+    "databases": Looked(
+        "the signal queues open and can be locked", "the night fills them", "move the file it names away"
+    ),
+    "calendar": Looked("how far each market's calendar reaches", "beyond its end every guard refuses", "`git pull`"),
+    "job": Looked(
+        "each job that the jobs file schedules, each instance by itself, about the last time it was due",
+        "cron sees 0 of a skip, and nothing of what never starts",
+        "`jobs/why.sh JOB`",
+    ),
+    "not scheduled": Looked("jobs nothing starts by itself", "they are nobody's outage", "`config/jobs.yaml`"),
+    "recent errors": Looked(
+        "failures of seven days", "also those that a later run made good", "`jobs/why.sh JOB DATE`"
+    ),
+    "history": Looked("lines of `logs/history.jsonl` that are no run of ours", "they are passed over", "look at them"),
+    "lock": Looked("who runs now, and for how long", "six hours are worth a look", "`jobs/why.sh JOB`"),
+    "provider": Looked(
+        "what this machine knows of each provider", "a ban or a password", "`python -m pyjobs.provider_state`"
+    ),
+    "run": Looked(
+        "the last night that was kept: partial, or made from inputs that changed under it",
+        "its figures may be of two minds",
+        "`data/server_runs/`, its `manifest.json`",
+    ),
+    "actions": Looked(
+        "corporate_actions.csv: what stands twice or matches nothing",
+        "it gives wrong figures, and no other sign",
+        "mend the line it names",
+    ),
+    "data": Looked(
+        "the age of each series that is kept up to date: the desk's, the instances'",
+        "a job may be well and its data stand still",
+        "`jobs/why.sh nightly`, `jobs/why.sh ingest`",
+    ),
+    "alert": Looked(
+        "whether the last change of state reached somebody", "nobody watches this box", "`secret/alerts.yaml`"
+    ),
+}
+
+
+class Check(NamedTuple):
+    """One answer: what was looked at (`kind` is its row of the table), how it is, and why."""
+
+    name: str
+    state: State
+    detail: str
+    kind: str = ""
+
+    @property
+    def cure(self) -> str:
+        """The command to run next, with the job's own name in it."""
+        row = LOOKED_AT.get(self.kind or self.name.split(" ")[0])
+        if row is None or self.state == "OK":
+            return ""
+        return row.cure.replace("JOB DATE", "JOB").replace(
+            "JOB", self.name.split(" ")[-1] if self.kind in ("job", "lock") else ""
+        )
+
+
+def worst(checks: Sequence[Check]) -> State:
+    """The state of the whole: that of its worst part."""
+    return max((check.state for check in checks), key=RANK.__getitem__, default="OK")
+
+
+def exit_code(checks: Sequence[Check], *, strict: bool = False) -> ExitCode:
+    """What health ends with: a code of its own for FAIL (with `strict` also for WARN), not that of a bug."""
+    state = worst(checks)
+    return ExitCode.UNWELL if state == "FAIL" or (strict and state == "WARN") else ExitCode.OK
+
+
+def as_lines(checks: Sequence[Check]) -> list[str]:
+    """A table for a person: state, what, why; what is wrong comes last, where the eye is and cron's mail ends."""
+    shown = _few(checks)
+    width = max((len(check.name) for check in shown if len(check.name) <= 40), default=0)
+    return [f"[{c.state:4}] {c.name:{width}}  {c.detail}" for c in sorted(shown, key=lambda check: RANK[check.state])]
+
+
+def _few(checks: Sequence[Check]) -> list[Check]:
+    """The checks with many of a kind that say the same (500 series that are well, or have no bars) as one line."""
+    said = Counter(_same(check) for check in checks)
+    shown, seen = [], set()
+    for check in checks:
+        what, count = _same(check), said[_same(check)]
+        if not check.kind or count <= SHOWN_WELL:
+            shown.append(check)
+        elif what not in seen:
+            seen.add(what)
+            told = f"{count} are well" if check.state == "OK" else f"{count}, the first {check.name}: {check.detail}"
+            shown.append(Check(check.kind, check.state, told, check.kind))
+    return shown
+
+
+def _same(check: Check) -> tuple[str, State, str]:
+    return check.kind, check.state, "" if check.state == "OK" else check.detail
+
+
+def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
+    """The same for a monitor: all of them, each with the command to run next."""
+    rows = [{"name": c.name, "state": c.state, "detail": c.detail, "kind": c.kind, "cure": c.cure} for c in checks]
+    return {"state": worst(checks), "checks": rows}

@@ -1,0 +1,86 @@
+"""Who holds a lock. A pid in a file is no holder: the process must be there, be as old, and have the lock file open."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pyjobs.runs.verdict.findings import Check
+
+LONG_HELD_S = 6 * 3600
+CLOCK_SLACK_S = 3.0
+
+
+class Holder(NamedTuple):
+    """Who holds a lock, or held it when it was killed: written by the winner right after locking."""
+
+    name: str
+    pid: int
+    since_s: int
+    command: str
+
+
+def holders(folder: Path) -> list[Holder]:
+    """The locks that are held now, by name; what a dead process left behind is not among them."""
+    return [each for each in _written(folder) if is_held(folder / f"{each.name}.lock", each)]
+
+
+def left_behind(folder: Path) -> list[Holder]:
+    """Who was killed while it held a lock, and all its watchers with it: its line stands, and nobody holds the lock."""
+    return [each for each in _written(folder) if not is_held(folder / f"{each.name}.lock", each)]
+
+
+def is_held(lock: Path, holder: Holder) -> bool:
+    """Whether that very process lives and has the lock file open; another's that may not be looked at: by its age."""
+    process = Path(f"/proc/{holder.pid}")
+    try:
+        wanted = lock.stat()
+        for link in (process / "fd").iterdir():
+            try:
+                found = link.stat()
+            except OSError:
+                continue
+            if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                return True
+        return False
+    except PermissionError:
+        began_s = _began_s(process)
+        return began_s is not None and began_s <= holder.since_s + CLOCK_SLACK_S
+    except OSError:
+        return False
+
+
+def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
+    """Who runs now; more than six hours is worth a look."""
+    checks = []
+    for holder in held:
+        age_s = int(now_s - holder.since_s)
+        told = f"held by pid {holder.pid} for {age_s // 60} min: {holder.command}"
+        checks.append(Check(f"lock {holder.name}", "WARN" if age_s > LONG_HELD_S else "OK", told, "lock"))
+    return checks or [Check("locks", "OK", "none held", "lock")]
+
+
+def _written(folder: Path) -> list[Holder]:
+    found = []
+    for path in sorted(folder.glob("*.holder")):
+        try:
+            line, _, _ = path.read_text(errors="replace").partition("\n")  # what follows is the chain's own
+        except OSError:
+            continue
+        pid, _, rest = line.partition("\t")
+        since, _, command = rest.partition("\t")
+        if pid.isdecimal() and since.isdecimal() and len(pid) < 10 and len(since) < 13:
+            found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), command))
+    return found
+
+
+def _began_s(process: Path) -> float | None:
+    """When a process began, UTC seconds, from its ticks since boot; None when it is gone."""
+    try:
+        ticks = int((process / "stat").read_text().rpartition(") ")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")

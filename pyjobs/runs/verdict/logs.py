@@ -1,0 +1,79 @@
+"""What a dated log says of its last run, where the history says nothing: never ended, or how it ended."""
+
+from __future__ import annotations
+
+import datetime as dt
+import mmap
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pyjobs.runs.jobs import Run
+from utils.trading_day import Calendar
+
+LAST_LINES, LAST_BYTES, LAST_COLUMNS = 5, 4096, 200
+_START = re.compile(rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \[START\] ", re.M)
+_END = re.compile(
+    rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \[END\] ([^\s:]+(?::[^\s:]+)?): exit (\d{1,3}) after (\d+)", re.M
+)
+
+
+class Last(NamedTuple):
+    """The last run of a log: `started_s` UTC; `run` when it has ended, None when it was killed."""
+
+    day: str
+    started_s: float
+    log: str
+    run: Run | None
+
+
+def newest(folder: Path, prefix: str, today: dt.date) -> tuple[str, Path] | None:
+    """The newest dated log of that name that is not of a later day: (its date, its path)."""
+    found = []
+    for path in folder.glob(f"{prefix}_*.log"):
+        day = path.name.removeprefix(f"{prefix}_").removesuffix(".log")
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", day) and day <= today.isoformat():
+            found.append((day, path))
+    return max(found, default=None)
+
+
+def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of: tuple[str, str]) -> Last | None:
+    """The log's last run when the history does not know it: it has more starts than the history has runs of it.
+
+    `of` is (job, instance). None when the history knows them all, or the log has none or cannot be read.
+    """
+    name = f"logs/{path.name}"
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            starts = list(_START.finditer(text))
+            ends = list(_END.finditer(text))
+            if not starts or len(starts) <= sum(run.log == name and run.attempts > 0 for run in runs):
+                return None
+            began_s = _at(starts[-1][1], calendar)
+            if not ends or ends[-1].start() < starts[-1].start():
+                return Last(day, began_s, name, None)
+            at, outcome, code, tries = (each.decode() for each in ends[-1].groups())
+            end_s = int(_at(at.encode(), calendar))
+            run = Run(*of, day, int(began_s), end_s, int(tries), int(code), outcome, name, "")
+            return Last(day, began_s, name, run)
+    except (OSError, ValueError):
+        return None
+
+
+def last_lines(path: Path) -> list[str]:
+    """The last few lines of a log, each cut to a terminal's width; none when there is no log."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(max(0, path.stat().st_size - LAST_BYTES))
+            text = handle.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    shown = ["".join(c if c.isprintable() else "·" for c in line)[:LAST_COLUMNS] for line in text.splitlines()]
+    return [line for line in shown if line.strip()][-LAST_LINES:]
+
+
+def _at(stamp: bytes, calendar: Calendar) -> float:
+    """A stamp of the market's wall clock as UTC seconds."""
+    wall_s = dt.datetime.fromisoformat(stamp.decode()).replace(tzinfo=dt.UTC).timestamp()
+    return wall_s - calendar.utc_offset_s(wall_s - calendar.utc_offset_s(wall_s))

@@ -1,0 +1,195 @@
+"""Every check, in the order a person would ask. What cannot be looked at is a FAIL of its own; the others stand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.ingest import instances
+from pyjobs.market.providers.state import State as ProviderState
+from pyjobs.market.providers.state import StateBook, as_line
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.runs import jobs
+from pyjobs.runs.jobs import JobBook, Run
+from pyjobs.runs.verdict import places, records, results, series, watched
+from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
+from pyjobs.runs.verdict.job import judge
+from pyjobs.runs.verdict.records import AHEAD_S, Records
+from pyjobs.runs.verdict.watched import Kept, Place
+from utils import config, paths, trading_day
+from utils.errors import NightdeskError
+from utils.exit_codes import ExitCode
+from utils.trading_day import Calendar
+
+T = TypeVar("T")
+JOBS_FILE = "jobs.yaml"
+WATCHER = "healthcheck"
+DAY_S = 86_400
+CALENDAR_WARNING_DAYS = 30
+RECENT_ERRORS_DAYS = 7
+MANY_FAILURES = 3
+SAID_TO_STAY = ("auth", "blocked", "schema")  # until an answer comes somebody has to do something
+
+
+class House(NamedTuple):
+    """Where everything is, and what time it is there (UTC seconds). `desk_file` None: the one that jobs would take."""
+
+    now_s: float
+    desk_file: str | None = None
+
+    def place(self) -> Place:
+        """The traces that runs leave beside the history."""
+        return Place(paths.logs_dir(), holders(paths.locks_dir()), left_behind(paths.locks_dir()))
+
+
+def look(house: House) -> Iterator[Check]:
+    """Look at everything; a check is an answer, also when its subject cannot be read."""
+    now_s, failed = house.now_s, list[Check]()
+    told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
+    book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobBook(jobs={})
+    desk = _tried("config desk", failed, lambda: load_desk(desk_path(house.desk_file, paths.config_dir())))
+    kept = _tried("config instances", failed, load_kept) or []
+    states = _tried("provider", failed, StateBook().all) or []
+    yield check_clock(told, states, now_s)
+    yield places.git_head(paths.ROOT)
+    yield places.check_python(paths.ROOT, paths.root())
+    yield from failed
+    root, data = paths.root(), paths.data_dir()
+    folders = [paths.logs_dir(), data, paths.locks_dir(), data / "server_runs"]
+    yield from places.writable(folders, root)
+    yield places.check_disk([*folders, root])
+    yield from places.check_databases(data / "queue")
+    markets = watched.calendars(book.jobs) | ({desk.market, *(i.market for i in desk.instruments)} if desk else set())
+    yield from check_calendars(sorted(markets), now_s)
+    yield from check_jobs(book, told.runs, kept, house)
+    yield check_recent_errors(told.runs, now_s)
+    yield records.check_history(told)
+    yield from check_locks(house.place().held, now_s)
+    yield from check_providers(states, now_s)
+    yield results.check_last_run(data / "server_runs", now_s)
+    yield from results.check_actions(desk) if desk else ()
+    yield from series.check_all([*_desk_series(desk), *_kept_series(failed)], BarStore(data / "raw"), now_s)
+
+
+def load_book() -> JobBook:
+    """The jobs file that counts: yours in secret/, else config/jobs.yaml."""
+    return jobs.load_job_book(config.own_or_default(JOBS_FILE))
+
+
+def load_kept() -> list[Kept]:
+    """The configured instances, each with the time since which its file has been there."""
+    found = []
+    for path in instances.files():
+        each = instances.load(path)
+        found.append(Kept(each.name, path.stat().st_mtime, each.gap_repair))
+    return found
+
+
+def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
+    """Whether this clock agrees with what was written by it: runs and answers from later than now are told."""
+    at = f"{dt.datetime.fromtimestamp(now_s, dt.UTC):%Y-%m-%d %H:%M} UTC"
+    later = [float(run.end_s) for run in told.future] if not told.mended else []
+    later += [s for state in states for s in (state.last_ok_s, state.last_failure_s) if s > now_s + AHEAD_S]
+    if not later:
+        return Check("clock", "OK", at, "clock")
+    newest = f"{dt.datetime.fromtimestamp(min(max(later), 2e11), dt.UTC):%Y-%m-%d %H:%M} UTC"
+    what = f"{len(later)} records are from later, the newest of {newest}"
+    return Check("clock", "WARN", f"is the clock right? It says {at}, but {what}; they are passed over", "clock")
+
+
+def check_calendars(markets: Sequence[str], now_s: float) -> Iterator[Check]:
+    """Beyond its end a calendar refuses every guard: a WARN begins 30 days before."""
+    for market in markets:
+        try:
+            yield check_calendar(market, trading_day.load(market), now_s)
+        except NightdeskError as error:
+            yield Check(f"calendar {market}", "FAIL", str(error), "calendar")
+
+
+def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
+    """One market's; outside of what it covers the first question is whether the clock is right."""
+    name, left = f"calendar {market}", calendar.days_left(now_s)
+    today = dt.datetime.fromtimestamp(min(max(now_s, 0), 2e11), dt.UTC).date()
+    if today < calendar.first:
+        told = f"is the clock right? It says {today}, the calendar begins on {calendar.first}"
+        return Check(name, "FAIL", told, "calendar")
+    if left < 0:
+        told = f"ended {-left} days ago: is the clock right (it says {today})? Then update nightdesk"
+        return Check(name, "FAIL", told, "calendar")
+    state: State = "WARN" if left < CALENDAR_WARNING_DAYS else "OK"
+    return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")
+
+
+def check_jobs(book: JobBook, runs: Sequence[Run], kept: Sequence[Kept], house: House) -> Iterator[Check]:
+    """The verdict on each job that is scheduled, instance by instance; the others are one line."""
+    now_s, place = house.now_s, house.place()
+    units, others = watched.units(book, runs, kept, now_s, watched.house_made_s(paths.root(), runs))
+    for unit in units:
+        try:
+            found = judge(watched.seen(unit, place, trading_day.load(unit.plan.market), now_s))
+        except NightdeskError as error:
+            yield Check(unit.name, "FAIL", f"cannot be judged: {error}", "job")
+            continue
+        yield Check(unit.name, found.state, f"{found.day}: {found.sentence}", "job")
+    if others:
+        yield Check("not scheduled", "OK", ", ".join(others), "not scheduled")
+
+
+def check_recent_errors(runs: Sequence[Run], now_s: float) -> Check:
+    """Failures of the last seven days, also those that a later run has made good; not one's own, nobody's typing."""
+    name, since_s = "recent errors", now_s - RECENT_ERRORS_DAYS * DAY_S
+    failed = [
+        run
+        for run in runs
+        if run.outcome in ("fail", "retry")
+        and run.end_s > since_s
+        and run.job != WATCHER
+        and run.code != ExitCode.USAGE
+    ]
+    if not failed:
+        return Check(name, "OK", f"none in {RECENT_ERRORS_DAYS} days", name)
+    last = failed[-1]
+    see = f"see {last.log}" if last.log else "no log"
+    told = f"{len(failed)} in {RECENT_ERRORS_DAYS} days, last {last.job} exit {last.code}: {see}"
+    return Check(name, "WARN", told, name)
+
+
+def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check]:
+    """One that is left alone, fails again and again, or waits for somebody (a password): a WARN until it answers."""
+    checks = []
+    for known in states:
+        waits = known.failures > 0 and known.kind in SAID_TO_STAY
+        troubled = waits or known.closed_for_s(now_s) > 0 or known.failures >= MANY_FAILURES
+        state: State = "WARN" if troubled else "OK"
+        checks.append(Check(f"provider {known.provider}", state, as_line(known, now_s), "provider"))
+    return checks or [Check("providers", "OK", "none has been asked yet", "provider")]
+
+
+def _desk_series(desk: Desk | None) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
+    for each in desk.instruments if desk else ():
+        yield each.key, each.market, "any" if desk and desk.session == "last_bar" else "session"
+
+
+def _kept_series(failed: Sequence[Check]) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
+    if any(check.name == "config instances" for check in failed):
+        return
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    for each in instances.load_all():
+        exchange = exchanges.get(each.exchange)
+        key = SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe)
+        yield key, exchange.market if exchange else "24/7", "minutes"
+
+
+def _tried(name: str, failed: list[Check], ask: Callable[[], T]) -> T | None:
+    """What `ask` answers; None when it cannot, which is then one of the `failed`."""
+    try:
+        return ask()
+    except (NightdeskError, OSError) as error:
+        kind = name.partition(" ")[0]
+        failed.append(Check(name, "FAIL", str(error), kind))
+        return None

@@ -1,0 +1,135 @@
+"""Health tries what the night will do: write, sync, rename, lock, open the databases, start the interpreter."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pyjobs.runs.verdict.findings import Check, State
+
+DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
+PYTHON_TIMEOUT_S, GIT_TIMEOUT_S = 30.0, 20.0
+LOCKED_S = 2.0
+PACKAGES = "import msgspec, numpy, pyarrow, yaml"
+
+
+def writable(folders: Sequence[Path], root: Path) -> Iterator[Check]:
+    """One line for all folders that can be written, one for each that cannot."""
+    well = []
+    for folder in folders:
+        name = folder.relative_to(root).as_posix()
+        problem = _try(folder, lock=folder.name == ".locks")
+        if problem:
+            yield Check(f"write {name}", "FAIL", f"cannot write '{folder}': {problem}", "write")
+        else:
+            well.append(f"{name}/")
+    if well:
+        yield Check("write", "OK", f"written, synced and renamed in {', '.join(well)}", "write")
+
+
+def _try(folder: Path, *, lock: bool) -> str:
+    """What goes wrong when a file is made, synced, renamed and removed there; empty: nothing."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    made, final = folder / f".health-{os.getpid()}.tmp", folder / f".health-{os.getpid()}"
+    try:
+        with made.open("wb") as handle:
+            handle.write(b"is this disk well?\n" * 200)
+            handle.flush()
+            os.fsync(handle.fileno())
+            if lock:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        made.rename(final)
+    except OSError as error:
+        return error.strerror or str(error)
+    finally:
+        for path in (made, final):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+    return ""
+
+
+def check_disk(folders: Sequence[Path]) -> Check:
+    """The least room of the file systems the folders are on: below 2 GB is a WARN, below 200 MB a FAIL."""
+    free: dict[int, tuple[int, Path]] = {}
+    for folder in folders:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        free.setdefault(folder.stat().st_dev, (shutil.disk_usage(folder).free, folder))
+    least, where = min(free.values(), key=lambda each: each[0])
+    return room(least, str(where))
+
+
+def room(free_bytes: int, where: str) -> Check:
+    """The verdict on so many bytes."""
+    state: State = "FAIL" if free_bytes < DISK_FAIL_BYTES else "WARN" if free_bytes < DISK_WARN_BYTES else "OK"
+    return Check("disk", state, f"{free_bytes / 1e9:.1f} GB free at {where}", "disk")
+
+
+def check_databases(folder: Path) -> Iterator[Check]:
+    """Every signal queue: opened, looked through, and locked for writing as a night would."""
+    found = sorted(folder.glob("*.sqlite"))
+    for path in found:
+        try:
+            with contextlib.closing(
+                sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=LOCKED_S, isolation_level=None)
+            ) as queue:
+                (said,) = queue.execute("PRAGMA quick_check(1)").fetchone()
+                queue.execute("BEGIN IMMEDIATE")
+                queue.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            said = str(error)
+        if said != "ok":
+            yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
+    if found:
+        yield Check("databases", "OK", f"{len(found)} signal queues looked at", "databases")
+
+
+def check_python(clone: Path, home: Path) -> Check:
+    """The interpreter that the chain would take, and whether it has what every job needs."""
+    ask = 'unset NIGHTDESK_ENTERED; . "$1/jobs/lib.sh"; printf "%s\\n" "$PYTHONBIN"; exec "$PYTHONBIN" -c "$2"'
+    command = ["bash", "-c", ask, "health", str(clone), PACKAGES]
+    env = {**os.environ, "NIGHTDESK_HOME": str(home)}
+    try:
+        done = subprocess.run(
+            command, cwd=clone, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=PYTHON_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("python", "FAIL", f"does not start: {error}: run 'make setup'", "python")
+    which = done.stdout.strip() or "no interpreter"
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2] or f"exit {done.returncode}"
+        return Check("python", "FAIL", f"{which}: {why}: run 'make setup'", "python")
+    return Check("python", "OK", which, "python")
+
+
+def git_head(clone: Path) -> Check:
+    """Which code runs here, and whether somebody has edited it in place; whoever owns the clone."""
+    git = ["git", "-c", f"safe.directory={clone}", "-C", str(clone)]
+    try:
+        head = _git([*git, "log", "-1", "--format=%D %h %cs"])
+        if head.returncode:
+            if (clone / ".git").exists():
+                why = head.stderr.strip().rpartition("\n")[2]
+                return Check("code", "WARN", f"git cannot say which commit this is: {why}", "code")
+            return Check("code", "WARN", "not a git clone: update_from_git.sh cannot work here", "code")
+        dirty = _git([*git, "status", "--porcelain", "-uno"]).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Check("code", "WARN", f"git does not answer: {error}", "code")
+    edited = f"; edited here: {len(dirty.splitlines())} files" if dirty else ""
+    return Check("code", "WARN" if dirty else "OK", head.stdout.strip() + edited, "code")
+
+
+def _git(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    return subprocess.run(
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        timeout=GIT_TIMEOUT_S, check=False,
+    )  # fmt: skip

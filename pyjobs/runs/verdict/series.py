@@ -1,0 +1,104 @@
+"""The age of every series that is kept up to date: those of the desk, and the instances that no desk names."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.desk.snapshot import session_of
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.runs.verdict import words
+from pyjobs.runs.verdict.findings import Check, State
+from utils import trading_day
+from utils.errors import NightdeskError
+from utils.trading_day import Calendar
+
+DAY_MS = 86_400_000
+LEAST_BUDGET_S = 3600.0
+AHEAD_MS = 60_000
+Rule = Literal["minutes", "session", "any"]  # kept up to date all day; up to the last closed session; has a bar at all
+STRICT: dict[Rule, int] = {"minutes": 0, "session": 1, "any": 2}
+
+
+def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, now_s: float) -> Iterator[Check]:
+    """One check for each series of (series, market, rule), by the strictest rule that is given for it."""
+    looked: set[SeriesKey] = set()
+    for key, market, rule in sorted(wanted, key=lambda each: (str(each[0]), STRICT[each[2]])):
+        if key in looked:
+            continue
+        looked.add(key)
+        try:
+            calendar, newest = trading_day.load(market), store.newest(key)
+        except (NightdeskError, OSError) as error:
+            yield Check(f"data {key}", "FAIL", f"cannot be read: {error}", "data")
+            continue
+        yield _look(key, newest[0] if newest else None, calendar, now_s, rule)
+
+
+def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: float, rule: Rule) -> Check:
+    if newest_ms is not None and newest_ms > now_s * 1000 + AHEAD_MS + min(TIMEFRAME_MS[key.timeframe], DAY_MS):
+        at = dt.datetime.fromtimestamp(newest_ms / 1000, dt.UTC)
+        return Check(
+            f"data {key}",
+            "WARN",
+            f"newest bar closes {at:%Y-%m-%d %H:%M} UTC, later than now: is the clock right?",
+            "data",
+        )
+    if newest_ms is not None and rule == "any":
+        day = session_of(calendar.market)(newest_ms)
+        return Check(f"data {key}", "OK", f"last bar {day}; the desk is about its newest bar", "data")
+    if (
+        newest_ms is not None
+        and rule == "minutes"
+        and TIMEFRAME_MS[key.timeframe] < DAY_MS
+        and calendar.market == "24/7"
+    ):
+        return by_the_minute(key, newest_ms, calendar, now_s)
+    last = session_of(calendar.market)(newest_ms) if newest_ms is not None else None
+    return by_session(str(key), last, calendar, now_s)
+
+
+def by_session(series: str, last_session: dt.date | None, calendar: Calendar, now_s: float) -> Check:
+    """How many closed sessions of its market a series lacks: one is a WARN, more are a FAIL."""
+    name = f"data {series}"
+    if last_session is None:
+        return Check(
+            name,
+            "FAIL",
+            "no bars at all: import or fetch them (python -m pyjobs.import_bars, batch/run_ingest.sh)",
+            "data",
+        )
+    newest = calendar.last_closed_session(now_s).date
+    behind = 0
+    if last_session < newest:
+        behind = len(calendar.sessions_between(max(last_session, calendar.first), newest))
+        behind -= calendar.session(max(last_session, calendar.first)) is not None
+    state: State = "OK" if behind <= 0 else "WARN" if behind == 1 else "FAIL"
+    late = "" if state == "OK" else f", {behind} sessions behind {newest}"
+    return Check(name, state, f"last bar {last_session}{late}", "data")
+
+
+def by_the_minute(key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: float) -> Check:
+    """How old the newest bar of a market that never closes is: past its budget a WARN, past a day a FAIL."""
+    age_s = now_s - newest_ms / 1000
+    budget_s = max(3 * TIMEFRAME_MS[key.timeframe] / 1000, LEAST_BUDGET_S)
+    state: State = "OK" if age_s <= budget_s else "WARN" if age_s <= 86_400 + budget_s else "FAIL"
+    at = dt.datetime.fromtimestamp(newest_ms / 1000 + calendar.utc_offset_s(newest_ms / 1000), dt.UTC)
+    late = f", {words.age(age_s)} old, budget {words.age(budget_s)}" if state != "OK" else ""
+    return Check(f"data {key}", state, f"last bar {at:%Y-%m-%d %H:%M}{late}", "data")
+
+
+def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[str, str]:
+    """Of each series that has bars (`exchange:symbol:timeframe`) the session of its newest one."""
+    found = {}
+    for each in instruments:
+        try:
+            newest = store.newest(each.key)
+            if newest:
+                found[str(each.key)] = str(session_of(each.market)(newest[0]))
+        except (NightdeskError, OSError):
+            continue
+    return found

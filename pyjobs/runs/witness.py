@@ -1,0 +1,109 @@
+"""What a run came from, taken when it was used: each step's code, configuration, data and packages as it began.
+
+A commit, an edit or another environment in the middle of a night makes the run say so: the input of the first step
+that used it stands in the manifest, and what it became, and from which step on, stands beside it as `mixed`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.runs import provenance
+from utils import atomic
+
+FILE = "logs/inputs.json"
+INPUTS = ("code", "config", "data", "dependencies")
+BRING_BARS = ("import_bars", "fetch")  # they change the data; what the others use is taken after them
+
+
+@dataclass(slots=True, kw_only=True)
+class Witness:
+    """Notes the inputs of each step of a run in its folder. `taken`: what was noted, in order, one note a change.
+
+    `lists`: files the desk file is completed from (a CSV of symbols, a listing).
+    """
+
+    run_dir: Path
+    clone: Path
+    desk_file: Path
+    config_dir: Path
+    series: Sequence[SeriesKey]
+    store: BarStore
+    lists: Sequence[Path] = ()
+    taken: list[dict[str, Any]] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def note(self, step: str) -> None:
+        """Look once more, when `step` begins; what is the same since the last look is not read again."""
+        try:
+            marks = provenance.marks(self.clone, self.desk_file, self.config_dir, self.series, self.store, self.lists)
+            wanted = [name for name in INPUTS if name != "data" or step not in BRING_BARS]
+            changed = {name: self._of(name) for name in wanted if marks[name] != self.marks.get(name)}
+        except OSError:
+            return  # a file went away under our eyes: the next step will tell
+        self.marks |= {name: marks[name] for name in changed}
+        known = latest(self.taken)
+        news = {name: told for name, told in changed.items() if _hash(told) != _hash(known.get(name))}
+        if news:
+            self.taken.append({"step": step, **news})
+            atomic.write_text(self.run_dir / FILE, json.dumps(self.taken, indent=1, ensure_ascii=False) + "\n")
+
+    def _of(self, name: str) -> dict[str, object]:
+        if name == "code":
+            return provenance.code(self.clone)
+        if name == "config":
+            return provenance.config(self.desk_file, self.config_dir, self.lists)
+        if name == "data":
+            return provenance.data(self.series, self.store)
+        return provenance.dependencies(self.clone)
+
+
+def read(run_dir: Path) -> list[dict[str, Any]]:
+    """What was noted in a run folder; nothing when nothing was, or it cannot be read."""
+    try:
+        found = json.loads((run_dir / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [note for note in found if isinstance(note, dict)] if isinstance(found, list) else []
+
+
+def inputs_of(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each input as it was first used; `mixed` in it: what it became while the run went on, and from which step on."""
+    found: dict[str, Any] = {}
+    for note in taken:
+        for name in INPUTS:
+            told = note.get(name)
+            if told is None:
+                continue
+            if name not in found:
+                found[name] = dict(told)
+            else:
+                then = {key: value for key, value in told.items() if not isinstance(value, dict)}
+                found[name].setdefault("mixed", []).append({"from_step": note.get("step"), **then})
+    return found
+
+
+def mixed(inputs: Mapping[str, Any]) -> list[str]:
+    """A line for each input that changed while the run went on."""
+    lines = []
+    for name in INPUTS:
+        for then in (inputs.get(name) or {}).get("mixed", ()):
+            was, now = (str(each.get("commit") or each.get("sha256"))[:9] for each in (inputs[name], then))
+            edited = " (edited)" if was == now else ""
+            lines.append(f"{name} changed while the run went on: {was}, from {then.get('from_step')} on {now}{edited}")
+    return lines
+
+
+def latest(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each input as it was noted last."""
+    return {name: note[name] for note in taken for name in INPUTS if note.get(name) is not None}
+
+
+def _hash(told: Mapping[str, Any] | None) -> tuple[object, object]:
+    return ((told or {}).get("sha256"), (told or {}).get("commit"))

@@ -1,0 +1,103 @@
+"""Inputs are taken when a step begins: what changes while a night runs is told, with both."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.runs.witness import Witness, inputs_of, mixed, read
+
+KEY = SeriesKey(exchange="X", symbol="AAA", timeframe="1d")
+DAY_MS = 86_400_000
+
+
+def git(clone: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+    return subprocess.run(
+        ["git", *who, "-C", clone, *arguments], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def bars_until(store: BarStore, day: int) -> None:
+    ts, one = np.arange(1, day + 1) * DAY_MS, np.ones(day)
+    bars = Bars(ts_ms=ts, open=one, high=one, low=one, close=one, volume=one)
+    store.write(KEY, bars, provider="x", fetched_at_ms=1, adjusted="raw", last_final=True)
+
+
+def a_night(tmp_path: Path) -> tuple[Witness, Path]:
+    clone, run_dir = tmp_path / "clone", tmp_path / "run"
+    for folder in (clone / "pyjobs", clone / "config", run_dir / "logs"):
+        folder.mkdir(parents=True)
+    (clone / "pyjobs/scan.py").write_text("1\n")
+    (clone / "config/desk.yaml").write_text("name: x\n")
+    git(tmp_path, "init", "-q", str(clone))
+    git(clone, "add", ".")
+    git(clone, "commit", "-qm", "one")
+    store = BarStore(tmp_path / "raw", locks=tmp_path)
+    bars_until(store, 5)
+    return (
+        Witness(
+            run_dir=run_dir, clone=clone, desk_file=clone / "config/desk.yaml", config_dir=clone / "config",
+            series=[KEY], store=store,
+        ),
+        clone,
+    )  # fmt: skip
+
+
+def test_a_night_whose_inputs_stay_is_of_one_mind(tmp_path: Path) -> None:
+    seen, clone = a_night(tmp_path)
+    for step in ("import_bars", "scan", "account_backtest"):
+        seen.note(step)
+    found = inputs_of(read(seen.run_dir))
+    assert found["code"]["commit"] == git(clone, "rev-parse", "HEAD")
+    assert set(found) == {"code", "config", "data", "dependencies"}
+    assert mixed(found) == []
+
+
+def test_a_pull_in_the_middle_names_both_commits_and_the_step(tmp_path: Path) -> None:
+    seen, clone = a_night(tmp_path)
+    was = git(clone, "rev-parse", "HEAD")
+    seen.note("import_bars")
+    seen.note("scan")
+    (clone / "pyjobs/scan.py").write_text("2\n")
+    git(clone, "commit", "-qam", "two")
+    seen.note("account_backtest")
+    found = inputs_of(seen.taken)
+    assert found["code"]["commit"] == was
+    assert [then["commit"] for then in found["code"]["mixed"]] == [git(clone, "rev-parse", "HEAD")]
+    (line,) = mixed(found)
+    assert was[:9] in line and "from account_backtest on" in line
+
+
+def test_an_edit_without_a_commit_and_another_desk_are_told_too(tmp_path: Path) -> None:
+    seen, clone = a_night(tmp_path)
+    seen.note("scan")
+    (clone / "pyjobs/scan.py").write_text("3\n")
+    (clone / "config/desk.yaml").write_text("name: y\n")
+    seen.note("report_ops")
+    assert [line.split()[0] for line in mixed(inputs_of(seen.taken))] == ["code", "config"]
+
+
+def test_what_the_import_brings_is_no_change_and_what_comes_later_is_one(tmp_path: Path) -> None:
+    seen, _ = a_night(tmp_path)
+    seen.note("import_bars")
+    bars_until(seen.store, 6)
+    seen.note("scan")
+    assert mixed(inputs_of(seen.taken)) == []
+    bars_until(seen.store, 7)
+    seen.note("account_backtest")
+    (line,) = mixed(inputs_of(seen.taken))
+    assert line.startswith("data changed while the run went on")
+
+
+def test_a_file_written_anew_with_the_same_content_is_no_change(tmp_path: Path) -> None:
+    seen, clone = a_night(tmp_path)
+    seen.note("scan")
+    (clone / "pyjobs/scan.py").unlink()
+    (clone / "pyjobs/scan.py").write_text("1\n")
+    seen.note("report_ops")
+    assert mixed(inputs_of(seen.taken)) == []
