@@ -37,7 +37,7 @@ def of_snapshot(snapshot: Snapshot, worked: Mapping[str, Sequence[Action]]) -> l
 
 def worked_in(snapshot: Snapshot) -> dict[str, list[Action]]:
     """The actions that a snapshot of `on_desk` has in its series. Raises as `read_actions`."""
-    every = corporate_actions.read_actions(corporate_actions.file_of(snapshot.desk))
+    every = corporate_actions.actions_of(snapshot.desk)
     filled = {each.instrument.key for each in snapshot.series if len(each.bars)}
     found = {
         each.symbol: corporate_actions.concerning(each, every, snapshot.session)
