@@ -104,14 +104,7 @@ def _parser() -> Parser:
 
 def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:
     """What is wanted, by the flags, else by what is answered."""
-    if args.listing and (args.symbols or args.exchange):
-        raise UsageError("--listing stands instead of --exchange and --symbols")
-    if args.timeframe not in TIMEFRAME_MS:
-        raise UsageError(f"--timeframe: unknown {args.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})")
-    if not NAME.fullmatch(args.name):
-        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
-    if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
-        raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
+    _check(args)
 
     def known_exchange(text: str) -> str:
         return series_key(exchanges, exchange=text, symbol="X", timeframe=args.timeframe).exchange
@@ -145,6 +138,18 @@ def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue)
         currency=args.currency,
         name=args.name,
     )
+
+
+def _check(args: Namespace) -> None:
+    """Raises UsageError for flags that are of no use whatever is answered."""
+    if args.listing and (args.symbols or args.exchange):
+        raise UsageError("--listing stands instead of --exchange and --symbols")
+    if args.timeframe not in TIMEFRAME_MS:
+        raise UsageError(f"--timeframe: unknown {args.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})")
+    if not NAME.fullmatch(args.name):
+        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
+    if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
+        raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
 
 
 def _symbols(text: str) -> tuple[str, ...]:

@@ -131,7 +131,8 @@ def _finish(store: BarStore, key: SeriesKey, source: Source, task: Task, *, now_
         _save(folder, store, key, Task(start_ms=task.start_ms, end_ms=task.end_ms, next_ms=next_ms))
 
     try:
-        done = added(done, _all(_fetch(store, key, source, min([task.next_ms, *again]), end, now_ms, progress, reached)))
+        rest = _fetch(store, key, source, min([task.next_ms, *again]), end, now_ms, progress, reached)
+        done = added(done, _all(rest))
     except ExternalDataUnavailable as error:
         if is_an_answer(error):
             _forget(folder)
