@@ -90,7 +90,8 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
-        return f"{key}: {done.got.bars} bars; {instances.save(instance)}"
+        older = f"; what is older cannot be had ({done.too_old})" if done.too_old else ""
+        return f"{key}: {done.got.bars} bars{older}; {instances.save(instance)}"
 
     ready: list[Instance] = []
     failed: list[ExternalDataUnavailable] = []
