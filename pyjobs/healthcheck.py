@@ -13,7 +13,9 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, Instrument, desk_path, load_desk
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.runs import health, jobs
+from pyjobs.runs.alike import collapsed
 from utils import clock, config, history, paths, trading_day
 from utils.cli import Parser
 from utils.exit_codes import ExitCode
@@ -58,19 +60,33 @@ def look(desk: Desk, now_s: float) -> Iterator[health.Check]:
     yield health.check_recent_errors(runs, now_s)
     yield from health.check_locks(jobs.holders(paths.locks_dir()), now_s)
     yield from health.check_providers(StateBook().all(), now_s)
-    yield from data_checks([i for i in desk.instruments if i.market in known], desk.session, now_s)
+    yield from collapsed(data_checks([i for i in desk.instruments if i.market in known], desk.session, now_s))
 
 
 def data_checks(instruments: Sequence[Instrument], rule: str, now_s: float) -> Iterator[health.Check]:
     """The age of each series; those of a desk that goes by its newest bar (`last_bar`) only need to have one."""
     store = BarStore(paths.data_dir() / "raw")
+    newest = {each.key: last_session(store, each.key, trading_day.load(each.market)) for each in instruments}
+    delivering = {key.exchange for key, session in newest.items() if session}
+    known: dict[str, dict[str, SymbolState]] = {}
     for instrument in instruments:
-        calendar = trading_day.load(instrument.market)
-        newest = last_session(store, instrument.key, calendar)
-        if rule == "last_bar" and newest is not None:
-            yield health.Check(f"data {instrument.key}", "OK", f"last bar {newest}; the desk is about its newest bar")
+        key, calendar, last = instrument.key, trading_day.load(instrument.market), newest[instrument.key]
+        state = not_waited_for(key, known) if instrument.fetched else None
+        if state is not None:
+            yield check_absent(str(key), state, last)
+        elif last is None and instrument.fetched and key.exchange in delivering:
+            told = f"no bars yet, others of {key.exchange} have some: a later night brings them; python -m pyjobs.fetch"
+            yield health.Check(f"data {key}", "WARN", told)
+        elif rule == "last_bar" and last is not None:
+            yield health.Check(f"data {key}", "OK", f"last bar {last}; the desk is about its newest bar")
         else:
-            yield health.check_data(str(instrument.key), newest, calendar, now_s)
+            yield health.check_data(str(key), last, calendar, now_s)
+
+
+def check_absent(series: str, state: SymbolState, last: dt.date | None) -> health.Check:
+    """Of a series whose bars nobody waits for; a name that was never known may be a slip of the pen."""
+    told = f"{state.state} since {state.since}: its bars are not waited for; last bar {last or 'none'}"
+    return health.Check(f"data {series}", "WARN" if state.state == "unknown" else "OK", told)
 
 
 def last_session(store: BarStore, key: SeriesKey, calendar: trading_day.Calendar) -> dt.date | None:
