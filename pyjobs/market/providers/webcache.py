@@ -13,6 +13,7 @@ from pyjobs.market.providers.base import BarRequest
 from pyjobs.market.store.names import folder_name
 from utils import paths, trading_day
 from utils.atomic import sweep, write_text
+from utils.newest import older
 
 KEPT = 6
 
@@ -31,7 +32,7 @@ def load(provider: str, request: BarRequest, now_ms: int) -> list[list[Any]] | N
 
 
 def save(provider: str, request: BarRequest, rows: list[list[Any]], now_ms: int, *, last_ts_ms: int) -> None:
-    """Keep a daily answer that reaches the last closed session, and drop all but the newest files of the ticker."""
+    """Keep a daily answer that reaches the last closed session, and drop all but the newest sessions of the ticker."""
     market = trading_day.load(request.market)
     if request.timeframe != "1d" or last_ts_ms < market.last_closed_session(now_ms / 1000).close_utc_s * 1000:
         return
@@ -46,8 +47,10 @@ def save(provider: str, request: BarRequest, rows: list[list[Any]], now_ms: int,
         "last_ts_ms": last_ts_ms,
     }
     write_text(path, json.dumps({**about, "rows": rows}))
-    for old in sorted(path.parent.glob("*.json"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+    kept = [("", each.name.partition("_")[0], each.name) for each in path.parent.glob("*.json")]
+    for old in older(kept, KEPT):
+        if old != path.name:  # a clock that was ahead has left newer names
+            (path.parent / old).unlink(missing_ok=True)
 
 
 def _file(provider: str, request: BarRequest, now_ms: int) -> Path:
