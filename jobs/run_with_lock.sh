@@ -55,17 +55,9 @@ say_holder() {
 
 # end_survivors: the last run was killed together with its supervisor. What is left of it is ended before a new one.
 end_survivors() {
-  local signal found
-  for signal in TERM TERM TERM KILL KILL; do
-    found=$(grep -lsF -- "$MARK" /proc/[0-9]*/environ || true) # its code tells of files it may not read, too
-    [[ $found ]] || break
-    found=${found//\/proc\//} found=${found//\/environ/}
-    printf 'run_with_lock.sh: %s: the last run was killed and left processes: %s\n' "$signal" "${found//$'\n'/ }" >&2
-    # shellcheck disable=SC2086  # a list of numbers
-    kill "-$signal" $found 2>/dev/null || true
-    sleep 0.5
-  done
-  ! grep -qsF -- "$MARK" /proc/[0-9]*/environ || die 75 "'$NAME': what is left of the last run cannot be ended; not starting"
+  "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import survivors
+sys.exit(survivors.main(sys.argv[2:]))' "$ROOT" "$MARK" "$HOLDER" {LOCK_FD}>&- ||
+    die 75 "'$NAME': what is left of the last run cannot be ended; not starting"
 }
 
 NAME=''

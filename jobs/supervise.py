@@ -18,10 +18,12 @@ from process_tree import (
     STOP_SIGNALS,
     Tree,
     below,
+    childless,
     describe,
     prctl,
     signal_quietly,
 )
+from survivors import Witness
 from utils import history  # found by the path that lib.sh sets
 
 TIMED_OUT = 124
@@ -50,13 +52,14 @@ class Options:
 class Run:
     """One run of a job: its attempts, and the end record that says how it went."""
 
-    def __init__(self, options, sink):
-        self.options, self.sink = options, sink
+    def __init__(self, options, sink, holder_fd=-1):
+        self.options, self.sink, self.holder_fd = options, sink, holder_fd
         self.started, self.attempts, self.note = time.time(), 0, {}
 
     def work(self):
         """The worker's whole life: attempts with their retries, then the record. Returns the exit code."""
-        options, tree = self.options, Tree(self.sink, self.options.grace_s)
+        options = self.options
+        tree = Tree(self.sink, options.grace_s, Witness(self.holder_fd) if self.holder_fd >= 0 else None)
         if options.log:
             self.sink.say(
                 f"[START] {one_line(options.command)} (pid {os.getpid()}, UTC{options.utc_offset_s / 3600:+g})"
@@ -81,7 +84,7 @@ class Run:
             outcome_r, outcome_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             env |= {"OUTCOME_FD": str(outcome_w), "SUPERVISOR_PID": str(os.getpid())}
         until = time.monotonic() + (options.timeout_s or 1e9)
-        pid = tree.start(options.command, env, outcome_w, self.piped(), deaf=bool(options.log))
+        pid = tree.start(options.command, env, (outcome_w, self.holder_fd), self.piped(), deaf=bool(options.log))
         code = tree.wait_for(pid, until)
         code = self.stopped(tree, pid) if code is None else code
         if not tree.alone():
@@ -137,7 +140,8 @@ class Run:
         if log.lost_bytes:
             warn(f"{log.lost_bytes} bytes of the log were lost: {log.problem}: {self.options.log}")
         try:
-            history.append(os.environ["NIGHTDESK_HOME"] + "/logs/history.jsonl", self.record(code, outcome))
+            if not history.append(os.environ["NIGHTDESK_HOME"] + "/logs/history.jsonl", self.record(code, outcome)):
+                warn("logs/history.jsonl is kept locked by somebody: added to it without the lock")
         except OSError as error:
             warn(f"cannot add to logs/history.jsonl: {error.strerror}")
         if code and not log.echo:
@@ -204,12 +208,20 @@ def keep(worker, run):
     code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
     if code < 0:
         run.sink.say(f"[WARN] the supervisor itself died of signal {-code}: ending the job and all it started")
-    if below(os.getpid()):
+    if not childless():
         Tree(run.sink, run.options.grace_s).end(-1)
     if code < 0:
         code = 128 - code
         run.finish(code)
     return code
+
+
+def opened(holder):
+    """The holder file, open for appending; -1 when there is none, or it cannot be opened."""
+    try:
+        return os.open(holder, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC) if holder else -1
+    except OSError:
+        return -1
 
 
 def main(argv):
@@ -219,7 +231,7 @@ def main(argv):
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
-    run, keeper = Run(options, sink), os.getpid()
+    run, keeper = Run(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()
     if worker:

@@ -156,7 +156,11 @@ def holders(folder: Path) -> list[Holder]:
     """The locks that are held now, by name; what a dead process left behind is not among them."""
     found = []
     for path in sorted(folder.glob("*.holder")):
-        pid, _, rest = path.read_text(errors="replace").rstrip("\n").partition("\t")
+        try:
+            line, _, _ = path.read_text(errors="replace").partition("\n")  # the lines after it are the chain's own
+        except OSError:
+            continue
+        pid, _, rest = line.partition("\t")
         since, _, command = rest.partition("\t")
         if pid.isdigit() and since.isdigit() and Path(f"/proc/{pid}").is_dir():
             found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), command))

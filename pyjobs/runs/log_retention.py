@@ -1,4 +1,4 @@
-"""Old logs go: of each name all but the newest dates, by the date in the name; a history that has grown is set aside."""
+"""Old logs go: of each name all but its newest dates; a history that has grown is set aside."""
 
 from __future__ import annotations
 
