@@ -25,6 +25,8 @@ from process_tree import (
 )
 from survivors import Witness
 from utils import history  # found by the path that lib.sh sets
+from utils import outcome as notes
+from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 TIMED_OUT = 124
 MAILED_LINES, MAILED_COLUMNS = 12, 300
@@ -125,7 +127,7 @@ class Run:
         if not verdict.external:
             return code
         self.sink.output(SKIP_LINE, 1)
-        self.note = {"kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
+        self.note = {"kind": verdict.kind, "detail": quoted(verdict.line), "guarded": 1}
         if os.environ.get("OUTCOME_FD", "").isdigit():
             write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(self.note))
         return 0
@@ -147,7 +149,7 @@ class Run:
         if code and not log.echo:
             last = log.tail.bytes().decode("utf-8", "replace").splitlines()[-MAILED_LINES:]
             said = [f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}"]
-            warn("\n  ".join(said + [line[:MAILED_COLUMNS] for line in last]))
+            warn("\n  ".join(said + [quoted(line, MAILED_COLUMNS) for line in last]))
 
     def outcome(self, code):
         """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
@@ -178,27 +180,18 @@ class Run:
 
 def one_line(command):
     """A command for a log line: what would break the line is shown as an escape."""
-    return " ".join(command).replace("\\", "\\\\").replace("\n", "\\n")
+    return quoted(" ".join(command).replace("\\", "\\\\"), LONGEST_MESSAGE)
 
 
 def read_note(fd):
-    """What the job said of its own outcome: the JSON lines in its pipe, later keys winning."""
+    """What the job said of its own outcome, as far as it fits."""
     try:
-        lines = os.read(fd, 1 << 16).splitlines()
+        received = os.read(fd, 1 << 16)
     except BlockingIOError:
-        lines = []
+        received = b""
     finally:
         os.close(fd)
-    note = {}
-    if lines:
-        import json
-
-        for line in lines:
-            try:
-                note |= json.loads(line)
-            except (ValueError, TypeError):
-                continue
-    return note
+    return notes.read(received)
 
 
 def keep(worker, run):

@@ -14,6 +14,7 @@ from utils.errors import ConfigError
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
+SHORTEST = 6
 
 
 def find(name: str) -> str | None:
@@ -25,6 +26,27 @@ def find(name: str) -> str | None:
         if value:
             return value
     return None
+
+
+def for_provider(name: str) -> str | None:
+    """As `find`; a key or password that no provider can have given is refused, by its name alone.
+
+    Such a one comes back in libraries' own error messages, and one of a few letters could not be told from their words.
+    """
+    value = find(name)
+    if not value:
+        return None
+    what = ""
+    if value != value.strip():
+        what = "begins or ends with a blank"
+    elif not value.isprintable():
+        what = "holds a control character"
+    elif len(value) < SHORTEST:
+        what = f"is shorter than {SHORTEST} characters"
+    if what:
+        where = "the environment" if os.environ.get(name) else ", ".join(map(str, files()))
+        raise ConfigError(f"{name} (in {where}) {what}: copy it again, without quotes and blanks around it")
+    return value
 
 
 def files() -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import mmap
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from pyjobs.runs.jobs import FORBIDDEN, Holder, JobPlan, Run
 from utils.trading_day import Calendar
 
 DAY_S = 86_400
+STAMP_BYTES = 19
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
 def verdict(
@@ -42,11 +45,25 @@ def verdict(
 
 
 def _never_ended(log: Path) -> bool:
-    """Whether the last [START] of a log has no [END] after it; searched from the end, however long the log is."""
+    """Whether the last [START] of a log has no [END] after it; searched from the end, however long the log is.
+
+    Only right behind the stamp of a line: a job may print such words, too.
+    """
     if not log.exists() or not log.stat().st_size:
         return False
     with log.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return text.rfind(b" [START] ") > text.rfind(b" [END] ")
+        return _last(text, b" [START] ") > _last(text, b" [END] ")
+
+
+def _last(text: mmap.mmap, mark: bytes) -> int:
+    """Where `mark` last stands behind a line's stamp; -1 when it nowhere does."""
+    at = text.rfind(mark)
+    while at >= 0:
+        begins = text.rfind(b"\n", 0, at) + 1
+        if at - begins == STAMP_BYTES and _STAMP.fullmatch(text[begins:at]):
+            return at
+        at = text.rfind(mark, 0, begins)
+    return -1
 
 
 def _of_run(run: Run, offset_s: int) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from pathlib import Path
+
+from utils.foreign_text import quoted
 
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "time": (
@@ -35,6 +38,22 @@ def column(name: str) -> str | None:
     return _FIELD_OF.get(re.sub(r"[\s_\-.<>()\"'*/]", "", name).lower())
 
 
+def unexpected(path: Path, text: str) -> str:
+    """A line that is not what a dump begins with, for a message, unless it may be a secret of somebody's.
+
+    That is what looks like one (`NAME=value`), stands in a hidden file or below `secret`, or nobody else may read.
+    """
+    try:
+        whole = path.resolve()
+        hidden = any(part.startswith(".") or part == "secret" for part in whole.parts[-3:])
+        hidden = hidden or not whole.stat().st_mode & 0o077
+    except OSError:
+        hidden = True
+    if hidden or "=" in text or "-----" in text:
+        return f"a line of {len(text)} characters, not shown"
+    return repr(quoted(text, 80))
+
+
 def number(text: str, *, commas: bool = True) -> float:
     """The number in a field: `1,234.5` is 1234.5; an empty or null field is NaN. Raises ValueError for anything else.
 
@@ -47,7 +66,7 @@ def number(text: str, *, commas: bool = True) -> float:
         return finite(float(text.replace(",", "")))
     if text.lower() in _MISSING:
         return math.nan
-    raise ValueError(f"{text!r} is not a number")
+    raise ValueError(f"{quoted(text, 60)!r} is not a number")
 
 
 def finite(value: float) -> float:
@@ -67,7 +86,7 @@ def instant(text: str) -> dt.date | dt.datetime:
         return from_epoch_ms(int(text) * _EPOCH_DIGITS[len(text)])
     match = _DATE.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a time (known: {TIME_FORMATS})")
+        raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
     date = dt.date(int(match[1]), int(match[3]), int(match[4]))
     rest = text[match.end() :]
     return date if not rest else _with_clock(date, rest, text)
@@ -86,7 +105,7 @@ def epoch_ms(moment: dt.datetime) -> int:
 def _with_clock(date: dt.date, rest: str, text: str) -> dt.datetime:
     match = _CLOCK.fullmatch(rest)
     if match is None:
-        raise ValueError(f"{text!r} is not a time (known: {TIME_FORMATS})")
+        raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
     microsecond = int((match[4] or "").ljust(6, "0")[:6] or 0)
     clock = dt.time(int(match[1]), int(match[2]), int(match[3] or 0), microsecond)
     naive = dt.datetime.combine(date, clock)

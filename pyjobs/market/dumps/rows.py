@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.dumps.fields import column, finite, instant, number
+from pyjobs.market.dumps.fields import column, finite, instant, number, unexpected
 from utils.errors import BadDataError, MissingInputError
+from utils.foreign_text import quoted
 
 # Where open, high, low, close, volume stand in a row without column names, after the time.
 ORDERS: dict[str, tuple[int, ...]] = {"ohlcv": (0, 1, 2, 3, 4), "bitfinex": (0, 2, 3, 1, 4)}
@@ -134,7 +135,7 @@ def _delimiter(path: Path, text: str) -> str:
             return delimiter
     if not first:
         raise BadDataError(f"{path}: the file is empty")
-    raise BadDataError(f"{path}: neither tabs, semicolons nor commas make columns of {first[:80]!r}")
+    raise BadDataError(f"{path}: neither tabs, semicolons nor commas make columns of {unexpected(path, first)}")
 
 
 def _header(path: Path, line: int, fields: Sequence[str]) -> dict[str, int]:
@@ -150,7 +151,8 @@ def _header(path: Path, line: int, fields: Sequence[str]) -> dict[str, int]:
             places[field] = place
     missing = [field for field in ("time", *OHLC) if field not in places]
     if missing:
-        raise BadDataError(f"{path}: line {line}: no column for {', '.join(missing)} in {', '.join(fields)[:120]!r}")
+        told = unexpected(path, ", ".join(fields))
+        raise BadDataError(f"{path}: line {line}: no column for {', '.join(missing)} in {told}")
     return places
 
 
@@ -211,7 +213,7 @@ def _json_rows(path: Path, text: str, layout: str) -> Rows:
 def _numbers(path: Path, i: int, row: Any) -> list[float]:
     """The four prices and the volume of a JSON array, in file order."""
     if not isinstance(row, list) or len(row) != 6:
-        raise BadDataError(f"{path}: row {i}: expected an array of time and five numbers, got {str(row)[:80]}")
+        raise BadDataError(f"{path}: row {i}: expected an array of time and five numbers{_not(row)}")
     return [_plain(path, i, value) for value in row[1:]]
 
 
@@ -225,16 +227,21 @@ def _plain(path: Path, i: int, value: Any) -> float:
             return finite(float(value))
     except (ValueError, OverflowError) as error:
         raise BadDataError(f"{path}: row {i}: {error}") from None
-    raise BadDataError(f"{path}: row {i}: {value!r} is not a number")
+    raise BadDataError(f"{path}: row {i}: {quoted(repr(value), 80)} is not a number")
+
+
+def _not(row: Any) -> str:
+    """What a row is instead; its content may be anything, so it is not repeated."""
+    return f", got an array of {len(row)}" if isinstance(row, list) else f", got {type(row).__name__}"
 
 
 def _named(path: Path, i: int, row: Any) -> Row:
     if not isinstance(row, dict):
-        raise BadDataError(f"{path}: row {i}: expected an object with named columns, got {str(row)[:80]}")
+        raise BadDataError(f"{path}: row {i}: expected an object with named columns{_not(row)}")
     fields = {column(name): value for name, value in row.items() if column(name)}
     missing = [name for name in ("time", *OHLC) if name not in fields]
     if missing:
-        raise BadDataError(f"{path}: row {i}: no {', '.join(missing)} in {', '.join(row)[:120]!r}")
+        raise BadDataError(f"{path}: row {i}: no {', '.join(missing)} in {unexpected(path, ', '.join(row))}")
     return _row(i, str(fields["time"]), lambda name: _plain(path, i, fields[name]), {str(n): 0 for n in fields})
 
 
