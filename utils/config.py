@@ -131,9 +131,9 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         indent = text.splitlines()[row : row + 1] if row >= 0 else []
         tab = "indented with a tab; use spaces: " if indent and re.match(r" *\t", indent[0]) else ""
         line = f":{row + 1}" if row >= 0 else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {tab}{error.problem}") from None
+        raise ConfigError(f"{path}{line}: not valid YAML: {tab}{quoted(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        raise ConfigError(f"{path}: not valid YAML: {quoted(' '.join(str(error).split()))}") from None
 
 
 def _bound(text: str) -> None:

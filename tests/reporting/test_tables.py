@@ -7,9 +7,9 @@ import pytest
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Page, Section, Table, Text, markdown
 from pyjobs.reporting.tables import Column, display_width, markdown_table, text_table
+from tests import hostile
 
 COLUMNS = [Column("symbol"), Column("close", right=True)]
-from tests import hostile
 
 
 def test_a_text_table_lines_up_also_with_korean_names() -> None:
