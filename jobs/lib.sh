@@ -59,6 +59,7 @@ update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
 record() {
   local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"}
   [[ -d ${file%/*} ]] || mkdir -p -- "${file%/*}" || true
+  umask 027 # whoever calls this ends right after it
   printf '{"job":"%s","instance":"%s","session":"%s","start":%d,"end":%d,"attempts":0,"code":%d,"outcome":"%s","log":"%s"}\n' \
     "${1%%@*}" "${instance#@}" "${RUN_DATE:-}" "$EPOCHSECONDS" "$EPOCHSECONDS" "$2" "$3" "$4" \
     2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2

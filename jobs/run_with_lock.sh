@@ -73,7 +73,7 @@ esac
 NAME=${NAME//%/%25} NAME=${NAME//\//%2F} NAME=${NAME//[^A-Za-z0-9._@+%-]/_}
 LOCK=$NIGHTDESK_HOME/.locks/$NAME.lock HOLDER=$NIGHTDESK_HOME/.locks/$NAME.holder MARK="nightdesk-run:$LOCK:"
 type -P flock >/dev/null || die 78 "flock is not installed (util-linux, or a BusyBox with it): no job may run without its lock"
-[[ -d ${LOCK%/*} ]] || mkdir -p -- "${LOCK%/*}" || die 73 "cannot make '${LOCK%/*}'"
+[[ -d ${LOCK%/*} ]] || (umask 027 && mkdir -p -- "${LOCK%/*}") || die 73 "cannot make '${LOCK%/*}'"
 if ! take_lock; then
   say_holder
   market_day "${MARKET:-XKRX}"

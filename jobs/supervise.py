@@ -24,9 +24,8 @@ from process_tree import (
     signal_quietly,
 )
 from survivors import Witness
-from utils import history  # found by the path that lib.sh sets
-from utils import outcome as notes
-from utils.foreign_text import LONGEST_MESSAGE, quoted
+from utils import history, private  # found by the path that lib.sh sets
+from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 
 TIMED_OUT = 124
 MAILED_LINES, MAILED_COLUMNS = 12, 300
@@ -191,7 +190,7 @@ def read_note(fd):
         received = b""
     finally:
         os.close(fd)
-    return notes.read(received)
+    return outcome_of(received)
 
 
 def keep(worker, run):
@@ -224,6 +223,7 @@ def main(argv):
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
+    private.settle(os.environ["NIGHTDESK_HOME"])
     run, keeper = Run(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()

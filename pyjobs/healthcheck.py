@@ -14,7 +14,7 @@ from pyjobs.market.desk.desk_file import Desk, Instrument, desk_path, load_desk
 from pyjobs.market.providers.state import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import health, jobs
-from utils import clock, history, paths, trading_day
+from utils import clock, history, paths, private, trading_day
 from utils.cli import Parser
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -46,6 +46,7 @@ def look(desk: Desk, now_s: float) -> Iterator[health.Check]:
     book = jobs.load_job_book(paths.config_dir() / "jobs.yaml")
     yield git_head()
     yield health.check_disk(shutil.disk_usage(paths.root()).free, str(paths.root()))
+    yield health.check_private(private.problems(str(paths.root())))
     markets = sorted(
         {desk.market, *(i.market for i in desk.instruments), *(plan.market for plan in book.jobs.values())}
     )

@@ -40,6 +40,13 @@ def check_disk(free_bytes: int, folder: str) -> Check:
     return Check("disk", state, f"{free_bytes / 1e9:.1f} GB free at {folder}")
 
 
+def check_private(problems: Sequence[str]) -> Check:
+    """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may."""
+    said = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+    detail = f"{said}: the next job sets it right, or the owner with chmod and chown" if problems else "as it should be"
+    return Check("other users", "WARN" if problems else "OK", detail)
+
+
 def check_calendar(market: str, days_left: int) -> Check:
     """Beyond its end a calendar refuses every guard: a WARN begins 30 days before."""
     detail = f"{days_left} days left" if days_left >= 0 else f"ended {-days_left} days ago"

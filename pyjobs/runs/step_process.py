@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from utils import outcome
-from utils.foreign_text import quoted
+from utils.foreign_text import outcome_of, quoted
 
 TERM_GRACE_S = 5.0
 LAST_LINE_BYTES = 4096
@@ -123,7 +122,7 @@ def _outcome(fd: int) -> dict[str, object]:
     with contextlib.suppress(BlockingIOError):
         received = os.read(fd, 1 << 16)
     os.close(fd)
-    return dict(outcome.read(received))
+    return dict(outcome_of(received))
 
 
 def _utc() -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import TEXTS
-from utils import outcome
-from utils.foreign_text import printable, quoted
+from utils.foreign_text import outcome_of, printable, quoted
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -76,13 +75,13 @@ def test_a_verb_that_says_or_fails_with_it_says_it_printable(text: str) -> None:
     ],
 )
 def test_an_outcome_that_is_none_is_passed_over_and_hides_no_other(line: bytes) -> None:
-    assert outcome.read(line) == {}
+    assert outcome_of(line) == {}
     good = b'{"code":69,"kind":"outage","provider":"p","symbol":null,"detail":"d","more":1}'
     told = {"code": 69, "kind": "outage", "provider": "p", "detail": "d"}
-    assert outcome.read(line + b"\n" + good + b"\n") == outcome.read(good + b"\n" + line) == told
+    assert outcome_of(line + b"\n" + good + b"\n") == outcome_of(good + b"\n" + line) == told
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_detail_reaches_the_history_printable_and_short(text: str) -> None:
-    note = outcome.read(json.dumps({"kind": "schema", "detail": text[:600], "symbol": text[:600]}).encode())
+    note = outcome_of(json.dumps({"kind": "schema", "detail": text[:600], "symbol": text[:600]}).encode())
     assert str(note.get("detail", "")).isprintable() and len(str(note.get("symbol", ""))) <= 80

@@ -13,7 +13,7 @@ from pyjobs.market.ingest import instances
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.store.names import folder_name
-from utils import paths
+from utils import paths, private
 from utils.cli import Parser
 from utils.errors import ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError, UsageError
 from utils.exit_codes import ExitCode
@@ -117,7 +117,7 @@ def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     path = paths.locks_dir() / f"{job}-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     try:
         with FileLock(path, timeout=0):
             yield

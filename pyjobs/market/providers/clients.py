@@ -15,6 +15,7 @@ from typing import Any
 from pyjobs.market.providers.answers import OF_EXCHANGES
 from pyjobs.market.providers.shapes import doubt
 from pyjobs.market.providers.wire import Answer, Fault, Stopped
+from utils import private
 
 Question = Mapping[str, Any]
 Rows = list[list[Any]]
@@ -26,6 +27,7 @@ _CCXT_PAGE = {"bitfinex": 10_000}
 def yahoo(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG001 - one signature for all
     """yfinance: `adjusted` asks for prices with dividends worked in."""
     yf = import_module("yfinance")
+    private.make_folder(question["cache_folder"], private.FOLDER_MODES[private.YAHOO])
     yf.set_tz_cache_location(question["cache_folder"])
     yf.config.debug.hide_exceptions = False
     daily = question["timeframe"] == "1d"

@@ -87,6 +87,7 @@ class Record:
 def main() -> int:
     """Answer the question on stdin. stdout and stderr of the client go nowhere: they hold user names and URLs."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.umask(0o077)  # what a client keeps, its cookies among it, is for nobody else
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)

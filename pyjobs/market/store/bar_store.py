@@ -30,7 +30,7 @@ from pyjobs.market.store.partitions import (
     split,
     write_partition,
 )
-from utils import paths
+from utils import paths, private
 from utils.atomic import sweep
 from utils.errors import BadDataError, LockBusyError
 
@@ -258,6 +258,7 @@ class BarStore:
 
         folder = self.folder(key)
         make_folder(self.locks)
+        private.make_folder(self.locks)
         path = self.locks / f"store-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
         try:
             with FileLock(path, timeout=LOCK_TIMEOUT_S):
