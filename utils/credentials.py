@@ -11,6 +11,7 @@ from pathlib import Path
 
 from utils import paths
 from utils.errors import ConfigError
+from utils.text_files import bytes_of
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
@@ -63,7 +64,7 @@ def read(path: Path) -> dict[str, str]:
                 f"{path}: others may read it (mode {state.st_mode & 0o777:o}, owner {state.st_uid}): "
                 f"chmod 600 and chown to the user of the jobs ({os.getuid()}); it is not read as it is"
             )
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = bytes_of(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8 text") from None
     except OSError as error:

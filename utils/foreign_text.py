@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LONGEST = 500
 LONGEST_MESSAGE = 4000
+_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 LONGEST_LINE = 4096
 TEXTS = {"kind": 40, "provider": 80, "symbol": 80, "detail": 500}
 FLAGS = ("judge", "guarded", "code")
@@ -30,6 +31,11 @@ def quoted(text: object, longest: int = LONGEST) -> str:
     if not line.isprintable():
         line = "".join(map(_visible, line))
     return line if len(whole) <= longest and len(line) <= longest else line[: max(longest - 1, 0)] + "…"
+
+
+def is_plain(text: str) -> bool:
+    """Whether a name holds nothing that cannot be printed; spaces of all widths may stand in it, line ends may not."""
+    return text.isprintable() or all(char.isprintable() or char in _SPACES for char in text)
 
 
 def printable(text: str) -> str:

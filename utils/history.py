@@ -95,7 +95,7 @@ def read(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _opened(path: Path) -> TextIO | None:
     try:
-        return path.open(encoding="utf-8", errors="replace")
+        return path.open(encoding="utf-8", errors="replace") if path.is_file() else None  # nobody waits for a pipe
     except FileNotFoundError:
         return None
 
@@ -106,7 +106,7 @@ def _records(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             record = json.loads(line[max(line.rfind('{"job":'), 0) :])
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(record, dict) and "job" in record:
             yield record

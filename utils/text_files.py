@@ -1,15 +1,33 @@
-"""Results as JSON and CSV files that any program reads: no NaN in JSON, shortest exact floats, whole or not there."""
+"""Results as JSON and CSV files that any program reads: no NaN in JSON, shortest exact floats, whole or not there.
+
+And reading what others put here without waiting for a pipe."""
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from utils import atomic
 from utils.errors import CannotWriteError
+
+
+def bytes_of(path: Path) -> bytes:
+    """What the file at `path` holds. A pipe or a device in its place is an OSError (EINVAL): nobody waits for one."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -12,10 +12,12 @@ import msgspec
 from utils import schedule
 from utils.config import load_yaml, wrong
 from utils.errors import NETWORK_FORBIDDEN, ConfigError
+from utils.foreign_text import quoted
 from utils.trading_day import Calendar
 
 SENT_HOME = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}
 FORBIDDEN = f"skip:{NETWORK_FORBIDDEN}"  # the user's own setting; every other skip is the outside world's fault
+LATEST_S = 1e11  # the year 5138
 
 
 class JobPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,8 +99,8 @@ def load_job_book(path: Path) -> JobBook:
 
 def to_run(record: dict[str, Any]) -> Run:
     """A history record, whatever older or foreign fields it lacks."""
-    text = {key: str(record.get(key) or "") for key in ("job", "instance", "session", "outcome", "log", "kind")}
-    number = {key: int(record.get(key) or 0) for key in ("start", "end", "attempts", "code")}
+    text = {key: quoted(record.get(key) or "") for key in ("job", "instance", "session", "outcome", "log", "kind")}
+    number = {key: _whole(record.get(key)) for key in ("start", "end", "attempts", "code")}
     return Run(
         text["job"],
         text["instance"],
@@ -111,6 +113,12 @@ def to_run(record: dict[str, Any]) -> Run:
         text["log"],
         text["kind"],
     )
+
+
+def _whole(value: object) -> int:
+    """A number of a record, 0 for what is none, or no moment or code of ours."""
+    plain = isinstance(value, int | float) and -LATEST_S < value < LATEST_S
+    return int(value) if plain and isinstance(value, int | float) else 0
 
 
 def runs_of(runs: Iterable[Run], job: str, instance: str = "") -> list[Run]:

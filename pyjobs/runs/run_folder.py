@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from utils.atomic import sync_directory
+from utils.atomic import TMP_MARK, sync_directory
 from utils.errors import CannotWriteError
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
@@ -76,6 +76,12 @@ def begin(runs_dir: Path, run_id: str) -> Building:
         with contextlib.suppress(OSError):
             path.rmdir()
         raise CannotWriteError(f"cannot begin a run in '{runs_dir}': {error.strerror} ('{error.filename}')") from error
+
+
+def sweep_all(run_dir: Path) -> None:
+    """Remove the temporary files of steps that were killed, anywhere in a run that nobody fills any more."""
+    for leftover in [path for path in run_dir.rglob(f".*{TMP_MARK}*") if path.is_file() or path.is_symlink()]:
+        leftover.unlink(missing_ok=True)
 
 
 def publish(building: Building) -> Path:

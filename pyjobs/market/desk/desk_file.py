@@ -11,7 +11,10 @@ from typing import Literal
 import msgspec
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.store.names import folder_name
 from utils.config import Key, load_yaml, wrong
+from utils.errors import BadDataError
+from utils.foreign_text import is_plain, quoted
 from utils.trading_day import known_markets
 
 LAYOUTS = ("auto", "ohlcv", "ohlcv_start", "ohlcv_close", "bitfinex")
@@ -157,8 +160,13 @@ def problems(desk: Desk, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
 
 
 def _instrument_problems(instrument: Instrument, markets: list[str]) -> Iterator[tuple[str, str]]:
-    if not instrument.symbol:
-        yield "symbol", "the symbol is empty"
+    try:
+        folder_name(instrument.symbol)
+    except BadDataError as error:
+        yield "symbol", "the symbol is empty" if not instrument.symbol else str(error)
+    for field in ("symbol", "name", "group", "file", "currency"):
+        if not is_plain(text := getattr(instrument, field)):
+            yield field, f"{quoted(text, 80)!r} holds what cannot be printed"
     if not _EXCHANGE.fullmatch(instrument.exchange):
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:

@@ -29,6 +29,7 @@ _MISSING = frozenset({"", "-", "null", "none", "nan", "n/a", "na"})
 
 _DATE = re.compile(r"(\d{4})([-/.]?)(\d{2})\2(\d{2})")
 _CLOCK = re.compile(r"[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?")
+EARLIEST_YEAR = 1700
 _EPOCH_DIGITS = {10: 1000, 13: 1}  # seconds and milliseconds of the years 2001 to 2286
 TIME_FORMATS = "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD, ISO 8601 with a zone, or epoch seconds or milliseconds"
 
@@ -88,6 +89,8 @@ def instant(text: str) -> dt.date | dt.datetime:
     if match is None:
         raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
     date = dt.date(int(match[1]), int(match[3]), int(match[4]))
+    if date.year < EARLIEST_YEAR:
+        raise ValueError(f"{quoted(text, 60)!r} is before {EARLIEST_YEAR}")
     rest = text[match.end() :]
     return date if not rest else _with_clock(date, rest, text)
 

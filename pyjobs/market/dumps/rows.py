@@ -17,11 +17,14 @@ from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.fields import column, finite, instant, number, unexpected
 from utils.errors import BadDataError, MissingInputError
 from utils.foreign_text import quoted
+from utils.text_files import bytes_of
 
 # Where open, high, low, close, volume stand in a row without column names, after the time.
 ORDERS: dict[str, tuple[int, ...]] = {"ohlcv": (0, 1, 2, 3, 4), "bitfinex": (0, 2, 3, 1, 4)}
 OHLC = ("open", "high", "low", "close")
 BEGINNING = 1 << 16
+LARGEST_BYTES, LARGEST_JSON_BYTES = 256_000_000, 64_000_000
+LONGEST_LINE_BYTES, MOST_EMPTY = 1_000_000, 1_000_000
 
 
 class Row(NamedTuple):
@@ -75,11 +78,15 @@ def read_rows(path: Path, layout: str) -> Rows:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise BadDataError(f"{path}: {size / 1e6:,.0f} MB; at most {LARGEST_BYTES / 1e6:.0f} MB are read: split it")
+        content = bytes_of(path)
     except FileNotFoundError:
         raise MissingInputError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise MissingInputError(f"{path}: is a folder, not a file") from None
+    _check_lines(path, content)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     if encoding != "utf-16" and b"\0" in content:
         raise BadDataError(f"{path}: not a text file (NUL at byte {content.index(0)})")
@@ -89,6 +96,21 @@ def _text(path: Path) -> str:
         except UnicodeDecodeError as error:
             where = error.start
     raise BadDataError(f"{path}: not a text file (byte {where} is neither UTF-8 nor CP949)")
+
+
+def _check_lines(path: Path, content: bytes) -> None:
+    """Refuse what no table of prices is: lines without end (JSON has them, and a bound of its own)."""
+    if content.lstrip()[:1] in (b"[", b"{"):
+        if len(content) > LARGEST_JSON_BYTES:
+            raise BadDataError(f"{path}: more than {LARGEST_JSON_BYTES / 1e6:.0f} MB of JSON: split it, or make it CSV")
+        return
+    at = 0
+    while len(content) - at > LONGEST_LINE_BYTES:
+        end = content.rfind(b"\n", at, at + LONGEST_LINE_BYTES)
+        end = end if end >= 0 else content.rfind(b"\r", at, at + LONGEST_LINE_BYTES)
+        if end < 0:
+            raise BadDataError(f"{path}: a line of more than {LONGEST_LINE_BYTES:,} bytes: not a table of prices")
+        at = end + 1
 
 
 def _csv_rows(path: Path, text: str, layout: str) -> Rows:
@@ -103,6 +125,8 @@ def _csv_rows(path: Path, text: str, layout: str) -> Rows:
         for fields in reader:
             if not any(field.strip() for field in fields):
                 empty.append(reader.line_num)
+                if len(empty) > MOST_EMPTY:
+                    raise BadDataError(f"{path}: more than {MOST_EMPTY:,} lines hold only separators")
             elif places is None:
                 width = len(fields)
                 places = _header(path, reader.line_num, fields)

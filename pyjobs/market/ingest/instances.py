@@ -14,6 +14,7 @@ from utils import paths
 from utils.atomic import write_text
 from utils.errors import ConfigError, UsageError
 from utils.foreign_text import quoted
+from utils.text_files import bytes_of
 
 DEFAULT_EXCHANGE = "BITFINEX"
 DEFAULT_LOOKBACK_DAYS = 3.0
@@ -75,7 +76,7 @@ def load(path: Path) -> Instance:
     """The instance in the env file at `path`; its name supplies symbol and timeframe that the file leaves out."""
     values: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = bytes_of(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read: {error}") from None
     for number, line in enumerate(lines, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import itertools
 import re
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text
 from utils.atomic import write_bytes
 from utils.errors import BadDataError
+from utils.text_files import bytes_of
 
 Adjusted = Literal["raw", "adjusted"]
 FORMAT = "nightdesk.bars/1"
@@ -138,12 +140,12 @@ def read_partition(path: Path, key: SeriesKey) -> Partition:
 
 
 def content_of(path: Path) -> bytes:
-    """The file's bytes. Raises BadDataError where a folder stands in its place, or a link that leads nowhere."""
+    """The file's bytes. Raises BadDataError where no file stands in its place, or a link that leads nowhere."""
     try:
-        return path.read_bytes()
-    except OSError:
-        if path.is_dir() or path.is_symlink():
-            raise _unreadable(path, "a folder or a link, and no file") from None
+        return bytes_of(path)
+    except OSError as error:
+        if error.errno == errno.EINVAL or path.is_dir() or path.is_symlink():
+            raise _unreadable(path, "a folder or a link, a pipe or a device, and no file") from None
         raise
 
 
