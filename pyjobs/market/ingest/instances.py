@@ -85,7 +85,8 @@ def load(path: Path) -> Instance:
             continue
         name, equals, value = text.partition("=")
         if not equals or name not in KEYS:
-            raise ConfigError(f"{path}:{number}: is none of {', '.join(key + '=…' for key in KEYS)}")
+            told = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
+            raise ConfigError(f"{path}:{number}: {told} none of {', '.join(key + '=…' for key in KEYS)}")
         values[name] = value.strip().strip("\"'")
     try:
         return _from(values, path.stem, where=str(path))
