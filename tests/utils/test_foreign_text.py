@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import TEXTS
+from pyjobs.market.providers import scrub
+from pyjobs.market.providers.wire import excerpt
+from pyjobs.reporting.tables import markdown_text
+from tests.hostile import TEXTS, texts
 from utils.foreign_text import outcome_of, printable, quoted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,3 +88,29 @@ def test_an_outcome_that_is_none_is_passed_over_and_hides_no_other(line: bytes) 
 def test_a_detail_reaches_the_history_printable_and_short(text: str) -> None:
     note = outcome_of(json.dumps({"kind": "schema", "detail": text[:600], "symbol": text[:600]}).encode())
     assert str(note.get("detail", "")).isprintable() and len(str(note.get("symbol", ""))) <= 80
+
+
+def _holds(text: str) -> None:
+    """What must be true of any text in any reader that quotes it."""
+    line = quoted(text)
+    assert line.isprintable() and len(line) <= 500
+    cell = markdown_text(text)
+    assert "<" not in cell and "](" not in cell and cell.isprintable()
+    note = outcome_of(json.dumps({"kind": text, "detail": text}).encode() + b'\n{"code":3}')
+    assert note["code"] == 3 and str(note.get("detail", "")).isprintable()
+    scrub.hide(["s3cr3t-key"])
+    assert "s3cr3t-key" not in excerpt(f"{text}s3cr3t-key{text}")
+
+
+def test_a_thousand_hostile_texts(request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(lambda: scrub.hide([]))
+    for text in texts(12, 1000):
+        _holds(text)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(20))
+def test_many_more_hostile_texts(seed: int, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(lambda: scrub.hide([]))
+    for text in texts(seed, 10_000):
+        _holds(text)
