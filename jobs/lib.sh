@@ -65,6 +65,7 @@ record() {
   local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"} now=${NIGHTDESK_NOW:-}
   [[ $now =~ ^[0-9]{1,12}$ ]] || now=$EPOCHSECONDS
   [[ -d ${file%/*} ]] || mkdir -p -- "${file%/*}" || true
+  umask 027 # whoever calls this ends right after it
   printf '{"job":"%s","instance":"%s","session":"%s","start":%d,"end":%d,"attempts":0,"code":%d,"outcome":"%s","log":"%s"}\n' \
     "${1%%@*}" "${instance#@}" "${RUN_DATE:-}" "$now" "$now" "$2" "$3" "$4" \
     2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
@@ -93,8 +94,7 @@ supervise() {
 sys.exit(supervise.main(sys.argv[2:]))' "$ROOT" "$@"
 }
 
-unset CDPATH
-# only the entry points in batch/ move to the root
+unset CDPATH # only the entry points in batch/ move to the root
 cd -P -- "${BASH_SOURCE[0]%/*}/.." && ROOT=$PWD && { cd -- "$OLDPWD" 2>/dev/null || true; }
 # shellcheck source=jobs/enter.sh
 [[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || . "$ROOT/jobs/enter.sh"

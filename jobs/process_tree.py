@@ -11,6 +11,7 @@ from job_log import CHUNK_BYTES, warn
 STOP_SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT", signal.SIGHUP: "SIGHUP"}
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 F_SETPIPE_SZ = 1031
+INSIST_S = 10.0  # after so long of killing, what is left is named
 
 
 def prctl(option, value):
@@ -29,8 +30,8 @@ def prctl(option, value):
 class Tree:
     """The processes below this one: starting, reaping and ending them."""
 
-    def __init__(self, sink, grace_s):
-        self.sink, self.grace_s = sink, grace_s
+    def __init__(self, sink, grace_s, witness=None):
+        self.sink, self.grace_s, self.witness = sink, grace_s, witness
         self.stop_signal = 0
         self.sources = {}
         self.wake_r, wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -42,7 +43,7 @@ class Tree:
     def _on_stop(self, number, _frame):
         self.stop_signal = self.stop_signal or number
 
-    def start(self, command, env, keep_fd, piped, deaf):
+    def start(self, command, env, keep_fds, piped, deaf):
         """Fork and exec `command`; stdout and stderr come back to us as `piped` says; `deaf`: its stdin is empty."""
         pipes = {}
         for name, source in piped.items():
@@ -50,7 +51,7 @@ class Tree:
             fcntl.fcntl(pipes[name][0], F_SETPIPE_SZ, CHUNK_BYTES * 4)
         pid = os.fork()
         if pid == 0:
-            self._exec(command, env, keep_fd, pipes, deaf)
+            self._exec(command, env, keep_fds, pipes, deaf)
         for read_end, write_end, source in pipes.values():
             os.close(write_end)
             os.set_blocking(read_end, False)
@@ -58,7 +59,7 @@ class Tree:
         return pid
 
     @staticmethod
-    def _exec(command, env, keep_fd, pipes, deaf):
+    def _exec(command, env, keep_fds, pipes, deaf):
         try:
             signal.set_wakeup_fd(-1)
             for number in (*STOP_SIGNALS, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ):
@@ -68,8 +69,9 @@ class Tree:
             if pipes:
                 os.dup2(pipes["1"][1], 1)
                 os.dup2(pipes.get("2", pipes["1"])[1], 2)
-            if keep_fd >= 0:
-                os.set_inheritable(keep_fd, True)
+            for fd in keep_fds:
+                if fd >= 0:
+                    os.set_inheritable(fd, True)
             os.execvpe(command[0], command, env)
         except OSError as error:
             warn(f"cannot start {command[0]!r}: {error.strerror}")
@@ -80,7 +82,8 @@ class Tree:
     def wait_for(self, pid, until):
         """Pump and reap until `pid` ends (its code comes back), or the deadline or a stop signal (None)."""
         while True:
-            self._pump(max(0.0, until - time.monotonic()))
+            due = self.witness.look() if self.witness else until
+            self._pump(max(0.0, min(until, due) - time.monotonic()))
             code = self.reap(pid)
             if code is not None:
                 return code
@@ -133,33 +136,61 @@ class Tree:
     def alone(self):
         """True when nothing is left below, after a moment: an orphan comes back to its subreaper as a child."""
         until = time.monotonic() + 0.5
-        while time.monotonic() < until:
-            self.reap(-1)
-            try:
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return True
+        while not childless():
+            if time.monotonic() >= until:
+                return False
             self._pump(0.02)
-        return False
+            self.reap(-1)
+        return True
 
     def end(self, pid, first=signal.SIGTERM):
-        """End everything below: `first`, a grace period, then SIGKILL until nothing is left. The code of `pid`."""
-        code = self.reap(pid)
-        for number, patience_s in ((first, self.grace_s), *((signal.SIGKILL, 0.5),) * 20):
-            victims = below(os.getpid())
-            if not victims:
-                break
+        """End everything below: `first`, a grace period, then SIGKILL until nothing is left. The code of `pid`.
+
+        That nothing is left is the kernel's word, not that of a look at /proc, which misses whoever forks and exits
+        all the time. Until then this does not return, so the lock is kept; after a while it says by whom.
+        """
+        for victim in below(os.getpid()):
+            signal_quietly(victim, first)
+        code, until = self.reap(pid), time.monotonic() + self.grace_s
+        while not childless() and time.monotonic() < until:
+            self._pump(0.05)
+            code = first_known(self.reap(pid), code)
+        until, looks, named = time.monotonic() + INSIST_S, 0, False
+        while not childless():
+            victims = children() if looks % 32 else below(os.getpid())
             for victim in victims:
-                signal_quietly(victim, number)
-            until = time.monotonic() + patience_s
-            while below(os.getpid()) and time.monotonic() < until:
-                self._pump(0.05)
-                found = self.reap(pid)
-                code = found if found is not None else code
-        else:
-            self.sink.say(f"[WARN] these processes cannot be ended: {describe(below(os.getpid()))}")
-        found = self.reap(pid)
-        return code if found is None else found
+                signal_quietly(victim, signal.SIGKILL)
+            looks += 1
+            self._pump(1.0 if named else 0.0)
+            code = first_known(self.reap(pid), code)
+            if not named and time.monotonic() >= until:
+                named = True
+                left = describe(below(os.getpid()))
+                self.sink.say(f"[WARN] these processes cannot be ended, the lock is kept until they have: {left}")
+        return first_known(self.reap(pid), code)
+
+
+def first_known(code, other):
+    """`code`, unless it is not known."""
+    return other if code is None else code
+
+
+def childless():
+    """Whether the kernel knows no child of ours, so that, with us as subreaper, nothing at all is left below."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
+def children():
+    """Our own children: a short read, so that one that lives for a millisecond is met; else what one look shows."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as listed:
+            return [int(pid) for pid in listed.read().split()]
+    except OSError:
+        return below(os.getpid())
 
 
 def signal_quietly(pid, number):
@@ -172,22 +203,30 @@ def signal_quietly(pid, number):
 
 def below(ancestor):
     """The live descendants of a process, from one look at /proc; zombies do not count, their children do."""
-    parents, living = {}, set()
+    return sorted(descendants({ancestor}, table()))
+
+
+def table():
+    """Every process by pid: (its parent, whether it lives, when it started, in ticks since the machine did)."""
+    found = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as stat:
-                    state, parent = stat.read().rpartition(b") ")[2].split(b" ", 2)[:2]
-            except (FileNotFoundError, ProcessLookupError):
+                    fields = stat.read().rpartition(b") ")[2].split(b" ", 20)
+            except OSError:
                 continue
-            parents[int(name)] = int(parent)
-            if state not in (b"Z", b"X"):
-                living.add(int(name))
-    found, frontier = set(), {ancestor}
+            found[int(name)] = (int(fields[1]), fields[0] not in (b"Z", b"X"), int(fields[19]))
+    return found
+
+
+def descendants(ancestors, processes):
+    """The living processes of a `table` that descend from any of `ancestors`."""
+    found, frontier = set(), ancestors
     while frontier:
-        frontier = {pid for pid, parent in parents.items() if parent in frontier} - found
+        frontier = {pid for pid, (parent, _, _) in processes.items() if parent in frontier} - found
         found |= frontier
-    return sorted(found & living)
+    return {pid for pid in found if processes[pid][1]}
 
 
 def describe(pids):

@@ -51,22 +51,14 @@ say_holder() {
     what=$(tr '\0' ' ' 2>/dev/null <"/proc/${pid:-none}/cmdline") || what='a process this user cannot see'
   fi
   printf 'run_with_lock.sh: busy: %s is held by pid %s%s: %s\n' \
-    "'$NAME'" "${pid:-unknown}" "${since:+ for $((EPOCHSECONDS - since)) s}" "$what" >&2
+    "'$NAME'" "${pid:-unknown}" "${since:+ for $((${NIGHTDESK_NOW:-$EPOCHSECONDS} - since)) s}" "$what" >&2
 }
 
 # end_survivors: the last run was killed together with its supervisor. What is left of it is ended before a new one.
 end_survivors() {
-  local signal found
-  for signal in TERM TERM TERM KILL KILL; do
-    found=$(grep -lsF -- "$MARK" /proc/[0-9]*/environ || true) # its code tells of files it may not read, too
-    [[ $found ]] || break
-    found=${found//\/proc\//} found=${found//\/environ/}
-    printf 'run_with_lock.sh: %s: the last run was killed and left processes: %s\n' "$signal" "${found//$'\n'/ }" >&2
-    # shellcheck disable=SC2086  # a list of numbers
-    kill "-$signal" $found 2>/dev/null || true
-    sleep 0.5
-  done
-  ! grep -qsF -- "$MARK" /proc/[0-9]*/environ || die 75 "'$NAME': what is left of the last run cannot be ended; not starting"
+  "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import survivors
+sys.exit(survivors.main(sys.argv[2:]))' "$ROOT" "$MARK" "$HOLDER" {LOCK_FD}>&- ||
+    die 75 "'$NAME': what is left of the last run cannot be ended; not starting"
 }
 
 NAME=''
@@ -82,7 +74,7 @@ esac
 NAME=${NAME//%/%25} NAME=${NAME//\//%2F} NAME=${NAME//[^A-Za-z0-9._@+%-]/_}
 ENDS_AS=$NAME LOCK=$NIGHTDESK_HOME/.locks/$NAME.lock HOLDER=$NIGHTDESK_HOME/.locks/$NAME.holder MARK="nightdesk-run:$LOCK:"
 type -P flock >/dev/null || die 78 "flock is not installed (util-linux, or a BusyBox with it): no job may run without its lock"
-[[ -d ${LOCK%/*} ]] || mkdir -p -- "${LOCK%/*}" || die 73 "cannot make '${LOCK%/*}'"
+[[ -d ${LOCK%/*} ]] || (umask 027 && mkdir -p -- "${LOCK%/*}") || die 73 "cannot make '${LOCK%/*}'"
 if ! take_lock; then
   # shellcheck source=jobs/busy.sh
   . "$ROOT/jobs/busy.sh"
@@ -92,7 +84,7 @@ if ! take_lock; then
   exit "${LOCK_BUSY_RC:-0}"
 fi
 [[ ! -s $HOLDER ]] || end_survivors
-printf '%d\t%d\t%s\n' $$ "$EPOCHSECONDS" "${*@Q}" 2>/dev/null >"$HOLDER" || true
+printf '%d\t%d\t%s\n' $$ "${NIGHTDESK_NOW:-$EPOCHSECONDS}" "${*@Q}" 2>/dev/null >"$HOLDER" || true
 export JOB=$NAME NIGHTDESK_LOCK_FD=$LOCK_FD NIGHTDESK_HOLDER=$HOLDER NIGHTDESK_RUN=$MARK
 case $1 in
   */_run_generic.sh) exec "$BASH" "$@" ;;

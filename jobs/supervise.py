@@ -18,11 +18,14 @@ from process_tree import (
     STOP_SIGNALS,
     Tree,
     below,
+    childless,
     describe,
     prctl,
     signal_quietly,
 )
-from utils import history  # found by the path that lib.sh sets
+from survivors import Witness
+from utils import history, private  # found by the path that lib.sh sets
+from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 
 TIMED_OUT = 124
 MAILED_LINES, MAILED_COLUMNS = 12, 300
@@ -51,13 +54,14 @@ class Options:
 class Run:
     """One run of a job: its attempts, and the end record that says how it went."""
 
-    def __init__(self, options, sink):
-        self.options, self.sink = options, sink
+    def __init__(self, options, sink, holder_fd=-1):
+        self.options, self.sink, self.holder_fd = options, sink, holder_fd
         self.started, self.attempts, self.note = now_s(), 0, {}
 
     def work(self):
         """The worker's whole life: attempts with their retries, then the record. Returns the exit code."""
-        options, tree = self.options, Tree(self.sink, self.options.grace_s)
+        options = self.options
+        tree = Tree(self.sink, options.grace_s, Witness(self.holder_fd) if self.holder_fd >= 0 else None)
         if options.log:
             self.sink.hold(
                 f"[START] {one_line(options.command)} (pid {os.getpid()}, UTC{options.utc_offset_s / 3600:+g})"
@@ -84,7 +88,7 @@ class Run:
             outcome_r, outcome_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
             env |= {"OUTCOME_FD": str(outcome_w), "SUPERVISOR_PID": str(os.getpid())}
         until = time.monotonic() + (options.timeout_s or 1e9)
-        pid = tree.start(options.command, env, outcome_w, self.piped(), deaf=bool(options.log))
+        pid = tree.start(options.command, env, (outcome_w, self.holder_fd), self.piped(), deaf=bool(options.log))
         code = tree.wait_for(pid, until)
         code = self.stopped(tree, pid) if code is None else code
         if not tree.alone():
@@ -125,7 +129,7 @@ class Run:
         if not verdict.external:
             return code
         self.sink.output(SKIP_LINE, 1)
-        self.note = {"kind": verdict.kind, "detail": verdict.line[:500], "guarded": 1}
+        self.note = {"kind": verdict.kind, "detail": quoted(verdict.line), "guarded": 1}
         if os.environ.get("OUTCOME_FD", "").isdigit():
             write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(self.note))
         return 0
@@ -142,13 +146,14 @@ class Run:
         if log.lost_bytes:
             warn(f"{log.lost_bytes} bytes of the log were lost: {log.problem}: {self.options.log}")
         try:
-            history.append(os.environ["NIGHTDESK_HOME"] + "/logs/history.jsonl", self.record(code, outcome))
+            if not history.append(os.environ["NIGHTDESK_HOME"] + "/logs/history.jsonl", self.record(code, outcome)):
+                warn("logs/history.jsonl is kept locked by somebody: added to it without the lock")
         except OSError as error:
             warn(f"cannot add to logs/history.jsonl: {error.strerror}")
         if code and not log.echo:
             last = log.tail.bytes().decode("utf-8", "replace").splitlines()[-MAILED_LINES:]
             said = [f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}"]
-            warn("\n  ".join(said + [line[:MAILED_COLUMNS] for line in last]))
+            warn("\n  ".join(said + [quoted(line, MAILED_COLUMNS) for line in last]))
 
     def outcome(self, code):
         """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
@@ -179,27 +184,18 @@ class Run:
 
 def one_line(command):
     """A command for a log line: what would break the line is shown as an escape."""
-    return " ".join(command).replace("\\", "\\\\").replace("\n", "\\n")
+    return quoted(" ".join(command).replace("\\", "\\\\"), LONGEST_MESSAGE)
 
 
 def read_note(fd):
-    """What the job said of its own outcome: the JSON lines in its pipe, later keys winning."""
+    """What the job said of its own outcome, as far as it fits."""
     try:
-        lines = os.read(fd, 1 << 16).splitlines()
+        received = os.read(fd, 1 << 16)
     except BlockingIOError:
-        lines = []
+        received = b""
     finally:
         os.close(fd)
-    note = {}
-    if lines:
-        import json
-
-        for line in lines:
-            try:
-                note |= json.loads(line)
-            except (ValueError, TypeError):
-                continue
-    return note
+    return outcome_of(received)
 
 
 def keep(worker, run):
@@ -209,12 +205,20 @@ def keep(worker, run):
     code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
     if code < 0:
         run.sink.say(f"[WARN] the supervisor itself died of signal {-code}: ending the job and all it started")
-    if below(os.getpid()):
+    if not childless():
         Tree(run.sink, run.options.grace_s).end(-1)
     if code < 0:
         code = 128 - code
         run.finish(code)
     return code
+
+
+def opened(holder):
+    """The holder file, open for appending; -1 when there is none, or it cannot be opened."""
+    try:
+        return os.open(holder, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC) if holder else -1
+    except OSError:
+        return -1
 
 
 def main(argv):
@@ -224,7 +228,8 @@ def main(argv):
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
-    run, keeper = Run(options, sink), os.getpid()
+    private.settle(os.environ["NIGHTDESK_HOME"])
+    run, keeper = Run(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()
     if worker:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import manifest, steps, witness
+from pyjobs.runs import manifest, run_folder, steps, witness
 from pyjobs.runs.run_folder import BUILDING, started_at
 from utils import clock, paths
 from utils.cli import Parser
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _verify(run_dir)
     if options.desk is None:
         raise UsageError("--desk FILE is needed to write a manifest")
+    run_folder.sweep_all(run_dir)
     content = manifest.build(run_dir, _about(run_dir, options.desk, load_desk(options.desk)))
     manifest.write(run_dir, content)
     files = content["files"]

@@ -91,11 +91,12 @@ def _of_day(book: JobBook, runs: Sequence[Run], asked: str, on: dt.date, now_s: 
         raise UsageError(f"unknown job {asked!r}; known: {', '.join(known)}")
     calendar = trading_day.load(plan.market if plan else trading_day.DEFAULT_MARKET)
     prefix = ((plan.log if plan else "") or job) + (f"@{instance}" if instance else "")
-    held = House(now_s).place().held
+    place = House(now_s).place()
     return day.told(
         day=on,
         runs=[run for run in mine if watched.date_of(run, calendar) == on],
-        holder=next((each for each in held if each.name.partition("@")[0] == job), None),
+        holder=next((each for each in place.held if each.name.partition("@")[0] == job), None),
+        left=watched.left_run(f"{job}@{instance}" if instance else job, mine, place.left, calendar),
         plan=plan,
         calendar=calendar,
         log=paths.logs_dir() / f"{prefix}_{on}.log",

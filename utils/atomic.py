@@ -39,9 +39,11 @@ def sweep(folder: Path, name: str = "") -> None:
         leftover.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes | memoryview) -> None:
-    """Atomic counterpart of `Path.write_bytes`."""
+def write_bytes(path: Path, content: bytes | memoryview, *, mode: int | None = None) -> None:
+    """Atomic counterpart of `Path.write_bytes`; `mode` is the new file's, whatever the umask."""
     with _renamed_to(path) as temporary, temporary.open("wb", buffering=0) as handle:
+        if mode is not None and temporary != path:
+            os.fchmod(handle.fileno(), mode)
         while content := content[handle.write(content) :]:
             pass
         if temporary != path:

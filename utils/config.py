@@ -13,17 +13,30 @@ import yaml
 
 from utils import paths
 from utils.errors import ConfigError
+from utils.foreign_text import quoted
 
 T = TypeVar("T")
 Key = str | int
 Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+LARGEST_BYTES = 20_000_000  # a desk of 20 000 instruments is 4 MB
+DEEPEST = 30
+LONGEST_VALUE = 80
 
 
 class _DuplicateKey(Exception):
     """A key stands twice in one mapping; YAML itself would silently keep the last."""
 
     def __init__(self, key: object, line: int, first_line: int) -> None:
-        super().__init__(f"key {key!r} stands twice (first on line {first_line})")
+        super().__init__(f"key {quoted(key, LONGEST_VALUE)!r} stands twice (first on line {first_line})")
+        self.line = line
+
+
+class _Refused(Exception):
+    """Something that YAML allows and no file of ours needs."""
+
+    def __init__(self, what: str, line: int) -> None:
+        super().__init__(what)
         self.line = line
 
 
@@ -40,6 +53,8 @@ class _StrictLoader(Loader):  # type: ignore[valid-type,misc]  # the C loader wh
         seen: dict[object, int] = {}
         for key_node, _ in node.value:
             line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _Refused("a key is a mapping or a list; write one name before the colon", line)
             if key_node.value in seen:
                 raise _DuplicateKey(key_node.value, line, seen[key_node.value])
             seen[key_node.value] = line
@@ -100,11 +115,16 @@ def nearest(given: str, known: Iterable[str]) -> str:
 
 
 def _message(path: Path, line: int | None, keys: list[Key], what: str) -> str:
-    return f"{path}{f':{line}' if line else ''}:{f' {dotted(keys)}:' if keys else ''} {what}"
+    where = f" {quoted(dotted(keys), 200)}:" if keys else ""
+    return f"{path}{f':{line}' if line else ''}:{where} {quoted(what)}"
 
 
 def _read(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ConfigError(f"{path}: is a pipe or a device, not a file")
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ConfigError(f"{path}: holds more than {LARGEST_BYTES // 1_000_000} MB: is it the right file?")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
@@ -117,19 +137,46 @@ def _read(path: Path) -> str:
 def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     """The document as nodes (which know their lines) and as plain values."""
     try:
+        _bound(text)
         loader = _StrictLoader(text)
         node = loader.get_single_node()
         return node, None if node is None else loader.construct_document(node)
-    except _DuplicateKey as error:
+    except (_DuplicateKey, _Refused) as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
     except yaml.MarkedYAMLError as error:
         row = error.problem_mark.line if error.problem_mark else -1
         indent = text.splitlines()[row : row + 1] if row >= 0 else []
         tab = "indented with a tab; use spaces: " if indent and re.match(r" *\t", indent[0]) else ""
         line = f":{row + 1}" if row >= 0 else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {tab}{error.problem}") from None
+        raise ConfigError(f"{path}{line}: not valid YAML: {tab}{quoted(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+        raise ConfigError(f"{path}: not valid YAML: {quoted(' '.join(str(error).split()))}") from None
+
+
+def _bound(text: str) -> None:
+    """Refuse what would exhaust who composes it: deep nesting (a crash in C), and aliases inside what has a name.
+
+    Looking at the events needs no recursion.
+    """
+    depth = 0
+    named: list[int] = []
+    for event in yaml.parse(text, Loader=Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if event.anchor or named:
+                named.append(depth)
+            if depth > DEEPEST:
+                raise _Refused(f"nested more than {DEEPEST} deep", _line(event))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            if named and named[-1] == depth:
+                named.pop()
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent) and named:
+            raise _Refused("an alias (*) inside what has an anchor (&)", _line(event))
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def _locate(message: str, data: Any, type_: type[Any]) -> tuple[str, list[Key]]:
@@ -178,7 +225,7 @@ def _place(node: yaml.Node | None, keys: list[Key]) -> tuple[int | None, str]:
         if child is None:
             return line, ""
         line, node = child
-    return line, repr(node.value) if isinstance(node, yaml.ScalarNode) else ""
+    return line, repr(quoted(node.value, LONGEST_VALUE)) if isinstance(node, yaml.ScalarNode) else ""
 
 
 def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:

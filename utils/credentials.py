@@ -11,9 +11,11 @@ from pathlib import Path
 
 from utils import paths
 from utils.errors import ConfigError
+from utils.text_files import bytes_of
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
+SHORTEST = 6
 
 
 def find(name: str) -> str | None:
@@ -25,6 +27,27 @@ def find(name: str) -> str | None:
         if value:
             return value
     return None
+
+
+def for_provider(name: str) -> str | None:
+    """As `find`; a key or password that no provider can have given is refused, by its name alone.
+
+    Such a one comes back in libraries' own error messages, and one of a few letters could not be told from their words.
+    """
+    value = find(name)
+    if not value:
+        return None
+    what = ""
+    if value != value.strip():
+        what = "begins or ends with a blank"
+    elif not value.isprintable():
+        what = "holds a control character"
+    elif len(value) < SHORTEST:
+        what = f"is shorter than {SHORTEST} characters"
+    if what:
+        where = "the environment" if os.environ.get(name) else ", ".join(map(str, files()))
+        raise ConfigError(f"{name} (in {where}) {what}: copy it again, without quotes and blanks around it")
+    return value
 
 
 def files() -> list[Path]:
@@ -41,7 +64,7 @@ def read(path: Path) -> dict[str, str]:
                 f"{path}: others may read it (mode {state.st_mode & 0o777:o}, owner {state.st_uid}): "
                 f"chmod 600 and chown to the user of the jobs ({os.getuid()}); it is not read as it is"
             )
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = bytes_of(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8 text") from None
     except OSError as error:

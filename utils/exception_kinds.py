@@ -14,10 +14,20 @@ import re
 import traceback
 from collections.abc import Iterator
 
-from utils.error_rules import BY_MESSAGE, BY_STATUS, OURS, WIRE, Rules, kind_of_status, load_rules, refined, status_in
 from utils.errors import ExternalDataUnavailable, NightdeskError
 from utils.exit_codes import ExitCode
 from utils.external_errors import RULES_PATH
+from utils.foreign_errors.error_rules import (
+    BY_MESSAGE,
+    BY_STATUS,
+    OURS,
+    WIRE,
+    Rules,
+    kind_of_status,
+    load_rules,
+    refined,
+    status_in,
+)
 
 _CODE_OF_ERRNO = {
     errno.ENOSPC: ExitCode.CANNOT_WRITE,

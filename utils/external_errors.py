@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.error_rules import OURS, Rules, RulesError, load_rules
-from utils.exception_verdict import Verdict, blame_provider, blame_us, of_chain
-from utils.final_error import Traceback, clean_lines, last_traceback
-from utils.text_verdict import of_text
+from utils.foreign_errors.error_rules import OURS, Rules, RulesError, load_rules
+from utils.foreign_errors.exception_verdict import Verdict, blame_provider, blame_us, of_chain
+from utils.foreign_errors.final_error import Traceback, clean_lines, last_traceback
+from utils.foreign_errors.text_verdict import of_text
 
 __all__ = ["RULES_PATH", "Rules", "RulesError", "Verdict", "judge", "load_rules"]
 

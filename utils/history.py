@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from _json import encode_basestring_ascii  # the C encoder alone: importing json costs more than all the rest
 
 TYPE_CHECKING = False  # importing typing for the real one costs 5 ms
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import Any, TextIO
+
+
+LOCK_WAIT_S = 2.0  # a line takes microseconds
+FILE_MODE = 0o640
 
 
 def to_json_line(record: Mapping[str, str | int | float | None]) -> bytes:
@@ -29,24 +34,43 @@ def _value(value: str | int | float | None) -> str:
     return encode_basestring_ascii(value) if isinstance(value, str) else repr(value)
 
 
-def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
+def lock(fd: int) -> bool:
+    """Lock an open file, waiting for a bounded time: whoever may read a file may lock it, and keep it locked."""
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.01)
+        except OSError:  # a disk that knows no locks
+            return False
+        else:
+            return True
+
+
+def append(path: str, record: Mapping[str, str | int | float | None]) -> bool:
     """Add one line, whole or not at all; a line that a full disk tore earlier is closed first, not built upon.
 
-    Raises OSError (the file is then as long as before).
+    False: somebody has kept the file locked, so the line was added without the lock (one write, which the system does
+    not mix with another's). Raises OSError (the file is then as long as before).
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     line = to_json_line(record)
-    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, FILE_MODE)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        mine = lock(fd)
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":
             line = b"\n" + line
         if os.write(fd, line) != len(line):
-            os.ftruncate(fd, size)
+            if mine:
+                os.ftruncate(fd, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     finally:
         os.close(fd)
+    return mine
 
 
 def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -72,7 +96,7 @@ def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[st
 
 def _opened(path: Path) -> TextIO | None:
     try:
-        return path.open(encoding="utf-8", errors="replace")
+        return path.open(encoding="utf-8", errors="replace") if path.is_file() else None  # nobody waits for a pipe
     except FileNotFoundError:
         return None
 

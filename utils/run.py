@@ -11,13 +11,16 @@ import select
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 from utils.errors import ExternalDataUnavailable, NightdeskError
 from utils.exit_codes import ExitCode
+from utils.foreign_text import LONGEST_MESSAGE, printable, quoted
 
 OUTCOME_FD = "OUTCOME_FD"
 OUTCOME_MAX_BYTES = 4096
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+LONGEST_TRACEBACK = 20_000
 STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal reports
 
 _CURES = {
@@ -42,6 +45,8 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     A foreseen failure is one line, `verb: problem`, on stderr; a bug is a full traceback. A failure is also reported as
     one JSON line to the file descriptor in `OUTCOME_FD`. SystemExit (argparse's way out) passes through.
     """
+    sys.stdout = _Printable.over(sys.stdout)
+    sys.stderr = _Printable.over(sys.stderr)
     try:
         code = int(main(argv))
         sys.stdout.flush()
@@ -57,6 +62,30 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     if code != ExitCode.OK:
         report_outcome(code)
     return code
+
+
+class _Printable:
+    """A stream that writes what it is given, printable: whatever a verb quotes, others wrote some of it.
+
+    A terminal's stderr is left alone: only there progress moves the cursor.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @classmethod
+    def over(cls, stream: TextIO | None) -> Any:
+        """`stream`, made safe; None and what is safe already stay what they are."""
+        moves = stream is sys.stderr and stream is not None and stream.isatty()
+        return stream if stream is None or isinstance(stream, cls) or moves else cls(stream)
+
+    def write(self, text: str) -> int:
+        """Write `text`; its length, as other streams tell it."""
+        self._stream.write(printable(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def exit_code_for(error: BaseException) -> ExitCode:
@@ -117,7 +146,7 @@ def _end_with(error: Exception, name: str) -> int:
     if code == ExitCode.BUG:
         import traceback
 
-        _to_stderr(redacted("".join(traceback.format_exception(error))))
+        _to_stderr(_shortened(printable(redacted("".join(traceback.format_exception(error))))))
     else:
         _to_stderr(f"{name}: {redacted(one_line(error))}\n")
     _report(error, code)
@@ -134,7 +163,14 @@ def one_line(error: BaseException) -> str:
         where = f" '{error.filename}'" if error.filename is not None else ""
         what = "read or write" if error.errno in (errno.EIO, errno.EACCES, errno.EPERM) else "write"
         return f"cannot {what}{where}: {error.strerror}; {_CURES[error.errno]}"
-    return text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
+    told = text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
+    return quoted(told, LONGEST_MESSAGE)
+
+
+def _shortened(text: str) -> str:
+    """A traceback without its middle when it is endless: what a library puts into a message may be a whole page."""
+    half = LONGEST_TRACEBACK // 2
+    return text if len(text) <= 2 * half else f"{text[:half]}\n[…]\n{text[-half:]}"
 
 
 def _report(error: BaseException, code: int) -> None:

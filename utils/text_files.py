@@ -1,15 +1,58 @@
-"""Results as JSON and CSV files that any program reads: no NaN in JSON, shortest exact floats, whole or not there."""
+"""Results as JSON and CSV files that any program reads: no NaN in JSON, shortest exact floats, whole or not there.
+
+And reading what others put here without waiting for a pipe."""
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import stat
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from utils import atomic
 from utils.errors import CannotWriteError
+
+PIPE_PATIENCE_S = 5.0
+
+
+def bytes_of(path: Path) -> bytes:
+    """What the file at `path` holds. A device, or a pipe that nobody fills within seconds, is an OSError (EINVAL)."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISFIFO(mode):
+        try:
+            return _piped(fd, path)
+        finally:
+            os.close(fd)
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        raise OSError(errno.EINVAL, "is a device, not a file", str(path))
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
+
+
+def _piped(fd: int, path: Path) -> bytes:
+    """All that is written into a pipe by somebody who closes it in time."""
+    received, until = bytearray(), time.monotonic() + PIPE_PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            chunk = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            chunk = None
+        if chunk:
+            received += chunk
+        elif chunk == b"" and received:
+            return bytes(received)
+        else:
+            time.sleep(0.01)
+    raise OSError(errno.EINVAL, f"is a pipe that nobody has filled within {PIPE_PATIENCE_S:.0f} s", str(path))
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

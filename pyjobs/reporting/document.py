@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote
 
-from pyjobs.reporting.tables import Column, markdown_table
+from pyjobs.reporting.tables import Column, markdown_table, markdown_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,10 @@ class Page:
 
 def markdown(page: Page, *, label: str = "") -> str:
     """The page as Markdown that lies in the run's reports/ folder. `label` is the desk's banner."""
-    banner = f"> **{label}**\n\n" if label else ""
-    parts = [f"# {page.title}\n\n{banner}{page.summary}\n"]
+    banner = f"> **{markdown_text(label)}**\n\n" if label else ""
+    parts = [f"# {markdown_text(page.title)}\n\n{banner}{markdown_text(page.summary)}\n"]
     for section in page.sections:
-        parts.append(f"## {section.title}\n")
+        parts.append(f"## {markdown_text(section.title)}\n")
         parts.extend(_block(block) for block in section.blocks)
     return "\n".join(parts)
 
@@ -69,8 +70,8 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return markdown_table(block.columns, block.rows)
     if isinstance(block, Image):
-        return f"![{block.alt}]({_from_reports(block.path)})\n"
-    return {"plain": "{}\n", "note": "_{}_\n", "warn": "> **{}**\n"}[block.tone].format(block.text)
+        return f"![{markdown_text(block.alt)}]({quote(_from_reports(block.path), safe='/._-%')})\n"
+    return {"plain": "{}\n", "note": "_{}_\n", "warn": "> **{}**\n"}[block.tone].format(markdown_text(block.text))
 
 
 def _from_reports(path: str) -> str:

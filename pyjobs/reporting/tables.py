@@ -6,6 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from utils.foreign_text import printable, quoted
+
+LONGEST_CELL = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -50,9 +54,15 @@ def _padded(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str
     return padded
 
 
+def markdown_text(text: str) -> str:
+    """A text that others wrote, for Markdown: no HTML, picture, link or line end of theirs survives."""
+    line = " ".join(printable(" ".join(text.split())).split())
+    return line.replace("\\", "\\\\").replace("<", "&lt;").replace("](", "]\\(").replace("![", "!\\[")
+
+
 def _plain(cell: str) -> str:
-    return " ".join(cell.split())
+    return quoted(" ".join(cell.split()), LONGEST_CELL)
 
 
 def _cell(cell: str) -> str:
-    return _plain(cell).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return markdown_text(_plain(cell)).replace("|", "\\|")

@@ -14,7 +14,6 @@ from utils.atomic import TMP_MARK
 
 KEEP_CACHE_MB = 2000
 MB = 1_000_000
-TEMPORARY_S = 86_400.0  # nobody is this long at writing one
 FOLDERS = ("columns/files", "columns/store", "native")
 COLUMNS, MACHINE_CODE = ".cols", ".o"
 
@@ -32,6 +31,12 @@ class Cached:
         """Whether it never got its name."""
         return self.path.name.startswith(".") and TMP_MARK in self.path.name
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether the process that was writing it has ended: its pid stands in the name."""
+        pid = self.path.name.rpartition(TMP_MARK)[2].partition("-")[0]
+        return self.temporary and not (pid.isascii() and pid.isdigit() and Path(f"/proc/{pid}").exists())
+
 
 def look(folder: Path) -> list[Cached]:
     """The cache files under `folder` (data/cache). Links, locks and foreign files are not among them."""
@@ -47,8 +52,8 @@ def look(folder: Path) -> list[Cached]:
     return found
 
 
-def surplus(found: Iterable[Cached], *, keep_mb: int, now_s: float) -> list[Cached]:
-    """What may go: leftovers older than a day, then the oldest until `keep_mb` (10^6 bytes) hold the rest.
+def surplus(found: Iterable[Cached], *, keep_mb: int) -> list[Cached]:
+    """What may go: leftovers of processes that have ended, then the oldest until `keep_mb` (10^6 bytes) hold the rest.
 
     Of compiled loops the newest of each name stays: making it takes seconds.
     """
@@ -58,6 +63,6 @@ def surplus(found: Iterable[Cached], *, keep_mb: int, now_s: float) -> list[Cach
         total += each.size
         newest_of_name = bool(name) and name not in seen
         seen.add(name)
-        if now_s - each.made_s > TEMPORARY_S if each.temporary else total > keep_mb * MB and not newest_of_name:
+        if each.abandoned if each.temporary else total > keep_mb * MB and not newest_of_name:
             gone.append(each)
     return gone[::-1]

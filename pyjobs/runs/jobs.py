@@ -12,6 +12,7 @@ import msgspec
 from utils import schedule
 from utils.config import load_yaml, wrong
 from utils.errors import NETWORK_FORBIDDEN, ConfigError
+from utils.foreign_text import quoted
 from utils.trading_day import Calendar
 
 SENT_HOME = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}
@@ -88,7 +89,7 @@ def load_job_book(path: Path) -> JobBook:
 
 def to_run(record: Mapping[str, Any]) -> Run:
     """A history record, whatever older fields it lacks. Raises ValueError for one that cannot be a run of ours."""
-    text = {key: _text(record.get(key)) for key in ("job", "instance", "session", "outcome", "log", "kind")}
+    text = {key: quoted(_text(record.get(key))) for key in ("job", "instance", "session", "outcome", "log", "kind")}
     number = {key: _whole(record.get(key)) for key in ("start", "end", "attempts", "code")}
     if not text["job"] or not text["outcome"] or number["end"] < number["start"] or number["code"] > 255:
         raise ValueError(f"no run of ours: {record!r:.200}")

@@ -1,4 +1,4 @@
-"""Look at the runs folder, and remove what `retention` says may go."""
+"""Look at a folder of runs (nightly ones, or backtests), and remove what `retention` says may go."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+from pyjobs.runs import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, PINNED, REMOVING, is_being_built, started_at
 
+Named = Callable[[str], object]
 
-def look(runs_dir: Path) -> list[Entry]:
-    """Everything in `runs_dir`, by name. A folder that does not exist holds nothing."""
+
+def is_night(name: str) -> bool:
+    """Whether a nightly run may be called so."""
+    return started_at(name) is not None
+
+
+def is_backtest(name: str) -> bool:
+    """Whether a backtest may be called so."""
+    return backtest_folder.parts_of(name) is not None
+
+
+def look(runs_dir: Path, named: Named = is_night) -> list[Entry]:
+    """Everything in `runs_dir`, by name; `named` knows the names of runs. A folder that is not there holds nothing."""
     if not runs_dir.is_dir():
         return []
-    return [_entry(path) for path in sorted(runs_dir.iterdir())]
+    return [_entry(path, named) for path in sorted(runs_dir.iterdir())]
 
 
-def remove(runs_dir: Path, decision: Decision) -> bool:
+def remove(runs_dir: Path, decision: Decision, named: Named = is_night) -> bool:
     """Carry out one removal: rename it out of sight, then its manifest, then the rest. False: it changed, so not done.
 
     Killed between any two of these, what is left is called `.removing-…` and goes at the next prune. Another prune
@@ -29,7 +43,7 @@ def remove(runs_dir: Path, decision: Decision) -> bool:
     path, doomed = runs_dir / entry.name, runs_dir / f"{REMOVING}{entry.run_id}"
     if not os.path.lexists(path):
         return True
-    if _entry(path) != entry:
+    if _entry(path, named) != entry:
         return False
     with contextlib.suppress(FileNotFoundError):
         if entry.kind != "removing":
@@ -39,29 +53,35 @@ def remove(runs_dir: Path, decision: Decision) -> bool:
     return True
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path, named: Named) -> Entry:
     name = path.name
     if path.is_symlink():
         return Entry(name=name, kind="link")
     for kind, mark in (("building", BUILDING), ("removing", REMOVING), ("run", "")):
         run_id = name.removeprefix(mark)
-        if not name.startswith(mark) or not started_at(run_id) or not path.is_dir():
+        if not name.startswith(mark) or not named(run_id) or not path.is_dir():
             continue
         pinned = (path / PINNED).exists()
         if kind == "run":
-            return Entry(name=name, kind="run", run_id=run_id, status=_status(path), pinned=pinned)
+            status, group = _told(path)
+            return Entry(name=name, kind="run", run_id=run_id, status=status, pinned=pinned, group=group)
         if kind == "building":
             return Entry(name=name, kind="building", run_id=run_id, pinned=pinned, held=is_being_built(path))
         return Entry(name=name, kind="removing", run_id=run_id)
     return Entry(name=name, kind="foreign")
 
 
-def _status(path: Path) -> Status:
+def _told(path: Path) -> tuple[Status, str]:
+    """How the run went, and its desk or strategy. A backtest's manifest has no status: it is written when all is."""
+    backtest = backtest_folder.parts_of(path.name)
+    group = backtest[1] if backtest else ""
     try:
-        status = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["status"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "broken"
-    return status if status in ("ok", "partial") else "broken"
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        status, desk = manifest.get("status", "ok" if backtest else ""), manifest.get("desk", "")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return "broken", group
+    group = group or (desk if isinstance(desk, str) else "")
+    return (status if status in ("ok", "partial") else "broken"), group
 
 
 def _delete(folder: Path) -> None:

@@ -10,16 +10,16 @@ Whoever builds a run holds an flock on the folder itself, which no crash can lea
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from utils.atomic import sync_directory
+from utils.atomic import TMP_MARK, sync_directory
 from utils.errors import CannotWriteError
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
@@ -78,6 +78,12 @@ def begin(runs_dir: Path, run_id: str) -> Building:
         raise CannotWriteError(f"cannot begin a run in '{runs_dir}': {error.strerror} ('{error.filename}')") from error
 
 
+def sweep_all(run_dir: Path) -> None:
+    """Remove the temporary files of steps that were killed, anywhere in a run that nobody fills any more."""
+    for leftover in [path for path in run_dir.rglob(f".*{TMP_MARK}*") if path.is_file() or path.is_symlink()]:
+        leftover.unlink(missing_ok=True)
+
+
 def publish(building: Building) -> Path:
     """Turn a run that has its manifest into a finished one: one rename. Returns its final folder.
 
@@ -104,23 +110,32 @@ def finished_runs(runs_dir: Path) -> list[Path]:
 
 
 def is_being_built(path: Path) -> bool:
-    """Whether a living process holds the lock on a `.building-` folder."""
+    """Whether a living process holds the lock on a `.building-` folder, or, where nothing can be locked, may do so."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return True
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in (errno.EWOULDBLOCK, errno.EACCES)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as its builder did
+    except OSError:
+        return True
     finally:
         os.close(fd)
     return False
 
 
 def hold(path: Path) -> int:
-    """Hold `path` exclusively; filesystems that cannot lock a folder (some NFS) leave only the age to judge by."""
+    """Hold `path` exclusively; on filesystems that cannot lock a folder (some NFS) it counts as held for good."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    with contextlib.suppress(OSError):
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    for _ in range(100):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # a prune has a look at it
+            time.sleep(0.01)
+            continue
+        except OSError:
+            break
+        break
     return fd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import signal
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
+
+from utils.foreign_text import outcome_of, quoted
 
 TERM_GRACE_S = 5.0
 LAST_LINE_BYTES = 4096
@@ -111,21 +112,17 @@ def last_line(log: Path) -> str:
     except OSError:
         return ""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("# start ", "# end "))]
-    return "" if not lines or lines[-1].startswith("$ ") else lines[-1][:200]
+    return "" if not lines or lines[-1].startswith("$ ") else quoted(lines[-1], 200)
 
 
 def _outcome(fd: int) -> dict[str, object]:
-    """The last outcome line the command sent, without waiting for whoever else still holds the pipe open."""
+    """What the command said of its outcome, without waiting for whoever else still holds the pipe open."""
     os.set_blocking(fd, False)
     received = b""
     with contextlib.suppress(BlockingIOError):
         received = os.read(fd, 1 << 16)
     os.close(fd)
-    try:
-        record = json.loads(received.splitlines()[-1]) if received else {}
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
+    return dict(outcome_of(received))
 
 
 def _utc() -> str:

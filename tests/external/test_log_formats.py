@@ -7,7 +7,7 @@ import json
 import pytest
 
 from utils.external_errors import RULES_PATH, judge, load_rules
-from utils.final_error import clean_lines, last_traceback
+from utils.foreign_errors.final_error import clean_lines, last_traceback
 
 RULES = load_rules(RULES_PATH)
 BOX = """\

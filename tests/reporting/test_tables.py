@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pyjobs.reporting import numbers
+from pyjobs.reporting.document import Page, Section, Table, Text, markdown
 from pyjobs.reporting.tables import Column, display_width, markdown_table, text_table
+from tests import hostile
 
 COLUMNS = [Column("symbol"), Column("close", right=True)]
 
@@ -59,3 +61,17 @@ def test_wide_and_combining_characters_are_measured_as_shown() -> None:
 )
 def test_a_number_reads_as_people_write_it(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS.values(), ids=hostile.TEXTS)
+def test_what_others_wrote_is_text_in_markdown_too(text: str) -> None:
+    page = Page(
+        name="p",
+        title=text,
+        summary=text,
+        sections=[Section(title=text, blocks=[Text(text), Table(columns=[Column("a")], rows=[[text]])])],
+    )
+    written = markdown(page, label=text)
+    assert "<" not in written.replace("&lt;", "") and "](" not in written and "![" not in written.replace("!\\[", "")
+    assert all(line.isprintable() for line in written.split("\n"))
+    assert not any(line.startswith(("[END]", "2026-")) for line in written.split("\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,7 @@ def put(folder: Path, name: str, megabytes: float, days_old: float) -> Path:
 
 
 def names(folder: Path, keep_mb: int) -> list[str]:
-    return [
-        each.path.name for each in cache_retention.surplus(cache_retention.look(folder), keep_mb=keep_mb, now_s=NOW_S)
-    ]
+    return [each.path.name for each in cache_retention.surplus(cache_retention.look(folder), keep_mb=keep_mb)]
 
 
 def test_the_oldest_go_until_the_rest_fits(tmp_path: Path) -> None:
@@ -49,15 +48,17 @@ def test_machine_code_in_use_stays_and_what_an_update_replaced_does_not(tmp_path
     assert names(tmp_path, 10) == ["strategy-old.o"]
 
 
-def test_leftovers_go_after_a_day_and_foreign_files_and_links_never(tmp_path: Path) -> None:
-    put(tmp_path, "columns/files/.a.cols.tmp-12-ab", 5, days_old=2)
-    put(tmp_path, "columns/files/.b.cols.tmp-13-cd", 5, days_old=0.5)
+def test_leftovers_go_when_their_writer_has_ended_and_foreign_files_and_links_never(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    put(tmp_path, f"columns/files/.a.cols.tmp-{ended.pid}-ab", 5, days_old=-400)
+    put(tmp_path, f"columns/files/.b.cols.tmp-{os.getpid()}-cd", 5, days_old=400)  # the clock has jumped: still at work
     put(tmp_path, "columns/files/notes.txt", 500, days_old=900)
     put(tmp_path, "native/.compiling", 0, days_old=900)
     precious = put(tmp_path.parent, "precious.cols", 500, days_old=900)
     (tmp_path / "columns/store").mkdir()
     (tmp_path / "columns/store/link.cols").symlink_to(precious)
-    assert names(tmp_path, 1) == [".a.cols.tmp-12-ab"]
+    assert names(tmp_path, 1) == [f".a.cols.tmp-{ended.pid}-ab"]
 
 
 def test_pruning_under_a_reader_costs_it_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]

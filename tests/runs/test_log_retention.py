@@ -15,12 +15,14 @@ from utils import history
 TODAY = dt.date(2026, 11, 20)
 
 
-def test_only_dated_logs_that_are_old_enough_go() -> None:
+def test_of_each_dated_name_all_but_the_newest_dates_go() -> None:
     names = [
-        "scanner_2026-08-22.log",  # 90 days: stays
-        "scanner_2026-08-21.log",  # 91 days: goes
-        "nightly_make_manifest_2026-01-01.log",
+        "scanner_2026-08-22.log",  # the second date: stays
+        "scanner_2026-08-21.log",  # the third: goes
+        "nightly_make_manifest_2026-01-01.log",  # the only one of its name
         "history-2026-01-01.jsonl",
+        "history-2026-01-02.jsonl",
+        "history-2026-01-03.jsonl",
         "history.jsonl",
         "compare_krx_ma200_2026-13-01.log",  # no date
         "scanner_2038-01-19.log",  # a clock that had jumped
@@ -28,11 +30,7 @@ def test_only_dated_logs_that_are_old_enough_go() -> None:
         ".gitkeep",
         "scanner_2026-01-01.log.bak",
     ]
-    assert log_retention.old_logs(names, today=TODAY, keep_days=90) == [
-        "history-2026-01-01.jsonl",
-        "nightly_make_manifest_2026-01-01.log",
-        "scanner_2026-08-21.log",
-    ]
+    assert log_retention.old_logs(names, keep_days=2) == ["history-2026-01-01.jsonl", "scanner_2026-08-21.log"]
 
 
 def test_a_long_history_is_set_aside_once_and_still_read(tmp_path: Path) -> None:

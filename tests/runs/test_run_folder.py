@@ -17,7 +17,7 @@ from pyjobs import prune_runs
 from pyjobs.runs import manifest, prune
 from pyjobs.runs.retention import Decision, Entry
 from pyjobs.runs.run_folder import begin, finished_runs, is_being_built, new_run_id, publish
-from utils.errors import CannotWriteError
+from utils.errors import BadDataError, CannotWriteError
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 20, 13, 10, tzinfo=UTC)
@@ -121,6 +121,51 @@ def test_mtimes_mean_nothing(tmp_path: Path) -> None:
     assert fresh.is_dir()
 
 
+@pytest.mark.parametrize("clock_s", ["0", "1", "1800000000", "2147483647", "9000000000"])
+def test_whatever_the_clock_says_no_run_log_or_backtest_goes_that_has_no_newer_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock_s: str
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    monkeypatch.setenv("NIGHTDESK_NOW", clock_s)
+    monkeypatch.setenv("KEEP_BACKTEST_DAYS", "30")
+    for day in range(1, 7):
+        make_run(tmp_path / "data/server_runs", f"202611{day:02}T131000Z-0001")
+        (tmp_path / f"backtests/202611{day:02}T131000000Z_ma_cross").mkdir(parents=True)
+        (tmp_path / f"backtests/202611{day:02}T131000000Z_ma_cross/manifest.json").write_text("{}")
+        (tmp_path / "logs").mkdir(exist_ok=True)
+        (tmp_path / f"logs/nightly_2026-11-{day:02}.log").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert prune_runs.main([]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_prune_that_would_remove_most_stops_and_says_so_but_clears_leftovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    runs = tmp_path / "data/server_runs"
+    for day in range(1, 16):
+        make_run(runs, f"202611{day:02}T131000Z-0001", files=1)
+    (runs / ".building-20261101T000000Z-0002").mkdir()
+    with pytest.raises(BadDataError, match=r"more than 50 % would go: 12 of 15 in .*--max-share 100"):
+        prune_runs.main(["--keep-days", "3"])
+    assert len(names(runs)) == 15
+    assert prune_runs.main(["--keep-days", "3", "--dry-run"]) == 0
+    assert prune_runs.main(["--keep-days", "3", "--max-share", "100"]) == 0
+    assert names(runs) == {f"202611{day}T131000Z-0001" for day in (13, 14, 15)}
+
+
+def test_old_backtests_go_only_when_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    for name in ("20261101T131000000Z_a", "20261102T131000000Z_a", "20200101T131000000Z_b", "notes"):
+        (tmp_path / "backtests" / name).mkdir(parents=True)
+        (tmp_path / "backtests" / name / "manifest.json").write_text("{}")
+    assert prune_runs.main([]) == 0
+    assert len(names(tmp_path / "backtests")) == 4
+    assert prune_runs.main(["--keep-backtest-days", "1"]) == 0
+    assert names(tmp_path / "backtests") == {"20261102T131000000Z_a", "20200101T131000000Z_b", "notes"}
+
+
 def test_a_run_that_was_pinned_after_the_look_stays(tmp_path: Path) -> None:
     run = make_run(tmp_path, "20200101T000000Z-0001")
     (seen,) = prune.look(tmp_path)
@@ -154,6 +199,7 @@ def test_two_prunes_at_once_remove_each_run_once_and_neither_fails(tmp_path: Pat
         make_run(tmp_path, f"20200101T0000{number:02}Z-0001", files=20)
     fresh = make_run(tmp_path, new_run_id(datetime.now(UTC)))
     command = [sys.executable, "-m", "pyjobs.prune_runs", "--runs", str(tmp_path)]
+    command += ["--keep-days", "1", "--max-share", "100"]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [child.wait() for child in both] == [0, 0]
     assert names(tmp_path) == {fresh.name}

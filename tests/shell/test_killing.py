@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -160,3 +163,99 @@ def test_sigterm_during_the_wait_for_a_retry_ends_the_run(house: House) -> None:
         time.sleep(0.02)
     process.terminate()
     assert process.wait(timeout=HANGS_S) == 2
+
+
+FORKS_ALL_THE_TIME = """
+import os, signal, sys, time
+signal.signal(15, signal.SIG_IGN)
+if os.fork() == 0:
+    os.setsid()
+    os.closerange(0, 64)
+    while os.fork() == 0:
+        time.sleep(float(sys.argv[1]))
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("pause_s", ["0.02", "0.002"])
+def test_who_forks_and_exits_all_the_time_is_ended_before_the_lock_is_free(house: House, pause_s: str) -> None:
+    for _ in range(3):
+        ended = house.run(house.chain(sys.executable, "-c", FORKS_ALL_THE_TIME, pause_s))
+        assert ended.returncode == 0
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            assert not house.processes()
+    assert "the job left processes behind" in house.log()
+
+
+HIDES = {  # how a child loses the witnesses; each then lives on without the run's mark in its environment
+    "an empty environment": "subprocess.Popen(['/bin/sleep', '299.75'], env={})",
+    "an empty environment and no files": "subprocess.Popen(['/bin/sleep', '299.75'], env={}, close_fds=True)",
+    "a daemon": (
+        "subprocess.run([sys.executable, '-c', 'import subprocess;"
+        ' subprocess.Popen(["/bin/sleep", "299.75"], env={}, start_new_session=True)\'], env={})'
+    ),
+    "a daemon that keeps its files": (
+        "subprocess.run([sys.executable, '-c', 'import subprocess;"
+        ' subprocess.Popen(["/bin/sleep", "299.75"], env={}, close_fds=False, start_new_session=True)\'],'
+        " env={}, close_fds=False)"
+    ),
+}
+
+
+def sleepers() -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and (entry / "cmdline").read_bytes() == b"/bin/sleep\x00299.75\x00":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.parametrize("how", HIDES)
+def test_both_supervisors_killed_at_once_and_a_child_without_the_mark_is_still_found(house: House, how: str) -> None:
+    up = house.home / "up"
+    code = f"import subprocess, sys, time; {HIDES[how]}; time.sleep(1); open({str(up)!r}, 'w'); {SLEEP}"
+    process = house.start(house.chain(sys.executable, "-c", code))
+    wait_for(up)
+    (hidden,) = sleepers()
+    assert house.token.encode() not in Path(f"/proc/{hidden}/environ").read_bytes()
+    keeper, worker = process.pid, child_of(process.pid)
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (keeper, worker):
+            os.kill(pid, number)
+    if how.startswith("a daemon"):  # who would know its ancestors is gone, too
+        for pid in house.processes():
+            os.kill(pid, signal.SIGKILL)
+    try:
+        assert b"the last run was killed and left processes" in come_back_until_started(house)
+        assert not sleepers()
+    finally:
+        for pid in sleepers():
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_who_only_reads_the_holder_file_is_nobody_of_ours(house: House) -> None:
+    locks = house.home / ".locks"
+    locks.mkdir()
+    (locks / "job.holder").write_text("999999\t1\tsomething that died\n")
+    with subprocess.Popen(["tail", "-f", str(locks / "job.holder")], stdout=subprocess.DEVNULL) as reader:
+        time.sleep(0.2)
+        assert_next_run_starts_at_once(house)
+        assert reader.poll() is None
+        reader.kill()
+
+
+def test_an_old_note_of_pids_that_others_have_now_harms_nobody(house: House) -> None:
+    locks = house.home / ".locks"
+    locks.mkdir()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with subprocess.Popen(["sleep", "30"]) as other:
+        lines = [
+            f"{boot} {other.pid} 1",
+            f"another-boot {other.pid} {Path(f'/proc/{other.pid}/stat').read_text().split()[21]}",
+        ]
+        (locks / "job.holder").write_text("999999\t1\tsomething that died\n" + "\n".join(lines) + "\n")
+        assert_next_run_starts_at_once(house)
+        assert other.poll() is None
+        other.kill()

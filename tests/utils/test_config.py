@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests import hostile
 from utils.config import first_existing, load_yaml, own_or_default
 from utils.errors import ConfigError
 
@@ -109,3 +111,25 @@ def test_a_symbol_that_yaml_reads_as_a_number_says_to_quote_it(tmp_path: Path) -
     path.write_text("title: 000660\nrows: []\n")
     with pytest.raises(ConfigError, match='quote it: "000660"'):
         load_yaml(path, Whole)
+
+
+@pytest.mark.parametrize("text", hostile.YAML.values(), ids=hostile.YAML)
+def test_hostile_yaml_is_refused_in_a_short_printable_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ConfigError) as refusal:
+        load_yaml(path, Whole)
+    told = str(refusal.value).removeprefix(str(path))
+    assert told.isprintable() and len(told) < 800
+
+
+def test_an_anchor_and_its_alias_are_fine_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: &n 1\nb: *n\n")
+    assert load_yaml(path, dict) == {"a": 1, "b": 1}
+
+
+def test_a_pipe_is_no_config_file_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.yaml")
+    with pytest.raises(ConfigError, match="is a pipe or a device"):
+        load_yaml(tmp_path / "x.yaml", Whole)

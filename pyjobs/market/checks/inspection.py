@@ -108,8 +108,11 @@ def _read(store: BarStore, key: SeriesKey) -> tuple[dict[str, Partition], list[F
     for path in store.partitions(key):
         try:
             parts[path.stem] = read_partition(path, key)
-        except BadDataError as error:
-            flaws.append(_flaw(key, path.stem, "FAIL", "cannot be read", 1, example=str(error).partition(": ")[2]))
+        except (BadDataError, OSError) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            why = str(error).partition(": ")[2] if isinstance(error, BadDataError) else str(error.strerror)
+            flaws.append(_flaw(key, path.stem, "FAIL", "cannot be read", 1, example=why))
     return parts, flaws
 
 

@@ -10,7 +10,10 @@ from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, TIMEFRAMES
 from pyjobs.market.desk.dump_keys import key_problems
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
+from pyjobs.market.store.names import folder_name
 from utils.config import Key
+from utils.errors import BadDataError
+from utils.foreign_text import is_plain, quoted
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -29,8 +32,13 @@ def of_desk(desk: WrittenDesk, markets: list[str]) -> Iterator[tuple[list[Key], 
 
 def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[str, str]]:
     """What is wrong with one instrument by itself."""
-    if not instrument.symbol:
-        yield "symbol", "the symbol is empty"
+    try:
+        folder_name(instrument.symbol)
+    except BadDataError as error:
+        yield "symbol", "the symbol is empty" if not instrument.symbol else str(error)
+    for field in ("symbol", "name", "group", "file", "currency"):
+        if not is_plain(text := getattr(instrument, field)):
+            yield field, f"{quoted(text, 80)!r} holds what cannot be printed"
     if not _EXCHANGE.fullmatch(instrument.exchange):
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
@@ -53,6 +61,9 @@ def of_member(instrument: Instrument) -> tuple[str, str] | None:
         return "symbol", "the symbol is empty"
     if not symbol.isprintable() or symbol != symbol.strip() or len(symbol.encode()) > LONGEST_SYMBOL:
         return "symbol", f"{symbol[:LONGEST_SYMBOL]!r} is no symbol"
+    for field in ("name", "group"):
+        if not is_plain(text := getattr(instrument, field)):
+            return field, f"{quoted(text, 80)!r} holds what cannot be printed"
     if not 0 <= instrument.lot < float("inf"):
         return "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     return None

@@ -14,6 +14,7 @@ from pyjobs.market.dumps.read_dump import read_dump
 from pyjobs.market.dumps.reading.opened import grids
 from pyjobs.market.times import utc_text
 from utils.errors import NightdeskError, UsageError
+from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 
 def instrument_for(desk: Desk, path: Path, symbol: str | None) -> Instrument:
@@ -41,7 +42,7 @@ def explained(path: Path, instrument: Instrument, *, now_ms: int) -> tuple[list[
                 lines += _columns(understood(grid, instrument))
         dump = read_dump(path, instrument, hours_of(instrument.market), now_ms=now_ms)
     except NightdeskError as error:
-        return [*lines, f"refused: {error}"], error
+        return [*lines, f"refused: {quoted(error, LONGEST_MESSAGE)}"], error
     lines += [f"rows: {dump.rows_read}, bars: {len(dump.bars)}", f"first bar: {_bar(dump.bars, 0)}"]
     lines += [f"last bar:  {_bar(dump.bars, -1)}, unconfirmed until a later row or a later file has it"]
     for kind, findings in (("treated", dump.treated), ("kept", dump.warts)):

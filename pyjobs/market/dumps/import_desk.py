@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +15,12 @@ from pyjobs.market.dumps.read_dump import Dump, read_dump
 from pyjobs.market.store.bar_store import BarStore
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
+from utils.foreign_text import LONGEST_MESSAGE, quoted
+from utils.run import exit_code_for
 from utils.work import Work, local, silent
 
 PAYS_S = 3.0  # of work that is left, for processes to be started
+NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +80,27 @@ def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: 
     path = dumps / instrument.file
     try:
         dump = read_dump(path, instrument, hours, now_ms=now_ms)
+    except Exception as error:  # noqa: BLE001 - whatever is in a file, the others are read
+        return _failed(instrument, path, error)
+    try:
         stored = bring_in(dump, instrument, store, now_ms=now_ms)
-    except NightdeskError as error:
-        return Imported(instrument=instrument, error=str(error), exit_code=error.exit_code)
-    except PermissionError as error:
-        error_text = f"{error.filename or path}: may not be read by this user"
-        return Imported(instrument=instrument, error=error_text, exit_code=ExitCode.PERMISSION)
+    except OSError as error:
+        if error.errno in NO_DISK:
+            raise  # no other series can be written either
+        return _failed(instrument, store.folder(instrument.key), error)
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed(instrument, path, error)
     return Imported(instrument=instrument, dump=dump, stored=stored)
+
+
+def _failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
+    """The result for a series that cannot be read or written, with the code that says whose fault it is."""
+    code, said = exit_code_for(error), str(error)
+    if isinstance(error, PermissionError):
+        said = f"{error.filename or path}: may not be read by this user"
+    elif isinstance(error, OSError):
+        said = f"{path}: {error.strerror or error}"
+        code = ExitCode.MISSING_INPUT if code == ExitCode.BUG else code
+    elif not isinstance(error, NightdeskError):
+        said = f"{path}: {type(error).__name__}: {error}"
+    return Imported(instrument=instrument, error=quoted(said, LONGEST_MESSAGE), exit_code=code)

@@ -22,6 +22,7 @@ from pyjobs.market.dumps.meaning.odd_rows import mended
 from pyjobs.market.dumps.meaning.source import Ledger, Source, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import mark_of, table_of
+from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.treatment import bars_from
 from pyjobs.market.dumps.warts import note_warts
@@ -103,7 +104,8 @@ def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
             ledger.say(found, treated=True)
         if grid.preamble:
             what = "line before the table: left out"
-            found = Finding(what=what, count=len(grid.preamble), first="line 1", example=grid.preamble[0][:60])
+            example = unexpected(grid.label, grid.preamble[0])
+            found = Finding(what=what, count=len(grid.preamble), first="line 1", example=example)
             ledger.say(found, treated=True)
         if not grid.ends_cleanly:
             what = "no line end at the end of the file: its last number may be cut"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,16 @@ from pyjobs.market.ingest import instances
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.store.names import folder_name
-from utils import paths
+from utils import paths, private
 from utils.cli import Parser
-from utils.errors import ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError, UsageError
+from utils.errors import (
+    CannotWriteError,
+    ConfigError,
+    ExternalDataUnavailable,
+    LockBusyError,
+    NightdeskError,
+    UsageError,
+)
 from utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -79,7 +87,8 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, source
         later: dict[Instance, NightdeskError] = {}
         for instance in rest:
             try:
-                attempt(instance)
+                with foreseen():
+                    attempt(instance)
             except NightdeskError as error:
                 if asking.wary and asking.can_wait(error):
                     later[instance] = error
@@ -96,6 +105,21 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, source
         asking.wary = False
         put_off(asking.in_turn(later))
     return _worst(failed, len(todo), say)
+
+
+@contextmanager
+def foreseen() -> Iterator[None]:
+    """An error nobody foresaw becomes one of the series that is at work, unless no series can be written any more."""
+    try:
+        yield
+    except NightdeskError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        raise CannotWriteError(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        raise NightdeskError(f"{type(error).__name__}: {error}") from error
 
 
 def _worst(failed: Sequence[NightdeskError], of: int, say: Say) -> int:
@@ -117,7 +141,7 @@ def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     path = paths.locks_dir() / f"{job}-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_folder(path.parent)
     try:
         with FileLock(path, timeout=0):
             yield

@@ -13,6 +13,8 @@ from pyjobs.market.store.names import folder_name, symbol_of
 from utils import paths
 from utils.atomic import write_text
 from utils.errors import ConfigError, UsageError
+from utils.foreign_text import quoted
+from utils.text_files import bytes_of
 
 DEFAULT_EXCHANGE = "BITFINEX"
 DEFAULT_LOOKBACK_DAYS = 3.0
@@ -68,6 +70,8 @@ def by_name(name: str) -> Instance:
     unit's name: there it is written `\\x25`.
     """
     name = name.replace(r"\x25", "%")
+    if "/" in name or "\0" in name or name.startswith("."):
+        raise UsageError(f"an instance is called SYMBOL-TIMEFRAME, such as BTCUSD-1m, not {quoted(name, 80)!r}")
     parts, names = _NAME.fullmatch(name), [name]
     if parts and symbol_of(parts["symbol"]) is None:
         names.append(f"{folder_name(parts['symbol'])}-{parts['timeframe']}")
@@ -81,7 +85,7 @@ def load(path: Path) -> Instance:
     """The instance in the env file at `path`; its name supplies symbol and timeframe that the file leaves out."""
     values: dict[str, str] = {}
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = bytes_of(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot read: {error}") from None
     for number, line in enumerate(lines, 1):
@@ -90,7 +94,8 @@ def load(path: Path) -> Instance:
             continue
         name, equals, value = text.partition("=")
         if not equals or name not in KEYS:
-            raise ConfigError(f"{path}:{number}: {text!r} is none of {', '.join(key + '=…' for key in KEYS)}")
+            told = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
+            raise ConfigError(f"{path}:{number}: {told} none of {', '.join(key + '=…' for key in KEYS)}")
         values[name] = value.strip().strip("\"'")
     try:
         return _from(values, path.stem, where=str(path))

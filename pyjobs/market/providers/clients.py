@@ -17,6 +17,7 @@ from pyjobs.market.providers import krx_calls
 from pyjobs.market.providers.answers import OF_EXCHANGES
 from pyjobs.market.providers.shapes import doubt
 from pyjobs.market.providers.wire import Answer, Fault, Stopped
+from utils import private
 
 Question = Mapping[str, Any]
 Rows = list[list[Any]]
@@ -29,6 +30,7 @@ _CCXT_PAGE = {"bitfinex": 10_000}
 def yahoo(question: Question, secrets: Mapping[str, str]) -> Told:  # noqa: ARG001 - one signature for all
     """yfinance: `adjusted` asks for prices with dividends worked in. `zone` saves it a request for the time zone."""
     yf = import_module("yfinance")
+    private.make_folder(question["cache_folder"], private.FOLDER_MODES[private.YAHOO])
     yf.set_tz_cache_location(question["cache_folder"])
     yf.config.debug.hide_exceptions = False
     daily = question["timeframe"] == "1d"

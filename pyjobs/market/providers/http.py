@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pyjobs.market.providers.scrub import scrub
 from pyjobs.market.providers.wire import Answer
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _reason(chain: list[BaseException]) -> str:
         text = str(getattr(error, "verify_message", "") or getattr(error, "reason", "") or error)
         if text and "host=" not in text:
             break
-    return f"{name}: {re.sub(r'https?://[^ ]+', '(address)', text)[:160]}"
+    return f"{name}: {re.sub(r'https?://[^ ]+', '(address)', scrub(text))[:160]}"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -106,7 +106,7 @@ class Remote:
 
     def secret(self, name: str) -> str:
         """The credential of that name; raises NotSetUp."""
-        value = credentials.find(name)
+        value = credentials.for_provider(name)
         if not value:
             raise NotSetUp(
                 f"{self.name}: {name} is not set: put a line {name}=… into {paths.root() / '.env'} (chmod 600)"

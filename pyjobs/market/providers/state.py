@@ -15,9 +15,10 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.providers.base import NotAsked
-from utils import paths
+from utils import paths, private
 from utils.atomic import sweep, write_bytes
 from utils.errors import ExternalDataUnavailable, ExternalKind
+from utils.foreign_text import quoted
 
 DAY_S = 86_400.0
 JUMPED_S = 60.0  # a failure that is to happen only later than this was written before the clock was set back
@@ -120,7 +121,7 @@ class StateBook:
             provider=gate,
             closed_until_s=now_s + hold_s if hold_s else 0.0,
             kind=error.kind,
-            detail=error.detail[:500],
+            detail=quoted(error.detail),
             failures=failures,
             last_ok_s=known.last_ok_s,
             last_failure_s=now_s,
@@ -142,8 +143,8 @@ class StateBook:
         """Be the only one on this machine who asks the provider; Busy when others take too long."""
         from filelock import FileLock, Timeout
 
-        self.locks.mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(self.locks)
+        private.make_folder(self.folder)
         wait_s = max(wait_s, 0.0)
         lock = FileLock(self.locks / f"provider-{provider}.lock", timeout=wait_s)
         try:
@@ -157,7 +158,8 @@ class StateBook:
             lock.release()
 
     def _write(self, state: State) -> None:
-        write_bytes(self.path(state.provider), msgspec.json.encode(state) + b"\n")
+        content = msgspec.json.encode(state) + b"\n"
+        write_bytes(self.path(state.provider), content, mode=private.FILE_MODES[private.STATE])
 
 
 def hold_after(error: ExternalDataUnavailable, failures: int, *, repeated: bool, jitter: Callable[[], float]) -> float:

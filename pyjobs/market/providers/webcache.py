@@ -16,6 +16,7 @@ from pyjobs.market.providers.base import BarRequest
 from pyjobs.market.store.names import folder_name
 from utils import paths, trading_day
 from utils.atomic import sweep, write_bytes
+from utils.newest import older
 
 KEPT = 6
 
@@ -51,7 +52,7 @@ def load(provider: str, request: BarRequest, now_ms: int, *, settle_ms: int) -> 
 
 
 def save(provider: str, request: BarRequest, told: Mapping[str, Any], now_ms: int, *, last_ts_ms: int) -> None:
-    """Keep a daily answer that reaches the last closed session, and drop all but the newest files of the ticker."""
+    """Keep a daily answer that reaches the last closed session, and drop all but the newest sessions of the ticker."""
     market = trading_day.load(request.market)
     if request.timeframe != "1d" or last_ts_ms < market.last_closed_session(now_ms / 1000).close_utc_s * 1000:
         return
@@ -63,8 +64,10 @@ def save(provider: str, request: BarRequest, told: Mapping[str, Any], now_ms: in
         last_ts_ms=last_ts_ms, rows=told["rows"], about=told.get("about"), events=told.get("events") or [],
     )  # fmt: skip
     write_bytes(path, msgspec.json.encode(kept))
-    for old in sorted(path.parent.glob("*.json"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+    names = [("", each.name.partition("_")[0], each.name) for each in path.parent.glob("*.json")]
+    for old in older(names, KEPT):
+        if old != path.name:  # a clock that was ahead has left newer names
+            (path.parent / old).unlink(missing_ok=True)
 
 
 def _file(provider: str, request: BarRequest, now_ms: int) -> Path:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyjobs.market.providers.scrub import scrub
 from utils.errors import ExternalKind
 
 LONGEST_HOLD_S = 7 * 86_400.0
@@ -101,8 +102,8 @@ def json_of(answer: Answer) -> tuple[Any, Fault | None]:
 
 
 def excerpt(text: str) -> str:
-    """The beginning of a text as one printable line, for a message."""
-    line = " ".join(re.sub(r"<[^>]{0,300}>", " ", text[:2000]).split())
+    """The beginning of a text as one printable line, for a message; without the secrets of this process."""
+    line = " ".join(re.sub(r"<[^>]{0,300}>", " ", scrub(text[:20_000])[:2000]).split())
     return ascii(line[:120] + ("…" if len(line) > 120 else "")) if not line.isprintable() else repr(line[:120])
 
 

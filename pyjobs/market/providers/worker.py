@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pyjobs.market.providers import answers
+from pyjobs.market.providers.scrub import hide, scrubbed
 from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt, sent_s
 from utils.errors import ExternalKind
 
@@ -110,6 +111,7 @@ class Watch:
 def main() -> int:
     """Answer the questions on stdin. stdout and stderr of the client go nowhere: they hold user names and URLs."""
     out = os.fdopen(os.dup(1), "wb")
+    os.umask(0o077)  # what a client keeps, its cookies among it, is for nobody else
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
@@ -121,8 +123,11 @@ def main() -> int:
         idle.cancel()
         question = json.loads(asked)
         busy = end_after(question["limit_s"] + 5)
-        for told in itertools.chain(verdicts(question, question.pop("secrets"), watch), [{"end": True}]):
-            out.write(msgspec.json.encode(told) + b"\n")
+        secrets = question.pop("secrets")
+        hide(secrets.values())
+        for told in itertools.chain(verdicts(question, secrets, watch), [{"end": True}]):
+            safe = {name: value if name == "rows" else scrubbed(value) for name, value in told.items()}
+            out.write(msgspec.json.encode(safe) + b"\n")
             out.flush()
         busy.cancel()
         idle = end_after(IDLE_LIMIT_S)

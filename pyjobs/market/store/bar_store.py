@@ -31,7 +31,7 @@ from pyjobs.market.store.partitions import (
     write_partition,
 )
 from pyjobs.market.times import utc_text
-from utils import paths
+from utils import paths, private
 from utils.errors import BadDataError, LockBusyError
 
 REBASE_READS = 8
@@ -270,7 +270,7 @@ class BarStore:
     def writing(self, key: SeriesKey) -> Iterator[Path]:
         """The series' folder, made, swept and locked; a re-basing that was cut short is finished first."""
         folder = self.folder(key)
-        make_folder(self.locks)
+        private.make_folder(self.locks)
         path = self.locks / f"store-{key.exchange}-{folder.parent.name}-{key.timeframe}.lock"
         with locked(path, key, LOCK_TIMEOUT_S):
             make_folder(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pyjobs.market.bars import SeriesKey
+from utils import private
 from utils.atomic import sync_directory
 from utils.errors import BadDataError, LockBusyError
 
@@ -45,7 +46,7 @@ def locked(path: Path, key: SeriesKey, timeout_s: float) -> Iterator[None]:
 
     Raises LockBusyError when another writer stays.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE_MODES[private.LOCKS])
     try:
         until_s = time.monotonic() + timeout_s
         while True:

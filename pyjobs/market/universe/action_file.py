@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from pyjobs.market.desk.corporate_actions import derived_file
 from pyjobs.market.universe.base_prices import BaseChange
-from utils import paths
+from utils import paths, private
 from utils.atomic import sweep, write_text
 from utils.errors import BadDataError, LockBusyError
 
@@ -71,7 +71,7 @@ def _alone(exchange: str) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     locks = paths.locks_dir()
-    locks.mkdir(parents=True, exist_ok=True)
+    private.make_folder(locks)
     lock = FileLock(locks / f"actions-{exchange}.lock", timeout=LOCK_S)
     try:
         lock.acquire()

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from pyjobs.market.bars import SeriesKey
-from utils import paths
+from utils import paths, private
 from utils.atomic import sweep, write_bytes
 
 Standing = Literal["silent", "halted", "gone", "unknown", "not_listed"]
@@ -110,7 +110,7 @@ def save(exchange: str, changes: dict[str, SymbolState | None]) -> None:
     from utils.errors import LockBusyError
 
     path, locks = path_of(exchange), paths.locks_dir()
-    locks.mkdir(parents=True, exist_ok=True)
+    private.make_folder(locks)
     try:
         with FileLock(locks / f"universe-{exchange}.lock", timeout=LOCK_TIMEOUT_S):
             known = load(exchange)

@@ -18,6 +18,7 @@ def told(
     day: dt.date,
     runs: Sequence[Run],
     holder: Holder | None,
+    left: logs.Last | None = None,
     plan: JobPlan | None,
     calendar: Calendar,
     log: Path,
@@ -25,15 +26,18 @@ def told(
 ) -> str:
     """Running, ran, failed, skipped because, busy, killed, or never started, of the runs of `day` (oldest first).
 
-    `holder` holds the job's lock now, `log` is the dated log the day's runs would have written to.
+    `holder` holds the job's lock now; `left`: a run that was killed while it held it; `log` is the dated log the day's
+    runs would have written to.
     """
     if holder is not None and calendar.local_date(holder.since_s) == day:
         since = words.clock(holder.since_s, calendar)
         return f"running since {since} (pid {holder.pid})" + words.tally(runs)
     last = logs.unrecorded(day.isoformat(), log, runs, calendar, (runs[0].job, runs[0].instance) if runs else ("", ""))
+    last = last or (left if left is not None and left.day == day.isoformat() else None)
     if last is not None and last.run is None:
         what = "killed: its last run started and never ended (it, its supervisor, or the machine was killed)"
-        return f"{what}; see {last.log}" + (f" (before that {len(runs)} runs ended)" if runs else "")
+        what += f"; see {last.log}" if last.log else ""
+        return what + (f" (before that {len(runs)} runs ended)" if runs else "")
     if last is not None and last.run is not None:
         runs = [*runs, last.run]
     if runs:

@@ -38,6 +38,11 @@ LOOKED_AT: dict[str, Looked] = {
     "disk": Looked(
         "the least room of the file systems they lie on", "a full disk ends the night", "`batch/run_prune.sh --dry-run`"
     ),
+    "other users": Looked(
+        "whether only the jobs' user and `NIGHTDESK_GROUP` can lock what jobs lock",
+        "who may open a lock file or the history may lock it",
+        "the next job sets it right; else `chmod`, `chown` of what it names",
+    ),
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"
     ),

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyjobs.runs.verdict.findings import Check
+from utils.foreign_text import quoted
 
 LONG_HELD_S = 6 * 3600
 CLOCK_SLACK_S = 3.0
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, or held it when it was killed: written by the winner right after locking."""
+    """Who holds a lock, or held it when it was killed: the winner says so right after locking, by the jobs' clock."""
 
     name: str
     pid: int
@@ -23,9 +24,10 @@ class Holder(NamedTuple):
     command: str
 
 
-def holders(folder: Path) -> list[Holder]:
+def holders(folder: Path, now_s: float) -> list[Holder]:
     """The locks that are held now, by name; what a dead process left behind is not among them."""
-    return [each for each in _written(folder) if is_held(folder / f"{each.name}.lock", each)]
+    held = [each for each in _written(folder) if is_held(folder / f"{each.name}.lock", each)]
+    return [each._replace(since_s=_by_clock_of(now_s, each)) for each in held]
 
 
 def left_behind(folder: Path) -> list[Holder]:
@@ -53,6 +55,13 @@ def is_held(lock: Path, holder: Holder) -> bool:
         return False
 
 
+def _by_clock_of(now_s: float, holder: Holder) -> int:
+    """Since when, on the clock that says `now_s`: where that one is rehearsed and the stamp is not, as long ago."""
+    began_s, real_s = _began_s(Path(f"/proc/{holder.pid}")), time.time()
+    stamp_is_real = began_s is not None and began_s - CLOCK_SLACK_S <= holder.since_s <= real_s + CLOCK_SLACK_S
+    return holder.since_s + round(now_s - real_s) if stamp_is_real else holder.since_s
+
+
 def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
     """Who runs now; more than six hours is worth a look."""
     checks = []
@@ -73,7 +82,7 @@ def _written(folder: Path) -> list[Holder]:
         pid, _, rest = line.partition("\t")
         since, _, command = rest.partition("\t")
         if pid.isdecimal() and since.isdecimal() and len(pid) < 10 and len(since) < 13:
-            found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), command))
+            found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), quoted(command)))
     return found
 
 

@@ -39,20 +39,24 @@ def newest(folder: Path, prefix: str, today: dt.date) -> tuple[str, Path] | None
 
 
 def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of: tuple[str, str]) -> Last | None:
-    """The log's last run when the history does not know it: it has more starts than the history has runs of it.
+    """The log's last run when the history does not know it: it never ended, or there are more ends than runs.
 
-    `of` is (job, instance). None when the history knows them all, or the log has none or cannot be read.
+    `of` is (job, instance). None when the history knows them all, or the log has none or cannot be read. Of a brief job
+    (`--brief`) that was killed before it said anything there is no line: only its lock tells.
     """
     name = f"logs/{path.name}"
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             starts = list(_START.finditer(text))
             ends = list(_END.finditer(text))
-            if not starts or len(starts) <= sum(run.log == name and run.attempts > 0 for run in runs):
+            known = sum(run.log == name and run.attempts > 0 for run in runs)
+            never_ended = bool(starts) and (not ends or ends[-1].start() < starts[-1].start())
+            if known > len(ends) - (not never_ended):
                 return None
-            began_s = _at(starts[-1][1], calendar)
-            if not ends or ends[-1].start() < starts[-1].start():
-                return Last(day, began_s, name, None)
+            if never_ended:
+                return Last(day, _at(starts[-1][1], calendar), name, None)
+            before = ends[-2].start() if len(ends) > 1 else -1
+            began_s = _at((starts if starts and starts[-1].start() > before else ends)[-1][1], calendar)
             at, outcome, code, tries = (each.decode() for each in ends[-1].groups())
             end_s = int(_at(at.encode(), calendar))
             run = Run(*of, day, int(began_s), end_s, int(tries), int(code), outcome, name, "")

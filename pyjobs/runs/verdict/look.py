@@ -21,7 +21,7 @@ from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
-from utils import config, paths, trading_day
+from utils import config, paths, private, trading_day
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
 from utils.trading_day import Calendar
@@ -44,7 +44,8 @@ class House(NamedTuple):
 
     def place(self) -> Place:
         """The traces that runs leave beside the history."""
-        return Place(paths.logs_dir(), holders(paths.locks_dir()), left_behind(paths.locks_dir()))
+        locks = paths.locks_dir()
+        return Place(paths.logs_dir(), holders(locks, self.now_s), left_behind(locks))
 
 
 def look(house: House) -> Iterator[Check]:
@@ -63,13 +64,14 @@ def look(house: House) -> Iterator[Check]:
     folders = [paths.logs_dir(), data, paths.locks_dir(), data / "server_runs"]
     yield from places.writable(folders, root)
     yield places.check_disk([*folders, root])
+    yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
     markets = watched.calendars(book.jobs) | ({desk.market, *(i.market for i in desk.instruments)} if desk else set())
     yield from check_calendars(sorted(markets), now_s)
     yield from check_jobs(book, told.runs, kept, house)
     yield check_recent_errors(told.runs, now_s)
     yield records.check_history(told)
-    yield from check_locks(house.place().held, now_s)
+    yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
     yield from check_providers(states, now_s)
     yield results.check_last_run(data / "server_runs", now_s)
     yield from results.check_actions(desk) if desk else ()

@@ -72,6 +72,13 @@ def room(free_bytes: int, where: str) -> Check:
     return Check("disk", state, f"{free_bytes / 1e9:.1f} GB free at {where}", "disk")
 
 
+def check_private(problems: Sequence[str]) -> Check:
+    """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may."""
+    said = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+    detail = f"{said}: the next job sets it right, or the owner with chmod and chown" if problems else "as it should be"
+    return Check("other users", "WARN" if problems else "OK", detail, "other users")
+
+
 def check_databases(folder: Path) -> Iterator[Check]:
     """Every signal queue: opened, looked through, and locked for writing as a night would."""
     found = sorted(folder.glob("*.sqlite"))

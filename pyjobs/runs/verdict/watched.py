@@ -95,16 +95,16 @@ def seen(unit: Unit, place: Place, calendar: Calendar, now_s: float) -> Seen:
     if last is not None and last.run is not None:  # the history had no room for it
         runs, last = sorted([*runs, last.run], key=lambda run: run.end_s), None
     if last is None and holder is None:
-        last = _from_holder(unit, place.left, calendar)
+        last = left_run(unit.name, unit.runs, place.left, calendar)
     return Seen(
         plan=unit.plan, calendar=calendar, runs=runs, now_s=now_s, holder=holder, left=last, anchor_s=unit.since_s
     )
 
 
-def _from_holder(unit: Unit, left: Sequence[Holder], calendar: Calendar) -> logs.Last | None:
+def left_run(name: str, runs: Sequence[Run], left: Sequence[Holder], calendar: Calendar) -> logs.Last | None:
     """A line of a holder that nobody took back, and no run in the history that began with it or later."""
     for each in left:
-        if each.name == unit.name and all(run.start_s < each.since_s - SAME_RUN_S for run in unit.runs):
+        if each.name == name and all(run.start_s < each.since_s - SAME_RUN_S for run in runs):
             day = calendar.local_date(each.since_s).isoformat()
             return logs.Last(day, each.since_s, "", None)
     return None

@@ -13,6 +13,7 @@ from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, same_symbol, shape_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.limits import unexpected
 from utils.errors import BadDataError
 
 OHLC = ("open", "high", "low", "close")
@@ -122,8 +123,8 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     names = grid.names or []
     where = f"line {grid.header_line}" if grid.unit == "line" else f"row {int(grid.lines[0]) if len(grid) else 1}"
     what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
-    listed = ", ".join(names)[:120]
-    return f"{grid.label}: {where}: {what} in {listed!r}; say `columns: {{{missing[0]}: NAME}}`"
+    listed = unexpected(grid.label, ", ".join(names))
+    return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{missing[0]}: NAME}}`"
 
 
 def _one_ticker(grid: Grid, instrument: Instrument) -> None:
@@ -177,7 +178,7 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
     for place, each in enumerate(names):
         if each == wanted or column(each) == column(wanted):
             return place
-    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {', '.join(names)}"
+    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {unexpected(grid.label, ', '.join(names))}"
     raise BadDataError(f"{grid.label}: {what}")
 
 

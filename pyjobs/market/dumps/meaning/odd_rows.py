@@ -8,6 +8,7 @@ from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.source import Ledger
 from pyjobs.market.dumps.reading.fields import is_number
+from pyjobs.market.dumps.reading.limits import unexpected
 
 
 def mended(reading: Reading, ledger: Ledger) -> None:
@@ -42,7 +43,7 @@ def _refuse(reading: Reading, ledger: Ledger, refused: list[tuple[int, list[str]
     grid, source = reading.grid, ledger.source
     line, cells = refused[0]
     width = len(grid.columns)
-    what = f"{len(cells)} fields instead of {width}: {grid.delimiter.join(cells)[:80]!r}"
+    what = f"{len(cells)} fields instead of {width}: {unexpected(grid.label, grid.delimiter.join(cells))}"
     if not source.instrument.bad_rows_limit:
         raise source.refuse(line, f"{what}; is the file cut off?", len(refused), len(source.labels) - 1)
     ledger.bad += len(refused)

@@ -11,6 +11,8 @@ import math
 import re
 from functools import lru_cache
 
+from utils.foreign_text import quoted
+
 MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n/a", "nat"})
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
@@ -37,6 +39,8 @@ _CLOCK = (
 _TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
 _CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?")
 _EPOCH = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?|-\d{1,8}(?:\.\d+)?|\d{9,10}\.\d+")
+EARLIEST_YEAR = 1700
+EARLIEST_MS, LATEST_MS = -8_520_336_000_000, 10**14  # the first moment of 1700; of 5138, some day
 TIME_FORMATS = "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD, ISO 8601 with a zone, or epoch seconds or milliseconds"
 
 
@@ -87,7 +91,7 @@ def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose
         return finite(float(re.sub(r"[. \u00a0\u202f']", "", bare).replace(",", ".")) * factor)
     if commas and not decimal_comma and _THOUSANDS.fullmatch(bare):
         return finite(float(bare.replace(",", "")) * factor)
-    raise ValueError(f"{text!r} is not a number")
+    raise ValueError(f"{quoted(text, 60)!r} is not a number")
 
 
 def finite(value: float) -> float:
@@ -114,7 +118,7 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
     if _EPOCH.fullmatch(text):
         value = float(text) if "." in text else int(text)
         return from_epoch_ms(int(value * 1000 / epoch_unit(abs(value))))
-    raise ValueError(f"{text!r} is not a time (known: {TIME_FORMATS})")
+    raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
 
 
 def clock(text: str) -> dt.time:
@@ -124,7 +128,7 @@ def clock(text: str) -> dt.time:
         text.zfill(4 if len(text) < 4 else 2 * ((len(text) + 1) // 2)) if text.isdigit() else text
     )
     if match is None:
-        raise ValueError(f"{text!r} is not a time of day")
+        raise ValueError(f"{quoted(text, 60)!r} is not a time of day")
     return dt.time(int(match[1]), int(match[2]), int(match[3] or 0))
 
 
@@ -134,11 +138,10 @@ def epoch_unit(size: float) -> int:
 
 
 def from_epoch_ms(ms: int) -> dt.datetime:
-    """UTC milliseconds as a datetime. Raises ValueError past the years Python knows."""
-    try:
-        return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=ms)
-    except OverflowError:
-        raise ValueError(f"{ms} is no time in milliseconds") from None
+    """UTC milliseconds as a datetime. Raises ValueError past the years in which there are prices."""
+    if not EARLIEST_MS <= ms < LATEST_MS:
+        raise ValueError(f"{quoted(ms, 60)} is no time in milliseconds of the years {EARLIEST_YEAR} to 5138")
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=ms)
 
 
 def epoch_ms(moment: dt.datetime) -> int:
@@ -161,13 +164,15 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
     else:
         month, day = int(parts["m"] or 0), int(parts["d"] or 0)
     date = dt.date(year, month, day)
+    if year < EARLIEST_YEAR:
+        raise ValueError(f"{quoted(text, 60)!r} is before {EARLIEST_YEAR}")
     if parts["H"] is None:
         return date
     hour = int(parts["H"])
     if parts["ap"]:
         hour = hour % 12 + (12 if parts["ap"].lower() == "pm" else 0)
     elif parts["M"] is None:
-        raise ValueError(f"{text!r} is not a time (known: {TIME_FORMATS})")
+        raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
     micro = int((parts["f"] or "").ljust(6, "0")[:6] or 0)
     naive = dt.datetime.combine(date, dt.time(hour, int(parts["M"] or 0), int(parts["S"] or 0), micro))
     return naive if not parts["z"] else in_zone(naive, parts["z"], text)
@@ -178,7 +183,7 @@ def _month_day(first: int, second: int, text: str, order: str) -> tuple[int, int
         return second, first
     if order == "mdy" or (not order and second > 12 >= first):
         return first, second
-    raise Unclear(f"{text!r} may be day/month or month/day: say `dates: dmy` or `dates: mdy`")
+    raise Unclear(f"{quoted(text, 60)!r} may be day/month or month/day: say `dates: dmy` or `dates: mdy`")
 
 
 def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
@@ -194,4 +199,4 @@ def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
     try:
         return naive.replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{text!r}: nobody knows a time zone {zone!r}") from None
+        raise ValueError(f"{quoted(text, 60)!r}: nobody knows a time zone {quoted(zone, 60)!r}") from None

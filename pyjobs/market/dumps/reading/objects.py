@@ -10,6 +10,7 @@ import numpy as np
 
 from pyjobs.market.dumps.reading.fields import column, is_time
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_size
 from pyjobs.market.dumps.reading.text import decoded
 from utils.errors import BadDataError
 
@@ -19,6 +20,7 @@ TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezon
 
 def read_json(label: str, content: bytes) -> Grid:
     """The rows of a JSON document. Raises BadDataError with the row."""
+    check_size(label, len(content), LARGEST_JSON_BYTES)
     try:
         data = msgspec.json.decode(decoded(label, content).decode())
     except (msgspec.DecodeError, RecursionError) as error:
@@ -98,7 +100,7 @@ def _grid(label: str, rows: Sequence[Any]) -> Grid:
     width = len(rows[0])
     for i, row in enumerate(rows, 1):
         if not isinstance(row, list) or len(row) < 5 or len(row) != width:
-            raise BadDataError(f"{label}: row {i}: expected an array of time and five numbers, got {str(row)[:80]}")
+            raise BadDataError(f"{label}: row {i}: expected an array of time and five numbers{_not(row)}")
     return Grid(
         label=label, names=None, columns=[_array([row[at] for row in rows]) for at in range(width)], lines=lines
     )
@@ -108,11 +110,16 @@ def _named(label: str, rows: Sequence[Any], lines: Any) -> Grid:
     names = dict.fromkeys(rows[0])
     for i, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise BadDataError(f"{label}: row {i}: expected an object with named columns, got {str(row)[:80]}")
+            raise BadDataError(f"{label}: row {i}: expected an object with named columns{_not(row)}")
         if row.keys() != names.keys():
             names |= dict.fromkeys(row)
     columns = [_array([row.get(name) for row in rows]) for name in names]
     return Grid(label=label, names=[str(name) for name in names], columns=columns, lines=lines)
+
+
+def _not(row: Any) -> str:
+    """What a row is instead; its content may be anything, so it is not repeated."""
+    return f", got an array of {len(row)}" if isinstance(row, list) else f", got {type(row).__name__}"
 
 
 def _array(values: list[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import zipfile
@@ -10,12 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.limits import LARGEST_BYTES, check_size
 from pyjobs.market.dumps.reading.objects import read_json
 from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
 from utils.errors import BadDataError, MissingInputError
+from utils.text_files import bytes_of
 
-LARGEST = 1 << 31  # an archive's member that unpacks to more is no price file
 KNOWN = {
     b"%PDF": "a PDF",
     b"SQLi": "an SQLite database",
@@ -31,8 +33,6 @@ LISTING = {".csv", ".tsv", ".txt", ".json", ".gz", ".zip", ".parquet", ".feather
 
 def files_of(path: Path) -> list[Path]:
     """The files that a path, a folder or a pattern stands for, by name. Raises MissingInputError when there is none."""
-    if path.is_file():
-        return [path]
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if each.is_file() and each.suffix.lower() in LISTING)
         if not found:
@@ -40,18 +40,24 @@ def files_of(path: Path) -> list[Path]:
                 f"{path}: is a folder, not a file, and holds no price file ({', '.join(sorted(LISTING))})"
             )
         return found
-    if any(mark in path.name for mark in "*?["):
+    if any(mark in path.name for mark in "*?[") and not path.exists():
         found = sorted(each for each in path.parent.glob(path.name) if each.is_file())
         if found:
             return found
         raise MissingInputError(f"{path}: no file has such a name")
-    raise MissingInputError(f"{path}: no such file")
+    try:
+        path.stat()
+    except OSError as error:
+        why = "no such file" if error.errno == errno.ENOENT else error.strerror
+        raise MissingInputError(f"{path}: {why}") from None
+    return [path]  # also a pipe, such as <(zcat …): whoever reads it waits for seconds
 
 
 def grids(path: Path) -> Iterator[Grid]:
     """Every table that `path` stands for. Raises MissingInputError, and BadDataError naming what cannot be read."""
     for each in files_of(path):
-        yield from _grids(str(each), each.name.lower(), each.read_bytes())
+        check_size(str(each), each.stat().st_size)
+        yield from _grids(str(each), each.name.lower(), bytes_of(each))
 
 
 def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
@@ -78,7 +84,10 @@ BEGIN = 4096
 
 def _unzipped(label: str, content: bytes) -> bytes:
     try:
-        return gzip.decompress(content)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as archive:
+            unpacked = archive.read(LARGEST_BYTES + 1)
+        check_size(label, len(unpacked))
+        return unpacked
     except (OSError, EOFError, zlib.error) as error:
         raise BadDataError(f"{label}: not a readable gzip file: {error}; is it cut off?") from None
 
@@ -92,8 +101,7 @@ def _members(label: str, content: bytes) -> Iterator[Grid]:
             if not infos:
                 raise BadDataError(f"{label}: the archive is empty")
             for info in infos:
-                if info.file_size > LARGEST:
-                    raise BadDataError(f"{label}!{info.filename}: {info.file_size} bytes unpacked are too many")
+                check_size(f"{label}!{info.filename}", info.file_size)
                 yield from _grids(f"{label}!{info.filename}", info.filename.lower(), archive.read(info))
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise BadDataError(f"{label}: not a readable zip archive: {error}; is it cut off?") from None

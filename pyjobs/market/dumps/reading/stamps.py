@@ -12,7 +12,15 @@ import numpy.typing as npt
 
 from pyjobs.market.arrow import values_of
 from pyjobs.market.bars import IntArray
-from pyjobs.market.dumps.reading.fields import Unclear, epoch_ms, epoch_unit, instant
+from pyjobs.market.dumps.reading.fields import (
+    EARLIEST_MS,
+    EARLIEST_YEAR,
+    LATEST_MS,
+    Unclear,
+    epoch_ms,
+    epoch_unit,
+    instant,
+)
 
 BAD, DATE, NAIVE, INSTANT = 0, 1, 2, 3
 DAY_MS = 86_400_000
@@ -83,7 +91,7 @@ def _typed(column: Any) -> Stamps:
     midnight = not zone and not (values % DAY_MS).any()
     kind = np.full(len(values), INSTANT if zone else DATE if midnight else NAIVE, np.uint8)
     kind[missing] = BAD
-    return Stamps(kind, values, dict.fromkeys(np.flatnonzero(missing).tolist(), "the time is missing"))
+    return _bounded(Stamps(kind, values, dict.fromkeys(np.flatnonzero(missing).tolist(), "the time is missing")))
 
 
 def _numeric(column: Any) -> Stamps:
@@ -110,11 +118,17 @@ def _numeric(column: Any) -> Stamps:
     if unit > 1:  # seconds between them, of the years 2001 to 2100
         ms = np.where((values >= 10**9) & (values < 4.2e9), np.asarray(values * 1000, np.int64), ms)
     kind = np.full(len(ms), INSTANT, np.uint8)
-    errors = dict.fromkeys(np.flatnonzero(missing).tolist(), "the time is missing")
-    for at in np.flatnonzero((np.abs(ms) > 10**14) & ~missing).tolist():
-        errors[at], missing[at] = f"{values[at]} is no time", True
     kind[missing] = BAD
-    return Stamps(kind, ms, errors)
+    return _bounded(Stamps(kind, ms, dict.fromkeys(np.flatnonzero(missing).tolist(), "the time is missing")), values)
+
+
+def _bounded(found: Stamps, values: Any = None) -> Stamps:
+    """The same without what is no time of any price; `values`: what stands in the file."""
+    outside = ((found.ms < EARLIEST_MS) | (found.ms >= LATEST_MS)) & (found.kind != BAD)
+    for at in np.flatnonzero(outside).tolist():
+        told = f"{found.ms[at]} ms" if values is None else f"{values[at]}"
+        found.errors[at], found.kind[at] = f"{told} is no time of the years {EARLIEST_YEAR} to 5138", BAD
+    return found
 
 
 def _are_dates(column: Any) -> bool:
@@ -200,7 +214,7 @@ def _put(match: Any, part: Any, data: Any, order: str, good: Any, found: Stamps,
         if match["a"]
         else (part("Y"), part("m"), part("d"))
     )
-    month_ok = (month >= 1) & (month <= 12) & (year >= 1)
+    month_ok = (month >= 1) & (month <= 12) & (year >= EARLIEST_YEAR)
     months = np.where(month_ok, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
     length = ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
     good &= month_ok & (day >= 1) & (day <= length)

@@ -14,6 +14,7 @@ import numpy as np
 from pyjobs.market.bars import IntArray
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, unexpected
 from utils.errors import BadDataError
 
 DELIMITERS = ("\t", ";", "|", ",")
@@ -60,6 +61,7 @@ def _check_utf8(content: bytes) -> None:
 
 def read_text(label: str, content: bytes) -> Grid:
     """The rows of a separated text. Raises BadDataError with file and line."""
+    check_lines(label, content)
     content = decoded(label, content)
     beginning = content[:BEGINNING]
     if len(content) > BEGINNING:
@@ -96,7 +98,7 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
         pairs = pairs or (delimiter if width == 2 and most == len(sample) else "")
     if pairs:
         return pairs, 2
-    raise BadDataError(f"{label}: neither tabs, semicolons nor commas make columns of {sample[0][:80]!r}")
+    raise BadDataError(f"{label}: neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}")
 
 
 def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple[int, list[list[str]]]:
@@ -111,7 +113,8 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
         if len(cells) >= width - 1:
             head.append(cells)
         if len(head) > HEADER_LINES:
-            raise BadDataError(f"{label}: line {at + 1}: no number in {line[:80]!r}, nor in the lines before it")
+            told = unexpected(label, line)
+            raise BadDataError(f"{label}: line {at + 1}: no number in {told}, nor in the lines before it")
     return len(lines), head
 
 
@@ -231,5 +234,7 @@ def _without_empty(grid: Grid) -> Grid:
         empty &= np.array(blank(column).to_pylist(), bool)
     if not empty.any():
         return grid
+    if int(empty.sum()) > MOST_EMPTY:
+        raise BadDataError(f"{grid.label}: more than {MOST_EMPTY:,} lines hold only separators")
     grid.empty = sorted([*grid.empty, *grid.lines[empty].tolist()])
     return grid.picked(~empty)

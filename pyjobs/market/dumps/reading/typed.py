@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import re
 import zipfile
+import zlib
 from typing import Any
 from xml.etree import ElementTree
 
@@ -13,9 +14,11 @@ import numpy as np
 
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_rows, check_size
 from utils.errors import BadDataError
 
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+MOST_COLUMNS = 16_384  # Excel's own
 LAST_DAY_1900 = 60  # Excel counts a 29th of February 1900
 EPOCH = dt.datetime(1899, 12, 30, tzinfo=dt.UTC)
 
@@ -28,7 +31,12 @@ def read_arrow(label: str, content: bytes) -> Grid:
 
     source = pa.BufferReader(content)
     try:
-        table = pq.read_table(source) if content[:4] == b"PAR1" else feather.read_table(source, memory_map=False)
+        if content[:4] == b"PAR1":
+            check_rows(label, pq.ParquetFile(source).metadata.num_rows)
+            table = pq.read_table(source)
+        else:
+            table = feather.read_table(source, memory_map=False)
+            check_rows(label, table.num_rows)
     except (pa.ArrowException, OSError) as error:
         raise BadDataError(f"{label}: not a readable Parquet or Feather file: {str(error).splitlines()[0]}") from None
     columns = [_plain(table.column(name).combine_chunks()) for name in table.column_names]
@@ -53,10 +61,11 @@ def read_workbook(label: str, content: bytes) -> Grid:
     """The first sheet of an Excel workbook (.xlsx), header first; cells with a date's format are dates."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as book:
+            check_size(label, sum(info.file_size for info in book.infolist()), LARGEST_JSON_BYTES)
             strings, dates = _strings(book), _date_styles(book)
             name = min(n for n in book.namelist() if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", n))
             rows = [_cells(row, strings, dates) for row in ElementTree.fromstring(book.read(name)).iter(f"{SHEET}row")]
-    except (zipfile.BadZipFile, ElementTree.ParseError, ValueError, KeyError, IndexError) as error:
+    except (zipfile.BadZipFile, ElementTree.ParseError, ValueError, OverflowError, LookupError, zlib.error) as error:
         raise BadDataError(f"{label}: not a readable Excel workbook: {error}; is it cut off?") from None
     return _grid(label, rows)
 
@@ -109,6 +118,8 @@ def _cells(row: ElementTree.Element, strings: list[str], dates: set[int]) -> tup
     for cell in row.iter(f"{SHEET}c"):
         letters = re.match(r"[A-Z]+", cell.get("r", ""))
         at = _place(letters[0]) if letters else len(cells)
+        if at >= MOST_COLUMNS:
+            raise ValueError(f"a cell in column {at + 1}")
         cells += [""] * (at - len(cells))
         cells.append(_value(cell, strings, dates))
     return int(row.get("r", "0")), cells

@@ -6,8 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from utils.error_rules import BY_MESSAGE, BY_STATUS, OURS, WIRE, DriftRule, Rules, kind_of_status, refined, status_in
-from utils.final_error import Frame, Raised
+from utils.foreign_errors.error_rules import (
+    BY_MESSAGE,
+    BY_STATUS,
+    OURS,
+    WIRE,
+    DriftRule,
+    Rules,
+    kind_of_status,
+    refined,
+    status_in,
+)
+from utils.foreign_errors.final_error import Frame, Raised
 
 _FETCH_NAME = re.compile(
     r"(?i)(fetch|download|provider|external|upstream|feed|vendor|unavailable|gateway|http|api|remote|scrap\w+|retr(y|ies)|"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from utils.error_rules import OURS, Rules
-from utils.exception_verdict import Verdict, blame_provider, blame_us, of_chain
-from utils.final_error import Raised
+from utils.foreign_errors.error_rules import OURS, Rules
+from utils.foreign_errors.exception_verdict import Verdict, blame_provider, blame_us, of_chain
+from utils.foreign_errors.final_error import Raised
 
 _MOST_QUIET_LINES = 12
 _WINDOW = 8

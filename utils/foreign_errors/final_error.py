@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from utils.log_formats import as_cpython_prints
+from utils.foreign_errors.log_formats import as_cpython_prints
 
 _HEADER = re.compile(r"^(?P<prefix>.*?)(?P<group>Exception Group )?Traceback \(most recent call last\):\s*$")
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line \d+(?:, in (?P<function>.+))?$')

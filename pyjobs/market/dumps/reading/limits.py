@@ -1,0 +1,52 @@
+"""What no price file is: too large, a line without end, secrets; refused before it is read, and not repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from utils.errors import BadDataError
+from utils.foreign_text import quoted
+
+LARGEST_BYTES, LARGEST_JSON_BYTES = 256_000_000, 64_000_000  # also of what an archive unpacks to
+LONGEST_LINE_BYTES, MOST_EMPTY, MOST_ROWS = 1_000_000, 1_000_000, 6_000_000
+
+
+def check_size(label: str, size: int, most: int = LARGEST_BYTES) -> None:
+    """Refuse what would not fit into memory."""
+    if size > most:
+        raise BadDataError(f"{label}: {size / 1e6:,.0f} MB; at most {most / 1e6:.0f} MB are read: split it")
+
+
+def check_lines(label: str, content: bytes) -> None:
+    """Refuse more rows, and a longer one, than any table of prices has. Raises BadDataError."""
+    check_rows(label, content.count(b"\n"))
+    at = 0
+    while len(content) - at > LONGEST_LINE_BYTES:
+        end = content.rfind(b"\n", at, at + LONGEST_LINE_BYTES)
+        end = end if end >= 0 else content.rfind(b"\r", at, at + LONGEST_LINE_BYTES)
+        if end < 0:
+            raise BadDataError(f"{label}: a line of more than {LONGEST_LINE_BYTES:,} bytes: not a table of prices")
+        at = end + 1
+
+
+def check_rows(label: str, count: int) -> None:
+    """Refuse more rows than ten years of minutes, round the clock, have. Raises BadDataError."""
+    if count > MOST_ROWS:
+        raise BadDataError(f"{label}: {count:,} rows; at most {MOST_ROWS:,} are read: split it")
+
+
+def unexpected(label: str, text: str) -> str:
+    """A line that is not what a price file begins with, for a message, unless it may be a secret of somebody's.
+
+    That is what looks like one (`NAME=value`), stands in a hidden file or below `secret`, or nobody else may read.
+    """
+    path = Path(label)
+    try:
+        whole = (path if path.exists() else Path(label.partition("!")[0])).resolve()  # a member of an archive
+        hidden = any(part.startswith(".") or part == "secret" for part in whole.parts[-3:])
+        hidden = hidden or not whole.stat().st_mode & 0o077
+    except OSError:
+        hidden = True
+    if hidden or "=" in text or "-----" in text:
+        return f"a line of {len(text)} characters, not shown"
+    return repr(quoted(text, 80))

@@ -1,0 +1,109 @@
+"""What other users of this machine may do with our files: a table of modes, whatever the umask was.
+
+Whoever may open a file may lock it: so locks, the history and what is known of providers are for the jobs' user and one
+group that is trusted ($NIGHTDESK_GROUP; its own when unset).
+Only the standard library: the supervisor imports this on every run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+TYPE_CHECKING = False  # importing typing for the real one costs 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GROUP = "NIGHTDESK_GROUP"
+LOCKS, STATE, YAHOO = ".locks", "data/providers/state", "data/webcache/yf-client"
+FOLDER_MODES = {LOCKS: 0o750, STATE: 0o750, YAHOO: 0o700}
+FILE_MODES = {LOCKS: 0o640, STATE: 0o640, YAHOO: 0o600}  # of the files in them
+HISTORY_MODE = 0o640
+
+
+def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
+    """Make a folder (and those above it, as the umask has it) that has this mode even when it was here before.
+
+    Raises OSError when it cannot be made; that it belongs to another user, whom its mode is up to, is not one.
+    """
+    os.makedirs(path, exist_ok=True)
+    _set(os.fspath(path), mode)
+
+
+def settle(home: str) -> None:
+    """Give what is here its mode and group. What belongs to another user is left to `problems`."""
+    for path, mode in _looked_at(home):
+        _set(path, mode)
+
+
+def problems(home: str) -> list[str]:
+    """What others may do that they should not, one line each; empty when all is as it should be."""
+    found: list[str] = []
+    closed: tuple[str, ...] = ()
+    for path, mode in _looked_at(home):
+        try:
+            status = os.lstat(path)
+        except OSError:
+            continue
+        if path.startswith(closed):
+            continue  # whatever its mode, nobody gets there
+        more = stat.S_IMODE(status.st_mode) & 0o777 & ~mode
+        if more:
+            found.append(f"'{path}' has mode {stat.S_IMODE(status.st_mode) & 0o777:o}, not {mode:o}")
+        elif status.st_uid not in (os.getuid(), 0):
+            found.append(f"'{path}' belongs to user {status.st_uid}, not to the user of the jobs ({os.getuid()})")
+        elif stat.S_ISDIR(status.st_mode):
+            closed += (path + os.sep,)
+    if os.environ.get(GROUP) and group_id() is None:
+        found.append(f"{GROUP}={os.environ[GROUP]}: no such group here")
+    return found
+
+
+def group_id() -> int | None:
+    """The number of the trusted group; None when none is named, or there is no such group."""
+    name = os.environ.get(GROUP, "")
+    if not name:
+        return None
+    import grp
+
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None
+
+
+def _looked_at(home: str) -> Iterator[tuple[str, int]]:
+    """(path, mode) of each folder and file in the table that is here; links are nobody's business."""
+    for name, mode in FOLDER_MODES.items():
+        folder = os.path.join(home, name)
+        yield folder, mode
+        try:
+            inside = os.listdir(folder)
+        except OSError:
+            continue
+        for each in inside:
+            path = os.path.join(folder, each)
+            if os.path.isfile(path):
+                yield path, FILE_MODES[name]
+    try:
+        logs = os.listdir(os.path.join(home, "logs"))
+    except OSError:
+        return
+    for each in logs:
+        if each.startswith("history") and each.endswith(".jsonl"):
+            yield os.path.join(home, "logs", each), HISTORY_MODE
+
+
+def _set(path: str, mode: int) -> None:
+    """The mode, and for what a group may read the trusted group; not of links, nor of what another user owns."""
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid():
+            return
+        group = group_id() if mode & 0o070 else None
+        if group is not None and status.st_gid != group:
+            os.chown(path, -1, group)
+        if stat.S_IMODE(status.st_mode) & 0o777 != mode:
+            os.chmod(path, mode)
+    except OSError:  # gone, or a disk without modes
+        return
