@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, str]:
     """`NAME=value` lines: `export`, quotes, comments and blank lines as a shell has them; nothing is expanded."""
     try:
         state = path.stat()
-        if state.st_mode & _OTHERS or state.st_uid not in (os.getuid(), 0):
+        if hasattr(os, "getuid") and (state.st_mode & _OTHERS or state.st_uid not in (os.getuid(), 0)):
             raise ConfigError(
                 f"{path}: others may read it (mode {state.st_mode & 0o777:o}, owner {state.st_uid}): "
                 f"chmod 600 and chown to the user of the jobs ({os.getuid()}); it is not read as it is"

@@ -6,7 +6,6 @@ Only the standard library, and `json` only to read: the supervisor imports this 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 from _json import encode_basestring_ascii  # the C encoder alone: importing json costs more than all the rest
 
@@ -34,6 +33,8 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> None:
 
     Raises OSError (the file is then as long as before).
     """
+    import fcntl  # only the chain writes here, which is for Unix; others read
+
     os.makedirs(os.path.dirname(path), exist_ok=True)
     line = to_json_line(record)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from utils.atomic import sync_directory
 from utils.errors import CannotWriteError
+from utils.os_files import hold_folder
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
 MANIFEST = "manifest.json"
@@ -68,7 +68,7 @@ def begin(runs_dir: Path, run_id: str) -> Building:
         path.mkdir()
         for name in SUBFOLDERS:
             (path / name).mkdir()
-        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=hold(path))
+        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=hold_folder(path))
     except OSError as error:
         with contextlib.suppress(OSError):
             for name in SUBFOLDERS:
@@ -109,6 +109,8 @@ def is_being_built(path: Path) -> bool:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return False
+    import fcntl  # a prune belongs to the chain, which is for Unix
+
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as error:
@@ -116,11 +118,3 @@ def is_being_built(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-def hold(path: Path) -> int:
-    """Hold `path` exclusively; filesystems that cannot lock a folder (some NFS) leave only the age to judge by."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    with contextlib.suppress(OSError):
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    return fd
