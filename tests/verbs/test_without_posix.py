@@ -1,4 +1,4 @@
-"""What a person runs on a PC with Windows needs no fcntl, pwd, resource or os.fork: each verb to its end without them."""
+"""What a person runs on a PC with Windows needs no fcntl, pwd, resource or os.fork: each verb to its end without."""
 
 from __future__ import annotations
 
