@@ -13,10 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "utils": set(),
     "pyjobs.market": {"utils"},
-    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native"},
+    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native", "utils.paths"},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.frames": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
     "pyjobs.reporting": {
         "utils",
         "pyjobs.market",

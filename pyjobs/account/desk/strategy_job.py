@@ -16,6 +16,7 @@ from pyjobs.account.desk import desk_setups
 from pyjobs.account.desk.strategy_run import Prepared, prepare
 from pyjobs.account.single.bt_arguments import add_desk_flags
 from pyjobs.account.single.bt_request import parameters, strategy_of
+from pyjobs.account.single.look_ahead import ALLOW, refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
 from pyjobs.market.benchmarks.policy import load_policy
@@ -95,6 +96,7 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="may be repeated")
     parser.add_argument("--start", metavar="DATE", help="default: as soon as it can decide")
     parser.add_argument("--end", metavar="DATE", help="default: by the desk's own rule")
+    parser.add_argument(ALLOW, action="store_true", help="run one of your own that looks ahead; the result says so")
     add_desk_flags(parser)
 
 
@@ -119,6 +121,10 @@ def look_up(args: Namespace) -> Job:
     actions = corporate_actions.actions_of(desk)
     taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
     index, index_from = index_of(setup, taken, source)
+    ready = setup if index is None else bound(setup, index)
+    ahead = refuse_or_tell(
+        args.strategy, ready, (each.bars for each in taken.series if each.instrument.scanned), allowed=args.despite_look_ahead
+    )
     return Job(
         desk_file=path,
         snapshot=taken,
@@ -130,7 +136,7 @@ def look_up(args: Namespace) -> Job:
         source=source,
         index=index,
         index_from=index_from,
-        notes=[*doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
+        notes=[*ahead, *doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
     )
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pyjobs.account.single.bt_request import Request
+from pyjobs.account.single.look_ahead import ALLOW
 from pyjobs.strategy.lifecycle import SEMANTICS
 from utils.errors import UsageError
 from utils.work import Engine, local
@@ -16,8 +17,11 @@ OF_FILES = ("per_symbol", "trades", "out", "symbols", "fee_bps", "cash", "semant
 
 def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) -> None:
     """What to run on what, under whose conventions."""
-    parser.add_argument("--strategy", required=True, metavar="NAME", help="a file of pyjobs/strategy/library")
+    parser.add_argument("--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library")
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter; may be repeated")
+    parser.add_argument(
+        ALLOW, action="store_true", help="go on with a strategy of your own that looks ahead; the result says so"
+    )
     parser.add_argument("--bars", required=bars_required, type=Path, metavar="FILE", help="the bars, Parquet")
     parser.add_argument("--symbols", default="", metavar="A,B", help="only these (default all)")
     parser.add_argument("--start", metavar="DATE", help="first UTC day traded; earlier bars warm up")
@@ -82,4 +86,5 @@ def request_of(args: argparse.Namespace) -> Request:
         cash=args.cash,
         semantics=args.semantics,
         cache=not args.no_cache,
+        despite_look_ahead=args.despite_look_ahead,
     )
