@@ -15,8 +15,8 @@ import numpy as np
 from pyjobs.account.single.bt_request import parameters, strategy_of
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
-from pyjobs.strategy import battery
-from pyjobs.strategy.registry import REGISTRY, needs
+from pyjobs.strategy import battery, registry
+from pyjobs.strategy.registry import needs
 from utils.cli import Parser
 from utils.errors import MissingInputError
 from utils.exit_codes import ExitCode
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     given, failed = parameters(args.param), False
     strategy_of(args.name, given, source="NAME, --param")
-    for side in [given["side"]] if "side" in given else REGISTRY[args.name].sides:
+    for side in [given["side"]] if "side" in given else registry.REGISTRY[args.name].sides:
         for exits in ({}, EXITS):
             setup = strategy_of(args.name, {**exits, "side": side, **given}, source="NAME, --param")
             bars, index = priced(args.bars, setup.lookback, needs(setup))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
@@ -25,8 +26,11 @@ class DeskSetups:
     notes: list[str]
 
 
-def setups_of(snapshot: Snapshot, *, source: str) -> DeskSetups:
-    """Every setup of the desk. Raises ConfigError as `make_setups`, and for an index the desk does not have."""
+def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskSetups:
+    """Every setup of the desk. `judged`: whoever is about to backtest them is told of those that look ahead.
+
+    Raises ConfigError as `make_setups`, and for an index the desk does not have.
+    """
     setups = make_setups(snapshot.desk.setups, source=source)
     notes = doubts.of_snapshot(snapshot, doubts.worked_in(snapshot))
     for name, setup in setups.items():
@@ -36,6 +40,9 @@ def setups_of(snapshot: Snapshot, *, source: str) -> DeskSetups:
                 raise ConfigError(f"{source}: setups.{name}: {not_on_desk(snapshot, index)}")
             setups[name] = bound(setup, series.bars)
             notes += index_notes(name, setups[name], snapshot, series)
+    if judged:
+        scanned = [each.bars for each in snapshot.series if each.instrument.scanned]
+        notes += [line for name, setup in setups.items() for line in refuse_or_tell(name, setup, scanned, allowed=True)]
     return DeskSetups(setups=setups, notes=notes)
 
 
