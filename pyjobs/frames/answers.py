@@ -88,7 +88,9 @@ def _flags(series: pd.Series, where: str) -> Any:
     if series.dtype == bool:
         return series.to_numpy()
     kept = series[pd.notna(series)]
-    odd = [value for value in kept.unique().tolist() if not isinstance(value, bool | int | float) or value not in (0, 1)]
+    odd = [
+        value for value in kept.unique().tolist() if not isinstance(value, bool | int | float) or value not in (0, 1)
+    ]
     if odd:
         raise ConfigError(f"{where} is to be True or False, and has {odd[0]!r}")
     found = np.zeros(len(series), dtype=np.bool_)

@@ -14,7 +14,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -72,7 +72,9 @@ def strategy(
         raise ConfigError(f"{file}: block {block} is not a number of bars")
     unknown = [each for each in [*(ranges or {}), *(x for pair in ascending for x in pair)] if each not in defaults]
     if unknown:
-        raise ConfigError(f"{file}: ranges and ascending name {', '.join(unknown)}; signals takes {', '.join(defaults)}")
+        raise ConfigError(
+            f"{file}: ranges and ascending name {', '.join(unknown)}; signals takes {', '.join(defaults)}"
+        )
     whole = {each for each, value in defaults.items() if isinstance(value, int)}
     texts = tuple(each for each, value in defaults.items() if isinstance(value, str))
     limits = {each: (ranges or {}).get(each, (-math.inf, math.inf)) for each in defaults if each not in texts}
@@ -179,7 +181,9 @@ def _defaults(function: Function, file: str) -> dict[str, int | float | str]:
         if isinstance(each.default, bool) or not isinstance(each.default, int | float | str):
             raise ConfigError(f"{file}: parameter {each.name} of signals needs a number or a text as its default")
         if each.name in (*EXITS, "side", "terms", "need", "lookback", "signals", "why"):
-            raise ConfigError(f"{file}: parameter {each.name} of signals has a name that means something else: rename it")
+            raise ConfigError(
+                f"{file}: parameter {each.name} of signals has a name that means something else: rename it"
+            )
         found[each.name] = each.default
     if frame.default is not inspect.Parameter.empty:
         raise ConfigError(f"{file}: the first parameter of signals is the frame, and has no default")

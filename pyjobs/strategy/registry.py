@@ -103,7 +103,9 @@ def _fault(name: str, own: Stamp | None) -> str:
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one file must not stop the others
         return place_of(error)
     if entry is None:
-        return f"{OWN}/{name}.py has no ENTRY; below a signals(df) write: ENTRY = frames.strategy(signals, lookback=200)"
+        return (
+            f"{OWN}/{name}.py has no ENTRY; below a signals(df) write: ENTRY = frames.strategy(signals, lookback=200)"
+        )
     return "" if isinstance(entry, Entry) else f"its ENTRY is of type {type(entry).__name__}, not an Entry"
 
 

@@ -295,7 +295,9 @@ def test_what_cannot_be_run_is_refused_with_its_reason_and_leaves_no_folder(
 
 
 def test_a_run_that_cannot_be_written_leaves_nothing_behind(desk: Path) -> None:
-    code = f"ulimit -f 8; exec '{sys.executable}' -B -m pyjobs.run_bt --strategy ma_cross --benchmarks IDX --desk '{desk}'"
+    code = (
+        f"ulimit -f 8; exec '{sys.executable}' -B -m pyjobs.run_bt --strategy ma_cross --benchmarks IDX --desk '{desk}'"
+    )
     done = subprocess.run(["bash", "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.CANNOT_WRITE, done.stderr
     assert list(backtest_folder.backtests_dir().iterdir()) == []

@@ -123,7 +123,10 @@ def look_up(args: Namespace) -> Job:
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
     ahead = refuse_or_tell(
-        args.strategy, ready, (each.bars for each in taken.series if each.instrument.scanned), allowed=args.despite_look_ahead
+        args.strategy,
+        ready,
+        (each.bars for each in taken.series if each.instrument.scanned),
+        allowed=args.despite_look_ahead,
     )
     return Job(
         desk_file=path,

@@ -17,7 +17,9 @@ OF_FILES = ("per_symbol", "trades", "out", "symbols", "fee_bps", "cash", "semant
 
 def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) -> None:
     """What to run on what, under whose conventions."""
-    parser.add_argument("--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library")
+    parser.add_argument(
+        "--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library"
+    )
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter; may be repeated")
     parser.add_argument(
         ALLOW, action="store_true", help="go on with a strategy of your own that looks ahead; the result says so"
