@@ -13,15 +13,16 @@ import msgspec
 
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
-from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desk.snapshot import take
+from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
 from utils import clock, paths, trading_day
-from utils.cli import Parser
+from utils.cli import DESK_HELP, Parser
 from utils.config import load_yaml, own_or_default
 from utils.run import run
 
@@ -37,9 +38,7 @@ class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def main(argv: Sequence[str] | None = None) -> int:
     """Look up every symbol, write the page."""
     parser = Parser(verb="report_watchlist", doc=__doc__)
-    parser.add_argument(
-        "--desk", metavar="FILE", help="default: config/desk.yaml if there is one, else the sample desk"
-    )
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: today at the market")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines=watched_lines(snapshot, found.setups, watchlist.symbols),
         notes=found.notes,
     )
-    put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
     return 0
 
 

@@ -116,8 +116,8 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
     book = load_job_book(ROOT / "config/jobs.yaml")
     for name in ENTRY_POINTS:
         source = (ROOT / "batch" / name).read_text(encoding="utf-8")
-        job = re.search(r"--name (\S+)", source)
-        log = re.search(r"--log (\S+)", source)
+        job = re.search(r"--name ([a-z_]+)", source)
+        log = re.search(r"--log ([a-z_]+)", source)
         assert job and log
         assert job[1] in book.jobs
         assert (book.jobs[job[1]].log or job[1]) == log[1]
@@ -130,7 +130,7 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
     plans = load_job_book(ROOT / "config/jobs.yaml").jobs
     often = {r"\* +\*": "60s", r"\*/5 +\*": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
     for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)$", CRONTAB, re.M):
-        job = re.search(r"--name (\S+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
+        job = re.search(r"--name ([a-z_]+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
         assert job is not None
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
 
