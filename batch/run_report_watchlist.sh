@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # Summary: the morning report on the watchlist.
-# Usage: run_report_watchlist.sh [-h] [OPTION OF THE JOB…]
+# Usage: run_report_watchlist.sh [-h] [--desk NAME] [OPTION OF THE JOB…]
 # Why here: secret/watchlist.yaml wins over config/watchlist.yaml; every day, also when markets are closed.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry report_watchlist "$@"
-exec "$BASH" jobs/run_with_lock.sh --name report_watchlist jobs/_run_generic.sh --log watchlist --timeout 900 -- \
+# shellcheck source=jobs/desk.sh
+. "$ROOT/jobs/desk.sh"
+desk_in "$@"
+exec "$BASH" jobs/run_with_lock.sh --name report_watchlist"$DESK" jobs/_run_generic.sh --log watchlist"$DESK" --timeout 900 -- \
   jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.report_watchlist --date auto "$@"

@@ -22,8 +22,9 @@ from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, fi
 from pyjobs.market.benchmarks.policy import load_policy
 from pyjobs.market.desk import corporate_actions, doubts, snapshot
 from pyjobs.market.desk.corporate_actions import Action
-from pyjobs.market.desk.desk_file import Account, Desk, Instrument, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, is_stale, session_of
+from pyjobs.market.desks import desk_path
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.registry import bound, make_setup, needs

@@ -8,6 +8,7 @@ from pathlib import Path
 from pyjobs.account.single.bt_request import Request
 from pyjobs.account.single.look_ahead import ALLOW
 from pyjobs.strategy.lifecycle import SEMANTICS
+from utils.cli import DESK_HELP
 from utils.errors import UsageError
 from utils.work import Engine, local
 
@@ -36,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) ->
 
 def add_desk_flags(parser: argparse.ArgumentParser) -> None:
     """Those of them that a backtest on a file of bars does not have."""
-    parser.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--account", metavar="NAME", help="one account of the desk (default: all, the first first)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where runs are kept (default: backtests)")
 
