@@ -52,6 +52,15 @@ named_desks() {
   told=${told:-none} && printf '%s' "${told% }"
 }
 
+# default_strategy ARG…: sets STRATEGY to what is backtested when nobody names one: $BT_STRATEGY, else krx_ma200 where the
+# desk is a person's own and its market XKRX, else ma_cross. The made-up sample has no KOSPI to follow.
+default_strategy() {
+  desk_in "$@"
+  STRATEGY=ma_cross
+  [[ $DESK_MARKET != XKRX || $DESK_FILE == */desk.sample.yaml ]] || STRATEGY=krx_ma200
+  STRATEGY=${BT_STRATEGY:-$STRATEGY}
+}
+
 # guarded_desk: end here when the desk's file does not say by which calendar a guard may ask.
 guarded_desk() {
   [[ ! $DESK_FILE || $DESK_MARKET ]] ||

@@ -12,12 +12,21 @@ from pathlib import Path
 from utils import paths
 from utils.errors import ConfigError
 
+ALSO = {"APCA_API_KEY_ID": "ALPACA_API_KEY", "APCA_API_SECRET_KEY": "ALPACA_API_SECRET"}  # other spellings
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
 
 
 def find(name: str) -> str | None:
-    """The value of `name`, or None when it is nowhere or empty. Raises ConfigError for an unsafe file."""
+    """The value of `name`, or None when it is nowhere or empty; another spelling's only then.
+
+    Raises ConfigError for an unsafe file.
+    """
+    value = _find(name)
+    return _find(ALSO[name]) if value is None and name in ALSO else value
+
+
+def _find(name: str) -> str | None:
     if os.environ.get(name):
         return os.environ[name]
     for path in files():
