@@ -46,9 +46,10 @@ def store(
     dividends; never mixed with what is stored. `marks`: which end of an intraday bar its time is, where the names do
     not say; `zone`: of times without one. Bars that had not closed are left out.
 
-    Returns one row: exchange, symbol, timeframe (str), new, changed, same, left (Int64: stored bars it lacks),
-    rebased (1: a split or dividend apart, the whole series is now on the frame's basis), first, last (UTC closes). Raises BadDataError with nothing stored for prices that cannot be true or would mix two bases,
-    ConfigError when something has to be said of the frame, UsageError for an unknown market or timeframe.
+    Returns one row: exchange, symbol, timeframe (str), new, changed, same, left (Int64: stored bars it lacks), rebased
+    (Int64; 1: the whole series is now on the frame's basis), first, last (UTC closes). Raises BadDataError with nothing
+    stored for prices that cannot be true or would mix two bases, ConfigError when something has to be said of the
+    frame, UsageError for an unknown market or timeframe.
     """
     from pyjobs.market.dumps.compare import bring_in
     from pyjobs.market.store.bar_store import BarStore

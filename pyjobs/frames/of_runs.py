@@ -29,9 +29,11 @@ SIGNALS = ("session", "exchange", "symbol", "timeframe", "setup", "side", "ts_ms
 
 
 def runs() -> pd.DataFrame:
-    """Every finished run, oldest first: columns run, kind (night, backtest, sweep, walk), desk, strategy, started, path.
+    """Every finished run, oldest first; columns run, kind (night, backtest, sweep, walk), desk, strategy, started,
+    path.
 
-    All str but `started` (UTC). `run` is what the other functions take. A run whose manifest cannot be read has no desk and no strategy.
+    All are str but `started` (UTC). `run` is what the other functions take. A run whose manifest cannot be read has no
+    desk and no strategy.
     """
     rows = []
     for path in run_folder.finished_runs(paths.data_dir() / "server_runs"):

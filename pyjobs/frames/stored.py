@@ -44,7 +44,8 @@ def bars(
     """The bars of one stored series as they are stored: columns open, high, low, close, volume (float64), no NaN.
 
     Index `time`: each bar's close, UTC, increasing. `start`, `end`: UTC days on which bars close, both included;
-    midnight belongs to the day it ends. Raises MissingInputError when nothing is stored of it, BadDataError for damaged files.
+    midnight belongs to the day it ends. Raises MissingInputError when nothing is stored of it, BadDataError for damaged
+    files.
     """
     key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
     store = BarStore(paths.data_dir() / "raw")

@@ -86,6 +86,8 @@ def _module(name: str, own: Stamp | None) -> ModuleType:
         return known
     spec = importlib.util.spec_from_file_location(full, own[0])
     assert spec is not None and spec.loader is not None, "it ends in .py"
+    package = sys.modules.setdefault(OWN, ModuleType(OWN))
+    package.__path__ = [own[0].removesuffix(f"{name}.py")]
     module = sys.modules[full] = importlib.util.module_from_spec(spec)  # found there by what pickles its records
     try:
         source = spec.loader.get_source(full)  # type: ignore[attr-defined]  # as every loader of files

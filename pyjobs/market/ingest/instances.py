@@ -48,7 +48,7 @@ def folders() -> list[Path]:
 
 
 def load_all() -> list[Instance]:
-    """Every configured series, sorted by name; several files about one are one. Raises ConfigError naming file, line."""
+    """Every configured series, sorted by name; several files about one are one. Raises ConfigError naming the line."""
     found: dict[tuple[str, str, str], dict[str, str]] = {}
     where: dict[tuple[str, str, str], Path] = {}
     for path in files():

@@ -96,12 +96,12 @@ def load_since() -> dict[str, float]:
 
 
 def load_kept() -> list[Kept]:
-    """The configured instances, each with the time since which its file has been there."""
-    found = []
+    """The configured instances, each with the time since which the first of its files has been there."""
+    since: dict[tuple[str, str, str], float] = {}
     for path in instances.files():
-        each = instances.load(path)
-        found.append(Kept(each.name, path.stat().st_mtime, each.gap_repair))
-    return found
+        series, written_s = instances.series_of(instances.load(path)), path.stat().st_mtime
+        since[series] = min(written_s, since.get(series, written_s))
+    return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in instances.load_all()]
 
 
 def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
