@@ -8,6 +8,7 @@
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 entry compare_runs "$@"
+[[ -t 1 ]] || export NIGHTDESK_ECHO=${NIGHTDESK_ECHO-output} # a person calls it: it prints on a pipe, too
 STRATEGY=${BT_STRATEGY:-ma_cross}
 if (($#)) && [[ $1 != -* ]]; then STRATEGY=$1 && shift; fi
 [[ $STRATEGY =~ ^[A-Za-z][A-Za-z0-9_.-]*$ ]] || die 64 "usage: the name of a strategy, not '$STRATEGY'"
