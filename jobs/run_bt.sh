@@ -7,6 +7,7 @@
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 entry run_bt "$@"
+[[ -t 1 ]] || export NIGHTDESK_ECHO=${NIGHTDESK_ECHO-output} # a person calls it: it prints on a pipe, too
 
 # strategy_in ARG…: sets STRATEGY to what the job will be told, and GIVEN when it stands among the arguments.
 strategy_in() {

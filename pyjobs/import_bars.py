@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
 
+    from pyjobs.account.desk.desk_setups import check_setups
     from pyjobs.market.desk.desk_file import load_desk
     from pyjobs.market.desks import desk_path
     from pyjobs.market.dumps.import_desk import import_desk
@@ -38,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.store.bar_store import BarStore
     from utils.atomic import write_text
 
-    desk = load_desk(desk_path(args.desk, paths.config_dir()))
+    path = desk_path(args.desk, paths.config_dir())
+    desk = load_desk(path)
+    check_setups(desk.setups, source=str(path))
     if args.explain is not None:
         return _explain(desk, args.explain, args.symbol)
     if not any(instrument.file for instrument in desk.instruments):

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
+from pyjobs.account.desk.desk_setups import check_setups
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import desk_path
 from pyjobs.market.store.bar_store import BarStore
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir()).resolve()
     desk = load_desk(desk_file)
+    check_setups(desk.setups, source=str(desk_file))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:

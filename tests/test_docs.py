@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
-VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if path.name != "__init__.py")
+VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
 INTERNAL = {  # the shell's own, and names that never leave a script
     "PATH",
     "HOME",

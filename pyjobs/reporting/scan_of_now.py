@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.desk.desk_setups import made, setups_of
 from pyjobs.market.desk import corporate_actions, snapshot
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Snapshot
@@ -19,7 +19,6 @@ from pyjobs.reporting.fetch_first import bring_up_to_date, is_fetched, need_of, 
 from pyjobs.scanning import news
 from pyjobs.scanning.now import NowScan, live_series, quotes_of, scan_now, with_running
 from pyjobs.scanning.open_markets import closed_markets, part_open
-from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.scan import longest_lookback
 from utils import atomic, clock, paths
 from utils.exit_codes import ExitCode
@@ -35,7 +34,7 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     fetched = _brought(part, path) if is_fetched(part) else None
     quotes = quotes_of(part, running, Sources())
     taken = corporate_actions.on_desk(snapshot.take_now(part, BarStore(paths.data_dir() / "raw"), now_s=clock.now_s()))
-    need = longest_lookback(make_setups(desk.setups, source=str(path)))
+    need = longest_lookback(made(desk.setups, source=str(path)))
     lives = list(live_series(taken, running, quotes, need))
     found = setups_of(with_running(taken, lives), source=str(path))
     scan = NowScan(running=running, quotes=quotes, need=need)

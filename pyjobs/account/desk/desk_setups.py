@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
-from pyjobs.strategy.registry import bound, decides_from_ms, make_setups, needs
+from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, make_setups, needs
 from pyjobs.strategy.signals import Setup
+from utils.config import line_of, nearest
 from utils.errors import ConfigError
 
 
@@ -31,7 +33,7 @@ def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskS
 
     Raises ConfigError as `make_setups`, and for an index the desk does not have.
     """
-    setups = make_setups(snapshot.desk.setups, source=source)
+    setups = made(snapshot.desk.setups, source=source)
     notes = doubts.of_snapshot(snapshot, doubts.worked_in(snapshot))
     for name, setup in setups.items():
         if index := needs(setup):
@@ -48,7 +50,38 @@ def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskS
 
 def check_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> None:
     """Raise ConfigError for a wrong setup, before any bar is read."""
-    make_setups(configured, source=source)
+    made(configured, source=source)
+
+
+def made(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> dict[str, Setup]:
+    """As `make_setups`; what is wrong in a desk's file is told with its line, and with the nearest name there is."""
+    try:
+        return make_setups(configured, source=source)
+    except ConfigError as error:
+        if not Path(source).is_file():
+            raise
+        raise ConfigError(_placed(configured, source, str(error))) from None
+
+
+def _placed(configured: Mapping[str, Mapping[str, int | float | str]], source: str, told: str) -> str:
+    """The message with the line of the setup, or of the parameter, that alone gives the same one."""
+    for name in configured:
+        if _problem(name, configured[name], source) == told:
+            params = {} if _problem(name, {}, source) == told else configured[name]
+            alone = [key for key, value in params.items() if _problem(name, {key: value}, source) == told]
+            line = line_of(Path(source), ["setups", name, *alone[:1]])
+            at = f"{source}:{line}" if line else source
+            known = told.rpartition("known: ")[2].split(", ") if "known: " in told else []
+            return told.replace(source, at, 1) + nearest([name, *alone][-1], known)
+    return told
+
+
+def _problem(name: str, params: Mapping[str, int | float | str], source: str) -> str:
+    try:
+        make_setup(name, params, source=source)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 def index_series(snapshot: Snapshot, index: str) -> Series | None:

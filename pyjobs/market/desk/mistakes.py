@@ -10,7 +10,7 @@ from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, TIMEFRAMES
 from pyjobs.market.desk.dump_keys import key_problems
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
-from utils.config import Key
+from utils.config import Key, nearest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -22,7 +22,8 @@ def of_desk(desk: WrittenDesk, markets: list[str]) -> Iterator[tuple[list[Key], 
     if not NAME.fullmatch(desk.name):
         yield ["name"], f"{desk.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only"
     if desk.market not in markets:
-        yield ["market"], f"unknown market {desk.market!r} (known: {', '.join(markets) or 'none'})"
+        known = f"(known: {', '.join(markets) or 'none'}){nearest(desk.market, markets)}"
+        yield ["market"], f"unknown market {desk.market!r} {known}"
     if not desk.instruments and not desk.universe:
         yield ["instruments"], "the universe is empty: name at least one instrument"
 
@@ -34,9 +35,11 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
     if not _EXCHANGE.fullmatch(instrument.exchange):
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
-        yield "market", f"unknown market {instrument.market!r} (known: {', '.join(markets) or 'none'})"
+        known = f"(known: {', '.join(markets) or 'none'}){nearest(instrument.market, markets)}"
+        yield "market", f"unknown market {instrument.market!r} {known}"
     if instrument.timeframe not in TIMEFRAMES:
-        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAMES)})"
+        known = f"(known: {', '.join(TIMEFRAMES)}){nearest(instrument.timeframe, TIMEFRAMES)}"
+        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} {known}"
     if not 0 <= instrument.lot < float("inf"):
         yield "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     if not instrument.currency:

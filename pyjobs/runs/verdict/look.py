@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from pyjobs.account.desk.desk_setups import check_setups
 from pyjobs.market import desks
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
@@ -55,7 +56,7 @@ def look(house: House) -> Iterator[Check]:
     now_s, failed = house.now_s, list[Check]()
     told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
     book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobBook(jobs={})
-    found = [_tried(name, failed, partial(load_desk, path)) for name, path in _desk_files(house, failed)]
+    found = [_tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)]
     known = [desk for desk in found if desk is not None]
     kept = _tried("config instances", failed, load_kept) or []
     states = _tried("provider", failed, StateBook().all) or []
@@ -196,6 +197,13 @@ def _desk_files(house: House, failed: list[Check]) -> Iterator[tuple[str, Path]]
         return
     for each in own:
         yield f"config desk {each.name}".rstrip(), each.path
+
+
+def _desk(path: Path) -> Desk:
+    """The desk, its setups looked at as well: a night would refuse them."""
+    desk = load_desk(path)
+    check_setups(desk.setups, source=str(path))
+    return desk
 
 
 def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
