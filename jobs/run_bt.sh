@@ -2,8 +2,8 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # Summary: backtest a strategy and keep it as a run in backtests/<timestamp>_<strategy>/.
 # Usage: run_bt.sh [-h] [--strategy NAME] [OPTION OF THE JOB…]
-# Without --strategy it is $BT_STRATEGY, else krx_ma200 on a desk of XKRX, else ma_cross. Each strategy has a lock and a log (logs/bt_<strategy>_DATE.log)
-# of its own, so that two of them can run side by side. Compare with the run before: jobs/bt_postprocess.sh.
+# Without --strategy it is $BT_STRATEGY, else krx_ma200 on a desk of XKRX, else ma_cross. Each strategy has a lock
+# and a log (logs/bt_<strategy>_DATE.log) of its own, so that two of them can run side by side. Compare with the run before: jobs/bt_postprocess.sh.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 entry run_bt "$@"

@@ -49,7 +49,7 @@ CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypoth
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Where somebody lives in this clone, the tests run in a copy of it without what is theirs."""
-    theirs = [name for name in OWN if (ROOT / name).is_file() or any((ROOT / name).glob("*"))]
+    theirs = [name for name in OWN if (ROOT / name).is_file() or any((ROOT / name).glob("[!R]*"))]  # not README.md
     if not theirs or hasattr(config, "workerinput"):
         return None
     with tempfile.TemporaryDirectory(prefix="nightdesk-tests-") as folder:
