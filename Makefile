@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-providers demo test lint bench bench-peers scaling torture lock clean
 PY := .venv/bin/python
-BASH_FILES = $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
+BASH_FILES = nightdesk $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18

@@ -2,7 +2,7 @@
 # What every job on this machine sees. Your own values go into config/env.local.sh, which git ignores and which is read
 # after this file, so that update_from_git.sh never meets a local change here.
 
-: "${ENV:=nas}"            # a name for this machine, shown in reports
+: "${ENV:=nas}"            # a name for this machine, with which alerts begin
 : "${ALLOW_NET_FETCH:=1}"  # 0: no job asks a provider on the network
 : "${RETRY_BUDGET_S:=30}"  # seconds a job loses at providers in waiting and failing; below the shortest interval of the crontab
 : "${MARKET:=XKRX}"        # the calendar of jobs that do not name one

@@ -30,6 +30,7 @@ from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 TIMED_OUT = 124
 MAILED_LINES, MAILED_COLUMNS = 12, 300
 SKIP_LINE = b"[SKIP] external-data-unavailable (guarded)\n"
+GUARDS = {200: "not-a-session", 201: "outside-hours"}  # a guard within the job, such as a Python one, says so by these
 
 
 class Options:
@@ -77,6 +78,10 @@ class Run:
             tree.wait_for(-1, time.monotonic() + options.retry_sleep_s)
             if tree.stop_signal:
                 break
+        if options.log and code in GUARDS:
+            self.sink.say(f"[SKIP] the job's own guard: {GUARDS[code].replace('-', ' ')} ({code})")
+            self.note = {"skip": GUARDS[code]}
+            code = 0
         self.finish(code)
         return code
 
@@ -98,7 +103,7 @@ class Run:
         if outcome_w >= 0:
             os.close(outcome_w)
             self.note = read_note(outcome_r)
-        return self.judged(code) if code and (options.judge or self.note.get("judge")) else code
+        return self.judged(code) if code and code not in GUARDS and (options.judge or self.note.get("judge")) else code
 
     def piped(self):
         """Which of the command's outputs pass through us: as one where they go to one file, to keep their order."""
@@ -157,6 +162,8 @@ class Run:
 
     def outcome(self, code):
         """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
+        if code == 0 and self.note.get("skip") in GUARDS.values():
+            return f"skip:{self.note['skip']}"
         if code == 0 and (self.note.get("guarded") or self.note.get("kind")):
             return f"skip:{self.note.get('kind') or 'external'}"
         return "ok" if code == 0 else "retry" if code == self.options.retry_rc else "fail"

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run every account both ways, write, print; see the module."""
     args = rim.parser("account_backtest", __doc__, out_required=True).parse_args(argv)
     path, snapshot = rim.opened(args)
-    found = setups_of(snapshot, source=str(path))
+    found = setups_of(snapshot, source=str(path), judged=True)
     setups = found.setups
     for name, account in snapshot.desk.accounts.items():
         result = backtest(snapshot, account, setups, notes=found.notes)

@@ -113,7 +113,8 @@ def _count(one: Inspected, level: str) -> int:
 
 def _markets(desk: str | None) -> dict[object, str]:
     """The market of each instrument of the desk (by series) and of each exchange of config/exchanges.yaml (by name)."""
-    from pyjobs.market.desk.desk_file import desk_path, load_desk
+    from pyjobs.market.desk.desk_file import load_desk
+    from pyjobs.market.desks import desk_path
     from pyjobs.market.exchanges import load_exchanges
 
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))

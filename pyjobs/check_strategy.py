@@ -1,7 +1,8 @@
 """Put a strategy through the battery: what it must be able to do before it may trade. Exit 65 when it cannot.
 
-NAME is a file of pyjobs/strategy/library. It is checked long and both ways, without and with further exits, on made-up
-prices or on those of --bars; it must enter at some of them. What it fails at is told with the bar, or with its line.
+NAME is a file of strategies/ (yours) or of pyjobs/strategy/library. It is checked long and both ways, without and with
+further exits, on made-up prices or on those of --bars; it must enter at some of them. What it fails at is told with the
+bar, or with its line.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from pyjobs.account.single.bt_request import parameters, strategy_of
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
-from pyjobs.strategy import battery
+from pyjobs.strategy import battery, registry
 from pyjobs.strategy.registry import needs
 from utils.cli import Parser
 from utils.errors import MissingInputError
@@ -29,12 +30,13 @@ FEWEST, MOST = 1000, 20_000
 def main(argv: Sequence[str] | None = None) -> int:
     """Check each way, print a line for each and for everything it fails at."""
     parser = Parser(verb="check_strategy", doc=__doc__)
-    parser.add_argument("name", metavar="NAME", help="a file of pyjobs/strategy/library, without .py")
+    parser.add_argument("name", metavar="NAME", help="the file's name, without .py")
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter; may be repeated")
     parser.add_argument("--bars", type=Path, metavar="FILE", help="the first symbol of this Parquet file")
     args = parser.parse_args(argv)
     given, failed = parameters(args.param), False
-    for side in [given["side"]] if "side" in given else ("long", "both"):
+    strategy_of(args.name, given, source="NAME, --param")
+    for side in [given["side"]] if "side" in given else registry.REGISTRY[args.name].sides:
         for exits in ({}, EXITS):
             setup = strategy_of(args.name, {**exits, "side": side, **given}, source="NAME, --param")
             bars, index = priced(args.bars, setup.lookback, needs(setup))

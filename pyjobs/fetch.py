@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from pyjobs.market.desk import open_desk as rim
-from pyjobs.market.desk.desk_file import desk_path
+from pyjobs.market.desks import desk_path
 from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
 from utils import paths
 from utils.errors import UsageError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils import clock, paths
-from utils.cli import Parser
+from utils.cli import DESK_HELP, Parser
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Import every instrument of the desk. A bad file does not hide the others; the exit code tells of the worst."""
     parser = Parser(verb="import_bars", doc=__doc__)
-    parser.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--dumps", metavar="DIR", type=Path, help="folder of the dumps, instead of the desk's own")
     parser.add_argument("--out", metavar="RUNDIR", type=Path, help="run folder: also write reports/data.json there")
     parser.add_argument("--explain", metavar="FILE", type=Path, help="say what FILE would be taken for; write nothing")
@@ -31,13 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
 
-    from pyjobs.market.desk.desk_file import desk_path, load_desk
+    from pyjobs.account.desk.desk_setups import check_setups
+    from pyjobs.market.desk.desk_file import load_desk
+    from pyjobs.market.desks import desk_path
     from pyjobs.market.dumps.import_desk import import_desk
     from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.bar_store import BarStore
     from utils.atomic import write_text
 
-    desk = load_desk(desk_path(args.desk, paths.config_dir()))
+    path = desk_path(args.desk, paths.config_dir())
+    desk = load_desk(path)
+    check_setups(desk.setups, source=str(path))
     if args.explain is not None:
         return _explain(desk, args.explain, args.symbol)
     if not any(instrument.file for instrument in desk.instruments):

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import msgspec
 
+from pyjobs.market import desks
 from pyjobs.market.bars import TIMEFRAME_MS
-from pyjobs.market.desk.desk_file import Desk, desk_path
+from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.mistakes import NAME
 from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
@@ -44,9 +45,7 @@ NOT_OURS = ("bad_data", "not_offered")  # and one it has otherwise: in another c
 def main(argv: Sequence[str] | None = None) -> int:
     """Ask, fetch, write, and say the next command; see the module."""
     args = _parser().parse_args(argv)
-    target = (args.out or paths.config_dir() / "desk.yaml").absolute()
-    if target.exists():
-        raise UsageError(f"{target} is there already, and nothing is overwritten: move it away, or --out FILE")
+    target = _target(args)
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     zone = args.zone or wall_clock.box_zone()
     wall_clock.zone_of(zone)
@@ -65,15 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
     if left_out:
         print(f"left out, see above: {', '.join(left_out)}")
-    mine = None if target == desk_path(None, paths.config_dir()).absolute() else target
-    named = f" --desk {shlex.quote(str(mine))}" if mine else ""
+    mine = _flag_for(target)
+    named = f" --desk {shlex.quote(mine)}" if mine else ""
     if bare:
         few = f"{', '.join(bare[:EXAMPLES])}{' …' if len(bare) > EXAMPLES else ''}"
         print(f"without bars yet: {len(bare)} ({few}); nights bring them, or now: python -m pyjobs.fetch{named}")
     delivering = sorted({wishes.exchange, *(each.exchange for each in desk.instruments if each.fetched)})
     table = timetable(desk.market, [exchanges[name] for name in delivering], zone, clock.now_s())
-    _expect(table, own_desk=mine is None)
-    _watch(desk, left_out)
+    _expect(table, mine)
+    _watch(desk, left_out, mine)
     print("\ncrontab lines (crontab -e):")
     print("\n".join(table.crontab(paths.ROOT, mine)))
     print(f"\nnext: batch/run_nightly.sh{named}")
@@ -93,13 +92,33 @@ def _parser() -> Parser:
     parser.add_argument("--boards", metavar="A,B", default="KOSPI,KOSDAQ", help="of the listing; default: %(default)s")
     parser.add_argument("--cash", metavar="N", type=float, help="to begin with; default: 100000, in KRW 100000000")
     parser.add_argument("--currency", metavar="CUR", default="", help="of the account; default: the exchange's")
-    parser.add_argument("--name", metavar="NAME", default="mine", help="of the desk; default: %(default)s")
+    parser.add_argument("--name", metavar="NAME", help="of the desk: one beside others, config/desks/NAME.yaml")
     parser.add_argument(
         "--years", metavar="N", type=float, help="of history; default: ten of days, less of shorter bars"
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="default: config/desk.yaml")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="default: config/desk.yaml, or by --name")
     parser.add_argument("--zone", metavar="ZONE", help="whose clock this box's cron goes by; default: /etc/localtime's")
     return parser
+
+
+def _target(args: Namespace) -> Path:
+    """The file to write. Raises UsageError for a name that cannot be, and for a file that is there already."""
+    if args.name and (not NAME.fullmatch(args.name) or args.name in desks.NAMELESS):
+        raise UsageError(f"--name {args.name!r} cannot name a desk: letters, digits, `_`, `.` and `-`, and not `desk`")
+    own = f"desks/{args.name}.yaml" if args.name else "desk.yaml"
+    target: Path = (args.out or paths.config_dir() / own).absolute()
+    if target.exists():
+        more = "" if args.out or args.name else ", or --name NAME for a second desk beside it"
+        raise UsageError(f"{target} is there already, and nothing is overwritten: move it away, or --out FILE{more}")
+    return target
+
+
+def _flag_for(target: Path) -> str:
+    """What --desk has to say of this desk; nothing where jobs find it without."""
+    config = paths.config_dir().absolute()
+    if target == config / "desk.yaml":
+        return ""
+    return target.stem if target == config / "desks" / f"{target.stem}.yaml" else str(target)
 
 
 def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:
@@ -136,7 +155,7 @@ def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue)
         start=start,
         cash=cash,
         currency=args.currency,
-        name=args.name,
+        name=args.name or "mine",
     )
 
 
@@ -146,8 +165,6 @@ def _check(args: Namespace) -> None:
         raise UsageError("--listing stands instead of --exchange and --symbols")
     if args.timeframe not in TIMEFRAME_MS:
         raise UsageError(f"--timeframe: unknown {args.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})")
-    if not NAME.fullmatch(args.name):
-        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
     if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
         raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
 
@@ -200,11 +217,16 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
     return desk, left_out, [symbol for symbol in bare if symbol not in left_out]
 
 
-def _expect(table: Timetable, *, own_desk: bool) -> None:
+def _expect(table: Timetable, mine: str) -> None:
     """Write what the jobs go by, where nothing is yet; else say what it should be."""
-    book = table.job_book((paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8"))
+    own_desk, name = not mine, mine if mine and "/" not in mine else ""
+    shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
+    book = table.job_book(shipped, name)
     path = paths.secret_dir() / "jobs.yaml"
-    if path.exists():
+    if path.exists() and name:
+        lines = "".join(line for line in book.splitlines(keepends=True) if f"@{name}" in line)
+        print(f"{path} is yours and stays as it is; put these lines into it:\n{lines}", end="")
+    elif path.exists():
         due = ", ".join(f"{job.job} {job.due}" for job in table.jobs if job.due)
         print(f"{path} is yours and stays as it is; for {table.market} these would be due: {due}")
     else:
@@ -219,9 +241,9 @@ def _expect(table: Timetable, *, own_desk: bool) -> None:
         print(f"{local} is yours and stays as it is; put this line into it: MARKET={table.market}")
 
 
-def _watch(desk: Desk, left_out: Sequence[str]) -> None:
-    """A watchlist of the desk's own symbols, where nobody has one yet."""
-    path = paths.secret_dir() / "watchlist.yaml"
+def _watch(desk: Desk, left_out: Sequence[str], mine: str) -> None:
+    """A watchlist of the desk's own symbols, where nobody has one yet; of a named desk it carries the name."""
+    path = paths.secret_dir() / (f"watchlist.{mine}.yaml" if mine and "/" not in mine else "watchlist.yaml")
     if not path.exists():
         symbols = [each.symbol for each in desk.instruments if each.symbol not in left_out][:WATCHED]
         lines = [f"  - {json.dumps(symbol, ensure_ascii=False)}\n" for symbol in symbols]

@@ -16,7 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import cast
 
-from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.account.desk.desk_setups import check_setups
+from pyjobs.market.desk.desk_file import Desk, load_desk
+from pyjobs.market.desks import desk_path
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
@@ -24,7 +26,7 @@ from pyjobs.runs.run_folder import Building
 from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.witness import Witness
 from utils import clock, paths
-from utils.cli import Parser
+from utils.cli import DESK_HELP, Parser
 from utils.errors import (
     EXTERNAL_KINDS,
     NETWORK_FORBIDDEN,
@@ -50,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir()).resolve()
     desk = load_desk(desk_file)
+    check_setups(desk.setups, source=str(desk_file))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
@@ -62,9 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(verb="nightly", doc=__doc__)
-    parser.add_argument(
-        "--desk", metavar="FILE", help="default: config/desk.yaml if there is one, else the sample desk"
-    )
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument(
         "--session", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule"
     )

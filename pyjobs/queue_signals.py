@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.market.desk.desk_file import load_desk
+from pyjobs.market.desks import desk_path
 from pyjobs.runs import signal_queue
 from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.run_folder import BUILDING
@@ -19,11 +20,11 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Read scan.json, fill the queue, write queue/signals.sqlite and queue/signals.csv."""
     parser = Parser(verb="queue_signals", doc=__doc__)
-    parser.add_argument("--desk", required=True, type=Path, metavar="FILE", help="the desk file")
+    parser.add_argument("--desk", required=True, metavar="DESK", help="the desk: a file, or a name in config/desks/")
     parser.add_argument("--session", required=True, metavar="YYYY-MM-DD", help="the night's session")
     parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
     options = parser.parse_args(argv)
-    desk = load_desk(options.desk)
+    desk = load_desk(desk_path(options.desk, paths.config_dir()))
     signals = signal_queue.read_signals(options.out / "reports" / "scan.json")
     path = signal_queue.queue_path(paths.data_dir(), desk.name)
     run_id = options.out.resolve().name.removeprefix(BUILDING)

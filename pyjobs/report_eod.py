@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
-from pyjobs.market.desk.desk_file import Desk, desk_path
+from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, take
+from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
 from pyjobs.market.universe.fetch_desk import Job
 from pyjobs.reporting.command import date_or_auto, put_text
@@ -23,7 +24,7 @@ from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
 from pyjobs.reporting.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
 from utils import clock, paths
-from utils.cli import Parser
+from utils.cli import DESK_HELP, Parser
 from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError
 from utils.run import run
 
@@ -33,9 +34,7 @@ NAMED = 20
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at the store as of the session, refuse stale data, write the page."""
     parser = Parser(verb="report_eod", doc=__doc__)
-    parser.add_argument(
-        "--desk", metavar="FILE", help="default: config/desk.yaml if there is one, else the sample desk"
-    )
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=found.notes)
-    put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
         raise trouble  # the page is there; what is wrong here is said all the same
     return 0

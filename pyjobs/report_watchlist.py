@@ -1,6 +1,7 @@
 """The symbols you watch, from secret/watchlist.yaml or config/watchlist.yaml. Writes reports/watchlist_<date>.md.
 
-Prices are as of the last session that had closed on that date. A symbol the desk does not have is a line that says so.
+Of a desk with a name, secret/watchlist.<name>.yaml is looked for first. Prices are as of the last session that had
+closed on that date. A symbol the desk does not have is a line that says so.
 """
 
 from __future__ import annotations
@@ -8,20 +9,22 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
-from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desk.snapshot import take
+from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
 from utils import clock, paths, trading_day
-from utils.cli import Parser
+from utils.cli import DESK_HELP, Parser
 from utils.config import load_yaml, own_or_default
 from utils.run import run
 
@@ -37,15 +40,13 @@ class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def main(argv: Sequence[str] | None = None) -> int:
     """Look up every symbol, write the page."""
     parser = Parser(verb="report_watchlist", doc=__doc__)
-    parser.add_argument(
-        "--desk", metavar="FILE", help="default: config/desk.yaml if there is one, else the sample desk"
-    )
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: today at the market")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
     desk = load_desk(desk_file)
     check_setups(desk.setups, source=str(desk_file))
-    source = own_or_default(NAME)
+    source = _watchlist_of(called(desk_file))
     watchlist = load_yaml(source, Watchlist)
     date, asked = when(desk, date_or_auto(options.date), now_s=clock.now_s())
     taken = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
@@ -58,8 +59,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines=watched_lines(snapshot, found.setups, watchlist.symbols),
         notes=found.notes,
     )
-    put_text(paths.reports_dir() / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
     return 0
+
+
+def _watchlist_of(name: str) -> Path:
+    """The list that counts: of a named desk `secret/watchlist.<name>.yaml` when there is one, else as for all."""
+    own = paths.secret_dir() / f"watchlist.{name}.yaml"
+    return own if name and own.is_file() else own_or_default(NAME)
 
 
 def when(desk: Desk, asked: dt.date | None, *, now_s: float) -> tuple[dt.date, dt.date | None]:

@@ -2,7 +2,8 @@
 
 On a desk (bars come from the store: pyjobs.fetch, pyjobs.import_bars) every account runs under its limits and costs,
 and the run is kept as backtests/<timestamp>_<strategy>/. Benchmarks come from config/data_sources.yaml; without
---benchmarks they are the desk's own. When a required one (KOSPI) cannot be had the run is skipped: exit 0, no folder.
+--benchmarks they are the desk's own, and KOSPI on a desk of XKRX. When a required one (KOSPI) cannot be had the run is
+skipped: exit 0, no folder.
 
 With --bars, a Parquet file with [symbol,] ts_ms, open, high, low, close, volume: each symbol alone and all in, under
 docs/SEMANTICS.md; a strategy that follows an index (krx_ma200: KOSPI) takes the series of that name from the file.

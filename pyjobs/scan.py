@@ -15,8 +15,9 @@ from pathlib import Path
 
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.market.desk import open_desk as rim
-from pyjobs.market.desk.desk_file import desk_path, load_desk
+from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.reporting.scan_tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
 from pyjobs.scanning.records import scanned
@@ -48,7 +49,7 @@ def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
     title = f"{taken.desk.label or taken.desk.name}: scan of {taken.session}"
     print(as_text(result, title), end="")
     if out is None:
-        target = paths.reports_dir() / f"scan_{taken.session}.md"
+        target = reports_of(path) / f"scan_{taken.session}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_text(target, as_markdown(result, title))
         print(f"\nwritten: {target}")

@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Follow every trigger, summarise by window, write, print; see the module."""
     args = rim.parser("setup_backtest", __doc__, out_required=True).parse_args(argv)
     path, snapshot = rim.opened(args)
-    known = setups_of(snapshot, source=str(path))
+    known = setups_of(snapshot, source=str(path), judged=True)
     setups = known.setups
     found = all_triggers(snapshot, setups, days=max(WINDOWS_DAYS))
     windows = [(days, rows_of(found, snapshot, setups, days)) for days in WINDOWS_DAYS]

@@ -59,23 +59,27 @@ def _units(book: JobBook, runs: Sequence[Run], asked: str, now_s: float) -> Iter
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
     made_s = watched.house_made_s(paths.root(), runs)
-    judged, others = watched.units(book, runs, look.load_kept(), now_s, made_s)
+    judged, others = watched.units(book, runs, look.load_kept(), now_s, made_s, look.load_since())
     if instance or (asked and job not in book.jobs):
         exact = [unit for unit in judged if unit.name == f"{job}@{instance}"]
         mine = runs_of(runs, job, instance)
-        plan = book.jobs.get(job) or JobPlan(market=trading_day.DEFAULT_MARKET, every="never", skip_budget=1)
+        plan = book.plan_of(job, instance) or JobPlan(market=trading_day.DEFAULT_MARKET, every="never", skip_budget=1)
         yield from exact or ([Unit(job, instance, plan, mine, made_s)] if mine or job in book.jobs else [])
         return
     for each in book.jobs:
         if not asked or each == job:
             yield from (unit for unit in judged if unit.job == each)
             if each in others:
-                yield Unit(each, "", _unscheduled(book.jobs[each]), runs_of(runs, each), made_s)
+                yield _unscheduled(book, each, runs, made_s)
 
 
-def _unscheduled(plan: JobPlan) -> JobPlan:
-    """The plan of a job that nothing starts here: an interval without an instance is none."""
-    return JobPlan(market=plan.market, every="never", skip_budget=plan.skip_budget, log=plan.log)
+def _unscheduled(book: JobBook, line: str, runs: Sequence[Run], made_s: float | None) -> Unit:
+    """A job that nothing starts here; an interval without an instance is none."""
+    job, _, instance = line.partition("@")
+    plan = book.jobs[line]
+    plan = JobPlan(market=plan.market, every="never", skip_budget=plan.skip_budget, log=plan.log)
+    mine = [run for run in runs_of(runs, job, instance) if instance or f"{job}@{run.instance}" not in book.jobs]
+    return Unit(job, instance, plan, mine, made_s)
 
 
 def _judged(unit: Unit, now_s: float) -> Verdict:
@@ -85,18 +89,18 @@ def _judged(unit: Unit, now_s: float) -> Verdict:
 def _of_day(book: JobBook, runs: Sequence[Run], asked: str, on: dt.date, now_s: float) -> str:
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
-    mine, plan = runs_of(runs, job, instance), book.jobs.get(job)
+    mine, plan = runs_of(runs, job, instance), book.plan_of(job, instance)
     if not mine and plan is None:
         known = sorted({*book.jobs, *(run.job for run in runs)})
         raise UsageError(f"unknown job {asked!r}; known: {', '.join(known)}")
     calendar = trading_day.load(plan.market if plan else trading_day.DEFAULT_MARKET)
     prefix = ((plan.log if plan else "") or job) + (f"@{instance}" if instance else "")
-    place = House(now_s).place()
+    place, target = House(now_s).place(), f"{job}@{instance}" if instance else job
     return day.told(
         day=on,
         runs=[run for run in mine if watched.date_of(run, calendar) == on],
-        holder=next((each for each in place.held if each.name.partition("@")[0] == job), None),
-        left=watched.left_run(f"{job}@{instance}" if instance else job, mine, place.left, calendar),
+        holder=next((each for each in place.held if target in (each.name, each.name.partition("@")[0])), None),
+        left=watched.left_run(target, mine, place.left, calendar),
         plan=plan,
         calendar=calendar,
         log=paths.logs_dir() / f"{prefix}_{on}.log",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -36,3 +40,34 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data folder at {folder}")
     return folder
+
+
+OWN = ("config/desk.yaml", "config/desks", "config/instances", "config/env.local.sh", "secret", "strategies", ".env")
+STATE = (".venv", ".venv-peers", "data", "logs", "reports", "backtests", ".locks", "bench-results")
+CACHES = ("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Where somebody lives in this clone, the tests run in a copy of it without what is theirs."""
+    theirs = [name for name in OWN if (ROOT / name).is_file() or any((ROOT / name).glob("[!R]*"))]  # not README.md
+    if not theirs or hasattr(config, "workerinput"):
+        return None
+    with tempfile.TemporaryDirectory(prefix="nightdesk-tests-") as folder:
+        copy = Path(folder) / ROOT.name
+        left_out = {str(ROOT / name) for name in (*OWN, *STATE)}
+        shutil.copytree(ROOT, copy, symlinks=True, ignore=lambda at, names: _ignored(at, names, left_out))
+        for name in (".venv", ".venv-peers"):
+            if (ROOT / name).exists():
+                (copy / name).symlink_to((ROOT / name).resolve())
+        for name in ("logs", "reports"):
+            (copy / name).mkdir()
+            (copy / name / ".gitkeep").touch()
+        print(f"tests run in a copy of the clone, without {', '.join(theirs)}: {copy}", flush=True)
+        env = {**os.environ, KEPT: os.environ.get(KEPT, str(ROOT.parent / "shared" / "data"))}
+        words = [word.replace(str(ROOT), str(copy)) for word in config.invocation_params.args]
+        at = copy / config.invocation_params.dir.resolve().relative_to(ROOT)
+        return subprocess.run([sys.executable, "-m", "pytest", *words], cwd=at, env=env, check=False).returncode
+
+
+def _ignored(at: str, names: list[str], left_out: set[str]) -> list[str]:
+    return [name for name in names if name in CACHES or str(Path(at, name)) in left_out]

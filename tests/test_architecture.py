@@ -13,10 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "utils": set(),
     "pyjobs.market": {"utils"},
-    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native"},
+    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native", "utils.paths"},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.frames": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
     "pyjobs.reporting": {
         "utils",
         "pyjobs.market",
@@ -29,7 +30,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "pyjobs.market": (
         "bars times provider_names krx_ticks",
-        "arrow chained exchanges",
+        "arrow chained desks exchanges",
         "cache calendars sample",
         "store",
         "mirror",
@@ -76,7 +77,7 @@ def within(module: str, package: str) -> bool:
 
 
 NOUNS = [path for package in MAY_IMPORT for path in sorted((ROOT / package.replace(".", "/")).rglob("*.py"))]
-VERBS = sorted(path for path in (ROOT / "pyjobs").glob("*.py") if path.name != "__init__.py")
+VERBS = sorted(path for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
 
 
 @pytest.mark.parametrize("path", NOUNS, ids=lambda path: module_name(path))
@@ -172,10 +173,10 @@ def test_a_file_hides_no_two_things(path: Path) -> None:
 
 
 def test_every_shell_file_is_short_executable_and_begins_the_same_way() -> None:
-    for path in [*tracked("batch/*"), *tracked("jobs/*.sh")]:
+    for path in [*tracked("batch/*"), *tracked("jobs/*.sh"), ROOT / "nightdesk"]:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 100, path
-        if path.name in ("lib.sh", "enter.sh", "busy.sh"):
+        if path.name in ("lib.sh", "enter.sh", "busy.sh", "desk.sh"):
             continue
         assert lines[0] == "#!/usr/bin/env bash", path
         assert lines[1] == '[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"', path

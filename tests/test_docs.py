@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
-VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if path.name != "__init__.py")
+VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
 INTERNAL = {  # the shell's own, and names that never leave a script
     "PATH",
     "HOME",
@@ -97,7 +97,7 @@ def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
     from pyjobs.market.desk.written import Account, Block, Entry, WrittenDesk
     from pyjobs.runs.jobs import JobPlan
 
-    names = ("desk.sample.yaml", "desk.dumps.example.yaml", "desk.fetched.example.yaml")
+    names = ("desk.sample.yaml", "desk.dumps.example.yaml", "desk.fetched.example.yaml", "desk.us.example.yaml")
     desks = "".join((ROOT / "config" / name).read_text() for name in names)
     for struct, text in (
         (WrittenDesk, desks),
@@ -116,8 +116,8 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
     book = load_job_book(ROOT / "config/jobs.yaml")
     for name in ENTRY_POINTS:
         source = (ROOT / "batch" / name).read_text(encoding="utf-8")
-        job = re.search(r"--name (\S+)", source)
-        log = re.search(r"--log (\S+)", source)
+        job = re.search(r"--name ([a-z_]+)", source)
+        log = re.search(r"--log ([a-z_]+)", source)
         assert job and log
         assert job[1] in book.jobs
         assert (book.jobs[job[1]].log or job[1]) == log[1]
@@ -128,9 +128,9 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
     from pyjobs.runs.jobs import load_job_book
 
     plans = load_job_book(ROOT / "config/jobs.yaml").jobs
-    often = {r"\* +\*": "60s", r"\*/5 +\*": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
-    for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)$", CRONTAB, re.M):
-        job = re.search(r"--name (\S+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
+    often = {r"\* +\*": "60s", r"\*/5 +(?:\*|22-23,0-5)": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
+    for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)(?: --desk us)?$", CRONTAB, re.M):
+        job = re.search(r"--name ([a-z_]+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
         assert job is not None
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
 
@@ -154,7 +154,7 @@ def test_the_crontab_example_can_be_given_to_cron() -> None:
     assert CRONTAB.endswith("\n")
     for line in CRONTAB.splitlines():
         if line and not line.startswith("#"):
-            fields = line.split()
+            fields = line.removesuffix(" --desk us").split()
             assert len(fields) == 6 and "%" not in line, line
 
 

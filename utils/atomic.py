@@ -60,6 +60,8 @@ def sync_directory(path: Path) -> None:
 
     Raises OSError when the disk says that it has lost what was written.
     """
+    if os.name == "nt":  # a folder cannot be opened there
+        return
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 from utils.exit_codes import ExitCode
 
+DESK_HELP = "a file, or the name of one in config/desks/; default: config/desk.yaml, else the sample"
+
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that takes the verb's docstring as its help and exits 64 on wrong usage.

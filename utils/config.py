@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
+from msgspec import inspect
 
 from utils import paths
 from utils.errors import ConfigError
@@ -28,7 +30,8 @@ class _DuplicateKey(Exception):
     """A key stands twice in one mapping; YAML itself would silently keep the last."""
 
     def __init__(self, key: object, line: int, first_line: int) -> None:
-        super().__init__(f"key {quoted(key, LONGEST_VALUE)!r} stands twice (first on line {first_line})")
+        cure = "; write a number without commas" if re.fullmatch(r"\d{3}", str(key)) else ""  # {cash: 1,000,000}
+        super().__init__(f"key {quoted(key, LONGEST_VALUE)!r} stands twice (first on line {first_line}){cure}")
         self.line = line
 
 
@@ -71,12 +74,67 @@ def load_yaml(path: Path, type_: type[T]) -> T:
         what, keys = _locate(str(error), data, type_)
     where, given = _place(node, keys)
     told = f" (is {given}){_quoted(what, given)}" if given else ""
-    raise ConfigError(_message(path, where, keys, what) + told)
+    for at, number in _split_numbers(node, []) if "`key`" in what or "unknown field" in what else ():
+        raise ConfigError(_message(path, _place(node, at)[0], at, number))
+    raise ConfigError(_message(path, where, keys, what) + told + _known(what, keys, type_))
+
+
+def line_of(path: Path, keys: list[Key]) -> int | None:
+    """The line that `keys` lead to in the file at `path`, as far as they lead. Raises ConfigError for bad YAML."""
+    return _place(_parse(path, _read(path))[0], keys)[0]
+
+
+def _known(what: str, keys: list[Key], type_: type[Any]) -> str:
+    """What may stand where something unknown does, and the nearest of it; nothing where that cannot be told."""
+    names: list[str] = []
+    if what.startswith("Object contains unknown field"):
+        found = _inspected(type_, keys[:-1])
+        names = [field.encode_name for field in found.fields] if isinstance(found, inspect.StructType) else []
+        given = str(keys[-1])
+    elif what.startswith("Invalid enum value"):
+        found = _inspected(type_, keys)
+        names = [str(each) for each in found.values if each] if isinstance(found, inspect.LiteralType) else []
+        given = what.partition("'")[2].rstrip("'")
+    return f"; known: {', '.join(names)}{nearest(given, names)}" if names else ""
+
+
+def _inspected(type_: type[Any], keys: list[Key]) -> inspect.Type | None:
+    """The type that stands at `keys` in a `type_`."""
+    at: inspect.Type | None = inspect.type_info(type_)
+    for key in [*keys, None]:
+        if isinstance(at, inspect.UnionType):
+            at = next((each for each in at.types if not isinstance(each, inspect.NoneType)), None)
+        if key is None or at is None:
+            return at
+        if isinstance(at, inspect.StructType):
+            at = next((field.type for field in at.fields if field.encode_name == key), None)
+        elif isinstance(at, inspect.DictType):
+            at = at.value_type
+        else:
+            at = getattr(at, "item_type", None)
+    return at
+
+
+def _split_numbers(node: yaml.Node | None, keys: list[Key]) -> Iterator[tuple[list[Key], str]]:
+    """Where a comma has cut a number in two, as in `{cash: 50,000}`: YAML reads a key `000` without a value."""
+    if isinstance(node, yaml.SequenceNode):
+        for at, each in enumerate(node.value):
+            yield from _split_numbers(each, [*keys, at])
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for (key, value), (rest, nothing) in pairwise([*node.value, (None, None)]):
+        texts = [each.value if isinstance(each, yaml.ScalarNode) else "?" for each in (value, rest, nothing)]
+        if re.fullmatch(r"\d{1,3}", texts[0]) and re.fullmatch(r"\d{3}", texts[1]) and not texts[2]:
+            given, meant = f"{texts[0]},{texts[1]}", texts[0] + texts[1]
+            yield [*keys, key.value], f"{given} is two things to YAML; write a number without commas: {meant}"
+        yield from _split_numbers(value, [*keys, key.value])
 
 
 def _quoted(what: str, given: str) -> str:
-    """What to do where a text is wanted and YAML read a number: `000660` is octal to it, and `0123` a count."""
+    """What to do where a text is wanted and YAML read a number (`000660` is octal to it), and the other way round."""
     plain = given.strip("'")
+    if re.match(r"Expected `(float|int)", what) and re.fullmatch(r"[-+]?\d{1,3}([, ]\d{3})+(\.\d*)?", plain):
+        return f": write a number without commas: {re.sub('[, ]', '', plain)}"
     number = re.fullmatch(r"[-+]?[0-9][0-9_.,:]*", plain) is not None
     return f': quote it: "{plain}"' if number and what.startswith("Expected `str`") else ""
 
@@ -111,6 +169,8 @@ def nearest(given: str, known: Iterable[str]) -> str:
 
     by_case = {each.casefold(): each for each in known}
     found = get_close_matches(given.casefold(), by_case, n=1)
+    begun = [each for each in by_case if len(given) > 1 and each.startswith(given.casefold())]
+    found = found or (begun if len(begun) == 1 else [])
     return f"; did you mean {by_case[found[0]]!r}?" if found else ""
 
 

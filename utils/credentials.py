@@ -13,13 +13,22 @@ from utils import paths
 from utils.errors import ConfigError
 from utils.text_files import bytes_of
 
+ALSO = {"APCA_API_KEY_ID": "ALPACA_API_KEY", "APCA_API_SECRET_KEY": "ALPACA_API_SECRET"}  # other spellings
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
 SHORTEST = 6
 
 
 def find(name: str) -> str | None:
-    """The value of `name`, or None when it is nowhere or empty. Raises ConfigError for an unsafe file."""
+    """The value of `name`, or None when it is nowhere or empty; another spelling's only then.
+
+    Raises ConfigError for an unsafe file.
+    """
+    value = _find(name)
+    return _find(ALSO[name]) if value is None and name in ALSO else value
+
+
+def _find(name: str) -> str | None:
     if os.environ.get(name):
         return os.environ[name]
     for path in files():
@@ -59,7 +68,7 @@ def read(path: Path) -> dict[str, str]:
     """`NAME=value` lines: `export`, quotes, comments and blank lines as a shell has them; nothing is expanded."""
     try:
         state = path.stat()
-        if state.st_mode & _OTHERS or state.st_uid not in (os.getuid(), 0):
+        if hasattr(os, "getuid") and (state.st_mode & _OTHERS or state.st_uid not in (os.getuid(), 0)):
             raise ConfigError(
                 f"{path}: others may read it (mode {state.st_mode & 0o777:o}, owner {state.st_uid}): "
                 f"chmod 600 and chown to the user of the jobs ({os.getuid()}); it is not read as it is"

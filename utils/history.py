@@ -6,7 +6,6 @@ Only the standard library, and `json` only to read: the supervisor imports this 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import time
 from _json import encode_basestring_ascii  # the C encoder alone: importing json costs more than all the rest
@@ -36,6 +35,8 @@ def _value(value: str | int | float | None) -> str:
 
 def lock(fd: int) -> bool:
     """Lock an open file, waiting for a bounded time: whoever may read a file may lock it, and keep it locked."""
+    import fcntl  # the chain alone writes, and is for Unix; anybody may read
+
     until = time.monotonic() + LOCK_WAIT_S
     while True:
         try:

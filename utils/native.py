@@ -10,20 +10,17 @@ it. Nothing writable: it is compiled in every process, and that is said.
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import hashlib
 import importlib.util
 import json
-import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from utils import paths
+from utils import os_files, paths
 from utils.atomic import write_bytes
 
 # Letters of a signature, the result first: pointers to float64, int64, int8; int64; float64.
@@ -36,7 +33,7 @@ CTYPES: dict[str, Any] = {
 }
 DIGEST_SIZE = 16
 LOCK = ".compiling"  # in the cache's folder: who holds it compiles
-WAIT_S, POLL_S = 180.0, 0.05
+WAIT_S = 180.0
 Library = dict[str, Callable[..., Any]]
 _engines: list[Any] = []  # the code lives as long as its engine
 
@@ -80,43 +77,28 @@ def _made(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str], 
 @contextmanager
 def _alone(name: str, kept: Sequence[Path]) -> Iterator[None]:
     """Keep other processes from compiling the same, where a lock can be had; a dead one holds none."""
-    lock = _lock(kept)
-    if lock is None:
+    with ExitStack() as held:
+        for path in kept:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _wait_for(path.parent / LOCK, name, held)
+                break
+            except OSError:  # not to be written to, or a filesystem without locks
+                continue
         yield
-        return
-    try:
-        if not _taken(lock, 0.0):
-            _say(f"another process is compiling {name}; waiting for it")
-            if not _taken(lock, WAIT_S):
+
+
+def _wait_for(lock: Path, name: str, held: ExitStack) -> None:
+    """Have the lock, or say that another process has it and, in the end, that it is waited for no longer."""
+    for seconds in (0.0, WAIT_S):
+        try:
+            held.enter_context(os_files.locked(lock, seconds, 0o666))
+            return
+        except os_files.HeldElsewhere:
+            if seconds:
                 _say(f"waited {WAIT_S:.0f} s for {name}; compiling it here")
-        yield
-    finally:
-        os.close(lock)
-
-
-def _lock(kept: Sequence[Path]) -> int | None:
-    """An open lock file in the first folder that can be written."""
-    for path in kept:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path.parent / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError:
-            continue
-    return None
-
-
-def _taken(lock: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(POLL_S)
-        except OSError:  # a filesystem without locks
-            return True
+            else:
+                _say(f"another process is compiling {name}; waiting for it")
 
 
 def _say(text: str) -> None:

@@ -18,6 +18,7 @@ from utils.errors import WorkKilledError
 
 PAYS_S = 1.0  # what must be left to do, in seconds, for processes to be started
 PR_SET_PDEATHSIG = 1
+FORKS = hasattr(os, "fork")  # without it (Windows) all pieces are done in this process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def _local(work: Work, workers: int, progress: Progress, pays_s: float = PAYS_S)
         results.append(work.piece(*place))
         progress(done, len(pieces), "pieces")
         left = len(pieces) - done
-        if workers > 1 and left > 1 and (time.monotonic() - began) / done * left > pays_s:
+        if workers > 1 and left > 1 and FORKS and (time.monotonic() - began) / done * left > pays_s:
             results += _forked(work, pieces[done:], min(workers, left), progress, done)
             break
     return work.by_batch(iter(results))

@@ -12,6 +12,7 @@ from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, shor
 from pyjobs.reporting.tables import Column, text_table
 
 NAMED = 5
+FIRST = "[WARN] strategy "  # so begins a note without which no figure is to be read
 UNLIMITED: tuple[tuple[str, str, Show], ...] = (
     ("total return", "total_return", numbers.change),
     ("Sharpe", "sharpe", numbers.decimal(2)),
@@ -40,6 +41,7 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     head = [
         f"{first['strategy']} ({params}) on desk {first['desk']}",
         f"up to {first['end']}, sessions of {first['market']}",
+        *(note for note in first.get("notes", []) if note.startswith(FIRST)),
     ]
     columns = [Column(""), *(Column(f"{name} ({each['currency']})", right=True) for name, each in accounts.items())]
     rows = [["from", *(each["start"] for each in accounts.values())]]
@@ -51,7 +53,7 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     rows += [[f"without limits: {label}", *(show(_number(f, key)) for f in free)] for label, key, show in UNLIMITED]
     parts = ["\n".join(head) + "\n", text_table(columns, rows)]
     parts += [text for name, each in accounts.items() for text in _benchmarks(name, each)]
-    parts += [f"[WARN] benchmark unavailable: {name} (skipped): {why}\n" for name, why in _missing(first)]
+    parts += [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}\n" for name, why in _missing(first)]
     parts += [text for name, each in accounts.items() for text in _notes(name, each)]
     parts.append("Conventions stand in metrics.json. A dash is what is not defined.\n")
     return "\n".join(parts)
@@ -75,7 +77,7 @@ def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
         for each, figures in metrics["benchmarks"].items()
         if figures["end"] and (_day(metrics["end"]) - _day(figures["last_close"])).days > HOLIDAY_DAYS
     ]
-    told += metrics.get("notes", [])
+    told += [note for note in metrics.get("notes", []) if not note.startswith(FIRST)]
     if metrics.get("short"):
         told.append(short_window(metrics["n_sessions"], metrics["sessions_per_year"]))
     for book, of in ((metrics, f"account {name}"), (metrics["unconstrained"], f"account {name} without limits")):

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyjobs.market.desk.desk_file import Desk, load_desk
+from pyjobs.market.desks import desk_path
 from pyjobs.reporting.document import Page, markdown
-from utils import atomic
+from utils import atomic, paths
 from utils.cli import Parser
 from utils.errors import CannotWriteError, MissingInputError, UsageError
 
@@ -26,13 +27,14 @@ class ReportCall:
 def parsed(argv: Sequence[str] | None, *, verb: str, doc: str | None) -> ReportCall:
     """The call, with the desk loaded. Raises MissingInputError when there is no run folder."""
     parser = Parser(verb=verb, doc=doc)
-    parser.add_argument("--desk", required=True, type=Path, metavar="FILE", help="the desk file")
+    parser.add_argument("--desk", required=True, metavar="DESK", help="the desk: a file, or a name in config/desks/")
     parser.add_argument("--session", metavar="YYYY-MM-DD", help="the session of the night, when it is known")
     parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
     options = parser.parse_args(argv)
     if not options.out.is_dir():
         raise MissingInputError(f"no run folder at '{options.out}'")
-    return ReportCall(desk=load_desk(options.desk), session=options.session, run_dir=options.out)
+    desk = load_desk(desk_path(options.desk, paths.config_dir()))
+    return ReportCall(desk=desk, session=options.session, run_dir=options.out)
 
 
 def put(call: ReportCall, page: Page) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pyjobs.account.desk.desk_setups import check_setups, made
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
@@ -21,7 +22,6 @@ from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetch_inputs import Fetch
 from pyjobs.reporting.fetch_lines import COLUMNS, missing_lines, notes, rows
 from pyjobs.reporting.tables import text_table
-from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.scan import longest_lookback
 from utils import clock, config, paths, trading_day
 from utils.errors import UsageError
@@ -39,6 +39,7 @@ def begun(path: Path) -> tuple[Desk, Job]:
     job = new_job()
     bring_listings(wanted_listings(path), job)
     desk = load_desk(path)
+    check_setups(desk.setups, source=str(path))
     job.need_bars = need_of(desk, source=str(path))
     return desk, job
 
@@ -61,7 +62,7 @@ def need_of(desk: Desk, *, source: str) -> Callable[[], int]:
 
     @cache
     def need_bars() -> int:
-        return longest_lookback(make_setups(desk.setups, source=source))
+        return longest_lookback(made(desk.setups, source=source))
 
     return need_bars
 

@@ -14,9 +14,10 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pyjobs.runs.run_folder import BUILDING, MANIFEST, Building, hold
+from pyjobs.runs.run_folder import BUILDING, MANIFEST, Building
 from utils import paths
 from utils.errors import CannotWriteError
+from utils.os_files import hold_folder
 
 # Ours is 8 digits, T, 9 digits, Z; runs of other tools, with fewer digits or another separator, are understood too.
 _NAME = re.compile(r"(\d{8}(?:[T_-]?\d{4,9})?Z?)_([A-Za-z].*)", re.ASCII)
@@ -64,7 +65,7 @@ def begin(folder: Path, strategy: str, now: datetime) -> Building:
             if (folder / name).exists():
                 continue
             path.mkdir()
-            return Building(runs_dir=folder, run_id=name, lock_fd=hold(path))
+            return Building(runs_dir=folder, run_id=name, lock_fd=hold_folder(path))
         except FileExistsError as error:
             if folder.exists() and not folder.is_dir():
                 raise CannotWriteError(f"cannot begin a backtest in '{folder}': it is a file") from error

@@ -16,6 +16,7 @@ from utils.foreign_text import quoted
 from utils.trading_day import Calendar
 
 SENT_HOME = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}
+OF_A_DESK = ("nightly", "scanner", "report_eod", "report_watchlist")  # each desk has its own
 FORBIDDEN = f"skip:{NETWORK_FORBIDDEN}"  # the user's own setting; every other skip is the outside world's fault
 
 
@@ -41,6 +42,33 @@ class JobBook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def name_of(self, job_or_log: str) -> str:
         """The job that is called, or whose log is called, so; the name itself when there is none."""
         return next((name for name, plan in self.jobs.items() if job_or_log in (name, plan.log)), job_or_log)
+
+    def plan_of(self, job: str, instance: str) -> JobPlan | None:
+        """The plan of an instance: its own, `nightly@us`, when there is one, else that of its job."""
+        return self.jobs.get(f"{job}@{instance}") or self.jobs.get(job)
+
+    def on_desks(self, markets: Mapping[str, str]) -> JobBook:
+        """The book of a house with these desks: their markets by name; the desk without a name has an empty one.
+
+        Each named desk has a line of its own for each job of a desk: what the file says of `nightly@us`, else what it
+        says of `nightly`, on that desk's market. Where each desk has a name nothing starts the job without one.
+        """
+        found: dict[str, JobPlan] = {}
+        for job, plan in self.jobs.items():
+            found[job] = plan
+            if job in OF_A_DESK and markets:
+                home = markets.get("")
+                found[job] = msgspec.structs.replace(plan, market=home) if home else _by_hand(plan)
+                named = {f"{job}@{name}": market for name, market in markets.items() if name}
+                found |= {
+                    each: self.jobs.get(each) or msgspec.structs.replace(plan, market=market)
+                    for each, market in named.items()
+                }
+        return JobBook(jobs=found)
+
+
+def _by_hand(plan: JobPlan) -> JobPlan:
+    return msgspec.structs.replace(plan, every="never", interval="", due="")
 
 
 class Run(NamedTuple):

@@ -10,17 +10,16 @@ Whoever builds a run holds an flock on the folder itself, which no crash can lea
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from utils.atomic import TMP_MARK, sync_directory
 from utils.errors import CannotWriteError
+from utils.os_files import hold_folder
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
 MANIFEST = "manifest.json"
@@ -68,7 +67,7 @@ def begin(runs_dir: Path, run_id: str) -> Building:
         path.mkdir()
         for name in SUBFOLDERS:
             (path / name).mkdir()
-        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=hold(path))
+        return Building(runs_dir=runs_dir, run_id=run_id, lock_fd=hold_folder(path))
     except OSError as error:
         with contextlib.suppress(OSError):
             for name in SUBFOLDERS:
@@ -117,6 +116,8 @@ def is_being_built(path: Path) -> bool:
         return False
     except OSError:
         return True
+    import fcntl  # a prune belongs to the chain, which is for Unix
+
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as its builder did
     except OSError:
@@ -124,18 +125,3 @@ def is_being_built(path: Path) -> bool:
     finally:
         os.close(fd)
     return False
-
-
-def hold(path: Path) -> int:
-    """Hold `path` exclusively; on filesystems that cannot lock a folder (some NFS) it counts as held for good."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    for _ in range(100):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:  # a prune has a look at it
-            time.sleep(0.01)
-            continue
-        except OSError:
-            break
-        break
-    return fd

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pyjobs.market.exchanges import Exchange
+from pyjobs.runs.jobs import OF_A_DESK
 from utils import trading_day, wall_clock
 from utils.trading_day import Calendar, Session
 from utils.wall_clock import DAY_MIN, clock_text
@@ -38,30 +39,61 @@ class Timetable:
     zone: str
     jobs: tuple[Timed, ...]
 
-    def crontab(self, clone: Path, desk: Path | None) -> list[str]:
-        """The lines, each with what it is for; `desk`: a file to name, where it is not the one that jobs look for."""
-        lines = [f"# desk on {self.market}; the times are this box's ({self.zone}), in the comments the market's"]
-        lines += [f"MARKET={self.market}"]
-        for job in self.jobs:
-            words = [str(clone / "batch" / job.script)]
-            words += ["--desk", str(desk)] if desk and job.script in TAKE_A_DESK else []
-            lines += [f"# {job.at}: {job.why}", f"{job.when}  {shlex.join(words)}".replace("%", r"\%")]
+    def crontab(self, clone: Path, desk: str) -> list[str]:
+        """The lines, each with what it is for; `desk`: what --desk takes, where it is not the one jobs find without."""
+        head = f"# desk {desk} on" if desk else "# desk on"
+        lines = [f"{head} {self.market}; the times are this box's ({self.zone}), in the comments the market's"]
+        of_desk = [job for job in self.jobs if job.script in TAKE_A_DESK]
+        lines += [line for job in of_desk for line in self._cron(job, clone, desk)]
+        lines += ["# once for the whole box, however many desks it has"]
+        lines += [
+            line
+            for job in self.jobs
+            if job not in of_desk
+            for line in self._cron(job, clone, desk if _unknown(job, desk) else "")
+        ]
         return lines
 
-    def job_book(self, shipped: str) -> str:
-        """secret/jobs.yaml: the shipped jobs.yaml with this desk's market and times."""
+    def _cron(self, job: Timed, clone: Path, desk: str) -> Iterator[str]:
+        words = [*([f"MARKET={self.market}"] if job.job == PRECACHE else []), str(clone / "batch" / job.script)]
+        words += ["--desk", desk] if desk else []
+        yield f"# {job.at}: {job.why}"
+        yield f"{job.when}  {shlex.join(words)}".replace("%", r"\%")
+
+    def job_book(self, shipped: str, name: str = "") -> str:
+        """secret/jobs.yaml: the shipped jobs.yaml with this desk's market and times.
+
+        Of a desk with a `name`, the shipped lines stay and those of that desk are added.
+        """
         due = {job.job: job.due for job in self.jobs if job.due}
+        if name:
+            own = [self._line(line.replace(f"{job}:", f'"{job}@{name}":', 1), due) for job, line in _of_a_desk(shipped)]
+            return shipped.rstrip("\n") + "\n" + "".join(own)
         return "".join(self._line(line, due) for line in shipped.splitlines(keepends=True))
 
     def _line(self, line: str, due: dict[str, str]) -> str:
-        job = re.match(r"  (\w+): ", line)
+        job = re.match(r'  "?(\w+)(?:@[^:"]+")?: ', line)
         if job is None:
             return line
         line = re.sub(r"market: XKRX", f'market: "{self.market}"', line)
         return re.sub(r'due: "[\d:]+"', f'due: "{due[job[1]]}"', line) if job[1] in due else line
 
 
-TAKE_A_DESK = ("run_scanner.sh", "run_report_eod.sh", "run_report_watchlist.sh", "run_nightly.sh", "run_healthcheck.sh")
+def _unknown(job: Timed, desk: str) -> bool:
+    """Whether health has to be told of the desk: one that is neither config/desk.yaml nor in config/desks/."""
+    return job.job == "healthcheck" and "/" in desk
+
+
+def _of_a_desk(shipped: str) -> Iterator[tuple[str, str]]:
+    """The lines of jobs.yaml of which each desk has its own, with their job."""
+    for line in shipped.splitlines(keepends=True):
+        job = line.strip().partition(":")[0]
+        if line.startswith("  ") and job in OF_A_DESK:
+            yield job, line
+
+
+TAKE_A_DESK = ("run_scanner.sh", "run_report_eod.sh", "run_report_watchlist.sh", "run_nightly.sh")
+PRECACHE = "precache_benchmarks"
 BEFORE_THE_OPEN = ("precache_benchmarks", "report_watchlist")
 EVERY_DAY = ("report_watchlist", "healthcheck")
 

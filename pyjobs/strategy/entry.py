@@ -15,14 +15,16 @@ Sides = Literal["long", "both"]
 class Entry:
     """How to make one strategy: its type, the inclusive range of each (whole-number) parameter, pairs that must ascend.
 
-    `names`: parameters that are the name of something. Every type also takes `side`: `long`, or `both` for its mirror
-    image beside it.
+    `floats`: the ranges of those that need not be whole. `names`: parameters that are the name of something. Every type
+    also takes `side`: `long`, or, where it has a short side, `both` for that beside it.
     """
 
     make: Callable[..., Setup]
-    ranges: Mapping[str, tuple[int, int]]
+    ranges: Mapping[str, tuple[float, float]]
     ascending: tuple[tuple[str, str], ...] = field(default=())
     names: tuple[str, ...] = ()
+    floats: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    sides: tuple[Sides, ...] = ("long", "both")
 
 
 def plain(price: float) -> str:

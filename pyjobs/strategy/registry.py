@@ -1,15 +1,17 @@
-"""Every strategy by name: the files of `library/`, each with its `ENTRY`. What is not there does not exist.
+"""Every strategy by name: the files of `library/` and the user's own in `strategies/`, each with its `ENTRY`.
 
-A strategy is added as one file in that folder; it is then configurable, swept, backtested and put through the battery.
-A file that cannot be loaded is in nobody's way but its own.
+A strategy is added as one file in one of them; it is then configurable, swept, backtested and put through the battery.
+A file that cannot be loaded is in nobody's way but its own. Two files of one name are refused.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
+import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -18,51 +20,101 @@ from pyjobs.strategy import exits, library
 from pyjobs.strategy.entry import Entry
 from pyjobs.strategy.exits import Exits, Guarded
 from pyjobs.strategy.signals import Setup
+from utils import paths
 from utils.errors import ConfigError
 
-SIDES = ("long", "both")
+OWN = "strategies"  # the user's folder, beside data/, and the package its files are modules of
+Stamp = tuple[str, int, int]
 
 
 class Registry(Mapping[str, Entry]):
-    """Entries by name. A strategy's file is read when it is asked for, and one that cannot be loaded is left out."""
+    """Entries by name. A strategy's file is read when it is asked for, and one that cannot be loaded is left out.
+
+    `names`: the library's. Files of the user's own are looked for anew each time, and read anew when they changed.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(names)
-        self._broken: dict[str, str] = {}
+        self._broken: dict[tuple[str, Stamp | None], str] = {}
 
     def __getitem__(self, name: str) -> Entry:
-        if name not in self._names or self.broken(name):
+        if (name not in self._names and not self.is_own(name)) or self.broken(name):
             raise KeyError(name)
-        entry: Entry = _module(name).ENTRY
+        entry: Entry = _module(name, self._own(name)).ENTRY
         return entry
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in self._names if not self.broken(name))
+        return (name for name in sorted({*self._names, *own_names()}) if not self.broken(name))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
+    def is_own(self, name: str) -> bool:
+        """Whether the user has a file of that name."""
+        return self._own(name) is not None
+
     def broken(self, name: str) -> str:
         """What is wrong with the file of that name; nothing where it is sound or there is none."""
-        if name in self._names and name not in self._broken:
-            self._broken[name] = _fault(name)
-        return self._broken.get(name, "")
+        own = self._own(name)
+        if own and name in self._names:
+            return f"{OWN}/{name}.py has the name of one of the library's: rename it"
+        if (own or name in self._names) and (name, own) not in self._broken:
+            self._broken[name, own] = _fault(name, own)
+        return self._broken.get((name, own), "")
+
+    @staticmethod
+    def _own(name: str) -> Stamp | None:
+        """The user's file of that name, and which it is of those that it has been."""
+        path = paths.root() / OWN / f"{name}.py"
+        if not name.isidentifier() or not path.is_file():
+            return None
+        state = path.stat()
+        return str(path), state.st_mtime_ns, state.st_size
 
 
-def _module(name: str) -> ModuleType:
-    return importlib.import_module(f"{library.__name__}.{name}")
+def own_names() -> list[str]:
+    """The user's strategies, sound or not."""
+    return [path.stem for path in sorted((paths.root() / OWN).glob("[A-Za-z]*.py")) if path.stem.isidentifier()]
 
 
-def _fault(name: str) -> str:
+def _module(name: str, own: Stamp | None) -> ModuleType:
+    if own is None:
+        return importlib.import_module(f"{library.__name__}.{name}")
+    full = f"{OWN}.{name}"
+    known = sys.modules.get(full)
+    if known is not None and getattr(known, "STAMP", None) == own:
+        return known
+    spec = importlib.util.spec_from_file_location(full, own[0])
+    assert spec is not None and spec.loader is not None, "it ends in .py"
+    package = sys.modules.setdefault(OWN, ModuleType(OWN))
+    package.__path__ = [own[0].removesuffix(f"{name}.py")]
+    module = sys.modules[full] = importlib.util.module_from_spec(spec)  # found there by what pickles its records
     try:
-        entry = _module(name).ENTRY
+        source = spec.loader.get_source(full)  # type: ignore[attr-defined]  # as every loader of files
+        exec(compile(source, own[0], "exec"), module.__dict__)  # not a kept .pyc: two saves may be of one second
+    except BaseException:
+        del sys.modules[full]
+        raise
+    module.STAMP = own  # type: ignore[attr-defined]
+    return module
+
+
+def _fault(name: str, own: Stamp | None) -> str:
+    try:
+        entry = getattr(_module(name, own), "ENTRY", None) if own else _module(name, own).ENTRY
     except Exception as error:  # noqa: BLE001  # whatever is wrong with one file must not stop the others
         return place_of(error)
+    if entry is None:
+        return (
+            f"{OWN}/{name}.py has no ENTRY; below a signals(df) write: ENTRY = frames.strategy(signals, lookback=200)"
+        )
     return "" if isinstance(entry, Entry) else f"its ENTRY is of type {type(entry).__name__}, not an Entry"
 
 
 def place_of(error: Exception) -> str:
     """An error in a strategy's file, with the file and the line."""
+    if isinstance(error, ConfigError):  # says so itself
+        return str(error)
     at = error if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)[-1]
     text = error.msg if isinstance(error, SyntaxError) else error
     return f"{type(error).__name__}: {text} ({str(at.filename).rpartition('/')[2]}, line {at.lineno})"
@@ -87,15 +139,17 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     ways_out: dict[str, Any] = {}
     for key, value in params.items():
         if key == "side":
-            own[key] = _side(where, value)
+            own[key] = _side(where, value, entry.sides)
         elif key in entry.names:
             own[key] = _name(where, key, value)
         elif key in entry.ranges:
             own[key] = _number(where, key, value, entry.ranges[key], whole=True)
+        elif key in entry.floats:
+            own[key] = float(_number(where, key, value, entry.floats[key], whole=False))
         elif key in exits.RANGES:
             ways_out[key] = _number(where, key, value, exits.RANGES[key], whole=key in exits.WHOLE)
         else:
-            known = ", ".join([*entry.ranges, *entry.names, "side", *exits.NAMES])
+            known = ", ".join([*entry.ranges, *entry.floats, *entry.names, "side", *exits.NAMES])
             raise ConfigError(f"{where}: unknown parameter '{key}'; known: {known}")
     try:
         setup = entry.make(**own)
@@ -143,9 +197,10 @@ def _name(where: str, key: str, value: object) -> str:
     return value
 
 
-def _side(where: str, value: object) -> str:
-    if value not in SIDES:
-        raise ConfigError(f"{where}.side: {value!r} is neither of {', '.join(SIDES)}")
+def _side(where: str, value: object, sides: Sequence[str]) -> str:
+    if value not in sides:
+        lacks = "; it has no short side" if "both" not in sides else ""
+        raise ConfigError(f"{where}.side: {value!r} is neither of {', '.join(sides)}{lacks}")
     return str(value)
 
 

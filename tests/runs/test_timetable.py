@@ -21,7 +21,7 @@ ONE_SUMMER, ONE_WINTER = (dt.datetime(2026, month, 1, tzinfo=dt.UTC).timestamp()
 
 
 def lines(market: str, exchanges: list[Exchange], zone: str, now_s: float = ONE_SUMMER) -> dict[str, str]:
-    found = timetable(market, exchanges, zone, now_s).crontab(Path("/nightdesk"), None)
+    found = timetable(market, exchanges, zone, now_s).crontab(Path("/nightdesk"), "")
     return {Path(words[-1]).stem: " ".join(words[:5]) for words in map(str.split, found) if words[-1].endswith(".sh")}
 
 
@@ -91,7 +91,7 @@ def test_what_the_jobs_expect_follows_the_lines(tmp_path: Path) -> None:
 
 
 def test_a_clone_with_a_space_and_a_percent_is_quoted_and_another_desk_named() -> None:
-    found = timetable("XKRX", [KRX], "UTC", ONE_SUMMER).crontab(Path("/my disk/100%"), Path("/my desk.yaml"))
+    found = timetable("XKRX", [KRX], "UTC", ONE_SUMMER).crontab(Path("/my disk/100%"), "/my desk.yaml")
     assert r"10 10 * * 1-5  '/my disk/100\%/batch/run_nightly.sh' --desk '/my desk.yaml'" in found
     assert not any("precache" in line and "--desk" in line for line in found)
     assert all(re.match(r"#|MARKET=|[\d*/]", line) for line in found)

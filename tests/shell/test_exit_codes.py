@@ -21,12 +21,23 @@ def each(argv_of, values, house: House) -> dict[int, int]:
 
 def test_all_256_exit_codes_reach_cron_through_the_whole_chain(house: House) -> None:
     codes = each(lambda n: house.chain("bash", "-c", f"exit {n}", name=f"job{n}"), range(256), house)
-    assert codes == {n: n for n in range(256)}
+    assert codes == {n: 0 if n in (200, 201) else n for n in range(256)}
 
 
 def test_death_by_signal_reaches_cron_as_128_plus_its_number(house: House) -> None:
     codes = each(lambda n: house.chain("sh", "-c", f"kill -{n} $$", name=f"sig{n}"), FATAL_SIGNALS, house)
     assert codes == {n: 128 + n for n in FATAL_SIGNALS}
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_guard_of_the_job_s_own_ends_it_as_a_normal_skip(house: House, guarded: bool) -> None:
+    for code, outcome in ((200, "skip:not-a-session"), (201, "skip:outside-hours")):
+        script = f"echo rate limit exceeded >&2; exit {code}"  # what it prints decides nothing
+        done = house.run(house.chain("bash", "-c", script, name=f"guard{code}", guarded=guarded))
+        assert done.returncode == 0
+        last = house.history()[-1]
+        assert (last["code"], last["outcome"]) == (0, outcome)
+        assert f"[SKIP] the job's own guard: {outcome[5:].replace('-', ' ')} ({code})" in house.log(f"guard{code}")
 
 
 def test_our_own_job_s_code_69_becomes_a_skip_and_every_other_code_passes(house: House, tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def latest() -> Path:
 
 
 def backtest(desk: Path, *more: str) -> int:
-    return run(run_bt.main, ["--strategy", "ma_cross", "--desk", str(desk), *more])
+    beside = () if "--benchmarks" in more else ("--benchmarks", "IDX")
+    return run(run_bt.main, ["--strategy", "ma_cross", "--desk", str(desk), *beside, *more])
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -226,13 +227,29 @@ def test_a_missing_required_benchmark_skips_the_whole_run_and_reports_why(
     assert not backtest_folder.backtests_dir().exists()
 
 
+def test_a_desk_of_xkrx_needs_kospi_unless_other_benchmarks_are_named(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = ["--desk", str(desk), "--strategy", "ma_cross"]
+    assert run(run_bt.main, plain) == ExitCode.OK
+    assert capsys.readouterr().out.startswith("[SKIP] required benchmark unavailable: KOSPI")
+    put("KOSPI", store().read(SeriesKey(exchange="X", symbol="IDX", timeframe="1d")))
+    assert run(run_bt.main, plain) == ExitCode.OK
+    assert list(metrics(latest())["benchmarks"]) == ["KOSPI", "IDX"]
+    desk.write_text(desk.read_text().replace("market: XKRX", "market: XNYS", 1))
+    shutil.rmtree(paths.data_dir() / "raw/X/KOSPI")
+    assert run(run_bt.main, plain) == ExitCode.OK
+    assert list(metrics(latest())["benchmarks"]) == ["IDX"]
+
+
 def test_another_missing_benchmark_is_a_warning_and_the_run_goes_on(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bars = store().read(SeriesKey(exchange="X", symbol="IDX", timeframe="1d"))
     put("KOSPI", bars)
     assert backtest(desk, "--benchmarks", "KOSPI,S&P500") == ExitCode.OK
-    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in capsys.readouterr().out
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "[WARN] benchmark unavailable: S&P500 (skipped)" and said[1].startswith("S&P500: network-forb")
     told = metrics(latest())
     assert (list(told["benchmarks"]), list(told["benchmarks_missing"])) == (["KOSPI"], ["S&P500"])
     assert "[WARN] benchmark unavailable: S&P500 (skipped)" in (latest() / "report.txt").read_text()
@@ -278,7 +295,9 @@ def test_what_cannot_be_run_is_refused_with_its_reason_and_leaves_no_folder(
 
 
 def test_a_run_that_cannot_be_written_leaves_nothing_behind(desk: Path) -> None:
-    code = f"ulimit -f 8; exec '{sys.executable}' -B -m pyjobs.run_bt --strategy ma_cross --desk '{desk}'"
+    code = (
+        f"ulimit -f 8; exec '{sys.executable}' -B -m pyjobs.run_bt --strategy ma_cross --benchmarks IDX --desk '{desk}'"
+    )
     done = subprocess.run(["bash", "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.CANNOT_WRITE, done.stderr
     assert list(backtest_folder.backtests_dir().iterdir()) == []

@@ -10,8 +10,11 @@ from pyjobs.account.desk.backtest_results import metrics_of
 from pyjobs.account.desk.strategy_job import Job, places
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun, run_account
 from pyjobs.market.benchmarks.closes import Benchmark, gather, parse_names
-from pyjobs.market.benchmarks.policy import load_policy
+from pyjobs.market.benchmarks.policy import Policy, load_policy
+from pyjobs.market.desk.desk_file import Desk
 from utils.errors import UsageError
+
+MADE_UP = "SAMPLE"  # the exchange of pyjobs.make_sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,7 +42,7 @@ class DeskResults:
 
 
 def run(job: Job, names: str | None) -> DeskResults:
-    """Run them. `names`: benchmarks, separated by commas; None: the desk's own.
+    """Run them. `names`: benchmarks, separated by commas; None: the desk's own, and those its market requires.
 
     Raises ExternalDataUnavailable when a required benchmark cannot be had, UsageError when the first account has
     nothing to run on.
@@ -47,12 +50,12 @@ def run(job: Job, names: str | None) -> DeskResults:
     first_name = next(iter(job.accounts))
     first = job.prepared(job.accounts[first_name], job.setup())
     own = {each.symbol: each.currency for each in job.snapshot.desk.instruments if each.role == "benchmark"}
-    wanted = list(own) if names is None else parse_names(names)
     policy = load_policy()
+    wanted = by_default(job.snapshot.desk, list(own), policy) if names is None else parse_names(names)
     span = {"start": first.closes[0][0], "end": job.snapshot.session}
     found, missing = gather(wanted, policy, places(), **span, instruments=own)
     found = [replace(each, currency=own.get(each.name, "")) for each in found]
-    warnings = [f"[WARN] benchmark unavailable: {name} (skipped): {why}" for name, why in missing.items()]
+    warnings = [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}" for name, why in missing.items()]
     accounts = []
     for name in job.accounts:
         try:
@@ -61,6 +64,13 @@ def run(job: Job, names: str | None) -> DeskResults:
         except UsageError as error:
             warnings.append(f"[WARN] account {name}: {error}")
     return DeskResults(accounts=accounts, benchmarks=found, warnings=warnings)
+
+
+def by_default(desk: Desk, own: Sequence[str], policy: Policy) -> list[str]:
+    """The desk's own benchmarks, after what the policy requires of its market; the made-up market is like no other."""
+    made_up = all(each.exchange == MADE_UP for each in desk.instruments)
+    required = [name for name in policy.required if name in policy.benchmarks and policy.market_of(name) == desk.market]
+    return list(dict.fromkeys([*([] if made_up else required), *own]))
 
 
 def _account(

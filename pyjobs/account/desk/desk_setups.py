@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
-from pyjobs.strategy.registry import bound, decides_from_ms, make_setups, needs
+from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, make_setups, needs
 from pyjobs.strategy.signals import Setup
+from utils.config import line_of, nearest
 from utils.errors import ConfigError
 
 
@@ -25,9 +28,12 @@ class DeskSetups:
     notes: list[str]
 
 
-def setups_of(snapshot: Snapshot, *, source: str) -> DeskSetups:
-    """Every setup of the desk. Raises ConfigError as `make_setups`, and for an index the desk does not have."""
-    setups = make_setups(snapshot.desk.setups, source=source)
+def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskSetups:
+    """Every setup of the desk. `judged`: whoever is about to backtest them is told of those that look ahead.
+
+    Raises ConfigError as `make_setups`, and for an index the desk does not have.
+    """
+    setups = made(snapshot.desk.setups, source=source)
     notes = doubts.of_snapshot(snapshot, doubts.worked_in(snapshot))
     for name, setup in setups.items():
         if index := needs(setup):
@@ -36,12 +42,46 @@ def setups_of(snapshot: Snapshot, *, source: str) -> DeskSetups:
                 raise ConfigError(f"{source}: setups.{name}: {not_on_desk(snapshot, index)}")
             setups[name] = bound(setup, series.bars)
             notes += index_notes(name, setups[name], snapshot, series)
+    if judged:
+        scanned = [each.bars for each in snapshot.series if each.instrument.scanned]
+        notes += [line for name, setup in setups.items() for line in refuse_or_tell(name, setup, scanned, allowed=True)]
     return DeskSetups(setups=setups, notes=notes)
 
 
 def check_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> None:
     """Raise ConfigError for a wrong setup, before any bar is read."""
-    make_setups(configured, source=source)
+    made(configured, source=source)
+
+
+def made(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> dict[str, Setup]:
+    """As `make_setups`; what is wrong in a desk's file is told with its line, and with the nearest name there is."""
+    try:
+        return make_setups(configured, source=source)
+    except ConfigError as error:
+        if not Path(source).is_file():
+            raise
+        raise ConfigError(_placed(configured, source, str(error))) from None
+
+
+def _placed(configured: Mapping[str, Mapping[str, int | float | str]], source: str, told: str) -> str:
+    """The message with the line of the setup, or of the parameter, that alone gives the same one."""
+    for name in configured:
+        if _problem(name, configured[name], source) == told:
+            params = {} if _problem(name, {}, source) == told else configured[name]
+            alone = [key for key, value in params.items() if _problem(name, {key: value}, source) == told]
+            line = line_of(Path(source), ["setups", name, *alone[:1]])
+            at = f"{source}:{line}" if line else source
+            known = told.rpartition("known: ")[2].split(", ") if "known: " in told else []
+            return told.replace(source, at, 1) + nearest([name, *alone][-1], known)
+    return told
+
+
+def _problem(name: str, params: Mapping[str, int | float | str], source: str) -> str:
+    try:
+        make_setup(name, params, source=source)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 def index_series(snapshot: Snapshot, index: str) -> Series | None:

@@ -16,13 +16,15 @@ from pyjobs.account.desk import desk_setups
 from pyjobs.account.desk.strategy_run import Prepared, prepare
 from pyjobs.account.single.bt_arguments import add_desk_flags
 from pyjobs.account.single.bt_request import parameters, strategy_of
+from pyjobs.account.single.look_ahead import ALLOW, refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
 from pyjobs.market.benchmarks.policy import load_policy
 from pyjobs.market.desk import corporate_actions, doubts, snapshot
 from pyjobs.market.desk.corporate_actions import Action
-from pyjobs.market.desk.desk_file import Account, Desk, Instrument, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, is_stale, session_of
+from pyjobs.market.desks import desk_path
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.registry import bound, make_setup, needs
@@ -95,6 +97,7 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="may be repeated")
     parser.add_argument("--start", metavar="DATE", help="default: as soon as it can decide")
     parser.add_argument("--end", metavar="DATE", help="default: by the desk's own rule")
+    parser.add_argument(ALLOW, action="store_true", help="run one of your own that looks ahead; the result says so")
     add_desk_flags(parser)
 
 
@@ -119,6 +122,13 @@ def look_up(args: Namespace) -> Job:
     actions = corporate_actions.actions_of(desk)
     taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
     index, index_from = index_of(setup, taken, source)
+    ready = setup if index is None else bound(setup, index)
+    ahead = refuse_or_tell(
+        args.strategy,
+        ready,
+        (each.bars for each in taken.series if each.instrument.scanned),
+        allowed=args.despite_look_ahead,
+    )
     return Job(
         desk_file=path,
         snapshot=taken,
@@ -130,7 +140,7 @@ def look_up(args: Namespace) -> Job:
         source=source,
         index=index,
         index_from=index_from,
-        notes=[*doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
+        notes=[*ahead, *doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
     )
 
 

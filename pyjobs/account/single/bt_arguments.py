@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from pyjobs.account.single.bt_request import Request
+from pyjobs.account.single.look_ahead import ALLOW
 from pyjobs.strategy.lifecycle import SEMANTICS
+from utils.cli import DESK_HELP
 from utils.errors import UsageError
 from utils.work import Engine, local
 
@@ -16,8 +18,13 @@ OF_FILES = ("per_symbol", "trades", "out", "symbols", "fee_bps", "cash", "semant
 
 def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) -> None:
     """What to run on what, under whose conventions."""
-    parser.add_argument("--strategy", required=True, metavar="NAME", help="a file of pyjobs/strategy/library")
+    parser.add_argument(
+        "--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library"
+    )
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter; may be repeated")
+    parser.add_argument(
+        ALLOW, action="store_true", help="go on with a strategy of your own that looks ahead; the result says so"
+    )
     parser.add_argument("--bars", required=bars_required, type=Path, metavar="FILE", help="the bars, Parquet")
     parser.add_argument("--symbols", default="", metavar="A,B", help="only these (default all)")
     parser.add_argument("--start", metavar="DATE", help="first UTC day traded; earlier bars warm up")
@@ -30,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) ->
 
 def add_desk_flags(parser: argparse.ArgumentParser) -> None:
     """Those of them that a backtest on a file of bars does not have."""
-    parser.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
+    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--account", metavar="NAME", help="one account of the desk (default: all, the first first)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where runs are kept (default: backtests)")
 
@@ -82,4 +89,5 @@ def request_of(args: argparse.Namespace) -> Request:
         cash=args.cash,
         semantics=args.semantics,
         cache=not args.no_cache,
+        despite_look_ahead=args.despite_look_ahead,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyjobs.account.single import engine
 from pyjobs.account.single.engine import Money, Result
+from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.market.cache.column_file import done_with
@@ -32,6 +33,7 @@ class Request:
     cash: float = 1_000_000.0
     semantics: Semantics = "own"
     cache: bool = True
+    despite_look_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,6 +62,7 @@ def backtest(request: Request) -> Result | None:
     warn_of_short(material.series, setup)
     setup = material.with_index(setup)
     warn_of_index(setup, material)
+    warn_of_look_ahead(request, setup, material)
     return engine.run(
         material.series,
         setup,
@@ -172,6 +175,14 @@ def warn_of_index(setup: Setup, material: Material) -> None:
         print(f"[WARN] {name} has no average yet in all that time ({len(index)} bars of it): nothing is traded")
     elif index.ts_ms[-1] < min(int(ts_ms[0]) for ts_ms in traded):
         print(f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar: its last close decides all")
+
+
+def warn_of_look_ahead(request: Request, setup: Setup, material: Material) -> None:
+    """Say that a strategy looks ahead where that was allowed. Raises BadDataError where not."""
+    told = refuse_or_tell(
+        request.strategy, setup, material.series.values(), allowed=request.despite_look_ahead
+    )  # fmt: skip
+    print("".join(f"{line}\n" for line in told), end="")
 
 
 def _day(ts_ms: int) -> dt.date:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyjobs.account.single import sweep as sweeps
 from pyjobs.account.single.bt_files import PER_SYMBOL, cell, write_lines
-from pyjobs.account.single.bt_request import Request, material_of, parameter
+from pyjobs.account.single.bt_request import Request, material_of, parameter, warn_of_look_ahead
 from pyjobs.account.single.sweep import Sweep
 from pyjobs.account.sweep_axes import axes_of, grid
 from pyjobs.strategy.registry import needs
@@ -36,6 +36,7 @@ def sweep_of(
     material = material_of(request, needs(setups[0]))
     if material is None:
         return None
+    warn_of_look_ahead(request, material.with_index(setups[0]), material)
     return sweeps.sweep(
         material.series,
         combos,

@@ -28,6 +28,7 @@ from pyjobs.market.cache.column_file import (
     series_in,
     streamed,
 )
+from utils import os_files
 from utils.atomic import temporary_beside
 
 MARKET = Path(__file__).resolve().parents[1]
@@ -106,7 +107,7 @@ def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signat
 def _kept(path: Path, name: str) -> tuple[Mapped, dict[str, Any], int] | None:
     """The whole and sound file of that name, its footer, and when it was written."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os_files.READ)
         try:
             written_ns = os.fstat(descriptor).st_mtime_ns
             memory = Mapped(descriptor, 0, access=mmap.ACCESS_READ)

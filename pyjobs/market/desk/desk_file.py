@@ -13,7 +13,8 @@ from pyjobs.market.desk.completed import Completed, complete
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.mistakes import of_accounts, of_desk, of_pairs, of_twins
 from pyjobs.market.desk.written import Account, SessionRule, Setups, WrittenDesk
-from utils import clock
+from pyjobs.market.desks import desk_path, name_problems
+from utils import clock, paths
 from utils.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
@@ -51,14 +52,6 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return " and ".join(f"python -m pyjobs.{verb}" for verb in verbs)
 
 
-def desk_path(name: str | None, config_dir: Path) -> Path:
-    """The desk file to use: `name` when given, else config/desk.yaml (yours) when it exists, else the sample."""
-    if name:
-        return Path(name)
-    own = config_dir / "desk.yaml"
-    return own if own.exists() else config_dir / "desk.sample.yaml"
-
-
 def load_desk(path: Path, *, now_s: float | None = None) -> Desk:
     """The desk in the file at `path`, checked as a whole; a listing is the newest of `now_s` (default: now).
 
@@ -67,6 +60,8 @@ def load_desk(path: Path, *, now_s: float | None = None) -> Desk:
     written = load_yaml(path, WrittenDesk)
     for keys, what in of_desk(written, known_markets()):
         raise wrong(path, keys, what)
+    for what in name_problems(path, written.name, paths.config_dir()):
+        raise wrong(path, ["name"], what)
     completed = complete(written, path, now_s=clock.now_s() if now_s is None else now_s)
     for at, what in of_pairs(completed.instruments):
         raise completed.places[at].error(path, "base", what)

@@ -11,7 +11,7 @@ from pyjobs.market.desk.dump_keys import key_problems
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
 from pyjobs.market.store.names import folder_name
-from utils.config import Key
+from utils.config import Key, nearest
 from utils.errors import BadDataError
 from utils.foreign_text import is_plain, quoted
 
@@ -25,7 +25,8 @@ def of_desk(desk: WrittenDesk, markets: list[str]) -> Iterator[tuple[list[Key], 
     if not NAME.fullmatch(desk.name):
         yield ["name"], f"{desk.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only"
     if desk.market not in markets:
-        yield ["market"], f"unknown market {desk.market!r} (known: {', '.join(markets) or 'none'})"
+        known = f"(known: {', '.join(markets) or 'none'}){nearest(desk.market, markets)}"
+        yield ["market"], f"unknown market {desk.market!r} {known}"
     if not desk.instruments and not desk.universe:
         yield ["instruments"], "the universe is empty: name at least one instrument"
 
@@ -42,9 +43,11 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
     if not _EXCHANGE.fullmatch(instrument.exchange):
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
-        yield "market", f"unknown market {instrument.market!r} (known: {', '.join(markets) or 'none'})"
+        known = f"(known: {', '.join(markets) or 'none'}){nearest(instrument.market, markets)}"
+        yield "market", f"unknown market {instrument.market!r} {known}"
     if instrument.timeframe not in TIMEFRAMES:
-        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} (known: {', '.join(TIMEFRAMES)})"
+        known = f"(known: {', '.join(TIMEFRAMES)}){nearest(instrument.timeframe, TIMEFRAMES)}"
+        yield "timeframe", f"unknown timeframe {instrument.timeframe!r} {known}"
     if not 0 <= instrument.lot < float("inf"):
         yield "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     if not instrument.currency:

@@ -7,18 +7,19 @@ from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 from pyjobs.market.desk import corporate_actions, snapshot
-from pyjobs.market.desk.desk_file import desk_path, load_desk
+from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.market.desks import desk_path
 from pyjobs.market.store.bar_store import BarStore
 from utils import clock, paths, trading_day
-from utils.cli import Parser
+from utils.cli import DESK_HELP, Parser
 from utils.errors import UsageError
 
 
 def parser(verb: str, doc: str | None, *, out_required: bool) -> Parser:
     """A parser with --desk, --session and --out."""
     made = Parser(verb=verb, doc=doc)
-    made.add_argument("--desk", metavar="FILE", help="desk file (default: config/desk.yaml, else the sample's)")
+    made.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     made.add_argument("--session", metavar="YYYY-MM-DD", type=_date, help="default: by the desk's own rule")
     made.add_argument(
         "--out", metavar="RUNDIR", type=Path, required=out_required, help="run folder that takes the results"

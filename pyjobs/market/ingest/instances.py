@@ -50,8 +50,16 @@ def folders() -> list[Path]:
 
 
 def load_all() -> list[Instance]:
-    """Every configured instance, sorted by name. Raises ConfigError naming file and line."""
-    return [load(path) for path in files()]
+    """Every configured series, sorted by name; several files about one are one. Raises ConfigError naming the line."""
+    found: dict[tuple[str, str, str], dict[str, str]] = {}
+    where: dict[tuple[str, str, str], Path] = {}
+    for path in files():
+        values, one = values_in(path), load(path)
+        series = series_of(one)
+        found[series] = {**values, **found.get(series, {})}  # what the first one says, counts
+        where.setdefault(series, path)
+    made = [_from({**v, "CT_SYMBOL": s[1], "CT_TIMEFRAME": s[2]}, "", where=str(where[s])) for s, v in found.items()]
+    return sorted(made, key=lambda one: (one.name, one.exchange))
 
 
 def files() -> list[Path]:
@@ -75,14 +83,32 @@ def by_name(name: str) -> Instance:
     parts, names = _NAME.fullmatch(name), [name]
     if parts and symbol_of(parts["symbol"]) is None:
         names.append(f"{folder_name(parts['symbol'])}-{parts['timeframe']}")
+    configured = load_all()
     for path in (folder / f"{each}.env" for each in names for folder in folders()):
         if path.is_file():
-            return load(path)
+            one = load(path)
+            return next(each for each in configured if series_of(each) == series_of(one))
+    for each in configured:
+        if each.name in names:
+            return each
     return _from({}, names[-1], where=f"instance {name!r}")
 
 
 def load(path: Path) -> Instance:
     """The instance in the env file at `path`; its name supplies symbol and timeframe that the file leaves out."""
+    try:
+        return _from(values_in(path), path.stem, where=str(path))
+    except UsageError as error:
+        raise ConfigError(str(error)) from None
+
+
+def series_of(one: Instance) -> tuple[str, str, str]:
+    """Which series it is about."""
+    return one.exchange, one.symbol, one.timeframe
+
+
+def values_in(path: Path) -> dict[str, str]:
+    """What an env file says. Raises ConfigError naming the line."""
     values: dict[str, str] = {}
     try:
         lines = bytes_of(path).decode("utf-8-sig").splitlines()
@@ -97,10 +123,7 @@ def load(path: Path) -> Instance:
             told = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
             raise ConfigError(f"{path}:{number}: {told} none of {', '.join(key + '=…' for key in KEYS)}")
         values[name] = value.strip().strip("\"'")
-    try:
-        return _from(values, path.stem, where=str(path))
-    except UsageError as error:
-        raise ConfigError(str(error)) from None
+    return values
 
 
 def from_environment(environ: Mapping[str, str]) -> Instance | None:

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Quote, Refused
 from pyjobs.market.providers.remote import Remote, each_or_error
-from utils.errors import ExternalDataUnavailable
+from utils import credentials
+from utils.errors import ConfigError, ExternalDataUnavailable
 
 LONGEST_SYMBOLS = 3_500  # bytes, commas escaped: an address of more than 4 KB is refused, and the rest takes some
 PAGE_ROWS = 10_000  # the provider's own limit, all symbols counted together
@@ -17,6 +18,7 @@ GROUP_ROWS, CHUNK_ROWS = 5 * PAGE_ROWS, 15 * PAGE_ROWS  # a page takes about a s
 OPEN_SHARE = {"1d": 0.7}
 """Which share of the time has bars, of days; of shorter ones it is `OPEN_HOURS`."""
 OPEN_HOURS = 0.2
+YES_OR_NO = ("true", "false", "1", "0", "yes", "no")
 _COMMA = len(quote(","))
 
 
@@ -29,6 +31,13 @@ class Alpaca(Remote):
     keeps = True
     needs = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
     quotes_at_once = 400
+
+    def question(self, asks: list[dict[str, Any]], limit_s: float, *, gap_s: float = 0.0) -> dict[str, Any]:
+        """As every Remote. ALPACA_PAPER must be a yes or a no where it is set: prices are the same for both keys."""
+        paper = credentials.find("ALPACA_PAPER")
+        if paper is not None and paper.lower() not in YES_OR_NO:
+            raise ConfigError(f"ALPACA_PAPER={paper!r} is neither true nor false (environment, secret/.env or .env)")
+        return super().question(asks, limit_s, gap_s=gap_s)
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
         """As every Remote, in the form for several symbols."""

@@ -17,9 +17,11 @@ from typing import Any
 
 import msgspec
 
-from utils import paths
+from utils import credentials, paths
 
-HIDDEN = frozenset({"KRX_ID", "KRX_PW", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "DATABASE_URL"})
+HIDDEN = frozenset(
+    {"KRX_ID", "KRX_PW", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "DATABASE_URL", *credentials.ALSO.values()}
+)
 """Credentials that no client finds in its environment: one that finds some logs in by itself, others may read it."""
 _CHUNK = 1 << 20
 

@@ -108,8 +108,9 @@ class Remote:
         """The credential of that name; raises NotSetUp."""
         value = credentials.for_provider(name)
         if not value:
+            also = f" (nor {credentials.ALSO[name]})" if name in credentials.ALSO else ""
             raise NotSetUp(
-                f"{self.name}: {name} is not set: put a line {name}=… into {paths.root() / '.env'} (chmod 600)"
+                f"{self.name}: {name} is not set{also}: put a line {name}=… into {paths.root() / '.env'} (chmod 600)"
             )
         return value
 

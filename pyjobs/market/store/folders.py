@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from pyjobs.market.bars import SeriesKey
-from utils import private
+from utils import os_files, private
 from utils.atomic import sync_directory
 from utils.errors import BadDataError, LockBusyError
 
 QUARANTINE = ".quarantine"
-LOCK_POLL_S = 0.05
 MOVING_S = 60.0  # moving a whole re-based series in takes a slow disk seconds
 Seen = TypeVar("Seen")
 
@@ -46,20 +44,11 @@ def locked(path: Path, key: SeriesKey, timeout_s: float) -> Iterator[None]:
 
     Raises LockBusyError when another writer stays.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private.FILE_MODES[private.LOCKS])
     try:
-        until_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until_s:
-                    raise LockBusyError(f"{key}: another writer has held {path} for {timeout_s:.0f} s") from None
-                time.sleep(LOCK_POLL_S)
-        yield
-    finally:
-        os.close(descriptor)
+        with os_files.locked(path, timeout_s, private.FILE_MODES[private.LOCKS]):
+            yield
+    except os_files.HeldElsewhere:
+        raise LockBusyError(f"{key}: another writer has held {path} for {timeout_s:.0f} s") from None
 
 
 def make_folder(folder: Path) -> None:

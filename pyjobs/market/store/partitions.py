@@ -20,6 +20,7 @@ from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.store import plain
 from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text
+from utils import os_files
 from utils.atomic import write_bytes
 from utils.errors import BadDataError
 
@@ -139,7 +140,7 @@ def read_partition(path: Path | str, key: SeriesKey) -> Partition:
 def content_of(path: Path | str) -> bytes:
     """The file's bytes. Raises BadDataError where no file stands in its place, or a link that leads nowhere."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # nobody waits for a pipe
+        descriptor = os.open(path, os_files.READ | getattr(os, "O_NONBLOCK", 0))  # nobody waits for a pipe
         try:
             return _all_of(descriptor)
         finally:
@@ -214,10 +215,10 @@ def read_outline(path: Path, key: SeriesKey) -> Outline:
 def _end_of(path: Path) -> tuple[bytes, int]:
     """The file's last bytes, where a footer of ours is, and its size; nothing of what is no file."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os_files.READ)
         try:
             size = os.fstat(descriptor).st_size
-            return os.pread(descriptor, END_BYTES, max(0, size - END_BYTES)), size
+            return os_files.read_at(descriptor, END_BYTES, max(0, size - END_BYTES)), size
         finally:
             os.close(descriptor)
     except OSError:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from pyjobs.account.desk.desk_setups import check_setups
+from pyjobs.market import desks
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.desk.desk_file import Desk, desk_path, load_desk
+from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest import instances
 from pyjobs.market.providers.state import State as ProviderState
@@ -37,7 +41,7 @@ SAID_TO_STAY = ("auth", "blocked", "schema")  # until an answer comes somebody h
 
 
 class House(NamedTuple):
-    """Where everything is, and what time it is there (UTC seconds). `desk_file` None: the one that jobs would take."""
+    """Where everything is, and what time it is there (UTC seconds). `desk_file`: of this desk only; None: of all."""
 
     now_s: float
     desk_file: str | None = None
@@ -53,7 +57,8 @@ def look(house: House) -> Iterator[Check]:
     now_s, failed = house.now_s, list[Check]()
     told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
     book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobBook(jobs={})
-    desk = _tried("config desk", failed, lambda: load_desk(desk_path(house.desk_file, paths.config_dir())))
+    found = [_tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)]
+    known = [desk for desk in found if desk is not None]
     kept = _tried("config instances", failed, load_kept) or []
     states = _tried("provider", failed, StateBook().all) or []
     yield check_clock(told, states, now_s)
@@ -66,30 +71,40 @@ def look(house: House) -> Iterator[Check]:
     yield places.check_disk([*folders, root])
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
-    markets = watched.calendars(book.jobs) | ({desk.market, *(i.market for i in desk.instruments)} if desk else set())
+    markets = watched.calendars(book.jobs)
+    markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}
     yield from check_calendars(sorted(markets), now_s)
     yield from check_jobs(book, told.runs, kept, house)
     yield check_recent_errors(told.runs, now_s)
     yield records.check_history(told)
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
     yield from check_providers(states, now_s)
-    yield results.check_last_run(data / "server_runs", now_s)
-    yield from results.check_actions(desk) if desk else ()
-    yield from series.check_all([*_desk_series(desk), *_kept_series(failed)], BarStore(data / "raw"), now_s)
+    several = house.desk_file is not None or len(known) > 1
+    yield from results.check_last_runs(data / "server_runs", now_s, [desk.name for desk in known if several])
+    for desk in known:
+        yield from results.check_actions(desk)
+    wanted = [each for desk in known for each in _desk_series(desk)]
+    yield from series.check_all([*wanted, *_kept_series(failed)], BarStore(data / "raw"), now_s)
 
 
 def load_book() -> JobBook:
-    """The jobs file that counts: yours in secret/, else config/jobs.yaml."""
-    return jobs.load_job_book(config.own_or_default(JOBS_FILE))
+    """The jobs file that counts, yours in secret/ or else config/jobs.yaml, with a line for each desk there is."""
+    markets = {each.name: desks.market_of(each) for each in desks.own_desks(paths.config_dir())}
+    return jobs.load_job_book(config.own_or_default(JOBS_FILE)).on_desks(markets)
+
+
+def load_since() -> dict[str, float]:
+    """Since when there is each named desk (UTC seconds)."""
+    return {each.name: each.since_s for each in desks.named_desks(paths.config_dir())}
 
 
 def load_kept() -> list[Kept]:
-    """The configured instances, each with the time since which its file has been there."""
-    found = []
+    """The configured instances, each with the time since which the first of its files has been there."""
+    since: dict[tuple[str, str, str], float] = {}
     for path in instances.files():
-        each = instances.load(path)
-        found.append(Kept(each.name, path.stat().st_mtime, each.gap_repair))
-    return found
+        series, written_s = instances.series_of(instances.load(path)), path.stat().st_mtime
+        since[series] = min(written_s, since.get(series, written_s))
+    return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in instances.load_all()]
 
 
 def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
@@ -130,7 +145,10 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
 def check_jobs(book: JobBook, runs: Sequence[Run], kept: Sequence[Kept], house: House) -> Iterator[Check]:
     """The verdict on each job that is scheduled, instance by instance; the others are one line."""
     now_s, place = house.now_s, house.place()
-    units, others = watched.units(book, runs, kept, now_s, watched.house_made_s(paths.root(), runs))
+    units, others = watched.units(book, runs, kept, now_s, watched.house_made_s(paths.root(), runs), load_since())
+    if house.desk_file:
+        name = desks.called(desks.desk_path(house.desk_file, paths.config_dir()))
+        units = [unit for unit in units if unit.job not in jobs.OF_A_DESK or unit.instance == name]
     for unit in units:
         try:
             found = judge(watched.seen(unit, place, trading_day.load(unit.plan.market), now_s))
@@ -172,9 +190,27 @@ def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check
     return checks or [Check("providers", "OK", "none has been asked yet", "provider")]
 
 
-def _desk_series(desk: Desk | None) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
-    last_bar = desk is not None and desk.session == "last_bar"
-    for each in desk.instruments if desk else ():
+def _desk_files(house: House, failed: list[Check]) -> Iterator[tuple[str, Path]]:
+    """The files of the desks to look at, each with what a fault in it is called; the sample when there is no other."""
+    own = desks.own_desks(paths.config_dir())
+    if house.desk_file or not own:
+        path = _tried("config desk", failed, lambda: desks.desk_path(house.desk_file, paths.config_dir()))
+        yield from [("config desk", path)] if path else []
+        return
+    for each in own:
+        yield f"config desk {each.name}".rstrip(), each.path
+
+
+def _desk(path: Path) -> Desk:
+    """The desk, its setups looked at as well: a night would refuse them."""
+    desk = load_desk(path)
+    check_setups(desk.setups, source=str(path))
+    return desk
+
+
+def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
+    last_bar = desk.session == "last_bar"
+    for each in desk.instruments:
         yield each.key, each.market, "any" if last_bar else "fetched" if each.fetched else "session"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,21 +15,41 @@ from pyjobs.runs.verdict.records import AHEAD_S
 from utils.errors import NightdeskError
 
 
-def check_last_run(runs_dir: Path, now_s: float) -> Check:
-    """The newest night that is not from later than now: unfinished steps, and inputs that changed under it."""
+def check_last_runs(runs_dir: Path, now_s: float, desks: Sequence[str]) -> list[Check]:
+    """The newest night of each desk that is not from later than now: unfinished steps, inputs that changed under it.
+
+    Without `desks` it is the newest night of all; manifests are read from the newest on, until each desk has been met.
+    """
     until = datetime.fromtimestamp(now_s + AHEAD_S, UTC)
     known = [path for path in finished_runs(runs_dir) if (started_at(path.name) or until) <= until]
-    if not known:
-        return Check("run", "OK", "no night has been kept yet", "run")
+    if not desks:
+        return [_last_run("run", known[-1]) if known else Check("run", "OK", "no night has been kept yet", "run")]
+    found: dict[str, Check] = {}
+    unread: list[Check] = []
+    for path in reversed(known):
+        if len(found) == len(desks):
+            break
+        try:
+            name = str(manifest.read(path).get("desk"))
+        except (NightdeskError, OSError) as error:
+            unread = unread or [Check("run", "WARN", str(error), "run")]
+            continue
+        if name in desks and name not in found:
+            found[name] = _last_run(f"run {name}", path)
+    none = [Check(f"run {name}", "OK", "no night has been kept yet", "run") for name in desks if name not in found]
+    return [*unread, *found.values(), *none]
+
+
+def _last_run(name: str, path: Path) -> Check:
     try:
-        told = manifest.read(known[-1])
+        told = manifest.read(path)
     except (NightdeskError, OSError) as error:
-        return Check("run", "WARN", str(error), "run")
+        return Check(name, "WARN", str(error), "run")
     mixed = told.get("mixed")
     if isinstance(mixed, list) and mixed:
-        return Check("run", "WARN", f"{known[-1].name} is mixed: {'; '.join(map(str, mixed))}", "run")
+        return Check(name, "WARN", f"{path.name} is mixed: {'; '.join(map(str, mixed))}", "run")
     state = told.get("status")
-    return Check("run", "OK" if state == "ok" else "WARN", f"{known[-1].name} of {told.get('session')}: {state}", "run")
+    return Check(name, "OK" if state == "ok" else "WARN", f"{path.name} of {told.get('session')}: {state}", "run")
 
 
 def check_actions(desk: Desk) -> list[Check]:

@@ -49,13 +49,29 @@ class Place(NamedTuple):
 
 
 def units(
-    book: JobBook, runs: Sequence[Run], kept: Sequence[Kept], now_s: float, since_s: float | None
+    book: JobBook,
+    runs: Sequence[Run],
+    kept: Sequence[Kept],
+    now_s: float,
+    since_s: float | None,
+    desks: Mapping[str, float] | None = None,
 ) -> tuple[list[Unit], list[str]]:
-    """What is judged, in the order of the jobs file, and the jobs that nothing schedules."""
+    """What is judged, in the order of the jobs file, and the jobs that nothing schedules.
+
+    A line of the file may be about one instance: `nightly@us`. `desks`: since when there is each, by name (UTC s).
+    """
     judged: list[Unit] = []
     others: list[str] = []
-    for job, plan in book.jobs.items():
-        mine = [run for run in runs if run.job == job]
+    for line, plan in book.jobs.items():
+        job, _, instance = line.partition("@")
+        if instance:
+            own = [run for run in runs if run.job == job and run.instance == instance]
+            if is_scheduled(plan, has_instances=True):
+                judged.append(Unit(job, instance, plan, own, (desks or {}).get(instance, since_s)))
+            else:
+                others.append(line)
+            continue
+        mine = [run for run in runs if run.job == job and f"{job}@{run.instance}" not in book.jobs]
         found = list(_of_job(job, plan, mine, [k for k in kept if k.gap_repair or job != "gap_repair"], now_s, since_s))
         judged += found
         if not found:

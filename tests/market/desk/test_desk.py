@@ -145,3 +145,49 @@ def test_the_last_bar_rule_goes_by_half_of_the_traded_instruments(last: list[str
         dates[index.key] = dt.date(2027, 1, 1)  # a benchmark that goes on decides nothing
     found = last_bar_session(desk, dates)
     assert found == (dt.date.fromisoformat(session) if session else None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("max_weight: 0.5", "max_wieght: 0.5", "desk.yaml:5: accounts.krw.max_wieght: Object contains unknown field "
+         "`max_wieght` (is '0.5'); known: currency, cash, "),
+        ("max_weight: 0.5", "max_wieght: 0.5", "; did you mean 'max_weight'?"),
+        ("role: watch", "prices: adj", "instruments[1].prices: Invalid enum value 'adj' (is 'adj'); known: adjusted, "
+         "raw; did you mean 'adjusted'?"),
+        ("cash: 1000", "cash: 50,000", "desk.yaml:5: accounts.krw.cash: 50,000 is two things to YAML; write a number "
+         "without commas: 50000"),
+        ("cash: 1000", "cash: 1,000,000", "desk.yaml:5: key '000' stands twice (first on line 5); write a number "
+         "without commas"),
+        ("cash: 1000", "cash: '50,000'", "(is '50,000'): write a number without commas: 50000"),
+        ("market: XKRX\n", "market: XKXR\n", "did you mean 'XKRX'?"),
+        ("timeframe: 1h", "timeframe: 1H", "did you mean '1h'?"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_what_is_known_there_and_the_nearest_name(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    assert told in load(tmp_path, GOOD.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("ma_cross:", "ma_crss:", "desk.yaml:10: setups: unknown setup 'ma_crss'; known: "),
+        ("ma_cross:", "ma_crss:", "; did you mean 'ma_cross'?"),
+        ("fast: 20", "fats: 20", "desk.yaml:10: setups.ma_cross: unknown parameter 'fats'; known: fast, slow, "),
+        ("fast: 20", "fats: 20", "; did you mean 'fast'?"),
+        ("slow: 60", "slow: 6", "desk.yaml:10: setups.ma_cross: fast 20 must be less than slow 6"),
+        ("slow: 60", "slow: many", "desk.yaml:10: setups.ma_cross.slow: 'many' is not a whole number"),
+    ],
+)
+def test_a_setup_that_cannot_be_is_told_with_its_line_when_the_desk_is_read(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    from pyjobs.account.desk.desk_setups import check_setups
+
+    path = tmp_path / "desk.yaml"
+    path.write_text(GOOD.replace("ma_cross: {}", "ma_cross: {fast: 20, slow: 60}").replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        check_setups(load_desk(path).setups, source=str(path))
+    assert told in str(caught.value).replace(str(path), "desk.yaml")

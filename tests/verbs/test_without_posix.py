@@ -1,0 +1,79 @@
+"""What a person runs on a PC with Windows needs no fcntl, pwd, resource or os.fork: each verb to its end without."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DESK = "config/desk.sample.yaml"
+NOW_S = 1_719_900_000  # 2 July 2024
+VERBS = {
+    "import_bars": ("--desk", DESK),
+    "scan": ("--desk", DESK),
+    "run_bt": ("--desk", DESK, "--strategy", "ma_cross", "--benchmarks", "SMPIDX"),
+    "run_sweep": ("--desk", DESK, "--strategy", "ma_cross", "--sweep", "fast=5,10", "--workers", "2"),
+    "check_strategy": ("ma_cross",),
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("pc")
+    run(made, "-m", "pyjobs.make_sample", "--end", "2024-06-28")
+    without(made, "import_bars", *VERBS["import_bars"])
+    return made
+
+
+def run(home: Path, *command: str) -> str:
+    env = {**os.environ, "NIGHTDESK_HOME": str(home), "ALLOW_NET_FETCH": "0", "NIGHTDESK_NOW": str(NOW_S)}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def without(home: Path, *verb: str) -> str:
+    return run(home, "-m", "tests.verbs.without_posix", *verb)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_it_ends_well(home: Path, verb: str) -> None:
+    without(home, verb, *VERBS[verb])
+
+
+def test_its_figures_are_those_of_a_system_with_everything(home: Path, tmp_path: Path) -> None:
+    flags = ("run_sweep", *VERBS["run_sweep"], "--root")
+    without(home, *flags, str(tmp_path / "bare"))
+    run(home, "-m", f"pyjobs.{flags[0]}", *flags[1:], str(tmp_path / "whole"))
+    bare, whole = (next((tmp_path / name).glob("*/*.csv")).read_bytes() for name in ("bare", "whole"))
+    assert bare == whole
+
+
+def test_two_runs_are_compared(home: Path) -> None:
+    for _ in range(2):
+        without(home, "run_bt", *VERBS["run_bt"])
+    assert "SAME" in without(home, "compare_runs", "--strategy", "ma_cross")
+
+
+def test_where_there_is_no_flock_a_lock_still_keeps_a_second_one_out(tmp_path: Path) -> None:
+    script = tmp_path / "locks.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\nfrom utils import os_files\n"
+        f"path = Path({str(tmp_path / 'a.lock')!r})\n"
+        "assert not os_files.HAS_FLOCK\n"
+        "with os_files.locked(path, 1):\n"
+        "    try:\n"
+        "        with os_files.locked(path, 0.2):\n"
+        "            print('both')\n"
+        "    except os_files.HeldElsewhere:\n"
+        "        print('one')\n"
+        "with os_files.locked(path, 1):\n"
+        "    print('again')\n"
+    )
+    assert without(tmp_path, str(script)).split() == ["one", "again"]

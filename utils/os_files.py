@@ -1,0 +1,98 @@
+"""What differs between systems in opening, locking and reading files. Elsewhere is no `fcntl` and no `O_CLOEXEC`.
+
+A lock is `flock` where the system has it, and filelock's (Windows) where it has not; either ends with its holder.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    HAS_FLOCK = False
+else:
+    HAS_FLOCK = True
+
+_EXACT = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)  # without the latter Windows changes line ends
+READ = os.O_RDONLY | _EXACT
+READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
+POLL_S = 0.05
+
+
+class HeldElsewhere(Exception):
+    """Another process has had the lock all the time."""
+
+
+@contextmanager
+def locked(path: Path, timeout_s: float, mode: int = 0o644) -> Iterator[None]:
+    """Hold the lock on the file at `path`, which is made and never deleted; where flock is, the one `filelock` takes.
+
+    Raises HeldElsewhere after `timeout_s` seconds, OSError where no file can be made there or nothing can be locked.
+    """
+    if not HAS_FLOCK:
+        with _by_filelock(path, timeout_s):
+            yield
+        return
+    descriptor = os.open(path, READ_WRITE, mode)
+    try:
+        until_s = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until_s:
+                    raise HeldElsewhere(str(path)) from None
+                time.sleep(POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def hold_folder(path: Path) -> int:
+    """An open descriptor that locks the folder until this process ends; -1 where folders cannot be opened (Windows).
+
+    Filesystems that cannot lock a folder (some NFS) leave it unlocked.
+    """
+    if not HAS_FLOCK:
+        return -1
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    for _ in range(100):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # a prune has a look at it
+            time.sleep(0.01)
+            continue
+        except OSError:
+            break
+        break
+    return descriptor
+
+
+def read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """`size` bytes from `offset` on, or what there is of them; where there is no `pread` the position moves."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, size)
+
+
+@contextmanager
+def _by_filelock(path: Path, timeout_s: float) -> Iterator[None]:
+    import filelock
+
+    lock: Any = filelock.FileLock(path, timeout=timeout_s, poll_interval=POLL_S)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise HeldElsewhere(str(path)) from None
+    try:
+        yield
+    finally:
+        lock.release()
