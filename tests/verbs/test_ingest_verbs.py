@@ -282,7 +282,7 @@ def test_bootstrap_fetches_writes_instances_and_prints_crontab_lines(
 def test_bootstrap_writes_user_units_and_says_how_to_enable_them(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["--symbols", "BTCUSD", "--lookback-days", "0.1", "--enable-gap-repair", "--systemd", "write"]
+    argv = ["--symbols", "BTCUSD", "--lookback-days", "0.1", "--enable-gap-repair", "--systemd", "write", "--each"]
     assert run(bootstrap_symbols, argv) == 0
     out = capsys.readouterr().out
     assert "enable --now nightdesk-ingest@BTCUSD-1m.timer nightdesk-gap-repair@BTCUSD-1m.timer" in out
