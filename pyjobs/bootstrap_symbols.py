@@ -6,6 +6,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from utils.exit_codes import ExitCode
 from utils.run import run
 
 if TYPE_CHECKING:
+    from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest.instances import Instance
 
 
@@ -25,11 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     args = _parser(bootstrap.DEFAULT_SYMBOLS).parse_args(argv)
     ready = _first_backfills(_instances(args), ignore_errors=args.ignore_errors)
+    gap_repair = any(each.gap_repair for each in ready)
     if not args.systemd:
         print("\ncrontab lines (crontab -e):")
-        print("\n".join(bootstrap.crontab_lines(paths.ROOT, gap_repair=args.enable_gap_repair)))
+        print("\n".join(bootstrap.crontab_lines(paths.ROOT, gap_repair=gap_repair)))
         return ExitCode.OK
-    _timers(ready, gap_repair=args.enable_gap_repair, enable=args.systemd == "enable")
+    _timers(ready, enable=args.systemd == "enable", each=args.each)
     return ExitCode.OK
 
 
@@ -38,48 +41,65 @@ def _parser(defaults: Sequence[str]) -> Parser:
     parser.add_argument("--symbols", metavar="A,B,…", default=",".join(defaults), help="default: %(default)s")
     parser.add_argument("--exchange", metavar="NAME", default="BITFINEX", help="default: %(default)s")
     parser.add_argument("--timeframe", metavar="TF", default="1m", help="default: %(default)s")
-    parser.add_argument("--lookback-days", metavar="N", type=float, default=3.0, help="default: %(default)s")
-    parser.add_argument("--enable-gap-repair", action="store_true", help="look for gaps every six hours, too")
+    parser.add_argument("--lookback-days", metavar="N", type=float, help="default: what was said before, else 3")
+    parser.add_argument(
+        "--enable-gap-repair", action="store_true", default=None, help="look for gaps every six hours, too"
+    )
     parser.add_argument("--ignore-errors", action="store_true", help="go on when a symbol cannot be had")
     parser.add_argument(
         "--systemd", choices=("write", "enable"), help="instead of cron: write user units; enable: start their timers"
     )
+    parser.add_argument("--each", action="store_true", help="with --systemd: a timer for each series, not one for all")
     return parser
 
 
 def _instances(args: Namespace) -> list[Instance]:
     """The instances to be, each of them checked before anything is written."""
     from pyjobs.market.exchanges import load_exchanges, series_key
-    from pyjobs.market.ingest.instances import Instance, refuse_another
+    from pyjobs.market.ingest.instances import refuse_another
     from utils.errors import UsageError
 
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     symbols = list(dict.fromkeys(symbol.strip() for symbol in args.symbols.split(",") if symbol.strip()))
     if not symbols:
         raise UsageError("--symbols names no symbol")
-    if not 0 < args.lookback_days < 40_000:
+    if args.lookback_days is not None and not 0 < args.lookback_days < 40_000:
         raise UsageError(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
-    keys = [
+    keys = dict.fromkeys(
         series_key(exchanges, exchange=args.exchange, symbol=symbol, timeframe=args.timeframe) for symbol in symbols
-    ]
-    wanted = [
-        Instance(
-            exchange=key.exchange,
-            symbol=key.symbol,
-            timeframe=key.timeframe,
-            lookback_days=args.lookback_days,
-            gap_repair=args.enable_gap_repair,
-        )
-        for key in keys
-    ]
+    )
+    wanted = [_like_before(key, args) for key in keys]
     for instance in wanted:
         refuse_another(instance)
     return wanted
 
 
+def _like_before(key: SeriesKey, args: Namespace) -> Instance:
+    """The instance of a series: what is not given stays as an earlier file of it says."""
+    from pyjobs.market.exchanges import load_exchanges, series_key
+    from pyjobs.market.ingest import instances
+
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+
+    def is_it(one: Instance) -> bool:
+        known = {name.casefold() for name in exchanges}
+        same = one.exchange.casefold() in known and one.timeframe == key.timeframe
+        return same and series_key(exchanges, exchange=one.exchange, symbol=one.symbol, timeframe=one.timeframe) == key
+
+    before = next((replace(one, symbol=key.symbol) for one in instances.load_all() if is_it(one)), None)
+    fresh = before or instances.Instance(
+        exchange=key.exchange,
+        symbol=key.symbol,
+        timeframe=key.timeframe,
+        lookback_days=instances.DEFAULT_LOOKBACK_DAYS,
+        gap_repair=False,
+    )
+    given = {"lookback_days": args.lookback_days, "gap_repair": args.enable_gap_repair}
+    return replace(fresh, **{name: value for name, value in given.items() if value is not None})
+
+
 def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
     """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
-    from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.series_source import Source
@@ -98,7 +118,8 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
 
     ready: list[Instance] = []
     failed: list[ExternalDataUnavailable] = []
-    for instance in wanted:
+    for number, instance in enumerate(wanted, 1):
+        progress.part(number, len(wanted))
         try:
             jobs.for_each([instance], job="ingest", work=work, say=print, sources=asking)
         except ExternalDataUnavailable as error:
@@ -114,19 +135,23 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     return ready
 
 
-def _timers(ready: Sequence[Instance], *, gap_repair: bool, enable: bool) -> None:
+def _timers(ready: Sequence[Instance], *, enable: bool, each: bool) -> None:
     import os
 
     from pyjobs.market.ingest import bootstrap
+    from pyjobs.runs.units import unit_texts as for_lines
     from utils.atomic import write_text
 
     home = os.environ.get("XDG_CONFIG_HOME")
     units = (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
     units.mkdir(parents=True, exist_ok=True)
     templates = paths.config_dir() / "schedule" / "systemd"
-    for name, text in bootstrap.unit_texts(templates, paths.ROOT).items():
+    texts = bootstrap.unit_texts(templates, paths.ROOT)
+    lines = bootstrap.crontab_lines(paths.ROOT, gap_repair=any(one.gap_repair for one in ready))
+    for_all = {} if each else for_lines("\n".join(lines), paths.ROOT, "UTC")
+    for name, text in {**texts, **for_all}.items():
         write_text(units / name, text)
-    names = bootstrap.unit_names(ready, gap_repair=gap_repair)
+    names = bootstrap.unit_names(ready) if each else sorted(name for name in for_all if name.endswith(".timer"))
     print(f"units written to {units}")
     if enable:
         bootstrap.enable_timers(names, units, say=print)

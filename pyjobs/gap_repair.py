@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return summary(done) + mirror.follow(store, key)
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
-    return jobs.for_each(todo, job="gap_repair", work=work, say=print)
+    return jobs.for_each(todo, job="gap_repair", work=work, say=print, progress=progress)
 
 
 def summary(done: Repaired) -> str:

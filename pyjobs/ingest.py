@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pyjobs.market.times import parse_utc_ms, utc_text
@@ -46,8 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     went_on: list[bool] = []
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+        new = _counter(store, key, args.start)
         done = _ingested(args, store, key, source, instance, now_ms=now_ms, progress=progress)
-        told = summary(key, done) + mirror.follow(store, key)
+        told = summary(key, done, new()) + mirror.follow(store, key)
         if not brief or is_news(done):
             return told
         went_on.append(done.got.partitions > 0)
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     todo = jobs.chosen(args, parser)
     asking = Sources(progress.say if args.start is not None or sys.stderr.isatty() else None)
     try:
-        return jobs.for_each(todo, job="ingest", work=work, say=lambda line: line and print(line), sources=asking)
+        return jobs.for_each(todo, job="ingest", work=work, say=_said, sources=asking, progress=progress)
     finally:
         if any(went_on):
             print(f"{sum(went_on)} of {len(todo)} series have new bars")
@@ -84,15 +85,28 @@ def _ingested(
     return backfill.ingest_range(store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress)
 
 
+def _said(line: str) -> None:
+    if line:
+        print(line)
+
+
+def _counter(store: BarStore, key: SeriesKey, start_ms: int | None) -> Callable[[], int]:
+    """Made before bars are fetched; tells how many there are then that were not there before."""
+    newest = store.newest(key)
+    since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
+    before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
+    return lambda: len(store.read(key, start_ms=since)) - before
+
+
 def is_news(done: Report) -> bool:
     """Whether a series of many is worth a line of its own in the log: not when it has only gone on."""
     return bool(done.first or done.got.rebased or done.set_aside)
 
 
-def summary(key: SeriesKey, done: Report) -> str:
-    """One line about one series."""
+def summary(key: SeriesKey, done: Report, new: int) -> str:
+    """One line about one series, of which there are `new` bars now that there were not."""
     got = done.got
-    line = f"{key}: {got.bars} bars up to {utc_text(done.last_ms)}, {got.partitions} partitions changed"
+    line = f"{key}: {new} new bars up to {utc_text(done.last_ms)}, {got.partitions} partitions changed"
     if not got.bars and not got.empty:
         line += "; the provider has none in this range"
     if got.empty:

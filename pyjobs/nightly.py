@@ -18,8 +18,9 @@ from typing import cast
 
 from pyjobs.account.desk.desk_setups import check_setups
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.desks import desk_path
+from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder, session, step_process
 from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
@@ -90,6 +91,7 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
             "look at free space and rights (df -h, batch/run_prune.sh --dry-run)"
         ) from error
     pruned = _after("prune_runs")
+    _list_nights(final, desk_file)
     _summary(final, results, seconds=time.monotonic() - began)
     code = night_code([*results, pruned])
     if code == ExitCode.EXTERNAL:
@@ -157,6 +159,14 @@ def _summary(final: Path, results: Sequence[StepResult], *, seconds: float) -> N
     for change in content.get("mixed") or ():  # type: ignore[attr-defined]  # manifest.build made it a list
         _say(f"[WARN] mixed: {change}")
     _say(f"look at {final / 'index.html'}")
+
+
+def _list_nights(final: Path, desk_file: Path) -> None:
+    """reports/index.html and `latest`; a night is no worse for want of them."""
+    try:
+        nights.write_index(paths.data_dir() / "server_runs", paths.reports_dir(), final, reports_of(desk_file))
+    except OSError as error:
+        _say(f"[WARN] the list of nights is not up to date: {error}")
 
 
 def _external(results: Sequence[StepResult], outcomes: Mapping[str, Mapping[str, object]]) -> ExternalDataUnavailable:

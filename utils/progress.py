@@ -20,21 +20,27 @@ class ProgressReport:
         self._every_s = 0.1 if self._terminal else every_s
         self._clock = clock
         self._began = self._said = clock()
+        self._at, self._of = 0, 1
+
+    def part(self, at: int, of: int) -> None:
+        """What is told from now on is the part number `at` (from 1) of `of` equal ones of the whole job."""
+        self._at, self._of = min(max(at, 1), of) - 1, max(of, 1)
 
     def __call__(self, done: int, total: int, what: str) -> None:
         """`done` of `total` units of work are done; `what` says where it stands."""
         now = self._clock()
-        if now - self._said < self._every_s and not (self._terminal and done >= total):
+        share = (self._at + (min(1.0, done / total) if total else 1.0)) / self._of
+        if now - self._said < self._every_s and not (self._terminal and share >= 1):
             return
         self._said = now
-        share = min(1.0, done / total) if total else 1.0
+        part = f"{self._at + 1} of {self._of}: " if self._of > 1 else ""
         left = f", {(now - self._began) * (1 - share) / share:.0f} s left" if share >= TELLING else ""
         if not self._terminal:
-            self._stream.write(f"{share:4.0%} {done}/{total} {what}{left}\n")
+            self._stream.write(f"{share:4.0%} {part}{done}/{total} {what}{left}\n")
         else:
             bar = ("#" * round(WIDTH * share)).ljust(WIDTH, ".")
-            end = "\n" if done >= total else ""
-            self._stream.write(f"\r\x1b[K[{bar}] {share:4.0%} {what}{left if not end else ''}{end}")
+            end = "\n" if share >= 1 else ""
+            self._stream.write(f"\r\x1b[K[{bar}] {share:4.0%} {part}{what}{left if not end else ''}{end}")
         self._stream.flush()
 
     def say(self, text: str) -> None:

@@ -59,6 +59,16 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
     return found
 
 
+def symbol_at(exchange: Exchange, symbol: str) -> str:
+    """What a series is stored as: Bitfinex knows one pair as BTCUSD, BTC/USD and tBTCUSD; others as they are asked."""
+    if exchange.provider != "bitfinex":
+        return symbol
+    base, slash, quote = symbol.partition("/")
+    if slash:
+        return f"{base}{':' if len(base) > 3 or len(quote) > 3 else ''}{quote}"
+    return symbol[1:] if symbol.startswith("t") and symbol[1:2].isupper() else symbol
+
+
 def series_key(exchanges: dict[str, Exchange], *, exchange: str, symbol: str, timeframe: str) -> SeriesKey:
     """The series a user named; the exchange in any case. Raises UsageError for what there is not."""
     name = next((known for known in exchanges if known.casefold() == exchange.casefold()), None)
@@ -68,4 +78,4 @@ def series_key(exchanges: dict[str, Exchange], *, exchange: str, symbol: str, ti
         raise UsageError(f"unknown timeframe {timeframe!r} (known: {', '.join(FETCHED)})")
     if not symbol:
         raise UsageError("the symbol is empty")
-    return SeriesKey(exchange=name, symbol=symbol, timeframe=timeframe)
+    return SeriesKey(exchange=name, symbol=symbol_at(exchanges[name], symbol), timeframe=timeframe)

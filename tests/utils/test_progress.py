@@ -50,3 +50,21 @@ def test_what_is_said_between_has_a_line_of_its_own_in_the_place_of_the_bar() ->
     ProgressReport(terminal).say("waiting")
     ProgressReport(log).say("waiting")
     assert (terminal.getvalue(), log.getvalue()) == ("\r\x1b[Kwaiting\n", "waiting\n")
+
+
+def test_parts_of_a_whole_job_are_counted_and_the_time_left_falls() -> None:
+    now = [0.0]
+    log, terminal = io.StringIO(), Terminal()
+    progress, bar = (ProgressReport(each, clock=lambda: now[0]) for each in (log, terminal))
+    for part in range(3):
+        for told in (progress, bar):
+            told.part(part + 1, 3)
+        for half in (1, 2):
+            now[0] += 10.0
+            progress(half, 2, "A")
+            bar(half, 2, "A")
+    rows = log.getvalue().splitlines()
+    assert rows[0] == " 17% 1 of 3: 1/2 A, 50 s left" and rows[-2] == " 83% 3 of 3: 1/2 A, 10 s left"
+    left = [int(row.rpartition(", ")[2].split()[0]) for row in rows]
+    assert left == [50, 40, 30, 20, 10, 0]
+    assert terminal.getvalue().count("\n") == 1 and terminal.getvalue().endswith("100% 3 of 3: A\n")

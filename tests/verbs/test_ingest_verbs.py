@@ -299,7 +299,7 @@ def test_an_instance_of_another_exchange_by_the_same_name_is_not_overwritten(
 def test_bootstrap_writes_user_units_and_says_how_to_enable_them(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["--symbols", "BTCUSD", "--lookback-days", "0.1", "--enable-gap-repair", "--systemd", "write"]
+    argv = ["--symbols", "BTCUSD", "--lookback-days", "0.1", "--enable-gap-repair", "--systemd", "write", "--each"]
     assert run(bootstrap_symbols, argv) == 0
     out = capsys.readouterr().out
     assert "enable --now nightdesk-ingest@BTCUSD-1m.timer nightdesk-gap-repair@BTCUSD-1m.timer" in out
@@ -337,3 +337,32 @@ def test_a_provider_that_wants_longer_than_to_the_next_start_is_left_to_the_next
     done = subprocess.run([ROOT / "batch/run_ingest.sh", "BTCUSD-1m"], env=env, capture_output=True, text=True, cwd="/")
     assert (done.returncode, world.asked()) == (0, 1)  # a second try, a minute later, would have been answered
     assert '"outcome":"skip:rate_limit"' in (world.home / "logs" / "history.jsonl").read_text().replace(": ", ":")
+
+
+def test_one_pair_by_two_spellings_is_one_series_and_what_is_not_given_again_is_kept(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = ["--symbols", "BTC/USD,tBTCUSD", "--lookback-days", "0.1", "--enable-gap-repair"]
+    assert run(bootstrap_symbols, first) == 0
+    assert "1 of 1 symbols set up" in capsys.readouterr().out
+    kept = world.home / "config/instances/BTCUSD-1m.env"
+    assert kept.read_text().endswith("CT_SYMBOL=BTCUSD\nCT_TIMEFRAME=1m\nCT_LOOKBACK_DAYS=0.1\nCT_GAP_REPAIR=1\n")
+    assert run(bootstrap_symbols, ["--symbols", "BTC/USD"]) == 0  # without the flags it had
+    out = capsys.readouterr().out
+    assert kept.read_text().endswith("CT_LOOKBACK_DAYS=0.1\nCT_GAP_REPAIR=1\n") and "run_gap_repair.sh" in out
+    (kept.parent / "BTC%2FUSD-1m.env").write_text("CT_LOOKBACK_DAYS=2\n")
+    asked = world.asked()
+    world.at(NOON_S + 180)
+    assert run(ingest, ["--all", "--resume"]) == 0
+    assert world.asked() == asked + 1  # two files, one series
+    assert world.store.newest(BTC) is not None
+
+
+def test_messages_count_bars_that_are_new(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(ingest, [*SERIES, "--start", "2026-11-20", "--end", "2026-11-20T06:00:00Z"]) == 0
+    stored = len(world.store.read(BTC))
+    assert f": {stored} new bars up to " in capsys.readouterr().out
+    assert run(ingest, [*SERIES, "--start", "2026-11-20", "--end", "2026-11-20T06:00:00Z"]) == 0
+    assert ": 0 new bars up to " in capsys.readouterr().out
+    assert run(ingest, [*SERIES, "--resume"]) == 0
+    assert f": {len(world.store.read(BTC)) - stored} new bars up to " in capsys.readouterr().out

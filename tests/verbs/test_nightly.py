@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import math
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -90,8 +91,17 @@ def test_a_good_night_is_published_whole_and_a_second_one_queues_nothing_twice(h
     assert " -u -m pyjobs.scan --desk " in log and "# end " in log and " exit 0 after " in log
     assert (run / "reports/price_HAND_AAA_1d.png").is_file()
     assert queued(home) == [("AAA", "2026-11-19", "new")]
+    other = home / "other.yaml"
+    other.write_text(DESK.replace("name: small", "name: other"), encoding="utf-8")
+    assert night(home, "--desk", str(other)).returncode == 0
     assert night(home).returncode == 0
-    assert len(runs(home)) == 2
+    assert len(runs(home)) == 3
+    index = (home / "reports/index.html").read_text(encoding="utf-8")
+    links = re.findall(r'<tr><td>(\w+)</td><td>2026-11-19</td><td><a href="([^"]+)">', index)
+    assert [desk for desk, _ in links] == ["small", "other", "small"]
+    assert all((home / "reports" / link).is_file() for _, link in links)
+    newest = runs(home)
+    assert (home / "reports/latest").resolve() == newest[2] and (home / "reports/other/latest").resolve() == newest[1]
     assert queued(home) == [("AAA", "2026-11-19", "new")]
 
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "config/schedule/systemd"
 NOON_S = 1_795_176_000  # 2026-11-20T12:00Z
 MANAGER = Path("/usr/lib/systemd/systemd")
-SYMBOLS = ["--symbols", "BTCUSD,DOGE:USD", "--lookback-days", "0.1", "--enable-gap-repair"]
+SYMBOLS = ["--symbols", "BTCUSD,DOGE:USD", "--lookback-days", "0.1", "--enable-gap-repair", "--each"]
 BTC, DOGE = "BTCUSD-1m", r"DOGE\x253AUSD-1m"
 analyzed = pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not here (.ci/run installs systemd where it may)"
@@ -193,3 +193,49 @@ def test_timers_elapse_as_often_as_the_interval_of_their_job(unit: str, job: str
     times = [dt.datetime.fromisoformat(one) for one in re.findall(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", done.stdout)]
     steps = {(after - before).total_seconds() for before, after in itertools.pairwise(times)}
     assert steps == {interval_s(load_job_book(ROOT / "config/jobs.yaml").jobs[job].interval)}
+
+
+@analyzed
+def test_every_line_of_the_crontab_example_becomes_units_without_fault_that_elapse_when_it_says(tmp_path: Path) -> None:
+    from pyjobs.runs.units import unit_texts
+
+    clone = tmp_path / "my desk 100%"
+    shutil.copytree(ROOT / "batch", clone / "batch")
+    units = tmp_path / "units"
+    units.mkdir()
+    crontab = (ROOT / "config/schedule/crontab.example").read_text()
+    extra = r"5 1 * * 0-2  MARKET=XNYS '/a b/batch/precache_benchmarks.sh' --desk 'x/my\%desk.yaml'"
+    texts = unit_texts(crontab + extra + "\n", clone, "Asia/Seoul")
+    assert len(texts) == 2 * (sum("/batch/" in line for line in crontab.splitlines()) + 1)
+    for name, text in texts.items():
+        (units / name).write_text(text)
+    own = texts["nightdesk-precache-benchmarks-my_desk.service"]
+    assert "Environment=MARKET=XNYS\n" in own and "--desk x/my%%desk.yaml\n" in own
+    argv = ["systemd-analyze", "verify", "--user", "--man=no", *map(str, sorted(units.iterdir()))]
+    done = subprocess.run(argv, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for unit, expected in (
+        ("nightly", ["2026-11-20 13:10", "2026-11-23 13:10", "2026-11-24 13:10"]),  # 22:10 in Seoul, Monday to Friday
+        ("nightly-us", ["2026-11-20 21:50", "2026-11-23 21:50"]),  # 06:50 in Seoul, Tuesday to Saturday
+        ("ingest", ["2026-11-20 12:01", "2026-11-20 12:02"]),
+        (
+            "precache-benchmarks-my_desk",
+            ["2026-11-21 16:05", "2026-11-22 16:05", "2026-11-23 16:05"],
+        ),
+    ):
+        when = re.search(r"^OnCalendar=(.*)$", texts[f"nightdesk-{unit}.timer"], re.M)
+        assert when is not None
+        argv = ["systemd-analyze", "calendar", "--iterations=4", "--base-time=2026-11-20 12:00:00 UTC", when[1]]
+        done = subprocess.run(argv, env={**os.environ, "TZ": "UTC"}, capture_output=True, text=True, check=True)
+        times = re.findall(r"(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC", done.stdout)
+        assert times[: len(expected)] == expected, done.stdout
+
+
+def test_one_timer_is_for_all_series_unless_each_is_to_have_its_own(
+    env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert env["HOME"] == str(tmp_path) and SYMBOLS[-1] == "--each"
+    assert run(bootstrap_symbols, [*SYMBOLS[:-1], "--systemd", "write"]) == 0
+    assert "enable --now nightdesk-gap-repair.timer nightdesk-ingest.timer\n" in capsys.readouterr().out
+    text = (tmp_path / "xdg/systemd/user/nightdesk-ingest.timer").read_text()
+    assert "OnCalendar=*-*-* *:*:00 UTC\n" in text

@@ -15,7 +15,7 @@ from pyjobs.market.desk.instrument import Described, Instrument
 from pyjobs.market.desk.mistakes import of_instrument, of_member
 from pyjobs.market.desk.universe_csv import read_universe
 from pyjobs.market.desk.written import Block, Entry, WrittenDesk
-from pyjobs.market.exchanges import Exchange, load_exchanges
+from pyjobs.market.exchanges import Exchange, load_exchanges, symbol_at
 from utils import config, paths, trading_day
 from utils.config import Key, dotted, nearest, wrong
 from utils.errors import ConfigError
@@ -70,7 +70,9 @@ def complete(written: WrittenDesk, path: Path, *, now_s: float) -> Completed:
     known = dict.fromkeys(known)  # without a place: the same series in a block is no mistake
     for at, block in enumerate(written.universe):
         shared = _shared(block, at, written, exchanges, path)
-        for instrument, place in _members(block, at, shared, path, lists, now_s):
+        for member, place in _members(block, at, shared, path, lists, now_s):
+            symbol = symbol_at(exchanges[block.exchange], member.symbol)
+            instrument = member if symbol == member.symbol else msgspec.structs.replace(member, symbol=symbol)
             key, wrong_here = instrument.key, of_member(instrument)
             if wrong_here:
                 raise place.error(path, *wrong_here)
@@ -98,14 +100,15 @@ def _instrument(
     for field, what in _without_bars(entry, exchange, exchanges):
         raise place.error(path, field, what)
     basis = exchange.prices if exchange and not entry.file else ""
+    fetched = _is_fetched(entry, exchange, written)
     return Instrument(
-        symbol=entry.symbol,
+        symbol=symbol_at(exchange, entry.symbol) if exchange and fetched else entry.symbol,
         exchange=entry.exchange,
         market=entry.market or (exchange.market if exchange else written.market),
         timeframe=entry.timeframe or written.timeframe,
         currency=entry.currency or (exchange.currency if exchange else "") or written.currency,
         prices=entry.prices or basis or "raw",
-        fetched=_is_fetched(entry, exchange, written),
+        fetched=fetched,
         **{field: getattr(entry, field) for field in _DESCRIBED},
     )
 

@@ -32,10 +32,13 @@ def crontab_lines(root: Path, *, gap_repair: bool) -> list[str]:
     return [f"{EVERY[job]}  {quote}{root}/batch/{UNITS[job]}{quote}".replace("%", r"\%") for job in jobs]
 
 
-def unit_names(instances: Sequence[Instance], *, gap_repair: bool) -> list[str]:
+def unit_names(instances: Sequence[Instance]) -> list[str]:
     """The timers of the instances: `nightdesk-ingest@BTCUSD-1m.timer`; a `%` in a name is written `\\x25`."""
-    kinds = ["ingest", *(["gap-repair"] if gap_repair else [])]
-    return [f"nightdesk-{kind}@{one.name.replace('%', chr(92) + 'x25')}.timer" for one in instances for kind in kinds]
+    return [
+        f"nightdesk-{kind}@{one.name.replace('%', chr(92) + 'x25')}.timer"
+        for one in instances
+        for kind in ("ingest", *(["gap-repair"] if one.gap_repair else []))
+    ]
 
 
 def unit_texts(templates: Path, root: Path) -> dict[str, str]:

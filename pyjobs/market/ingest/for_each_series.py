@@ -28,6 +28,7 @@ from utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from pyjobs.market.ingest.sources import Sources
+    from utils.progress import ProgressReport
 
 DAY_MS = 86_400_000
 Work = Callable[[SeriesKey, Source, Instance], str]
@@ -64,8 +65,18 @@ def chosen(args: Namespace, parser: Parser) -> list[Instance]:
     return [named]
 
 
-def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, sources: Sources | None = None) -> int:
+def for_each(
+    todo: Sequence[Instance],
+    *,
+    job: str,
+    work: Work,
+    say: Say,
+    sources: Sources | None = None,
+    progress: ProgressReport | None = None,
+) -> int:
     """Do `work` for every instance, and return the worst exit code. `sources`: whom to ask, if not as a hurried job.
+
+    A series that two of them name is one. `progress` is told which of how many is worked on.
 
     A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
     when all that failed was outside, else the code of the first failure that was not. In a hurry those come first for
@@ -75,15 +86,20 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, source
 
     asking = sources or Sources()
     failed: list[NightdeskError] = []
+    todo = _each_once(todo, asking)
+    ended = 0
 
     def attempt(instance: Instance) -> None:
         key = asking.key(instance)
+        if progress is not None:
+            progress.part(ended + 1, len(todo))
         source = asking.of(key)
         with series_lock(job, key):
             say(work(key, source, instance))
 
     def put_off(rest: Sequence[Instance]) -> dict[Instance, NightdeskError]:
         """Attempt them; those that can wait, and why. The other failures are said."""
+        nonlocal ended
         later: dict[Instance, NightdeskError] = {}
         for instance in rest:
             try:
@@ -95,6 +111,7 @@ def for_each(todo: Sequence[Instance], *, job: str, work: Work, say: Say, source
                     continue
                 say(f"{instance.name}: failed: {error}")
                 failed.append(error)
+            ended += 1
         return later
 
     if len(todo) == 1:
@@ -120,6 +137,17 @@ def foreseen() -> Iterator[None]:
         raise CannotWriteError(f"{type(error).__name__}: {error}") from error
     except Exception as error:
         raise NightdeskError(f"{type(error).__name__}: {error}") from error
+
+
+def _each_once(todo: Sequence[Instance], asking: Sources) -> list[Instance]:
+    """The first instance of each series; one that is none is left in, so that its error is told in its turn."""
+    found: dict[object, Instance] = {}
+    for instance in todo:
+        try:
+            found.setdefault(asking.key(instance), instance)
+        except NightdeskError:
+            found[instance] = instance
+    return list(found.values())
 
 
 def _worst(failed: Sequence[NightdeskError], of: int, say: Say) -> int:

@@ -1,7 +1,6 @@
 """The process other people's clients run in. It reads questions from stdin and writes a verdict on each ask to stdout.
 
 A line is a question: its asks, and how they are put. A line is a verdict, and `{"end": true}` follows the last one.
-
 Every HTTP exchange of the client passes `Record.see`, which judges it there and then. At the first failure that settles
 the matter the client is stopped, by an exception it cannot catch: it neither retries nor turns a ban into a KeyError.
 """
@@ -34,8 +33,7 @@ if TYPE_CHECKING:
 IDLE_LIMIT_S = 7200
 PAUSES_IN_ALL = 3
 ENDS_IT = ("rate_limit", "blocked", "auth")
-MOST_IN_A_ROW = 3
-"""Failures of another kind, one after the other: then it is not the symbols."""
+MOST_IN_A_ROW = 3  # failures of another kind, one after the other: then it is not the symbols
 LOADED_FIRST = {
     "yfinance": ("yfinance", "yfinance.scrapers.history", "curl_cffi.requests"),
     "ccxt": ("ccxt",),

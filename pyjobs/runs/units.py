@@ -1,0 +1,120 @@
+"""Crontab lines as systemd user units: for each a service that runs the same command, and a timer of the same times."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.errors import BadDataError
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_LINE = re.compile(r"(\S+) +(\S+) +(\S+) +(\S+) +(\S+) +(.+/batch/(?:run_)?([a-z_]+)\.sh.*)")
+_SERVICE = """\
+[Unit]
+Description=nightdesk: {what}
+
+[Service]
+Type=oneshot
+{settings}ExecStart={command}
+Nice=5
+NoNewPrivileges=yes
+"""
+_TIMER = """\
+[Unit]
+Description=nightdesk: when {what}
+
+[Timer]
+OnCalendar={when}
+AccuracySec={accuracy}
+Persistent={persistent}
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+class Line(NamedTuple):
+    """One line of a crontab that starts a job of ours: when, settings such as MARKET=XNYS, and its arguments."""
+
+    number: int
+    fields: tuple[str, ...]
+    job: str
+    settings: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+    @property
+    def unit(self) -> str:
+        """`nightdesk-report-eod`; of a desk `nightdesk-report-eod-us`."""
+        pairs = zip(self.arguments, self.arguments[1:], strict=False)
+        desk = [re.sub(r"[^A-Za-z0-9._]", "_", Path(word).stem) for flag, word in pairs if flag == "--desk"]
+        return "-".join(["nightdesk", self.job.replace("_", "-"), *desk])
+
+
+def lines_of(crontab: str) -> Iterator[Line]:
+    """The lines that start something in batch/; comments, settings and lines of other programs are passed over."""
+    for number, text in enumerate(crontab.splitlines(), 1):
+        found = None if text.startswith("#") else _LINE.fullmatch(text.replace(r"\%", "%").strip())
+        if found:
+            words = shlex.split(found[6])
+            script = next(at for at, word in enumerate(words) if word.endswith(".sh"))
+            yield Line(number, found.groups()[:5], found[7], tuple(words[:script]), tuple(words[script + 1 :]))
+
+
+def unit_texts(crontab: str, clone: Path, zone: str) -> dict[str, str]:
+    """The unit files by name. Times of the crontab are those of `zone`, a name such as Asia/Seoul.
+
+    A timer that a machine was off for starts its job at the next start, but for those that start all day long. Raises
+    BadDataError for times that a timer cannot have.
+    """
+    scripts = {path.stem.removeprefix("run_"): path.name for path in (clone / "batch").glob("*.sh")}
+    texts = {}
+    for line in lines_of(crontab):
+        if line.job not in scripts:
+            raise BadDataError(f"line {line.number}: there is no batch/*{line.job}.sh in {clone}")
+        words = [str(clone / "batch" / scripts[line.job]), *line.arguments]
+        often = "*" in line.fields[1] or "*" in line.fields[0]
+        what = " ".join([line.job, *line.arguments])
+        settings = "".join(f"Environment={_quoted(each)}\n" for each in line.settings)
+        command, told = " ".join(map(_quoted, words)), what.replace("%", "%%")
+        texts[f"{line.unit}.service"] = _SERVICE.format(what=told, command=command, settings=settings)
+        texts[f"{line.unit}.timer"] = _TIMER.format(
+            what=told,
+            when=on_calendar(line, zone),
+            accuracy="1s" if often else "1min",
+            persistent="false" if often else "true",
+        )
+    return texts
+
+
+def on_calendar(line: Line, zone: str) -> str:
+    """`40 18 * * 1-5` in Seoul as `Mon,Tue,Wed,Thu,Fri *-*-* 18:40:00 Asia/Seoul`. Raises BadDataError."""
+    minute, hour, day, month, weekday = line.fields
+    if (day, month) != ("*", "*"):
+        raise BadDataError(f"line {line.number}: days and months other than `*` are not known here: {day} {month}")
+    days = {each % 7 or 7 for each in _numbers(weekday, 0, 7, line)} if weekday != "*" else ()
+    names = ",".join(DAYS[each - 1] for each in sorted(days))
+    hours = ",".join(f"{each:02d}" for each in _numbers(hour, 0, 23, line)) if hour != "*" else "*"
+    minutes = ",".join(f"{each:02d}" for each in _numbers(minute, 0, 59, line)) if minute != "*" else "*"
+    return f"{names + ' ' if names else ''}*-*-* {hours}:{minutes}:00 {zone}"
+
+
+def _numbers(field: str, low: int, high: int, line: Line) -> list[int]:
+    """The numbers of a crontab's field, such as `*/6`, `22-23,0-5`, `40`."""
+    found: set[int] = set()
+    for part in field.split(","):
+        given = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?", part)
+        first = int(given[1]) if given and given[1] else low
+        last = int(given[2]) if given and given[2] else first if given and given[1] else high
+        if given is None or not low <= first <= last <= high or given[3] == "0":
+            raise BadDataError(f"line {line.number}: {part!r} is none of a crontab's times")
+        found |= set(range(first, last + 1, int(given[3] or 1)))
+    return sorted(found)
+
+
+def _quoted(word: str) -> str:
+    """A word of ExecStart: quoted where need be; `%` and `$` mean something to systemd."""
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{plain}"' if re.search(r"[^A-Za-z0-9_./@:=,+%-]", word) or not word else plain
