@@ -14,10 +14,10 @@ import pytest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import jobs, run_folder
+from pyjobs.runs import run_folder
+from pyjobs.runs.verdict import records
 from tests import hostile
 from tests.verbs.test_import_bars import DESK, GOOD
-from utils import history
 from utils.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -145,12 +145,14 @@ def test_no_line_of_the_history_hides_another(tmp_path: Path) -> None:
         '{"job": 5, "start": "yesterday", "end": [], "code": {}, "attempts": NaN}',
         '{"job": "x", "end": Infinity, "start": -1e400}',
         '{"job": "\\u001b[2J\\n[END]", "outcome": {"a": 1}}',
+        '{"job": "\\u001b[2J\\n[END]", "outcome": "ok\\u202e"}',
         "\x00\x1b",
         "null",
     ]
-    (tmp_path / "history.jsonl").write_text("\n".join([*lines, '{"job":"good","end":5}']) + "\n")
-    runs = [jobs.to_run(record) for record in history.read(tmp_path)]
-    assert [run.job for run in runs][-1] == "good" and runs[-1].end_s == 5
+    (tmp_path / "history.jsonl").write_text("\n".join([*lines, '{"job":"good","end":5,"outcome":"ok"}']) + "\n")
+    runs, foreign, *_ = records.read(tmp_path, now_s=100)
+    assert len(runs) == 2 and foreign == 6
+    assert runs[-1].job == "good" and runs[-1].end_s == 5
     assert all(run.job.isprintable() and run.outcome.isprintable() for run in runs)
 
 

@@ -9,7 +9,7 @@ from utils.foreign_text import quoted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """`count` rows with the same peculiarity: when the first one was, and one of them as it stood in the file, printable."""
+    """`count` rows with the same peculiarity: when the first one was, and one as it stood in the file, printable."""
 
     what: str
     count: int

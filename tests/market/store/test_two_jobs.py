@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pyjobs.healthcheck import last_session
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.cache import column_cache
 from pyjobs.market.checks.inspection import inspect
@@ -21,8 +20,8 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import set_aside, settled
 from pyjobs.market.store.merge import same_bars
 from pyjobs.runs import provenance
+from pyjobs.runs.verdict import series
 from tests.market.made_up_exchange import MadeUpExchange, picked, scaled, walk
-from utils import trading_day
 from utils.errors import BadDataError, LockBusyError
 
 DAILY = SeriesKey(exchange="TEST", symbol="SPY", timeframe="1d")
@@ -88,7 +87,10 @@ LOOKS: dict[str, tuple[Callable[[BarStore], object], object]] = {
     ),
     "inspect": (lambda store: [one.what for one in inspect(store, DAILY, None, now_ms=NOW_MS).flaws], []),
     "files of a run": (lambda store: provenance.data([DAILY], store)["files"], 4),
-    "health": (lambda store: str(last_session(store, DAILY, trading_day.load("24/7"))), "2026-06-17"),
+    "health": (
+        lambda store: [one.detail[:19] for one in series.check_all([(DAILY, "24/7", "any")], store, NOW_MS / 1000)],
+        ["last bar 2026-06-17"],
+    ),
 }
 
 

@@ -178,7 +178,8 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
     for place, each in enumerate(names):
         if each == wanted or column(each) == column(wanted):
             return place
-    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {unexpected(grid.label, ', '.join(names))}"
+    told = unexpected(grid.label, ", ".join(names))
+    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {told}"
     raise BadDataError(f"{grid.label}: {what}")
 
 
