@@ -50,7 +50,7 @@ def _parser(defaults: Sequence[str]) -> Parser:
 def _instances(args: Namespace) -> list[Instance]:
     """The instances to be, each of them checked before anything is written."""
     from pyjobs.market.exchanges import load_exchanges, series_key
-    from pyjobs.market.ingest.instances import Instance
+    from pyjobs.market.ingest.instances import Instance, refuse_another
     from utils.errors import UsageError
 
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
@@ -62,7 +62,7 @@ def _instances(args: Namespace) -> list[Instance]:
     keys = [
         series_key(exchanges, exchange=args.exchange, symbol=symbol, timeframe=args.timeframe) for symbol in symbols
     ]
-    return [
+    wanted = [
         Instance(
             exchange=key.exchange,
             symbol=key.symbol,
@@ -72,6 +72,9 @@ def _instances(args: Namespace) -> list[Instance]:
         )
         for key in keys
     ]
+    for instance in wanted:
+        refuse_another(instance)
+    return wanted
 
 
 def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
@@ -90,7 +93,8 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
-        return f"{key}: {done.got.bars} bars; {instances.save(instance)}"
+        older = f"; what is older cannot be had ({done.too_old})" if done.too_old else ""
+        return f"{key}: {done.got.bars} bars{older}; {instances.save(instance)}"
 
     ready: list[Instance] = []
     failed: list[ExternalDataUnavailable] = []

@@ -99,6 +99,8 @@ def summary(key: SeriesKey, done: Report) -> str:
         line += f", {got.empty} confirmed empty"
     if got.rebased:
         line += "; re-based: a split or dividend changed the stored history"
+    if done.too_old:
+        line += f"; what is older cannot be had ({done.too_old})"
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"
     return line

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.desk.desk_file import Desk, desk_path
 from pyjobs.market.desk.mistakes import NAME
 from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
@@ -37,6 +38,7 @@ from utils.run import run
 EXAMPLES = 5  # of many symbols, so many are named
 WATCHED = 30  # symbols of a first watchlist
 NOT_THERE = ("unknown", "gone", "no_data", "not_listed")  # what a fetch calls a symbol that its provider does not have
+NOT_OURS = ("bad_data", "not_offered")  # and one it has otherwise: in another currency, of another market
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dialogue.forget()
     print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
     if left_out:
-        print(f"left out, {wishes.exchange} does not have them: {', '.join(left_out)}")
+        print(f"left out, see above: {', '.join(left_out)}")
     mine = None if target == desk_path(None, paths.config_dir()).absolute() else target
     named = f" --desk {shlex.quote(str(mine))}" if mine else ""
     if bare:
@@ -102,12 +104,7 @@ def _parser() -> Parser:
 
 def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:
     """What is wanted, by the flags, else by what is answered."""
-    if args.listing and (args.symbols or args.exchange):
-        raise UsageError("--listing stands instead of --exchange and --symbols")
-    if not NAME.fullmatch(args.name):
-        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
-    if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
-        raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
+    _check(args)
 
     def known_exchange(text: str) -> str:
         return series_key(exchanges, exchange=text, symbol="X", timeframe=args.timeframe).exchange
@@ -143,11 +140,25 @@ def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue)
     )
 
 
+def _check(args: Namespace) -> None:
+    """Raises UsageError for flags that are of no use whatever is answered."""
+    if args.listing and (args.symbols or args.exchange):
+        raise UsageError("--listing stands instead of --exchange and --symbols")
+    if args.timeframe not in TIMEFRAME_MS:
+        raise UsageError(f"--timeframe: unknown {args.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})")
+    if not NAME.fullmatch(args.name):
+        raise UsageError(f"--name {args.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only")
+    if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):
+        raise UsageError(f"--currency {args.currency!r} is not a currency such as USD")
+
+
 def _symbols(text: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(symbol for symbol in re.split(r"[,\s]+", text) if symbol))
+    found: dict[str, str] = {}
+    for symbol in filter(None, re.split(r"[,\s]+", text)):
+        found.setdefault(symbol.casefold(), symbol)
     if not found:
         raise UsageError("names no symbol: AAPL,MSFT, say")
-    return found
+    return tuple(found.values())
 
 
 def _cash(text: object) -> float:
@@ -161,7 +172,7 @@ def _cash(text: object) -> float:
 
 
 def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list[str], list[str]]:
-    """The desk with its history fetched, the symbols that there are not, and those that have no bars yet.
+    """The desk with its history fetched, the symbols to be left out of it, and those that have no bars yet.
 
     Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
     """
@@ -177,6 +188,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
     bare = [each.symbol for each in ours if store.newest(each.key) is None]
     kinds = {each.symbol: each.kind for each in verdict.missing if each.exchange == wishes.exchange}
     there_are_not = [symbol for symbol in bare if wishes.symbols and kinds.get(symbol) in NOT_THERE]
+    not_ours = [symbol for symbol in bare if wishes.symbols and kinds.get(symbol) in NOT_OURS]
     if ours and len(there_are_not) == len(ours):
         raise MissingInputError(
             f"{wishes.exchange} has none of {', '.join(there_are_not)}; no desk was written. Is that what they are "
@@ -184,7 +196,8 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
         )
     if len(bare) == len(ours) and verdict.errors:
         raise verdict.errors[0]
-    return desk, there_are_not, [symbol for symbol in bare if symbol not in there_are_not]
+    left_out = [symbol for symbol in bare if symbol in there_are_not or symbol in not_ours]
+    return desk, left_out, [symbol for symbol in bare if symbol not in left_out]
 
 
 def _expect(table: Timetable, *, own_desk: bool) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TextIO
 
 WIDTH = 30
+TELLING = 0.05
+"""The share that must be done before its pace says anything about the rest: work begins with waiting and loading."""
 
 
 class ProgressReport:
@@ -26,7 +28,7 @@ class ProgressReport:
             return
         self._said = now
         share = min(1.0, done / total) if total else 1.0
-        left = f", {(now - self._began) * (1 - share) / share:.0f} s left" if share else ""
+        left = f", {(now - self._began) * (1 - share) / share:.0f} s left" if share >= TELLING else ""
         if not self._terminal:
             self._stream.write(f"{share:4.0%} {done}/{total} {what}{left}\n")
         else:

@@ -95,7 +95,7 @@ def test_everything_can_be_ordered_over_the_control_endpoint(rehearsal: dict[str
     eth = "https://query1.finance.yahoo.com/v8/finance/chart/ETH-USD?range=5d"
     events = f"import requests; print(list(requests.get('{eth}').json()['chart']['result'][0]['events']))"
     assert with_environment(rehearsal, events) == "['splits', 'dividends']"
-    assert control(rehearsal, "krx", {"login_code": "CD010"}) == {"login_code": "CD010"}
+    assert control(rehearsal, "krx", {"login_code": "CD010"}) == {"login_code": "CD010", "publish": ""}
     assert control(rehearsal, "yahoo", {}) == {"crumb": "fake.crumb2"}
     assert control(rehearsal, "clock", {"advance_s": 60}) == {"now_ms": NOW + 60_000}
     assert set(control(rehearsal, "kinds")) == set(KINDS)

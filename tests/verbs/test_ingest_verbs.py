@@ -279,6 +279,23 @@ def test_bootstrap_fetches_writes_instances_and_prints_crontab_lines(
     assert text == "CT_EXCHANGE=BITFINEX\nCT_SYMBOL=BTCUSD\nCT_TIMEFRAME=1m\nCT_LOOKBACK_DAYS=0.2\nCT_GAP_REPAIR=1\n"
 
 
+@pytest.mark.usefixtures("world")
+def test_an_instance_of_another_exchange_by_the_same_name_is_not_overwritten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = instances.Instance(exchange="ALPACA", symbol="BTCUSD", timeframe="1m", lookback_days=2, gap_repair=True)
+    path = instances.save(first)
+    argv = ["--symbols", "BTCUSD", "--timeframe", "1m", "--lookback-days", "0.1"]
+    assert run(bootstrap_symbols, argv) == 64
+    assert f"{path} keeps ALPACA's BTCUSD up to date: rename it" in capsys.readouterr().err
+    path.rename(path.with_name("ALPACA-BTCUSD-1m.env"))
+    assert run(bootstrap_symbols, argv) == 0
+    assert sorted((one.exchange, one.symbol) for one in instances.load_all()) == [
+        ("ALPACA", "BTCUSD"),
+        ("BITFINEX", "BTCUSD"),
+    ]
+
+
 def test_bootstrap_writes_user_units_and_says_how_to_enable_them(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

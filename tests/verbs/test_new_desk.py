@@ -46,10 +46,12 @@ def verb(env: dict[str, str]) -> Verb:
 
 def test_a_desk_from_six_symbols_scans_backtests_and_reports(verb: Verb, tmp_path: Path) -> None:
     desk = tmp_path / "my desk.yaml"
-    asked = ["--exchange", "yahoo", "--symbols", "AAPL,MSFT,QQQ,EWY,NOSUCH,AAPL", "--years", "2", "--out", str(desk)]
+    symbols = "AAPL,MSFT,QQQ,EWY,NOSUCH,aapl,005930.KS"
+    asked = ["--exchange", "yahoo", "--symbols", symbols, "--years", "2", "--out", str(desk)]
     made = verb("new_desk", *asked, "--zone", "Europe/Berlin")
     assert made.returncode == 0, made.stderr
-    assert "left out, YAHOO does not have them: NOSUCH\n" in made.stdout
+    assert "left out, see above: NOSUCH, 005930.KS\n" in made.stdout
+    assert "exchange YAHOO_KR fits" in made.stdout and "the provider does not know it" in made.stdout
     assert f"50 22 * * 1-5  {ROOT}/batch/run_nightly.sh --desk '{desk}'" in made.stdout
     assert made.stdout.endswith(f"next: batch/run_nightly.sh --desk '{desk}'\n")
 
@@ -125,7 +127,7 @@ def test_when_nobody_can_be_asked_there_is_no_desk_either(verb: Verb, fakemarket
         (["--exchange", "YAHO", "--symbols", "A"], "--exchange: unknown exchange 'YAHO'"),
         (["--exchange", "YAHOO", "--symbols", ","], "--symbols: names no symbol"),
         (["--exchange", "YAHOO", "--symbols", "A", "--cash", "-1"], "--cash: '-1.0' is not an amount above 0"),
-        (["--exchange", "YAHOO", "--symbols", "A", "--timeframe", "2h"], "--exchange: unknown timeframe '2h'"),
+        (["--exchange", "YAHOO", "--symbols", "A", "--timeframe", "2h"], "--timeframe: unknown '2h'"),
         (["--exchange", "YAHOO", "--symbols", "A", "--years", "0"], "--years 0 is not a number of years"),
         (["--exchange", "YAHOO", "--symbols", "A", "--name", "a b"], "--name 'a b' cannot name a file"),
         (["--exchange", "YAHOO", "--symbols", "A", "--zone", "Berlin"], "'Berlin' is no time zone of this box"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
 import json
 import math
 import os
@@ -16,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pyjobs.runs import manifest
 from pyjobs.runs.run_folder import finished_runs
@@ -136,13 +136,12 @@ def test_a_night_without_any_bar_still_says_so_on_every_page(home: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_night_that_is_ended_leaves_no_run(home: Path, number: signal.Signals) -> None:
-    fifo = home / "dumps/AAA.csv"
-    fifo.unlink()
-    os.mkfifo(fifo)  # whoever reads it waits for ever
     environment = {**os.environ, "NIGHTDESK_HOME": str(home)}
-    with subprocess.Popen(command(home), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child:
-        pen = once_it_is_read(fifo)  # by then the night knows what it has started
-        steps = children(child.pid)
+    with (
+        FileLock(home / ".locks/store-HAND-AAA-1d.lock"),  # the import waits for it, a minute long
+        subprocess.Popen(command(home), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child,
+    ):
+        steps = once_there_are(child.pid)
         child.send_signal(number)
         said = child.communicate(timeout=120)[0]
     if number == signal.SIGTERM:
@@ -152,7 +151,6 @@ def test_a_night_that_is_ended_leaves_no_run(home: Path, number: signal.Signals)
     else:
         for pid in steps:
             os.kill(pid, signal.SIGKILL)
-    os.close(pen)
     assert runs(home) == []
     (left,) = (home / "data/server_runs").iterdir()
     assert left.name.startswith(".building-")
@@ -184,12 +182,11 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
 
 
-def once_it_is_read(fifo: Path) -> int:
-    """The end to write to, open as soon as somebody reads: before, the system refuses it."""
-    until = time.monotonic() + 300
-    while True:
-        try:
-            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            assert error.errno == errno.ENXIO and time.monotonic() < until
-            time.sleep(0.02)
+def once_there_are(pid: int) -> list[int]:
+    """The processes of the steps that run, as soon as there are some and the night has noted them."""
+    until = time.monotonic() + 60
+    while not (found := children(pid)):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    time.sleep(0.5)
+    return found

@@ -240,7 +240,7 @@ def test_another_missing_benchmark_is_a_warning_and_the_run_goes_on(
 
 def test_benchmarks_that_ended_before_the_window_are_missing(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bars = store().read(SeriesKey(exchange="X", symbol="IDX", timeframe="1d"))
-    long_ago = replace(bars, ts_ms=bars.ts_ms - 20 * 365 * 86_400_000)
+    long_ago = replace(bars.together(), ts_ms=bars.ts_ms - 20 * 365 * 86_400_000)
     put("SPY", long_ago)
     assert backtest(desk, "--benchmarks", "S&P500") == ExitCode.OK
     assert "[WARN] benchmark unavailable: S&P500 (skipped)" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import msgspec
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.completed import Completed, complete
 from pyjobs.market.desk.instrument import Instrument
-from pyjobs.market.desk.mistakes import of_accounts, of_desk, of_pairs
+from pyjobs.market.desk.mistakes import of_accounts, of_desk, of_pairs, of_twins
 from pyjobs.market.desk.written import Account, SessionRule, Setups, WrittenDesk
 from utils import clock
 from utils.config import load_yaml, wrong
@@ -70,6 +70,8 @@ def load_desk(path: Path, *, now_s: float | None = None) -> Desk:
     completed = complete(written, path, now_s=clock.now_s() if now_s is None else now_s)
     for at, what in of_pairs(completed.instruments):
         raise completed.places[at].error(path, "base", what)
+    for at, what in of_twins(completed.instruments):
+        raise completed.places[at].error(path, "symbol", what)
     for keys, what in of_accounts(written, completed.instruments):
         raise wrong(path, keys, what)
     return _desk(written, completed)

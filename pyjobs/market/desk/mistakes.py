@@ -85,6 +85,16 @@ def of_pairs(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
         seen.setdefault(pair, i)
 
 
+def of_twins(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
+    """(which one, what about its `symbol`): providers read aapl as AAPL, and nobody wants a share twice."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for i, each in enumerate(instruments):
+        if each.fetched:
+            earlier = seen.setdefault((each.exchange, each.symbol.casefold(), each.timeframe), each.symbol)
+            if earlier != each.symbol:
+                yield i, f"{each.symbol!r} is {earlier!r} in other letters: the provider takes both for the same"
+
+
 def of_accounts(desk: WrittenDesk, instruments: Sequence[Instrument]) -> Iterator[tuple[list[Key], str]]:
     """What is wrong with the accounts, given what they may trade."""
     traded = {instrument.currency for instrument in instruments if instrument.role == "trade"}

@@ -38,7 +38,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Report:
     """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again.
 
-    `first`: nothing of the series was stored before.
+    `first`: nothing of the series was stored before. `too_old`: what the provider said of a first stretch that lies
+    longer ago than it has bars of; empty for nothing.
     """
 
     got: Got
@@ -46,6 +47,7 @@ class Report:
     last_ms: int
     set_aside: tuple[str, ...] = ()
     first: bool = False
+    too_old: str = ""
 
 
 def ingest_range(
@@ -69,7 +71,11 @@ def given_up(store: BarStore, key: SeriesKey, start_ms: int, end_ms: int) -> str
 def ingest_resume(
     store: BarStore, key: SeriesKey, source: Source, *, lookback_ms: int, now_ms: int, progress: Progress
 ) -> Report:
-    """Finish the range that was begun, if any; else fetch from the newest stored bar to now (`lookback_ms` if none)."""
+    """Finish the range that was begun, if any; else fetch from the newest stored bar to now (`lookback_ms` if none).
+
+    How far back a first one looks is a wish: where the provider has bars of a part of it, the rest is `too_old`. Raises
+    as the provider where bars since the newest stored one are no longer to be had.
+    """
     task = read_task(store.folder(key))
     if task:
         return _not_nothing(store, key, _finish(store, key, source, task, now_ms=now_ms, progress=progress))
@@ -78,8 +84,11 @@ def ingest_resume(
     if newest:
         refuse_clock_behind(key, newest[0], now_ms)
     start = newest[0] - RESUME_OVERLAP_BARS * step if newest else now_ms - lookback_ms
-    got = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
-    done = Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None)
+    got, refused = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
+    if refused is not None and (newest is not None or not got.bars):
+        raise refused
+    why = refused.detail if refused is not None else ""
+    done = Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None, too_old=why)
     return _not_nothing(store, key, done)
 
 
@@ -115,14 +124,15 @@ def _finish(store: BarStore, key: SeriesKey, source: Source, task: Task, *, now_
     spans = [partition_span(key.timeframe, path.stem) for path in moved]
     done = Got()
     for first, last in _outside(spans, task.start_ms, end):
-        done = added(done, _fetch(store, key, source, first, min(last, now_ms), now_ms, progress, lambda _: None))
+        done = added(done, _all(_fetch(store, key, source, first, min(last, now_ms), now_ms, progress, lambda _: None)))
     again = [first for first, _ in spans if task.start_ms <= first < task.next_ms]
 
     def reached(next_ms: int) -> None:
         _save(folder, store, key, Task(start_ms=task.start_ms, end_ms=task.end_ms, next_ms=next_ms))
 
     try:
-        done = added(done, _fetch(store, key, source, min([task.next_ms, *again]), end, now_ms, progress, reached))
+        rest = _fetch(store, key, source, min([task.next_ms, *again]), end, now_ms, progress, reached)
+        done = added(done, _all(rest))
     except ExternalDataUnavailable as error:
         if is_an_answer(error):
             _forget(folder)
@@ -145,8 +155,8 @@ def _fetch(
     now_ms: int,
     progress: Progress,
     reached: Callable[[int], None],
-) -> Got:
-    """Page after page, oldest first, so that memory stays flat and a kill loses one page."""
+) -> tuple[Got, ExternalDataUnavailable | None]:
+    """Page after page, oldest first, so that memory stays flat and a kill loses one page; and what was too old."""
     step = TIMEFRAME_MS[key.timeframe]
     on_grid = source.market == ROUND_THE_CLOCK  # elsewhere bars may be counted from the open of a session
     total, done, refused = max(0, (last - first) // step + 1), Got(), None
@@ -166,6 +176,12 @@ def _fetch(
                 refused = refused or error  # too long ago for it: that does not keep the newer ones from coming
         reached(stop + 1)
         progress((stop - first) // step + 1, total, f"{key} up to {utc_text(stop)}")
+    return done, refused
+
+
+def _all(fetched: tuple[Got, ExternalDataUnavailable | None]) -> Got:
+    """What was fetched, when nothing of it was refused; else that is raised."""
+    done, refused = fetched
     if refused is not None:
         raise refused
     return done

@@ -9,6 +9,7 @@ import numpy as np
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.ingest.gaps import NEVER, first_bar
+from pyjobs.market.ingest.left_out import with_left_out
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
@@ -20,6 +21,7 @@ from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden
 
 EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
+OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late
 CHANGED = 1e-6  # relative; providers round
 RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 
@@ -179,11 +181,16 @@ def _whole(
 def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now_ms: int) -> tuple[int, int]:
     """`window`, widened until it shares some bars with what is stored."""
     newest = store.newest(key)
-    reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
+    reach = _reach(key.timeframe)
     first, last = window[0] - reach, min(window[1] + reach, now_ms)
     if newest is None:
         return first, last
     return min(first, newest[0] - reach), max(last, first_bar(store, key) + reach)
+
+
+def _reach(timeframe: str) -> int:
+    """Milliseconds before the newest stored bar whose prices are compared."""
+    return OVERLAP_DAYS * TIMEFRAME_MS["1d"] if timeframe == "1d" else OVERLAP_BARS * TIMEFRAME_MS[timeframe]
 
 
 def _rescaled_since(store: BarStore, key: SeriesKey, source: Source, now_ms: int) -> bool:
@@ -192,8 +199,7 @@ def _rescaled_since(store: BarStore, key: SeriesKey, source: Source, now_ms: int
     if newest is None:
         return False
     try:
-        reach = OVERLAP_BARS * TIMEFRAME_MS[key.timeframe]
-        bars, _ = _asked(key, source, newest[0] - reach, newest[0], now_ms)
+        bars, _ = _asked(key, source, newest[0] - _reach(key.timeframe), newest[0], now_ms)
     except ExternalDataUnavailable as error:
         if not is_an_answer(error):
             raise
@@ -229,7 +235,10 @@ def _rescaled(store: BarStore, key: SeriesKey, bars: Bars, *, adjusted: bool) ->
 
 
 def rebase(store: BarStore, question: Question, source: Source, *, now_ms: int) -> Got:
-    """Fetch the whole series again, as far as the question goes, and put it in the stored one's place."""
+    """Fetch the whole series again, as far as the question goes, and put it in the stored one's place.
+
+    A few bars that the provider leaves out stay, on the new basis. Raises BadDataError when more are gone.
+    """
     key, last = question.key, question.request.end_ms
     newest = store.newest(key)
     span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
@@ -250,7 +259,7 @@ def rebase(store: BarStore, question: Question, source: Source, *, now_ms: int) 
             f"{key}: cannot be re-based: a split or dividend changed its prices, and the provider no longer has the "
             f"history that is stored ({why}). Nothing was stored; move {store.folder(key)} away to begin anew"
         )
-    whole = joined(parts)
+    whole = with_left_out(store.read(key), joined(parts))
     changed = store.rebase(
         key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final
     )

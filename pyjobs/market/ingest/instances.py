@@ -109,6 +109,16 @@ def from_environment(environ: Mapping[str, str]) -> Instance | None:
     return _from(values, "", where="--symbol, or CT_SYMBOL") if "CT_SYMBOL" in values else None
 
 
+def refuse_another(instance: Instance) -> None:
+    """Raises UsageError when another exchange's instance has its name: nothing would keep that one up to date."""
+    for path in (folder / f"{instance.name}.env" for folder in folders()):
+        if path.is_file() and (known := load(path)).exchange != instance.exchange:
+            raise UsageError(
+                f"{path} keeps {known.exchange}'s {known.symbol} up to date: rename it ({known.exchange}-{path.name}, "
+                f"say; the series it names stays the same), then {instance.exchange}'s can be set up"
+            )
+
+
 def save(instance: Instance) -> Path:
     """Write the instance's env file under config/instances/ of the runtime root."""
     folder = paths.root() / "config" / "instances"

@@ -31,6 +31,15 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
     return fetched
 
 
+def fits(fetched: Fetched, request: BarRequest) -> bool:
+    """Whether `checked` takes it."""
+    try:
+        checked(fetched, request)
+    except (Refused, BadDataError):
+        return False
+    return True
+
+
 def checked_quote(quote: Quote, provider: str, market: str, currency: str) -> Quote:
     """The same for a quote of one of `market`'s symbols in `currency` ("": any)."""
     if quote.about is not None:

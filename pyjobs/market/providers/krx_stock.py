@@ -57,6 +57,7 @@ class KrxStock(Remote):
     needs = ("KRX_ID", "KRX_PW")
     timeframes = ("1d",)
     settle_ms = SETTLED_MS
+    near_s = (MARGIN_DAYS + 7) * 86_400  # a halt may lie between the margin and the range
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
         """As every Remote. Refused(no_data) for a code that is not among today's names, where they are here."""

@@ -9,6 +9,7 @@ it is learned again.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -83,8 +84,13 @@ def count(
             limit = float(max(min(int(BELOW * (made - 1)), seen.allowed(now_s)), FEWEST))
             seen = msgspec.structs.replace(seen, limit=limit, learned_s=now_s)
     temporary = temporary_beside(path)
-    temporary.write_bytes(msgspec.json.encode(seen))  # not synced: what a power cut takes is learned again
-    temporary.replace(path)
+    try:
+        temporary.write_bytes(msgspec.json.encode(seen))  # not synced: what a power cut takes is learned again
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def gap_s(gate: str, book: StateBook, now_s: float) -> float:

@@ -199,6 +199,8 @@ def watch_requests(watch: Watch) -> None:
     from pyjobs.market.providers.clients import answer_of
 
     send = requests.Session.send
+    if not hasattr(requests.exceptions, "DNSError"):  # only curl_cffi's has it; yfinance 1.7 names it with either
+        requests.exceptions.DNSError = NotNeeded  # type: ignore[attr-defined]  # only in this process
 
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         options["timeout"] = _limited(options.get("timeout"), watch.pause_s)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyjobs.market.providers import webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, About, BarRequest, Fetched, Quote, Refused
-from pyjobs.market.providers.identity import zone_of
+from pyjobs.market.providers.identity import fits, zone_of
 from pyjobs.market.providers.remote import Remote, each_or_error
 from pyjobs.market.store.partitions import Adjusted
 from utils.errors import ExternalDataUnavailable, UsageError
@@ -43,9 +43,10 @@ class Yahoo(Remote):
         return self.fetched(kept.rows, request, kept.fetched_at_ms, {"about": kept.about, "events": kept.events})
 
     def read(self, told: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
-        """As every Remote; a good answer is kept."""
+        """As every Remote; a good answer is kept, and one about something else is not."""
         found = super().read(told, request, now_ms)
-        webcache.save(self.name, request, told, found.fetched_at_ms, last_ts_ms=int(found.bars.ts_ms[-1]))
+        if fits(found, request):
+            webcache.save(self.name, request, told, found.fetched_at_ms, last_ts_ms=int(found.bars.ts_ms[-1]))
         return found
 
     def chunks(self, requests: Sequence[BarRequest]) -> list[list[BarRequest]]:

@@ -30,6 +30,7 @@ from pyjobs.market.store.partitions import (
     split,
     write_partition,
 )
+from pyjobs.market.times import utc_text
 from utils import paths, private
 from utils.errors import BadDataError, LockBusyError
 
@@ -200,9 +201,10 @@ class BarStore:
             old = self._of_one_basis(key, None, None)
             lost = without(np.concatenate([NO_TIMES, *(part.bars.ts_ms for part in old)]), bars.ts_ms)
             if (lost.size and whole) or not old:
+                first = f" (the first: {utc_text(int(lost[0]))})" if lost.size else ""
                 raise BadDataError(
-                    f"{key}: cannot be re-based: {lost.size} stored bars (the first: {lost[:1].tolist()}) are not "
-                    f"among the {len(bars)} new ones; the stored history stays as it is"
+                    f"{key}: cannot be re-based: {lost.size} stored bars{first} are not among the {len(bars)} new "
+                    "ones; the stored history stays as it is"
                 )
             provenance = Provenance(
                 provider=provider,

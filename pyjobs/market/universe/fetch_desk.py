@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Desk
@@ -17,7 +18,7 @@ from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, r
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
-from utils.errors import BadDataError, ConfigError, NightdeskError
+from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
 
 HISTORIES_A_JOB = 100
 Progress = Callable[[int, int, str], object]
@@ -78,6 +79,7 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     job.total = sum(map(len, todo.values()))
     _first_pass(parts, todo, job)
     _second_pass(parts, todo, job)
+    _look_again(parts, job)
     verdict = judged({part.exchange: part.series for part in parts}, known, now_ms=job.now_ms)
     for exchange, changes in verdict.changes.items():
         if changes:
@@ -157,6 +159,15 @@ def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job:
         for one in again:
             _begin(one, job)
         _gather(part, again, job, job.done)
+
+
+def _look_again(parts: Sequence[Part], job: Job) -> None:
+    """Of what could not be had: what another job has stored meanwhile, while this one waited for its turn."""
+    for one in (one for part in parts for one in part.series if isinstance(one.error, ExternalDataUnavailable)):
+        with suppress(BadDataError):
+            newest = job.store.newest(one.want.key)
+            if newest is not None:
+                one.newest_ms, one.final = newest
 
 
 def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:

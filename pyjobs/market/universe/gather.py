@@ -22,14 +22,16 @@ from pyjobs.market.ingest.fetching import (
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.providers.base import NotAsked, Unasked
 from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import history_changes
 from pyjobs.market.universe.due import Want, first_ms
-from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError
 
+NOBODY_ASKED = (NotAsked, Unasked, NetworkForbidden)
 Done = Callable[["Fetching"], object]
 """Called when nothing more is to be asked about a series."""
 
@@ -122,7 +124,7 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
     exchange = next(iter(of.values()))[0].want.key.exchange
     for request, answer in sources.ask_many(exchange, list(of)):
         one, question = of[request]
-        one.asked += 1
+        one.asked += not isinstance(answer, NOBODY_ASKED)
         if isinstance(answer, NightdeskError) and not isinstance(answer, ConfirmedEmpty):
             _failed(one, answer)
         elif _settled(store, one, question, answer, now_ms):
@@ -163,7 +165,6 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
     """The window of a series whose prices must be compared, or fetched, as a whole: by questions of its own."""
     key = one.want.key
     source = sources.of(key)
-    one.asked += 1
     try:
         question = to_ask(store, key, source, one.windows[0], now_ms=now_ms)
         got: Got = (
@@ -173,8 +174,10 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
         )
         newest = store.newest(key)
     except NightdeskError as error:
+        one.asked += not isinstance(error, NOBODY_ASKED)
         _failed(one, error)
         return
+    one.asked += got.requests
     one.windows.pop(0)
     one.answered, one.rebased = True, one.rebased or got.rebased
     if newest is not None:

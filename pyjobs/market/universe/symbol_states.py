@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from pyjobs.market.bars import SeriesKey
 from utils import paths, private
 from utils.atomic import sweep, write_bytes
 
@@ -88,6 +89,15 @@ def load(exchange: str) -> dict[str, SymbolState]:
         return msgspec.json.decode(path_of(exchange).read_bytes(), type=_File).symbols
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return {}
+
+
+def not_waited_for(key: SeriesKey, known: dict[str, dict[str, SymbolState]]) -> SymbolState | None:
+    """What is known of a series whose bars nobody waits for: gone, halted, not listed. `known` keeps what was read."""
+    states = known.get(key.exchange)
+    if states is None:
+        states = known[key.exchange] = load(key.exchange)
+    state = states.get(f"{key.symbol}:{key.timeframe}")
+    return None if state is None or state.expected else state
 
 
 def save(exchange: str, changes: dict[str, SymbolState | None]) -> None:

@@ -173,8 +173,9 @@ def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check
 
 
 def _desk_series(desk: Desk | None) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
+    last_bar = desk is not None and desk.session == "last_bar"
     for each in desk.instruments if desk else ():
-        yield each.key, each.market, "any" if desk and desk.session == "last_bar" else "session"
+        yield each.key, each.market, "any" if last_bar else "fetched" if each.fetched else "session"
 
 
 def _kept_series(failed: Sequence[Check]) -> Iterable[tuple[SeriesKey, str, series.Rule]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import Check, State
 from utils import trading_day
@@ -19,23 +20,48 @@ from utils.trading_day import Calendar
 DAY_MS = 86_400_000
 LEAST_BUDGET_S = 3600.0
 AHEAD_MS = 60_000
-Rule = Literal["minutes", "session", "any"]  # kept up to date all day; up to the last closed session; has a bar at all
-STRICT: dict[Rule, int] = {"minutes": 0, "session": 1, "any": 2}
+Rule = Literal["minutes", "session", "fetched", "any"]
+"""Kept up to date all day; up to the last closed session; the same, fetched by a desk; has a bar at all."""
+STRICT: dict[Rule, int] = {"minutes": 0, "session": 1, "fetched": 2, "any": 3}
 
 
 def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, now_s: float) -> Iterator[Check]:
     """One check for each series of (series, market, rule), by the strictest rule that is given for it."""
-    looked: set[SeriesKey] = set()
+    by_key: dict[SeriesKey, tuple[str, Rule]] = {}
     for key, market, rule in sorted(wanted, key=lambda each: (str(each[0]), STRICT[each[2]])):
-        if key in looked:
-            continue
-        looked.add(key)
+        by_key.setdefault(key, (market, rule))
+    known: dict[str, dict[str, SymbolState]] = {}
+    delivering, bare = set[str](), list[SeriesKey]()
+    for key, (market, rule) in by_key.items():
         try:
             calendar, newest = trading_day.load(market), store.newest(key)
+            absent = not_waited_for(key, known) if rule == "fetched" else None
         except (NightdeskError, OSError) as error:
             yield Check(f"data {key}", "FAIL", f"cannot be read: {error}", "data")
             continue
-        yield _look(key, newest[0] if newest else None, calendar, now_s, rule)
+        if newest:
+            delivering.add(key.exchange)
+        if absent is not None:
+            yield _absent(key, absent)
+        elif newest is None and rule == "fetched":
+            bare.append(key)
+        else:
+            yield _look(key, newest[0] if newest else None, calendar, now_s, rule)
+    yield from (_bare(key, delivering) for key in bare)
+
+
+def _absent(key: SeriesKey, known: SymbolState) -> Check:
+    """Of a series whose bars nobody waits for; a name that was never known may be a slip of the pen."""
+    told = f"{known.state} since {known.since}: its bars are not waited for"
+    return Check(f"data {key}", "WARN" if known.state == "unknown" else "OK", told, "data")
+
+
+def _bare(key: SeriesKey, delivering: Collection[str]) -> Check:
+    """Of a fetched series without a bar, by whether others of its exchange have some."""
+    if key.exchange in delivering:
+        told = f"no bars yet, others of {key.exchange} have some: a later night brings them; python -m pyjobs.fetch"
+        return Check(f"data {key}", "WARN", told, "data")
+    return Check(f"data {key}", "FAIL", "no bars at all: python -m pyjobs.fetch", "data")
 
 
 def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: float, rule: Rule) -> Check:

@@ -57,6 +57,13 @@ def test_an_instrument_without_a_file_takes_everything_else_from_its_exchange(ho
     assert apple.fetched and coin.fetched and not apple.file
 
 
+def test_one_share_in_two_spellings_is_refused_where_a_provider_takes_both_for_the_same(home: Path) -> None:
+    twins = "universe: [{exchange: YAHOO, symbols: [AAPL]}, {exchange: YAHOO, symbols: [B, aapl], timeframe: 1h}]\n"
+    assert len(load_desk(desk(home, twins)).instruments) == 3  # of two timeframes they are two series
+    told = refused(home, twins.replace(", timeframe: 1h", ""))
+    assert told.startswith("desk.yaml:6: universe[1].symbols[1]: 'aapl' is 'AAPL' in other letters")
+
+
 def test_a_file_is_gone_on_from_only_where_the_desk_is_about_today_and_both_are_of_one_basis(home: Path) -> None:
     def fetched(extra: str, session: str = "last_closed") -> bool:
         rest = f"session: {session}\ninstruments: [{{symbol: X, exchange: YAHOO, file: x.csv{extra}}}]\n"

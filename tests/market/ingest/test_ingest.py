@@ -278,6 +278,19 @@ def test_what_is_too_old_for_the_provider_does_not_keep_the_rest_from_coming_now
     assert resumed(store, exchange, HOURLY).got.requests == 1  # and not again for what there is not
 
 
+def test_a_first_ingest_that_looks_back_too_far_stores_what_there_is_and_says_the_rest(store: BarStore) -> None:
+    exchange = of_the_month(60 * 24)
+    bars, exchange.adjusted = exchange.bars, "raw"
+    exchange.now_ms = int(bars.ts_ms[50 * 24])
+    done = resumed(store, exchange, HOURLY, days=45)
+    assert done.first and done.too_old == "a week of the last month" and len(store.read(HOURLY)) > 21 * 24
+    later = of_the_month(105 * 24)  # 55 days without a job: what can no longer be had of them is a failure
+    later.adjusted = "raw"
+    with pytest.raises(ExternalDataUnavailable, match="a week of the last month"):
+        resumed(store, later, HOURLY)
+    assert not resumed(store, later, HOURLY).too_old  # once
+
+
 def test_a_series_the_provider_no_longer_overlaps_is_refused_and_not_mixed(store: BarStore) -> None:
     exchange = of_the_month(60 * 24)
     bars, exchange.now_ms = exchange.bars, int(exchange.bars.ts_ms[20 * 24])

@@ -199,6 +199,8 @@ def test_an_answer_about_something_else_is_refused_through_every_door(world: Wor
     with pytest.raises(error) as refused:
         ask(provider("yf_index"), days("SPY"), book=world.book, patience=world.patience())
     assert says in str(refused.value)
+    world.fake.reset()  # it was not kept as today's answer
+    assert len(closes(world.many("yf_etf", [days("SPY")])["SPY"])) == 2
 
 
 @pytest.mark.parametrize("kind", ["other_symbol", "other_day"])

@@ -20,7 +20,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import set_aside, settled
 from pyjobs.market.store.merge import same_bars
 from pyjobs.runs import provenance
-from pyjobs.runs.verdict import series
+from pyjobs.runs.verdict.series import check_all
 from tests.market.made_up_exchange import MadeUpExchange, picked, scaled, walk
 from utils.errors import BadDataError, LockBusyError
 
@@ -88,7 +88,7 @@ LOOKS: dict[str, tuple[Callable[[BarStore], object], object]] = {
     "inspect": (lambda store: [one.what for one in inspect(store, DAILY, None, now_ms=NOW_MS).flaws], []),
     "files of a run": (lambda store: provenance.data([DAILY], store)["files"], 4),
     "health": (
-        lambda store: [one.detail[:19] for one in series.check_all([(DAILY, "24/7", "any")], store, NOW_MS / 1000)],
+        lambda store: [each.detail[:19] for each in check_all([(DAILY, "24/7", "any")], store, NOW_MS / 1000)],
         ["last bar 2026-06-17"],
     ),
 }

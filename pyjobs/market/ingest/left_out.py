@@ -1,0 +1,44 @@
+"""Stored bars that a provider leaves out for some days, while it serves all the others on another basis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pyjobs.market.bars import Bars
+from pyjobs.market.store.ledger import without
+from pyjobs.market.store.merge import joined, merged
+
+MOST = 0.01  # of what is stored; one bar always. More are a hole, and no bar that was left out
+ALIKE = 1e-3  # relative: two prices' factors are one and the same; providers round
+
+
+def with_left_out(old: Bars, new: Bars) -> Bars:
+    """`new`, and in it what of `old` it lacks, on the new basis: times the factor by which both neighbours have moved.
+
+    Rows stay missing where nobody can tell: at an end, between neighbours that have moved by two factors, or when
+    more than MOST are. Volume goes by the neighbours' too (a split moves it, a dividend does not).
+    """
+    lost = without(old.ts_ms, new.ts_ms)
+    if not lost.size or lost.size > max(1, MOST * len(old)):
+        return new
+    shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
+    after = np.searchsorted(shared, lost)
+    inside = (after > 0) & (after < shared.size)
+    rows = list[Bars]()
+    for ts_ms, right in zip(lost[inside].tolist(), after[inside].tolist(), strict=True):
+        sides = [(int(at_old[at]), int(at_new[at])) for at in (right - 1, right)]
+        rows += _rescaled(old, new, int(np.searchsorted(old.ts_ms, ts_ms)), sides)
+    return merged(joined(rows), new)
+
+
+def _rescaled(old: Bars, new: Bars, at: int, sides: list[tuple[int, int]]) -> Iterator[Bars]:
+    """The old bar `at` on the new basis, where its neighbours (old, new) agree on what that is."""
+    before, after = (float(new.close[there] / old.close[here]) for here, there in sides)
+    if abs(before / after - 1) > ALIKE:
+        return
+    volumes = [float(new.volume[there] / old.volume[here]) for here, there in sides if old.volume[here] > 0]
+    factors = dict.fromkeys(("open", "high", "low", "close"), before) | {"volume": volumes[0] if volumes else 1.0}
+    one = old.slice(at, at + 1)
+    yield Bars(ts_ms=one.ts_ms, **{name: getattr(one, name) * factor for name, factor in factors.items()})
