@@ -98,7 +98,7 @@ def _set(path: str, mode: int) -> None:
     """The mode, and for what a group may read the trusted group; not of links, nor of what another user owns."""
     try:
         status = os.lstat(path)
-        if stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid():
+        if not hasattr(os, "geteuid") or stat.S_ISLNK(status.st_mode) or status.st_uid != os.geteuid():
             return
         group = group_id() if mode & 0o070 else None
         if group is not None and status.st_gid != group:

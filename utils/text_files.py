@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from utils import atomic
+from utils import atomic, os_files
 from utils.errors import CannotWriteError
 
 PIPE_PATIENCE_S = 5.0
@@ -22,7 +22,7 @@ PIPE_PATIENCE_S = 5.0
 
 def bytes_of(path: Path) -> bytes:
     """What the file at `path` holds. A device, or a pipe that nobody fills within seconds, is an OSError (EINVAL)."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(path, os_files.READ | os_files.AT_ONCE)
     mode = os.fstat(fd).st_mode
     if stat.S_ISFIFO(mode):
         try:
