@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pyjobs.market.times import parse_utc_ms, utc_text
 from utils import clock, paths
 from utils.cli import Parser
+from utils.errors import BadDataError
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -92,9 +94,11 @@ def _said(line: str) -> None:
 
 def _counter(store: BarStore, key: SeriesKey, start_ms: int | None) -> Callable[[], int]:
     """Made before bars are fetched; tells how many there are then that were not there before."""
-    newest = store.newest(key)
-    since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
-    before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
+    since, before = start_ms, 0
+    with suppress(BadDataError):  # of a partition that cannot be read: it is set aside, and all that comes is new
+        newest = store.newest(key)
+        since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
+        before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
     return lambda: len(store.read(key, start_ms=since)) - before
 
 

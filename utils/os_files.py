@@ -21,6 +21,7 @@ else:
 
 _EXACT = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)  # without the latter Windows changes line ends
 READ = os.O_RDONLY | _EXACT
+AT_ONCE = READ | getattr(os, "O_NONBLOCK", 0)  # nobody waits for a pipe in a file's place
 READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
 

@@ -120,7 +120,7 @@ def test_run_bt_takes_the_same_index_and_says_that_it_sits_in_cash_before(
 ) -> None:
     index_from("2024-05-02", {"2024-06-10": 50.0})
     out = night(desk, tmp_path)
-    assert run(run_bt.main, ["--strategy", "krx_ma200", "--desk", str(desk)]) == ExitCode.OK
+    assert run(run_bt.main, ["--strategy", "krx_ma200", "--desk", str(desk), "--benchmarks", "IDX"]) == ExitCode.OK
     kept = backtest_folder.runs_of(backtest_folder.backtests_dir(), "krx_ma200")[-1]
     assert NOTE in (kept / "report.txt").read_text() and NOTE in capsys.readouterr().out
     assert told(kept / "metrics.json")["params"]["index"] == "IDX"

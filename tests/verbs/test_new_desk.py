@@ -78,7 +78,7 @@ def test_a_desk_from_six_symbols_scans_backtests_and_reports(verb: Verb, tmp_pat
     ):
         done = verb(name, "--desk", str(desk), *arguments)
         assert done.returncode == 0, (name, done.stdout, done.stderr)
-    (watchlist,) = (tmp_path / "reports").glob("watchlist_*.md")
+    (watchlist,) = (tmp_path / "reports").rglob("watchlist_*.md")
     assert "MSFT" in watchlist.read_text(encoding="utf-8")
 
     again = verb("new_desk", *asked)
@@ -129,7 +129,7 @@ def test_when_nobody_can_be_asked_there_is_no_desk_either(verb: Verb, fakemarket
         (["--exchange", "YAHOO", "--symbols", "A", "--cash", "-1"], "--cash: '-1.0' is not an amount above 0"),
         (["--exchange", "YAHOO", "--symbols", "A", "--timeframe", "2h"], "--timeframe: unknown '2h'"),
         (["--exchange", "YAHOO", "--symbols", "A", "--years", "0"], "--years 0 is not a number of years"),
-        (["--exchange", "YAHOO", "--symbols", "A", "--name", "a b"], "--name 'a b' cannot name a file"),
+        (["--exchange", "YAHOO", "--symbols", "A", "--name", "a b"], "--name 'a b' cannot name a desk"),
         (["--exchange", "YAHOO", "--symbols", "A", "--zone", "Berlin"], "'Berlin' is no time zone of this box"),
         (["--listing", "KRX", "--symbols", "A"], "--listing stands instead of --exchange and --symbols"),
     ],
@@ -145,7 +145,7 @@ def test_wrong_usage_is_named_and_nothing_is_asked_or_written(
 
 
 def test_a_listing_becomes_a_desk_of_all_its_shares(env: dict[str, str], tmp_path: Path) -> None:
-    env |= {"KRX_ID": "id", "KRX_PW": "pw"}
+    env |= {"KRX_ID": "someone", "KRX_PW": "something"}
     desk = tmp_path / "krx.yaml"
     command = [sys.executable, "-m", "pyjobs.new_desk", "--listing", "KRX", "--boards", "KOSPI", "--years", "0.2"]
     done = subprocess.run(

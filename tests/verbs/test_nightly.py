@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -160,7 +160,8 @@ def test_a_night_that_is_ended_leaves_no_run(home: Path, number: signal.Signals)
         assert not any(Path(f"/proc/{pid}").exists() for pid in steps)
     else:
         for pid in steps:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert runs(home) == []
     (left,) = (home / "data/server_runs").iterdir()
     assert left.name.startswith(".building-")
