@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray
+from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.read_dump import Dump
@@ -62,8 +62,8 @@ class _Beside:
 def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int) -> Stored:
     """Store the bars of `dump`. Raises BadDataError, with nothing stored, where two bases or two clocks would meet."""
     key, bars = instrument.key, dump.bars
+    old, torn = _stored(store, key, bars)
     known = store.provenance(key)
-    old = store.read(key) if known else joined([])
     if known is not None and known.adjusted != instrument.prices and len(old):
         raise BadDataError(
             f"{key}: the store holds {known.adjusted} prices, these are {instrument.prices}; never mixed"
@@ -97,8 +97,21 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
     return Stored(
         new=int(beside.new.size), changed=int(beside.changed.size), left=int(beside.left.size), gone=gone,
         same=int(beside.at_new.size - beside.changed.size), rebased=bool(scaled and len(old)), partitions=partitions,
-        unconfirmed=_unconfirmed(store, instrument, bars), findings=tuple(_findings(beside, before, bars, gone=gone)),
+        unconfirmed=_unconfirmed(store, instrument, bars),
+        findings=(*torn, *_findings(beside, before, bars, gone=gone)),
     )  # fmt: skip
+
+
+def _stored(store: BarStore, key: SeriesKey, bars: Bars) -> tuple[Bars, list[Finding]]:
+    """The series' bars. A file of the stretch that `bars` replace, and that cannot be read, is moved aside and told."""
+    try:
+        return store.read(key), []
+    except BadDataError:
+        moved = store.set_aside_unreadable(key, int(bars.ts_ms[0]), int(bars.ts_ms[-1]))
+        if not moved:
+            raise
+    what = "stored file that could not be read: moved to .quarantine, its time is the file's now"
+    return store.read(key), [Finding(what=what, count=len(moved), first=moved[0].stem, example=str(moved[0]))]
 
 
 def _compared(old: Bars, bars: Bars) -> _Beside:
