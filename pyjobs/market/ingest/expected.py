@@ -24,9 +24,10 @@ def expected_closes(
     """The close times (ts_ms, increasing) of every bar that should close from `first_ms` to `last_ms`, both included.
 
     An intraday bar is expected where it overlaps a session, but not where all of it is lunch; a daily one closes with
-    its session, one of a week or month with the last session in it. `from_open`: bars are counted from the session's open, and not from midnight UTC.
-    `phase_ms`: how long after midnight UTC the days of a market round the clock end (see `phase_of`). Before the
-    calendar's first day nothing is known, so nothing is expected. Raises CalendarRangeError past its last day.
+    its session, one of a week or month with the last session in it. `from_open`: bars are counted from the session's
+    open, and not from midnight UTC. `phase_ms`: how long after midnight UTC the days of a market round the clock end
+    (see `phase_of`). Before the calendar's first day nothing is known, so nothing is expected. Raises
+    CalendarRangeError past its last day.
     """
     step = TIMEFRAME_MS[timeframe]
     if last_ms < first_ms:
