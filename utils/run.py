@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from utils.exit_codes import ExitCode
 OUTCOME_FD = "OUTCOME_FD"
 OUTCOME_MAX_BYTES = 4096
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+GC_EVERY = 100_000  # objects: a job makes records by the ten thousand and hardly a cycle, and was searched all the time
 STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal reports
 
 _CURES = {
@@ -42,6 +44,8 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     A foreseen failure is one line, `verb: problem`, on stderr; a bug is a full traceback. A failure is also reported as
     one JSON line to the file descriptor in `OUTCOME_FD`. SystemExit (argparse's way out) passes through.
     """
+    gc.freeze()  # what has been imported stays
+    gc.set_threshold(GC_EVERY, *gc.get_threshold()[1:])
     try:
         code = int(main(argv))
         sys.stdout.flush()

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
 from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
-from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate
+from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate_each
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -52,15 +52,14 @@ def backtest(
     closes = session_closes(snapshot, first_decision_ms(lanes, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
     told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, lanes)}
-    books = {}
-    for name in ("constrained", "unconstrained"):
-        run = simulate(
-            lanes,
-            terms_of(account, constrained=name == "constrained"),
-            start_ms=closes[0][1] if closes else 0,
-            marks_ms=[ts_ms for _, ts_ms in closes],
-        )
-        books[name] = _book(run, account, closes, benchmark, told)
+    runs = simulate_each(
+        lanes,
+        [terms_of(account, constrained=constrained) for constrained in (True, False)],
+        start_ms=closes[0][1] if closes else 0,
+        marks_ms=[ts_ms for _, ts_ms in closes],
+    )
+    names = ("constrained", "unconstrained")
+    books = {name: _book(run, account, closes, benchmark, told) for name, run in zip(names, runs, strict=True)}
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
     return AccountResult(
         books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]
