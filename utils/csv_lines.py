@@ -20,12 +20,12 @@ LEAST, MOST = 1e-4, 1e16  # between them both write a number in the same way, wi
 EMPTY = msgspec.Raw(b"")
 _BETWEEN = b"]\n["
 _encoder = msgspec.json.Encoder()
-Cells = Sequence[Any]
+Cells = list[Any]
 
 
 def numbers(values: np.ndarray) -> Cells:
     """Cells of a column of int64 or float64: shortest exact text, empty for NaN and infinity."""
-    cells = values.tolist()
+    cells: Cells = values.tolist()
     if values.dtype.kind == "f":
         size = np.abs(values)
         for i in np.flatnonzero(~((size >= LEAST) & (size < MOST)) & (size != 0.0)).tolist():

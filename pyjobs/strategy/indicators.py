@@ -219,7 +219,9 @@ def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
     """
     short, total = values[rests != 0.0], 0  # in units of 10^-8
     if short.size and np.abs(short).max() * 10.0**MAX_DECIMALS < min(MAX_DIGITS_VALUE, 2.0**62 / short.size):
-        total = int(np.rint(short * 10.0**MAX_DECIMALS).sum(dtype=np.int64))  # below 2^50 each: none rounds elsewhere
+        total = int(
+            np.rint(short * 10.0**MAX_DECIMALS).astype(np.int64).sum()
+        )  # below 2^50 each: none rounds elsewhere
     elif short.size:
         total = sum(_scaled(value) for value in short.tolist())
     ratios = [value.as_integer_ratio() for value in values[rests == 0.0].tolist()]
@@ -231,8 +233,6 @@ def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
 
 def _scaled(value: float) -> int:
     """The short decimal that `value` stands for (see `sma`), in units of 10^-8."""
-    return next(
-        whole * 10 ** (MAX_DECIMALS - k)
-        for k in range(MAX_DECIMALS + 1)
-        if (whole := round(value * 10.0**k)) / 10**k == value
-    )
+    k = next(k for k in range(MAX_DECIMALS + 1) if round(value * 10.0**k) / 10**k == value)
+    units: int = round(value * 10.0**k) * 10 ** (MAX_DECIMALS - k)
+    return units

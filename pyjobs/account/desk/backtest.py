@@ -48,16 +48,16 @@ def backtest(
     `notes` go into the metrics.
     """
     found = lanes_of(snapshot, account, setups)
-    lanes = found.lanes
-    closes = session_closes(snapshot, first_decision_ms(lanes, setups))
+    closes = session_closes(snapshot, first_decision_ms(found.lanes, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
-    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, lanes)}
+    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.lanes)}
     runs = simulate_each(
-        lanes,
+        found.lanes,
         [terms_of(account, constrained=constrained) for constrained in (True, False)],
         start_ms=closes[0][1] if closes else 0,
         marks_ms=[ts_ms for _, ts_ms in closes],
     )
+    del found  # its signals are laid out: of thousands of series they are not in memory twice
     names = ("constrained", "unconstrained")
     books = {name: _book(run, account, closes, benchmark, told) for name, run in zip(names, runs, strict=True)}
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)

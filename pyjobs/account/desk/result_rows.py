@@ -9,8 +9,7 @@ import numpy as np
 
 from pyjobs.account.figures.performance import CurvePoint
 from pyjobs.account.portfolio import seats
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals
+from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals, LaneName
 from pyjobs.strategy.lifecycle import REASONS
 from utils import csv_lines
 from utils.text_files import write_csv, write_lines
@@ -79,7 +78,7 @@ def deal_lines(deals: Deals) -> Iterator[bytes]:
         yield csv_lines.lines((*opened, times[2], leave, why, fees, pnl, net, where, rate_in, rate_out))
 
 
-def _names(lane: Lane, side: str) -> tuple[object, object]:
+def _names(lane: LaneName, side: str) -> tuple[object, object]:
     """The texts of a lane, before its numbers and between them; a lane has one side."""
     key = lane.key
     return (

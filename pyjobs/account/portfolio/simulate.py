@@ -73,6 +73,15 @@ class Deal:
         return self.pnl / (self.quantity * self.trade.entry_price * self.entry_rate)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneName:
+    """What a deal has to say of its lane; the lane itself, with its signals, need not be kept for it."""
+
+    key: SeriesKey
+    setup: str
+    currency: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountRun:
     """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
@@ -110,10 +119,11 @@ def simulate_each(
     """
     ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
     laid = lay_out(ordered, terms[0], start_ms, marks_ms)
-    return (_walked(ordered, laid.on(each)) for each in terms)
+    names = [LaneName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
+    return (_walked(names, laid.on(each)) for each in terms)
 
 
-def _walked(ordered: Sequence[Lane], memory: Memory) -> AccountRun:
+def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
     arrays = memory.arrays  # held until the walk is over: it is given addresses only
     _library()["walk"](*map(native.address, arrays))
     counts = memory.m.tolist()[: seats.PLACES]
@@ -125,7 +135,7 @@ def _walked(ordered: Sequence[Lane], memory: Memory) -> AccountRun:
         cash=cash,
         exposure=exposure,
         n_positions=n_positions.astype(np.int64),
-        deals=Deals(ordered, _cut(memory.deals, counts[seats.N_DEALS])),
+        deals=Deals(names, _cut(memory.deals, counts[seats.N_DEALS])),
         refused=dict(zip(REFUSALS, counts[seats.REFUSED :], strict=True)),
         traded=float(memory.x[seats.TRADED]),
     )
@@ -145,7 +155,7 @@ def _library() -> native.Library:
 class Deals(Sequence[Deal]):
     """What the walk wrote, as records once they are looked at: a sweep only counts them."""
 
-    def __init__(self, lanes: Sequence[Lane], rows: FloatArray) -> None:
+    def __init__(self, lanes: Sequence[LaneName], rows: FloatArray) -> None:
         self.lanes, self._rows = lanes, rows
 
     def __len__(self) -> int:
@@ -174,7 +184,7 @@ class Deals(Sequence[Deal]):
         return [_deal(self.lanes[int(row[seats.SEAT_OF])], row) for row in self._rows.tolist()]
 
 
-def _deal(lane: Lane, row: Sequence[float]) -> Deal:
+def _deal(lane: LaneName, row: Sequence[float]) -> Deal:
     return Deal(
         key=lane.key,
         setup=lane.setup,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.cache.column_file import done_with
@@ -43,7 +44,7 @@ class Tape:
                 different.append(times)
         return np.unique(np.concatenate(different))
 
-    def moments(self, times: IntArray) -> IntArray:
+    def moments(self, times: IntArray) -> npt.NDArray[np.int32]:
         """The place in `times` of each bar's close, which is among them (int32)."""
         found, at = np.empty(self.ts_ms.size, np.int32), 0
         for mine in self.stretches():
