@@ -51,6 +51,20 @@ class _StrictLoader(Loader):  # type: ignore[valid-type,misc]  # the C loader wh
         for first, resolvers in Loader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._tags: dict[tuple[type[yaml.Node], object, object], str] = {}
+
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """What an untagged value is: the same for the same text, and a desk of thousands has few different ones."""
+        if kind is not yaml.ScalarNode:
+            tag: str = super().resolve(kind, value, implicit)
+            return tag
+        key = (kind, value, implicit)
+        if key not in self._tags:
+            self._tags[key] = super().resolve(kind, value, implicit)
+        return self._tags[key]
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """The mapping, after a look at its keys."""
         seen: dict[object, int] = {}
