@@ -47,7 +47,6 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     A foreseen failure is one line, `verb: problem`, on stderr; a bug is a full traceback. A failure is also reported as
     one JSON line to the file descriptor in `OUTCOME_FD`. SystemExit (argparse's way out) passes through.
     """
-    gc.freeze()  # what has been imported stays
     gc.set_threshold(GC_EVERY, *gc.get_threshold()[1:])
     sys.stdout = _Printable.over(sys.stdout)
     sys.stderr = _Printable.over(sys.stderr)
