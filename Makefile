@@ -22,7 +22,7 @@ demo: setup ## a whole night on a made-up market, in about ten seconds
 	@NIGHTDESK_ECHO=1 batch/run_nightly.sh --desk config/desk.sample.yaml
 
 test: lint ## everything that is checked: style, types, units, the shell chain, a whole night
-	@$(PY) -m pytest -n 2 --dist loadfile -m 'not torture'
+	@$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile -m 'not torture'
 
 lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/shellcheck $(BASH_FILES)

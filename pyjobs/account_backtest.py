@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pyjobs.account.desk.backtest import AccountResult, Book, backtest
 from pyjobs.account.desk.desk_setups import setups_of
-from pyjobs.account.desk.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_rows
+from pyjobs.account.desk.result_rows import write_curve, write_deals
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
@@ -46,8 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def write_account(folder: Path, result: AccountResult) -> None:
     """All files of one account."""
     for name, book in result.books.items():
-        write_csv(folder / name / "equity_curve.csv", CURVE_COLUMNS, [curve_cells(point) for point in book.curve])
-        write_csv(folder / name / "trades.csv", TRADE_COLUMNS, deal_rows(book.deals))
+        write_curve(folder / name / "equity_curve.csv", book.curve)
+        write_deals(folder / name / "trades.csv", book.deals)
         write_json(folder / name / "metrics.json", book.metrics)
     if result.benchmark:
         write_csv(folder / "benchmark.csv", ("session", "ts_ms", "close"), result.benchmark)

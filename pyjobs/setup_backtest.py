@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,21 +16,38 @@ import numpy as np
 
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.account.figures.overlap import WORTH
-from pyjobs.account.figures.setup_stats import WINDOWS_DAYS, Row, Trigger, summarise, triggers, window_start
+from pyjobs.account.figures.setup_stats import HELD, WINDOWS_DAYS, Row, summarise, window_start
+from pyjobs.account.figures.triggers import (
+    ENTRY_PRICE,
+    ENTRY_TS,
+    EXIT_PRICE,
+    EXIT_TS,
+    OPEN,
+    STATUSES,
+    Part,
+    Triggers,
+    part,
+)
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lanes import costs_on
 from pyjobs.market.bars import Bars, last
+from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from pyjobs.reporting import setup_figures
 from pyjobs.reporting.tables import Column, text_table
+from pyjobs.strategy.lifecycle import REASONS
 from pyjobs.strategy.scan import longest_lookback
 from pyjobs.strategy.signals import Setup, one_sided
+from pyjobs.strategy.trace import remembering
+from utils import csv_lines
 from utils.exit_codes import ExitCode
 from utils.run import run
-from utils.text_files import write_csv, write_json
+from utils.text_files import write_csv, write_json, write_lines
 
+LINES_AT_ONCE = 4096
+REASON = 7  # the place of the reason in a trade, as the kernel writes it
 A_DAY = dt.timedelta(days=1)
 ROW_COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 TRIGGER_COLUMNS = (
@@ -71,27 +88,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ExitCode.OK
 
 
-def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) -> list[Trigger]:
+def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) -> Triggers:
     """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time."""
-    found: list[Trigger] = []
+    found: list[Part] = []
     first, dates = window_start(snapshot.session, days), lru_cache(lambda market: lru_cache(None)(session_of(market)))
+    alike: dict[tuple[str, str], Costs] = {}
     for series in snapshot.series:
         instrument = series.instrument
         if not instrument.scanned or not len(series.bars):
             continue
         bars = looked_at(series.bars, first, longest_lookback(setups))
-        costs, dated = costs_for(snapshot.desk, instrument), dates(instrument.market)
-        for name, signals in ((n, each) for n, s in setups.items() for each in one_sided(s.signals(bars))):
-            found += triggers(
+        done_with(series.bars)
+        with remembering():
+            signals = [(name, each) for name, setup in setups.items() for each in one_sided(setup.signals(bars))]
+        kind = instrument.currency, instrument.kind
+        costs = alike[kind] = alike[kind] if kind in alike else costs_for(snapshot.desk, instrument)
+        found += [
+            part(
                 key=instrument.key,
                 setup=name,
                 bars=bars,
-                signals=signals,
+                signals=each,
                 costs=costs,
                 first=first,
-                session_of=dated,
+                session_of=dates(instrument.market),
             )
-    return found
+            for name, each in signals
+        ]
+    return Triggers(found)
 
 
 def looked_at(bars: Bars, first: dt.date, lookback: int) -> Bars:
@@ -109,26 +133,27 @@ def costs_for(desk: Desk, instrument: Instrument) -> Costs:
     return next((costs_on(account, instrument) for account in (*at_home, *abroad)), Costs())
 
 
-def rows_of(found: Sequence[Trigger], snapshot: Snapshot, setups: Mapping[str, Setup], days: int) -> list[Row]:
+def rows_of(found: Triggers, snapshot: Snapshot, setups: Mapping[str, Setup], days: int) -> list[Row]:
     """A row per setup and timeframe of the universe: bars of five minutes and of a day are not one experiment."""
-    first = window_start(snapshot.session, days)
-    inside = [trigger for trigger in found if trigger.session >= first]
+    since = window_start(snapshot.session, days)
     universe = [series.instrument for series in snapshot.series if series.instrument.scanned]
     timeframes = list(dict.fromkeys(instrument.timeframe for instrument in universe))
-    return [summarise(inside, setup=name, timeframe=timeframe) for name in setups for timeframe in timeframes]
+    return [
+        summarise(found, setup=name, timeframe=timeframe, since=since) for name in setups for timeframe in timeframes
+    ]
 
 
 def write_all(
     folder: Path,
     snapshot: Snapshot,
-    found: Sequence[Trigger],
+    found: Triggers,
     windows: Sequence[tuple[int, list[Row]]],
     notes: Sequence[str],
 ) -> None:
     """All files of the module's docstring."""
     for days, rows in windows:
         write_csv(folder / f"setups_{days}d.csv", ROW_COLUMNS, [list(dataclasses.astuple(row)) for row in rows])
-    write_csv(folder / "triggers.csv", TRIGGER_COLUMNS, [trigger_cells(trigger) for trigger in found])
+    write_lines(folder / "triggers.csv", TRIGGER_COLUMNS, trigger_lines(found))
     content = {
         "desk": snapshot.desk.name,
         "session": snapshot.session.isoformat(),
@@ -146,16 +171,30 @@ def write_all(
     write_json(folder / "setups.json", content)
 
 
-def trigger_cells(trigger: Trigger) -> list[object]:
-    """One line of triggers.csv."""
-    key, trade = trigger.key, trigger.trade
-    outcome: list[object] = [None] * 6
-    if trade is not None:
-        outcome = [trade.entry_ts_ms, trade.entry_price, trade.exit_ts_ms, trade.exit_price]
-        outcome += [trade.reason, trade.bars_held]
-    session: dt.date = trigger.session
-    signal = [trigger.ts_ms, session.isoformat(), trigger.close, trigger.stop, trigger.status]
-    return [key.symbol, key.exchange, key.timeframe, trigger.setup, trigger.side, *signal, *outcome, trigger.net_return]
+def trigger_lines(found: Triggers) -> Iterator[bytes]:
+    """The lines of triggers.csv, some thousands at a time."""
+    names = [
+        csv_lines.texts(each.key.symbol, each.key.exchange, each.key.timeframe, each.setup, each.side)
+        for each in found.parts
+    ]
+    for piece in csv_lines.pieces(len(found), LINES_AT_ONCE):
+        status, trades = found.status[piece], found.trades[piece]
+        own = [names[number] for number in found.part_of[piece].tolist()]
+        sessions = [csv_lines.texts(session.isoformat()) for session in found.sessions[piece]]
+        statuses = [csv_lines.texts(STATUSES[each]) for each in status.tolist()]
+        signal = (csv_lines.numbers(each[piece]) for each in (found.ts_ms, found.close, found.stop))
+        ts_ms, close, stop = signal
+        none = np.flatnonzero(status > OPEN).tolist()
+        trades = np.where((status > OPEN)[:, None], 0.0, trades)
+        times = [csv_lines.numbers(trades[:, place].astype(np.int64)) for place in (ENTRY_TS, EXIT_TS, HELD)]
+        prices = [csv_lines.numbers(trades[:, place]) for place in (ENTRY_PRICE, EXIT_PRICE)]
+        reasons = [csv_lines.texts(REASONS[number]) for number in trades[:, REASON].astype(np.int64).tolist()]
+        outcome = [times[0], prices[0], times[1], prices[1], reasons, times[2]]
+        for column in outcome:
+            for i in none:
+                column[i] = csv_lines.EMPTY
+        net = csv_lines.numbers(found.net_return[piece])
+        yield csv_lines.lines((own, ts_ms, sessions, close, stop, statuses, *outcome, net))
 
 
 if __name__ == "__main__":

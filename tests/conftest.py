@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,14 @@ settings.load_profile("sure")
 
 
 @pytest.fixture(scope="session")
+def golden_cases() -> Path:
+    """The folder of the golden cases, whose answers others computed."""
+    return ROOT / "tests" / "golden"
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real prices and golden cases, kept beside the clone; tests that need them skip where they are absent."""
+    """Real prices, kept beside the clone; tests that need them skip where they are absent."""
     folder = Path(os.environ.get("NIGHTDESK_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no shared data folder at {folder}")
@@ -67,6 +74,22 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         words = [word.replace(str(ROOT), str(copy)) for word in config.invocation_params.args]
         at = copy / config.invocation_params.dir.resolve().relative_to(ROOT)
         return subprocess.run([sys.executable, "-m", "pytest", *words], cwd=at, env=env, check=False).returncode
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The last line: how many proofs this machine did not run, and why."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if hasattr(config, "workerinput") or terminal is None:
+        return
+    skipped = [report.longrepr for report in terminal.stats.get("skipped", ())]
+    reasons = Counter(why[2].removeprefix("Skipped: ") if isinstance(why, tuple) else str(why) for why in skipped)
+    if not skipped and not terminal.stats.get("passed"):
+        return
+    said = [f"{len(skipped)} proofs were not run on this machine"]
+    said += [f"{count} x {why}" for why, count in reasons.most_common()]
+    if config.option.markexpr == "not torture":
+        said.append("the long ones are run by `make torture`")
+    terminal.write_line("; ".join(said))
 
 
 def _ignored(at: str, names: list[str], left_out: set[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,53 +16,12 @@ from msgspec import inspect
 from utils import paths
 from utils.errors import ConfigError
 from utils.foreign_text import quoted
+from utils.strict_yaml import LONGEST_VALUE, DuplicateKey, Refused, StrictLoader, bound
 
 T = TypeVar("T")
 Key = str | int
-Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 LARGEST_BYTES = 20_000_000  # a desk of 20 000 instruments is 4 MB
-DEEPEST = 30
-LONGEST_VALUE = 80
-
-
-class _DuplicateKey(Exception):
-    """A key stands twice in one mapping; YAML itself would silently keep the last."""
-
-    def __init__(self, key: object, line: int, first_line: int) -> None:
-        cure = "; write a number without commas" if re.fullmatch(r"\d{3}", str(key)) else ""  # {cash: 1,000,000}
-        super().__init__(f"key {quoted(key, LONGEST_VALUE)!r} stands twice (first on line {first_line}){cure}")
-        self.line = line
-
-
-class _Refused(Exception):
-    """Something that YAML allows and no file of ours needs."""
-
-    def __init__(self, what: str, line: int) -> None:
-        super().__init__(what)
-        self.line = line
-
-
-class _StrictLoader(Loader):  # type: ignore[valid-type,misc]  # the C loader when PyYAML was built with it
-    """Safe YAML without two traps: duplicate keys are refused, and an unquoted date stays the text it looks like."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own class attribute, replaced by a filtered copy
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in Loader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """The mapping, after a look at its keys."""
-        seen: dict[object, int] = {}
-        for key_node, _ in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise _Refused("a key is a mapping or a list; write one name before the colon", line)
-            if key_node.value in seen:
-                raise _DuplicateKey(key_node.value, line, seen[key_node.value])
-            seen[key_node.value] = line
-        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
-        return mapping
 
 
 def load_yaml(path: Path, type_: type[T]) -> T:
@@ -197,11 +156,11 @@ def _read(path: Path) -> str:
 def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     """The document as nodes (which know their lines) and as plain values."""
     try:
-        _bound(text)
-        loader = _StrictLoader(text)
+        bound(text)
+        loader = StrictLoader(text)
         node = loader.get_single_node()
         return node, None if node is None else loader.construct_document(node)
-    except (_DuplicateKey, _Refused) as error:
+    except (DuplicateKey, Refused) as error:
         raise ConfigError(f"{path}:{error.line}: {error}") from None
     except yaml.MarkedYAMLError as error:
         row = error.problem_mark.line if error.problem_mark else -1
@@ -211,32 +170,6 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         raise ConfigError(f"{path}{line}: not valid YAML: {tab}{quoted(error.problem)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid YAML: {quoted(' '.join(str(error).split()))}") from None
-
-
-def _bound(text: str) -> None:
-    """Refuse what would exhaust who composes it: deep nesting (a crash in C), and aliases inside what has a name.
-
-    Looking at the events needs no recursion.
-    """
-    depth = 0
-    named: list[int] = []
-    for event in yaml.parse(text, Loader=Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if event.anchor or named:
-                named.append(depth)
-            if depth > DEEPEST:
-                raise _Refused(f"nested more than {DEEPEST} deep", _line(event))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            if named and named[-1] == depth:
-                named.pop()
-            depth -= 1
-        elif isinstance(event, yaml.AliasEvent) and named:
-            raise _Refused("an alias (*) inside what has an anchor (&)", _line(event))
-
-
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 0
 
 
 def _locate(message: str, data: Any, type_: type[Any]) -> tuple[str, list[Key]]:

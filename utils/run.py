@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from utils.foreign_text import LONGEST_MESSAGE, printable, quoted
 OUTCOME_FD = "OUTCOME_FD"
 OUTCOME_MAX_BYTES = 4096
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
+GC_EVERY = 100_000  # objects: a job makes records by the ten thousand and hardly a cycle, and was searched all the time
 LONGEST_TRACEBACK = 20_000
 STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal reports
 
@@ -45,6 +47,7 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     A foreseen failure is one line, `verb: problem`, on stderr; a bug is a full traceback. A failure is also reported as
     one JSON line to the file descriptor in `OUTCOME_FD`. SystemExit (argparse's way out) passes through.
     """
+    gc.set_threshold(GC_EVERY, *gc.get_threshold()[1:])
     sys.stdout = _Printable.over(sys.stdout)
     sys.stderr = _Printable.over(sys.stderr)
     try:

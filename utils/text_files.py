@@ -74,6 +74,17 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_result(path, write)
 
 
+def write_lines(path: Path, header: Sequence[str], pieces: Iterable[bytes]) -> None:
+    """Write a heading and lines of CSV that are text already (see `csv_lines`), making the folder."""
+
+    def write(file: TextIO) -> None:
+        file.write(",".join(header) + "\n")
+        file.flush()
+        file.buffer.writelines(pieces)
+
+    write_result(path, write)
+
+
 def write_result(path: Path, write: Callable[[TextIO], object]) -> None:
     """Let `write(file)` make the text, piece by piece, so that it is never in memory; the folder is made.
 

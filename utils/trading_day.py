@@ -150,10 +150,10 @@ def load(market: str = DEFAULT_MARKET, folder: Path | None = None) -> Calendar:
     Raises ConfigError when the market is unknown, or the file is damaged (with its line).
     """
     folder = folder or paths.config_dir() / "calendars"
-    known = known_markets(folder)
-    if market not in known:
-        raise ConfigError(f"unknown market {market!r}: {folder} has {', '.join(known) or 'no calendars'}")
     path = folder / f"{file_stem(market)}.tsv"
+    if "-" in market or not path.is_file():  # 24-7 is how the file is called, not the market
+        known = ", ".join(known_markets(folder)) or "no calendars"
+        raise ConfigError(f"unknown market {market!r}: {folder} has {known}")
     status = path.stat()
     return _load(market, path, status.st_mtime_ns, status.st_size)
 

@@ -113,6 +113,11 @@ class Chained(Bars):
         return min(max(bisect_right(self._begins, place) - 1, 0), len(self.parts) - 1)
 
 
+def parts_of(bars: Bars) -> tuple[Bars, ...]:
+    """What lies in one place each, one after the other."""
+    return bars.parts if isinstance(bars, Chained) else (bars,)
+
+
 def chained(parts: Sequence[Bars]) -> Bars:
     """The parts as one series; those without bars left out. There is at least one part."""
     some = [part for part in parts if len(part)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyjobs.account.desk.backtest_results import equity_of, returns_of
 from pyjobs.account.desk.desk_backtest import AccountResults
-from pyjobs.account.desk.result_rows import CURVE_COLUMNS, TRADE_COLUMNS, curve_cells, deal_cells
+from pyjobs.account.desk.result_rows import write_curve, write_deals
 from pyjobs.account.desk.strategy_run import StrategyRun, sessions_of
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import Deal
@@ -69,8 +69,8 @@ def write_tables(folder: Path, account: AccountResults) -> None:
     points = account.result.points
     sessions = [session.isoformat() for session in sessions_of(points)]
     write_csv(folder / "daily_returns.csv", ("session", "return"), zip(sessions, returns_of(points), strict=True))
-    write_csv(folder / "equity_curve.csv", CURVE_COLUMNS, [curve_cells(point) for point in points])
-    write_csv(folder / "trades.csv", TRADE_COLUMNS, [deal_cells(deal) for deal in account.result.run.deals])
+    write_curve(folder / "equity_curve.csv", points)
+    write_deals(folder / "trades.csv", account.result.run.deals)
     write_json(folder / "metrics.json", account.metrics)
 
 

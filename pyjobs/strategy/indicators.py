@@ -9,14 +9,12 @@ Wilder) are defined over a fixed number of bars, each window from its own first 
 
 from __future__ import annotations
 
-from itertools import accumulate
-
 import numpy as np
 import numpy.typing as npt
 
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import compiled
-from pyjobs.strategy.trace import windowed
+from pyjobs.strategy.trace import remembered, windowed
 from utils.native import address
 
 BoolArray = npt.NDArray[np.bool_]
@@ -38,20 +36,30 @@ def sma(values: FloatArray, n: int) -> FloatArray:
     Shape: as `values`. NaN for t < n-1 and while a NaN or infinity is in the window. O(len), whatever n.
     """
     values = np.ascontiguousarray(values, dtype=np.float64)
-    out = np.full(values.size, np.nan)
     if values.size < n:
-        return out
+        return np.full(values.size, np.nan)
+    out = np.empty(values.size)
     scratch: IntArray = np.empty(values.size, dtype=np.int64)
     loops = compiled.library()
     if not loops["mean_decimals"](address(values), values.size, n, address(out), address(scratch)):
-        rests, doubtful = np.empty(values.size), np.zeros(values.size, dtype=np.int8)
-        at, where = (address(values), address(rests), address(doubtful)), address(out)
-        if loops["mean_floats"](at[0], values.size, n, where, at[1], at[2]) and loops["settle"](
-            n, values.size, *at, where
+        sums = _running_sums(values)  # held: loops are given addresses
+        highs, lows, rests, broken = map(address, sums)
+        doubtful = np.zeros(values.size, dtype=np.int8)
+        at, where, unsure = address(values), address(out), address(doubtful)
+        if loops["mean_floats"](at, values.size, n, where, unsure, highs, lows, broken) and loops["settle"](
+            n, values.size, at, rests, unsure, where
         ):
             for t in np.flatnonzero(doubtful).tolist():
-                out[t] = _mean_of_rationals(values[t - n + 1 : t + 1])
+                out[t] = _mean_of_rationals(values[t - n + 1 : t + 1], sums[2, t - n + 1 : t + 1])
     return out
+
+
+@remembered
+def _running_sums(values: FloatArray) -> FloatArray:
+    """The four rows of `windows.running_sums`, which means over all windows are made of."""
+    sums = np.empty((4, values.size))
+    compiled.library()["running_sums"](address(values), values.size, *map(address, sums))
+    return sums
 
 
 @windowed(lambda n: EMA_WARMUP * n)
@@ -158,17 +166,22 @@ def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:
 @windowed(lambda: 2)
 def first_of_month(ts_ms: IntArray) -> BoolArray:
     """True where a bar (by the UTC date of its last instant) is in a new month; False at t = 0."""
-    months = (ts_ms - 1).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
     out = np.zeros(ts_ms.size, dtype=np.bool_)
-    out[1:] = months[1:] != months[:-1]
+    if ts_ms.size:
+        first, last = (ts_ms[[0, -1]] - 1).astype("datetime64[ms]").astype("datetime64[M]")
+        begins_ms = np.arange(first + 1, last + 1).astype("datetime64[ms]").astype(np.int64)
+        out[np.searchsorted(ts_ms, begins_ms, side="right")] = True
     return out
 
 
 @windowed(lambda: 1)
 def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatArray:
     """Of another series' `values`, the newest not later than each `ts_ms`; NaN before its first."""
-    if values.size == 0:
+    if values.size == 0 or ts_ms.size == 0:
         return np.full(ts_ms.size, np.nan)
+    begin = int(np.searchsorted(other_ts_ms, ts_ms[0]))
+    if np.array_equal(other_ts_ms[begin : begin + ts_ms.size], ts_ms):
+        return values[begin : begin + ts_ms.size].copy()  # bar by bar, as on one market they are
     at = np.searchsorted(other_ts_ms, ts_ms, side="right") - 1
     return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
 
@@ -199,22 +212,27 @@ def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
     return out
 
 
-def _mean_of_rationals(values: FloatArray) -> float:
-    """The mean in Python's unbounded integers, over 10^8 * 2^s: for the windows whose last bit is hard to tell."""
-    ratios = [_rational(value) for value in values.tolist()]
-    shift = max((d & -d).bit_length() - 1 for _, d in ratios)
-    common = 5**MAX_DECIMALS << max(shift, MAX_DECIMALS)
-    *_, total = accumulate(numerator * (common // denominator) for numerator, denominator in ratios)
-    mean: float = total / (len(ratios) * common)
+def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
+    """The mean in Python's unbounded integers, over 10^8 * 2^s: for the windows whose last bit is hard to tell.
+
+    `rests`: as `windows.running_sums` has them: where not 0, the value stands for a decimal and not for itself.
+    """
+    short, total = values[rests != 0.0], 0  # in units of 10^-8
+    if short.size and np.abs(short).max() * 10.0**MAX_DECIMALS < min(MAX_DIGITS_VALUE, 2.0**62 / short.size):
+        total = int(
+            np.rint(short * 10.0**MAX_DECIMALS).astype(np.int64).sum()
+        )  # below 2^50 each: none rounds elsewhere
+    elif short.size:
+        total = sum(_scaled(value) for value in short.tolist())
+    ratios = [value.as_integer_ratio() for value in values[rests == 0.0].tolist()]
+    shift = max((denominator.bit_length() - 1 for _, denominator in ratios), default=0)
+    common = sum(numerator << (shift - denominator.bit_length() + 1) for numerator, denominator in ratios)
+    mean: float = ((total << shift) + common * 10**MAX_DECIMALS) / (values.size * (10**MAX_DECIMALS << shift))
     return mean
 
 
-def _rational(value: float) -> tuple[int, int]:
-    """Numerator and denominator of the number that `value` stands for (see `sma`)."""
-    for k in range(MAX_DECIMALS + 1):
-        if abs(value) * 10.0**k >= MAX_DIGITS_VALUE:
-            break
-        scaled = round(value * 10.0**k)
-        if scaled / 10**k == value:
-            return scaled, 10**k
-    return value.as_integer_ratio()
+def _scaled(value: float) -> int:
+    """The short decimal that `value` stands for (see `sma`), in units of 10^-8."""
+    k = next(k for k in range(MAX_DECIMALS + 1) if round(value * 10.0**k) / 10**k == value)
+    units: int = round(value * 10.0**k) * 10 ** (MAX_DECIMALS - k)
+    return units

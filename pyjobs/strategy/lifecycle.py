@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from pyjobs.market.bars import Bars, FloatArray
+from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.strategy import compiled, kernel
 from pyjobs.strategy.position import (
     FLAT,
@@ -190,15 +190,25 @@ def follow(tape: Tape, triggers: Sequence[int], rules: Rules) -> list[tuple[Outc
 
     `closed` with its trade; `open`, marked to the last close; `dropped` at the open; `pending`: no bar came after it.
     """
-    numbers, none = np.array(triggers, np.int64), np.zeros(len(tape.bars), np.int8)
+    return [_outcome(row) for row in followed(tape, np.array(triggers, np.int64), rules).tolist()]
+
+
+def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
+    """The same as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
+
+    The trade is as the kernel writes it; one that is still held is marked to the last close.
+    """
     ends = np.empty((numbers.size, 3 + kernel.TRADE))
+    if not numbers.size:
+        return ends
+    numbers, none = np.ascontiguousarray(numbers, np.int64), np.zeros(len(tape.bars), np.int8)
     times, opens, highs, lows, _, leaving, *levels = tape.at
     _, rules_at = in_memory(rules)
     room.hold(2)
     run = (address(numbers), numbers.size, len(tape.bars), 1.0 if rules.side == "long" else -1.0)
     where = (times, opens, highs, lows, tape.close_at, address(none), leaving, *levels)
     compiled.library()["follow"](*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
-    return [_outcome(row) for row in ends.tolist()]
+    return ends
 
 
 def _outcome(row: Sequence[float]) -> tuple[Outcome, Trade | None]:

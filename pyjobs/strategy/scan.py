@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars, last
 from pyjobs.strategy.signals import Setup, Side, one_sided
+from pyjobs.strategy.trace import remembering
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,24 +27,30 @@ def last_bar_signals(bars: Bars, setups: Mapping[str, Setup]) -> list[Signal]:
     """One signal per setup and side that enters at the last bar, in their order. A setup short of bars is silent."""
     found, newest = [], last(bars, longest_lookback(setups)).together()
     tails = {lookback: last(newest, lookback) for lookback in {setup.lookback for setup in setups.values()}}
-    for name, setup in setups.items():
-        tail = tails[setup.lookback]
-        if len(tail) < setup.lookback:
+    with remembering():  # what setups that look back equally far are made of
+        for name, setup in setups.items():
+            tail = tails[setup.lookback]
+            if len(tail) >= setup.lookback:
+                found += _signals_of(name, setup, tail)
+    return found
+
+
+def _signals_of(name: str, setup: Setup, tail: Bars) -> list[Signal]:
+    found = []
+    for signals in one_sided(setup.signals(tail)):
+        if not signals.entry[-1] or signals.exit[-1]:
             continue
-        for signals in one_sided(setup.signals(tail)):
-            if not signals.entry[-1] or signals.exit[-1]:
-                continue
-            stop = float(signals.stop[-1])
-            found.append(
-                Signal(
-                    setup=name,
-                    side=signals.side,
-                    ts_ms=int(tail.ts_ms[-1]),
-                    close=float(tail.close[-1]),
-                    stop=None if math.isnan(stop) else stop,
-                    why=setup.why(tail, len(tail) - 1),
-                )
+        stop = float(signals.stop[-1])
+        found.append(
+            Signal(
+                setup=name,
+                side=signals.side,
+                ts_ms=int(tail.ts_ms[-1]),
+                close=float(tail.close[-1]),
+                stop=None if math.isnan(stop) else stop,
+                why=setup.why(tail, len(tail) - 1),
             )
+        )
     return found
 
 

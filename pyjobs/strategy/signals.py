@@ -67,11 +67,12 @@ class Setup(Protocol):
 
 def no_stop(bars: Bars) -> FloatArray:
     """The stop array of a setup that has no stop of its own."""
-    return _nothing(len(bars))
+    return no_stop_of(len(bars))
 
 
 @lru_cache(maxsize=4)
-def _nothing(n: int) -> FloatArray:
+def no_stop_of(n: int) -> FloatArray:
+    """The same of so many bars."""
     none = np.full(n, np.nan)
     none.flags.writeable = False
     return none

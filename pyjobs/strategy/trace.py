@@ -152,6 +152,17 @@ def windowed(span: Callable[..., int]) -> Callable[[Callable[P, R]], Callable[P,
     return decorate
 
 
+def remembered(function: Callable[P, R]) -> Callable[P, R]:
+    """Marks what indicators are made of, of plain arrays: within `remembering()` it is computed once per array."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        memory = _memory.get()
+        return function(*args, **kwargs) if memory is None or kwargs else memory.found(function, args)
+
+    return call
+
+
 @contextmanager
 def remembering(room: int | None = None) -> Iterator[None]:
     """Indicators of one array and one window are computed once in here. The arrays must not be written to.

@@ -88,43 +88,61 @@ def decimal_rest(value: float) -> float:
     return 0.0
 
 
-def mean_floats(values: Vector, size: int, n: int, out: Vector, rests: Vector, doubtful: Vector) -> int:
-    """Means of any values by double-double sums. Where the error bound leaves the last bit open, `doubtful` is 1.
+def running_sums(values: Vector, size: int, highs: Vector, lows: Vector, rests: Vector, broken: Vector) -> int:
+    """Sums of all values up to each, of the decimals they stand for, as double-doubles highs + lows.
 
-    Returns how many are. A rolling sum drifts, but what is certain is the one correct rounding, however it was reached.
-    `rests` becomes the `decimal_rest` of each value.
+    `rests` becomes the `decimal_rest` of each value; `broken` how many up to each are not finite, which add nothing.
+    """
+    high, low, count = 0.0, 0.0, 0.0
+    for i in range(size):
+        rests[i] = 0.0
+        if is_broken(values[i]):
+            count += 1.0
+        else:
+            rests[i] = decimal_rest(values[i])
+            total = high + values[i]
+            virtual = total - high
+            error = (high - (total - virtual)) + (values[i] - virtual) + (low + rests[i])
+            high = total + error
+            low = error - (high - total)
+        highs[i], lows[i], broken[i] = high, low, count
+    return 0
+
+
+def mean_floats(
+    values: Vector, size: int, n: int, out: Vector, doubtful: Vector,
+    highs: Vector, lows: Vector, broken: Vector,
+) -> int:  # fmt: skip
+    """Means of any values, from their `running_sums`. Where the error bound leaves the last bit open, `doubtful` is 1.
+
+    Returns how many are. What is certain is the one correct rounding, however it was reached.
     """
     largest = 0.0
     for i in range(size):
-        rests[i] = 0.0
         if not is_broken(values[i]):
             largest = max(largest, abs(values[i]))
-            rests[i] = decimal_rest(values[i])
-    high, low, broken, open_bits = 0.0, 0.0, 0, 0
+    open_bits = 0
     for t in range(size):
-        for leaving in range(2):
-            if leaving == 1 and t < n:
-                break
-            value = values[t - n * leaving]
-            if is_broken(value):
-                broken += 1 - 2 * leaving
-                continue
-            sign = 1.0 - 2.0 * leaving
-            value, rest = sign * value, sign * rests[t - n * leaving]
-            total = high + value
-            virtual = total - high
-            error = (high - (total - virtual)) + (value - virtual) + (low + rest)
-            high = total + error
-            low = error - (high - total)
-        if t < n - 1 or broken > 0:
+        if t < n - 1:
             out[t] = nan
             continue
+        before = t - n
+        high_before = highs[before] if before >= 0 else 0.0
+        low_before = lows[before] if before >= 0 else 0.0
+        if broken[t] != (broken[before] if before >= 0 else 0.0):
+            out[t] = nan
+            continue
+        total = highs[t] - high_before
+        virtual = total - highs[t]
+        error = (highs[t] - (total - virtual)) - (high_before + virtual) + (lows[t] - low_before)
+        high = total + error
+        low = error - (high - total)
         quotient = high / n
         product = quotient * n
         rest = ((high - product) - product_error(quotient, float(n), product) + low) / n
         mean = quotient + rest
         rest = rest - (mean - quotient)
-        slack = (2.0 * t + 8.0) * TINY * 2.0 * largest + abs(rest) * ULP
+        slack = (8.0 * t + 64.0) * TINY * largest + abs(rest) * ULP
         out[t] = mean
         if largest > 1e150 or mean + (rest + slack) != mean or mean + (rest - slack) != mean:
             doubtful[t] = 1
@@ -141,9 +159,13 @@ def recursive_mean(values: Vector, size: int, window: int, weight: float, out: V
         end = min(begin + block, size)
         for t in range(begin, end):
             out[t] = values[t - window + 1]
-        for j in range(1, window):
+        for j in range(1, window - 1, 2):  # two steps at a time: half the way to memory
             for t in range(begin, end):
-                out[t] = out[t] + weight * (values[t - window + 1 + j] - out[t])
+                mean = out[t] + weight * (values[t - window + 1 + j] - out[t])
+                out[t] = mean + weight * (values[t - window + 2 + j] - mean)
+        if window % 2 == 0:
+            for t in range(begin, end):
+                out[t] = out[t] + weight * (values[t] - out[t])
     return 0
 
 

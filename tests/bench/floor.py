@@ -1,4 +1,4 @@
-"""How little the workloads of bench/WORKLOADS.md can cost: one plain compiled loop, arrays already in memory.
+"""How little the workloads of tests/bench/WORKLOADS.md can cost: one plain compiled loop, arrays already in memory.
 
 `python -m tests.bench.floor W1|W2|W3 BARS.parquet OUT.csv` prints JSON: seconds of reading the prices with pyarrow and
 of the loop alone. Nothing is checked, averages are running sums, nothing but the figures is kept.

@@ -229,7 +229,7 @@ sys.path.insert(0, sys.argv[2])
 from pyjobs import prune_runs
 print("go", flush=True)
 while True:
-    prune_runs.main(["--runs", sys.argv[1], "--keep-max-runs", "1"])
+    prune_runs.main(["--runs", sys.argv[1], "--keep-max-runs", "1", "--max-share", "100"])
 """
 
 
@@ -254,5 +254,5 @@ def test_whoever_is_killed_whenever_a_run_that_looks_finished_is_whole(tmp_path:
         for run in finished_runs(tmp_path):
             assert manifest.verify(run) == []
     assert killed_inside
-    assert prune_now(tmp_path) == 0
+    assert prune_now(tmp_path, "--max-share", "100") == 0
     assert not any(name.startswith(".removing-") for name in names(tmp_path))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from tests.shell.conftest import APART, House, may_mount
 
+MEANT = (0, 1, 2, *range(63, 79), *range(123, 145), 199, 200, 201, 202, 254, 255)
 FATAL_SIGNALS = (1, 2, 3, 6, 9, 10, 11, 12, 13, 14, 15)
 
 
@@ -19,9 +22,19 @@ def each(argv_of, values, house: House) -> dict[int, int]:
         return dict(zip(values, codes, strict=True))
 
 
+def assert_codes_reach_cron(values: Iterable[int], house: House) -> None:
+    codes = each(lambda n: house.chain("bash", "-c", f"exit {n}", name=f"job{n}"), values, house)
+    assert codes == {n: 0 if n in (200, 201) else n for n in values}
+
+
+def test_every_exit_code_with_a_meaning_and_its_neighbours_reach_cron_through_the_whole_chain(house: House) -> None:
+    others = random.Random(20261120).sample(range(3, 255), 12)
+    assert_codes_reach_cron(sorted({*MEANT, *others}), house)
+
+
+@pytest.mark.torture
 def test_all_256_exit_codes_reach_cron_through_the_whole_chain(house: House) -> None:
-    codes = each(lambda n: house.chain("bash", "-c", f"exit {n}", name=f"job{n}"), range(256), house)
-    assert codes == {n: 0 if n in (200, 201) else n for n in range(256)}
+    assert_codes_reach_cron(range(256), house)
 
 
 def test_death_by_signal_reaches_cron_as_128_plus_its_number(house: House) -> None:

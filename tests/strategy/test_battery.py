@@ -11,7 +11,7 @@ import pytest
 
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import battery, library
-from pyjobs.strategy.indicators import sma
+from pyjobs.strategy.indicators import highest, sma
 from pyjobs.strategy.library.krx_ma200 import KrxMa200
 from pyjobs.strategy.registry import REGISTRY, bound, make_setup, needs
 from pyjobs.strategy.signals import Setup, Signals, no_stop
@@ -214,14 +214,14 @@ def test_the_index_is_never_seen_before_its_close() -> None:
 
 
 def test_what_is_remembered_has_bounds_and_the_longest_unused_goes_first() -> None:
-    """Room for two averages with their prices: the third pushes out the one not asked for since."""
+    """Room for two maxima with their prices: the third pushes out the one not asked for since."""
     prices = np.linspace(1.0, 9.0, 100)
     with remembering(400):
-        first, second = sma(prices, 2), sma(prices, 3)
-        assert sma(prices, 2) is first
-        third = sma(prices, 4)
-        assert sma(prices, 4) is third
-        assert sma(prices, 2) is first
-        again = sma(prices, 3)
+        first, second = highest(prices, 2), highest(prices, 3)
+        assert highest(prices, 2) is first
+        third = highest(prices, 4)
+        assert highest(prices, 4) is third
+        assert highest(prices, 2) is first
+        again = highest(prices, 3)
         assert again is not second
         np.testing.assert_array_equal(again, second)

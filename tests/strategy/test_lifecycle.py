@@ -52,16 +52,16 @@ GOLDEN = (
 )
 
 
-def golden(shared_data: Path, name: str) -> dict[str, Any]:
-    cases = json.loads((shared_data / "golden" / "stop_micro_cases.json").read_text())["cases"]
+def golden(golden_cases: Path, name: str) -> dict[str, Any]:
+    cases = json.loads((golden_cases / "stop_micro_cases.json").read_text())["cases"]
     assert sorted(cases) == sorted(GOLDEN)
     return dict(cases[name])
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 @pytest.mark.parametrize("how", ["level", "percent"])
-def test_golden_stop_case(shared_data: Path, name: str, how: str) -> None:
-    case = golden(shared_data, name)
+def test_golden_stop_case(golden_cases: Path, name: str, how: str) -> None:
+    case = golden(golden_cases, name)
     exits = set() if case["exit_signal_bar"] is None else {case["exit_signal_bar"]}
     signals = signals_of(len(case["bars"]), {0: 95.0 if how == "level" else np.nan}, exits)
     rules = Rules(stop_loss=0.0 if how == "level" else 0.05)
@@ -71,8 +71,8 @@ def test_golden_stop_case(shared_data: Path, name: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_golden_stop_case_mirrored_short(shared_data: Path, name: str) -> None:
-    case = golden(shared_data, name)
+def test_golden_stop_case_mirrored_short(golden_cases: Path, name: str) -> None:
+    case = golden(golden_cases, name)
     mirrored = [[200 - o, 200 - low, 200 - h, 200 - c] for o, h, low, c in case["bars"]]
     exits = set() if case["exit_signal_bar"] is None else {case["exit_signal_bar"]}
     signals = signals_of(len(mirrored), {0: 105.0}, exits, side="short")

@@ -109,8 +109,8 @@ def test_every_trade_is_the_one_the_engine_makes_now(semantics: Semantics) -> No
 @installed
 @pytest.mark.torture
 @pytest.mark.parametrize("semantics", OTHERS)
-def test_the_golden_table_is_what_the_engines_say_and_what_we_say(shared_data: Path, semantics: Semantics) -> None:
-    table = json.loads((shared_data / "golden" / "stop_micro_cases.json").read_text())
+def test_the_golden_table_is_what_the_engines_say_and_what_we_say(golden_cases: Path, semantics: Semantics) -> None:
+    table = json.loads((golden_cases / "stop_micro_cases.json").read_text())
     peer = {
         "vectorbt": "vectorbt [stop_entry_price=fillprice]",
         "backtesting_py": "backtesting.py [arm at close of entry bar]",

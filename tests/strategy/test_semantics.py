@@ -51,8 +51,8 @@ def run(bars: Bars, signals: Signals, semantics: Semantics = "own") -> list[tupl
 
 
 @pytest.mark.parametrize("peer", PEERS)
-def test_another_engines_conventions_are_reproduced_by_name(shared_data: Path, peer: str) -> None:
-    table = json.loads((shared_data / "golden" / "stop_micro_cases.json").read_text())
+def test_another_engines_conventions_are_reproduced_by_name(golden_cases: Path, peer: str) -> None:
+    table = json.loads((golden_cases / "stop_micro_cases.json").read_text())
     for name, case in table["cases"].items():
         exits = set() if case["exit_signal_bar"] is None else {case["exit_signal_bar"]}
         signals = signals_of(len(case["bars"]), {0}, exits, stop_loss=0.05)

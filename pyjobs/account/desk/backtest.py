@@ -14,7 +14,7 @@ import numpy as np
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
 from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
-from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate
+from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate_each
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -49,19 +49,20 @@ def backtest(
     `notes` go into the metrics.
     """
     found = lanes_of(snapshot, account, setups)
-    lanes = found.lanes
-    closes = session_closes(snapshot, first_decision_ms(lanes, setups))
+    closes = session_closes(snapshot, first_decision_ms(found.lanes, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
-    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, lanes)}
-    books = {}
-    for name in ("constrained", "unconstrained"):
-        run = simulate(
-            lanes,
-            terms_of(account, constrained=name == "constrained"),
-            start_ms=closes[0][1] if closes else 0,
-            marks_ms=[ts_ms for _, ts_ms in closes],
-        )
-        books[name] = _book(run, account, closes, benchmark, told, snapshot.desk.market)
+    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.lanes)}
+    runs = simulate_each(
+        found.lanes,
+        [terms_of(account, constrained=constrained) for constrained in (True, False)],
+        start_ms=closes[0][1] if closes else 0,
+        marks_ms=[ts_ms for _, ts_ms in closes],
+    )
+    del found  # its signals are laid out: of thousands of series they are not in memory twice
+    books = {
+        name: _book(run, account, closes, benchmark, told, snapshot.desk.market)
+        for name, run in zip(("constrained", "unconstrained"), runs, strict=True)
+    }
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
     return AccountResult(
         books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyjobs.account.single.look_ahead import refuse_or_tell
-from pyjobs.market.bars import Bars
+from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, make_setups, needs
@@ -119,6 +119,9 @@ def index_notes(name: str, setup: Setup, snapshot: Snapshot, series: Series) -> 
 
 def _first_decision_ms(setup: Setup, snapshot: Snapshot) -> int:
     """The first close at which the setup could decide, had it an index all along."""
-    scanned: list[Bars] = [each.bars for each in snapshot.series if each.instrument.scanned]
-    closes = [int(bars.ts_ms[setup.lookback - 1]) for bars in scanned if len(bars) >= setup.lookback]
-    return min(closes, default=2**62)
+    at, earliest = setup.lookback - 1, 2**62
+    for series in snapshot.series:
+        if series.instrument.scanned and len(series.bars) > at:
+            earliest = min(earliest, series.bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
+            done_with(series.bars)
+    return earliest

@@ -160,7 +160,7 @@ def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
     lanes = []
     for lane in prepared.lanes:
         n = int(np.searchsorted(lane.bars.ts_ms, closes[-1][1], side="right"))
-        lanes.append(replace(lane, bars=lane.bars.slice(0, n), signals=lane.signals.slice(0, n)))
+        lanes.append(replace(lane, bars=lane.bars.slice(0, n), wishes=lane.wishes.slice(0, n)))
     return replace(prepared, lanes=lanes, closes=closes)
 
 

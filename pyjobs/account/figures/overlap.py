@@ -18,6 +18,7 @@ Never narrower than for independent trades. Markets that follow each other a day
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ import numpy as np
 
 from pyjobs.account.figures.intervals import t_975
 from pyjobs.market.bars import FloatArray, IntArray
+from pyjobs.strategy.indicators import BoolArray
 
 # Below ten independent trades even a setup that always wins has a Wilson interval reaching down to 72 %: no verdict.
 FEWEST_INDEPENDENT = 10
@@ -43,6 +45,42 @@ class Path:
     gains: FloatArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Paths:
+    """Many of them, one after the other: how many bars each has, and the slots and gains of all."""
+
+    sizes: IntArray
+    slots: IntArray
+    gains: FloatArray
+
+    @classmethod
+    def of(cls, paths: Sequence[Path]) -> Paths:
+        """Of single ones."""
+        none: IntArray = np.zeros(0, np.int64)
+        return cls(
+            sizes=np.array([path.gains.size for path in paths], np.int64),
+            slots=np.concatenate([none, *(path.slots for path in paths)]),
+            gains=np.concatenate([none.astype(np.float64), *(path.gains for path in paths)]),
+        )
+
+    @staticmethod
+    def places(sizes: IntArray) -> IntArray:
+        """0 to size - 1 for each size, one after the other."""
+        starts = np.cumsum(sizes) - sizes
+        found: IntArray = np.arange(int(sizes.sum())) - np.repeat(starts, sizes)
+        return found
+
+    def chosen(self, which: BoolArray) -> Paths:
+        """Some of them."""
+        bars = np.repeat(which, self.sizes)
+        return Paths(sizes=self.sizes[which], slots=self.slots[bars], gains=self.gains[bars])
+
+    def returns(self) -> list[float]:
+        """What each made, rounded once."""
+        gains, ends = self.gains.tolist(), np.cumsum(self.sizes).tolist()
+        return [math.fsum(gains[start:end]) for start, end in itertools.pairwise([0, *ends])]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
     """Of trades that overlap: their mean, its 95 % interval, and how many independent ones say as much (1 to n)."""
@@ -53,15 +91,15 @@ class Together:
     n_effective: float
 
 
-def together(paths: Sequence[Path]) -> Together | None:
+def together(paths: Paths) -> Together | None:
     """See the module; None for fewer than two trades, or when all of them lived in one slot."""
-    n = len(paths)
+    n = paths.sizes.size
     if n < 2:
         return None
-    returns = [math.fsum(path.gains.tolist()) for path in paths]
+    returns = paths.returns()
     mean = math.fsum(returns) / n
-    at = np.unique(np.concatenate([path.slots for path in paths]), return_inverse=True)[1]
-    rest = np.concatenate([path.gains - mean / path.gains.size for path in paths])
+    at = np.unique(paths.slots, return_inverse=True)[1]
+    rest = paths.gains - np.repeat(mean / paths.sizes, paths.sizes)
     held = np.bincount(at).astype(np.float64) ** 2
     freedom = float(held.sum() ** 2 / (held**2).sum())
     if freedom < 2:

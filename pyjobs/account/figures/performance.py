@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
 
 DAYS_PER_YEAR = 365.25
+PIECE = 8192
 RECENT_DAYS = 180
 
 FIGURES = (
@@ -149,28 +151,33 @@ def _of_returns(equity: FloatArray, years: float, per_year: float) -> dict[str, 
 
 def _of_deals(deals: Sequence[Deal]) -> dict[str, float | int | None]:
     pnls, fees, returns = _money_of(deals)
-    gains = math.fsum(pnl for pnl in pnls if pnl > 0)
-    losses = -math.fsum(pnl for pnl in pnls if pnl < 0)
-    n = len(pnls)
+    gains, losses, n = _exact_sum(pnls[pnls > 0]), -_exact_sum(pnls[pnls < 0]), pnls.size
     return {
         "n_trades": len(deals),
         "n_open": len(deals) - n,
-        "win_rate": sum(pnl > 0 for pnl in pnls) / n if n else None,
+        "win_rate": int(np.count_nonzero(pnls > 0)) / n if n else None,
         "profit_factor": gains / losses if losses else None,
-        "expectancy": math.fsum(returns) / n if n else None,
-        "fees": math.fsum(fees),
+        "expectancy": _exact_sum(returns) / n if n else None,
+        "fees": _exact_sum(fees),
     }
 
 
-def _money_of(deals: Sequence[Deal]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+def _exact_sum(values: FloatArray) -> float:
+    """Rounded once. A few thousand numbers at a time: as Python's they take four times the memory."""
+    pieces = (values[at : at + PIECE].tolist() for at in range(0, values.size, PIECE))
+    return math.fsum(itertools.chain.from_iterable(pieces))
+
+
+def _money_of(deals: Sequence[Deal]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """pnl of the closed ones, fees of all, net return of the closed ones."""
     if not isinstance(deals, Deals):
         closed = [deal for deal in deals if deal.trade.reason != "open"]
-        return [d.pnl for d in closed], [d.fees for d in deals], [d.net_return for d in closed]
+        found = [d.pnl for d in closed], [d.fees for d in deals], [d.net_return for d in closed]
+        pnls, fees, returns = (np.array(values, np.float64) for values in found)
+        return pnls, fees, returns
     ended = deals.column(REASON) != kernel.STILL_OPEN
     pnl, paid = deals.column(seats.PNL)[ended], deals.column(seats.SIZE) * deals.column(ENTRY_PRICE)
-    returns = pnl / (paid * deals.column(seats.RATE_IN))[ended]
-    return pnl.tolist(), deals.column(seats.FEES).tolist(), returns.tolist()
+    return pnl, deals.column(seats.FEES), pnl / (paid * deals.column(seats.RATE_IN))[ended]
 
 
 def _against(equity: FloatArray, benchmark: FloatArray | None, per_year: float) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """An account's walk over the bars of all its lanes, as `portfolio` defines it, for utils/native.py to compile.
 
-`seats` says what the memories hold.
+`seats` says what the memories hold. Only seats with a position or an order are looked at, moment by moment, in their
+order: a list that is kept; all others wait for an entry signal of theirs.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from math import nan
 
 import numpy as np
 
-from pyjobs.account.portfolio.choice import close_bars
+from pyjobs.account.portfolio.choice import leave_or_stay, let_in
 from pyjobs.account.portfolio.seats import (
-    AT,
     AT_BUSY,
     AT_ENTERING,
-    AT_HERE,
     AT_RATES,
+    AT_STRETCHES,
     BASIS_POINT,
     BORROWED,
     BUDGET,
@@ -26,14 +26,16 @@ from pyjobs.account.portfolio.seats import (
     ENTRY_FEE,
     ENTRY_RATE,
     FRESH_OPEN,
+    HERE,
     LOAN,
     LOT,
     N_BARS,
+    N_BUSY,
     N_DEALS,
     N_ENTERING,
-    N_HERE,
-    N_SEATS,
+    N_STRETCHES,
     N_TIMES,
+    NEXT,
     NO_CASH,
     NO_RATE,
     PER_UNIT,
@@ -47,22 +49,28 @@ from pyjobs.account.portfolio.seats import (
     SEATS,
     SIGN,
     STOP_PASSED,
+    STRETCH_ROW,
     TO_LEAVE,
     TRADED,
     YEAR_MS,
     Vector,
-    add,
-    begin_sum,
     cost_of,
     filled,
     flatten,
     fresh,
+    is_here,
+    next_bar,
     open_rate,
     put_back,
     take_out,
-    total,
     value,
     write_deal,
+)
+from pyjobs.account.portfolio.sums import (
+    add,
+    begin_sum,
+    total,
+    worth,
 )
 from pyjobs.strategy.kernel import (
     ENTRY_PRICE,
@@ -76,11 +84,12 @@ from pyjobs.strategy.kernel import (
     in_range,
     leave,
 )
+from pyjobs.strategy.riding import rides_open, rides_range
 
 
 def walk(
-    x: Vector, m: Vector, ts: Vector, px: Vector, flags: Vector, times: Vector, points: Vector, deals: Vector,
-    s: Vector, r: Vector,
+    x: Vector, m: Vector, ts: Vector, px: Vector, flags: Vector, bits: Vector, events: Vector, levels: Vector,
+    times: Vector, points: Vector, deals: Vector, s: Vector, r: Vector,
 ) -> int:  # fmt: skip
     """Every moment of `times` in order: a row of `points` each (equity, cash, exposure, positions); returns the deals.
 
@@ -89,44 +98,44 @@ def walk(
     for j in range(m[N_TIMES]):
         now = times[j]
         look(x, m, ts, now)
-        for h in range(m[N_HERE]):
-            k = m[m[AT_HERE] + h]
-            if m[m[AT_BUSY] + h] and x[SEATS + k * SEAT + SIDE] != 0.0:
+        for h in range(m[N_BUSY]):
+            k = m[m[AT_BUSY] + h]
+            if is_here(m, k) and x[SEATS + k * SEAT + SIDE] != 0.0:
                 open_bar(x, m, px, deals, s, r, k, float(now))
         for h in range(m[N_ENTERING]):
             enter_seat(x, m, px, flags, deals, s, r, m[m[AT_ENTERING] + h], now)
-        for h in range(m[N_HERE]):
-            k = m[m[AT_HERE] + h]
-            if m[m[AT_BUSY] + h]:
+        for h in range(m[N_BUSY]):
+            k = m[m[AT_BUSY] + h]
+            if is_here(m, k) and x[SEATS + k * SEAT + SIDE] != 0.0:
                 cross_bar(x, m, px, deals, s, k, float(now))
-        for h in range(m[N_HERE]):
-            k = m[m[AT_HERE] + h]
-            m[PLACES + k * PLACE + AT] += 1  # from here on AT - 1 is the bar that has just closed
-            if x[SEATS + k * SEAT + QUANTITY] != 0.0 and x[SEATS + k * SEAT + SIGN] < 0.0:
+        close_bars(m)
+        for h in range(m[N_BUSY]):
+            k = m[m[AT_BUSY] + h]
+            if x[SEATS + k * SEAT + QUANTITY] != 0.0 and x[SEATS + k * SEAT + SIGN] < 0.0 and is_here(m, k):
                 borrow(x, m, ts, px, k)
         equity = mark(x, m, px, points, j)
-        close_bars(x, m, px, flags, s, r, float(now), equity)
-    for k in range(m[N_SEATS]):
+        leave_or_stay(x, m, px, bits, s, r, float(now))
+        if events[j + 1] > events[j]:
+            let_in(x, m, px, flags, events, levels, s, r, float(now), equity, j)
+    for h in range(m[N_BUSY]):
+        k = m[m[AT_BUSY] + h]
         if x[SEATS + k * SEAT + QUANTITY] != 0.0:
             mark_deal(x, m, ts, px, deals, s, k)
     return 0
 
 
 def look(x: Vector, m: Vector, ts: Vector, now: int) -> None:
-    """List the seats with a bar that closes `now`, which of them are in or waiting, and those waiting to get in.
+    """See which stretches have a bar that closes `now`, and list the seats of these that wait to get in.
 
-    The last by the time of their signal; of equals in the order of the seats.
+    By the time of their signal; of equals in the order of the seats.
     """
-    m[N_HERE] = m[N_ENTERING] = 0
-    for k in range(m[N_SEATS]):
-        i = m[PLACES + k * PLACE + AT]
-        if i >= m[PLACES + k * PLACE + END] or ts[i] != now:
-            continue
+    for stretch in range(m[AT_STRETCHES], m[AT_STRETCHES] + m[N_STRETCHES] * STRETCH_ROW, STRETCH_ROW):
+        m[stretch + HERE] = 1 if m[stretch + NEXT] < m[stretch + END] and ts[m[stretch + NEXT]] == now else 0
+    m[N_ENTERING] = 0
+    for h in range(m[N_BUSY]):
+        k = m[m[AT_BUSY] + h]
         q = SEATS + k * SEAT
-        m[m[AT_HERE] + m[N_HERE]] = k
-        m[m[AT_BUSY] + m[N_HERE]] = 1 if x[q + SIDE] != 0.0 or x[q + ORDER] != 0.0 else 0
-        m[N_HERE] += 1
-        if x[q + SIDE] == 0.0 and x[q + ORDER] != 0.0:
+        if x[q + SIDE] == 0.0 and x[q + ORDER] != 0.0 and is_here(m, k):
             place = m[AT_ENTERING] + m[N_ENTERING]
             while place > m[AT_ENTERING] and x[SEATS + m[place - 1] * SEAT + ORDER_TS] > x[q + ORDER_TS]:
                 m[place] = m[place - 1]
@@ -135,10 +144,18 @@ def look(x: Vector, m: Vector, ts: Vector, now: int) -> None:
             m[N_ENTERING] += 1
 
 
+def close_bars(m: Vector) -> None:
+    """The bars of this moment have closed: from here on the bar before the next one is the bar that just has."""
+    for stretch in range(m[AT_STRETCHES], m[AT_STRETCHES] + m[N_STRETCHES] * STRETCH_ROW, STRETCH_ROW):
+        m[stretch + NEXT] += m[stretch + HERE]
+
+
 def open_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, r: Vector, k: int, ts: float) -> None:
     """What a position does at the open of its seat's next bar."""
+    if rides_open(x, SEATS + k * SEAT, px[next_bar(m, k)]):
+        return
     take_out(x, k, s, r)
-    ended = at_open(s, r, ts, px[m[PLACES + k * PLACE + AT]], deals, m[N_DEALS] * DEAL)
+    ended = at_open(s, r, ts, px[next_bar(m, k)], deals, m[N_DEALS] * DEAL)
     put_back(x, k, s)
     if ended != STILL_OPEN:
         settle(x, m, deals, k)
@@ -146,9 +163,9 @@ def open_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, r: Vect
 
 def cross_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, k: int, ts: float) -> None:
     """What a position does within that bar."""
-    if x[SEATS + k * SEAT + SIDE] == 0.0:
+    i, n = next_bar(m, k), m[N_BARS]
+    if rides_range(x, SEATS + k * SEAT, px[n + i], px[2 * n + i]):
         return
-    i, n = m[PLACES + k * PLACE + AT], m[N_BARS]
     for j in range(STATE):
         s[j] = x[SEATS + k * SEAT + j]
     ended = in_range(s, ts, px[n + i], px[2 * n + i], deals, m[N_DEALS] * DEAL)
@@ -162,7 +179,7 @@ def settle(x: Vector, m: Vector, deals: Vector, k: int) -> None:
     q, d = SEATS + k * SEAT, m[N_DEALS] * DEAL
     price = filled(x, m, k, int(deals[d + 5]), deals[d + 6], x[q + SIGN] < 0.0)
     deals[d + 6] = price
-    rate = open_rate(x, m, k, m[PLACES + k * PLACE + AT])
+    rate = open_rate(x, m, k, next_bar(m, k))
     notional = x[q + QUANTITY] * (price * rate)
     cost = cost_of(x, m, k, int(deals[d + 5]), notional, x[q + SIGN] > 0.0)
     x[CASH] += x[q + SIGN] * notional - cost
@@ -173,7 +190,7 @@ def settle(x: Vector, m: Vector, deals: Vector, k: int) -> None:
 
 def mark_deal(x: Vector, m: Vector, ts: Vector, px: Vector, deals: Vector, s: Vector, k: int) -> None:
     """A row for what is still held, marked to its last close."""
-    last, d = m[PLACES + k * PLACE + AT] - 1, m[N_DEALS] * DEAL
+    last, d = next_bar(m, k) - 1, m[N_DEALS] * DEAL
     for j in range(STATE):
         s[j] = x[SEATS + k * SEAT + j]
     leave(s, deals, d, float(ts[last]), px[3 * m[N_BARS] + last], STILL_OPEN)
@@ -185,7 +202,7 @@ def enter_seat(
     x: Vector, m: Vector, px: Vector, flags: Vector, deals: Vector, s: Vector, r: Vector, k: int, now: int
 ) -> None:
     """Fill the entry that waits, or refuse it."""
-    q, i = SEATS + k * SEAT, m[PLACES + k * PLACE + AT]
+    q, i = SEATS + k * SEAT, next_bar(m, k)
     price = filled(x, m, k, now, px[i], x[q + SIGN] > 0.0)
     take_out(x, k, s, r)
     at_open(s, r, float(now), price, deals, m[N_DEALS] * DEAL)
@@ -219,8 +236,8 @@ def quantity_at(x: Vector, m: Vector, k: int, now: int, price: float) -> float:
 def free_cash(x: Vector, m: Vector) -> float:
     """Cash less what short positions tie up: their proceeds, and as much again."""
     n = begin_sum(x, m)
-    for k in range(m[N_SEATS]):
-        q = SEATS + k * SEAT
+    for h in range(m[N_BUSY]):
+        q = SEATS + m[m[AT_BUSY] + h] * SEAT
         if x[q + QUANTITY] != 0.0 and x[q + SIGN] < 0.0:
             n = add(x, m, n, x[q + QUANTITY] * x[q + ENTRY_PRICE] * x[q + ENTRY_RATE])
     return float(x[CASH] - 2.0 * total(x, m, n))
@@ -228,7 +245,7 @@ def free_cash(x: Vector, m: Vector) -> float:
 
 def borrow(x: Vector, m: Vector, ts: Vector, px: Vector, k: int) -> None:
     """Pay for the loan of a short position since its last bar, at the close it had then and this bar's rate."""
-    q, new = SEATS + k * SEAT, m[PLACES + k * PLACE + AT] - 1
+    q, new = SEATS + k * SEAT, next_bar(m, k) - 1
     if x[q + ENTRY_TS] == float(ts[new]):
         return  # borrowed within this bar: the loan is counted from its close on
     lent = x[q + QUANTITY] * px[3 * m[N_BARS] + new - 1] * open_rate(x, m, k, new)
@@ -239,20 +256,19 @@ def borrow(x: Vector, m: Vector, ts: Vector, px: Vector, k: int) -> None:
 
 def mark(x: Vector, m: Vector, px: Vector, points: Vector, j: int) -> float:
     """The equity at moment j, and its row of `points`."""
-    held, worth = 0, begin_sum(x, m)
-    for k in range(m[N_SEATS]):
+    held, shorts = 0, 0
+    for h in range(m[N_BUSY]):
+        k = m[m[AT_BUSY] + h]
         if m[PLACES + k * PLACE + RATES_OF] >= 0:
             x[SEATS + k * SEAT + RATE] = x[m[AT_RATES] + m[PLACES + k * PLACE + RATES_OF] * m[N_TIMES] + j]
         if x[SEATS + k * SEAT + QUANTITY] != 0.0:
             held += 1
-            worth = add(x, m, worth, x[SEATS + k * SEAT + SIGN] * value(x, m, px, k))
-    equity = x[CASH] + total(x, m, worth)
-    gross = begin_sum(x, m)
-    for k in range(m[N_SEATS]):
-        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
-            gross = add(x, m, gross, value(x, m, px, k))
+            shorts += x[SEATS + k * SEAT + SIGN] < 0.0
+    net = worth(x, m, px, True)
+    equity = x[CASH] + net
+    gross = worth(x, m, px, False) if shorts else net
     points[j * POINT] = equity
     points[j * POINT + 1] = x[CASH]
-    points[j * POINT + 2] = total(x, m, gross) / equity if equity > 0.0 else nan
+    points[j * POINT + 2] = gross / equity if equity > 0.0 else nan
     points[j * POINT + 3] = float(held)
     return float(equity)

@@ -8,6 +8,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from pyjobs.market.bars import FloatArray
 from pyjobs.strategy.signals import Side
 
 BASIS_POINT = 1e-4
@@ -63,6 +66,20 @@ class Costs:
     def slipped(self, *, buy: bool) -> float:
         """What slippage multiplies a price by."""
         return 1 + (self.slippage_bps if buy else -self.slippage_bps) * BASIS_POINT
+
+    def net_returns(self, side: Side, entry: FloatArray, leave: FloatArray, leave_ms: FloatArray) -> FloatArray:
+        """`net_return` of many trades, each with the tax that holds when it ends."""
+        bps = np.full(entry.size, self.sell_tax_bps)
+        if self.sell_tax_by_time:
+            froms, taxes = (np.array(column) for column in zip(*self.sell_tax_by_time, strict=True))
+            place = np.searchsorted(froms, leave_ms, side="right") - 1
+            bps = np.where(place >= 0, taxes[np.maximum(place, 0)], bps)
+        opened, closed = entry * self.slipped(buy=side == "long"), leave * self.slipped(buy=side == "short")
+        buying, selling = self.fee_bps * BASIS_POINT, (self.fee_bps + bps) * BASIS_POINT
+        gain = closed - opened if side == "long" else opened - closed
+        paid = (buying, selling) if side == "long" else (selling, buying)
+        net: FloatArray = (gain - opened * paid[0] - closed * paid[1]) / opened
+        return net
 
     def net_return(self, side: Side, entry_price: float, exit_price: float) -> float:
         """Profit after slippage and both costs, as a fraction of the entry's notional; without what a loan costs."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pyjobs.account.portfolio.fx import Conversion
 from pyjobs.account.portfolio.krx import Grid
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.strategy.signals import Signals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -22,7 +22,7 @@ class Lane:
     key: SeriesKey
     setup: str
     bars: Bars
-    signals: Signals
+    wishes: Wishes
     lot: float
     group: str = ""
     grid: Grid = ()

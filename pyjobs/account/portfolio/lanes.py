@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,13 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.market.bars import Bars
+from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
-from pyjobs.strategy.signals import Setup, one_sided
+from pyjobs.strategy.signals import Setup, Signals, one_sided
+from pyjobs.strategy.trace import remembering
 from utils import trading_day
 
 WHOLE_SHARE = 1.0
@@ -57,12 +61,14 @@ def _lanes_on(
     series: Series, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
 ) -> list[Lane]:
     instrument, bars = series.instrument, series.bars.together()
+    wanted = [(name, Wishes.of(each)) for name, each in _signals(bars, setups)]
+    done_with(series.bars)
     return [
         Lane(
             key=instrument.key,
             setup=name,
             bars=series.bars,
-            signals=signals,
+            wishes=wishes,
             lot=lot_of(series),
             group=instrument.group,
             currency=instrument.currency,
@@ -70,9 +76,15 @@ def _lanes_on(
             taxed=is_taxed(account, instrument),
             conversion=money,
         )
-        for name, setup in setups.items()
-        for signals in one_sided(setup.signals(bars))
+        for name, wishes in wanted
     ]
+
+
+def _signals(bars: Bars, setups: Mapping[str, Setup]) -> Iterator[tuple[str, Signals]]:
+    """Those of each setup and side; what several of them are made of is made once."""
+    with remembering():
+        for name, setup in setups.items():
+            yield from ((name, each) for each in one_sided(setup.signals(bars)))
 
 
 def _converted(snapshot: Snapshot, account: Account, series: Series, warm_up: int) -> tuple[Conversion | None, str]:
@@ -141,7 +153,7 @@ def costs_of(account: Account) -> Costs:
 
 
 def costs_on(account: Account, instrument: Instrument) -> Costs:
-    """The same for fills of one instrument."""
+    """The same for fills of one instrument: by its currency and its kind."""
     converted = instrument.currency != account.currency
     return costs_of(account).on(taxed=is_taxed(account, instrument), converted=converted)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +14,14 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Rates
 from pyjobs.account.portfolio.krx import Grid, Table
 from pyjobs.account.portfolio.lane import Lane
-from pyjobs.market.bars import Bars, FloatArray, IntArray, SeriesKey
+from pyjobs.account.portfolio.sums import SUMS
+from pyjobs.account.portfolio.tape import Tape, tape_of
+from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
 
 FlagArray = npt.NDArray[np.bool_]
-KEPT_TAPES = 2  # so many desks' bars are kept in one piece for the next run on them, 40 bytes a bar
+BitArray = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +38,6 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tape:
-    """Bars one series after the other: `starts` of each with the end, `ts_ms`, and opens, highs, lows, closes."""
-
-    starts: IntArray
-    ts_ms: IntArray
-    prices: FloatArray
-    times: IntArray  # every moment at which a bar closes, once, ascending
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Memory:
     """Everything of one walk, in the order of its arguments."""
 
@@ -54,6 +45,9 @@ class Memory:
     m: IntArray
     tape: Tape
     flags: FlagArray
+    bits: BitArray
+    events: IntArray
+    levels: FloatArray
     times: IntArray
     points: FloatArray
     deals: FloatArray
@@ -62,8 +56,14 @@ class Memory:
     def arrays(self) -> list[np.ndarray]:
         """What `book.walk` is given: flat views."""
         tape, room = self.tape, (np.zeros(kernel.STATE), np.zeros(kernel.RULES))
-        mine = (self.x, self.m, tape.ts_ms, tape.prices, self.flags, self.times, self.points, self.deals)
-        return [each.reshape(-1) for each in (*mine, *room)]
+        mine = (self.x, self.m, tape.ts_ms, tape.prices, self.flags, self.bits, self.events, self.levels, self.times)
+        return [each.reshape(-1) for each in (*mine, self.points, self.deals, *room)]
+
+    def on(self, terms: Terms) -> Memory:
+        """The same before the first bar for an account of other money and limits, but of the same costs."""
+        x, m = self.x.copy(), self.m.copy()
+        _fill_terms(x, m, terms)
+        return replace(self, x=x, m=m, points=np.empty_like(self.points), deals=np.empty_like(self.deals))
 
 
 class Layout:
@@ -82,146 +82,175 @@ class Layout:
         return self.size - part.size
 
 
-@lru_cache(maxsize=KEPT_TAPES)
-def tape_of(series: tuple[Bars, ...], start_ms: int) -> Tape:
-    """The bars that close at or after `start_ms`."""
-    firsts = [int(np.searchsorted(bars.ts_ms, start_ms)) for bars in series]
-    sizes = [len(bars) - first for bars, first in zip(series, firsts, strict=True)]
-    starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
-    ts_ms, prices = np.empty(starts[-1], np.int64), np.empty((4, starts[-1]))
-    for bars, first, begin, end in zip(series, firsts, starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        ts_ms[begin:end] = bars.ts_ms[first:]
-        for row, column in enumerate((bars.open, bars.high, bars.low, bars.close)):
-            prices[row, begin:end] = column[first:]
-    return Tape(starts=starts, ts_ms=ts_ms, prices=prices, times=np.unique(ts_ms))
-
-
 def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequence[int]) -> Memory:
     """The account before the first bar that closes at or after `start_ms`; its seats in the order of `lanes`."""
     own = {id(lane.bars): lane.bars for lane in lanes}  # two sides, and all setups, share a series' bars
     tape = tape_of(tuple(own.values()), start_ms)
     begins = dict(zip(own, tape.starts.tolist(), strict=False))
-    times = tape.times
+    times = tape.times()
     if any(lane.conversion for lane in lanes):  # what is held is worth something else at each of the marks too
         marks = np.array(marks_ms, np.int64)
         times = np.union1d(marks[marks >= start_ms], times)
     x = Layout(seats.SEATS, len(lanes), seats.SEAT, np.float64)
     m = Layout(seats.PLACES, len(lanes), seats.PLACE, np.int64)
-    _fill_head(x, m, terms, n_bars=tape.ts_ms.size, n_times=times.size)
+    stretches = _fill_head(x, m, terms, tape, times.size)
     _fill_seats(x.rows, lanes, terms)
-    _fill_places(m.rows, lanes, begins, start_ms)
-    leaving, n_entries = _signals(x, m, lanes)
-    flags = [np.zeros(0, np.bool_), *leaving, *_rates(x, m, lanes, times, sum(map(len, leaving)))]
+    _fill_places(m.rows, lanes, dict(zip(own, stretches, strict=True)))
+    begins, ends = (dict(zip(own, part.tolist(), strict=True)) for part in (tape.starts[:-1], tape.starts[1:]))
+    bits, entries, levels = _wishes(m.rows, lanes, begins, ends)
+    flags = _rates(x, m, lanes, times, begins, ends)
     _grids(x, m, lanes)
     return Memory(
         x=np.concatenate(x.parts),
         m=np.concatenate(m.parts),
         tape=tape,
-        flags=np.concatenate(flags, dtype=np.bool_, casting="unsafe"),
+        flags=flags,
+        bits=bits,
+        events=_events(m.rows, entries, tape.moments(times), times.size),
+        levels=levels,
         times=times,
         points=np.empty((times.size, seats.POINT)),
-        deals=np.empty((n_entries, seats.DEAL)),
+        deals=np.empty((entries.size, seats.DEAL)),
     )
 
 
-def _fill_head(x: Layout, m: Layout, terms: Terms, *, n_bars: int, n_times: int) -> None:
-    taxes = terms.costs.sell_tax_by_time
+def _fill_head(x: Layout, m: Layout, terms: Terms, tape: Tape, n_times: int) -> list[int]:
+    """The heads of both; where in `m` each stretch of bars has its row."""
+    taxes, n_stretches = terms.costs.sell_tax_by_time, tape.starts.size - 1
     money, counts = x.parts[0], m.parts[0]
-    money[seats.CASH] = money[seats.START_CASH] = terms.cash
-    money[seats.MAX_WEIGHT], money[seats.MAX_GROUP_WEIGHT] = terms.max_weight, terms.max_group_weight
-    counts[seats.N_SEATS], counts[seats.N_TIMES], counts[seats.N_BARS] = len(m.rows), n_times, n_bars
-    counts[seats.MAX_POSITIONS], counts[seats.CONSTRAINED] = terms.max_positions, terms.constrained
-    counts[seats.N_TAXES] = len(taxes)
+    _fill_terms(money, counts, terms)
+    counts[seats.N_SEATS], counts[seats.N_TIMES], counts[seats.N_BARS] = len(m.rows), n_times, tape.ts_ms.size
+    counts[seats.N_TAXES], counts[seats.N_STRETCHES] = len(taxes), n_stretches
     counts[seats.AT_TAX_TIMES] = m.put([from_ms for from_ms, _ in taxes])
     counts[seats.AT_TAXES] = x.put([bps for _, bps in taxes])
-    counts[seats.AT_SUM] = x.put(np.zeros(seats.SUMS))
-    for place in (seats.AT_HERE, seats.AT_BUSY, seats.AT_ENTERING, seats.AT_TAKEN):
+    counts[seats.AT_SUM] = x.put(np.zeros(SUMS))
+    for place in (seats.AT_BUSY, seats.AT_SPARE, seats.AT_ENTERING, seats.AT_WANTING):
         counts[place] = m.put(np.zeros(len(m.rows)))
+    rows = np.zeros((n_stretches, seats.STRETCH_ROW), np.int64)
+    rows[:, seats.NEXT], rows[:, seats.END] = tape.starts[:-1], tape.starts[1:]
+    first = counts[seats.AT_STRETCHES] = m.put(rows)
+    return [first + number * seats.STRETCH_ROW for number in range(n_stretches)]
+
+
+def _fill_terms(x: FloatArray, m: IntArray, terms: Terms) -> None:
+    x[seats.CASH] = x[seats.START_CASH] = terms.cash
+    x[seats.MAX_WEIGHT], x[seats.MAX_GROUP_WEIGHT] = terms.max_weight, terms.max_group_weight
+    m[seats.MAX_POSITIONS], m[seats.CONSTRAINED] = terms.max_positions, terms.constrained
 
 
 def _fill_seats(rows: FloatArray, lanes: Sequence[Lane], terms: Terms) -> None:
-    flat = FLAT.vector()
-    for row, lane in zip(rows, lanes, strict=True):
-        costs = terms.costs.on(taxed=lane.taxed, converted=lane.conversion is not None)
-        rules = with_account_stop(Rules.of(lane.signals), terms.stop_loss).vector()
-        row[: seats.QUANTITY] = [*flat, *rules]
-        row[seats.RATE] = row[seats.ENTRY_RATE] = 1.0
-        row[seats.SIGN :] = [
-            1.0 if lane.signals.side == "long" else -1.0,
-            lane.lot,
-            0.0 if lane.lot >= 1 else round(1 / lane.lot),
-            costs.fee_bps,
-            costs.sell_tax_bps,
-            costs.borrow_bps,
-            costs.slipped(buy=True),
-            costs.slipped(buy=False),
-        ]
+    kinds: dict[tuple[Rules, bool, bool, float], int] = {}
+    alike = [
+        kinds.setdefault((lane.wishes.rules, lane.taxed, lane.conversion is not None, lane.lot), len(kinds))
+        for lane in lanes
+    ]
+    if kinds:
+        rows[:] = np.array([_seat(terms, *kind) for kind in kinds])[alike]
 
 
-def _fill_places(rows: IntArray, lanes: Sequence[Lane], begins: Mapping[int, int], start_ms: int) -> None:
+def _seat(terms: Terms, own: Rules, taxed: bool, converted: bool, lot: float) -> list[float]:  # a key
+    """The row of a seat before the first bar."""
+    costs, rules = terms.costs.on(taxed=taxed, converted=converted), with_account_stop(own, terms.stop_loss)
+    row = [0.0] * seats.SEAT
+    row[: seats.QUANTITY] = [*FLAT.vector(), *rules.vector()]
+    row[seats.RATE] = row[seats.ENTRY_RATE] = 1.0
+    row[seats.SIGN :] = [
+        1.0 if own.side == "long" else -1.0,
+        lot,
+        0.0 if lot >= 1 else round(1 / lot),
+        costs.fee_bps,
+        costs.sell_tax_bps,
+        costs.borrow_bps,
+        costs.slipped(buy=True),
+        costs.slipped(buy=False),
+    ]
+    return row
+
+
+def _fill_places(rows: IntArray, lanes: Sequence[Lane], stretches: Mapping[int, int]) -> None:
     keys = {key: number for number, key in enumerate(dict.fromkeys(lane.key for lane in lanes))}
     groups = {group: number for number, group in enumerate(dict.fromkeys(lane.group for lane in lanes if lane.group))}
+    rows[:, seats.STRETCH] = [stretches[id(lane.bars)] for lane in lanes]
+    rows[:, seats.SERIES] = [keys[lane.key] for lane in lanes]
+    rows[:, seats.GROUP] = [groups.get(lane.group, -1) for lane in lanes]
+    rows[:, seats.TAXED] = [lane.taxed for lane in lanes]
+    rows[:, seats.HAS] = [lane.wishes.has for lane in lanes]
+    rows[:, seats.RATES_OF] = -1
+
+
+def _wishes(
+    rows: IntArray, lanes: Sequence[Lane], begins: Mapping[int, int], ends: Mapping[int, int]
+) -> tuple[BitArray, npt.NDArray[np.int32], FloatArray]:
+    """Exits, a bit per bar; entries, lane after lane, as the numbers of their bars; what these carry."""
+    bits: list[BitArray] = [np.zeros(1, np.uint8)]
+    entries: list[npt.NDArray[np.int32]] = [np.zeros(0, np.int32)]
+    levels: list[FloatArray] = [np.zeros(0)]
+    n_bits, n_entries, n_levels = 8, 0, 0
     for row, lane in zip(rows, lanes, strict=True):
-        begin = begins[id(lane.bars)]
-        row[seats.AT] = begin
-        row[seats.END] = begin + len(lane.bars) - int(np.searchsorted(lane.bars.ts_ms, start_ms))
-        row[seats.SERIES], row[seats.GROUP] = keys[lane.key], groups.get(lane.group, -1)
-        row[seats.RATES_OF] = -1
-        row[seats.TAXED] = lane.taxed
+        wishes, bars = lane.wishes, len(lane.bars)
+        if wishes.size != bars:
+            raise ValueError(f"{lane.key}: signals must have one entry per bar, {bars} in all")
+        before = begins[id(lane.bars)] + bars - ends[id(lane.bars)]  # bars that no account sees
+        first = int(np.searchsorted(wishes.entries, before)) if before else 0
+        row[seats.TO_BITS] = n_bits + before - begins[id(lane.bars)]
+        row[seats.FIRST_ENTRY], row[seats.FIRST_LEVEL] = n_entries, n_levels
+        bits.append(wishes.leaving)
+        entries.append(wishes.entries[first:] + np.int32(begins[id(lane.bars)] - before))
+        levels.append(wishes.levels[first:].reshape(-1))
+        n_bits += 8 * wishes.leaving.size
+        n_entries += entries[-1].size
+        n_levels += levels[-1].size
+    return np.concatenate(bits), np.concatenate(entries), np.concatenate(levels)
 
 
-def _signals(x: Layout, m: Layout, lanes: Sequence[Lane]) -> tuple[list[FlagArray], int]:
-    """Exits as flags, one per bar; entries as the numbers of their bars and the levels they carry; how many."""
-    leaving: list[FlagArray] = []
-    entries: list[IntArray] = [np.zeros(0, np.int64)]
-    levels: list[FloatArray] = [np.zeros((0, seats.LEVELS))]
-    n_flags = n_entries = 0
-    for row, lane in zip(m.rows, lanes, strict=True):
-        signals, n = lane.signals, int(row[seats.END] - row[seats.AT])
-        first = len(lane.bars) - n
-        columns = (signals.stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
-        if any(each is not None and each.size != first + n for each in (signals.entry, signals.exit, *columns)):
-            raise ValueError(f"{lane.key}: signals must have one entry per bar, {first + n} in all")
-        way_out = signals.exit[first:]
-        wanted = np.flatnonzero(signals.entry[first:] & ~way_out)
-        carried = np.full((wanted.size, seats.LEVELS), np.nan)
-        for number, column in enumerate(columns):
-            if column is not None:
-                carried[:, number] = column[first:][wanted]
-        row[seats.TO_SIGNALS], row[seats.ENTRY] = n_flags - row[seats.AT], n_entries
-        n_flags, n_entries = n_flags + n, n_entries + wanted.size
-        row[seats.LAST_ENTRY] = n_entries
-        leaving.append(way_out)
-        entries.append(wanted + row[seats.AT])
-        levels.append(carried)
-    m.parts[0][seats.AT_ENTRIES] = m.put(np.concatenate(entries))
-    m.parts[0][seats.AT_LEVELS] = x.put(np.concatenate(levels))
-    return leaving, n_entries
+def _events(rows: IntArray, entries: npt.NDArray[np.int32], moments: npt.NDArray[np.int32], n_times: int) -> IntArray:
+    """Of each moment, where its entries begin; then every entry's seat and number, by moment and seat."""
+    counts = np.diff(rows[:, seats.FIRST_ENTRY], append=entries.size)
+    when = moments[entries].astype(np.uint16 if n_times < 1 << 16 else np.int32)  # short ones are sorted in a tenth
+    order = np.argsort(when, kind="stable").astype(np.int32)
+    head = n_times + 1
+    events = np.empty(head + seats.EVENT * entries.size, np.int64)
+    events[0] = head
+    events[1:head] = head + seats.EVENT * np.cumsum(np.bincount(when, minlength=n_times))
+    events[head :: seats.EVENT] = np.repeat(np.arange(len(rows), dtype=np.int32), counts)[order]
+    events[head + 1 :: seats.EVENT] = order
+    return events
 
 
-def _rates(x: Layout, m: Layout, lanes: Sequence[Lane], times: IntArray, n_flags: int) -> list[FlagArray]:
+def _rates(
+    x: Layout,
+    m: Layout,
+    lanes: Sequence[Lane],
+    times: IntArray,
+    begins: Mapping[int, int],
+    ends: Mapping[int, int],
+) -> FlagArray:
     """Rates of exchange at every moment and at every bar's open; as flags, which of them were fresh."""
     tables: dict[SeriesKey, tuple[int, Rates]] = {}
     at_open: list[FloatArray] = [np.zeros(0)]
-    may_enter: list[FlagArray] = []
-    may_signal: list[FlagArray] = []
+    may_enter: list[FlagArray] = [np.zeros(0, np.bool_)]
+    may_signal: list[FlagArray] = [np.zeros(0, np.bool_)]
+    places: dict[tuple[int, int], int] = {}
     n = 0
     for row, lane in zip(m.rows, lanes, strict=True):
         if lane.conversion is None:
             continue
-        rates, begin, size = lane.conversion.rates, int(row[seats.AT]), int(row[seats.END] - row[seats.AT])
+        rates, own = lane.conversion.rates, (id(lane.conversion), id(lane.bars))
         row[seats.RATES_OF] = tables.setdefault(rates.key, (len(tables), rates))[0]
-        row[seats.TO_RATES] = n - begin
-        n += size
-        known = slice(len(lane.bars) - size, len(lane.bars))  # of bars that were cut short there may be more
-        at_open.append(lane.conversion.at_open[known])
-        may_enter.append(lane.conversion.may_enter[known])
-        may_signal.append(lane.conversion.may_signal[known])
+        if own not in places:
+            size = ends[own[1]] - begins[own[1]]
+            places[own] = n - begins[own[1]]
+            n += size
+            known = slice(len(lane.bars) - size, len(lane.bars))  # of bars that were cut short there may be more
+            at_open.append(lane.conversion.at_open[known])
+            may_enter.append(lane.conversion.may_enter[known])
+            may_signal.append(lane.conversion.may_signal[known])
+        row[seats.TO_RATES] = places[own]
     head = m.parts[0]
     head[seats.AT_RATES] = x.put(np.concatenate([np.zeros(0), *(rates.at(times) for _, rates in tables.values())]))
     head[seats.AT_OPEN_RATES] = x.put(np.concatenate(at_open))
-    head[seats.FRESH_OPEN], head[seats.FRESH_CLOSE] = n_flags, n_flags + n
-    return [*may_enter, *may_signal]
+    head[seats.FRESH_OPEN], head[seats.FRESH_CLOSE] = 0, n
+    return np.concatenate([*may_enter, *may_signal, np.zeros(1, np.bool_)])
 
 
 def _grids(x: Layout, m: Layout, lanes: Sequence[Lane]) -> None:

@@ -1,10 +1,12 @@
 """A seat: a lane with its place in time and its position, as rows of numbers that compiled loops work on.
 
-Everything of an account lies in two flat memories: `x` of float64, `m` of int64. Each begins with a header, then a row
-per seat. `m` says where in `x` and in itself the rest begins. Bars stand one series after the other: their `ts`, and in
-`px` all opens, then highs, lows, closes. `flags`, int8: exit signals lane by lane, then whether a rate of exchange was
-fresh at each bar's open, and at its close. A trade ends as a row of `deals`. `s` and `r` are room for a seat's state
-and rules as strategy.kernel reads them.
+What changes as the account is walked lies in two flat memories: `x` of float64, `m` of int64. Each begins with a
+header, then a row per seat. `m` says where in `x` and in itself the rest begins. Bars stand one stretch after the
+other, a stretch for the bars of a series: their `ts`, and in `px` all opens, then highs, lows, closes. `bits`: exit
+signals, a bit per bar, lane by lane. `events`: for each moment where its entry signals begin, then of each, in the
+order of the seats, its seat and its number; `levels` says what they carry. `flags`, int8: whether a rate of exchange
+was fresh at each bar's open, and then at its close. A trade ends as a row of `deals`. `s` and `r` are room for a seat's
+state and rules as strategy.kernel reads them.
 """
 
 from __future__ import annotations
@@ -14,13 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from pyjobs.strategy.kernel import ORDER_TS, RULES, STATE, STOP, TRADE, TRAIL
+from pyjobs.strategy.kernel import ORDER, ORDER_TS, RULES, SIDE, STATE, STOP, TRADE, TRAIL
 
 Vector = Any
 
 BASIS_POINT, YEAR_MS = 1e-4, 365 * 86_400_000.0  # money is lent by the year of 365 days
 NEAR = 1e-12  # relative: less than that off a tick is on it
-SUMS = 128  # room for an exact sum: at most 40 parts that share no bit, and one for what is not finite
 
 # x: the account's money and limits, then a row per seat, state and rules first.
 CASH, TRADED, START_CASH, MAX_WEIGHT, MAX_GROUP_WEIGHT, SEATS = range(6)
@@ -28,17 +29,19 @@ QUANTITY, ENTRY_FEE, BUDGET, BORROWED, RATE, ENTRY_RATE = range(STATE + RULES, S
 SIGN, LOT, PER_UNIT, FEE_BPS, TAX_BPS, LOAN, BUYS_AT, SELLS_AT, SEAT = range(STATE + RULES + 6, STATE + RULES + 15)
 
 # m: counts, limits and where things begin, then a row per seat.
-N_SEATS, N_TIMES, N_BARS, N_TAXES, N_DEALS, N_HERE, N_ENTERING, N_TAKEN = range(8)
-MAX_POSITIONS, CONSTRAINED = range(8, 10)
-AT_SUM, AT_LEVELS, AT_TAXES, AT_TICKS, AT_RATES, AT_OPEN_RATES = range(10, 16)  # in x
-AT_HERE, AT_BUSY, AT_ENTERING, AT_TAKEN, AT_ENTRIES, AT_TAX_TIMES, AT_GRIDS, AT_TABLES = range(16, 24)  # in m
+N_SEATS, N_STRETCHES, N_TIMES, N_BARS, N_TAXES, N_DEALS, N_BUSY, N_NEW, N_ENTERING = range(9)
+MAX_POSITIONS, CONSTRAINED = range(9, 11)
+AT_SUM, AT_TAXES, AT_TICKS, AT_RATES, AT_OPEN_RATES = range(11, 16)  # in x
+AT_STRETCHES, AT_BUSY, AT_SPARE, AT_ENTERING, AT_WANTING, AT_TAX_TIMES, AT_GRIDS, AT_TABLES = range(16, 24)  # in m
 FRESH_OPEN, FRESH_CLOSE, REFUSED = range(24, 27)  # in flags; then how many were refused, and why
 SLOTS, HELD_ALREADY, GROUP_FULL, NO_CASH, STOP_PASSED, NO_RATE, PLACES = range(REFUSED, REFUSED + 7)
-AT, END, TO_SIGNALS, ENTRY, LAST_ENTRY, SERIES, GROUP, RATES_OF, TO_RATES, TAXED, GRID, LAST_GRID, PLACE = range(13)
+STRETCH, TO_BITS, FIRST_ENTRY, FIRST_LEVEL, HAS, SERIES, GROUP, RATES_OF, TO_RATES = range(9)
+TAXED, GRID, LAST_GRID, PLACE = range(9, 13)
+NEXT, END, HERE, STRETCH_ROW = range(4)  # a stretch: its next bar, the one after its last, whether it closes now
 
-# A row of deals: the kernel's trade, then what it was in money. A level of an entry: stop, and three distances.
+# A row of deals: the kernel's trade, then what it was in money.
 SEAT_OF, SIZE, FEES, PNL, RATE_IN, RATE_OUT, TO_LEAVE, DEAL = range(TRADE, TRADE + 8)
-LEVELS, POINT, GRID_ROW = 4, 4, 2
+POINT, EVENT, GRID_ROW = 4, 2, 2
 
 
 def take_out(x: Vector, k: int, s: Vector, r: Vector) -> None:
@@ -61,9 +64,24 @@ def flatten(x: Vector, k: int) -> None:
         x[SEATS + k * SEAT + j] = nan if STOP <= j <= TRAIL or j > ORDER_TS else 0.0
 
 
+def next_bar(m: Vector, k: int) -> int:
+    """The number of the bar that seat k's series has next; once that has closed, of the one after it."""
+    return int(m[m[PLACES + k * PLACE + STRETCH] + NEXT])
+
+
+def is_here(m: Vector, k: int) -> bool:
+    """Whether a bar of seat k's series closes at this moment."""
+    return bool(m[m[PLACES + k * PLACE + STRETCH] + HERE] != 0)
+
+
+def is_flat(x: Vector, k: int) -> bool:
+    """Whether seat k has no position and no order."""
+    return bool(x[SEATS + k * SEAT + SIDE] == 0.0 and x[SEATS + k * SEAT + ORDER] == 0.0)
+
+
 def value(x: Vector, m: Vector, px: Vector, k: int) -> float:
     """The position at its last close, without a sign, in the account's money."""
-    close: float = px[3 * m[N_BARS] + m[PLACES + k * PLACE + AT] - 1]
+    close: float = px[3 * m[N_BARS] + next_bar(m, k) - 1]
     return float(x[SEATS + k * SEAT + QUANTITY] * close * x[SEATS + k * SEAT + RATE])
 
 
@@ -130,51 +148,3 @@ def on_grid(price: float, tick: float, up: bool) -> float:
     if abs(steps - nearest) <= NEAR * max(abs(steps), abs(nearest)):
         return float(nearest * tick)
     return float((np.ceil(steps) if up else np.floor(steps)) * tick)
-
-
-def begin_sum(x: Vector, m: Vector) -> int:
-    """An exact sum of nothing yet; the number of its parts."""
-    x[m[AT_SUM]] = 0.0
-    return 0
-
-
-def add(x: Vector, m: Vector, n: int, term: float) -> int:
-    """`term` into the sum, without rounding (Shewchuk 1997, as in Python's math.fsum): its new number of parts."""
-    at = m[AT_SUM] + 1
-    if term - term != 0.0:
-        x[at - 1] += term
-        return 0
-    kept = 0
-    for j in range(n):
-        part = x[at + j]
-        if abs(term) < abs(part):
-            term, part = part, term
-        high = term + part
-        low = part - (high - term)
-        if low != 0.0:
-            x[at + kept] = low
-            kept += 1
-        term = high
-    if term != 0.0:
-        x[at + kept] = term
-        kept += 1
-    return kept
-
-
-def total(x: Vector, m: Vector, n: int) -> float:
-    """The sum, rounded once, to even."""
-    at = m[AT_SUM] + 1
-    if n == 0 or x[at - 1] != 0.0:
-        return float(x[at - 1])
-    n -= 1
-    high, low = x[at + n], 0.0
-    while n > 0 and low == 0.0:
-        n -= 1
-        part, before = x[at + n], high
-        high = before + part
-        low = part - (high - before)
-    if n > 0 and ((low < 0.0 and x[at + n - 1] < 0.0) or (low > 0.0 and x[at + n - 1] > 0.0)):
-        twice = low * 2.0
-        if (high + twice) - high == twice:
-            high += twice
-    return float(high)

@@ -33,17 +33,16 @@ from typing import overload
 
 import numpy as np
 
-from pyjobs.account.portfolio import book, choice, seats
+from pyjobs.account.portfolio import book, choice, seats, sums
 from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.layout import Terms, lay_out
+from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
-from pyjobs.strategy import kernel
+from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
 from utils import native
 
 __all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "Deal", "Deals", "Terms", "simulate"]
 
-ROWS_AT_ONCE = 4096
 ENTRY_PRICE, REASON = 3, 7  # places in a trade, as the kernel writes it
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
@@ -74,6 +73,15 @@ class Deal:
         return self.pnl / (self.quantity * self.trade.entry_price * self.entry_rate)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneName:
+    """What a deal has to say of its lane; the lane itself, with its signals, need not be kept for it."""
+
+    key: SeriesKey
+    setup: str
+    currency: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountRun:
     """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
@@ -99,11 +107,27 @@ def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Se
 
     `marks_ms`: further moments at which an account of several currencies is worth knowing, as rates move without bars.
     """
+    return next(simulate_each(lanes, [terms], start_ms=start_ms, marks_ms=marks_ms))
+
+
+def simulate_each(
+    lanes: Iterable[Lane], terms: Sequence[Terms], *, start_ms: int, marks_ms: Sequence[int] = ()
+) -> Iterator[AccountRun]:
+    """Several runs over the same lanes, which differ in money and limits, and not in costs or `stop_loss`.
+
+    Each is made when it is asked for.
+    """
     ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
-    memory = lay_out(ordered, terms, start_ms, marks_ms)
+    laid = lay_out(ordered, terms[0], start_ms, marks_ms)
+    names = [LaneName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
+    return (_walked(names, laid.on(each)) for each in terms)
+
+
+def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
     arrays = memory.arrays  # held until the walk is over: it is given addresses only
     _library()["walk"](*map(native.address, arrays))
     counts = memory.m.tolist()[: seats.PLACES]
+    del arrays
     equity, cash, exposure, n_positions = (np.ascontiguousarray(column) for column in memory.points.T)
     return AccountRun(
         ts_ms=memory.times,
@@ -111,22 +135,28 @@ def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Se
         cash=cash,
         exposure=exposure,
         n_positions=n_positions.astype(np.int64),
-        deals=Deals(ordered, memory.deals[: counts[seats.N_DEALS]].copy()),
+        deals=Deals(names, _cut(memory.deals, counts[seats.N_DEALS])),
         refused=dict(zip(REFUSALS, counts[seats.REFUSED :], strict=True)),
         traded=float(memory.x[seats.TRADED]),
     )
 
 
+def _cut(rows: FloatArray, count: int) -> FloatArray:
+    """The first `count` rows; the memory of the others, which no deal has needed, is given back."""
+    rows.resize((count, rows.shape[1]), refcheck=False)  # nothing else looks at them any more
+    return rows
+
+
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("book", (kernel, seats, choice, book), {"walk": "iFIIFBIFFFF"})
+    return native.load("book", (kernel, riding, seats, sums, choice, book), {"walk": "iFIIFBBIFIFFFF"})
 
 
 class Deals(Sequence[Deal]):
     """What the walk wrote, as records once they are looked at: a sweep only counts them."""
 
-    def __init__(self, lanes: Sequence[Lane], rows: FloatArray) -> None:
-        self._lanes, self._rows = lanes, rows
+    def __init__(self, lanes: Sequence[LaneName], rows: FloatArray) -> None:
+        self.lanes, self._rows = lanes, rows
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -141,11 +171,9 @@ class Deals(Sequence[Deal]):
     def __iter__(self) -> Iterator[Deal]:
         return iter(self._made)
 
-    def rows(self) -> Iterator[tuple[Lane, list[float]]]:
-        """Each deal's lane and what the walk wrote of it, a few thousand in memory at a time."""
-        for start in range(0, len(self._rows), ROWS_AT_ONCE):
-            for row in self._rows[start : start + ROWS_AT_ONCE].tolist():
-                yield self._lanes[int(row[seats.SEAT_OF])], row
+    def rows(self, some: slice) -> FloatArray:
+        """What the walk wrote of some of them, in the columns of `seats`; a seat is that of a lane in `lanes`."""
+        return self._rows[some]
 
     def column(self, place: int) -> FloatArray:
         """One of `seats`' numbers of every deal."""
@@ -153,10 +181,10 @@ class Deals(Sequence[Deal]):
 
     @cached_property
     def _made(self) -> list[Deal]:
-        return [_deal(self._lanes[int(row[seats.SEAT_OF])], row) for row in self._rows.tolist()]
+        return [_deal(self.lanes[int(row[seats.SEAT_OF])], row) for row in self._rows.tolist()]
 
 
-def _deal(lane: Lane, row: Sequence[float]) -> Deal:
+def _deal(lane: LaneName, row: Sequence[float]) -> Deal:
     return Deal(
         key=lane.key,
         setup=lane.setup,

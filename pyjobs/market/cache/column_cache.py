@@ -69,9 +69,8 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
     made = build()
     if isinstance(made, Stream):
         return _laid(path, made, about, still) or made.spilled()
-    if still():
-        _laid(path, streamed(made), about, still)
-    return made
+    kept = _laid(path, streamed(made), about, still) if still() else None
+    return made if kept is None else kept  # mapped: what was read to make it need not stay in memory
 
 
 def beginning(folder: Path, name: str, sources: Sequence[str], *, most: int) -> tuple[Series, int] | None:
@@ -79,7 +78,7 @@ def beginning(folder: Path, name: str, sources: Sequence[str], *, most: int) -> 
 
     None where none are kept, or those are not true any more.
     """
-    opened = _kept(folder / _file(name), name)
+    opened = _kept(f"{folder}/{_file(name)}", name)
     if opened is None:
         return None
     memory, footer, written_ns = opened
@@ -104,23 +103,23 @@ def _held(path: Path, name: str, sources: Sequence[str], signatures: list[Signat
     return series_in(memory, footer["series"], ALIGN) if _stands(footer, sources, signatures, written_ns) else None
 
 
-def _kept(path: Path, name: str) -> tuple[Mapped, dict[str, Any], int] | None:
+def _kept(path: Path | str, name: str) -> tuple[Mapped, dict[str, Any], int] | None:
     """The whole and sound file of that name, its footer, and when it was written."""
     try:
         descriptor = os.open(path, os_files.READ)
         try:
-            written_ns = os.fstat(descriptor).st_mtime_ns
-            memory = Mapped(descriptor, 0, access=mmap.ACCESS_READ)
+            status = os.fstat(descriptor)
+            footer = footer_of(descriptor, status.st_size)
+            if footer is None or footer["name"] != name or footer.get("code") != _code():
+                return None
+            memory = Mapped(descriptor, status.st_size, access=mmap.ACCESS_READ)
         finally:
             os.close(descriptor)
     except (OSError, ValueError):
         return None
-    footer = footer_of(memory)
-    if footer is None or footer["name"] != name or footer.get("code") != _code():
-        return None
     if footer["boot"] != _boot() and not is_sound(memory, footer):
         return None
-    return memory, footer, written_ns
+    return memory, footer, status.st_mtime_ns
 
 
 def _stands(footer: Mapping[str, Any], sources: Sequence[str], signatures: list[Signature], written_ns: int) -> bool:

@@ -11,14 +11,18 @@ import contextlib
 import json
 import mmap
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars, IntArray
+from pyjobs.market.chained import parts_of
+from utils.os_files import read_at
 
 MAGIC = b"NDCOLS1\n"
 ALIGN = 64
@@ -26,6 +30,7 @@ ROW = 8 * len(COLUMNS)
 IN_MEMORY_ROWS = 2_000_000  # 96 MB: so many are held rather than written where they cannot be kept
 USED_ROWS = 500_000  # 24 MB may have been touched before they are given back: a call for each series would cost more
 LOOK_BYTES = 16_000_000
+END_BYTES = 8192  # a footer of one series has some 2 000
 Series = dict[str, Bars]
 Counts = Sequence[tuple[str, int]]  # each series with its number of bars, in the order of a file
 
@@ -92,15 +97,26 @@ def streamed(series: Mapping[str, Bars]) -> Stream:
 class Mapped(mmap.mmap):
     """A file's memory."""
 
-    used = 0  # rows said to have been touched since pages were last given back
-
     def touched(self, rows: int) -> None:
-        """Count them, and when there are many give all pages back: they come again, the same, when they are needed."""
-        self.used += rows
-        if self.used > USED_ROWS:
-            self.used = 0
-            with contextlib.suppress(AttributeError, OSError):  # a system without it; a process that locks its memory
-                self.madvise(mmap.MADV_DONTNEED)
+        """Count them, of all files together; when there are many, give all pages back: they come again as they were."""
+        _touched.files[id(self)] = self
+        _touched.rows += rows
+        if _touched.rows > USED_ROWS:
+            used, _touched.files, _touched.rows = _touched.files, {}, 0
+            for memory in used.values():
+                with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
+                    memory.madvise(mmap.MADV_DONTNEED)
+
+
+class _Touched(threading.local):
+    """What a thread has touched since it last gave pages back."""
+
+    def __init__(self) -> None:
+        self.files: dict[int, Mapped] = {}
+        self.rows = 0
+
+
+_touched = _Touched()
 
 
 def done_with(bars: Bars | IntArray) -> None:
@@ -108,11 +124,12 @@ def done_with(bars: Bars | IntArray) -> None:
 
     Nothing else changes. Nothing happens to bars that no file is behind, and where the system cannot do it.
     """
-    memory: Any = bars.ts_ms if isinstance(bars, Bars) else bars
-    while isinstance(memory, np.ndarray | memoryview):
-        memory = memory.base if isinstance(memory, np.ndarray) else memory.obj
-    if isinstance(memory, Mapped):
-        memory.touched(len(bars))
+    for part in parts_of(bars) if isinstance(bars, Bars) else (bars,):
+        memory: Any = part.ts_ms if isinstance(part, Bars) else part
+        while isinstance(memory, np.ndarray | memoryview):
+            memory = memory.base if isinstance(memory, np.ndarray) else memory.obj
+        if isinstance(memory, Mapped):
+            memory.touched(len(part))
 
 
 def series_in(memory: Any, counts: Counts, offset: int) -> Series:
@@ -129,18 +146,26 @@ def series_in(memory: Any, counts: Counts, offset: int) -> Series:
     return dict(sorted(found.items()))
 
 
-def footer_of(memory: Mapped) -> dict[str, Any] | None:
-    """What was told `about` the series, their `series` (counts) and `crc`. None for a file that is not whole."""
+def footer_of(descriptor: int, size: int) -> dict[str, Any] | None:
+    """What was told `about` the series, their `series` (counts) and `crc`. None for a file that is not whole.
+
+    Read, not mapped: of a mapped file the system takes in 64 KB around each touch, and a desk has thousands of files.
+    """
     tail = len(MAGIC) + 8
+    end = read_at(descriptor, END_BYTES, max(size - END_BYTES, 0))
+    if len(end) < tail or end[-len(MAGIC) :] != MAGIC or read_at(descriptor, len(MAGIC), 0) != MAGIC:
+        return None
+    (length,) = struct.unpack_from("<q", end, len(end) - tail)
+    if not 0 < length <= size - tail:
+        return None
+    if length > len(end) - tail:
+        end = read_at(descriptor, length + tail, size - length - tail)
     try:
-        if memory[: len(MAGIC)] != MAGIC or memory[-len(MAGIC) :] != MAGIC:
-            return None
-        (length,) = struct.unpack_from("<q", memory, len(memory) - tail)
-        footer: dict[str, Any] = json.loads(memory[len(memory) - tail - length : len(memory) - tail])
-    except (ValueError, struct.error):
+        footer: dict[str, Any] = msgspec.json.decode(end[len(end) - tail - length : len(end) - tail])
+    except msgspec.DecodeError:
         return None
     rows = sum(n for _, n in footer["series"])
-    return footer if len(memory) == ALIGN + ROW * rows + length + tail else None
+    return footer if size == ALIGN + ROW * rows + length + tail else None
 
 
 def is_sound(memory: Mapped, footer: Mapping[str, Any]) -> bool:

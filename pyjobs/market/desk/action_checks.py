@@ -10,19 +10,22 @@ import csv
 import datetime as dt
 import difflib
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS
+from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from utils import trading_day
 from utils.errors import BadDataError
 
 DAY_MS = TIMEFRAME_MS["1d"]
 LIMIT = {"XKRX": 0.31}  # beyond a market's daily price limit, from one close to the next open
-CONTRADICTED = math.log(1.35)
+JUMP, CONTRADICTED = 1.3, math.log(1.35)
 WHOLE_FITS, LEAST_SPLIT, MOST_SPLIT = 0.06, 1.9, 100.0
 SHOWN = 5
 FEWEST_BARS, SPARSE = 8, 0.5
@@ -76,33 +79,37 @@ def of_prices(snapshot: Snapshot, worked: Mapping[str, Sequence[dt.date]]) -> li
 
 def sparse(snapshot: Snapshot) -> list[str]:
     """Series called daily whose bars come less often than every other session: weekly bars, most likely."""
-    found = []
+    found, dates_of, dated = [], cache(_dates), cache(session_of)
     for series in snapshot.series:
         each, n = series.instrument, len(series.bars)
         if each.timeframe != "1d" or n < FEWEST_BARS or series.last_session is None:
             continue
-        calendar = trading_day.load(each.market)
-        first = max(session_of(each.market)(int(series.bars.ts_ms[0])), calendar.first)
-        last = min(series.last_session, calendar.last)
-        sessions = len(calendar.sessions_between(first, last)) if first <= last else 0
-        if sessions and n / sessions < SPARSE:
+        first, dates = dated(each.market)(series.bars.slice(0, 1).last_ms), dates_of(each.market)
+        sessions = bisect_right(dates, series.last_session) - bisect_left(dates, first)
+        done_with(series.bars)
+        if sessions > 0 and n / sessions < SPARSE:
             found.append(f"{each.symbol} 1d has {n} bars in {sessions} sessions of {each.market}")
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     told = "; ".join(found[:SHOWN])
     return [f"[WARN] {told}{more}: are these weekly bars called daily?"] if found else []
 
 
+def _dates(market: str) -> list[dt.date]:
+    return [session.date for session in trading_day.load(market).sessions()]
+
+
 def _jumps(series: Series, sessions: Sequence[dt.date]) -> Iterator[str]:
     bars, each = series.bars, series.instrument
     if len(bars) < 2 or TIMEFRAME_MS[each.timeframe] < DAY_MS:
         return
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = bars.open[1:] / bars.close[:-1]
-    size = np.abs(np.log(np.where(ratio > 0, ratio, np.nan)))
-    dated = session_of(each.market)
-    for at in np.flatnonzero(size > math.log(1.3)).tolist():
-        step, day = float(ratio[at]), dated(int(bars.ts_ms[at + 1]))
-        if day in sessions and size[at] > CONTRADICTED:
+    opened, before = bars.open[1:], bars.close[:-1]
+    jumped = (opened > JUMP * before) | (opened * JUMP < before)
+    places = np.flatnonzero(jumped & (opened > 0) & (before > 0)).tolist()
+    steps = [(float(opened[at] / before[at]), int(bars.ts_ms[at + 1])) for at in places]
+    done_with(bars)
+    for step, ts_ms in steps:
+        day = session_of(each.market)(ts_ms)
+        if day in sessions and abs(math.log(step)) > CONTRADICTED:
             yield f"{each.symbol}: the prices contradict its action of {day}: they open at {step:.4g} of the last close"
         elif day not in sessions and (_is_split(step) or abs(step - 1) > LIMIT.get(each.market, math.inf)):
             yield f"{each.symbol}: opens on {day} at {step:.4g} of the last close: an action that the file has not?"

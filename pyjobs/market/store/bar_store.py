@@ -58,7 +58,7 @@ class BarStore:
             raise BadDataError(f"{key}: exchange {key.exchange!r} is not a plain name (letters, digits, _ and -)")
         if key.timeframe not in TIMEFRAME_MS:
             raise BadDataError(f"{key}: timeframe {key.timeframe!r} is none of {', '.join(TIMEFRAME_MS)}")
-        return self.root / key.exchange / folder_name(key.symbol) / key.timeframe
+        return self.root.joinpath(key.exchange, folder_name(key.symbol), key.timeframe)
 
     def series(self) -> list[SeriesKey]:
         """Every series that has at least one partition, sorted by exchange, symbol, timeframe."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote, unquote
 
 from utils.errors import BadDataError
 
+_USUAL = re.compile(r"[A-Z0-9_-]+")
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 # Windows (and so an SMB share) reserves these, with or without an extension; CON is also a ticker on the NYSE.
 _RESERVED = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{device}{n}" for device in ("COM", "LPT") for n in range(10))})
@@ -18,6 +20,8 @@ def folder_name(symbol: str) -> str:
     All but capitals, digits, `_`, `-` and inner dots is percent-encoded. Small letters are encoded too, so that `kPEPE`
     and `KPEPE` stay apart on a disk that ignores case. Raises BadDataError for an empty or endless symbol.
     """
+    if _USUAL.fullmatch(symbol) and symbol not in _RESERVED and len(symbol) <= _LONGEST:
+        return symbol
     if not symbol:
         raise BadDataError("a symbol is empty")
     outer = {0, len(symbol) - 1}

@@ -167,7 +167,10 @@ def _footer(rows: int, columns: list[bytes], about: Mapping[str, str]) -> tuple[
 
 
 def _pair(key: str, value: str) -> bytes:
-    return b"".join((b"\x18", _text(key.encode()), b"\x18", _text(value.encode()), b"\0"))
+    name, content = key.encode(), value.encode()
+    if len(name) < 0x80 and len(content) < 0x80:  # a length of one byte; a scan makes ten thousand of these
+        return b"\x18%c%b\x18%c%b\0" % (len(name), name, len(content), content)
+    return b"".join((b"\x18", _text(name), b"\x18", _text(content), b"\0"))
 
 
 class PlainFile:

@@ -16,6 +16,7 @@ from pyjobs.account.desk.walk_forward import between, walk, windows
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import Terms
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.account.sweep_axes import axis
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -37,7 +38,7 @@ def prepared(params: Params, *, until: int = N) -> Prepared:
     signals = Signals(entry=entry, exit=n % 7 == 6, stop=np.full(price.size, np.nan))
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
     closes = [(dt.date(2026, 1, 1) + dt.timedelta(days=int(k)), int((k + 1) * DAY)) for k in n]
-    lane = Lane(key=key, setup="x", bars=bars, signals=signals, lot=1e-8)
+    lane = Lane(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1e-8)
     return Prepared(lanes=[lane], closes=closes, left_out=[], behind=[])
 
 
@@ -84,7 +85,8 @@ def test_a_grid_runs_every_combination_and_tells_those_that_cannot_be() -> None:
 def test_over_a_third_axis_a_cell_has_the_best_also_when_the_last_one_never_traded() -> None:
     def quiet(params: Params) -> Prepared:
         made = prepared(params)
-        silent = [replace(lane, signals=replace(lane.signals, entry=lane.signals.entry & False)) for lane in made.lanes]
+        none = {"entries": np.zeros(0, np.int32), "levels": np.zeros((0, 0))}
+        silent = [replace(lane, wishes=replace(lane.wishes, **none)) for lane in made.lanes]
         return made if params["z"] < 3 else replace(made, lanes=silent)
 
     axes: dict[str, list[float]] = {"in": [0, 1], "y": [1], "z": [1, 3]}
@@ -135,7 +137,7 @@ def test_a_test_begins_flat_and_pays_its_way_out() -> None:
 def test_an_account_between_two_sessions_sees_no_bar_after_the_second() -> None:
     cut = between(prepared({"in": 1}), dt.date(2026, 1, 10), dt.date(2026, 1, 20))
     assert int(cut.lanes[0].bars.ts_ms[-1]) == 20 * DAY
-    assert len(cut.lanes[0].signals.entry) == len(cut.lanes[0].bars) == 20
+    assert cut.lanes[0].wishes.size == len(cut.lanes[0].bars) == 20
     assert (cut.closes[0][0], cut.closes[-1][0]) == (dt.date(2026, 1, 10), dt.date(2026, 1, 20))
 
 

@@ -91,8 +91,8 @@ def one(g: Golden, metric: str, r: np.ndarray, args: dict[str, Any], per_year: i
     return calls[metric]()
 
 
-def test_all_123_golden_cases(shared_data: Path) -> None:
-    raw = json.loads((shared_data / "golden" / "metrics_empyrical.json").read_text())
+def test_all_123_golden_cases(golden_cases: Path) -> None:
+    raw = json.loads((golden_cases / "metrics_empyrical.json").read_text())
     assert len(raw["cases"]) == 123
     golden, wrong = Golden(raw), []
     for case in raw["cases"]:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from pyjobs.account.figures.intervals import t_975, wilson
-from pyjobs.account.figures.setup_stats import Row, Trigger, summarise, triggers
+from pyjobs.account.figures.setup_stats import Row, summarise
+from pyjobs.account.figures.triggers import Part, Triggers, part
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.market.bars import Bars, FloatArray, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -37,20 +38,20 @@ class Market:
         grown = (1 + DRIFT) ** self.hold
         return grown - 1 - 0.001 * (1 + grown)
 
-    def rows(self, rng: np.random.Generator) -> list[Trigger]:
+    def rows(self, rng: np.random.Generator) -> Triggers:
         """Every trigger of one such market."""
         common = rng.normal(0, 1, self.bars)
-        found: list[Trigger] = []
+        found: list[Part] = []
         for symbol in range(self.symbols):
             own = rng.normal(0, 1, self.bars)
             step = DRIFT + NOISE * (math.sqrt(self.alike) * common + math.sqrt(1 - self.alike) * own)
             entry = rng.random(self.bars) < self.often
             entry[-self.hold - 2 :] = False  # all of them end within the data, so that none is left out for lasting
-            found += followed(f"S{symbol}", 100 * np.cumprod(1 + step), entry, self.hold)
-        return found
+            found.append(followed(f"S{symbol}", 100 * np.cumprod(1 + step), entry, self.hold))
+        return Triggers(found)
 
 
-def followed(symbol: str, close: FloatArray, entry: np.ndarray, hold: int) -> list[Trigger]:
+def followed(symbol: str, close: FloatArray, entry: np.ndarray, hold: int) -> Part:
     """In at the open after the trigger, which is its close, out at the open `hold` bars on, which is the close before.
 
     The time exit is decided at the close of the last bar held.
@@ -61,7 +62,7 @@ def followed(symbol: str, close: FloatArray, entry: np.ndarray, hold: int) -> li
         ts_ms=(np.arange(n, dtype=np.int64) + 1) * DAY,
         open=opening, high=np.maximum(opening, close), low=np.minimum(opening, close), close=close, volume=np.ones(n),
     )  # fmt: skip
-    return triggers(
+    return part(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="s",
         bars=bars,
@@ -72,7 +73,7 @@ def followed(symbol: str, close: FloatArray, entry: np.ndarray, hold: int) -> li
     )
 
 
-def naive(found: list[Trigger]) -> tuple[float, float]:
+def naive(found: Triggers) -> tuple[float, float]:
     """Student's interval, as if no two trades shared a day."""
     returns = np.array([t.net_return for t in found if t.net_return is not None])
     half = t_975(returns.size - 1) * returns.std(ddof=1) / math.sqrt(returns.size)
@@ -150,5 +151,5 @@ def test_trades_that_do_not_overlap_count_in_full() -> None:
     close = 100 * np.cumprod(1 + rng.normal(DRIFT, NOISE, 400))
     entry = np.zeros(400, bool)
     entry[5:380:12] = True
-    row = summarise(followed("A", close, entry, 10), setup="s", timeframe="1d")
+    row = summarise(Triggers([followed("A", close, entry, 10)]), setup="s", timeframe="1d")
     assert row.n_closed == 32 and row.n_effective is not None and row.n_effective > 25

@@ -11,6 +11,7 @@ import pytest
 from pyjobs.account.figures.performance import FIGURES, curve, measures
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.registry import make_setups
 
@@ -91,7 +92,7 @@ def test_without_costs_chance_earns_nothing() -> None:
         rng = np.random.default_rng(seed)
         series = [random_walk(rng, f"S{i:02}", 900) for i in range(8)]
         lanes = [
-            Lane(key=key, setup=name, bars=bars, signals=setup.signals(bars), lot=1.0)
+            Lane(key=key, setup=name, bars=bars, wishes=Wishes.of(setup.signals(bars)), lot=1.0)
             for key, bars in series
             for name, setup in setups.items()
         ]

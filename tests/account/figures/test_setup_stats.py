@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pyjobs.account.figures.intervals import t_975, wilson
-from pyjobs.account.figures.overlap import Path, together
-from pyjobs.account.figures.setup_stats import Trigger, summarise, triggers, window_start
+from pyjobs.account.figures.overlap import Path, Paths, together
+from pyjobs.account.figures.setup_stats import summarise, window_start
+from pyjobs.account.figures.triggers import Triggers, triggers
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.library.breakout import Breakout
@@ -50,11 +51,11 @@ def path(slots: list[int], gains: list[float]) -> Path:
 
 def test_trades_that_share_no_bar_have_students_interval() -> None:
     # 1, 2, 3: mean 2, s 1, t(2) 4.3027: 2 -+ 4.3027 / sqrt(3)
-    got = together([path([1], [1.0]), path([2], [2.0]), path([3], [3.0])])
+    got = together(Paths.of([path([1], [1.0]), path([2], [2.0]), path([3], [3.0])]))
     assert got is not None
     assert (got.low, got.high) == (pytest.approx(-0.48414, abs=1e-4), pytest.approx(4.48414, abs=1e-4))
     assert got.n_effective == pytest.approx(3)
-    assert together([path([1], [1.0])]) is None
+    assert together(Paths.of([path([1], [1.0])])) is None
 
 
 def test_the_interval_of_two_trades_that_share_a_bar_by_hand() -> None:
@@ -64,7 +65,7 @@ def test_the_interval_of_two_trades_that_share_a_bar_by_hand() -> None:
     Freedom (1 + 4 + 1)^2 / (1 + 16 + 1) = 2: V = 18e-4 * 2 = 36e-4; half 12.7062 * 6 % / 2 = 38.1186 %.
     Alone, each less 1 %: A 0 and 2, B 1 and -3 %: squares 0 + 4 + 1 + 9 = 14e-4. Effective: 2 * 14 / 18 = 1.5556.
     """
-    got = together([path([1, 2], [0.01, 0.03]), path([2, 3], [0.02, -0.02])])
+    got = together(Paths.of([path([1, 2], [0.01, 0.03]), path([2, 3], [0.02, -0.02])]))
     assert got is not None
     assert (got.mean, got.high) == (pytest.approx(0.02), pytest.approx(0.401186, abs=1e-5))
     assert got.n_effective == pytest.approx(14 / 9)
@@ -73,11 +74,11 @@ def test_the_interval_of_two_trades_that_share_a_bar_by_hand() -> None:
 def test_the_same_trade_twice_says_no_more_than_once() -> None:
     """And an interval of trades that all lived in one bar is none at all."""
     one = [path([at, at + 1], [0.01 * (at % 3), -0.01]) for at in range(0, 60, 2)]
-    single, double = together(one), together([*one, *one])
+    single, double = together(Paths.of(one)), together(Paths.of([*one, *one]))
     assert single is not None and double is not None
     assert (double.low, double.high) == (pytest.approx(single.low), pytest.approx(single.high))
     assert double.n_effective == pytest.approx(single.n_effective)
-    assert together([path([7], [0.1]), path([7], [0.2])]) is None
+    assert together(Paths.of([path([7], [0.1]), path([7], [0.2])])) is None
 
 
 def made(entries: dict[int, float], exits: set[int], *, max_bars: int = 0) -> tuple[Bars, Signals]:
@@ -101,7 +102,7 @@ def made(entries: dict[int, float], exits: set[int], *, max_bars: int = 0) -> tu
     )
 
 
-def found(entries: dict[int, float], exits: set[int], first: str = "1970-01-01") -> list[Trigger]:
+def found(entries: dict[int, float], exits: set[int], first: str = "1970-01-01") -> Triggers:
     bars, signals = made(entries, exits)
     return triggers(
         key=KEY,
@@ -162,7 +163,7 @@ def test_a_window_counts_calendar_days_and_includes_the_session() -> None:
 
 
 def test_without_a_trigger_everything_is_undefined() -> None:
-    row = summarise([], setup="s", timeframe="1d")
+    row = summarise(Triggers([]), setup="s", timeframe="1d")
     assert (row.n, row.win_rate, row.win_rate_low, row.expectancy, row.best, row.verdict) == (
         0,
         None,
@@ -187,7 +188,7 @@ def walk(n: int) -> Bars:
     )
 
 
-def of(bars: Bars, setup: Breakout) -> list[Trigger]:
+def of(bars: Bars, setup: Breakout) -> Triggers:
     return triggers(
         key=KEY,
         setup="s",
@@ -216,4 +217,4 @@ def test_triggers_do_not_depend_on_where_the_history_starts() -> None:
     whole = of(bars, setup)
     for start in (1, 2, 17, 100):
         tail = of(bars.slice(start, 260), setup)
-        assert tail == [t for t in whole if t.ts_ms > (start + setup.lookback - 1) * DAY]
+        assert list(tail) == [t for t in whole if t.ts_ms > (start + setup.lookback - 1) * DAY]

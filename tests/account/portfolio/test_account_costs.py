@@ -14,6 +14,7 @@ from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.lanes import costs_on, grid_of
 from pyjobs.account.portfolio.seats import on_grid
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.strategy.signals import Side, Signals
@@ -32,8 +33,10 @@ def lane(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=(n + 1) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
-        signals=Signals(
-            entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
+        wishes=Wishes.of(
+            Signals(
+                entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
+            )
         ),
         lot=1.0,
         group=group,
@@ -153,7 +156,7 @@ def test_a_fill_lands_on_the_tick_grid_of_its_day() -> None:
     """10 010 bought with 0.1 % slippage is 10 020.01, next tick 10 030; sold at 10 010 * 0.999 = 9 999.99: 9 990."""
     plain = lane("A", flat(10_010), {0}, {1})
     on_grid = Lane(
-        key=plain.key, setup="made_up", bars=plain.bars, signals=plain.signals, lot=1.0,
+        key=plain.key, setup="made_up", bars=plain.bars, wishes=plain.wishes, lot=1.0,
         grid=((0, krx.TICKS[1][1]),),
     )  # fmt: skip
     run = simulate([on_grid], Terms(cash=1e6, max_positions=1, max_weight=1, costs=Costs(slippage_bps=10)), start_ms=0)

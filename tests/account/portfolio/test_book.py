@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import book, seats
+from pyjobs.account.portfolio import book, seats, sums
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.layout import lay_out
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
 from utils import trading_day
@@ -50,7 +51,7 @@ def world(seed: int, n: int = 200) -> tuple[list[Lane], Terms]:
             key=SeriesKey(exchange="X", symbol=f"S{number % 5}", timeframe="1d"),
             setup="made_up",
             bars=Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(size)),
-            signals=signals,
+            wishes=Wishes.of(signals),
             lot=1.0 if number % 3 else 1e-8,
             group=("", "one", "two")[number % 3],
             grid=ROUGH if number < 4 else (),
@@ -127,16 +128,16 @@ def test_what_a_sweep_keeps_of_a_trial_does_not_grow_with_its_sessions() -> None
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300), max_size=12))
 def test_a_sum_is_that_of_pythons_fsum(terms: list[float]) -> None:
-    x, m, n = np.zeros(seats.SUMS), np.zeros(seats.PLACES, np.int64), 0
+    x, m, n = np.zeros(sums.SUMS), np.zeros(seats.PLACES, np.int64), 0
     for term in terms:
-        n = seats.add(x, m, n, term)
-    assert seats.total(x, m, n) == math.fsum(terms)
+        n = sums.add(x, m, n, term)
+    assert sums.total(x, m, n) == math.fsum(terms)
 
 
 def test_a_sum_with_what_is_not_finite_is_not_finite() -> None:
-    x, m = np.zeros(seats.SUMS), np.zeros(seats.PLACES, np.int64)
-    n = seats.add(x, m, seats.add(x, m, seats.begin_sum(x, m), 1.0), math.nan)
-    assert math.isnan(seats.total(x, m, seats.add(x, m, n, 2.0)))
+    x, m = np.zeros(sums.SUMS), np.zeros(seats.PLACES, np.int64)
+    n = sums.add(x, m, sums.add(x, m, sums.begin_sum(x, m), 1.0), math.nan)
+    assert math.isnan(sums.total(x, m, sums.add(x, m, n, 2.0)))
 
 
 def test_ticks_change_on_their_day() -> None:
@@ -147,7 +148,7 @@ def test_ticks_change_on_their_day() -> None:
     bars = Bars(ts_ms=n * DAY, open=flat, high=flat, low=flat, close=flat, volume=np.ones(n.size))
     signals = Signals(entry=entry, exit=leave, stop=np.full(n.size, np.nan))
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
-    lane = Lane(key=key, setup="x", bars=bars, signals=signals, lot=1.0, grid=ROUGH)
+    lane = Lane(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1.0, grid=ROUGH)
     terms = Terms(cash=10_000, max_positions=1, max_weight=1, costs=Costs(slippage_bps=100))
     trades = [deal.trade for deal in simulate([lane], terms, start_ms=0).deals]
     assert [(trade.entry_price, trade.exit_price) for trade in trades] == [(155, 145), (160, 140)]

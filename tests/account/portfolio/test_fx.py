@@ -17,6 +17,7 @@ from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.lanes import costs_on, lanes_of
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
 from pyjobs.market.desk.snapshot import Series, Snapshot
@@ -47,8 +48,10 @@ def abroad(
         key=SeriesKey(exchange="X", symbol="A", timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=ts_ms, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
-        signals=Signals(
-            entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
+        wishes=Wishes.of(
+            Signals(
+                entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
+            )
         ),
         lot=1.0,
         currency="USD",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
+from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, fold
 from pyjobs.strategy.signals import Signals, one_sided
@@ -29,7 +30,9 @@ def lane(symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits:
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n)),
-        signals=Signals(entry=np.isin(np.arange(n), list(entries)), exit=np.isin(np.arange(n), list(exits)), stop=stop),
+        wishes=Wishes.of(
+            Signals(entry=np.isin(np.arange(n), list(entries)), exit=np.isin(np.arange(n), list(exits)), stop=stop)
+        ),
         lot=lot,
     )
 
@@ -93,7 +96,7 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
 
 
 def test_a_series_already_held_is_not_bought_twice() -> None:
-    other = Lane(key=A.key, setup="other", bars=A.bars, signals=A.signals, lot=1.0)
+    other = Lane(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
     run = simulate([A, other], TERMS, start_ms=0)
     assert [d.setup for d in run.deals] == ["made_up"]
     assert run.refused["held"] == 1
@@ -159,7 +162,7 @@ def test_an_account_with_one_series_trades_both_sides_as_the_fold_does(seed: int
         max_bars=9,
     )
     made = lane("A", rows.tolist(), {}, set(), lot=1e-8)
-    lanes = [replace(made, signals=side) for side in one_sided(signals)]
+    lanes = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
     run = simulate(lanes, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
     _, trades = fold(made.bars, signals, Rules.of(signals))
     assert [deal.trade for deal in run.deals if deal.trade.reason != "open"] == trades
@@ -227,7 +230,7 @@ def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Lane], Term
 def test_the_account_never_sees_the_future(world: tuple[list[Lane], Terms], k: int) -> None:
     lanes, terms = world
     cut = [
-        Lane(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), signals=x.signals.slice(0, k), lot=x.lot) for x in lanes
+        Lane(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), wishes=x.wishes.slice(0, k), lot=x.lot) for x in lanes
     ]
     whole, short = simulate(lanes, terms, start_ms=0), simulate(cut, terms, start_ms=0)
     np.testing.assert_array_equal(whole.equity[: short.equity.size], short.equity)

@@ -1,4 +1,4 @@
-"""The engine against a slow account written from bench/WORKLOADS.md alone, and by hand."""
+"""The engine against a slow account written from tests/bench/WORKLOADS.md alone, and by hand."""
 
 from __future__ import annotations
 

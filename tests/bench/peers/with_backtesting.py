@@ -1,4 +1,4 @@
-"""backtesting.py, by its public documentation: a workload of bench/WORKLOADS.md, or given signals bar by bar.
+"""backtesting.py, by its public documentation: a workload of tests/bench/WORKLOADS.md, or given signals bar by bar.
 
 Run by the Python of .venv-peers, never imported by ours:
     with_backtesting.py W2 BARS.parquet OUT.csv

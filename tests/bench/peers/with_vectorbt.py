@@ -1,4 +1,4 @@
-"""vectorbt, by its public documentation: the workloads of bench/WORKLOADS.md, or given signals bar by bar.
+"""vectorbt, by its public documentation: the workloads of tests/bench/WORKLOADS.md, or given signals bar by bar.
 
 Run by the Python of .venv-peers, never imported by ours:
     with_vectorbt.py W1|W2|W3 BARS.parquet OUT.csv [numba|rust]

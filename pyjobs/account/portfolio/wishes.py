@@ -1,0 +1,71 @@
+"""What a setup wants on one side of a series, kept small: a desk has seven of these for each of thousands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pyjobs.market.bars import FloatArray
+from pyjobs.strategy import kernel
+from pyjobs.strategy.lifecycle import Rules
+from pyjobs.strategy.signals import Signals, no_stop_of
+
+KINDS = (kernel.HAS_STOP, kernel.HAS_DISTANCE, kernel.HAS_TARGET, kernel.HAS_TRAIL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wishes:
+    """Signals of `size` bars without what nobody will look at: 1 bit a bar, and 4 bytes and its levels an entry.
+
+    `entries`: the numbers of the bars at whose close it wants in and not out, increasing (int32). `levels`: what each
+    carries (stop, distances of stop, target and trailing stop; NaN: none), a column for each bit of `has`
+    (kernel.HAS_STOP ...), in their order. `leaving`: a bit per bar, the first in the lowest: it wants out.
+    """
+
+    size: int
+    entries: npt.NDArray[np.int32]
+    levels: FloatArray
+    has: int
+    leaving: npt.NDArray[np.uint8]
+    rules: Rules
+
+    @classmethod
+    def of(cls, signals: Signals) -> Wishes:
+        """Of signals for one side. Raises ValueError when their columns are not of one length."""
+        stop = None if signals.stop is no_stop_of(signals.entry.size) else signals.stop
+        columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
+        size = signals.entry.size
+        if any(each is not None and each.size != size for each in (signals.exit, *columns)):
+            raise ValueError(f"signals must have one entry per bar, {size} in all")
+        entries = np.flatnonzero(signals.entry & ~signals.exit)
+        carried = [None if each is None else each[entries] for each in columns]
+        given = [
+            (bit, each) for bit, each in zip(KINDS, carried, strict=True) if each is not None and (each == each).any()
+        ]
+        levels = np.empty((entries.size, len(given)))
+        for number, (_, each) in enumerate(given):
+            levels[:, number] = each
+        return cls(
+            size=size,
+            entries=entries.astype(np.int32),
+            levels=levels,
+            has=sum(bit for bit, _ in given),
+            leaving=np.packbits(signals.exit, bitorder="little"),
+            rules=Rules.of(signals),
+        )
+
+    def slice(self, start: int, stop: int) -> Wishes:
+        """Of bars [start, stop)."""
+        stop = min(stop, self.size)
+        first, last = np.searchsorted(self.entries, (start, stop)).tolist()
+        leaving = np.unpackbits(self.leaving, bitorder="little")[start:stop]
+        return Wishes(
+            size=stop - start,
+            entries=self.entries[first:last] - np.int32(start),
+            levels=self.levels[first:last],
+            has=self.has,
+            leaving=np.packbits(leaving, bitorder="little"),
+            rules=self.rules,
+        )
