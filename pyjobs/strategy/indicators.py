@@ -219,9 +219,8 @@ def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
     """
     short, total = values[rests != 0.0], 0  # in units of 10^-8
     if short.size and np.abs(short).max() * 10.0**MAX_DECIMALS < min(MAX_DIGITS_VALUE, 2.0**62 / short.size):
-        total = int(
-            np.rint(short * 10.0**MAX_DECIMALS).astype(np.int64).sum()
-        )  # below 2^50 each: none rounds elsewhere
+        units = np.rint(short * 10.0**MAX_DECIMALS)  # below 2^50 each: none rounds elsewhere
+        total = int(units.astype(np.int64).sum())
     elif short.size:
         total = sum(_scaled(value) for value in short.tolist())
     ratios = [value.as_integer_ratio() for value in values[rests == 0.0].tolist()]

@@ -192,20 +192,5 @@ class Triggers(Sequence[Trigger]):
         return Paths(sizes=sizes, slots=np.concatenate(slots)[np.repeat(first, sizes) + at], gains=gains)
 
 
-def triggers(
-    *,
-    key: SeriesKey,
-    setup: str,
-    bars: Bars,
-    signals: Signals,
-    costs: Costs,
-    first: dt.date,
-    session_of: Callable[[int], dt.date],
-) -> Triggers:
-    """Those of one part; see `part`."""
-    own = part(key=key, setup=setup, bars=bars, signals=signals, costs=costs, first=first, session_of=session_of)
-    return Triggers([own])
-
-
 def _joined(arrays: Sequence[np.ndarray], dtype: type = np.float64) -> np.ndarray:
     return np.concatenate([np.zeros(0, dtype), *arrays])

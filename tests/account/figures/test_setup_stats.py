@@ -10,7 +10,7 @@ import pytest
 from pyjobs.account.figures.intervals import t_975, wilson
 from pyjobs.account.figures.overlap import Path, Paths, together
 from pyjobs.account.figures.setup_stats import summarise, window_start
-from pyjobs.account.figures.triggers import Triggers, triggers
+from pyjobs.account.figures.triggers import Triggers, part
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.library.breakout import Breakout
@@ -104,14 +104,18 @@ def made(entries: dict[int, float], exits: set[int], *, max_bars: int = 0) -> tu
 
 def found(entries: dict[int, float], exits: set[int], first: str = "1970-01-01") -> Triggers:
     bars, signals = made(entries, exits)
-    return triggers(
-        key=KEY,
-        setup="s",
-        bars=bars,
-        signals=signals,
-        costs=Costs(fee_bps=10, sell_tax_bps=20),
-        first=dt.date.fromisoformat(first),
-        session_of=session_of,
+    return Triggers(
+        [
+            part(
+                key=KEY,
+                setup="s",
+                bars=bars,
+                signals=signals,
+                costs=Costs(fee_bps=10, sell_tax_bps=20),
+                first=dt.date.fromisoformat(first),
+                session_of=session_of,
+            )
+        ]
     )
 
 
@@ -143,14 +147,18 @@ def test_a_trade_that_nets_nothing_is_no_win() -> None:
     bars, signals = made({1: float("nan")}, set(), max_bars=1)
     ones = np.full(len(bars), 100.0)
     flat = Bars(ts_ms=bars.ts_ms, open=ones, high=ones, low=ones, close=ones, volume=ones)
-    even = triggers(
-        key=KEY,
-        setup="s",
-        bars=flat,
-        signals=signals,
-        costs=Costs(),
-        first=dt.date(1970, 1, 1),
-        session_of=session_of,
+    even = Triggers(
+        [
+            part(
+                key=KEY,
+                setup="s",
+                bars=flat,
+                signals=signals,
+                costs=Costs(),
+                first=dt.date(1970, 1, 1),
+                session_of=session_of,
+            )
+        ]
     )
     assert [(t.status, t.net_return) for t in even] == [("closed", 0.0)]
     row = summarise(even, setup="s", timeframe="1d")
@@ -189,14 +197,18 @@ def walk(n: int) -> Bars:
 
 
 def of(bars: Bars, setup: Breakout) -> Triggers:
-    return triggers(
-        key=KEY,
-        setup="s",
-        bars=bars,
-        signals=setup.signals(bars),
-        costs=Costs(),
-        first=dt.date(1970, 1, 1),
-        session_of=session_of,
+    return Triggers(
+        [
+            part(
+                key=KEY,
+                setup="s",
+                bars=bars,
+                signals=setup.signals(bars),
+                costs=Costs(),
+                first=dt.date(1970, 1, 1),
+                session_of=session_of,
+            )
+        ]
     )
 
 
