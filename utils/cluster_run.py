@@ -58,6 +58,14 @@ class Run:
 
     def results(self) -> list[Any]:
         """Of every piece, in order."""
+        from distributed.comm import CommClosedError
+
+        try:
+            return self._all()
+        except CommClosedError as error:  # from a client that has not yet seen it
+            raise self._gone(f"the scheduler went away ({one_line(error)}); nothing is written") from None
+
+    def _all(self) -> list[Any]:
         pieces = self._work.numbered()
         waiting, threads = iter(pieces), self._threads()
         self._progress(0, len(pieces), f"pieces, {threads} threads at {self._address}")
