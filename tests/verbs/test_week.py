@@ -96,6 +96,7 @@ def made(week: Week, fake: FakeMarket, env: dict[str, str], folder: Path) -> tup
     box = Box.cloned(folder, week.zone, fake, env)
     eve_s = int(dt.datetime.combine(week.first, dt.time(), dt.UTC).timestamp()) - 6 * HOUR_S
     told = box.verb(eve_s, "new_desk", *week.asked, "--zone", week.zone)
+    box.lose_little_to_outages()
     return box, shipped(box, box.clone / "config/desk.yaml") if week.by_example else printed(told)
 
 
