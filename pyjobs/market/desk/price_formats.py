@@ -33,6 +33,8 @@ class PriceFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     asked: bool = False
     without: bool = False
     quiet: bool = False
+    markets: Literal["", "sessions", "round"] = ""
+    broker: bool = False
     zoned: bool = False
     signed: bool = False
     shares: Literal["", "now"] = ""

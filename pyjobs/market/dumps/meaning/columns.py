@@ -19,7 +19,19 @@ from utils.errors import BadDataError
 OHLC = ("open", "high", "low", "close")
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
     "time": (
-        *("unix", "ts", "mts", "timestamp", "datetime", "date", "opentime", "time", "tradedate", "observationdate"),
+        *(
+            "unix",
+            "unixtimestamp",
+            "ts",
+            "mts",
+            "timestamp",
+            "datetime",
+            "date",
+            "opentime",
+            "time",
+            "tradedate",
+            "observationdate",
+        ),
         *(
             "t",
             "day",
@@ -87,7 +99,7 @@ def understood(grid: Grid, instrument: Instrument) -> Reading:
     shape = shape_of(grid, instrument)
     places, said = _places(grid, instrument, shape)
     reading = Reading(grid=grid, places=places, shape=shape, said=said)
-    _only_closes(reading)
+    _only_closes(reading, instrument)
     missing = [name for name in ("time", *OHLC) if name not in places]
     if missing:
         raise BadDataError(_missing(grid, missing))
@@ -207,7 +219,7 @@ def _unnamed_index(grid: Grid, places: dict[str, int]) -> None:
             return
 
 
-def _only_closes(reading: Reading) -> None:
+def _only_closes(reading: Reading, instrument: Instrument) -> None:
     """A date and one value: the value is the close, and all there is of the bar."""
     grid, places = reading.grid, reading.places
     names = grid.names or []
@@ -215,7 +227,9 @@ def _only_closes(reading: Reading) -> None:
         return
     if "close" not in places and len(names) == 2 and places.get("time") == 0 and is_number(_some(grid, 1)):
         places["close"] = 1
-    if "close" not in places or "time" not in places or (len(names) > 2 and column(names[places["close"]]) != "close"):
+    if "close" not in places or "time" not in places:
+        return
+    if len(names) > 2 and "close" not in instrument.columns and column(names[places["close"]]) != "close":
         return
     places |= dict.fromkeys(("open", "high", "low"), places["close"])
     what = "only one price a row: open, high and low are the close"

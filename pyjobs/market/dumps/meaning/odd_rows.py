@@ -27,7 +27,7 @@ def mended(reading: Reading, ledger: Ledger) -> None:
         else:
             refused.append((line, cells))
     if refused:
-        _refuse(reading, ledger, refused)
+        _refuse(reading, ledger, refused, last)
     if kept:
         _insert(reading, kept)
 
@@ -39,13 +39,14 @@ def _only_lacks_volume(reading: Reading, cells: list[str]) -> bool:
     return max(needed) < len(cells) and set(absent) <= named and all(is_number(cells[place]) for place in needed[1:])
 
 
-def _refuse(reading: Reading, ledger: Ledger, refused: list[tuple[int, list[str]]]) -> None:
+def _refuse(reading: Reading, ledger: Ledger, refused: list[tuple[int, list[str]]], last: int) -> None:
     grid, source = reading.grid, ledger.source
     line, cells = refused[0]
     width = len(grid.columns)
     what = f"{len(cells)} fields instead of {width}: {unexpected(grid.label, grid.delimiter.join(cells))}"
     if not source.instrument.bad_rows_limit:
-        raise source.refuse(line, f"{what}; is the file cut off?", len(refused), len(source.labels) - 1)
+        part, hint = len(source.labels) - 1, line != last
+        raise source.refuse(line, f"{what}; is the file cut off?", len(refused), part, hint=hint)
     ledger.bad += len(refused)
     found = Finding(
         what="bad row left out: another number of fields", count=len(refused), first=f"line {line}", example=what

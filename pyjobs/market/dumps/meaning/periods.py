@@ -9,8 +9,10 @@ import numpy as np
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, Mask, Source
 from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
+from pyjobs.market.dumps.reading.zones import local_ms, localised
 
 HOUR_MS = 3_600_000
+FARTHEST_MS = 14 * HOUR_MS  # how far a place's clock is from UTC
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
 SATURDAY, SUNDAY = 5, 6
 Errors = dict[int, str]
@@ -59,7 +61,7 @@ def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
         for at in np.flatnonzero((st.kind == NAIVE) & st.has_clock()).tolist():
             errors[at] = "has no time zone: say `zone:` of the file's clock"
         if timed.any() and ((st.ms[timed] % DAY_MS).any() or source.mark == "end"):
-            ends = st.ms[timed] if source.mark == "end" else _day_ends(st.ms[timed])
+            ends = st.ms[timed] if source.mark == "end" else _ends(st.ms[timed], DAY_MS, source)
             ts_ms[timed], day[timed] = ends, utc_days(ends - 1)
         return day, ts_ms, errors
     clocked = np.flatnonzero((st.kind == NAIVE) & st.has_clock())
@@ -72,14 +74,19 @@ def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     return day, ts_ms, errors
 
 
-def _day_ends(start: IntArray) -> IntArray:
-    """A day after each start; where summer time moves the starts by an hour, the next start or 25 hours."""
+def _ends(start: IntArray, length: int, source: Source) -> IntArray:
+    """A day or a week after each start, by the clock of the file's zone.
+
+    Of no zone, and where summer time moves the starts by an hour: the next start or an hour more.
+    """
+    if source.zone:
+        return localised(local_ms(start, source.zone) + length, source.zone)[0]
     hours = np.unique(start % DAY_MS)
     if hours.size == 1:
-        return start + DAY_MS
+        return start + length
     order = np.unique(start)
     after = np.append(order[1:], 2**62)[np.searchsorted(order, start)]
-    return np.asarray(np.where(after - start < DAY_MS, start + DAY_MS, np.minimum(after, start + DAY_MS + HOUR_MS)))
+    return np.asarray(np.where(after - start < length, start + length, np.minimum(after, start + length + HOUR_MS)))
 
 
 def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: Source) -> Errors:
@@ -111,19 +118,14 @@ def _date(ordinal: int) -> str:
 
 def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     """Weeks end with the last session of their Monday to Sunday, months with that of the calendar's month."""
-    back = 1 if source.mark == "end" else 0
-    day = utc_days(st.ms)
-    timed = st.kind == INSTANT
-    moved = timed & ((st.ms % DAY_MS != 0) | (back == 1))
-    day[moved] = source.hours.dates_of(st.ms[moved] - back)
-    weekly = source.instrument.timeframe == "1w"
+    day, errors = _dates(st, source)
+    weekly, timed = source.instrument.timeframe == "1w", st.kind == INSTANT
     weekday = (day - 1) % 7  # ordinal 1 is a Monday
     if weekly and source.all_day:
         fixed = np.unique(weekday)
         if source.mark != "end" and fixed.size == 1 and (fixed[0] != 0 or (st.ms[timed] % DAY_MS).any()):
-            ends = np.where(timed, st.ms, (day - EPOCH_ORDINAL) * DAY_MS) + 7 * DAY_MS
+            ends = _ends(np.where(timed, st.ms, (day - EPOCH_ORDINAL) * DAY_MS), 7 * DAY_MS, source)
             return utc_days(ends - 1), ends, {}
-    errors: Errors = {}
     if weekly and not source.all_day:
         weekend = weekday >= SATURDAY
         if source.mark == "start":
@@ -132,7 +134,43 @@ def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
             what = "is a weekend: of the week before or after it? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
             errors = dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
     first, last = _span(day, weekly)
+    if source.all_day and (st.ms[timed] % DAY_MS).any():
+        ends = _own_ends(st, first, last, source)
+        return utc_days(ends - 1), ends, errors
     return _last_session(first, last, source), np.full(len(day), NOT_YET, np.int64), errors
+
+
+def _dates(st: Stamps, source: Source) -> tuple[IntArray, Errors]:
+    """The date that each time has where it was written; of months also what may be of the one before or after."""
+    back = 1 if source.mark == "end" else 0
+    day, timed = utc_days(st.ms), st.kind == INSTANT
+    if source.zone:
+        day[timed] = utc_days(local_ms(st.ms[timed], source.zone) - back)
+        return day, {}
+    moved = timed & ((st.ms % DAY_MS != 0) | (back == 1))
+    day[moved] = source.hours.dates_of(st.ms[moved] - back)
+    if source.instrument.timeframe != "1mo":
+        return day, {}
+    turn = FARTHEST_MS if source.mark != "end" else -FARTHEST_MS
+    near = day.copy()
+    near[moved] = source.hours.dates_of(st.ms[moved] - back + turn)
+    other = _span(near, weekly=False)[0] != _span(day, weekly=False)[0]
+    if source.mark:
+        return np.where(other, near, day), {}
+    what = "is the end of a month, or the start of the next one elsewhere: say `layout: ohlcv_start` or `ohlcv_close`"
+    return day, dict.fromkeys(np.flatnonzero(other).tolist(), what)
+
+
+def _own_ends(st: Stamps, first: IntArray, last: IntArray, source: Source) -> IntArray:
+    """Ends of weeks and months round the clock that are not UTC's: as far after it as the starts are, or more."""
+    timed = st.kind == INSTANT
+    midnight = (last + 1 - EPOCH_ORDINAL) * DAY_MS
+    if source.mark == "end":
+        return np.where(timed, np.maximum(st.ms, midnight - FARTHEST_MS), midnight)
+    if source.zone:
+        return localised(midnight, source.zone)[0]
+    late = int((st.ms - (first - EPOCH_ORDINAL) * DAY_MS)[timed].max(initial=0))
+    return np.asarray(midnight + (late if late < DAY_MS else 0))
 
 
 def _span(day: IntArray, weekly: bool) -> tuple[IntArray, IntArray]:

@@ -19,14 +19,18 @@ def same_symbol(one: str, other: str) -> bool:
 def _spellings(symbol: str) -> set[str]:
     upper = symbol.upper().strip()
     found = {re.sub(r"[^A-Z0-9가-힣]", "", upper), re.sub(r"[^A-Z0-9가-힣]", "", re.sub(r"\.[A-Z]{1,3}$", "", upper))}
+    found |= {re.sub(r"[^A-Z0-9]", "", upper[2:]) for _ in "x" if re.match(r"[XCI]:", upper)}
     found |= {each.removeprefix("A") for each in found if re.fullmatch(r"A\d{6}", each)}
     return {each.lstrip("0") if each.isdigit() else each for each in found}
 
 
 def _named_shapes(instrument: Instrument) -> list[PriceFormat]:
+    kind = "round" if instrument.market in ("24/7", "FX") else "sessions"
+    here = [each for each in price_formats() if each.markets in ("", kind)]
     if instrument.layout == "auto":
-        return [each for each in price_formats() if not each.asked]
-    return [each for each in price_formats() if each.name == instrument.layout]
+        return [each for each in here if not each.asked]
+    named = [each for each in here if each.name == instrument.layout]
+    return named or [each for each in price_formats() if each.name == instrument.layout]
 
 
 def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
@@ -54,6 +58,7 @@ def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceForma
     shapes = [each for each in _named_shapes(instrument) if each.width]
     for each in shapes:
         if width in each.width and _looks(grid, each):
+            _refuse_twins(grid, each, instrument)
             return each
     if instrument.layout not in PLAIN:
         for each in _named_shapes(instrument):
@@ -62,7 +67,17 @@ def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceForma
         raise BadDataError(
             f"{grid.label}: has {width} columns and no header: not what `layout: {instrument.layout}` is"
         )
+    if instrument.layout == "auto" and grid.delimiter == "," and re.fullmatch(LOOKS["daily"], first_cell(grid, 0)):
+        what = f"line {int(grid.lines[0])}: {first_cell(grid, 0)!r} begins a row as Lean writes it, in ten-thousandths"
+        raise BadDataError(f"{grid.label}: {what}: say `layout: lean`, or `layout: ohlcv` if the prices are plain")
     return None
+
+
+def _refuse_twins(grid: Grid, shape: PriceFormat, instrument: Instrument) -> None:
+    """Two vendors write one shape, hours apart: without a volume nothing tells them apart."""
+    if instrument.layout == "auto" and shape.name == "ninjatrader" and _is_quiet(grid):
+        what = f"line {int(grid.lines[0])}: volume 0 throughout: HistData's (New York's winter time) or NinjaTrader's"
+        raise BadDataError(f"{grid.label}: {what} (UTC, ends of bars): say `layout: histdata` or `layout: ninjatrader`")
 
 
 LOOKS = {
@@ -77,9 +92,13 @@ LOOKS = {
 def _looks(grid: Grid, shape: PriceFormat) -> bool:
     if shape.delimiter and shape.delimiter != grid.delimiter:
         return False
-    if shape.quiet and any(grid.cell(row, 5).strip() not in ("0", "0.0") for row in range(0, len(grid), 97)):
+    if shape.quiet and not _is_quiet(grid):
         return False
     return not shape.time or bool(re.fullmatch(LOOKS[shape.time], first_cell(grid, 0)))
+
+
+def _is_quiet(grid: Grid) -> bool:
+    return all(grid.cell(row, 5).strip() in ("0", "0.0") for row in range(0, len(grid), 97))
 
 
 def first_cell(grid: Grid, place: int) -> str:

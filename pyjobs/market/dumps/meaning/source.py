@@ -20,6 +20,7 @@ Mask = npt.NDArray[np.bool_]
 Mark = Literal["", "start", "end"]
 EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 UNTIMED = -1  # the date of a row whose time cannot be read
+FEW_OF = 10  # one bad row of so many is worth a hint
 EXAMPLES = 20  # bad rows that are listed one by one
 
 
@@ -27,7 +28,8 @@ EXAMPLES = 20  # bad rows that are listed one by one
 class Source:
     """The dump being read. `now_ms` is the wall clock; nothing in the file is younger than `taken_ms`.
 
-    `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known).
+    `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known). `zone`: whose clock
+    its times were ("": they said themselves which moment they are).
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Source:
     labels: list[str] = field(default_factory=list)
     unit: str = "line"
     mark: Mark = ""
+    zone: str = ""
 
     @property
     def bar_ms(self) -> int:
@@ -54,9 +57,10 @@ class Source:
         """True for a market that never closes."""
         return self.hours.market == "24/7"
 
-    def refuse(self, line: int, what: str, count: int = 1, part: int = 0) -> BadDataError:
-        """The error for a row that cannot be true."""
+    def refuse(self, line: int, what: str, count: int = 1, part: int = 0, *, hint: bool = False) -> BadDataError:
+        """The error for a row that cannot be true; with the key that lets few such rows go, where there is a `hint`."""
         more = f" ({count} such {self.unit}s)" if count > 1 else ""
+        more += "; `bad_rows: drop` leaves such rows out, where they are few" if hint else ""
         label = self.labels[part] if self.labels else self.path
         return BadDataError(f"{label}: {self.unit} {line}: {what}{more}")
 
@@ -114,7 +118,8 @@ class Ledger:
         if not self.source.instrument.bad_rows_limit:
             first = table.pick(found[:1])
             shown = f" {_values(self.source, first)}" if of_row else ""
-            raise self.source.refuse(int(first.line[0]), what + shown, found.size, int(first.part[0]))
+            hint = found.size * FEW_OF <= max(len(table), FEW_OF)
+            raise self.source.refuse(int(first.line[0]), what + shown, found.size, int(first.part[0]), hint=hint)
         self.bad += found.size
         for at in found[:EXAMPLES].tolist():
             here = np.arange(len(table)) == at

@@ -11,6 +11,8 @@ from utils.errors import BadDataError
 SHARE = 0.6  # of the steps between rows that must be of one kind to say so
 SEVERAL = 0.1  # of the periods that may have two rows: a live price beside the day's
 FEWEST = 2
+FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
+OVERLAP_MS = 20 * 3_600_000  # days begin further apart, also where summer time takes an hour
 LENGTHS = ((1, "days"), (7, "weeks"), (30, "months"), (91, "quarters"), (365, "years"))
 
 
@@ -34,12 +36,12 @@ def _intraday(stamps: IntArray, source: Source) -> str:
     bar, usual = source.bar_ms, int(steps[counts.argmax()])
     if steps[0] % bar and steps[0] < bar:
         return f"{_text(int(steps[0]))} apart at least"
-    few = counts.sum() < 3 and not source.all_day
-    if bar in steps.tolist() and (usual == bar or counts.max() < SHARE * counts.sum()):
+    if usual == bar or (bar in steps.tolist() and counts.max() < SHARE * counts.sum()):
         return ""
-    if few or (usual == bar):
-        return ""
-    if counts.max() >= SHARE * counts.sum() or bar not in steps.tolist():
+    if not source.all_day and counts.sum() < FEW_STEPS:  # a night between two sessions says nothing
+        within = steps[steps < LONGEST_SESSION_MS]
+        return f"{_text(int(within[0]))} apart" if within.size and bar not in within.tolist() else ""
+    if counts.max() >= SHARE * counts.sum() or int(np.gcd.reduce(steps)) != bar:
         return f"{_text(usual)} apart"
     return ""
 
@@ -54,6 +56,9 @@ def _daily(table: Table, stamps: IntArray, source: Source) -> str:
         apart = int(np.median(np.diff(stamp)[again]))
         first = date_text(int(day[1:][again][0]))
         return f"{_text(apart)} apart ({int((day == day[1:][again][0]).sum())} in the one of {first})"
+    close = np.diff(stamps)[np.diff(stamps) < OVERLAP_MS]
+    if source.all_day and close.size and close.size > SEVERAL * (stamps.size - 1):
+        return f"{_text(int(np.median(close)))} apart"
     steps = np.diff(np.unique(stamps // DAY_MS))
     if steps.size < FEWEST:
         return ""

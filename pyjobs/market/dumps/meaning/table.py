@@ -11,15 +11,17 @@ import numpy as np
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
-from pyjobs.market.dumps.meaning.columns import OHLC, Reading
+from pyjobs.market.dumps.meaning.columns import COLUMN_NAMES, OHLC, Reading
+from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
-from pyjobs.market.dumps.reading.fields import clock
+from pyjobs.market.dumps.reading.fields import clock, column
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, DATE, DAY_MS, INSTANT, NAIVE, Stamps, order_of, stamps
 from pyjobs.market.dumps.reading.zones import localised
 from utils.errors import BadDataError, ConfigError
+from utils.foreign_text import quoted
 
 FEW = 6
 
@@ -39,7 +41,7 @@ def table_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Tab
 
 def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table:
     _of_one_symbol(reading, source, ledger)
-    _refuse_other_period(reading, source)
+    refuse_other_length(reading, source)
     complaints = _Complaints(len(reading.grid), ledger)
     st = _times(reading, source, complaints)
     day, ts_ms, errors = closes(st, source)
@@ -79,9 +81,14 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        column = pc.fill_null(pc.cast(grid.columns[reading.places["symbol"]], pa.string()), "")
-        symbols = [str(each) for each in pc.unique(column).to_pylist()]
+        names = pc.fill_null(pc.cast(grid.columns[reading.places["symbol"]], pa.string()), "")
+        symbols = [str(each) for each in pc.unique(names).to_pylist()]
         mine = [each for each in symbols if same_symbol(each, wanted)]
+        if not mine and (other := _column_with(reading, wanted)) is not None:  # codes beside names
+            reading.places["symbol"] = other
+            reading.ignored = [name for name in reading.ignored if name != reading.name_of("symbol")]
+            _of_one_symbol(reading, source, ledger)
+            return
         if len(mine) > 1:
             mine = [each for each in mine if each == wanted] or mine
         if len(symbols) > 1:
@@ -89,7 +96,7 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
                 listed = ", ".join(sorted(symbols)[:FEW]) + (" …" if len(symbols) > FEW else "")
                 what = f"holds {len(symbols)} symbols ({listed}), none of them {wanted!r}: `symbol:` chooses one"
                 raise BadDataError(f"{grid.label}: {what}")
-            keep = np.array(pc.equal(column, mine[0]).to_pylist(), bool)
+            keep = np.array(pc.equal(names, mine[0]).to_pylist(), bool)
             others = int((~keep).sum())
             what = f"rows of {len(symbols) - 1} other symbols: left out"
             ledger.say(
@@ -103,27 +110,22 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
         )
 
 
-PERIODS = {"D": "1d", "W": "1w", "M": "1mo", "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h"}
-
-
-def _refuse_other_period(reading: Reading, source: Source) -> None:
-    """A file that says how long its bars are, and says other than the desk."""
-    if "period" not in reading.places or not len(reading.grid):
-        return
-    told = reading.grid.cell(0, reading.places["period"]).strip().upper()
-    timeframe = source.instrument.timeframe
-    if PERIODS.get(told, timeframe) != timeframe:
-        what = (
-            f"its column {reading.name_of('period')} says {told} ({PERIODS[told]}), but the instrument is {timeframe}"
-        )
-        raise BadDataError(f"{reading.grid.label}: {what}")
+def _column_with(reading: Reading, wanted: str) -> int | None:
+    """Another column of symbols that has the wanted one in a row: a file of codes and names has both."""
+    grid = reading.grid
+    for place, name in enumerate(grid.names or ()):
+        if column(name) in COLUMN_NAMES["symbol"] and place not in reading.places.values():
+            cells = grid.columns[place].cast("string").unique().to_pylist()
+            if any(same_symbol(each, wanted) for each in cells if each):
+                return place
+    return None
 
 
 def _times(reading: Reading, source: Source, complaints: _Complaints) -> Stamps:
     grid, shape = reading.grid, reading.shape
-    column = grid.columns[reading.places["time"]]
-    order = source.instrument.dates or (shape.dates if shape else "") or order_of(column)
-    st = stamps(column, order)
+    cells = grid.columns[reading.places["time"]]
+    order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
+    st = stamps(cells, order)
     if shape and shape.time == "milliseconds":
         st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
     if "clock" in reading.places:
@@ -132,21 +134,37 @@ def _times(reading: Reading, source: Source, complaints: _Complaints) -> Stamps:
         _since_midnight(st, grid)
     _hint(st)
     complaints.add(st.errors)
-    zone = source.instrument.zone or (shape.zone if shape else "")
+    zone = source.instrument.zone or _own_zone(reading) or (shape.zone if shape else "")
+    if shape and shape.broker:
+        st.kind[st.kind == INSTANT] = NAIVE
     local = st.kind == NAIVE
-    if source.intraday or source.all_day or st.has_clock()[local].any():
-        if source.all_day and source.instrument.zone and not source.intraday:
+    days_of_a_zone = source.all_day or source.hours.market == "FX"
+    if not source.intraday:
+        if days_of_a_zone and source.instrument.zone:
             local |= st.kind == DATE
-    else:
-        local[:] = False  # a date is a session's name
-    if not source.intraday and not st.has_clock()[local].any() and not (source.all_day and source.instrument.zone):
-        local[:] = False
+        elif not st.has_clock()[local].any() and not (source.hours.market == "FX" and source.bar_ms == DAY_MS):
+            local[:] = False  # a date is a session's name
+    source.zone = zone if local.any() else ""
     if zone and local.any():
         ms, never = localised(st.ms[local], zone)
         rows = np.flatnonzero(local)
         complaints.add({int(rows[at]): f"{_time_text(reading, int(rows[at]))} {what}" for at, what in never.items()})
         st.ms[local], st.kind[local] = ms, INSTANT
     return st
+
+
+def _own_zone(reading: Reading) -> str:
+    """The zone that a file says its times are of. Raises BadDataError for one that nobody knows."""
+    from zoneinfo import ZoneInfo
+
+    told = reading.grid.about.get("zone", "")
+    if told:
+        try:
+            ZoneInfo(told)
+        except (KeyError, ValueError, OSError):
+            what = f"its time zone is {quoted(told, 40)!r}, which nobody knows: say `zone:`"
+            raise BadDataError(f"{reading.grid.label}: {what}") from None
+    return str(told)
 
 
 def _hint(st: Stamps) -> None:
@@ -157,9 +175,9 @@ def _hint(st: Stamps) -> None:
             break
 
 
-def _with_clock(st: Stamps, column: Any, complaints: _Complaints) -> None:
+def _with_clock(st: Stamps, cells: Any, complaints: _Complaints) -> None:
     """Date and time of day apart: put together, as a clock of no zone."""
-    texts = column.cast("string").to_pylist()
+    texts = cells.cast("string").to_pylist()
     seen: dict[str, int] = {}
     for at, text in enumerate(texts):
         text = text or ""
@@ -191,7 +209,7 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: _Comp
     """OHLCV; for adjusted prices with an `Adj Close` column, all of it on that column's basis."""
     grid, places, shape = reading.grid, reading.places, reading.shape
     texts = [grid.columns[places[name]] for name in OHLC]
-    comma = grid.delimiter != "," and grid.unit == "line" and has_decimal_commas(texts)
+    comma = grid.unit == "line" and has_decimal_commas(texts)
     ohlcv = np.zeros((len(grid), 5), np.float64)
 
     def read(name: str) -> FloatArray:
@@ -213,6 +231,9 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: _Comp
             Finding(what="volume: the number of price changes", count=len(grid), first="", example="its own is 0")
         )
         reading.ignored = [name for name in reading.ignored if name != reading.name_of("ticks")]
+    if len(grid) and (ohlcv[:, 4] == -1).all():
+        ohlcv[:, 4] = np.nan
+        ledger.say(Finding(what="volume -1 throughout: none is counted", count=len(grid), first="", example=""))
     scale = source.instrument.scale * (shape.scale if shape else 1.0)
     if scale != 1.0:
         ohlcv[:, :4] = _scaled(ohlcv[:, :4], scale)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from pyjobs.market.dumps.reading.fields import column, is_time
+from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_size
 from pyjobs.market.dumps.reading.text import decoded
 from utils.errors import BadDataError
+from utils.foreign_text import quoted
 
 DEEPEST = 4
 TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezoneName")
@@ -24,11 +26,16 @@ def read_json(label: str, content: bytes) -> Grid:
     try:
         data = msgspec.json.decode(decoded(label, content).decode())
     except (msgspec.DecodeError, RecursionError) as error:
+        if (naver := re.fullmatch(rb"\s*\[\s*\[('[^\]]*)\],(.*)\]\s*", content, re.DOTALL)) is not None:
+            return read_json(label, b"[[" + naver[1].replace(b"'", b'"') + b"]," + naver[2] + b"]")  # its siseJson
         raise BadDataError(f"{label}: not valid JSON: {error}; is the file cut off?") from None
     about: dict[str, Any] = {}
     rows = _rows_in(data, about, DEEPEST)
     if rows is None:
-        raise BadDataError(f"{label}: expected a list of rows, each a list of numbers or an object with named columns")
+        texts = [text for text in data.values() if isinstance(text, str)] if isinstance(data, dict) else []
+        said = f"; it says {quoted(texts[0], 120)!r}" if texts else ""
+        what = "expected a list of rows, each a list of numbers or an object with named columns"
+        raise BadDataError(f"{label}: {what}{said}")
     grid = rows if isinstance(rows, Grid) else _grid(label, rows)
     grid.label, grid.unit, grid.about = label, "row", about
     return grid
@@ -45,6 +52,9 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
     if not isinstance(data, dict) or not deep:
         return None
     about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
+    zone = next((value for name, value in data.items() if re.fullmatch(r"\d+\. Time Zone", str(name))), None)
+    if isinstance(zone, str):
+        about["zone"] = zone
     if isinstance(data.get("timestamp"), list) and isinstance(data.get("indicators"), dict):
         return _chart(data)
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
@@ -56,8 +66,12 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
             return [{"date": key, **row} for key, row in data.items()]
         if {"open", "close"} <= {column(name) for name in data}:  # pandas' own: columns, each by time
             return _by_column(data)
-    found = [each for value in data.values() if (each := _rows_in(value, about, deep - 1))]
-    return found[0] if len(found) == 1 else None
+    found = {name: each for name, value in data.items() if (each := _rows_in(value, about, deep - 1))}
+    if len(found) > 1 and all(isinstance(rows, list) and isinstance(rows[0], dict) for rows in found.values()):
+        named = [set(rows[0]) for rows in found.values()]
+        if all(each == named[0] for each in named):  # rows by their symbol
+            return [{"symbol": name, **row} for name, rows in found.items() for row in rows if isinstance(row, dict)]
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def _are_columns(data: dict[str, list[Any]]) -> bool:
@@ -95,6 +109,8 @@ def _grid(label: str, rows: Sequence[Any]) -> Grid:
     if not rows:
         return Grid(label=label, names=None, columns=[], lines=np.empty(0, np.int64))
     lines = np.arange(1, len(rows) + 1, dtype=np.int64)
+    if len(rows) > 1 and _are_names(rows[0]):
+        return _named(label, [dict(zip(rows[0], row, strict=False)) for row in rows[1:]], lines[1:])
     if isinstance(rows[0], dict):
         return Grid(label=label, names=None, columns=[], lines=lines) if not rows[0] else _named(label, rows, lines)
     width = len(rows[0])
@@ -104,6 +120,14 @@ def _grid(label: str, rows: Sequence[Any]) -> Grid:
     return Grid(
         label=label, names=None, columns=[_array([row[at] for row in rows]) for at in range(width)], lines=lines
     )
+
+
+def _are_names(row: Any) -> bool:
+    return isinstance(row, list) and bool(row) and all(isinstance(each, str) and not _is_value(each) for each in row)
+
+
+def _is_value(text: str) -> bool:
+    return is_number(text) or is_time(text)
 
 
 def _named(label: str, rows: Sequence[Any], lines: Any) -> Grid:

@@ -24,6 +24,8 @@ from pyjobs.market.dumps.reading.fields import (
 
 BAD, DATE, NAIVE, INSTANT = 0, 1, 2, 3
 DAY_MS = 86_400_000
+EARLIEST_MIXED_S, LATEST_MIXED_S = 10**8, 42 * 10**8  # 1973 to 2103
+FIRST_DAYS_S = 10**8  # until 1973: days of a history that began before them
 SHAPES = 12  # lengths of cells in one column; more of them are read one by one
 _ZONED = r"(?:Z|UTC|(?P<sign>[+-])(?P<zh>\d{2}):?(?P<zm>\d{2}))"
 _UNIFORM = re.compile(
@@ -112,14 +114,30 @@ def _numeric(column: Any) -> Stamps:
         values = np.array(values_of(pc.cast(column, pa.float64()), np.float64))
         missing |= ~np.isfinite(values)
         values = np.where(missing, 0, values)
-    unit = epoch_unit(float(np.abs(values).max())) if len(values) else 1
-    ms = values * (1000 // unit) if unit <= 1000 else values // (unit // 1000)
-    ms = np.asarray(np.rint(ms) if ms.dtype.kind == "f" else ms, np.int64)
-    if unit > 1:  # seconds between them, of the years 2001 to 2100
-        ms = np.where((values >= 10**9) & (values < 4.2e9), np.asarray(values * 1000, np.int64), ms)
+    ms = _as_ms(values)
     kind = np.full(len(ms), INSTANT, np.uint8)
     kind[missing] = BAD
     return _bounded(Stamps(kind, ms, dict.fromkeys(np.flatnonzero(missing).tolist(), "the time is missing")), values)
+
+
+def _as_ms(values: Any) -> IntArray:
+    """Epochs as milliseconds. The largest tells the unit of the column; where its other values, too, would all be of
+    the first weeks of 1970, they are of a smaller unit (an archive that went from seconds or ms to us on the way)."""
+    sizes = np.abs(values)
+    unit = epoch_unit(float(sizes.max())) if len(values) else 1
+    ms, rest = _in_unit(values, unit), np.ones(len(values), bool)
+    for smaller in (each for each in (1_000_000, 1000, 1) if each < unit):
+        low, high = EARLIEST_MIXED_S * smaller, LATEST_MIXED_S * smaller
+        among = rest & (values >= low) & (values < high)
+        history = rest & ((values < 0) | ((values >= high) & (values < FIRST_DAYS_S * unit)))  # and its next years
+        if among.any() and not history.any():
+            ms, rest = np.where(among, _in_unit(values, smaller), ms), rest & ~among
+    return ms
+
+
+def _in_unit(values: Any, unit: int) -> IntArray:
+    ms = values * (1000 // unit) if unit <= 1000 else values // (unit // 1000)
+    return np.asarray(np.rint(ms) if ms.dtype.kind == "f" else ms, np.int64)
 
 
 def _bounded(found: Stamps, values: Any = None) -> Stamps:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
-from pyjobs.market.dumps.reading.fields import is_number, is_time
+from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, unexpected
 from utils.errors import BadDataError
@@ -85,7 +85,7 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
     sample = [line for line in lines if line.strip(" \t,;|")][:SAMPLE]
     if not sample:
         raise BadDataError(f"{label}: the file is empty")
-    pairs = ""
+    pairs: tuple[str, int] | None = None
     for delimiter in DELIMITERS:
         widths = Counter(len(row) for row in csv.reader(sample, delimiter=delimiter))
         widths.pop(0, None)
@@ -95,9 +95,9 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
         width = max(width for width, count in widths.items() if count == most)
         if width >= 5:
             return delimiter, width
-        pairs = pairs or (delimiter if width == 2 and most == len(sample) else "")
+        pairs = pairs or ((delimiter, width) if width >= 2 and most == len(sample) else None)
     if pairs:
-        return pairs, 2
+        return pairs
     raise BadDataError(f"{label}: neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}")
 
 
@@ -132,12 +132,17 @@ def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[
     return names
 
 
+def _prices(cells: list[str]) -> int:
+    return sum(column(cell) in ("open", "high", "low", "close") for cell in cells)
+
+
 def _levels(head: list[list[str]]) -> list[str]:
     rows = [row for row in head if row[0].lower() not in ("date", "datetime", "index") or any(row[1:])]
-    index = next((row[0] for row in reversed(head) if not any(row[1:])), "") or "Date"
+    named_later = any(column(cell) in ("date", "datetime") for cell in head[0][1:])  # written after reset_index()
+    index = "" if named_later else next((row[0] for row in reversed(head) if not any(row[1:])), "") or "Date"
     fields, tickers = rows[0], rows[1] if len(rows) > 1 else [""] * len(rows[0])
-    if fields[0].lower() == "ticker" and len(rows) > 1:  # grouped by ticker: the other way round
-        fields, tickers = tickers, fields
+    if len(rows) > 1 and (fields[0].lower() == "ticker" or _prices(tickers) > _prices(fields)):
+        fields, tickers = tickers, fields  # grouped by ticker: the other way round
     named = [f"{field}@{ticker}" if ticker else field for field, ticker in zip(fields, tickers, strict=False)]
     return [index, *named[1:]]
 
@@ -221,17 +226,17 @@ def _without_empty(grid: Grid) -> Grid:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    def blank(column: Any) -> Any:
-        if not pa.types.is_string(column.type):
-            return pc.is_null(column)
-        return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
+    def blank(cells: Any) -> Any:
+        if not pa.types.is_string(cells.type):
+            return pc.is_null(cells)
+        return pc.equal(pc.binary_length(pc.utf8_trim_whitespace(cells)), 0)
 
     first = blank(grid.columns[0])
     if not pc.any(first).as_py():
         return grid
     empty = np.array(first.to_pylist(), bool)
-    for column in grid.columns[1:]:
-        empty &= np.array(blank(column).to_pylist(), bool)
+    for each in grid.columns[1:]:
+        empty &= np.array(blank(each).to_pylist(), bool)
     if not empty.any():
         return grid
     if int(empty.sum()) > MOST_EMPTY:

@@ -41,6 +41,17 @@ def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
     return ms - east, wrong
 
 
+def local_ms(ms: IntArray, zone: str) -> IntArray:
+    """What the clock of `zone` showed at UTC milliseconds, as milliseconds as if it were UTC."""
+    if re.fullmatch(r"[+-]\d{2}:?\d{2}", zone):
+        return 2 * ms - localised(ms, zone)[0]
+    from zoneinfo import ZoneInfo
+
+    place, (times, at) = ZoneInfo(zone), np.unique(ms, return_inverse=True)
+    east = [_offset_ms((_EPOCH + dt.timedelta(milliseconds=time)).astimezone(place)) for time in times.tolist()]
+    return ms + np.array(east, np.int64)[at] if len(ms) else ms
+
+
 def _in_order(ms: IntArray, twice: npt.NDArray[np.bool_], first: IntArray, second: IntArray) -> IntArray:
     """The offset of each time of a double hour: of two rows with one time the earlier row has the earlier one."""
     rows = np.flatnonzero(twice)
