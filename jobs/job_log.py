@@ -5,6 +5,8 @@ import time
 
 CHUNK_BYTES = 1 << 17
 JUDGED_BYTES = 1 << 16
+OWN_RECORDS = (b"[START] ", b"[END] ")  # who reads a log takes these for ours: no line of a job begins so
+LONGEST_RECORD = max(map(len, OWN_RECORDS))
 _REHEARSED = os.environ.get("NIGHTDESK_NOW") or ""
 _AHEAD_S = int(_REHEARSED) - time.time() if _REHEARSED.isdigit() else 0.0
 
@@ -39,7 +41,7 @@ class Log:
 
     def __init__(self, path, utc_offset_s):
         self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
-        self.tail, self.held = Tail(JUDGED_BYTES), ""
+        self.tail, self.held, self.begun = Tail(JUDGED_BYTES), "", b""
         asked = os.environ.get("NIGHTDESK_ECHO")  # "output": what the job prints, and none of our own lines
         self.echo = os.isatty(1) or asked in ("1", "output")
         self.echo_own = self.echo and asked != "output"
@@ -56,16 +58,32 @@ class Log:
         self.tell_held()
         if self.echo:
             write_all(1, chunk)
+        chunk, self.begun = self.begun + chunk, b""
+        cut = chunk.rfind(b"\n") + 1
+        short = len(chunk) - cut <= LONGEST_RECORD and (cut or self.at_line_start)
+        if short and any(word.startswith(chunk[cut:]) for word in OWN_RECORDS):
+            chunk, self.begun = chunk[:cut], chunk[cut:]  # too little of the line to tell
+        if chunk:
+            self._stamped(chunk)
+
+    def _stamped(self, chunk):
+        """Write a piece of output, each line behind the stamp; what would pass for a record of ours is marked."""
         stamp = self.stamp()
         body = chunk.replace(b"\n", b"\n" + stamp)
         if self.at_line_start:
             body = stamp + body
+        for word in OWN_RECORDS if b"[" in chunk else ():
+            if word in chunk:
+                body = body.replace(stamp + word, stamp + b"\\" + word)
         self.at_line_start = chunk.endswith(b"\n")
         self._write(body[: -len(stamp)] if self.at_line_start else body)
 
     def say(self, text):
         """Add a line of our own."""
         self.tell_held()
+        if self.begun:
+            begun, self.begun = self.begun, b""
+            self._stamped(begun)
         line = text.encode("utf-8", "surrogateescape") + b"\n"
         if self.echo_own:
             write_all(1, line)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 CONNECT_S = 10
+TRY_S = 5
 STATEMENT_MS = 60_000
 _NO_SECRET = frozenset({"postgresql", "postgres", "host", "port", "user", "password", "dbname", "options", "sslmode"})
 MIGRATIONS: tuple[str, ...] = (
@@ -71,7 +72,7 @@ class Mirrored:
 
 
 @contextmanager
-def connected(url: str) -> Iterator[Connection[Any]]:
+def connected(url: str, connect_s: int = CONNECT_S) -> Iterator[Connection[Any]]:
     """A connection to the database. Errors name the cause and nothing of the URL.
 
     Raises ConfigError for an address that is none, or without psycopg; CannotWriteError for all that Postgres refuses.
@@ -84,17 +85,17 @@ def connected(url: str) -> Iterator[Connection[Any]]:
         ) from None
     try:
         options = f"-c statement_timeout={STATEMENT_MS}"
-        with _opened(url.strip(), options) as db:
+        with _opened(url.strip(), options, connect_s) as db:
             yield db
     except psycopg.Error as error:
         raise CannotWriteError(f"the Postgres of DATABASE_URL: {without_url(str(error), url)}") from None
 
 
-def _opened(url: str, options: str) -> Connection[Any]:
+def _opened(url: str, options: str, connect_s: int) -> Connection[Any]:
     import psycopg
 
     try:
-        return psycopg.connect(url, connect_timeout=CONNECT_S, options=options, autocommit=True)
+        return psycopg.connect(url, connect_timeout=connect_s, options=options, autocommit=True)
     except (psycopg.ProgrammingError, ValueError):  # what they say quotes the part they cannot read
         raise ConfigError(
             "DATABASE_URL is no address that Postgres understands: postgresql:// then user, colon, password, "
@@ -182,6 +183,12 @@ def follow(store: BarStore, key: SeriesKey) -> str:
             return f"; {mirror(db, store, key).copied} partitions copied to Postgres"
     except (BadDataError, CannotWriteError, ConfigError) as error:
         return f"\n[WARN] {key}: not copied to Postgres: {error}"
+
+
+def try_out(url: str) -> None:
+    """Ask the database once whether it has the tables. Raises ConfigError when not, and what `connected` raises."""
+    with connected(url, TRY_S) as db:
+        _check_schema(db)
 
 
 def _copy(db: Connection[Any], key: SeriesKey, path: Path, digest: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,15 @@ def test_an_address_that_never_answers_costs_a_second_and_no_more(ring, listener
     said = ring(NIGHT, keys="ping: http://127.0.0.1:{port}/mine\ntimeout_s: 1\n")
     assert (said.state, said.detail) == ("WARN", "ping: no answer in 1 s")
     assert time.monotonic() - began < 15
+
+
+def test_an_address_that_never_answers_keeps_nothing_from_the_others(ring, listener: Listener) -> None:  # type: ignore[no-untyped-def]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        keys = f"ping: http://127.0.0.1:{{port}}/mine\napprise: ['json://127.0.0.1:{silent.getsockname()[1]}/']\n"
+        deaf = f"heartbeat: http://127.0.0.1:{silent.getsockname()[1]}/\ntimeout_s: 1\n"
+        said = ring(NIGHT, keys=keys + deaf)
+    assert "heartbeat: no answer in 1 s" in said.detail and "ping" not in said.detail
+    assert [path for path, _ in listener.got] == ["/mine/fail"]
 
 
 def test_a_heartbeat_is_sent_at_every_look(ring, listener: Listener) -> None:  # type: ignore[no-untyped-def]

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from pyjobs.runs.verdict.job import Seen, judge
 from tests.runs.test_verdict import FRI, MON, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
 from tests.runs.worlds import World, a_record, seoul
 from utils import trading_day
+from utils.errors import ConfigError
 
 __all__ = ["home"]
 XKRX, ROUND_THE_CLOCK = trading_day.load("XKRX"), trading_day.load("24/7")
@@ -201,7 +203,27 @@ def test_five_hundred_healthy_series_are_one_line() -> None:
     well = [Check(f"data KRX:{n:06d}:1d", "OK", f"last bar {n}", "data") for n in range(500)]
     lines = findings.as_lines([*well, Check("data KRX:999999:1d", "WARN", "late", "data")])
     assert lines == ["[OK  ] data                500 are well", "[WARN] data KRX:999999:1d  late"]
-    assert len(json.loads(json.dumps(findings.as_json(well)))["checks"]) == 500
+    (row,) = json.loads(json.dumps(findings.as_json(well)))["checks"]
+    assert (row["name"], row["state"], row["detail"], len(row["names"])) == ("data", "OK", "500 are well", 500)
+
+
+def test_a_database_that_never_answers_costs_its_limit_and_one_that_refuses_says_why() -> None:
+    def refuses() -> None:
+        raise ConfigError("there is no candles table")
+
+    hangs = threading.Event()
+    assert places.check_mirror(lambda: None) == Check("mirror", "OK", "answers, and has the tables", "mirror")
+    assert places.check_mirror(refuses)[1:3] == ("FAIL", "there is no candles table")
+    assert places.check_mirror(lambda: bool(hangs.wait()) and None, 0.05).detail.endswith("no answer in 0.05 s")
+    hangs.set()
+
+
+def test_health_looks_at_the_database_only_where_one_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(look.check_mirror()) == []
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:pass-word-7@127.0.0.1:1/none")
+    (found,) = look.check_mirror()
+    assert (found.state, "pass-word-7" in found.detail) == ("FAIL", False)
+    assert home.is_dir()
 
 
 EOD = JobPlan(market="XKRX", every="session", due="18:45", skip_budget=2)

@@ -39,7 +39,7 @@ def told(home: Path, symbols: list[str], capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     run(healthcheck.main, ["--json", "1", "--desk", str(home / "desk.yaml")])
     checks = json.loads(capsys.readouterr().out)["checks"]
-    return {one["name"]: (one["state"], one["detail"]) for one in checks if one["name"].startswith("data ")}
+    return {one["name"]: (one["state"], one["detail"]) for one in checks if one["kind"] == "data"}
 
 
 def stored(home: Path, symbol: str, close_ms: int) -> None:
@@ -68,3 +68,15 @@ def test_a_series_nobody_waits_for_is_no_alarm_and_a_silent_one_is(
     assert states == {"GOOD": "OK", "GONE": "OK", "QUIET": "OK", "LATE": "FAIL", "NOPE": "WARN", "NEW": "WARN"}
     assert found["data YAHOO:GONE:1d"][1] == "gone since 2026-11-09: its bars are not waited for"
     assert found["data YAHOO:NEW:1d"][1].startswith("no bars yet, others of YAHOO have some")
+
+
+def test_thirty_one_series_without_a_bar_are_one_row_that_names_them_all(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"S{number}" for number in range(31)]
+    found = told(home, names, capsys)
+    assert list(found) == ["data"] and found["data"][0] == "FAIL"
+    assert found["data"][1].startswith("31, the first data YAHOO:S0:1d: no bars at all")
+    run(healthcheck.main, ["--json", "1", "--desk", str(home / "desk.yaml")])
+    (row,) = [one for one in json.loads(capsys.readouterr().out)["checks"] if one["kind"] == "data"]
+    assert sorted(row["names"]) == sorted(f"data YAHOO:{name}:1d" for name in names)

@@ -46,6 +46,11 @@ LOOKED_AT: dict[str, Looked] = {
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"
     ),
+    "mirror": Looked(
+        "the Postgres of `DATABASE_URL`, when there is one: it answers and has the tables",
+        "jobs end well without it, and who reads it sees old bars",
+        "`python -m pyjobs.mirror_candles`",
+    ),
     "calendar": Looked("how far each market's calendar reaches", "beyond its end every guard refuses", "`git pull`"),
     "job": Looked(
         "each job that the jobs file schedules, each instance by itself, about the last time it was due",
@@ -114,23 +119,26 @@ def exit_code(checks: Sequence[Check], *, strict: bool = False) -> ExitCode:
 
 def as_lines(checks: Sequence[Check]) -> list[str]:
     """A table for a person: state, what, why; what is wrong comes last, where the eye is and cron's mail ends."""
-    shown = _few(checks)
+    shown = [check for check, _ in _few(checks)]
     width = max((len(check.name) for check in shown if len(check.name) <= 40), default=0)
     return [f"[{c.state:4}] {c.name:{width}}  {c.detail}" for c in sorted(shown, key=lambda check: RANK[check.state])]
 
 
-def _few(checks: Sequence[Check]) -> list[Check]:
-    """The checks with many of a kind that say the same (500 series that are well, or have no bars) as one line."""
+def _few(checks: Sequence[Check]) -> list[tuple[Check, list[str]]]:
+    """The checks; many of a kind that say the same (500 series that are well, or bare) as one, and their names."""
     said = Counter(_same(check) for check in checks)
-    shown, seen = [], set()
+    shown: list[tuple[Check, list[str]]] = []
+    names: dict[tuple[str, State, str], list[str]] = {}
     for check in checks:
         what, count = _same(check), said[_same(check)]
         if not check.kind or count <= SHOWN_WELL:
-            shown.append(check)
-        elif what not in seen:
-            seen.add(what)
+            shown.append((check, []))
+        elif what in names:
+            names[what].append(check.name)
+        else:
+            names[what] = [check.name]
             told = f"{count} are well" if check.state == "OK" else f"{count}, the first {check.name}: {check.detail}"
-            shown.append(Check(check.kind, check.state, told, check.kind))
+            shown.append((Check(check.kind, check.state, told, check.kind), names[what]))
     return shown
 
 
@@ -139,6 +147,9 @@ def _same(check: Check) -> tuple[str, State, str]:
 
 
 def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
-    """The same for a monitor: all of them, each with the command to run next."""
-    rows = [{"name": c.name, "state": c.state, "detail": c.detail, "kind": c.kind, "cure": c.cure} for c in checks]
+    """The same for a monitor, each with the command to run next; many alike are one row, whose `names` has them all."""
+    rows = []
+    for c, names in _few(checks):
+        row: dict[str, object] = {"name": c.name, "state": c.state, "detail": c.detail, "kind": c.kind, "cure": c.cure}
+        rows.append(row | {"names": names} if names else row)
     return {"state": worst(checks), "checks": rows}

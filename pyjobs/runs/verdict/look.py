@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pyjobs.account.desk.desk_setups import check_setups
-from pyjobs.market import desks
+from pyjobs.market import desks, mirror
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.exchanges import load_exchanges
@@ -25,7 +25,7 @@ from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
-from utils import config, paths, private, trading_day
+from utils import config, credentials, paths, private, trading_day
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
 from utils.trading_day import Calendar
@@ -71,6 +71,7 @@ def look(house: House) -> Iterator[Check]:
     yield places.check_disk([*folders, root])
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
+    yield from check_mirror()
     markets = watched.calendars(book.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}
     yield from check_calendars(sorted(markets), now_s)
@@ -117,6 +118,17 @@ def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) ->
     newest = f"{dt.datetime.fromtimestamp(min(max(later), 2e11), dt.UTC):%Y-%m-%d %H:%M} UTC"
     what = f"{len(later)} records are from later, the newest of {newest}"
     return Check("clock", "WARN", f"is the clock right? It says {at}, but {what}; they are passed over", "clock")
+
+
+def check_mirror() -> Iterator[Check]:
+    """The database that bars are copied to, when DATABASE_URL names one."""
+    try:
+        url = credentials.find("DATABASE_URL")
+    except (NightdeskError, OSError) as error:
+        yield Check("mirror", "FAIL", str(error), "mirror")
+        return
+    if url:
+        yield places.check_mirror(partial(mirror.try_out, url))
 
 
 def check_calendars(markets: Sequence[str], now_s: float) -> Iterator[Check]:

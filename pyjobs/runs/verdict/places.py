@@ -8,14 +8,17 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check, State
+from utils.errors import NightdeskError
 
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
 PYTHON_TIMEOUT_S, GIT_TIMEOUT_S = 30.0, 20.0
 LOCKED_S = 2.0
+MIRROR_S = 12.0
 PACKAGES = "import msgspec, numpy, pyarrow, yaml"
 
 
@@ -96,6 +99,24 @@ def check_databases(folder: Path) -> Iterator[Check]:
             yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
     if found:
         yield Check("databases", "OK", f"{len(found)} signal queues looked at", "databases")
+
+
+def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:
+    """Whether the Postgres of DATABASE_URL answers, asked beside us: one that hangs must not hang this as well."""
+    said: list[str] = []
+
+    def ask() -> None:
+        try:
+            try_out()
+            said.append("")
+        except NightdeskError as error:
+            said.append(str(error))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(limit_s)
+    problem = said[0] if said else f"the Postgres of DATABASE_URL: no answer in {limit_s:g} s"
+    return Check("mirror", "FAIL" if problem else "OK", problem or "answers, and has the tables", "mirror")
 
 
 def check_python(clone: Path, home: Path) -> Check:
