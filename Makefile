@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-providers demo test lint bench bench-peers scaling torture lock clean
+.PHONY: help setup setup-providers demo test lint bench bench-peers scaling torture lock calendar clean
 PY := .venv/bin/python
 BASH_FILES = nightdesk $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -61,6 +61,10 @@ lock: .venv/.installed-dev ## pin what pyproject.toml asks for, with hashes and 
 	done
 	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-annotate --no-header tests/bench/peers/requirements.in -o requirements-peers.txt
+
+calendar: .venv/.installed-dev ## add a market of exchange_calendars (MARKET=XWBO) to the compiled calendars
+	@[[ -n "$(MARKET)" ]] || { echo "name a market: make calendar MARKET=XWBO" >&2; exit 64; }
+	@$(PY) -m pyjobs.build_calendars --add "$(MARKET)"
 
 clean: ## remove what tools have made; never data, logs, reports or secrets
 	@rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis bench-results

@@ -6,15 +6,17 @@ the committed files are not what a fresh build gives. Overlay entries the librar
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 from pyjobs.market.calendars import build as calendar_build
-from utils import atomic, paths
+from pyjobs.market.times import utc_text
+from utils import atomic, clock, paths
 from utils.cli import Parser
-from utils.errors import ConfigError
+from utils.errors import ConfigError, UsageError
 from utils.run import run
 from utils.trading_day import file_stem
 
@@ -26,14 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--folder", type=Path, default=paths.config_dir() / "calendars", help="where overlay.yaml is and the files go"
     )
+    parser.add_argument("--add", metavar="MARKET", help="add a market of exchange_calendars to the overlay first")
     args = parser.parse_args(argv)
+    if args.add:
+        add(args.add, args.folder / "overlay.yaml")
     overlay = calendar_build.load_overlay(args.folder / "overlay.yaml")
     texts: dict[Path, str] = {}
     for market, corrections in overlay.markets.items():
-        schedule = calendar_build.read_library(market, overlay.covers)
-        compiled = calendar_build.compile_market(market, schedule, corrections, overlay.covers)
+        covers = overlay.covers_of(market)
+        schedule = calendar_build.read_library(market, covers)
+        compiled = calendar_build.compile_market(market, schedule, corrections, covers)
         texts[args.folder / f"{file_stem(market)}.tsv"] = compiled.text
-        print(summary(market, compiled, corrections, overlay.covers))
+        print(summary(market, compiled, corrections, covers))
         for what in compiled.redundant:
             print(f"[WARN] overlay.yaml: redundant: {what}", file=sys.stderr)
     if args.check:
@@ -42,6 +48,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path, text in texts.items():
             atomic.write_text(path, text)
     return 0
+
+
+def add(market: str, path: Path) -> None:
+    """Add a market that the library knows, as it knows it, to the end of the overlay.
+
+    Raises UsageError for one the library does not know, or that stands there.
+    """
+    overlay = calendar_build.load_overlay(path)
+    if market in overlay.markets:
+        raise UsageError(f"--add {market}: {path} has it")
+    last, clock_year = calendar_build.last_known(market, overlay.covers), int(utc_text(clock.now_ms())[:4])
+    lines = [
+        f"  {market}:",
+        "    # As exchange_calendars has it; not checked. `reasons`: why its half days are what they are, by month.",
+        f"    published_to: {min(last, dt.date(clock_year, 12, 31))}",
+        *([f"    last: {last}"] if last < overlay.covers.last else []),
+        "    reasons: {0: hours of that day in exchange_calendars}",
+    ]
+    atomic.write_text(path, path.read_text(encoding="utf-8").rstrip("\n") + "\n\n" + "\n".join(lines) + "\n")
 
 
 def summary(

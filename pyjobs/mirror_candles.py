@@ -1,4 +1,7 @@
-"""Copy the store's bars into the `candles` table of DATABASE_URL; only what has changed."""
+"""Copy the store's bars into the `candles` table of DATABASE_URL; only what has changed.
+
+What the table has of series whose files were moved away is deleted, and said.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeframe", metavar="TF", help="only these bars")
     args = parser.parse_args(argv)
 
-    from pyjobs.market.mirror import connected, mirror
+    from pyjobs.market.mirror import connected, forget_gone, mirror
     from pyjobs.market.store.bar_store import BarStore
 
     url = credentials.find("DATABASE_URL")
@@ -29,11 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     store = BarStore(paths.data_dir() / "raw")
     wanted = {name: getattr(args, name) for name in ("exchange", "symbol", "timeframe") if getattr(args, name)}
     keys = [key for key in store.series() if all(getattr(key, name) == want for name, want in wanted.items())]
-    if not keys:
-        raise MissingInputError(f"no such series under {store.root}")
     with connected(url) as db:
+        gone = forget_gone(db, store, wanted)
+        for key, rows in gone:
+            print(f"{key}: not under {store.root} any more, its {rows} rows are deleted")
+        if not keys and not gone:
+            raise MissingInputError(f"no such series under {store.root}, and nothing of it to delete from the table")
         for key in keys:
-            done = mirror(db, store, key)
+            done = mirror(db, store, key, compare=True)
             print(f"{key}: {done.copied} partitions copied, {done.same} the same, {done.gone} gone")
     return ExitCode.OK
 

@@ -1,7 +1,6 @@
 """Trading sessions, read from the compiled files in config/calendars: no time zone data and nothing heavy is needed.
 
-Hours are half-open: at `open_utc_s` the market is open, at `close_utc_s` it is closed. Lunch breaks are ignored.
-A date or time outside a file's range is refused, never guessed.
+At `open_utc_s` a market is open, at `close_utc_s` closed; lunch is ignored. Outside a file's range: refused.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Session(NamedTuple):
 class Calendar(NamedTuple):
     """One market's file. `first` and `last` are the dates it covers, both included; rows are parsed when looked at.
 
-    `offsets` are (UTC epoch second from which it holds, seconds east of UTC), ascending.
+    `offsets` are (UTC epoch second from which it holds, seconds east of UTC), ascending. `breaks`: lunches, as written.
     """
 
     market: str
@@ -54,6 +53,7 @@ class Calendar(NamedTuple):
     path: Path
     header_lines: int
     rows: tuple[str, ...]
+    breaks: tuple[str, ...] = ()
 
     def session(self, day: dt.date) -> Session | None:
         """The session of `day` (a local date), or None when the market is closed all day."""
@@ -232,8 +232,8 @@ def _load(market: str, path: Path, _mtime_ns: int, _size: int) -> Calendar:
     rows, end = tuple(lines[header:-1]), f"# end {len(lines) - header - 1} sessions"
     if not rows or lines[-1] != end:
         raise _damaged(path, len(lines), f"sessions are missing, or the last line is not {end!r}")
-    calendar = Calendar(market, values["zone"], first, last, offsets, path, header, rows)
-    _check_rows(calendar)
+    breaks = tuple(line[8:] for line in lines[:header] if line.startswith("# break "))
+    _check_rows(calendar := Calendar(market, values["zone"], first, last, offsets, path, header, rows, breaks))
     return calendar
 
 

@@ -1,15 +1,16 @@
 """A copy of the store in Postgres: one table, `candles`. The files are the truth; the table follows them.
 
-Each partition is mirrored in one transaction: its bars are copied into a temporary table, merged by key, what the file
-no longer has is deleted, and the file's digest is noted. So a mirror that was cut short goes on where it stopped, and
-one that is repeated does nothing.
+A partition's bars are copied into a temporary table, merged by key, what the file no longer has is deleted, and the
+file's digest is noted. What the table has of a series is brought up to date in one transaction, so that it never stands
+on two bases; what is new to it follows, each partition in one of its own. So a mirror that was cut short goes on where
+it stopped, and one that is repeated does nothing. Rows of a series that has no files any more go.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from pyjobs.market.bars import COLUMNS, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import settled
-from pyjobs.market.store.partitions import content_of, partition_span, read_partition
+from pyjobs.market.store.partitions import content_of, partition_span, read_outline, read_partition
 from utils import credentials
 from utils.errors import BadDataError, CannotWriteError, ConfigError
 
@@ -46,7 +47,8 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 _FRESH = "CREATE TEMP TABLE fresh (LIKE candles) ON COMMIT DROP"
-_SPAN = "exchange = %s AND symbol = %s AND timeframe = %s AND ts_ms BETWEEN %s AND %s"
+_SERIES = "exchange = %s AND symbol = %s AND timeframe = %s"
+_SPAN = f"{_SERIES} AND ts_ms BETWEEN %s AND %s"
 _DELETE = f"DELETE FROM candles WHERE {_SPAN} AND NOT EXISTS (SELECT FROM fresh WHERE fresh.ts_ms = candles.ts_ms)"
 _UPSERT = """
     INSERT INTO candles SELECT * FROM fresh ON CONFLICT (exchange, symbol, timeframe, ts_ms) DO UPDATE SET
@@ -58,7 +60,19 @@ _NOTE = """
     INSERT INTO candles_partitions VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (exchange, symbol, timeframe, partition) DO UPDATE SET sha256 = excluded.sha256
 """
-_FORGET = "DELETE FROM candles_partitions WHERE exchange = %s AND symbol = %s AND timeframe = %s AND partition = %s"
+_FORGET = f"DELETE FROM candles_partitions WHERE {_SERIES} AND partition = %s"
+_NAMES = "exchange, symbol, timeframe"
+_HAS = f"""
+    WITH RECURSIVE one AS (
+        (SELECT {_NAMES} FROM candles ORDER BY {_NAMES} LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM one, LATERAL (
+            SELECT {_NAMES} FROM candles WHERE ({_NAMES}) > (one.exchange, one.symbol, one.timeframe)
+            ORDER BY {_NAMES} LIMIT 1
+        ) next
+    )
+    SELECT {_NAMES} FROM one UNION SELECT {_NAMES} FROM candles_partitions ORDER BY 1, 2, 3
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,44 +145,106 @@ def migrate(db: Connection[Any]) -> int:
         return len(MIGRATIONS) - version
 
 
-def mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
-    """Make the table hold what the series' files hold.
+def mirror(db: Connection[Any], store: BarStore, key: SeriesKey, *, compare: bool = False) -> Mirrored:
+    """Make the table hold what the series' files hold. `compare`: count its rows even where the notes agree.
 
-    Raises ConfigError before the schema is there; BadDataError, when all others are copied, for an unreadable file.
+    Raises ConfigError before the schema is there; BadDataError, when all others are copied, for an unreadable file; of
+    adjusted prices nothing that is there changes then, for they might be of another basis.
     """
     _check_schema(db)
-    return settled(lambda: _mirror(db, store, key))
+    return settled(lambda: _mirror(db, store, key, compare=compare))
 
 
-def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey) -> Mirrored:
+def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str]) -> list[tuple[SeriesKey, int]]:
+    """Delete what the table has of series that have no files any more, such as folders that were moved away.
+
+    `wanted`: only series whose fields (exchange, symbol, timeframe) are these. Each deleted series with its rows comes
+    back. Nothing is deleted while the store has no series at all: its disk may not be there. Raises ConfigError before
+    the schema is there.
+    """
+    _check_schema(db)
+    there, told = set(store.series()), []
+    for exchange, symbol, timeframe in db.execute(_HAS).fetchall() if there else ():
+        key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
+        if key in there or any(getattr(key, name) != want for name, want in wanted.items()):
+            continue
+        series = (exchange, symbol, timeframe)
+        with db.transaction():
+            rows = db.execute(f"DELETE FROM candles WHERE {_SERIES}", series).rowcount
+            db.execute(f"DELETE FROM candles_partitions WHERE {_SERIES}", series)
+        told.append((key, rows))
+    return told
+
+
+def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey, *, compare: bool) -> Mirrored:
     series = (key.exchange, key.symbol, key.timeframe)
-    noted = dict(
-        db.execute(
-            "SELECT partition, sha256 FROM candles_partitions WHERE exchange = %s AND symbol = %s AND timeframe = %s",
-            series,
-        ).fetchall()
-    )
-    copied, same, torn = 0, 0, None
+    noted = dict(db.execute(f"SELECT partition, sha256 FROM candles_partitions WHERE {_SERIES}", series).fetchall())
     files = {path.stem: path for path in store.partitions(key)}
-    for name, path in files.items():
+    digests, torn = _digests(files.values())
+    if compare and not torn and noted == digests and _count(db, key) != _rows(files.values(), key):
+        noted = dict.fromkeys(noted, "")
+    changed = [name for name in files if noted.get(name, "new") not in ("new", digests.get(name, ""))]
+    new = [name for name in files if name not in noted and name in digests]
+    gone = [name for name in noted if name not in files]
+    with db.transaction():
+        copied, about, damaged = _copy_all(db, key, [files[name] for name in changed], digests)
+        if "adjusted" in about:
+            _refuse_two_bases(files.values(), digests, damaged)
+        for name in gone:
+            db.execute(f"DELETE FROM candles WHERE {_SPAN}", (*series, *partition_span(key.timeframe, name)))
+            db.execute(_FORGET, (*series, name))
+    torn = torn or damaged
+    for name in new:
+        with db.transaction():
+            more, _, damaged = _copy_all(db, key, [files[name]], digests)
+        copied, torn = copied + more, torn or damaged
+    if torn:
+        raise torn
+    return Mirrored(copied=copied, same=len(files) - len(changed) - len(new), gone=len(gone))
+
+
+def _digests(files: Iterable[Path]) -> tuple[dict[str, str], BadDataError | None]:
+    """The digest of each file by name, and what is wrong with the first one that cannot be read."""
+    found, torn = dict[str, str](), None
+    for path in files:
         try:
-            digest = hashlib.sha256(content_of(path)).hexdigest()
-            if noted.get(name) == digest:
-                same += 1
-                continue
-            _copy(db, key, path, digest)
+            found[path.stem] = hashlib.sha256(content_of(path)).hexdigest()
+        except BadDataError as error:
+            torn = torn or error
+    return found, torn
+
+
+def _copy_all(
+    db: Connection[Any], key: SeriesKey, files: Iterable[Path], digests: Mapping[str, str]
+) -> tuple[int, set[str], BadDataError | None]:
+    """Copy these; how many, whether prices are raw or adjusted, and what is wrong with the first unreadable one."""
+    copied, about, torn = 0, set[str](), None
+    for path in files:
+        try:
+            about.add(_copy(db, key, path, digests.get(path.stem, "")))
         except BadDataError as error:
             torn = torn or error
         else:
             copied += 1
-    gone = [name for name in noted if name not in files]
-    for name in gone:
-        with db.transaction():
-            db.execute(f"DELETE FROM candles WHERE {_SPAN}", (*series, *partition_span(key.timeframe, name)))
-            db.execute(_FORGET, (*series, name))
-    if torn:
-        raise torn
-    return Mirrored(copied=copied, same=same, gone=len(gone))
+    return copied, about, torn
+
+
+def _refuse_two_bases(files: Iterable[Path], digests: Mapping[str, str], damaged: BadDataError | None) -> None:
+    """Raises what is wrong with a file that could not be copied, FileNotFoundError where others changed meanwhile."""
+    if damaged:
+        raise damaged
+    for path in files:
+        if path.stem in digests and hashlib.sha256(content_of(path)).hexdigest() != digests[path.stem]:
+            raise FileNotFoundError(2, "changed by another job", str(path))
+
+
+def _count(db: Connection[Any], key: SeriesKey) -> int:
+    row = db.execute(f"SELECT count(*) FROM candles WHERE {_SERIES}", (key.exchange, key.symbol, key.timeframe))
+    return int((row.fetchone() or (0,))[0])
+
+
+def _rows(files: Iterable[Path], key: SeriesKey) -> int:
+    return sum(read_outline(path, key).rows for path in files)
 
 
 def follow(store: BarStore, key: SeriesKey) -> str:
@@ -184,23 +260,24 @@ def follow(store: BarStore, key: SeriesKey) -> str:
         return f"\n[WARN] {key}: not copied to Postgres: {error}"
 
 
-def _copy(db: Connection[Any], key: SeriesKey, path: Path, digest: str) -> None:
-    """One partition in one transaction."""
+def _copy(db: Connection[Any], key: SeriesKey, path: Path, digest: str) -> str:
+    """One partition, within a transaction; whether its prices are raw or adjusted."""
     part = read_partition(path, key)
     bars, about = part.bars, part.provenance
     columns = [getattr(bars, name).tolist() for name in COLUMNS]
     span = partition_span(key.timeframe, path.stem)
     series = (key.exchange, key.symbol, key.timeframe)
     last = len(bars) - 1
-    with db.transaction():
-        db.execute(_FRESH)
-        with db.cursor().copy("COPY fresh FROM STDIN") as copy:
-            for number, row in enumerate(zip(*columns, strict=True)):
-                final = about.last_final or number < last
-                copy.write_row((*series, *row, about.provider, about.adjusted, final))
-        db.execute(_DELETE, (*series, *span))
-        db.execute(_UPSERT)
-        db.execute(_NOTE, (*series, path.stem, digest))
+    db.execute(_FRESH)
+    with db.cursor().copy("COPY fresh FROM STDIN") as copy:
+        for number, row in enumerate(zip(*columns, strict=True)):
+            final = about.last_final or number < last
+            copy.write_row((*series, *row, about.provider, about.adjusted, final))
+    db.execute(_DELETE, (*series, *span))
+    db.execute(_UPSERT)
+    db.execute(_NOTE, (*series, path.stem, digest))
+    db.execute("DROP TABLE fresh")  # the transaction may go on
+    return about.adjusted
 
 
 def _check_schema(db: Connection[Any]) -> None:

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
-from pyjobs.market.mirror import connected, follow, migrate, mirror, without_url
+from pyjobs.market.mirror import connected, follow, forget_gone, migrate, mirror, without_url
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.migrate_candles import main as migrate_candles
 from pyjobs.mirror_candles import main as mirror_candles
 from tests.market import postgres
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
+from utils.errors import BadDataError
 from utils.run import run
 
 KEY = SeriesKey(exchange="TEST", symbol="BTC/USD", timeframe="1m")
@@ -109,6 +110,93 @@ def test_a_mirror_killed_at_any_moment_is_finished_by_the_next(url: str, store: 
         assert set(table(url)) <= set(rows(bars))
     mirrored(url, store)
     assert table(url) == rows(bars)
+
+
+def test_a_series_that_was_moved_away_leaves_the_table_and_an_absent_disk_does_not_empty_it(
+    url: str, store: BarStore, tmp_path: Path
+) -> None:
+    bars = walk(30, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, bars)
+    mirrored(url, store)
+    store.folder(KEY).rename(tmp_path / "moved")
+    with connected(url) as db:
+        assert forget_gone(db, store, {}) == []  # nothing is there at all
+        assert len(table(url)) == 30
+        other = SeriesKey(exchange="TEST", symbol="ETH/USD", timeframe="1m")
+        store.write(other, bars, provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
+        assert forget_gone(db, store, {"symbol": "ETH/USD"}) == []
+        assert forget_gone(db, store, {"exchange": "TEST"}) == [(KEY, 30)]
+        assert table(url) == []
+        assert forget_gone(db, store, {}) == []
+
+
+def days(count: int, close: float) -> Bars:
+    """Daily bars from 2024-01-02 on, over three years' files, all alike."""
+    ones = np.full(count, close)
+    ts_ms = 1_704_153_600_000 + 86_400_000 * np.arange(1, count + 1, dtype=np.int64)
+    return Bars(ts_ms=ts_ms, open=ones, high=ones, low=ones, close=ones, volume=ones)
+
+
+DAILY = SeriesKey(exchange="TEST", symbol="SPY", timeframe="1d")
+
+
+def write_days(store: BarStore, bars: Bars) -> None:
+    store.write(DAILY, bars, provider="t", fetched_at_ms=1, adjusted="adjusted", last_final=True)
+
+
+def closes(url: str) -> set[float]:
+    with connected(url) as db:
+        return {row[0] for row in db.execute("SELECT DISTINCT close FROM candles").fetchall()}
+
+
+def test_a_series_that_was_rebased_or_begun_anew_comes_whole_or_not_at_all(
+    url: str, store: BarStore, tmp_path: Path
+) -> None:
+    write_days(store, days(900, 100.0))
+    with connected(url) as db:
+        mirror(db, store, DAILY)
+        store.rebase(DAILY, days(900, 50.0), provider="t", fetched_at_ms=2, last_final=True)
+        store.partitions(DAILY)[1].write_bytes(b"torn")
+        with pytest.raises(BadDataError, match=r"2025\.parquet"):
+            mirror(db, store, DAILY)
+        assert closes(url) == {100.0}
+        store.folder(DAILY).rename(tmp_path / "moved")
+        write_days(store, days(900, 25.0))
+        rng = random.Random(20261120)
+        for _ in range(4):
+            child = os.fork()
+            if not child:
+                with connected(url) as own:
+                    mirror(own, store, DAILY)
+                os._exit(0)
+            time.sleep(rng.uniform(0.0, 0.06))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            assert len(closes(url)) == 1
+        mirror(db, store, DAILY)
+    assert closes(url) == {25.0}
+
+
+def test_rows_that_are_gone_from_the_table_or_were_added_there_are_seen_by_their_number(
+    url: str, store: BarStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars = walk(3000, first_ms=MIDNIGHT_MS + MINUTE_MS)
+    put(store, bars)
+    mirrored(url, store)
+    monkeypatch.setenv("DATABASE_URL", url)
+    with connected(url) as db:
+        for harm in (
+            "DELETE FROM candles WHERE ts_ms % 7 = 0",
+            "DELETE FROM candles",
+            "INSERT INTO candles SELECT exchange, symbol, timeframe, ts_ms + 30000, 1, 1, 1, 1, 1, 'x', 'raw', true "
+            "FROM candles",
+        ):
+            db.execute(harm)
+            assert run(mirror_candles, []) == 0
+            assert table(url) == rows(bars)
+            assert "3 partitions copied" in capsys.readouterr().out
+    assert run(mirror_candles, []) == 0
+    assert "0 partitions copied, 3 the same" in capsys.readouterr().out
 
 
 def test_migrating_twice_is_migrating_once(url: str) -> None:

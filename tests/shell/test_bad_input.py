@@ -65,8 +65,8 @@ def test_a_good_night_is_0(house: House, desk: Path) -> None:
         ("max_weight: 1.0", "max_weigth: 1.0", "max_weigth"),
         (
             "market: XKRX, timeframe: 1d, currency: KRW, file: BBB",
-            "market: XLON, timeframe: 1d, currency: KRW, file: BBB",
-            "XLON",
+            "market: XWBO, timeframe: 1d, currency: KRW, file: BBB",
+            "XWBO",
         ),
         ("cash: 1000000", "cash: plenty", "plenty"),
         ("breakout_20: {window: 20}", "breakout_99: {window: 20}", "breakout_99"),

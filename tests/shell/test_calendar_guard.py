@@ -94,9 +94,9 @@ def test_beyond_the_calendar_a_job_without_a_guard_runs_on(house: House) -> None
 
 
 def test_an_unknown_market_is_78_and_names_the_file_that_is_missing(house: House) -> None:
-    ended = house.run(house.chain("true", options=("--guard", "td", "--market", "XLON")))
+    ended = house.run(house.chain("true", options=("--guard", "td", "--market", "XWBO")))
     assert ended.returncode == 78
-    assert b"unknown market 'XLON'" in ended.stderr and b"config/calendars/XLON.tsv" in ended.stderr
+    assert b"unknown market 'XWBO'" in ended.stderr and b"config/calendars/XWBO.tsv" in ended.stderr
 
 
 def test_a_calendar_that_is_cut_off_is_78_not_a_quiet_night(house: House, tmp_path: Path) -> None:

@@ -101,9 +101,9 @@ def test_a_missing_folder_of_dumps_exits_66(home: Path, capsys: pytest.CaptureFi
 
 
 def test_a_wrong_desk_exits_78(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (home / "desk.yaml").write_text(DESK.replace("market: XKRX\ndumps", "market: XLON\ndumps"), encoding="utf-8")
+    (home / "desk.yaml").write_text(DESK.replace("market: XKRX\ndumps", "market: XWBO\ndumps"), encoding="utf-8")
     assert run(import_bars, dumps(home)) == 78
-    assert "desk.yaml:2: market: unknown market 'XLON'" in capsys.readouterr().err
+    assert "desk.yaml:2: market: unknown market 'XWBO'" in capsys.readouterr().err
 
 
 def test_prices_that_turn_adjusted_are_not_mixed_in(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

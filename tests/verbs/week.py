@@ -185,10 +185,11 @@ def _alive(pid: int) -> bool:
 
 
 def shipped(box: Box, desk: Path) -> list[Line]:
-    """The crontab example as it ships, for this clone; a desk elsewhere than at config/desk.yaml is not its matter."""
+    """The crontab example as it ships, for this clone, without the lines of the second desk, which this box has not."""
     assert desk == box.clone / "config/desk.yaml"
     text = (box.clone / "config/schedule/crontab.example").read_text()
-    return lines_of(text.replace("/path/to/nightdesk/batch", f"{shlex.quote(str(box.clone))}/batch"))
+    lines = lines_of(text.replace("/path/to/nightdesk/batch", f"{shlex.quote(str(box.clone))}/batch"))
+    return [line for line in lines if "--desk" not in line.command.split()]
 
 
 def printed(new_desk: str) -> list[Line]:

@@ -62,6 +62,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return benchmark.market or ("XKRX" if benchmark.symbols.pykrx_index else market_by_yahoo(yahoo))
 
 
+MARKET_OF_ENDING = {
+    "T": "XTKS", "L": "XLON", "DE": "XETR", "PA": "XPAR", "AS": "XAMS", "SW": "XSWX", "MI": "XMIL", "MC": "XMAD",
+    "ST": "XSTO", "HK": "XHKG", "SS": "XSHG", "SZ": "XSHG", "TW": "XTAI", "AX": "XASX", "TO": "XTSE", "NS": "XBOM",
+    "BO": "XBOM", "SI": "XSES",
+}  # fmt: skip
+"""Which market a Yahoo symbol with this ending trades on."""
+
+
 def load_policy(path: Path | None = None) -> Policy:
     """The policy in `path`; by default secret/data_sources.yaml when it exists, else config/data_sources.yaml.
 
@@ -97,8 +105,11 @@ def market_by_yahoo(symbol: str) -> str:
     """The market a Yahoo symbol trades on, by its ending; the few indexes whose name says nothing are listed."""
     if symbol.endswith((".KS", ".KQ")) or symbol in ("^KS11", "^KS200", "^KQ11"):
         return "XKRX"
-    if symbol.endswith(".T") or symbol == "^N225":
+    if symbol == "^N225":
         return "XTKS"
+    ending = symbol.rpartition(".")[2] if "." in symbol else ""
+    if ending in MARKET_OF_ENDING:
+        return MARKET_OF_ENDING[ending]
     return "XNYS" if symbol and not symbol.endswith("-USD") else "24/7"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import mmap
-import os
 import struct
 import threading
 import zlib
@@ -23,6 +22,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars, IntArray
 from pyjobs.market.chained import parts_of
+from utils.os_files import read_at
 
 MAGIC = b"NDCOLS1\n"
 ALIGN = 64
@@ -152,14 +152,14 @@ def footer_of(descriptor: int, size: int) -> dict[str, Any] | None:
     Read, not mapped: of a mapped file the system takes in 64 KB around each touch, and a desk has thousands of files.
     """
     tail = len(MAGIC) + 8
-    end = os.pread(descriptor, END_BYTES, max(size - END_BYTES, 0))
-    if len(end) < tail or end[-len(MAGIC) :] != MAGIC or os.pread(descriptor, len(MAGIC), 0) != MAGIC:
+    end = read_at(descriptor, END_BYTES, max(size - END_BYTES, 0))
+    if len(end) < tail or end[-len(MAGIC) :] != MAGIC or read_at(descriptor, len(MAGIC), 0) != MAGIC:
         return None
     (length,) = struct.unpack_from("<q", end, len(end) - tail)
     if not 0 < length <= size - tail:
         return None
     if length > len(end) - tail:
-        end = os.pread(descriptor, length + tail, size - length - tail)
+        end = read_at(descriptor, length + tail, size - length - tail)
     try:
         footer: dict[str, Any] = msgspec.json.decode(end[len(end) - tail - length : len(end) - tail])
     except msgspec.DecodeError:

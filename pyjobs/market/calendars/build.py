@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +13,15 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from utils.errors import ConfigError, MissingInputError
+from utils.errors import ConfigError, MissingInputError, UsageError
 
 HOUR_S = 3600
 FX = "FX"
-FX_AHEAD = dt.timedelta(
-    hours=7
-)  # of New York: its 17:00, at which the currency week and each of its days end, is 24:00
+AHEAD = {  # a market's clock before its zone's, so that its 17:00, at which each of its days ends, is 24:00
+    FX: dt.timedelta(hours=7),
+    "CMES": dt.timedelta(hours=7),
+}
+ANY_MONTH = 0
 _EPOCH = dt.date(1970, 1, 1)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 
@@ -56,10 +58,12 @@ class SpecialHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class MarketOverlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One market. `published_to`: the last day the exchange itself has announced; the rest is worked out from rules.
 
-    `reasons` (by month) says why the library's own late opens and half days are what they are.
+    `last` is the last day the library knows, where that is not the overlay's own. `reasons` (by month, 0 for any) says
+    why the library's own late opens and half days are what they are.
     """
 
     published_to: dt.date
+    last: dt.date | None = None
     reasons: dict[int, str] = {}
     closures: tuple[Closure, ...] = ()
     sessions: tuple[ExtraSession, ...] = ()
@@ -79,17 +83,23 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     covers: Covers
     markets: dict[str, MarketOverlay]
 
+    def covers_of(self, market: str) -> Covers:
+        """The dates the market's file answers for."""
+        return Covers(first=self.covers.first, last=self.markets[market].last or self.covers.last)
+
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """What the library says of one market: local hours by session, and which hours are regular from which date on.
 
     The market's clock is `ahead` of `zone`: so that a session which begins on the evening before lies on one date.
+    `breaks`: (from which date on, (begin, end)) of its lunch, local.
     """
 
     zone: str
     hours: dict[dt.date, Hours]
     regular_from: tuple[tuple[dt.date, Hours], ...]
     ahead: dt.timedelta = dt.timedelta(0)
+    breaks: tuple[tuple[dt.date, Hours], ...] = ()
 
     @property
     def clock(self) -> str:
@@ -121,7 +131,9 @@ def load_overlay(path: Path) -> Overlay:
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}") from None
     for market, entries in overlay.markets.items():
-        _check_entries(f"{path}: markets.{market}", entries, overlay.covers)
+        if not overlay.covers.first <= (entries.last or overlay.covers.last) <= overlay.covers.last:
+            raise ConfigError(f"{path}: markets.{market}: last {entries.last} is outside covers")
+        _check_entries(f"{path}: markets.{market}", entries, overlay.covers_of(market))
     return overlay
 
 
@@ -133,31 +145,38 @@ def read_library(market: str, covers: Covers) -> Schedule:
         raise MissingInputError(f"{error}: pip install --require-hashes -r requirements-dev.txt") from None
     if market == FX:  # the library's 24/5 has the days, but counts them in UTC
         days = read_library("24/5", covers)
-        return replace(days, zone="America/New_York", ahead=FX_AHEAD)
+        return replace(days, zone="America/New_York", ahead=AHEAD[FX])
     calendar = exchange_calendars.get_calendar(market, start=covers.first.isoformat(), end=covers.last.isoformat())
-    zone = ZoneInfo(calendar.tz.key)
+    zone, ahead = ZoneInfo(calendar.tz.key), AHEAD.get(market, dt.timedelta(0))
     hours = {
-        day.date(): (_clock(zone, day.date(), opens), _clock(zone, day.date(), closes))
+        day.date(): (_clock(zone, day.date(), opens, ahead), _clock(zone, day.date(), closes, ahead))
         for day, opens, closes in zip(calendar.sessions, calendar.opens, calendar.closes, strict=True)
     }
-    return Schedule(zone=zone.key, hours=hours, regular_from=_regular_from(calendar, covers.first))
+    regular = ((covers.first, ("00:00", "24:00")),) if ahead else _regular_from(calendar, covers.first)
+    lunch = tuple(_breaks_from(calendar, zone, covers.first))
+    return Schedule(zone=zone.key, hours=hours, regular_from=regular, ahead=ahead, breaks=lunch)
+
+
+def last_known(market: str, covers: Covers) -> dt.date:
+    """The last day of `covers` for which the library knows a market's holidays. Raises UsageError for no market."""
+    import exchange_calendars
+
+    try:
+        found = exchange_calendars.get_calendar(market)
+    except (exchange_calendars.errors.InvalidCalendarName, NotImplementedError):
+        raise UsageError(f"exchange_calendars knows no market {market!r}") from None
+    bound = found.bound_max()
+    return min(covers.last, bound.date()) if bound is not None else covers.last
 
 
 def compile_market(market: str, schedule: Schedule, overlay: MarketOverlay, covers: Covers) -> Compiled:
     """Correct `schedule` by `overlay` and write it down. Entries that change nothing are named in `redundant`."""
     hours, why, redundant = _corrected(schedule, overlay)
     zone = ZoneInfo(schedule.zone)
-    rows = [
-        _row(
-            zone,
-            schedule.ahead,
-            day,
-            hours[day],
-            _note(market, day, hours[day], schedule.regular(day), why, overlay.reasons),
-        )
-        for day in sorted(hours)
-    ]
+    notes = {day: _note(market, day, hours[day], schedule.regular(day), why, overlay.reasons) for day in hours}
+    rows = [_row(zone, schedule.ahead, day, hours[day], notes[day]) for day in sorted(hours)]
     header = [f"# market {market}", f"# zone {schedule.clock}", f"# covers {covers.first} {covers.last}"]
+    header += [f"# break {since} {begin} {end}" for since, (begin, end) in schedule.breaks]
     ahead_s = int(schedule.ahead.total_seconds())
     header += [f"# offset {since} {seconds + ahead_s}" for since, seconds in _offsets(zone, covers)]
     return Compiled(
@@ -199,7 +218,7 @@ def _note(
         return "regular"
     kinds = [f"{'late' if hours[0] > regular[0] else 'early'}_open"] * (hours[0] != regular[0])
     kinds += [f"{'late' if hours[1] > regular[1] else 'early'}_close"] * (hours[1] != regular[1])
-    reason = why.get(day) or reasons.get(day.month)
+    reason = why.get(day) or reasons.get(day.month) or reasons.get(ANY_MONTH)
     if not reason:
         raise ConfigError(f"overlay: markets.{market}.reasons: {day} is {hours[0]}-{hours[1]}, and nothing says why")
     return f"{','.join(kinds)}: {reason}"
@@ -217,9 +236,9 @@ def _epoch_s(zone: ZoneInfo, ahead: dt.timedelta, day: dt.date, clock: str) -> i
     return int(local.replace(tzinfo=zone).timestamp())
 
 
-def _clock(zone: ZoneInfo, day: dt.date, moment: Any) -> str:
-    """`moment` (a pandas UTC timestamp) as wall clock of `day`."""
-    local = moment.astimezone(zone)
+def _clock(zone: ZoneInfo, day: dt.date, moment: Any, ahead: dt.timedelta) -> str:
+    """`moment` (a pandas UTC timestamp) as wall clock of `day`, on a clock `ahead` of the zone's."""
+    local = moment.astimezone(zone).replace(tzinfo=None) + ahead
     return "24:00" if local.date() > day else f"{local:%H:%M}"
 
 
@@ -233,6 +252,17 @@ def _regular_from(calendar: Any, first: dt.date) -> tuple[tuple[dt.date, Hours],
     opens, closes, next_day = calendar.open_times, calendar.close_times, calendar.close_offset
     changes = {first} | {since.date() for since, _ in (*opens, *closes) if since is not None and since.date() > first}
     return tuple((day, (at(day, opens), at(day, closes, next_day))) for day in sorted(changes))
+
+
+def _breaks_from(calendar: Any, zone: ZoneInfo, first: dt.date) -> Iterator[tuple[dt.date, Hours]]:
+    """The library's lunch breaks, as (date from which they hold, (begin, end)), ascending."""
+    held: Hours | None = None
+    for day, begin, end in zip(calendar.sessions, calendar.break_starts, calendar.break_ends, strict=True):
+        if begin == begin:  # not NaT
+            found = (f"{begin.astimezone(zone):%H:%M}", f"{end.astimezone(zone):%H:%M}")
+            if found != held:
+                yield (day.date() if held else first), found
+                held = found
 
 
 def _offsets(zone: ZoneInfo, covers: Covers) -> list[tuple[int, int]]:

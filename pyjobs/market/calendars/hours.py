@@ -29,13 +29,30 @@ class AssumedClose:
 
 # One rule per market for all sessions before its calendar file (2010). Half days, Saturdays and summer time of those
 # years are not in it: the time of day is an assumption, the date is what the dump says. Regular closes: KRX until
-# 2016-07-31 and TSE until 2024-11-04 15:00, NYSE 16:00, FX 17:00 New York.
+# 2016-07-31 and TSE until 2024-11-04 15:00, NYSE 16:00, FX 17:00 New York, Xetra until November 2003 20:00. In winter
+# time, so that no summer's bar closes too early; CME's day ends at 17:00 Chicago.
+def _at(clock: str, utc_offset_h: float) -> AssumedClose:
+    hour, minute = map(int, clock.split(":"))
+    return AssumedClose(seconds=hour * 3600 + minute * 60, utc_offset_s=int(utc_offset_h * 3600))
+
+
 BEFORE_CALENDAR: dict[str, AssumedClose] = {
     "XKRX": AssumedClose(seconds=15 * 3600, utc_offset_s=9 * 3600),
     "XTKS": AssumedClose(seconds=15 * 3600, utc_offset_s=9 * 3600),
     "XNYS": AssumedClose(seconds=16 * 3600, utc_offset_s=-5 * 3600),
     "FX": AssumedClose(seconds=DAY_S, utc_offset_s=2 * 3600),
     "24/7": AssumedClose(seconds=DAY_S, utc_offset_s=0),
+    "CMES": AssumedClose(seconds=DAY_S, utc_offset_s=3600),
+    "XLON": _at("16:30", 0),
+    "XETR": _at("20:00", 1),
+    **dict.fromkeys(("XPAR", "XAMS", "XSWX", "XMIL", "XMAD", "XSTO"), _at("17:30", 1)),
+    "XHKG": _at("16:00", 8),
+    "XSHG": _at("15:00", 8),
+    "XTAI": _at("13:30", 8),
+    "XASX": _at("16:00", 10),
+    "XTSE": _at("16:00", -5),
+    "XBOM": _at("15:30", 5.5),
+    "XSES": _at("17:00", 8),
 }
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, LONGER, TIMEFRAME_MS, IntArray
+from pyjobs.market.calendars.lunch import but_at_lunch
 from pyjobs.market.store.ledger import NO_TIMES, within
 from pyjobs.market.store.partitions import is_intraday
 from utils import trading_day
@@ -22,10 +23,11 @@ def expected_closes(
 ) -> IntArray:
     """The close times (ts_ms, increasing) of every bar that should close from `first_ms` to `last_ms`, both included.
 
-    An intraday bar is expected where it overlaps a session; a daily one closes with its session, one of a week or month
-    with the last session in it. `from_open`: bars are counted from the session's open, and not from midnight UTC.
-    `phase_ms`: how long after midnight UTC the days of a market round the clock end (see `phase_of`). Before the
-    calendar's first day nothing is known, so nothing is expected. Raises CalendarRangeError past its last day.
+    An intraday bar is expected where it overlaps a session, but not where all of it is lunch; a daily one closes with
+    its session, one of a week or month with the last session in it. `from_open`: bars are counted from the session's
+    open, and not from midnight UTC. `phase_ms`: how long after midnight UTC the days of a market round the clock end
+    (see `phase_of`). Before the calendar's first day nothing is known, so nothing is expected. Raises
+    CalendarRangeError past its last day.
     """
     step = TIMEFRAME_MS[timeframe]
     if last_ms < first_ms:
@@ -48,6 +50,8 @@ def expected_closes(
         starts = [opens if from_open else opens // step * step for opens, _ in edges]
         spans = zip(starts, (close for _, close in edges), strict=True)
         closes = np.concatenate([NO_TIMES, *(np.arange(a, b, step, dtype=np.int64) + step for a, b in spans)])
+        if calendar.breaks:
+            closes = but_at_lunch(closes, step, calendar, sessions)
     return within(closes, first_ms, last_ms)
 
 

@@ -11,7 +11,11 @@ import pytest
 
 from utils.trading_day import Session, load
 
-MARKETS = ("XKRX", "XNYS", "XTKS", "FX", "24/7")
+LIBRARYS = (  # taken from exchange_calendars as they are
+    *("XLON", "XETR", "XPAR", "XAMS", "XSWX", "XMIL", "XMAD", "XSTO"),
+    *("XHKG", "XSHG", "XTAI", "XASX", "XTSE", "XBOM", "XSES", "CMES"),
+)
+MARKETS = ("XKRX", "XNYS", "XTKS", "FX", "24/7", *LIBRARYS)
 
 EXAM_DAYS = (
     *("2010-11-18", "2011-11-10", "2012-11-08", "2013-11-07", "2014-11-13", "2015-11-12", "2016-11-17"),

@@ -60,7 +60,7 @@ def test_the_shipped_desks_load(name: str) -> None:
     ("old", "new", "expected"),
     [
         ("name: mine", "name: ../x", "desk.yaml:1: name: '../x' cannot name a file"),
-        ("market: XKRX\n", "market: XLON\n", "desk.yaml:2: market: unknown market 'XLON' (known: 24/7, FX, XKRX"),
+        ("market: XKRX\n", "market: XWBO\n", "desk.yaml:2: market: unknown market 'XWBO' (known: 24/7, CMES, FX"),
         ("market: 24/7", "market: 24-7", "desk.yaml:8: instruments[1].market: unknown market '24-7'"),
         ("timeframe: 1h", "timeframe: 2h", "desk.yaml:8: instruments[1].timeframe: unknown timeframe '2h'"),
         ("role: watch", "role: look", "desk.yaml:8: instruments[1].role: Invalid enum value 'look' (is 'look')"),

@@ -1,0 +1,45 @@
+"""When a market rests in the middle of its session, by the `# break SINCE HH:MM HH:MM` lines of its calendar file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyjobs.market.bars import IntArray
+from pyjobs.market.calendars.hours import DAY_S, EPOCH_ORDINAL
+from utils.errors import ConfigError
+from utils.trading_day import Calendar, Session
+
+
+def lunch_utc_s(calendar: Calendar, session: Session) -> tuple[int, int] | None:
+    """When the session's lunch begins and ends, UTC seconds; None without one, and when the session is over by then.
+
+    Raises ConfigError for a line of the calendar that is damaged.
+    """
+    held = [hours for since, hours in map(_parsed, calendar.breaks) if since <= session.date.isoformat()]
+    if not held:
+        return None
+    midnight_s = (session.date.toordinal() - EPOCH_ORDINAL) * DAY_S - calendar.utc_offset_s(session.open_utc_s)
+    begin, end = (midnight_s + seconds for seconds in held[-1])
+    return (begin, end) if session.open_utc_s < begin and end < session.close_utc_s else None
+
+
+def but_at_lunch(closes: IntArray, step_ms: int, calendar: Calendar, sessions: Sequence[Session]) -> IntArray:
+    """`closes` (increasing) of bars of these sessions, without the bars of which every minute is lunch."""
+    lunches = [lunch for session in sessions if (lunch := lunch_utc_s(calendar, session))]
+    if not lunches or not closes.size:
+        return closes
+    edges = np.array(lunches, np.int64) * 1000
+    at = np.maximum(np.searchsorted(edges[:, 0], closes - step_ms, side="right") - 1, 0)
+    resting = (closes - step_ms >= edges[at, 0]) & (closes <= edges[at, 1])
+    return np.asarray(closes[~resting], np.int64)
+
+
+def _parsed(line: str) -> tuple[str, tuple[int, int]]:
+    try:
+        since, *clocks = line.split()
+        begin, end = (int(clock[:2]) * 3600 + int(clock[3:]) * 60 for clock in clocks)
+    except ValueError:
+        raise ConfigError(f"a calendar's line `# break {line}` is not a date and two times of day") from None
+    return since, (begin, end)
