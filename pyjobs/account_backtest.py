@@ -1,7 +1,8 @@
 """Each account over the whole history, with its limits and without, side by side.
 
 Writes into the run folder portfolio/<account>/{constrained,unconstrained}/{equity_curve.csv,trades.csv,metrics.json},
-and portfolio/<account>/benchmark.csv where the desk has a benchmark in that currency.
+portfolio/<account>/constrained/positions.csv (what is held, and what the next open would bring), and
+portfolio/<account>/benchmark.csv where the desk has a benchmark in that currency.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from pyjobs.account.desk.backtest import AccountResult, Book, backtest
 from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
 from pyjobs.account.desk.result_rows import write_curve, write_deals
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.reporting import numbers
@@ -35,9 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     path, snapshot = rim.opened(args)
     found = setups_of(snapshot, source=str(path), judged=True)
     setups = found.setups
+    closes = {each.instrument.key: float(each.bars.close[-1]) for each in snapshot.series if len(each.bars)}
     for name, account in snapshot.desk.accounts.items():
         result = backtest(snapshot, account, setups, notes=found.notes)
         write_account(args.out / "portfolio" / name, result)
+        held = position_rows(result.books["constrained"].deals, result.books["constrained"].waiting, closes)
+        write_csv(args.out / "portfolio" / name / "constrained" / "positions.csv", POSITION_COLUMNS, held)
         print(heading(name, result))
         print(figures_table(result))
     return ExitCode.OK

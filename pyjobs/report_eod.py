@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=found.notes)
-    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
         raise trouble  # the page is there; what is wrong here is said all the same
     return 0

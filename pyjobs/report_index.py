@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     title = f"{call.desk.name}: the night of {session or 'an unknown session'}"
     text = html.render(
         title=title,
-        label=call.desk.label,
+        label=call.desk.banner,
         cards=cards(inputs, session=session),
         pages=pages,
         files=_files(call.run_dir),

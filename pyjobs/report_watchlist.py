@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines=watched_lines(snapshot, found.setups, watchlist.symbols),
         notes=found.notes,
     )
-    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.label), page.summary)
+    put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
     return 0
 
 

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
     found = setups_of(taken, source=str(path))
     result = {**scanned(taken, found.setups), "notes": found.notes}
-    title = f"{taken.desk.label or taken.desk.name}: scan of {taken.session}"
+    title = f"{taken.desk.banner or taken.desk.name}: scan of {taken.session}"
     print(as_text(result, title), end="")
     if out is None:
         target = reports_of(path) / f"scan_{taken.session}.md"

@@ -69,7 +69,7 @@ TRIGGER_COLUMNS = (
     "hold_bars",
     "net_return",
 )
-TABLE = (Column("setup"), Column("timeframe"), *setup_figures.COLUMNS, Column("verdict"))
+TABLE = (Column("setup"), Column("timeframe"), *setup_figures.COLUMNS, Column("trades are"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -83,7 +83,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     write_all(args.out / "backtests", snapshot, found, windows, known.notes)
     for days, rows in windows:
         print(f"{days} days to {snapshot.session}, after fees and tax")
-        print(text_table(TABLE, [[row.setup, row.timeframe, *setup_figures.cells(row), row.verdict] for row in rows]))
+        print(
+            text_table(
+                TABLE,
+                [
+                    [row.setup, row.timeframe, *setup_figures.cells(row), setup_figures.enough(row.verdict)]
+                    for row in rows
+                ],
+            )
+        )
     print("".join(f"{note}\n" for note in (WORTH, *known.notes)), end="")
     return ExitCode.OK
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyjobs.reporting import fonts
-from pyjobs.reporting.inputs import AccountFiles, Curve, Window
+from pyjobs.reporting.account_inputs import AccountFiles, Curve
+from pyjobs.reporting.inputs import Window
 from utils import atomic
 
 if TYPE_CHECKING:

@@ -39,7 +39,7 @@ def parsed(argv: Sequence[str] | None, *, verb: str, doc: str | None) -> ReportC
 
 def put(call: ReportCall, page: Page) -> Path:
     """Write the page as reports/<name>.md and say its summary."""
-    return put_text(call.run_dir / "reports" / f"{page.name}.md", markdown(page, label=call.desk.label), page.summary)
+    return put_text(call.run_dir / "reports" / f"{page.name}.md", markdown(page, label=call.desk.banner), page.summary)
 
 
 def put_text(path: Path, text: str, summary: str) -> Path:

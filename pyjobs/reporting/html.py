@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pyjobs.reporting.document import Image, Page, Table, Text
+from pyjobs.reporting.tables import without_empty
 
 TEMPLATE = Path(__file__).with_name("index.html.j2")
 
@@ -32,6 +33,7 @@ def render(*, title: str, label: str, cards: Sequence[Card], pages: Sequence[Pag
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["filled"] = lambda table: without_empty(table.columns, table.rows)
     environment.filters["href"] = lambda path: quote(path, safe="/")
     environment.tests |= {
         "a_table": lambda block: isinstance(block, Table),

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
 
+from pyjobs.reporting.account_inputs import AccountFiles, read_account, read_json
 from pyjobs.reporting.fetch_inputs import Fetch
-
-T = TypeVar("T")
-BOOKS = ("constrained", "unconstrained")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -39,6 +35,7 @@ class Imported(msgspec.Struct, frozen=True):
     last_ts_ms: int | None = None
     treated: list[Finding] = []
     warts: list[Finding] = []
+    unconfirmed_ts_ms: int | None = None
     error: str | None = None
 
 
@@ -132,71 +129,6 @@ class Setups(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-class LeftOut(msgspec.Struct, frozen=True):
-    """An instrument an account could not trade."""
-
-    symbol: str
-    why: str
-
-
-class Metrics(msgspec.Struct, frozen=True):
-    """A book's metrics.json. Fractions; None is undefined."""
-
-    currency: str = ""
-    start: str | None = None
-    end: str | None = None
-    start_equity: float | None = None
-    end_equity: float | None = None
-    total_return: float | None = None
-    cagr: float | None = None
-    volatility: float | None = None
-    sharpe: float | None = None
-    sortino: float | None = None
-    calmar: float | None = None
-    max_drawdown: float | None = None
-    max_drawdown_sessions: int | None = None
-    n_trades: int | None = None
-    win_rate: float | None = None
-    profit_factor: float | None = None
-    expectancy: float | None = None
-    exposure: float | None = None
-    turnover: float | None = None
-    fees: float | None = None
-    benchmark_return: float | None = None
-    benchmark_start: str | None = None
-    sessions_per_year: float | None = None
-    short: bool | None = None
-    ruin: str | None = None
-    notes: list[str] = []
-    signals_refused: dict[str, int] = {}
-    left_out: list[LeftOut] = []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """Values by session, ascending: money for a book, closes for a benchmark."""
-
-    sessions: Sequence[str]
-    values: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
-    """One account, traded one way."""
-
-    metrics: Metrics
-    equity: Curve
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountFiles:
-    """portfolio/<name>/: its books by name, and the benchmark's closes when there is one."""
-
-    name: str
-    books: dict[str, Book]
-    benchmark: Curve | None
-
-
 class StepLine(msgspec.Struct, frozen=True):
     """One step in logs/steps.json."""
 
@@ -235,36 +167,14 @@ def read_run(run_dir: Path) -> RunInputs:
     """Read the whole run folder. Never raises for what is missing, torn or of another shape."""
     missing: dict[str, str] = {}
     return RunInputs(
-        data=_json(run_dir, "reports/data.json", Data, missing),
-        scan=_json(run_dir, "reports/scan.json", Scan, missing),
-        setups=_json(run_dir, "backtests/setups.json", Setups, missing),
-        steps=_json(run_dir, "logs/steps.json", Steps, missing),
-        fetch=_json(run_dir, "reports/fetch.json", Fetch, missing),
-        accounts=[_account(run_dir, folder, missing) for folder in _folders(run_dir / "portfolio", missing)],
+        data=read_json(run_dir, "reports/data.json", Data, missing),
+        scan=read_json(run_dir, "reports/scan.json", Scan, missing),
+        setups=read_json(run_dir, "backtests/setups.json", Setups, missing),
+        steps=read_json(run_dir, "logs/steps.json", Steps, missing),
+        fetch=read_json(run_dir, "reports/fetch.json", Fetch, missing),
+        accounts=[read_account(run_dir, folder, missing) for folder in _folders(run_dir / "portfolio", missing)],
         missing=missing,
     )
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file by column name. Raises OSError or ValueError (also for a row of another length)."""
-    with path.open(encoding="utf-8", newline="") as handle:
-        rows: list[dict[str, Any]] = list(csv.DictReader(handle))
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise ValueError(f"line {number} has not as many cells as the heading")
-    return rows
-
-
-def _json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) -> T | None:
-    try:
-        return msgspec.json.decode((run_dir / name).read_bytes(), type=kind)
-    except FileNotFoundError:
-        missing[name] = "is not there"
-    except OSError as error:
-        missing[name] = f"cannot be read: {error.strerror}"
-    except msgspec.DecodeError as error:
-        missing[name] = f"is not as expected: {error}"
-    return None
 
 
 def _folders(portfolio: Path, missing: dict[str, str]) -> list[Path]:
@@ -272,27 +182,3 @@ def _folders(portfolio: Path, missing: dict[str, str]) -> list[Path]:
     if not found:
         missing["portfolio/"] = "holds no account"
     return found
-
-
-def _account(run_dir: Path, folder: Path, missing: dict[str, str]) -> AccountFiles:
-    books = {}
-    for name in BOOKS:
-        base = f"portfolio/{folder.name}/{name}"
-        metrics = _json(run_dir, f"{base}/metrics.json", Metrics, missing)
-        equity = _curve(run_dir, f"{base}/equity_curve.csv", "equity", missing)
-        if metrics and equity:
-            books[name] = Book(metrics=metrics, equity=equity)
-    benchmark = f"portfolio/{folder.name}/benchmark.csv"
-    closes = _curve(run_dir, benchmark, "close", missing) if (run_dir / benchmark).exists() else None
-    return AccountFiles(name=folder.name, books=books, benchmark=closes)
-
-
-def _curve(run_dir: Path, name: str, column: str, missing: dict[str, str]) -> Curve | None:
-    try:
-        rows = read_csv(run_dir / name)
-        return Curve(sessions=[row["session"] for row in rows], values=[float(row[column]) for row in rows])
-    except FileNotFoundError:
-        missing[name] = "is not there"
-    except (OSError, ValueError, KeyError) as error:
-        missing[name] = f"is not as expected: {error}"
-    return None

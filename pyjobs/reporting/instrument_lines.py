@@ -41,6 +41,8 @@ def line_of(series: Series, setups: Mapping[str, Setup]) -> Line:
         symbol=each.symbol,
         name=each.name,
         timeframe=each.timeframe,
+        market=each.market,
+        currency=each.currency,
         last_session=series.last_session.isoformat() if series.last_session else numbers.NOTHING,
         context=context_of(series.bars, timeframe=each.timeframe),
         signals=[f"{signal.setup} {signal.side}" for signal in signals],

@@ -32,12 +32,18 @@ def decimal(digits: int) -> Callable[[Number], str]:
     return lambda value: NOTHING if value is None else f"{value:,.{digits}f}"
 
 
-def price(value: Number) -> str:
-    """A price with as many decimals as it needs: 71,300 and 6,920 but 3,250.26 and 1.0842."""
+WHOLE = ("KRW", "JPY", "VND", "IDR", "CLP")  # currencies that are quoted without decimals
+
+
+def price(value: Number, currency: str = "") -> str:
+    """A price with the decimals of its currency: 71,300 and 6,920 won, 231.00 and 231.25 dollars, 1.0842 if small.
+
+    So the prices of one instrument have as many decimals on every day. An index in won keeps its own: 3,250.26.
+    """
     if value is None:
         return NOTHING
     size = abs(value)
-    whole = size >= 10_000 or (size >= 100 and value == round(value))
+    whole = currency in (*WHOLE, "") and (size >= 10_000 or (size >= 100 and value == round(value)))
     return decimal(0 if whole else 2 if size >= 10 else 4)(value)
 
 

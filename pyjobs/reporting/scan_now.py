@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyjobs.reporting import numbers
+from pyjobs.reporting.scan_tables import money_of
 from pyjobs.reporting.tables import Column, markdown_table, text_table
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
@@ -75,17 +76,19 @@ def signal_rows(result: Record) -> list[list[str]]:
     """New ones first."""
     order = {"new": 0, "again": 1, "since": 2}
     markets = {(each["exchange"], each["symbol"]): each["market"] for each in result["instruments"]}
+    money = money_of(result)
     rows = []
     for each in sorted(result["signals"], key=lambda signal: order[signal["news"]]):
         market = markets[(each["exchange"], each["symbol"])]
+        currency = money[(each["exchange"], each["symbol"])]
         since = f"since {local(each['first_ms'], market, with_date=False)}" if each["news"] != "new" else "new"
         rows.append(
             [
                 since if each["news"] != "again" else f"again, {since}",
                 *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
-                numbers.price(each["close"]),
+                numbers.price(each["close"], currency),
                 local(each["as_of_ms"], market) + (" provisional" if each["provisional"] else ""),
-                numbers.price(each["stop"]),
+                numbers.price(each["stop"], currency),
                 each["why"],
             ]
         )
@@ -102,7 +105,7 @@ def instrument_rows(result: Record) -> list[list[str]]:
             each["symbol"],
             each["timeframe"],
             each["role"],
-            numbers.price(each["close"]),
+            numbers.price(each["close"], each.get("currency", "")),
             numbers.change(each["change"]),
             local(each["as_of_ms"], each["market"]),
             "provisional" if each["provisional"] else "closed",

@@ -57,7 +57,7 @@ def _say(taken: Snapshot, result: dict[str, Any], notes: list[str], scan: NowSca
     gone = news.compare(state, result["signals"], scan.looked_at, now_ms)
     state.bars = scan.bars
     market = taken.desk.market if taken.desk.market in scan.running else next(iter(scan.running))
-    head = f"{taken.desk.label or taken.desk.name}: {page.summary(result, gone, now_ms, market)}"
+    head = f"{taken.desk.banner or taken.desk.name}: {page.summary(result, gone, now_ms, market)}"
     notes = [*([doubt] if doubt else []), *notes]
     print(page.as_text(result, notes, gone, head), end="")
     target = reports_of(path) / f"scan_{taken.session}.md"

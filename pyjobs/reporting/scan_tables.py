@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pyjobs.reporting import numbers
@@ -54,7 +55,7 @@ def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
             each["timeframe"],
             each["role"],
             each["last_session"] or numbers.NOTHING,
-            numbers.price(each["close"]),
+            numbers.price(each["close"], each.get("currency", "")),
             numbers.change(each["change"]),
             numbers.count(each["bars"]),
             each["status"],
@@ -64,13 +65,19 @@ def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
     ]
 
 
+def money_of(result: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """The currency of each (exchange, symbol) of a scan."""
+    return {(each["exchange"], each["symbol"]): each.get("currency", "") for each in result["instruments"]}
+
+
 def signal_rows(result: dict[str, Any]) -> list[list[str]]:
     """The signals as text."""
+    money = money_of(result)
     return [
         [
             *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
-            numbers.price(each["close"]),
-            numbers.price(each["stop"]),
+            numbers.price(each["close"], money.get((each["exchange"], each["symbol"]), "")),
+            numbers.price(each["stop"], money.get((each["exchange"], each["symbol"]), "")),
             each["why"],
         ]
         for each in result["signals"]

@@ -40,6 +40,11 @@ class SetupFigures(Protocol):
     def worst(self) -> float | None: ...
 
 
+def enough(verdict: str) -> str:
+    """The verdict of a row in words that nobody takes for a GO: it is about how many trades there are, not how good."""
+    return "enough" if verdict == "ok" else "too few" if verdict == "too few" else verdict
+
+
 def cells(row: SetupFigures) -> list[str]:
     """One text for each of COLUMNS."""
     return [

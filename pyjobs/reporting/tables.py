@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from utils.foreign_text import printable, quoted
 
 LONGEST_CELL = 500
+EMPTY = ("", "–")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,11 @@ class Column:
 
 
 def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    """Columns two spaces apart, one line per row, a line end after each; wide (Korean) characters count two."""
+    """Columns two spaces apart, one line per row, a line end after each; wide (Korean) characters count two.
+
+    A column in which nothing stands is left out, here and in Markdown and HTML.
+    """
+    columns, rows = without_empty(columns, rows)
     lines = [[column.title for column in columns], *[[_plain(cell) for cell in row] for row in rows]]
     widths = _widths(lines)
     return "".join(f"{'  '.join(_padded(columns, widths, line)).rstrip()}\n" for line in lines)
@@ -28,11 +33,24 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
 
 def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """A GitHub table whose source lines up too. A `|` in a cell is escaped, a line end becomes a space."""
+    columns, rows = without_empty(columns, rows)
     lines = [[_cell(column.title) for column in columns], *[[_cell(cell) for cell in row] for row in rows]]
     widths = [max(width, 3) for width in _widths(lines)]
     rule = [f"{'-' * (width - 1)}:" if c.right else "-" * width for c, width in zip(columns, widths, strict=True)]
     body = [_padded(columns, widths, line) for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in [body[0], rule, *body[1:]])
+
+
+def without_empty(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]]
+) -> tuple[Sequence[Column], Sequence[Sequence[str]]]:
+    """The same without columns whose every cell is empty or a dash; the first stays. Without rows all do."""
+    if not rows:
+        return columns, rows
+    kept = [at for at in range(len(columns)) if at == 0 or any(row[at] not in EMPTY for row in rows)]
+    if len(kept) == len(columns):
+        return columns, rows
+    return [columns[at] for at in kept], [[row[at] for at in kept] for row in rows]
 
 
 def display_width(text: str) -> int:

@@ -69,8 +69,7 @@ def report(found: WalkForward, about: Mapping[str, object]) -> str:
         f"tests together: return {numbers.change(_known(found.total_return))}, "
         f"a year {numbers.change(_known(found.cagr))}, Sharpe {two(_known(found.sharpe))}, "
         f"max drawdown {numbers.change(_known(found.max_drawdown))}",
-        f"trainings promised a Sharpe ratio of {two(_known(found.train_sharpe))}: "
-        f"{numbers.percent(_known(found.efficiency), 0)} of it was kept",
+        f"trainings promised a Sharpe ratio of {two(_known(found.train_sharpe))}: {kept(found)}",
         f"{found.n_params} different choices in {len(found.folds)} folds",
     ]
     if found.untested:
@@ -81,6 +80,16 @@ def report(found: WalkForward, about: Mapping[str, object]) -> str:
     told += beside_figures(about, len(found.sessions), found.per_year)
     head = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
     return f"{head}\n(Sharpe ratios of training and test)\n\n{text_table(columns, lines)}\n" + "\n".join(told) + "\n"
+
+
+def kept(found: WalkForward) -> str:
+    """How much of the trainings' Sharpe ratio the tests kept; a share only where both are gains."""
+    share = found.efficiency
+    if not math.isfinite(share):
+        return "there is nothing to compare it with"
+    if share <= 0:
+        return f"none of it was kept (tests: {numbers.decimal(2)(found.sharpe)})"
+    return f"{numbers.percent(share, 0)} of it was kept" if share <= 1 else "all of it was kept, and more"
 
 
 def _known(value: float) -> float | None:

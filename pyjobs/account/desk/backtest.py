@@ -14,7 +14,7 @@ import numpy as np
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
 from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
-from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, simulate_each
+from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, Waiting, simulate_each
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -24,11 +24,15 @@ from utils import trading_day
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Book:
-    """One way of running the account: `metrics` as in metrics.json, the curve by session, the deals by exit."""
+    """One way of running the account: `metrics` as in metrics.json, the curve by session, the deals by exit.
+
+    `waiting`: what it would do at the next open.
+    """
 
     metrics: dict[str, object]
     curve: list[CurvePoint]
     deals: Sequence[Deal]
+    waiting: Sequence[Waiting] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +112,7 @@ def _book(
     per_year = sessions_a_year(market, [point.session for point in points]) if points else 0
     figures = measures(points, run, benchmark, per_year=per_year)
     about = {"currency": account.currency, "conventions": dict(CONVENTIONS)}
-    return Book(metrics={**figures, **about, **notes}, curve=points, deals=run.deals)
+    return Book(metrics={**figures, **about, **notes}, curve=points, deals=run.deals, waiting=run.waiting)
 
 
 def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:

@@ -11,10 +11,8 @@ from pyjobs.account.desk.strategy_job import Job, places
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun, run_account
 from pyjobs.market.benchmarks.closes import Benchmark, gather, parse_names
 from pyjobs.market.benchmarks.policy import Policy, load_policy
-from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.desk.desk_file import MADE_UP, Desk
 from utils.errors import UsageError
-
-MADE_UP = "SAMPLE"  # the exchange of pyjobs.make_sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

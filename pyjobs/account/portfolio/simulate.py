@@ -82,6 +82,21 @@ class LaneName:
     currency: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What the account does at the next open of a series: it enters with `budget` of its money, or leaves (None).
+
+    `signal_ts_ms`: the close that decided an entry; None for a leave. What is entered was accepted under the account's
+    limits; how much it gets is decided at the fill.
+    """
+
+    key: SeriesKey
+    setup: str
+    side: str
+    signal_ts_ms: int | None
+    budget: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountRun:
     """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
@@ -89,7 +104,7 @@ class AccountRun:
     `exposure`: value of positions, long and short added up, over equity. `refused`: signals not turned into positions,
     by reason: `slots`, `held` (the series is in already), `group` (its cap), `cash` (not one lot affordable), `stop`
     (opened at or beyond its stop), `rate` (no rate of exchange, or an old one).
-    `traded`: notional bought and sold.
+    `traded`: notional bought and sold. `waiting`: what it would do at the next open, in the order of the seats.
     """
 
     ts_ms: IntArray
@@ -100,6 +115,7 @@ class AccountRun:
     deals: Sequence[Deal]
     refused: dict[str, int]
     traded: float
+    waiting: Sequence[Waiting] = ()
 
 
 def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
@@ -138,7 +154,24 @@ def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
         deals=Deals(names, _cut(memory.deals, counts[seats.N_DEALS])),
         refused=dict(zip(REFUSALS, counts[seats.REFUSED :], strict=True)),
         traded=float(memory.x[seats.TRADED]),
+        waiting=_waiting(names, memory.x[seats.SEATS :][: counts[seats.N_SEATS] * seats.SEAT].reshape(-1, seats.SEAT)),
     )
+
+
+def _waiting(names: Sequence[LaneName], rows: FloatArray) -> list[Waiting]:
+    """What the seats hold after the last close: positions told to leave, and orders to enter."""
+    side, order = rows[:, kernel.SIDE], rows[:, kernel.ORDER]
+    found = np.flatnonzero(((side != 0) & (rows[:, kernel.EXIT] != 0)) | ((side == 0) & (order != 0)))
+    return [
+        Waiting(
+            key=names[k].key,
+            setup=names[k].setup,
+            side="long" if side[k] + order[k] > 0 else "short",
+            signal_ts_ms=None if side[k] else int(rows[k, kernel.ORDER_TS]),
+            budget=None if side[k] else float(rows[k, seats.BUDGET]),
+        )
+        for k in found.tolist()
+    ]
 
 
 def _cut(rows: FloatArray, count: int) -> FloatArray:
@@ -174,6 +207,10 @@ class Deals(Sequence[Deal]):
     def rows(self, some: slice) -> FloatArray:
         """What the walk wrote of some of them, in the columns of `seats`; a seat is that of a lane in `lanes`."""
         return self._rows[some]
+
+    def last(self, count: int) -> list[Deal]:
+        """The records of the last `count`; the walk writes those that are still open last."""
+        return [_deal(self.lanes[int(row[seats.SEAT_OF])], row) for row in self._rows[len(self) - count :].tolist()]
 
     def column(self, place: int) -> FloatArray:
         """One of `seats`' numbers of every deal."""

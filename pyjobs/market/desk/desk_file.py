@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 
+MADE_UP = "SAMPLE"  # the exchange of pyjobs.make_sample
+SAMPLE_LABEL = "sample market, made-up prices"
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file, its universe blocks spelled out. `market` is the calendar of the desk's night; `session` says
     which session a run is about: `last_closed` (the newest session of `market` that has closed), or `last_bar` (see
@@ -43,6 +47,15 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     label: str = ""
     session: SessionRule = "last_closed"
     lists: tuple[Path, ...] = ()
+
+    @property
+    def banner(self) -> str:
+        """Over every page: the desk's label, and that prices are made up where, and only where, they are."""
+        made_up = any(each.exchange == MADE_UP for each in self.instruments)
+        own = "" if self.label == SAMPLE_LABEL else self.label
+        if not made_up or "made-up" in own:
+            return own
+        return f"{own}: {SAMPLE_LABEL}" if own else SAMPLE_LABEL
 
     @property
     def brought_by(self) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
-from pyjobs.reporting.inputs import RunInputs, Scanned, Signal
+from pyjobs.reporting.inputs import RunInputs, Scan, Scanned, Signal
 from pyjobs.reporting.tables import Column
 
 MADE_BY = {
@@ -37,10 +37,11 @@ def absent(inputs: RunInputs, name: str, what: str) -> Text:
     return Text(f"{told} ({fate})." if fate else f"{told}.", tone="warn")
 
 
-def signal_table(signals: Sequence[Signal]) -> Table:
+def signal_table(scan: Scan) -> Table:
     """Tonight's signals, by setup and symbol."""
     columns = [Column("symbol"), Column("timeframe"), Column("setup"), Column("side")]
     columns += [Column("bar close, UTC"), Column("price", right=True), Column("stop", right=True), Column("why")]
+    money = {(each.exchange, each.symbol): each.currency for each in scan.instruments}
     rows = [
         [
             s.symbol,
@@ -48,11 +49,11 @@ def signal_table(signals: Sequence[Signal]) -> Table:
             s.setup,
             s.side,
             numbers.utc_time(s.ts_ms),
-            numbers.price(s.close),
-            numbers.price(s.stop),
+            numbers.price(s.close, money.get((s.exchange, s.symbol), "")),
+            numbers.price(s.stop, money.get((s.exchange, s.symbol), "")),
             s.why,
         ]
-        for s in sorted(signals, key=lambda signal: (signal.setup, signal.symbol, signal.ts_ms))
+        for s in sorted(scan.signals, key=lambda signal: (signal.setup, signal.symbol, signal.ts_ms))
     ]
     return Table(columns=columns, rows=rows)
 
@@ -60,6 +61,15 @@ def signal_table(signals: Sequence[Signal]) -> Table:
 def signal_count(signals: Sequence[Signal]) -> str:
     """`no signals`, `1 signal`, `5 signals`."""
     return "no signals" if not signals else f"{len(signals)} signal{'s' if len(signals) > 1 else ''}"
+
+
+def sessions_of_markets(newest: Iterable[tuple[str, str | None]]) -> str:
+    """One line where there are several markets: what the last session of each is. `newest`: (market, last session)."""
+    last: dict[str, str] = {}
+    for market, session in newest:
+        last[market] = max(last.get(market, ""), session or "")
+    told = ", ".join(f"{market} {session or 'none yet'}" for market, session in sorted(last.items()) if market)
+    return f"Each instrument's last session is its own market's: {told}." if len(last) > 1 else ""
 
 
 def movers(instruments: Sequence[Scanned]) -> list[Scanned]:

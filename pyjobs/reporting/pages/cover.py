@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pyjobs.reporting import numbers
+from pyjobs.reporting.account_inputs import BOOKS
 from pyjobs.reporting.gates import all_gates, decision
 from pyjobs.reporting.html import Card
-from pyjobs.reporting.inputs import BOOKS, RunInputs
+from pyjobs.reporting.inputs import RunInputs
 
 
 def cards(inputs: RunInputs, *, session: str | None) -> list[Card]:
@@ -29,5 +30,6 @@ def _night(inputs: RunInputs) -> Card:
     steps = inputs.steps.steps if inputs.steps else []
     if not steps:
         return Card(title="steps", value="unknown", tone="bad")
-    well = sum(step.outcome == "ok" for step in steps)
-    return Card(title="steps", value=f"{well} of {len(steps)} ok", tone="good" if well == len(steps) else "bad")
+    well = 1 + sum(step.outcome == "ok" for step in steps)  # this page is the last step, and here it is
+    count = 1 + len(steps)
+    return Card(title="steps", value=f"{well} of {count} ok", tone="good" if well == count else "bad")

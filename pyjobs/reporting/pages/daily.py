@@ -7,6 +7,7 @@ from pyjobs.reporting.account_figures import ruined
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.inputs import RunInputs, Scanned
 from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
+from pyjobs.reporting.pages.held import doubts_of_bars, held_blocks
 from pyjobs.reporting.tables import Column
 
 MOVERS_SHOWN = 5
@@ -19,6 +20,7 @@ def daily_page(inputs: RunInputs, *, session: str | None) -> Page:
         title=f"Daily report of {session or 'an unknown session'}",
         summary=_summary(inputs),
         sections=[
+            Section(title="Held, and to do at the next open", blocks=held_blocks(inputs)),
             Section(title="Signals of the session", blocks=_signals(inputs)),
             Section(title="Movers", blocks=_movers(inputs)),
             Section(title="State of the data", blocks=_data_state(inputs)),
@@ -44,7 +46,7 @@ def _signals(inputs: RunInputs) -> list[Block]:
         return [absent(inputs, "reports/scan.json", "There is no scan")]
     if not inputs.scan.signals:
         return [Text("None.")]
-    return [signal_table(inputs.scan.signals)]
+    return [signal_table(inputs.scan)]
 
 
 def _movers(inputs: RunInputs) -> list[Block]:
@@ -65,15 +67,17 @@ def _movers(inputs: RunInputs) -> list[Block]:
 
 
 def _mover(each: Scanned) -> list[str]:
-    return [each.symbol, each.name, each.timeframe, numbers.change(each.change), numbers.price(each.close)]
+    named = [each.symbol, each.name, each.timeframe]
+    return [*named, numbers.change(each.change), numbers.price(each.close, each.currency)]
 
 
 def _data_state(inputs: RunInputs) -> list[Block]:
     if inputs.scan is None:
         return [Text("Unknown without a scan.", tone="note")]
     behind = [each for each in inputs.scan.instruments if each.status not in HAS_BAR]
+    own = [Text(line, tone="note") for line in doubts_of_bars(inputs)]
     if not behind:
-        return [Text(f"All {len(inputs.scan.instruments)} instruments have a bar of this session.")]
+        return [Text(f"All {len(inputs.scan.instruments)} instruments have a bar of their last session."), *own]
     columns = [Column("symbol"), Column("timeframe"), Column("last bar"), Column("state")]
     rows = [
         [each.symbol, each.timeframe, each.last_session or numbers.NOTHING, BAR_STATUS.get(each.status, each.status)]
@@ -82,6 +86,7 @@ def _data_state(inputs: RunInputs) -> list[Block]:
     return [
         Text(f"{len(behind)} of {len(inputs.scan.instruments)} instruments are behind.", tone="warn"),
         Table(columns=columns, rows=rows),
+        *own,
     ]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT, WORTH
 from pyjobs.reporting import numbers, setup_figures
 from pyjobs.reporting.account_figures import marked, ruined, short_window
+from pyjobs.reporting.account_inputs import AccountFiles, Metrics
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
-from pyjobs.reporting.inputs import AccountFiles, Metrics, RunInputs
+from pyjobs.reporting.inputs import RunInputs
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.tables import Column
 
@@ -94,9 +95,9 @@ def _checklist(gates: Sequence[Gate]) -> Table:
 def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     if inputs.setups is None:
         return [absent(inputs, "backtests/setups.json", "There are no setup backtests")]
-    columns = [Column("days", right=True), Column("setup"), Column("verdict"), *setup_figures.COLUMNS]
+    columns = [Column("days", right=True), Column("setup"), Column("trades are"), *setup_figures.COLUMNS]
     rows = [
-        [str(window.days), row.label, row.verdict, *setup_figures.cells(row)]
+        [str(window.days), row.label, setup_figures.enough(row.verdict), *setup_figures.cells(row)]
         for window in inputs.setups.windows
         for row in window.rows
     ]

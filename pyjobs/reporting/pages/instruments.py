@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pyjobs.reporting import numbers
 from pyjobs.reporting.context import Context
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
+from pyjobs.reporting.pages.common import sessions_of_markets
 from pyjobs.reporting.tables import Column
 
 COLUMNS = (
@@ -34,6 +35,8 @@ class Line:
     state: str
     name: str = ""
     timeframe: str = ""
+    market: str = ""
+    currency: str = ""
     last_session: str = numbers.NOTHING
     context: Context | None = None
     signals: Sequence[str] = ()
@@ -65,7 +68,9 @@ def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line
 
 
 def _blocks(lines: Sequence[Line], notes: Sequence[str]) -> list[Block]:
-    return [_table(lines), *(Text(f"{note}.", tone="warn") for note in notes), Text(_legend(), tone="note")]
+    several = sessions_of_markets([(x.market, x.last_session) for x in lines if x.context and x.market])
+    own = [Text(several, tone="note")] if several else []
+    return [_table(lines), *(Text(f"{note}.", tone="warn") for note in notes), *own, Text(_legend(), tone="note")]
 
 
 def _table(lines: Sequence[Line]) -> Table:
@@ -74,15 +79,15 @@ def _table(lines: Sequence[Line]) -> Table:
 
 def _row(line: Line) -> list[str]:
     names = [line.symbol, line.name, line.timeframe, line.last_session]
-    return [*names, *_figures(line.context), ", ".join(line.signals), line.state]
+    return [*names, *_figures(line.context, line.currency), ", ".join(line.signals), line.state]
 
 
-def _figures(context: Context | None) -> list[str]:
+def _figures(context: Context | None, currency: str) -> list[str]:
     if context is None:
         return [numbers.NOTHING] * 6
     ratio = context.volume_ratio
     return [
-        numbers.price(context.close),
+        numbers.price(context.close, currency),
         numbers.change(context.day),
         numbers.change(context.twenty, 1),
         numbers.change(context.below_high, 1),

@@ -9,6 +9,7 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.inputs import RunInputs, Scan
 from pyjobs.reporting.pages.common import absent, signal_count, signal_table
+from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.tables import Column
 
 
@@ -20,6 +21,7 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
         return Page(
             name="scan", title="Scan", summary="No scan tonight.", sections=[Section(title="Scan", blocks=[lost])]
         )
+    doubts = [Text(line, tone="note") for line in doubts_of_bars(inputs)]
     counts = Counter(each.status for each in scan.instruments)
     states = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
     return Page(
@@ -28,7 +30,10 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
         summary=f"{signal_count(scan.signals)} on {len(scan.instruments)} instruments ({states}).",
         sections=[
             Section(title="Signals", blocks=_signals(scan, pictures)),
-            Section(title="Instruments", blocks=[_instruments(scan)]),
+            Section(
+                title="Instruments",
+                blocks=[_instruments(scan), *doubts],
+            ),
         ],
     )
 
@@ -37,7 +42,7 @@ def _signals(scan: Scan, pictures: Sequence[str]) -> list[Block]:
     notes = [Text(f"{note}.", tone="warn") for note in scan.notes]
     images = [Image(path=f"reports/{name}", alt=f"price with triggers: {name[6:-4]}") for name in pictures]
     if scan.signals:
-        return [signal_table(scan.signals), *notes, *images]
+        return [signal_table(scan), *notes, *images]
     latest = [Text("The instruments that fired last:")] if images else []
     return [Text("No setup fired on the last closed bar of any instrument."), *notes, *latest, *images]
 
@@ -56,7 +61,7 @@ def _instruments(scan: Scan) -> Table:
             each.timeframe,
             each.role,
             each.last_session or numbers.NOTHING,
-            numbers.price(each.close),
+            numbers.price(each.close, each.currency),
             numbers.change(each.change),
             numbers.count(each.bars),
             each.currency,

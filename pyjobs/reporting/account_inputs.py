@@ -1,0 +1,172 @@
+"""What a run folder holds of its accounts, as types. What is missing or unreadable is told, and stops no report."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+BOOKS = ("constrained", "unconstrained")
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """An instrument an account could not trade."""
+
+    symbol: str
+    why: str
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """A book's metrics.json. Fractions; None is undefined."""
+
+    currency: str = ""
+    start: str | None = None
+    end: str | None = None
+    start_equity: float | None = None
+    end_equity: float | None = None
+    total_return: float | None = None
+    cagr: float | None = None
+    volatility: float | None = None
+    sharpe: float | None = None
+    sortino: float | None = None
+    calmar: float | None = None
+    max_drawdown: float | None = None
+    max_drawdown_sessions: int | None = None
+    n_trades: int | None = None
+    win_rate: float | None = None
+    profit_factor: float | None = None
+    expectancy: float | None = None
+    exposure: float | None = None
+    turnover: float | None = None
+    fees: float | None = None
+    benchmark_return: float | None = None
+    benchmark_start: str | None = None
+    sessions_per_year: float | None = None
+    short: bool | None = None
+    ruin: str | None = None
+    notes: list[str] = []
+    signals_refused: dict[str, int] = {}
+    left_out: list[LeftOut] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Values by session, ascending: money for a book, closes for a benchmark."""
+
+    sessions: Sequence[str]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """One account, traded one way."""
+
+    metrics: Metrics
+    equity: Curve
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A line of positions.csv. `next_open`: hold, leave or enter; prices in the instrument's currency."""
+
+    next_open: str
+    symbol: str
+    exchange: str
+    timeframe: str
+    setup: str
+    side: str
+    quantity: float | None
+    entry_ts_ms: int | None
+    entry_price: float | None
+    last_ts_ms: int | None
+    last_price: float | None
+    stop: float | None
+    pnl: float | None
+    net_return: float | None
+    currency: str
+    signal_ts_ms: int | None
+    budget: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFiles:
+    """portfolio/<name>/: its books by name, and the benchmark's closes when there is one.
+
+    `positions`: of the constrained book after the last session; None: not known.
+    """
+
+    name: str
+    books: dict[str, Book]
+    benchmark: Curve | None
+    positions: Sequence[Position] | None = None
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file by column name. Raises OSError or ValueError (also for a row of another length)."""
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows: list[dict[str, Any]] = list(csv.DictReader(handle))
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ValueError(f"line {number} has not as many cells as the heading")
+    return rows
+
+
+def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) -> T | None:
+    """A file of the run folder; None where it is not there or not of this shape, and then `missing` says so."""
+    try:
+        return msgspec.json.decode((run_dir / name).read_bytes(), type=kind)
+    except FileNotFoundError:
+        missing[name] = "is not there"
+    except OSError as error:
+        missing[name] = f"cannot be read: {error.strerror}"
+    except msgspec.DecodeError as error:
+        missing[name] = f"is not as expected: {error}"
+    return None
+
+
+def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> AccountFiles:
+    """Everything of one account that can be read; `missing` is told the rest."""
+    books = {}
+    for name in BOOKS:
+        base = f"portfolio/{folder.name}/{name}"
+        metrics = read_json(run_dir, f"{base}/metrics.json", Metrics, missing)
+        equity = _curve(run_dir, f"{base}/equity_curve.csv", "equity", missing)
+        if metrics and equity:
+            books[name] = Book(metrics=metrics, equity=equity)
+    benchmark = f"portfolio/{folder.name}/benchmark.csv"
+    closes = _curve(run_dir, benchmark, "close", missing) if (run_dir / benchmark).exists() else None
+    return AccountFiles(name=folder.name, books=books, benchmark=closes, positions=_positions(run_dir, folder, missing))
+
+
+def _curve(run_dir: Path, name: str, column: str, missing: dict[str, str]) -> Curve | None:
+    try:
+        rows = read_csv(run_dir / name)
+        return Curve(sessions=[row["session"] for row in rows], values=[float(row[column]) for row in rows])
+    except FileNotFoundError:
+        missing[name] = "is not there"
+    except (OSError, ValueError, KeyError) as error:
+        missing[name] = f"is not as expected: {error}"
+    return None
+
+
+def _positions(run_dir: Path, folder: Path, missing: dict[str, str]) -> list[Position] | None:
+    name = f"portfolio/{folder.name}/{BOOKS[0]}/positions.csv"
+    try:
+        rows = read_csv(run_dir / name)
+        return [
+            msgspec.convert(
+                {("net_return" if k == "return" else k): v if v or k == "currency" else None for k, v in row.items()},
+                Position,
+                strict=False,
+            )
+            for row in rows
+        ]
+    except FileNotFoundError:
+        missing[name] = "is not there"
+    except (OSError, ValueError, KeyError) as error:
+        missing[name] = f"is not as expected: {error}"
+    return None
