@@ -259,4 +259,4 @@ def test_two_runs_write_the_same_bytes(desk: Path, tmp_path: Path) -> None:
             assert run(verb.main, ["--desk", str(desk), "--out", str(out)]) == ExitCode.OK
         written.append({path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
     assert written[0] == written[1]
-    assert len(written[0]) == 13
+    assert len(written[0]) == 14
