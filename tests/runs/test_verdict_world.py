@@ -22,7 +22,7 @@ from pyjobs.runs.jobs import JobPlan, Run
 from pyjobs.runs.verdict import findings, look, places, records, series
 from pyjobs.runs.verdict.findings import LOOKED_AT, Check
 from pyjobs.runs.verdict.job import Seen, judge
-from tests.runs.test_verdict import FRI, MON, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
+from tests.runs.test_verdict import FRI, MON, NEXT, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
 from tests.runs.worlds import World, a_record, seoul
 from utils import trading_day
 from utils.errors import ConfigError
@@ -60,6 +60,11 @@ WORLDS: list[tuple[str, str, str, list[Does], str, str]] = [
     ("a log of nothing but noise", "nightly", EVENING, [lambda w: w.with_history(RAN), lambda w: (w.home / "logs" / LOG).write_bytes(b"\0\xff" * 99)], "OK", "ended well"),
     ("an instance that was killed", "ingest@BTCUSD-1m", EVENING, [lambda w: w.with_history(f"ingest@BTCUSD-1m {FRI} 23:00 ok"), lambda w: w.with_log(f"ingest@BTCUSD-1m_{FRI}.log", f"{FRI} 14:00:00 [START] x", f"{FRI} 14:00:01 [END] ok: exit 0 after 1 try, 1.0 s", f"{FRI} 14:39:00 [START] x")], "FAIL", "killed"),
     ("a house of today", "nightly", EVENING, [lambda w: w.made(f"{FRI} 12:00")], "WARN", "never started"),
+    ("a house made on Saturday", "nightly", f"{SUN} 10:00", [lambda w: w.made(f"{SAT} 12:00")], "OK", f"not started yet; not due before 23:30 on {NEXT}"),
+    ("a house made after today's was due", "report_watchlist", EVENING, [lambda w: w.made(f"{FRI} 12:00")], "OK", "not started yet; not due before 09:15 on 2026-11-21"),
+    ("a house made on Saturday, the scanner", "scanner", f"{SUN} 10:00", [lambda w: w.made(f"{SAT} 12:00")], "OK", "not started yet"),
+    ("a house made on Saturday, on Monday night", "nightly", f"{NEXT} 23:40", [lambda w: w.made(f"{SAT} 12:00")], "WARN", "never started"),
+    ("a house made on Saturday, only sent home since", "report_eod", f"{NEXT} 20:00", [lambda w: w.with_history(f"report_eod {NEXT} 03:10 skip:outside-hours"), lambda w: w.made(f"{SAT} 12:00")], "WARN", "never at work"),
     ("a house of last week", "nightly", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 5 times"),
     ("a house of last week, every day", "report_watchlist", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 4 times"),
     ("an instance made just now", "ingest", EVENING, [lambda w: w.with_instances("BTCUSD", since=f"{FRI} 23:30")], "OK", "not started yet"),
@@ -123,7 +128,7 @@ CHECKS: list[tuple[str, Callable[[], Check], str, str]] = [
     ("one outage", lambda: look.check_providers([state_of(kind="outage", failures=1, last_failure_s=NOW_S - 90)], NOW_S)[0], "OK", "outage"),
     ("three outages", lambda: look.check_providers([state_of(kind="outage", failures=3, last_failure_s=NOW_S - 90)], NOW_S)[0], "WARN", "3 failures"),
     ("a series of the session", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 20), XKRX, NOW_S), "OK", "last bar"),
-    ("a series one session behind", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 19), XKRX, NOW_S), "WARN", "1 sessions behind"),
+    ("a series one session behind", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 19), XKRX, NOW_S), "WARN", "1 session behind"),
     ("a series two sessions behind", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 18), XKRX, NOW_S), "FAIL", "2 sessions behind"),
     ("a series without bars", lambda: series.by_session("KRX:005930:1d", None, XKRX, NOW_S), "FAIL", "no bars"),
     ("minutes up to date", lambda: series.by_the_minute(KEY, int(NOW_S * 1000) - 120_000, ROUND_THE_CLOCK, NOW_S), "OK", "last bar"),
