@@ -55,7 +55,8 @@ class Fault:
 
     The first `after` of them are answered as usual, then of each `every` requests the last is spoiled; `times` limits
     how many are in all (None: no limit). `retry_after` is the header's value, `date+N` for the date N seconds away.
-    `variant` picks another body of the provider (`object`, `list`; Yahoo: `unknown`), and the status of an echo (400). `seen` and `served` count.
+    `variant` picks another body of the provider (`object`, `list`; Yahoo: `unknown`), and the status of an echo (400).
+    `seen` and `served` count.
     """
 
     kind: str

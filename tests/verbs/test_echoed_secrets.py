@@ -1,4 +1,4 @@
-"""A server that repeats the request it was sent: no form of a secret reaches a log, cron's mail, a history or a file."""
+"""A server that repeats the request it was sent: no form of a secret reaches a log, cron's mail, or a file."""
 
 from __future__ import annotations
 
