@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.providers.state import State as ProviderState
+from pyjobs.runs import log_retention
 from pyjobs.runs.jobs import JobPlan, Run
 from pyjobs.runs.verdict import findings, look, places, records, series
 from pyjobs.runs.verdict.findings import LOOKED_AT, Check
@@ -26,6 +27,7 @@ from tests.runs.test_verdict import FRI, MON, NEXT, NIGHTS, ROWS, SAT, SUN, THU,
 from tests.runs.worlds import World, a_record, seoul
 from utils import trading_day
 from utils.errors import ConfigError
+from utils.history import append
 
 __all__ = ["home"]
 XKRX, ROUND_THE_CLOCK = trading_day.load("XKRX"), trading_day.load("24/7")
@@ -265,3 +267,32 @@ def test_whatever_the_history_health_is_never_ok_while_a_due_job_has_not_ended_w
         assert found.state == ("OK" if in_a_row <= 2 else "WARN" if in_a_row <= 4 else "FAIL")
     if told not in WELL:
         assert found.state != "OK"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nothing"])
+def test_a_history_in_which_no_run_can_be_recorded_is_a_failure(home: Path, kind: str) -> None:
+    history = home / "logs/history.jsonl"
+    history.parent.mkdir(exist_ok=True)
+    {
+        "folder": history.mkdir,
+        "pipe": lambda: os.mkfifo(history),
+        "link to nothing": lambda: history.symlink_to("gone/away"),
+    }[kind]()
+    found = all_of(home)
+    assert (found["write history"].state, str(history) in found["write history"].detail) == ("FAIL", True)
+    with pytest.raises(OSError, match=r"directory|is not a file"):
+        append(str(history), {"job": "nightly"})
+    assert log_retention.set_history_aside(history, today=dt.date(2026, 11, 20)) is None
+
+
+def test_a_history_that_can_be_added_to_is_no_line(home: Path) -> None:
+    assert "write history" not in all_of(home)
+    append(str(home / "logs/history.jsonl"), {"job": "nightly"})
+    assert "write history" not in all_of(home)
+
+
+def test_a_night_of_1970_does_not_make_the_house_that_old(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = a_world(home, EVENING, monkeypatch)
+    world.with_history("nightly 1970-01-12 22:10 fail=78")
+    world.made(f"{FRI} 12:00")
+    assert world.checks()["report_watchlist"].state == "OK"
