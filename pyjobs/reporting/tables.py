@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from utils.foreign_text import printable, quoted
@@ -94,3 +95,13 @@ def _cell(cell: str) -> str:
 def _is_harmless(cell: str) -> bool:
     """Whether a cell is written as it is, in text and Markdown: a market has a hundred thousand, nearly all such."""
     return len(cell) <= LONGEST_CELL and _HARMLESS.fullmatch(cell) is not None
+
+
+Called = Callable[[str, str], str]
+
+
+def called(instruments: Iterable[tuple[str, str]]) -> Called:
+    """What an instrument is called in a table, by (exchange, symbol): its symbol, or EXCHANGE:SYMBOL where another
+    exchange of `instruments` has that symbol as well."""
+    counts = Counter(symbol for _, symbol in set(instruments))
+    return lambda exchange, symbol: f"{exchange}:{symbol}" if counts[symbol] > 1 else symbol
