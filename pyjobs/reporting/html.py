@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pyjobs.reporting.document import Image, Page, Table, Text
+from pyjobs.reporting.document import Chart, Heat, Image, Page, Table, Text
+from pyjobs.reporting.sheet import drawing
 from pyjobs.reporting.tables import without_empty
 
 TEMPLATE = Path(__file__).with_name("index.html.j2")
@@ -22,9 +23,15 @@ class Card:
     tone: str = "plain"
 
 
-def render(*, title: str, label: str, cards: Sequence[Card], pages: Sequence[Page], files: Sequence[str]) -> str:
-    """The page. Every text is escaped; `files` are names relative to the run folder and become links."""
+def render(
+    *, title: str, label: str, cards: Sequence[Card], pages: Sequence[Page], files: Sequence[str], under: str = ""
+) -> str:
+    """The page. Every text is escaped; `files` are names relative to the run folder and become links.
+
+    `under`: a line below the title.
+    """
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         autoescape=True,
@@ -34,14 +41,25 @@ def render(*, title: str, label: str, cards: Sequence[Card], pages: Sequence[Pag
         keep_trailing_newline=True,
     )
     environment.filters["filled"] = lambda table: without_empty(table.columns, table.rows)
+    environment.filters["drawn"] = lambda chart: Markup(drawing.drawn(chart))  # they escape every text
+    environment.filters["heat"] = lambda table: Markup(drawing.heat(table))
     environment.filters["href"] = lambda path: quote(path, safe="/")
     environment.tests |= {
         "a_table": lambda block: isinstance(block, Table),
         "an_image": lambda block: isinstance(block, Image),
+        "a_chart": lambda block: isinstance(block, Chart),
+        "a_heat": lambda block: isinstance(block, Heat),
         "a_text": lambda block: isinstance(block, Text),
     }
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(title=title, label=label, cards=cards, pages=pages, files=files, tone_of=tone_of)
+    return template.render(
+        title=title, label=label, cards=cards, pages=pages, files=files, under=under, tone_of=tone_of
+    )
+
+
+def files_in(folder: Path) -> list[str]:
+    """Names relative to `folder` of every file in it, in order."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def tone_of(cell: str) -> str:
