@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -284,7 +285,7 @@ def test_an_instance_of_another_exchange_by_the_same_name_is_not_overwritten(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     first = instances.Instance(exchange="ALPACA", symbol="BTCUSD", timeframe="1m", lookback_days=2, gap_repair=True)
-    path = instances.save(first)
+    path = instances.save(replace(first, by_short_name=True))  # as older versions called it
     argv = ["--symbols", "BTCUSD", "--timeframe", "1m", "--lookback-days", "0.1"]
     assert run(bootstrap_symbols, argv) == 64
     assert f"{path} keeps ALPACA's BTCUSD up to date: rename it" in capsys.readouterr().err

@@ -1,16 +1,18 @@
-"""Instances: the series that are kept up to date, one small env file each, such as `BTCUSD-1m.env`."""
+"""Instances: the series that are kept up to date, one small env file each: `YAHOO-SPY-1d.env`, or `BTCUSD-1m.env` of
+the exchange that needs no name. Of another exchange a file may bear the older name `SPY-1d.env`; it keeps that."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyjobs.market.bars import FETCHED
+from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.names import folder_name, symbol_of
-from utils import paths
+from utils import config, paths
 from utils.atomic import write_text
 from utils.errors import ConfigError, UsageError
 from utils.foreign_text import quoted
@@ -24,17 +26,27 @@ _NAME = re.compile(r"(?P<symbol>.+)-(?P<timeframe>[0-9]+[mhd])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One series that is kept up to date. `lookback_days`: how far back a first ingest and every gap repair look."""
+    """One series that is kept up to date. `lookback_days`: how far back a first ingest and every gap repair look.
+
+    `by_short_name`: its file has no exchange in its name, as they all were before.
+    """
 
     exchange: str
     symbol: str
     timeframe: str
     lookback_days: float
     gap_repair: bool
+    by_short_name: bool = False
 
     @property
     def name(self) -> str:
-        """`BTCUSD-1m`; a symbol that cannot be part of a file name is percent-encoded."""
+        """`YAHOO-SPY-1d`, `BTCUSD-1m` of the default exchange; what a file name cannot have is percent-encoded."""
+        plain = self.by_short_name or self.exchange == DEFAULT_EXCHANGE
+        return self.short_name if plain else f"{self.exchange}-{self.short_name}"
+
+    @property
+    def short_name(self) -> str:
+        """`SPY-1d`, whatever the exchange."""
         return f"{folder_name(self.symbol)}-{self.timeframe}"
 
 
@@ -53,12 +65,20 @@ def load_all() -> list[Instance]:
     """Every configured series, sorted by name; several files about one are one. Raises ConfigError naming the line."""
     found: dict[tuple[str, str, str], dict[str, str]] = {}
     where: dict[tuple[str, str, str], Path] = {}
+    short: set[tuple[str, str, str]] = set()
     for path in files():
         values, one = values_in(path), load(path)
         series = series_of(one)
         found[series] = {**values, **found.get(series, {})}  # what the first one says, counts
         where.setdefault(series, path)
-    made = [_from({**v, "CT_SYMBOL": s[1], "CT_TIMEFRAME": s[2]}, "", where=str(where[s])) for s, v in found.items()]
+        short |= {series} if one.by_short_name else set()
+    made = [
+        replace(
+            _from({**v, "CT_EXCHANGE": s[0], "CT_SYMBOL": s[1], "CT_TIMEFRAME": s[2]}, "", where=str(where[s])),
+            by_short_name=s in short,
+        )
+        for s, v in found.items()
+    ]
     return sorted(made, key=lambda one: (one.name, one.exchange))
 
 
@@ -72,10 +92,10 @@ def files() -> list[Path]:
 
 
 def by_name(name: str) -> Instance:
-    """The instance `BTCUSD-1m`: from its file, or from the name alone when there is none. Raises UsageError.
+    """The instance `YAHOO-SPY-1d`: from its file, or from the name alone when there is none. Raises UsageError.
 
-    A symbol may stand as it is, or as its file has it: `DOGE:USD-1m`, `DOGE%3AUSD-1m`. systemd cannot have a `%` in a
-    unit's name: there it is written `\\x25`.
+    The exchange may be left out where one configured instance ends so. A symbol may stand as it is, or as its file has
+    it: `DOGE:USD-1m`, `DOGE%3AUSD-1m`. systemd cannot have a `%` in a unit's name: there it is written `\\x25`.
     """
     name = name.replace(r"\x25", "%")
     if "/" in name or "\0" in name or name.startswith("."):
@@ -88,18 +108,21 @@ def by_name(name: str) -> Instance:
         if path.is_file():
             one = load(path)
             return next(each for each in configured if series_of(each) == series_of(one))
-    for each in configured:
-        if each.name in names:
-            return each
-    return _from({}, names[-1], where=f"instance {name!r}")
+    called = [each for each in configured if each.name in names]
+    found = called or [each for each in configured if each.short_name in names]
+    if len(found) > 1:
+        raise UsageError(f"instance {name!r}: which of {', '.join(f'{each.exchange}-{name}' for each in found)}?")
+    bare = found[0] if found else _from({}, names[-1], where=f"instance {name!r}")
+    return next((each for each in configured if series_of(each) == series_of(bare)), bare)
 
 
 def load(path: Path) -> Instance:
-    """The instance in the env file at `path`; its name supplies symbol and timeframe that the file leaves out."""
+    """The instance in the env file at `path`; its name supplies what of the series the file leaves out."""
     try:
-        return _from(values_in(path), path.stem, where=str(path))
+        one = _from(values_in(path), path.stem, where=str(path))
     except UsageError as error:
         raise ConfigError(str(error)) from None
+    return replace(one, by_short_name=path.stem == one.short_name != one.name)
 
 
 def series_of(one: Instance) -> tuple[str, str, str]:
@@ -155,10 +178,23 @@ def save(instance: Instance) -> Path:
     return path
 
 
-def _from(values: Mapping[str, str], name: str, *, where: str) -> Instance:
+def _named(name: str) -> dict[str, str]:
+    """What a name says: symbol and timeframe, and the exchange where it begins with one of config/exchanges.yaml."""
     parts = _NAME.fullmatch(name)
-    symbol = values.get("CT_SYMBOL") or (symbol_of(parts["symbol"]) if parts else None)
-    timeframe = values.get("CT_TIMEFRAME") or (parts["timeframe"] if parts else "")
+    if parts is None:
+        return {}
+    symbol, exchange = parts["symbol"], ""
+    first, dash, rest = symbol.partition("-")
+    if dash and rest and first in load_exchanges(config.own_or_default("exchanges.yaml")):
+        symbol, exchange = rest, first
+    return {"symbol": symbol_of(symbol) or "", "timeframe": parts["timeframe"], "exchange": exchange}
+
+
+def _from(values: Mapping[str, str], name: str, *, where: str) -> Instance:
+    whole = all(values.get(key) for key in ("CT_SYMBOL", "CT_TIMEFRAME"))
+    named = {} if whole else _named(name)
+    symbol = values.get("CT_SYMBOL") or named.get("symbol")
+    timeframe = values.get("CT_TIMEFRAME") or named.get("timeframe", "")
     if not symbol:
         raise UsageError(f"{where}: names no series: an instance is called SYMBOL-TIMEFRAME, such as BTCUSD-1m")
     if timeframe not in FETCHED:
@@ -171,7 +207,7 @@ def _from(values: Mapping[str, str], name: str, *, where: str) -> Instance:
     if not 0 < lookback_days < 40_000:
         raise UsageError(f"{where}: CT_LOOKBACK_DAYS={days} is not a number of days above 0")
     return Instance(
-        exchange=values.get("CT_EXCHANGE") or DEFAULT_EXCHANGE,
+        exchange=values.get("CT_EXCHANGE") or named.get("exchange") or DEFAULT_EXCHANGE,
         symbol=symbol,
         timeframe=timeframe,
         lookback_days=lookback_days,

@@ -19,7 +19,7 @@ from pyjobs.market.providers.state import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import jobs
 from pyjobs.runs.jobs import JobBook, Run
-from pyjobs.runs.verdict import places, records, results, series, watched
+from pyjobs.runs.verdict import places, records, results, series, watched, words
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
@@ -68,6 +68,7 @@ def look(house: House) -> Iterator[Check]:
     root, data = paths.root(), paths.data_dir()
     folders = [paths.logs_dir(), data, paths.locks_dir(), data / "server_runs"]
     yield from places.writable(folders, root)
+    yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
@@ -116,7 +117,7 @@ def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) ->
     if not later:
         return Check("clock", "OK", at, "clock")
     newest = f"{dt.datetime.fromtimestamp(min(max(later), 2e11), dt.UTC):%Y-%m-%d %H:%M} UTC"
-    what = f"{len(later)} records are from later, the newest of {newest}"
+    what = f"{words.many(len(later), 'record')} from later, the newest of {newest}"
     return Check("clock", "WARN", f"is the clock right? It says {at}, but {what}; they are passed over", "clock")
 
 

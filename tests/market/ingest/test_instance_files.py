@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.ingest import instances
+from utils.errors import UsageError
 
 
 @pytest.fixture
@@ -39,3 +40,31 @@ def test_one_symbol_of_two_exchanges_is_two_series(folder: Path) -> None:
     (folder / "BTCUSD-1m.env").write_text("")
     (folder / "k.env").write_text("CT_EXCHANGE=KRAKEN\nCT_SYMBOL=BTCUSD\nCT_TIMEFRAME=1m\n")
     assert [each.exchange for each in instances.load_all()] == ["BITFINEX", "KRAKEN"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_exchange_is_in_the_name_so_that_a_symbol_of_two_exchanges_has_two_files() -> None:
+    for exchange in ("YAHOO", "ALPACA"):
+        instances.save(
+            instances.Instance(exchange=exchange, symbol="SPY", timeframe="1d", lookback_days=20, gap_repair=True)
+        )
+    assert [each.name for each in instances.load_all()] == ["ALPACA-SPY-1d", "YAHOO-SPY-1d"]
+    assert instances.by_name("YAHOO-SPY-1d").exchange == "YAHOO"
+    with pytest.raises(UsageError, match="which of ALPACA-SPY-1d, YAHOO-SPY-1d"):
+        instances.by_name("SPY-1d")
+
+
+def test_a_name_alone_says_exchange_symbol_and_timeframe(folder: Path) -> None:
+    (folder / "YAHOO_COIN-BTC-USD-1h.env").write_text("CT_LOOKBACK_DAYS=9\n")
+    one = instances.by_name("YAHOO_COIN-BTC-USD-1h")
+    assert (one.exchange, one.symbol, one.timeframe, one.lookback_days) == ("YAHOO_COIN", "BTC-USD", "1h", 9.0)
+    bare = instances.by_name("ALPACA-SPY-1d")
+    assert (bare.exchange, bare.symbol, bare.timeframe) == ("ALPACA", "SPY", "1d")
+
+
+def test_a_file_under_an_older_name_is_read_and_keeps_its_name(folder: Path) -> None:
+    (folder / "SPY-1d.env").write_text("CT_EXCHANGE=YAHOO\nCT_SYMBOL=SPY\nCT_TIMEFRAME=1d\n")
+    (one,) = instances.load_all()
+    assert (one.name, one.exchange) == ("SPY-1d", "YAHOO")
+    assert instances.by_name("YAHOO-SPY-1d") == instances.by_name("SPY-1d") == one
+    assert instances.save(one).name == "SPY-1d.env"
