@@ -130,7 +130,7 @@ def test_the_page_of_a_run_says_what_its_report_says_and_every_link_of_it_leads_
         told = next(line for line in report.splitlines() if line.startswith(figure))[len(figure) :].split()[0]
         assert re.search(rf">{figure}</td>.*?{re.escape(told)}", page), figure
     links = re.findall(r'(?:href|src)="([^#"]*?)"', page)
-    assert "accounts/usd/trades_CCC_1d.png" in links
+    assert {"trades_AAA_1d.png", "accounts/usd/trades.csv"} <= set(links)
     assert all((latest() / unquote(each)).is_file() for each in links)
     assert "made-up" not in page  # that is said of the sample only
 
