@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from utils.foreign_text import printable, quoted
@@ -84,3 +85,13 @@ def _plain(cell: str) -> str:
 
 def _cell(cell: str) -> str:
     return markdown_text(_plain(cell)).replace("|", "\\|")
+
+
+Called = Callable[[str, str], str]
+
+
+def called(instruments: Iterable[tuple[str, str]]) -> Called:
+    """What an instrument is called in a table, by (exchange, symbol): its symbol, or EXCHANGE:SYMBOL where another
+    exchange of `instruments` has that symbol as well."""
+    counts = Counter(symbol for _, symbol in set(instruments))
+    return lambda exchange, symbol: f"{exchange}:{symbol}" if counts[symbol] > 1 else symbol
