@@ -197,6 +197,7 @@ def _take_session(
         if isinstance(answer, NightdeskError):
             raise answer
     days = [each for each in answers.values() if isinstance(each, BoardDay)]
+    listings.check_listing(boards.exchange, session, listing_of(days))  # of half a board nothing is taken
     boards.keep_changes(session, days)  # before the bars: prices without the split between them are wrong in silence
     left = _put_away(store, todays, days)
     if left and REST not in boards.names:
