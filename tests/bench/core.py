@@ -1,8 +1,9 @@
 """What the decision core costs, as whole processes, beside other engines and a floor, all in the same run.
 
-Workloads are those of WORKLOADS.md beside this file, made by `workloads.py`. The other engines run in `.venv-peers` (`make bench-peers`), by the scripts in `peers/`. Times are the fastest
-and the median of a few, and the least time on processors (which a busy machine stretches less); every row is compared
-with our result for each symbol, under the conventions it follows.
+Workloads are those of WORKLOADS.md, made by `workloads.py`. The other engines run in `.venv-peers` (`make
+bench-peers`), by the scripts in `peers/`. Times are the fastest and the median of a few, and the least time on
+processors (which a busy machine stretches less); every row is compared with our result for each symbol, under the
+conventions it follows.
 """
 
 from __future__ import annotations
