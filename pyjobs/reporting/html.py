@@ -64,7 +64,7 @@ def files_in(folder: Path) -> list[str]:
 
 def tone_of(cell: str) -> str:
     """The class of a cell that is a verdict or a signed percentage, so that both are seen at a glance."""
-    if cell in ("GO", "ok"):
+    if cell == "GO":
         return "good"
     if cell in ("NO-GO", "fail", "UNKNOWN") or cell.startswith("error:"):
         return "bad"
