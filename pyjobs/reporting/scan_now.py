@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.scan_tables import money_of
+from pyjobs.reporting.scan_tables import money_of, names_of
 from pyjobs.reporting.tables import Column, markdown_table, text_table
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
@@ -76,7 +76,7 @@ def signal_rows(result: Record) -> list[list[str]]:
     """New ones first."""
     order = {"new": 0, "again": 1, "since": 2}
     markets = {(each["exchange"], each["symbol"]): each["market"] for each in result["instruments"]}
-    money = money_of(result)
+    money, name = money_of(result), names_of(result)
     rows = []
     for each in sorted(result["signals"], key=lambda signal: order[signal["news"]]):
         market = markets[(each["exchange"], each["symbol"])]
@@ -85,7 +85,8 @@ def signal_rows(result: Record) -> list[list[str]]:
         rows.append(
             [
                 since if each["news"] != "again" else f"again, {since}",
-                *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
+                name(each["exchange"], each["symbol"]),
+                *(each[key] for key in ("timeframe", "setup", "side")),
                 numbers.price(each["close"], currency),
                 local(each["as_of_ms"], market) + (" provisional" if each["provisional"] else ""),
                 numbers.price(each["stop"], currency),
@@ -98,11 +99,12 @@ def signal_rows(result: Record) -> list[list[str]]:
 def instrument_rows(result: Record) -> list[list[str]]:
     """Every instrument that was looked at."""
     fired: dict[tuple[str, str, str], list[str]] = {}
+    name = names_of(result)
     for signal in result["signals"]:
         fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
     return [
         [
-            each["symbol"],
+            name(each["exchange"], each["symbol"]),
             each["timeframe"],
             each["role"],
             numbers.price(each["close"], each.get("currency", "")),

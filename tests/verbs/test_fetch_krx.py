@@ -23,7 +23,8 @@ from utils import trading_day
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
-MONDAY, TUESDAY, EXAM = dt.date(2026, 11, 23), dt.date(2026, 11, 24), dt.date(2026, 11, 19)
+MONDAY, TUESDAY, WEDNESDAY = dt.date(2026, 11, 23), dt.date(2026, 11, 24), dt.date(2026, 11, 25)
+EXAM = dt.date(2026, 11, 19)
 
 
 def seoul_s(day: dt.date, hour: int, minute: int) -> int:
@@ -86,6 +87,25 @@ def test_a_session_of_all_shares_is_two_questions_and_every_share_that_has_no_ba
     assert home.asked("krx") == before and home.missing() == {halted.code: "halted", gone.code: "gone"}
 
 
+def test_of_a_board_that_has_lost_half_of_its_shares_overnight_nothing_is_taken(home: Home) -> None:
+    assert home.fetch() == 0
+    home.at(seoul_s(TUESDAY, 20, 0))
+    assert home.fetch() == 0
+    lost = [each for each in home.fake.krx.shares.all.values() if each.board == "STK" and each.is_listed(WEDNESDAY)]
+    for each in lost[: len(lost) * 2 // 3]:
+        each.gone = WEDNESDAY
+    home.at(seoul_s(WEDNESDAY, 20, 0))
+    assert home.fetch() == 65
+    assert "half a market does not go overnight" in home.problem and set(home.missing().values()) == {"bad_data"}
+    assert home.report["exchanges"][0]["up_to_date"] == 0 and len(home.missing()) == 8
+    assert listings.sessions_kept("KRX") == [MONDAY, TUESDAY]
+    for each in lost:
+        each.gone = None
+    assert home.fetch() == 0
+    assert home.days("KRX", "005930")[-2:] == ["2026-11-24", "2026-11-25"] and home.missing() == {}
+    assert listings.sessions_kept("KRX") == [MONDAY, TUESDAY, WEDNESDAY]
+
+
 def test_an_end_of_day_waits_for_a_provider_that_publishes_at_half_past_six(home: Home) -> None:
     home.fake.krx.shares.publish = dt.time(18, 30)
     assert home.fetch() == 0
@@ -97,6 +117,12 @@ def test_an_end_of_day_waits_for_a_provider_that_publishes_at_half_past_six(home
     home.at(seoul_s(TUESDAY, 18, 40))
     assert eod(home) == 0
     assert (home.root / "reports/eod_2026-11-24.md").is_file()
+    three = [home.fake.krx.shares.all[code] for code in codes(home.fake)[2:5]]
+    for each in three:
+        each.gone = WEDNESDAY
+    home.fake.krx.shares.all[codes(home.fake)[5]].halts.append((WEDNESDAY, WEDNESDAY))
+    home.at(seoul_s(WEDNESDAY, 18, 40))
+    assert eod(home) == 0, "half of them have no bar, and nobody waits for any of those"
 
 
 def test_an_exam_day_closes_an_hour_late_and_is_due_by_its_own_close() -> None:

@@ -112,7 +112,7 @@ def settle_by_board(
     done: Callable[[Fetching], object],
 ) -> None:
     """Settle what the boards can settle of all that is open; the rest stays open, to be asked for by itself."""
-    lacking = {id(one): one.lacking for one in todo if one.open and one.newest_ms is not None}
+    lacking = {id(one): one.lacking for one in daily(todo) if one.open and one.newest_ms is not None}
     for one in todo:
         if id(one) in lacking and not lacking[id(one)].size:
             one.halted, one.answered = True, True  # all its sessions since were without a trade
@@ -140,6 +140,11 @@ def settle_by_board(
         for one in todays:
             if session == max(wanted[id(one)]) or not one.open:
                 _end(one, done, error=one.error)
+
+
+def daily(series: Sequence[Fetching]) -> list[Fetching]:
+    """Those that boards have bars of."""
+    return [one for one in series if one.want.key.timeframe == "1d"]
 
 
 def worth_asking(lacking: Sequence[int], boards: int) -> int:
@@ -197,6 +202,7 @@ def _take_session(
         if isinstance(answer, NightdeskError):
             raise answer
     days = [each for each in answers.values() if isinstance(each, BoardDay)]
+    listings.check_listing(boards.exchange, session, listing_of(days))  # of half a board nothing is taken
     boards.keep_changes(session, days)  # before the bars: prices without the split between them are wrong in silence
     left = _put_away(store, todays, days)
     if left and REST not in boards.names:
