@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -264,8 +265,16 @@ def sessions_lacking(store: BarStore, one: Fetching, market: str) -> IntArray:
     if one.newest_ms is None:
         return NO_TIMES
     first = one.newest_ms + (1 if one.final else 0)
-    expected = expected_closes(market, one.want.key.timeframe, first, one.want.closed_ms)
-    return without(expected, store.confirmed_empty(one.want.key, start_ms=first))
+    expected = _expected(market, one.want.key.timeframe, first, one.want.closed_ms)
+    return without(expected, store.confirmed_empty(one.want.key, start_ms=first)) if expected.size else expected
+
+
+@lru_cache(maxsize=64)
+def _expected(market: str, timeframe: str, first_ms: int, last_ms: int) -> IntArray:
+    """`expected_closes`, once for all the shares that stand alike."""
+    closes = expected_closes(market, timeframe, first_ms, last_ms)
+    closes.flags.writeable = False
+    return closes
 
 
 def _and_the_end(
