@@ -15,7 +15,7 @@ from pyjobs.account.portfolio.fx import Rates
 from pyjobs.account.portfolio.krx import Grid, Table
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.sums import SUMS
-from pyjobs.account.portfolio.tape import Moments, Tape, tape_of
+from pyjobs.account.portfolio.tape import Places, Tape, tape_of
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
@@ -43,11 +43,11 @@ class Memory:
 
     x: FloatArray
     m: IntArray
-    moments: Moments
+    moments: Places
     prices: FloatArray
     flags: FlagArray
     bits: BitArray
-    events: IntArray
+    events: Places
     levels: FloatArray
     times: IntArray
     points: FloatArray
@@ -206,13 +206,13 @@ def _wishes(
     return np.concatenate(bits), np.concatenate(entries), np.concatenate(levels)
 
 
-def _events(rows: IntArray, entries: npt.NDArray[np.int32], moments: Moments, n_times: int) -> IntArray:
+def _events(rows: IntArray, entries: npt.NDArray[np.int32], moments: Places, n_times: int) -> Places:
     """Of each moment, where its entries begin; then every entry's seat and number, by moment and seat."""
     counts = np.diff(rows[:, seats.FIRST_ENTRY], append=entries.size)
     when = moments[entries].astype(np.uint16 if n_times < 1 << 16 else np.int32)  # short ones are sorted in a tenth
     order = np.argsort(when, kind="stable").astype(np.int32)
     head = n_times + 1
-    events = np.empty(head + seats.EVENT * entries.size, np.int64)
+    events = np.empty(head + seats.EVENT * entries.size, np.int32)
     events[0] = head
     events[1:head] = head + seats.EVENT * np.cumsum(np.bincount(when, minlength=n_times))
     events[head :: seats.EVENT] = np.repeat(np.arange(len(rows), dtype=np.int32), counts)[order]

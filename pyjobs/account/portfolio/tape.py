@@ -15,7 +15,7 @@ from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.chained import parts_of
 
 KEPT_TAPES = 2  # so many desks' bars are kept in one piece for the next run on them, 36 bytes a bar
-Moments = npt.NDArray[np.int32]
+Places = npt.NDArray[np.int32]  # of things in other arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,10 +27,10 @@ class Tape:
 
     starts: IntArray
     times: IntArray
-    moments: Moments
+    moments: Places
     prices: FloatArray
 
-    def at(self, times: IntArray) -> Moments:
+    def at(self, times: IntArray) -> Places:
         """`moments`, as places in other `times`, which hold these and more."""
         if times is self.times:
             return self.moments
@@ -66,7 +66,7 @@ def _times(stretches: Sequence[IntArray]) -> IntArray:
     return np.unique(np.concatenate(different))
 
 
-def _moments(stretches: Sequence[IntArray], times: IntArray) -> Moments:
+def _moments(stretches: Sequence[IntArray], times: IntArray) -> Places:
     found = [np.empty(0, np.int32)]
     for mine in stretches:
         first = int(np.searchsorted(times, mine[0])) if mine.size else 0
