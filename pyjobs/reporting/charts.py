@@ -136,7 +136,7 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     axes[0].set_yticks(range(len(setups)), [readable(setup) for setup in setups])
     axes[0].set_ylim(-0.6, len(setups) - 0.4)
     axes[0].grid(axis="x", visible=True)
-    axes[0].set_title("expectancy per trade in %, with its 95 % interval (hollow: too few independent trades)")
+    axes[0].set_title("expectancy per trade, %, with its 95 % interval (hollow: too few trades)")
     legend(axes[0])
     save(figure, path)
 

@@ -16,7 +16,7 @@ from pyjobs import frames
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.market.calendars.hours import hours_of
-from tests.frames.conftest import DESK, run_verb
+from tests.frames.conftest import DESK, said_by
 from tests.market.dumps.test_dialects import periods, true_end_ms
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, NightdeskError, UsageError
@@ -140,7 +140,7 @@ def test_a_parquet_file_of_frames_is_what_a_backtest_reads(home: Path, tmp_path:
     series = read_bar_file(path, cache=False)
     assert {name: len(each) for name, each in series.items()} == {"A": 50, "B": len(bars)}
     assert isinstance(series["B"], Bars) and np.array_equal(series["B"].close, bars["close"].to_numpy())
-    assert "2 symbols" in run_verb(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
+    assert "2 symbols" in said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
     with pytest.raises(BadDataError, match="A: its index is not 'time'"):
         frames.write_bars(tmp_path / "no.parquet", {"A": yahoo()})
 
@@ -188,5 +188,5 @@ def test_a_backtest_says_where_a_files_days_are_dates(home: Path, tmp_path: Path
     bars = frames.bars("SMP001", exchange="SAMPLE")
     dates = bars.set_axis(bars.index.normalize(), axis=0).rename_axis("time")
     path = frames.write_bars(tmp_path / "bars.parquet", {"A": dates, "B": bars})
-    said = run_verb(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
+    said = said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
     assert "[WARN] the days of 1 of 2 symbols stand at midnight UTC of Mondays to Fridays (A)" in said

@@ -53,7 +53,7 @@ def test_positions_that_are_not_there_are_said_to_be_missing(full_run: Path, des
 def test_the_page_counts_its_own_step_as_the_terminal_does(full_run: Path, desk_file: Path) -> None:
     done = len(json.loads((full_run / "logs/steps.json").read_text())["steps"])
     report_index.main(["--desk", str(desk_file), "--session", "2026-11-20", "--out", str(full_run)])
-    assert f"of {done + 1} ok" in (full_run / "index.html").read_text(encoding="utf-8")
+    assert f"of {done + 1}</b>" in (full_run / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

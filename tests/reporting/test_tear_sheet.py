@@ -130,7 +130,9 @@ def test_a_histogram_counts_every_value_once_also_the_far_ones() -> None:
 def test_a_heat_map_colours_months_by_the_largest_and_leaves_the_year_plain() -> None:
     table = Heat(columns=["Jan", "Feb", "year"], rows={"2024": [0.10, -0.05, 0.045], "2023": [None, 0.0, 0.0]})
     shown = drawing.heat(table)
-    assert '<td class="up9">+10.0<i>+10</i></td><td class="down5">-5.0<i>-5</i></td><td class="up0">+4.5' in shown
+    cells = re.findall(r'<td data-of="(.*?)" class="(.*?)">(.*?)<i>(.*?)</i>', shown)
+    assert cells[:2] == [("Jan", "up9", "+10.0", "+10"), ("Feb", "down5", "-5.0", "-5")]
+    assert cells[2] == ("year", "up0", "+4.5", "+4")
     assert "<th>2023</th><td></td>" in shown
     page = Page(name="x", title="x", summary="x", sections=[Section(title="Months", blocks=[table])])
     assert "| 2024 | +10.0 % | -5.0 % | +4.5 % |" in markdown(page)  # where nothing can be coloured, numbers stand

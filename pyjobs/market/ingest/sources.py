@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.exchanges import load_exchanges, series_key
+from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
@@ -68,14 +69,27 @@ class Sources:
 
     def has_quotes(self, exchange: str) -> bool:
         """Whether the exchange's provider can be asked what is traded now."""
-        return exchange in self._exchanges and has_quotes(self._exchanges[exchange].provider)
+        return exchange in self._exchanges and has_quotes(self._quoting(exchange).provider)
 
     def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
         """What is traded now, or why that cannot be had, for each symbol of one exchange."""
-        of = self._exchanges[exchange]
-        return ask_quotes(
-            of.provider, symbols, book=self._book, patience=self._patience(), market=of.market, currency=of.currency
+        at, names = (
+            self._quoting(exchange),
+            quoted_as(exchange, self._exchanges[exchange], symbols, now_s=clock.now_s()),
         )
+        found = ask_quotes(
+            at.provider,
+            list(names.values()),
+            book=self._book,
+            patience=self._patience(),
+            market=at.market,
+            currency=at.currency,
+        )
+        return {symbol: found[name] for symbol, name in names.items()}
+
+    def _quoting(self, exchange: str) -> Exchange:
+        """Who says what is traded now at an exchange."""
+        return self._exchanges[self._exchanges[exchange].quotes or exchange]
 
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""

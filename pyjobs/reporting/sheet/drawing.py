@@ -15,7 +15,7 @@ import numpy as np
 from pyjobs.reporting.document import Chart, Heat
 
 MOST_POINTS = 500  # of a line, two for each: its lowest and its highest
-FULL = 0.65  # how much of a colour the largest number of a heat map has, so that it stays legible
+MANY = 9.995  # from here on a phone gets thousands of percent
 Height = Callable[[float], float]  # from a value to its place, 0 at the top, 1000 at the bottom
 LINE = '<path class="s{number}" d="{path}"/>'
 
@@ -57,16 +57,18 @@ def heat(table: Heat) -> str:
     head = "".join(f"<th>{escape(each)}</th>" for each in table.columns)
     rows = ""
     for name, cells in table.rows.items():
-        shown = [*(_cell(cell, top) for cell in cells[:-1]), _cell(cells[-1], math.inf)]
+        tops = [*[top] * (len(cells) - 1), math.inf]
+        shown = [_cell(*each) for each in zip(map(escape, table.columns), cells, tops, strict=True)]
         rows += f"<tr><th>{escape(name)}</th>{''.join(shown)}</tr>"
     return f'<table class="heat"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _cell(value: float | None, top: float) -> str:
+def _cell(column: str, value: float | None, top: float) -> str:
     if value is None or value != value:
         return "<td></td>"
     shade = f"{'up' if value > 0 else 'down'}{min(9, math.ceil(9 * abs(value) / top))}"
-    return f'<td class="{shade}">{_signed(value, 1)}<i>{_signed(value, 0)}</i></td>'
+    brief = _signed(value, 0) if abs(value) < MANY else f"{value / 10:+.2g}k"  # 1,234 % is +1.2k
+    return f'<td data-of="{column}" class="{shade}">{_signed(value, 1)}<i>{brief}</i></td>'
 
 
 def _signed(value: float, digits: int) -> str:
