@@ -128,10 +128,11 @@ def test_an_end_of_day_waits_for_a_provider_that_publishes_at_half_past_six(home
 
 
 def test_a_scan_at_half_past_ten_has_prices_of_now_of_krx_shares(home: Home) -> None:
-    home.write(KOREA % '"005930", "000660"')
+    home.write(KOREA % f'"005930", "000660", "{codes(home.fake)[2]}"')
     assert home.fetch() == 0
     home.at(seoul_s(TUESDAY, 10, 30))
     assert run(scan.main, ["--desk", str(home.root / "desk.yaml")]) == 0
+    assert "1 by their last close, no price of now is known" in home.captured.readouterr().out  # Yahoo has it not
     page = (home.root / "reports/scan_2026-11-24.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if "| 00" in line]
     assert [row[1:4] + row[6:8] for row in rows] == [
