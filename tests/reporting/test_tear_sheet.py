@@ -71,6 +71,13 @@ def test_less_than_a_window_less_than_a_year_and_nothing_left_are_said() -> None
     assert "ruin on 2022-01-05" in gone and "There is nothing to measure" in gone and "Sharpe" not in gone
 
 
+def test_a_benchmark_that_is_not_above_zero_is_measured_by_nothing() -> None:
+    closes = np.linspace(-5.0, 5.0, 800)  # a rate, say
+    text = page_of(curve(benchmarks={"RATE": closes}, metrics={"total_return": 0.1}))
+    assert "nan" not in text and "inf" not in text.replace("information", "") and "Rolling Sharpe ratio" in text
+    assert "Rolling beta" not in text
+
+
 def test_trades_are_counted_by_side_and_by_what_ended_them() -> None:
     sections = {each.title: each for each in tear_sheet(curve(), anchor="a", title="t").sections}
     table = sections["Trades"].blocks[0]

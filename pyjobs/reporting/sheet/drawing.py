@@ -15,6 +15,7 @@ import numpy as np
 from pyjobs.reporting.document import Chart, Heat
 
 MOST_POINTS = 500  # of a line, two for each: its lowest and its highest
+MOST_NAMES = 12
 MANY = 9.995  # from here on a phone gets thousands of percent
 Height = Callable[[float], float]  # from a value to its place, 0 at the top, 1000 at the bottom
 LINE = '<path class="s{number}" d="{path}"/>'
@@ -176,12 +177,14 @@ def _legend(chart: Chart, known: Mapping[str, Sequence[float]]) -> str:
 
 
 def _below(chart: Chart) -> str:
-    """Up to five labels below; a phone shows three of them."""
+    """Up to five labels below, of named bars more; a phone shows three of them."""
     last = len(chart.labels) - 1
     places = sorted({round(last * step / 4) for step in range(5)}) if last > 0 else [0]
+    if chart.each and last < MOST_NAMES:
+        places = list(range(last + 1))
     shown = []
     for number, place in enumerate(places):
-        left = 100 * place / (last + 1) if chart.bars else 100 * place / max(last, 1)
+        left = 100 * (place + chart.each / 2) / (last + 1) if chart.bars else 100 * place / max(last, 1)
         few = number in (0, len(places) - 1) or (len(places) % 2 == 1 and number == len(places) // 2)
         edge = "" if chart.bars else " first" if number == 0 else " last" if place == last else ""
         kind = f"{'' if few else 'more'}{edge}".strip()
