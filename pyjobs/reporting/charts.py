@@ -6,6 +6,7 @@ no time and no version is written into the file. Korean names are drawn where a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -178,6 +179,7 @@ def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # Nanum's bold is 600, which it warns of
     mpl.rcParams.update({**STYLE, "font.family": fonts.families()})
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)

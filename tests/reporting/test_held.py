@@ -114,6 +114,15 @@ def test_unconfirmed_bars_are_counted_and_named_on_the_pages(full_run: Path) -> 
     assert data["instruments"][0]["symbol"] in told
 
 
+def test_bars_that_a_provider_may_still_revise_are_named_on_the_pages(full_run: Path) -> None:
+    part = {"exchange": "YAHOO", "market": "XNYS", "session": "2026-11-20", "series": 9, "provisional": [*"ABCDEFG"]}
+    (full_run / "reports/fetch.json").write_bytes(msgspec.json.encode({"exchanges": [part]}))
+    (told,) = [line for line in doubts_of_bars(read_run(full_run)) if "provisional" in line]
+    assert told.startswith(
+        "The newest bar of 7 of 9 fetched series of YAHOO is provisional (A, B, C, D, E and 2 more): the provider may"
+    )
+
+
 def test_made_up_prices_are_labelled_on_the_sample_and_nowhere_else(desk_file: Path) -> None:
     text = desk_file.read_text(encoding="utf-8").replace("label: made-up prices\n", "")
     desk_file.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ from pyjobs.reporting.account_figures import ruined, short_window
 from pyjobs.reporting.backtest_pictures import month_returns, rebased
 from pyjobs.reporting.document import Block, Chart, Page, Section, Text
 from pyjobs.reporting.sheet import figure_tables as tables
-from pyjobs.reporting.sheet.curve import Curve, columns_of, number
+from pyjobs.reporting.sheet.curve import Curve, columns_of, known_part, number
 from pyjobs.reporting.sheet.curve_charts import below, dates, plain, scale_of
 
 FEWEST_MONTHS, FEWEST_YEARS, FEWEST_TRADES = 12, 3, 5  # below, a distribution says nothing
@@ -118,11 +118,12 @@ def _rolling(curve: Curve) -> list[Section]:
         told = f"Rolling figures look back on {half} sessions; there are {len(labels)}."
         return [*blocks, Section(title="Rolling", blocks=[Text(told, tone="note")], half=True)]
     returns = {curve.name: curve.returns}
-    returns |= {name: closes[1:] / closes[:-1] - 1 for name, closes in curve.benchmarks.items()}
+    whole = {name: closes for name, closes in curve.benchmarks.items() if len(known_part(curve, closes)[0])}
+    returns |= {name: closes[1:] / closes[:-1] - 1 for name, closes in whole.items()}
     pairs = {name: sheet.rolling(each, half, per_year=curve.per_year) for name, each in returns.items()}
     beta = {
         f"{name}, {LAST}{n}": sheet.rolling_beta(curve.returns, returns[name], n)
-        for name in curve.benchmarks
+        for name in whole
         for n in (half, year)
     }
     drawn: dict[str, Mapping[str, FloatArray]] = {
@@ -155,7 +156,9 @@ def _spread(curve: Curve, months: Mapping[tuple[int, int], float]) -> list[Secti
     span = sorted({year for found_in in each_year.values() for year in found_in})
     if len(span) >= FEWEST_YEARS:
         lines = {name: [100 * found_in.get(year, math.nan) for year in span] for name, found_in in each_year.items()}
-        chart = Chart(title="return by year, %", labels=list(map(str, span)), lines=lines, show=plain, bars=True)
+        chart = Chart(
+            title="return by year, %", labels=list(map(str, span)), lines=lines, show=plain, bars=True, each=True
+        )
         found.append(Section(title="Years beside each other", blocks=[chart], half=True))
     return [*found, Section(title="How returns spread", blocks=[tables.quantiles(curve)])]
 
