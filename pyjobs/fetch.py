@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desks import desk_path
+from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
 from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
 from utils import paths
 from utils.errors import UsageError
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
-    desk, job = begun(path)
+    desk, job = begun(path, history=None if sys.stderr.isatty() else SESSIONS_A_JOB)
     if not is_fetched(desk):
         print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars")
         return ExitCode.OK

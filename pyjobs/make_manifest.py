@@ -75,6 +75,7 @@ def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
 
 def _inputs(run_dir: Path, desk_file: Path, desk: Desk) -> dict[str, object]:
     """As the steps noted them when they began, and as they are now: where the two differ the run is mixed."""
+    taken = witness.read(run_dir)
     seen = witness.Witness(
         run_dir=run_dir,
         clone=paths.ROOT,
@@ -83,7 +84,8 @@ def _inputs(run_dir: Path, desk_file: Path, desk: Desk) -> dict[str, object]:
         series=[each.key for each in desk.instruments],
         store=BarStore(paths.data_dir() / "raw"),
         lists=desk.lists,
-        taken=witness.read(run_dir),
+        taken=taken,
+        marks=witness.marks_of(taken),
     )
     seen.note("make_manifest")
     return witness.inputs_of(seen.taken)

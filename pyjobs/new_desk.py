@@ -193,12 +193,13 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
 
     Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
     """
+    from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
     from pyjobs.reporting.fetch_first import begun, bring_up_to_date
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"
         path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
-        desk, job = begun(path)
+        desk, job = begun(path, history=SESSIONS_A_JOB)
         verdict = bring_up_to_date(desk, job)
     store = BarStore(paths.data_dir() / "raw")
     ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]

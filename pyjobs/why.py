@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = args.job if args.job and len(found) == 1 else unit.name
         print(f"{name} {verdict.day}: {verdict.sentence}")
         if verdict.word in TROUBLE and verdict.log:
-            print("\n".join(f"    {line}" for line in logs.last_lines(paths.root() / verdict.log)), end="\n")
+            for line in logs.last_lines(paths.root() / verdict.log):
+                print(f"    {line}")
     return 0
 
 

@@ -31,7 +31,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "pyjobs.market": (
         "bars times provider_names krx_ticks",
         "arrow chained desks exchanges",
-        "cache calendars sample",
+        "cache calendars sample seen",
         "store",
         "mirror",
         "desk",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from msgspec import inspect
 from utils import paths
 from utils.errors import ConfigError
 from utils.foreign_text import quoted
-from utils.strict_yaml import LONGEST_VALUE, DuplicateKey, Refused, StrictLoader, bound
+from utils.strict_yaml import LONG, LONGEST_VALUE, DuplicateKey, Refused, StrictLoader, bound, keep, kept
 
 T = TypeVar("T")
 Key = str | int
@@ -26,9 +27,16 @@ LARGEST_BYTES = 20_000_000  # a desk of 20 000 instruments is 4 MB
 
 def load_yaml(path: Path, type_: type[T]) -> T:
     """The file at `path` as a `type_`. Unknown and missing keys, wrong types and bad YAML raise ConfigError."""
-    node, data = _parse(path, _read(path))
+    text = _read(path)
+    if len(text) >= LONG and (values := kept(path, text)) is not None:
+        with contextlib.suppress(msgspec.ValidationError):  # another type is asked for: below it is told what is wrong
+            return msgspec.convert(values, type_)
+    node, data = _parse(path, text)
     try:
-        return msgspec.convert(data, type_)
+        found = msgspec.convert(data, type_)
+        if len(text) >= LONG:
+            keep(path, text, data)
+        return found
     except msgspec.ValidationError as error:
         what, keys = _locate(str(error), data, type_)
     where, given = _place(node, keys)

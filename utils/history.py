@@ -61,6 +61,9 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> bool:
     line = to_json_line(record)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, FILE_MODE)
     try:
+        here = os.fstat(fd)
+        if here.st_mode & 0o170000 != 0o100000:  # stat.S_ISREG without importing stat: what goes into a pipe is gone
+            raise OSError(errno.EINVAL, "is not a file", path)
         mine = lock(fd)
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":

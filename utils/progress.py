@@ -27,8 +27,10 @@ class ProgressReport:
         self._at, self._of = min(max(at, 1), of) - 1, max(of, 1)
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` units of work are done; `what` says where it stands."""
+        """`done` of `total` units of work are done; `what` says where it stands. With none done it begins anew."""
         now = self._clock()
+        if not done:
+            self._began = now
         share = (self._at + (min(1.0, done / total) if total else 1.0)) / self._of
         if now - self._said < self._every_s and not (self._terminal and share >= 1):
             return

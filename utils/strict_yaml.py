@@ -1,19 +1,32 @@
-"""YAML without its traps: a key twice, dates that nobody meant, nesting and aliases that exhaust who reads them."""
+"""YAML without its traps: a key twice, dates that nobody meant, nesting and aliases that exhaust who reads them.
+
+And without waiting for it: a desk of thousands takes a quarter of a second to parse, so the plain values of a long text
+are kept under data/cache. They are true for one text and one parser, and say so; anything else there is passed over.
+Only the owner may read them, as the file itself may be the owner's alone.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 from collections.abc import Hashable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
+from utils import atomic, paths
 from utils.foreign_text import quoted
 
 Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 DEEPEST = 30
 LONGEST_VALUE = 80
+LONG = 50_000  # characters: less is parsed faster than it is worth a file
+DIGEST_BYTES = 32
 
 
 class DuplicateKey(Exception):
@@ -93,3 +106,45 @@ def bound(text: str) -> None:
 
 def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 0
+
+
+def kept(path: Path, text: str) -> Any | None:
+    """What `keep` was given for this very text of the file at `path`; None when that is not known."""
+    try:
+        content = _place(path).read_bytes()
+    except OSError:
+        return None
+    head, body = content[: 2 * DIGEST_BYTES], content[2 * DIGEST_BYTES :]
+    return msgspec.msgpack.decode(body) if head == _identity(text) + _digest(body) else None
+
+
+def keep(path: Path, text: str, values: Any) -> None:
+    """Keep what the text of the file at `path` was parsed into, if that comes back as it was (a set would not)."""
+    with contextlib.suppress(OSError, TypeError, ValueError, OverflowError):
+        body = msgspec.msgpack.encode(values)
+        if msgspec.msgpack.decode(body) == values:
+            place = _place(path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write_bytes(place, _identity(text) + _digest(body) + body, mode=0o600)
+
+
+def _place(path: Path) -> Path:
+    name = hashlib.blake2b(str(path.resolve()).encode(), digest_size=12).hexdigest()
+    return paths.data_dir() / "cache/yaml" / f"{name}.values"
+
+
+def _identity(text: str) -> bytes:
+    """Of the text, and of what decides its values."""
+    return _digest(_parser(), text.encode("utf-8", "surrogatepass"))
+
+
+@lru_cache(maxsize=1)
+def _parser() -> bytes:
+    return _digest(Path(__file__).read_bytes(), yaml.__version__.encode())
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for part in parts:
+        digest.update(part)
+    return digest.digest()

@@ -31,12 +31,14 @@ from utils.text_files import write_json
 REPORT = "reports/fetch.json"
 
 
-def begun(path: Path) -> tuple[Desk, Job]:
+def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
     """The desk in the file at `path`, and a fetch for it. A listing the desk names is brought when none was kept.
 
+    `history`: by how many sessions it may go back where histories come by the board (None: to the end).
     Raises as `load_desk`, and as the provider when there is no listing at all.
     """
     job = new_job()
+    job.history = history
     bring_listings(wanted_listings(path), job)
     desk = load_desk(path)
     check_setups(desk.setups, source=str(path))

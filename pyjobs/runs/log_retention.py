@@ -36,6 +36,8 @@ def set_history_aside(history: Path, *, today: dt.date) -> Path | None:
     too, when somebody keeps that lock: the next prune will do.
     """
     aside = history.with_name(f"{history.stem}-{today}.jsonl")
+    if not history.is_file():  # a folder, or a pipe that would be waited for: health names it
+        return None
     try:
         with history.open("rb") as held:
             if not lock(held.fileno()):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -79,13 +80,13 @@ def marks(
 ) -> dict[str, str]:
     """By input a mark that is another as soon as a file of it is written, made or removed; far cheaper than its hash.
 
-    Raises OSError when a file goes away while it is looked at.
+    A file that is not there (any more) has none. Raises OSError for what cannot be looked at.
     """
     code_files = (p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts)
     return {
         "code": _mark([*code_files, *_heads(clone)]),
         "config": _mark([*_files(config_dir), desk_file, *lists]),
-        "data": _mark(path for key in keys for path in store.partitions(key)),
+        "data": _mark(path for key in keys for path in store.paths(key)),
         "dependencies": _mark([clone / "requirements-nas.txt", *_environment()]),
     }
 
@@ -100,17 +101,23 @@ def _environment() -> list[Path]:
     return [Path(sys.executable).resolve(), *(Path(place) for place in sys.path if place.endswith("site-packages"))]
 
 
-def _mark(paths: Iterable[Path]) -> str:
+def _mark(paths: Iterable[Path | str]) -> str:
     found = []
     for path in paths:
-        if path.exists():
-            status = path.stat()
-            found.append(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ino}")
+        with suppress(FileNotFoundError, NotADirectoryError):
+            status = os.stat(path)  # noqa: PTH116  # of thirty thousand partitions, before each step of a night
+            found.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_dev}\0{status.st_ino}")
     return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
 
 
 def _partitions(store: BarStore, key: SeriesKey) -> list[tuple[str, str]]:
-    return [(path.name, file_sha256(path)) for path in store.partitions(key)]
+    return [(path.rpartition("/")[2], _small_sha256(path)) for path in store.paths(key)]
+
+
+def _small_sha256(path: str) -> str:
+    """As `file_sha256` of a file that is read at once, in a third of the time."""
+    with open(path, "rb", buffering=0) as handle:  # noqa: PTH123
+        return hashlib.sha256(handle.read()).hexdigest()
 
 
 def dependencies(clone: Path) -> dict[str, object]:

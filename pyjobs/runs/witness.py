@@ -19,6 +19,7 @@ from utils import atomic
 
 FILE = "logs/inputs.json"
 INPUTS = ("code", "config", "data", "dependencies")
+MARKS = "marks"
 BRING_BARS = ("import_bars", "fetch")  # they change the data; what the others use is taken after them
 
 
@@ -26,6 +27,7 @@ BRING_BARS = ("import_bars", "fetch")  # they change the data; what the others u
 class Witness:
     """Notes the inputs of each step of a run in its folder. `taken`: what was noted, in order, one note a change.
 
+    `marks`: by them a change is seen without reading; each note has them as they were, for who looks after this one.
     `lists`: files the desk file is completed from (a CSV of symbols, a listing).
     """
 
@@ -50,8 +52,8 @@ class Witness:
         self.marks |= {name: marks[name] for name in changed}
         known = latest(self.taken)
         news = {name: told for name, told in changed.items() if _hash(told) != _hash(known.get(name))}
-        if news:
-            self.taken.append({"step": step, **news})
+        if changed:
+            self.taken.append({"step": step, **news, MARKS: dict(self.marks)})
             atomic.write_text(self.run_dir / FILE, json.dumps(self.taken, indent=1, ensure_ascii=False) + "\n")
 
     def _of(self, name: str) -> dict[str, object]:
@@ -71,6 +73,11 @@ def read(run_dir: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError):
         return []
     return [note for note in found if isinstance(note, dict)] if isinstance(found, list) else []
+
+
+def marks_of(taken: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The marks of what was noted last: while they are the same, so are the inputs."""
+    return next((dict(note[MARKS]) for note in reversed(taken) if isinstance(note.get(MARKS), dict)), {})
 
 
 def inputs_of(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

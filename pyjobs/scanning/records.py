@@ -59,7 +59,7 @@ def instrument_record(series: Series, status: str) -> Record:
         "last_ts_ms": int(newest.ts_ms[-1]) if n else None,
         "last_session": series.last_session.isoformat() if series.last_session else None,
         "close": float(newest.close[-1]) if n else None,
-        "change": float(newest.close[-1] / newest.close[-2] - 1) if n > 1 and bars.close[-2] > 0 else None,
+        "change": float(newest.close[-1] / newest.close[-2] - 1) if n > 1 and newest.close[-2] > 0 else None,
     }
 
 

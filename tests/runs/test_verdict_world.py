@@ -18,14 +18,16 @@ from hypothesis import strategies as st
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.providers.state import State as ProviderState
+from pyjobs.runs import log_retention
 from pyjobs.runs.jobs import JobPlan, Run
 from pyjobs.runs.verdict import findings, look, places, records, series
 from pyjobs.runs.verdict.findings import LOOKED_AT, Check
 from pyjobs.runs.verdict.job import Seen, judge
-from tests.runs.test_verdict import FRI, MON, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
+from tests.runs.test_verdict import FRI, MON, NEXT, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
 from tests.runs.worlds import World, a_record, seoul
 from utils import trading_day
 from utils.errors import ConfigError
+from utils.history import append
 
 __all__ = ["home"]
 XKRX, ROUND_THE_CLOCK = trading_day.load("XKRX"), trading_day.load("24/7")
@@ -60,6 +62,11 @@ WORLDS: list[tuple[str, str, str, list[Does], str, str]] = [
     ("a log of nothing but noise", "nightly", EVENING, [lambda w: w.with_history(RAN), lambda w: (w.home / "logs" / LOG).write_bytes(b"\0\xff" * 99)], "OK", "ended well"),
     ("an instance that was killed", "ingest@BTCUSD-1m", EVENING, [lambda w: w.with_history(f"ingest@BTCUSD-1m {FRI} 23:00 ok"), lambda w: w.with_log(f"ingest@BTCUSD-1m_{FRI}.log", f"{FRI} 14:00:00 [START] x", f"{FRI} 14:00:01 [END] ok: exit 0 after 1 try, 1.0 s", f"{FRI} 14:39:00 [START] x")], "FAIL", "killed"),
     ("a house of today", "nightly", EVENING, [lambda w: w.made(f"{FRI} 12:00")], "WARN", "never started"),
+    ("a house made on Saturday", "nightly", f"{SUN} 10:00", [lambda w: w.made(f"{SAT} 12:00")], "OK", f"not started yet; not due before 23:30 on {NEXT}"),
+    ("a house made after today's was due", "report_watchlist", EVENING, [lambda w: w.made(f"{FRI} 12:00")], "OK", "not started yet; not due before 09:15 on 2026-11-21"),
+    ("a house made on Saturday, the scanner", "scanner", f"{SUN} 10:00", [lambda w: w.made(f"{SAT} 12:00")], "OK", "not started yet"),
+    ("a house made on Saturday, on Monday night", "nightly", f"{NEXT} 23:40", [lambda w: w.made(f"{SAT} 12:00")], "WARN", "never started"),
+    ("a house made on Saturday, only sent home since", "report_eod", f"{NEXT} 20:00", [lambda w: w.with_history(f"report_eod {NEXT} 03:10 skip:outside-hours"), lambda w: w.made(f"{SAT} 12:00")], "WARN", "never at work"),
     ("a house of last week", "nightly", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 5 times"),
     ("a house of last week, every day", "report_watchlist", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 4 times"),
     ("an instance made just now", "ingest", EVENING, [lambda w: w.with_instances("BTCUSD", since=f"{FRI} 23:30")], "OK", "not started yet"),
@@ -123,7 +130,7 @@ CHECKS: list[tuple[str, Callable[[], Check], str, str]] = [
     ("one outage", lambda: look.check_providers([state_of(kind="outage", failures=1, last_failure_s=NOW_S - 90)], NOW_S)[0], "OK", "outage"),
     ("three outages", lambda: look.check_providers([state_of(kind="outage", failures=3, last_failure_s=NOW_S - 90)], NOW_S)[0], "WARN", "3 failures"),
     ("a series of the session", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 20), XKRX, NOW_S), "OK", "last bar"),
-    ("a series one session behind", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 19), XKRX, NOW_S), "WARN", "1 sessions behind"),
+    ("a series one session behind", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 19), XKRX, NOW_S), "WARN", "1 session behind"),
     ("a series two sessions behind", lambda: series.by_session("KRX:005930:1d", dt.date(2026, 11, 18), XKRX, NOW_S), "FAIL", "2 sessions behind"),
     ("a series without bars", lambda: series.by_session("KRX:005930:1d", None, XKRX, NOW_S), "FAIL", "no bars"),
     ("minutes up to date", lambda: series.by_the_minute(KEY, int(NOW_S * 1000) - 120_000, ROUND_THE_CLOCK, NOW_S), "OK", "last bar"),
@@ -260,3 +267,32 @@ def test_whatever_the_history_health_is_never_ok_while_a_due_job_has_not_ended_w
         assert found.state == ("OK" if in_a_row <= 2 else "WARN" if in_a_row <= 4 else "FAIL")
     if told not in WELL:
         assert found.state != "OK"
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link to nothing"])
+def test_a_history_in_which_no_run_can_be_recorded_is_a_failure(home: Path, kind: str) -> None:
+    history = home / "logs/history.jsonl"
+    history.parent.mkdir(exist_ok=True)
+    {
+        "folder": history.mkdir,
+        "pipe": lambda: os.mkfifo(history),
+        "link to nothing": lambda: history.symlink_to("gone/away"),
+    }[kind]()
+    found = all_of(home)
+    assert (found["write history"].state, str(history) in found["write history"].detail) == ("FAIL", True)
+    with pytest.raises(OSError, match=r"directory|is not a file"):
+        append(str(history), {"job": "nightly"})
+    assert log_retention.set_history_aside(history, today=dt.date(2026, 11, 20)) is None
+
+
+def test_a_history_that_can_be_added_to_is_no_line(home: Path) -> None:
+    assert "write history" not in all_of(home)
+    append(str(home / "logs/history.jsonl"), {"job": "nightly"})
+    assert "write history" not in all_of(home)
+
+
+def test_a_night_of_1970_does_not_make_the_house_that_old(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = a_world(home, EVENING, monkeypatch)
+    world.with_history("nightly 1970-01-12 22:10 fail=78")
+    world.made(f"{FRI} 12:00")
+    assert world.checks()["report_watchlist"].state == "OK"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs.witness import Witness, inputs_of, mixed, read
+from pyjobs.runs.witness import Witness, inputs_of, marks_of, mixed, read
 
 KEY = SeriesKey(exchange="X", symbol="AAA", timeframe="1d")
 DAY_MS = 86_400_000
@@ -101,3 +102,16 @@ def test_a_file_written_anew_with_the_same_content_is_no_change(tmp_path: Path) 
     (clone / "pyjobs/scan.py").write_text("1\n")
     seen.note("report_ops")
     assert mixed(inputs_of(seen.taken)) == []
+
+
+def test_who_looks_after_the_night_reads_no_file_again_that_has_stayed(tmp_path: Path) -> None:
+    seen, clone = a_night(tmp_path)
+    seen.note("scan")
+    noted = read(seen.run_dir)
+    after = replace(seen, taken=list(noted), marks=marks_of(noted))
+    after.note("make_manifest")
+    assert after.taken == noted
+    bars_until(seen.store, 6)
+    (clone / "pyjobs/scan.py").write_text("4\n")
+    after.note("make_manifest")
+    assert [line.split()[0] for line in mixed(inputs_of(after.taken))] == ["code", "data"]

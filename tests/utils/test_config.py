@@ -133,3 +133,35 @@ def test_a_pipe_is_no_config_file_and_nobody_waits_for_it(tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "x.yaml")
     with pytest.raises(ConfigError, match="is a pipe or a device"):
         load_yaml(tmp_path / "x.yaml", Whole)
+
+
+def long_text(rows: int, size: object = 1) -> str:
+    return "title: long\nrows:\n" + "".join(f"  - {{size: {size}, name: part number {n}}}\n" for n in range(rows))
+
+
+def test_a_long_file_is_parsed_once_and_its_values_are_those_of_the_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    path = tmp_path / "c.yaml"
+    path.write_text(long_text(2000))
+    first = load_yaml(path, Whole)
+    (values,) = (tmp_path / "data/cache/yaml").iterdir()
+    assert values.stat().st_mode & 0o777 == 0o600
+    made = values.stat().st_mtime_ns
+    assert load_yaml(path, Whole) == first
+    assert [row.name for row in first.rows] == [f"part number {n}" for n in range(2000)]
+    assert values.stat().st_mtime_ns == made  # kept, not made again
+
+    path.write_text(long_text(2000, size=2))  # of the same length
+    assert load_yaml(path, Whole).rows[-1] == Part(size=2, name="part number 1999")
+
+    values.write_bytes(values.read_bytes()[:-1] + b"\0")  # a disk that lies
+    assert load_yaml(path, Whole).rows[-1].size == 2
+    path.write_text(long_text(2000, size="big"))
+    with pytest.raises(ConfigError, match=r"c\.yaml:3: rows\[0\]\.size: Expected `int`"):
+        load_yaml(path, Whole)
+    path.write_text(long_text(2000))
+    load_yaml(path, Whole)
+    with pytest.raises(ConfigError, match=r"c\.yaml:1: title: .*unknown field"):
+        load_yaml(path, Part)

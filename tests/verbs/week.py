@@ -56,6 +56,16 @@ class Started:
     mail: str
 
 
+def link_environment(venv: Path) -> None:
+    """This clone's environment for another, which may take it for newly installed: no update touches this one's."""
+    venv.mkdir()
+    for each in (ROOT / ".venv").resolve().iterdir():
+        if not each.name.startswith(".installed"):
+            (venv / each.name).symlink_to(each)
+    for each in ("nas", "dev"):
+        (venv / f".installed-{each}").touch()
+
+
 def lines_of(crontab: str) -> list[Line]:
     """The lines of a crontab; `NAME=value` holds for those after it."""
     found, settings = [], list[str]()
@@ -86,7 +96,7 @@ class Box:
         """A fresh clone with the environment of this one; what is compiled for this machine comes along."""
         clone = folder / "my desk"
         subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(clone)], check=True)
-        (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
+        link_environment(clone / ".venv")
         compiled = ROOT / "data/cache/native"
         if compiled.is_dir():
             shutil.copytree(compiled, clone / "data/cache/native")

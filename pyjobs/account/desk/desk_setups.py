@@ -6,8 +6,9 @@ it counts from its close on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pyjobs.account.single.look_ahead import refuse_or_tell
@@ -33,7 +34,7 @@ def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskS
 
     Raises ConfigError as `make_setups`, and for an index the desk does not have.
     """
-    setups = made(snapshot.desk.setups, source=source)
+    setups, first_close = made(snapshot.desk.setups, source=source), first_closes(snapshot)
     notes = doubts.of_snapshot(snapshot, doubts.worked_in(snapshot))
     for name, setup in setups.items():
         if index := needs(setup):
@@ -41,7 +42,7 @@ def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskS
             if series is None:
                 raise ConfigError(f"{source}: setups.{name}: {not_on_desk(snapshot, index)}")
             setups[name] = bound(setup, series.bars)
-            notes += index_notes(name, setups[name], snapshot, series)
+            notes += index_notes(name, setups[name], series, first_close)
     if judged:
         scanned = [each.bars for each in snapshot.series if each.instrument.scanned]
         notes += [line for name, setup in setups.items() for line in refuse_or_tell(name, setup, scanned, allowed=True)]
@@ -101,15 +102,18 @@ def not_on_desk(snapshot: Snapshot, index: str) -> str:
     )
 
 
-def index_notes(name: str, setup: Setup, snapshot: Snapshot, series: Series) -> list[str]:
-    """When a setup's index begins later than what it is to decide on, ends before the session, or is not there."""
+def index_notes(name: str, setup: Setup, series: Series, first_close: Callable[[int], int]) -> list[str]:
+    """When a setup's index begins later than what it is to decide on, ends before the session, or is not there.
+
+    `first_close`: that of `first_closes`.
+    """
     index, bars = needs(setup), series.bars
     first_ms = decides_from_ms(setup)
     if first_ms is None:
         has = f"{len(bars)} bars of {index} are too few" if len(bars) else f"there are no bars of {index}"
         return [f"{name}: {has} to decide by; cash throughout"]
     notes = []
-    if first_ms > _first_decision_ms(setup, snapshot):
+    if first_ms > first_close(setup.lookback - 1):
         begins = session_of(series.instrument.market)(first_ms)
         notes.append(f"{name}: index {index} from {begins} on; cash before")
     if series.stale:
@@ -117,11 +121,17 @@ def index_notes(name: str, setup: Setup, snapshot: Snapshot, series: Series) -> 
     return notes
 
 
-def _first_decision_ms(setup: Setup, snapshot: Snapshot) -> int:
-    """The first close at which the setup could decide, had it an index all along."""
-    at, earliest = setup.lookback - 1, 2**62
-    for series in snapshot.series:
-        if series.instrument.scanned and len(series.bars) > at:
-            earliest = min(earliest, series.bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
-            done_with(series.bars)
-    return earliest
+def first_closes(snapshot: Snapshot) -> Callable[[int], int]:
+    """Tells the earliest close of bar number `at` of any series that is scanned: a setup that looks back so far could
+    decide then, had it an index all along."""
+
+    @cache
+    def first_close(at: int) -> int:
+        earliest = 2**62
+        for series in snapshot.series:
+            if series.instrument.scanned and len(series.bars) > at:
+                earliest = min(earliest, series.bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
+                done_with(series.bars)
+        return earliest
+
+    return first_close

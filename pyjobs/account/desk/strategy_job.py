@@ -201,7 +201,7 @@ def notes_of(name: str, setup: Setup, taken: Snapshot, index: Bars | None) -> li
         last_session=session_of(INDEX_MARKET)(int(index.ts_ms[-1])) if len(index) else None,
         stale=bool(len(index)) and is_stale(INDEX_MARKET, int(index.ts_ms[-1]), taken.asof_ts_ms),
     )
-    return desk_setups.index_notes(name, bound(setup, index), taken, series)
+    return desk_setups.index_notes(name, bound(setup, index), series, desk_setups.first_closes(taken))
 
 
 def index_bars(closes: Closes) -> Bars:

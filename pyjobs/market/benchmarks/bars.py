@@ -90,16 +90,13 @@ def find(
 
 def request_for(name: str, benchmark: Benchmark, source: str, market: str, *, start_ms: int, end_ms: int) -> BarRequest:
     """The question in the words of one provider; a local source is told every name the benchmark goes by."""
-    symbols = benchmark.symbols
-    known = [symbols.of(other) for other in benchmark.providers if other not in LOCAL]
-    keys = (*known, *symbols.local_keys, name)
     return BarRequest(
-        symbol=symbols.of(source) if source not in LOCAL else "",
+        symbol=benchmark.symbols.of(source) if source not in LOCAL else "",
         timeframe=TIMEFRAME,
         start_ms=start_ms,
         end_ms=end_ms,
         market=market,
-        local_keys=tuple(key for key in keys if key),
+        local_keys=benchmark.local_names(name),
     )
 
 

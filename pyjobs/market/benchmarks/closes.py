@@ -101,7 +101,7 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
     for provider in source.providers:
         try:
             market = policy.market_of(name) if name in policy.benchmarks else ROUND_THE_CLOCK
-            symbol, closes = _ask(provider, source, places, market, (start, end))
+            symbol, closes = _ask(name, provider, source, places, market, (start, end))
         except ExternalDataUnavailable as error:
             kind, forbidden = error.kind, forbidden or isinstance(error, NetworkForbidden)
             said.append(f"{provider}: {error.reason}{f' ({error.detail})' if error.detail else ''}")
@@ -160,18 +160,17 @@ def cache_file(cache_dir: Path, key: str) -> Path:
 
 
 def _ask(
-    provider: str, source: Source, places: Places, market: str, window: tuple[dt.date, dt.date]
+    name: str, provider: str, source: Source, places: Places, market: str, window: tuple[dt.date, dt.date]
 ) -> tuple[str, Closes]:
     """(what it is called there, its closes), or ExternalDataUnavailable."""
     start, end = window
     if provider in LOCAL:
-        for key in source.symbols.local_keys:
+        names = source.local_names(name)
+        for key in names:
             closes = _cached(key, places, market) if provider == "local_cache" else _stored(key, places)
             if closes is not None and closes.within(start, end).days.size >= FEWEST_DAYS:
                 return key, closes
-        raise ExternalDataUnavailable(
-            "no_data", provider=provider, detail=f"none of {', '.join(source.symbols.local_keys)}"
-        )
+        raise ExternalDataUnavailable("no_data", provider=provider, detail=f"none of {', '.join(names)}")
     symbol = source.symbols.of(provider)
     if provider not in places.fetch:
         raise ExternalDataUnavailable("no_data", provider=provider, symbol=symbol, detail="not to be asked")

@@ -48,6 +48,14 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """UTC milliseconds of midnight at the beginning of `start`."""
         return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000
 
+    def local_names(self, name: str) -> tuple[str, ...]:
+        """What a file or a stored series of benchmark `name` may be called: `local_keys`, Yahoo's symbols, its name.
+
+        Not KRX's number of it (1001), which elsewhere may be a share's.
+        """
+        known = (*self.symbols.local_keys, self.symbols.yf_index, self.symbols.yf_etf, name)
+        return tuple(dict.fromkeys(each for each in known if each))
+
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `required`: without one of these that was asked for, a backtest skips as a whole."""

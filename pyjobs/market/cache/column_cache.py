@@ -42,6 +42,7 @@ READERS = (  # below pyjobs/market
     "cache/column_cache",
     "cache/column_file",
     "cache/regrouped",
+    "seen",
     "store/bar_store",
     "store/history",
     "store/merge",

@@ -15,17 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
+from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
 from utils import trading_day
 from utils.errors import BadDataError
 
 DAY_MS = TIMEFRAME_MS["1d"]
 LIMIT = {"XKRX": 0.31}  # beyond a market's daily price limit, from one close to the next open
-JUMP, CONTRADICTED = 1.3, math.log(1.35)
+CONTRADICTED = math.log(1.35)
 WHOLE_FITS, LEAST_SPLIT, MOST_SPLIT = 0.06, 1.9, 100.0
 SHOWN = 5
 FEWEST_BARS, SPARSE = 8, 0.5
@@ -84,9 +83,10 @@ def sparse(snapshot: Snapshot) -> list[str]:
         each, n = series.instrument, len(series.bars)
         if each.timeframe != "1d" or n < FEWEST_BARS or series.last_session is None:
             continue
-        first, dates = dated(each.market)(series.bars.slice(0, 1).last_ms), dates_of(each.market)
+        first, dates = dated(each.market)(first_ms_of(series.bars)), dates_of(each.market)
         sessions = bisect_right(dates, series.last_session) - bisect_left(dates, first)
-        done_with(series.bars)
+        if not is_seen(series.bars):
+            done_with(series.bars)
         if sessions > 0 and n / sessions < SPARSE:
             found.append(f"{each.symbol} 1d has {n} bars in {sessions} sessions of {each.market}")
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
@@ -102,12 +102,10 @@ def _jumps(series: Series, sessions: Sequence[dt.date]) -> Iterator[str]:
     bars, each = series.bars, series.instrument
     if len(bars) < 2 or TIMEFRAME_MS[each.timeframe] < DAY_MS:
         return
-    opened, before = bars.open[1:], bars.close[:-1]
-    jumped = (opened > JUMP * before) | (opened * JUMP < before)
-    places = np.flatnonzero(jumped & (opened > 0) & (before > 0)).tolist()
-    steps = [(float(opened[at] / before[at]), int(bars.ts_ms[at + 1])) for at in places]
-    done_with(bars)
-    for step, ts_ms in steps:
+    leaps = leaps_of(bars)
+    if not is_seen(bars):
+        done_with(bars)
+    for ts_ms, step in leaps:
         day = session_of(each.market)(ts_ms)
         if day in sessions and abs(math.log(step)) > CONTRADICTED:
             yield f"{each.symbol}: the prices contradict its action of {day}: they open at {step:.4g} of the last close"

@@ -18,10 +18,12 @@ from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.columns import Reading, understood
+from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended
 from pyjobs.market.dumps.meaning.source import Ledger, Source, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
-from pyjobs.market.dumps.meaning.table import mark_of, table_of
+from pyjobs.market.dumps.meaning.table import table_of
+from pyjobs.market.dumps.meaning.tickers import of_the_symbol
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.treatment import bars_from
@@ -59,7 +61,7 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     if not any(len(each.grid) for each in readings):
         raise BadDataError(f"{path}: holds no rows")
     give_back()
-    source.mark = mark_of(readings, source)
+    source.mark = mark_of(readings, source, ledger)
     table = table_of(readings, source, ledger)
     _note_files(readings, ledger)
     for each in readings:
@@ -81,9 +83,7 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
 
 def _readings(path: Path, source: Source, ledger: Ledger) -> list[Reading]:
     readings = []
-    for grid in grids(path):
-        if not grid.columns:
-            continue
+    for grid in of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, ledger):
         source.labels.append(grid.label)
         source.unit = grid.unit
         reading = understood(grid, source.instrument)

@@ -50,7 +50,8 @@ def bars_from(table: Table, ledger: Ledger) -> tuple[Bars, Table]:
             f"{100 * source.instrument.bad_rows_limit:g} % that `bad_rows` lets go"
         )
     if not len(table):
-        raise BadDataError(f"{source.path}: no bar is left after treatment")
+        why = "; ".join(f"{each.count} {each.what}" for each in ledger.treated)
+        raise BadDataError(f"{source.path}: no bar is left of {rows} rows" + (f": {why}" if why else ""))
     opened, high, low, close, volume = np.ascontiguousarray(table.ohlcv.T)
     return Bars(ts_ms=table.ts_ms, open=opened, high=high, low=low, close=close, volume=volume), table
 

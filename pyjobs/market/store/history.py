@@ -11,9 +11,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from pyjobs.market.bars import Bars, SeriesKey, checked
 from pyjobs.market.cache.column_cache import beginning, cached
 from pyjobs.market.chained import chained
+from pyjobs.market.seen import Seen, seen_in, with_seen
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.partitions import is_partition_file, read_partition, read_sealed
 from pyjobs.market.store.rebase import STAGED
@@ -40,8 +43,9 @@ def whole(series: Path, key: SeriesKey, cache: Path) -> Bars | None:
         held = sources[:-READ]
         kept = cached(cache, where, held, lambda: _made(held, key)), len(held)
     ((name, older),) = kept[0].items()
-    basis, last_ms = map(int, name.split())
-    parts = [older]
+    about = _about.decode(name)
+    basis, last_ms = about.basis, about.seen.last_ms if about.seen else 0
+    parts = [with_seen(older, about.seen) if about.seen else older]
     for source in sources[kept[1] :]:
         bars, own = _read(source, key)
         if own != basis or (len(bars) and bars.ts_ms[0] <= last_ms):
@@ -60,8 +64,18 @@ def _read(source: str, key: SeriesKey) -> tuple[Bars, int]:
     return (part.bars if part.sealed else checked(part.bars, name=str(Path(source).parent))), part.provenance.basis
 
 
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """What the name of a mapped series says of it (so that nobody need look at it); `seen` None: no bars."""
+
+    basis: int
+    seen: Seen | None
+
+
+_about = msgspec.json.Decoder(About)
+
+
 def _made(sources: Sequence[str], key: SeriesKey) -> dict[str, Bars]:
-    """Their bars, named by their basis and the last close (so that nobody need look at it).
+    """Their bars, named by what `About` them is known.
 
     Raises FileNotFoundError when they are of two bases: somebody moves them.
     """
@@ -70,4 +84,5 @@ def _made(sources: Sequence[str], key: SeriesKey) -> dict[str, Bars]:
     if others:
         raise FileNotFoundError(sources[0])
     bars = checked(joined([bars for bars, _ in parts]), name=str(Path(sources[0]).parent))
-    return {f"{basis} {bars.ts_ms[-1] if len(bars) else 0}": bars}
+    about = About(basis=basis, seen=seen_in(bars) if len(bars) else None)
+    return {msgspec.json.encode(about).decode(): bars}

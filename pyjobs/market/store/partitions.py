@@ -10,7 +10,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ import numpy as np
 from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.store import plain
-from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text
+from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text, within, without
 from utils import os_files
 from utils.atomic import write_bytes
 from utils.errors import BadDataError
@@ -109,6 +109,18 @@ def partition_span(timeframe: str, name: str) -> tuple[int, int]:
     first = dt.datetime.fromisoformat(name if is_intraday(timeframe) else f"{name}-01-01").replace(tzinfo=dt.UTC)
     after = first + dt.timedelta(days=1) if is_intraday(timeframe) else first.replace(year=first.year + 1)
     return int(first.timestamp()) * 1000 + 1, int(after.timestamp()) * 1000
+
+
+def partitioned(key: SeriesKey, bars: Bars, empty: IntArray, provenance: Provenance) -> Iterator[tuple[str, Partition]]:
+    """(partition name, its bars and confirmed empty times) in time order."""
+    by_name = dict(split(key.timeframe, bars))
+    names = {partition_name(key.timeframe, ts) for ts in empty.tolist()} if empty.size else set()
+    for name in sorted({*by_name, *names}):
+        part = by_name.get(name, bars.slice(0, 0))
+        last_of_all = len(part) and part.ts_ms[-1] == bars.ts_ms[-1]
+        own = without(within(empty, *partition_span(key.timeframe, name)), part.ts_ms) if names else NO_TIMES
+        final = provenance.last_final or not last_of_all
+        yield name, Partition(bars=part, provenance=replace(provenance, last_final=bool(final)), empty=own)
 
 
 def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:

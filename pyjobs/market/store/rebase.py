@@ -19,8 +19,11 @@ STAGED = ".rebase"
 COMPLETE = "COMPLETE"
 
 
-def current_files(folder: Path, timeframe: str) -> dict[str, Path]:
-    """The series' partition files by name: staged ones first, once they are complete."""
+def current_files(folder: Path, timeframe: str) -> dict[str, str]:
+    """The series' partition files by name: staged ones first, once they are complete.
+
+    Paths are texts: a Path takes longer to make than its file to look at, and a market has thirty thousand.
+    """
     try:
         names = os.listdir(folder)  # noqa: PTH208 - four times as fast as iterdir on a year of days
     except FileNotFoundError:
@@ -70,5 +73,6 @@ def finish(folder: Path) -> None:
     rmtree(staged)
 
 
-def _files(folder: Path, names: Iterable[str], timeframe: str) -> dict[str, Path]:
-    return {name: folder / name for name in names if is_partition_file(timeframe, name)}
+def _files(folder: Path, names: Iterable[str], timeframe: str) -> dict[str, str]:
+    where = f"{folder}/"
+    return {name: where + name for name in names if is_partition_file(timeframe, name)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,76 @@ def _tried(store: BarStore, day: BoardDay, key: SeriesKey, row: BoardRow) -> boo
     except NightdeskError as error:
         return error
     return False
+
+
+@dataclass(slots=True, kw_only=True)
+class Stretch:
+    """What became of shares in a stretch of sessions. `first`: the oldest session that was asked for; None: of none.
+
+    `newest`: the close of each share's newest bar, and `bars` how many there are, of those that have any. `idle`:
+    listed on the last session without a trade. `final`: the last session will not be revised. `failed`: not stored.
+    """
+
+    first: dt.date | None = None
+    newest: dict[str, int] = field(default_factory=dict)
+    bars: dict[str, int] = field(default_factory=dict)
+    idle: set[str] = field(default_factory=set)
+    final: bool = True
+    failed: dict[str, NightdeskError] = field(default_factory=dict)
+
+
+def store_stretch(
+    store: BarStore, exchange: str, days: Sequence[Sequence[BoardDay]], starts: Mapping[str, int]
+) -> Stretch:
+    """Write the raw daily bars of `days` (the boards of each session, oldest first) of shares from their `starts` on.
+
+    Each series is written once; sessions without a trade are remembered once they are final, in a series that has bars.
+    One that cannot be written hides no other. Raises OSError (a full disk), with every series old or new.
+    """
+    got = Stretch(final=days[-1][0].final)
+    rows: dict[str, list[tuple[BoardDay, BoardRow]]] = {symbol: [] for symbol in starts}
+    for day in (day for boards in days for day in boards):
+        for symbol, row in day.rows.items():
+            if symbol in rows and day.ts_ms >= starts[symbol]:
+                rows[symbol].append((day, row))
+
+    def write(symbol: str) -> NightdeskError | None:
+        key = SeriesKey(exchange=exchange, symbol=symbol, timeframe="1d")
+        try:
+            if any(row.traded for _, row in rows[symbol]) or store.partitions(key):
+                _write_stretch(store, key, rows[symbol])
+        except NightdeskError as error:
+            return error
+        return None
+
+    some = [symbol for symbol, found in rows.items() if found]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for symbol, error in zip(some, pool.map(write, some), strict=True):
+            if error is not None:
+                got.failed[symbol] = error
+                continue
+            traded = [day.ts_ms for day, row in rows[symbol] if row.traded]
+            if traded:
+                got.newest[symbol], got.bars[symbol] = traded[-1], len(traded)
+            day, row = rows[symbol][-1]
+            if day.session == days[-1][0].session and not row.traded:
+                got.idle.add(symbol)
+    return got
+
+
+def _write_stretch(store: BarStore, key: SeriesKey, rows: Sequence[tuple[BoardDay, BoardRow]]) -> None:
+    traded = [(day, row) for day, row in rows if row.traded]
+    times = np.array([day.ts_ms for day, _ in traded], np.int64)
+    numbers = {
+        name: np.array([getattr(row, name) for _, row in traded], np.float64)
+        for name in ("open", "high", "low", "close", "volume")
+    }
+    idle = np.array([day.ts_ms for day, row in rows if day.final and not row.traded], np.int64)
+    final = not traded or traded[-1][0].final
+    store.write(
+        key, Bars(ts_ms=times, **numbers), provider=NAME, fetched_at_ms=rows[-1][0].fetched_at_ms, adjusted="raw",
+        last_final=final, empty=idle,
+    )  # fmt: skip
 
 
 def listing_of(days: Sequence[BoardDay]) -> list[Listed]:

@@ -16,11 +16,11 @@ from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
+from pyjobs.market.universe.history_by_board import FEW, ByBoard
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
 from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
 
-HISTORIES_A_JOB = 100
 Progress = Callable[[int, int, str], object]
 
 
@@ -47,6 +47,7 @@ class Job:
     """What one fetch works with. `need_bars` says how many bars setups look back; it is called when that matters.
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
+    `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).
     """
 
     store: BarStore
@@ -56,7 +57,9 @@ class Job:
     now_ms: int
     progress: Progress
     until_ms: int | None = None
+    history: int | None = 0
     boards: dict[str, Boards] = field(default_factory=dict)
+    by_board: dict[str, ByBoard] = field(default_factory=dict)
     finished: int = 0
     total: int = 0
 
@@ -65,6 +68,14 @@ class Job:
         if self.exchanges[exchange].provider != PROVIDER:
             return None
         return self.boards.setdefault(exchange, Boards(exchange=exchange, market=self.exchanges[exchange].market))
+
+    def histories_of(self, exchange: str) -> ByBoard | None:
+        """The histories by the board of an exchange whose provider has some, in a job that may ask for them."""
+        boards = self.boards_of(exchange)
+        if boards is None or self.history == 0:
+            return None
+        made = ByBoard(store=self.store, sources=self.sources, boards=boards, now_ms=self.now_ms)
+        return self.by_board.setdefault(exchange, made)
 
     def done(self, one: Fetching) -> None:
         """A series needs nothing more."""
@@ -84,6 +95,12 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     for exchange, changes in verdict.changes.items():
         if changes:
             symbol_states.save(exchange, changes)
+    for part in parts:  # last: nothing of it is due
+        histories = job.histories_of(part.exchange)
+        if histories is not None:
+            began = time.monotonic()
+            histories.go_back(part.series, most=job.history, progress=job.progress)
+            part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)
 
 
@@ -174,6 +191,9 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
     began = time.monotonic()
     boards = job.boards_of(part.exchange)
     if boards is not None:
+        histories = job.histories_of(part.exchange)
+        if histories is not None:
+            histories.begin([one for one in todo if one.open and one.newest_ms is None], done=done)
         settle_by_board(job.store, todo, boards, job.sources, done=done)
         _put_off(todo, job, done)
     gather(job.store, todo, job.sources, now_ms=job.now_ms, done=done)
@@ -186,7 +206,7 @@ def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], obje
     By hand, where somebody watches, all of them.
     """
     new = [one for one in todo if one.open and one.newest_ms is None]
-    for one in new[HISTORIES_A_JOB:] if job.sources.hurried else ():
+    for one in new[FEW:] if job.sources.hurried else ():
         one.windows.clear()
         one.put_off = True
         done(one)

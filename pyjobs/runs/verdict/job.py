@@ -176,7 +176,14 @@ def _by_due(seen: Seen) -> Verdict:
             f"{words.of_run(misused[-1], seen.calendar)}: the line that starts it is wrong, nothing else came for {due}"
         )
         return Verdict("FAIL", "failed", due, told, misused[-1].log)
+    if not seen.runs and _is_before_the_house(seen, due):
+        return Verdict("OK", "not due", seen.calendar.local_date(seen.now_s), f"not started yet{after}")
     return _missed(seen, due, ours)
+
+
+def _is_before_the_house(seen: Seen, due: dt.date) -> bool:
+    """Whether it was last due before there was anything here to start."""
+    return seen.anchor_s is not None and jobs.due_s(seen.plan, seen.calendar, due) < seen.anchor_s
 
 
 def _missed(seen: Seen, due: dt.date, ours: Sequence[Run]) -> Verdict:

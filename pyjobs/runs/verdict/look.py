@@ -19,9 +19,9 @@ from pyjobs.market.providers.state import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import jobs
 from pyjobs.runs.jobs import JobBook, Run
-from pyjobs.runs.verdict import places, records, results, series, watched
+from pyjobs.runs.verdict import places, records, results, series, watched, words
 from pyjobs.runs.verdict.findings import Check, State
-from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
+from pyjobs.runs.verdict.holders import check_lock_files, check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
@@ -68,6 +68,7 @@ def look(house: House) -> Iterator[Check]:
     root, data = paths.root(), paths.data_dir()
     folders = [paths.logs_dir(), data, paths.locks_dir(), data / "server_runs"]
     yield from places.writable(folders, root)
+    yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
@@ -79,6 +80,7 @@ def look(house: House) -> Iterator[Check]:
     yield check_recent_errors(told.runs, now_s)
     yield records.check_history(told)
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
+    yield from check_lock_files(paths.locks_dir())
     yield from check_providers(states, now_s)
     several = house.desk_file is not None or len(known) > 1
     yield from results.check_last_runs(data / "server_runs", now_s, [desk.name for desk in known if several])
@@ -116,8 +118,8 @@ def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) ->
     if not later:
         return Check("clock", "OK", at, "clock")
     newest = f"{dt.datetime.fromtimestamp(min(max(later), 2e11), dt.UTC):%Y-%m-%d %H:%M} UTC"
-    what = f"{len(later)} records are from later, the newest of {newest}"
-    return Check("clock", "WARN", f"is the clock right? It says {at}, but {what}; they are passed over", "clock")
+    what = f"the newest of {words.many(len(later), 'later record')} is of {newest}"
+    return Check("clock", "WARN", f"is the clock right? It says {at}, but {what}: passed over", "clock")
 
 
 def check_mirror() -> Iterator[Check]:

@@ -7,12 +7,14 @@ import fcntl
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.words import many
 from utils.errors import NightdeskError
 
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
@@ -34,6 +36,22 @@ def writable(folders: Sequence[Path], root: Path) -> Iterator[Check]:
             well.append(f"{name}/")
     if well:
         yield Check("write", "OK", f"written, synced and renamed in {', '.join(well)}", "write")
+
+
+def check_record_file(history: Path) -> Iterator[Check]:
+    """A FAIL where no run can add its line to the history; nothing where it can."""
+    problem = ""
+    try:
+        fd = os.open(history, os.O_RDWR | os.O_APPEND | os.O_NONBLOCK)
+        problem = "" if stat.S_ISREG(os.fstat(fd).st_mode) else "is not a file"
+        os.close(fd)
+    except FileNotFoundError:
+        problem = "is a link to nothing" if history.is_symlink() else ""
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if problem:
+        told = f"no run can be recorded in '{history}': {problem}: move it away, the next run makes a new one"
+        yield Check("write history", "FAIL", told, "write")
 
 
 def _try(folder: Path, *, lock: bool) -> str:
@@ -98,7 +116,7 @@ def check_databases(folder: Path) -> Iterator[Check]:
         if said != "ok":
             yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
     if found:
-        yield Check("databases", "OK", f"{len(found)} signal queues looked at", "databases")
+        yield Check("databases", "OK", f"{many(len(found), 'signal queue')} looked at", "databases")
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:
@@ -151,7 +169,7 @@ def git_head(clone: Path) -> Check:
         dirty = _git([*git, "status", "--porcelain", "-uno"]).stdout
     except (OSError, subprocess.TimeoutExpired) as error:
         return Check("code", "WARN", f"git does not answer: {error}", "code")
-    edited = f"; edited here: {len(dirty.splitlines())} files" if dirty else ""
+    edited = f"; edited here: {many(len(dirty.splitlines()), 'file')}" if dirty else ""
     return Check("code", "WARN" if dirty else "OK", head.stdout.strip() + edited, "code")
 
 

@@ -103,7 +103,7 @@ def by_session(series: str, last_session: dt.date | None, calendar: Calendar, no
         behind = len(calendar.sessions_between(max(last_session, calendar.first), newest))
         behind -= calendar.session(max(last_session, calendar.first)) is not None
     state: State = "OK" if behind <= 0 else "WARN" if behind == 1 else "FAIL"
-    late = "" if state == "OK" else f", {behind} sessions behind {newest}"
+    late = "" if state == "OK" else f", {words.many(behind, 'session')} behind {newest}"
     return Check(name, state, f"last bar {last_session}{late}", "data")
 
 

@@ -15,6 +15,7 @@ from utils.trading_day import Calendar
 
 FORGOTTEN_S = 7 * 86_400  # an instance that no file names any more is judged so long after its last run
 SAME_RUN_S = 5
+FIRST_HOUSE_S = 1_577_836_800  # 2020-01-01: an older stamp is of a clock that lost its battery
 
 
 class Kept(NamedTuple):
@@ -134,7 +135,7 @@ def house_made_s(root: Path, runs: Sequence[Run]) -> float | None:
             times += [entry.stat().st_mtime for entry in folder.iterdir() if not entry.is_symlink()]
         except OSError:
             continue
-    return min(times, default=None)
+    return min((at_s for at_s in times if at_s >= FIRST_HOUSE_S), default=None)
 
 
 def calendars(plans: Mapping[str, JobPlan]) -> set[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.benchmarks import closes as bm
+from pyjobs.market.benchmarks.bars import request_for
 from pyjobs.market.benchmarks.closes import Closes, Fetch, Places
 from pyjobs.market.benchmarks.policy import Policy, load_policy
 from pyjobs.market.store.bar_store import BarStore
@@ -80,6 +81,19 @@ def test_providers_are_asked_in_order_and_the_first_with_the_window_wins(tmp_pat
     bm.write_csv(bm.cache_file(tmp_path / "cache", "069500"), closes("2026-01-05", 7.0, 8.0, 9.0))
     found = bm.find("KOSPI", policy, places(tmp_path, yf_index=yf), start=START, end=END)
     assert (found.provider, found.symbol) == ("local_cache", "069500")
+
+
+def test_the_index_that_a_desk_brings_from_yahoo_is_found_by_a_backtest_and_a_share_1001_is_not(
+    tmp_path: Path, policy: Policy
+) -> None:
+    stored(tmp_path, "MINE", "1001", "2026-01-01", *range(1, 10))
+    with pytest.raises(ExternalDataUnavailable):
+        bm.find("KOSPI", policy, places(tmp_path), start=START, end=END)
+    stored(tmp_path, "YAHOO_KR", "^KS11", "2026-01-01", *range(100, 109))
+    found = bm.find("KOSPI", policy, places(tmp_path), start=START, end=END)
+    assert (found.provider, found.symbol, found.closes.close[0]) == ("parquet", "^KS11", 104.0)
+    by_precache = request_for("KOSPI", policy.benchmarks["KOSPI"], "parquet", "XKRX", start_ms=0, end_ms=1)
+    assert found.symbol in by_precache.local_keys and "1001" not in by_precache.local_keys
 
 
 def test_an_old_local_file_does_not_hide_a_fresh_provider_but_is_better_than_none(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -99,6 +100,43 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, tuple[float, ...], int]] = {
         KRX, '{"stk_cd":"005930","stk_dt_pole_chart_qry":[{"cur_prc":"-12","trde_qty":"5","dt":"20240102","open_pric":"10","high_pric":"+13","low_pric":"-9"}],"return_code":0}', K, BAR, 1),
     "korea investment": (
         KRX, '{"output1":{"stck_prpr":"1"},"output2":[{"stck_bsop_date":"20240102","stck_clpr":"12","stck_oprc":"10","stck_hgpr":"13","stck_lwpr":"9","acml_vol":"5"}]}', K, BAR, 1),
+    "yfinance, two levels of names run together": (
+        {"symbol": "MSFT"},
+        "Date,\"('Close', 'AAPL')\",\"('Close', 'MSFT')\",\"('High', 'AAPL')\",\"('High', 'MSFT')\",\"('Low', 'AAPL')\",\"('Low', 'MSFT')\",\"('Open', 'AAPL')\",\"('Open', 'MSFT')\",\"('Volume', 'AAPL')\",\"('Volume', 'MSFT')\"\n2024-01-02,22,12,23,13,19,9,20,10,6,5\n",
+        D, BAR, 1),
+    "yfinance, the same in JSON": (
+        {"symbol": "AAPL"},
+        json.dumps({f"('{name}', 'AAPL')": {"1704153600000": value} for name, value in zip(("Close", "High", "Low", "Open", "Volume"), (12, 13, 9, 10, 5), strict=True)}),
+        D, BAR, 1),
+    "field and ticker with a line between": (
+        {"symbol": "AAPL"}, "Date,Close_AAPL,High_AAPL,Low_AAPL,Open_AAPL,Volume_AAPL\n2024-01-02,12,13,9,10,5\n", D, BAR, 1),
+    "both ends of a bar beside each other": (
+        HOURLY, "timestamp,open,high,low,close,volume,close_time\n1704153600000,10,13,9,12,5,1704157199999\n1704157200000,12,13,9,12,5,1704160799999\n", "2024-01-02T01:00", BAR, 2),
+    "polygon's client": (
+        {"timeframe": "1m"}, "open,high,low,close,volume,vwap,timestamp,transactions,otc\n10,13,9,12,5,11,1704205800000,3,\n12,13,9,12,5,11,1704205860000,3,\n", "2024-01-02T14:31", BAR, 2),
+    "coinmarketcap: the open is the time, and the volume is money": (
+        COIN,
+        'timeOpen;timeClose;timeHigh;timeLow;name;open;high;low;close;volume;marketCap;timestamp\n"2024-01-02T00:00:00.000Z";"2024-01-02T23:59:59.999Z";"2024-01-02T10:00:00.000Z";"2024-01-02T20:00:00.000Z";"2781";10;13;9;12;500;1;"2024-01-02T23:59:59.999Z"\n',
+        "2024-01-03T00:00", (10, 13, 9, 12, 0), 1),
+    "bitmex: the end of the bar": (
+        HOURLY, "timestamp,symbol,open,high,low,close,trades,volume,vwap,lastSize,turnover,homeNotional,foreignNotional\n2024-01-02T01:00:00.000Z,X,10,13,9,12,3,5,11,1,1,1,1\n2024-01-02T02:00:00.000Z,X,12,13,9,12,3,5,11,1,1,1,1\n",
+        "2024-01-02T01:00", BAR, 2),
+    "investing.com in Spanish": (
+        {}, '"Fecha","Último","Apertura","Máximo","Mínimo","Vol.","% var."\n"16.01.2024","1.012,50","1.010,00","1.013,00","1.009,00","5,5K","1,07%"\n', "2024-01-16T21:00", (1010, 1013, 1009, 1012.5, 5500), 1),
+    "kiwoom: the code stands in the first row alone": (
+        KRX, "종목코드,현재가,거래량,거래대금,일자,시가,고가,저가\n005930,-12,6,70,20240103,-10,+13,-9\n,12,5,70,20240102,10,13,9\n", K, BAR, 2),
+    "days whose time is their last second": (
+        COIN | {"zone": "Asia/Seoul"}, "date,open,high,low,close,volume\n2024-01-02 23:59:59,10,13,9,12,5\n2024-01-03 23:59:59,12,13,9,12,5\n", "2024-01-02T15:00", BAR, 2),
+    "hours whose time is their last millisecond": (
+        HOURLY, "date,open,high,low,close,volume\n1704157199999,10,13,9,12,5\n1704160799999,12,13,9,12,5\n", "2024-01-02T01:00", BAR, 2),
+    "a row at the session's close, none at its open: ends": (
+        {"timeframe": "30m", "zone": "America/New_York"}, "Date,Time,Open,High,Low,Close,Volume\n2024-01-02,15:30:00,10,13,9,12,5\n2024-01-02,16:00:00,12,13,9,12,5\n", "2024-01-02T20:30", BAR, 2),
+    "a row at the session's open, none at its close: starts": (
+        {"timeframe": "30m", "zone": "America/New_York"}, "Date,Time,Open,High,Low,Close,Volume\n2024-01-02,09:30:00,10,13,9,12,5\n2024-01-02,10:00:00,12,13,9,12,5\n", "2024-01-02T15:00", BAR, 2),
+    "currencies: Friday's close shows ends, the evenings between nothing": (
+        CURRENCY | {"zone": "America/New_York"}, "time,open,high,low,close,volume\n2024-01-04 17:00,10,13,9,12,5\n2024-01-05 16:00,12,13,9,12,5\n2024-01-05 17:00,12,13,9,12,5\n", "2024-01-04T22:00", BAR, 3),
+    "barchart's last line": (
+        {"dates": "mdy"}, 'Time,Open,High,Low,Last,Change,%Chg,Volume\n01/03/2024,12,13,9,12,1,1%,6\n01/02/2024,10,13,9,12,1,1%,5\n"Downloaded from Barchart.com as of 01-03-2024 05:00pm CST"\n', D, BAR, 2),
     "lean's coins are not scaled, and are in UTC": (
         COIN | {"layout": "lean"}, "20240102 00:00,10,13,9,12,5\n20240103 00:00,12,13,9,12,5\n", "2024-01-03T00:00", BAR, 2),
 }  # fmt: skip
@@ -123,6 +161,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "three rows four hours apart in a series of hours": (
         CURRENCY | {"layout": "ohlcv_start"},
         "time,open,high,low,close,volume\n1704204000,10,13,9,12,5\n1704218400,12,13,9,12,5\n", "4 hours apart, not bars of 1h"),
+    "two rows a week apart as days": (COIN, "Date,Open,High,Low,Close,Volume\n2024-01-01,10,13,9,12,5\n2024-01-08,12,13,9,12,5\n", "one week apart, not bars of 1d"),
+    "two symbols in a column that nobody knows": (
+        {"symbol": "AAPL"}, "Asset,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "say `symbol_column: Asset`"),
+    "two symbols and no column that tells": (
+        {}, "Date,Open,High,Low,Close,Volume\n2024-01-02,10,13,9,12,5\n2024-01-03,12,13,9,12,5\n2024-01-02,20,23,19,22,6\n2024-01-03,20,23,19,22,6\n",
+        "line 2 and 4 are of one time, with closes of 12 and 22 (2 of 2 times stand twice so): several symbols in one? `symbol_column:`"),
+    "a row of nobody in a file of two symbols": (
+        {"symbol": "AAPL"}, "Symbol,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\n,2024-01-03,12,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "line 3: no symbol in 'Symbol'"),
+    "days as Excel counts them": ({}, "date,open,high,low,close,volume\n45293,10,13,9,12,5\n45294,12,13,9,12,5\n", "line 2: date: 45293 is no epoch (Excel's number of a day?)"),
+    "months as numbers": ({"timeframe": "1mo"}, "date,open,high,low,close,volume\n202401,10,13,9,12,5\n202402,12,13,9,12,5\n", "202401 is no epoch"),
     "days of London for currencies": (
         {"market": "FX"}, "Gmt time,Open,High,Low,Close,Volume\n02.01.2024 00:00:00.000,10,13,9,12,5\n03.01.2024 00:00:00.000,12,13,9,12,5\n", "after 17:00 in New York"),
     "days of a zone for currencies": (
@@ -150,6 +198,24 @@ def test_what_is_not_what_the_desk_says_is_refused_by_the_key_that_helps(
         read(tmp_path / "x.dat", hours, text, **told)
     assert words in str(caught.value)
     assert "x.dat" in str(caught.value)
+
+
+def test_of_an_archive_of_many_symbols_the_files_of_the_instrument_are_read_and_the_rest_is_told(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    head = "Date,Open,High,Low,Close,Volume\n"
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("us/AAPL_2024-01.csv", f"{head}2024-01-02,10,13,9,12,5\n")
+        archive.writestr("us/AAPL_2024-02.csv", f"{head}2024-02-01,12,13,9,12,5\n")
+        archive.writestr("us/MSFT_2024-01.csv", f"{head}2024-01-03,20,23,19,22,6\n")
+        archive.writestr("us/AAPL.CHECKSUM", "9f86d081884c7d65  AAPL.csv\n")
+        archive.writestr("us/.DS_Store", "x")
+    instrument = Instrument(exchange="T", file="x.zip", symbol="AAPL", market="XNYS", timeframe="1d", currency="USD")
+    dump = read_dump(tmp_path / "x.zip", instrument, hours["XNYS"], now_ms=NOW_MS)
+    assert dump.bars.open.tolist() == [10, 12]
+    assert ("files named otherwise: left out", "MSFT_2024-01.csv") in [
+        (each.what, each.example) for each in dump.treated
+    ]
 
 
 def test_a_history_in_microseconds_keeps_its_first_weeks_of_1970(hours: dict[str, MarketHours], tmp_path: Path) -> None:

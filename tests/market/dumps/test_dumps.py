@@ -258,7 +258,7 @@ REFUSED = [
     ('[[1516752000000, 10, 13, 9, 12, "x"]]', "row 1: volume: 'x' is not a number"),
     ("[[1516752000000, 10, 9, 13, 14, 5]]", "in no known column order do all rows have low <= open, close <= high"),
     ('[{"date": "2018-01-24", "open": 1}]', "row 1: no high, low, close in 'date, open'"),
-    ("2018-01-27,1,1,1,1,5\n", "no bar is left after treatment"),
+    ("2018-01-27,1,1,1,1,5\n", "no bar is left of 1 rows: 1 not a session of XKRX"),
 ]  # fmt: skip
 
 

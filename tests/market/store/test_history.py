@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyjobs.market import seen
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.cache import column_cache
 from pyjobs.market.chained import Chained, chained
@@ -195,3 +196,27 @@ def test_a_column_put_together_is_let_go_with_its_last_holder(store: BarStore) -
     del held
     assert bars._columns["close"]() is None
     assert picked(bars, np.s_[3:9]).close.tolist() == DAYS.close[3:9].tolist()
+
+
+def test_leaps_kept_with_the_mapped_columns_are_those_of_the_files(store: BarStore) -> None:
+    """In an old year, from one year to the next, within the newest, and from the mapped years to the newest."""
+    year_ends = [n for n in range(1, len(DAYS)) if str(DAYS.ts_ms[n : n + 1].view("M8[ms]")[0])[5:10] == "01-02"]
+    factors = np.ones(len(DAYS))
+    for at, factor in ((100, 0.5), (year_ends[1], 3.0), (year_ends[-1], 0.2), (len(DAYS) - 5, 1.5)):
+        factors[at:] *= factor
+    prices = {name: getattr(DAYS, name) * factors for name in ("open", "high", "low", "close")}
+    bars = Bars(ts_ms=DAYS.ts_ms, volume=DAYS.volume, **prices)
+    put(store, bars)
+    for _ in range(2):  # made, then mapped
+        whole = store.read(KEY)
+        assert seen.is_seen(whole)
+        assert seen.first_ms_of(whole) == DAYS.ts_ms[0]
+        found = seen.leaps_of(whole)
+        want = [
+            (int(bars.ts_ms[n]), float(bars.open[n] / bars.close[n - 1]))
+            for n in range(1, len(bars))
+            if not 1 / 1.3 <= bars.open[n] / bars.close[n - 1] <= 1.3
+        ]
+        assert found == want
+        assert len(found) >= 4
+    assert seen.leaps_of(whole.slice(90, 110)) == want[:1]  # a part of them is looked at

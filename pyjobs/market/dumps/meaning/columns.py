@@ -10,7 +10,8 @@ from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.orders import headerless
-from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, same_symbol, shape_of
+from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
+from pyjobs.market.dumps.meaning.tickers import one_ticker
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import unexpected
@@ -95,7 +96,7 @@ def understood(grid: Grid, instrument: Instrument) -> Reading:
     """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
     if grid.names is None:
         return headerless_reading(grid, instrument)
-    _one_ticker(grid, instrument)
+    one_ticker(grid, instrument)
     shape = shape_of(grid, instrument)
     places, said = _places(grid, instrument, shape)
     reading = Reading(grid=grid, places=places, shape=shape, said=said)
@@ -137,25 +138,6 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
     listed = unexpected(grid.label, ", ".join(names))
     return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{missing[0]}: NAME}}`"
-
-
-def _one_ticker(grid: Grid, instrument: Instrument) -> None:
-    """Of columns named `field@ticker`, those of the instrument, by their field's name."""
-    names = grid.names or []
-    tickers = list(dict.fromkeys(name.partition("@")[2] for name in names if "@" in name))
-    if not tickers:
-        return
-    mine = [each for each in tickers if same_symbol(each, instrument.symbol)]
-    if not mine and len(tickers) > 1:
-        listed = ", ".join(tickers[:6])
-        what = f"holds {len(tickers)} symbols ({listed}), none of them {instrument.symbol!r}: `symbol:` chooses one"
-        raise BadDataError(f"{grid.label}: {what}")
-    wanted = mine[0] if mine else tickers[0]
-    if not mine:
-        grid.about["ticker"] = wanted
-    keep = [i for i, name in enumerate(names) if "@" not in name or name.endswith(f"@{wanted}")]
-    grid.names = [names[i].partition("@")[0] for i in keep]
-    grid.columns = [grid.columns[i] for i in keep]
 
 
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:

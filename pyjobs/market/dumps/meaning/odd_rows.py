@@ -20,7 +20,15 @@ def mended(reading: Reading, ledger: Ledger) -> None:
     kept: list[tuple[int, list[str]]] = []
     refused: list[tuple[int, list[str]]] = []
     for line, cells in grid.odd:
-        if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+        if line > last and _is_remark(cells):
+            said = Finding(
+                what="line after the table: left out",
+                count=1,
+                first=f"line {line}",
+                example=unexpected(grid.label, cells[0]),
+            )
+            ledger.say(said, treated=True)
+        elif len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             kept.append((line, cells[:width]))
         elif _only_lacks_volume(reading, cells) and (line < last or grid.ends_cleanly):
             kept.append((line, cells + [""] * (width - len(cells))))
@@ -30,6 +38,12 @@ def mended(reading: Reading, ledger: Ledger) -> None:
         _refuse(reading, ledger, refused, last)
     if kept:
         _insert(reading, kept)
+
+
+def _is_remark(cells: list[str]) -> bool:
+    """Words below a table (`Downloaded from …`), which no row that was cut off begins with."""
+    told = [cell.strip() for cell in cells if cell.strip()]
+    return len(told) == 1 and told[0][:1].isalpha() and " " in told[0]
 
 
 def _only_lacks_volume(reading: Reading, cells: list[str]) -> bool:

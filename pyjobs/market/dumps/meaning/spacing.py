@@ -1,4 +1,7 @@
-"""How far apart the rows are: an hourly file in a daily series, weeks as days, four-hour rows as hours are refused."""
+"""How far apart the rows are: an hourly file in a daily series, weeks as days, four-hour rows as hours are refused,
+
+and so are several rows of one time whose prices are no correction of each other: those are several symbols.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pyjobs.market.dumps.meaning.source import Source, Table, date_text
 from utils.errors import BadDataError
 
 SHARE = 0.6  # of the steps between rows that must be of one kind to say so
+FAR, ROUNDED, HALF = 0.2, 1e-4, 0.5  # closes of one time: no correction of each other; other ones; of all times
 SEVERAL = 0.1  # of the periods that may have two rows: a live price beside the day's
 FEWEST = 2
 FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
@@ -17,9 +21,10 @@ LENGTHS = ((1, "days"), (7, "weeks"), (30, "months"), (91, "quarters"), (365, "y
 
 
 def refuse_other_spacing(table: Table, source: Source) -> None:
-    """Raise BadDataError when the rows' times show that they are not bars of the desk's timeframe."""
+    """Raise BadDataError when the rows' times show that they are no bars of the timeframe, or not of one symbol."""
     if (table.wrong >= 0).any():
         table = table.pick(table.wrong < 0)
+    _refuse_several(table, source)
     rising = len(table) > 1 and bool((table.stamp[1:] > table.stamp[:-1]).all())
     stamps = table.stamp if rising else np.unique(table.stamp)
     if stamps.size < FEWEST:
@@ -28,6 +33,27 @@ def refuse_other_spacing(table: Table, source: Source) -> None:
     if seems:
         raise BadDataError(
             f"{source.path}: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
+        )
+
+
+def _refuse_several(table: Table, source: Source) -> None:
+    if len(table) < FEWEST or (table.stamp[1:] > table.stamp[:-1]).all() or (table.stamp[1:] < table.stamp[:-1]).all():
+        return
+    order = np.argsort(table.stamp, kind="stable")
+    stamp, close = table.stamp[order], table.ohlcv[order, 3]
+    twice, ratio = stamp[1:] == stamp[:-1], close[1:] / close[:-1]
+    other = twice & (np.abs(ratio - 1) > ROUNDED)
+    far = twice & (np.abs(np.log(np.abs(ratio))) > FAR)
+    times = int((~twice).sum()) + 1
+    if far.sum() > SEVERAL * times or other.sum() > HALF * times:
+        at = order[np.flatnonzero(far if far.any() else other)[0] + np.array([0, 1])]
+        lines, closes = table.line[at].tolist(), table.ohlcv[at, 3].tolist()
+        labels = [source.labels[part] for part in table.part[at].tolist()]
+        where = f"{labels[0]}: {source.unit} {lines[0]}" + (f" and {labels[1]}" if labels[0] != labels[1] else "")
+        raise BadDataError(
+            f"{where} {'and' if labels[0] == labels[1] else source.unit} {lines[1]} are of one time, with closes of "
+            f"{closes[0]:.10g} and {closes[1]:.10g} ({int(other.sum())} of {times} times stand twice so): "
+            "several symbols in one? `symbol_column:` says which column tells them apart"
         )
 
 
@@ -59,9 +85,9 @@ def _daily(table: Table, stamps: IntArray, source: Source) -> str:
     close = np.diff(stamps)[np.diff(stamps) < OVERLAP_MS]
     if source.all_day and close.size and close.size > SEVERAL * (stamps.size - 1):
         return f"{_text(int(np.median(close)))} apart"
-    steps = np.diff(np.unique(stamps // DAY_MS))
+    steps = np.diff(np.unique(stamps // DAY_MS)).astype(np.int64)
     if steps.size < FEWEST:
-        return ""
+        return _pair(stamps, steps, source)
     least = {"1d": 5, "1w": 26, "1mo": 80}[source.instrument.timeframe]
     for days_long, name in LENGTHS:
         slack = max(days_long // 12, 0 if days_long == 7 else 3)
@@ -71,6 +97,17 @@ def _daily(table: Table, stamps: IntArray, source: Source) -> str:
     if weekly or source.bar_ms == DAY_MS:
         return ""
     return f"{int(np.median(steps))} days apart" if np.median(steps) < 20 else ""
+
+
+def _pair(stamps: IntArray, steps: IntArray, source: Source) -> str:
+    """Two rows alone: a week apart to the day, or on one day of two months."""
+    if steps.tolist() == [7] and source.instrument.timeframe == "1d":
+        return "one week apart"
+    days = (stamps // DAY_MS).astype("datetime64[D]")
+    of_month = (days - days.astype("datetime64[M]")).astype(np.int64)
+    if steps.size and 28 <= steps[0] <= 31 and of_month[0] == of_month[-1] and source.instrument.timeframe != "1mo":
+        return "one month apart"
+    return ""
 
 
 def _text(ms: int) -> str:

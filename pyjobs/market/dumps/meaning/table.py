@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,15 +12,15 @@ from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
 from pyjobs.market.dumps.meaning.columns import COLUMN_NAMES, OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
+from pyjobs.market.dumps.meaning.marks import whole_ends
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
-from pyjobs.market.dumps.reading.fields import clock, column
+from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
+from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
-from pyjobs.market.dumps.reading.stamps import BAD, DATE, DAY_MS, INSTANT, NAIVE, Stamps, order_of, stamps
-from pyjobs.market.dumps.reading.zones import localised
-from utils.errors import BadDataError, ConfigError
-from utils.foreign_text import quoted
+from pyjobs.market.dumps.reading.stamps import BAD, Stamps
+from utils.errors import BadDataError
 
 FEW = 6
 
@@ -42,35 +41,16 @@ def table_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Tab
 def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table:
     _of_one_symbol(reading, source, ledger)
     refuse_other_length(reading, source)
-    complaints = _Complaints(len(reading.grid), ledger)
-    st = _times(reading, source, complaints)
+    complaints = Complaints(len(reading.grid), ledger)
+    st = whole_ends(times_of(reading, source, complaints), source)
     day, ts_ms, errors = closes(st, source)
-    complaints.add({at: f"{_time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
+    complaints.add({at: f"{time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     ohlcv = _numbers(reading, source, ledger, complaints, st)
     return Table(
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
         ohlcv=ohlcv, wrong=complaints.of_row,
     )  # fmt: skip
-
-
-class _Complaints:
-    """What is wrong with each row, the first thing only."""
-
-    def __init__(self, rows: int, ledger: Ledger) -> None:
-        self.of_row = np.full(rows, -1, np.int32)
-        self._ledger = ledger
-
-    def add(self, errors: dict[int, str]) -> None:
-        for at, what in errors.items():
-            if self.of_row[at] < 0:
-                self.of_row[at] = len(self._ledger.complaints)
-                self._ledger.complaints.append(what)
-
-
-def _time_text(reading: Reading, at: int) -> str:
-    text = reading.grid.cell(at, reading.places["time"])
-    return f"{text} {reading.grid.cell(at, reading.places['clock'])}" if "clock" in reading.places else text
 
 
 def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
@@ -82,7 +62,7 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
         import pyarrow.compute as pc
 
         names = pc.fill_null(pc.cast(grid.columns[reading.places["symbol"]], pa.string()), "")
-        symbols = [str(each) for each in pc.unique(names).to_pylist()]
+        symbols = _without_gaps(reading, names)
         mine = [each for each in symbols if same_symbol(each, wanted)]
         if not mine and (other := _column_with(reading, wanted)) is not None:  # codes beside names
             reading.places["symbol"] = other
@@ -104,10 +84,40 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
             )
             reading.grid = grid.picked(keep)
         told = mine[0] if mine else symbols[0]
+    else:
+        _refuse_unnamed(reading, wanted)
     if isinstance(told, str) and told and not same_symbol(told, wanted):
         ledger.say(
             Finding(what=f"the file calls it {told!r}", count=len(grid), first="", example=f"the desk {wanted!r}")
         )
+
+
+def _without_gaps(reading: Reading, names: Any) -> list[str]:
+    """The symbols of a column; one that only some rows have is all rows' (Kiwoom's first row alone has it)."""
+    import pyarrow.compute as pc
+
+    symbols = [str(each) for each in pc.unique(names).to_pylist()]
+    told = [each for each in symbols if each.strip()]
+    if len(told) == len(symbols) or len(told) < 2:
+        return told or symbols
+    grid, at = reading.grid, int(pc.index(names, next(each for each in symbols if not each.strip())).as_py())
+    what = f"no symbol in {reading.name_of('symbol')!r}, in a file of {len(told)} symbols: whose row is it?"
+    raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
+
+
+def _refuse_unnamed(reading: Reading, wanted: str) -> None:
+    """A column that nobody knows for symbols, in which the wanted one stands beside others."""
+    import pyarrow as pa
+
+    grid = reading.grid
+    for place, name in enumerate(grid.names or ()):
+        cells = grid.columns[place]
+        if place in reading.places.values() or not pa.types.is_string(cells.type):
+            continue
+        told = [each for each in cells.unique().to_pylist() if each]
+        if len(told) > 1 and any(same_symbol(each, wanted) for each in told):
+            what = f"column {name!r} holds {wanted!r} and {len(told) - 1} others: say `symbol_column: {name}`"
+            raise BadDataError(f"{grid.label}: {what}")
 
 
 def _column_with(reading: Reading, wanted: str) -> int | None:
@@ -121,91 +131,7 @@ def _column_with(reading: Reading, wanted: str) -> int | None:
     return None
 
 
-def _times(reading: Reading, source: Source, complaints: _Complaints) -> Stamps:
-    grid, shape = reading.grid, reading.shape
-    cells = grid.columns[reading.places["time"]]
-    order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
-    st = stamps(cells, order)
-    if shape and shape.time == "milliseconds":
-        st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
-    if "clock" in reading.places:
-        _with_clock(st, grid.columns[reading.places["clock"]], complaints)
-    if source.instrument.layout == "lean":
-        _since_midnight(st, grid)
-    _hint(st)
-    complaints.add(st.errors)
-    zone = source.instrument.zone or _own_zone(reading) or (shape.zone if shape else "")
-    if shape and shape.broker:
-        st.kind[st.kind == INSTANT] = NAIVE
-    local = st.kind == NAIVE
-    days_of_a_zone = source.all_day or source.hours.market == "FX"
-    if not source.intraday:
-        if days_of_a_zone and source.instrument.zone:
-            local |= st.kind == DATE
-        elif not st.has_clock()[local].any() and not (source.hours.market == "FX" and source.bar_ms == DAY_MS):
-            local[:] = False  # a date is a session's name
-    source.zone = zone if local.any() else ""
-    if zone and local.any():
-        ms, never = localised(st.ms[local], zone)
-        rows = np.flatnonzero(local)
-        complaints.add({int(rows[at]): f"{_time_text(reading, int(rows[at]))} {what}" for at, what in never.items()})
-        st.ms[local], st.kind[local] = ms, INSTANT
-    return st
-
-
-def _own_zone(reading: Reading) -> str:
-    """The zone that a file says its times are of. Raises BadDataError for one that nobody knows."""
-    from zoneinfo import ZoneInfo
-
-    told = reading.grid.about.get("zone", "")
-    if told:
-        try:
-            ZoneInfo(told)
-        except (KeyError, ValueError, OSError):
-            what = f"its time zone is {quoted(told, 40)!r}, which nobody knows: say `zone:`"
-            raise BadDataError(f"{reading.grid.label}: {what}") from None
-    return str(told)
-
-
-def _hint(st: Stamps) -> None:
-    """The key that would help is named where a whole column cannot be read."""
-    for at, what in st.errors.items():
-        if "is not a time" in what and len(st.errors) > 1:
-            st.errors[at] = f"{what}; `dates:` says the order of day and month, `columns:` which column it is"
-            break
-
-
-def _with_clock(st: Stamps, cells: Any, complaints: _Complaints) -> None:
-    """Date and time of day apart: put together, as a clock of no zone."""
-    texts = cells.cast("string").to_pylist()
-    seen: dict[str, int] = {}
-    for at, text in enumerate(texts):
-        text = text or ""
-        if text not in seen:
-            try:
-                time = clock(text)
-                seen[text] = ((time.hour * 60 + time.minute) * 60 + time.second) * 1000
-            except ValueError as error:
-                complaints.add({at: str(error)})
-                continue
-        st.ms[at] += seen[text]
-    st.kind[st.kind == DATE] = NAIVE
-
-
-def _since_midnight(st: Stamps, grid: Any) -> None:
-    """Lean's intraday files: milliseconds since midnight of the date in the file's name."""
-    match = re.search(r"(\d{8})_[^/]*$", grid.label)
-    if match is None or len(st.ms) == 0 or int(st.ms.max()) >= DAY_MS * 1000:
-        return
-    from pyjobs.market.dumps.reading.fields import instant
-
-    day = instant(match[1])
-    raw = st.ms // 1000  # epochs so small were taken for seconds
-    st.ms[:] = (day.toordinal() - 719_163) * DAY_MS + raw
-    st.kind[:] = NAIVE
-
-
-def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: _Complaints, st: Stamps) -> FloatArray:
+def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: Complaints, st: Stamps) -> FloatArray:
     """OHLCV; for adjusted prices with an `Adj Close` column, all of it on that column's basis."""
     grid, places, shape = reading.grid, reading.places, reading.shape
     texts = [grid.columns[places[name]] for name in OHLC]
@@ -247,22 +173,3 @@ def _scaled(values: FloatArray, scale: float) -> FloatArray:
     """By division where the inverse is whole, so that 16600 ten-thousandths are 1.66 and not a hair beside it."""
     inverse = round(1 / scale)
     return values / inverse if abs(inverse * scale - 1) < 1e-12 else values * scale
-
-
-def mark_of(readings: Sequence[Reading], source: Source) -> Any:
-    """Which end of its bar a time marks: the desk's word, the format's, or asked for where it matters."""
-    instrument, shape = source.instrument, readings[0].shape
-    if instrument.layout in ("ohlcv_start", "ohlcv_close"):
-        return "start" if instrument.layout == "ohlcv_start" else "end"
-    if readings[0].order in ("bitfinex", "coinbase") or instrument.layout == "bitfinex":
-        return "start"
-    if shape is not None and shape.mark:
-        return shape.mark
-    if source.intraday and not instrument.zone:
-        raise ConfigError(
-            f"{source.path}: does a row's time mark the start or the end of its {instrument.timeframe} bar? "
-            f"Say `layout: ohlcv_start` or `layout: ohlcv_close` for {instrument.key}"
-        )
-    if source.intraday:
-        return "start"
-    return ""

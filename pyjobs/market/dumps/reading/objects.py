@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pyjobs.market.dumps.reading.fields import column, is_number, is_time
+from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_size
 from pyjobs.market.dumps.reading.text import decoded
@@ -64,7 +64,8 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
     if data and all(isinstance(value, dict) for value in data.values()):
         if all(is_time(key) for key in list(data)[:3]):  # rows by their time
             return [{"date": key, **row} for key, row in data.items()]
-        if {"open", "close"} <= {column(name) for name in data}:  # pandas' own: columns, each by time
+        words = {word for name in data for word in re.findall("[a-z]+", str(name).lower())}
+        if {"open", "close"} <= words:  # pandas' own: columns, each by time
             return _by_column(data)
     found = {name: each for name, value in data.items() if (each := _rows_in(value, about, deep - 1))}
     if len(found) > 1 and all(isinstance(rows, list) and isinstance(rows[0], dict) for rows in found.values()):

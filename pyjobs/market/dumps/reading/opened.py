@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -80,6 +81,7 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
 
 
 BEGIN = 4096
+_HIDDEN = re.compile(r"(^|/)(__MACOSX/|\.)")
 
 
 def _unzipped(label: str, content: bytes) -> bytes:
@@ -93,11 +95,12 @@ def _unzipped(label: str, content: bytes) -> bytes:
 
 
 def _members(label: str, content: bytes) -> Iterator[Grid]:
-    """The tables in a zip archive, by name; what a Mac puts beside them is left alone."""
+    """The tables in a zip archive, by name; what a Mac or a vendor (checksums) puts beside them is left alone."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             infos = sorted(archive.infolist(), key=lambda info: info.filename)
-            infos = [i for i in infos if not i.is_dir() and not i.filename.startswith(("__MACOSX/", "."))]
+            infos = [i for i in infos if not i.is_dir() and not _HIDDEN.search(i.filename)]
+            infos = [i for i in infos if Path(i.filename).suffix.lower() in LISTING] or infos
             if not infos:
                 raise BadDataError(f"{label}: the archive is empty")
             for info in infos:

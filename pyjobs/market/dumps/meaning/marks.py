@@ -1,0 +1,95 @@
+"""Which end of its bar a row's time marks: the desk's word, the format's, what the rows show, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from pyjobs.market.bars import DAY_MS, IntArray
+from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.columns import Reading
+from pyjobs.market.dumps.meaning.source import Ledger, Mark, Source
+from pyjobs.market.dumps.meaning.times import Complaints, times_of
+from pyjobs.market.dumps.reading.fields import column
+from pyjobs.market.dumps.reading.stamps import INSTANT, Stamps
+from pyjobs.market.dumps.reading.zones import local_ms, localised
+from utils.errors import ConfigError
+
+SAMPLE = 5000  # rows of a file that show which end it is
+MINUTE_MS, SECOND_MS = 60_000, 1000
+
+
+def mark_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Mark:
+    """Which end it is; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
+    instrument, shape = source.instrument, readings[0].shape
+    if instrument.layout in ("ohlcv_start", "ohlcv_close"):
+        return "start" if instrument.layout == "ohlcv_start" else "end"
+    if readings[0].order in ("bitfinex", "coinbase") or instrument.layout == "bitfinex":
+        return "start"
+    if shape is not None and shape.mark:
+        return shape.mark
+    if shown := _shown(readings[0], source):
+        return shown
+    if not source.intraday:
+        return ""
+    if not instrument.zone:
+        raise ConfigError(
+            f"{source.path}: does a row's time mark the start or the end of its {instrument.timeframe} bar? "
+            f"Say `layout: ohlcv_start` or `layout: ohlcv_close` for {instrument.key}"
+        )
+    what = "times taken for the starts of their bars (if they are the ends, say `layout: ohlcv_close`)"
+    count = sum(len(each.grid) for each in readings)
+    ledger.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
+    return "start"
+
+
+def whole_ends(st: Stamps, source: Source) -> Stamps:
+    """Times that are the last second of a bar, or the last minute of a day, moved to its end."""
+    if source.mark != "end" or source.instrument.layout == "ohlcv_close" or not _are_last(st, source):
+        return st
+    step = MINUTE_MS if source.intraday else DAY_MS
+    local = local_ms(st.ms, source.zone) if source.zone else st.ms
+    ends = (local // step + 1) * step
+    return replace(st, ms=localised(ends, source.zone)[0] if source.zone else ends)
+
+
+def _shown(reading: Reading, source: Source) -> Literal["", "start", "end"]:
+    """What the rows show: the last moment of their bar, its other end beside it, a session's open or close."""
+    names = [column(name) for name in reading.grid.names or ()]
+    if "closetime" in names and names.index("closetime") != reading.places["time"]:
+        return "start"  # its length is compared with the desk's
+    if not source.intraday and not source.all_day:
+        return ""
+    grid = reading.grid
+    some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
+    st = times_of(replace(reading, grid=some), source, Complaints(len(some), Ledger(source)))
+    if _are_last(st, source):
+        return "end"
+    timed = st.kind == INSTANT
+    return _by_session(st.ms[timed], source) if source.intraday and not source.all_day else ""
+
+
+def _are_last(st: Stamps, source: Source) -> bool:
+    timed = st.kind == INSTANT
+    if not timed.any() or (not source.intraday and not source.all_day):
+        return False
+    step, slack = (MINUTE_MS, SECOND_MS) if source.intraday else (DAY_MS, MINUTE_MS)
+    local = local_ms(st.ms[timed], source.zone) if source.zone else st.ms[timed]
+    return bool((local % step >= step - slack).all())
+
+
+def _by_session(ms: IntArray, source: Source) -> Literal["", "start", "end"]:
+    """A row at the open of a session, and none at a close, is a start; the other way round an end.
+
+    Where one session opens as the other closes (currencies, in the week) a row there says nothing.
+    """
+    hours = source.hours
+    gap = hours.opens_ms[1:] > hours.closes_ms[:-1]
+    opening = np.isin(ms, hours.opens_ms[1:][gap]).any()
+    closing = np.isin(ms, hours.closes_ms[:-1][gap]).any()
+    if bool(opening) == bool(closing):
+        return ""
+    return "start" if opening else "end"

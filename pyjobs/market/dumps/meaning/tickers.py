@@ -1,0 +1,93 @@
+"""Columns that name a field and a ticker, as pandas' tables of two levels do, also where the two were run together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.shapes import same_symbol
+from pyjobs.market.dumps.meaning.source import Ledger
+from pyjobs.market.dumps.reading.fields import column
+from pyjobs.market.dumps.reading.grid import Grid
+from utils.errors import BadDataError
+
+PRICES = frozenset({"open", "high", "low", "close"})
+_FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
+_FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
+_LAST = re.compile(rf"(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)[ _./|-]+(?P<field>{_FIELD})", re.IGNORECASE)
+_PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
+
+
+def one_ticker(grid: Grid, instrument: Instrument) -> None:
+    """Leave of a grid whose columns are named by field and ticker those of the instrument, by their field's name.
+
+    Raises BadDataError when it holds several tickers and none of them is the instrument.
+    """
+    names = grid.names = _apart(grid.names or [])
+    tickers = list(dict.fromkeys(name.partition("@")[2] for name in names if "@" in name))
+    if not tickers:
+        return
+    mine = [each for each in tickers if same_symbol(each, instrument.symbol)]
+    if not mine and len(tickers) > 1:
+        listed = ", ".join(tickers[:6])
+        what = f"holds {len(tickers)} symbols ({listed}), none of them {instrument.symbol!r}: `symbol:` chooses one"
+        raise BadDataError(f"{grid.label}: {what}")
+    wanted = mine[0] if mine else tickers[0]
+    if not mine:
+        grid.about["ticker"] = wanted
+    keep = [i for i, name in enumerate(names) if "@" not in name or name.endswith(f"@{wanted}")]
+    grid.names = [names[i].partition("@")[0] for i in keep]
+    grid.columns = [grid.columns[i] for i in keep]
+
+
+def of_the_symbol(grids: list[Grid], symbol: str, ledger: Ledger) -> list[Grid]:
+    """Of several files those that are named after the symbol, where some are and some are not: each has its own."""
+    mine = [each for each in grids if _is_named(each.label, symbol)]
+    if not mine or len(mine) == len(grids):
+        return grids
+    others = [each.label for each in grids if not _is_named(each.label, symbol)]
+    example = ", ".join(re.split(r"[/!]", label)[-1] for label in others[:3])
+    ledger.say(
+        Finding(what="files named otherwise: left out", count=len(others), first="", example=example), treated=True
+    )
+    return mine
+
+
+def _is_named(label: str, symbol: str) -> bool:
+    stem = re.split(r"[/!]", label)[-1].partition(".csv")[0]
+    return any(same_symbol(part, symbol) for part in (stem, *re.split(r"[^A-Za-z0-9가-힣]+", stem)) if part)
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """`field@ticker` for `('Close', 'AAPL')`, `Close_AAPL` and `AAPL Close`, where all four prices are named so."""
+    if PRICES & {column(name) for name in names} or any("@" in name for name in names):
+        return list(names)
+    for read in (_pair, _first, _last):
+        told = [read(name) for name in names]
+        tickers = {ticker for _, ticker in told if ticker}
+        if tickers and all({column(field) for field, each in told if each == ticker} >= PRICES for ticker in tickers):
+            return [
+                f"{field}@{ticker}" if ticker else field or name
+                for name, (field, ticker) in zip(names, told, strict=True)
+            ]
+    return list(names)
+
+
+def _pair(name: str) -> tuple[str, str]:
+    match = _PAIR.fullmatch(name.strip())
+    if match is None:
+        return "", ""
+    one, two = match.groups()
+    return (two, one) if column(two) in PRICES | {"volume", "adjclose"} else (one, two)
+
+
+def _first(name: str) -> tuple[str, str]:
+    match = _FIRST.fullmatch(name.strip())
+    return (match["field"], match["ticker"]) if match else ("", "")
+
+
+def _last(name: str) -> tuple[str, str]:
+    match = _LAST.fullmatch(name.strip())
+    return (match["field"], match["ticker"]) if match else ("", "")

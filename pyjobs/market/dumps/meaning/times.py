@@ -1,0 +1,134 @@
+"""The times of a grid's rows, by whose clock they are: a column, or a date and a time of day apart."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from pyjobs.market.dumps.meaning.columns import Reading
+from pyjobs.market.dumps.meaning.source import Ledger, Source
+from pyjobs.market.dumps.reading.fields import clock
+from pyjobs.market.dumps.reading.stamps import DATE, DAY_MS, INSTANT, NAIVE, Stamps, order_of, stamps
+from pyjobs.market.dumps.reading.zones import localised
+from utils.errors import BadDataError
+from utils.foreign_text import quoted
+
+SMALLEST_EPOCH_MS = 1_000_000_000
+
+
+class Complaints:
+    """What is wrong with each row, the first thing only."""
+
+    def __init__(self, rows: int, ledger: Ledger) -> None:
+        self.of_row = np.full(rows, -1, np.int32)
+        self._ledger = ledger
+
+    def add(self, errors: dict[int, str]) -> None:
+        for at, what in errors.items():
+            if self.of_row[at] < 0:
+                self.of_row[at] = len(self._ledger.complaints)
+                self._ledger.complaints.append(what)
+
+
+def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps:
+    """The time of each row, as an instant where its zone is known; what is wrong with one is in `complaints`."""
+    grid, shape = reading.grid, reading.shape
+    cells = grid.columns[reading.places["time"]]
+    order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
+    st = stamps(cells, order)
+    if shape and shape.time == "milliseconds":
+        st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
+    if "clock" in reading.places:
+        _with_clock(st, grid.columns[reading.places["clock"]], complaints)
+    if source.instrument.layout == "lean":
+        _since_midnight(st, grid)
+    elif shape is None or not shape.time:
+        _refuse_small(st, reading)
+    _hint(st)
+    complaints.add(st.errors)
+    zone = source.instrument.zone or _own_zone(reading) or (shape.zone if shape else "")
+    if shape and shape.broker:
+        st.kind[st.kind == INSTANT] = NAIVE
+    local = st.kind == NAIVE
+    days_of_a_zone = source.all_day or source.hours.market == "FX"
+    if not source.intraday:
+        if days_of_a_zone and source.instrument.zone:
+            local |= st.kind == DATE
+        elif not st.has_clock()[local].any() and not (source.hours.market == "FX" and source.bar_ms == DAY_MS):
+            local[:] = False  # a date is a session's name
+    source.zone = zone if local.any() else ""
+    if zone and local.any():
+        ms, never = localised(st.ms[local], zone)
+        rows = np.flatnonzero(local)
+        complaints.add({int(rows[at]): f"{time_text(reading, int(rows[at]))} {what}" for at, what in never.items()})
+        st.ms[local], st.kind[local] = ms, INSTANT
+    return st
+
+
+def _refuse_small(st: Stamps, reading: Reading) -> None:
+    """Numbers that would all be of the first days of 1970: days as Excel counts them, months like 202401."""
+    if len(st.ms) and (st.kind == INSTANT).all() and int(np.abs(st.ms).max()) < SMALLEST_EPOCH_MS:
+        grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
+        if text.strip().isdigit():
+            what = f"{text} is no epoch (Excel's number of a day?): write dates as YYYY-MM-DD"
+            raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
+
+
+def time_text(reading: Reading, at: int) -> str:
+    """A row's time as it stands in the file."""
+    text = reading.grid.cell(at, reading.places["time"])
+    return f"{text} {reading.grid.cell(at, reading.places['clock'])}" if "clock" in reading.places else text
+
+
+def _own_zone(reading: Reading) -> str:
+    """The zone that a file says its times are of. Raises BadDataError for one that nobody knows."""
+    from zoneinfo import ZoneInfo
+
+    told = reading.grid.about.get("zone", "")
+    if told:
+        try:
+            ZoneInfo(told)
+        except (KeyError, ValueError, OSError):
+            what = f"its time zone is {quoted(told, 40)!r}, which nobody knows: say `zone:`"
+            raise BadDataError(f"{reading.grid.label}: {what}") from None
+    return str(told)
+
+
+def _hint(st: Stamps) -> None:
+    """The key that would help is named where a whole column cannot be read."""
+    for at, what in st.errors.items():
+        if "is not a time" in what and len(st.errors) > 1:
+            st.errors[at] = f"{what}; `dates:` says the order of day and month, `columns:` which column it is"
+            break
+
+
+def _with_clock(st: Stamps, cells: Any, complaints: Complaints) -> None:
+    """Date and time of day apart: put together, as a clock of no zone."""
+    texts = cells.cast("string").to_pylist()
+    seen: dict[str, int] = {}
+    for at, text in enumerate(texts):
+        text = text or ""
+        if text not in seen:
+            try:
+                time = clock(text)
+                seen[text] = ((time.hour * 60 + time.minute) * 60 + time.second) * 1000
+            except ValueError as error:
+                complaints.add({at: str(error)})
+                continue
+        st.ms[at] += seen[text]
+    st.kind[st.kind == DATE] = NAIVE
+
+
+def _since_midnight(st: Stamps, grid: Any) -> None:
+    """Lean's intraday files: milliseconds since midnight of the date in the file's name."""
+    match = re.search(r"(\d{8})_[^/]*$", grid.label)
+    if match is None or len(st.ms) == 0 or int(st.ms.max()) >= DAY_MS * 1000:
+        return
+    from pyjobs.market.dumps.reading.fields import instant
+
+    day = instant(match[1])
+    raw = st.ms // 1000  # epochs so small were taken for seconds
+    st.ms[:] = (day.toordinal() - 719_163) * DAY_MS + raw
+    st.kind[:] = NAIVE
