@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pyjobs.market.bars import Bars
+from pyjobs.market.dumps.halts import halted
 from pyjobs.market.store.ledger import without
 from pyjobs.market.store.merge import joined, merged
 from pyjobs.market.times import utc_text
@@ -23,7 +24,11 @@ def with_left_out(old: Bars, new: Bars) -> tuple[Bars, tuple[str, ...], bool]:
     sentence, and whether any are lacking, but few; of more than those,
     and of an answer that ends before what is stored, nothing is kept.
     """
-    lost = without(old.ts_ms, new.ts_ms)
+    away = without(old.ts_ms, new.ts_ms)
+    still = halted(np.column_stack([old.open, old.high, old.low, old.close, old.volume]))
+    lost = without(away, old.ts_ms[still])  # a session without a trade is no bar
+    if not lost.size and away.size:
+        return new, (), True
     if not lost.size or lost.size > max(FEW, MOST * len(old)) or not len(new) or lost[-1] > new.ts_ms[-1]:
         return new, (), False
     shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
