@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyjobs.market.times import parse_utc_ms, utc_text
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.errors import ExternalDataUnavailable
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -73,11 +72,12 @@ class _Job:
     def work(self, key: SeriesKey, source: Source, instance: Instance) -> str:
         """Ingest one; the line that tells of it."""
         from pyjobs.market import mirror
+        from pyjobs.market.ingest import new_bars
 
         resumes, brief = self.args.resume, self.args.all and not sys.stderr.isatty()
         if resumes and (why := self.absent.resting(key, source.market)):
             return "" if brief else why
-        new = _counter(self.store, key, self.args.start)
+        new = new_bars.counter(self.store, key, self.args.start)
         try:
             done = self._ingested(key, source, instance)
         except ExternalDataUnavailable as error:
@@ -110,16 +110,6 @@ class _Job:
 def _said(line: str) -> None:
     if line:
         print(line)
-
-
-def _counter(store: BarStore, key: SeriesKey, start_ms: int | None) -> Callable[[], int]:
-    """Made before bars are fetched; tells how many there are then that were not there before."""
-    since, before = start_ms, 0
-    with suppress(BadDataError):  # of a partition that cannot be read: it is set aside, and all that comes is new
-        newest = store.newest(key)
-        since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
-        before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
-    return lambda: len(store.read(key, start_ms=since)) - before
 
 
 def is_news(done: Report) -> bool:

@@ -2,7 +2,8 @@
 
 First it brings the bars in: those of fetched instruments from their exchanges, and files that have changed since. Exits
 2, and writes nothing, while half or more of the traded instruments of the desk's market have no bar of the session yet:
-a later try may find them (69 when their provider has failed). Fewer than that are named on the page.
+a later try may find them (69 when their provider has failed). Fewer than that are named on the page, and what is gone,
+halted or not listed yet does not count.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pyjobs.market.desk.snapshot import Series, Snapshot, take
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
 from pyjobs.market.universe.fetch_desk import Job
+from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
@@ -63,8 +65,13 @@ def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError 
 
 
 def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:
-    """Raise when half of what is traded has no bar of the session: as the provider failed, else StaleDataError."""
+    """Raise when half of what is traded has no bar of the session: as the provider failed, else StaleDataError.
+
+    What is gone, halted or not listed yet is waited for by nobody.
+    """
     traded = [series for series in snapshot.series if series.instrument.role == "trade"]
+    known: dict[str, dict[str, SymbolState]] = {}
+    traded = [series for series in traded if not_waited_for(series.instrument.key, known) is None]
     at_home = [series for series in traded if series.instrument.market == snapshot.desk.market]
     traded = (
         at_home or traded

@@ -97,7 +97,7 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
         started=started,
         request={**job.asked(), "axes": axes, "account": name},
         inputs=inputs,
-        write=lambda folder: write_sweep(folder, result, about),
+        write=lambda folder: write_sweep(folder, result, about, label=job.snapshot.desk.banner),
     )
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")
     return ExitCode.OK

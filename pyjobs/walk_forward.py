@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         started=started,
         request={**job.asked(), "axes": axes, "account": name, **spans},
         inputs=inputs,
-        write=lambda folder: write_walk(folder, found, about),
+        write=lambda folder: write_walk(folder, found, about, label=job.snapshot.desk.banner),
     )
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")
     return ExitCode.OK

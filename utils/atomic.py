@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,20 +76,33 @@ def sync_directory(path: Path) -> None:
 @contextlib.contextmanager
 def _renamed_to(path: Path) -> Iterator[Path]:
     """A temporary name for what takes the place of `path` when the block ends well, and goes when it does not."""
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        yield path
-        return
-    if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout > FILE: its own lines go there, too
-        raise OSError(errno.EINVAL, "it is sent to a file: name that file", str(path))
-    temporary = temporary_beside(path)
+    if not _is_plain(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            yield path
+            return
+        if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout > FILE: its own lines go there
+            raise OSError(errno.EINVAL, "it is sent to a file: name that file", str(path))
+    temporary, moved = temporary_beside(path), False
     try:
         yield temporary
         temporary.replace(path)
+        moved = True
         sync_directory(path.parent)
     except OSError as error:
         if error.errno and str(error.filename) in ("None", str(temporary)):  # pyarrow, write and fsync name no file
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
     finally:
-        with contextlib.suppress(OSError):  # gone already, or on a disk that takes no change
-            temporary.unlink()
+        if not moved:
+            with contextlib.suppress(OSError):  # gone already, or on a disk that takes no change
+                temporary.unlink()
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file stands there, or nothing: one look for what nearly all are."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False

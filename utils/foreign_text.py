@@ -40,7 +40,7 @@ def is_plain(text: str) -> bool:
 
 def printable(text: str) -> str:
     """`text` with its line ends and tabs, and everything else as `quoted` has it; of any length."""
-    if text.isascii() and text.replace("\n", "").isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     return "".join(char if char in "\n\t" else _visible(char) for char in text)
 

@@ -29,15 +29,23 @@ def nothing(n: int, *, short: bool) -> Arrays:
     return {**flags, **{name: np.full(n, np.nan) for name in NUMBERS}}
 
 
-def taken(answer: pd.DataFrame, n: int, file: str, wanted: Arrays) -> Arrays:
-    """The columns of `answer` that `wanted` has, as arrays of `n`. Raises ConfigError naming the file and column."""
+def taken(answer: pd.DataFrame, index: pd.DatetimeIndex, file: str, wanted: Arrays) -> Arrays:
+    """The columns of `answer` that `wanted` has, as arrays with a value for each bar of `index`.
+
+    Raises ConfigError naming the file and column.
+    """
     import pandas as pd
 
     if not isinstance(answer, pd.DataFrame):
         raise ConfigError(f"{file}: signals gives {type(answer).__name__}, not a DataFrame with entry and exit")
-    if len(answer) != n:
-        raise ConfigError(f"{file}: signals gives {len(answer)} rows for {n} bars; keep one for each (no dropna)")
+    if len(answer) != len(index):
+        raise ConfigError(
+            f"{file}: signals gives {len(answer)} rows for {len(index)} bars; keep one for each (no dropna)"
+        )
+    _in_step(answer.index, index, file)
     columns = [str(name) for name in answer.columns]
+    if twice := [name for name in columns if columns.count(name) > 1]:
+        raise ConfigError(f"{file}: the frame that signals gives has two columns {twice[0]!r}")
     lacking = [name for name in wanted if name in (*FLAGS, *SHORT) and name not in columns]
     if lacking:
         raise ConfigError(f"{file}: the frame that signals gives has no column {', '.join(lacking)}")
@@ -51,6 +59,22 @@ def taken(answer: pd.DataFrame, n: int, file: str, wanted: Arrays) -> Arrays:
             make = _numbers if name in NUMBERS else _flags
             found[name] = make(answer[name], f"{file}: column {name!r}")
     return found
+
+
+def _in_step(found: pd.Index, index: pd.DatetimeIndex, file: str) -> None:
+    """Raise ConfigError unless the rows are those of `index` in its order; a frame may also be merely numbered."""
+    import pandas as pd
+
+    if isinstance(found, pd.DatetimeIndex) and found.tz is None:
+        found = found.tz_localize("UTC")
+    numbered = not isinstance(found, pd.DatetimeIndex) and bool((found == np.arange(len(index))).all())
+    if numbered or found.equals(index):
+        return
+    at = int(np.argmax(np.asarray(found != index)))
+    raise ConfigError(
+        f"{file}: row {at} that signals gives is of {found[at]}, the bar of {index[at]}: "
+        "give the rows in the frame's order, with its index"
+    )
 
 
 def silence(found: Arrays, before: int, priced: Any) -> None:

@@ -115,7 +115,9 @@ class OnFrames:
         """The strategy's answers, block by block; see the module. Raises ConfigError naming its line."""
         ts_ms, found = np.asarray(bars.ts_ms), answers.nothing(len(bars), short=self.side == "both")
         for first, start, stop in windows(ts_ms, self.need, self.terms.block):
-            answer = answers.taken(self._asked(bars.slice(first, stop)), stop - first, self.terms.file, found)
+            asked = frame_of(bars.slice(first, stop))
+            index = asked.index
+            answer = answers.taken(self._asked(asked), index, self.terms.file, found)
             for name, values in answer.items():
                 found[name][start:stop] = values[start - first :]
         answers.silence(found, self.lookback - 1, np.isfinite(bars.close))
@@ -125,15 +127,15 @@ class OnFrames:
         """The strategy's own columns at bar t, for a person."""
         for first, start, stop in windows(np.asarray(bars.ts_ms[: t + 1]), self.need, self.terms.block):
             if start <= t < stop:
-                row = self._asked(bars.slice(first, t + 1)).iloc[-1]
+                row = self._asked(frame_of(bars.slice(first, t + 1))).iloc[-1]
                 own = answers.numbers_of(row)
                 return ", ".join(f"{name} {plain(value)}" for name, value in own[:TOLD]) or "its own rule"
         return "its own rule"
 
-    def _asked(self, bars: Bars) -> pd.DataFrame:
+    def _asked(self, frame: pd.DataFrame) -> pd.DataFrame:
         parameters = {each.name: getattr(self, each.name) for each in dataclasses.fields(self) if each.name != "side"}
         try:
-            return self.terms.function(frame_of(bars), **parameters)
+            return self.terms.function(frame, **parameters)
         except Exception as error:
             raise ConfigError(f"{self.terms.file}: {_line_in(error, self.terms.function)}") from error
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from pyjobs.reporting import numbers
 
-Show = Callable[[float | None], str]
+Show = numbers.Show
 FIGURES: tuple[tuple[str, str, Show], ...] = (
     ("start equity", "start_equity", numbers.count),
     ("end equity", "end_equity", numbers.count),

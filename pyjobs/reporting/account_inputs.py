@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -113,6 +114,22 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         if None in row or None in row.values():
             raise ValueError(f"line {number} has not as many cells as the heading")
     return rows
+
+
+def csv_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The cells of two or more named columns, row by row, blank lines left out.
+
+    Raises OSError or ValueError (also for a row of another length, and a column that is not there).
+    """
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = csv.reader(handle)
+        heading = next(rows, [])
+        pick = itemgetter(*map(heading.index, names))
+        for row in rows:
+            if len(row) == len(heading):
+                yield pick(row)
+            elif row:
+                raise ValueError(f"line {rows.line_num} has not as many cells as the heading")
 
 
 def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) -> T | None:

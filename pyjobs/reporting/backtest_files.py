@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from pyjobs.reporting import interactive
 from pyjobs.reporting.backtest_pictures import MarkedTrade
 from pyjobs.reporting.backtest_report import report
 from pyjobs.reporting.charts import bar_label
+from pyjobs.reporting.sheet.backtest_page import backtest_sheet, write_sheets
 from utils import atomic
 from utils.text_files import without_nan, write_csv, write_json
 
@@ -30,19 +31,33 @@ MOST_TRADE_PICTURES = 4
 
 
 def write_all(
-    folder: Path, accounts: Sequence[AccountResults], benchmarks: Sequence[Benchmark], *, page: bool = False
+    folder: Path,
+    accounts: Sequence[AccountResults],
+    benchmarks: Sequence[Benchmark],
+    *,
+    names: Mapping[SeriesKey, str] | None = None,
+    label: str = "",
+    page: bool = False,
 ) -> None:
-    """The first account's files in `folder`, the others' in accounts/<name>/; one report.txt; pictures of the first.
+    """The first account's files in `folder`, the others' in accounts/<name>/; one report.txt, one index.html.
 
-    `page`: interactive.html too.
+    `names` of the series, for pictures; `label`: the desk's banner; `page`: interactive.html too.
     """
+    sheets = []
     for number, account in enumerate(accounts):
-        write_tables(folder if number == 0 else folder / "accounts" / account.name, account)
+        own = folder if number == 0 else folder / "accounts" / account.name
+        mine = [each for each in benchmarks if each.name in account.metrics["benchmarks"]]
+        write_tables(own, account)
+        drawn = [
+            f"{'' if number == 0 else f'accounts/{account.name}/'}{name}"
+            for name in draw(own, account, mine, names or {})
+        ]
+        sheets.append(backtest_sheet(account, mine, drawn))
     plain = {account.name: json.loads(json.dumps(without_nan(account.metrics))) for account in accounts}
     atomic.write_text(folder / "report.txt", report(plain))
-    draw(folder, accounts[0], benchmarks)
     if page:
-        _page(folder, accounts[0], benchmarks)
+        _page(folder, accounts[0], [each for each in benchmarks if each.name in accounts[0].metrics["benchmarks"]])
+    write_sheets(folder, plain, sheets, label=label)
 
 
 def _page(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]) -> None:
@@ -74,8 +89,10 @@ def write_tables(folder: Path, account: AccountResults) -> None:
     write_json(folder / "metrics.json", account.metrics)
 
 
-def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]) -> None:
-    """equity_curve.png, monthly_returns.png and trades_<symbol>_<timeframe>.png of the most traded series."""
+def draw(
+    folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark], names: Mapping[SeriesKey, str]
+) -> list[str]:
+    """equity_curve.png, monthly_returns.png, trades_<symbol>_<timeframe>.png of the most traded; the last's names."""
     points, metrics = account.result.points, account.metrics
     days = sessions_of(points)
     sessions = [day.isoformat() for day in days]
@@ -86,11 +103,14 @@ def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark])
     months = pictures.month_returns(sessions, equity)
     pictures.monthly_picture(folder / "monthly_returns.png", f"{metrics['strategy']}, account {account.name}", months)
     drawn = most_traded(account.result)
-    for lane, file in zip(drawn, trade_files([lane.key for lane in drawn]), strict=True):
+    files = trade_files([lane.key for lane in drawn])
+    for lane, file in zip(drawn, files, strict=True):
         deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
         first_ms = account.result.prepared.closes[0][1]
-        name = f"{metrics['strategy']}: {len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}, {lane.currency}"
+        what = f"{lane.key.symbol} {names.get(lane.key, '')}".strip()
+        name = f"{metrics['strategy']}: {len(deals)} trades of {what} {lane.key.timeframe}, {lane.currency}"
         pictures.trades_picture(folder / file, name, *price_and_trades(lane, deals, first_ms))
+    return files
 
 
 def most_traded(result: StrategyRun) -> list[Lane]:

@@ -31,9 +31,9 @@ class MarkedTrade:
 
 
 def rebased(equity: Sequence[float], closes: Sequence[float]) -> list[float]:
-    """Closes scaled to the account's money where they begin; NaN before."""
+    """Closes scaled to the account's money where they begin; NaN before, and where they begin at 0 or below."""
     first = next((place for place, close in enumerate(closes) if close == close), None)
-    scale = float("nan") if first is None else equity[first] / closes[first]
+    scale = float("nan") if first is None or closes[first] <= 0 else equity[first] / closes[first]
     return [close * scale for close in closes]
 
 
@@ -50,7 +50,7 @@ def equity_picture(
 
     `lines_at`: places where a thin line says that something new begins.
     """
-    figure, axes = charts.new_figure(rows=2, height_in=4.6)
+    figure, axes = charts.new_figure(rows=2, height_in=4.0)
     curves = {"account": list(equity), **{name: rebased(equity, closes) for name, closes in benchmarks.items()}}
     for number, (name, values) in enumerate(curves.items()):
         colour, line = (BLUE, "-") if number == 0 else LINES[(number - 1) % len(LINES)]
@@ -58,7 +58,7 @@ def equity_picture(
         known = [(place, value) for place, value in enumerate(values) if value == value]
         places, shown = [place for place, _ in known], [value for _, value in known]
         below = [100 * each for each in charts.drawdowns(shown)]
-        label = readable(name) + (f"\nfrom {sessions[places[0]]}" if places and places[0] else "")
+        label = readable(name) + (f", from {sessions[places[0]]}" if places and places[0] else "")
         axes[0].plot(places, shown, linestyle=line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, below, linestyle=line, color=colour, linewidth=width)
         if number == 0:

@@ -54,7 +54,8 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     parts = ["\n".join(head) + "\n", text_table(columns, rows)]
     parts += [text for name, each in accounts.items() for text in _benchmarks(name, each)]
     parts += [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}\n" for name, why in _missing(first)]
-    parts += [text for name, each in accounts.items() for text in _notes(name, each)]
+    told = [beside(name, each) for name, each in accounts.items()]
+    parts += ["\n".join(lines) + "\n" for lines in told if lines]
     parts.append("Conventions stand in metrics.json. A dash is what is not defined.\n")
     return "\n".join(parts)
 
@@ -70,8 +71,8 @@ def _benchmarks(name: str, metrics: Mapping[str, Any]) -> list[str]:
     return [text_table(columns, rows)]
 
 
-def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before believing the figures."""
+def beside(name: str, metrics: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before believing the figures of an account."""
     told = [
         f"[WARN] benchmark {each} ends {figures['last_close']}: older closes are used from then on"
         for each, figures in metrics["benchmarks"].items()
@@ -85,8 +86,7 @@ def _notes(name: str, metrics: Mapping[str, Any]) -> list[str]:
     told += [
         f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
     ]
-    told += [f"account {name}: {line}" for line in ended_early(metrics["behind"])]
-    return ["\n".join(told) + "\n"] if told else []
+    return told + [f"account {name}: {line}" for line in ended_early(metrics["behind"])]
 
 
 def ended_early(series: Sequence[Mapping[str, str]]) -> list[str]:

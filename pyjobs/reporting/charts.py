@@ -6,6 +6,7 @@ no time and no version is written into the file. Korean names are drawn where a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ BLUE, ORANGE, GREY, GREEN, PURPLE = "#0072B2", "#D55E00", "#6B6B6B", "#009E73", 
 INK = "#222222"
 MARKERS = (("^", ORANGE), ("o", BLUE), ("s", GREEN), ("D", PURPLE), ("v", INK))
 BOOK_LINES = {"constrained": (BLUE, "-", 1.6), "unconstrained": (ORANGE, "--", 1.3), "benchmark": (GREY, ":", 1.3)}
-WIDTH_IN, DPI = 9.6, 110
+WIDTH_IN, DPI = 7.2, 146  # so that words are legible in half a page and on a phone
 STYLE: Any = {  # matplotlib types its keys as a literal of 300 names
     "font.size": 9,
     "axes.spines.top": False,
@@ -92,7 +93,7 @@ def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) ->
 
 def equity_chart(path: Path, account: AccountFiles) -> None:
     """Equity of both books and the benchmark (starting at the same money) above, their drawdowns below."""
-    figure, axes = new_figure(rows=2, height_in=4.4)
+    figure, axes = new_figure(rows=2, height_in=4.0)
     curves = {name: book.equity for name, book in account.books.items()}
     sessions = max((curve.sessions for curve in curves.values()), key=len)
     benchmark = rebased(account.benchmark, next(iter(curves.values()))) if account.benchmark else None
@@ -101,7 +102,7 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
     for name, curve in curves.items():
         colour, line, width = BOOK_LINES[name]
         places = _places(sessions, curve)
-        label = name if curve.sessions[0] == sessions[0] else f"{name}\nfrom {curve.sessions[0]}"
+        label = name if curve.sessions[0] == sessions[0] else f"{name}, from {curve.sessions[0]}"
         axes[0].plot(places, curve.values, line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, [100 * d for d in drawdowns(curve.values)], line, color=colour, linewidth=width)
     currency = next((book.metrics.currency for book in account.books.values()), "")
@@ -136,7 +137,7 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     axes[0].set_yticks(range(len(setups)), [readable(setup) for setup in setups])
     axes[0].set_ylim(-0.6, len(setups) - 0.4)
     axes[0].grid(axis="x", visible=True)
-    axes[0].set_title("expectancy per trade in %, with its 95 % interval (hollow: too few independent trades)")
+    axes[0].set_title("expectancy per trade, %, with its 95 % interval (hollow: too few trades)")
     legend(axes[0])
     save(figure, path)
 
@@ -178,6 +179,7 @@ def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # Nanum's bold is 600, which it warns of
     mpl.rcParams.update({**STYLE, "font.family": fonts.families()})
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
@@ -187,9 +189,9 @@ def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
 
 
 def time_axis(axes: Axes, labels: Sequence[str]) -> None:
-    """About six labels, evenly spread; places are bar numbers, so that nights and holidays leave no holes."""
+    """About five labels, evenly spread; places are bar numbers, so that nights and holidays leave no holes."""
     last = len(labels) - 1
-    places = sorted({round(last * step / 5) for step in range(6)}) if last > 0 else [0]
+    places = sorted({round(last * step / 4) for step in range(5)}) if last > 0 else [0]
     axes.set_xticks(places, [labels[place] for place in places])
     axes.set_xlim(-0.02 * max(last, 1), 1.02 * max(last, 1))
 
@@ -200,9 +202,10 @@ def _places(sessions: Sequence[str], curve: Curve) -> list[int]:
 
 
 def legend(axes: Axes) -> None:
-    """Outside the plot, where it hides nothing."""
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
+    """Below the plot, where it hides nothing and takes no width."""
+    handles, labels = axes.get_legend_handles_labels()
+    if labels:
+        axes.figure.legend(handles, labels, loc="outside lower left", ncols=min(len(labels), 5), fontsize=8)
 
 
 def thousands(axes: Axes) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote
 
+from pyjobs.reporting import numbers
 from pyjobs.reporting.tables import Column, markdown_table, markdown_text
 
 
@@ -35,15 +36,48 @@ class Image:
     alt: str
 
 
-Block = Text | Table | Image
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Lines or, with `bars`, bars over `labels`, drawn into the page itself: legible at every width, in every light.
+
+    `lines`: by name, a value per label, NaN where there is none; the first stands out, with `area` filled down to zero.
+    `show` writes the numbers at the side. `log`: equal steps are equal percentages; all values are above zero then.
+    `each`: a label names its bar; without it, where the bar begins. `instead`: a picture of the same for Markdown,
+    which cannot draw.
+    """
+
+    title: str
+    labels: Sequence[str]
+    lines: Mapping[str, Sequence[float]]
+    show: Callable[[float], str]
+    bars: bool = False
+    area: bool = False
+    log: bool = False
+    each: bool = False
+    instead: Image | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heat:
+    """A table of fractions as percent, coloured by size: a row per name, a cell per column; None is blank.
+
+    The last column is the whole of its row.
+    """
+
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[float | None]]
+
+
+Block = Text | Table | Image | Chart | Heat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A heading and what stands under it."""
+    """A heading and what stands under it. `half`: two of these stand side by side where there is room."""
 
     title: str
     blocks: Sequence[Block]
+    half: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +103,17 @@ def markdown(page: Page, *, label: str = "") -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return markdown_table(block.columns, block.rows)
+    if isinstance(block, Chart):
+        return _block(block.instead) if block.instead else ""
+    if isinstance(block, Heat):
+        return markdown_table([Column(""), *(Column(each, right=True) for each in block.columns)], _heat_rows(block))
     if isinstance(block, Image):
         return f"![{markdown_text(block.alt)}]({quote(_from_reports(block.path), safe='/._-%')})\n"
     return {"plain": "{}\n", "note": "_{}_\n", "warn": "> **{}**\n"}[block.tone].format(markdown_text(block.text))
+
+
+def _heat_rows(heat: Heat) -> list[list[str]]:
+    return [[name, *(numbers.change(cell, 1) for cell in cells)] for name, cells in heat.rows.items()]
 
 
 def _from_reports(path: str) -> str:

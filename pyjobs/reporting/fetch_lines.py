@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
@@ -20,6 +21,7 @@ COLUMNS = (
     Column("seconds", right=True),
 )
 SHOWN = 5
+SYMBOL = "<symbol>"  # in what is said of many, where each has its own
 WHY = {
     "late": "the provider answers and has not this session yet",
     "no_bar": "expected bar missing: the provider has this session of the others",
@@ -56,15 +58,20 @@ def missing_lines(fetch: Fetch, *, all_of_them: bool = False) -> list[str]:
     """A line for each reason: first what is expected, then news, then (quietly, a count) what is known already."""
     groups: dict[tuple[bool, bool, str, str, str], list[Lacking]] = {}
     for each in fetch.missing:
-        why = each.detail if each.expected and each.kind not in WHY else ""
+        why = _of_any(each) if each.expected and each.kind not in WHY else ""
         groups.setdefault((not each.expected, not each.news, each.exchange, each.kind, why), []).append(each)
     lines = []
     for (quiet, old, exchange, kind, detail), members in sorted(groups.items()):
         mark = "[WARN]" if not quiet else "[note]" if old else "[news]"
-        why = WHY.get(kind, detail) or detail
+        why = WHY.get(kind, detail.replace(SYMBOL, members[0].symbol) if len(members) == 1 else detail) or detail
         of = sum(part.series for part in fetch.exchanges if part.exchange == exchange)
         lines.append(f"{mark} {exchange}: {len(members)} of {of} {kind}: {named(members, all_of_them)}; {why}")
     return lines
+
+
+def _of_any(each: Lacking) -> str:
+    """What is said of a symbol, as it would be said of another one."""
+    return re.sub(rf"(?<!\w){re.escape(each.symbol)}(?!\w)", SYMBOL, each.detail)
 
 
 def named(members: Sequence[Lacking], all_of_them: bool) -> str:

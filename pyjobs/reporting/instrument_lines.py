@@ -8,6 +8,7 @@ from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
 from pyjobs.reporting.context import context_of
 from pyjobs.reporting.pages.instruments import Line
+from pyjobs.reporting.tables import Called, called
 from pyjobs.strategy.scan import last_bar_signals
 from pyjobs.strategy.signals import Setup
 
@@ -16,7 +17,8 @@ NOT_ON_DESK = "not on this desk"
 
 def all_lines(snapshot: Snapshot, setups: Mapping[str, Setup]) -> list[Line]:
     """One line per instrument, in the desk's order."""
-    return [line_of(series, setups) for series in snapshot.series]
+    name = _called(snapshot)
+    return [line_of(series, setups, name) for series in snapshot.series]
 
 
 def watched_lines(snapshot: Snapshot, setups: Mapping[str, Setup], symbols: Sequence[str]) -> list[Line]:
@@ -24,21 +26,21 @@ def watched_lines(snapshot: Snapshot, setups: Mapping[str, Setup], symbols: Sequ
 
     A symbol may be written `EXCHANGE:SYMBOL`.
     """
-    lines = []
+    lines, name = [], _called(snapshot)
     for symbol in symbols:
         found = [series for series in snapshot.series if symbol in _names(series)]
-        lines += [line_of(series, setups) for series in found] or [Line(symbol=symbol, state=NOT_ON_DESK)]
+        lines += [line_of(series, setups, name) for series in found] or [Line(symbol=symbol, state=NOT_ON_DESK)]
     return lines
 
 
-def line_of(series: Series, setups: Mapping[str, Setup]) -> Line:
+def line_of(series: Series, setups: Mapping[str, Setup], name: Called) -> Line:
     """The line of one instrument. A stale one, or one that is not scanned, has no signals."""
     each = series.instrument
     silent = series.stale or not each.scanned or not len(series.bars)
     signals = [] if silent else last_bar_signals(series.bars, setups)
     state = "no bars" if not len(series.bars) else "stale" if series.stale else "ok"
     return Line(
-        symbol=each.symbol,
+        symbol=name(each.exchange, each.symbol),
         name=each.name,
         timeframe=each.timeframe,
         market=each.market,
@@ -48,6 +50,10 @@ def line_of(series: Series, setups: Mapping[str, Setup]) -> Line:
         signals=[f"{signal.setup} {signal.side}" for signal in signals],
         state=state,
     )
+
+
+def _called(snapshot: Snapshot) -> Called:
+    return called((each.instrument.exchange, each.instrument.symbol) for each in snapshot.series)
 
 
 def _names(series: Series) -> tuple[str, str]:

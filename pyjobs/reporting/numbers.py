@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 NOTHING = "–"
 Number = int | float | None
+Show = Callable[[float | None], str]
 
 
 def percent(value: Number, digits: int = 1) -> str:

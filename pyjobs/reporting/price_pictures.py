@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.desk.corporate_actions import Action, actions_of, concerning, worked_in
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.reporting.account_inputs import read_csv
+from pyjobs.reporting.account_inputs import csv_columns
 from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
 from pyjobs.reporting.inputs import Scan, Signal
 from utils.errors import BadDataError
@@ -18,6 +18,7 @@ from utils.errors import BadDataError
 BARS_SHOWN = 180
 PICTURES_AT_MOST, QUIET_PICTURES = 12, 3
 DAY_MS = TIMEFRAME_MS["1d"]
+_TOLD = ("exchange", "symbol", "timeframe", "ts_ms", "setup")
 
 
 def draw_all(run_dir: Path, scan: Scan, desk: Desk, store: BarStore) -> list[str]:
@@ -27,9 +28,10 @@ def draw_all(run_dir: Path, scan: Scan, desk: Desk, store: BarStore) -> list[str
     bars are not in the store is left out.
     """
     actions = actions_of(desk)
-    past = past_triggers(run_dir / "backtests" / "triggers.csv")
+    tonight = _tonight(scan)
+    past = past_triggers(run_dir / "backtests" / "triggers.csv", of=tonight)
     drawn = []
-    for key, signals in (_tonight(scan) or _fired_last(past)).items():
+    for key, signals in (tonight or _fired_last(past)).items():
         bars = shown(key, scan, desk, actions, store)
         if bars is None:
             continue
@@ -63,15 +65,19 @@ def picture_name(key: SeriesKey) -> str:
     return f"price_{plain}.png"
 
 
-def past_triggers(triggers_csv: Path) -> dict[SeriesKey, list[Trigger]]:
-    """Every trigger of the setup backtests by series; none when the file is missing or of another shape."""
+def past_triggers(triggers_csv: Path, *, of: Collection[SeriesKey] = ()) -> dict[SeriesKey, list[Trigger]]:
+    """Every trigger of the setup backtests by series; none when the file is missing or of another shape.
+
+    `of`: only of these series, when there are any; a market has a hundred thousand triggers.
+    """
     found: dict[SeriesKey, list[Trigger]] = {}
+    wanted = {(key.exchange, key.symbol, key.timeframe) for key in of}
     try:
-        for row in read_csv(triggers_csv):
-            key = SeriesKey(exchange=row["exchange"], symbol=row["symbol"], timeframe=row["timeframe"])
-            trigger = Trigger(ts_ms=int(row["ts_ms"]), setup=row["setup"], tonight=False)
-            found.setdefault(key, []).append(trigger)
-    except (OSError, ValueError, KeyError):
+        for exchange, symbol, timeframe, ts_ms, setup in csv_columns(triggers_csv, _TOLD):
+            if not wanted or (exchange, symbol, timeframe) in wanted:
+                key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
+                found.setdefault(key, []).append(Trigger(ts_ms=int(ts_ms), setup=setup, tonight=False))
+    except (OSError, ValueError):
         return {}
     return found
 
@@ -100,11 +106,13 @@ def shown(key: SeriesKey, scan: Scan, desk: Desk, actions: Sequence[Action], sto
 def _series(bars: Bars, key: SeriesKey, signals: Sequence[Signal], scan: Scan) -> PriceSeries:
     """What is drawn of them."""
     fired = ", ".join(sorted(signal.setup for signal in signals))
-    money = {(each.exchange, each.symbol, each.timeframe): each.currency for each in scan.instruments}
-    currency = money.get((key.exchange, key.symbol, key.timeframe), "")
+    known = {(each.exchange, each.symbol, each.timeframe): each for each in scan.instruments}
+    mine = known.get((key.exchange, key.symbol, key.timeframe))
+    currency, name = (mine.currency, mine.name) if mine else ("", "")
+    what = f"{key.symbol} {name} {key.timeframe}" if name else f"{key.symbol} {key.timeframe}"
     stops = [signal.stop for signal in signals if signal.stop is not None]
     return PriceSeries(
-        title=f"{key.symbol} {key.timeframe}{f', {currency}' if currency else ''}: {fired or 'no signal tonight'}",
+        title=f"{what}{f', {currency}' if currency else ''}: {fired or 'no signal tonight'}",
         ts_ms=bars.ts_ms.tolist(),
         low=bars.low.tolist(),
         high=bars.high.tolist(),

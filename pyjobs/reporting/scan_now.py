@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pyjobs.market.store.partitions import is_intraday
 from pyjobs.reporting import numbers
-from pyjobs.reporting.scan_tables import money_of
+from pyjobs.reporting.scan_tables import money_of, names_of
 from pyjobs.reporting.tables import Column, markdown_table, text_table
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
@@ -60,8 +61,20 @@ def summary(result: Record, gone: Sequence[Record], now_ms: int, market: str) ->
     states = Counter(each["status"] for each in result["instruments"] if each["status"] != "ok")
     rest = [f"{count} {WHY.get(status, status)}" for status, count in sorted(states.items())]
     old = [each["as_of_ms"] for each in result["instruments"] if each["status"] == "no_price" and each["as_of_ms"]]
+    rest += by_last_close(result)
     rest += [f"newest price without one: {local(max(old), market)}"] if old else []
     return ", ".join([head, signals]) + (f"; {len(gone)} gone" if gone else "") + "".join(f"; {each}" for each in rest)
+
+
+def by_last_close(result: Record) -> list[str]:
+    """How many daily series are looked at by the close of a session before, because nobody says what is traded now."""
+    old = [
+        each["as_of_ms"]
+        for each in result["instruments"]
+        if each["status"] in ("ok", "too_few_bars") and not each["provisional"] and each["role"] in ("trade", "watch")
+        and not is_intraday(each["timeframe"])
+    ]  # fmt: skip
+    return [f"{len(old)} by their last close, no price of now is known"] if old else []
 
 
 def local(ts_ms: int | float | None, market: str, *, with_date: bool = True) -> str:
@@ -76,7 +89,7 @@ def signal_rows(result: Record) -> list[list[str]]:
     """New ones first."""
     order = {"new": 0, "again": 1, "since": 2}
     markets = {(each["exchange"], each["symbol"]): each["market"] for each in result["instruments"]}
-    money = money_of(result)
+    money, name = money_of(result), names_of(result)
     rows = []
     for each in sorted(result["signals"], key=lambda signal: order[signal["news"]]):
         market = markets[(each["exchange"], each["symbol"])]
@@ -85,7 +98,8 @@ def signal_rows(result: Record) -> list[list[str]]:
         rows.append(
             [
                 since if each["news"] != "again" else f"again, {since}",
-                *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
+                name(each["exchange"], each["symbol"]),
+                *(each[key] for key in ("timeframe", "setup", "side")),
                 numbers.price(each["close"], currency),
                 local(each["as_of_ms"], market) + (" provisional" if each["provisional"] else ""),
                 numbers.price(each["stop"], currency),
@@ -98,11 +112,12 @@ def signal_rows(result: Record) -> list[list[str]]:
 def instrument_rows(result: Record) -> list[list[str]]:
     """Every instrument that was looked at."""
     fired: dict[tuple[str, str, str], list[str]] = {}
+    name = names_of(result)
     for signal in result["signals"]:
         fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
     return [
         [
-            each["symbol"],
+            name(each["exchange"], each["symbol"]),
             each["timeframe"],
             each["role"],
             numbers.price(each["close"], each.get("currency", "")),

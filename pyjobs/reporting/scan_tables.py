@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.tables import Column, markdown_table, text_table
+from pyjobs.reporting.tables import Called, Column, called, markdown_table, text_table
 
 INSTRUMENT_COLUMNS = (
     Column("symbol"),
@@ -47,11 +47,12 @@ def as_markdown(result: dict[str, Any], title: str) -> str:
 def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
     """The universe as text."""
     fired: dict[tuple[str, str, str], list[str]] = {}
+    name = names_of(result)
     for signal in result["signals"]:
         fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
     return [
         [
-            each["symbol"],
+            name(each["exchange"], each["symbol"]),
             each["timeframe"],
             each["role"],
             each["last_session"] or numbers.NOTHING,
@@ -70,12 +71,18 @@ def money_of(result: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     return {(each["exchange"], each["symbol"]): each.get("currency", "") for each in result["instruments"]}
 
 
+def names_of(result: Mapping[str, Any]) -> Called:
+    """What the instruments of a scan are called."""
+    return called((each["exchange"], each["symbol"]) for each in result["instruments"])
+
+
 def signal_rows(result: dict[str, Any]) -> list[list[str]]:
     """The signals as text."""
-    money = money_of(result)
+    money, name = money_of(result), names_of(result)
     return [
         [
-            *(each[name] for name in ("symbol", "timeframe", "setup", "side")),
+            name(each["exchange"], each["symbol"]),
+            *(each[key] for key in ("timeframe", "setup", "side")),
             numbers.price(each["close"], money.get((each["exchange"], each["symbol"]), "")),
             numbers.price(each["stop"], money.get((each["exchange"], each["symbol"]), "")),
             each["why"],

@@ -12,6 +12,8 @@ from pyjobs.account.desk.desk_sweep import Sweep, named, rows, table_of
 from pyjobs.reporting import charts, numbers
 from pyjobs.reporting.account_figures import beside_figures
 from pyjobs.reporting.charts import INK, readable
+from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
+from pyjobs.reporting.html import Card, files_in, render
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic
 from utils.text_files import write_csv, write_json
@@ -26,11 +28,15 @@ CONVENTIONS = {
     "probability": "that the best one's true Sharpe ratio is above expected_best, the best of so many by luck alone",
 }
 SHOWN = 10
+COLUMNS = (
+    Column("parameters"),
+    *(Column(each, right=True) for each in ("Sharpe", "return", "drawdown", "trades")),
+)
 MOST_LABELS = 24
 
 
-def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object]) -> None:
-    """sweep.csv, heatmap.png, metrics.json and report.txt."""
+def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object], *, label: str = "") -> None:
+    """sweep.csv, heatmap.png, metrics.json, report.txt and index.html; `label`: the desk's banner."""
     header = [*sweep.axes, "total_return", "sharpe", "max_drawdown", "n_trades"]
     write_csv(folder / "sweep.csv", header, rows(sweep))
     best = {"params": sweep.best.params, "total_return": sweep.best.total_return, "sharpe": sweep.best.sharpe}
@@ -40,14 +46,44 @@ def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object]) -> None
     write_json(folder / "metrics.json", {**about, **figures, **rest})
     atomic.write_text(folder / "report.txt", report(sweep, about))
     heat_map(folder / "heatmap.png", f"{about['strategy']}: Sharpe ratio a year", sweep)
+    _write_page(folder, sweep, about, label)
+
+
+def _write_page(folder: Path, sweep: Sweep, about: Mapping[str, object], label: str) -> None:
+    told: list[Block] = [
+        Text(line.removeprefix("[WARN] "), tone="warn" if "[WARN]" in line else "plain") for line in luck(sweep, about)
+    ]
+    sections = [
+        Section(title="The best", blocks=[Table(columns=COLUMNS, rows=best_of(sweep))]),
+        Section(title="How much luck", blocks=told, half=True),
+        Section(title="All of them", blocks=[Image(path="heatmap.png", alt="Sharpe ratio by parameters")], half=True),
+    ]
+    title = f"sweep of {about['strategy']} on desk {about['desk']}, account {about['account']}"
+    span = f"{about['start']} to {about['end']}, {len(sweep.sessions):,} sessions"
+    page = Page(name="sweep", title="Sweep", summary=span, sections=sections)
+    deflated = sweep.deflated
+    cards = [
+        Card(title=f"Sharpe of the best of {deflated.trials}", value=_shown(sweep.best.sharpe)),
+        Card(title="its parameters", value=named(sweep.best.params)),
+        Card(title="better than luck", value=_percent(deflated.probability)),
+        Card(title="verdict", value=deflated.verdict()),
+    ]
+    atomic.write_text(
+        folder / "index.html", render(title=title, label=label, cards=cards, pages=[page], files=files_in(folder))
+    )
 
 
 def report(sweep: Sweep, about: Mapping[str, object]) -> str:
     """The best trials, and how much the best one is worth."""
-    deflated, best = sweep.deflated, sweep.best
+    head = f"sweep of {about['strategy']} on desk {about['desk']}, account {about['account']}"
+    span = f"{about['start']} to {about['end']}"
+    return f"{head}\n{span}\n\n{text_table(COLUMNS, best_of(sweep))}\n" + "\n".join(luck(sweep, about)) + "\n"
+
+
+def best_of(sweep: Sweep) -> list[list[str]]:
+    """A line for each of the best trials."""
     ranked = sorted(sweep.trials, key=lambda each: -each.sharpe if each.sharpe == each.sharpe else math.inf)[:SHOWN]
-    columns = [Column("parameters"), *(Column(each, right=True) for each in ("Sharpe", "return", "drawdown", "trades"))]
-    lines = [
+    return [
         [
             named(each.params),
             numbers.decimal(2)(_known(each.sharpe)),
@@ -57,20 +93,23 @@ def report(sweep: Sweep, about: Mapping[str, object]) -> str:
         ]
         for each in ranked
     ]
+
+
+def luck(sweep: Sweep, about: Mapping[str, object]) -> list[str]:
+    """What the best one is worth, and what has to be known of it."""
+    deflated, best = sweep.deflated, sweep.best
     lucky = deflated.expected_best * math.sqrt(sweep.per_year)
-    luck = [
+    told = [
         f"best of {deflated.trials}: {named(best.params)}, Sharpe {best.sharpe:.2f}",
         f"the best of {deflated.trials} without any skill would show {_shown(lucky)}",
         f"probability that it is better than that (deflated Sharpe ratio): {_percent(deflated.probability)}",
         f"probability that it is better than nothing, had it been the only trial: {_percent(deflated.against_zero)}",
         f"verdict: {deflated.verdict()}",
     ]
-    luck += [f"left out: {each}" for each in sweep.left_out[:SHOWN]]
+    told += [f"left out: {each}" for each in sweep.left_out[:SHOWN]]
     if len(sweep.left_out) > SHOWN:
-        luck.append(f"left out: {len(sweep.left_out) - SHOWN} more, see metrics.json")
-    luck += beside_figures(about, len(sweep.sessions), sweep.per_year)
-    head = f"sweep of {about['strategy']} on desk {about['desk']}, account {about['account']}"
-    return f"{head}\n{about['start']} to {about['end']}\n\n{text_table(columns, lines)}\n" + "\n".join(luck) + "\n"
+        told.append(f"left out: {len(sweep.left_out) - SHOWN} more, see metrics.json")
+    return told + beside_figures(about, len(sweep.sessions), sweep.per_year)
 
 
 def heat_map(path: Path, title: str, sweep: Sweep) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from utils.foreign_text import printable, quoted
 
 LONGEST_CELL = 500
 EMPTY = ("", "–")
+_WORD = "[!-;=-Z^-{}~–가-힣]+"  # ASCII but for < [ \ ] |; Korean names; the dash
+_HARMLESS = re.compile(f"(?:{_WORD}(?: {_WORD})*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,19 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     A column in which nothing stands is left out, here and in Markdown and HTML.
     """
     columns, rows = without_empty(columns, rows)
-    lines = [[column.title for column in columns], *[[_plain(cell) for cell in row] for row in rows]]
-    widths = _widths(lines)
-    return "".join(f"{'  '.join(_padded(columns, widths, line)).rstrip()}\n" for line in lines)
+    cells = [_aligned(column, [column.title, *map(_plain, each)]) for column, each in _by_column(columns, rows)]
+    return "".join(f"{'  '.join(line).rstrip()}\n" for line in zip(*cells, strict=True))
 
 
 def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """A GitHub table whose source lines up too. A `|` in a cell is escaped, a line end becomes a space."""
     columns, rows = without_empty(columns, rows)
-    lines = [[_cell(column.title) for column in columns], *[[_cell(cell) for cell in row] for row in rows]]
-    widths = [max(width, 3) for width in _widths(lines)]
-    rule = [f"{'-' * (width - 1)}:" if c.right else "-" * width for c, width in zip(columns, widths, strict=True)]
-    body = [_padded(columns, widths, line) for line in lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [body[0], rule, *body[1:]])
+    cells = []
+    for column, each in _by_column(columns, rows):
+        head, *body = _aligned(column, [_cell(column.title), *map(_cell, each)], least=3)
+        width = display_width(head)
+        cells.append([head, f"{'-' * (width - 1)}:" if column.right else "-" * width, *body])
+    return "".join(f"| {' | '.join(line)} |\n" for line in zip(*cells, strict=True))
 
 
 def without_empty(
@@ -60,16 +64,18 @@ def display_width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
-    return [max(map(display_width, cells)) for cells in zip(*lines, strict=True)]
+def _by_column(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Iterator[tuple[Column, Sequence[str]]]:
+    """Each column with its cells. Raises ValueError for a row of another length."""
+    return zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True)
 
 
-def _padded(columns: Sequence[Column], widths: Sequence[int], line: Sequence[str]) -> list[str]:
-    padded = []
-    for column, width, cell in zip(columns, widths, line, strict=True):
-        space = " " * (width - display_width(cell))
-        padded.append(space + cell if column.right else cell + space)
-    return padded
+def _aligned(column: Column, cells: Sequence[str], *, least: int = 0) -> list[str]:
+    """The cells with spaces before or after them, so that all are as wide as the widest, and as `least`."""
+    widths = [display_width(cell) for cell in cells]
+    widest = max(least, *widths) if widths else least
+    if column.right:
+        return [" " * (widest - width) + cell for cell, width in zip(cells, widths, strict=True)]
+    return [cell + " " * (widest - width) for cell, width in zip(cells, widths, strict=True)]
 
 
 def markdown_text(text: str) -> str:
@@ -79,8 +85,23 @@ def markdown_text(text: str) -> str:
 
 
 def _plain(cell: str) -> str:
-    return quoted(" ".join(cell.split()), LONGEST_CELL)
+    return cell if _is_harmless(cell) else quoted(" ".join(cell.split()), LONGEST_CELL)
 
 
 def _cell(cell: str) -> str:
-    return markdown_text(_plain(cell)).replace("|", "\\|")
+    return cell if _is_harmless(cell) else markdown_text(_plain(cell)).replace("|", "\\|")
+
+
+def _is_harmless(cell: str) -> bool:
+    """Whether a cell is written as it is, in text and Markdown: a market has a hundred thousand, nearly all such."""
+    return len(cell) <= LONGEST_CELL and _HARMLESS.fullmatch(cell) is not None
+
+
+Called = Callable[[str, str], str]
+
+
+def called(instruments: Iterable[tuple[str, str]]) -> Called:
+    """What an instrument is called in a table, by (exchange, symbol): its symbol, or EXCHANGE:SYMBOL where another
+    exchange of `instruments` has that symbol as well."""
+    counts = Counter(symbol for _, symbol in set(instruments))
+    return lambda exchange, symbol: f"{exchange}:{symbol}" if counts[symbol] > 1 else symbol

@@ -6,11 +6,17 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from pyjobs.account.desk.desk_sweep import named
 from pyjobs.account.desk.walk_forward import Fold, WalkForward
 from pyjobs.account.figures import metrics
 from pyjobs.reporting import backtest_pictures, numbers
 from pyjobs.reporting.account_figures import beside_figures
+from pyjobs.reporting.document import Page, Section, Table, Text
+from pyjobs.reporting.html import Card, files_in, render
+from pyjobs.reporting.sheet.curve import Curve
+from pyjobs.reporting.sheet.tear_sheet import tear_sheet
 from pyjobs.reporting.tables import Column, text_table
 from utils import atomic
 from utils.text_files import write_csv, write_json
@@ -22,11 +28,18 @@ CONVENTIONS = {
     "sharpe": "annualised: mean / sample standard deviation of session returns, times sqrt(sessions_per_year)",
     "efficiency": "Sharpe ratio of all tests / mean Sharpe ratio of the trainings that chose them",
 }
+COLUMNS_SHOWN = (
+    *(Column("tested"), Column("parameters")),
+    *(Column(title, right=True) for title in ("train", "test", "return")),
+)
 COLUMNS = ("train_start", "train_end", "test_start", "test_end", "params", "train_sharpe", "test_sharpe", "test_return")
 
 
-def write_walk(folder: Path, found: WalkForward, about: Mapping[str, object]) -> None:
-    """folds.csv, daily_returns.csv, equity_curve.csv (growth of 1), equity_curve.png, metrics.json, report.txt."""
+def write_walk(folder: Path, found: WalkForward, about: Mapping[str, object], *, label: str = "") -> None:
+    """folds.csv, daily_returns.csv, equity_curve.csv (growth of 1), its PNG, metrics.json, report.txt, index.html.
+
+    `label`: the desk's banner.
+    """
     sessions = [session.isoformat() for session in found.sessions]
     growth = metrics.cumulative(found.returns).tolist()
     write_csv(folder / "folds.csv", (*COLUMNS, "n_trades"), [cells(fold) for fold in found.folds])
@@ -42,6 +55,40 @@ def write_walk(folder: Path, found: WalkForward, about: Mapping[str, object]) ->
     span |= {"n_untested": len(found.untested)}
     write_json(folder / "metrics.json", {**about, **span, **figures, "conventions": CONVENTIONS})
     atomic.write_text(folder / "report.txt", report(found, about))
+    _write_page(folder, found, about, figures, label)
+
+
+def _write_page(
+    folder: Path, found: WalkForward, about: Mapping[str, object], figures: Mapping[str, object], label: str
+) -> None:
+    """The tests one after the other as a tear sheet, after the folds and what they are worth."""
+    curve = Curve(
+        name="tests",
+        sessions=[found.folds[0].train_end, *found.sessions],
+        worth=np.concatenate(([1.0], metrics.cumulative(found.returns))),
+        per_year=found.per_year,
+        unit="from 1",
+        metrics=figures,
+    )
+    told = [
+        Text(line.removeprefix("[WARN] "), tone="warn" if "[WARN]" in line else "plain") for line in words(found, about)
+    ]
+    folds = Section(title="Folds", blocks=[Table(columns=COLUMNS_SHOWN, rows=lines_of(found)), *told])
+    page = tear_sheet(curve, anchor="tests", title="Tests")
+    first = Page(name="folds", title="Folds", summary="Sharpe ratios of training and test.", sections=[folds])
+    title = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
+    cards = [Card(title=name, value=value) for name, value in _cards(found)]
+    text = render(title=title, label=label, cards=cards, pages=[first, page], files=files_in(folder))
+    atomic.write_text(folder / "index.html", text)
+
+
+def _cards(found: WalkForward) -> list[tuple[str, str]]:
+    return [
+        ("return of the tests", numbers.change(_known(found.total_return))),
+        ("Sharpe of the tests", numbers.decimal(2)(_known(found.sharpe))),
+        ("Sharpe of the trainings", numbers.decimal(2)(_known(found.train_sharpe))),
+        ("kept", kept(found)),
+    ]
 
 
 def cells(fold: Fold) -> list[object]:
@@ -53,9 +100,15 @@ def cells(fold: Fold) -> list[object]:
 
 def report(found: WalkForward, about: Mapping[str, object]) -> str:
     """Fold by fold, then all tests together."""
+    head = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
+    table = text_table(COLUMNS_SHOWN, lines_of(found))
+    return f"{head}\n(Sharpe ratios of training and test)\n\n{table}\n" + "\n".join(words(found, about)) + "\n"
+
+
+def lines_of(found: WalkForward) -> list[list[str]]:
+    """A line for each fold."""
     two = numbers.decimal(2)
-    columns = [Column("tested"), Column("parameters"), *(Column(c, right=True) for c in ("train", "test", "return"))]
-    lines = [
+    return [
         [
             f"{fold.sessions[0]} to {fold.sessions[-1]}",
             named(fold.params) if not math.isnan(fold.train_sharpe) else "out of the market",
@@ -65,6 +118,11 @@ def report(found: WalkForward, about: Mapping[str, object]) -> str:
         ]
         for fold in found.folds
     ]
+
+
+def words(found: WalkForward, about: Mapping[str, object]) -> list[str]:
+    """All tests together, and what has to be known of them."""
+    two = numbers.decimal(2)
     told = [
         f"tests together: return {numbers.change(_known(found.total_return))}, "
         f"a year {numbers.change(_known(found.cagr))}, Sharpe {two(_known(found.sharpe))}, "
@@ -77,9 +135,7 @@ def report(found: WalkForward, about: Mapping[str, object]) -> str:
             f"{len(found.untested)} sessions, {found.untested[0]} to {found.untested[-1]}, are not tested: "
             "too few for another fold"
         )
-    told += beside_figures(about, len(found.sessions), found.per_year)
-    head = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
-    return f"{head}\n(Sharpe ratios of training and test)\n\n{text_table(columns, lines)}\n" + "\n".join(told) + "\n"
+    return told + beside_figures(about, len(found.sessions), found.per_year)
 
 
 def kept(found: WalkForward) -> str:

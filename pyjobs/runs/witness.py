@@ -20,7 +20,8 @@ from utils import atomic
 FILE = "logs/inputs.json"
 INPUTS = ("code", "config", "data", "dependencies")
 MARKS = "marks"
-BRING_BARS = ("import_bars", "fetch")  # they change the data; what the others use is taken after them
+NO_BARS = ("import_bars", "fetch", "queue_signals", "report_daily", "report_golive", "report_index")
+"""Steps of which no data is noted: they change it, and what others use is taken after them; or they look at none."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,8 +45,9 @@ class Witness:
     def note(self, step: str) -> None:
         """Look once more, when `step` begins; what is the same since the last look is not read again."""
         try:
-            marks = provenance.marks(self.clone, self.desk_file, self.config_dir, self.series, self.store, self.lists)
-            wanted = [name for name in INPUTS if name != "data" or step not in BRING_BARS]
+            series = () if step in NO_BARS else self.series
+            marks = provenance.marks(self.clone, self.desk_file, self.config_dir, series, self.store, self.lists)
+            wanted = [name for name in INPUTS if name != "data" or step not in NO_BARS]
             changed = {name: self._of(name) for name in wanted if marks[name] != self.marks.get(name)}
         except OSError:
             return  # a file went away under our eyes: the next step will tell

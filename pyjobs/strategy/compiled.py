@@ -11,7 +11,8 @@ from utils import native
 EXPORTS = {
     "fold": "iIFFFBBFFFFiiiFFF",
     "follow": "iIFFFFBBFFFFiIiidFFFF",
-    "mean_decimals": "iFiiFI",
+    "decimal_sums": "iFiIIF",
+    "mean_decimals": "iIIiidF",
     "running_sums": "iFiFFFF",
     "mean_floats": "iFiiFBFFF",
     "settle": "iiiFFBF",
@@ -19,6 +20,7 @@ EXPORTS = {
     "spread": "iFiiFF",
     "changes": "iFFiF",
     "cross": "iFFiB",
+    "shares": "iFFiF",
 }
 
 

@@ -25,6 +25,7 @@ MAX_DIGITS_VALUE = 1e15
 # A recursive average forgets by (1 - weight) a bar: after these windows, what came before counts e^-10, 0.005 %.
 EMA_WARMUP = 5
 WILDER_WARMUP = 10
+EXACT_IN_FLOAT = 2.0**53  # every integer below it
 
 
 @windowed(lambda n: n)
@@ -39,9 +40,11 @@ def sma(values: FloatArray, n: int) -> FloatArray:
     if values.size < n:
         return np.full(values.size, np.nan)
     out = np.empty(values.size)
-    scratch: IntArray = np.empty(values.size, dtype=np.int64)
     loops = compiled.library()
-    if not loops["mean_decimals"](address(values), values.size, n, address(out), address(scratch)):
+    integers, holes, (power, largest) = _decimal_sums(values)
+    if power and largest * n < EXACT_IN_FLOAT:
+        loops["mean_decimals"](address(integers), address(holes), values.size, n, n * power, address(out))
+    else:
         sums = _running_sums(values)  # held: loops are given addresses
         highs, lows, rests, broken = map(address, sums)
         doubtful = np.zeros(values.size, dtype=np.int8)
@@ -52,6 +55,16 @@ def sma(values: FloatArray, n: int) -> FloatArray:
             for t in np.flatnonzero(doubtful).tolist():
                 out[t] = _mean_of_rationals(values[t - n + 1 : t + 1], sums[2, t - n + 1 : t + 1])
     return out
+
+
+@remembered
+def _decimal_sums(values: FloatArray) -> tuple[IntArray, IntArray, tuple[float, float]]:
+    """What `windows.decimal_sums` tells: sums, how many are not finite, and the scale."""
+    sums, broken, scale = np.empty(values.size + 1, np.int64), np.empty(values.size + 1, np.int64), np.zeros(2)
+    where = address(sums), address(broken), address(scale)
+    compiled.library()["decimal_sums"](address(values), values.size, *where)
+    power, largest = scale.tolist()
+    return sums, broken, (power, largest)
 
 
 @remembered
@@ -135,7 +148,8 @@ def zscore(values: FloatArray, n: int) -> FloatArray:
 @windowed(lambda: 2)
 def previous(values: FloatArray) -> FloatArray:
     """values[t-1] at t; NaN at t = 0."""
-    out = np.full(values.size, np.nan)
+    out = np.empty(values.size)
+    out[:1] = np.nan
     out[1:] = values[:-1]
     return out
 
@@ -180,7 +194,8 @@ def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatAr
     if values.size == 0 or ts_ms.size == 0:
         return np.full(ts_ms.size, np.nan)
     begin = int(np.searchsorted(other_ts_ms, ts_ms[0]))
-    if np.array_equal(other_ts_ms[begin : begin + ts_ms.size], ts_ms):
+    alike = other_ts_ms[begin : begin + ts_ms.size]
+    if alike.size == ts_ms.size and (alike == ts_ms).all():
         return values[begin : begin + ts_ms.size].copy()  # bar by bar, as on one market they are
     at = np.searchsorted(other_ts_ms, ts_ms, side="right") - 1
     return np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
@@ -188,9 +203,10 @@ def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatAr
 
 @windowed(lambda: 1)
 def _share(gains: FloatArray, losses: FloatArray) -> FloatArray:
-    total = gains + losses
-    known = np.where(total > 0.0, total, 1.0)
-    return np.where(total == 0.0, 50.0, np.where(np.isnan(total), np.nan, 100.0 * gains / known))
+    gains, losses = np.ascontiguousarray(gains, np.float64), np.ascontiguousarray(losses, np.float64)
+    out = np.empty(gains.size)
+    compiled.library()["shares"](address(gains), address(losses), gains.size, address(out))
+    return out
 
 
 def _recursive(values: FloatArray, window: int, weight: float) -> FloatArray:
@@ -201,7 +217,8 @@ def _recursive(values: FloatArray, window: int, weight: float) -> FloatArray:
 
 
 def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
-    out = np.full(values.size, np.nan)
+    out = np.empty(values.size)
+    out[: n - 1] = np.nan
     if values.size >= n:
         # Doubling: a window of n is two overlapping windows of a power of two. The order of maxima cannot matter.
         width, held = 1, values

@@ -51,7 +51,8 @@ class Memory:
 
 
 def _values(entry: tuple[tuple[Any, ...], Any]) -> int:
-    return sum(x.size for x in (*entry[0], entry[1]) if isinstance(x, np.ndarray))
+    made = entry[1] if isinstance(entry[1], tuple) else (entry[1],)
+    return sum(x.size for x in (*entry[0], *made) if isinstance(x, np.ndarray))
 
 
 class NotTraceable(Exception):

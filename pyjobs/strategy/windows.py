@@ -11,7 +11,6 @@ Vector = Any  # an array here, a pointer when compiled
 
 DECIMALS = 9  # 0 to 8 of them
 DIGITS_VALUE = 1e15  # below it two different decimals never read as the same float64 (DBL_DIG = 15)
-EXACT_IN_FLOAT = 9007199254740992.0  # 2^53
 SPLITTER = 134217729.0  # 2^27 + 1: Dekker's product
 TINY = 2.0**-103  # relative error of one double-double step, with room
 ULP = 2.0**-52
@@ -39,27 +38,40 @@ def decimals_of_all(values: Vector, size: int) -> float:
     return power if largest * power < DIGITS_VALUE else 0.0
 
 
-def mean_decimals(values: Vector, size: int, n: int, out: Vector, integers: Vector) -> int:
-    """Exact means of short decimals as integer sums; 0 when the values or sums do not allow it, and `out` is unset."""
-    power = decimals_of_all(values, size)
+def decimal_sums(values: Vector, size: int, sums: Vector, broken: Vector, scale: Vector) -> int:
+    """Running sums of short decimals as integers; 0 when the values have more digits, and nothing is set but `scale`.
+
+    `sums[t]`: of the finite values before t, modulo 2^64; `broken[t]`: how many before t are not finite. Both have
+    size + 1 places. `scale`: the power of ten that makes the values integers (0: none does), and the largest integer.
+    """
+    power = scale[0] = decimals_of_all(values, size)
     if power == 0.0:
         return 0
-    largest = 0
+    total, count, largest = 0, 0, 0.0
     for i in range(size):
-        integers[i] = 0 if is_broken(values[i]) else int(np.floor(values[i] * power + 0.5))
-        largest = max(largest, abs(integers[i]))
-    if float(largest) * n >= EXACT_IN_FLOAT:
-        return 0
-    divisor = n * power
-    total, broken = 0, 0
-    for t in range(size):
-        total += integers[t]
-        broken += is_broken(values[t])
-        if t >= n:
-            total -= integers[t - n]
-            broken -= is_broken(values[t - n])
-        out[t] = nan if t < n - 1 or broken > 0 else float(total) / divisor
+        sums[i], broken[i] = total, count
+        if is_broken(values[i]):
+            count += 1
+        else:
+            integer = np.floor(values[i] * power + 0.5)
+            largest = max(largest, abs(integer))
+            total += int(integer)
+    sums[size], broken[size] = total, count
+    scale[1] = largest
     return 1
+
+
+def mean_decimals(sums: Vector, broken: Vector, size: int, n: int, divisor: float, out: Vector) -> int:
+    """Exact means over windows whose `decimal_sums` stay below 2^53; NaN while a value is not finite.
+
+    `divisor`: n times the power of ten.
+    """
+    for t in range(min(n - 1, size)):
+        out[t] = nan
+    for t in range(n - 1, size):
+        mean = float(sums[t + 1] - sums[t + 1 - n]) / divisor
+        out[t] = mean if broken[t + 1] == broken[t + 1 - n] else nan
+    return 0
 
 
 def product_error(a: float, b: float, product: float) -> float:
@@ -201,4 +213,12 @@ def cross(a: Vector, b: Vector, size: int, out: Vector) -> int:
     for t in range(1, size):
         rose, fell = a[t] > b[t] and a[t - 1] <= b[t - 1], a[t] < b[t] and a[t - 1] >= b[t - 1]
         out[t] = 1 if rose else (-1 if fell else 0)
+    return 0
+
+
+def shares(gains: Vector, losses: Vector, size: int, out: Vector) -> int:
+    """100 * gains / (gains + losses); 50 where both are 0, NaN where either is."""
+    for i in range(size):
+        total = gains[i] + losses[i]
+        out[i] = 50.0 if total == 0.0 else 100.0 * gains[i] / total
     return 0

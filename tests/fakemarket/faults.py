@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.fakemarket.wire import Request, target
 
 STATUS_KINDS = ("429", "418", "500", "503", "401", "403", "404")
-BODY_KINDS = ("html", "empty", "null", "null_bars", "cut_json", "renamed", "block200", "block403", "login")
+BODY_KINDS = ("html", "empty", "null", "null_bars", "cut_json", "renamed", "block200", "block403", "login", "echo")
 MIXED_KINDS = ("other_symbol", "other_currency", "other_zone", "other_day", "other_length")
 SOCKET_KINDS = ("short_body", "reset", "hang", "drip", "bad_cert", "refuse")
 KINDS = STATUS_KINDS + BODY_KINDS + MIXED_KINDS + SOCKET_KINDS
@@ -34,6 +34,7 @@ MEANING = {
     "block200": "a page that says this address is blocked, with status 200",
     "block403": "the same page with status 403",
     "login": "a login page instead of data, with status 200",
+    "echo": "an error page that repeats the request, headers and form too, in the forms servers use",
     "other_symbol": "right bars or quotes that say they are another symbol's (Yahoo, Alpaca)",
     "other_currency": "the same in pence, GBp (Yahoo)",
     "other_zone": "the same from London (Yahoo)",
@@ -54,7 +55,8 @@ class Fault:
 
     The first `after` of them are answered as usual, then of each `every` requests the last is spoiled; `times` limits
     how many are in all (None: no limit). `retry_after` is the header's value, `date+N` for the date N seconds away.
-    `variant` picks another body of the provider (`object`, `list`; Yahoo: `unknown`). `seen` and `served` count.
+    `variant` picks another body of the provider (`object`, `list`; Yahoo: `unknown`), and the status of an echo (400).
+    `seen` and `served` count.
     """
 
     kind: str

@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
             line.status, line.fault = 502, "refuse"
             self._close_with(502, f"fakemarket: {host} is unreachable")
             return
-        reply = spoil.spoiled(lambda: fake.answer(request, provider), fault, provider, request.now_ms)
+        reply = spoil.spoiled(lambda: fake.answer(request, provider), fault, provider, request)
         self._send(reply, fault, line)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = serve

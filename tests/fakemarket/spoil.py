@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import struct
 import threading
 from collections.abc import Callable
 from email.utils import formatdate
+from urllib.parse import quote
 
 from tests.fakemarket.faults import MIXED_KINDS, STATUS_KINDS, Fault
 from tests.fakemarket.mix_up import mixed_up
 from tests.fakemarket.provider import Provider
-from tests.fakemarket.wire import Reply, html_reply
+from tests.fakemarket.wire import Reply, Request, html_reply, text_reply
 
 BLOCK_PAGE = "<p>Your IP address has been blocked because of abnormal traffic. 비정상적인 접근으로 차단되었습니다.</p>"
+TELLING = ("secret", "pw", "key")  # what of it comes first: clients quote the beginning of a page
 LOGIN_FORM = '<form action="/login" method="post"><input name="id"><input name="password" type="password"></form>'
 
 
-def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider, now_ms: int) -> Reply:
+def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider, request: Request) -> Reply:
     """What `fault` makes of the right reply, worked out only if it is used: a failed login logs nobody in."""
     if fault is not None and fault.kind in MIXED_KINDS:
         reply = right()
@@ -28,7 +31,7 @@ def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider,
     if fault.kind in STATUS_KINDS:
         failed = provider.failure(int(fault.kind), fault.variant)
         if fault.retry_after is not None:
-            failed.headers["Retry-After"] = retry_after(fault.retry_after, now_ms)
+            failed.headers["Retry-After"] = retry_after(fault.retry_after, request.now_ms)
         return failed
     pages: dict[str, Callable[[], Reply]] = {
         "html": lambda: html_reply("We'll be back soon", body="<p>Scheduled maintenance</p>"),
@@ -37,9 +40,21 @@ def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider,
         "null_bars": lambda: Reply(body=provider.null_bars),
         "block200": lambda: html_reply("Access Denied", body=BLOCK_PAGE),
         "block403": lambda: html_reply("Access Denied", 403, BLOCK_PAGE),
+        "echo": lambda: echo(request, int(fault.variant or 400)),
         "login": lambda: html_reply("Login", body=LOGIN_FORM),
     }
     return pages.get(fault.kind, Reply)()
+
+
+def echo(request: Request, status: int) -> Reply:
+    """What a proxy's or a framework's error page shows of a request: each value plain and in four encodings."""
+    lines = []
+    named = {**request.headers, **request.params}
+    for name, value in sorted(named.items(), key=lambda each: not any(word in each[0].lower() for word in TELLING)):
+        raw = value.encode()
+        forms = [value, repr(value), quote(value, safe=""), base64.b64encode(raw).decode(), raw.hex()]
+        lines.append(f"{name}: {' '.join(forms)}")
+    return text_reply("\n".join([*lines, f"{request.method} {request.path}"]), status)
 
 
 def retry_after(told: str, now_ms: int) -> str:

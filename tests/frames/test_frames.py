@@ -14,7 +14,7 @@ import pytest
 from pyjobs import frames
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
-from tests.frames.conftest import DESK, run_verb
+from tests.frames.conftest import DESK, said_by
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
 
@@ -137,7 +137,7 @@ def test_a_parquet_file_of_frames_is_what_a_backtest_reads(home: Path, tmp_path:
     series = read_bar_file(path, cache=False)
     assert {name: len(each) for name, each in series.items()} == {"A": 50, "B": len(bars)}
     assert isinstance(series["B"], Bars) and np.array_equal(series["B"].close, bars["close"].to_numpy())
-    assert "2 symbols" in run_verb(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
+    assert "2 symbols" in said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
     with pytest.raises(BadDataError, match="A: its index is not 'time'"):
         frames.write_bars(tmp_path / "no.parquet", {"A": yahoo()})
 

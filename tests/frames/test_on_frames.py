@@ -131,6 +131,16 @@ def test_a_record_of_it_travels(own: Write) -> None:
         (TREND.replace('"mean": mean', '"stops": mean'), "column 'stops' is none; is it to be 'stop'"),
         (TREND.replace("return pd.DataFrame(", "return (").replace("})", "})"), "gives dict, not a DataFrame"),
         (TREND.replace('"mean": mean})', '"mean": mean}).dropna()'), "rows for .* bars; keep one for each"),
+        (
+            TREND.replace('"mean": mean})', '"mean": mean}).shift(freq="D")'),
+            r"row 0 that signals gives is of 19.*, the bar of 1997-06-13 .*: give the rows in",
+        ),
+        (TREND.replace('"mean": mean})', '"mean": mean})[::-1]'), "row 0 that signals gives is of"),
+        (TREND.replace('"mean": mean})', '"mean": mean}).iloc[[0, *range(len(df) - 1)]]'), "row 1 that signals gives"),
+        (
+            TREND.replace('"mean": mean})', '"mean": mean}).rename(columns={"stop": "exit"})'),
+            "has two columns 'exit'",
+        ),
         (TREND.replace('"entry": above', '"entry": df.close'), "'entry' is to be True or False, and has"),
     ],
 )
@@ -138,6 +148,44 @@ def test_what_it_answers_wrongly_is_told_with_its_column_or_line(own: Write, tex
     own("it", text)
     with pytest.raises(ConfigError, match=says):
         make_setup("it", {}, source="here").signals(walk(300, seed=1))
+
+
+@pytest.mark.parametrize(
+    "peek",
+    [
+        "df.close > df.close.rolling(5, center=True).mean()",
+        "df.close > df.close.mean()",
+        "df.close > df.close.where(df.close > df.close.shift(1)).bfill()",
+        'df.close < df.close.resample("W").transform("last")',
+        "df.close.rank(pct=True) > 0.8",
+        "df.close > df.close.iloc[-1]",
+    ],
+)
+def test_every_way_of_looking_ahead_in_pandas_is_found(own: Write, peek: str) -> None:
+    own("seer", SEER.replace("df.close.shift(-1) > df.close", peek))
+    assert battery.failures(make_setup("seer", {}, source=""), walk(400, seed=4))[0].startswith("looks_ahead: entry")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        'pd.DataFrame({"entry": entry.to_numpy(), "exit": left.to_numpy()})',  # numbered
+        'pd.DataFrame({"entry": entry, "exit": left}).tz_localize(None)',
+        'pd.DataFrame({"entry": entry.astype(object).where(df.low.shift(2) > 0), "exit": left.astype("boolean")})',
+        'pd.DataFrame({"entry": entry.astype(int), "exit": left.astype(float)})',
+    ],
+)
+def test_bools_and_rows_count_as_pandas_gives_them(own: Write, given: str) -> None:
+    rule = (
+        "def signals(df):\n    entry, left = df.close > df.open.shift(1), df.close < df.open.shift(1)\n    return {}\n"
+    )
+    plain = 'pd.DataFrame({"entry": entry, "exit": left})'
+    found = []
+    for text in (plain, given):
+        own("it", rule.format(text) + "\n\nENTRY = frames.strategy(signals, lookback=5)\n")
+        found.append(make_setup("it", {}, source="").signals(walk(300, seed=2)))
+    assert np.array_equal(found[0].entry, found[1].entry) and np.array_equal(found[0].exit, found[1].exit)
+    assert found[0].entry.sum() > 20
 
 
 @pytest.mark.parametrize(

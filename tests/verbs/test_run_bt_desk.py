@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -41,7 +43,15 @@ instruments:
   - {symbol: CCC, exchange: X, market: XKRX, timeframe: 1d, currency: USD, file: c.csv}
   - {symbol: IDX, exchange: X, market: XKRX, timeframe: 1d, currency: KRW, file: i.csv, role: benchmark}
 """
-RESULTS = ["daily_returns.csv", "equity_curve.csv", "equity_curve.png", "metrics.json", "report.txt", "manifest.json"]
+RESULTS = [
+    "index.html",
+    "daily_returns.csv",
+    "equity_curve.csv",
+    "equity_curve.png",
+    "metrics.json",
+    "report.txt",
+    "manifest.json",
+]
 
 
 def walk(ts_ms: np.ndarray, seed: int) -> Bars:
@@ -110,6 +120,19 @@ def test_a_run_is_a_folder_with_every_file_and_its_manifest_holds(desk: Path) ->
     assert metrics(folder / "accounts" / "usd")["currency"] == "USD"
     assert list(told["benchmarks"]) == ["IDX"]
     assert metrics(folder / "accounts" / "usd")["benchmarks"] == {}  # no benchmark in dollars on this desk
+    assert {"equity_curve.png", "monthly_returns.png"} <= {path.name for path in (folder / "accounts/usd").iterdir()}
+
+
+def test_the_page_of_a_run_says_what_its_report_says_and_every_link_of_it_leads_somewhere(desk: Path) -> None:
+    assert backtest(desk) == ExitCode.OK
+    page, report = ((latest() / name).read_text() for name in ("index.html", "report.txt"))
+    for figure in ("total return", "CAGR", "Sharpe", "max drawdown", "win rate", "profit factor"):
+        told = next(line for line in report.splitlines() if line.startswith(figure))[len(figure) :].split()[0]
+        assert re.search(rf">{figure}</td>.*?{re.escape(told)}", page), figure
+    links = re.findall(r'(?:href|src)="([^#"]*?)"', page)
+    assert {"trades_AAA_1d.png", "accounts/usd/trades.csv"} <= set(links)
+    assert all((latest() / unquote(each)).is_file() for each in links)
+    assert "made-up" not in page  # that is said of the sample only
 
 
 def test_the_report_says_of_each_account_since_when_it_runs(desk: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_sweep_is_a_run_with_every_trial_a_heat_map_and_a_word_about_luck(desk
     a, b = backtest_folder.runs_of(backtest_folder.backtests_dir(), "sweep-ma_cross")
     assert manifest.verify(a) == []
     names = sorted(path.name for path in a.iterdir())
-    assert names == ["heatmap.png", "manifest.json", "metrics.json", "report.txt", "sweep.csv"]
+    assert names == ["heatmap.png", "index.html", "manifest.json", "metrics.json", "report.txt", "sweep.csv"]
     assert [name for name in names if (a / name).read_bytes() != (b / name).read_bytes()] == ["manifest.json"]
     with (a / "sweep.csv").open() as handle:
         trials = list(csv.DictReader(handle))

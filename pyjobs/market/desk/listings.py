@@ -106,9 +106,7 @@ def write_listing(exchange: str, session: dt.date, rows: Iterable[Listed], *, sh
     a damaged answer, not a market. `shrunk` says that it is true all the same.
     """
     new = list(rows)
-    kept = [day for day in sessions_kept(exchange) if day < session]
-    before = read_listing(exchange, kept[-1]) if kept else None
-    _check(exchange, session, new, before, shrunk=shrunk)
+    before = check_listing(exchange, session, new, shrunk=shrunk)
     seen = {each.symbol: each.first_seen for each in before.rows} if before else {}
     otherwise = session.isoformat() if before else ""
     text = io.StringIO()
@@ -121,6 +119,14 @@ def write_listing(exchange: str, session: dt.date, rows: Iterable[Listed], *, sh
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text.getvalue())
     return path
+
+
+def check_listing(exchange: str, session: dt.date, rows: Sequence[Listed], *, shrunk: bool = False) -> Listing | None:
+    """The listing kept before `session`, which `rows` can follow. Raises BadDataError as `write_listing`."""
+    kept = [day for day in sessions_kept(exchange) if day < session]
+    before = read_listing(exchange, kept[-1]) if kept else None
+    _check(exchange, session, rows, before, shrunk=shrunk)
+    return before
 
 
 def changes(exchange: str, *, market: str, now_s: float) -> Changes | None:
@@ -182,7 +188,7 @@ def _sessions_before(session: dt.date, market: str, count: int) -> str:
     return found[0].date.isoformat() if len(found) == count else calendar.first.isoformat()
 
 
-def _check(exchange: str, session: dt.date, new: list[Listed], before: Listing | None, *, shrunk: bool) -> None:
+def _check(exchange: str, session: dt.date, new: Sequence[Listed], before: Listing | None, *, shrunk: bool) -> None:
     if not new:
         raise BadDataError(f"{exchange}: the listing of {session} is empty; nothing was kept")
     twice = len(new) - len({each.symbol for each in new})

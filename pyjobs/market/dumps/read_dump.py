@@ -110,6 +110,9 @@ def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
         if not grid.ends_cleanly:
             what = "no line end at the end of the file: its last number may be cut"
             ledger.say(Finding(what=what, count=1, first="", example=""))
+        if others := grid.about.get("sheets"):
+            found = Finding(what="other sheets: not read", count=len(others), first="", example=", ".join(others))
+            ledger.say(found)
         if reading.ignored:
             ledger.say(
                 Finding(

@@ -8,7 +8,6 @@ the matter the client is stopped, by an exception it cannot catch: it neither re
 from __future__ import annotations
 
 import contextlib
-import importlib
 import itertools
 import json
 import os
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pyjobs.market.providers import answers
+from pyjobs.market.providers.loading import load
 from pyjobs.market.providers.scrub import hide, scrubbed
 from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt, sent_s
 from utils.errors import ExternalKind
@@ -34,13 +34,6 @@ IDLE_LIMIT_S = 7200
 PAUSES_IN_ALL = 3
 ENDS_IT = ("rate_limit", "blocked", "auth")
 MOST_IN_A_ROW = 3  # failures of another kind, one after the other: then it is not the symbols
-LOADED_FIRST = {
-    "yfinance": ("yfinance", "yfinance.scrapers.history", "curl_cffi.requests"),
-    "ccxt": ("ccxt",),
-    "alpaca": ("alpaca.data.historical.stock", "alpaca.data.requests"),
-    "pykrx": ("pykrx.stock",),  # logs in while imported only when the environment has KRX_ID, which it has not yet
-    "pykrx_shares": ("pykrx.website.krx.market.core",),
-}
 JUDGES: dict[str, answers.Judge] = {
     "yfinance": answers.yahoo,
     "pykrx": answers.krx,
@@ -138,15 +131,6 @@ def end_after(seconds: float) -> threading.Timer:
     timer.daemon = True
     timer.start()
     return timer
-
-
-def load(client: str) -> None:
-    """Import what takes long and sends nothing; what is missing is told when the question is there."""
-    import requests  # noqa: F401 - for watch_requests
-
-    for module in LOADED_FIRST[client]:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(module)
 
 
 def verdicts(question: dict[str, Any], secrets: dict[str, str], watch: Watch) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class BarStore:
         self.root = root
         self.locks = locks or paths.locks_dir()
         self.columns = root.parent / "cache/columns/store"  # what `read` maps; derived from the files, never truth
-        self._parsed: dict[Path, tuple[bytes, Partition]] = {}
+        self._parsed: dict[str, tuple[bytes, Partition]] = {}
 
     def folder(self, key: SeriesKey) -> Path:
         """Where the series' partitions are. Raises BadDataError for names that cannot be a folder."""
@@ -106,7 +107,7 @@ class BarStore:
         """The partitions that can hold bars from `start_ms` to `end_ms`, in time order."""
         low = partition_name(key.timeframe, start_ms) + SUFFIX if start_ms is not None else ""
         high = partition_name(key.timeframe, end_ms) + SUFFIX if end_ms is not None else "~"
-        return [path for path in self.partitions(key) if low <= path.name <= high]
+        return [Path(path) for path in self.paths(key) if low <= path.rpartition("/")[2] <= high]
 
     def _of_one_basis(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Partition]:
         """The partitions of a range; read again when a writer put a re-based series in place meanwhile."""
@@ -133,7 +134,7 @@ class BarStore:
         """The provenance of the newest partition, or None without one."""
 
         def look() -> Provenance | None:
-            files = self.partitions(key)
+            files = self.paths(key)
             return self._partition(files[-1], key).provenance if files else None
 
         return settled(look)
@@ -142,7 +143,7 @@ class BarStore:
         """The close of the newest bar and whether it is final; None without a bar. Opens the newest files only."""
 
         def look() -> tuple[int, bool] | None:
-            for path in reversed(self.partitions(key)):
+            for path in reversed(self.paths(key)):
                 part = self._partition(path, key)
                 if len(part.bars):
                     return int(part.bars.ts_ms[-1]), part.provenance.last_final
@@ -173,19 +174,20 @@ class BarStore:
         checked(bars, name=str(key))
         fresh = Provenance(provider=provider, fetched_at_ms=fetched_at_ms, adjusted=adjusted, last_final=last_final)
         with self.writing(key) as folder:
-            known = self._known(key)
-            if known and known.adjusted != adjusted:
+            newest, known = self._known(key)
+            if known and known.provenance.adjusted != adjusted:
                 raise BadDataError(
-                    f"{key}: the store holds {known.adjusted} prices, these are {adjusted}; never mixed "
+                    f"{key}: the store holds {known.provenance.adjusted} prices, these are {adjusted}; never mixed "
                     f"(a desk says which in `prices`; move {folder} away to begin anew)"
                 )
-            held = known.basis if known else 0
+            held = known.provenance.basis if known else 0
             if basis is not None and basis != held:
                 raise LockBusyError(f"{key}: re-based by another job meanwhile; these bars are of before, not stored")
             changed = []
             for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
                 path = folder / f"{name}{SUFFIX}"
-                old = self._old(path, key)
+                seen = known if f"{path}" == newest else None
+                old = self._old(path, key, seen)
                 merged_part = part if old is None else merge_partition(old, part)
                 if merged_part is not None:
                     write_partition(path, key, merged_part)
@@ -237,29 +239,33 @@ class BarStore:
                         moved.append(here)
         return moved
 
-    def _partition(self, path: Path, key: SeriesKey) -> Partition:
+    def _partition(self, path: Path | str, key: SeriesKey) -> Partition:
         """`read_partition`; a file whose bytes are those of last time is not taken apart again."""
         content = content_of(path)
-        seen = self._parsed.get(path)
+        seen = self._parsed.get(name := os.fspath(path))
         if seen is None or seen[0] != content:
             seen = content, parsed(content, path, key)
             if len(self._parsed) >= KEPT_PARTITIONS:
                 self._parsed.clear()
-            self._parsed[path] = seen
+            self._parsed[name] = seen
         return seen[1]
 
-    def _known(self, key: SeriesKey) -> Provenance | None:
-        for path in reversed(self.partitions(key)):
+    def _known(self, key: SeriesKey) -> tuple[str, Partition | None]:
+        """The newest partition that can be read, and where it lies."""
+        for path in reversed(self.paths(key)):
             try:
-                return self._partition(path, key).provenance
+                return path, self._partition(path, key)
             except BadDataError:
                 continue
-        return None
+        return "", None
 
-    def _old(self, path: Path, key: SeriesKey) -> Partition | None:
-        """What is stored at `path`; a file that cannot be read or be true is moved aside, and is then nothing."""
+    def _old(self, path: Path, key: SeriesKey, seen: Partition | None = None) -> Partition | None:
+        """What is stored at `path`; a file that cannot be read or be true is moved aside, and is then nothing.
+
+        `seen`: what it holds, where that has been read under the lock.
+        """
         try:
-            part = self._partition(path, key)
+            part = seen or self._partition(path, key)
             if not part.sealed:  # what is written is sealed
                 checked(part.bars, name=str(path))
             return part

@@ -54,9 +54,11 @@ def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> 
             missing.append(symbol)
         else:
             present.append((key, row))
+    shares = [present[at::WRITERS] for at in range(WRITERS)]  # a task for each share costs as much as its file
     with ThreadPoolExecutor(WRITERS) as pool:
-        outcomes = list(pool.map(lambda one: _tried(store, day, *one), present))
-    for (key, row), outcome in zip(present, outcomes, strict=True):
+        done = list(pool.map(lambda share: [_tried(store, day, *one) for one in share], shares))
+    for at, (key, row) in enumerate(present):
+        outcome = done[at % WRITERS][at // WRITERS]
         if isinstance(outcome, NightdeskError):
             told.failed[key.symbol] = outcome
         elif row.traded:

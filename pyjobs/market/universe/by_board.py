@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -112,7 +113,7 @@ def settle_by_board(
     done: Callable[[Fetching], object],
 ) -> None:
     """Settle what the boards can settle of all that is open; the rest stays open, to be asked for by itself."""
-    lacking = {id(one): one.lacking for one in todo if one.open and one.newest_ms is not None}
+    lacking = {id(one): one.lacking for one in daily(todo) if one.open and one.newest_ms is not None}
     for one in todo:
         if id(one) in lacking and not lacking[id(one)].size:
             one.halted, one.answered = True, True  # all its sessions since were without a trade
@@ -140,6 +141,11 @@ def settle_by_board(
         for one in todays:
             if session == max(wanted[id(one)]) or not one.open:
                 _end(one, done, error=one.error)
+
+
+def daily(series: Sequence[Fetching]) -> list[Fetching]:
+    """Those that boards have bars of."""
+    return [one for one in series if one.want.key.timeframe == "1d"]
 
 
 def worth_asking(lacking: Sequence[int], boards: int) -> int:
@@ -197,6 +203,7 @@ def _take_session(
         if isinstance(answer, NightdeskError):
             raise answer
     days = [each for each in answers.values() if isinstance(each, BoardDay)]
+    listings.check_listing(boards.exchange, session, listing_of(days))  # of half a board nothing is taken
     boards.keep_changes(session, days)  # before the bars: prices without the split between them are wrong in silence
     left = _put_away(store, todays, days)
     if left and REST not in boards.names:
@@ -258,8 +265,16 @@ def sessions_lacking(store: BarStore, one: Fetching, market: str) -> IntArray:
     if one.newest_ms is None:
         return NO_TIMES
     first = one.newest_ms + (1 if one.final else 0)
-    expected = expected_closes(market, one.want.key.timeframe, first, one.want.closed_ms)
-    return without(expected, store.confirmed_empty(one.want.key, start_ms=first))
+    expected = _expected(market, one.want.key.timeframe, first, one.want.closed_ms)
+    return without(expected, store.confirmed_empty(one.want.key, start_ms=first)) if expected.size else expected
+
+
+@lru_cache(maxsize=64)
+def _expected(market: str, timeframe: str, first_ms: int, last_ms: int) -> IntArray:
+    """`expected_closes`, once for all the shares that stand alike."""
+    closes = expected_closes(market, timeframe, first_ms, last_ms)
+    closes.flags.writeable = False
+    return closes
 
 
 def _and_the_end(

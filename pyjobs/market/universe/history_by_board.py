@@ -21,7 +21,7 @@ from pyjobs.market.universe import reached
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import base_changes, before_of
 from pyjobs.market.universe.boards import Stretch, store_stretch
-from pyjobs.market.universe.by_board import Answer, Boards
+from pyjobs.market.universe.by_board import Answer, Boards, daily
 from pyjobs.market.universe.due import first_ms, ready_session
 from pyjobs.market.universe.gather import Fetching
 from utils import trading_day
@@ -57,6 +57,7 @@ class ByBoard:
 
         Those that have no trade in it stay open, to be asked for by themselves. A failure ends all of them.
         """
+        new = daily(new)
         if len(new) <= FEW:
             return
         starts = {one.want.key.symbol: self._since(one) for one in new}
@@ -79,7 +80,7 @@ class ByBoard:
 
         Nothing of it is due, so a failure is only said.
         """
-        left, total, asked = most, 0, 0
+        series, left, total, asked = daily(series), most, 0, 0
         while self.error is None and (found := self._next(series, left)) is not None:
             sessions, starts, all_left = found
             total = total or (all_left if most is None else min(all_left, most))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
 from pyjobs.reporting.inputs import RunInputs, Scan, Scanned, Signal
-from pyjobs.reporting.tables import Column
+from pyjobs.reporting.tables import Column, called
 
 MADE_BY = {
     "reports/data.json": "import_bars",
@@ -42,9 +42,10 @@ def signal_table(scan: Scan) -> Table:
     columns = [Column("symbol"), Column("timeframe"), Column("setup"), Column("side")]
     columns += [Column("bar close, UTC"), Column("price", right=True), Column("stop", right=True), Column("why")]
     money = {(each.exchange, each.symbol): each.currency for each in scan.instruments}
+    name = called((each.exchange, each.symbol) for each in scan.instruments)
     rows = [
         [
-            s.symbol,
+            name(s.exchange, s.symbol),
             s.timeframe,
             s.setup,
             s.side,

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-import io
 import json
 import os
 import zipfile
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
+import openpyxl
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
@@ -261,45 +260,49 @@ def test_typed_files_are_read_with_their_index_and_times(hours: dict[str, Market
     assert first_bar(coin) == ("2024-01-02T01:00", 10, 13, 9, 12, 5)
 
 
-def workbook(rows: list[list[str | float]]) -> bytes:
-    """An Excel workbook as Excel writes it: dates are numbers with a date's style, texts are shared."""
-    strings = [cell for row in rows for cell in row if isinstance(cell, str)]
-    out = io.BytesIO()
-    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    with zipfile.ZipFile(out, "w") as book:
-        book.writestr("xl/workbook.xml", f"<workbook {space}/>")
-        texts = "".join(f"<si><t>{escape(text)}</t></si>" for text in strings)
-        book.writestr("xl/sharedStrings.xml", f"<sst {space}>{texts}</sst>")
-        book.writestr(
-            "xl/styles.xml",
-            f'<styleSheet {space}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
-        )
-        lines, number = [], 0
-        for at, row in enumerate(rows, 1):
-            cells = []
-            for place, cell in enumerate(row):
-                where = f'r="{chr(65 + place)}{at}"'
-                if isinstance(cell, str):
-                    cells.append(f'<c {where} t="s"><v>{number}</v></c>')
-                    number += 1
-                else:
-                    cells.append(f'<c {where} s="{int(place == 0)}"><v>{cell}</v></c>')
-            lines.append(f'<row r="{at}">{"".join(cells)}</row>')
-        book.writestr(
-            "xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{''.join(lines)}</sheetData></worksheet>"
-        )
-    return out.getvalue()
+def workbook(path: Path, *sheets: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    for at, rows in enumerate(sheets):
+        sheet = book.create_sheet(f"Sheet {at}", at)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+NAMES = ["Date", "Open", "High", "Low", "Close", "Volume"]
 
 
 def test_the_first_sheet_of_a_workbook_is_read(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    days = (dt.date(2024, 1, 2) - dt.date(1899, 12, 30)).days
-    header: list[str | float] = ["Date", "Open", "High", "Low", "Close", "Volume"]
-    rows: list[list[str | float]] = [header, [days, 10, 13, 9, 12, 5], [days + 1, 12, 13, 9, 12, 6]]
-    path = tmp_path / "a.xlsx"
-    path.write_bytes(workbook(rows))
-    dump = read(path, hours)
+    rows = [NAMES, [dt.date(2024, 1, 2), 10, 13, 9, 12, 5], [dt.date(2024, 1, 3), 12, 13, 9, 12, "N/A"]]
+    dump = read(workbook(tmp_path / "a.xlsx", [["History of X"], [], *rows], [["a note"]]), hours)
     assert first_bar(dump) == (D, 10, 13, 9, 12, 5)
     assert len(dump.bars) == 2
+    assert ("other sheets: not read", "Sheet 1") in [(each.what, each.example) for each in dump.warts]
+
+
+def test_midnight_is_a_time_in_a_column_of_times(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    rows = [
+        NAMES,
+        *([dt.datetime(2024, 1, 2, hour, tzinfo=dt.UTC).replace(tzinfo=None), 10, 13, 9, 12, 5] for hour in range(24)),
+    ]
+    dump = read(workbook(tmp_path / "a.xlsx", rows), hours, **HOURLY, zone="+00:00")
+    assert first_bar(dump) == ("2024-01-02T01:00", 10, 13, 9, 12, 5)
+    assert len(dump.bars) == 24
+
+
+def test_what_is_no_table_in_a_workbook_is_refused_by_its_row(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    whole = workbook(tmp_path / "a.xlsx", [NAMES, [dt.date(2024, 1, 2), 10, 13, 9, "twelve", 5]])
+    with pytest.raises(BadDataError, match=r"a.xlsx: row 2: close: 'twelve' is not a number"):
+        read(whole, hours)
+    (tmp_path / "b.xlsx").write_bytes(whole.read_bytes()[:-300])
+    with pytest.raises(BadDataError, match=r"b.xlsx: not a readable Excel workbook: .*is it cut off"):
+        read(tmp_path / "b.xlsx", hours)
+    far = openpyxl.load_workbook(whole)
+    far.worksheets[0]["XFD1048576"] = 1
+    far.save(whole)
+    with pytest.raises(BadDataError, match="has cells in row 1,048,576 and column 16,384: not a table of prices"):
+        read(whole, hours)
 
 
 def test_lean_minutes_take_their_date_from_the_name_of_the_file(hours: dict[str, MarketHours], tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ class Watched(BarStore):
 
     step: Callable[[], object] | None = None
 
-    def partitions(self, key: SeriesKey) -> list[Path]:
-        found = super().partitions(key)
+    def paths(self, key: SeriesKey) -> list[str]:
+        found = super().paths(key)
         step, self.step = self.step, None
         if step:
             step()

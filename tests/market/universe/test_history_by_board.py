@@ -84,14 +84,16 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_by_board, "WORTH", 100)
 
 
-def job(exchange: Exchange16, symbols: Sequence[str] = CODES) -> tuple[ByBoard, list[Fetching], BarStore]:
+def job(
+    exchange: Exchange16, symbols: Sequence[str] = CODES, timeframe: str = "1d"
+) -> tuple[ByBoard, list[Fetching], BarStore]:
     """What a new job begins with."""
     store = BarStore(Path(reached.paths.data_dir()) / "raw")
     boards = Boards(exchange="KRX", market="XKRX", names=("KOSPI",))
     clock, series = MarketClock(now_ms=EVENING_MS), []
     for symbol in symbols:
         instrument = Instrument(
-            symbol=symbol, exchange="KRX", market="XKRX", timeframe="1d", currency="KRW", start="2026-11-02"
+            symbol=symbol, exchange="KRX", market="XKRX", timeframe=timeframe, currency="KRW", start="2026-11-02"
         )
         want = wanted(store, instrument, KRX, clock)
         one = Fetching(want=want, newest_ms=want.newest_ms, final=want.final)
@@ -228,9 +230,10 @@ def test_one_share_that_cannot_be_stored_is_said_and_comes_another_night(monkeyp
 
 def test_few_new_shares_are_not_taken_by_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_by_board, "WORTH", 3)
-    for symbols in (CODES[:3], CODES):  # three are few; four in one question each are not worth sixteen
+    for symbols, timeframe in ((CODES[:3], "1d"), (CODES, "1d"), (CODES, "1h")):
+        # three are few; four in one question each are not worth sixteen; and boards have no hours
         exchange = Exchange16()
-        histories, series, _ = job(exchange, symbols)
+        histories, series, _ = job(exchange, symbols, timeframe)
         histories.begin(series, done=lambda _: None)
         assert exchange.asked == [] and all(one.open for one in series)
 

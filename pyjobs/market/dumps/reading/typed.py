@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import warnings
 import zipfile
-import zlib
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -17,10 +16,8 @@ from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_rows, check_size
 from utils.errors import BadDataError
 
-SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-MOST_COLUMNS = 16_384  # Excel's own
-LAST_DAY_1900 = 60  # Excel counts a 29th of February 1900
-EPOCH = dt.datetime(1899, 12, 30, tzinfo=dt.UTC)
+MOST_CELLS = 20_000_000  # a lone cell far away would have all before it made
+_CELL = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br=["']([A-Z]+)(\d+)["']""")
 
 
 def read_arrow(label: str, content: bytes) -> Grid:
@@ -58,16 +55,80 @@ def _plain(column: Any) -> Any:
 
 
 def read_workbook(label: str, content: bytes) -> Grid:
-    """The first sheet of an Excel workbook (.xlsx), header first; cells with a date's format are dates."""
+    """The first sheet of an Excel workbook (.xlsx) that has cells, header first; what it calls dates are dates.
+
+    The names of other sheets that have cells stand in `about`. Raises BadDataError when it cannot be read.
+    """
+    import openpyxl
+
+    found: list[tuple[str, list[list[Any]]]] = []
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as book:
-            check_size(label, sum(info.file_size for info in book.infolist()), LARGEST_JSON_BYTES)
-            strings, dates = _strings(book), _date_styles(book)
-            name = min(n for n in book.namelist() if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", n))
-            rows = [_cells(row, strings, dates) for row in ElementTree.fromstring(book.read(name)).iter(f"{SHEET}row")]
-    except (zipfile.BadZipFile, ElementTree.ParseError, ValueError, OverflowError, LookupError, zlib.error) as error:
-        raise BadDataError(f"{label}: not a readable Excel workbook: {error}; is it cut off?") from None
-    return _grid(label, rows)
+        _check_cells(label, content)
+        with warnings.catch_warnings(action="ignore"):  # of styles and of dates that Excel has not
+            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # what a file says of its size is often wrong
+                rows = [list(row) for row in sheet.iter_rows(values_only=True)]
+                if any(value not in (None, "") for row in rows for value in row):
+                    found.append((sheet.title, rows))
+    except BadDataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the library says what is wrong with a file in any class
+        what = f"not a readable Excel workbook: {type(error).__name__}: {error}; is it cut off? Or save it as .csv"
+        raise BadDataError(f"{label}: {what}") from None
+    if not found:
+        raise BadDataError(f"{label}: its sheets are empty")
+    grid = _grid(label, _texts(found[0][1]))
+    if others := [name for name, _ in found[1:]]:
+        grid.about["sheets"] = others
+    return grid
+
+
+def _check_cells(label: str, content: bytes) -> None:
+    """Refuse what unpacks to too much, and a sheet whose farthest cell lies where no table of prices reaches."""
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        check_size(label, sum(info.file_size for info in book.infolist()), LARGEST_JSON_BYTES)
+        for name in book.namelist():
+            if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+                continue
+            width, height = 0, 0
+            for letters, row in _CELL.findall(book.read(name)):
+                width, height = max(width, _place(letters)), max(height, int(row))
+            if width * height > MOST_CELLS:
+                raise BadDataError(
+                    f"{label}: {name} has cells in row {height:,} and column {width:,}: not a table of prices"
+                )
+
+
+def _place(letters: bytes) -> int:
+    place = 0
+    for letter in letters:
+        place = place * 26 + letter - 64
+    return place
+
+
+def _texts(rows: list[list[Any]]) -> list[tuple[int, list[str]]]:
+    """Cells as text, by line. Where one time of a column has a time of day, midnight is one, too."""
+    width = max(map(len, rows))
+    columns = []
+    for cells in zip(*(row + [None] * (width - len(row)) for row in rows), strict=True):
+        times = {at: _moment(cell) for at, cell in enumerate(cells) if isinstance(cell, dt.datetime)}
+        shape = "%Y-%m-%d %H:%M:%S" if any(each.time() != dt.time(0) for each in times.values()) else "%Y-%m-%d"
+        columns.append([times[at].strftime(shape) if at in times else _text(cell) for at, cell in enumerate(cells)])
+    return list(enumerate(map(list, zip(*columns, strict=True)), 1))
+
+
+def _moment(value: dt.datetime) -> dt.datetime:
+    """To the second: fractions of a day are not exact."""
+    return (value + dt.timedelta(milliseconds=500)).replace(microsecond=0)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value).strip()
 
 
 def _grid(label: str, rows: list[tuple[int, list[str]]]) -> Grid:
@@ -78,7 +139,7 @@ def _grid(label: str, rows: list[tuple[int, list[str]]]) -> Grid:
     while rows and not _is_table(rows[0][1], width):
         rows.pop(0)  # a title
     if not rows:
-        raise BadDataError(f"{label}: the first sheet is empty")
+        raise BadDataError(f"{label}: the first sheet holds no table")
     cells = [row + [""] * (width - len(row)) for _, row in rows]
     headed = not is_time(cells[0][0]) and not any(is_number(cell) for cell in cells[0])
     body = cells[1:] if headed else cells
@@ -90,62 +151,3 @@ def _grid(label: str, rows: list[tuple[int, list[str]]]) -> Grid:
 
 def _is_table(cells: list[str], width: int) -> bool:
     return sum(1 for cell in cells if cell) >= min(width, 2) and len(cells) >= width - 1
-
-
-def _strings(book: zipfile.ZipFile) -> list[str]:
-    if "xl/sharedStrings.xml" not in book.namelist():
-        return []
-    root = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
-    return ["".join(part.text or "" for part in item.iter(f"{SHEET}t")) for item in root.iter(f"{SHEET}si")]
-
-
-def _date_styles(book: zipfile.ZipFile) -> set[int]:
-    """The numbers of the cell styles that show a date or time."""
-    if "xl/styles.xml" not in book.namelist():
-        return set()
-    root = ElementTree.fromstring(book.read("xl/styles.xml"))
-    own = {each.get("numFmtId"): each.get("formatCode", "") for each in root.iter(f"{SHEET}numFmt")}
-    shown = {str(i) for i in (*range(14, 23), *range(45, 48))}
-    shown |= {
-        str(i) for i, code in own.items() if re.search(r"[ymdhs]", re.sub(r'"[^"]*"|\[[^\]]*\]|\\.', "", code.lower()))
-    }
-    formats = root.find(f"{SHEET}cellXfs")
-    return {i for i, each in enumerate(formats if formats is not None else ()) if each.get("numFmtId") in shown}
-
-
-def _cells(row: ElementTree.Element, strings: list[str], dates: set[int]) -> tuple[int, list[str]]:
-    cells: list[str] = []
-    for cell in row.iter(f"{SHEET}c"):
-        letters = re.match(r"[A-Z]+", cell.get("r", ""))
-        at = _place(letters[0]) if letters else len(cells)
-        if at >= MOST_COLUMNS:
-            raise ValueError(f"a cell in column {at + 1}")
-        cells += [""] * (at - len(cells))
-        cells.append(_value(cell, strings, dates))
-    return int(row.get("r", "0")), cells
-
-
-def _value(cell: ElementTree.Element, strings: list[str], dates: set[int]) -> str:
-    kind, value = cell.get("t", "n"), cell.find(f"{SHEET}v")
-    if kind == "inlineStr":
-        return "".join(part.text or "" for part in cell.iter(f"{SHEET}t")).strip()
-    text = (value.text or "") if value is not None else ""
-    if kind == "s":
-        return strings[int(text)].strip()
-    if kind == "n" and text and int(cell.get("s", "0")) in dates:
-        return _moment(float(text))
-    return text.strip()
-
-
-def _moment(days: float) -> str:
-    if days < LAST_DAY_1900:
-        days += 1
-    moment = EPOCH + dt.timedelta(milliseconds=round(days * 86_400_000 / 1000) * 1000)
-    return moment.strftime("%Y-%m-%d" if moment.time() == dt.time(0) else "%Y-%m-%d %H:%M:%S")
-
-
-def _place(letters: str) -> int:
-    place = 0
-    for letter in letters:
-        place = place * 26 + ord(letter) - 64
-    return place - 1
