@@ -72,12 +72,12 @@ class _Job:
     def work(self, key: SeriesKey, source: Source, instance: Instance) -> str:
         """Ingest one; the line that tells of it."""
         from pyjobs.market import mirror
-        from pyjobs.market.ingest import new_bars
+        from pyjobs.market.ingest.backfill import new_bars
 
         resumes, brief = self.args.resume, self.args.all and not sys.stderr.isatty()
         if resumes and (why := self.absent.resting(key, source.market)):
             return "" if brief else why
-        new = new_bars.counter(self.store, key, self.args.start)
+        new = new_bars(self.store, key, self.args.start)
         try:
             done = self._ingested(key, source, instance)
         except ExternalDataUnavailable as error:

@@ -249,6 +249,19 @@ def newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] |
     return store.newest(key), tuple(moved)
 
 
+def new_bars(store: BarStore, key: SeriesKey, start_ms: int | None = None) -> Callable[[], int]:
+    """Made before bars are fetched; tells how many there are then that were not there before.
+
+    `start_ms` (UTC) is from where they are fetched; None: on from the newest that is stored.
+    """
+    since, before = start_ms, 0
+    with suppress(BadDataError):  # of a partition that cannot be read: it is set aside, and all that comes is new
+        newest = store.newest(key)
+        since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
+        before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
+    return lambda: len(store.read(key, start_ms=since)) - before
+
+
 def _save(folder: Path, store: BarStore, key: SeriesKey, task: Task) -> None:
     with store.writing(key):
         write_bytes(folder / TASK, msgspec.json.encode(task) + b"\n")
