@@ -21,8 +21,9 @@ demo: setup ## a whole night on a made-up market, in about ten seconds
 	@$(PY) -m pyjobs.make_sample
 	@NIGHTDESK_ECHO=1 batch/run_nightly.sh --desk config/desk.sample.yaml
 
+# One worker more than there are cores: a third of the tests' time is waiting, for clocks, time limits and disks.
 test: lint ## everything that is checked: style, types, units, the shell chain, a whole night
-	@$(PY) -m pytest -n $(or $(WORKERS),2) --dist loadfile -m 'not torture'
+	@$(PY) -m pytest -n $(or $(WORKERS),$$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile -m 'not torture'
 
 lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/shellcheck $(BASH_FILES)

@@ -15,6 +15,7 @@ from pyjobs.account.desk.backtest import AccountResult, Book, backtest
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
 from pyjobs.account.desk.result_rows import write_curve, write_deals
+from pyjobs.market.bars import last
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     path, snapshot = rim.opened(args)
     found = setups_of(snapshot, source=str(path), judged=True)
     setups = found.setups
-    closes = {each.instrument.key: float(each.bars.close[-1]) for each in snapshot.series if len(each.bars)}
+    closes = {each.instrument.key: float(last(each.bars, 1).close[0]) for each in snapshot.series if len(each.bars)}
     for name, account in snapshot.desk.accounts.items():
         result = backtest(snapshot, account, setups, notes=found.notes)
         write_account(args.out / "portfolio" / name, result)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pyjobs.market.times import parse_utc_ms, utc_text
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import BadDataError
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from pyjobs.market import mirror
     from pyjobs.market.ingest import for_each_series as jobs
+    from pyjobs.market.ingest import new_bars
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.bar_store import BarStore
     from utils.progress import ProgressReport
@@ -48,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     went_on: list[bool] = []
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
-        new = _counter(store, key, args.start)
+        new = new_bars.counter(store, key, args.start)
         done = _ingested(args, store, key, source, instance, now_ms=now_ms, progress=progress)
         told = summary(key, done, new()) + mirror.follow(store, key)
         if not brief or is_news(done):
@@ -90,16 +89,6 @@ def _ingested(
 def _said(line: str) -> None:
     if line:
         print(line)
-
-
-def _counter(store: BarStore, key: SeriesKey, start_ms: int | None) -> Callable[[], int]:
-    """Made before bars are fetched; tells how many there are then that were not there before."""
-    since, before = start_ms, 0
-    with suppress(BadDataError):  # of a partition that cannot be read: it is set aside, and all that comes is new
-        newest = store.newest(key)
-        since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
-        before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
-    return lambda: len(store.read(key, start_ms=since)) - before
 
 
 def is_news(done: Report) -> bool:

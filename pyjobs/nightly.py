@@ -18,7 +18,7 @@ from typing import cast
 
 from pyjobs.account.desk.desk_setups import check_setups
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.desks import desk_path, reports_of
+from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder, session, step_process
@@ -26,7 +26,7 @@ from pyjobs.runs.night import Night, line, result_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.witness import Witness
-from utils import clock, paths
+from utils import clock, paths, trading_day
 from utils.cli import DESK_HELP, Parser
 from utils.errors import (
     EXTERNAL_KINDS,
@@ -80,7 +80,7 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
     building, night = _begin(desk, desk_file, asked=session, dumps=dumps, pool=pool)
     try:
         results = night.run()
-        sealed = _after("make_manifest", "--desk", str(desk_file), "--out", str(building.path))
+        sealed = _after(desk, desk_file, "make_manifest", "--desk", str(desk_file), "--out", str(building.path))
         if sealed.outcome != "ok":
             print(f"[FAIL] no manifest: the run stays '{building.path}'", flush=True)
             return night_code([*results, sealed])
@@ -90,7 +90,7 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
             f"'{error.filename or building.path}': {error.strerror}: the run stays unfinished; "
             "look at free space and rights (df -h, batch/run_prune.sh --dry-run)"
         ) from error
-    pruned = _after("prune_runs")
+    pruned = _after(desk, desk_file, "prune_runs")
     _list_nights(final, desk_file)
     _summary(final, results, seconds=time.monotonic() - began)
     code = night_code([*results, pruned])
@@ -126,6 +126,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         began=seen.note,
         pool=pool,
         session=known,
+        zone_s=trading_day.load(desk.market).utc_offset_s(now.timestamp()),
     )
     return building, night
 
@@ -136,12 +137,17 @@ def _steps(desk: Desk) -> tuple[Step, ...]:
     )
 
 
-def _after(verb: str, *arguments: str) -> StepResult:
-    """Run a verb that comes after the last file of the run; its log is kept under logs/, outside the sealed folder."""
-    log = paths.logs_dir() / f"nightly_{verb}_{datetime.fromtimestamp(clock.now_s(), UTC):%Y-%m-%d}.log"
+def _after(desk: Desk, desk_file: Path, verb: str, *arguments: str) -> StepResult:
+    """Run a verb that comes after the last file of the run; its log is kept under logs/, outside the sealed folder.
+
+    Like the night's own it has the desk's name and the date of its market: `logs/prune_runs@us_2026-11-20.log`.
+    """
+    name, day = called(desk_file), trading_day.load(desk.market).local_date(clock.now_s())
+    log = paths.logs_dir() / f"{verb}{name and '@'}{name}_{day}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-u", "-m", f"pyjobs.{verb}", *arguments]
-    child = step_process.start(command, log, cwd=paths.ROOT)
+    offset_s = trading_day.load(desk.market).utc_offset_s(clock.now_s())
+    child = step_process.start(command, log, cwd=paths.ROOT, zone_s=offset_s)
     try:
         ended = child.wait()
     except BaseException:

@@ -97,7 +97,12 @@ def _kept(args: argparse.Namespace) -> Path:
         request={**job.asked(), "benchmarks": [each.name for each in results.benchmarks]},
         inputs=with_benchmarks(inputs, results.benchmarks),
         write=lambda folder: write_all(
-            folder, results.accounts, results.benchmarks, label=job.snapshot.desk.banner, page=args.html
+            folder,
+            results.accounts,
+            results.benchmarks,
+            names={each.key: each.name for each in job.snapshot.desk.instruments},
+            label=job.snapshot.desk.banner,
+            page=args.html,
         ),
     )
 

@@ -69,9 +69,11 @@ def _units(book: JobBook, runs: Sequence[Run], asked: str, now_s: float) -> Iter
         return
     for each in book.jobs:
         if not asked or each == job:
-            yield from (unit for unit in judged if unit.job == each)
-            if each in others:
-                yield _unscheduled(book, each, runs, made_s)
+            named = [unit for unit in judged if unit.job == each]
+            yield from named
+            rest = _unscheduled(book, each, runs, made_s) if each in others else None
+            if rest is not None and (rest.runs or not named or asked):  # with desks that have names, no other is missed
+                yield rest
 
 
 def _unscheduled(book: JobBook, line: str, runs: Sequence[Run], made_s: float | None) -> Unit:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.verb_process import run_verb
 from utils.exit_codes import MEANING, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def test_every_file_of_the_chain_is_in_the_runbook(path: Path) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_and_each_of_its_flags_is_in_the_runbook(verb: str) -> None:
-    shown = subprocess.run([sys.executable, "-m", f"pyjobs.{verb}", "-h"], cwd=ROOT, capture_output=True, text=True)
+    shown = run_verb(verb, "-h", env=os.environ)
     assert shown.returncode == 0, shown.stderr
     assert f"`{verb}`" in OPERATIONS
     for flag in set(re.findall(r"--[a-z][a-z-]+", shown.stdout)) - {"--help"}:

@@ -62,8 +62,8 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> bool:
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, FILE_MODE)
     try:
         here = os.fstat(fd)
-        if here.st_mode & 0o170000 != 0o100000:  # stat.S_ISREG without importing stat: what goes into a pipe is gone
-            raise OSError(errno.EINVAL, "is not a file", path)
+        if here.st_mode & 0o170000 == 0o010000:  # stat.S_ISFIFO without importing stat: what goes into it is gone
+            raise OSError(errno.EINVAL, "is a pipe", path)
         mine = lock(fd)
         size = os.fstat(fd).st_size
         if size and os.pread(fd, 1, size - 1) != b"\n":

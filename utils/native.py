@@ -23,10 +23,11 @@ from typing import Any
 from utils import os_files, paths
 from utils.atomic import write_bytes
 
-# Letters of a signature, the result first: pointers to float64, int64, int8; int64; float64.
+# Letters of a signature, the result first: pointers to float64, int64, int32, int8; int64; float64.
 CTYPES: dict[str, Any] = {
     "F": ctypes.c_void_p,
     "I": ctypes.c_void_p,
+    "S": ctypes.c_void_p,
     "B": ctypes.c_void_p,
     "i": ctypes.c_int64,
     "d": ctypes.c_double,
@@ -152,6 +153,7 @@ def _compiled(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> byte
     numba_types: dict[str, Any] = {
         "F": types.CPointer(types.float64),
         "I": types.CPointer(types.int64),
+        "S": types.CPointer(types.int32),
         "B": types.CPointer(types.int8),
         "i": types.int64,
         "d": types.float64,

@@ -71,7 +71,14 @@ class Bars:
 
     def slice(self, start: int, stop: int) -> Bars:
         """Bars [start, stop) as views on the same memory."""
-        return Bars(**{name: getattr(self, name)[start:stop] for name in COLUMNS})
+        return Bars(  # spelled out: a scan takes tens of thousands of slices
+            ts_ms=self.ts_ms[start:stop],
+            open=self.open[start:stop],
+            high=self.high[start:stop],
+            low=self.low[start:stop],
+            close=self.close[start:stop],
+            volume=self.volume[start:stop],
+        )
 
     def until(self, ts_ms: int) -> Bars:
         """The bars that had closed at `ts_ms` (inclusive)."""

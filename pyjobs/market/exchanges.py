@@ -19,7 +19,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One exchange. `page_bars`: the most bars asked for at once; `page_days`: the longest stretch, by timeframe.
 
     `currency` is that of its instruments which name none; `prices` what the provider's are, where that is known;
-    `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close).
+    `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close);
+    `quotes` the exchange that says what is traded now ("": this one, if its provider does).
     """
 
     provider: str
@@ -29,6 +30,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     currency: str = ""
     prices: Literal["", "raw", "adjusted"] = ""
     ready: str = ""
+    quotes: str = ""
 
 
 class Exchanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +54,9 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
             raise wrong(path, ["exchanges", name, "page_bars"], f"must be at least 1, is {exchange.page_bars}")
         if exchange.ready and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", exchange.ready):
             raise wrong(path, ["exchanges", name, "ready"], f"{exchange.ready!r} is not a time of day like 18:35")
+        if exchange.quotes and (exchange.quotes not in found or found[exchange.quotes].market != exchange.market):
+            what = f"{exchange.quotes!r} is no exchange of this file on {exchange.market}"
+            raise wrong(path, ["exchanges", name, "quotes"], what)
         for timeframe, days in exchange.page_days.items():
             if timeframe not in FETCHED or days < 1:
                 what = f"{timeframe}: {days} is no timeframe ({', '.join(FETCHED)}) with a number of days above 0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,19 +35,23 @@ def write_all(
     accounts: Sequence[AccountResults],
     benchmarks: Sequence[Benchmark],
     *,
+    names: Mapping[SeriesKey, str] | None = None,
     label: str = "",
     page: bool = False,
 ) -> None:
     """The first account's files in `folder`, the others' in accounts/<name>/; one report.txt, one index.html.
 
-    `label`: the desk's banner; `page`: interactive.html too.
+    `names` of the series, for pictures; `label`: the desk's banner; `page`: interactive.html too.
     """
     sheets = []
     for number, account in enumerate(accounts):
         own = folder if number == 0 else folder / "accounts" / account.name
         mine = [each for each in benchmarks if each.name in account.metrics["benchmarks"]]
         write_tables(own, account)
-        drawn = [f"{'' if number == 0 else f'accounts/{account.name}/'}{name}" for name in draw(own, account, mine)]
+        drawn = [
+            f"{'' if number == 0 else f'accounts/{account.name}/'}{name}"
+            for name in draw(own, account, mine, names or {})
+        ]
         sheets.append(backtest_sheet(account, mine, drawn))
     plain = {account.name: json.loads(json.dumps(without_nan(account.metrics))) for account in accounts}
     atomic.write_text(folder / "report.txt", report(plain))
@@ -85,7 +89,9 @@ def write_tables(folder: Path, account: AccountResults) -> None:
     write_json(folder / "metrics.json", account.metrics)
 
 
-def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]) -> list[str]:
+def draw(
+    folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark], names: Mapping[SeriesKey, str]
+) -> list[str]:
     """equity_curve.png, monthly_returns.png, trades_<symbol>_<timeframe>.png of the most traded; the last's names."""
     points, metrics = account.result.points, account.metrics
     days = sessions_of(points)
@@ -101,7 +107,8 @@ def draw(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark])
     for lane, file in zip(drawn, files, strict=True):
         deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
         first_ms = account.result.prepared.closes[0][1]
-        name = f"{metrics['strategy']}: {len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}, {lane.currency}"
+        what = f"{lane.key.symbol} {names.get(lane.key, '')}".strip()
+        name = f"{metrics['strategy']}: {len(deals)} trades of {what} {lane.key.timeframe}, {lane.currency}"
         pictures.trades_picture(folder / file, name, *price_and_trades(lane, deals, first_ms))
     return files
 

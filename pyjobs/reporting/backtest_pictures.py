@@ -31,9 +31,9 @@ class MarkedTrade:
 
 
 def rebased(equity: Sequence[float], closes: Sequence[float]) -> list[float]:
-    """Closes scaled to the account's money where they begin; NaN before."""
+    """Closes scaled to the account's money where they begin; NaN before, and where they begin at 0 or below."""
     first = next((place for place, close in enumerate(closes) if close == close), None)
-    scale = float("nan") if first is None else equity[first] / closes[first]
+    scale = float("nan") if first is None or closes[first] <= 0 else equity[first] / closes[first]
     return [close * scale for close in closes]
 
 

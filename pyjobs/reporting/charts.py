@@ -6,6 +6,7 @@ no time and no version is written into the file. Korean names are drawn where a 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -136,7 +137,7 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     axes[0].set_yticks(range(len(setups)), [readable(setup) for setup in setups])
     axes[0].set_ylim(-0.6, len(setups) - 0.4)
     axes[0].grid(axis="x", visible=True)
-    axes[0].set_title("expectancy per trade in %, with its 95 % interval (hollow: too few independent trades)")
+    axes[0].set_title("expectancy per trade, %, with its 95 % interval (hollow: too few trades)")
     legend(axes[0])
     save(figure, path)
 
@@ -178,6 +179,7 @@ def new_figure(*, rows: int, height_in: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # Nanum's bold is 600, which it warns of
     mpl.rcParams.update({**STYLE, "font.family": fonts.families()})
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)

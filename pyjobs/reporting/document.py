@@ -42,7 +42,8 @@ class Chart:
 
     `lines`: by name, a value per label, NaN where there is none; the first stands out, with `area` filled down to zero.
     `show` writes the numbers at the side. `log`: equal steps are equal percentages; all values are above zero then.
-    `instead`: a picture of the same for Markdown, which cannot draw.
+    `each`: a label names its bar; without it, where the bar begins. `instead`: a picture of the same for Markdown,
+    which cannot draw.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Chart:
     bars: bool = False
     area: bool = False
     log: bool = False
+    each: bool = False
     instead: Image | None = None
 
 

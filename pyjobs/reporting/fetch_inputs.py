@@ -6,7 +6,10 @@ import msgspec
 
 
 class FetchedFrom(msgspec.Struct, frozen=True):
-    """One exchange. `came` and `went` are those of its listing since the one before."""
+    """One exchange. `came` and `went` are those of its listing since the one before.
+
+    `provisional`: symbols whose newest bar the provider may still revise.
+    """
 
     exchange: str
     market: str
@@ -19,6 +22,7 @@ class FetchedFrom(msgspec.Struct, frozen=True):
     missing: int = 0
     seconds: float = 0.0
     newest: str = ""
+    provisional: list[str] = []
     rebased: list[str] = []
     set_aside: list[str] = []
     notes: list[str] = []

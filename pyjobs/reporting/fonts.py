@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from functools import cache
+from pathlib import Path
 
 BASE = "DejaVu Sans"
 KOREAN = (
@@ -12,6 +14,7 @@ KOREAN = (
 )
 HINT = "no font here has Korean: names in pictures show '?'; install one (apt-get install fonts-nanum)"
 SAMPLE = "가"
+SOUNDS_KOREAN = ("Nanum", "CJK", "Hangul", "KR", "Gothic", "malgun", "Malgun", "Baekmuk")
 
 
 @cache
@@ -24,10 +27,30 @@ def families() -> list[str]:
 @cache
 def korean_font() -> tuple[str, str] | None:
     """(family, file) of a font that has Korean: one of those that are known, else any whose name says so."""
+    return _korean_of(_listed()) or _korean_of(_installed_since())
+
+
+def _listed() -> dict[str, str]:
+    """File by family, of the fonts that matplotlib found when it was first used here."""
     from matplotlib import font_manager
 
-    known = {each.name: each.fname for each in font_manager.fontManager.ttflist}
-    hangul = [name for name in sorted(known) if any(word in name for word in ("Nanum", "CJK", "Hangul", "KR"))]
+    return {each.name: each.fname for each in font_manager.fontManager.ttflist}
+
+
+def _installed_since() -> dict[str, str]:
+    """The same with those installed since whose file sounds Korean: its list is kept, and never made again."""
+    from matplotlib import font_manager
+
+    known = {each.fname for each in font_manager.fontManager.ttflist}
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        if any(word in Path(path).name for word in SOUNDS_KOREAN):
+            with contextlib.suppress(OSError, RuntimeError):
+                font_manager.fontManager.addfont(path)
+    return _listed()
+
+
+def _korean_of(known: dict[str, str]) -> tuple[str, str] | None:
+    hangul = [name for name in sorted(known) if any(word in name for word in SOUNDS_KOREAN)]
     for name in (*KOREAN, *hangul):
         if name in known and _has(known[name], SAMPLE):
             return name, known[name]

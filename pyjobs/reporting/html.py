@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Chart, Heat, Image, Page, Table, Text
 from pyjobs.reporting.sheet import drawing
 from pyjobs.reporting.tables import Column, without_empty
@@ -80,9 +81,11 @@ def _lines(rows: Sequence[Sequence[str]], columns: Sequence[Column], links: Mapp
 
 
 def tone_of(cell: str) -> str:
-    """The class of a cell that is a verdict or a signed percentage, so that both are seen at a glance."""
-    if cell in ("GO", "ok"):
+    """The class of a cell that is a verdict, a signed percentage or nothing, so that these are seen at a glance."""
+    if cell == "GO":
         return "good"
+    if cell == numbers.NOTHING:
+        return "nothing"  # a phone leaves it out
     if cell in ("NO-GO", "fail", "UNKNOWN") or cell.startswith("error:"):
         return "bad"
     if cell in ("TOO FEW", "too few", "skip", "behind") or cell.startswith("stale"):

@@ -5,27 +5,19 @@ from __future__ import annotations
 import contextlib
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from string import Template
+from typing import Any
 
+from pyjobs.reporting import numbers
 from pyjobs.runs import manifest
 from pyjobs.runs.run_folder import finished_runs
 from utils import atomic
 from utils.errors import NightdeskError
 
-PAGE = """\
-<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>nightdesk: nights</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}}
-table{{border-collapse:collapse;width:100%}}td,th{{text-align:left;padding:.25rem .75rem;border-bottom:1px solid #8884}}
-.ok{{color:#17803d}}.partial,.broken{{color:#b3261e}}@media(prefers-color-scheme:dark){{body{{background:#111;color:#ddd}}
-a{{color:#8ab4f8}}}}</style></head><body>
-<h1>Nights</h1><p>{count}, newest first; times are UTC.</p>
-<table><tr><th>desk</th><th>session</th><th>night</th><th>began</th><th>status</th></tr>
-{rows}
-</table></body></html>
-"""
+PAGE = Path(__file__).with_name("nights.html")
+BOOK = "/constrained"  # the one that is shown
 
 
 def write_index(runs_dir: Path, reports: Path, newest: Path, desk_reports: Path) -> Path:
@@ -35,28 +27,39 @@ def write_index(runs_dir: Path, reports: Path, newest: Path, desk_reports: Path)
     """
     reports.mkdir(parents=True, exist_ok=True)
     runs = finished_runs(runs_dir)[::-1]
-    rows = [_row(path, reports) for path in runs]
+    seen: set[str] = set()
+    rows = [_row(path, reports, seen) for path in runs]
     count = "1 night" if len(runs) == 1 else f"{len(runs)} nights"
-    target = reports / "index.html"
-    atomic.write_text(target, PAGE.format(count=count, rows="\n".join(rows)))
+    target, page = reports / "index.html", Template(PAGE.read_text(encoding="utf-8"))
+    atomic.write_text(target, page.substitute(count=count, rows="\n".join(rows)))
     desk_reports.mkdir(parents=True, exist_ok=True)
     _point(desk_reports / "latest", newest)
     _point(reports / "latest", runs[0] if runs else newest)
     return target
 
 
-def _row(run: Path, reports: Path) -> str:
+def _row(run: Path, reports: Path, seen: set[str]) -> str:
+    """One night; `seen`: the desks that had one already."""
+    told: Mapping[str, Any]
     try:
         told = manifest.read(run)
     except (NightdeskError, OSError):
         told = {"status": "broken"}
     link = html.escape(os.path.relpath(run / "index.html", reports), quote=True)
     began = f"{run.name[:4]}-{run.name[4:6]}-{run.name[6:8]} {run.name[9:11]}:{run.name[11:13]}"
-    status = str(told.get("status"))
-    cells: Sequence[str] = (str(told.get("desk") or "?"), str(told.get("session") or "?"))
-    shown = "".join(f"<td>{html.escape(each)}</td>" for each in cells)
-    state = html.escape(status)
-    return f'<tr>{shown}<td><a href="{link}">{run.name}</a></td><td>{began}</td><td class="{state}">{state}</td></tr>'
+    desk, session, status = (html.escape(str(told.get(name) or "?")) for name in ("desk", "session", "status"))
+    newest = "" if desk in seen else ' class="newest"'
+    seen.add(desk)
+    night = f'<td><a href="{link}" title="{run.name}">{session if session != "?" else run.name}</a></td>'
+    rest = f'<td>{_accounts(told)}</td><td class="{status}">{status}</td><td class="began">{began}</td>'
+    return f"<tr{newest}>{night}<td>{desk}</td>{rest}</tr>"
+
+
+def _accounts(told: Mapping[str, Any]) -> str:
+    """What each account has gained since its start, as the manifest has it."""
+    books = told.get("portfolio") or {}
+    found = {name.removesuffix(BOOK): each.get("total_return") for name, each in books.items() if name.endswith(BOOK)}
+    return ", ".join(f"{html.escape(name)} {numbers.change(value)}" for name, value in found.items()) or "–"
 
 
 def _point(link: Path, run: Path) -> None:

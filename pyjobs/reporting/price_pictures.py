@@ -106,11 +106,13 @@ def shown(key: SeriesKey, scan: Scan, desk: Desk, actions: Sequence[Action], sto
 def _series(bars: Bars, key: SeriesKey, signals: Sequence[Signal], scan: Scan) -> PriceSeries:
     """What is drawn of them."""
     fired = ", ".join(sorted(signal.setup for signal in signals))
-    money = {(each.exchange, each.symbol, each.timeframe): each.currency for each in scan.instruments}
-    currency = money.get((key.exchange, key.symbol, key.timeframe), "")
+    known = {(each.exchange, each.symbol, each.timeframe): each for each in scan.instruments}
+    mine = known.get((key.exchange, key.symbol, key.timeframe))
+    currency, name = (mine.currency, mine.name) if mine else ("", "")
+    what = f"{key.symbol} {name} {key.timeframe}" if name else f"{key.symbol} {key.timeframe}"
     stops = [signal.stop for signal in signals if signal.stop is not None]
     return PriceSeries(
-        title=f"{key.symbol} {key.timeframe}{f', {currency}' if currency else ''}: {fired or 'no signal tonight'}",
+        title=f"{what}{f', {currency}' if currency else ''}: {fired or 'no signal tonight'}",
         ts_ms=bars.ts_ms.tolist(),
         low=bars.low.tolist(),
         high=bars.high.tolist(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pyjobs.market.store.partitions import is_intraday
 from pyjobs.reporting import numbers
 from pyjobs.reporting.scan_tables import money_of, names_of
 from pyjobs.reporting.tables import Column, markdown_table, text_table
@@ -60,8 +61,20 @@ def summary(result: Record, gone: Sequence[Record], now_ms: int, market: str) ->
     states = Counter(each["status"] for each in result["instruments"] if each["status"] != "ok")
     rest = [f"{count} {WHY.get(status, status)}" for status, count in sorted(states.items())]
     old = [each["as_of_ms"] for each in result["instruments"] if each["status"] == "no_price" and each["as_of_ms"]]
+    rest += by_last_close(result)
     rest += [f"newest price without one: {local(max(old), market)}"] if old else []
     return ", ".join([head, signals]) + (f"; {len(gone)} gone" if gone else "") + "".join(f"; {each}" for each in rest)
+
+
+def by_last_close(result: Record) -> list[str]:
+    """How many daily series are looked at by the close of a session before, because nobody says what is traded now."""
+    old = [
+        each["as_of_ms"]
+        for each in result["instruments"]
+        if each["status"] in ("ok", "too_few_bars") and not each["provisional"] and each["role"] in ("trade", "watch")
+        and not is_intraday(each["timeframe"])
+    ]  # fmt: skip
+    return [f"{len(old)} by their last close, no price of now is known"] if old else []
 
 
 def local(ts_ms: int | float | None, market: str, *, with_date: bool = True) -> str:

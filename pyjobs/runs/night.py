@@ -36,6 +36,7 @@ class Night:
     began: Callable[[str], None] = lambda _verb: None
     pool: int = 2
     session: str | None = None
+    zone_s: int = 0
     done: dict[str, StepResult] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     outcomes: dict[str, Mapping[str, object]] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Night:
             elif len(self.running) < self.pool:
                 self.began(step.verb)
                 self.running[step.verb] = step_process.start(
-                    self._command(step), self.run_dir / log_name(step), cwd=self.clone
+                    self._command(step), self.run_dir / log_name(step), cwd=self.clone, zone_s=self.zone_s
                 )
 
     def _collect(self) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from utils import clock
 from utils.foreign_text import outcome_of, quoted
 
 TERM_GRACE_S = 5.0
@@ -40,6 +41,7 @@ class Running:
     handle: IO[bytes]
     outcome_fd: int
     started: float
+    zone_s: int
 
     def wait(self) -> Ended:
         """Wait for its end, and write the end record into the log."""
@@ -49,7 +51,7 @@ class Running:
             exit_code=code if code >= 0 else 128 - code, seconds=round(seconds, 3), outcome=_outcome(self.outcome_fd)
         )
         with contextlib.suppress(OSError):
-            self.handle.write(f"# end {_utc()} exit {ended.exit_code} after {seconds:.1f} s\n".encode())
+            self.handle.write(f"# end {_stamp(self.zone_s)} exit {ended.exit_code} after {seconds:.1f} s\n".encode())
             self.handle.close()
         return ended
 
@@ -71,12 +73,15 @@ def stop_all(children: Sequence[Running]) -> None:
         child.wait()
 
 
-def start(command: Sequence[str], log: Path, *, cwd: Path) -> Running:
-    """Start `command` in `cwd` with stdin closed. Raises OSError when log or command cannot be started."""
+def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> Running:
+    """Start `command` in `cwd` with stdin closed; the log's times are of `zone_s` seconds east of UTC.
+
+    Raises OSError when log or command cannot be started.
+    """
     handle = log.open("ab", buffering=0)
     outcome_read, outcome_write = os.pipe()
     try:
-        handle.write(f"$ {shlex.join(command)}\n# start {_utc()}\n".encode())
+        handle.write(f"$ {shlex.join(command)}\n# start {_stamp(zone_s)}\n".encode())
         process = subprocess.Popen(
             command,
             cwd=cwd,
@@ -100,6 +105,7 @@ def start(command: Sequence[str], log: Path, *, cwd: Path) -> Running:
         handle=handle,
         outcome_fd=outcome_read,
         started=time.monotonic(),
+        zone_s=zone_s,
     )
 
 
@@ -125,5 +131,6 @@ def _outcome(fd: int) -> dict[str, object]:
     return dict(outcome_of(received))
 
 
-def _utc() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _stamp(zone_s: int) -> str:
+    """`2026-11-20 22:10:03 UTC+9`: the day and time that the chain's own log has."""
+    return f"{datetime.fromtimestamp(clock.running_s() + zone_s, UTC):%Y-%m-%d %H:%M:%S} UTC{zone_s / 3600:+g}"

@@ -1,9 +1,9 @@
 """What the decision core costs, as whole processes, beside other engines and a floor, all in the same run.
 
-Workloads are those of bench/WORKLOADS.md, made by its script when `../shared/bench` (or NIGHTDESK_SHARED_BENCH) is
-there. The other engines run in `.venv-peers` (`make bench-peers`), by the scripts in `peers/`. Times are the fastest
-and the median of a few, and the least time on processors (which a busy machine stretches less); every row is compared
-with our result for each symbol, under the conventions it follows.
+Workloads are those of WORKLOADS.md, made by `workloads.py`. The other engines run in `.venv-peers` (`make
+bench-peers`), by the scripts in `peers/`. Times are the fastest and the median of a few, and the least time on
+processors (which a busy machine stretches less); every row is compared with our result for each symbol, under the
+conventions it follows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import NamedTuple
 from tests.bench.peers.cases import ABSENT, PYTHON, SCRIPTS
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("NIGHTDESK_SHARED_BENCH", ROOT.parent / "shared" / "bench"))
 ROUNDS, PEER_ROUNDS = 5, 2
 ASKED = {"W1": (0.9, 0.4, 250), "W2": (0.9, 0.4, None), "W3": (0.8, 0.8, 250)}  # Parquet s, cached s, MB
 
@@ -78,14 +77,14 @@ def ours(work: str, data: Path, out: Path) -> list[str]:
 
 
 def main() -> None:
-    if not (SHARED / "make_workloads.py").is_file():
-        print(f"core: no workloads: {SHARED}/make_workloads.py is not there (NIGHTDESK_SHARED_BENCH names the folder)")
-        return
     if not PYTHON.exists():
         print(f"core: {', '.join(PEERS)}: {ABSENT}")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        subprocess.run([sys.executable, SHARED / "make_workloads.py", folder], check=True, stdout=subprocess.DEVNULL)
+        made = "import pathlib, sys; from tests.bench.workloads import make; make(pathlib.Path(sys.argv[1]))"
+        subprocess.run(
+            [sys.executable, "-c", made, folder], cwd=ROOT, check=True
+        )  # apart: its memory is no peak of ours
         subprocess.run([sys.executable, "-c", FIRST_100, data / "w1.parquet", data / "w3.parquet"], check=True)
         columns = f"{'fastest s':>9} {'median s':>9} {'cpu s':>7} {'peak MB':>7} {'x ours':>6} {'x cpu':>6}"
         print(f"{'work':4} {'way':30} {columns}  asked, agreement")

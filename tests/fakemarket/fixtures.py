@@ -23,9 +23,17 @@ def fakemarket_server() -> Iterator[FakeMarket]:
 
 @pytest.fixture
 def fakemarket(fakemarket_server: FakeMarket) -> Iterator[FakeMarket]:
-    """No fault, no record, real time. In this process: patch the environment with `fakemarket.env()` yourself."""
+    """No fault, no record, real time. In this process: patch the environment with `fakemarket.env()` yourself.
+
+    Clients that are asked from this process run in forks, see `tests/verb_process.py`.
+    """
+    from pyjobs.market.providers import client_process
+    from tests.verb_process import forked_worker
+
     fakemarket_server.reset()
-    yield fakemarket_server
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client_process, "started", forked_worker)
+        yield fakemarket_server
     fakemarket_server.reset()
 
 

@@ -8,6 +8,7 @@ split at once, with an issue some sessions later. A halted session has a close a
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -165,14 +166,23 @@ class Shares:
     after the close). `closed`: sessions of the calendar on which the exchange stayed shut all the same."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
         self.publish: dt.time | None = None
         self.closed: set[dt.date] = set()
-        self.all: dict[str, Share] = {
-            share.code: replace(share, events=list(share.events), halts=list(share.halts)) for share in _made_up_once()
-        }
+        self._all: dict[str, Share] = {}  # made when somebody asks: most tests never do
+
+    @property
+    def all(self) -> dict[str, Share]:
+        with self._lock:
+            if not self._all:
+                self._all = {
+                    share.code: replace(share, events=list(share.events), halts=list(share.halts))
+                    for share in _made_up_once()
+                }
+            return self._all
 
     def published(self, session: Session, now_ms: int) -> bool:
         """Whether the session's day is there."""

@@ -32,6 +32,8 @@ from tests.fakemarket.universe import BY_ID, Dividend, Instrument, Split
 from tests.fakemarket.walk import FloatArray, IntArray
 from utils.trading_day import Session
 
+KEPT: dict[tuple[object, ...], Bars] = {}  # sessions that are over, by all they depend on: the same in every test
+MOST_KEPT = 20_000
 SHORT_DAYS = 60  # a range that is cheaper by its days than by its years
 HALT_SHARE = 1 / 300  # of a Korean stock's sessions
 
@@ -75,7 +77,6 @@ class Market:
         self.clock = clock
         self.settle_s = 0.0
         self._changes: dict[str, Changes] = {}
-        self._years: dict[tuple[str, int], Bars] = {}
         self._lock = threading.Lock()
         self.reset()
 
@@ -84,32 +85,29 @@ class Market:
         self.clock.set(None)
         self.settle_s = 0.0
         with self._lock:
-            self._changes = {
-                one.id: Changes(splits=list(one.splits), dividends=list(one.dividends)) for one in BY_ID.values()
-            }
-            self._years.clear()
+            self._changes.clear()
 
     def revise(self, symbol: str, start_ms: int, factor: float) -> None:
         """Multiply the close of the minute starting at `start_ms`: its bar, and every longer bar it is in, changes."""
-        self._changed(symbol).revised[start_ms // MINUTE_MS] = factor
+        self._changes_of(symbol).revised[start_ms // MINUTE_MS] = factor
 
     def halt(self, symbol: str, start_ms: int, end_ms: int) -> None:
         """No trade from `start_ms` to before `end_ms`: the provider will confirm that there is nothing."""
-        self._changed(symbol).halts.append((start_ms, end_ms))
+        self._changes_of(symbol).halts.append((start_ms, end_ms))
 
     def split(self, symbol: str, session: dt.date, ratio: float) -> None:
-        self._changed(symbol).splits.append(Split(session=session, ratio=ratio))
+        self._changes_of(symbol).splits.append(Split(session=session, ratio=ratio))
 
     def dividend(self, symbol: str, session: dt.date, amount: float) -> None:
-        self._changed(symbol).dividends.append(Dividend(session=session, amount=amount))
+        self._changes_of(symbol).dividends.append(Dividend(session=session, amount=amount))
 
     def splits(self, symbol: str) -> list[Split]:
         """The splits that have happened by now."""
-        return [one for one in self._changes[symbol].splits if one.session <= self._today(BY_ID[symbol])]
+        return [one for one in self._changes_of(symbol).splits if one.session <= self._today(BY_ID[symbol])]
 
     def dividends(self, symbol: str) -> list[Dividend]:
         """The dividends whose day has come, in shares of their own day."""
-        return [one for one in self._changes[symbol].dividends if one.session <= self._today(BY_ID[symbol])]
+        return [one for one in self._changes_of(symbol).dividends if one.session <= self._today(BY_ID[symbol])]
 
     def intraday(self, one: Instrument, step_ms: int, start_ms: int, end_ms: int, *, from_open: bool = False) -> Bars:
         """Bars of `step_ms` that start in [start_ms, end_ms), split-adjusted as of now; empty buckets are left out.
@@ -132,7 +130,8 @@ class Market:
             some = [day for year in {first.year, last.year} for day in sessions_of(one.market, year)]
             bars = self._session_bars(one, tuple(day for day in sorted(some) if first <= day.date <= last))
         else:
-            bars = concatenate([self._year(one, year) for year in range(max(first, one.listed).year, last.year + 1)])
+            years = range(max(first, one.listed).year, last.year + 1)
+            bars = concatenate([self._session_bars(one, sessions_of(one.market, year)) for year in years])
         low, high = day_ms(max(first, one.listed)), day_ms(last) + DAY_MS
         dates = self.dates_ms(one, bars)
         return self._quoted(one, bars.take((dates >= low) & (dates < high)), as_traded=as_traded)
@@ -145,7 +144,7 @@ class Market:
         """How many times higher each day is quoted than when every split of the table has happened."""
         today = self._today(BY_ID[symbol])
         factor = np.ones(len(dates_ms))
-        for one in self._changes[symbol].splits:
+        for one in self._changes_of(symbol).splits:
             if as_traded or one.session > today:
                 factor[dates_ms < day_ms(one.session)] *= one.ratio
         return factor
@@ -161,39 +160,45 @@ class Market:
                 factor[dates_ms < day_ms(paid.session)] *= 1 - paid.amount / before.ohlc[-1, 3]
         return factor
 
-    def _changed(self, symbol: str) -> Changes:
+    def _changes_of(self, symbol: str) -> Changes:
         with self._lock:
-            self._years = {key: bars for key, bars in self._years.items() if key[0] != symbol}
-        return self._changes[symbol]
+            if symbol not in self._changes:
+                one = BY_ID[symbol]
+                self._changes[symbol] = Changes(splits=list(one.splits), dividends=list(one.dividends))
+            return self._changes[symbol]
 
     def _today(self, one: Instrument) -> dt.date:
         now_ms = self.clock.now_ms()
         return date_of(now_ms + int(offset_ms(one, np.array([now_ms]))[0]))
 
-    def _year(self, one: Instrument, year: int) -> Bars:
-        """A year's sessions, unadjusted; kept once every one of them is final."""
-        key = (one.id, year)
-        found = self._years.get(key)
-        if found is not None:
-            return found
-        sessions = sessions_of(one.market, year)
-        bars = self._session_bars(one, sessions)
-        if sessions and sessions[-1].close_utc_s + self.settle_s < self.clock.now_ms() / 1000:
-            with self._lock:
-                self._years[key] = bars
-        return bars
-
     def _session_bars(self, one: Instrument, sessions: tuple[Session, ...]) -> Bars:
-        """One bar for each of `sessions` that has begun."""
+        """One bar for each of `sessions` (no other session between them) that has begun, unadjusted."""
+        now_ms = self.clock.now_ms()
         opens = np.array([one.open_utc_s * 1000 for one in sessions], np.int64)
-        opens = opens[opens < self.clock.now_ms()]
+        opens = opens[opens < now_ms]
         if not len(opens):
             return EMPTY
-        minutes = self._minutes(one, int(opens[0]), sessions[len(opens) - 1].close_utc_s * 1000)
+        end_s, changes = sessions[len(opens) - 1].close_utc_s, self._changes_of(one.id)
+        if end_s + self.settle_s >= now_ms / 1000:  # still moving, as those before it are not
+            earlier = self._session_bars(one, sessions[: len(opens) - 1])
+            before = float(earlier.ohlc[-1, 3]) if len(earlier) else one.price
+            return concatenate([earlier, self._traded_bars(one, opens[-1:], end_s, before)])
+        key = (one.id, int(opens[0]), end_s, tuple(changes.revised.items()), tuple(changes.halts))
+        found = KEPT.get(key)
+        if found is None:
+            found = self._traded_bars(one, opens, end_s, one.price)
+            if len(KEPT) >= MOST_KEPT:
+                KEPT.clear()
+            KEPT[key] = found
+        return found
+
+    def _traded_bars(self, one: Instrument, opens: IntArray, end_s: int, before: float) -> Bars:
+        """A bar for each session that begins at one of `opens`; the last one ends at `end_s`."""
+        minutes = self._minutes(one, int(opens[0]), end_s * 1000)
         bars = aggregate(minutes, opens[np.searchsorted(opens, minutes.start_ms, side="right") - 1])
         at = np.searchsorted(bars.start_ms, opens)
         traded = np.isin(opens, bars.start_ms)
-        close = bars.ohlc[np.maximum(at - 1, 0), 3] if len(bars) else np.full(len(opens), one.price)
+        close = bars.ohlc[np.maximum(at - 1, 0), 3] if len(bars) else np.full(len(opens), before)
         ohlc = np.repeat(close[:, None], 4, axis=1)
         volume = np.zeros(len(opens))
         ohlc[traded], volume[traded] = bars.ohlc, bars.volume
@@ -212,7 +217,7 @@ class Market:
 
     def _priced(self, one: Instrument, number: IntArray) -> Bars:
         opened, high, low, closed = walk.minute_prices(one.seed, one.price, number)
-        for minute, factor in self._changes[one.id].revised.items():
+        for minute, factor in self._changes_of(one.id).revised.items():
             closed = np.where(number == minute, closed * factor, closed)
         ohlc = np.stack([opened, np.maximum(high, closed), np.minimum(low, closed), closed], axis=1)
         volume = walk.minute_volume(one.seed, one.size, number)
@@ -228,7 +233,7 @@ class Market:
                 chosen &= walk.uniform(one.seed, walk.HALT, opens[at] // DAY_MS) >= HALT_SHARE
         if one.quiet:
             chosen &= walk.uniform(one.seed, walk.QUIET, number) >= one.quiet
-        for start_ms, end_ms in self._changes[one.id].halts:
+        for start_ms, end_ms in self._changes_of(one.id).halts:
             chosen &= (number * MINUTE_MS < start_ms) | (number * MINUTE_MS >= end_ms)
         return chosen
 

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from utils import paths
+from tests.verb_process import run_verb
 
 NOW_S = "1719600000"  # 28 June 2024, 18:40 UTC
 DESK = "config/desk.sample.yaml"
 
 
-def run_verb(home: Path, verb: str, *args: str, code: int = 0) -> str:
+def said_by(home: Path, verb: str, *args: str, code: int = 0) -> str:
     env = {**os.environ, "NIGHTDESK_HOME": str(home), "ALLOW_NET_FETCH": "0", "NIGHTDESK_NOW": NOW_S}
-    done = subprocess.run(
-        [sys.executable, "-m", f"pyjobs.{verb}", *args],
-        cwd=paths.ROOT, env=env, capture_output=True, text=True, timeout=900, check=False,
-    )  # fmt: skip
+    done = run_verb(verb, *args, env=env)
     assert done.returncode == code, done.stderr + done.stdout
     return done.stdout + done.stderr
 
@@ -28,9 +23,9 @@ def run_verb(home: Path, verb: str, *args: str, code: int = 0) -> str:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    run_verb(home, "make_sample", "--end", "2024-06-28")
-    run_verb(home, "nightly", "--desk", DESK)
-    run_verb(home, "run_bt", "--desk", DESK, "--strategy", "ma_cross", "--benchmarks", "SMPIDX")
+    said_by(home, "make_sample", "--end", "2024-06-28")
+    said_by(home, "nightly", "--desk", DESK)
+    said_by(home, "run_bt", "--desk", DESK, "--strategy", "ma_cross", "--benchmarks", "SMPIDX")
     logs = home / "logs"
     logs.mkdir(exist_ok=True)
     line = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 from pyjobs import frames
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
-from tests.frames.conftest import DESK, run_verb
+from pyjobs.market.calendars.hours import hours_of
+from tests.frames.conftest import DESK, said_by
+from tests.market.dumps.test_dialects import periods, true_end_ms
 from utils import paths
-from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.errors import BadDataError, MissingInputError, NightdeskError, UsageError
 
 UTC = "datetime64[ms, UTC]"
 
@@ -137,7 +140,7 @@ def test_a_parquet_file_of_frames_is_what_a_backtest_reads(home: Path, tmp_path:
     series = read_bar_file(path, cache=False)
     assert {name: len(each) for name, each in series.items()} == {"A": 50, "B": len(bars)}
     assert isinstance(series["B"], Bars) and np.array_equal(series["B"].close, bars["close"].to_numpy())
-    assert "2 symbols" in run_verb(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
+    assert "2 symbols" in said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
     with pytest.raises(BadDataError, match="A: its index is not 'time'"):
         frames.write_bars(tmp_path / "no.parquet", {"A": yahoo()})
 
@@ -156,3 +159,34 @@ def test_a_frame_is_stored_like_a_dump_and_refused_like_one() -> None:
         frames.bars("TWO", exchange="MINE")
     with pytest.raises(BadDataError, match="the store holds raw prices, these are adjusted"):
         frames.store(bars, "ONE", exchange="MINE", market="XKRX", prices="adjusted")
+
+
+@pytest.mark.parametrize("market", ["24/7", "XNYS", "XKRX"])
+def test_no_bar_of_a_file_for_backtests_closes_before_its_period_has_ended(market: str, tmp_path: Path) -> None:
+    hours, series, ends = hours_of(market), {}, {}
+    for timeframe in ("30m", "1h", "1d", "1w", "1mo"):
+        for zone in ("UTC", "Asia/Seoul", "America/New_York"):
+            spans = periods(timeframe, zone, dt.date(2024, 3, 6), market)  # New York's clocks change on the 10th
+            index = pd.DatetimeIndex([start for start, _ in spans], name="Datetime")
+            rows = {"Open": 10.0, "High": 13.0, "Low": 9.0, "Close": 12.0, "Volume": range(1, 6)}
+            try:
+                made = frames.from_yfinance(
+                    pd.DataFrame(rows, index=index), market=market, timeframe=timeframe, symbol=zone
+                )
+            except NightdeskError:
+                continue  # a refusal is right, too
+            path = frames.write_bars(tmp_path / "x.parquet", made)
+            series[timeframe, zone] = read_bar_file(path, cache=False)[zone]
+            ends[timeframe, zone] = [true_end_ms(*span, hours, timeframe) for span in spans]
+    assert len(series) > 8
+    for key, bars in series.items():
+        for close, number in zip(bars.ts_ms.tolist(), bars.volume.tolist(), strict=True):
+            assert close >= ends[key][int(number) - 1], key
+
+
+def test_a_backtest_says_where_a_files_days_are_dates(home: Path, tmp_path: Path) -> None:
+    bars = frames.bars("SMP001", exchange="SAMPLE")
+    dates = bars.set_axis(bars.index.normalize(), axis=0).rename_axis("time")
+    path = frames.write_bars(tmp_path / "bars.parquet", {"A": dates, "B": bars})
+    said = said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
+    assert "[WARN] the days of 1 of 2 symbols stand at midnight UTC of Mondays to Fridays (A)" in said

@@ -53,7 +53,7 @@ def test_positions_that_are_not_there_are_said_to_be_missing(full_run: Path, des
 def test_the_page_counts_its_own_step_as_the_terminal_does(full_run: Path, desk_file: Path) -> None:
     done = len(json.loads((full_run / "logs/steps.json").read_text())["steps"])
     report_index.main(["--desk", str(desk_file), "--session", "2026-11-20", "--out", str(full_run)])
-    assert f"of {done + 1} ok" in (full_run / "index.html").read_text(encoding="utf-8")
+    assert f"of {done + 1}</b>" in (full_run / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,15 @@ def test_unconfirmed_bars_are_counted_and_named_on_the_pages(full_run: Path) -> 
     (told,) = [line for line in doubts_of_bars(read_run(full_run)) if "unconfirmed" in line]
     assert told.startswith(f"The newest bar of 1 of {len(data['instruments'])} imported series is unconfirmed")
     assert data["instruments"][0]["symbol"] in told
+
+
+def test_bars_that_a_provider_may_still_revise_are_named_on_the_pages(full_run: Path) -> None:
+    part = {"exchange": "YAHOO", "market": "XNYS", "session": "2026-11-20", "series": 9, "provisional": [*"ABCDEFG"]}
+    (full_run / "reports/fetch.json").write_bytes(msgspec.json.encode({"exchanges": [part]}))
+    (told,) = [line for line in doubts_of_bars(read_run(full_run)) if "provisional" in line]
+    assert told.startswith(
+        "The newest bar of 7 of 9 fetched series of YAHOO is provisional (A, B, C, D, E and 2 more): the provider may"
+    )
 
 
 def test_made_up_prices_are_labelled_on_the_sample_and_nowhere_else(desk_file: Path) -> None:

@@ -71,6 +71,13 @@ def test_less_than_a_window_less_than_a_year_and_nothing_left_are_said() -> None
     assert "ruin on 2022-01-05" in gone and "There is nothing to measure" in gone and "Sharpe" not in gone
 
 
+def test_a_benchmark_that_is_not_above_zero_is_measured_by_nothing() -> None:
+    closes = np.linspace(-5.0, 5.0, 800)  # a rate, say
+    text = page_of(curve(benchmarks={"RATE": closes}, metrics={"total_return": 0.1}))
+    assert "nan" not in text and "inf" not in text.replace("information", "") and "Rolling Sharpe ratio" in text
+    assert "Rolling beta" not in text
+
+
 def test_trades_are_counted_by_side_and_by_what_ended_them() -> None:
     sections = {each.title: each for each in tear_sheet(curve(), anchor="a", title="t").sections}
     table = sections["Trades"].blocks[0]
@@ -130,7 +137,9 @@ def test_a_histogram_counts_every_value_once_also_the_far_ones() -> None:
 def test_a_heat_map_colours_months_by_the_largest_and_leaves_the_year_plain() -> None:
     table = Heat(columns=["Jan", "Feb", "year"], rows={"2024": [0.10, -0.05, 0.045], "2023": [None, 0.0, 0.0]})
     shown = drawing.heat(table)
-    assert '<td class="up9">+10.0<i>+10</i></td><td class="down5">-5.0<i>-5</i></td><td class="up0">+4.5' in shown
+    cells = re.findall(r'<td data-of="(.*?)" class="(.*?)">(.*?)<i>(.*?)</i>', shown)
+    assert cells[:2] == [("Jan", "up9", "+10.0", "+10"), ("Feb", "down5", "-5.0", "-5")]
+    assert cells[2] == ("year", "up0", "+4.5", "+4")
     assert "<th>2023</th><td></td>" in shown
     page = Page(name="x", title="x", summary="x", sections=[Section(title="Months", blocks=[table])])
     assert "| 2024 | +10.0 % | -5.0 % | +4.5 % |" in markdown(page)  # where nothing can be coloured, numbers stand

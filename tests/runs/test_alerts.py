@@ -14,7 +14,9 @@ import pytest
 from pyjobs.runs.alerts import bell
 from pyjobs.runs.verdict.findings import Check
 
-NIGHT = Check("nightly", "FAIL", "2026-11-20: failed: exit 65 at 22:11:02; see logs/nightly_2026-11-20.log", "job")
+NIGHT = Check(
+    "nightly", "FAIL", "2026-11-20: failed: exit 65 at 22:11:02 UTC+9; see logs/nightly_2026-11-20.log", "job"
+)
 EOD = Check("report_eod", "FAIL", "2026-11-20: never started", "job")
 WELL = Check("nightly", "OK", "2026-11-20: ran", "job")
 LATE = Check("data KRX:005930:1d", "WARN", "1 session behind", "data")

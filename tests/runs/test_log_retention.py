@@ -19,7 +19,7 @@ def test_of_each_dated_name_all_but_the_newest_dates_go() -> None:
     names = [
         "scanner_2026-08-22.log",  # the second date: stays
         "scanner_2026-08-21.log",  # the third: goes
-        "nightly_make_manifest_2026-01-01.log",  # the only one of its name
+        "make_manifest@us_2026-01-01.log",  # the only one of its name
         "history-2026-01-01.jsonl",
         "history-2026-01-02.jsonl",
         "history-2026-01-03.jsonl",

@@ -69,17 +69,20 @@ def test_each_outcome_is_one_line_that_names_step_code_and_log() -> None:
 
 
 def run_python(code: str, log: Path) -> step_process.Ended:
-    return step_process.start([sys.executable, "-c", code], log, cwd=log.parent).wait()
+    return step_process.start([sys.executable, "-c", code], log, cwd=log.parent, zone_s=9 * 3600).wait()
 
 
-def test_the_log_holds_command_start_output_and_end(tmp_path: Path) -> None:
+def test_the_log_holds_command_start_output_and_end_by_the_market_s_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_NOW", "1795190400")  # 20 November 2026, 16:00 UTC: in Seoul it is Saturday
     ended = run_python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(65)", tmp_path / "a.log")
     assert ended.exit_code == 65
     lines = (tmp_path / "a.log").read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("$ ") and "-c" in lines[0]
-    assert lines[1].startswith("# start 20") and lines[1].endswith("Z")
+    assert lines[1].startswith("# start 2026-11-21 01:") and lines[1].endswith(" UTC+9")
     assert sorted(lines[2:4]) == ["err", "out"]
-    assert lines[4].startswith("# end ") and " exit 65 after " in lines[4]
+    assert lines[4].startswith("# end 2026-11-21 01:") and " UTC+9 exit 65 after " in lines[4]
 
 
 def test_the_reason_is_what_the_job_reported_else_its_last_line(tmp_path: Path) -> None:

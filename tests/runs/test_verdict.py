@@ -25,12 +25,12 @@ BTC = [f"ingest@BTCUSD-1m {FRI} {at} ok" for at in MINUTES]
 ROWS: list[tuple[str, str, str, list[str], str, str]] = [
     # a job that is due once a session
     ("the night ran", "nightly", f"{FRI} 23:40", [f"nightly {FRI} 22:10 ok"], "OK", "ended well"),
-    ("asked in the morning", "nightly", f"{FRI} 07:30", NIGHTS, "OK", "not due before 23:30 today"),
+    ("asked in the morning", "nightly", f"{FRI} 07:30", NIGHTS, "OK", "not due before 23:30 UTC+9 today"),
     ("asked ten past midnight", "nightly", f"{FRI} 00:10", NIGHTS, "OK", f"{THU}: ran"),
     ("asked on Sunday of Friday's", "nightly", f"{SUN} 10:00", [f"nightly {FRI} 22:10 ok"], "OK", f"{FRI}: ran"),
-    ("on Sunday the next is Monday's", "nightly", f"{SUN} 10:00", [f"nightly {FRI} 22:10 ok"], "OK", f"23:30 on {NEXT}"),
+    ("on Sunday the next is Monday's", "nightly", f"{SUN} 10:00", [f"nightly {FRI} 22:10 ok"], "OK", f"23:30 UTC+9 on {NEXT}"),
     ("a minute before it is due", "nightly", f"{FRI} 23:29", NIGHTS, "OK", f"{THU}: ran"),
-    ("a minute after", "nightly", f"{FRI} 23:31", NIGHTS, "WARN", f"due 23:30 on {FRI}"),
+    ("a minute after", "nightly", f"{FRI} 23:31", NIGHTS, "WARN", f"due 23:30 UTC+9 on {FRI}"),
     ("still missing the next morning", "nightly", f"{SAT} 08:00", NIGHTS, "WARN", "never started"),
     ("the second time due", "nightly", f"{NEXT} 23:40", NIGHTS, "FAIL", "missed 2 times"),
     ("the third", "nightly", "2026-11-24 23:40", NIGHTS, "FAIL", "missed 3 times"),
@@ -75,13 +75,13 @@ ROWS: list[tuple[str, str, str, list[str], str, str]] = [
     ("busy for days, and nobody ran", "report_eod", f"{FRI} 20:00", [EOD[0], *(f"report_eod {day} 18:10 skip:busy" for day in (TUE, WED, THU, FRI))], "FAIL", "busy"),
     # before the market opens: due 09:00 and 09:15
     ("precache of today", "precache_benchmarks", f"{FRI} 09:30", [f"precache_benchmarks {FRI} 08:20 ok"], "OK", "ended well"),
-    ("precache before it is due", "precache_benchmarks", f"{FRI} 08:30", [f"precache_benchmarks {THU} 08:20 ok"], "OK", "09:00 today"),
-    ("precache missed once", "precache_benchmarks", f"{FRI} 09:30", [f"precache_benchmarks {THU} 08:20 ok"], "WARN", "due 09:00"),
+    ("precache before it is due", "precache_benchmarks", f"{FRI} 08:30", [f"precache_benchmarks {THU} 08:20 ok"], "OK", "09:00 UTC+9 today"),
+    ("precache missed once", "precache_benchmarks", f"{FRI} 09:30", [f"precache_benchmarks {THU} 08:20 ok"], "WARN", "due 09:00 UTC+9"),
     ("precache over a weekend", "precache_benchmarks", f"{SUN} 12:00", [f"precache_benchmarks {FRI} 08:20 ok"], "OK", f"on {NEXT}"),
     ("precache that runs in the night after by mistake", "precache_benchmarks", f"{FRI} 23:00", [f"precache_benchmarks {FRI} 22:20 ok"], "OK", "ended well"),
     ("every day also on Sunday", "report_watchlist", f"{SUN} 10:00", [*WATCH, f"report_watchlist {SAT} 09:00 ok"], "WARN", f"on {SUN}"),
     ("every day, done", "report_watchlist", f"{SUN} 10:00", [f"report_watchlist {SUN} 09:00 ok"], "OK", "ended well"),
-    ("every day, not yet due today", "report_watchlist", f"{SUN} 09:14", [f"report_watchlist {SAT} 09:00 ok"], "OK", "09:15 today"),
+    ("every day, not yet due today", "report_watchlist", f"{SUN} 09:14", [f"report_watchlist {SAT} 09:00 ok"], "OK", "09:15 UTC+9 today"),
     ("every day, two missed", "report_watchlist", f"{SUN} 10:00", WATCH, "FAIL", "missed 2 times"),
     ("every day, four skips", "report_watchlist", f"{FRI} 10:00", [f"report_watchlist {day} 09:00 skip:outage" for day in (TUE, WED, THU, FRI)], "WARN", "4 skips in a row, budget 3"),
     # while the market is open

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs import report_eod
+from pyjobs import report_eod, scan
 from pyjobs.market.desk import listings
 from pyjobs.market.exchanges import Exchange
+from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.universe.by_board import worth_asking
 from pyjobs.market.universe.due import ready_session
 from pyjobs.runs import manifest
 from pyjobs.runs.run_folder import finished_runs
 from tests.fakemarket.krx_shares import Event
 from tests.fakemarket.server import FakeMarket
+from tests.fakemarket.universe import INSTRUMENTS
 from tests.verbs.fetching import HOUR_S, KOREA, Home, made_home
 from utils import trading_day
 from utils.run import run
@@ -123,6 +125,38 @@ def test_an_end_of_day_waits_for_a_provider_that_publishes_at_half_past_six(home
     home.fake.krx.shares.all[codes(home.fake)[5]].halts.append((WEDNESDAY, WEDNESDAY))
     home.at(seoul_s(WEDNESDAY, 18, 40))
     assert eod(home) == 0, "half of them have no bar, and nobody waits for any of those"
+
+
+def test_a_scan_at_half_past_ten_has_prices_of_now_of_krx_shares(home: Home) -> None:
+    home.write(KOREA % f'"005930", "000660", "{codes(home.fake)[2]}"')
+    assert home.fetch() == 0
+    home.at(seoul_s(TUESDAY, 10, 30))
+    assert run(scan.main, ["--desk", str(home.root / "desk.yaml")]) == 0
+    assert "1 by their last close, no price of now is known" in home.captured.readouterr().out  # Yahoo has it not
+    page = (home.root / "reports/scan_2026-11-24.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if "| 00" in line]
+    assert [row[1:4] + row[6:8] for row in rows] == [
+        [code, "1d", "trade", "2026-11-24 10:10", "provisional"] for code in ("005930", "000660")
+    ]
+    samsung = next(one for one in INSTRUMENTS if one.krx_stock == "005930")
+    home.at(seoul_s(TUESDAY, 10, 10))  # Yahoo is twenty minutes late with Korea, and says so
+    now = home.fake.market.daily(samsung, TUESDAY, TUESDAY).ohlc[-1, 3]
+    assert float(rows[0][4].replace(",", "")) == pytest.approx(now, abs=0.51)
+    assert home.days("KRX", "005930")[-1] == "2026-11-23", "nothing provisional is stored"
+
+
+def test_krx_shares_are_quoted_by_the_board_of_the_newest_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    krx = Exchange(provider="krx_stock", market="XKRX", page_bars=500, quotes="YAHOO_KR")
+    asked, evening_s = ["005930", "200010", "300010"], seoul_s(MONDAY, 20, 0)
+    assert quoted_as("KRX", krx, asked, now_s=evening_s)["300010"] == "300010.KS"
+    rows = [listings.Listed("005930", "", "KOSPI", 1, 1, 1), listings.Listed("300010", "", "KOSDAQ", 1, 1, 1)]
+    listings.write_listing("KRX", MONDAY, rows)
+    assert list(quoted_as("KRX", krx, asked, now_s=evening_s).values()) == ["005930.KS", "200010.KS", "300010.KQ"]
+    plain = Exchange(provider="alpaca", market="XNYS", page_bars=500, quotes="YAHOO")
+    assert quoted_as("ALPACA", plain, ["AAPL"], now_s=evening_s) == {"AAPL": "AAPL"}
 
 
 def test_an_exam_day_closes_an_hour_late_and_is_due_by_its_own_close() -> None:

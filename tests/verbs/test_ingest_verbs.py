@@ -274,6 +274,7 @@ def test_bootstrap_fetches_writes_instances_and_prints_crontab_lines(
     assert run(bootstrap_symbols, [*argv, "--enable-gap-repair", "--ignore-errors"]) == 0
     out = capsys.readouterr().out
     assert "[WARN] NOPEUSD: bitfinex NOPEUSD: no_data" in out and "2 of 3 symbols set up" in out
+    assert "BITFINEX:BTCUSD:1m: 0 new bars; " in out  # it had come before the one that is unknown
     assert f"* * * * *  {shlex.quote(f'{ROOT}/batch/run_ingest.sh')}" in out and "run_gap_repair.sh" in out
     assert [one.name for one in instances.load_all()] == ["BTCUSD-1m", "ETHUSD-1m"]
     text = (world.home / "config/instances/BTCUSD-1m.env").read_text()

@@ -18,6 +18,7 @@ from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.jobs import load_job_book
 from tests.fakemarket.server import FakeMarket
+from tests.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 Verb = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -37,10 +38,7 @@ def env(client_env: dict[str, str], fakemarket: FakeMarket, tmp_path: Path) -> d
 def verb(env: dict[str, str]) -> Verb:
 
     def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", f"pyjobs.{name}", *arguments]
-        return subprocess.run(
-            command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
-        )
+        return run_verb(name, *arguments, env=env)
 
     return call
 
@@ -149,10 +147,8 @@ def test_wrong_usage_is_named_and_nothing_is_asked_or_written(
 def test_a_listing_becomes_a_desk_of_all_its_shares(env: dict[str, str], tmp_path: Path) -> None:
     env |= {"KRX_ID": "someone", "KRX_PW": "something"}
     desk = tmp_path / "krx.yaml"
-    command = [sys.executable, "-m", "pyjobs.new_desk", "--listing", "KRX", "--boards", "KOSPI", "--years", "0.04"]
-    done = subprocess.run(
-        [*command, "--out", str(desk)], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300
-    )
+    asked = ["--listing", "KRX", "--boards", "KOSPI", "--years", "0.04"]
+    done = run_verb("new_desk", *asked, "--out", desk, env=env)
     assert done.returncode == 0, done.stderr
     found = int(re.search(r"krx.yaml: (\d+) instruments, XKRX", done.stdout)[1])  # type: ignore[index]
     assert 900 < found < 1_000

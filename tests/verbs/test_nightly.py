@@ -97,9 +97,10 @@ def test_a_good_night_is_published_whole_and_a_second_one_queues_nothing_twice(h
     assert night(home).returncode == 0
     assert len(runs(home)) == 3
     index = (home / "reports/index.html").read_text(encoding="utf-8")
-    links = re.findall(r'<tr><td>(\w+)</td><td>2026-11-19</td><td><a href="([^"]+)">', index)
-    assert [desk for desk, _ in links] == ["small", "other", "small"]
-    assert all((home / "reports" / link).is_file() for _, link in links)
+    links = re.findall(r'<tr(.*?)><td><a href="([^"]+)" .*?>2026-11-19</a></td><td>(\w+)</td><td>krw [+-]', index)
+    assert [desk for _, _, desk in links] == ["small", "other", "small"]
+    assert [bool(newest) for newest, _, _ in links] == [True, True, False]
+    assert all((home / "reports" / link).is_file() for _, link, _ in links)
     newest = runs(home)
     assert (home / "reports/latest").resolve() == newest[2] and (home / "reports/other/latest").resolve() == newest[1]
     assert queued(home) == [("AAA", "2026-11-19", "new")]

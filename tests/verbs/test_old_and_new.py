@@ -78,6 +78,7 @@ def tried(box: Box, commands: list[str], **env: str) -> None:
         )  # fmt: skip
         codes = next((codes for part, codes in ENDS.items() if part in text), {0})
         assert done.returncode in codes, (text, done.stdout, done.stderr)
+        assert "logs/nightly_" not in text or "[END] ok" in done.stdout, (text, done.stdout)
         assert "Traceback" not in done.stdout + done.stderr, (text, done.stderr)
         left = [pattern for part, pattern in LEAVES.items() if part in text]
         home = box.clone.parent if ".config" in "".join(left) else box.clone

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import run_folder
 from pyjobs.runs.verdict import records
 from tests import hostile
+from tests.verb_process import run_verb
 from tests.verbs.test_import_bars import DESK, GOOD
 from utils.errors import ConfigError
 
@@ -34,14 +34,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def verb(home: Path, name: str, *flags: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"pyjobs.{name}", *flags],
-        cwd=ROOT,
-        env={**os.environ, "NIGHTDESK_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=HANGS_S,
-    )
+    return run_verb(name, *flags, env={**os.environ, "NIGHTDESK_HOME": str(home)}, timeout_s=HANGS_S)
 
 
 def import_both(home: Path) -> tuple[subprocess.CompletedProcess[str], dict[str, str | None]]:

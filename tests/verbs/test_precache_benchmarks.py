@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
+from tests.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = """
@@ -39,15 +39,7 @@ class Desk:
         (home / "policy.yaml").write_text(POLICY)
 
     def run(self, verb: str, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", f"pyjobs.{verb}", *args],
-            cwd=ROOT,
-            env={**self.env, **env},
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        return run_verb(verb, *args, env={**self.env, **env})
 
     def precache(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
         return self.run("precache_benchmarks", "--policy", str(self.home / "policy.yaml"), *args, **env)

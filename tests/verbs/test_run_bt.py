@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.verb_process import run_verb
+
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400_000
 
@@ -43,9 +45,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(home: Path, verb: str, *args: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"pyjobs.{verb}", *map(str, args)]
-    environment = {**os.environ, "NIGHTDESK_HOME": str(home)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
+    return run_verb(verb, *args, env={**os.environ, "NIGHTDESK_HOME": str(home)})
 
 
 CROSS = ("--strategy", "ma_cross", "--param", "fast=5", "--param", "slow=20")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.fakemarket.server import FakeMarket
+from tests.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK = """
@@ -39,8 +39,7 @@ def scan(client_env: dict[str, str], fakemarket: FakeMarket, tmp_path: Path) -> 
         now_s = int(dt.datetime.fromisoformat(time).timestamp())
         fakemarket.clock.set(now_s * 1000)
         told = {"NIGHTDESK_HOME": str(tmp_path), "NIGHTDESK_NOW": str(now_s), "RETRY_BUDGET_S": "1", **env}
-        command = [sys.executable, "-m", f"pyjobs.{verb}", "--desk", str(desk)]
-        return subprocess.run(command, cwd=ROOT, env={**client_env, **told}, capture_output=True, text=True)
+        return run_verb(verb, "--desk", desk, env={**client_env, **told})
 
     fetched = at("2026-11-23T12:00+00:00", "fetch")
     assert fetched.returncode == 0, fetched.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 
@@ -107,13 +108,17 @@ def test_why_and_health_speak_of_each_desk_by_its_own_market(two: House) -> None
     for path in (two.home / "config/desks").iterdir():
         os.utime(path, (made_s, made_s))
     told = two.run([str(two.clone / "jobs/why.sh"), "nightly@us"], NIGHTDESK_NOW=str(FRIDAY_NIGHT_IN_SEOUL))
-    assert told.stdout.startswith(b"nightly@us 2026-11-19: never started: no record of it (due 23:30 on 2026-11-19")
+    assert told.stdout.startswith(
+        b"nightly@us 2026-11-19: never started: no record of it (due 23:30 UTC-5 on 2026-11-19"
+    )
+    every = two.run([str(two.clone / "jobs/why.sh")], NIGHTDESK_NOW=str(FRIDAY_NIGHT_IN_SEOUL)).stdout.decode()
+    assert re.findall(r"^(nightly\S*) ", every, re.M) == ["nightly@kr", "nightly@us"]
     (two.home / "secret").mkdir(mode=0o700)
     shipped = (two.clone / "config/jobs.yaml").read_text()
     own = '  "nightly@us": {market: XNYS, every: session, due: "18:10", skip_budget: 2}\n'
     (two.home / "secret/jobs.yaml").write_text(shipped + own)
     told = two.run([str(two.clone / "jobs/why.sh"), "nightly@us"], NIGHTDESK_NOW=str(FRIDAY_NIGHT_IN_SEOUL))
-    assert b"(due 18:10 on 2026-11-19" in told.stdout
+    assert b"(due 18:10 UTC-5 on 2026-11-19" in told.stdout
     looked = job(two, "run_healthcheck.sh", "--json", "1").stdout.decode()
     for name in ("nightly@kr", "nightly@us", "scanner@us", "report_eod@kr", "run us", "run kr", "data X:BBB:1d"):
         assert f'"{name}"' in looked, looked

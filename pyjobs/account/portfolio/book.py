@@ -88,7 +88,7 @@ from pyjobs.strategy.riding import rides_open, rides_range
 
 
 def walk(
-    x: Vector, m: Vector, ts: Vector, px: Vector, flags: Vector, bits: Vector, events: Vector, levels: Vector,
+    x: Vector, m: Vector, moments: Vector, px: Vector, flags: Vector, bits: Vector, events: Vector, levels: Vector,
     times: Vector, points: Vector, deals: Vector, s: Vector, r: Vector,
 ) -> int:  # fmt: skip
     """Every moment of `times` in order: a row of `points` each (equity, cash, exposure, positions); returns the deals.
@@ -97,7 +97,7 @@ def walk(
     """
     for j in range(m[N_TIMES]):
         now = times[j]
-        look(x, m, ts, now)
+        look(x, m, moments, j)
         for h in range(m[N_BUSY]):
             k = m[m[AT_BUSY] + h]
             if is_here(m, k) and x[SEATS + k * SEAT + SIDE] != 0.0:
@@ -112,7 +112,7 @@ def walk(
         for h in range(m[N_BUSY]):
             k = m[m[AT_BUSY] + h]
             if x[SEATS + k * SEAT + QUANTITY] != 0.0 and x[SEATS + k * SEAT + SIGN] < 0.0 and is_here(m, k):
-                borrow(x, m, ts, px, k)
+                borrow(x, m, moments, times, px, k)
         equity = mark(x, m, px, points, j)
         leave_or_stay(x, m, px, bits, s, r, float(now))
         if events[j + 1] > events[j]:
@@ -120,17 +120,17 @@ def walk(
     for h in range(m[N_BUSY]):
         k = m[m[AT_BUSY] + h]
         if x[SEATS + k * SEAT + QUANTITY] != 0.0:
-            mark_deal(x, m, ts, px, deals, s, k)
+            mark_deal(x, m, moments, times, px, deals, s, k)
     return 0
 
 
-def look(x: Vector, m: Vector, ts: Vector, now: int) -> None:
-    """See which stretches have a bar that closes `now`, and list the seats of these that wait to get in.
+def look(x: Vector, m: Vector, moments: Vector, j: int) -> None:
+    """See which stretches have a bar that closes at moment j, and list the seats of these that wait to get in.
 
     By the time of their signal; of equals in the order of the seats.
     """
     for stretch in range(m[AT_STRETCHES], m[AT_STRETCHES] + m[N_STRETCHES] * STRETCH_ROW, STRETCH_ROW):
-        m[stretch + HERE] = 1 if m[stretch + NEXT] < m[stretch + END] and ts[m[stretch + NEXT]] == now else 0
+        m[stretch + HERE] = 1 if m[stretch + NEXT] < m[stretch + END] and moments[m[stretch + NEXT]] == j else 0
     m[N_ENTERING] = 0
     for h in range(m[N_BUSY]):
         k = m[m[AT_BUSY] + h]
@@ -188,14 +188,17 @@ def settle(x: Vector, m: Vector, deals: Vector, k: int) -> None:
     x[q + QUANTITY] = x[q + ENTRY_FEE] = x[q + BORROWED] = 0.0
 
 
-def mark_deal(x: Vector, m: Vector, ts: Vector, px: Vector, deals: Vector, s: Vector, k: int) -> None:
+def mark_deal(
+    x: Vector, m: Vector, moments: Vector, times: Vector, px: Vector, deals: Vector, s: Vector, k: int
+) -> None:
     """A row for what is still held, marked to its last close."""
     last, d = next_bar(m, k) - 1, m[N_DEALS] * DEAL
     for j in range(STATE):
         s[j] = x[SEATS + k * SEAT + j]
-    leave(s, deals, d, float(ts[last]), px[3 * m[N_BARS] + last], STILL_OPEN)
+    ts = times[moments[last]]
+    leave(s, deals, d, float(ts), px[3 * m[N_BARS] + last], STILL_OPEN)
     write_deal(x, m, deals, k, 0.0, x[SEATS + k * SEAT + RATE])
-    deals[d + TO_LEAVE] = cost_of(x, m, k, ts[last], value(x, m, px, k), x[SEATS + k * SEAT + SIGN] > 0.0)
+    deals[d + TO_LEAVE] = cost_of(x, m, k, ts, value(x, m, px, k), x[SEATS + k * SEAT + SIGN] > 0.0)
 
 
 def enter_seat(
@@ -243,13 +246,14 @@ def free_cash(x: Vector, m: Vector) -> float:
     return float(x[CASH] - 2.0 * total(x, m, n))
 
 
-def borrow(x: Vector, m: Vector, ts: Vector, px: Vector, k: int) -> None:
+def borrow(x: Vector, m: Vector, moments: Vector, times: Vector, px: Vector, k: int) -> None:
     """Pay for the loan of a short position since its last bar, at the close it had then and this bar's rate."""
     q, new = SEATS + k * SEAT, next_bar(m, k) - 1
-    if x[q + ENTRY_TS] == float(ts[new]):
+    ts = times[moments[new]]
+    if x[q + ENTRY_TS] == float(ts):
         return  # borrowed within this bar: the loan is counted from its close on
     lent = x[q + QUANTITY] * px[3 * m[N_BARS] + new - 1] * open_rate(x, m, k, new)
-    cost = lent * (x[q + LOAN] * BASIS_POINT) * (float(ts[new] - ts[new - 1]) / YEAR_MS)
+    cost = lent * (x[q + LOAN] * BASIS_POINT) * (float(ts - times[moments[new - 1]]) / YEAR_MS)
     x[q + BORROWED] += cost
     x[CASH] -= cost
 

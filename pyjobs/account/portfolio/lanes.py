@@ -124,12 +124,19 @@ def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
 
 def first_decision_ms(lanes: Sequence[Lane], setups: Mapping[str, Setup]) -> int | None:
     """The first close at which a lane's setup has all the bars it looks back on, and a rate; None without lanes."""
-    found = []
+    firsts: dict[int, tuple[Bars, int]] = {}  # of each series once: all setups share its bars
     for lane in lanes:
         first = setups[lane.setup].lookback - 1
         if lane.conversion:
             first = max(first, int(np.searchsorted(lane.bars.ts_ms, lane.conversion.rates.ts_ms[0])))
-        found.append(int(lane.bars.ts_ms[min(first, len(lane.bars) - 1)]))
+        known = firsts.get(id(lane.bars))
+        if known is None or first < known[1]:
+            firsts[id(lane.bars)] = lane.bars, first
+    found = []
+    for bars, first in firsts.values():
+        first = min(first, len(bars) - 1)
+        found.append(bars.slice(first, first + 1).last_ms)  # not the column: there are thousands
+        done_with(bars)
     return min(found, default=None)
 
 

@@ -15,7 +15,7 @@ from pyjobs.account.portfolio.fx import Rates
 from pyjobs.account.portfolio.krx import Grid, Table
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.sums import SUMS
-from pyjobs.account.portfolio.tape import Tape, tape_of
+from pyjobs.account.portfolio.tape import Places, Tape, tape_of
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
@@ -43,10 +43,11 @@ class Memory:
 
     x: FloatArray
     m: IntArray
-    tape: Tape
+    moments: Places
+    prices: FloatArray
     flags: FlagArray
     bits: BitArray
-    events: IntArray
+    events: Places
     levels: FloatArray
     times: IntArray
     points: FloatArray
@@ -55,9 +56,10 @@ class Memory:
     @property
     def arrays(self) -> list[np.ndarray]:
         """What `book.walk` is given: flat views."""
-        tape, room = self.tape, (np.zeros(kernel.STATE), np.zeros(kernel.RULES))
-        mine = (self.x, self.m, tape.ts_ms, tape.prices, self.flags, self.bits, self.events, self.levels, self.times)
-        return [each.reshape(-1) for each in (*mine, self.points, self.deals, *room)]
+        bars, wishes = (self.moments, self.prices, self.flags), (self.bits, self.events, self.levels)
+        room = np.zeros(kernel.STATE), np.zeros(kernel.RULES)
+        mine = (self.x, self.m, *bars, *wishes, self.times, self.points, self.deals, *room)
+        return [each.reshape(-1) for each in mine]
 
     def on(self, terms: Terms) -> Memory:
         """The same before the first bar for an account of other money and limits, but of the same costs."""
@@ -86,8 +88,7 @@ def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequen
     """The account before the first bar that closes at or after `start_ms`; its seats in the order of `lanes`."""
     own = {id(lane.bars): lane.bars for lane in lanes}  # two sides, and all setups, share a series' bars
     tape = tape_of(tuple(own.values()), start_ms)
-    begins = dict(zip(own, tape.starts.tolist(), strict=False))
-    times = tape.times()
+    times = tape.times
     if any(lane.conversion for lane in lanes):  # what is held is worth something else at each of the marks too
         marks = np.array(marks_ms, np.int64)
         times = np.union1d(marks[marks >= start_ms], times)
@@ -100,13 +101,15 @@ def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequen
     bits, entries, levels = _wishes(m.rows, lanes, begins, ends)
     flags = _rates(x, m, lanes, times, begins, ends)
     _grids(x, m, lanes)
+    moments = tape.at(times)
     return Memory(
         x=np.concatenate(x.parts),
         m=np.concatenate(m.parts),
-        tape=tape,
+        moments=moments,
+        prices=tape.prices,
         flags=flags,
         bits=bits,
-        events=_events(m.rows, entries, tape.moments(times), times.size),
+        events=_events(m.rows, entries, moments, times.size),
         levels=levels,
         times=times,
         points=np.empty((times.size, seats.POINT)),
@@ -119,7 +122,7 @@ def _fill_head(x: Layout, m: Layout, terms: Terms, tape: Tape, n_times: int) -> 
     taxes, n_stretches = terms.costs.sell_tax_by_time, tape.starts.size - 1
     money, counts = x.parts[0], m.parts[0]
     _fill_terms(money, counts, terms)
-    counts[seats.N_SEATS], counts[seats.N_TIMES], counts[seats.N_BARS] = len(m.rows), n_times, tape.ts_ms.size
+    counts[seats.N_SEATS], counts[seats.N_TIMES], counts[seats.N_BARS] = len(m.rows), n_times, tape.moments.size
     counts[seats.N_TAXES], counts[seats.N_STRETCHES] = len(taxes), n_stretches
     counts[seats.AT_TAX_TIMES] = m.put([from_ms for from_ms, _ in taxes])
     counts[seats.AT_TAXES] = x.put([bps for _, bps in taxes])
@@ -203,13 +206,13 @@ def _wishes(
     return np.concatenate(bits), np.concatenate(entries), np.concatenate(levels)
 
 
-def _events(rows: IntArray, entries: npt.NDArray[np.int32], moments: npt.NDArray[np.int32], n_times: int) -> IntArray:
+def _events(rows: IntArray, entries: npt.NDArray[np.int32], moments: Places, n_times: int) -> Places:
     """Of each moment, where its entries begin; then every entry's seat and number, by moment and seat."""
     counts = np.diff(rows[:, seats.FIRST_ENTRY], append=entries.size)
     when = moments[entries].astype(np.uint16 if n_times < 1 << 16 else np.int32)  # short ones are sorted in a tenth
     order = np.argsort(when, kind="stable").astype(np.int32)
     head = n_times + 1
-    events = np.empty(head + seats.EVENT * entries.size, np.int64)
+    events = np.empty(head + seats.EVENT * entries.size, np.int32)
     events[0] = head
     events[1:head] = head + seats.EVENT * np.cumsum(np.bincount(when, minlength=n_times))
     events[head :: seats.EVENT] = np.repeat(np.arange(len(rows), dtype=np.int32), counts)[order]

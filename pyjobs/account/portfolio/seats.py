@@ -2,11 +2,11 @@
 
 What changes as the account is walked lies in two flat memories: `x` of float64, `m` of int64. Each begins with a
 header, then a row per seat. `m` says where in `x` and in itself the rest begins. Bars stand one stretch after the
-other, a stretch for the bars of a series: their `ts`, and in `px` all opens, then highs, lows, closes. `bits`: exit
-signals, a bit per bar, lane by lane. `events`: for each moment where its entry signals begin, then of each, in the
-order of the seats, its seat and its number; `levels` says what they carry. `flags`, int8: whether a rate of exchange
-was fresh at each bar's open, and then at its close. A trade ends as a row of `deals`. `s` and `r` are room for a seat's
-state and rules as strategy.kernel reads them.
+other, a stretch for the bars of a series: in `moments` the place of each bar's close in `times`, and in `px` all opens,
+then highs, lows, closes. `bits`: exit signals, a bit per bar, lane by lane. `events`: for each moment where its entry
+signals begin, then of each, in the order of the seats, its seat and its number; `levels` says what they carry. `flags`,
+int8: whether a rate of exchange was fresh at each bar's open, and then at its close. A trade ends as a row of `deals`.
+`s` and `r` are room for a seat's state and rules as strategy.kernel reads them.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def _cut(rows: FloatArray, count: int) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("book", (kernel, riding, seats, sums, choice, book), {"walk": "iFIIFBBIFIFFFF"})
+    return native.load("book", (kernel, riding, seats, sums, choice, book), {"walk": "iFISFBBSFIFFFF"})
 
 
 class Deals(Sequence[Deal]):

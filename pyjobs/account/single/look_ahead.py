@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pyjobs.market.bars import Bars
-from pyjobs.strategy import battery
 from pyjobs.strategy.registry import REGISTRY
 from pyjobs.strategy.signals import Setup
 from utils.errors import BadDataError
@@ -25,6 +24,8 @@ def findings(name: str, setup: Setup, series: Iterable[Bars]) -> list[str]:
     longest = max(series, key=len, default=None)
     if longest is None or len(longest) < 2 * setup.lookback:
         return []  # too few to trade on, or nearly so
+    from pyjobs.strategy import battery  # for a user's own strategies only, and a scan waits for each import
+
     bars = longest.slice(max(0, len(longest) - 2 * setup.lookback - LOOKED_AT), len(longest))
     checks = (battery.looks_ahead, battery.depends_on_the_start)
     return [what for check in checks for what in battery.told(check, setup, bars)]

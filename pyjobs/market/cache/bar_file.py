@@ -20,6 +20,12 @@ from utils.errors import BadDataError, MissingInputError
 EARLIEST_MS, LATEST_MS = 10**11, 10**14  # 1973 and 5138: seconds and microseconds lie outside
 DAY_MS = TIMEFRAME_MS["1d"]
 SHORTEST_DAY_MS = DAY_MS // 2  # a half day after a full one, or a change of clocks
+# (least and most usual step, the timeframe, least step of all): closes of holidays' weeks and of months move
+UNEVEN = (
+    (SHORTEST_DAY_MS, 2 * DAY_MS, DAY_MS, SHORTEST_DAY_MS),
+    (6 * DAY_MS, 8 * DAY_MS + 1, TIMEFRAME_MS["1w"], 3 * DAY_MS),
+    (26 * DAY_MS, 34 * DAY_MS, TIMEFRAME_MS["1mo"], 20 * DAY_MS),
+)
 RUN_OF_OTHER_BARS = 10  # as many equal steps in a row are no gaps but another timeframe
 
 
@@ -52,13 +58,13 @@ def opened(path: Path, room: Path | None = None) -> Stream:
 
 
 def timeframe_ms(ts_ms: IntArray) -> int | None:
-    """The step between bars: the most frequent one; for steps of about a day, a day. None for fewer than two bars."""
+    """The step between bars: the most frequent; a day, week or month for about that. None for fewer than two bars."""
     if len(ts_ms) < 2:
         return None
     first = int(ts_ms[1] - ts_ms[0])
     same = sum(int(np.count_nonzero(steps == first)) for _, steps in _steps(ts_ms))
     step = first if 2 * same >= len(ts_ms) else _usual(ts_ms, first)
-    return DAY_MS if SHORTEST_DAY_MS <= step < 2 * DAY_MS else step
+    return next((whole for least, most, whole, _ in UNEVEN if least <= step < most), step)
 
 
 def _usual(ts_ms: IntArray, first: int) -> int:
@@ -118,7 +124,8 @@ def _refuse_mixed(where: str, ts_ms: IntArray, step: int) -> None:
 
 def _other_timeframe(ts_ms: IntArray, step: int) -> int | None:
     """After which bar a step comes that is too short; else the first step of a longer timeframe that has a run."""
-    least, first, others = SHORTEST_DAY_MS if step == DAY_MS else step, dict[int, int](), set[int]()
+    least = next((shortest for *_, whole, shortest in UNEVEN if whole == step), step)
+    first, others = dict[int, int](), set[int]()
     for begin, steps in _steps(ts_ms, RUN_OF_OTHER_BARS - 1):
         short = np.flatnonzero(steps < least)
         if short.size:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import difflib
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +35,9 @@ def refuse_misread(path: Path, known: Sequence[str]) -> None:
     for number, row in _rows(path):
         word = (row.get("action") or "").strip()
         if word not in known:
-            meant = difflib.get_close_matches(word.casefold(), known, n=1, cutoff=0.75)
+            from difflib import get_close_matches  # slow to import, and only a mistake needs it
+
+            meant = get_close_matches(word.casefold(), known, n=1, cutoff=0.75)
             if meant:
                 raise BadDataError(f"{path}: line {number}: action {word!r}: write it {meant[0]!r}")
             continue

@@ -7,8 +7,10 @@ from dataclasses import replace
 from functools import partial
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.exchanges import load_exchanges, series_key
+from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
+from pyjobs.market.ingest.fetching import is_an_answer
 from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
@@ -68,14 +70,31 @@ class Sources:
 
     def has_quotes(self, exchange: str) -> bool:
         """Whether the exchange's provider can be asked what is traded now."""
-        return exchange in self._exchanges and has_quotes(self._exchanges[exchange].provider)
+        return exchange in self._exchanges and has_quotes(self._quoting(exchange).provider)
 
     def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
-        """What is traded now, or why that cannot be had, for each symbol of one exchange."""
-        of = self._exchanges[exchange]
-        return ask_quotes(
-            of.provider, symbols, book=self._book, patience=self._patience(), market=of.market, currency=of.currency
+        """What is traded now, or why that cannot be had, for each symbol of one exchange.
+
+        Where another exchange is asked for it, symbols that it does not know are left out: nobody knows their price.
+        """
+        at, names = (
+            self._quoting(exchange),
+            quoted_as(exchange, self._exchanges[exchange], symbols, now_s=clock.now_s()),
         )
+        found = ask_quotes(
+            at.provider,
+            list(names.values()),
+            book=self._book,
+            patience=self._patience(),
+            market=at.market,
+            currency=at.currency,
+        )
+        elsewhere = bool(self._exchanges[exchange].quotes)
+        return {symbol: found[name] for symbol, name in names.items() if not (elsewhere and _is_not_known(found[name]))}
+
+    def _quoting(self, exchange: str) -> Exchange:
+        """Who says what is traded now at an exchange."""
+        return self._exchanges[self._exchanges[exchange].quotes or exchange]
 
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""
@@ -114,3 +133,8 @@ class Sources:
     def _patience(self) -> Patience:
         own = self._waiting()
         return replace(own, deadline_s=own.now(), tries=1, wary=True) if self.wary else own
+
+
+def _is_not_known(answer: Quote | NightdeskError) -> bool:
+    """Whether the provider was asked and has no such symbol."""
+    return isinstance(answer, ExternalDataUnavailable) and is_an_answer(answer)

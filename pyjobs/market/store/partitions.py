@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,7 @@ def partition_name(timeframe: str, ts_ms: int) -> str:
     return instant.strftime("%Y-%m-%d") if is_intraday(timeframe) else f"{instant.year:04d}"
 
 
+@lru_cache(maxsize=4096)  # thousands of series have files of the same names
 def is_partition_file(timeframe: str, name: str) -> bool:
     """Whether `name` is a partition of such a series (a temporary or foreign file is not)."""
     return (_DATE_FILE if is_intraday(timeframe) else _YEAR_FILE).fullmatch(name) is not None

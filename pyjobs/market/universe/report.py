@@ -47,6 +47,7 @@ def _exchange(part: Part, result: Result, boards: Boards | None) -> dict[str, ob
         "new_bars": sum(one.new_bars for one in part.series),
         "up_to_date": sum(has_session(one) for one in part.series),
         "missing": len(missing),
+        "provisional": [one.want.key.symbol for one in part.series if one.newest_ms is not None and not one.final],
         "rebased": [str(one.want.key) for one in part.series if one.rebased],
         "set_aside": part.set_aside,
         "oldest": utc_text(min(ages)) if ages else "",

@@ -21,7 +21,7 @@ def cards(inputs: RunInputs, *, session: str | None) -> list[Card]:
     ]
     for account in inputs.accounts:
         book = account.books.get(BOOKS[0])
-        value = numbers.change(book.metrics.total_return, 1) if book else "missing"
+        value = numbers.change(book.metrics.total_return) if book else "missing"
         shown.append(Card(title=f"{account.name} account, total return", value=value, tone="plain" if book else "bad"))
     return shown
 
@@ -32,4 +32,4 @@ def _night(inputs: RunInputs) -> Card:
         return Card(title="steps", value="unknown", tone="bad")
     well = 1 + sum(step.outcome == "ok" for step in steps)  # this page is the last step, and here it is
     count = 1 + len(steps)
-    return Card(title="steps", value=f"{well} of {count} ok", tone="good" if well == count else "bad")
+    return Card(title="steps that ended well", value=f"{well} of {count}", tone="plain" if well == count else "bad")

@@ -12,6 +12,8 @@ from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
 from pyjobs.reporting.inputs import RunInputs
 from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.sheet import figure_tables
+from pyjobs.reporting.sheet.curve_charts import curve_charts, month_returns
 from pyjobs.reporting.tables import Column
 
 EXPECTANCY_CHART = "setups_expectancy.png"
@@ -19,33 +21,33 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
     ("period", lambda m: f"{m.start or numbers.NOTHING} … {m.end or numbers.NOTHING}"),
     ("start equity", lambda m: f"{numbers.count(m.start_equity)} {m.currency}"),
     ("end equity", lambda m: f"{numbers.count(m.end_equity)} {m.currency}"),
-    ("total return", lambda m: numbers.change(m.total_return, 1)),
-    ("per year", lambda m: numbers.change(m.cagr, 1)),
-    ("volatility per year", lambda m: numbers.percent(m.volatility)),
+    ("total return", lambda m: numbers.change(m.total_return)),
+    ("CAGR", lambda m: numbers.change(m.cagr)),
+    ("volatility", lambda m: numbers.percent(m.volatility)),
     ("Sharpe", lambda m: numbers.decimal(2)(m.sharpe)),
     ("Sortino", lambda m: numbers.decimal(2)(m.sortino)),
     ("Calmar", lambda m: numbers.decimal(2)(m.calmar)),
-    ("deepest drawdown", lambda m: numbers.percent(m.max_drawdown)),
-    ("longest drawdown, sessions", lambda m: numbers.count(m.max_drawdown_sessions)),
+    ("max drawdown", lambda m: numbers.change(m.max_drawdown)),
+    ("longest under water, sessions", lambda m: numbers.count(m.max_drawdown_sessions)),
     ("trades", lambda m: numbers.count(m.n_trades)),
     ("win rate", lambda m: numbers.percent(m.win_rate)),
     ("profit factor", lambda m: numbers.decimal(2)(m.profit_factor)),
     ("expectancy per trade", lambda m: numbers.change(m.expectancy)),
     ("exposure", lambda m: numbers.percent(m.exposure)),
-    ("turnover per year", lambda m: numbers.decimal(1)(m.turnover)),
-    ("fees and tax paid", lambda m: numbers.count(m.fees)),
+    ("turnover a year", lambda m: numbers.decimal(1)(m.turnover)),
+    ("fees, tax and borrow", lambda m: numbers.count(m.fees)),
     ("signals refused", lambda m: ", ".join(f"{n:,} {why}" for why, n in m.signals_refused.items() if n) or "none"),
     ("benchmark's return", lambda m: _benchmark(m)),
 )
 
 
 A_YEAR_HERE = {
-    "per year": "cagr",
-    "volatility per year": "volatility",
+    "CAGR": "cagr",
+    "volatility": "volatility",
     "Sharpe": "sharpe",
     "Sortino": "sortino",
     "Calmar": "calmar",
-    "turnover per year": "turnover",
+    "turnover a year": "turnover",
 }
 
 
@@ -115,14 +117,28 @@ def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) 
         blocks += [Table(columns=columns, rows=rows), *_beside(account)]
     lost = {name: why for name, why in inputs.missing.items() if name.startswith(f"portfolio/{account.name}/")}
     blocks += [Text(f"'{name}' {why}.", tone="warn") for name, why in lost.items()]
-    chart = equity_chart(account.name)
-    if chart in pictures:
-        blocks.append(Image(path=f"reports/{chart}", alt=f"equity and drawdown of account {account.name}"))
+    blocks += _drawn(account, pictures)
     left_out = {(each.symbol, each.why) for book in account.books.values() for each in book.metrics.left_out}
     if left_out:
         rows = [[symbol, why] for symbol, why in sorted(left_out)]
         blocks += [Text("Left out of the account:"), Table(columns=[Column("symbol"), Column("why")], rows=rows)]
     return blocks
+
+
+def _drawn(account: AccountFiles, pictures: Sequence[str]) -> list[Block]:
+    """Equity of the books and the benchmark, drawdowns, months; in Markdown the picture of the first two."""
+    books = {name: book.equity for name, book in account.books.items() if len(book.equity.values) > 1}
+    if not books:
+        return []
+    name = equity_chart(account.name)
+    picture = Image(path=f"reports/{name}", alt=f"equity and drawdown of account {account.name}")
+    currency = next(iter(account.books.values())).metrics.currency
+    drawn = curve_charts(books, account.benchmark, currency, instead=picture if name in pictures else None)
+    first = next(iter(books.values()))
+    if min(first.values) <= 0:
+        return drawn
+    months = figure_tables.months(month_returns(first.sessions, first.values))
+    return [*drawn, Text(f"Return by month of the {next(iter(books))} book, %:"), months]
 
 
 def _shown(title: str, show: Callable[[Metrics], str], metrics: Metrics) -> str:
@@ -144,7 +160,7 @@ def _beside(account: AccountFiles) -> list[Block]:
 def _benchmark(metrics: Metrics) -> str:
     """The benchmark over the same sessions, or from when there is one."""
     later = metrics.benchmark_start and metrics.benchmark_start != metrics.start
-    return numbers.change(metrics.benchmark_return, 1) + (f" from {metrics.benchmark_start}" if later else "")
+    return numbers.change(metrics.benchmark_return) + (f" from {metrics.benchmark_start}" if later else "")
 
 
 def _no_account(inputs: RunInputs) -> Text:

@@ -82,6 +82,14 @@ def doubts_of_bars(inputs: RunInputs) -> list[str]:
     several = sessions_of_markets([(x.market, x.last_session) for x in scan.instruments]) if scan else ""
     open_ = [each.symbol for each in data.instruments if each.unconfirmed_ts_ms is not None] if data else []
     told = [several] if several else []
+    for each in inputs.fetch.exchanges if inputs.fetch else []:
+        if each.provisional:
+            count, names = len(each.provisional), ", ".join(each.provisional[:NAMED])
+            more = "" if count == each.series else f" ({names}{f' and {count - NAMED} more' if count > NAMED else ''})"
+            told.append(
+                f"The newest bar of {count} of {each.series} fetched series of {each.exchange} is provisional{more}: "
+                "the provider may still revise it, and is asked again."
+            )
     if data and open_:
         named = "" if len(open_) == len(data.instruments) else f" ({', '.join(open_[:NAMED])}"
         more = "" if not named else f" and {len(open_) - NAMED} more)" if len(open_) > NAMED else ")"

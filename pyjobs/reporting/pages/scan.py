@@ -23,7 +23,7 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
         )
     doubts = [Text(line, tone="note") for line in doubts_of_bars(inputs)]
     counts = Counter(each.status for each in scan.instruments)
-    states = ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
+    states = ", ".join(f"{number} {status.replace('_', ' ')}" for status, number in sorted(counts.items()))
     return Page(
         name="scan",
         title=f"Scan of {scan.session}",

@@ -15,7 +15,8 @@ import numpy as np
 from pyjobs.reporting.document import Chart, Heat
 
 MOST_POINTS = 500  # of a line, two for each: its lowest and its highest
-FULL = 0.65  # how much of a colour the largest number of a heat map has, so that it stays legible
+MOST_NAMES = 12
+MANY = 9.995  # from here on a phone gets thousands of percent
 Height = Callable[[float], float]  # from a value to its place, 0 at the top, 1000 at the bottom
 LINE = '<path class="s{number}" d="{path}"/>'
 
@@ -57,16 +58,18 @@ def heat(table: Heat) -> str:
     head = "".join(f"<th>{escape(each)}</th>" for each in table.columns)
     rows = ""
     for name, cells in table.rows.items():
-        shown = [*(_cell(cell, top) for cell in cells[:-1]), _cell(cells[-1], math.inf)]
+        tops = [*[top] * (len(cells) - 1), math.inf]
+        shown = [_cell(*each) for each in zip(map(escape, table.columns), cells, tops, strict=True)]
         rows += f"<tr><th>{escape(name)}</th>{''.join(shown)}</tr>"
     return f'<table class="heat"><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
 
-def _cell(value: float | None, top: float) -> str:
+def _cell(column: str, value: float | None, top: float) -> str:
     if value is None or value != value:
         return "<td></td>"
     shade = f"{'up' if value > 0 else 'down'}{min(9, math.ceil(9 * abs(value) / top))}"
-    return f'<td class="{shade}">{_signed(value, 1)}<i>{_signed(value, 0)}</i></td>'
+    brief = _signed(value, 0) if abs(value) < MANY else f"{value / 10:+.2g}k"  # 1,234 % is +1.2k
+    return f'<td data-of="{column}" class="{shade}">{_signed(value, 1)}<i>{brief}</i></td>'
 
 
 def _signed(value: float, digits: int) -> str:
@@ -174,12 +177,14 @@ def _legend(chart: Chart, known: Mapping[str, Sequence[float]]) -> str:
 
 
 def _below(chart: Chart) -> str:
-    """Up to five labels below; a phone shows three of them."""
+    """Up to five labels below, of named bars more; a phone shows three of them."""
     last = len(chart.labels) - 1
     places = sorted({round(last * step / 4) for step in range(5)}) if last > 0 else [0]
+    if chart.each and last < MOST_NAMES:
+        places = list(range(last + 1))
     shown = []
     for number, place in enumerate(places):
-        left = 100 * place / (last + 1) if chart.bars else 100 * place / max(last, 1)
+        left = 100 * (place + chart.each / 2) / (last + 1) if chart.bars else 100 * place / max(last, 1)
         few = number in (0, len(places) - 1) or (len(places) % 2 == 1 and number == len(places) // 2)
         edge = "" if chart.bars else " first" if number == 0 else " last" if place == last else ""
         kind = f"{'' if few else 'more'}{edge}".strip()

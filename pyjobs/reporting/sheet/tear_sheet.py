@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,17 +11,16 @@ import numpy as np
 from pyjobs.account.figures import sheet
 from pyjobs.account.figures.calendar_returns import aggregate
 from pyjobs.market.bars import FloatArray
-from pyjobs.reporting import charts, numbers
+from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import ruined, short_window
 from pyjobs.reporting.backtest_pictures import month_returns, rebased
 from pyjobs.reporting.document import Block, Chart, Page, Section, Text
 from pyjobs.reporting.sheet import figure_tables as tables
-from pyjobs.reporting.sheet.curve import Curve, columns_of, number
+from pyjobs.reporting.sheet.curve import Curve, columns_of, known_part, number
+from pyjobs.reporting.sheet.curve_charts import below, dates, plain, scale_of
 
 FEWEST_MONTHS, FEWEST_YEARS, FEWEST_TRADES = 12, 3, 5  # below, a distribution says nothing
-LONG_DAYS = 800
 LOG_FROM = 3.0  # growth from which equal steps of money hide what happened early
-SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "))
 FIGURES_NOTE = (
     "Likely that Sharpe is above 0: the probabilistic Sharpe ratio of Bailey and López de Prado. Gain to pain: sum of "
     "returns over the sum of those below 0. Recovery: total return over the deepest drawdown. Ulcer index: root mean "
@@ -56,13 +54,6 @@ def evened(sections: Sequence[Section]) -> list[Section]:
     return found
 
 
-def dates(sessions: Sequence[dt.date]) -> list[str]:
-    """Labels of a time axis: over some years the day is said at both ends only."""
-    short = (sessions[-1] - sessions[0]).days > LONG_DAYS
-    ends = {0, len(sessions) - 1}
-    return [day.isoformat()[: 7 if short and place not in ends else 10] for place, day in enumerate(sessions)]
-
-
 def _summary(curve: Curve) -> str:
     figures = curve.metrics
     told = f"{curve.sessions[0]} to {curve.sessions[-1]}, {len(curve.sessions):,} sessions"
@@ -75,23 +66,18 @@ def _summary(curve: Curve) -> str:
 
 def _worth(curve: Curve) -> list[Block]:
     labels = dates(curve.sessions)
-    scale, word = next(((s, w) for s, w in SCALES if abs(curve.worth).max() >= 10 * s), (1.0, ""))
+    scale, word = scale_of(curve.worth.tolist())
     lines = {curve.name: (curve.worth / scale).tolist()}
     for name, closes in curve.benchmarks.items():
         lines[name] = [value / scale for value in rebased(curve.worth.tolist(), closes.tolist())]
     what = f"worth, {word}{curve.unit}"
-    blocks: list[Block] = [Chart(title=what, labels=labels, lines=lines, show=_plain)]
+    blocks: list[Block] = [Chart(title=what, labels=labels, lines=lines, show=plain)]
     if curve.alive and curve.worth.max() / curve.worth.min() >= LOG_FROM:
         title = f"{what}: equal steps are equal percentages"
-        blocks.append(Chart(title=title, labels=labels, lines=lines, show=_plain, log=True))
-    below = {name: [100 * each for each in _below(values)] for name, values in lines.items()}
-    blocks.append(Chart(title="below the highest so far, %", labels=labels, lines=below, show=_plain, area=True))
+        blocks.append(Chart(title=title, labels=labels, lines=lines, show=plain, log=True))
+    deep = {name: [100 * each for each in below(values)] for name, values in lines.items()}
+    blocks.append(Chart(title="below the highest so far, %", labels=labels, lines=deep, show=plain, area=True))
     return blocks
-
-
-def _below(values: Sequence[float]) -> list[float]:
-    known = [value for value in values if value == value]
-    return [math.nan] * (len(values) - len(known)) + charts.drawdowns(known)
 
 
 def _measured(curve: Curve) -> list[Section]:
@@ -126,17 +112,18 @@ def _rolling(curve: Curve) -> list[Section]:
     labels = dates(curve.sessions[1:])
     if curve.exposure is not None:
         shown = (100 * curve.exposure[1:]).tolist()
-        chart = Chart(title="exposure, % of equity", labels=labels, lines={curve.name: shown}, show=_plain, area=True)
+        chart = Chart(title="exposure, % of equity", labels=labels, lines={curve.name: shown}, show=plain, area=True)
         blocks.append(Section(title="Exposure", blocks=[chart], half=True))
     if len(labels) < half + 2:
         told = f"Rolling figures look back on {half} sessions; there are {len(labels)}."
         return [*blocks, Section(title="Rolling", blocks=[Text(told, tone="note")], half=True)]
     returns = {curve.name: curve.returns}
-    returns |= {name: closes[1:] / closes[:-1] - 1 for name, closes in curve.benchmarks.items()}
+    whole = {name: closes for name, closes in curve.benchmarks.items() if len(known_part(curve, closes)[0])}
+    returns |= {name: closes[1:] / closes[:-1] - 1 for name, closes in whole.items()}
     pairs = {name: sheet.rolling(each, half, per_year=curve.per_year) for name, each in returns.items()}
     beta = {
         f"{name}, {LAST}{n}": sheet.rolling_beta(curve.returns, returns[name], n)
-        for name in curve.benchmarks
+        for name in whole
         for n in (half, year)
     }
     drawn: dict[str, Mapping[str, FloatArray]] = {
@@ -146,7 +133,7 @@ def _rolling(curve: Curve) -> list[Section]:
     drawn |= {"beta": beta} if beta else {}
     for title, lines in drawn.items():
         kept = {name: each[half - 1 :].tolist() for name, each in lines.items()}
-        chart = Chart(title=title, labels=dates(curve.sessions[half:]), lines=kept, show=_plain)
+        chart = Chart(title=title, labels=dates(curve.sessions[half:]), lines=kept, show=plain)
         heading = "Rolling " + title.split(" of ")[0]
         blocks.append(Section(title=heading, blocks=[chart], half=True))
     return blocks
@@ -169,7 +156,9 @@ def _spread(curve: Curve, months: Mapping[tuple[int, int], float]) -> list[Secti
     span = sorted({year for found_in in each_year.values() for year in found_in})
     if len(span) >= FEWEST_YEARS:
         lines = {name: [100 * found_in.get(year, math.nan) for year in span] for name, found_in in each_year.items()}
-        chart = Chart(title="return by year, %", labels=list(map(str, span)), lines=lines, show=_plain, bars=True)
+        chart = Chart(
+            title="return by year, %", labels=list(map(str, span)), lines=lines, show=plain, bars=True, each=True
+        )
         found.append(Section(title="Years beside each other", blocks=[chart], half=True))
     return [*found, Section(title="How returns spread", blocks=[tables.quantiles(curve)])]
 
@@ -209,9 +198,3 @@ def histogram(title: str, values: FloatArray) -> Chart:
 def _step(rough: float) -> float:
     size = float(10 ** math.floor(math.log10(rough)))
     return next(each * size for each in (1, 2, 2.5, 5, 10) if each * size >= rough * (1 - 1e-9))
-
-
-def _plain(value: float) -> str:
-    """A number at the side: as short as it can be, with thousands."""
-    text = f"{round(value, 10):,.4f}".rstrip("0").rstrip(".")
-    return text.replace("-", "−") if text != "-0" else "0"

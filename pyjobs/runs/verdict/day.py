@@ -57,5 +57,5 @@ def _why_never(plan: JobPlan | None, calendar: Calendar, day: dt.date, now_s: fl
         )
         return f"no record of it; {rhythm or 'nothing starts it by itself; run it by hand'}"
     closed = "" if calendar.session(day) else f"{day} was no trading day of {plan.market}, and "
-    due = f" (due {plan.due})" if plan.due else ""
+    due = f" (due {words.due(plan, calendar, day)})" if plan.due else ""
     return f"{closed}no record of it{due}: {words.CRONTAB}"

@@ -190,7 +190,7 @@ def _missed(seen: Seen, due: dt.date, ours: Sequence[Run]) -> Verdict:
     """It was due and did not come: once is a WARN, twice a FAIL."""
     missed = _times_missed(seen, due)
     state: State = "FAIL" if missed >= MANY else "WARN"
-    when = f"due {seen.plan.due} on {due}" if seen.plan.due else f"due on {due}"
+    when = f"due {words.due(seen.plan, seen.calendar, due)} on {due}" if seen.plan.due else f"due on {due}"
     times = f", missed {missed} times" if missed >= MANY else ""
     sent_home = [run for run in seen.runs if not run.did_work and seen.day_of(run) >= due]
     if sent_home and all(run.outcome == "skip:busy" for run in sent_home):

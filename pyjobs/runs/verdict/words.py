@@ -60,12 +60,24 @@ def next_due(plan: JobPlan, calendar: Calendar, now_s: float) -> str:
     day = jobs.next_due(plan, calendar, now_s)
     if day is None or not plan.due:
         return ""
-    return f"; not due before {plan.due} {'today' if day == calendar.local_date(now_s) else f'on {day}'}"
+    on = "today" if day == calendar.local_date(now_s) else f"on {day}"
+    return f"; not due before {due(plan, calendar, day)} {on}"
+
+
+def due(plan: JobPlan, calendar: Calendar, day: dt.date) -> str:
+    """`23:30 UTC+9`: when it is due that day."""
+    return f"{plan.due} {zone(calendar, jobs.due_s(plan, calendar, day))}"
 
 
 def clock(at_s: float, calendar: Calendar) -> str:
-    """`22:10:20` by the market's clock of that moment, summer time included."""
-    return dt.datetime.fromtimestamp(at_s + calendar.utc_offset_s(at_s), dt.UTC).strftime("%H:%M:%S")
+    """`22:10:20 UTC+9` by the market's clock of that moment, summer time included."""
+    local = dt.datetime.fromtimestamp(at_s + calendar.utc_offset_s(at_s), dt.UTC)
+    return f"{local:%H:%M:%S} {zone(calendar, at_s)}"
+
+
+def zone(calendar: Calendar, at_s: float) -> str:
+    """`UTC+9`, as the chain's logs have it: the market's at that moment."""
+    return f"UTC{calendar.utc_offset_s(at_s) / 3600:+g}"
 
 
 def age(seconds: float) -> str:

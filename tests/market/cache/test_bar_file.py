@@ -180,6 +180,18 @@ def test_gaps_weekends_half_days_and_changed_clocks_are_one_timeframe(tmp_path: 
     assert len(read(tmp_path, {**columns(len(holes)), "ts_ms": holes})["A"]) == len(holes)
 
 
+def test_weeks_and_months_are_timeframes_whose_steps_differ(tmp_path: Path) -> None:
+    fridays = T0 + DAY * np.array([7 * week - (week in (3, 9)) for week in range(30)], dtype=np.int64)  # two Thursdays
+    fridays[20:] -= 60 * MIN
+    months = np.cumsum([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 33, 26, 31, 30])
+    for ts_ms, step in ((fridays, 7 * DAY), (T0 + DAY * months, 28 * DAY)):
+        assert timeframe_ms(ts_ms) == step
+        assert len(read(tmp_path, {**columns(len(ts_ms)), "ts_ms": ts_ms})["A"]) == len(ts_ms)
+    mixed = np.concatenate((fridays, fridays[-1] + DAY * np.arange(1, 4)))
+    with pytest.raises(BadDataError, match=r"mixed timeframes: bars every 604800 s, but bar 30 .* comes 86400 s after"):
+        read(tmp_path, {**columns(len(mixed)), "ts_ms": mixed})
+
+
 @pytest.mark.parametrize("new", ["0NEW", "NEW"])
 def test_a_share_new_on_a_friday_has_bars_days_apart_and_is_no_other_timeframe(tmp_path: Path, new: str) -> None:
     listed = columns(2, symbol=new, step=3 * DAY)

@@ -16,7 +16,7 @@ from pyjobs.market.dumps.meaning.marks import whole_ends
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
-from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
+from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
@@ -45,6 +45,7 @@ def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table
     st = whole_ends(times_of(reading, source, complaints), source)
     day, ts_ms, errors = closes(st, source)
     complaints.add({at: f"{time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
+    complaints.add(dates_of_another_zone(reading, st, day, source))
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     ohlcv = _numbers(reading, source, ledger, complaints, st)
     return Table(

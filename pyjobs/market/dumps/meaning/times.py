@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
 import numpy as np
 
+from pyjobs.market.bars import IntArray
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import Ledger, Source
 from pyjobs.market.dumps.reading.fields import clock
@@ -56,7 +58,9 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
     if not source.intraday:
         if days_of_a_zone and source.instrument.zone:
             local |= st.kind == DATE
-        elif not st.has_clock()[local].any() and not (source.hours.market == "FX" and source.bar_ms == DAY_MS):
+        elif not st.has_clock()[local].any() and not (
+            (source.hours.market == "FX" and source.bar_ms == DAY_MS) or (source.all_day and source.mark == "end")
+        ):
             local[:] = False  # a date is a session's name
     source.zone = zone if local.any() else ""
     if zone and local.any():
@@ -74,6 +78,31 @@ def _refuse_small(st: Stamps, reading: Reading) -> None:
         if text.strip().isdigit():
             what = f"{text} is no epoch (Excel's number of a day?): write dates as YYYY-MM-DD"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
+
+
+def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: Source) -> dict[int, str]:
+    """Days written as another date than that of the session they fall into: a zone that is not the exchange's.
+
+    Stored by the session they fall into they would be known a day early.
+    """
+    hours = source.hours
+    if source.intraday or source.all_day or hours.market == "FX":
+        return {}
+    at, here = hours.sessions_at(day)
+    inside = here & (st.kind == INSTANT) & (st.ms > hours.opens_ms[at]) & (st.ms < hours.closes_ms[at])
+    found = np.flatnonzero(inside)
+    told = (
+        re.match(r"\s*(\d{4}-\d{2}-\d{2})", reading.grid.cell(int(found[0]), reading.places["time"]))
+        if found.size
+        else None
+    )
+    if told is None or dt.date.fromisoformat(told[1]).toordinal() == day[found[0]]:
+        return {}
+    return {
+        row: f"{time_text(reading, row)} is within the session of {dt.date.fromordinal(int(day[row]))}, another date: "
+        "of another zone? Write dates alone"
+        for row in found.tolist()
+    }
 
 
 def time_text(reading: Reading, at: int) -> str:
