@@ -38,7 +38,13 @@ from utils.run import run
 
 EXAMPLES = 5  # of many symbols, so many are named
 WATCHED = 30  # symbols of a first watchlist
-NOT_THERE = ("unknown", "gone", "no_data", "not_listed")  # what a fetch calls a symbol that its provider does not have
+NOT_THERE = (
+    "unknown",
+    "gone",
+    "renamed",
+    "no_data",
+    "not_listed",
+)  # what a fetch calls a symbol that its provider does not have
 NOT_OURS = ("bad_data", "not_offered")  # and one it has otherwise: in another currency, of another market
 
 

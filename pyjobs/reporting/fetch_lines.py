@@ -58,7 +58,7 @@ def missing_lines(fetch: Fetch, *, all_of_them: bool = False) -> list[str]:
     """A line for each reason: first what is expected, then news, then (quietly, a count) what is known already."""
     groups: dict[tuple[bool, bool, str, str, str], list[Lacking]] = {}
     for each in fetch.missing:
-        why = _of_any(each) if each.expected and each.kind not in WHY else ""
+        why = _of_any(each) if each.kind not in WHY else ""
         groups.setdefault((not each.expected, not each.news, each.exchange, each.kind, why), []).append(each)
     lines = []
     for (quiet, old, exchange, kind, detail), members in sorted(groups.items()):

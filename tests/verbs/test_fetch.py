@@ -75,6 +75,16 @@ def test_a_delisted_share_keeps_its_history_and_a_relisted_one_goes_on(home: Hom
     home.at(FRIDAY_S + 4 * DAY_S)
     assert home.fetch() == 0
     assert home.missing() == {} and home.days("YAHOO", "GLD")[-2:] == ["2026-11-23", "2026-11-24"]
+    home.fake.fault("yahoo", "other_symbol", match="/GLD")
+    told = []
+    for day in (5, 6):
+        home.at(FRIDAY_S + day * DAY_S)
+        assert home.fetch() == 0
+        assert home.missing() == {"GLD": "renamed"} and not home.report["partial"]
+        told.append(home.said)
+    assert "[news] YAHOO: 1 of 8 renamed: GLD (since 2026-11-25); it answers about OTHER: was GLD renamed?" in told[0]
+    assert "[news]" not in told[1] and "[note] YAHOO: 1 of 8 renamed: GLD" in told[1]
+    assert home.days("YAHOO", "GLD")[-1] == "2026-11-24"
 
 
 def test_half_of_a_desk_that_is_suddenly_not_known_is_the_providers_mistake(home: Home) -> None:

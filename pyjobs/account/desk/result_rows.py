@@ -61,6 +61,8 @@ def write_deals(path: Path, deals: Sequence[Deal]) -> None:
 def deal_lines(deals: Deals) -> Iterator[bytes]:
     """The lines of an account's own deals, some thousands at a time, without a record for each."""
     names = np.empty((2, len(deals.lanes)), dtype=object)  # texts are made where a deal needs them
+    reasons = np.empty(len(REASONS), dtype=object)
+    reasons[:] = [csv_lines.texts(reason) for reason in REASONS]
     for piece in csv_lines.pieces(len(deals), ROWS_AT_ONCE):
         rows = np.ascontiguousarray(deals.rows(piece).T)
         lanes, sides = rows[seats.SEAT_OF].astype(np.int64), rows[SIDE]
@@ -73,7 +75,7 @@ def deal_lines(deals: Deals) -> Iterator[bytes]:
         money = (seats.SIZE, seats.FEES, seats.PNL, seats.RATE_IN, seats.RATE_OUT)
         size, fees, pnl, rate_in, rate_out = (csv_lines.numbers(rows[place]) for place in money)
         net = csv_lines.numbers(rows[seats.PNL] / (rows[seats.SIZE] * rows[ENTRY_PRICE] * rows[seats.RATE_IN]))
-        why = [csv_lines.texts(REASONS[reason]) for reason in rows[REASON].astype(np.int64).tolist()]
+        why = reasons[rows[REASON].astype(np.int64)].tolist()
         opened = (own, *times[:2], entry, size, stop)
         yield csv_lines.lines((*opened, times[2], leave, why, fees, pnl, net, where, rate_in, rate_out))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Literal
 
 from pyjobs.market.bars import EXTENDED, SeriesKey
@@ -52,7 +53,7 @@ class Instrument(Described, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def key(self) -> SeriesKey:
         """Where this instrument's bars are stored."""
         extended = EXTENDED if self.hours == "extended" else ""
-        return SeriesKey(exchange=self.exchange, symbol=self.symbol, timeframe=self.timeframe + extended)
+        return _key(self.exchange, self.symbol, self.timeframe + extended)
 
     @property
     def scanned(self) -> bool:
@@ -65,3 +66,8 @@ class Instrument(Described, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if not self.start:
             return None
         return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000 + 1
+
+
+@lru_cache(maxsize=1 << 16)  # a job asks a dozen times for each of thousands
+def _key(exchange: str, symbol: str, timeframe: str) -> SeriesKey:
+    return SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)

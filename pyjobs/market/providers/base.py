@@ -194,6 +194,10 @@ class ConfirmedEmpty(Refused):
         self.confirmed_empty = ranges
 
 
+class Renamed(Refused):
+    """The provider answered about another symbol than was asked for (kind `schema`): what was asked for is gone."""
+
+
 class NotAsked(ExternalDataUnavailable):
     """Nothing was sent: the provider is to be left alone, or there is no time for it. `kind` is its last failure's."""
 

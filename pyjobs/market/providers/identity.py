@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.provider_names import GATES
-from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused
+from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
 from utils import config, trading_day
 from utils.errors import BadDataError
 
@@ -56,7 +56,7 @@ def zone_of(market: str) -> str:
 def _same_symbol(about: About, provider: str, symbol: str) -> None:
     if about.symbol and about.symbol.casefold() != symbol.casefold():
         detail = f"it answers about {about.symbol}: was {symbol} renamed?"
-        raise Refused("schema", provider=provider, symbol=symbol, detail=detail, hold_s=0.0)
+        raise Renamed("schema", provider=provider, symbol=symbol, detail=detail, hold_s=0.0)
 
 
 def _same_market(about: About, provider: str, symbol: str, market: str, currency: str) -> None:

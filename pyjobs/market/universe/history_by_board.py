@@ -64,7 +64,7 @@ class ByBoard:
         sessions = self._sessions(min(starts.values()), ready_session(new[0].want.exchange, self.now_ms / 1000))
         if not sessions or len(sessions) * len(self.boards.names) > WORTH * sum(len(one.windows) for one in new):
             return
-        got, newest = Stretch(), sessions[-1].date
+        got, newest, self.error = Stretch(), sessions[-1].date, None  # a second pass begins anew
         # killed below: who has bars goes back from here
         reached.save(self.boards.exchange, dict.fromkeys(starts, newest))
         try:
@@ -162,7 +162,7 @@ class ByBoard:
         """What the first stretch has brought a share."""
         symbol = one.want.key.symbol
         if symbol in got.newest:
-            one.newest_ms, one.final = got.newest[symbol], got.final
+            one.newest_ms, one.final, one.error = got.newest[symbol], got.final, None
             one.new_bars += got.bars[symbol]
             one.answered, one.halted = True, symbol in got.idle
         elif symbol in got.failed or self.error is not None:

@@ -16,7 +16,7 @@ from pyjobs.market.bars import SeriesKey
 from utils import paths, private
 from utils.atomic import sweep, write_bytes
 
-Standing = Literal["silent", "halted", "gone", "unknown", "not_listed"]
+Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "not_listed"]
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 LONGEST_DAYS = 30
 QUIET_SESSIONS = 5
@@ -41,7 +41,7 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is not asked for yet about `session`. A clock that was ahead then keeps nobody away."""
         if self.asked_ms > now_ms:
             return False
-        if self.state not in ("gone", "unknown"):
+        if self.state not in ("gone", "unknown", "renamed"):
             return session <= self.last and now_ms < self.asked_ms + HOUR_MS
         return now_ms < self.asked_ms + pause_days(self.tries) * DAY_MS - DAY_MS // 24  # a job is never on the second
 

@@ -10,6 +10,7 @@ from functools import cache
 from pyjobs.market.desk.snapshot import session_of, staleness
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import is_an_answer
+from pyjobs.market.providers.base import Renamed
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.gather import Fetching
@@ -31,7 +32,8 @@ class Missing:
     """A series without its newest bar. `expected`: it should have one; `news`: it is said for the first time.
 
     `kind` is the provider's failure (rate_limit, outage …); `late`: it answers and has the session of too few;
-    `no_bar`: it has that of the others; `gone`, `unknown`, `not_listed`, `halted`, `silent` as in `symbol_states`.
+    `no_bar`: it has that of the others; `gone`, `unknown`, `renamed`, `not_listed`, `halted`, `silent` as in
+    `symbol_states`.
     `since` is the session from which it lacks.
     """
 
@@ -139,7 +141,8 @@ class _Judge:
             failed += dead
         else:
             for one in dead:
-                self._change(one, "unknown" if one.newest_ms is None else "gone")
+                renamed = isinstance(one.error, Renamed)
+                self._change(one, "renamed" if renamed else "unknown" if one.newest_ms is None else "gone")
         self._tell_of_lacking(lacking, well)
         self._tell_of_failed(failed)
         self._count(well, lacking, failed)
@@ -236,7 +239,7 @@ def has_session(one: Fetching) -> bool:
 
 
 def _does_not_know(error: NightdeskError) -> bool:
-    return isinstance(error, ExternalDataUnavailable) and is_an_answer(error)
+    return isinstance(error, Renamed) or (isinstance(error, ExternalDataUnavailable) and is_an_answer(error))
 
 
 def _half(count: int, tally: Tally) -> bool:

@@ -168,6 +168,13 @@ def test_a_first_stretch_that_fails_leaves_every_share_with_its_error() -> None:
     histories.begin(series, done=lambda _: None)
     assert [one.error.kind for one in series] == ["outage"] * 4  # type: ignore[union-attr]
     assert not any(one.open for one in series) and reached.load("KRX") == {}
+    exchange.down.clear()
+    for one in series:
+        begin(one, need_bars=0, now_ms=EVENING_MS)
+    histories.begin(series, done=lambda _: None)
+    histories.go_back(series, most=None, progress=lambda *_: None)
+    assert closes(PLAIN) == [1000 + 10 * at for at in range(16)], "the second pass of the same job"
+    assert [one.error for one in series] == [None] * 4
 
 
 @pytest.mark.parametrize("shut", [{SESSIONS[7]}, {SESSIONS[8]}, {SESSIONS[11]}, {SESSIONS[12]}, {SESSIONS[0]}])
