@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
+import termios
+import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -146,3 +152,36 @@ def test_a_remote_that_cannot_be_had_is_a_skip_and_nobody_is_asked_for_a_passwor
         [clone.here / "jobs/pull.sh"], env={**os.environ, **GIT}, cwd="/", capture_output=True, text=True
     )
     assert done.returncode == 69 and "not updated: 'origin' cannot be had" in done.stderr
+
+
+class AsksForPassword(BaseHTTPRequestHandler):
+    """A server of git that lets nobody in without a name and a password."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="git"')
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: what is asked stands in the test."""
+
+
+def test_a_remote_that_wants_a_password_is_a_skip_at_once_also_where_there_is_a_terminal(clone: Clone) -> None:
+    before, (here, there) = clone.git("rev-parse", "HEAD"), pty.openpty()
+    with HTTPServer(("127.0.0.1", 0), AsksForPassword) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        clone.git("remote", "set-url", "origin", f"http://127.0.0.1:{server.server_port}/x.git")
+        env = {"PATH": os.environ["PATH"], "HOME": "/", "PYTHONBIN": sys.executable, "no_proxy": "127.0.0.1", **GIT}
+        done = subprocess.run(
+            [clone.here / "batch/update_from_git.sh"], env=env, cwd="/", stdin=there, capture_output=True,
+            timeout=60, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+        server.shutdown()
+    asked = os.read(here, 4096) if select.select([here], [], [], 0)[0] else b""
+    os.close(there)
+    os.close(here)
+    logs = "".join(path.read_text() for path in (clone.here / "logs").glob("update_*.log"))
+    assert done.returncode == 0 and "[SKIP] external-data-unavailable (guarded)" in logs, (done, logs)
+    assert "terminal prompts disabled" in logs and clone.git("rev-parse", "HEAD") == before
+    assert b"Username" not in asked and b"assword" not in asked
