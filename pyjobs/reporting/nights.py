@@ -52,14 +52,14 @@ def _row(run: Path, reports: Path, seen: set[str]) -> str:
     seen.add(desk)
     night = f'<td><a href="{link}" title="{run.name}">{session if session != "?" else run.name}</a></td>'
     rest = f'<td>{_accounts(told)}</td><td class="{status}">{status}</td><td class="began">{began}</td>'
-    return f"<tr{newest}>{night}<td>{desk}</td>{rest}</tr>"
+    return f'<tr{newest}>{night}<td class="desk">{desk}</td>{rest}</tr>'
 
 
 def _accounts(told: Mapping[str, Any]) -> str:
     """What each account has gained since its start, as the manifest has it."""
     books = told.get("portfolio") or {}
     found = {name.removesuffix(BOOK): each.get("total_return") for name, each in books.items() if name.endswith(BOOK)}
-    return ", ".join(f"{html.escape(name)} {numbers.change(value)}" for name, value in found.items()) or "–"
+    return "".join(f"<i>{html.escape(name)} {numbers.change(value)}</i>" for name, value in found.items()) or "–"
 
 
 def _point(link: Path, run: Path) -> None:

@@ -97,7 +97,9 @@ def test_a_good_night_is_published_whole_and_a_second_one_queues_nothing_twice(h
     assert night(home).returncode == 0
     assert len(runs(home)) == 3
     index = (home / "reports/index.html").read_text(encoding="utf-8")
-    links = re.findall(r'<tr(.*?)><td><a href="([^"]+)" .*?>2026-11-19</a></td><td>(\w+)</td><td>krw [+-]', index)
+    links = re.findall(
+        r'<tr(.*?)><td><a href="([^"]+)" .*?>2026-11-19</a></td><td class="desk">(\w+)</td><td><i>krw [+-]', index
+    )
     assert [desk for _, _, desk in links] == ["small", "other", "small"]
     assert [bool(newest) for newest, _, _ in links] == [True, True, False]
     assert all((home / "reports" / link).is_file() for _, link, _ in links)

@@ -97,9 +97,9 @@ def _checklist(gates: Sequence[Gate]) -> Table:
 def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     if inputs.setups is None:
         return [absent(inputs, "backtests/setups.json", "There are no setup backtests")]
-    columns = [Column("days", right=True), Column("setup"), Column("trades are"), *setup_figures.COLUMNS]
+    columns = [Column("setup"), Column("days", right=True), Column("trades are"), *setup_figures.COLUMNS]
     rows = [
-        [str(window.days), row.label, setup_figures.enough(row.verdict), *setup_figures.cells(row)]
+        [row.label, str(window.days), setup_figures.enough(row.verdict), *setup_figures.cells(row)]
         for window in inputs.setups.windows
         for row in window.rows
     ]
