@@ -100,7 +100,7 @@ def _like_before(key: SeriesKey, args: Namespace) -> Instance:
 
 def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
     """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
-    from pyjobs.market.ingest import backfill, instances, new_bars
+    from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.ingest.sources import Sources
@@ -112,7 +112,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
-        added = new_bars.counter(store, key)
+        added = backfill.new_bars(store, key)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         older = f"; what is older cannot be had ({done.too_old})" if done.too_old else ""
         return f"{key}: {added()} new bars{older}; {instances.save(instance)}"

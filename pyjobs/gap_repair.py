@@ -13,6 +13,7 @@ from utils.run import run
 
 if TYPE_CHECKING:
     from pyjobs.market.ingest.repair import Repaired
+    from utils.errors import ExternalDataUnavailable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     now_ms = clock.now_ms()
     store = BarStore(paths.data_dir() / "raw")
     progress = ProgressReport(sys.stderr)
+    refused: list[ExternalDataUnavailable | None] = []
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
         if not store.partitions(key):
@@ -48,20 +50,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         days = args.lookback_days or instance.lookback_days
         lookback_ms = int(days * jobs.DAY_MS)
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+        refused.append(done.refused)
         return summary(done) + mirror.follow(store, key)
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
-    return jobs.for_each(todo, job="gap_repair", work=work, say=print, progress=progress)
+    return jobs.for_each(todo, job="gap_repair", work=work, say=print, progress=progress) or _unless_all(refused)
+
+
+def _unless_all(refused: Sequence[ExternalDataUnavailable | None]) -> int:
+    """0, unless something was refused of every series: then it may be the provider, and that is raised."""
+    if all(refused) and (first := next(iter(refused), None)) is not None:
+        raise first
+    return 0
 
 
 def summary(done: Repaired) -> str:
     """One line about one series."""
-    if not done.missing and not done.set_aside:
+    if not done.missing and not done.again and not done.set_aside:
         return f"{done.key}: nothing missing, nobody asked"
+    again = f" and {done.again} confirmed empty a while ago" if done.again else ""
     line = (
-        f"{done.key}: {done.missing} missing: {done.filled} filled, {done.confirmed_empty} confirmed empty, "
+        f"{done.key}: {done.missing} missing{again}: {done.filled} filled, {done.confirmed_empty} confirmed empty, "
         f"{done.left} left, by {done.got.requests} requests"
     )
+    if done.refused is not None:
+        line += f"; not to be had: {done.refused.detail}"
+    line += "".join(f"; {told}" for told in dict.fromkeys(done.got.told))
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine: {', '.join(done.set_aside)}"
     return line

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyjobs.market.times import parse_utc_ms, utc_text
 from utils import clock, paths
 from utils.cli import Parser
+from utils.errors import ExternalDataUnavailable
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pyjobs.market.ingest.instances import Instance
     from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.universe.absent import Absent
     from utils.progress import ProgressReport
 
 
@@ -31,59 +34,77 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.resume and args.end is not None:
         parser.error("--end goes with --start, not with --resume")
 
-    from pyjobs.market import mirror
     from pyjobs.market.ingest import for_each_series as jobs
-    from pyjobs.market.ingest import new_bars
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.universe.absent import Absent
     from utils.progress import ProgressReport
 
     now_ms = clock.now_ms()
     if args.start is not None:
         jobs.check_range(args.start, now_ms if args.end is None else args.end, now_ms)
-    store = BarStore(paths.data_dir() / "raw")
-    progress = ProgressReport(sys.stderr)
-    brief = args.all and not sys.stderr.isatty()
-    went_on: list[bool] = []
-
-    def work(key: SeriesKey, source: Source, instance: Instance) -> str:
-        new = new_bars.counter(store, key, args.start)
-        done = _ingested(args, store, key, source, instance, now_ms=now_ms, progress=progress)
-        told = summary(key, done, new()) + mirror.follow(store, key)
-        if not brief or is_news(done):
-            return told
-        went_on.append(done.got.partitions > 0)
-        return ""
-
+    store, progress = BarStore(paths.data_dir() / "raw"), ProgressReport(sys.stderr)
+    absent = Absent(store=store, now_ms=now_ms, many=args.all)
+    job = _Job(args=args, store=store, now_ms=now_ms, progress=progress, absent=absent)
     todo = jobs.chosen(args, parser)
     asking = Sources(progress.say if args.start is not None or sys.stderr.isatty() else None)
     try:
-        return jobs.for_each(todo, job="ingest", work=work, say=_said, sources=asking, progress=progress)
+        code = jobs.for_each(todo, job="ingest", work=job.work, say=_said, sources=asking, progress=progress)
+        if not code and (failure := absent.failure()):
+            raise failure
+        return code
     finally:
-        if any(went_on):
-            print(f"{sum(went_on)} of {len(todo)} series have new bars")
+        if any(job.went_on):
+            print(f"{sum(job.went_on)} of {len(todo)} series have new bars")
 
 
-def _ingested(
-    args: Namespace,
-    store: BarStore,
-    key: SeriesKey,
-    source: Source,
-    instance: Instance,
-    *,
-    now_ms: int,
-    progress: ProgressReport,
-) -> Report:
-    from pyjobs.market.ingest import backfill
-    from pyjobs.market.ingest.for_each_series import DAY_MS
+@dataclass(slots=True, kw_only=True)
+class _Job:
+    """One ingest of several series. `went_on`: of each that has only gone on, whether that changed anything."""
 
-    if args.start is None:
-        lookback_ms = int(instance.lookback_days * DAY_MS)
-        return backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
-    start_ms, end_ms = args.start + 1, now_ms if args.end is None else args.end
-    if told := backfill.given_up(store, key, start_ms, end_ms):
-        print(told)
-    return backfill.ingest_range(store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress)
+    args: Namespace
+    store: BarStore
+    now_ms: int
+    progress: ProgressReport
+    absent: Absent
+    went_on: list[bool] = field(default_factory=list)
+
+    def work(self, key: SeriesKey, source: Source, instance: Instance) -> str:
+        """Ingest one; the line that tells of it."""
+        from pyjobs.market import mirror
+        from pyjobs.market.ingest.backfill import new_bars
+
+        resumes, brief = self.args.resume, self.args.all and not sys.stderr.isatty()
+        if resumes and (why := self.absent.resting(key, source.market)):
+            return "" if brief else why
+        new = new_bars(self.store, key, self.args.start)
+        try:
+            done = self._ingested(key, source, instance)
+        except ExternalDataUnavailable as error:
+            if resumes and (why := self.absent.set_aside(key, source.market, error)):
+                return why
+            raise
+        silent = self.absent.has_answered(key, source.market) if resumes else ""
+        told = summary(key, done, new()) + (f"; {silent}" if silent else "") + mirror.follow(self.store, key)
+        if not brief or silent or is_news(done):
+            return told
+        self.went_on.append(done.got.partitions > 0)
+        return ""
+
+    def _ingested(self, key: SeriesKey, source: Source, instance: Instance) -> Report:
+        from pyjobs.market.ingest import backfill
+        from pyjobs.market.ingest.for_each_series import DAY_MS
+
+        store, now_ms, progress = self.store, self.now_ms, self.progress
+        if self.args.start is None:
+            lookback_ms = int(instance.lookback_days * DAY_MS)
+            return backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+        start_ms, end_ms = self.args.start + 1, now_ms if self.args.end is None else self.args.end
+        if told := backfill.given_up(store, key, start_ms, end_ms):
+            print(told)
+        return backfill.ingest_range(
+            store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress
+        )
 
 
 def _said(line: str) -> None:
@@ -93,7 +114,7 @@ def _said(line: str) -> None:
 
 def is_news(done: Report) -> bool:
     """Whether a series of many is worth a line of its own in the log: not when it has only gone on."""
-    return bool(done.first or done.got.rebased or done.set_aside)
+    return bool(done.first or done.got.rebased or done.got.told or done.set_aside)
 
 
 def summary(key: SeriesKey, done: Report, new: int) -> str:
@@ -106,6 +127,7 @@ def summary(key: SeriesKey, done: Report, new: int) -> str:
         line += f", {got.empty} confirmed empty"
     if got.rebased:
         line += "; re-based: a split or dividend changed the stored history"
+    line += "".join(f"; {told}" for told in dict.fromkeys(got.told))
     if done.too_old:
         line += f"; what is older cannot be had ({done.too_old})"
     if done.set_aside:

@@ -1,6 +1,7 @@
 """Many symbols in few requests, whole processes with storing: processor seconds, requests, and what they may be.
 
-fakemarket is a process of its own, and what it takes to make up ten years is in the seconds on the clock.
+fakemarket is a process of its own. It takes 0.2 s to make up ten years of a symbol, which no exchange has to: they are
+asked for twice, first into a home that is thrown away.
 """
 
 from __future__ import annotations
@@ -8,6 +9,9 @@ from __future__ import annotations
 import http.client
 import json
 import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 from tests.bench.ingest import NOON_S, Rehearsal, Took, rehearsal
 
@@ -70,8 +74,13 @@ def main() -> None:
         print("many symbols from fakemarket, whole processes with storing (processor: the client's process too)")
         print(f"{'':34}{'asked':>20}{'seconds':>9}{'processor':>11}{'peak MB':>9}{'requests':>10}")
         for name, count, span, asked in CASES:
-            before, first_ms = requests(world), (world.now_s - YEARS[span]) * 1000
-            took = world.run(sys.executable, "-c", JOB, name, ",".join(SHARES[:count]), str(first_ms))
+            first_ms = (world.now_s - YEARS[span]) * 1000
+            job = (sys.executable, "-c", JOB, name, ",".join(SHARES[:count]), str(first_ms))
+            if span == "ten years":
+                with tempfile.TemporaryDirectory() as folder:
+                    replace(world, home=Path(folder)).run(*job)
+            before = requests(world)
+            took = world.run(*job)
             told(f"{name}: {count} symbols, {span}", asked, took, requests(world) - before)
         for name, count in (("yf_etf", 50), ("alpaca", 400)):
             before = requests(world)

@@ -65,3 +65,15 @@ def test_a_line_that_is_no_assignment_is_named_by_number_and_not_shown(home: Pat
 @pytest.mark.usefixtures("home")
 def test_what_is_nowhere_is_none() -> None:
     assert credentials.find("KRX_PW") is None
+
+
+def test_alpaca_s_keys_are_read_by_either_spelling_and_its_own_wins(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "ALPACA_API_KEY", "ALPACA_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    put(home / ".env", "ALPACA_API_KEY=seed-key\nALPACA_API_SECRET=seed-secret\n")
+    pair = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+    assert [credentials.for_provider(name) for name in pair] == ["seed-key", "seed-secret"]
+    put(home / ".env", "APCA_API_KEY_ID=own-key\nALPACA_API_KEY=seed-key\nALPACA_API_SECRET=seed-secret\n")
+    assert [credentials.for_provider(name) for name in pair] == ["own-key", "seed-secret"]

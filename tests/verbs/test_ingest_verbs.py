@@ -221,9 +221,9 @@ def test_all_instances_are_ingested_and_one_that_fails_hides_no_other(
                 exchange="BITFINEX", symbol=symbol, timeframe="1m", lookback_days=0.1, gap_repair=symbol == "ETHUSD"
             )
         )
-    assert run(ingest, ["--all", "--resume"]) == 69
+    assert run(ingest, ["--all", "--resume"]) == 0
     out = capsys.readouterr().out
-    assert "NOPEUSD-1m: failed: bitfinex NOPEUSD: no_data" in out and "1 of 3 failed" in out
+    assert "BITFINEX:NOPEUSD:1m: set aside: bitfinex says: it knows no such symbol" in out
     assert [key.symbol for key in world.store.series()] == ["BTCUSD", "ETHUSD"]
     assert run(gap_repair, ["--all"]) == 0
     assert "BTCUSD" not in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 from pathlib import Path
@@ -137,3 +138,26 @@ def test_a_ban_is_listed_shown_by_health_and_ended_by_one_command(desk: Desk) ->
 def test_an_unknown_benchmark_or_provider_is_wrong_usage(desk: Desk) -> None:
     assert desk.precache("--benchmarks", "DAX").returncode == 64
     assert desk.run("provider_state", "--reset", "reuters").returncode == 64
+
+
+def test_a_day_that_was_fetched_before_it_was_settled_is_asked_for_again_and_a_late_dividend_is_worked_in(
+    desk: Desk,
+) -> None:
+    def at(clock: str) -> str:
+        now_s = dt.datetime.fromisoformat(clock).timestamp()
+        desk.fake.market.clock.set(round(now_s * 1000))
+        return str(now_s)
+
+    store = BarStore(desk.home / "data" / "raw", locks=desk.home / "locks")
+    only = ("--benchmarks", "S&P500")
+    assert desk.precache(*only, NIGHTDESK_NOW=at("2026-11-20T21:10+00:00")).returncode == 0
+    early = store.read(SPY)
+    last, first = float(early.close[-1]), float(early.close[0])
+    desk.fake.market.revise("SPY", int(early.ts_ms[-1]) - 60_000, 1.02)
+    desk.fake.market.dividend("SPY", dt.date(2026, 9, 14), 5.0)
+    assert desk.precache(*only, NIGHTDESK_NOW=at("2026-11-20T23:30+00:00")).returncode == 0
+    settled = store.read(SPY)
+    assert settled.close[-1] == pytest.approx(last * 1.02, rel=1e-3) and first - settled.close[0] > 4
+    asked = len(desk.fake.requests("yahoo"))
+    assert desk.precache(*only, NIGHTDESK_NOW=at("2026-11-20T23:40+00:00")).returncode == 0
+    assert len(desk.fake.requests("yahoo")) == asked

@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.benchmarks.policy import LOCAL, Benchmark, Policy, market_by_yahoo
+from pyjobs.market.ingest.fetching import put_in_place
+from pyjobs.market.ingest.questions import rescaled
 from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
 from pyjobs.market.providers.ask import Patience, ask
 from pyjobs.market.providers.state import StateBook
@@ -20,6 +22,7 @@ from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailabl
 TIMEFRAME = "1d"
 DAY_MS = 86_400_000
 OVERLAP_MS = 14 * DAY_MS
+SETTLES_MS = 3_600_000  # so long after its close no provider of benchmarks revises a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,15 +137,27 @@ def warm(
     local = tuple(source for source in benchmark.providers if source in LOCAL)
     remote = tuple(source for source in benchmark.providers if source not in LOCAL)
     span: dict[str, Any] = {"start_ms": benchmark.start_ms, "end_ms": end_ms, "now_s": now_s}
+    here: Found | None = None
     with contextlib.suppress(ExternalDataUnavailable):
-        found = find(name, policy, **span, book=book, patience=patience, providers=local)
-        if not found.stale or not remote:
-            return found
+        here = find(name, policy, **span, book=book, patience=patience, providers=local)
+        if not remote or not (here.stale or _provisional(here.fetched, end_ms)):
+            return here
     say(f"{name}: asking {', '.join(remote) or 'nobody: no network provider is named'}")
     since_ms = {source: _next_ms(name, benchmark, source, store) for source in remote}
-    found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
+    try:
+        found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
+    except ExternalDataUnavailable as error:
+        if here is None or here.stale:
+            raise
+        say(f"{name}: the newest bar here may still be revised, and nobody can be asked: {error}")
+        return here
     keep(series_key(name, benchmark, found.fetched.provider), found.fetched, store)
     return found
+
+
+def _provisional(fetched: Fetched, now_ms: int) -> bool:
+    """Whether the newest stored bar was fetched while its provider still revised it, and would be final by now."""
+    return not fetched.last_final and now_ms >= int(fetched.bars.ts_ms[-1]) + SETTLES_MS
 
 
 def _next_ms(name: str, benchmark: Benchmark, source: str, store: BarStore) -> int:
@@ -162,13 +177,20 @@ def series_key(name: str, benchmark: Benchmark, source: str) -> SeriesKey:
 
 
 def keep(key: SeriesKey, fetched: Fetched, store: BarStore) -> None:
-    """Write what a provider delivered into its own series. Raises BadDataError where two adjustments would meet."""
+    """Write what a provider delivered into its own series; all of it anew where a dividend has moved the stored prices.
+
+    Raises BadDataError where two adjustments would meet, and for raw prices that have been rescaled.
+    """
     first_ms = int(fetched.bars.ts_ms[0])
     if fetched.adjusted == "adjusted" and len(store.read(key, end_ms=first_ms - 1)):
         raise BadDataError(
             f"{key}: the store begins before this download, and prices adjusted at two times do not go together: "
             f"move {store.folder(key)} away, or set `start` in config/data_sources.yaml as early as it was"
         )
+    old = store.read(key, start_ms=first_ms, end_ms=int(fetched.bars.ts_ms[-1]))
+    if rescaled(key, old, fetched.bars, adjusted=fetched.adjusted == "adjusted"):
+        put_in_place(store, key, fetched.bars, fetched, now_ms=fetched.fetched_at_ms)
+        return
     store.write(
         key,
         fetched.bars,

@@ -14,7 +14,7 @@ from pyjobs.market.checks import quality
 from pyjobs.market.checks.splits import breaks
 from pyjobs.market.desk.snapshot import is_stale
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
-from pyjobs.market.ingest.fetching import EMPTY_SETTLES_MS
+from pyjobs.market.ingest.questions import EMPTY_SETTLES_MS
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import QUARANTINE, settled
 from pyjobs.market.store.ledger import NO_TIMES, within, without

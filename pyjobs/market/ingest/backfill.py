@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,10 +10,13 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
+from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
-from pyjobs.market.ingest.fetching import Got, fetch_window, is_an_answer
+from pyjobs.market.ingest.fetching import fetch_window
 from pyjobs.market.ingest.gaps import Window
+from pyjobs.market.ingest.questions import Got, is_an_answer
 from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.silence import last_known
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
 from pyjobs.market.times import utc_text
@@ -83,13 +86,34 @@ def ingest_resume(
     step = TIMEFRAME_MS[key.timeframe]
     if newest:
         refuse_clock_behind(key, newest[0], now_ms)
-    start = newest[0] - RESUME_OVERLAP_BARS * step if newest else now_ms - lookback_ms
+    start = now_ms - lookback_ms
+    if newest:
+        start = last_known(store, key, source.market, newest[0], now_ms) - RESUME_OVERLAP_BARS * step
+    due = looks.to_look_at(key, looks.load(store, key), now_ms) if newest else {}
+    start, apart = together(source, key, start, now_ms, due.values())
     got, refused = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
     if refused is not None and (newest is not None or not got.bars):
         raise refused
+    for first, last in apart:  # what is too long ago by now is not looked at
+        got = added(got, _fetch(store, key, source, first, last, now_ms, progress, lambda _: None)[0])
+    looks.note_looked(store, key, now_ms, due)
     why = refused.detail if refused is not None else ""
     done = Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None, too_old=why)
     return _not_nothing(store, key, done)
+
+
+def together(
+    source: Source, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
+) -> tuple[int, list[Window]]:
+    """From where one request to now also brings what is to be looked at `again`; and the stretches it does not."""
+    longest = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
+    begins, apart = start, []
+    for first, last in sorted(again, reverse=True):
+        if now_ms - first < longest:
+            begins = min(begins, first)
+        elif first < begins:
+            apart.append((first, min(last, begins - 1)))
+    return begins, apart
 
 
 def _not_nothing(store: BarStore, key: SeriesKey, done: Report) -> Report:
@@ -199,7 +223,7 @@ def pages(first: int, last: int, span_ms: int) -> Iterator[Window]:
 def added(one: Got, other: Got) -> Got:
     """Both together."""
     sums = {f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(Got) if f.name != "rebased"}
-    return Got(**sums, rebased=one.rebased or other.rebased)
+    return Got(**sums, rebased=one.rebased or other.rebased)  # of `told`, which is a tuple, all in turn
 
 
 def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:
@@ -223,6 +247,19 @@ def newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] |
             break
         moved += names
     return store.newest(key), tuple(moved)
+
+
+def new_bars(store: BarStore, key: SeriesKey, start_ms: int | None = None) -> Callable[[], int]:
+    """Made before bars are fetched; tells how many there are then that were not there before.
+
+    `start_ms` (UTC) is from where they are fetched; None: on from the newest that is stored.
+    """
+    since, before = start_ms, 0
+    with suppress(BadDataError):  # of a partition that cannot be read: it is set aside, and all that comes is new
+        newest = store.newest(key)
+        since = start_ms if start_ms is not None else newest[0] + 1 if newest else None
+        before = len(store.read(key, start_ms=since)) if newest and since is not None else 0
+    return lambda: len(store.read(key, start_ms=since)) - before
 
 
 def _save(folder: Path, store: BarStore, key: SeriesKey, task: Task) -> None:

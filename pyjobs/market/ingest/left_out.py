@@ -7,30 +7,40 @@ from collections.abc import Iterator
 import numpy as np
 
 from pyjobs.market.bars import Bars
+from pyjobs.market.dumps.halts import halted
 from pyjobs.market.store.ledger import without
 from pyjobs.market.store.merge import joined, merged
+from pyjobs.market.times import utc_text
 
-MOST = 0.01  # of what is stored; one bar always. More are a hole, and no bar that was left out
+FEW, MOST = 5, 0.01  # of what is stored: so many, or such a share. More are a hole, and no bars that were left out
 ALIKE = 1e-3  # relative: two prices' factors are one and the same; providers round
 
 
-def with_left_out(old: Bars, new: Bars) -> Bars:
+def with_left_out(old: Bars, new: Bars) -> tuple[Bars, tuple[str, ...], bool]:
     """`new`, and in it what of `old` it lacks, on the new basis: times the factor by which both neighbours have moved.
 
-    Rows stay missing where nobody can tell: at an end, between neighbours that have moved by two factors, or when
-    more than MOST are. Volume goes by the neighbours' too (a split moves it, a dividend does not).
+    Rows go where nobody can tell: at an end, or between neighbours that have moved by two factors. Volume goes
+    by the neighbours' too (a split moves it, a dividend does not). Besides, what became of them, each a
+    sentence, and whether any are lacking, but few; of more than those,
+    and of an answer that ends before what is stored, nothing is kept.
     """
-    lost = without(old.ts_ms, new.ts_ms)
-    if not lost.size or lost.size > max(1, MOST * len(old)):
-        return new
+    away = without(old.ts_ms, new.ts_ms)
+    still = halted(np.column_stack([old.open, old.high, old.low, old.close, old.volume]))
+    lost = without(away, old.ts_ms[still])  # a session without a trade is no bar
+    if not lost.size and away.size:
+        return new, (), True
+    if not lost.size or lost.size > max(FEW, MOST * len(old)) or not len(new) or lost[-1] > new.ts_ms[-1]:
+        return new, (), False
     shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
     after = np.searchsorted(shared, lost)
-    inside = (after > 0) & (after < shared.size)
-    rows = list[Bars]()
-    for ts_ms, right in zip(lost[inside].tolist(), after[inside].tolist(), strict=True):
-        sides = [(int(at_old[at]), int(at_new[at])) for at in (right - 1, right)]
-        rows += _rescaled(old, new, int(np.searchsorted(old.ts_ms, ts_ms)), sides)
-    return merged(joined(rows), new)
+    rows, told = list[Bars](), list[str]()
+    for ts_ms, right in zip(lost.tolist(), after.tolist(), strict=True):
+        sides = [(int(at_old[at]), int(at_new[at])) for at in (right - 1, right) if 0 <= at < shared.size]
+        kept = list(_rescaled(old, new, int(np.searchsorted(old.ts_ms, ts_ms)), sides)) if len(sides) == 2 else []
+        rows += kept
+        what = "stays, moved as its neighbours were" if kept else "is gone: how far it has moved cannot be told"
+        told.append(f"the provider leaves out the stored bar of {utc_text(ts_ms)}: it {what}")
+    return merged(joined(rows), new), tuple(told), True
 
 
 def _rescaled(old: Bars, new: Bars, at: int, sides: list[tuple[int, int]]) -> Iterator[Bars]:

@@ -8,8 +8,8 @@ from functools import partial
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
-from pyjobs.market.ingest.fetching import is_an_answer
 from pyjobs.market.ingest.instances import Instance
+from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider

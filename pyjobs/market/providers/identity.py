@@ -14,8 +14,14 @@ from utils.errors import BadDataError
 
 SAME_LENGTH = {"30m": ("30m", "15m"), "1h": ("1h", "60m"), "1d": ("1d",)}
 """What a provider may call the bars it sends; yfinance makes half hours of quarters."""
-OTHER_ZONES = {"24/7": "UTC", "FX": "Europe/London"}
+OTHER_ZONES = {"24/7": "UTC", "FX": "Europe/London", "CMES": "America/New_York"}
 """Yahoo's zone of a market where that is not the calendar's own."""
+
+
+MARKET_OF = {"CRYPTOCURRENCY": "24/7", "CURRENCY": "FX", "FUTURE": "CMES"}
+"""Where things of a kind, in Yahoo's words, are traded. London's shares have the zone of its currencies."""
+EXCHANGED = ("EQUITY", "ETF", "INDEX", "MUTUALFUND")
+"""Kinds that are traded on none of those markets."""
 
 
 def checked(fetched: Fetched, request: BarRequest) -> Fetched:
@@ -64,9 +70,19 @@ def _same_market(about: About, provider: str, symbol: str, market: str, currency
     if about.zone and about.zone != zone:
         said = f"{provider} says {symbol} trades in {about.zone}, and {market} is in {zone}"
         raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+    if not _traded_on(market, about.kind):
+        said = f"{provider} says {symbol} is of the kind {about.kind}, and {market} has no such thing"
+        raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
     if currency and about.currency and about.currency != currency:
         said = f"{provider} says {symbol} is in {about.currency}{_unit(about.currency)}, not in {currency}"
         raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+
+
+def _traded_on(market: str, kind: str) -> bool:
+    """Whether such things can be; of a kind that is not known here, yes."""
+    if kind in MARKET_OF:
+        return market == MARKET_OF[kind]
+    return kind not in EXCHANGED or market not in MARKET_OF.values()
 
 
 def _unit(currency: str) -> str:
@@ -83,6 +99,7 @@ def _fitting(provider: str, about: About) -> str:
         for name, one in load_exchanges(path).items()
         if GATES.get(one.provider) == GATES.get(provider)
         and about.zone in ("", zone_of(one.market))
+        and _traded_on(one.market, about.kind)
         and one.currency in ("", about.currency or one.currency)
     ]
     if fitting:

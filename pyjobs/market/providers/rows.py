@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, FloatArray, IntArray
+from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, FloatArray, IntArray
+from pyjobs.market.calendars.hours import EPOCH_ORDINAL, hours_of
+from pyjobs.market.dumps.halts import halted
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Fetched, Range, Refused
 from pyjobs.market.store.partitions import Adjusted
-from utils.trading_day import CalendarRangeError
+from utils.trading_day import CalendarRangeError, load
 
 Row = Sequence[str | float | int | None]
 """(start, open, high, low, close, volume): start is UTC milliseconds, or `YYYY-MM-DD` for a session's bar."""
@@ -23,6 +25,8 @@ Labels = Sequence[str | float | int | None] | FloatArray
 """The first column of rows."""
 
 _WIDEST_ROUNDING = 1e-3  # an index's open may lie this far outside its low..high: rounding, seen at Yahoo
+ENOUGH_FOR_SPACING = 30  # bars: fewer of an illiquid symbol may lie apart by chance
+_DAY = dt.timedelta(days=1)
 _NO_CLOSE = int(np.iinfo(np.int64).min)
 
 
@@ -35,13 +39,18 @@ def to_fetched(
     now_ms: int,
     settle_ms: int,
 ) -> Fetched:
-    """The rows that are closed, true and asked for. `settle_ms`: how long after its close the provider revises a bar.
+    """The rows that are closed, true, traded and asked for.
 
-    An array of rows has six columns, the start in milliseconds first.
-    Raises ConfirmedEmpty when a proper answer holds nothing in the range; Refused(schema) when no row can be true.
+    `settle_ms`: how long after its close the provider revises a bar. An array of rows has six columns, the start in
+    milliseconds first. Raises ConfirmedEmpty when a proper answer holds nothing in the range; Refused(schema) when no
+    row can be true, or the bars are longer ones.
     """
     labels, prices = _columns(rows)
-    bars = _bars(labels, prices, request)
+    if request.timeframe == "1d" and request.market not in ("24/7", "FX") and len(labels):
+        traded = ~halted(prices)
+        labels, prices = list(itertools.compress(labels, traded)), prices[traded]
+    bars = in_session(_bars(labels, prices, request), request)
+    _refuse_other_spacing(bars, request, provider)
     if len(labels) and not len(bars):
         detail = f"none of {len(labels)} rows is usable"
         raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail)
@@ -60,6 +69,44 @@ def to_fetched(
         last_final=bool(bars.ts_ms[-1] + settle_ms <= now_ms),
         confirmed_empty=empty,
     )
+
+
+def in_session(bars: Bars, request: BarRequest) -> Bars:
+    """Those that overlap a session of the market: trades before the open or after the close are none of its bars.
+
+    Days are kept, and so is what lies outside the calendar.
+    """
+    step = TIMEFRAME_MS[request.timeframe]
+    if request.market == "24/7" or step >= DAY_MS or not len(bars):
+        return bars
+    calendar = load(request.market)
+    days = [dt.datetime.fromtimestamp(int(ts_ms) / 1000, dt.UTC).date() for ts_ms in (bars.ts_ms[0], bars.ts_ms[-1])]
+    first, last = max(days[0] - _DAY, calendar.first), min(days[1] + _DAY, calendar.last)
+    sessions = calendar.sessions_between(first, last) if first <= last else []
+    if not sessions:
+        return bars
+    opens = np.array([one.open_utc_s * 1000 for one in sessions], np.int64)
+    closes = np.array([one.close_utc_s * 1000 for one in sessions], np.int64)
+    at = np.searchsorted(opens, bars.ts_ms, side="left") - 1  # the last that opens before the bar ends
+    kept = (at >= 0) & (bars.ts_ms - step < closes[np.maximum(at, 0)])
+    kept |= (bars.ts_ms <= _midnight_ms(calendar.first)) | (bars.ts_ms > _midnight_ms(calendar.last + _DAY))
+    return bars if kept.all() else Bars(**{name: getattr(bars, name)[kept] for name in COLUMNS})
+
+
+def _midnight_ms(day: dt.date) -> int:
+    return (day.toordinal() - EPOCH_ORDINAL) * DAY_MS
+
+
+def _refuse_other_spacing(bars: Bars, request: BarRequest, provider: str) -> None:
+    """Raises Refused(schema) where many bars are apart by a whole number of bars of this length: longer ones."""
+    if len(bars) < ENOUGH_FOR_SPACING:
+        return
+    apart, step = np.diff(bars.ts_ms), TIMEFRAME_MS[request.timeframe]
+    by_session = step == DAY_MS and request.market != "24/7"  # closes move with summer time
+    spacing = int(apart.min() if by_session else np.gcd.reduce(apart))
+    if spacing > (4 * DAY_MS if by_session else step):
+        detail = f"asked for {request.timeframe}, its {len(bars)} bars are {spacing / step:.4g} of them apart or more"
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, hold_s=0.0)
 
 
 def true_now_ms(now_ms: int, sent_s: float | None) -> int:
@@ -137,8 +184,6 @@ def _closes_ms(labels: Labels, request: BarRequest) -> IntArray:
 
 
 def _session_closes_ms(days: Labels, market: str) -> IntArray:
-    from pyjobs.market.calendars.hours import hours_of
-
     hours = hours_of(market)
     closes = np.full(len(days), _NO_CLOSE, np.int64)
     for at, day in enumerate(days):

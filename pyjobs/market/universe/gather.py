@@ -8,18 +8,9 @@ from dataclasses import dataclass, field, replace
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
-from pyjobs.market.ingest.fetching import (
-    Answer,
-    Got,
-    Question,
-    closed_bars,
-    fetch_window,
-    is_an_answer,
-    rebase,
-    take_in,
-    to_ask,
-)
+from pyjobs.market.ingest.fetching import fetch_window, rebase
 from pyjobs.market.ingest.gaps import Window
+from pyjobs.market.ingest.questions import Answer, Got, Question, closed_bars, is_an_answer, take_in, to_ask
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.providers.base import NotAsked, Unasked
@@ -31,6 +22,7 @@ from pyjobs.market.universe.base_prices import history_changes
 from pyjobs.market.universe.due import Want, first_ms
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError
 
+COMPARE_EVERY_MS = 7 * TIMEFRAME_MS["1d"]  # all of an adjusted history; of a whole market every night it is gigabytes
 NOBODY_ASKED = (NotAsked, Unasked, NetworkForbidden)
 Done = Callable[["Fetching"], object]
 """Called when nothing more is to be asked about a series."""
@@ -110,11 +102,13 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
         one.error = None
         key = one.want.key
         try:
-            question = to_ask(store, key, sources.of(key), one.windows[0], now_ms=now_ms)
+            question = to_ask(
+                store, key, sources.of(key), one.windows[0], now_ms=now_ms, compare_every_ms=COMPARE_EVERY_MS
+            )
         except NightdeskError as error:
             _failed(one, error)
             continue
-        if question.apart:
+        if question.alone:
             yield one
             continue
         currency = "" if one.want.exchange.market == "FX" else one.want.instrument.currency
@@ -166,10 +160,11 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
     key = one.want.key
     source = sources.of(key)
     try:
-        question = to_ask(store, key, source, one.windows[0], now_ms=now_ms)
+        every = {"now_ms": now_ms, "compare_every_ms": COMPARE_EVERY_MS}
+        question = to_ask(store, key, source, one.windows[0], **every)
         got: Got = (
-            fetch_window(store, key, source, one.windows[0], now_ms=now_ms)
-            if question.apart
+            fetch_window(store, key, source, one.windows[0], **every)
+            if question.alone
             else rebase(store, question, source, now_ms=now_ms)
         )
         newest = store.newest(key)

@@ -9,7 +9,7 @@ from functools import cache
 
 from pyjobs.market.desk.snapshot import session_of, staleness
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
-from pyjobs.market.ingest.fetching import is_an_answer
+from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.providers.base import Renamed
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.market.universe import symbol_states

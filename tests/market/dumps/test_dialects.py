@@ -135,6 +135,12 @@ RIGHT: dict[str, tuple[dict[str, Any], str, str, tuple[float, ...], int]] = {
         {"timeframe": "30m", "zone": "America/New_York"}, "Date,Time,Open,High,Low,Close,Volume\n2024-01-02,09:30:00,10,13,9,12,5\n2024-01-02,10:00:00,12,13,9,12,5\n", "2024-01-02T15:00", BAR, 2),
     "currencies: Friday's close shows ends, the evenings between nothing": (
         CURRENCY | {"zone": "America/New_York"}, "time,open,high,low,close,volume\n2024-01-04 17:00,10,13,9,12,5\n2024-01-05 16:00,12,13,9,12,5\n2024-01-05 17:00,12,13,9,12,5\n", "2024-01-04T22:00", BAR, 3),
+    "a date alone names its day, also where times mark ends": (
+        COIN | {"zone": "Asia/Seoul", "layout": "ohlcv_close"}, "date,open,high,low,close,volume\n2024-01-02,10,13,9,12,5\n2024-01-03,12,13,9,12,5\n", "2024-01-02T15:00", BAR, 2),
+    "midnight with its clock is an end": (
+        COIN | {"zone": "Asia/Seoul", "layout": "ohlcv_close"}, "date,open,high,low,close,volume\n2024-01-02 00:00:00,10,13,9,12,5\n2024-01-03 00:00:00,12,13,9,12,5\n", "2024-01-01T15:00", BAR, 2),
+    "an object a line": (
+        {}, '{"date":"2024-01-02","open":10,"high":13,"low":9,"close":12,"volume":5}\n{"date":"2024-01-03","open":12,"high":13,"low":9,"close":12,"volume":5}\n', D, BAR, 2),
     "barchart's last line": (
         {"dates": "mdy"}, 'Time,Open,High,Low,Last,Change,%Chg,Volume\n01/03/2024,12,13,9,12,1,1%,6\n01/02/2024,10,13,9,12,1,1%,5\n"Downloaded from Barchart.com as of 01-03-2024 05:00pm CST"\n', D, BAR, 2),
     "lean's coins are not scaled, and are in UTC": (
@@ -174,6 +180,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "New York's days in Seoul's zone": (
         {}, "Date,Open,High,Low,Close,Volume\n2024-03-06 00:00:00+09:00,10,13,9,12,5\n2024-03-07 00:00:00+09:00,12,13,9,12,5\n",
         "line 2: 2024-03-06 00:00:00+09:00 is within the session of 2024-03-05, another date"),
+    "midnights of no zone that are ends": (
+        COIN | {"layout": "ohlcv_close"}, "date,open,high,low,close,volume\n2024-01-02 00:00:00,10,13,9,12,5\n2024-01-03 00:00:00,12,13,9,12,5\n", "has no time zone: say `zone:`"),
     "days of London for currencies": (
         {"market": "FX"}, "Gmt time,Open,High,Low,Close,Volume\n02.01.2024 00:00:00.000,10,13,9,12,5\n03.01.2024 00:00:00.000,12,13,9,12,5\n", "after 17:00 in New York"),
     "days of a zone for currencies": (

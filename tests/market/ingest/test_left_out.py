@@ -30,19 +30,27 @@ def of_closes(*closes: float, volume: float = 100.0) -> Bars:
 def test_a_row_that_is_left_out_is_moved_as_its_neighbours_have_moved() -> None:
     old = of_closes(10.0, 20.0, 40.0, 50.0)
     halved = of_closes(5.0, 10.0, 20.0, 25.0, 26.0, volume=200.0)
-    found = with_left_out(old, picked(halved, np.array([0, 1, 3, 4])))
+    found, told, few = with_left_out(old, picked(halved, np.array([0, 1, 3, 4])))
+    assert few and told == (
+        "the provider leaves out the stored bar of 1970-01-04 00:00 UTC: it stays, moved as its neighbours were",
+    )
     assert found.ts_ms.tolist() == halved.ts_ms.tolist() and found.close.tolist() == [5.0, 10.0, 20.0, 25.0, 26.0]
     assert (found.high[2], found.low[2], found.volume[2]) == (20.5, 19.5, 200.0)  # (41, 39, 100) of a split of two
 
 
-def test_a_row_about_which_nobody_can_tell_stays_missing() -> None:
+def test_a_row_about_which_nobody_can_tell_is_left_out_and_named() -> None:
     old = of_closes(10.0, 20.0, 40.0, 50.0)
-    last = of_closes(5.0, 10.0, 20.0)
-    assert same_bars(with_left_out(old, last), last)  # at the end
-    between = picked(of_closes(5.0, 10.0, 40.0, 50.0), np.array([0, 1, 3]))
-    assert same_bars(with_left_out(old, between), between)  # the split is on either side of it
-    two = picked(of_closes(5.0, 10.0, 20.0, 25.0), np.array([0, 3]))
-    assert same_bars(with_left_out(old, two), two)  # more than one in a hundred, and more than one
+    for there in ([1, 2, 3], [0, 1, 3]):  # the first, about which one neighbour tells only; then beside the split
+        new = picked(of_closes(5.0, 10.0, 40.0, 50.0), np.array(there))
+        found, told, few = with_left_out(old, new)
+        assert same_bars(found, new) and few and "it is gone: how far it has moved" in told[0]
+
+
+def test_newest_rows_and_more_than_a_few_are_no_rows_that_were_left_out() -> None:
+    old = of_closes(10.0, 20.0, 40.0, 50.0)
+    assert with_left_out(old, of_closes(5.0, 10.0, 20.0))[1:] == ((), False)  # an answer of before
+    many = of_closes(*np.linspace(10, 20, 30).tolist())
+    assert with_left_out(many, picked(many, np.arange(30) % 4 != 1))[1:] == ((), False)
 
 
 def resumed(store: BarStore, exchange: MadeUpExchange) -> backfill.Report:

@@ -58,7 +58,8 @@ def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     day, ts_ms, errors = utc_days(st.ms), np.full(len(st.ms), NOT_YET, np.int64), dict[int, str]()
     timed = st.kind == INSTANT
     if source.all_day:
-        for at in np.flatnonzero((st.kind == NAIVE) & st.has_clock()).tolist():
+        clocked = st.kind == NAIVE if source.mark == "end" else (st.kind == NAIVE) & st.has_clock()
+        for at in np.flatnonzero(clocked).tolist():
             errors[at] = "has no time zone: say `zone:` of the file's clock"
         if timed.any() and ((st.ms[timed] % DAY_MS).any() or source.mark == "end"):
             ends = st.ms[timed] if source.mark == "end" else _ends(st.ms[timed], DAY_MS, source)

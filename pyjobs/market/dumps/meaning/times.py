@@ -57,7 +57,9 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
     days_of_a_zone = source.all_day or source.hours.market == "FX"
     if not source.intraday:
         if days_of_a_zone and source.instrument.zone:
-            local |= st.kind == DATE
+            named = st.kind == DATE
+            st.ms[named] += DAY_MS if source.mark == "end" else 0  # a date is a day's name, and its end is the next one
+            local |= named
         elif not st.has_clock()[local].any() and not (
             (source.hours.market == "FX" and source.bar_ms == DAY_MS) or (source.all_day and source.mark == "end")
         ):

@@ -24,7 +24,9 @@ def read_json(label: str, content: bytes) -> Grid:
     """The rows of a JSON document. Raises BadDataError with the row."""
     check_size(label, len(content), LARGEST_JSON_BYTES)
     try:
-        data = msgspec.json.decode(decoded(label, content).decode())
+        text = decoded(label, content)
+        lines = re.fullmatch(rb"\s*\{[^\n]*\}\s*\n\s*\{.*", text, re.DOTALL)  # an object a line
+        data = msgspec.json.Decoder().decode_lines(text) if lines else msgspec.json.decode(text.decode())
     except (msgspec.DecodeError, RecursionError) as error:
         if (naver := re.fullmatch(rb"\s*\[\s*\[('[^\]]*)\],(.*)\]\s*", content, re.DOTALL)) is not None:
             return read_json(label, b"[[" + naver[1].replace(b"'", b'"') + b"]," + naver[2] + b"]")  # its siseJson

@@ -1,0 +1,279 @@
+"""The questions a series has for its provider, and what of an answer is stored: closed bars, nothing invented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
+from pyjobs.market.ingest import looks
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
+from pyjobs.market.ingest.gaps import NEVER, first_bar
+from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.ledger import NO_TIMES, within, without
+from pyjobs.market.store.merge import joined
+from pyjobs.market.store.partitions import Provenance
+from pyjobs.market.times import utc_text
+from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden
+
+EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
+OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
+OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late
+CHANGED = 1e-6  # relative; providers round
+RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Got:
+    """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not.
+
+    `revised`: stored final bars that came with other numbers. `told`: what is to be said of it, each a sentence.
+    """
+
+    bars: int = 0
+    empty: int = 0
+    partitions: int = 0
+    requests: int = 0
+    revised: int = 0
+    told: tuple[str, ...] = ()
+    rebased: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What to ask about one stretch of a series, so that the answer can be compared with what is stored.
+
+    `basis` and `adjusted` are those of the series when the question was made (`known`: there is one). `apart`: the
+    stretch lies too far from what is stored for one request; its prices must be compared by a question of their own.
+    `oldest`: and so must the oldest ones. `whole`: it asks for all that is stored.
+    """
+
+    key: SeriesKey
+    request: BarRequest
+    known: Provenance | None
+    apart: bool = False
+    oldest: bool = False
+    whole: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether it takes more than this question."""
+        return self.apart or self.oldest
+
+
+Answer = Fetched | ConfirmedEmpty
+"""What a provider says to a `Question`, when it does not fail."""
+
+
+def to_ask(
+    store: BarStore,
+    key: SeriesKey,
+    source: Source,
+    window: tuple[int, int],
+    *,
+    now_ms: int,
+    compare_every_ms: int = looks.DAY_MS,
+) -> Question:
+    """The question that `window` makes: of adjusted prices some that are stored are asked for again, now and then all.
+
+    A dividend that is worked in weeks late moves all before it: so three months of days are asked for, and every
+    `compare_every_ms` the whole history, or (where that is no single request) its oldest bars besides.
+    """
+    known = store.provenance(key)
+    (first, last), apart, oldest, whole = window, False, False, False
+    if known is not None and known.adjusted == "adjusted":
+        first, last = _beside_stored(store, key, window, now_ms)
+        if last - first > source.page_ms(key.timeframe):  # too far for one request
+            (first, last), apart = window, True
+        if looks.comparison_due(store, key, now_ms, compare_every_ms):
+            begins = first_bar(store, key)
+            whole = not apart and last - begins <= min(
+                source.page_ms(key.timeframe), source.page_bars * TIMEFRAME_MS[key.timeframe]
+            )
+            oldest = not whole
+            first = min(first, begins) if whole else first
+    request = request_of(key, source.market, first, last)
+    return Question(key=key, request=request, known=known, apart=apart, oldest=oldest, whole=whole)
+
+
+def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int) -> Got | None:
+    """Store what came. None, and nothing stored, when the stored prices are on another basis: `rebase` is next.
+
+    Raises BadDataError when what came cannot be true, ExternalDataUnavailable for an answer about a part only.
+    """
+    key, known, request = question.key, question.known, question.request
+    first, last = request.start_ms, request.end_ms
+    fetched = None if isinstance(answer, ConfirmedEmpty) else answer
+    bars = closed_bars(question, fetched, now_ms)
+    ranges = answer.confirmed_empty
+    empty = _confirmed(key, request.market, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+    if fetched is None:
+        if known is None:
+            return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
+        provider, final = known.provider, True
+    else:
+        provider, final = fetched.provider, fetched.last_final
+    before = _stored(store, key, bars, empty)
+    if fetched is not None and rescaled(key, before.bars, bars, adjusted=fetched.adjusted == "adjusted"):
+        return None
+    if empty.size:  # before a series begins there is nothing to remember
+        begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)
+        empty = within(empty, begins, last)
+    changed = store.write(
+        key,
+        bars,
+        provider=provider,
+        fetched_at_ms=now_ms if fetched is None else fetched.fetched_at_ms,
+        adjusted=known.adjusted if fetched is None and known else fetched.adjusted if fetched else "raw",
+        last_final=final,
+        empty=empty,
+        basis=known.basis if known else 0,
+    )
+    _note(store, question, before, bars, empty, now_ms)
+    if request.market == ROUND_THE_CLOCK:
+        _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+    revised = before.revised_by(bars)
+    return Got(
+        bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
+        revised=int(revised.size), told=_told(revised),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """What of an answer's stretch was stored before it: bars, of which `settled` were final, and times without one."""
+
+    bars: Bars
+    settled: int
+    empty: IntArray
+
+    def revised_by(self, new: Bars) -> IntArray:
+        """The closes of those that came with other numbers."""
+        old = self.bars.slice(0, self.settled)
+        shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
+        same = [
+            np.isclose(getattr(old, name)[at_old], getattr(new, name)[at_new], rtol=CHANGED, atol=0.0)
+            for name in COLUMNS
+        ]
+        return np.asarray(shared[~np.logical_and.reduce(same)], np.int64)
+
+
+def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _Stored:
+    newest = store.newest(key)
+    if newest is None:
+        return _Stored(bars=joined([]), settled=0, empty=NO_TIMES)
+    old = store.read(key, start_ms=int(bars.ts_ms[0]), end_ms=int(bars.ts_ms[-1])) if len(bars) else joined([])
+    moving = bool(len(old)) and int(old.ts_ms[-1]) == newest[0] and not newest[1]
+    known = store.confirmed_empty(key, start_ms=int(empty[0]), end_ms=int(empty[-1])) if empty.size else NO_TIMES
+    return _Stored(bars=old, settled=len(old) - moving, empty=np.union1d(known, old.ts_ms))
+
+
+def _told(revised: IntArray) -> tuple[str, ...]:
+    """What is to be said of stored bars that came with other numbers."""
+    if not revised.size:
+        return ()
+    which = (
+        f", the first that of {utc_text(int(revised[0]))}"
+        if revised.size > 1
+        else f": that of {utc_text(int(revised[0]))}"
+    )
+    return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
+
+
+def _note(store: BarStore, question: Question, before: _Stored, bars: Bars, empty: IntArray, now_ms: int) -> None:
+    """Keep what is to be looked at again, of a series that has a folder."""
+    looks.confirmed(store, question.key, without(empty, before.empty), now_ms)
+    if question.whole and len(bars):
+        looks.change(store, question.key, compared_ms=now_ms)
+
+
+def is_an_answer(error: ExternalDataUnavailable) -> bool:
+    """Whether the provider was asked and said that it has nothing there: to ask the same again is of no use."""
+    return error.kind == "no_data" and not isinstance(error, NetworkForbidden)
+
+
+def closed_bars(question: Question, fetched: Fetched | None, now_ms: int) -> Bars:
+    """Those of an answer that lie within the question and have closed. Raises BadDataError for what is no bar there."""
+    if fetched is None:
+        return joined([])
+    key, request = question.key, question.request
+    times = fetched.bars.ts_ms
+    start = np.searchsorted(times, request.start_ms)
+    stop = np.searchsorted(times, min(request.end_ms, now_ms), side="right")
+    bars = fetched.bars.slice(int(start), int(stop))
+    if request.market == ROUND_THE_CLOCK and (bars.ts_ms % TIMEFRAME_MS[key.timeframe]).any():
+        raise BadDataError(f"{key}: {fetched.provider} sent closes that are no whole {key.timeframe} bars")
+    return bars
+
+
+def request_of(key: SeriesKey, market: str, first: int, last: int) -> BarRequest:
+    """The bars of a series that close from `first` to `last`."""
+    return BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=market)
+
+
+def _confirmed(
+    key: SeriesKey, market: str, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+) -> IntArray:
+    """The closes the market should have in `window`, about which the provider answered, and that did not come.
+
+    Round the clock the provider says so itself (`ranges`). Elsewhere an answer that has bars before and after is one.
+    """
+    if market != ROUND_THE_CLOCK and len(bars):
+        ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
+    if not ranges:
+        return NO_TIMES
+    from_open = are_from_open(market, key.timeframe, bars.ts_ms)
+    expected = expected_closes(market, key.timeframe, *window, from_open=from_open)
+    inside = [within(expected, first, last) for first, last in ranges]
+    return without(np.unique(np.concatenate([NO_TIMES, *inside])), bars.ts_ms)
+
+
+def _whole(
+    key: SeriesKey, provider: str, window: tuple[int, int], ranges: tuple[tuple[int, int], ...], bars: Bars
+) -> None:
+    """Raises ExternalDataUnavailable when the provider answered about a part of `window` only."""
+    answered = max([0, *bars.ts_ms[-1:].tolist(), *(last for _, last in ranges)])
+    if answered + TIMEFRAME_MS[key.timeframe] <= window[1]:
+        detail = f"it answered up to {utc_text(answered)} only; that much is stored (is the clock here ahead?)"
+        raise ExternalDataUnavailable("outage", provider=provider, symbol=key.symbol, detail=detail)
+
+
+def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now_ms: int) -> tuple[int, int]:
+    """`window`, widened until it shares some bars with what is stored."""
+    newest = store.newest(key)
+    reach = reach_ms(key.timeframe)
+    first, last = window[0] - reach, min(window[1] + reach, now_ms)
+    if newest is None:
+        return first, last
+    return min(first, newest[0] - reach), max(last, first_bar(store, key) + reach)
+
+
+def reach_ms(timeframe: str) -> int:
+    """Milliseconds before the newest stored bar whose prices are compared."""
+    return OVERLAP_DAYS * DAY_MS if timeframe == "1d" else OVERLAP_BARS * TIMEFRAME_MS[timeframe]
+
+
+def rescaled(key: SeriesKey, old: Bars, bars: Bars, *, adjusted: bool) -> bool:
+    """Whether the `old` prices, those stored of `bars`' stretch, are on another basis than `bars`.
+
+    Raises BadDataError when that must not be: raw prices.
+    """
+    shared, at_old, at_new = np.intersect1d(old.ts_ms, bars.ts_ms, assume_unique=True, return_indices=True)
+    if shared.size < 2:
+        return False
+    ratio = bars.close[at_new] / old.close[at_old]
+    changed = np.abs(ratio - 1) > CHANGED
+    if not changed.any():
+        return False
+    if adjusted:  # the oldest ones suffice: a provider may be days late to work a split in
+        return bool(changed.sum() * 2 > shared.size or changed[:2].all())
+    factor = float(np.median(ratio))
+    if shared.size >= 3 and abs(factor - 1) > RESCALED and np.ptp(ratio) < RESCALED * abs(factor - 1):
+        raise BadDataError(
+            f"{key}: {shared.size} stored raw closes now come {factor:.6g} times as high: the provider rescales "
+            "what it calls raw; nothing was stored (move the series away to take the new prices)"
+        )
+    return False

@@ -1,0 +1,76 @@
+"""Who of the series that a job keeps up to date is left alone: silent ones, and symbols the provider does not know.
+
+One symbol that is delisted, or misspelt, must not make every run of all of them a failure: it is named, asked for ever
+less often (of which nothing is stored after 1, 2, 4 … 30 days), and the others' result stands.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.ingest import silence
+from pyjobs.market.ingest.questions import is_an_answer
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe import symbol_states
+from pyjobs.market.universe.symbol_states import SymbolState
+from utils.errors import ExternalDataUnavailable
+
+
+@dataclass(slots=True, kw_only=True)
+class Absent:
+    """What one job finds. `many`: it serves all series, so that one of them may be set aside."""
+
+    store: BarStore
+    now_ms: int
+    many: bool
+    answered: int = 0
+    gone: list[ExternalDataUnavailable] = field(default_factory=list)
+    _states: dict[str, dict[str, SymbolState]] = field(default_factory=dict)
+
+    def resting(self, key: SeriesKey, market: str) -> str:
+        """Why a series is not asked for now, for a person; empty when it is."""
+        known = self._known(key)
+        if self.many and known is not None and known.rests(self.now_ms, self._today):
+            return f"{key}: {known.state} since {known.since} ({known.detail}): not asked yet"
+        return silence.resting(self.store, key, market, self.now_ms)
+
+    def has_answered(self, key: SeriesKey, market: str) -> str:
+        """It was asked for without a failure; what to say of one that is silent."""
+        self.answered += 1
+        if self._known(key) is not None:
+            symbol_states.save(key.exchange, {_name(key): None})
+        return silence.note_asked(self.store, key, market, self.now_ms)
+
+    def set_aside(self, key: SeriesKey, market: str, error: ExternalDataUnavailable) -> str:
+        """What to say of a series whose provider says that it has none of it; empty where that is a failure."""
+        if not is_an_answer(error):
+            return ""
+        told = silence.note_asked(self.store, key, market, self.now_ms)
+        if not self.many or not (told or self.store.newest(key) is None):
+            return ""
+        if not told:
+            before = self._known(key)
+            state = symbol_states.after(before, "unknown", session=self._today, now_ms=self.now_ms, detail=error.detail)
+            symbol_states.save(key.exchange, {_name(key): state})
+            told = "nothing of it is stored: asked ever less often (--start asks at once)"
+        self.gone.append(error)
+        return f"{key}: set aside: {error.provider} says: {error.detail}; {told}"
+
+    def failure(self) -> ExternalDataUnavailable | None:
+        """That of those set aside, when nobody at all has answered: then it may be the provider."""
+        return self.gone[0] if self.gone and not self.answered else None
+
+    @property
+    def _today(self) -> str:
+        return dt.datetime.fromtimestamp(self.now_ms / 1000, dt.UTC).date().isoformat()
+
+    def _known(self, key: SeriesKey) -> SymbolState | None:
+        if key.exchange not in self._states:
+            self._states[key.exchange] = symbol_states.load(key.exchange)
+        return self._states[key.exchange].get(_name(key))
+
+
+def _name(key: SeriesKey) -> str:
+    return f"{key.symbol}:{key.timeframe}"

@@ -1,0 +1,126 @@
+"""What is stored is looked at again, and one doubtful thing stops nothing: the verbs against fakemarket."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from pyjobs.gap_repair import main as gap_repair
+from pyjobs.ingest import main as ingest
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.ingest import instances
+from tests.fakemarket.server import FakeMarket
+from tests.verbs.test_ingest_verbs import BTC, NOON_S, SERIES, World
+from utils.run import run
+
+FRIDAY_S = 1_795_215_600  # 2026-11-20T23:00Z, two hours after New York's close
+DAY_S, HOUR_S = 86_400, 3_600
+SPY = SeriesKey(exchange="YAHOO", symbol="SPY", timeframe="1d")
+DAYS = ["--exchange", "YAHOO", "--symbol", "SPY", "--timeframe", "1d"]
+FEBRUARY_23_MS = 1_771_880_400_000  # its close, 2026-02-23T21:00Z
+
+
+@pytest.fixture
+def world(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(fakemarket, tmp_path, monkeypatch)
+
+
+def close_at(world: World, key: SeriesKey, ts_ms: int) -> float:
+    return float(world.store.read(key, start_ms=ts_ms, end_ms=ts_ms).close[0])
+
+
+def test_a_bar_that_is_revised_within_the_hour_is_corrected_and_named(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(ingest, [*SERIES, "--start", "2026-11-20", "--end", "2026-11-20T12:00"]) == 0
+    assert run(ingest, [*SERIES, "--resume"]) == 0  # from here on it is looked at again
+    bars = world.store.read(BTC, start_ms=(NOON_S - 1800) * 1000, end_ms=(NOON_S - 900) * 1000)
+    revised, before = int(bars.ts_ms[0]), float(bars.close[0])
+    world.fake.market.revise("BTCUSD", revised - 60_000, 1.01)
+    world.at(NOON_S + 1800)
+    assert run(ingest, [*SERIES, "--resume"]) == 0
+    assert close_at(world, BTC, revised) == before
+    capsys.readouterr()
+    world.at(NOON_S + HOUR_S + 60)
+    asked = world.asked()
+    assert run(ingest, [*SERIES, "--resume"]) == 0
+    assert world.asked() == asked + 1  # in the request for the new bars
+    assert close_at(world, BTC, revised) == pytest.approx(before * 1.01, rel=1e-3)
+    assert "1 stored bar revised by the provider: that of 2026-11-20 11:3" in capsys.readouterr().out
+
+
+def test_what_was_confirmed_empty_is_asked_for_again_at_growing_intervals_and_not_right_away(world: World) -> None:
+    assert run(ingest, [*SERIES, "--start", "2026-11-19", "--end", "2026-11-20"]) == 0
+    quiet = int(world.store.confirmed_empty(BTC)[3])
+    brief = [*SERIES, "--lookback-days", "0.01"]  # however far back
+    assert run(gap_repair, brief) == 0
+    counts = []
+    for later in (0, HOUR_S + 60, HOUR_S + 120, DAY_S + 60, 8 * DAY_S, 31 * DAY_S, 90 * DAY_S):
+        world.at(NOON_S + later)
+        asked = world.asked()
+        assert run(gap_repair, brief) == 0
+        counts.append(world.asked() - asked)
+    assert counts == [0, 1, 0, 1, 1, 1, 0]
+    assert quiet in world.store.confirmed_empty(BTC)
+
+
+def test_a_hole_that_the_exchange_fills_later_is_filled(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    market, start = world.fake.market, (NOON_S - 6 * HOUR_S) * 1000
+    market.halt("BTCUSD", start, start + 600_000)
+    assert run(ingest, [*SERIES, "--start", "2026-11-20", "--end", "2026-11-20T11:00"]) == 0
+    hole = world.store.confirmed_empty(BTC, start_ms=start + 60_000, end_ms=start + 600_000)
+    assert hole.size == 10
+    world.fake.market.reset()
+    world.at(NOON_S + DAY_S)
+    assert run(gap_repair, SERIES) == 0
+    filled = world.store.read(BTC, start_ms=start + 60_000, end_ms=start + 600_000)
+    assert len(filled) > 5 and "confirmed empty a while ago" in capsys.readouterr().out
+
+
+def test_a_dividend_that_is_told_nine_months_late_is_worked_in(world: World) -> None:
+    world.at(FRIDAY_S)
+    assert run(ingest, [*DAYS, "--start", "2026-01-01"]) == 0
+    before = close_at(world, SPY, FEBRUARY_23_MS)
+    world.fake.market.dividend("SPY", dt.date(2026, 2, 24), 5.0)
+    world.at(FRIDAY_S + 3 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    assert close_at(world, SPY, FEBRUARY_23_MS) == pytest.approx(
+        before - 5.0, abs=0.1
+    )  # of a price adjusted for others since
+
+
+def test_a_dead_pair_is_asked_for_ever_less_often_and_said_to_be_silent(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(ingest, [*SERIES, "--start", "2026-11-20T10:00", "--end", "2026-11-20T12:00"]) == 0
+    world.fake.market.halt("BTCUSD", NOON_S * 1000, (NOON_S + 400 * DAY_S) * 1000)
+    asked, counts = world.asked(), []
+    for begins in (NOON_S + 2 * HOUR_S, NOON_S + 20 * DAY_S):
+        for minutes in range(10):
+            world.at(begins + minutes * 60)
+            assert run(ingest, [*SERIES, "--resume"]) == 0
+        counts.append(world.asked() - asked)
+        asked = world.asked()
+    assert counts == [2, 8]  # an hour's silence rests 4 minutes, then 8; of 20 days 3 pages, and 5 to look at again
+    assert "silent since 2026-11-20 12:01 UTC" in capsys.readouterr().out
+
+
+def test_a_delisted_symbol_and_one_never_known_are_set_aside_and_the_others_go_on(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for symbol in ("BTCUSD", "NOPEUSD"):
+        instances.save(
+            instances.Instance(exchange="BITFINEX", symbol=symbol, timeframe="1m", lookback_days=0.1, gap_repair=True)
+        )
+    assert run(ingest, ["--all", "--resume"]) == 0
+    assert "NOPEUSD:1m: set aside" in capsys.readouterr().out
+    asked = len(world.fake.requests("bitfinex", "NOPEUSD"))
+    world.at(NOON_S + 60)
+    assert run(ingest, ["--all", "--resume"]) == 0
+    assert run(gap_repair, ["--all"]) == 0
+    assert len(world.fake.requests("bitfinex", "NOPEUSD")) == asked
+    (world.home / "config/instances/BTCUSD-1m.env").unlink()
+    world.at(NOON_S + 2 * DAY_S)
+    assert run(ingest, ["--all", "--resume"]) == 69  # nobody has answered: it may be the provider
