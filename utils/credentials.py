@@ -17,6 +17,7 @@ ALSO = {"APCA_API_KEY_ID": "ALPACA_API_KEY", "APCA_API_SECRET_KEY": "ALPACA_API_
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
 SHORTEST = 6
+IDS = {"APCA_API_KEY_ID", "KRX_ID"}  # who one is, no secret: of any length
 
 
 def find(name: str) -> str | None:
@@ -51,7 +52,7 @@ def for_provider(name: str) -> str | None:
         what = "begins or ends with a blank"
     elif not value.isprintable():
         what = "holds a control character"
-    elif len(value) < SHORTEST:
+    elif len(value) < SHORTEST and name not in IDS:
         what = f"is shorter than {SHORTEST} characters"
     if what:
         where = "the environment" if os.environ.get(name) else ", ".join(map(str, files()))

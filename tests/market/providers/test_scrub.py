@@ -72,3 +72,11 @@ def test_a_credential_that_cannot_be_one_is_refused_by_name_and_not_shown(
     with pytest.raises(ConfigError, match=r"^APCA_API_SECRET_KEY \(in the environment\)") as refusal:
         credentials.for_provider("APCA_API_SECRET_KEY")
     assert value.strip() not in str(refusal.value) and refusal.value.exit_code == 78
+
+
+def test_a_short_name_of_an_account_is_no_short_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APCA_API_KEY_ID", "key")
+    assert credentials.for_provider("APCA_API_KEY_ID") == "key"
+    monkeypatch.setenv("APCA_API_KEY_ID", "key ")
+    with pytest.raises(ConfigError, match="ends with a blank"):
+        credentials.for_provider("APCA_API_KEY_ID")
