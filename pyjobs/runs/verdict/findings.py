@@ -138,12 +138,14 @@ def _few(checks: Sequence[Check]) -> list[tuple[Check, list[str]]]:
         else:
             names[what] = [check.name]
             told = f"{count} are well" if check.state == "OK" else f"{count}, the first {check.name}: {check.detail}"
-            shown.append((Check(check.kind, check.state, told, check.kind), names[what]))
+            shown.append((Check(what[0], check.state, told, check.kind), names[what]))
     return shown
 
 
 def _same(check: Check) -> tuple[str, State, str]:
-    return check.kind, check.state, "" if check.state == "OK" else check.detail
+    """A job's instances are many of a kind; several jobs are not, and each keeps its line."""
+    kind = check.name.partition("@")[0] if check.kind == "job" else check.kind
+    return kind, check.state, "" if check.state == "OK" else check.detail
 
 
 def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
