@@ -122,6 +122,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     if empty.size:  # before a series begins there is nothing to remember
         begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)
         empty = within(empty, begins, last)
+    looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
     changed = store.write(
         key,
         bars,
@@ -132,7 +133,8 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         empty=empty,
         basis=known.basis if known else 0,
     )
-    _note(store, question, before, bars, empty, now_ms)
+    if question.whole and len(bars):
+        looks.change(store, key, compared_ms=now_ms)
     if request.market == ROUND_THE_CLOCK:
         _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
     revised = before.revised_by(bars)
@@ -181,13 +183,6 @@ def _told(revised: IntArray) -> tuple[str, ...]:
         else f": that of {utc_text(int(revised[0]))}"
     )
     return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
-
-
-def _note(store: BarStore, question: Question, before: _Stored, bars: Bars, empty: IntArray, now_ms: int) -> None:
-    """Keep what is to be looked at again, of a series that has a folder."""
-    looks.confirmed(store, question.key, without(empty, before.empty), now_ms)
-    if question.whole and len(bars):
-        looks.change(store, question.key, compared_ms=now_ms)
 
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:

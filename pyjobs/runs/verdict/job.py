@@ -182,8 +182,9 @@ def _by_due(seen: Seen) -> Verdict:
 
 
 def _is_before_the_house(seen: Seen, due: dt.date) -> bool:
-    """Whether it was last due before there was anything here to start."""
-    return seen.anchor_s is not None and jobs.due_s(seen.plan, seen.calendar, due) < seen.anchor_s
+    """Whether it was last due before there was anything here to start; by a clock set back nobody knows."""
+    made_s = seen.anchor_s
+    return made_s is not None and jobs.due_s(seen.plan, seen.calendar, due) < made_s <= seen.now_s
 
 
 def _missed(seen: Seen, due: dt.date, ours: Sequence[Run]) -> Verdict:
