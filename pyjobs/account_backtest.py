@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.account.desk.backtest import AccountResult, Book, backtest
-from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.desk.desk_setups import check_desk, setups_of
 from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
 from pyjobs.account.desk.result_rows import write_curve, write_deals
 from pyjobs.market.bars import last
@@ -35,7 +35,7 @@ BESIDE_MARKET: tuple[tuple[str, str, Show], ...] = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every account both ways, write, print; see the module."""
     args = rim.parser("account_backtest", __doc__, out_required=True).parse_args(argv)
-    path, snapshot = rim.opened(args)
+    path, snapshot = rim.opened(args, check_desk)
     found = setups_of(snapshot, source=str(path), judged=True)
     setups = found.setups
     closes = {each.instrument.key: float(last(each.bars, 1).close[0]) for each in snapshot.series if len(each.bars)}

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.desk.desk_setups import check_desk, setups_of
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desk.snapshot import Snapshot
@@ -34,12 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.session is None and args.out is None:
         path = desk_path(args.desk, paths.config_dir())
         desk = load_desk(path)
+        check_desk(desk, path)
         running = open_markets(desk, clock.now_s()) if desk.session == "last_closed" else {}
         if running:
             from pyjobs.reporting.scan_of_now import scan_of_now  # providers: the night's scan does without them
 
             return scan_of_now(desk, path, running)
-    path, taken = rim.opened(args)
+    path, taken = rim.opened(args, check_desk)
     return _of_session(taken, path, args.out)
 
 

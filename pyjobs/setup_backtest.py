@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.desk.desk_setups import setups_of
+from pyjobs.account.desk.desk_setups import check_desk, setups_of
 from pyjobs.account.figures.overlap import WORTH
 from pyjobs.account.figures.setup_stats import HELD, WINDOWS_DAYS, Row, summarise, window_start
 from pyjobs.account.figures.triggers import (
@@ -75,7 +75,7 @@ TABLE = (Column("setup"), Column("timeframe"), *setup_figures.COLUMNS, Column("t
 def main(argv: Sequence[str] | None = None) -> int:
     """Follow every trigger, summarise by window, write, print; see the module."""
     args = rim.parser("setup_backtest", __doc__, out_required=True).parse_args(argv)
-    path, snapshot = rim.opened(args)
+    path, snapshot = rim.opened(args, check_desk)
     known = setups_of(snapshot, source=str(path), judged=True)
     setups = known.setups
     found = all_triggers(snapshot, setups, days=max(WINDOWS_DAYS))

@@ -52,7 +52,7 @@ WHY = {
 
 
 def summary(result: Record, gone: Sequence[Record], now_ms: int, market: str) -> str:
-    """`scan at 2026-11-20 10:30 (XNYS): 12 instruments, 2 signals: 1 new, 1 since before; 1 gone`."""
+    """`scan at 2026-11-20 10:30 UTC-5 (XNYS): 12 instruments, 2 signals: 1 new, 1 since before; 1 gone`."""
     news = Counter(signal["news"] for signal in result["signals"])
     words = {"new": "new", "since": "since before", "again": "again"}
     told = ", ".join(f"{news[kind]} {word}" for kind, word in words.items() if news[kind])
@@ -78,11 +78,12 @@ def by_last_close(result: Record) -> list[str]:
 
 
 def local(ts_ms: int | float | None, market: str, *, with_date: bool = True) -> str:
-    """A time in the market's zone, to the minute."""
+    """A time in the market's zone, to the minute: `2026-11-20 10:35 UTC+9`."""
     if ts_ms is None:
         return numbers.NOTHING
-    there_s = ts_ms / 1000 + trading_day.load(market).utc_offset_s(ts_ms / 1000)
-    return datetime.fromtimestamp(there_s, UTC).strftime("%Y-%m-%d %H:%M" if with_date else "%H:%M")
+    zone_s = trading_day.load(market).utc_offset_s(ts_ms / 1000)
+    there = datetime.fromtimestamp(ts_ms / 1000 + zone_s, UTC)
+    return f"{there:{'%Y-%m-%d %H:%M' if with_date else '%H:%M'}} UTC{zone_s / 3600:+g}"
 
 
 def signal_rows(result: Record) -> list[list[str]]:
@@ -144,7 +145,7 @@ def gone_lines(gone: Sequence[Record], markets: Mapping[tuple[str, str], str]) -
 def closed_line(closed: Closed) -> str:
     """What is not scanned, and when it will be."""
     opens = local(closed.opens_s * 1000, closed.market)
-    return f"{closed.market} is closed (its last session: {closed.last}; opens {opens} there): not scanned"
+    return f"{closed.market} is closed (its last session: {closed.last}; opens {opens}): not scanned"
 
 
 def as_text(result: Record, notes: Sequence[str], gone: Sequence[Record], head: str) -> str:

@@ -60,7 +60,9 @@ def test_at_half_past_ten_every_price_is_of_half_past_ten_and_provisional(
     rows = {row[0]: row for row in page(tmp_path, "2026-11-23") if len(row) == 10}
     day = fakemarket.market.daily(_instrument("AAPL"), dt.date(2026, 11, 23), dt.date(2026, 11, 23))
     assert float(rows["AAPL"][3].replace(",", "")) == pytest.approx(day.ohlc[-1, 3], abs=0.006)
-    assert {tuple(rows[symbol][5:7]) for symbol in ("AAPL", "MSFT", "QQQ")} == {("2026-11-23 10:30", "provisional")}
+    assert {tuple(rows[symbol][5:7]) for symbol in ("AAPL", "MSFT", "QQQ")} == {
+        ("2026-11-23 10:30 UTC-5", "provisional")
+    }
     assert "005930.KS" not in rows and "XKRX is closed" in done.stdout
     assert before == {path: path.read_bytes() for path in (tmp_path / "data/raw").rglob("*.parquet")}
     kept = json.loads((tmp_path / "data/scan/two.json").read_text())
@@ -70,7 +72,7 @@ def test_at_half_past_ten_every_price_is_of_half_past_ten_and_provisional(
 def test_the_open_one_of_two_markets_is_scanned(scan: Scan) -> None:
     done = scan("2026-11-24T02:00+00:00")  # eleven in Seoul
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "XNYS is closed (its last session: 2026-11-23; opens 2026-11-24 09:30 there): not scanned" in done.stdout
+    assert "XNYS is closed (its last session: 2026-11-23; opens 2026-11-24 09:30 UTC-5): not scanned" in done.stdout
     assert "(XKRX): 1 instruments" in done.stdout
 
 
@@ -98,7 +100,7 @@ def test_without_the_network_it_says_how_old_its_prices_are(scan: Scan, fakemark
     since = len(fakemarket.requests())
     done = scan("2026-11-23T15:30+00:00", ALLOW_NET_FETCH="0")
     assert done.returncode == 69, done.stderr
-    assert "3 no quote; newest price without one: 2026-11-20 16:00" in done.stdout
+    assert "3 no quote; newest price without one: 2026-11-20 16:00 UTC-5" in done.stdout
     assert "ALLOW_NET_FETCH=0" in done.stderr
     assert len(fakemarket.requests()) == since
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -260,3 +262,16 @@ def test_two_runs_write_the_same_bytes(desk: Path, tmp_path: Path) -> None:
         written.append({path.relative_to(out): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()})
     assert written[0] == written[1]
     assert len(written[0]) == 14
+
+
+@pytest.mark.parametrize("verb", [scan, setup_backtest, account_backtest])
+def test_an_unknown_setup_is_named_with_its_line_before_any_bar_is_read(
+    verb: ModuleType, tmp_path: Path, desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(desk.read_text().replace("ma_cross", "ma_crss"))
+    shutil.rmtree(tmp_path / "data/raw")  # who looked for bars first would say that there are none
+    (tmp_path / "out/reports").mkdir(parents=True)
+    assert run(verb.main, ["--desk", str(wrong), "--out", str(tmp_path / "out")]) == 78
+    said = capsys.readouterr().err
+    assert f"{wrong}:9: setups: unknown setup 'ma_crss'; known: " in said and "did you mean 'ma_cross'?" in said

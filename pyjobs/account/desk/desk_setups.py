@@ -14,6 +14,7 @@ from pathlib import Path
 from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk import doubts
+from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, make_setups, needs
 from pyjobs.strategy.signals import Setup
@@ -52,6 +53,11 @@ def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskS
 def check_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> None:
     """Raise ConfigError for a wrong setup, before any bar is read."""
     made(configured, source=source)
+
+
+def check_desk(desk: Desk, path: Path) -> None:
+    """`check_setups` of a desk that has just been read from `path`."""
+    check_setups(desk.setups, source=str(path))
 
 
 def made(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> dict[str, Setup]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from pyjobs.market.desk import corporate_actions, snapshot
-from pyjobs.market.desk.desk_file import load_desk
+from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.market.desks import desk_path
 from pyjobs.market.store.bar_store import BarStore
@@ -27,15 +28,17 @@ def parser(verb: str, doc: str | None, *, out_required: bool) -> Parser:
     return made
 
 
-def opened(args: Namespace) -> tuple[Path, Snapshot]:
+def opened(args: Namespace, check: Callable[[Desk, Path], None]) -> tuple[Path, Snapshot]:
     """The desk file and what the desk knew at its session, splits and dividends worked in.
 
-    Raises UsageError, and as `load_desk`, `take` and `on_desk`.
+    `check` raises for a desk that will not do, before any bar is read. Raises UsageError, and as `load_desk`, `check`,
+    `take` and `on_desk`.
     """
     if args.out is not None and not args.out.is_dir():
         raise UsageError(f"--out {args.out}: there is no such folder")
     path = desk_path(args.desk, paths.config_dir())
     desk, store = load_desk(path), BarStore(paths.data_dir() / "raw")
+    check(desk, path)
     if args.session is not None:
         must_be_session(desk.market, args.session)  # before the bars of a thousand instruments are read
     taken = snapshot.take(desk, store, asked=args.session, now_s=clock.now_s())
