@@ -24,7 +24,7 @@ _nightdesk() {
   local door=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]}
   door=${door/#\\~/$HOME}
   # shellcheck disable=SC2207  # words without spaces
-  COMPREPLY=($(compgen -W "$("$door" completion "${COMP_WORDS[@]:1:COMP_CWORD-1}" -- 2>/dev/null)" -- "$word"))
+  COMPREPLY=($(compgen -W "$("$door" completion "${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}" -- 2>/dev/null)" -- "$word"))
 }
 complete -o default -F _nightdesk nightdesk ./nightdesk {path}
 """

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.shell.conftest import House, house  # noqa: F401  # the fixture
 
@@ -67,3 +70,14 @@ def test_words_are_completed_verbs_flags_and_desks(house: House) -> None:  # noq
     words ch; words scan --s; words run_nightly --desk ''"""
     done = subprocess.run(["bash", "-c", script], env={**os.environ, **house.env()}, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["check_data check_strategy ", "--session ", "kr us "], done.stderr
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
+def test_zsh_takes_the_same_function(house: House) -> None:  # noqa: F811
+    script = f"""autoload -Uz compinit bashcompinit; compinit -u -D; bashcompinit; emulate sh
+    eval "$("{ROOT}/nightdesk" completion)"
+    COMP_WORDS=("{ROOT}/nightdesk" scan --s) COMP_CWORD=2; _nightdesk; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(
+        ["zsh", "-f", "-c", script], env={**os.environ, **house.env()}, capture_output=True, text=True
+    )
+    assert "--session" in done.stdout.split() and "setup_backtest" not in done.stdout and done.stderr == ""
