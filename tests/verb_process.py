@@ -135,8 +135,10 @@ def _address() -> str:
     ours, theirs = socket.socketpair()
     fds = [listening.fileno(), theirs.fileno()]
     command = [sys.executable, "-m", "tests.verb_process", address[1:], *map(str, fds)]
+    # pykrx logs in as it is imported, where a test has set a password by then: the forks would share that connection
+    env = {name: value for name, value in os.environ.items() if name not in client_process.HIDDEN}
     with listening, theirs:
-        server = subprocess.Popen(command, cwd=ROOT, pass_fds=fds, stdin=subprocess.DEVNULL, process_group=0)
+        server = subprocess.Popen(command, cwd=ROOT, env=env, pass_fds=fds, stdin=subprocess.DEVNULL, process_group=0)
 
     def end() -> None:
         ours.close()
