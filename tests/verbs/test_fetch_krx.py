@@ -136,7 +136,7 @@ def test_a_scan_at_half_past_ten_has_prices_of_now_of_krx_shares(home: Home) -> 
     page = (home.root / "reports/scan_2026-11-24.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")] for line in page.splitlines() if "| 00" in line]
     assert [row[1:4] + row[6:8] for row in rows] == [
-        [code, "1d", "trade", "2026-11-24 10:10", "provisional"] for code in ("005930", "000660")
+        [code, "1d", "trade", "2026-11-24 10:10 UTC+9", "provisional"] for code in ("005930", "000660")
     ]
     samsung = next(one for one in INSTRUMENTS if one.krx_stock == "005930")
     home.at(seoul_s(TUESDAY, 10, 10))  # Yahoo is twenty minutes late with Korea, and says so
