@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,24 +70,6 @@ def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
         told = f"held by pid {holder.pid} for {age_s // 60} min: {holder.command}"
         checks.append(Check(f"lock {holder.name}", "WARN" if age_s > LONG_HELD_S else "OK", told, "lock"))
     return checks or [Check("locks", "OK", "none held", "lock")]
-
-
-def check_lock_files(folder: Path) -> list[Check]:
-    """A FAIL for each lock file that no run of ours can open: left by root, or something else in its place."""
-    checks = []
-    for path in sorted(folder.glob("*.lock")):
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            problem = "" if stat.S_ISREG(os.fstat(fd).st_mode) else "is not a file"
-            os.close(fd)
-        except FileNotFoundError:
-            problem = "is a link to nothing" if path.is_symlink() else ""
-        except OSError as error:
-            problem = error.strerror or str(error)
-        if problem:
-            told = f"whoever needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
-            checks.append(Check(f"lock {path.stem}", "FAIL", told, "lock"))
-    return checks
 
 
 def _written(folder: Path) -> list[Holder]:

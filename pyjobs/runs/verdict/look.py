@@ -19,9 +19,9 @@ from pyjobs.market.providers.state import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import jobs
 from pyjobs.runs.jobs import JobBook, Run
-from pyjobs.runs.verdict import places, records, results, series, watched, words
+from pyjobs.runs.verdict import places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
-from pyjobs.runs.verdict.holders import check_lock_files, check_locks, holders, left_behind
+from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
@@ -80,7 +80,7 @@ def look(house: House) -> Iterator[Check]:
     yield check_recent_errors(told.runs, now_s)
     yield records.check_history(told)
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
-    yield from check_lock_files(paths.locks_dir())
+    yield from places.check_lock_files(paths.locks_dir())
     yield from check_providers(states, now_s)
     several = house.desk_file is not None or len(known) > 1
     yield from results.check_last_runs(data / "server_runs", now_s, [desk.name for desk in known if several])
@@ -118,8 +118,8 @@ def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) ->
     if not later:
         return Check("clock", "OK", at, "clock")
     newest = f"{dt.datetime.fromtimestamp(min(max(later), 2e11), dt.UTC):%Y-%m-%d %H:%M} UTC"
-    what = f"the newest of {words.many(len(later), 'later record')} is of {newest}"
-    return Check("clock", "WARN", f"is the clock right? It says {at}, but {what}: passed over", "clock")
+    what = f"the newest of {len(later)} records from later is" if len(later) > 1 else "a record is"
+    return Check("clock", "WARN", f"is the clock right? It says {at}, but {what} of {newest}: passed over", "clock")
 
 
 def check_mirror() -> Iterator[Check]:

@@ -40,18 +40,32 @@ def writable(folders: Sequence[Path], root: Path) -> Iterator[Check]:
 
 def check_record_file(history: Path) -> Iterator[Check]:
     """A FAIL where no run can add its line to the history; nothing where it can."""
-    problem = ""
-    try:
-        fd = os.open(history, os.O_RDWR | os.O_APPEND | os.O_NONBLOCK)
-        problem = "" if stat.S_ISREG(os.fstat(fd).st_mode) else "is not a file"
-        os.close(fd)
-    except FileNotFoundError:
-        problem = "is a link to nothing" if history.is_symlink() else ""
-    except OSError as error:
-        problem = error.strerror or str(error)
+    problem = _opening(history)
     if problem:
         told = f"no run can be recorded in '{history}': {problem}: move it away, the next run makes a new one"
         yield Check("write history", "FAIL", told, "write")
+
+
+def check_lock_files(folder: Path) -> Iterator[Check]:
+    """A FAIL for each lock file that no run of ours can open: left by root, or something else in its place."""
+    for path in sorted(folder.glob("*.lock")):
+        problem = _opening(path)
+        if problem:
+            told = f"whoever needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
+            yield Check(f"lock {path.stem}", "FAIL", told, "lock")
+
+
+def _opening(path: Path) -> str:
+    """What goes wrong when a file is opened for writing, without waiting; empty: nothing, or there is none yet."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        mode = os.fstat(fd).st_mode
+        os.close(fd)
+    except FileNotFoundError:
+        return "is a link to nothing" if path.is_symlink() else ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return "" if stat.S_ISREG(mode) else "is not a file"
 
 
 def _try(folder: Path, *, lock: bool) -> str:
