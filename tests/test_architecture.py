@@ -157,7 +157,18 @@ def test_the_supervisor_needs_only_the_standard_library() -> None:
         "utils",
     }
     for path in sorted((ROOT / "jobs").glob("*.py")):
-        assert {name.split(".")[0] for name in imports_of(path)} <= allowed, path
+        assert {name.split(".")[0] for name in imports_of(path)} <= allowed | {"judge"}, path
+
+
+def test_the_judge_of_foreign_programs_reaches_neither_our_jobs_nor_anything_but_the_standard_library() -> None:
+    rooms = {path.stem for path in (ROOT / "jobs/judge").glob("*.py")}
+    standard = {"__future__", "collections", "dataclasses", "pathlib", "re", "tomllib", "typing"}
+    for path in sorted((ROOT / "jobs/judge").glob("*.py")):
+        ours = {name for name in imports_of(path) if within(name, "utils")}
+        assert {name.split(".")[0] for name in imports_of(path)} <= standard | rooms | {"utils"}, path
+        assert all(within(name, "utils.exception_classes") for name in ours - {"utils"}), path
+    importing = re.compile(r"^\s*(from|import) (jobs\.)?judge\b", re.MULTILINE)
+    assert [path for path in [*NOUNS, *VERBS] if importing.search(path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize(
