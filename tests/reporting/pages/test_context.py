@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pyjobs.market.bars import Bars
-from pyjobs.reporting.account_inputs import Curve
 from pyjobs.reporting.charts import bar_label, drawdowns, rebased
-from pyjobs.reporting.context import context_of
+from pyjobs.reporting.pages.context import context_of
+from pyjobs.reporting.run_files.accounts import Curve
 
 DAY_MS = 86_400_000
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.reporting.account_inputs import AccountFiles, read_account, read_json
-from pyjobs.reporting.fetch_inputs import Fetch
+from pyjobs.reporting.run_files.accounts import AccountFiles, read_account, read_json
+from pyjobs.reporting.run_files.fetched import Fetch
 
 
 class Finding(msgspec.Struct, frozen=True):

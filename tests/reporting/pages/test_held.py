@@ -13,12 +13,12 @@ import pytest
 from pyjobs import report_daily, report_index
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.reporting import numbers, setup_figures
+from pyjobs.reporting.backtests.walk import kept
 from pyjobs.reporting.html import tone_of
-from pyjobs.reporting.inputs import read_run
 from pyjobs.reporting.pages.common import sessions_of_markets
 from pyjobs.reporting.pages.held import doubts_of_bars
+from pyjobs.reporting.run_files.read_run import read_run
 from pyjobs.reporting.tables import Column, markdown_table, text_table
-from pyjobs.reporting.walk_files import kept
 
 HEAD = (
     "next_open,symbol,exchange,timeframe,setup,side,quantity,entry_ts_ms,entry_price,last_ts_ms,last_price,stop,pnl,"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyjobs.reporting.fetch_inputs import Fetch, FetchedFrom, Lacking
-from pyjobs.reporting.fetch_lines import missing_lines
+from pyjobs.reporting.fetches.lines import missing_lines
+from pyjobs.reporting.run_files.fetched import Fetch, FetchedFrom, Lacking
 from pyjobs.reporting.tables import called
 
 

@@ -14,8 +14,8 @@ from pyjobs.market.desks import reports_of
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.verdict import Verdict
-from pyjobs.reporting import scan_now as page
-from pyjobs.reporting.fetch_first import bring_up_to_date, is_fetched, need_of, new_job
+from pyjobs.reporting.fetches.bring_up_to_date import bring_up_to_date, is_fetched, need_of, new_job
+from pyjobs.reporting.scans import now_page as page
 from pyjobs.scanning import news
 from pyjobs.scanning.now import NowScan, live_series, quotes_of, scan_now, with_running
 from pyjobs.scanning.open_markets import closed_markets, part_open

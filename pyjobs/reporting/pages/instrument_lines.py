@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
-from pyjobs.reporting.context import context_of
+from pyjobs.reporting.pages.context import context_of
 from pyjobs.reporting.pages.instruments import Line
 from pyjobs.reporting.tables import Called, called
 from pyjobs.strategy.scan import last_bar_signals

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.reporting import interactive
-from pyjobs.reporting.backtest_files import trade_files
-from pyjobs.reporting.backtest_pictures import (
+from pyjobs.reporting.backtests import interactive
+from pyjobs.reporting.backtests.files import trade_files
+from pyjobs.reporting.sheet.pictures import (
     MarkedTrade,
     equity_picture,
     month_returns,
@@ -18,7 +18,7 @@ from pyjobs.reporting.backtest_pictures import (
     rebased,
     trades_picture,
 )
-from pyjobs.reporting.backtest_report import ended_early
+from pyjobs.reporting.sheet.report import ended_early
 
 SESSIONS = ["2025-12-29", "2025-12-30", "2026-01-02", "2026-01-05", "2026-02-02"]
 EQUITY = [100.0, 110.0, 121.0, 99.0, 108.9]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pyjobs.reporting.account_inputs import AccountFiles, Book, Curve, Metrics
-from pyjobs.reporting.gates import all_gates, decision
-from pyjobs.reporting.inputs import RunInputs, Scan, Scanned, SetupRow, Setups, Window
+from pyjobs.reporting.pages.gates import all_gates, decision
+from pyjobs.reporting.run_files.accounts import AccountFiles, Book, Curve, Metrics
+from pyjobs.reporting.run_files.read_run import RunInputs, Scan, Scanned, SetupRow, Setups, Window
 
 
 def inputs(

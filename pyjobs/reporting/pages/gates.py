@@ -8,8 +8,8 @@ from typing import Literal
 
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_inputs import BOOKS, Book
-from pyjobs.reporting.inputs import RunInputs, SetupRow
+from pyjobs.reporting.run_files.accounts import BOOKS, Book
+from pyjobs.reporting.run_files.read_run import RunInputs, SetupRow
 
 MIN_TRADES = 30
 MAX_DRAWDOWN = 0.25  # fraction of the highest equity so far

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pyjobs.reporting import charts
-from pyjobs.reporting.backtest_pictures import LINES, MarkedTrade, rebased
 from pyjobs.reporting.charts import BLUE, ORANGE
+from pyjobs.reporting.sheet.pictures import LINES, MarkedTrade, rebased
 from utils import atomic
 from utils.errors import MissingInputError
 from utils.text_files import without_nan

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.fetch_inputs import Fetch, Lacking
+from pyjobs.reporting.run_files.fetched import Fetch, Lacking
 from pyjobs.reporting.tables import Column
 
 COLUMNS = (

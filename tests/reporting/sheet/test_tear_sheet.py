@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pyjobs.account.figures.deal_figures import Ended
+from pyjobs.reporting import drawing
 from pyjobs.reporting.document import Chart, Heat, Page, Section, Table, markdown
 from pyjobs.reporting.html import render
-from pyjobs.reporting.sheet import drawing
 from pyjobs.reporting.sheet.curve import Curve
 from pyjobs.reporting.sheet.tear_sheet import evened, histogram, tear_sheet
 

@@ -11,10 +11,11 @@ import numpy as np
 from pyjobs.account.desk.desk_sweep import named
 from pyjobs.account.desk.walk_forward import Fold, WalkForward
 from pyjobs.account.figures import metrics
-from pyjobs.reporting import backtest_pictures, numbers
+from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import beside_figures
 from pyjobs.reporting.document import Page, Section, Table, Text
 from pyjobs.reporting.html import Card, files_in, render
+from pyjobs.reporting.sheet import pictures as backtest_pictures
 from pyjobs.reporting.sheet.curve import Curve
 from pyjobs.reporting.sheet.tear_sheet import tear_sheet
 from pyjobs.reporting.tables import Column, text_table

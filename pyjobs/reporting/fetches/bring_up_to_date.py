@@ -19,8 +19,8 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
 from pyjobs.market.universe.report import report
 from pyjobs.market.universe.verdict import Verdict
-from pyjobs.reporting.fetch_inputs import Fetch
-from pyjobs.reporting.fetch_lines import COLUMNS, missing_lines, notes, rows
+from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
+from pyjobs.reporting.run_files.fetched import Fetch
 from pyjobs.reporting.tables import text_table
 from pyjobs.strategy.scan import longest_lookback
 from utils import clock, config, paths, trading_day

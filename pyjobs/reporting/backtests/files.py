@@ -18,12 +18,12 @@ from pyjobs.account.portfolio.simulate import Deal
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.benchmarks.closes import Benchmark
 from pyjobs.market.store.names import folder_name
-from pyjobs.reporting import backtest_pictures as pictures
-from pyjobs.reporting import interactive
-from pyjobs.reporting.backtest_pictures import MarkedTrade
-from pyjobs.reporting.backtest_report import report
+from pyjobs.reporting.backtests import interactive
 from pyjobs.reporting.charts import bar_label
+from pyjobs.reporting.sheet import pictures
 from pyjobs.reporting.sheet.backtest_page import backtest_sheet, write_sheets
+from pyjobs.reporting.sheet.pictures import MarkedTrade
+from pyjobs.reporting.sheet.report import report
 from utils import atomic
 from utils.text_files import without_nan, write_csv, write_json
 
