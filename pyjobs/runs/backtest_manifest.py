@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyjobs.runs import provenance
-from pyjobs.runs.manifest import file_names, utc_text
+from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.provenance import combined, file_sha256
+from pyjobs.runs.sealed import file_names
 from pyjobs.runs.witness import mixed
 
 if TYPE_CHECKING:

@@ -70,6 +70,7 @@ def look(house: House) -> Iterator[Check]:
     yield from places.writable(folders, root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
+    yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
     yield from check_mirror()
