@@ -79,9 +79,9 @@ def _kept(args: argparse.Namespace) -> Path:
     from pyjobs.account.desk import desk_backtest
     from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.reporting.backtests.files import write_all
-    from pyjobs.runs import backtest_folder
-    from pyjobs.runs.backtest_inputs import inputs_of, with_benchmarks
-    from pyjobs.runs.keeping import keep
+    from pyjobs.runs.backtests import backtest_folder
+    from pyjobs.runs.backtests.backtest_inputs import inputs_of, with_benchmarks
+    from pyjobs.runs.backtests.keeping import keep
     from utils import clock
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)

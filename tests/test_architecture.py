@@ -43,6 +43,13 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "checks",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+    "pyjobs.runs": (
+        "cache_retention job_history log_retention nights provenance retention run_folder units",
+        "forecast pins sealed timetable witness",
+        "manifest",
+        "backtests verdict",
+        "alerts prune",
+    ),
     "pyjobs.reporting": (
         "fonts numbers run_files tables",
         "account_figures charts document fetches nights setup_figures",
@@ -55,7 +62,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
 }
 PURE = {"numpy", "numba"}  # what strategy/ may import besides the standard library
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "yfinance", "curl_cffi", "ccxt", "pykrx", "alpaca"}
-BIG_ROOMS = {"runs", "providers"}
+BIG_ROOMS = {"providers"}
 CLOCKS_AND_FILES = {"time", "datetime", "os", "pathlib", "random", "socket", "subprocess", "io", "tempfile"}
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyjobs.runs import step_process
-from pyjobs.runs.step_process import Ended, Running
-from pyjobs.runs.steps import Step, StepResult, log_name, ready, why_not, write_steps
+from pyjobs.runs.nights import step_process
+from pyjobs.runs.nights.step_process import Ended, Running
+from pyjobs.runs.nights.steps import Step, StepResult, log_name, ready, why_not, write_steps
 
 POLL_S = 0.02
 HEARTBEAT_S = 30.0

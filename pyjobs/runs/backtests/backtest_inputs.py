@@ -8,7 +8,7 @@ from dataclasses import replace
 from pyjobs.account.desk.strategy_job import Job
 from pyjobs.market.benchmarks.closes import Benchmark
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs.backtest_manifest import Inputs
+from pyjobs.runs.backtests.backtest_manifest import Inputs
 from utils import paths
 
 

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.providers.state import State as ProviderState
 from pyjobs.runs import log_retention
-from pyjobs.runs.jobs import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, Run
 from pyjobs.runs.verdict import findings, look, places, records, series
 from pyjobs.runs.verdict.findings import LOOKED_AT, Check
 from pyjobs.runs.verdict.job import Seen, judge
-from tests.runs.test_verdict import FRI, MON, NEXT, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
-from tests.runs.worlds import World, a_record, seoul
+from tests.runs.verdict.test_verdict import FRI, MON, NEXT, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
+from tests.runs.verdict.worlds import World, a_record, seoul
 from utils import trading_day
 from utils.errors import ConfigError
 from utils.history import append
@@ -91,7 +91,7 @@ def test_what_locks_logs_and_the_age_of_the_house_say(
 
 
 def a_run(line: str) -> Run:
-    from pyjobs.runs.jobs import to_run
+    from pyjobs.runs.job_history import to_run
 
     return to_run(a_record(line))
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyjobs.runs import backtest_folder, backtest_manifest, manifest
-from pyjobs.runs.backtest_manifest import Inputs
+from pyjobs.runs import manifest
+from pyjobs.runs.backtests import backtest_folder, backtest_manifest
+from pyjobs.runs.backtests.backtest_manifest import Inputs
 from pyjobs.runs.run_folder import publish
 from utils import clock
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pyjobs import compare_runs
-from pyjobs.runs import backtest_folder
-from pyjobs.runs.compare import changed_inputs, compare
+from pyjobs.runs.backtests import backtest_folder
+from pyjobs.runs.backtests.compare import changed_inputs, compare
 from utils import paths
 from utils.run import run
 

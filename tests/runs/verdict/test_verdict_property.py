@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyjobs import why
-from pyjobs.runs.jobs import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, Run
 from pyjobs.runs.verdict.job import Seen, judge
-from tests.runs.test_verdict import FRI, MON, THU, a_world, home
-from tests.runs.worlds import seoul
+from tests.runs.verdict.test_verdict import FRI, MON, THU, a_world, home
+from tests.runs.verdict.worlds import seoul
 from utils import trading_day
 from utils.run import run
 

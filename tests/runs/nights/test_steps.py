@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.runs import step_process
-from pyjobs.runs.night import line, result_of
-from pyjobs.runs.steps import NIGHT, StepResult, night_code, ready, why_not
+from pyjobs.runs.nights import step_process
+from pyjobs.runs.nights.night import line, result_of
+from pyjobs.runs.nights.steps import NIGHT, StepResult, night_code, ready, why_not
 
 
 def result(step: str, code: int | None, *, reason: str = "") -> StepResult:
@@ -45,7 +45,7 @@ def test_every_step_waits_only_for_earlier_ones_and_has_a_verb() -> None:
     for number, step in enumerate(NIGHT, start=1):
         assert step.number == number
         assert set(step.needs) | set(step.after) <= seen, step.verb
-        assert (Path(__file__).resolve().parents[2] / f"pyjobs/{step.verb}.py").is_file()
+        assert (Path(__file__).resolve().parents[3] / f"pyjobs/{step.verb}.py").is_file()
         seen.add(step.verb)
 
 

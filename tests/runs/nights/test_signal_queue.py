@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.runs.signal_queue import Signal, fill, opened, queue_path, read_signals, snapshot
+from pyjobs.runs.nights.signal_queue import Signal, fill, opened, queue_path, read_signals, snapshot
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
 
 T = 1_795_156_200_000
