@@ -19,7 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.runs import backtest_folder, cache_retention, log_retention, prune, retention
+from pyjobs.runs import cache_retention, log_retention, prune, retention
+from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision
 from utils import clock, newest, paths
 from utils.cli import Parser

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyjobs.reporting.pages.ops import HISTORY_SHOWN, Machine
 from pyjobs.runs import forecast
-from pyjobs.runs.jobs import to_run
+from pyjobs.runs.job_history import to_run
 from pyjobs.runs.witness import inputs_of, mixed, read
 from utils import clock
 

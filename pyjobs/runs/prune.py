@@ -9,7 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pyjobs.runs import backtest_folder, pins
+from pyjobs.runs import pins
+from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, REMOVING, is_being_built, started_at
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -156,10 +157,11 @@ def killed_while_fetching(server: Server, there: Path, tmp_path: Path, kills: in
             time.sleep(0.002)
         time.sleep(seeded.uniform(0.0, 0.25))
         victims = {0: [child.pid], 1: server.sessions()}.get(number % 3)
-        if victims is None:
-            os.killpg(child.pid, signal.SIGKILL)
-        for pid in victims or ():
-            os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            if victims is None:
+                os.killpg(child.pid, signal.SIGKILL)
+            for pid in victims or ():
+                os.kill(pid, signal.SIGKILL)
         child.wait()
         inside += bool(names(here / ".incoming"))
         assert all(sealed.verify(path) == [] for path in finished_runs(here))

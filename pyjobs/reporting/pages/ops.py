@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
-from pyjobs.reporting.inputs import Finding, Imported, RunInputs
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.pages.fetched import fetched_sections
+from pyjobs.reporting.run_files.read_run import Finding, Imported, RunInputs
 from pyjobs.reporting.tables import Column
 
 HISTORY_SHOWN = 15

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.runs.jobs import Run
+from pyjobs.runs.job_history import Run
 from pyjobs.runs.log_retention import PACKED
 from utils.trading_day import Calendar
 

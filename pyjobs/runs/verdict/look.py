@@ -17,8 +17,8 @@ from pyjobs.market.ingest import instances
 from pyjobs.market.providers.state import State as ProviderState
 from pyjobs.market.providers.state import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import jobs
-from pyjobs.runs.jobs import JobBook, Run
+from pyjobs.runs import job_history as jobs
+from pyjobs.runs.job_history import JobBook, Run
 from pyjobs.runs.verdict import places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
