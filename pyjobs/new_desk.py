@@ -200,7 +200,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
     Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
     """
     from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
-    from pyjobs.reporting.fetch_first import begun, bring_up_to_date
+    from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"

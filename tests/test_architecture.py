@@ -43,10 +43,26 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "checks",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+    "pyjobs.runs": (
+        "cache_retention job_history log_retention nights provenance retention run_folder units",
+        "forecast pins sealed timetable witness",
+        "manifest",
+        "backtests verdict",
+        "alerts prune",
+    ),
+    "pyjobs.reporting": (
+        "fonts numbers run_files tables",
+        "account_figures charts document fetches nights setup_figures",
+        "command drawing price_pictures scans",
+        "html",
+        "sheet",
+        "backtests pages",
+        "machine",
+    ),
 }
 PURE = {"numpy", "numba"}  # what strategy/ may import besides the standard library
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "yfinance", "curl_cffi", "ccxt", "pykrx", "alpaca"}
-BIG_ROOMS = {"runs", "reporting", "providers"}
+BIG_ROOMS = {"providers"}
 CLOCKS_AND_FILES = {"time", "datetime", "os", "pathlib", "random", "socket", "subprocess", "io", "tempfile"}
 
 
@@ -103,6 +119,13 @@ def test_rooms_of_a_package_import_downwards_only(package: str) -> None:
         rooms = {name.removeprefix(f"{package}.").split(".")[0] for name in imports_of(path) if within(name, package)}
         above = {room for room in rooms & set(floor_of) - {own} if floor_of[room] >= floor_of[own]}
         assert not above, f"{path}: {above}"
+
+
+def test_the_tests_have_the_rooms_of_what_they_test() -> None:
+    of_no_package = {"bench", "external", "fakemarket", "golden", "shell", "utils", "verbs"}
+    for folder in {path.parent for path in tracked("tests/*/*.py")}:
+        at = folder.relative_to(ROOT / "tests")
+        assert at.parts[0] in of_no_package or (ROOT / "pyjobs" / at).is_dir(), at
 
 
 def test_no_room_is_overfull() -> None:

@@ -98,7 +98,7 @@ def test_every_key_of_a_config_file_is_explained_in_that_file() -> None:
 
 def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
     from pyjobs.market.desk.written import Account, Block, Entry, WrittenDesk
-    from pyjobs.runs.jobs import JobPlan
+    from pyjobs.runs.job_history import JobPlan
 
     names = ("desk.sample.yaml", "desk.dumps.example.yaml", "desk.fetched.example.yaml", "desk.us.example.yaml")
     desks = "".join((ROOT / "config" / name).read_text() for name in names)
@@ -114,7 +114,7 @@ def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
 
 
 def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() -> None:
-    from pyjobs.runs.jobs import load_job_book
+    from pyjobs.runs.job_history import load_job_book
 
     book = load_job_book(ROOT / "config/jobs.yaml")
     for name in ENTRY_POINTS:
@@ -128,7 +128,7 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
 
 
 def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
-    from pyjobs.runs.jobs import load_job_book
+    from pyjobs.runs.job_history import load_job_book
 
     plans = load_job_book(ROOT / "config/jobs.yaml").jobs
     often = {r"\* +\*": "60s", r"\*/5 +(?:\*|22-23,0-5)": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}

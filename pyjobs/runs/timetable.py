@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pyjobs.market.exchanges import Exchange
-from pyjobs.runs.jobs import OF_A_DESK
+from pyjobs.runs.job_history import OF_A_DESK
 from utils import trading_day, wall_clock
 from utils.trading_day import Calendar, Session
 from utils.wall_clock import DAY_MIN, clock_text

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pyjobs.reporting.account_figures import under_a_year
-from pyjobs.reporting.backtest_report import report
+from pyjobs.reporting.sheet.report import report
 
 BENCHMARK = {
     "start": "2021-01-04",

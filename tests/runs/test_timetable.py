@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.exchanges import Exchange
-from pyjobs.runs.jobs import load_job_book
+from pyjobs.runs.job_history import load_job_book
 from pyjobs.runs.timetable import timetable
 from utils.errors import UsageError
 from utils.wall_clock import box_zone, day_field, zone_of

@@ -16,7 +16,7 @@ import pytest
 
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs.jobs import load_job_book
+from pyjobs.runs.job_history import load_job_book
 from tests.fakemarket.server import FakeMarket
 from tests.verb_process import run_verb
 

@@ -12,9 +12,9 @@ from pyjobs.account.figures.deal_figures import Ended
 from pyjobs.market.bars import FloatArray
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import Show, marked, under_a_year
-from pyjobs.reporting.backtest_report import BENCHMARK_FIGURES
 from pyjobs.reporting.document import Heat, Table
 from pyjobs.reporting.sheet.curve import Curve, known_part, number
+from pyjobs.reporting.sheet.report import BENCHMARK_FIGURES
 from pyjobs.reporting.tables import Column
 from pyjobs.strategy.lifecycle import REASONS
 

@@ -13,11 +13,11 @@ from pyjobs.account.figures.calendar_returns import aggregate
 from pyjobs.market.bars import FloatArray
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import ruined, short_window
-from pyjobs.reporting.backtest_pictures import month_returns, rebased
 from pyjobs.reporting.document import Block, Chart, Page, Section, Text
 from pyjobs.reporting.sheet import figure_tables as tables
 from pyjobs.reporting.sheet.curve import Curve, columns_of, known_part, number
 from pyjobs.reporting.sheet.curve_charts import below, dates, plain, scale_of
+from pyjobs.reporting.sheet.pictures import month_returns, rebased
 
 FEWEST_MONTHS, FEWEST_YEARS, FEWEST_TRADES = 12, 3, 5  # below, a distribution says nothing
 LOG_FROM = 3.0  # growth from which equal steps of money hide what happened early

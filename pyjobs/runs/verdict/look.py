@@ -17,8 +17,8 @@ from pyjobs.market.ingest import instances
 from pyjobs.market.providers.state import State as ProviderState
 from pyjobs.market.providers.state import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import jobs
-from pyjobs.runs.jobs import JobBook, Run
+from pyjobs.runs import job_history as jobs
+from pyjobs.runs.job_history import JobBook, Run
 from pyjobs.runs.verdict import places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
@@ -70,6 +70,7 @@ def look(house: House) -> Iterator[Check]:
     yield from places.writable(folders, root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
+    yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
     yield from check_mirror()

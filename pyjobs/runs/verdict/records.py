@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyjobs.runs.jobs import Run, to_run
+from pyjobs.runs.job_history import Run, to_run
 from pyjobs.runs.verdict.findings import Check
 from utils import history
 
