@@ -17,6 +17,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.machines": {"utils", "pyjobs.runs"},
     "pyjobs.frames": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
     "pyjobs.reporting": {
         "utils",
