@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.providers.state import State as ProviderState
+from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
 from pyjobs.runs import log_retention
 from pyjobs.runs.job_history import JobPlan, Run
 from pyjobs.runs.verdict import findings, look, places, records, series

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from pyjobs.market.providers import BarRequest, provider
-from pyjobs.market.providers.ask import Patience, ask
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.ask import Patience, ask
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from utils.errors import ExternalDataUnavailable
 
 

@@ -20,14 +20,14 @@ import pytest
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
-from pyjobs.market.providers.ask import Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.asking.ask import Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
-from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import QUESTIONS, ms
+from tests.market.providers.asking.made_up import QUESTIONS, ms
 from utils.errors import ConfigError, ExternalDataUnavailable
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 T0 = 1_790_000_000.0
 REQUEST = QUESTIONS["bitfinex"]
 ONE_BAR = {name: np.array([1.0]) for name in ("open", "high", "low", "close", "volume")}
@@ -376,7 +376,15 @@ def test_ten_jobs_that_meet_a_ban_send_at_most_one_more_request_in_a_day_also_af
 
 def jobs(env: dict[str, str], folder: Path, start_s: float, *, hours: int, count: int = 10) -> list[list[str]]:
     """What `count` jobs of their own processes, started at once, were told every five minutes of `hours`."""
-    command = [sys.executable, "-m", "tests.market.providers.asking", str(folder), str(start_s), str(hours), "300"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.market.providers.asking.made_up",
+        str(folder),
+        str(start_s),
+        str(hours),
+        "300",
+    ]
     running = [
         subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE) for _ in range(count)
     ]

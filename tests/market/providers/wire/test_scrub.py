@@ -10,8 +10,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from pyjobs.market.providers import scrub
-from pyjobs.market.providers.wire import excerpt
+from pyjobs.market.providers.wire import scrub
+from pyjobs.market.providers.wire.http_answer import excerpt
 from utils import credentials
 from utils.errors import ConfigError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pyjobs.market.providers import http
-from pyjobs.market.providers.wire import Answer
+from pyjobs.market.providers.wire import http
+from pyjobs.market.providers.wire.http_answer import Answer
 from tests.fakemarket.server import FakeMarket
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:1h:tBTCUSD/hist"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pyjobs.market.providers import pace
-from pyjobs.market.providers.ask import Patience, ask, network_allowed
+from pyjobs.market.providers.asking import pace
+from pyjobs.market.providers.asking.ask import Patience, ask, network_allowed
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import AsksMany, BarRequest, Fetched, Provider
 from pyjobs.market.providers.identity import checked
-from pyjobs.market.providers.in_turns import Asking, in_turns
-from pyjobs.market.providers.state import StateBook
 from utils import clock
 from utils.errors import NetworkForbidden, NightdeskError
 

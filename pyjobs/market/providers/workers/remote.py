@@ -20,8 +20,8 @@ from pyjobs.market.providers.base import (
     Refused,
     Unasked,
 )
-from pyjobs.market.providers.client_process import ClientProcess
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
+from pyjobs.market.providers.workers.client_process import ClientProcess
 from pyjobs.market.store.partitions import Adjusted
 from pyjobs.market.times import utc_text
 from utils import credentials, paths

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pyjobs.market.providers import answers
-from pyjobs.market.providers.loading import load
-from pyjobs.market.providers.scrub import hide, scrubbed
-from pyjobs.market.providers.wire import Answer, Fault, Stopped, excerpt, sent_s
+from pyjobs.market.providers.wire import judged as answers
+from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped, excerpt, sent_s
+from pyjobs.market.providers.wire.scrub import hide, scrubbed
+from pyjobs.market.providers.workers.loading import load
 from utils.errors import ExternalKind
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def verdict(ask: dict[str, Any], secrets: dict[str, str], watch: Watch) -> dict[
     record = Record(judge_of(client, ask.get("symbol", "")), NEEDED.get(call, lambda _: True))
     watch.record, watch.pause_s = record, ask["pause_s"]
     try:
-        from pyjobs.market.providers.clients import CALLS
+        from pyjobs.market.providers.workers.client_calls import CALLS
 
         told = CALLS[call](ask, secrets)
     except Stopped as stop:
@@ -178,7 +178,7 @@ def watch_requests(watch: Watch) -> None:
     """Let every exchange of every requests.Session in this process be seen, and none last for ever."""
     import requests
 
-    from pyjobs.market.providers.clients import answer_of
+    from pyjobs.market.providers.workers.client_calls import answer_of
 
     send = requests.Session.send
     if not hasattr(requests.exceptions, "DNSError"):  # only curl_cffi's has it; yfinance 1.7 names it with either
@@ -220,7 +220,7 @@ def watch_curl(watch: Watch) -> None:
         from curl_cffi.requests import Session
     except ImportError:
         return
-    from pyjobs.market.providers.clients import answer_of
+    from pyjobs.market.providers.workers.client_calls import answer_of
 
     request = Session.request
 
@@ -238,7 +238,7 @@ def watch_curl(watch: Watch) -> None:
 
 def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
     """Send; a transport failure is seen before the client gets it."""
-    from pyjobs.market.providers.http import failed
+    from pyjobs.market.providers.wire.http import failed
 
     try:
         return send()

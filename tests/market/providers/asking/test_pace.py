@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.providers import pace, provider
-from pyjobs.market.providers.ask import Patience, ask
+from pyjobs.market.providers import provider
+from pyjobs.market.providers.asking import pace
+from pyjobs.market.providers.asking.ask import Patience, ask
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked, Refused
-from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import QUESTIONS
+from tests.market.providers.asking.made_up import QUESTIONS
 from utils.errors import ExternalDataUnavailable
 
 LIMIT = Refused("rate_limit", provider="bitfinex")

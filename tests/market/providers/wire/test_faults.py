@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from pyjobs.market.providers import Provider, provider
-from pyjobs.market.providers.ask import ask, patience
-from pyjobs.market.providers.remote import Remote
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.ask import ask, patience
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.workers.remote import Remote
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import KIND_OF, QUESTIONS, SERVED_BY, ms
+from tests.market.providers.asking.made_up import KIND_OF, QUESTIONS, SERVED_BY, ms
 from utils.errors import ExternalDataUnavailable
 
 PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "krx_stock": "pykrx", "alpaca": "alpaca"}

@@ -95,7 +95,7 @@ class ClientProcess:
 def started(client: str) -> subprocess.Popen[bytes]:
     """A worker that has been told which client to load, and waits for its question."""
     worker = subprocess.Popen(
-        [sys.executable, "-m", "pyjobs.market.providers.worker"],
+        [sys.executable, "-m", "pyjobs.market.providers.workers.worker"],
         cwd=paths.ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from pyjobs.market.providers import pace
+from pyjobs.market.providers.asking import pace
+from pyjobs.market.providers.asking.circuit_breaker import Busy, State, StateBook, refusal, waiting_line
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
 from pyjobs.market.providers.identity import checked
-from pyjobs.market.providers.state import Busy, State, StateBook, refusal, waiting_line
 from utils import clock, config, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 

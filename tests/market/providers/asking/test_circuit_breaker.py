@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.market.providers.asking.circuit_breaker import State, StateBook, as_line, hold_after
 from pyjobs.market.providers.base import BarRequest, Refused
-from pyjobs.market.providers.remote import Ccxt
-from pyjobs.market.providers.state import State, StateBook, as_line, hold_after
+from pyjobs.market.providers.workers.remote import Ccxt
 from utils.errors import ExternalDataUnavailable, ExternalKind
 
 T0 = 1_790_000_000.0

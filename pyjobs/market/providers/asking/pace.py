@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
-from pyjobs.market.providers.state import StateBook
 from utils.atomic import temporary_beside
 from utils.errors import ExternalDataUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyjobs.market.providers.ask import Patience
+    from pyjobs.market.providers.asking.ask import Patience
 
 MINUTE_S, DAY_S = 60.0, 86_400.0
 MOST = 1_000  # more in a minute are not remembered

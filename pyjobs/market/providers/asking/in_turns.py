@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from pyjobs.market.providers import pace
-from pyjobs.market.providers.ask import (
+from pyjobs.market.providers.asking import pace
+from pyjobs.market.providers.asking.ask import (
     SHORTEST_TRY_S,
     WORTH_ANOTHER_TRY,
     Patience,
@@ -21,8 +21,8 @@ from pyjobs.market.providers.ask import (
     wait_until_open,
     worth_another,
 )
+from pyjobs.market.providers.asking.circuit_breaker import Busy, StateBook, refusal
 from pyjobs.market.providers.base import LONGEST_FETCH_S, NotAsked, Unasked
-from pyjobs.market.providers.state import Busy, StateBook, refusal
 from utils.errors import ExternalDataUnavailable, NightdeskError
 
 Q = TypeVar("Q")

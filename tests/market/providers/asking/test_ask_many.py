@@ -11,14 +11,14 @@ import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, provider
 from pyjobs.market.providers.alpaca import groups
-from pyjobs.market.providers.ask import Patience, Trouble, ask
-from pyjobs.market.providers.ask_many import ask_many
+from pyjobs.market.providers.asking.ask import Patience, Trouble, ask
+from pyjobs.market.providers.asking.ask_many import ask_many
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import Event, NotAsked, Unasked
 from pyjobs.market.providers.quotes import ask_quotes
-from pyjobs.market.providers.state import StateBook
 from tests.fakemarket import oracle
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import ms
+from tests.market.providers.asking.made_up import ms
 from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden, NightdeskError
 
 NOW_MS = ms("2026-11-20T12:00")
