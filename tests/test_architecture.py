@@ -16,6 +16,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native", "utils.paths"},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.live": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.frames": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
     "pyjobs.reporting": {
@@ -43,6 +44,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "checks",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+    "pyjobs.live": ("journal kill_switch", "deciding", "spec", "config feed", "limits", "step"),
 }
 PURE = {"numpy", "numba"}  # what strategy/ may import besides the standard library
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "yfinance", "curl_cffi", "ccxt", "pykrx", "alpaca"}
