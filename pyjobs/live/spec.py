@@ -13,13 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pyjobs.account.single import cadence, ledger
+from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money
+from pyjobs.live.deciding import core
 from pyjobs.live.deciding.core import Lane
 from pyjobs.live.journal.journal import Identity
 from pyjobs.live.journal.place import Place, checked_symbol, checked_tag
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, IntArray, SeriesKey
-from pyjobs.strategy import cadence, kernel, library
-from pyjobs.strategy.cadence import Steady
+from pyjobs.strategy import kernel, library
 from pyjobs.strategy.registry import OWN, make_setup, needs
 from utils import paths, trading_day
 from utils.errors import ConfigError, UsageError
@@ -173,7 +175,6 @@ def code_of(strategy: str) -> str:
     """What decides, as it stands on this disk: strategies, kernel, indicators, the core, the ledger. Twelve digits."""
     here = Path(kernel.__file__).parent
     files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
-    files += [Path(__file__).parent / "deciding/core.py", here.parent / "account/single/ledger.py"]
+    files += [Path(str(each.__file__)) for each in (cadence, ledger, core)]
     files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
-    assert Path(cadence.__file__) in files, "the cadence rule is among what decides"
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]

@@ -274,7 +274,7 @@ def test_live_imports_its_strategies_kernel_indicators_and_cadence_from_where_th
     core = importlib.import_module("pyjobs.live.deciding.core")
     assert core.kernel is importlib.import_module("pyjobs.strategy.kernel")
     assert core.ledger is importlib.import_module("pyjobs.account.single.ledger")
-    assert core.Steady is importlib.import_module("pyjobs.strategy.cadence").Steady
+    assert core.Steady is importlib.import_module("pyjobs.account.single.cadence").Steady
     assert core.Tape is importlib.import_module("pyjobs.account.single.engine").Tape
 
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from pyjobs.account.single import ledger
+from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money, net_returns
 from pyjobs.live.journal.cells import FLAT_STATE, SIDES, number, state_text
 from pyjobs.live.journal.names import EXIT_NAMES, SKIPS
 from pyjobs.market.bars import Bars, IntArray
 from pyjobs.strategy import kernel
-from pyjobs.strategy.cadence import Steady
 from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, sides
 
 Check = Callable[[int, float], tuple[str, str]]
