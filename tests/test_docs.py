@@ -16,6 +16,7 @@ OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
 VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
+BY_HAND = {"fetch_runs.sh"}  # outside the chain: they run on your own machine
 INTERNAL = {  # the shell's own, and names that never leave a script
     "PATH",
     "HOME",
@@ -117,7 +118,7 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
     from pyjobs.runs.job_history import load_job_book
 
     book = load_job_book(ROOT / "config/jobs.yaml")
-    for name in ENTRY_POINTS:
+    for name in set(ENTRY_POINTS) - BY_HAND:
         source = (ROOT / "batch" / name).read_text(encoding="utf-8")
         job = re.search(r"--name ([a-z_]+)", source)
         log = re.search(r"--log ([a-z_]+)", source)

@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from utils import paths
 from utils.atomic import TMP_MARK, sync_directory
@@ -33,7 +32,7 @@ _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
 
 def new_run_id(now: datetime) -> str:
     """A name that sorts by time: `now` (aware) as a UTC stamp, and 16 random bits for two runs in one second."""
-    return f"{now.astimezone(UTC).strftime(STAMP)}-{secrets.token_hex(2)}"
+    return f"{now.astimezone(UTC).strftime(STAMP)}-{os.urandom(2).hex()}"
 
 
 def started_at(run_id: str) -> datetime | None:
@@ -46,8 +45,7 @@ def started_at(run_id: str) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Building:
+class Building(NamedTuple):
     """A run that is being built. `lock_fd` keeps everybody else's prune away until this process ends."""
 
     runs_dir: Path

@@ -14,7 +14,7 @@ from pyjobs.account.desk.desk_setups import check_setups, made
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
-from pyjobs.market.providers.ask import network_allowed
+from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
 from pyjobs.market.universe.report import report

@@ -14,8 +14,8 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest import instances
-from pyjobs.market.providers.state import State as ProviderState
-from pyjobs.market.providers.state import StateBook, as_line
+from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
+from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import JobBook, Run

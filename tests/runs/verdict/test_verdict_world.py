@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.providers.state import State as ProviderState
+from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
 from pyjobs.runs import log_retention
 from pyjobs.runs.job_history import JobPlan, Run
 from pyjobs.runs.verdict import findings, look, places, records, series
@@ -163,7 +163,7 @@ def test_what_nothing_schedules_is_one_line_and_judged_by_nobody(home: Path, mon
     assert found["not scheduled"] == (
         "not scheduled",
         "OK",
-        "ingest, gap_repair, prune, update_from_git, healthcheck, run_bt, bt_postprocess",
+        "ingest, gap_repair, live, prune, update_from_git, healthcheck, run_bt, bt_postprocess",
         "not scheduled",
     )
 
