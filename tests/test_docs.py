@@ -77,7 +77,7 @@ def test_bash_uses_no_exit_code_that_is_not_in_the_table() -> None:
 
 def test_every_environment_variable_is_in_the_runbook() -> None:
     used: set[str] = set()
-    for path in [*(ROOT / "pyjobs").rglob("*.py"), *(ROOT / "utils").glob("*.py"), *(ROOT / "jobs").glob("*.py")]:
+    for path in [*(ROOT / "pyjobs").rglob("*.py"), *(ROOT / "utils").rglob("*.py"), *(ROOT / "jobs").glob("*.py")]:
         used |= set(re.findall(r"environ(?:\.get|\.pop)?[\[(]\s*\"([A-Z_]+)\"", path.read_text(encoding="utf-8")))
     for path in [*(ROOT / "batch").glob("*.sh"), *(ROOT / "jobs").glob("*.sh"), ROOT / "config/env.nas.sh"]:
         text = path.read_text(encoding="utf-8")
