@@ -125,8 +125,8 @@ def _quoted(what: str, given: str) -> str:
     plain = given.strip("'")
     if re.match(r"Expected `(float|int)", what) and re.fullmatch(r"[-+]?\d{1,3}([, ]\d{3})+(\.\d*)?", plain):
         return f": write a number without commas: {re.sub('[, ]', '', plain)}"
-    number = re.fullmatch(r"[-+]?[0-9][0-9_.,:]*", plain) is not None
-    return f': quote it: "{plain}"' if number and what.startswith("Expected `str`") else ""
+    taken = re.fullmatch(r"[-+]?[0-9][0-9_.,:]*|[A-Za-z]+|~", plain) is not None  # NO and ON are tickers, and booleans
+    return f': quote it: "{plain}"' if taken and what.startswith("Expected `str`, got `") else ""
 
 
 def wrong(path: Path, keys: list[Key], what: str) -> ConfigError:

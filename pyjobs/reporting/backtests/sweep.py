@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyjobs.account.desk.desk_sweep import Sweep, named, rows, table_of
 from pyjobs.reporting import charts, numbers
-from pyjobs.reporting.account_figures import beside_figures
+from pyjobs.reporting.account_figures import beside_figures, marked
 from pyjobs.reporting.charts import INK, readable
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.html import Card, files_in, render
@@ -63,7 +63,7 @@ def _write_page(folder: Path, sweep: Sweep, about: Mapping[str, object], label: 
     page = Page(name="sweep", title="Sweep", summary=span, sections=sections)
     deflated = sweep.deflated
     cards = [
-        Card(title=f"Sharpe of the best of {deflated.trials}", value=_shown(sweep.best.sharpe)),
+        Card(title=f"Sharpe of the best of {deflated.trials}", value=_a_year(sweep, sweep.best.sharpe)),
         Card(title="its parameters", value=named(sweep.best.params)),
         Card(title="better than luck", value=_percent(deflated.probability)),
         Card(title="verdict", value=deflated.verdict()),
@@ -86,7 +86,7 @@ def best_of(sweep: Sweep) -> list[list[str]]:
     return [
         [
             named(each.params),
-            numbers.decimal(2)(_known(each.sharpe)),
+            _a_year(sweep, each.sharpe),
             numbers.change(each.total_return),
             numbers.change(_known(each.max_drawdown)),
             numbers.count(each.n_trades),
@@ -100,8 +100,8 @@ def luck(sweep: Sweep, about: Mapping[str, object]) -> list[str]:
     deflated, best = sweep.deflated, sweep.best
     lucky = deflated.expected_best * math.sqrt(sweep.per_year)
     told = [
-        f"best of {deflated.trials}: {named(best.params)}, Sharpe {best.sharpe:.2f}",
-        f"the best of {deflated.trials} without any skill would show {_shown(lucky)}",
+        f"best of {deflated.trials}: {named(best.params)}, Sharpe {_a_year(sweep, best.sharpe)}",
+        f"the best of {deflated.trials} without any skill would show {_a_year(sweep, lucky)}",
         f"probability that it is better than that (deflated Sharpe ratio): {_percent(deflated.probability)}",
         f"probability that it is better than nothing, had it been the only trial: {_percent(deflated.against_zero)}",
         f"verdict: {deflated.verdict()}",
@@ -148,8 +148,8 @@ def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _shown(value: float) -> str:
-    return numbers.decimal(2)(_known(value))
+def _a_year(sweep: Sweep, sharpe: float) -> str:
+    return marked(numbers.decimal(2)(_known(sharpe)), "sharpe", short=len(sweep.sessions) <= sweep.per_year)
 
 
 def _percent(value: float) -> str:

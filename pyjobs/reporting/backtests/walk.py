@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from pyjobs.account.desk.desk_sweep import named
 from pyjobs.account.desk.walk_forward import Fold, WalkForward
 from pyjobs.account.figures import metrics
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_figures import beside_figures
+from pyjobs.reporting.account_figures import beside_figures, marked, under_a_year
 from pyjobs.reporting.document import Page, Section, Table, Text
 from pyjobs.reporting.html import Card, files_in, render
 from pyjobs.reporting.sheet import pictures as backtest_pictures
@@ -76,7 +77,12 @@ def _write_page(
     ]
     folds = Section(title="Folds", blocks=[Table(columns=COLUMNS_SHOWN, rows=lines_of(found)), *told])
     page = tear_sheet(curve, anchor="tests", title="Tests")
-    first = Page(name="folds", title="Folds", summary="Sharpe ratios of training and test.", sections=[folds])
+    first = Page(
+        name="folds",
+        title="Folds",
+        summary="Sharpe ratios of training and test; * carried to a year from less than one.",
+        sections=[folds],
+    )
     title = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
     cards = [Card(title=name, value=value) for name, value in _cards(found)]
     text = render(title=title, label=label, cards=cards, pages=[first, page], files=files_in(folder))
@@ -86,7 +92,7 @@ def _write_page(
 def _cards(found: WalkForward) -> list[tuple[str, str]]:
     return [
         ("return of the tests", numbers.change(_known(found.total_return))),
-        ("Sharpe of the tests", numbers.decimal(2)(_known(found.sharpe))),
+        ("Sharpe of the tests", _of_all(found)),
         ("Sharpe of the trainings", numbers.decimal(2)(_known(found.train_sharpe))),
         ("kept", kept(found)),
     ]
@@ -103,30 +109,39 @@ def report(found: WalkForward, about: Mapping[str, object]) -> str:
     """Fold by fold, then all tests together."""
     head = f"walk-forward of {about['strategy']} on desk {about['desk']}, account {about['account']}"
     table = text_table(COLUMNS_SHOWN, lines_of(found))
-    return f"{head}\n(Sharpe ratios of training and test)\n\n{table}\n" + "\n".join(words(found, about)) + "\n"
+    return (
+        f"{head}\n(Sharpe ratios of training and test; * carried to a year from less than one)\n\n{table}\n"
+        + "\n".join(words(found, about))
+        + "\n"
+    )
 
 
 def lines_of(found: WalkForward) -> list[list[str]]:
     """A line for each fold."""
-    two = numbers.decimal(2)
     return [
         [
             f"{fold.sessions[0]} to {fold.sessions[-1]}",
             named(fold.params) if not math.isnan(fold.train_sharpe) else "out of the market",
-            two(_known(fold.train_sharpe)),
-            two(_known(fold.test_sharpe)),
+            _sharpe(fold.train_sharpe, fold.train_start, fold.train_end),
+            _sharpe(fold.test_sharpe, fold.sessions[0], fold.sessions[-1]),
             numbers.change(_known(fold.test_return)),
         ]
         for fold in found.folds
     ]
 
 
+def _sharpe(value: float, start: dt.date, end: dt.date) -> str:
+    short = under_a_year({"start": start.isoformat(), "end": end.isoformat()})
+    return marked(numbers.decimal(2)(_known(value)), "sharpe", short=short)
+
+
 def words(found: WalkForward, about: Mapping[str, object]) -> list[str]:
     """All tests together, and what has to be known of them."""
     two = numbers.decimal(2)
+    a_year = marked(numbers.change(_known(found.cagr)), "cagr", short=len(found.sessions) <= found.per_year)
     told = [
         f"tests together: return {numbers.change(_known(found.total_return))}, "
-        f"a year {numbers.change(_known(found.cagr))}, Sharpe {two(_known(found.sharpe))}, "
+        f"a year {a_year}, Sharpe {_of_all(found)}, "
         f"max drawdown {numbers.change(_known(found.max_drawdown))}",
         f"trainings promised a Sharpe ratio of {two(_known(found.train_sharpe))}: {kept(found)}",
         f"{found.n_params} different choices in {len(found.folds)} folds",
@@ -137,6 +152,10 @@ def words(found: WalkForward, about: Mapping[str, object]) -> list[str]:
             "too few for another fold"
         )
     return told + beside_figures(about, len(found.sessions), found.per_year)
+
+
+def _of_all(found: WalkForward) -> str:
+    return marked(numbers.decimal(2)(_known(found.sharpe)), "sharpe", short=len(found.sessions) <= found.per_year)
 
 
 def kept(found: WalkForward) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyjobs.market.benchmarks.closes import HOLIDAY_DAYS
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
+from pyjobs.reporting.account_figures import BARELY, FIGURES, Show, marked, ruined, short_window, under_a_year
 from pyjobs.reporting.tables import Column, text_table
 
 NAMED = 5
@@ -49,13 +49,13 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     rows += [[label, *(_shown(each, key, show) for each in accounts.values())] for label, key, show in FIGURES]
     rows += [["sessions a year", *(numbers.count(_number(each, "sessions_per_year")) for each in accounts.values())]]
     rows.append(["signals refused", *(_refused(each.get("signals_refused")) for each in accounts.values())])
-    free = [each["unconstrained"] for each in accounts.values()]
-    rows += [[f"without limits: {label}", *(show(_number(f, key)) for f in free)] for label, key, show in UNLIMITED]
+    free = [{**each["unconstrained"], "short": each.get("short")} for each in accounts.values()]
+    rows += [[f"without limits: {label}", *(_shown(f, key, show) for f in free)] for label, key, show in UNLIMITED]
     parts = ["\n".join(head) + "\n", text_table(columns, rows)]
     parts += [text for name, each in accounts.items() for text in _benchmarks(name, each)]
     parts += [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}\n" for name, why in _missing(first)]
-    told = [beside(name, each) for name, each in accounts.items()]
-    parts += ["\n".join(lines) + "\n" for lines in told if lines]
+    told = list(dict.fromkeys(line for name, each in accounts.items() for line in beside(name, each)))
+    parts += ["\n".join(told) + "\n"] if told else []
     parts.append("Conventions stand in metrics.json. A dash is what is not defined.\n")
     return "\n".join(parts)
 
@@ -67,8 +67,14 @@ def _benchmarks(name: str, metrics: Mapping[str, Any]) -> list[str]:
     columns = [Column(f"account {name} against"), *(Column(each, right=True) for each in against)]
     rows = [["from", *(each["start"] or numbers.NOTHING for each in against.values())]]
     rows += [["source", *(f"{each['provider']} {each['symbol']}" for each in against.values())]]
-    rows += [[label, *(show(_number(each, k)) for each in against.values())] for label, k, show in BENCHMARK_FIGURES]
-    return [text_table(columns, rows)]
+    within = [{**each, "short": under_a_year(each)} for each in against.values()]
+    rows += [[label, *(_shown(each, key, show) for each in within)] for label, key, show in BENCHMARK_FIGURES]
+    late = [
+        f"{BARELY} against {each}: since {of['start']}, less than a year"
+        for each, of in against.items()
+        if under_a_year(of) and not metrics.get("short")
+    ]
+    return [text_table(columns, rows), *(["\n".join(late) + "\n"] if late else [])]
 
 
 def beside(name: str, metrics: Mapping[str, Any]) -> list[str]:

@@ -182,7 +182,17 @@ def git_head(clone: Path) -> Check:
     """Which code runs here, and whether somebody has edited it in place; whoever owns the clone."""
     git = ["git", "-c", f"safe.directory={clone}", "-C", str(clone)]
     try:
-        head = _git([*git, "log", "-1", "--format=%D %h %cs"])
+        head = _git(
+            [
+                *git,
+                "log",
+                "-1",
+                "--decorate-refs=HEAD",
+                "--decorate-refs=refs/heads",
+                "--decorate-refs=refs/tags",
+                "--format=%D %h %cs",
+            ]
+        )
         if head.returncode:
             if (clone / ".git").exists():
                 why = head.stderr.strip().rpartition("\n")[2]

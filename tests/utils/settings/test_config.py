@@ -107,10 +107,11 @@ def test_contracts_6_the_watchlist_in_secret_wins_over_the_repository_default(
     assert own_or_default("watchlist.yaml") == tmp_path / "secret" / "watchlist.yaml"
 
 
-def test_a_symbol_that_yaml_reads_as_a_number_says_to_quote_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("symbol", ["000660", "NO", "ON", "NULL", "1.5"])
+def test_a_symbol_that_yaml_reads_as_something_else_says_to_quote_it(tmp_path: Path, symbol: str) -> None:
     path = tmp_path / "d.yaml"
-    path.write_text("title: 000660\nrows: []\n")
-    with pytest.raises(ConfigError, match='quote it: "000660"'):
+    path.write_text(f"title: {symbol}\nrows: []\n")
+    with pytest.raises(ConfigError, match=f'quote it: "{symbol}"'):
         load_yaml(path, Whole)
 
 
