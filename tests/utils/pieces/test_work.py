@@ -14,7 +14,7 @@ from utils.pieces.work import Work, here, silent
 
 SCRIPT = """
 import json, os, sys
-from tests.utils import pieces
+from tests.utils.pieces import pieces
 from utils.errors import NightdeskError
 from utils.pieces.work import Work, local, silent
 function, workers = getattr(pieces, sys.argv[1]), int(sys.argv[2])
