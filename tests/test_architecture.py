@@ -16,6 +16,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native", "utils.paths"},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.live": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.machines": {"utils", "pyjobs.runs"},
     "pyjobs.frames": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
@@ -57,6 +58,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alpaca krx_stock quotes yahoo",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+    "pyjobs.live": ("journal kill_switch", "deciding", "spec", "config feed", "limits", "step"),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights provenance retention run_folder units",
         "forecast pins sealed timetable witness",
