@@ -29,8 +29,7 @@ from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.timetable import Timetable, added, timetable
-from utils import clock, config, paths, wall_clock
-from utils.atomic import write_text
+from utils import clock, paths, wall_clock
 from utils.cli import Parser
 from utils.dialogue import Dialogue
 from utils.errors import MissingInputError, UsageError
