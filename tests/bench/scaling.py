@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tests.utils.pieces.pieces.clusters import cluster
 
 from tests.bench import scaling_pictures
 from tests.bench.processes import ROOT, make_bars, measured
-from tests.utils.pieces.pieces import pieces
+from tests.utils.pieces import pieces
+from tests.utils.pieces.clusters import cluster
 from utils.pieces.cluster import on_cluster
 from utils.pieces.work import Work, local, silent
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.market.providers.asking.made_up.made_up import KIND_OF
 
 from tests.fakemarket.server import FakeMarket, running
+from tests.market.providers.asking.made_up import KIND_OF
 from tests.verbs.outage import CLIENTS, SKIPPED, Ended, Machine
 
 Rule = tuple[str, dict[str, Any]]

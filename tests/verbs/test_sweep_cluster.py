@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.utils.pieces.pieces.clusters import ROOT, Cluster, cluster
 
 from pyjobs import compare_runs, run_sweep, walk_forward
 from pyjobs.runs.backtests import backtest_folder
+from tests.utils.pieces.clusters import ROOT, Cluster, cluster
 from utils.exit_codes import ExitCode
 from utils.run import run
 

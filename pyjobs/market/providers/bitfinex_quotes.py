@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 
 from pyjobs.market.providers.base import Quote, Refused, Unasked
-from pyjobs.market.providers.wire.http_answer import http
-from pyjobs.market.providers.wire.http_answer import judged as answers
-from pyjobs.market.providers.wire.http_answer.http_answer import Fault, json_of, sent_s
+from pyjobs.market.providers.wire import http
+from pyjobs.market.providers.wire import judged as answers
+from pyjobs.market.providers.wire.http_answer import Fault, json_of, sent_s
 from utils.errors import ExternalDataUnavailable
 
 NAME = "bitfinex"

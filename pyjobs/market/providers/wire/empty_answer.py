@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyjobs.market.providers.wire.http_answer.http_answer import Fault
+from pyjobs.market.providers.wire.http_answer import Fault
 
 Place = tuple[str, ...]
 """The names that lead to a value within JSON objects; () is the whole."""

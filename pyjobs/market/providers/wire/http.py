@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pyjobs.market.providers.wire.http_answer.http_answer import Answer
-from pyjobs.market.providers.wire.http_answer.scrub import scrub
+from pyjobs.market.providers.wire.http_answer import Answer
+from pyjobs.market.providers.wire.scrub import scrub
 
 if TYPE_CHECKING:
     import requests

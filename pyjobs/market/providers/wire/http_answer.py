@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyjobs.market.providers.wire.http_answer.scrub import scrub
+from pyjobs.market.providers.wire.scrub import scrub
 from utils.errors import ExternalKind
 
 LONGEST_HOLD_S = 7 * 86_400.0

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pyjobs.market.providers.wire.http_answer.http_answer import Answer, Fault, fault_of, json_of, page_fault
-from pyjobs.market.providers.wire.http_answer.krx_calls import BOARD_FIELDS, SHARE_FIELDS
+from pyjobs.market.providers.wire.http_answer import Answer, Fault, fault_of, json_of, page_fault
+from pyjobs.market.providers.wire.krx_calls import BOARD_FIELDS, SHARE_FIELDS
 
 Judge = Callable[[Answer, float], Fault | None]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from pyjobs.market.providers.wire.http_answer.http_answer import Fault, Stopped
+from pyjobs.market.providers.wire.http_answer import Fault, Stopped
 
 BOARD_FIELDS = (
     "ISU_SRT_CD", "ISU_ABBRV", "MKT_ID", "TDD_OPNPRC", "TDD_HGPRC", "TDD_LWPRC", "TDD_CLSPRC", "ACC_TRDVOL",

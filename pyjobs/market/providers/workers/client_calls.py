@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from pyjobs.market.providers.wire.http_answer import krx_calls
-from pyjobs.market.providers.wire.http_answer.empty_answer import doubt
-from pyjobs.market.providers.wire.http_answer.http_answer import Answer, Fault, Stopped
-from pyjobs.market.providers.wire.http_answer.judged import OF_EXCHANGES
+from pyjobs.market.providers.wire import krx_calls
+from pyjobs.market.providers.wire.empty_answer import doubt
+from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped
+from pyjobs.market.providers.wire.judged import OF_EXCHANGES
 from utils.files import private
 
 Question = Mapping[str, Any]

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pyjobs.market.providers.wire.http_answer import judged as answers
-from pyjobs.market.providers.wire.http_answer.http_answer import Answer, Fault, Stopped, excerpt, sent_s
-from pyjobs.market.providers.wire.http_answer.scrub import hide, scrubbed
+from pyjobs.market.providers.wire import judged as answers
+from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped, excerpt, sent_s
+from pyjobs.market.providers.wire.scrub import hide, scrubbed
 from pyjobs.market.providers.workers.loading import load
 from utils.errors import ExternalKind
 
@@ -238,7 +238,7 @@ def watch_curl(watch: Watch) -> None:
 
 def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
     """Send; a transport failure is seen before the client gets it."""
-    from pyjobs.market.providers.wire.http_answer.http import failed
+    from pyjobs.market.providers.wire.http import failed
 
     try:
         return send()

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.market.providers.asking.made_up.made_up import QUESTIONS, ms
 
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.bars import network_asks
@@ -25,6 +24,7 @@ from pyjobs.market.providers.asking.ask import Patience, Trouble, ask, patience,
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
 from tests.fakemarket.server import FakeMarket
+from tests.market.providers.asking.made_up import QUESTIONS, ms
 from utils.errors import ConfigError, ExternalDataUnavailable
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -379,7 +379,7 @@ def jobs(env: dict[str, str], folder: Path, start_s: float, *, hours: int, count
     command = [
         sys.executable,
         "-m",
-        "tests.market.providers.asking.made_up.made_up",
+        "tests.market.providers.asking.made_up",
         str(folder),
         str(start_s),
         str(hours),

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.market.providers.asking.made_up.made_up import QUESTIONS
 
 from pyjobs.market.providers import provider
 from pyjobs.market.providers.asking import pace
@@ -15,6 +14,7 @@ from pyjobs.market.providers.asking.ask import Patience, ask
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked, Refused
 from tests.fakemarket.server import FakeMarket
+from tests.market.providers.asking.made_up import QUESTIONS
 from utils.errors import ExternalDataUnavailable
 
 LIMIT = Refused("rate_limit", provider="bitfinex")

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.market.providers.asking.made_up.made_up import KIND_OF, QUESTIONS, SERVED_BY, ms
 
 from pyjobs.market.providers import Provider, provider
 from pyjobs.market.providers.asking.ask import ask, patience
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.workers.remote import Remote
 from tests.fakemarket.server import FakeMarket
+from tests.market.providers.asking.made_up import KIND_OF, QUESTIONS, SERVED_BY, ms
 from utils.errors import ExternalDataUnavailable
 
 PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "krx_stock": "pykrx", "alpaca": "alpaca"}

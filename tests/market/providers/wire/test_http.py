@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pyjobs.market.providers.wire.http_answer.http_answer import Answer
 
-from pyjobs.market.providers.wire.http_answer import http
+from pyjobs.market.providers.wire import http
+from pyjobs.market.providers.wire.http_answer import Answer
 from tests.fakemarket.server import FakeMarket
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:1h:tBTCUSD/hist"

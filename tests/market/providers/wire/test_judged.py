@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from pyjobs.market.providers.wire.http_answer.http_answer import Answer, fault_of, hold_of
 
-from pyjobs.market.providers.wire.http_answer import judged as answers
+from pyjobs.market.providers.wire import judged as answers
+from pyjobs.market.providers.wire.http_answer import Answer, fault_of, hold_of
 
 NOW_S = 1_790_000_000.0
 HTML = "<!DOCTYPE html><html><head><title>{}</title></head><body>{}</body></html>"

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 import pytest
-from pyjobs.market.providers.wire.http_answer.http_answer import excerpt
 
-from pyjobs.market.providers.wire.http_answer import scrub
+from pyjobs.market.providers.wire import scrub
+from pyjobs.market.providers.wire.http_answer import excerpt
 from utils.errors import ConfigError
 from utils.settings import credentials
 
