@@ -31,8 +31,8 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 }
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
-        "exit_codes foreign_errors foreign_text history paths progress",
-        "cli errors external_errors",
+        "exception_classes exit_codes foreign_text history paths progress",
+        "cli errors",
         "clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
