@@ -43,12 +43,35 @@ def load_yaml(path: Path, type_: type[T]) -> T:
     told = f" (is {given}){_quoted(what, given)}" if given else ""
     for at, number in _split_numbers(node, []) if "`key`" in what or "unknown field" in what else ():
         raise ConfigError(_message(path, _place(node, at)[0], at, number))
-    raise ConfigError(_message(path, where, keys, what) + told + _known(what, keys, type_))
+    raise ConfigError(_message(path, where, keys, _plain(what, data, keys, type_)) + told + _known(what, keys, type_))
 
 
 def line_of(path: Path, keys: list[Key]) -> int | None:
     """The line that `keys` lead to in the file at `path`, as far as they lead. Raises ConfigError for bad YAML."""
     return _place(_parse(path, _read(path))[0], keys)[0]
+
+
+KINDS = {  # msgspec's names of types, as one would say them
+    "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
+    "object": "keys with values", "null": "nothing", "date": "a date",
+}  # fmt: skip
+
+
+def _plain(what: str, data: Any, keys: list[Key], type_: type[Any]) -> str:
+    """msgspec's `what` in plain words; a mapping at `keys` that lacks keys names all that it lacks, not the first."""
+    if what.startswith("Object missing required field"):
+        found, given = _inspected(type_, keys), _at(data, keys)
+        fields = found.fields if isinstance(found, inspect.StructType) else ()
+        missing = [each.encode_name for each in fields if each.required and each.encode_name not in given]
+        return "needs " + ", ".join(f"`{name}`" for name in missing or re.findall("`(.+)`", what))
+    if what.startswith("Object contains unknown field"):
+        return "no such key"
+    if what.startswith("Invalid enum value"):
+        return "no such value"
+    if wanted := re.fullmatch(r"Expected `([^`]+)`, got `([^`]+)`", what):
+        names = [" or ".join(KINDS.get(name, name) for name in each.split(" | ")) for each in wanted.groups()]
+        return f"wants {names[0]}, not {names[1]}"
+    return what
 
 
 def _known(what: str, keys: list[Key], type_: type[Any]) -> str:
@@ -102,8 +125,8 @@ def _quoted(what: str, given: str) -> str:
     plain = given.strip("'")
     if re.match(r"Expected `(float|int)", what) and re.fullmatch(r"[-+]?\d{1,3}([, ]\d{3})+(\.\d*)?", plain):
         return f": write a number without commas: {re.sub('[, ]', '', plain)}"
-    number = re.fullmatch(r"[-+]?[0-9][0-9_.,:]*", plain) is not None
-    return f': quote it: "{plain}"' if number and what.startswith("Expected `str`") else ""
+    taken = re.fullmatch(r"[-+]?[0-9][0-9_.,:]*|[A-Za-z]+|~", plain) is not None  # NO and ON are tickers, and booleans
+    return f': quote it: "{plain}"' if taken and what.startswith("Expected `str`, got `") else ""
 
 
 def wrong(path: Path, keys: list[Key], what: str) -> ConfigError:

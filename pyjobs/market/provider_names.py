@@ -7,12 +7,12 @@ from typing import Literal
 MADE_BY = {
     "local_cache": ("local", "LocalCache"),
     "parquet": ("local", "StoredBars"),
-    "pykrx_index": ("remote", "PykrxIndex"),
+    "pykrx_index": ("workers.remote", "PykrxIndex"),
     "krx_stock": ("krx_stock", "KrxStock"),
     "yf_index": ("yahoo", "YahooIndex"),
     "yf_etf": ("yahoo", "YahooEtf"),
     "bitfinex": ("bitfinex", "Bitfinex"),
-    "ccxt": ("remote", "Ccxt"),
+    "ccxt": ("workers.remote", "Ccxt"),
     "alpaca": ("alpaca", "Alpaca"),
 }
 """Module and class below `pyjobs.market.providers`."""

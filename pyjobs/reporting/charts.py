@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyjobs.reporting import fonts
-from pyjobs.reporting.account_inputs import AccountFiles, Curve
-from pyjobs.reporting.inputs import Window
+from pyjobs.reporting.run_files.accounts import AccountFiles, Curve
+from pyjobs.reporting.run_files.read_run import Window
 from utils import atomic
 
 if TYPE_CHECKING:

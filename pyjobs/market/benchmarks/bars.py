@@ -13,8 +13,8 @@ from pyjobs.market.benchmarks.policy import LOCAL, Benchmark, Policy, market_by_
 from pyjobs.market.ingest.fetching import put_in_place
 from pyjobs.market.ingest.questions import rescaled
 from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
-from pyjobs.market.providers.ask import Patience, ask
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.ask import Patience, ask
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
 from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Quote, Refused
-from pyjobs.market.providers.remote import Remote, each_or_error
+from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from utils import credentials
 from utils.errors import ConfigError, ExternalDataUnavailable
 

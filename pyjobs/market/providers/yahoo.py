@@ -9,7 +9,7 @@ from typing import Any
 from pyjobs.market.providers import webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, About, BarRequest, Fetched, Quote, Refused
 from pyjobs.market.providers.identity import fits, zone_of
-from pyjobs.market.providers.remote import Remote, each_or_error
+from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from pyjobs.market.store.partitions import Adjusted
 from utils.errors import ExternalDataUnavailable, UsageError
 

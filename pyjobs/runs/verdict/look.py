@@ -14,11 +14,11 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest import instances
-from pyjobs.market.providers.state import State as ProviderState
-from pyjobs.market.providers.state import StateBook, as_line
+from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
+from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import jobs
-from pyjobs.runs.jobs import JobBook, Run
+from pyjobs.runs import job_history as jobs
+from pyjobs.runs.job_history import JobBook, Run
 from pyjobs.runs.verdict import places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
@@ -70,6 +70,7 @@ def look(house: House) -> Iterator[Check]:
     yield from places.writable(folders, root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
+    yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
     yield from check_mirror()
