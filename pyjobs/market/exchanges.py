@@ -10,8 +10,8 @@ import msgspec
 
 from pyjobs.market.bars import DAY_MS, FETCHED, TIMEFRAME_MS, SeriesKey
 from pyjobs.market.provider_names import NAMES, WITHIN_THE_DAY
-from utils.config import load_yaml, wrong
 from utils.errors import UsageError
+from utils.settings.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
 Prices = Literal["", "raw", "split", "adjusted"]
