@@ -100,8 +100,7 @@ class BarStore:
 
     def confirmed_empty(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> IntArray:
         """Close times of bars that the provider confirmed it does not have; increasing."""
-        parts = [part.empty for part in self._of_one_basis(key, start_ms, end_ms)]
-        times = np.concatenate([NO_TIMES, *parts])
+        times = np.concatenate([NO_TIMES, *(part.empty for part in self._of_one_basis(key, start_ms, end_ms))])
         return within(times, start_ms if start_ms is not None else -(2**62), end_ms if end_ms is not None else 2**62)
 
     def files(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Path]:
