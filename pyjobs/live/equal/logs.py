@@ -14,8 +14,9 @@ from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import Spec, of_row
 from pyjobs.market.bars import Bars
 from pyjobs.market.exchanges import load_exchanges, symbol_at
-from utils import config, paths
+from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.settings import config
 
 CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
 
