@@ -16,8 +16,8 @@ import msgspec
 
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
-from utils.atomic import temporary_beside
 from utils.errors import ExternalDataUnavailable
+from utils.files.atomic import temporary_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
