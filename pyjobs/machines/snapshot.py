@@ -30,7 +30,7 @@ from pyjobs.runs.run_folder import (
 )
 from utils import atomic
 from utils.errors import BadDataError, CannotWriteError, NightdeskError
-from utils.os_files import hold_folder
+from utils.files.os_files import hold_folder
 
 FILES = "files"
 CONFIG = ("config/desks", "config/instances", "strategies")
