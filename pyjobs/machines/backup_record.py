@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from utils import atomic
 from utils.errors import CannotWriteError
+from utils.files import atomic
 
 
 def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:

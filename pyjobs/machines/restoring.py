@@ -10,8 +10,8 @@ from pathlib import Path
 from pyjobs.machines import databases
 from pyjobs.machines.snapshot import FILES
 from pyjobs.runs import sealed
-from utils import atomic
 from utils.errors import BadDataError, CannotWriteError
+from utils.files import atomic
 
 
 def restore(snapshot: Path, into: Path) -> int:

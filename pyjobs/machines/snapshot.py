@@ -28,8 +28,8 @@ from pyjobs.runs.run_folder import (
     publish,
     started_at,
 )
-from utils import atomic
 from utils.errors import BadDataError, CannotWriteError, NightdeskError
+from utils.files import atomic
 from utils.files.os_files import hold_folder
 
 FILES = "files"
