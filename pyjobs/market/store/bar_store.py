@@ -35,8 +35,7 @@ from utils import paths
 from utils.errors import BadDataError, LockBusyError
 from utils.files import private
 
-REBASE_READS = 8
-LOCK_TIMEOUT_S = 60.0
+REBASE_READS, LOCK_TIMEOUT_S = 8, 60.0
 KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
 
 
