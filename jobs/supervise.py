@@ -144,7 +144,7 @@ class Run:
         return 0
 
     def judged(self, code):
-        """Whose fault the failure of a program was that is not ours; None, after a warning, when that cannot be told."""
+        """Whose fault it was that a program failed which is not ours; None, after a warning, when nobody can say."""
         try:
             import judge
 
