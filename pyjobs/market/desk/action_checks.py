@@ -18,7 +18,7 @@ from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
-from utils import trading_day
+from utils import os_files, trading_day
 from utils.errors import BadDataError
 
 DAY_MS = TIMEFRAME_MS["1d"]
@@ -127,7 +127,7 @@ def _is_session(text: str, market: str) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    if not path.is_file():
+    if not os_files.is_there(path):
         return
     with path.open(encoding="utf-8-sig", newline="") as handle:
         for row in (reader := csv.DictReader(handle)):

@@ -31,7 +31,7 @@ from pyjobs.market.bars import Bars, FloatArray
 from pyjobs.market.desk.action_checks import refuse_misread
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
-from utils import paths
+from utils import os_files, paths
 from utils.errors import BadDataError
 
 FILE = "corporate_actions.csv"
@@ -92,7 +92,7 @@ def read_actions(path: Path) -> list[Action]:
     Raises BadDataError naming the line for one whose session or ratio cannot be read, that stands twice, or whose
     action is nearly one of ours (`Split`).
     """
-    if not path.is_file():
+    if not os_files.is_there(path):
         return []
     refuse_misread(path, list(KINDS))
     found = []

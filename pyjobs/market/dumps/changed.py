@@ -15,7 +15,7 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.import_desk import Imported, import_desk
 from pyjobs.market.dumps.reading.opened import files_of
 from pyjobs.market.store.bar_store import BarStore
-from utils import paths
+from utils import os_files, paths
 from utils.atomic import write_bytes
 from utils.errors import MissingInputError
 
@@ -59,6 +59,6 @@ def _path(desk: Desk) -> Path:
 
 def _read(desk: Desk) -> Seen:
     try:
-        return msgspec.json.decode(_path(desk).read_bytes(), type=Seen)
+        return msgspec.json.decode(os_files.held_bytes(_path(desk)), type=Seen)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return {}

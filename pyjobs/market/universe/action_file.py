@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from pyjobs.market.desk.corporate_actions import derived_file
 from pyjobs.market.universe.base_prices import BaseChange
-from utils import paths, private
+from utils import os_files, paths, private
 from utils.atomic import sweep, write_text
 from utils.errors import BadDataError, LockBusyError
 
@@ -52,7 +52,7 @@ def _row(change: BaseChange) -> list[str]:
 
 def _read(exchange: str) -> dict[tuple[str, str], list[str]]:
     path = derived_file(exchange)
-    if not path.is_file():
+    if not os_files.is_there(path):
         return {}
     with path.open(encoding="utf-8", newline="") as handle:
         table = csv.reader(handle)

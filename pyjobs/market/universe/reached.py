@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from utils import paths, private
+from utils import os_files, paths, private
 from utils.atomic import sweep, write_bytes
 from utils.errors import BadDataError, LockBusyError
 
@@ -34,7 +34,7 @@ def load(exchange: str) -> dict[str, dt.date]:
     """The oldest session asked for, by symbol; none without a file. Raises BadDataError for a damaged one."""
     path = path_of(exchange)
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
+        found = msgspec.json.decode(os_files.held_bytes(path), type=_File)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except msgspec.MsgspecError as error:

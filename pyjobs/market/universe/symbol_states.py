@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from pyjobs.market.bars import SeriesKey
-from utils import paths, private
+from utils import os_files, paths, private
 from utils.atomic import sweep, write_bytes
 
 Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "not_listed"]
@@ -86,7 +86,7 @@ def path_of(exchange: str) -> Path:
 def load(exchange: str) -> dict[str, SymbolState]:
     """The states by `SYMBOL:timeframe`; none without a file, or of a damaged one (it is then written anew)."""
     try:
-        return msgspec.json.decode(path_of(exchange).read_bytes(), type=_File).symbols
+        return msgspec.json.decode(os_files.held_bytes(path_of(exchange)), type=_File).symbols
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return {}
 

@@ -25,7 +25,7 @@ import msgspec
 
 from pyjobs.runs.alerts import send
 from pyjobs.runs.verdict.findings import Check
-from utils import atomic, paths
+from utils import atomic, os_files, paths
 from utils.config import load_yaml
 from utils.errors import ConfigError
 
@@ -58,7 +58,7 @@ def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequen
     Whatever goes wrong here is a WARN and changes no other verdict.
     """
     path = secret / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
         alerts = _load(path)
@@ -89,7 +89,7 @@ def places() -> list[Path]:
 
 
 def _load(path: Path) -> Alerts:
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(f"{path}: others may read it, and it holds secrets: chmod 600 {path}")
     return load_yaml(path, Alerts)
 
@@ -141,7 +141,7 @@ def _read(folders: Sequence[Path]) -> dict[str, list[str]]:
     found: list[tuple[float, dict[str, list[str]]]] = []
     for folder in folders:
         try:
-            kept: Any = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+            kept: Any = json.loads(os_files.held_bytes(folder / KEPT))
             told = {str(key): [str(name) for name in names] for key, names in kept["told"].items()}
             found.append((float(kept["at_s"]), told))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

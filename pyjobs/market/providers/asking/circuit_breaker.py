@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.providers.base import NotAsked
-from utils import paths, private
+from utils import os_files, paths, private
 from utils.atomic import sweep, write_bytes
 from utils.errors import ExternalDataUnavailable, ExternalKind
 from utils.foreign_text import quoted
@@ -80,7 +80,7 @@ class StateBook:
     def read(self, provider: str) -> State:
         """What is known; a fresh state when nothing is, or when the file is damaged (it is then written anew)."""
         try:
-            return msgspec.json.decode(self.path(provider).read_bytes(), type=State)
+            return msgspec.json.decode(os_files.held_bytes(self.path(provider)), type=State)
         except (FileNotFoundError, msgspec.MsgspecError):
             return State(provider=provider)
 

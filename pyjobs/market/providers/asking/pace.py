@@ -16,6 +16,7 @@ import msgspec
 
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
+from utils import os_files
 from utils.atomic import temporary_beside
 from utils.errors import ExternalDataUnavailable
 
@@ -105,6 +106,6 @@ def _path(gate: str, book: StateBook) -> Path:
 
 def _read(path: Path) -> Pace:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Pace)
+        return msgspec.json.decode(os_files.held_bytes(path), type=Pace)
     except (FileNotFoundError, msgspec.MsgspecError):
         return Pace()
