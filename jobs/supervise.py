@@ -24,7 +24,8 @@ from process_tree import (
     signal_quietly,
 )
 from survivors import Witness
-from utils import history, private  # found by the path that lib.sh sets
+from utils import history  # found by the path that lib.sh sets
+from utils.files import private  # found by the path that lib.sh sets
 from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 
 TIMED_OUT = 124

@@ -14,10 +14,11 @@ from pathlib import Path
 from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.backtests.compare import compare
 from pyjobs.runs.run_folder import MANIFEST
-from utils import atomic, clock
+from utils import clock
 from utils.cli import Parser
 from utils.errors import CannotWriteError, MissingInputError, UsageError
 from utils.exit_codes import ExitCode
+from utils.files import atomic
 from utils.run import run
 
 

@@ -29,13 +29,14 @@ from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.timetable import Timetable, added, timetable
-from utils import clock, config, paths, wall_clock
-from utils.atomic import write_text
+from utils import clock, paths, wall_clock
 from utils.cli import Parser
 from utils.dialogue import Dialogue
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
+from utils.files.atomic import write_text
 from utils.run import run
+from utils.settings import config
 
 EXAMPLES = 5  # of many symbols, so many are named
 WATCHED = 30  # symbols of a first watchlist

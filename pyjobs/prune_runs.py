@@ -22,9 +22,10 @@ from pyjobs.reporting.tables import Column, text_table
 from pyjobs.runs import cache_retention, log_retention, prune, retention
 from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision
-from utils import clock, newest, paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.files import newest
 from utils.run import run
 
 

@@ -25,8 +25,8 @@ from pyjobs.reporting.pages.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
 from utils import clock, paths, trading_day
 from utils.cli import DESK_HELP, Parser
-from utils.config import load_yaml, own_or_default
 from utils.run import run
+from utils.settings.config import load_yaml, own_or_default
 
 NAME = "watchlist.yaml"
 

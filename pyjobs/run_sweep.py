@@ -29,9 +29,9 @@ from pyjobs.account.single.bt_arguments import (
 )
 from utils.cli import Parser
 from utils.exit_codes import ExitCode
+from utils.pieces.work import Engine
 from utils.progress import ProgressReport
 from utils.run import run
-from utils.work import Engine
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,11 +21,12 @@ from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.reporting.scans.tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
 from pyjobs.scanning.records import scanned
-from utils import atomic, clock, paths
+from utils import clock, paths
 from utils.errors import StaleDataError
 from utils.exit_codes import ExitCode
+from utils.files import atomic
+from utils.files.text_files import write_json
 from utils.run import run
-from utils.text_files import write_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:

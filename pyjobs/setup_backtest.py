@@ -43,8 +43,8 @@ from pyjobs.strategy.signals import Setup, one_sided
 from pyjobs.strategy.trace import remembering
 from utils.csv_text import lines as csv_lines
 from utils.exit_codes import ExitCode
+from utils.files.text_files import write_csv, write_json, write_lines
 from utils.run import run
-from utils.text_files import write_csv, write_json, write_lines
 
 LINES_AT_ONCE = 4096
 REASON = 7  # the place of the reason in a trade, as the kernel writes it

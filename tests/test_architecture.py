@@ -30,6 +30,13 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     },
 }
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
+    "utils": (
+        "exit_codes foreign_errors foreign_text history paths progress",
+        "cli errors external_errors",
+        "clock exception_kinds files",
+        "dialogue native run settings trading_day",
+        "csv_text pieces schedule wall_clock",
+    ),
     "pyjobs.market": (
         "bars times provider_names krx_ticks",
         "arrow chained desks exchanges",
@@ -132,15 +139,15 @@ def test_rooms_of_a_package_import_downwards_only(package: str) -> None:
 
 
 def test_the_tests_have_the_rooms_of_what_they_test() -> None:
-    of_no_package = {"bench", "external", "fakemarket", "golden", "shell", "utils", "verbs"}
+    of_no_package = {"bench", "external", "fakemarket", "golden", "shell", "verbs"}
     for folder in {path.parent for path in tracked("tests/*/*.py")}:
         at = folder.relative_to(ROOT / "tests")
-        assert at.parts[0] in of_no_package or (ROOT / "pyjobs" / at).is_dir(), at
+        assert at.parts[0] in of_no_package or (ROOT / "pyjobs" / at).is_dir() or (ROOT / at).is_dir(), at
 
 
 def test_no_room_is_overfull() -> None:
     for folder in {path.parent for path in NOUNS if "library" not in path.parts}:
-        assert len(list(folder.glob("*.py"))) <= (30 if folder.parent == ROOT else 16), folder
+        assert len(list(folder.glob("*.py"))) <= (18 if folder.parent == ROOT else 16), folder
 
 
 @pytest.mark.parametrize("path", VERBS, ids=lambda path: path.stem)

@@ -77,7 +77,7 @@ def test_bash_uses_no_exit_code_that_is_not_in_the_table() -> None:
 
 def test_every_environment_variable_is_in_the_runbook() -> None:
     used: set[str] = set()
-    for path in [*(ROOT / "pyjobs").rglob("*.py"), *(ROOT / "utils").glob("*.py"), *(ROOT / "jobs").glob("*.py")]:
+    for path in [*(ROOT / "pyjobs").rglob("*.py"), *(ROOT / "utils").rglob("*.py"), *(ROOT / "jobs").glob("*.py")]:
         used |= set(re.findall(r"environ(?:\.get|\.pop)?[\[(]\s*\"([A-Z_]+)\"", path.read_text(encoding="utf-8")))
     for path in [*(ROOT / "batch").glob("*.sh"), *(ROOT / "jobs").glob("*.sh"), ROOT / "config/env.nas.sh"]:
         text = path.read_text(encoding="utf-8")
@@ -134,6 +134,8 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
     plans = load_job_book(ROOT / "config/jobs.yaml").jobs
     often = {r"\* +\*": "60s", r"\*/5 +(?:\*|22-23,0-5)": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
     for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)(?: --desk us)?$", CRONTAB, re.M):
+        if script in BY_HAND:
+            continue
         job = re.search(r"--name ([a-z_]+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
         assert job is not None
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]

@@ -20,8 +20,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from utils import os_files, paths
-from utils.atomic import write_bytes
+from utils import paths
+from utils.files import os_files
+from utils.files.atomic import write_bytes
 
 # Letters of a signature, the result first: pointers to float64, int64, int32, int8; int64; float64.
 CTYPES: dict[str, Any] = {

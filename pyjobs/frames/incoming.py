@@ -13,8 +13,9 @@ import numpy as np
 from pyjobs.frames.columns import PRICES, frame_of, typed
 from pyjobs.market.bars import COLUMNS, TIMEFRAMES, Bars, checked
 from pyjobs.market.desk.instrument import Basis, Instrument
-from utils import atomic, clock, paths
+from utils import clock, paths
 from utils.errors import BadDataError, NightdeskError, UsageError
+from utils.files import atomic
 from utils.trading_day import known_markets
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import msgspec
 from pyjobs.live.spec import Spec, Value, checked, checked_params, params_of
 from pyjobs.market.bars import FETCHED
 from pyjobs.market.exchanges import Exchange, load_exchanges, symbol_at
-from utils import config
-from utils.config import load_yaml, wrong
 from utils.errors import ConfigError, UsageError
+from utils.settings import config
+from utils.settings.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
 FILE = "live.yaml"

@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils import atomic, paths
-from utils.text_files import bytes_of
+from utils import paths
+from utils.files import atomic
+from utils.files.text_files import bytes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,8 +28,9 @@ from pyjobs.live.limits import check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.market.bars import COLUMNS, Bars, last
 from pyjobs.market.times import utc_text
-from utils import os_files, paths, private
+from utils import paths
 from utils.errors import ExternalDataUnavailable, LockBusyError, MissingInputError
+from utils.files import os_files, private
 
 BLOCK = 4096  # bars decided between two syncs
 SIZES = "sizes.json"  # what the last step left; another size or time than that, and the files are looked at for longer

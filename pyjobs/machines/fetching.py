@@ -18,8 +18,8 @@ from typing import NamedTuple
 from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, SSH_FAILED, Host, said
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs, started_at
-from utils.atomic import sync_directory, write_text
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, NightdeskError
+from utils.files.atomic import sync_directory, write_text
 
 INCOMING, META, HISTORY, PRUNED = ".incoming", "_meta", "pull_history.tsv", "pruned.txt"
 COLUMNS = ("pull_timestamp_utc", "remote", "remote_root", "run_count", "latest_run_id", "latest_size_mb")

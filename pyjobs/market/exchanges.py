@@ -10,8 +10,8 @@ import msgspec
 
 from pyjobs.market.bars import FETCHED, SeriesKey
 from pyjobs.market.provider_names import NAMES
-from utils.config import load_yaml, wrong
 from utils.errors import UsageError
+from utils.settings.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
 

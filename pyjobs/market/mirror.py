@@ -21,8 +21,8 @@ from pyjobs.market.bars import COLUMNS, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import settled
 from pyjobs.market.store.partitions import content_of, partition_span, read_outline, read_partition
-from utils import credentials
 from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.settings import credentials
 
 if TYPE_CHECKING:
     from psycopg import Connection

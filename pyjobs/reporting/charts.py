@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pyjobs.reporting import fonts
 from pyjobs.reporting.run_files.accounts import AccountFiles, Curve
 from pyjobs.reporting.run_files.read_run import Window
-from utils import atomic
+from utils.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from utils import schedule
-from utils.config import load_yaml, wrong
 from utils.errors import NETWORK_FORBIDDEN, ConfigError
 from utils.foreign_text import quoted
+from utils.settings.config import load_yaml, wrong
 from utils.trading_day import Calendar
 
 SENT_HOME = {"skip:not-a-session", "skip:outside-hours", "skip:busy"}

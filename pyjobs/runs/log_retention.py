@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from utils import atomic, newest
-from utils.atomic import sync_directory
+from utils.files import atomic, newest
+from utils.files.atomic import sync_directory
 from utils.history import lock
 
 KEEP_LOG_DAYS = 90

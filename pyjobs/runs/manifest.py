@@ -12,8 +12,8 @@ from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
 from pyjobs.runs.sealed import file_names, fingerprint
 from pyjobs.runs.witness import mixed
-from utils import atomic
 from utils.errors import CannotWriteError
+from utils.files import atomic
 
 read, verify = sealed.read, sealed.verify
 SCHEMA = 1

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyjobs.runs.run_folder import PINNED
-from utils import atomic
 from utils.errors import CannotWriteError, UsageError
+from utils.files import atomic
 
 MOST_BYTES = 10_000
 LONGEST_REASON = 200

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from utils.newest import oldest_kept
+from utils.files.newest import oldest_kept
 
 KEEP_DAYS = 30
 KEEP_MAX_RUNS = 120

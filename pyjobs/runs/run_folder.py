@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils import paths
-from utils.atomic import TMP_MARK, sync_directory
 from utils.errors import CannotWriteError, MissingInputError
-from utils.os_files import hold_folder
+from utils.files.atomic import TMP_MARK, sync_directory
+from utils.files.os_files import hold_folder
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
 MANIFEST = "manifest.json"

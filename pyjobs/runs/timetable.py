@@ -15,7 +15,7 @@ import yaml
 from pyjobs.market.exchanges import Exchange
 from pyjobs.runs.job_history import OF_A_DESK
 from utils import trading_day, wall_clock
-from utils.atomic import write_text
+from utils.files.atomic import write_text
 from utils.trading_day import Calendar, Session
 from utils.wall_clock import DAY_MIN, clock_text
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from utils import os_files, paths
-from utils.atomic import write_bytes
+from utils import paths
+from utils.files import os_files
+from utils.files.atomic import write_bytes
 
 KEPT_MS = 7 * 86_400_000
 JUMPED_MS = 60_000

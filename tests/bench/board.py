@@ -61,7 +61,7 @@ from pathlib import Path
 import numpy, pyarrow.parquet
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.partitions import Partition, Provenance, encoded
-from utils.atomic import write_bytes
+from utils.files.atomic import write_bytes
 folder = Path(sys.argv[1]); folder.mkdir(exist_ok=True)
 provenance = Provenance(provider="p", fetched_at_ms=1, adjusted="raw", last_final=True)
 for number in range(2_700):

@@ -18,8 +18,10 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
 from pyjobs.runs.verdict import holders, logs
 from pyjobs.scanning import news
-from utils import atomic, config, trading_day
+from utils import trading_day
 from utils.errors import BadDataError
+from utils.files import atomic
+from utils.settings import config
 
 BOUND_S = 30
 KEY = SeriesKey(exchange="T", symbol="A", timeframe="1d")

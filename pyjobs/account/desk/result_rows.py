@@ -13,7 +13,7 @@ from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals
 from pyjobs.market.bars import IntArray
 from pyjobs.strategy.lifecycle import REASONS
 from utils.csv_text import lines as csv_lines
-from utils.text_files import write_csv, write_lines
+from utils.files.text_files import write_csv, write_lines
 
 SIDE, TIMES, STOP, EXIT_PRICE = 0, (1, 2, 5), 4, 6  # places in a trade, as the kernel writes it
 ROWS_AT_ONCE = 2048  # their text stays in the processor's cache

@@ -15,8 +15,8 @@ from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.journal.place import Place
 from pyjobs.market.times import utc_text
-from utils.atomic import sync_directory
 from utils.errors import BadDataError, ConfigError
+from utils.files.atomic import sync_directory
 
 CHECKED_AT_A_START = 10_000
 SLACK_MS = 60_000  # a provider's clock and ours

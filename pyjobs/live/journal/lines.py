@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
 
-from utils import os_files
-from utils.atomic import sync_directory
 from utils.errors import BadDataError, CannotWriteError
+from utils.files import os_files
+from utils.files.atomic import sync_directory
 
 ABOUT_A_LINE = 320
 TS_CELL = 3

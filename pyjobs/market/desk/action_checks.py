@@ -18,8 +18,9 @@ from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
-from utils import os_files, trading_day
+from utils import trading_day
 from utils.errors import BadDataError
+from utils.files import os_files
 
 DAY_MS = TIMEFRAME_MS["1d"]
 LIMIT = {"XKRX": 0.31}  # beyond a market's daily price limit, from one close to the next open

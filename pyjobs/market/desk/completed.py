@@ -16,9 +16,10 @@ from pyjobs.market.desk.mistakes import of_instrument, of_member
 from pyjobs.market.desk.universe_csv import read_universe
 from pyjobs.market.desk.written import Block, Entry, WrittenDesk
 from pyjobs.market.exchanges import Exchange, load_exchanges, symbol_at
-from utils import config, paths, trading_day
-from utils.config import Key, dotted, nearest, wrong
+from utils import paths, trading_day
 from utils.errors import ConfigError
+from utils.settings import config
+from utils.settings.config import Key, dotted, nearest, wrong
 
 _DESCRIBED = Described.__struct_fields__
 

@@ -31,8 +31,9 @@ from pyjobs.market.bars import Bars, FloatArray
 from pyjobs.market.desk.action_checks import refuse_misread
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
-from utils import os_files, paths
+from utils import paths
 from utils.errors import BadDataError
+from utils.files import os_files
 
 FILE = "corporate_actions.csv"
 Kind = Literal["split", "dividend", "base"]

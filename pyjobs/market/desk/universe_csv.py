@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pyjobs.market.desk.instrument import Kind
-from utils import os_files
-from utils.config import nearest
 from utils.errors import ConfigError
+from utils.files import os_files
+from utils.settings.config import nearest
 
 COLUMNS = ("symbol", "name", "group", "role", "lot", "kind")
 ROLES = ("trade", "watch", "benchmark")

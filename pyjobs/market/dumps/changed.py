@@ -15,9 +15,10 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.import_desk import Imported, import_desk
 from pyjobs.market.dumps.reading.opened import files_of
 from pyjobs.market.store.bar_store import BarStore
-from utils import os_files, paths
-from utils.atomic import write_bytes
+from utils import paths
 from utils.errors import MissingInputError
+from utils.files import os_files
+from utils.files.atomic import write_bytes
 
 Seen = dict[str, list[int]]
 

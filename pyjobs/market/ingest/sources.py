@@ -20,8 +20,9 @@ from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
 from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
-from utils import clock, config
+from utils import clock
 from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.settings import config
 
 
 class Sources:

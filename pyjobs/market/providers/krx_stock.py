@@ -24,9 +24,10 @@ from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedE
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
 from pyjobs.market.providers.rows import Row, true_now_ms
 from pyjobs.market.providers.workers.remote import Remote, each_or_error
-from utils import clock, os_files, paths
-from utils.atomic import sweep, write_text
+from utils import clock, paths
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError, UsageError
+from utils.files import os_files
+from utils.files.atomic import sweep, write_text
 from utils.trading_day import CalendarRangeError
 
 SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close

@@ -14,9 +14,10 @@ import msgspec
 
 from pyjobs.market.providers.base import BarRequest
 from pyjobs.market.store.names import folder_name
-from utils import os_files, paths, trading_day
-from utils.atomic import sweep, write_bytes
-from utils.newest import older
+from utils import paths, trading_day
+from utils.files import os_files
+from utils.files.atomic import sweep, write_bytes
+from utils.files.newest import older
 
 KEPT = 6
 

@@ -31,8 +31,9 @@ from pyjobs.market.store.partitions import (
     write_partition,
 )
 from pyjobs.market.times import utc_text
-from utils import paths, private
+from utils import paths
 from utils.errors import BadDataError, LockBusyError
+from utils.files import private
 
 REBASE_READS = 8
 LOCK_TIMEOUT_S = 60.0

@@ -21,9 +21,9 @@ from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.store import plain
 from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text, within, without
-from utils import os_files
-from utils.atomic import write_bytes
 from utils.errors import BadDataError
+from utils.files import os_files
+from utils.files.atomic import write_bytes
 
 Adjusted = Literal["raw", "adjusted"]
 FORMAT = "nightdesk.bars/1"

@@ -24,8 +24,8 @@ from pyjobs.reporting.sheet import pictures
 from pyjobs.reporting.sheet.backtest_page import backtest_sheet, write_sheets
 from pyjobs.reporting.sheet.pictures import MarkedTrade
 from pyjobs.reporting.sheet.report import report
-from utils import atomic
-from utils.text_files import without_nan, write_csv, write_json
+from utils.files import atomic
+from utils.files.text_files import without_nan, write_csv, write_json
 
 MOST_TRADE_PICTURES = 4
 

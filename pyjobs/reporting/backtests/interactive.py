@@ -15,9 +15,9 @@ from typing import Any
 from pyjobs.reporting import charts
 from pyjobs.reporting.charts import BLUE, ORANGE
 from pyjobs.reporting.sheet.pictures import LINES, MarkedTrade, rebased
-from utils import atomic
 from utils.errors import MissingInputError
-from utils.text_files import without_nan
+from utils.files import atomic
+from utils.files.text_files import without_nan
 
 DASHES = {"--": "dash", ":": "dot", "-.": "dashdot", "-": "solid"}
 CLOSE_LINE = {"color": "#9AA5AD", "width": 1}

@@ -15,8 +15,8 @@ from pyjobs.reporting.charts import INK, readable
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.html import Card, files_in, render
 from pyjobs.reporting.tables import Column, text_table
-from utils import atomic
-from utils.text_files import write_csv, write_json
+from utils.files import atomic
+from utils.files.text_files import write_csv, write_json
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -23,10 +23,11 @@ from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
 from pyjobs.reporting.run_files.fetched import Fetch
 from pyjobs.reporting.tables import text_table
 from pyjobs.strategy.scan import longest_lookback
-from utils import clock, config, paths, trading_day
+from utils import clock, paths, trading_day
 from utils.errors import UsageError
+from utils.files.text_files import write_json
 from utils.progress import ProgressReport
-from utils.text_files import write_json
+from utils.settings import config
 
 REPORT = "reports/fetch.json"
 

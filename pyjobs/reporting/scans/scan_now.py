@@ -20,8 +20,9 @@ from pyjobs.scanning import news
 from pyjobs.scanning.now import NowScan, live_series, quotes_of, scan_now, with_running
 from pyjobs.scanning.open_markets import closed_markets, part_open
 from pyjobs.strategy.scan import longest_lookback
-from utils import atomic, clock, paths
+from utils import clock, paths
 from utils.exit_codes import ExitCode
+from utils.files import atomic
 from utils.trading_day import Session
 
 

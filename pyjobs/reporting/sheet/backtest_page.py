@@ -20,7 +20,7 @@ from pyjobs.reporting.html import Card
 from pyjobs.reporting.sheet.curve import Curve, number
 from pyjobs.reporting.sheet.report import beside
 from pyjobs.reporting.sheet.tear_sheet import tear_sheet
-from utils import atomic
+from utils.files import atomic
 
 NAME = "index.html"
 CARDS: tuple[tuple[str, str, numbers.Show], ...] = (

@@ -17,7 +17,7 @@ from pathlib import Path
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, Building
 from utils import paths
 from utils.errors import CannotWriteError
-from utils.os_files import hold_folder
+from utils.files.os_files import hold_folder
 
 # Ours is 8 digits, T, 9 digits, Z; runs of other tools, with fewer digits or another separator, are understood too.
 _NAME = re.compile(r"(\d{8}(?:[T_-]?\d{4,9})?Z?)_([A-Za-z].*)", re.ASCII)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from utils import atomic
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
+from utils.files import atomic
 
 BUSY_TIMEOUT_S = 10.0
 SCHEMA = """

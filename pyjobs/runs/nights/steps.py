@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from utils import atomic
 from utils.exit_codes import ExitCode
+from utils.files import atomic
 
 STEPS_FILE = "logs/steps.json"
 Outcome = Literal["ok", "fail", "skip"]

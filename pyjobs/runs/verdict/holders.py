@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyjobs.runs.verdict.findings import Check
-from utils import os_files
+from utils.files import os_files
 from utils.foreign_text import quoted
 
 LONG_HELD_S = 6 * 3600

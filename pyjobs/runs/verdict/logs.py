@@ -14,7 +14,7 @@ from typing import IO, NamedTuple
 
 from pyjobs.runs.job_history import Run
 from pyjobs.runs.log_retention import PACKED
-from utils import os_files
+from utils.files import os_files
 from utils.trading_day import Calendar
 
 LAST_LINES, LAST_BYTES, LAST_COLUMNS = 5, 4096, 200

@@ -25,9 +25,11 @@ from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
-from utils import config, credentials, paths, private, trading_day
+from utils import paths, trading_day
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
+from utils.files import private
+from utils.settings import config, credentials
 from utils.trading_day import Calendar
 
 T = TypeVar("T")

@@ -14,8 +14,9 @@ from pyjobs.market.providers.asking import pace
 from pyjobs.market.providers.asking.circuit_breaker import Busy, State, StateBook, refusal, waiting_line
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
 from pyjobs.market.providers.identity import checked
-from utils import clock, config, schedule
+from utils import clock, schedule
 from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
+from utils.settings import config
 
 TRIES = 4
 BUDGET_S, LAST_TRY_S = 30.0, 20.0  # a minute, less what a busy machine needs to start a job and to end it

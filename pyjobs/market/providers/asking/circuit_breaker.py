@@ -15,9 +15,10 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.providers.base import NotAsked
-from utils import os_files, paths, private
-from utils.atomic import sweep, write_bytes
+from utils import paths
 from utils.errors import ExternalDataUnavailable, ExternalKind
+from utils.files import os_files, private
+from utils.files.atomic import sweep, write_bytes
 from utils.foreign_text import quoted
 
 DAY_S = 86_400.0

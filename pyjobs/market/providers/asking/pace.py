@@ -16,9 +16,9 @@ import msgspec
 
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
-from utils import os_files
-from utils.atomic import temporary_beside
 from utils.errors import ExternalDataUnavailable
+from utils.files import os_files
+from utils.files.atomic import temporary_beside
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from pyjobs.market.providers.wire import krx_calls
 from pyjobs.market.providers.wire.empty_answer import doubt
 from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped
 from pyjobs.market.providers.wire.judged import OF_EXCHANGES
-from utils import private
+from utils.files import private
 
 Question = Mapping[str, Any]
 Rows = list[list[Any]]

@@ -17,7 +17,8 @@ from typing import Any
 
 import msgspec
 
-from utils import credentials, paths
+from utils import paths
+from utils.settings import credentials
 
 HIDDEN = frozenset(
     {"KRX_ID", "KRX_PW", "APCA_API_KEY_ID", "APCA_API_SECRET_KEY", "DATABASE_URL", *credentials.ALSO.values()}

@@ -24,8 +24,9 @@ from pyjobs.market.providers.rows import to_fetched, true_now_ms
 from pyjobs.market.providers.workers.client_process import ClientProcess
 from pyjobs.market.store.partitions import Adjusted
 from pyjobs.market.times import utc_text
-from utils import credentials, paths
+from utils import paths
 from utils.errors import ExternalDataUnavailable, UsageError
+from utils.settings import credentials
 
 HOUR_MS = 3_600_000
 NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins

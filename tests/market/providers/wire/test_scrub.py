@@ -12,8 +12,8 @@ import pytest
 
 from pyjobs.market.providers.wire import scrub
 from pyjobs.market.providers.wire.http_answer import excerpt
-from utils import credentials
 from utils.errors import ConfigError
+from utils.settings import credentials
 
 SECRETS = ["hunter2+/=&", "pa ss%wörd'\"x", "비밀번호열쇠", "A" * 40, "plain1", "back\\slash\\n"]
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.utils import pieces
-from tests.utils.clusters import ROOT, Cluster, cluster
-from utils.cluster import on_cluster
-from utils.cluster_run import Waits
-from utils.cluster_task import differing, digest, identity, performed
+from tests.utils.pieces import pieces
+from tests.utils.pieces.clusters import ROOT, Cluster, cluster
 from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError, UsageError, WorkKilledError
 from utils.exit_codes import ExitCode
-from utils.work import Work, here, silent
+from utils.pieces.cluster import on_cluster
+from utils.pieces.cluster_run import Waits
+from utils.pieces.cluster_task import differing, digest, identity, performed
+from utils.pieces.work import Work, here, silent
 
 QUICK = Waits(connect_s=60.0, first_worker_s=1.0, no_worker_s=1.0, look_s=3.0)  # who is there may be slow
 

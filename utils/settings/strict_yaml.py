@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from utils import atomic, paths
+from utils import paths
+from utils.files import atomic
 from utils.foreign_text import quoted
 
 Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import ROOT, House
-from utils import history, private
+from utils import history
+from utils.files import private
 
 
 def mode(path: Path) -> int:

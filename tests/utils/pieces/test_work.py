@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from tests.utils import pieces
-from tests.utils.clusters import ROOT
-from utils.work import Work, here, silent
+from tests.utils.pieces import pieces
+from tests.utils.pieces.clusters import ROOT
+from utils.pieces.work import Work, here, silent
 
 SCRIPT = """
 import json, os, sys
-from tests.utils import pieces
+from tests.utils.pieces import pieces
 from utils.errors import NightdeskError
-from utils.work import Work, local, silent
+from utils.pieces.work import Work, local, silent
 function, workers = getattr(pieces, sys.argv[1]), int(sys.argv[2])
 work = Work(function=function, batches=[(7, list(range(12))), (8, []), (9, list(range(5)))])
 try:

@@ -1,7 +1,7 @@
 """Work that falls into independent pieces, and the local engine that does it: here, on as many processors as it pays.
 
 A piece is one call `function(material, part)`; what it returns must not depend on where, when or after what it ran.
-Then every engine (this one, `utils.cluster`) gives the same results in the same order.
+Then every engine (this one, `utils.pieces.cluster`) gives the same results in the same order.
 """
 
 from __future__ import annotations

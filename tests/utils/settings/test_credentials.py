@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from utils import credentials
 from utils.errors import ConfigError
+from utils.settings import credentials
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
-from utils.cluster_task import identity, travelling
 from utils.errors import ConfigError, ExternalDataUnavailable, WorkKilledError
+from utils.pieces.cluster_task import identity, travelling
+from utils.pieces.work import Progress, Work
 from utils.run import one_line
-from utils.work import Progress, Work
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from utils import atomic
+from utils.files import atomic
 
 
 def full(temporary: Path) -> None:

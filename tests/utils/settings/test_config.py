@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from tests import hostile
-from utils.config import first_existing, load_yaml, own_or_default
 from utils.errors import ConfigError
+from utils.settings.config import first_existing, load_yaml, own_or_default
 
 
 class Part(msgspec.Struct, forbid_unknown_fields=True):

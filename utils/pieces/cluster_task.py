@@ -34,7 +34,7 @@ def travelling() -> tuple[Callable[..., bytes], Callable[..., tuple[dict[str, st
 
     def perform(function: bytes, expected: dict[str, str], name: str, material: bytes, part: bytes) -> bytes:
         try:
-            from utils import cluster_task
+            from utils.pieces import cluster_task
         except ImportError as error:
             import platform
 
@@ -42,7 +42,7 @@ def travelling() -> tuple[Callable[..., bytes], Callable[..., tuple[dict[str, st
         return cluster_task.performed(function, expected, name, material, part)
 
     def vet(function: bytes, name: str, material: bytes, part: bytes) -> tuple[dict[str, str], str]:
-        from utils import cluster_task
+        from utils.pieces import cluster_task
 
         return cluster_task.vetted(function, name, material, part)
 

@@ -18,7 +18,7 @@ from msgspec import inspect
 from utils import paths
 from utils.errors import ConfigError
 from utils.foreign_text import quoted
-from utils.strict_yaml import LONG, LONGEST_VALUE, DuplicateKey, Refused, StrictLoader, bound, keep, kept
+from utils.settings.strict_yaml import LONG, LONGEST_VALUE, DuplicateKey, Refused, StrictLoader, bound, keep, kept
 
 T = TypeVar("T")
 Key = str | int

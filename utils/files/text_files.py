@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from utils import atomic, os_files
 from utils.errors import CannotWriteError
+from utils.files import atomic, os_files
 
 PIPE_PATIENCE_S = 5.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from utils import paths
 from utils.errors import ConfigError
-from utils.text_files import bytes_of
+from utils.files.text_files import bytes_of
 
 ALSO = {"APCA_API_KEY_ID": "ALPACA_API_KEY", "APCA_API_SECRET_KEY": "ALPACA_API_SECRET"}  # other spellings
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from utils.cluster_run import Run, Waits
-from utils.cluster_task import differing, digest, identity, travelling
 from utils.errors import ConfigError, ExternalDataUnavailable, UsageError
+from utils.pieces.cluster_run import Run, Waits
+from utils.pieces.cluster_task import differing, digest, identity, travelling
+from utils.pieces.work import Engine, Progress, Work
 from utils.run import one_line
-from utils.work import Engine, Progress, Work
 
 if TYPE_CHECKING:
     from distributed import Client
