@@ -14,7 +14,7 @@ shopt -s inherit_errexit
 die() {
   printf '%s: %s\n' "${0##*/}" "${*:2}" >&2
   local job=${ENDS_AS:-} line
-  [[ $job || $0 != */batch/*.sh ]] || while IFS= read -r line; do # before any link knew which job this is
+  [[ $job || /$0 != */batch/*.sh ]] || while IFS= read -r line; do # before any link knew which job this is
     [[ ! $line =~ ' --name '([a-z_]+) ]] || job=${BASH_REMATCH[1]}
   done <"$0"
   [[ ! $job || ! ${NIGHTDESK_HOME:-} ]] || record "$job" "$1" fail ''

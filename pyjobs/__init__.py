@@ -4,7 +4,9 @@ import os
 import sys
 from importlib.util import find_spec
 
-if find_spec("msgspec") is None:  # else every verb would end in a traceback about a module nobody has heard of
+STANDALONE = {"pyjobs.fetch_runs"}  # a laptop needs no package for it
+# else every verb would end in a traceback about a module nobody has heard of
+if find_spec("msgspec") is None and not STANDALONE & set(sys.orig_argv):
     sys.stderr.write(
         f"{sys.executable} has not the packages of requirements-nas.txt: run 'make setup' (or mend PYTHONBIN)\n"
     )

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from utils import paths
-from utils.config import nearest
 from utils.errors import UsageError
 from utils.run import run
+from utils.settings.config import nearest
 
 HERE = Path(__file__).resolve().parent
 COMPLETION = """\

@@ -21,8 +21,8 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
 from pyjobs.reporting.tables import Column, text_table
 from utils.exit_codes import ExitCode
+from utils.files.text_files import write_csv, write_json
 from utils.run import run
-from utils.text_files import write_csv, write_json
 
 BESIDE_MARKET: tuple[tuple[str, str, Show], ...] = (
     ("last 180 days", "return_180d", numbers.change),

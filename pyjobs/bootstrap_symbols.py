@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import clock, config, paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import ExternalDataUnavailable
 from utils.exit_codes import ExitCode
 from utils.run import run
+from utils.settings import config
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
@@ -141,7 +142,7 @@ def _timers(ready: Sequence[Instance], *, enable: bool, each: bool) -> None:
 
     from pyjobs.market.ingest import bootstrap
     from pyjobs.runs.units import unit_texts as for_lines
-    from utils.atomic import write_text
+    from utils.files.atomic import write_text
 
     home = os.environ.get("XDG_CONFIG_HOME")
     units = (Path(home) if home else Path.home() / ".config") / "systemd" / "user"

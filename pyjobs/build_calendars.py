@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pyjobs.market.calendars import build as calendar_build
 from pyjobs.market.times import utc_text
-from utils import atomic, clock, paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import ConfigError, UsageError
+from utils.files import atomic
 from utils.run import run
 from utils.trading_day import file_stem
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from utils import clock, config, paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import MissingInputError, NightdeskError
 from utils.exit_codes import ExitCode
 from utils.run import run
+from utils.settings import config
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyjobs.runs import backtest_folder
-from pyjobs.runs.compare import compare
+from pyjobs.runs.backtests import backtest_folder
+from pyjobs.runs.backtests.compare import compare
 from pyjobs.runs.run_folder import MANIFEST
-from utils import atomic, clock
+from utils import clock
 from utils.cli import Parser
 from utils.errors import CannotWriteError, MissingInputError, UsageError
 from utils.exit_codes import ExitCode
+from utils.files import atomic
 from utils.run import run
 
 
@@ -64,7 +65,8 @@ def fill_in(path: Path) -> list[str]:
         raise MissingInputError(f"no run folder at '{path}'")
     if (path / MANIFEST).is_file():
         return []
-    from pyjobs.runs import backtest_manifest, manifest  # only a run without a manifest pays for this
+    from pyjobs.runs import manifest  # only a run without a manifest pays for this
+    from pyjobs.runs.backtests import backtest_manifest  # only a run without a manifest pays for this
 
     manifest.write(path, backtest_manifest.filled_in(path))
     return [f"note: {path.name} had no {MANIFEST}: filled in from its files, its inputs are not known"]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desks import desk_path
 from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
-from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
+from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date, is_fetched
 from utils import paths
 from utils.errors import UsageError
 from utils.exit_codes import ExitCode

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.dumps.import_desk import import_desk
     from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.bar_store import BarStore
-    from utils.atomic import write_text
+    from utils.files.atomic import write_text
 
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)

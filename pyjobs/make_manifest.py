@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import manifest, run_folder, steps, witness
+from pyjobs.runs import manifest, run_folder, witness
+from pyjobs.runs.nights import steps
 from pyjobs.runs.run_folder import BUILDING, started_at
 from utils import clock, paths
 from utils.cli import Parser

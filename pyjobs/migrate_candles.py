@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from utils import credentials
 from utils.cli import Parser
 from utils.errors import ConfigError
 from utils.exit_codes import ExitCode
 from utils.run import run
+from utils.settings import credentials
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from utils import credentials, paths
+from utils import paths
 from utils.cli import Parser
 from utils.errors import ConfigError, MissingInputError
 from utils.exit_codes import ExitCode
 from utils.run import run
+from utils.settings import credentials
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,8 +2,9 @@
 
 On a terminal it asks for what no flag says, and keeps the answers of a run that fails for the next one. A symbol that
 the exchange does not have is named and left out; 66 when it has none of them, 69 when nobody could be asked. Nothing
-that is there already is overwritten. Also prints the crontab lines for this box, and writes what the jobs are then
-expected to do (secret/jobs.yaml) and which market they ask about (config/env.local.sh).
+that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also prints the crontab
+lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which market they ask about
+(config/env.local.sh).
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from pyjobs.market.desk.mistakes import NAME
 from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs.timetable import Timetable, timetable
-from utils import clock, config, paths, wall_clock
-from utils.atomic import write_text
+from pyjobs.runs.timetable import Timetable, added, timetable
+from utils import clock, paths, wall_clock
 from utils.cli import Parser
 from utils.dialogue import Dialogue
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
+from utils.files.atomic import write_text
 from utils.run import run
+from utils.settings import config
 
 EXAMPLES = 5  # of many symbols, so many are named
 WATCHED = 30  # symbols of a first watchlist
@@ -200,7 +202,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
     Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
     """
     from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
-    from pyjobs.reporting.fetch_first import begun, bring_up_to_date
+    from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"
@@ -231,7 +233,12 @@ def _expect(table: Timetable, mine: str) -> None:
     book = table.job_book(shipped, name)
     path = paths.secret_dir() / "jobs.yaml"
     if path.exists() and name:
-        lines = "".join(line for line in book.splitlines(keepends=True) if f"@{name}" in line)
+        lines = "".join(
+            line for line in book.splitlines(keepends=True) if line.startswith("  ") and f'@{name}":' in line
+        )
+        if added(path, lines):
+            print(f"{path}: {lines.count(chr(10))} lines added, when each job of {name} should have ended")
+            return
         print(f"{path} is yours and stays as it is; put these lines into it:\n{lines}", end="")
     elif path.exists():
         due = ", ".join(f"{job.job} {job.due}" for job in table.jobs if job.due)

@@ -21,10 +21,11 @@ from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting import nights
-from pyjobs.runs import manifest, run_folder, session, step_process
-from pyjobs.runs.night import Night, line, result_of
+from pyjobs.runs import manifest, run_folder
+from pyjobs.runs.nights import session, step_process
+from pyjobs.runs.nights.night import Night, line, result_of
+from pyjobs.runs.nights.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.run_folder import Building
-from pyjobs.runs.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.witness import Witness
 from utils import clock, paths, trading_day
 from utils.cli import DESK_HELP, Parser

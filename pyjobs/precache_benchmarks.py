@@ -16,7 +16,7 @@ from utils.run import run
 if TYPE_CHECKING:
     from pyjobs.market.benchmarks.bars import Found
     from pyjobs.market.benchmarks.policy import Policy
-    from pyjobs.market.providers.ask import Patience
+    from pyjobs.market.providers.asking.ask import Patience
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from pyjobs.market.benchmarks.policy import load_policy
-    from pyjobs.market.providers.ask import patience
+    from pyjobs.market.providers.asking.ask import patience
 
     policy = load_policy(args.policy)
     names = [name.strip() for name in args.benchmarks.split(",")] if args.benchmarks else list(policy.benchmarks)
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
-    from pyjobs.market.providers.state import StateBook
+    from pyjobs.market.providers.asking.circuit_breaker import StateBook
     from pyjobs.market.store.bar_store import BarStore
 
     store, book = BarStore(paths.data_dir() / "raw"), StateBook()

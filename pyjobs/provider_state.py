@@ -15,7 +15,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """List every provider that has been asked, or forget one (or `all`), so that it is asked again at once."""
     from pyjobs.market.providers import GATES
-    from pyjobs.market.providers.state import StateBook, as_line
+    from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
 
     parser = Parser(verb="provider_state", doc=__doc__)
     parser.add_argument(

@@ -1,24 +1,31 @@
 """Remove old runs (KEEP_DAYS, KEEP_MAX_RUNS), old logs (KEEP_LOG_DAYS), and caches past KEEP_CACHE_MB.
 
+Logs older than the newest KEEP_PLAIN_LOG_DAYS dates are compressed.
+
 Days are dates that have a good run (or a log of that name), the newest so many of them: no clock and no mtime takes
-part. Never the newest good run of a desk, one that holds a file called PINNED, one being built, a link, or anything
-that is not a run. Backtests go only when KEEP_BACKTEST_DAYS says so. --dry-run only says what would happen, and why.
+part. Never the newest good run of a desk, a pinned one (`pin_run`), one being built, a link, or anything that is not a
+run. Backtests go only when KEEP_BACKTEST_DAYS says so; decisions and trades never. --dry-run only says what would
+happen, and why.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.reporting.tables import Column, text_table
-from pyjobs.runs import backtest_folder, cache_retention, log_retention, prune, retention
+from pyjobs.runs import cache_retention, log_retention, prune, retention
+from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision
-from utils import clock, newest, paths
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.files import newest
 from utils.run import run
 
 
@@ -29,28 +36,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_max_runs = _limit("KEEP_MAX_RUNS", options.keep_max_runs, retention.KEEP_MAX_RUNS)
     keep_days = _limit("KEEP_DAYS", options.keep_days, retention.KEEP_DAYS)
     keep_log_days = _limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
+    plain_log_days = _limit("KEEP_PLAIN_LOG_DAYS", options.keep_plain_log_days, log_retention.KEEP_PLAIN_LOG_DAYS)
     keep_cache_mb = _limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
+    told = Told(share=share, dry_run=options.dry_run, as_json=options.json == "1")
     runs_dir = options.runs or paths.data_dir() / "server_runs"
     decisions = retention.decide(prune.look(runs_dir), keep_days=keep_days, keep_max_runs=keep_max_runs)
-    stopped, failed = _prune_runs(runs_dir, decisions, share=share, dry_run=options.dry_run, named=prune.is_night)
+    _prune_runs(told, runs_dir, decisions, named=prune.is_night)
     if options.keep_backtest_days is not None or os.environ.get("KEEP_BACKTEST_DAYS"):
         folder, keep = backtest_folder.backtests_dir(), _limit("KEEP_BACKTEST_DAYS", options.keep_backtest_days, 1)
         decisions = retention.decide(prune.look(folder, prune.is_backtest), keep_days=keep, keep_max_runs=sys.maxsize)
-        more = _prune_runs(folder, decisions, share=share, dry_run=options.dry_run, named=prune.is_backtest)
-        stopped, failed = stopped + more[0], failed + more[1]
-    for problems, each in zip(
-        (stopped, failed), _prune_logs(keep_log_days, share=share, dry_run=options.dry_run), strict=True
-    ):
-        problems += each
-    failed += _prune_cache(keep_cache_mb, dry_run=options.dry_run)
-    if failed:
-        raise CannotWriteError(f"cannot remove {len(failed)}: {failed[0]}")
-    if stopped and not options.dry_run:
+        _prune_runs(told, folder, decisions, named=prune.is_backtest)
+    _prune_logs(told, keep_log_days, plain_log_days)
+    _prune_cache(told, keep_cache_mb)
+    told.end()
+    if told.failed:
+        raise CannotWriteError(f"cannot remove {len(told.failed)}: {told.failed[0]}")
+    if told.stopped and not options.dry_run:
         raise BadDataError(
-            f"nothing removed where more than {share} % would go: {'; '.join(stopped)}. See why with --dry-run; "
+            f"nothing removed where more than {share} % would go: {'; '.join(told.stopped)}. See why with --dry-run; "
             "when it is right: --max-share 100, or PRUNE_MAX_SHARE"
         )
     return 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a prune has to say: lines for a person as it goes, or one JSON document at its end.
+
+    `stopped`: what was not begun because it is too much at once; `failed`: what could not be removed.
+    """
+
+    share: int
+    dry_run: bool
+    as_json: bool
+    document: dict[str, object] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """A line for a person."""
+        if not self.as_json:
+            print(line)
+
+    def end(self) -> None:
+        """The document, when it was asked for."""
+        if self.as_json:
+            whole = {"dry_run": self.dry_run, **self.document, "stopped": self.stopped, "failed": self.failed}
+            print(json.dumps(whole, ensure_ascii=False, indent=1))
 
 
 def _parser() -> Parser:
@@ -60,6 +92,12 @@ def _parser() -> Parser:
     add("--keep-days", type=int, default=None, help=f"default: $KEEP_DAYS, else {retention.KEEP_DAYS}")
     add("--keep-max-runs", type=int, default=None, help=f"default: $KEEP_MAX_RUNS, else {retention.KEEP_MAX_RUNS}")
     add("--keep-log-days", type=int, default=None, help=f"default: $KEEP_LOG_DAYS, else {log_retention.KEEP_LOG_DAYS}")
+    add(
+        "--keep-plain-log-days",
+        type=int,
+        default=None,
+        help=f"older logs are compressed; default: $KEEP_PLAIN_LOG_DAYS, else {log_retention.KEEP_PLAIN_LOG_DAYS}",
+    )
     add(
         "--keep-cache-mb", type=int, default=None, help=f"default: $KEEP_CACHE_MB, else {cache_retention.KEEP_CACHE_MB}"
     )
@@ -71,79 +109,92 @@ def _parser() -> Parser:
         metavar="PERCENT",
         help=f"stop where more would go at once; default: $PRUNE_MAX_SHARE, else {retention.MAX_SHARE}",
     )
+    add("--json", choices=("0", "1"), default="0", help="1: print one JSON document, for a program")
     add("--dry-run", action="store_true", help="remove nothing; give the reason for every item")
     return parser
 
 
-def _prune_runs(
-    folder: Path, decisions: Sequence[Decision], *, share: int, dry_run: bool, named: prune.Named
-) -> tuple[list[str], list[str]]:
-    """Show and carry out decisions. Returns what was not begun because it is too much, and what could not be removed.
-
-    What a dead night or a dead prune left goes in any case: a full disk needs that.
-    """
+def _prune_runs(told: Told, folder: Path, decisions: Sequence[Decision], *, named: prune.Named) -> None:
+    """Show and carry out decisions. What a dead night or a dead prune left goes in any case: a full disk needs that."""
     rows = [[decision.entry.name, decision.action, decision.reason] for decision in decisions]
-    print(text_table([Column("item"), Column("decision"), Column("reason")], rows), end="")
+    told.say(text_table([Column("item"), Column("decision"), Column("reason")], rows).removesuffix("\n"))
     doomed = [decision for decision in decisions if decision.action == "remove"]
     runs = [decision for decision in doomed if decision.entry.kind == "run"]
     of = sum(decision.entry.kind == "run" for decision in decisions)
-    stopped = newest.too_many(len(runs), of, share)
+    stopped = newest.too_many(len(runs), of, told.share)
     going = [decision for decision in doomed if not (stopped and decision.entry.kind == "run")]
-    failed = [] if dry_run else _remove(folder, going, named)
-    done = "to remove" if dry_run else "removed"
-    print(f"{len(decisions) - len(going)} kept, {len(going) - len(failed)} {done}")
-    return ([f"{len(runs)} of {of} in '{folder}'"] if stopped else []), failed
+    failed = [] if told.dry_run else _remove(told, folder, going, named)
+    done = "to remove" if told.dry_run else "removed"
+    told.say(f"{len(decisions) - len(going)} kept, {len(going) - len(failed)} {done}")
+    items = [{"item": name, "decision": action, "reason": reason} for name, action, reason in rows]
+    told.document["runs" if named is prune.is_night else "backtests"] = {"folder": str(folder), "items": items}
+    told.stopped += [f"{len(runs)} of {of} in '{folder}'"] if stopped else []
+    told.failed += failed
 
 
-def _prune_logs(keep_days: int, *, share: int, dry_run: bool) -> tuple[list[str], list[str]]:
-    """Remove old logs, set a long history aside, and say what was done; the result is like that of `_prune_runs`."""
+def _prune_logs(told: Told, keep_days: int, plain_days: int) -> None:
+    """Remove old logs, compress those in between, set a long history aside, and say what was done."""
     folder, today = paths.logs_dir(), datetime.fromtimestamp(clock.now_s(), UTC).date()
     names = [path.name for path in folder.iterdir() if not path.is_symlink()] if folder.is_dir() else []
     old, of = log_retention.old_logs(names, keep_days=keep_days), len(log_retention.dated(names))
+    packed = [name for name in log_retention.to_compress(names, keep_days=plain_days) if name not in old]
+    told.document["logs"] = {"folder": str(folder), "remove": old, "compress": packed}
+    if newest.too_many(len(old), of, told.share):
+        told.stopped.append(f"{len(old)} of {of} logs in '{folder}'")
+        return
     said = f"older than the newest {keep_days} dates of their name"
-    if newest.too_many(len(old), of, share):
-        return [f"{len(old)} of {of} logs in '{folder}'"], []
-    if dry_run:
-        print(f"{len(old)} logs to remove: {said}")
-        return [], []
-    failed = _unlink(folder / name for name in old)
+    if told.dry_run:
+        told.say(f"{len(old)} logs to remove: {said}; {len(packed)} to compress")
+        return
+    failed = _each(log_retention.compress, (folder / name for name in packed))
+    failed += _each(_gone, (folder / name for name in old))
     aside = log_retention.set_history_aside(folder / "history.jsonl", today=today)
-    print(f"{len(old) - len(failed)} logs removed: {said}" + (f"; history set aside as {aside.name}" if aside else ""))
-    return [], failed
+    told.say(
+        f"{len(old)} logs removed: {said}; {len(packed)} compressed"
+        + (f"; history set aside as {aside.name}" if aside else "")
+        + (f"; {len(failed)} of both failed" if failed else "")
+    )
+    told.failed += failed
 
 
-def _prune_cache(keep_mb: int, *, dry_run: bool) -> list[str]:
-    """Bring data/cache within its size, and say what was done. Returns what could not be removed."""
+def _prune_cache(told: Told, keep_mb: int) -> None:
+    """Bring data/cache within its size, and say what was done."""
     found = cache_retention.look(paths.data_dir() / "cache")
     gone = cache_retention.surplus(found, keep_mb=keep_mb)
-    failed = [] if dry_run else _unlink(each.path for each in gone)
+    told.failed += [] if told.dry_run else _each(_gone, (each.path for each in gone))
     size = sum(each.size for each in gone) / cache_retention.MB
-    done = "to remove" if dry_run else "removed"
-    print(f"{len(gone)} of {len(found)} cache files {done}: {size:.1f} MB of what is past {keep_mb} MB")
-    return failed
+    done = "to remove" if told.dry_run else "removed"
+    told.say(f"{len(gone)} of {len(found)} cache files {done}: {size:.1f} MB of what is past {keep_mb} MB")
+    told.document["cache"] = {"remove": [str(each.path) for each in gone], "of": len(found), "mb": round(size, 6)}
 
 
-def _remove(runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
+def _remove(told: Told, runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
     """Remove what may go; one that cannot be removed does not keep the others. Returns the problems."""
     failed = []
     for decision in decisions:
         try:
             if not prune.remove(runs_dir, decision, named):
-                print(f"'{decision.entry.name}' has changed since it was looked at: left alone")
+                told.say(f"'{decision.entry.name}' has changed since it was looked at: left alone")
         except OSError as error:
             failed.append(f"'{decision.entry.name}': {error.strerror} ('{error.filename}')")
     return failed
 
 
-def _unlink(files: Iterable[Path]) -> list[str]:
-    """Remove files, each on its own. Returns the problems."""
+def _each(act: Callable[[Path], object], files: Iterable[Path]) -> list[str]:
+    """Do it to each file on its own. Returns the problems."""
     failed = []
     for path in files:
         try:
-            path.unlink(missing_ok=True)
+            act(path)
+        except FileNotFoundError:
+            continue  # another prune was faster
         except OSError as error:
             failed.append(f"'{path}': {error.strerror}")
     return failed
+
+
+def _gone(path: Path) -> None:
+    path.unlink(missing_ok=True)
 
 
 def _limit(name: str, flag: int | None, default: int) -> int:

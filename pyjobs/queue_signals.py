@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desks import desk_path
-from pyjobs.runs import signal_queue
 from pyjobs.runs.manifest import utc_text
+from pyjobs.runs.nights import signal_queue
 from pyjobs.runs.run_folder import BUILDING
 from utils import clock, paths, trading_day
 from utils.cli import Parser

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from pyjobs.reporting.command import parsed, put
-from pyjobs.reporting.inputs import read_run
 from pyjobs.reporting.pages.daily import daily_page
+from pyjobs.reporting.run_files.read_run import read_run
 from utils.run import run
 
 

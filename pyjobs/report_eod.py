@@ -22,8 +22,8 @@ from pyjobs.market.universe.fetch_desk import Job
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
-from pyjobs.reporting.fetch_first import begun, bring_up_to_date, is_fetched
-from pyjobs.reporting.instrument_lines import all_lines
+from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date, is_fetched
+from pyjobs.reporting.pages.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
 from utils import clock, paths
 from utils.cli import DESK_HELP, Parser

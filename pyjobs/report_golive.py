@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import charts
 from pyjobs.reporting.command import ReportCall, parsed, pictures, put
-from pyjobs.reporting.inputs import RunInputs, read_run
 from pyjobs.reporting.pages.golive import EXPECTANCY_CHART, equity_chart, golive_page
+from pyjobs.reporting.run_files.read_run import RunInputs, read_run
 from utils.run import run
 
 

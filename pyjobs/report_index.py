@@ -8,13 +8,13 @@ from pathlib import Path
 
 from pyjobs.reporting import html
 from pyjobs.reporting.command import parsed, pictures, put_text
-from pyjobs.reporting.inputs import read_run
 from pyjobs.reporting.machine import look_around
 from pyjobs.reporting.pages.cover import cards
 from pyjobs.reporting.pages.daily import daily_page
 from pyjobs.reporting.pages.golive import golive_page
 from pyjobs.reporting.pages.ops import ops_page
 from pyjobs.reporting.pages.scan import scan_page
+from pyjobs.reporting.run_files.read_run import read_run
 from utils import paths
 from utils.run import run
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.command import parsed, put
-from pyjobs.reporting.inputs import read_run
 from pyjobs.reporting.machine import look_around
 from pyjobs.reporting.pages.ops import ops_page
+from pyjobs.reporting.run_files.read_run import read_run
 from pyjobs.runs.verdict.series import newest_sessions
 from utils import paths
 from utils.run import run

@@ -21,12 +21,12 @@ from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.command import date_or_auto, put_text
 from pyjobs.reporting.document import markdown
-from pyjobs.reporting.instrument_lines import watched_lines
+from pyjobs.reporting.pages.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
 from utils import clock, paths, trading_day
 from utils.cli import DESK_HELP, Parser
-from utils.config import load_yaml, own_or_default
 from utils.run import run
+from utils.settings.config import load_yaml, own_or_default
 
 NAME = "watchlist.yaml"
 

@@ -78,10 +78,10 @@ def _kept(args: argparse.Namespace) -> Path:
     """The finished run folder. A backtest on a file needs none of these imports."""
     from pyjobs.account.desk import desk_backtest
     from pyjobs.account.desk.strategy_job import look_up
-    from pyjobs.reporting.backtest_files import write_all
-    from pyjobs.runs import backtest_folder
-    from pyjobs.runs.backtest_inputs import inputs_of, with_benchmarks
-    from pyjobs.runs.keeping import keep
+    from pyjobs.reporting.backtests.files import write_all
+    from pyjobs.runs.backtests import backtest_folder
+    from pyjobs.runs.backtests.backtest_inputs import inputs_of, with_benchmarks
+    from pyjobs.runs.backtests.keeping import keep
     from utils import clock
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)

@@ -29,9 +29,9 @@ from pyjobs.account.single.bt_arguments import (
 )
 from utils.cli import Parser
 from utils.exit_codes import ExitCode
+from utils.pieces.work import Engine
 from utils.progress import ProgressReport
 from utils.run import run
-from utils.work import Engine
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,10 +74,10 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
     from pyjobs.account.desk import desk_sweep
     from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.account.sweep_axes import axes_of
-    from pyjobs.reporting.sweep_files import write_sweep
-    from pyjobs.runs import backtest_folder
-    from pyjobs.runs.backtest_inputs import inputs_of
-    from pyjobs.runs.keeping import keep
+    from pyjobs.reporting.backtests.sweep import write_sweep
+    from pyjobs.runs.backtests import backtest_folder
+    from pyjobs.runs.backtests.backtest_inputs import inputs_of
+    from pyjobs.runs.backtests.keeping import keep
     from utils import clock
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)

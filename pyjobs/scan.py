@@ -18,14 +18,15 @@ from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.market.desks import desk_path, reports_of
-from pyjobs.reporting.scan_tables import as_markdown, as_text
+from pyjobs.reporting.scans.tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
 from pyjobs.scanning.records import scanned
-from utils import atomic, clock, paths
+from utils import clock, paths
 from utils.errors import StaleDataError
 from utils.exit_codes import ExitCode
+from utils.files import atomic
+from utils.files.text_files import write_json
 from utils.run import run
-from utils.text_files import write_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_desk(desk, path)
         running = open_markets(desk, clock.now_s()) if desk.session == "last_closed" else {}
         if running:
-            from pyjobs.reporting.scan_of_now import scan_of_now  # providers: the night's scan does without them
+            from pyjobs.reporting.scans.scan_now import scan_of_now  # providers: the night's scan does without them
 
             return scan_of_now(desk, path, running)
     path, taken = rim.opened(args, check_desk)

@@ -41,10 +41,10 @@ from pyjobs.strategy.lifecycle import REASONS
 from pyjobs.strategy.scan import longest_lookback
 from pyjobs.strategy.signals import Setup, one_sided
 from pyjobs.strategy.trace import remembering
-from utils import csv_lines
+from utils.csv_text import lines as csv_lines
 from utils.exit_codes import ExitCode
+from utils.files.text_files import write_csv, write_json, write_lines
 from utils.run import run
-from utils.text_files import write_csv, write_json, write_lines
 
 LINES_AT_ONCE = 4096
 REASON = 7  # the place of the reason in a trade, as the kernel writes it
@@ -181,28 +181,28 @@ def write_all(
 
 def trigger_lines(found: Triggers) -> Iterator[bytes]:
     """The lines of triggers.csv, some thousands at a time."""
-    names = [
-        csv_lines.texts(each.key.symbol, each.key.exchange, each.key.timeframe, each.setup, each.side)
-        for each in found.parts
-    ]
+    labels = csv_lines.Labels()
+    names = np.array(
+        [labels.number(each.key.symbol, each.key.exchange, each.key.timeframe, each.setup, each.side)
+         for each in found.parts], np.int64,
+    )  # fmt: skip
+    statuses, reasons = (np.array([labels.number(each) for each in texts]) for texts in (STATUSES, REASONS))
     for piece in csv_lines.pieces(len(found), LINES_AT_ONCE):
-        status, trades = found.status[piece], found.trades[piece]
-        own = [names[number] for number in found.part_of[piece].tolist()]
-        sessions = [csv_lines.texts(session.isoformat()) for session in found.sessions[piece]]
-        statuses = [csv_lines.texts(STATUSES[each]) for each in status.tolist()]
+        status = found.status[piece]
+        trades = np.where((status > OPEN)[:, None], np.nan, found.trades[piece])
+        sessions = np.array([labels.number(session.isoformat()) for session in found.sessions[piece]])
         signal = (csv_lines.numbers(each[piece]) for each in (found.ts_ms, found.close, found.stop))
         ts_ms, close, stop = signal
-        none = np.flatnonzero(status > OPEN).tolist()
-        trades = np.where((status > OPEN)[:, None], 0.0, trades)
-        times = [csv_lines.numbers(trades[:, place].astype(np.int64)) for place in (ENTRY_TS, EXIT_TS, HELD)]
-        prices = [csv_lines.numbers(trades[:, place]) for place in (ENTRY_PRICE, EXIT_PRICE)]
-        reasons = [csv_lines.texts(REASONS[number]) for number in trades[:, REASON].astype(np.int64).tolist()]
-        outcome = [times[0], prices[0], times[1], prices[1], reasons, times[2]]
-        for column in outcome:
-            for i in none:
-                column[i] = csv_lines.EMPTY
-        net = csv_lines.numbers(found.net_return[piece])
-        yield csv_lines.lines((own, ts_ms, sessions, close, stop, statuses, *outcome, net))
+        entry, leave, held = (csv_lines.whole(trades[:, place]) for place in (ENTRY_TS, EXIT_TS, HELD))
+        bought, sold = (csv_lines.numbers(trades[:, place]) for place in (ENTRY_PRICE, EXIT_PRICE))
+        ended = np.where(status > OPEN, 0.0, found.trades[piece][:, REASON]).astype(np.int64)
+        why = np.where(status > OPEN, labels.NOTHING, reasons[ended])
+        outcome = (entry, bought, leave, sold, labels.column(why), held)
+        own, decided = labels.column(names[found.part_of[piece]]), labels.column(statuses[status])
+        yield labels.lines(
+            (own, ts_ms, labels.column(sessions), close, stop, decided, *outcome,
+             csv_lines.numbers(found.net_return[piece]))
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

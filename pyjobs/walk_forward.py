@@ -16,10 +16,10 @@ from pyjobs.account.desk.strategy_job import add_flags, look_up
 from pyjobs.account.desk.walk_forward import walk
 from pyjobs.account.single.bt_arguments import add_engine_flags, engine_of
 from pyjobs.account.sweep_axes import axes_of
-from pyjobs.reporting.walk_files import write_walk
-from pyjobs.runs import backtest_folder
-from pyjobs.runs.backtest_inputs import inputs_of
-from pyjobs.runs.keeping import keep
+from pyjobs.reporting.backtests.walk import write_walk
+from pyjobs.runs.backtests import backtest_folder
+from pyjobs.runs.backtests.backtest_inputs import inputs_of
+from pyjobs.runs.backtests.keeping import keep
 from utils import clock
 from utils.cli import Parser
 from utils.exit_codes import ExitCode

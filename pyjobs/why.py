@@ -9,7 +9,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator, Sequence
 
-from pyjobs.runs.jobs import JobBook, JobPlan, Run, runs_of
+from pyjobs.runs.job_history import JobBook, JobPlan, Run, runs_of
 from pyjobs.runs.verdict import day, logs, look, records, watched
 from pyjobs.runs.verdict.job import Verdict, judge
 from pyjobs.runs.verdict.look import House

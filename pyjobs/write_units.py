@@ -15,9 +15,9 @@ from pathlib import Path
 from pyjobs.market.ingest import bootstrap
 from pyjobs.runs.units import unit_texts
 from utils import paths, wall_clock
-from utils.atomic import write_text
 from utils.cli import Parser
 from utils.errors import MissingInputError
+from utils.files.atomic import write_text
 from utils.run import run
 
 

@@ -29,7 +29,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pyjobs.market.providers import client_process
+from pyjobs.market.providers.workers import client_process
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 300
@@ -190,7 +190,7 @@ def _forked(line: socket.socket) -> int:
     _, fds, _, _ = socket.recv_fds(line, 1, 4)
     order = json.loads(os.pread(fds[3], os.fstat(fds[3]).st_size, 0))
     if not order["argv"][0]:
-        from pyjobs.market.providers import worker
+        from pyjobs.market.providers.workers import worker
 
         worker.load(order["argv"][1])
     threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")][1:]
@@ -222,7 +222,7 @@ def _become(order: dict[str, Any], fds: list[int]) -> NoReturn:
         sys.argv = [str(ROOT / f"pyjobs/{verb}.py"), *arguments]
         code = _code_of(importlib.import_module(f"pyjobs.{verb}").main, arguments)
     else:
-        from pyjobs.market.providers import worker
+        from pyjobs.market.providers.workers import worker
 
         code = worker.main()
     threading._shutdown()  # type: ignore[attr-defined]  # what an interpreter does at its end, less taking apart

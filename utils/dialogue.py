@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from utils.atomic import write_text
 from utils.errors import UsageError
+from utils.files.atomic import write_text
 
 T = TypeVar("T")
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from utils import os_files, paths
-from utils.atomic import write_bytes
+from utils import paths
+from utils.files import os_files
+from utils.files.atomic import write_bytes
 
 # Letters of a signature, the result first: pointers to float64, int64, int32, int8; int64; float64.
 CTYPES: dict[str, Any] = {
@@ -36,6 +37,12 @@ DIGEST_SIZE = 16
 LOCK = ".compiling"  # in the cache's folder: who holds it compiles
 WAIT_S = 180.0
 Library = dict[str, Callable[..., Any]]
+NEVER_CALLED = (
+    *("numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "NRT_Free"),
+    *("numba_runtime_build_excinfo_struct", "PyBytes_FromStringAndSize", "PyErr_Clear", "PyErr_SetNone"),
+    *("PyErr_SetString", "PyErr_WriteUnraisable", "PyExc_RuntimeError", "PyExc_StopIteration", "PyExc_SystemError"),
+    *("PyUnicode_FromString", "Py_DecRef"),
+)
 _engines: list[Any] = []  # the code lives as long as its engine
 
 
@@ -175,15 +182,26 @@ def _compiled(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> byte
     return json.dumps(index).encode() + b"\n" + b"".join(objects)
 
 
+def _name_what_is_called(binding: Any) -> None:
+    """Tell the linker of every name in numba's object code: where one is unknown, none is filled in.
+
+    numba's wrapper names the first for a raised exception, and ours raise none; any address will do. LLVM calls the
+    last for loops that fill or copy.
+    """
+    here = ctypes.CDLL(None)
+    anywhere = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
+    for symbol in NEVER_CALLED:
+        binding.add_symbol(symbol, anywhere)
+    for symbol in ("memset", "memcpy", "memmove"):
+        binding.add_symbol(symbol, ctypes.cast(here[symbol], ctypes.c_void_p).value)
+
+
 def _linked(content: bytes, exports: Mapping[str, str]) -> Library:
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    # numba's wrapper names these for a raised exception, and ours raise none; any address will do.
-    anywhere = ctypes.cast(ctypes.pythonapi.Py_IncRef, ctypes.c_void_p).value
-    for symbol in ("numba_gil_ensure", "numba_gil_release"):
-        binding.add_symbol(symbol, anywhere)
+    _name_what_is_called(binding)
     header, _, code = content.partition(b"\n")
     library: Library = {}
     at = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from utils.config import load_yaml, wrong
+from utils.settings.config import load_yaml, wrong
 
 DAY_S = 86_400
 _UNIT_S = {"s": 1, "m": 60, "h": 3600}

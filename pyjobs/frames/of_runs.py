@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyjobs.account.desk.result_rows import CURVE_COLUMNS, TRADE_COLUMNS
 from pyjobs.frames.columns import typed
-from pyjobs.runs import backtest_folder, run_folder
+from pyjobs.runs import run_folder
+from pyjobs.runs.backtests import backtest_folder
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from utils import paths, trading_day
-from utils.config import load_yaml, nearest
 from utils.errors import ConfigError
+from utils.settings.config import load_yaml, nearest
 
 NAMELESS = ("desk", "desk.sample")  # the stems of files whose desk is the house's own: it needs no name
 SAMPLE = "desk.sample.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 
 from pyjobs.reporting import numbers
@@ -42,11 +43,20 @@ A_YEAR = (
     "tracking_error",
 )
 BARELY = "*"
+A_YEAR_DAYS = 364  # 52 weeks: 252 sessions end on the weekday they began on
 
 
 def marked(shown: str, key: str, *, short: bool) -> str:
     """A figure of a year that less than a year was measured for has an asterisk."""
     return f"{shown} {BARELY}" if short and key in A_YEAR and shown != numbers.NOTHING else shown
+
+
+def under_a_year(figures: Mapping[str, object]) -> bool:
+    """Whether what was measured `start` to `end` (ISO dates) is less than a year, though the account may be older."""
+    start, end = figures.get("start"), figures.get("end")
+    if not isinstance(start, str) or not isinstance(end, str):
+        return False
+    return (dt.date.fromisoformat(end) - dt.date.fromisoformat(start)).days < A_YEAR_DAYS
 
 
 def short_window(sessions: int, per_year: float) -> str:

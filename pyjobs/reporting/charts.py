@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyjobs.reporting import fonts
-from pyjobs.reporting.account_inputs import AccountFiles, Curve
-from pyjobs.reporting.inputs import Window
-from utils import atomic
+from pyjobs.reporting.run_files.accounts import AccountFiles, Curve
+from pyjobs.reporting.run_files.read_run import Window
+from utils.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

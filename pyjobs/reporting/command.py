@@ -10,9 +10,10 @@ from pathlib import Path
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import desk_path
 from pyjobs.reporting.document import Page, markdown
-from utils import atomic, paths
+from utils import paths
 from utils.cli import Parser
 from utils.errors import CannotWriteError, MissingInputError, UsageError
+from utils.files import atomic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

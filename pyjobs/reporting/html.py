@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pyjobs.reporting import numbers
+from pyjobs.reporting import drawing, numbers
 from pyjobs.reporting.document import Chart, Heat, Image, Page, Table, Text
-from pyjobs.reporting.sheet import drawing
 from pyjobs.reporting.tables import Column, without_empty
 
 LONG_CELL = 34  # characters; a longer one may be broken into lines

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from pyjobs.reporting.pages.ops import HISTORY_SHOWN, Machine
-from pyjobs.runs.jobs import to_run
+from pyjobs.runs import forecast
+from pyjobs.runs.job_history import to_run
 from pyjobs.runs.witness import inputs_of, mixed, read
 from utils import clock
 
@@ -27,6 +29,11 @@ def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None =
         disk_free=usage.free,
         run_bytes=sum(path.stat().st_size for path in run_dir.rglob("*") if path.is_file()),
         finished_runs=sum(1 for _ in run_dir.resolve().parent.glob("[!.]*/manifest.json")),
+        forecast=forecast.of_runs(
+            run_dir.resolve().parent,
+            free_bytes=usage.free,
+            keep_max_runs=forecast.most_runs(os.environ.get("KEEP_MAX_RUNS")),
+        ).sentence(),
         mixed=mixed(inputs_of(read(run_dir))),
         newest=newest or {},
         history=last_entries(history, HISTORY_SHOWN, clock.now_s()),

@@ -13,8 +13,8 @@ from typing import Any
 from pyjobs.reporting import numbers
 from pyjobs.runs import manifest
 from pyjobs.runs.run_folder import finished_runs
-from utils import atomic
 from utils.errors import NightdeskError
+from utils.files import atomic
 
 PAGE = Path(__file__).with_name("nights.html")
 BOOK = "/constrained"  # the one that is shown

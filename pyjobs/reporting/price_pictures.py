@@ -10,9 +10,9 @@ from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.desk.corporate_actions import Action, actions_of, concerning, worked_in
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.reporting.account_inputs import csv_columns
 from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
-from pyjobs.reporting.inputs import Scan, Signal
+from pyjobs.reporting.run_files.accounts import csv_columns
+from pyjobs.reporting.run_files.read_run import Scan, Signal
 from utils.errors import BadDataError
 
 BARS_SHOWN = 180

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.atomic import TMP_MARK
+from utils.files.atomic import TMP_MARK
 
 KEEP_CACHE_MB = 2000
 MB = 1_000_000

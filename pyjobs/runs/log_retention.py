@@ -1,20 +1,25 @@
-"""Old logs go: of each name all but its newest dates; a history that has grown is set aside."""
+"""Old logs go: of each name all but its newest dates; those in between are compressed; a history that has grown is
+set aside. What was decided and traded (data/processed/) is nobody's to remove."""
 
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from utils import newest
-from utils.atomic import sync_directory
+from utils.files import atomic, newest
+from utils.files.atomic import sync_directory
 from utils.history import lock
 
 KEEP_LOG_DAYS = 90
+KEEP_PLAIN_LOG_DAYS = 14
+PACKED = ".gz"
 HISTORY_SET_ASIDE_BYTES = 8_000_000  # about a year of a job every five minutes; reading it takes a tenth of a second
-_DATED = re.compile(r"(.+)[_-](\d{4}-\d{2}-\d{2})\.(log|jsonl)", re.ASCII | re.DOTALL)
+_DATED = re.compile(r"(.+)[_-](\d{4}-\d{2}-\d{2})\.(log|jsonl)(?:\.gz)?", re.ASCII | re.DOTALL)
 
 
 def dated(names: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -26,6 +31,24 @@ def dated(names: Iterable[str]) -> list[tuple[str, str, str]]:
 def old_logs(names: Iterable[str], *, keep_days: int) -> list[str]:
     """What is older than the newest `keep_days` dates of the same log. No clock takes part."""
     return newest.older(dated(names), keep_days)
+
+
+def to_compress(names: Iterable[str], *, keep_days: int) -> list[str]:
+    """Logs that are older than the newest `keep_days` dates of their name and not compressed yet."""
+    known = [each for each in dated(names) if each[0].endswith(".log")]
+    return [name for name in newest.older(known, keep_days) if name.endswith(".log")]
+
+
+def compress(log: Path) -> None:
+    """Put `log` into `log`.gz, with its time, and remove it; killed at any moment, at least one of both is whole."""
+
+    def pack(temporary: Path) -> None:
+        with log.open("rb") as plain, gzip.open(temporary, "wb", compresslevel=6) as packed:
+            shutil.copyfileobj(plain, packed)
+        shutil.copystat(log, temporary)
+
+    atomic.write_atomic(log.with_name(log.name + PACKED), pack)
+    log.unlink()
 
 
 def set_history_aside(history: Path, *, today: dt.date) -> Path | None:

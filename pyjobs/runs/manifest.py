@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyjobs.runs.provenance import file_sha256
-from pyjobs.runs.run_folder import MANIFEST, PINNED
+from pyjobs.runs import sealed
+from pyjobs.runs.run_folder import MANIFEST
+from pyjobs.runs.sealed import file_names, fingerprint
 from pyjobs.runs.witness import mixed
-from utils import atomic
-from utils.errors import BadDataError, CannotWriteError, MissingInputError
+from utils.errors import CannotWriteError
+from utils.files import atomic
 
+read, verify = sealed.read, sealed.verify
 SCHEMA = 1
 BYTES_PER_MB = 1e6
 KEY_STATS = (
@@ -64,7 +66,7 @@ def build(run_dir: Path, about: About) -> dict[str, object]:
 
     `size_mb` is the sum of the apparent sizes in bytes of all files except the manifest and the pin, over 1e6.
     """
-    files = {name: _fingerprint(run_dir / name) for name in file_names(run_dir)}
+    files = {name: fingerprint(run_dir / name) for name in file_names(run_dir)}
     total = sum(int(str(entry["bytes"])) for entry in files.values())
     return {
         "schema": SCHEMA,
@@ -93,46 +95,6 @@ def write(run_dir: Path, manifest: Mapping[str, object]) -> Path:
     return path
 
 
-def read(run_dir: Path) -> dict[str, object]:
-    """The manifest of a run. Raises MissingInputError or BadDataError."""
-    path = run_dir / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingInputError(f"'{run_dir}' has no {MANIFEST}: not a finished run") from error
-    except ValueError as error:
-        raise BadDataError(f"'{path}' is not JSON: {error}") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise BadDataError(f"'{path}' has no list of files")
-    return manifest
-
-
-def verify(run_dir: Path) -> list[str]:
-    """Every way in which the folder differs from its manifest, one line each; empty when it is exactly that.
-
-    A file is compared by bytes, then sha256. Missing and extra files count; the pin does not. Raises as `read` does.
-    """
-    manifest = read(run_dir)
-    told = manifest["files"]
-    assert isinstance(told, dict)  # `read` has checked it; this is for the type checker
-    present = set(file_names(run_dir))
-    problems = [f"'{name}' is missing" for name in sorted(told.keys() - present)]
-    problems += [f"'{name}' is not in the manifest" for name in sorted(present - told.keys())]
-    for name in sorted(present & told.keys()):
-        found = _fingerprint(run_dir / name)
-        if found != told[name]:
-            problems.append(
-                f"'{name}' has changed ({found['bytes']} bytes, the manifest says {told[name].get('bytes')})"
-            )
-    return problems
-
-
-def file_names(run_dir: Path) -> list[str]:
-    """Every file of a run as a relative name, sorted, without the manifest and the pin. Links count as files."""
-    names = (p.relative_to(run_dir).as_posix() for p in run_dir.rglob("*") if p.is_symlink() or not p.is_dir())
-    return sorted(name for name in names if name not in (MANIFEST, PINNED))
-
-
 def portfolio_stats(portfolio_dir: Path) -> dict[str, dict[str, object]]:
     """Key figures of each account's books, by `<account>/<constrained|unconstrained>`; the unreadable are absent."""
     stats: dict[str, dict[str, object]] = {}
@@ -149,9 +111,3 @@ def portfolio_stats(portfolio_dir: Path) -> dict[str, dict[str, object]]:
 def utc_text(moment: datetime) -> str:
     """`2026-11-20T13:10:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _fingerprint(path: Path) -> dict[str, object]:
-    if path.is_symlink():
-        return {"bytes": 0, "sha256": "", "link": str(path.readlink())}
-    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}

@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pyjobs.runs import backtest_folder
+from pyjobs.runs import pins
+from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
-from pyjobs.runs.run_folder import BUILDING, MANIFEST, PINNED, REMOVING, is_being_built, started_at
+from pyjobs.runs.run_folder import BUILDING, MANIFEST, REMOVING, is_being_built, started_at
 
 Named = Callable[[str], object]
 
@@ -61,13 +62,16 @@ def _entry(path: Path, named: Named) -> Entry:
         run_id = name.removeprefix(mark)
         if not name.startswith(mark) or not named(run_id) or not path.is_dir():
             continue
-        pinned = (path / PINNED).exists()
-        if kind == "run":
-            status, group = _told(path)
-            return Entry(name=name, kind="run", run_id=run_id, status=status, pinned=pinned, group=group)
-        if kind == "building":
-            return Entry(name=name, kind="building", run_id=run_id, pinned=pinned, held=is_being_built(path))
-        return Entry(name=name, kind="removing", run_id=run_id)
+        if kind == "removing":
+            return Entry(name=name, kind="removing", run_id=run_id)
+        pin = pins.read(path)
+        why, until = pin or ("", "")
+        held = kind == "building" and is_being_built(path)
+        status, group = _told(path) if kind == "run" else ("broken", "")
+        return Entry(
+            name=name, kind="run" if kind == "run" else "building", run_id=run_id, status=status, group=group,
+            pinned=pin is not None, pin_reason=why, pin_until=until, held=held,
+        )  # fmt: skip
     return Entry(name=name, kind="foreign")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from utils.newest import oldest_kept
+from utils.files.newest import oldest_kept
 
 KEEP_DAYS = 30
 KEEP_MAX_RUNS = 120
@@ -30,7 +30,8 @@ class Entry:
     """One name in a folder of runs. `run_id` is the name of the run inside it, empty for what is not ours.
 
     `status` is the manifest's; `broken` when it is missing or unreadable. `held`: a living process builds it. `group`:
-    the desk, or the strategy of a backtest; empty when the manifest does not say.
+    the desk, or the strategy of a backtest; empty when the manifest does not say. `pin_until`: the last date a pin is
+    for, as `2027-03-31`; empty: it has no end.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Entry:
     run_id: str = ""
     status: Status = "broken"
     pinned: bool = False
+    pin_reason: str = ""
+    pin_until: str = ""
     held: bool = False
     group: str = ""
 
@@ -66,7 +69,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _View:
-    """What one entry's verdict depends on besides itself. `kept_from`: by group, the oldest date that stays."""
+    """What one entry's verdict depends on besides itself.
+
+    `kept_from`: by group, the oldest date that stays. `pinned`: names whose pin still holds.
+    """
 
     keep_days: int
     keep_max_runs: int
@@ -74,6 +80,7 @@ class _View:
     newest: str
     rank: dict[str, int]
     kept_from: dict[str, str]
+    pinned: frozenset[str]
 
 
 def decide(entries: Iterable[Entry], *, keep_days: int, keep_max_runs: int) -> list[Decision]:
@@ -86,7 +93,8 @@ def decide(entries: Iterable[Entry], *, keep_days: int, keep_max_runs: int) -> l
     """
     ordered = sorted(entries, key=lambda entry: entry.name)
     runs = sorted((entry for entry in ordered if entry.kind == "run"), key=lambda entry: entry.age, reverse=True)
-    counted = sorted((entry for entry in runs if not entry.pinned), key=lambda entry: _BEST_FIRST[entry.status])
+    pinned = frozenset(entry.name for entry in runs if entry.pinned and not _lapsed(entry, runs))
+    counted = sorted((entry for entry in runs if entry.name not in pinned), key=lambda entry: _BEST_FIRST[entry.status])
     begun = [entry for entry in ordered if entry.kind in ("run", "building")]
     view = _View(
         keep_days=keep_days,
@@ -94,7 +102,8 @@ def decide(entries: Iterable[Entry], *, keep_days: int, keep_max_runs: int) -> l
         newest_good=frozenset({entry.group: entry.name for entry in reversed(runs) if entry.status == "ok"}.values()),
         newest=max(begun, key=lambda entry: entry.age).name if begun else "",
         rank={entry.name: place for place, entry in enumerate(counted, start=1)},
-        kept_from=_kept_from(runs, keep_days),
+        kept_from=_kept_from([entry for entry in runs if entry.name not in pinned], keep_days),
+        pinned=pinned,
     )
     return [_decide_one(entry, view) for entry in ordered]
 
@@ -103,11 +112,26 @@ def _kept_from(runs: Iterable[Entry], keep_days: int) -> dict[str, str]:
     """By group, the oldest date that stays; of runs that do not say their group, no date that any group keeps goes."""
     dates: dict[str, set[str]] = defaultdict(set)
     for entry in runs:
-        if entry.status == "ok" and not entry.pinned:
+        if entry.status == "ok":
             dates[entry.group].add(entry.date)
     kept = {group: oldest_kept(found, keep_days) for group, found in dates.items()}
     kept.setdefault("", min(kept.values(), default=""))
     return kept
+
+
+def _lapsed(entry: Entry, runs: Iterable[Entry]) -> bool:
+    """Whether a pin has ended: two later dates have good runs of its group, so that one wrong clock ends none."""
+    if not entry.pin_until:
+        return False
+    end = entry.pin_until.replace("-", "")
+    good = (each for each in runs if each.status == "ok" and entry.group in ("", each.group))
+    return len({each.date for each in good if each.date > end}) >= 2
+
+
+def _pin(entry: Entry) -> str:
+    """`pinned until 2027-03-31: why`."""
+    told = "pinned" + (f" until {entry.pin_until}" if entry.pin_until else "")
+    return told + (f": {entry.pin_reason}" if entry.pin_reason else "")
 
 
 def _decide_one(entry: Entry, view: _View) -> Decision:
@@ -128,8 +152,8 @@ def _run(entry: Entry, view: _View) -> tuple[Action, str]:
     """The verdict on a finished run; the first rule that applies."""
     rank = view.rank.get(entry.name, 0)
     oldest = view.kept_from.get(entry.group, "")
-    if entry.pinned:
-        return "keep", "pinned"
+    if entry.name in view.pinned:
+        return "keep", _pin(entry)
     if entry.name in view.newest_good:
         return "keep", "the newest good run"
     if rank > view.keep_max_runs:
@@ -144,7 +168,7 @@ def _building(entry: Entry, view: _View) -> tuple[Action, str]:
     if entry.held:
         return "keep", "being built"
     if entry.pinned:
-        return "keep", "pinned"
+        return "keep", _pin(entry)
     if entry.name == view.newest:
         return "keep", "unfinished: its night died; nothing newer is here"
     return "remove", "unfinished: its night died, and a newer one is here"

@@ -12,14 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
-from utils.atomic import TMP_MARK, sync_directory
-from utils.errors import CannotWriteError
-from utils.os_files import hold_folder
+from utils import paths
+from utils.errors import CannotWriteError, MissingInputError
+from utils.files.atomic import TMP_MARK, sync_directory
+from utils.files.os_files import hold_folder
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
 MANIFEST = "manifest.json"
@@ -32,7 +32,7 @@ _RUN_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{4}", re.ASCII)
 
 def new_run_id(now: datetime) -> str:
     """A name that sorts by time: `now` (aware) as a UTC stamp, and 16 random bits for two runs in one second."""
-    return f"{now.astimezone(UTC).strftime(STAMP)}-{secrets.token_hex(2)}"
+    return f"{now.astimezone(UTC).strftime(STAMP)}-{os.urandom(2).hex()}"
 
 
 def started_at(run_id: str) -> datetime | None:
@@ -45,8 +45,7 @@ def started_at(run_id: str) -> datetime | None:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Building:
+class Building(NamedTuple):
     """A run that is being built. `lock_fd` keeps everybody else's prune away until this process ends."""
 
     runs_dir: Path
@@ -106,6 +105,20 @@ def finished_runs(runs_dir: Path) -> list[Path]:
         return []
     found = [p for p in runs_dir.iterdir() if started_at(p.name) and not p.is_symlink() and (p / MANIFEST).is_file()]
     return sorted(found, key=lambda path: path.name)
+
+
+def run_places() -> list[Path]:
+    """Where finished runs are: nights, fetched nights, backtests."""
+    return [paths.data_dir() / "server_runs", paths.data_dir() / "server_runs_remote", paths.root() / "backtests"]
+
+
+def find_run(name: str, runs_dir: Path) -> Path:
+    """The folder of a run, by its path, or by its name in `runs_dir` and where runs are. Raises MissingInputError."""
+    places = [Path(name)] if "/" in name else [folder / name for folder in (runs_dir, *run_places())]
+    found = next((path for path in places if path.is_dir()), None) if name else None
+    if found is None:
+        raise MissingInputError(f"no run {name!r}: looked for {', '.join(f'{str(place)!r}' for place in places)}")
+    return found
 
 
 def is_being_built(path: Path) -> bool:

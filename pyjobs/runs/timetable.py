@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import yaml
+
 from pyjobs.market.exchanges import Exchange
-from pyjobs.runs.jobs import OF_A_DESK
+from pyjobs.runs.job_history import OF_A_DESK
 from utils import trading_day, wall_clock
+from utils.files.atomic import write_text
 from utils.trading_day import Calendar, Session
 from utils.wall_clock import DAY_MIN, clock_text
 
@@ -163,3 +166,17 @@ def _minutes(text: str) -> int:
 def _usual(minutes: Iterable[int]) -> int:
     """The commonest; sessions that open late or close early are seen to by guards and calendars."""
     return Counter(minutes).most_common(1)[0][0]
+
+
+def added(path: Path, lines: str) -> bool:
+    """Whether `lines` now end the jobs file at `path`: only where it then says all that it said, and these jobs too."""
+    text = path.read_text(encoding="utf-8")
+    whole = text + ("" if text.endswith("\n") else "\n") + lines
+    try:
+        before, after, new = (yaml.safe_load(each) for each in (text, whole, f"jobs:\n{lines}"))
+        if set(before["jobs"]) & set(new["jobs"]) or after != {**before, "jobs": {**before["jobs"], **new["jobs"]}}:
+            return False
+    except (yaml.YAMLError, TypeError, KeyError):
+        return False  # a file of another form, or a broken one: healthcheck says what is wrong with it
+    write_text(path, whole)
+    return True

@@ -15,7 +15,7 @@ from typing import Any
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import provenance
-from utils import atomic
+from utils.files import atomic
 
 FILE = "logs/inputs.json"
 INPUTS = ("code", "config", "data", "dependencies")

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from utils import paths
-from utils.atomic import write_bytes
+from utils.files.atomic import write_bytes
 
 KEPT_MS = 7 * 86_400_000
 JUMPED_MS = 60_000

@@ -9,6 +9,8 @@ Wilder) are defined over a fixed number of bars, each window from its own first 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -45,11 +47,11 @@ def sma(values: FloatArray, n: int) -> FloatArray:
     if power and largest * n < EXACT_IN_FLOAT:
         loops["mean_decimals"](address(integers), address(holes), values.size, n, n * power, address(out))
     else:
-        sums = _running_sums(values)  # held: loops are given addresses
+        sums, largest = _running_sums(values)  # held: loops are given addresses
         highs, lows, rests, broken = map(address, sums)
         doubtful = np.zeros(values.size, dtype=np.int8)
         at, where, unsure = address(values), address(out), address(doubtful)
-        if loops["mean_floats"](at, values.size, n, where, unsure, highs, lows, broken) and loops["settle"](
+        if loops["mean_floats"](values.size, n, largest, where, unsure, highs, lows, broken) and loops["settle"](
             n, values.size, at, rests, unsure, where
         ):
             for t in np.flatnonzero(doubtful).tolist():
@@ -68,11 +70,11 @@ def _decimal_sums(values: FloatArray) -> tuple[IntArray, IntArray, tuple[float, 
 
 
 @remembered
-def _running_sums(values: FloatArray) -> FloatArray:
-    """The four rows of `windows.running_sums`, which means over all windows are made of."""
+def _running_sums(values: FloatArray) -> tuple[FloatArray, float]:
+    """The four rows of `windows.running_sums`, which means over all windows are made of, and the largest magnitude."""
     sums = np.empty((4, values.size))
-    compiled.library()["running_sums"](address(values), values.size, *map(address, sums))
-    return sums
+    largest: float = compiled.library()["running_sums"](address(values), values.size, *map(address, sums))
+    return sums, largest
 
 
 @windowed(lambda n: EMA_WARMUP * n)
@@ -180,11 +182,19 @@ def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:
 @windowed(lambda: 2)
 def first_of_month(ts_ms: IntArray) -> BoolArray:
     """True where a bar (by the UTC date of its last instant) is in a new month; False at t = 0."""
+    return _first_of_month(np.ascontiguousarray(ts_ms).tobytes())
+
+
+@lru_cache(maxsize=4)
+def _first_of_month(times: bytes) -> BoolArray:
+    """The same by the bytes of `ts_ms`: the series of a market have the same times."""
+    ts_ms = np.frombuffer(times, np.int64)
     out = np.zeros(ts_ms.size, dtype=np.bool_)
     if ts_ms.size:
         first, last = (ts_ms[[0, -1]] - 1).astype("datetime64[ms]").astype("datetime64[M]")
         begins_ms = np.arange(first + 1, last + 1).astype("datetime64[ms]").astype(np.int64)
         out[np.searchsorted(ts_ms, begins_ms, side="right")] = True
+    out.flags.writeable = False
     return out
 
 

@@ -24,12 +24,12 @@ RULES = 5
 OWN, BACKTESTING_PY, VECTORBT = 0.0, 1.0, 2.0
 
 # Reasons, as floats because they lie in float vectors.
-STILL_OPEN, BY_SIGNAL, BY_STOP, BY_STOP_GAP, BY_TIME, BY_TARGET = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0
+STILL_OPEN, BY_SIGNAL, BY_STOP, BY_STOP_GAP, BY_TIME, BY_TARGET, BY_KILL = 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
 TRADE = 9  # side, signal ts, entry ts, entry price, stop, exit ts, exit price, reason, bars held
 
 # Bits of `has`: which of the per-bar columns an entry carries.
 HAS_STOP, HAS_DISTANCE, HAS_TARGET, HAS_TRAIL = 1, 2, 4, 8
-LEAVE_LONG, LEAVE_SHORT = 1, 2
+LEAVE_LONG, LEAVE_SHORT, LEAVE_KILLED = 1, 2, 4  # the last one, whatever the side: a person's kill switch
 
 
 def leave(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float) -> float:
@@ -94,6 +94,11 @@ def enter(s: Vector, r: Vector, ts: float, price: float) -> None:
         s[HELD] = 0.0
         s[STOP] = stop
         s[TRAIL] = s[ORDER_TRAIL]
+    forget_order(s)
+
+
+def forget_order(s: Vector) -> None:
+    """Nothing waits for the next open any more."""
     s[ORDER] = s[ORDER_TS] = 0.0
     s[ORDER_STOP] = s[ORDER_DISTANCE] = s[ORDER_TARGET] = s[ORDER_TRAIL] = nan
 
@@ -139,12 +144,14 @@ def at_close(
 ) -> None:  # fmt: skip
     """Step 3: count the bar, move a trailing stop, turn signals into orders.
 
-    `entry`: +1 long, -1 short, 0 none; `leaving`: LEAVE_LONG and LEAVE_SHORT bits. Entry and exit of one side at one
-    close: no entry. The exit of one side with the entry of the other: both fill at the next open.
+    `entry`: +1 long, -1 short, 0 none; `leaving`: bits of the sides to leave, or LEAVE_KILLED. Entry and exit of one
+    side at one close: no entry. The exit of one side with the entry of the other: both fill at the next open.
     """
     side = s[SIDE]
     if side != 0.0:
         s[HELD] = s[HELD] + 1.0
+        if s[EXIT] == 0.0 and leaving & LEAVE_KILLED:
+            s[EXIT] = BY_KILL
         if s[EXIT] == 0.0 and leaving & (LEAVE_LONG if side > 0.0 else LEAVE_SHORT):
             s[EXIT] = BY_SIGNAL
         if s[EXIT] == 0.0 and 0.0 < r[MAX_BARS] <= s[HELD]:
@@ -218,12 +225,12 @@ def ride(price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, 
     if r[MAX_BARS] > 0.0:
         end = min(end, start + max(int(r[MAX_BARS] - s[HELD]) - 1, 0))
     if s[SIDE] > 0.0:
-        while i < end and not (price[i] < stop or low[i] <= stop or leaving[i] & LEAVE_LONG):
+        while i < end and not (price[i] < stop or low[i] <= stop or leaving[i] & (LEAVE_LONG | LEAVE_KILLED)):
             if high[i] >= target or price[i] >= target:
                 break
             i += 1
     else:
-        while i < end and not (price[i] > stop or high[i] >= stop or leaving[i] & LEAVE_SHORT):
+        while i < end and not (price[i] > stop or high[i] >= stop or leaving[i] & (LEAVE_SHORT | LEAVE_KILLED)):
             if low[i] <= target or price[i] <= target:
                 break
             i += 1

@@ -11,12 +11,14 @@ from pyjobs.strategy import kernel
 from pyjobs.strategy.signals import Side, Signals
 
 Phase = Literal["flat", "entering", "open", "exiting"]
-Reason = Literal["open", "signal", "stop", "stop_gap", "time", "target"]
+Reason = Literal["open", "signal", "stop", "stop_gap", "time", "target", "kill"]
 Semantics = Literal["own", "backtesting_py", "vectorbt"]
 
-REASONS: tuple[Reason, ...] = get_args(Reason)  # by the kernel's numbers, 0 to 5
+REASONS: tuple[Reason, ...] = get_args(Reason)  # by the kernel's numbers, 0 to 6
 SEMANTICS: tuple[Semantics, ...] = get_args(Semantics)
-EXIT_REASONS: tuple[Literal["signal", "time"], ...] = ("signal", "signal", "signal", "signal", "time")
+ExitReason = Literal["signal", "time", "kill"]
+EXITS: dict[ExitReason, float] = {"signal": kernel.BY_SIGNAL, "time": kernel.BY_TIME, "kill": kernel.BY_KILL}
+EXIT_REASONS: dict[float, ExitReason] = {0.0: "signal", **{number: reason for reason, number in EXITS.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class State:
     entry_ts_ms: int = 0
     entry_price: float = 0.0
     bars_held: int = 0
-    exit_reason: Literal["signal", "time"] = "signal"
+    exit_reason: ExitReason = "signal"
     next_side: Side | None = None
     next_signal_ts_ms: int = 0
     next_stop: float | None = None
@@ -82,7 +84,7 @@ class State:
             order = [sign if self.phase == "entering" else 0.0, float(self.signal_ts_ms), _nan(self.stop)]
             distances = (self.stop_distance, self.target_distance, self.trail_distance)
             return [0.0] * 5 + [nan] * 3 + [0.0] + order + [_nan(x) for x in distances]
-        leaving = 0.0 if self.phase == "open" else kernel.BY_SIGNAL if self.exit_reason == "signal" else kernel.BY_TIME
+        leaving = 0.0 if self.phase == "open" else EXITS[self.exit_reason]
         position = [sign, float(self.signal_ts_ms), float(self.entry_ts_ms), self.entry_price, float(self.bars_held)]
         levels = [_nan(self.stop), _nan(self.target), _nan(self.trail_distance)]
         after = {None: 0.0, "long": 1.0, "short": -1.0}[self.next_side]
@@ -117,7 +119,7 @@ class State:
             entry_ts_ms=int(s[kernel.ENTRY_TS]),
             entry_price=float(s[kernel.ENTRY_PRICE]),
             bars_held=int(s[kernel.HELD]),
-            exit_reason=EXIT_REASONS[int(s[kernel.EXIT])],
+            exit_reason=EXIT_REASONS[s[kernel.EXIT]],
             next_side=None if order == 0.0 else "long" if order > 0 else "short",
             next_signal_ts_ms=order_ts,
             next_stop=stop,

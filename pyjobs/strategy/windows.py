@@ -87,8 +87,10 @@ def product_error(a: float, b: float, product: float) -> float:
 
 def decimal_rest(value: float) -> float:
     """What the short decimal that `value` stands for lies above it; 0 when it stands for itself."""
-    power = 1.0
-    for _ in range(DECIMALS):
+    if abs(value) >= DIGITS_VALUE or np.floor(value) == value:
+        return 0.0
+    power = 10.0
+    for _ in range(1, DECIMALS):
         if abs(value) * power >= DIGITS_VALUE:
             return 0.0
         integer = np.floor(value * power + 0.5)
@@ -100,17 +102,19 @@ def decimal_rest(value: float) -> float:
     return 0.0
 
 
-def running_sums(values: Vector, size: int, highs: Vector, lows: Vector, rests: Vector, broken: Vector) -> int:
+def running_sums(values: Vector, size: int, highs: Vector, lows: Vector, rests: Vector, broken: Vector) -> float:
     """Sums of all values up to each, of the decimals they stand for, as double-doubles highs + lows.
 
     `rests` becomes the `decimal_rest` of each value; `broken` how many up to each are not finite, which add nothing.
+    Returns the largest magnitude of the finite ones.
     """
-    high, low, count = 0.0, 0.0, 0.0
+    high, low, count, largest = 0.0, 0.0, 0.0, 0.0
     for i in range(size):
         rests[i] = 0.0
         if is_broken(values[i]):
             count += 1.0
         else:
+            largest = max(largest, abs(values[i]))
             rests[i] = decimal_rest(values[i])
             total = high + values[i]
             virtual = total - high
@@ -118,48 +122,53 @@ def running_sums(values: Vector, size: int, highs: Vector, lows: Vector, rests: 
             high = total + error
             low = error - (high - total)
         highs[i], lows[i], broken[i] = high, low, count
-    return 0
+    return largest
 
 
 def mean_floats(
-    values: Vector, size: int, n: int, out: Vector, doubtful: Vector,
-    highs: Vector, lows: Vector, broken: Vector,
-) -> int:  # fmt: skip
-    """Means of any values, from their `running_sums`. Where the error bound leaves the last bit open, `doubtful` is 1.
+    size: int, n: int, largest: float, out: Vector, doubtful: Vector, highs: Vector, lows: Vector, broken: Vector
+) -> int:
+    """Means of any values, from their `running_sums` and `largest` magnitude.
 
-    Returns how many are. What is certain is the one correct rounding, however it was reached.
+    `doubtful` becomes 1 where the error bound leaves the last bit open; returns how many are. What is certain is the
+    one correct rounding, however it was reached.
     """
-    largest = 0.0
-    for i in range(size):
-        if not is_broken(values[i]):
-            largest = max(largest, abs(values[i]))
+    first = min(n - 1, size)
+    for t in range(first):
+        out[t] = nan
+    if first < size:
+        slack = (8.0 * first + 64.0) * TINY * largest
+        mean, sure = window_mean(highs[first], lows[first], 0.0, 0.0, float(n), slack)
+        out[first] = mean if broken[first] == 0.0 else nan
+        doubtful[first] = 1 if broken[first] == 0.0 and not (sure and largest <= 1e150) else 0
+    for t in range(n, size):  # no branch in here, so that several are worked on at a time
+        slack = (8.0 * t + 64.0) * TINY * largest
+        mean, sure = window_mean(highs[t], lows[t], highs[t - n], lows[t - n], float(n), slack)
+        whole = broken[t] == broken[t - n]
+        out[t] = mean if whole else nan
+        doubtful[t] = 1 if whole & ((not sure) | (largest > 1e150)) else 0
     open_bits = 0
-    for t in range(size):
-        if t < n - 1:
-            out[t] = nan
-            continue
-        before = t - n
-        high_before = highs[before] if before >= 0 else 0.0
-        low_before = lows[before] if before >= 0 else 0.0
-        if broken[t] != (broken[before] if before >= 0 else 0.0):
-            out[t] = nan
-            continue
-        total = highs[t] - high_before
-        virtual = total - highs[t]
-        error = (highs[t] - (total - virtual)) - (high_before + virtual) + (lows[t] - low_before)
-        high = total + error
-        low = error - (high - total)
-        quotient = high / n
-        product = quotient * n
-        rest = ((high - product) - product_error(quotient, float(n), product) + low) / n
-        mean = quotient + rest
-        rest = rest - (mean - quotient)
-        slack = (8.0 * t + 64.0) * TINY * largest + abs(rest) * ULP
-        out[t] = mean
-        if largest > 1e150 or mean + (rest + slack) != mean or mean + (rest - slack) != mean:
-            doubtful[t] = 1
-            open_bits += 1
+    for t in range(first, size):
+        open_bits += doubtful[t]
     return open_bits
+
+
+def window_mean(
+    high: float, low: float, high_before: float, low_before: float, n: float, slack: float
+) -> tuple[float, bool]:
+    """(high + low - high_before - low_before) / n, and whether an error of `slack` leaves its last bit as it is."""
+    total = high - high_before
+    virtual = total - high
+    error = (high - (total - virtual)) - (high_before + virtual) + (low - low_before)
+    upper = total + error
+    lower = error - (upper - total)
+    quotient = upper / n
+    product = quotient * n
+    rest = ((upper - product) - product_error(quotient, n, product) + lower) / n
+    mean = quotient + rest
+    rest = rest - (mean - quotient)
+    slack += abs(rest) * ULP
+    return mean, (mean + (rest + slack) == mean) & (mean + (rest - slack) == mean)
 
 
 def recursive_mean(values: Vector, size: int, window: int, weight: float, out: Vector) -> int:

@@ -29,9 +29,9 @@ FILL = (
     + """
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.listings import write_listing
-from pyjobs.market.providers.ask import patience
+from pyjobs.market.providers.asking.ask import patience
 from pyjobs.market.providers.krx_stock import KrxStock, ask_boards
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.boards import listing_of
 from utils import paths
@@ -61,7 +61,7 @@ from pathlib import Path
 import numpy, pyarrow.parquet
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.partitions import Partition, Provenance, encoded
-from utils.atomic import write_bytes
+from utils.files.atomic import write_bytes
 folder = Path(sys.argv[1]); folder.mkdir(exist_ok=True)
 provenance = Provenance(provider="p", fetched_at_ms=1, adjusted="raw", last_final=True)
 for number in range(2_700):

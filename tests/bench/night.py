@@ -19,9 +19,9 @@ FILL = """
 import datetime as dt, numpy as np
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.listings import write_listing
-from pyjobs.market.providers.ask import patience
+from pyjobs.market.providers.asking.ask import patience
 from pyjobs.market.providers.krx_stock import KrxStock, ask_boards
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.boards import listing_of
 from tests.bench.made_up_market import BARS, LAST, walk

@@ -22,10 +22,10 @@ import numpy as np
 
 from tests.bench import scaling_pictures
 from tests.bench.processes import ROOT, make_bars, measured
-from tests.utils import pieces
-from tests.utils.clusters import cluster
-from utils.cluster import on_cluster
-from utils.work import Work, local, silent
+from tests.utils.pieces import pieces
+from tests.utils.pieces.clusters import cluster
+from utils.pieces.cluster import on_cluster
+from utils.pieces.work import Work, local, silent
 
 RUNS = 3
 T_95 = {1: 12.706, 2: 4.303, 3: 3.182}  # two-sided, by degrees of freedom

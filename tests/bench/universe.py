@@ -19,9 +19,9 @@ JOB = """
 import sys
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.providers import BarRequest, provider
-from pyjobs.market.providers.ask import unhurried
-from pyjobs.market.providers.ask_many import ask_many
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.ask import unhurried
+from pyjobs.market.providers.asking.ask_many import ask_many
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.store.bar_store import BarStore
 from utils import clock, paths
 name, symbols, first_ms = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3])
@@ -37,9 +37,9 @@ assert stored == len(symbols)
 """
 QUOTES = """
 import sys
-from pyjobs.market.providers.ask import unhurried
+from pyjobs.market.providers.asking.ask import unhurried
 from pyjobs.market.providers.quotes import Quote, ask_quotes
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 symbols = sys.argv[2].split(",")
 found = ask_quotes(sys.argv[1], symbols, book=StateBook(), patience=unhurried(print), market="XNYS", currency="USD")
 assert all(isinstance(one, Quote) for one in found.values()) and len(found) == len(symbols)

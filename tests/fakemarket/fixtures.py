@@ -27,7 +27,7 @@ def fakemarket(fakemarket_server: FakeMarket) -> Iterator[FakeMarket]:
 
     Clients that are asked from this process run in forks, see `tests/verb_process.py`.
     """
-    from pyjobs.market.providers import client_process
+    from pyjobs.market.providers.workers import client_process
     from tests.verb_process import forked_worker
 
     fakemarket_server.reset()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs import prune_runs
 from pyjobs.runs import log_retention
+from pyjobs.runs.verdict.logs import last_lines
 from utils import history
 
 TODAY = dt.date(2026, 11, 20)
@@ -82,3 +84,45 @@ def test_a_history_that_is_set_aside_while_it_is_read_is_read_once(tmp_path: Pat
     assert [record["job"] for record in history.read(Moved(tmp_path))] == ["old", "older", "new", "newer"]
     assert [record["job"] for record in history.read(tmp_path)] == ["old", "older", "new", "newer"]
     assert list(history.read(tmp_path / "nowhere")) == []
+
+
+def test_logs_older_than_the_newest_plain_dates_are_compressed_and_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    (tmp_path / "logs").mkdir()
+    for day in range(1, 7):
+        (tmp_path / f"logs/report_2026-11-0{day}.log").write_text(f"first\nthe last line of {day}\n")
+    (tmp_path / "logs/history-2026-01-01.jsonl").write_text("{}\n")
+    (tmp_path / "data/processed/decisions/live").mkdir(parents=True)
+    (tmp_path / "data/processed/decisions/live/decisions.csv").write_text("1\n")
+    flags = ["--keep-log-days", "5", "--keep-plain-log-days", "2"]
+    assert prune_runs.main(flags) == 0
+    names = sorted(path.name for path in (tmp_path / "logs").iterdir())
+    assert names == [
+        "history-2026-01-01.jsonl",
+        *(f"report_2026-11-0{day}.log.gz" for day in (2, 3, 4)),
+        *(f"report_2026-11-0{day}.log" for day in (5, 6)),
+    ]
+    assert last_lines(tmp_path / "logs/report_2026-11-03.log") == ["first", "the last line of 3"]
+    assert prune_runs.main(flags) == 0
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == names
+    assert (tmp_path / "data/processed/decisions/live/decisions.csv").exists()
+
+
+def test_a_compressed_log_is_the_newest_of_its_name_no_more_than_a_plain_one() -> None:
+    names = ["a_2026-11-01.log.gz", "a_2026-11-02.log", "a_2026-11-02.log.gz", "a_2026-11-03.log"]
+    assert log_retention.old_logs(names, keep_days=2) == ["a_2026-11-01.log.gz"]
+    assert log_retention.to_compress(names, keep_days=1) == ["a_2026-11-02.log"]
+
+
+def test_a_prune_for_a_program_says_one_json_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    (tmp_path / "data/server_runs/notes").mkdir(parents=True)
+    assert prune_runs.main(["--json", "1", "--dry-run"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["dry_run"] is True and told["stopped"] == told["failed"] == []
+    assert told["runs"]["items"] == [{"item": "notes", "decision": "keep", "reason": "not a run: left alone"}]
+    assert told["logs"]["remove"] == told["logs"]["compress"] == told["cache"]["remove"] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs import make_manifest
+from pyjobs import make_manifest, verify_run
 from pyjobs.runs import manifest, provenance
 from utils.errors import BadDataError, MissingInputError
 from utils.run import run
@@ -131,3 +131,37 @@ def test_dependencies_are_told_without_a_pinned_file_too(tmp_path: Path) -> None
     assert without["requirements_sha256"] is None and without["installed"]
     (tmp_path / "requirements-nas.txt").write_text("x==1\n", encoding="utf-8")
     assert provenance.dependencies(tmp_path)["sha256"] != without["sha256"]
+
+
+def test_verify_run_takes_a_path_a_name_the_newest_or_all(
+    sealed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    runs = tmp_path / "data/server_runs"
+    runs.mkdir(parents=True)
+    assert run(verify_run.main, []) == 66
+    sealed.rename(runs / sealed.name)
+    damaged = runs / "20261119T131000Z-0002"
+    damaged.mkdir()
+    (damaged / "manifest.json").write_text('{"files": {"a": {"bytes": 1, "sha256": "x"}}}', encoding="utf-8")
+    assert run(verify_run.main, []) == 0
+    assert run(verify_run.main, [sealed.name]) == 0
+    assert run(verify_run.main, [str(damaged)]) == 65
+    capsys.readouterr()
+    assert run(verify_run.main, ["--all"]) == 65
+    assert capsys.readouterr().out.splitlines() == [
+        f"{damaged.name}: 'a' is missing",
+        f"{sealed.name}: every file is as its manifest says",
+    ]
+    assert run(verify_run.main, ["20200101T000000Z-0000"]) == 66
+
+
+def test_a_file_larger_than_is_read_at_once_is_hashed_whole(sealed: Path) -> None:
+    large = bytes(range(256)) * 8192
+    (sealed / "large").write_bytes(large)
+    told = manifest.read(sealed)
+    told["files"]["large"] = {"bytes": 2_097_152, "sha256": hashlib.sha256(large).hexdigest()}  # type: ignore[index]
+    manifest.write(sealed, told)
+    assert manifest.verify(sealed) == []
+    (sealed / "large").write_bytes(large[:-1] + b"!")
+    assert manifest.verify(sealed) == ["'large' has changed (2097152 bytes, the manifest says 2097152)"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.exchanges import Exchange
-from pyjobs.runs.jobs import load_job_book
-from pyjobs.runs.timetable import timetable
+from pyjobs.runs.job_history import load_job_book
+from pyjobs.runs.timetable import added, timetable
 from utils.errors import UsageError
 from utils.wall_clock import box_zone, day_field, zone_of
 
@@ -112,3 +112,35 @@ def test_the_zone_is_the_one_cron_goes_by(tmp_path: Path) -> None:
 
 def test_weekdays_are_written_as_cron_has_them() -> None:
     assert [day_field(days) for days in ((1, 2, 3, 4, 5), (7, 1, 2), (6, 7), range(1, 8))] == ["1-5", "0-2", "0,6", "*"]
+
+
+LINES = '  "nightly@us": {market: XNYS, every: session, due: "19:10", skip_budget: 2}\n'
+JOBS = "# mine\njobs:\n  nightly: {market: XKRX, every: session, due: '20:30', skip_budget: 2}"
+
+
+def test_the_jobs_of_a_second_desk_are_added_to_a_jobs_file_that_then_says_all_it_said(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.yaml"
+    path.write_text(JOBS)
+    assert added(path, LINES) and path.read_text() == f"{JOBS}\n{LINES}"
+    assert not added(path, LINES), "they are there already"
+    assert list(load_job_book(path).jobs) == ["nightly", "nightly@us"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{JOBS}\nmore: 1\n",
+        "jobs: {}\n",
+        "jobs:\n    nightly: {}\n",
+        "[1]\n",
+        "",
+        "jobs: [\n",
+        "jobs:\n",
+        f"{JOBS}\n  #",
+    ],
+)
+def test_a_jobs_file_of_another_form_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "jobs.yaml"
+    path.write_text(text)
+    done = added(path, LINES)
+    assert done == text.endswith("#") and path.read_text() == (f"{text}\n{LINES}" if done else text)

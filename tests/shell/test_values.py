@@ -34,6 +34,9 @@ def copy(tmp_path: Path) -> Path:
         ("KEEP_DAYS", "a month"),
         ("ALLOW_NET_FETCH", "maybe"),
         ("MARKET", "XKRX\r"),
+        ("NIGHTDESK_NOW", "1795800000000"),
+        ("TERM_GRACE_S", "9" * 30),
+        ("PRUNE_MAX_SHARE", "half"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_its_variable(house: House, name: str, value: str) -> None:
@@ -59,6 +62,9 @@ def test_a_file_with_windows_line_ends_says_how_to_mend_it(house: House, copy: P
 
 def test_a_dangling_environment_says_make_setup_and_is_recorded_as_the_job_s_end(house: House, copy: Path) -> None:
     (copy / ".venv").symlink_to(copy / "nowhere")
+    house.run(["sh", "-c", 'cd "$1" && batch/run_report_eod.sh', "sh", str(copy)], PYTHONBIN="")  # as a crontab may
+    assert [each["job"] for each in house.history()] == ["report_eod"]
+    (house.home / "logs/history.jsonl").unlink()
     ended = house.run([str(copy / "batch/run_report_eod.sh")], PYTHONBIN="")
     assert (ended.returncode, b"make setup" in ended.stderr) == (78, True)
     (record,) = house.history()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.providers import scrub
-from pyjobs.market.providers.wire import excerpt
+from pyjobs.market.providers.wire import scrub
+from pyjobs.market.providers.wire.http_answer import excerpt
 from pyjobs.reporting.tables import markdown_text
 from tests.hostile import TEXTS, texts
 from utils.foreign_text import outcome_of, printable, quoted

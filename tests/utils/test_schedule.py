@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.runs.jobs import load_job_book
+from pyjobs.runs.job_history import load_job_book
 from utils.errors import ConfigError
 from utils.schedule import interval_s, next_start_s
 

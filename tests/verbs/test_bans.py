@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from tests.fakemarket.faults import Ban
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.outage import CLIENTS, Ended, Machine

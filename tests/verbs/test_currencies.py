@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pyjobs import account_backtest, import_bars, run_bt, scan, setup_backtest, walk_forward
-from pyjobs.runs import backtest_folder
+from pyjobs.runs.backtests import backtest_folder
 from utils import trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run

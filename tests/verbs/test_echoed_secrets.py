@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from pyjobs.market.providers.scrub import HIDDEN
+from pyjobs.market.providers.wire.scrub import HIDDEN
 from tests.fakemarket.server import FakeMarket
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ import pytest
 from pyjobs import account_backtest, report_eod, report_scan, run_bt, scan, setup_backtest
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import backtest_folder
+from pyjobs.runs.backtests import backtest_folder
 from utils import paths, trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run

@@ -16,7 +16,7 @@ import pytest
 
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs.jobs import load_job_book
+from pyjobs.runs.job_history import load_job_book
 from tests.fakemarket.server import FakeMarket
 from tests.verb_process import run_verb
 
@@ -188,3 +188,6 @@ def test_the_desk_of_a_clone_is_the_one_its_jobs_find(env: dict[str, str], tmp_p
         f"{clone}/config/env.local.sh is yours and stays as it is; put this line into it: MARKET=XNYS" in again.stdout
     )
     assert (clone / "config/env.local.sh").read_text() == "MARKET=XKRX\n"
+    second = run(*new_desk, "--zone", "UTC", "--name", "us")
+    assert f"{clone}/secret/jobs.yaml: 4 lines added, when each job of us should have ended" in second.stdout
+    assert load_job_book(clone / "secret" / "jobs.yaml").jobs["nightly@us"].market == "XNYS"

@@ -19,8 +19,8 @@ import pytest
 from filelock import FileLock
 
 from pyjobs.runs import manifest
+from pyjobs.runs.nights.steps import NIGHT
 from pyjobs.runs.run_folder import finished_runs
-from pyjobs.runs.steps import NIGHT
 from utils import trading_day
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ from pyjobs.gap_repair import main as gap_repair
 from pyjobs.ingest import main as ingest
 from pyjobs.market.ingest.instances import Instance, save
 from pyjobs.market.ingest.sources import Sources
+from pyjobs.market.providers.asking.circuit_breaker import State, StateBook
 from pyjobs.market.providers.base import NotAsked, Refused
-from pyjobs.market.providers.state import State, StateBook
 from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
 from utils.errors import BadDataError, NetworkForbidden

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.fakemarket.server import FakeMarket, running
-from tests.market.providers.asking import KIND_OF
+from tests.market.providers.asking.made_up import KIND_OF
 from tests.verbs.outage import CLIENTS, SKIPPED, Ended, Machine
 
 Rule = tuple[str, dict[str, Any]]

@@ -21,7 +21,8 @@ import pytest
 from pyjobs import account_backtest, compare_runs, run_bt
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import backtest_folder, manifest
+from pyjobs.runs import manifest
+from pyjobs.runs.backtests import backtest_folder
 from utils import paths, trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run

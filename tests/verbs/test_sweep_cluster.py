@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyjobs import compare_runs, run_sweep, walk_forward
-from pyjobs.runs import backtest_folder
-from tests.utils.clusters import ROOT, Cluster, cluster
+from pyjobs.runs.backtests import backtest_folder
+from tests.utils.pieces.clusters import ROOT, Cluster, cluster
 from utils.exit_codes import ExitCode
 from utils.run import run
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pyjobs import run_sweep, walk_forward
-from pyjobs.runs import backtest_folder, manifest
+from pyjobs.runs import manifest
+from pyjobs.runs.backtests import backtest_folder
 from utils.exit_codes import ExitCode
 from utils.run import run
 

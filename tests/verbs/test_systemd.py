@@ -19,7 +19,7 @@ import pytest
 
 from pyjobs.bootstrap_symbols import main as bootstrap_symbols
 from pyjobs.market.ingest import bootstrap
-from pyjobs.runs.jobs import load_job_book
+from pyjobs.runs.job_history import load_job_book
 from tests.fakemarket.server import FakeMarket
 from utils.run import run
 from utils.schedule import interval_s

@@ -18,8 +18,8 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, make_setups, needs
 from pyjobs.strategy.signals import Setup
-from utils.config import line_of, nearest
 from utils.errors import ConfigError
+from utils.settings.config import line_of, nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

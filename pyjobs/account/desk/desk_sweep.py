@@ -24,7 +24,7 @@ from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.strategy.trace import remembering
 from utils.errors import ConfigError, UsageError
-from utils.work import Engine, Progress, Work, here, silent
+from utils.pieces.work import Engine, Progress, Work, here, silent
 
 Params = dict[str, int | float]
 Span = tuple[int, int]  # of returns, [first, end)

@@ -9,10 +9,11 @@ import numpy as np
 
 from pyjobs.account.figures.performance import CurvePoint
 from pyjobs.account.portfolio import seats
-from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals, LaneName
+from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals
+from pyjobs.market.bars import IntArray
 from pyjobs.strategy.lifecycle import REASONS
-from utils import csv_lines
-from utils.text_files import write_csv, write_lines
+from utils.csv_text import lines as csv_lines
+from utils.files.text_files import write_csv, write_lines
 
 SIDE, TIMES, STOP, EXIT_PRICE = 0, (1, 2, 5), 4, 6  # places in a trade, as the kernel writes it
 ROWS_AT_ONCE = 2048  # their text stays in the processor's cache
@@ -60,33 +61,32 @@ def write_deals(path: Path, deals: Sequence[Deal]) -> None:
 
 def deal_lines(deals: Deals) -> Iterator[bytes]:
     """The lines of an account's own deals, some thousands at a time, without a record for each."""
-    names = np.empty((2, len(deals.lanes)), dtype=object)  # texts are made where a deal needs them
-    reasons = np.empty(len(REASONS), dtype=object)
-    reasons[:] = [csv_lines.texts(reason) for reason in REASONS]
+    labels = csv_lines.Labels()
+    own, where = _names(deals, labels)
+    reasons = np.array([labels.number(reason) for reason in REASONS])
     for piece in csv_lines.pieces(len(deals), ROWS_AT_ONCE):
         rows = np.ascontiguousarray(deals.rows(piece).T)
-        lanes, sides = rows[seats.SEAT_OF].astype(np.int64), rows[SIDE]
-        for lane, side in zip(*(x.tolist() for x in np.unique(lanes, return_index=True)), strict=True):
-            if names[0, lane] is None:
-                names[:, lane] = _names(deals.lanes[lane], "long" if sides[side] > 0 else "short")
-        own, where = names[:, lanes].tolist()
-        times = [csv_lines.numbers(rows[place].astype(np.int64)) for place in TIMES]
-        entry, stop, leave = (csv_lines.numbers(rows[place]) for place in (ENTRY_PRICE, STOP, EXIT_PRICE))
-        money = (seats.SIZE, seats.FEES, seats.PNL, seats.RATE_IN, seats.RATE_OUT)
-        size, fees, pnl, rate_in, rate_out = (csv_lines.numbers(rows[place]) for place in money)
+        lanes, why = rows[seats.SEAT_OF].astype(np.int64), rows[REASON].astype(np.int64)
+        signal, entry, leave = (csv_lines.whole(rows[place]) for place in TIMES)
+        prices = (csv_lines.numbers(rows[place]) for place in (ENTRY_PRICE, seats.SIZE, STOP))
+        money = (csv_lines.numbers(rows[place]) for place in (seats.FEES, seats.PNL))
         net = csv_lines.numbers(rows[seats.PNL] / (rows[seats.SIZE] * rows[ENTRY_PRICE] * rows[seats.RATE_IN]))
-        why = reasons[rows[REASON].astype(np.int64)].tolist()
-        opened = (own, *times[:2], entry, size, stop)
-        yield csv_lines.lines((*opened, times[2], leave, why, fees, pnl, net, where, rate_in, rate_out))
+        rates = (csv_lines.numbers(rows[place]) for place in (seats.RATE_IN, seats.RATE_OUT))
+        opened = (labels.column(own[lanes]), signal, entry, *prices)
+        closed = (leave, csv_lines.numbers(rows[EXIT_PRICE]), labels.column(reasons[why]), *money, net)
+        yield labels.lines((*opened, *closed, labels.column(where[lanes]), *rates))
 
 
-def _names(lane: LaneName, side: str) -> tuple[object, object]:
-    """The texts of a lane, before its numbers and between them; a lane has one side."""
-    key = lane.key
-    return (
-        csv_lines.texts(key.symbol, side, lane.setup),
-        csv_lines.texts(key.exchange, key.timeframe, lane.currency),
-    )
+def _names(deals: Deals, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
+    """The numbers of each lane's texts, before and between its numbers, where it has a deal; a lane has one side."""
+    sides = np.zeros(len(deals.lanes))
+    sides[deals.column(seats.SEAT_OF).astype(np.int64)] = deals.column(SIDE)
+    own, where = np.zeros(sides.size, np.int64), np.zeros(sides.size, np.int64)
+    for number in np.flatnonzero(sides).tolist():
+        lane = deals.lanes[number]
+        own[number] = labels.number(lane.key.symbol, "long" if sides[number] > 0 else "short", lane.setup)
+        where[number] = labels.number(lane.key.exchange, lane.key.timeframe, lane.currency)
+    return own, where
 
 
 def deal_cells(deal: Deal) -> list[object]:

@@ -156,8 +156,8 @@ def params_of(setup: Setup) -> dict[str, Any]:
 def places() -> Places:
     """Where benchmarks may come from: this machine, then the network, which ALLOW_NET_FETCH=0 forbids."""
     from pyjobs.market.benchmarks.bars import network_asks
-    from pyjobs.market.providers.ask import patience
-    from pyjobs.market.providers.state import StateBook
+    from pyjobs.market.providers.asking.ask import patience
+    from pyjobs.market.providers.asking.circuit_breaker import StateBook
 
     def closes(put: Callable[[str, dt.date, dt.date], Bars]) -> Fetch:
         return lambda symbol, start, end: from_bars(put(symbol, start, end))

@@ -23,7 +23,7 @@ from pyjobs.account.portfolio.simulate import Terms
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import FloatArray
 from utils.errors import ConfigError, UsageError
-from utils.work import Engine, Progress, here, silent
+from utils.pieces.work import Engine, Progress, here, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

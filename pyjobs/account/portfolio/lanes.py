@@ -12,6 +12,7 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio.tape import tape_of
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.column_file import done_with
@@ -37,10 +38,10 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
     """Everything the account trades of the desk."""
     lanes, left_out = [], []
     grids: dict[tuple[str, str, str], Grid] = {}
-    for series in snapshot.series:
+    traded = [series for series in snapshot.series if _is_traded(series.instrument, account)]
+    tape = tape_of(tuple(series.bars for series in traded))
+    for number, series in enumerate(traded):
         instrument = series.instrument
-        if instrument.role != "trade" or instrument.currency not in (account.currency, *account.trades):
-            continue
         short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
         if short:
             why = f"{len(series.bars)} bars are too few for {', '.join(short)}" if len(series.bars) else "no bars"
@@ -53,22 +54,24 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
         if money is not None or instrument.currency == account.currency:
             alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
             grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
-            lanes += _lanes_on(series, account, known, money, grid)
+            lanes += _lanes_on(series, tape.bars(number), account, known, money, grid)
     return Lanes(lanes=lanes, left_out=left_out)
 
 
+def _is_traded(instrument: Instrument, account: Account) -> bool:
+    return instrument.role == "trade" and instrument.currency in (account.currency, *account.trades)
+
+
 def _lanes_on(
-    series: Series, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
+    series: Series, bars: Bars, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
 ) -> list[Lane]:
-    instrument, bars = series.instrument, series.bars.together()
-    wanted = [(name, Wishes.of(each)) for name, each in _signals(bars, setups)]
-    done_with(series.bars)
+    instrument = series.instrument
     return [
         Lane(
             key=instrument.key,
             setup=name,
-            bars=series.bars,
-            wishes=wishes,
+            bars=bars,
+            wishes=Wishes.of(signals),
             lot=lot_of(series),
             group=instrument.group,
             currency=instrument.currency,
@@ -76,7 +79,7 @@ def _lanes_on(
             taxed=is_taxed(account, instrument),
             conversion=money,
         )
-        for name, wishes in wanted
+        for name, signals in _signals(bars, setups)
     ]
 
 
@@ -171,7 +174,7 @@ def is_taxed(account: Account, instrument: Instrument) -> bool:
 
 
 def grid_of(account: Account, instrument: Instrument) -> Grid:
-    """The tick grid of the account's rules; none for adjusted prices, which were never traded, and none abroad."""
-    if account.rules != "KRX" or instrument.prices == "adjusted" or instrument.currency != account.currency:
+    """The tick grid of the account's rules; none for prices that were never traded, and none abroad."""
+    if account.rules != "KRX" or instrument.prices != "raw" or instrument.currency != account.currency:
         return ()
     return krx.by_time(krx.ETF_TICKS if instrument.kind == "etf" else krx.TICKS, session_of(instrument.market))

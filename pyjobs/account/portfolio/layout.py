@@ -15,7 +15,7 @@ from pyjobs.account.portfolio.fx import Rates
 from pyjobs.account.portfolio.krx import Grid, Table
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.sums import SUMS
-from pyjobs.account.portfolio.tape import Places, Tape, tape_of
+from pyjobs.account.portfolio.tape import Places, Timeline, laid, timeline_of
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
@@ -87,26 +87,27 @@ class Layout:
 def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequence[int]) -> Memory:
     """The account before the first bar that closes at or after `start_ms`; its seats in the order of `lanes`."""
     own = {id(lane.bars): lane.bars for lane in lanes}  # two sides, and all setups, share a series' bars
-    tape = tape_of(tuple(own.values()), start_ms)
-    times = tape.times
+    series = laid(list(own.values()))
+    line = timeline_of(tuple(series), start_ms)
+    times = line.times
     if any(lane.conversion for lane in lanes):  # what is held is worth something else at each of the marks too
         marks = np.array(marks_ms, np.int64)
         times = np.union1d(marks[marks >= start_ms], times)
     x = Layout(seats.SEATS, len(lanes), seats.SEAT, np.float64)
     m = Layout(seats.PLACES, len(lanes), seats.PLACE, np.int64)
-    stretches = _fill_head(x, m, terms, tape, times.size)
+    stretches = _fill_head(x, m, terms, line, times.size)
     _fill_seats(x.rows, lanes, terms)
     _fill_places(m.rows, lanes, dict(zip(own, stretches, strict=True)))
-    begins, ends = (dict(zip(own, part.tolist(), strict=True)) for part in (tape.starts[:-1], tape.starts[1:]))
+    begins, ends = (dict(zip(own, part.tolist(), strict=True)) for part in (line.begins, line.ends))
     bits, entries, levels = _wishes(m.rows, lanes, begins, ends)
     flags = _rates(x, m, lanes, times, begins, ends)
     _grids(x, m, lanes)
-    moments = tape.at(times)
+    moments = line.at(times)
     return Memory(
         x=np.concatenate(x.parts),
         m=np.concatenate(m.parts),
         moments=moments,
-        prices=tape.prices,
+        prices=series[0].tape.prices if series else np.empty((4, 0)),
         flags=flags,
         bits=bits,
         events=_events(m.rows, entries, moments, times.size),
@@ -117,12 +118,12 @@ def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequen
     )
 
 
-def _fill_head(x: Layout, m: Layout, terms: Terms, tape: Tape, n_times: int) -> list[int]:
+def _fill_head(x: Layout, m: Layout, terms: Terms, line: Timeline, n_times: int) -> list[int]:
     """The heads of both; where in `m` each stretch of bars has its row."""
-    taxes, n_stretches = terms.costs.sell_tax_by_time, tape.starts.size - 1
+    taxes, n_stretches = terms.costs.sell_tax_by_time, line.begins.size
     money, counts = x.parts[0], m.parts[0]
     _fill_terms(money, counts, terms)
-    counts[seats.N_SEATS], counts[seats.N_TIMES], counts[seats.N_BARS] = len(m.rows), n_times, tape.moments.size
+    counts[seats.N_SEATS], counts[seats.N_TIMES], counts[seats.N_BARS] = len(m.rows), n_times, line.moments.size
     counts[seats.N_TAXES], counts[seats.N_STRETCHES] = len(taxes), n_stretches
     counts[seats.AT_TAX_TIMES] = m.put([from_ms for from_ms, _ in taxes])
     counts[seats.AT_TAXES] = x.put([bps for _, bps in taxes])
@@ -130,7 +131,7 @@ def _fill_head(x: Layout, m: Layout, terms: Terms, tape: Tape, n_times: int) -> 
     for place in (seats.AT_BUSY, seats.AT_SPARE, seats.AT_ENTERING, seats.AT_WANTING):
         counts[place] = m.put(np.zeros(len(m.rows)))
     rows = np.zeros((n_stretches, seats.STRETCH_ROW), np.int64)
-    rows[:, seats.NEXT], rows[:, seats.END] = tape.starts[:-1], tape.starts[1:]
+    rows[:, seats.NEXT], rows[:, seats.END] = line.begins, line.ends
     first = counts[seats.AT_STRETCHES] = m.put(rows)
     return [first + number * seats.STRETCH_ROW for number in range(n_stretches)]
 

@@ -1,4 +1,4 @@
-"""The bars of an account in one piece, a stretch for each series, as a walk reads them."""
+"""The bars of an account's series in one piece, a stretch for each, where signals are made and a walk reads them."""
 
 from __future__ import annotations
 
@@ -14,63 +14,126 @@ from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.chained import parts_of
 
-KEPT_TAPES = 2  # so many desks' bars are kept in one piece for the next run on them, 36 bytes a bar
+KEPT_TAPES = 2  # so many desks' bars are kept in one piece for the next run on them, 32 bytes a bar
 Places = npt.NDArray[np.int32]  # of things in other arrays
+PRICES = ("open", "high", "low", "close")
+
+
+class OnTape(Bars):
+    """A series as it lies on a tape. Its volume stays where it was."""
+
+    __slots__ = ("number", "source", "tape")
+    number: int
+    source: Bars
+    tape: Tape
+
+    def __init__(self, tape: Tape, number: int, source: Bars, ts_ms: IntArray) -> None:
+        columns = tape.prices[:, tape.starts[number] : tape.starts[number + 1]]
+        values = {"tape": tape, "number": number, "source": source, "ts_ms": ts_ms}
+        for name, value in (values | dict(zip(PRICES, columns, strict=True))).items():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False  # signals are made of it, and an account walks over it
+            object.__setattr__(self, name, value)
+
+    @property
+    def volume(self) -> FloatArray:
+        """As in Bars."""
+        return self.source.volume
+
+    def slice(self, start: int, stop: int) -> Bars:
+        """Bars [start, stop): views, but of the volume."""
+        prices = {name: getattr(self, name)[start:stop] for name in PRICES}
+        return Bars(ts_ms=self.ts_ms[start:stop], volume=self.source.slice(start, stop).volume, **prices)
+
+
+class Tape:
+    """Room for series one after the other: `starts` of each and the end, `prices`: opens, highs, lows, closes.
+
+    A series is copied when it is asked for, once. Series with the same times share the array of these.
+    """
+
+    def __init__(self, series: Sequence[Bars]) -> None:
+        self.starts: list[int] = [0, *itertools.accumulate(len(bars) for bars in series)]
+        self.prices: FloatArray = np.empty((4, self.starts[-1]))
+        self._sources = series
+        self._laid: list[OnTape | None] = [None] * len(series)
+        self._times: IntArray = np.empty(0, np.int64)
+
+    def bars(self, number: int) -> OnTape:
+        """The series with this number, copied here."""
+        laid = self._laid[number]
+        if laid is None:
+            laid = self._laid[number] = self._copied(number, self._sources[number])
+        return laid
+
+    def _copied(self, number: int, bars: Bars) -> OnTape:
+        at, times = self.starts[number], []
+        for part in parts_of(bars):
+            times.append(part.ts_ms)
+            for row, name in zip(self.prices, PRICES, strict=True):
+                row[at : at + len(part)] = getattr(part, name)
+            at += len(part)
+        own = np.concatenate(times) if times else np.empty(0, np.int64)
+        if not np.array_equal(own, self._times):
+            self._times = own
+        done_with(bars)
+        return OnTape(self, number, bars, self._times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tape:
-    """Bars one series after the other: `starts` of each with the end, and their opens, highs, lows, closes.
+class Timeline:
+    """When the bars of some series of a tape close.
 
-    `times`: every moment at which a bar closes, once, ascending; `moments`: the place in it of each bar's close.
+    `begins`, `ends`: which bars of the tape are theirs, from the first that counts. `times`: every moment at which one
+    of these closes, once, ascending; `moments`: the place in it of each bar's close, of no meaning for other bars.
     """
 
-    starts: IntArray
+    begins: IntArray
+    ends: IntArray
     times: IntArray
     moments: Places
-    prices: FloatArray
 
     def at(self, times: IntArray) -> Places:
         """`moments`, as places in other `times`, which hold these and more."""
         if times is self.times:
             return self.moments
-        return np.searchsorted(times, self.times).astype(np.int32)[self.moments]
+        found, places = self.moments.copy(), np.searchsorted(times, self.times).astype(np.int32)
+        for begin, end in zip(self.begins.tolist(), self.ends.tolist(), strict=True):
+            found[begin:end] = places[self.moments[begin:end]]
+        return found
 
 
 @lru_cache(maxsize=KEPT_TAPES)
-def tape_of(series: tuple[Bars, ...], start_ms: int) -> Tape:
-    """The bars that close at or after `start_ms`."""
-    firsts = [len(bars.until(start_ms - 1)) if len(bars) else 0 for bars in series]
-    sizes = [len(bars) - first for bars, first in zip(series, firsts, strict=True)]
-    starts = np.concatenate(([0], np.cumsum(sizes, dtype=np.int64)))
-    ts_ms, prices = np.empty(starts[-1], np.int64), np.empty((4, starts[-1]))
-    for bars, first, begin in zip(series, firsts, starts.tolist(), strict=False):
-        at = begin
-        for part in parts_of(bars.slice(first, len(bars))):
-            end = at + len(part)
-            ts_ms[at:end] = part.ts_ms
-            for row, column in zip(prices, (part.open, part.high, part.low, part.close), strict=True):
-                row[at:end] = column
-            at = end
-        done_with(bars)
-    stretches = [ts_ms[start:end] for start, end in itertools.pairwise(starts.tolist())]
-    times = _times(stretches)
-    return Tape(starts=starts, times=times, moments=_moments(stretches, times), prices=prices)
+def tape_of(series: tuple[Bars, ...]) -> Tape:
+    """A tape for these series."""
+    return Tape(series)
 
 
-def _times(stretches: Sequence[IntArray]) -> IntArray:
-    different: list[IntArray] = [np.empty(0, np.int64)]
-    for times in stretches:
-        if not np.array_equal(times, different[-1]):
-            different.append(times)
-    return np.unique(np.concatenate(different))
+def laid(series: Sequence[Bars]) -> list[OnTape]:
+    """The same series, all on one tape: the one that they are on, or another."""
+    on_tape = [bars for bars in series if isinstance(bars, OnTape)]
+    if len(on_tape) == len(series) and len({id(bars.tape) for bars in on_tape}) <= 1:
+        return on_tape
+    tape = tape_of(tuple(series))
+    return [tape.bars(number) for number in range(len(series))]
 
 
-def _moments(stretches: Sequence[IntArray], times: IntArray) -> Places:
-    found = [np.empty(0, np.int32)]
-    for mine in stretches:
-        first = int(np.searchsorted(times, mine[0])) if mine.size else 0
-        same = np.array_equal(times[first : first + mine.size], mine)
-        places = np.arange(first, first + mine.size) if same else np.searchsorted(times, mine)
-        found.append(places.astype(np.int32))
-    return np.concatenate(found)
+@lru_cache(maxsize=KEPT_TAPES)
+def timeline_of(series: tuple[OnTape, ...], start_ms: int) -> Timeline:
+    """When the bars of series on one tape close that close at or after `start_ms`."""
+    stretches: list[IntArray] = []
+    begins, ends = [], []
+    for bars in series:
+        first = int(np.searchsorted(bars.ts_ms, start_ms))
+        begins.append(bars.tape.starts[bars.number] + first)
+        ends.append(bars.tape.starts[bars.number + 1])
+        alike = bool(stretches) and bars.ts_ms is series[len(stretches) - 1].ts_ms
+        stretches.append(stretches[-1] if alike else bars.ts_ms[first:])
+    times = np.unique(np.concatenate([np.empty(0, np.int64), *{id(each): each for each in stretches}.values()]))
+    moments = np.empty(series[0].tape.starts[-1] if series else 0, np.int32)
+    known, places = None, np.empty(0, np.int32)
+    for begin, end, mine in zip(begins, ends, stretches, strict=True):
+        if mine is not known:
+            known, places = mine, np.searchsorted(times, mine).astype(np.int32)
+        moments[begin:end] = places
+    return Timeline(begins=np.array(begins, np.int64), ends=np.array(ends, np.int64), times=times, moments=moments)

@@ -10,7 +10,7 @@ from pyjobs.account.single.look_ahead import ALLOW
 from pyjobs.strategy.lifecycle import SEMANTICS
 from utils.cli import DESK_HELP
 from utils.errors import UsageError
-from utils.work import Engine, local
+from utils.pieces.work import Engine, local
 
 OF_DESKS = ("desk", "account", "benchmarks", "root", "html")
 OF_FILES = ("per_symbol", "trades", "out", "symbols", "fee_bps", "cash", "semantics", "no_cache")
@@ -61,7 +61,7 @@ def engine_of(args: argparse.Namespace) -> Engine:
         raise UsageError("--engine dask needs --scheduler tcp://HOST:PORT")
     if args.workers is not None:
         raise UsageError("--workers goes with --engine local: a cluster has the workers it has")
-    from utils.cluster import on_cluster
+    from utils.pieces.cluster import on_cluster
 
     return on_cluster(args.scheduler)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from pyjobs.account.single.engine import ENTRY_PRICE, ENTRY_TS, EXIT_PRICE, EXIT_TS, REASON, STOP, Result, SymbolResult
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.strategy.lifecycle import REASONS
-from utils.text_files import write_result
+from utils.files.text_files import write_result
 
 PER_SYMBOL = "symbol,total_return,max_drawdown,n_trades"
 TRADES = "symbol,side,signal_bar,entry_bar,entry_price,stop,exit_bar,exit_price,reason,return"

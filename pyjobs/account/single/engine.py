@@ -102,10 +102,7 @@ class SymbolResult:
 
     def net_returns(self, fee: float) -> FloatArray:
         """Of each trade, after fees on both sides (no exit fee while open): what it multiplied the cash by, minus 1."""
-        side, paid, price = (self.rows[:, i] for i in (0, ENTRY_PRICE, EXIT_PRICE))
-        leaving = np.where(self.rows[:, REASON] == kernel.STILL_OPEN, 0.0, fee)
-        long, short = price * (1.0 - leaving), 2.0 * paid - price * (1.0 + leaving)
-        return np.asarray(np.where(side > 0, long, short) / (paid * (1.0 + fee)) - 1.0)
+        return net_returns(self.rows, fee)
 
     def equity(self, money: Money) -> FloatArray:
         """Worth at each close from bar `start` on."""
@@ -120,6 +117,14 @@ class Result:
 
     money: Money
     symbols: tuple[SymbolResult, ...]
+
+
+def net_returns(rows: FloatArray, fee: float) -> FloatArray:
+    """Of each kernel row what it multiplied the cash by, minus 1; see `SymbolResult.net_returns`."""
+    side, paid, price = (rows[:, i] for i in (0, ENTRY_PRICE, EXIT_PRICE))
+    leaving = np.where(rows[:, REASON] == kernel.STILL_OPEN, 0.0, fee)
+    long, short = price * (1.0 - leaving), 2.0 * paid - price * (1.0 + leaving)
+    return np.asarray(np.where(side > 0, long, short) / (paid * (1.0 + fee)) - 1.0)
 
 
 def run(

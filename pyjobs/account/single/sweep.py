@@ -23,7 +23,7 @@ from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import REGISTRY, make_setup
 from pyjobs.strategy.signals import Setup
 from utils.errors import UsageError
-from utils.work import Engine, Progress, Work, here, silent
+from utils.pieces.work import Engine, Progress, Work, here, silent
 
 Params = dict[str, int | float | str]
 # A piece of work, in bars times setups: some 40 ms, in large sweeps up to a second, so that handing out stays small.

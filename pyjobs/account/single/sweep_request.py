@@ -15,8 +15,8 @@ from pyjobs.account.single.sweep import Sweep
 from pyjobs.account.sweep_axes import axes_of, grid
 from pyjobs.strategy.registry import needs
 from utils.errors import ConfigError, UsageError
-from utils.text_files import write_csv
-from utils.work import Engine, Progress, here, silent
+from utils.files.text_files import write_csv
+from utils.pieces.work import Engine, Progress, here, silent
 
 FIGURES = ("mean_return", "middle_return", "winners", "deepest_drawdown", "n_trades")
 

@@ -149,7 +149,7 @@ def read_csv(path: Path, market: str = ROUND_THE_CLOCK, *, now_ms: int | None = 
 
 def write_csv(path: Path, closes: Closes) -> None:
     """The counterpart of `read_csv`, for jobs that fetch ahead."""
-    from utils.text_files import write_csv as write
+    from utils.files.text_files import write_csv as write
 
     write(path, ("date", "close"), zip(closes.days.astype(str).tolist(), closes.close.tolist(), strict=True))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.providers import NAMES
-from utils.config import Key, load_yaml, own_or_default, wrong
+from utils.settings.config import Key, load_yaml, own_or_default, wrong
 from utils.trading_day import known_markets
 
 FILE = "data_sources.yaml"

@@ -28,8 +28,8 @@ from pyjobs.market.cache.column_file import (
     series_in,
     streamed,
 )
-from utils import os_files
-from utils.atomic import temporary_beside
+from utils.files import os_files
+from utils.files.atomic import temporary_beside
 
 MARKET = Path(__file__).resolve().parents[1]
 RACY_NS = 2_000_000_000

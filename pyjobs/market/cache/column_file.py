@@ -22,7 +22,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars, IntArray
 from pyjobs.market.chained import parts_of
-from utils.os_files import read_at
+from utils.files.os_files import read_at
 
 MAGIC = b"NDCOLS1\n"
 ALIGN = 64

@@ -15,7 +15,7 @@ from pyjobs.market.desk.mistakes import of_accounts, of_desk, of_pairs, of_twins
 from pyjobs.market.desk.written import Account, SessionRule, Setups, WrittenDesk
 from pyjobs.market.desks import desk_path, name_problems
 from utils import clock, paths
-from utils.config import load_yaml, wrong
+from utils.settings.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
 __all__ = [

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils import paths, trading_day
-from utils.atomic import write_text
 from utils.errors import BadDataError, MissingInputError
+from utils.files.atomic import write_text
 
 COLUMNS = ("symbol", "name", "board", "close", "turnover", "shares", "first_seen")
 SMALL_BOARD = 4  # shares; a board of fewer may well lose half of them

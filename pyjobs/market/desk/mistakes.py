@@ -11,9 +11,9 @@ from pyjobs.market.desk.dump_keys import key_problems
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
 from pyjobs.market.store.names import folder_name
-from utils.config import Key, nearest
 from utils.errors import BadDataError
 from utils.foreign_text import is_plain, quoted
+from utils.settings.config import Key, nearest
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXCHANGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")

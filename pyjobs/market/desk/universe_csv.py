@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pyjobs.market.desk.instrument import Kind
-from utils.config import nearest
 from utils.errors import ConfigError
+from utils.settings.config import nearest
 
 COLUMNS = ("symbol", "name", "group", "role", "lot", "kind")
 ROLES = ("trade", "watch", "benchmark")

@@ -16,8 +16,8 @@ from pyjobs.market.dumps.import_desk import Imported, import_desk
 from pyjobs.market.dumps.reading.opened import files_of
 from pyjobs.market.store.bar_store import BarStore
 from utils import paths
-from utils.atomic import write_bytes
 from utils.errors import MissingInputError
+from utils.files.atomic import write_bytes
 
 Seen = dict[str, list[int]]
 

@@ -16,8 +16,8 @@ from pyjobs.market.store.bar_store import BarStore
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
 from utils.foreign_text import LONGEST_MESSAGE, quoted
+from utils.pieces.work import Work, local, silent
 from utils.run import exit_code_for
-from utils.work import Work, local, silent
 
 PAYS_S = 3.0  # of work that is left, for processes to be started
 NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

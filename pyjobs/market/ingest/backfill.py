@@ -20,8 +20,8 @@ from pyjobs.market.ingest.silence import last_known
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
 from pyjobs.market.times import utc_text
-from utils.atomic import sync_directory, write_bytes
 from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.files.atomic import sync_directory, write_bytes
 
 RESUME_OVERLAP_BARS = 5
 TASK = ".backfill.json"

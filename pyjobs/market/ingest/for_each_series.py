@@ -14,7 +14,7 @@ from pyjobs.market.ingest import instances
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.store.names import folder_name
-from utils import paths, private
+from utils import paths
 from utils.cli import Parser
 from utils.errors import (
     CannotWriteError,
@@ -25,6 +25,7 @@ from utils.errors import (
     UsageError,
 )
 from utils.exit_codes import ExitCode
+from utils.files import private
 
 if TYPE_CHECKING:
     from pyjobs.market.ingest.sources import Sources

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expect
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import settled
 from pyjobs.market.store.ledger import NO_TIMES, without
-from pyjobs.market.store.partitions import partition_span, read_outline, read_times
+from pyjobs.market.store.partitions import SUFFIX, partition_span, read_outline, read_times
 from utils.errors import BadDataError
 
 Window = tuple[int, int]
@@ -33,8 +32,8 @@ def missing_bars(
 
 
 def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_ms: int, since_ms: int) -> IntArray:
-    files = store.partitions(key)
-    first = first_bar(store, key)
+    files = store.paths(key)
+    first = _first_of(files, key)
     begins = min(first, since_ms)
     if begins == NEVER:
         return NO_TIMES
@@ -45,7 +44,7 @@ def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_m
     )
     found, at = [NO_TIMES], 0
     for path in files:
-        first, last = partition_span(key.timeframe, path.stem)
+        first, last = partition_span(key.timeframe, _name_of(path))
         start, stop = expected.searchsorted(first), expected.searchsorted(last, side="right")
         found.append(expected[at:start])  # there is no partition for these
         at = int(stop)
@@ -55,7 +54,7 @@ def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_m
     return np.concatenate([*found, expected[at:]])
 
 
-def _absent(path: Path, key: SeriesKey, expected: IntArray, *, quick: bool, newest: bool) -> IntArray:
+def _absent(path: str, key: SeriesKey, expected: IntArray, *, quick: bool, newest: bool) -> IntArray:
     """Those of `expected` that the partition lacks. `quick`: every slot is expected, so that counting may suffice."""
     if quick:
         seen = read_outline(path, key)
@@ -73,18 +72,23 @@ def first_bar(store: BarStore, key: SeriesKey) -> int:
     Of a first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
     the beginning.
     """
+    return settled(lambda: _first_of(store.paths(key), key))
 
-    def look() -> int:
-        for path in store.partitions(key):
-            try:
-                times, _ = read_times(path, key)
-            except BadDataError:
-                return partition_span(key.timeframe, path.stem)[0]
-            if times.size:
-                return int(times[0])
-        return NEVER
 
-    return settled(look)
+def _first_of(files: list[str], key: SeriesKey) -> int:
+    for path in files:
+        try:
+            times, _ = read_times(path, key)
+        except BadDataError:
+            return partition_span(key.timeframe, _name_of(path))[0]
+        if times.size:
+            return int(times[0])
+    return NEVER
+
+
+def _name_of(path: str) -> str:
+    """The partition's name. A year of minutes has 366 partitions, and a Path for each costs as much as its read."""
+    return path.rpartition("/")[2].removesuffix(SUFFIX)
 
 
 def counted_from_open(store: BarStore, key: SeriesKey, market: str) -> bool:

@@ -12,11 +12,12 @@ from pathlib import Path
 from pyjobs.market.bars import FETCHED
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.names import folder_name, symbol_of
-from utils import config, paths
-from utils.atomic import write_text
+from utils import paths
 from utils.errors import ConfigError, UsageError
+from utils.files.atomic import write_text
+from utils.files.text_files import bytes_of
 from utils.foreign_text import quoted
-from utils.text_files import bytes_of
+from utils.settings import config
 
 DEFAULT_EXCHANGE = "BITFINEX"
 DEFAULT_LOOKBACK_DAYS = 3.0

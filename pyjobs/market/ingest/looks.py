@@ -22,7 +22,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES, within
 from pyjobs.market.store.partitions import is_intraday, partition_name
-from utils.atomic import write_bytes
+from utils.files.atomic import write_bytes
 
 FILE = ".looks.json"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000

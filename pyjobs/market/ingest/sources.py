@@ -13,15 +13,16 @@ from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
-from pyjobs.market.providers.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
-from pyjobs.market.providers.ask_many import Answered, ask_many
+from pyjobs.market.providers.asking.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.asking.ask_many import Answered, ask_many
+from pyjobs.market.providers.asking.circuit_breaker import State, StateBook
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
 from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
-from pyjobs.market.providers.state import State, StateBook
-from utils import clock, config
+from utils import clock
 from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.settings import config
 
 
 class Sources:

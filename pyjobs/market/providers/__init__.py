@@ -1,6 +1,6 @@
 """Where bars come from, behind one small interface. `provider(NAME)` makes one; nothing heavy is imported before that.
 
-Ask through `pyjobs.market.providers.ask.ask`: it holds the machine-wide state, the retries and ALLOW_NET_FETCH.
+Ask through `pyjobs.market.providers.asking.ask.ask`: it holds the machine-wide state, the retries and ALLOW_NET_FETCH.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Quote, Refused
-from pyjobs.market.providers.remote import Remote, each_or_error
-from utils import credentials
+from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from utils.errors import ConfigError, ExternalDataUnavailable
+from utils.settings import credentials
 
 LONGEST_SYMBOLS = 3_500  # bytes, commas escaped: an address of more than 4 KB is refused, and the rest takes some
 PAGE_ROWS = 10_000  # the provider's own limit, all symbols counted together

@@ -14,11 +14,12 @@ import msgspec
 import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, FloatArray
-from pyjobs.market.providers import answers, http
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Quote, Refused
 from pyjobs.market.providers.bitfinex_quotes import quotes
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
-from pyjobs.market.providers.wire import Answer, json_of, sent_s
+from pyjobs.market.providers.wire import http
+from pyjobs.market.providers.wire import judged as answers
+from pyjobs.market.providers.wire.http_answer import Answer, json_of, sent_s
 from utils.errors import ExternalDataUnavailable, UsageError
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:{timeframe}:{symbol}/hist"

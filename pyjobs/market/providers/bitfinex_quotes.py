@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from pyjobs.market.providers import answers, http
 from pyjobs.market.providers.base import Quote, Refused, Unasked
-from pyjobs.market.providers.wire import Fault, json_of, sent_s
+from pyjobs.market.providers.wire import http
+from pyjobs.market.providers.wire import judged as answers
+from pyjobs.market.providers.wire.http_answer import Fault, json_of, sent_s
 from utils.errors import ExternalDataUnavailable
 
 NAME = "bitfinex"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.provider_names import GATES
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
-from utils import config, trading_day
+from utils import trading_day
 from utils.errors import BadDataError
+from utils.settings import config
 
 SAME_LENGTH = {"30m": ("30m", "15m"), "1h": ("1h", "60m"), "1d": ("1d",)}
 """What a provider may call the bars it sends; yfinance makes half hours of quarters."""

@@ -16,17 +16,17 @@ from typing import Any
 
 from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.provider_names import GATES
-from pyjobs.market.providers import pace
-from pyjobs.market.providers.ask import Patience, network_allowed
+from pyjobs.market.providers.asking import pace
+from pyjobs.market.providers.asking.ask import Patience, network_allowed
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched, Range, Refused
-from pyjobs.market.providers.in_turns import Asking, in_turns
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
-from pyjobs.market.providers.remote import Remote, each_or_error
 from pyjobs.market.providers.rows import Row, true_now_ms
-from pyjobs.market.providers.state import StateBook
+from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from utils import clock, paths
-from utils.atomic import sweep, write_text
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError, UsageError
+from utils.files.atomic import sweep, write_text
 from utils.trading_day import CalendarRangeError
 
 SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close

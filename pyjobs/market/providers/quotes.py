@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyjobs.market.providers import provider
-from pyjobs.market.providers.ask import Patience, network_allowed
+from pyjobs.market.providers.asking.ask import Patience, network_allowed
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import BarRequest, Quote, Quotes
 from pyjobs.market.providers.identity import checked_quote
-from pyjobs.market.providers.in_turns import Asking, in_turns
-from pyjobs.market.providers.state import StateBook
 from utils.errors import ConfigError, NetworkForbidden, NightdeskError
 
 __all__ = ["Quote", "ask_quotes", "has_quotes"]

@@ -15,8 +15,8 @@ import msgspec
 from pyjobs.market.providers.base import BarRequest
 from pyjobs.market.store.names import folder_name
 from utils import paths, trading_day
-from utils.atomic import sweep, write_bytes
-from utils.newest import older
+from utils.files.atomic import sweep, write_bytes
+from utils.files.newest import older
 
 KEPT = 6
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pyjobs.market.sample.prices import INDEX, PAIR, SPLITS, SYMBOLS, Candles, Daily
-from utils.atomic import write_text
+from utils.files.atomic import write_text
 
 LABEL = "made-up"
 README = """\

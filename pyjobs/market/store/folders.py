@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from pyjobs.market.bars import SeriesKey
-from utils import os_files, private
-from utils.atomic import sync_directory
 from utils.errors import BadDataError, LockBusyError
+from utils.files import os_files, private
+from utils.files.atomic import sync_directory
 
 QUARANTINE = ".quarantine"
 MOVING_S = 60.0  # moving a whole re-based series in takes a slow disk seconds

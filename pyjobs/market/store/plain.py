@@ -191,7 +191,7 @@ class PlainFile:
 
     def about(self) -> dict[bytes, bytes]:
         """What was told about the bars."""
-        return _told(self._content, self._layout[-1])
+        return told_in(self._content, self._layout[-1])
 
     def tells_first(self, about: Mapping[str, str]) -> bool:
         """Whether what was told begins with this."""
@@ -217,8 +217,8 @@ def opened(content: bytes) -> PlainFile | None:
     return PlainFile(content, layout)
 
 
-def ending(content: bytes, size: int) -> tuple[int, dict[bytes, bytes]] | None:
-    """The number of bars, and what was told about them, by the last bytes of a file of `size` bytes.
+def ending(content: bytes, size: int) -> tuple[int, bytes] | None:
+    """The number of bars, and what was told about them (for `told_in`), by the last bytes of a file of `size` bytes.
 
     None when we did not lay it out, or its footer is longer. Raises ValueError as `opened`.
     """
@@ -231,7 +231,7 @@ def ending(content: bytes, size: int) -> tuple[int, dict[bytes, bytes]] | None:
         return None
     if zlib.crc32(memoryview(content)[begin : len(content) - _AFTER_VALUE - 2 * _CRC.size]) != crc:
         raise ValueError("its checksum says that bytes of its footer have changed")
-    return layout[0], _told(content, layout[-1] - (size - len(content)))
+    return layout[0], content[layout[-1] - (size - len(content)) : len(content) - _AFTER_VALUE - _VALUE]
 
 
 def _layout(content: bytes, size: int) -> tuple[tuple[int, ...], int, int] | None:
@@ -247,7 +247,7 @@ def _layout(content: bytes, size: int) -> tuple[tuple[int, ...], int, int] | Non
     return layout, crc_of_footer, crc
 
 
-def _told(content: bytes, at: int) -> dict[bytes, bytes]:
+def told_in(content: bytes, at: int = 0) -> dict[bytes, bytes]:
     """The pairs of metadata from `at` on, up to PLACES."""
     texts: list[bytes] = []
     while True:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.partitions import SUFFIX, Partition, is_partition_file, write_partition
-from utils.atomic import TMP_MARK, sweep, sync_directory, write_bytes
+from utils.files.atomic import TMP_MARK, sweep, sync_directory, write_bytes
 
 STAGED = ".rebase"
 COMPLETE = "COMPLETE"

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 
 from pyjobs.market.desk.corporate_actions import derived_file
 from pyjobs.market.universe.base_prices import BaseChange
-from utils import paths, private
-from utils.atomic import sweep, write_text
+from utils import paths
 from utils.errors import BadDataError, LockBusyError
+from utils.files import private
+from utils.files.atomic import sweep, write_text
 
 COLUMNS = ("symbol", "session", "action", "ratio", "source")
 LOCK_S = 60.0

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from utils import paths, private
-from utils.atomic import sweep, write_bytes
+from utils import paths
 from utils.errors import BadDataError, LockBusyError
+from utils.files import private
+from utils.files.atomic import sweep, write_bytes
 
 LOCK_TIMEOUT_S = 60.0
 

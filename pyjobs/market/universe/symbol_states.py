@@ -13,8 +13,9 @@ from typing import Literal
 import msgspec
 
 from pyjobs.market.bars import SeriesKey
-from utils import paths, private
-from utils.atomic import sweep, write_bytes
+from utils import paths
+from utils.files import private
+from utils.files.atomic import sweep, write_bytes
 
 Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "not_listed"]
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000

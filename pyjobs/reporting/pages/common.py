@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
-from pyjobs.reporting.inputs import RunInputs, Scan, Scanned, Signal
+from pyjobs.reporting.run_files.read_run import RunInputs, Scan, Scanned, Signal
 from pyjobs.reporting.tables import Column, called
 
 MADE_BY = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_inputs import BOOKS
-from pyjobs.reporting.gates import all_gates, decision
 from pyjobs.reporting.html import Card
-from pyjobs.reporting.inputs import RunInputs
+from pyjobs.reporting.pages.gates import all_gates, decision
+from pyjobs.reporting.run_files.accounts import BOOKS
+from pyjobs.reporting.run_files.read_run import RunInputs
 
 
 def cards(inputs: RunInputs, *, session: str | None) -> list[Card]:

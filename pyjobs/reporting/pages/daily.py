@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import ruined
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
-from pyjobs.reporting.inputs import RunInputs, Scanned
 from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars, held_blocks
+from pyjobs.reporting.run_files.read_run import RunInputs, Scanned
 from pyjobs.reporting.tables import Column
 
 MOVERS_SHOWN = 5

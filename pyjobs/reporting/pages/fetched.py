@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Section, Table, Text
-from pyjobs.reporting.fetch_inputs import Fetch, Lacking
-from pyjobs.reporting.fetch_lines import COLUMNS, WHY, notes, rows
-from pyjobs.reporting.inputs import RunInputs
+from pyjobs.reporting.fetches.lines import COLUMNS, WHY, notes, rows
 from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.run_files.fetched import Fetch, Lacking
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.tables import Column
 
 LISTED = 500  # of more alike the page names the first; all of them stand in reports/fetch.json

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT, WORTH
 from pyjobs.reporting import numbers, setup_figures
 from pyjobs.reporting.account_figures import marked, ruined, short_window
-from pyjobs.reporting.account_inputs import AccountFiles, Metrics
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
-from pyjobs.reporting.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
-from pyjobs.reporting.inputs import RunInputs
 from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.pages.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
+from pyjobs.reporting.run_files.accounts import AccountFiles, Metrics
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.sheet import figure_tables
 from pyjobs.reporting.sheet.curve_charts import curve_charts, month_returns
 from pyjobs.reporting.tables import Column

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_inputs import Position
 from pyjobs.reporting.document import Block, Table, Text
-from pyjobs.reporting.inputs import RunInputs
 from pyjobs.reporting.pages.common import absent, sessions_of_markets
+from pyjobs.reporting.run_files.accounts import Position
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.tables import Column
 
 SHOWN, NAMED = 30, 5

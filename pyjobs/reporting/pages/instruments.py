@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.context import Context
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import sessions_of_markets
+from pyjobs.reporting.pages.context import Context
 from pyjobs.reporting.tables import Column
 
 COLUMNS = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
-from pyjobs.reporting.inputs import Finding, Imported, RunInputs
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.pages.fetched import fetched_sections
+from pyjobs.reporting.run_files.read_run import Finding, Imported, RunInputs
 from pyjobs.reporting.tables import Column
 
 HISTORY_SHOWN = 15
@@ -20,6 +20,7 @@ LOW_DISK = 0.05  # fraction free below which the disk line is a warning
 class Machine:
     """What the verb saw around it. Bytes; `history` is the newest lines of logs/history.jsonl, oldest first.
 
+    `forecast`: what the nights will take, a sentence.
     `mixed`: inputs that changed while the run went on; `newest`: of each series in the store its newest session.
     """
 
@@ -27,6 +28,7 @@ class Machine:
     disk_free: int
     run_bytes: int
     finished_runs: int
+    forecast: str
     history: Sequence[Mapping[str, object]]
     mixed: Sequence[str] = ()
     newest: Mapping[str, str] = field(default_factory=dict)
@@ -158,7 +160,8 @@ def _disk(machine: Machine) -> list[Block]:
         f"{machine.disk_free / 1e9:,.1f} GB free of {machine.disk_total / 1e9:,.1f} GB ({numbers.percent(free)}). "
         f"This run so far: {numbers.megabytes(machine.run_bytes)}; finished runs kept: {machine.finished_runs}."
     )
-    return [Text(text, tone="warn" if free < LOW_DISK else "plain")]
+    told = machine.forecast[:1].upper() + machine.forecast[1:] + "."
+    return [Text(text, tone="warn" if free < LOW_DISK else "plain"), Text(told)]
 
 
 def _history(machine: Machine) -> list[Block]:

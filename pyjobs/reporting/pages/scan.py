@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
-from pyjobs.reporting.inputs import RunInputs, Scan
 from pyjobs.reporting.pages.common import absent, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars
+from pyjobs.reporting.run_files.read_run import RunInputs, Scan
 from pyjobs.reporting.tables import Column
 
 

@@ -15,12 +15,12 @@ from pyjobs.account.figures.deal_figures import ended
 from pyjobs.market.benchmarks.closes import Benchmark
 from pyjobs.reporting import html, numbers
 from pyjobs.reporting.account_figures import marked
-from pyjobs.reporting.backtest_report import beside
 from pyjobs.reporting.document import Image, Page
 from pyjobs.reporting.html import Card
 from pyjobs.reporting.sheet.curve import Curve, number
+from pyjobs.reporting.sheet.report import beside
 from pyjobs.reporting.sheet.tear_sheet import tear_sheet
-from utils import atomic
+from utils.files import atomic
 
 NAME = "index.html"
 CARDS: tuple[tuple[str, str, numbers.Show], ...] = (

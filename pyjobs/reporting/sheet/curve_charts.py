@@ -7,9 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pyjobs.reporting import charts
-from pyjobs.reporting.account_inputs import Curve
-from pyjobs.reporting.backtest_pictures import month_returns
 from pyjobs.reporting.document import Block, Chart, Image
+from pyjobs.reporting.run_files.accounts import Curve
+from pyjobs.reporting.sheet.pictures import month_returns
 
 __all__ = ["below", "curve_charts", "dates", "month_returns", "plain", "scale_of"]
 

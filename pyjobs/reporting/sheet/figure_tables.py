@@ -11,10 +11,10 @@ from pyjobs.account.figures import sheet
 from pyjobs.account.figures.deal_figures import Ended
 from pyjobs.market.bars import FloatArray
 from pyjobs.reporting import numbers
-from pyjobs.reporting.account_figures import Show, marked
-from pyjobs.reporting.backtest_report import BENCHMARK_FIGURES
+from pyjobs.reporting.account_figures import Show, marked, under_a_year
 from pyjobs.reporting.document import Heat, Table
 from pyjobs.reporting.sheet.curve import Curve, known_part, number
+from pyjobs.reporting.sheet.report import BENCHMARK_FIGURES
 from pyjobs.reporting.tables import Column
 from pyjobs.strategy.lifecycle import REASONS
 
@@ -75,10 +75,10 @@ EXTREMES: Rows = tuple(
 )
 
 
-def beside(rows: Rows, columns: Mapping[str, Mapping[str, Any]], *, short: bool) -> Table:
-    """A row per figure that is known of anybody, a column for the account and each benchmark."""
+def beside(rows: Rows, columns: Mapping[str, Mapping[str, Any]], per_year: float) -> Table:
+    """A row per figure that is known of anybody, a column for the account and each benchmark, marked by its age."""
     cells = [
-        [label, *(marked(show(number(each.get(key))), key, short=short) for each in columns.values())]
+        [label, *(marked(show(number(c.get(key))), key, short=c["n_sessions"] <= per_year) for c in columns.values())]
         for label, key, show in rows
         if any(number(each.get(key)) is not None for each in columns.values())
     ]
@@ -94,7 +94,13 @@ def against(curve: Curve) -> Table | None:
     shown += [("up capture", "up_capture", TWO), ("down capture", "down_capture", TWO)]
     rows = [["from", *(str(each.get("start") or numbers.NOTHING) for each in found.values())]]
     rows += [
-        [label, *(marked(show(number(each.get(key))), key, short=curve.short) for each in found.values())]
+        [
+            label,
+            *(
+                marked(show(number(each.get(key))), key, short=curve.short or under_a_year(each))
+                for each in found.values()
+            ),
+        ]
         for label, key, show in shown
     ]
     r_squared = [None if (c := number(each.get("correlation"))) is None else c * c for each in found.values()]

@@ -13,18 +13,19 @@ from pyjobs.account.figures.calendar_returns import aggregate
 from pyjobs.market.bars import FloatArray
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import ruined, short_window
-from pyjobs.reporting.backtest_pictures import month_returns, rebased
 from pyjobs.reporting.document import Block, Chart, Page, Section, Text
 from pyjobs.reporting.sheet import figure_tables as tables
 from pyjobs.reporting.sheet.curve import Curve, columns_of, known_part, number
 from pyjobs.reporting.sheet.curve_charts import below, dates, plain, scale_of
+from pyjobs.reporting.sheet.pictures import month_returns, rebased
 
 FEWEST_MONTHS, FEWEST_YEARS, FEWEST_TRADES = 12, 3, 5  # below, a distribution says nothing
 LOG_FROM = 3.0  # growth from which equal steps of money hide what happened early
 FIGURES_NOTE = (
     "Likely that Sharpe is above 0: the probabilistic Sharpe ratio of Bailey and López de Prado. Gain to pain: sum of "
     "returns over the sum of those below 0. Recovery: total return over the deepest drawdown. Ulcer index: root mean "
-    "square of the drawdown. The rest as metrics.json says; no risk-free rate is taken off."
+    "square of the drawdown. An asterisk: carried to a year from less than one. The rest "
+    "as metrics.json says; no risk-free rate is taken off."
 )
 LAST, UNDEFINED = "last ", "There is nothing to measure: fewer than two sessions, or equity not above zero."
 
@@ -88,11 +89,11 @@ def _measured(curve: Curve) -> list[Section]:
         line = short_window(len(curve.sessions), curve.per_year).removeprefix("[WARN] ")
         mark = [Text(f"{line}.", tone="warn")]
     found = [
-        Section(title="Return", blocks=[tables.beside(tables.RETURN, columns, short=curve.short)], half=True),
-        Section(title="Risk", blocks=[tables.beside(tables.RISK, columns, short=curve.short)], half=True),
+        Section(title="Return", blocks=[tables.beside(tables.RETURN, columns, curve.per_year)], half=True),
+        Section(title="Risk", blocks=[tables.beside(tables.RISK, columns, curve.per_year)], half=True),
         *([Section(title="What the figures are", blocks=[*mark, Text(FIGURES_NOTE, tone="note")])]),
         Section(title="Months, %", blocks=[tables.months(months)]),
-        Section(title="Lately", blocks=[tables.beside(tables.RECENT, columns, short=False)], half=True),
+        Section(title="Lately", blocks=[tables.beside(tables.RECENT, columns, curve.per_year)], half=True),
         Section(title="Years", blocks=[tables.years(tables.each_year(curve))], half=True),
     ]
     measured = tables.against(curve)
@@ -101,7 +102,7 @@ def _measured(curve: Curve) -> list[Section]:
     worst = tables.worst(curve)
     if worst.rows:
         found.append(Section(title="Worst drawdowns", blocks=[worst], half=True))
-    extremes = tables.beside(tables.EXTREMES, columns, short=False)
+    extremes = tables.beside(tables.EXTREMES, columns, curve.per_year)
     found.append(Section(title="Best and worst", blocks=[extremes], half=True))
     return [*found, *_rolling(curve), *_spread(curve, months)]
 

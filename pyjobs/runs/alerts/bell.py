@@ -25,9 +25,10 @@ import msgspec
 
 from pyjobs.runs.alerts import send
 from pyjobs.runs.verdict.findings import Check
-from utils import atomic, paths
-from utils.config import load_yaml
+from utils import paths
 from utils.errors import ConfigError
+from utils.files import atomic
+from utils.settings.config import load_yaml
 
 FILE, KEPT = "alerts.yaml", "alerts_told.json"
 SHOWN = 5

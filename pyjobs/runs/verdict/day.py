@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.runs.jobs import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, Run
 from pyjobs.runs.verdict import logs, words
 from pyjobs.runs.verdict.holders import Holder
 from utils import schedule

@@ -38,6 +38,11 @@ LOOKED_AT: dict[str, Looked] = {
     "disk": Looked(
         "the least room of the file systems they lie on", "a full disk ends the night", "`batch/run_prune.sh --dry-run`"
     ),
+    "storage": Looked(
+        "what a night takes, and whether the disk is full before retention stops the growth",
+        "a disk that fills slowly is seen months before it is full",
+        "`batch/run_prune.sh --dry-run`, a smaller `KEEP_MAX_RUNS`",
+    ),
     "other users": Looked(
         "whether only the jobs' user and `NIGHTDESK_GROUP` can lock what jobs lock",
         "who may open a lock file or the history may lock it",
@@ -45,6 +50,11 @@ LOOKED_AT: dict[str, Looked] = {
     ),
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"
+    ),
+    "backup": Looked(
+        "when the last backup and the last restore drill were, and how they went",
+        "a backup that nobody has restored is a hope",
+        "`batch/run_backup.sh`, then `batch/run_drill.sh`",
     ),
     "mirror": Looked(
         "the Postgres of `DATABASE_URL`, when there is one: it answers and has the tables",

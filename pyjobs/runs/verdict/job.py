@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pyjobs.runs import jobs
-from pyjobs.runs.jobs import JobPlan, Run
+from pyjobs.runs import job_history as jobs
+from pyjobs.runs.job_history import JobPlan, Run
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import State
 from pyjobs.runs.verdict.holders import LONG_HELD_S, Holder

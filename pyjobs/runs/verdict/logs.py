@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import mmap
 import re
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.runs.jobs import Run
+from pyjobs.runs.job_history import Run
+from pyjobs.runs.log_retention import PACKED
 from utils.trading_day import Calendar
 
 LAST_LINES, LAST_BYTES, LAST_COLUMNS = 5, 4096, 200
@@ -66,15 +69,26 @@ def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of
 
 
 def last_lines(path: Path) -> list[str]:
-    """The last few lines of a log, each cut to a terminal's width; none when there is no log."""
+    """The last few lines of a log, also of a compressed one, each cut to a terminal's width; none without a log."""
     try:
         with path.open("rb") as handle:
             handle.seek(max(0, path.stat().st_size - LAST_BYTES))
             text = handle.read().decode("utf-8", "replace")
     except OSError:
-        return []
+        text = _packed_end(path.with_name(path.name + PACKED))
     shown = ["".join(c if c.isprintable() else "·" for c in line)[:LAST_COLUMNS] for line in text.splitlines()]
     return [line for line in shown if line.strip()][-LAST_LINES:]
+
+
+def _packed_end(path: Path) -> str:
+    try:
+        with gzip.open(path, "rb") as handle:
+            end = b""
+            while piece := handle.read(1_000_000):
+                end = (end + piece)[-LAST_BYTES:]
+    except (OSError, EOFError, zlib.error):
+        return ""
+    return end.decode("utf-8", "replace")
 
 
 def _at(stamp: bytes, calendar: Calendar) -> float:

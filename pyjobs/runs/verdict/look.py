@@ -14,20 +14,22 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest import instances
-from pyjobs.market.providers.state import State as ProviderState
-from pyjobs.market.providers.state import StateBook, as_line
+from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
+from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs import jobs
-from pyjobs.runs.jobs import JobBook, Run
-from pyjobs.runs.verdict import places, records, results, series, watched
+from pyjobs.runs import job_history as jobs
+from pyjobs.runs.job_history import JobBook, Run
+from pyjobs.runs.verdict import backups, places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
-from utils import config, credentials, paths, private, trading_day
+from utils import paths, trading_day
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
+from utils.files import private
+from utils.settings import config, credentials
 from utils.trading_day import Calendar
 
 T = TypeVar("T")
@@ -70,8 +72,10 @@ def look(house: House) -> Iterator[Check]:
     yield from places.writable(folders, root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
+    yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
+    yield backups.check_backup(data, now_s)
     yield from check_mirror()
     markets = watched.calendars(book.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}

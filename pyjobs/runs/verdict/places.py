@@ -70,8 +70,7 @@ def _opening(path: Path) -> str:
 
 def _try(folder: Path, *, lock: bool) -> str:
     """What goes wrong when a file is made, synced, renamed and removed there; empty: nothing."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
+    folder = _existing(folder)
     made, final = folder / f".health-{os.getpid()}.tmp", folder / f".health-{os.getpid()}"
     try:
         with made.open("wb") as handle:
@@ -90,12 +89,21 @@ def _try(folder: Path, *, lock: bool) -> str:
     return ""
 
 
+def free_at(folder: Path) -> int:
+    """Bytes that are free where `folder` is, or will be."""
+    return shutil.disk_usage(_existing(folder)).free
+
+
+def _existing(folder: Path) -> Path:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
 def check_disk(folders: Sequence[Path]) -> Check:
     """The least room of the file systems the folders are on: below 2 GB is a WARN, below 200 MB a FAIL."""
     free: dict[int, tuple[int, Path]] = {}
-    for folder in folders:
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
+    for folder in map(_existing, folders):
         free.setdefault(folder.stat().st_dev, (shutil.disk_usage(folder).free, folder))
     least, where = min(free.values(), key=lambda each: each[0])
     return room(least, str(where))
@@ -130,7 +138,8 @@ def check_databases(folder: Path) -> Iterator[Check]:
         if said != "ok":
             yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
     if found:
-        yield Check("databases", "OK", f"{many(len(found), 'signal queue')} looked at", "databases")
+        told = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}, rollback journals"
+        yield Check("databases", "OK", told, "databases")
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:
@@ -174,7 +183,17 @@ def git_head(clone: Path) -> Check:
     """Which code runs here, and whether somebody has edited it in place; whoever owns the clone."""
     git = ["git", "-c", f"safe.directory={clone}", "-C", str(clone)]
     try:
-        head = _git([*git, "log", "-1", "--format=%D %h %cs"])
+        head = _git(
+            [
+                *git,
+                "log",
+                "-1",
+                "--decorate-refs=HEAD",
+                "--decorate-refs=refs/heads",
+                "--decorate-refs=refs/tags",
+                "--format=%D %h %cs",
+            ]
+        )
         if head.returncode:
             if (clone / ".git").exists():
                 why = head.stderr.strip().rpartition("\n")[2]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyjobs.runs.jobs import Run, to_run
+from pyjobs.runs.job_history import Run, to_run
 from pyjobs.runs.verdict.findings import Check
 from utils import history
 
@@ -26,7 +26,8 @@ class Records(NamedTuple):
 def read(logs: Path, now_s: float) -> Records:
     """What logs/history.jsonl (and those set aside) tell at `now_s`; none without the file. Raises OSError."""
     passed_over: list[str] = []
-    return sorted_out(history.read(logs, passed_over), now_s, len(passed_over))
+    found = list(history.read(logs, passed_over))  # read first: what it passes over is counted after
+    return sorted_out(found, now_s, len(passed_over))
 
 
 def sorted_out(records: Iterable[Mapping[str, Any]], now_s: float, foreign: int = 0) -> Records:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.desk_file import Desk
-from pyjobs.runs import manifest
+from pyjobs.runs import forecast, manifest
 from pyjobs.runs.run_folder import finished_runs, started_at
 from pyjobs.runs.verdict.findings import Check
 from pyjobs.runs.verdict.records import AHEAD_S
@@ -50,6 +51,15 @@ def _last_run(name: str, path: Path) -> Check:
         return Check(name, "WARN", f"{path.name} is mixed: {'; '.join(map(str, mixed))}", "run")
     state = told.get("status")
     return Check(name, "OK" if state == "ok" else "WARN", f"{path.name} of {told.get('session')}: {state}", "run")
+
+
+def check_storage(runs_dir: Path, free_bytes: int) -> Check:
+    """What the nights take a year, and when the disk is full: a WARN when that is within thirty nights."""
+    told = forecast.of_runs(
+        runs_dir, free_bytes=free_bytes, keep_max_runs=forecast.most_runs(os.environ.get("KEEP_MAX_RUNS"))
+    )
+    soon = told.nights_left is not None and told.nights_left < forecast.FEW_NIGHTS
+    return Check("storage", "WARN" if soon else "OK", told.sentence(), "storage")
 
 
 def check_actions(desk: Desk) -> list[Check]:

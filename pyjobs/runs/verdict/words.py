@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pyjobs.runs import jobs
-from pyjobs.runs.jobs import FORBIDDEN, JobPlan, Run
+from pyjobs.runs import job_history as jobs
+from pyjobs.runs.job_history import FORBIDDEN, JobPlan, Run
 from utils.trading_day import Calendar
 
 if TYPE_CHECKING:

@@ -48,6 +48,7 @@ class KrxMa200:
 
     def bind(self, index: Bars) -> KrxMa200:
         """The same with the index's bars at hand."""
+        index = index.together()  # thousands of series are decided by it
         return replace(self, index_bars=index, above=index.close - sma(index.close, self.regime))
 
     def signals(self, bars: Bars) -> Signals:

@@ -62,7 +62,7 @@ def test_the_own_file_in_secret_wins(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("benchmarks: {K: {providers: [parquet, parquet], symbols: {}}}", "named twice"),
         ("benchmarks: {K: {providers: [parquet], symbols: {}, market: MARS}}", "unknown market 'MARS'"),
         ("benchmarks: {K: {providers: [parquet], symbols: {}, start: 2010}}", "start"),
-        ("benchmarks: {K: {providers: [parquet], symbols: {yahoo: X}}}", "unknown field `yahoo`"),
+        ("benchmarks: {K: {providers: [parquet], symbols: {yahoo: X}}}", "yahoo: no such key"),
     ],
 )
 def test_a_mistake_is_refused_with_file_and_key(tmp_path: Path, text: str, named: str) -> None:

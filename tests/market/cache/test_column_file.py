@@ -21,8 +21,8 @@ from pyjobs.market.cache import bar_columns, column_file
 from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.market.cache.column_file import Series, done_with
 from tests.bench.processes import ROOT, make_bars
-from utils.atomic import TMP_MARK
 from utils.errors import BadDataError
+from utils.files.atomic import TMP_MARK
 
 DAY = 86_400_000
 T0 = 1_600_000_000_000

@@ -112,7 +112,7 @@ def test_one_on_another_basis_that_is_to_be_fetched_is_refused_with_the_key_to_s
          "desk.yaml:7: universe[0].symbols[0]: 'A ' is no symbol"),
         ("universe:\n  - {exchange: YAHOO, csv: no.csv}\n", "desk.yaml:7: universe[0].csv: no such file: no.csv"),
         ("universe:\n  - {exchange: YAHOO, symbols: [A], colour: red}\n",
-         "desk.yaml:7: universe[0].colour: Object contains unknown field `colour`"),
+         "desk.yaml:7: universe[0].colour: no such key"),
         ("", "desk.yaml: instruments: the universe is empty: name at least one instrument"),
     ],
 )  # fmt: skip

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.providers.ask import patience
-from pyjobs.market.providers.ask_many import ask_many
+from pyjobs.market.providers.asking.ask import patience
+from pyjobs.market.providers.asking.ask_many import ask_many
+from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Refused
 from pyjobs.market.providers.krx_board import BoardDay, NoBoard
 from pyjobs.market.providers.krx_stock import FetchedShare, KrxStock, ask_boards
-from pyjobs.market.providers.state import StateBook
 from tests.fakemarket.clients import need
 from tests.fakemarket.krx import board_rows
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking import ms
+from tests.market.providers.asking.made_up import ms
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, UsageError
 
 FRIDAY, THURSDAY = dt.date(2026, 11, 20), dt.date(2026, 11, 19)

@@ -12,7 +12,7 @@ HEAVY = ("pandas", "pyarrow", "requests", "yfinance", "ccxt", "pykrx", "alpaca",
 
 def test_importing_the_providers_and_their_gate_imports_nothing_heavy() -> None:
     code = (
-        "import sys, pyjobs.market.providers, pyjobs.market.providers.ask, pyjobs.market.benchmarks.policy\n"
+        "import sys, pyjobs.market.providers, pyjobs.market.providers.asking.ask, pyjobs.market.benchmarks.policy\n"
         "for name in pyjobs.market.providers.NAMES: pyjobs.market.providers.provider(name)\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
@@ -24,6 +24,6 @@ def test_only_the_worker_knows_the_clients() -> None:
     users = [
         path.name
         for path in (ROOT / "pyjobs").rglob("*.py")
-        if "providers.clients" in path.read_text() or "providers.worker" in path.read_text()
+        if "workers.client_calls" in path.read_text() or "workers.worker" in path.read_text()
     ]
     assert sorted(users) == ["client_process.py", "worker.py"]

@@ -11,7 +11,7 @@ import pytest
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Refused
 from pyjobs.market.providers.bitfinex import plain_candles
 from pyjobs.market.providers.rows import Row, to_fetched
-from pyjobs.market.providers.wire import Answer
+from pyjobs.market.providers.wire.http_answer import Answer
 
 MINUTE = 60_000
 T0 = 1_790_000_040_000  # 2026-09-21 14:14:00 UTC

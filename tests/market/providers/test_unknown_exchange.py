@@ -15,7 +15,7 @@ import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, provider
 from pyjobs.market.providers.base import Refused
-from pyjobs.market.providers.shapes import doubt
+from pyjobs.market.providers.wire.empty_answer import doubt
 from tests.fakemarket.server import FakeMarket
 
 HOUR_MS = 3_600_000

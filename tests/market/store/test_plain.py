@@ -98,7 +98,8 @@ def test_a_file_cut_short_is_not_ours(cut: int) -> None:
 def test_the_end_of_a_file_alone_tells_of_its_bars_and_shows_changed_bits() -> None:
     content = plain.encoded(bars_of(900), ABOUT)
     about = {key.encode(): value.encode() for key, value in ABOUT.items()}
-    assert plain.ending(content[-2000:], len(content)) == (900, about)
+    rows, told = plain.ending(content[-2000:], len(content)) or (0, b"")
+    assert (rows, plain.told_in(told)) == (900, about)
     assert plain.ending(content[-300:], len(content)) is None  # the footer is longer
     footer = content.rindex(b"ts_ms") - 500
     for position in range(max(footer, len(content) - 900), len(content) - 300, 7):

@@ -17,7 +17,7 @@ from pyjobs.market.dumps.reading.objects import read_json
 from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
 from utils.errors import BadDataError, MissingInputError
-from utils.text_files import bytes_of
+from utils.files.text_files import bytes_of
 
 KNOWN = {
     b"%PDF": "a PDF",

@@ -1,0 +1,185 @@
+"""config/live.yaml: which loops there are and the limits a person has set; or one loop from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from pyjobs.live.spec import Spec, Value, checked, checked_params, params_of
+from pyjobs.market.bars import FETCHED
+from pyjobs.market.exchanges import Exchange, load_exchanges, symbol_at
+from utils.errors import ConfigError, UsageError
+from utils.settings import config
+from utils.settings.config import load_yaml, wrong
+from utils.trading_day import known_markets
+
+FILE = "live.yaml"
+DEFAULTS = {"exchange": "BITFINEX", "symbol": "BTC/USD", "timeframe": "5m", "strategy": "ma_cross"}
+
+
+class Loop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One loop of the file; its key is the tag of its journal. `market`: for an exchange that nobody is asked about."""
+
+    symbol: str
+    timeframe: str
+    strategy: str
+    exchange: str = "BITFINEX"
+    market: str = ""
+    params: dict[str, int | float | str] = {}
+    cash: float = 10_000.0
+    fee_bps: float = 0.0
+    max_gap_bars: int = 0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a person allows, in the money of the instruments; None: nothing is set."""
+
+    notional_per_symbol: float | None = None
+    notional: float | None = None
+    open_positions: int | None = None
+    day_loss: float | None = None
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """All four."""
+        return self.notional_per_symbol, self.notional, self.open_positions, self.day_loss
+
+    @property
+    def all_set(self) -> bool:
+        """Whether a person has said each of them."""
+        return None not in self.values
+
+    @property
+    def any_set(self) -> bool:
+        """Whether a person has said one of them."""
+        return any(value is not None for value in self.values)
+
+
+class LiveFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    loops: dict[str, Loop] = {}
+    limits: Limits = Limits()
+
+
+def path_of() -> Path:
+    """The file: yours in secret/, else the one in config/."""
+    return config.own_or_default(FILE)
+
+
+def load() -> LiveFile:
+    """The file. Raises ConfigError with file, line, key and value."""
+    path = path_of()
+    found = load_yaml(path, LiveFile)
+    for name in ("notional_per_symbol", "notional", "open_positions", "day_loss"):
+        value = getattr(found.limits, name)
+        if value is not None and not 0 <= value < float("inf"):
+            raise wrong(path, ["limits", name], f"must be zero or more, is {value}")
+    return found
+
+
+def specs(found: LiveFile) -> dict[str, Spec]:
+    """Every loop of the file, by its name. Raises ConfigError."""
+    path, exchanges = path_of(), load_exchanges(config.own_or_default("exchanges.yaml"))
+    return {name: _of_file(path, name, loop, exchanges) for name, loop in found.loops.items()}
+
+
+def _of_file(path: Path, name: str, loop: Loop, exchanges: Mapping[str, Exchange]) -> Spec:
+    source = f"{path}: loops.{name}"
+    try:
+        return made(
+            name, exchange=loop.exchange, symbol=loop.symbol, timeframe=loop.timeframe, strategy=loop.strategy,
+            params=loop.params, cash=loop.cash, fee_bps=loop.fee_bps, gap=loop.max_gap_bars, market=loop.market,
+            exchanges=exchanges, source=source,
+        )  # fmt: skip
+    except UsageError as error:
+        raise ConfigError(str(error)) from None
+
+
+def made(
+    tag: str, *, exchange: str, symbol: str, timeframe: str, strategy: str, params: Mapping[str, Value],
+    cash: float, fee_bps: float, gap: int, market: str, exchanges: Mapping[str, Exchange], source: str,
+) -> Spec:  # fmt: skip
+    """A loop of these words. Raises UsageError and ConfigError for what there is not."""
+    known = next((each for each in exchanges if each.casefold() == exchange.casefold()), None)
+    if known is None and not market:
+        raise UsageError(
+            f"{source}: unknown exchange {exchange!r} (config/exchanges.yaml has {', '.join(exchanges)}); of one whose "
+            "bars come from files alone say its `market`"
+        )
+    if market and market not in known_markets():
+        raise UsageError(f"{source}: unknown market {market!r} (known: {', '.join(known_markets())})")
+    if timeframe not in FETCHED:
+        raise UsageError(f"{source}: unknown timeframe {timeframe!r} (known: {', '.join(FETCHED)})")
+    if not symbol:
+        raise UsageError(f"{source}: the symbol is empty")
+    spec = Spec(
+        tag=tag,
+        exchange=known or exchange,
+        symbol=symbol,
+        stored=symbol_at(exchanges[known], symbol) if known else symbol,
+        timeframe=timeframe,
+        market=market or exchanges[known or ""].market,
+        strategy=strategy,
+        params=checked_params(params),
+        cash=cash,
+        fee_bps=fee_bps,
+        max_gap_bars=gap,
+    )
+    checked(spec, source)
+    spec.lane(source)  # an unknown strategy or parameter is told now
+    return spec
+
+
+def from_environment(environ: Mapping[str, str], found: LiveFile) -> Spec:
+    """The loop that DATA_TAG names: of the file, or of SYMBOL, TIMEFRAME, STRATEGY … with its defaults.
+
+    Raises UsageError without DATA_TAG, and where file and environment name two different things.
+    """
+    tag = environ.get("DATA_TAG", "")
+    if not tag:
+        raise UsageError("which loop? --instance NAME (one of live.yaml), or DATA_TAG=… (with SYMBOL, TIMEFRAME, …)")
+    exchange = environ.get("CCXT_EXCHANGE") or environ.get("CT_EXCHANGE") or ""
+    given = {
+        "exchange": exchange,
+        **{name: environ.get(name.upper(), "") for name in ("symbol", "timeframe", "strategy")},
+    }
+    if tag in found.loops:
+        loop = found.loops[tag]
+        for name, value in given.items():
+            if value and value.casefold() != getattr(loop, name).casefold():
+                raise UsageError(
+                    f"{name.upper()}={value}: live.yaml has a loop '{tag}' with {name} {getattr(loop, name)}: "
+                    "choose another DATA_TAG, or leave it out"
+                )
+        return specs(found)[tag]
+    words = {name: value or DEFAULTS[name] for name, value in given.items()}
+    return made(
+        tag,
+        **words,
+        params=params_of(environ.get("STRATEGY_PARAMS", ""), "STRATEGY_PARAMS"),
+        cash=_number(environ, "PAPER_CASH", 10_000.0),
+        fee_bps=_number(environ, "FEE_BPS", 0.0),
+        gap=int(_number(environ, "MAX_GAP_BARS", 0)),
+        market=environ.get("LIVE_MARKET", ""),
+        exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
+        source=f"DATA_TAG={tag}",
+    )
+
+
+def refuse_real_money(environ: Mapping[str, str] = os.environ) -> None:
+    """Raises ConfigError for DRY_RUN=0: there is nothing but paper."""
+    dry = environ.get("DRY_RUN", "")
+    if dry not in ("", "1", "true", "yes"):
+        raise ConfigError(f"DRY_RUN={dry}: only paper money exists here; no order leaves this machine. Unset it")
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    try:
+        return float(text) if text else default
+    except ValueError:
+        raise UsageError(f"{name}={text!r} is not a number") from None

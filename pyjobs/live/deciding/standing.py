@@ -1,0 +1,100 @@
+"""Where a loop stands, from its files alone; trades that a kill kept from the file are made again from the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.journal import names
+from pyjobs.live.journal.cells import state_in
+from pyjobs.live.journal.journal import NUMBER, TRADES, Journal, LookDeeper
+from pyjobs.live.journal.lines import Row
+from pyjobs.market.bars import COLUMNS, Bars
+from utils.errors import BadDataError
+
+STATE, CASH, QUANTITY, EQUITY, DAY_EQUITY, BLOCKED, DECIDED_AT = (
+    names.DECISIONS.index(each)
+    for each in ("state", "cash", "quantity", "equity", "day_equity", "blocked_by", "decided_at")
+)
+FIRST_PRICE = names.BARS.index("open")
+
+
+def stand_after(lane: Lane, row: Row) -> Stand:
+    """Where a loop stands after that decision. Raises BadDataError for cells that cannot be."""
+    try:
+        ts_ms = int(row[names.TS_MS])
+        return Stand(
+            cash=float(row[CASH]),
+            equity=float(row[EQUITY]),
+            day_equity=float(row[DAY_EQUITY]),
+            ts_ms=ts_ms,
+            day=int(lane.days(np.array([ts_ms]))[0]),
+            trades=int(row[TRADES]),
+            quantity=float(row[QUANTITY]),
+            s=state_in(row[STATE]),
+        )
+    except ValueError as error:
+        raise BadDataError(f"the decision of ts_ms {row[names.TS_MS]} cannot be read: {error}") from None
+
+
+def bars_in(rows: Sequence[Row]) -> Bars:
+    """Rows of bars.csv as bars. Raises BadDataError for cells that are no numbers."""
+    try:
+        ts_ms = np.array([row[names.TS_MS] for row in rows], dtype=np.int64)
+        values = [[float(cell) for cell in row[FIRST_PRICE : FIRST_PRICE + 5]] for row in rows]
+    except ValueError as error:
+        raise BadDataError(f"bars.csv: {error}") from None
+    prices = np.array(values, dtype=np.float64).reshape(len(rows), 5).T.copy()
+    return Bars(ts_ms=ts_ms, **dict(zip(COLUMNS[1:], prices, strict=True)))
+
+
+def restored(journal: Journal, lane: Lane) -> Stand:
+    """Where the journal's loop stands. Trades that its decisions do not know go; those that are missing are added."""
+    last = journal.decisions[-1] if journal.decisions else None
+    stand = stand_after(lane, last) if last else Stand.first(lane.money)
+    known = int(journal.trades[-1][NUMBER]) if journal.trades else 0
+    if known > stand.trades:
+        beyond = [row for row in journal.trades if int(row[NUMBER]) > stand.trades]
+        kept = journal.trades[: len(journal.trades) - len(beyond)]
+        if not kept and stand.trades:  # a step looks at two rows, a start at ten thousand
+            raise LookDeeper if len(journal.trades) <= 2 else _apart(journal, known, stand.trades)
+        journal.files["trades"].drop(beyond, kept[-1][-1] if kept else "", "trades whose decision had not been written")
+        journal.trades = kept
+    elif known < stand.trades:
+        _add_missing(journal, lane, known)
+    return stand
+
+
+def _add_missing(journal: Journal, lane: Lane, known: int) -> None:
+    """Fold the bars since the last trade that is in the file again, and add what ended."""
+    rows = journal.decisions
+    before = next((k for k in reversed(range(len(rows))) if int(rows[k][TRADES]) <= known), None)
+    if before is None:  # a step looks at two rows, a start at ten thousand
+        raise LookDeeper if len(rows) <= 2 else _apart(journal, known, int(rows[-1][TRADES]))
+    todo, bars, lines = rows[before + 1 :], bars_in(journal.bars), []
+    first = int(np.searchsorted(bars.ts_ms, int(todo[0][names.TS_MS])))
+    decider = Decider(lane, stand_after(lane, rows[before]), bars)
+    for k, row in enumerate(todo):
+        done = decider.decide(first + k, recorded(row[BLOCKED]))
+        if done.text != ",".join(row[: names.DETERMINISTIC]):
+            raise _apart(journal, known, int(rows[-1][TRADES]))
+        missing = [trade for trade in done.trades if int(trade.split(",")[NUMBER]) > known]  # two may end in one bar
+        lines += [f"{trade},{row[DECIDED_AT]}" for trade in missing]
+    journal.files["trades"].append(lines)
+    journal.files["trades"].sync()
+    journal.files["trades"].told.append(f"trades.csv: {len(lines)} trades added that the decisions tell of")
+
+
+def recorded(cell: str) -> str:
+    """Of a `blocked_by` cell what was a record, not a consequence."""
+    known = names.blocks(cell) - {"no_cash"}
+    return "+".join(word for word in cell.split("+") if word in known)
+
+
+def _apart(journal: Journal, known: int, told: int) -> BadDataError:
+    return BadDataError(
+        f"{journal.place.trades}: has {known} trades where {journal.place.decisions.name} tells of {told}, and the "
+        "bars do not explain it: the two are not of one time. Put both back from one copy, or choose another tag"
+    )

@@ -1,0 +1,117 @@
+"""The recent bars of a loop's series: asked for and stored, or loaded; closed ones only, in order.
+
+What was asked for serves also where it cannot be stored.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pyjobs.live.spec import Spec
+from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
+from pyjobs.market.store.bar_store import BarStore
+from utils import paths
+from utils.errors import CannotWriteError, ExternalDataUnavailable, LockBusyError, NetworkForbidden
+
+OVERLAP = 16  # decided bars that are looked at again, to see what was revised
+EXTRA = 1.5  # of the first ask: markets are closed for part of the time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
+
+    `persisted`: what came is stored. `told`: what is to be said.
+    """
+
+    bars: Bars
+    final: bool
+    persisted: bool = True
+    told: tuple[str, ...] = ()
+
+
+def is_daily(timeframe: str) -> bool:
+    """Whether a bar is a session: then the `last_final` mark takes the place of a newer bar."""
+    return TIMEFRAME_MS[timeframe] >= TIMEFRAME_MS["1d"]
+
+
+def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) -> Answer:
+    """The stored bars from `since_ms` on (0: the newest `bars` of them), after asking for new ones if `fetched`.
+
+    Raises ExternalDataUnavailable when nothing could be asked, BadDataError for what cannot be true.
+    """
+    store = BarStore(paths.data_dir() / "raw")
+    came: list[Bars] = []
+    persisted, told = True, tuple[str, ...]()
+    if fetched and os.environ.get("FORCE_FETCH_FAIL") == "1":
+        raise ExternalDataUnavailable(
+            "network", provider=spec.exchange, symbol=spec.stored, detail="FORCE_FETCH_FAIL=1 rehearses a failed fetch"
+        )
+    if fetched:
+        persisted, told = _fetch(spec, store, came, bars, now_ms)
+    stored = store.read(spec.key, start_ms=since_ms or None)
+    whole = merged(stored, [each for each in came if not persisted])
+    if since_ms:
+        whole = whole.slice(int(np.searchsorted(whole.ts_ms, since_ms)), len(whole))
+    else:
+        whole = whole.slice(max(0, len(whole) - bars), len(whole))
+    newest = store.newest(spec.key)
+    final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
+    return Answer(bars=whole, final=final, persisted=persisted, told=told)
+
+
+def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...]]:
+    """Ask for what is new and store it; what came is added to `came` whether it could be stored or not."""
+    from pyjobs.market.ingest import backfill
+    from pyjobs.market.ingest.for_each_series import series_lock
+    from pyjobs.market.ingest.sources import Sources
+
+    source = Sources().of(spec.key)
+    ask = source.ask
+
+    def noted(request):  # type: ignore[no-untyped-def]  # as Source.ask
+        answer = ask(request)
+        came.append(answer.bars)
+        if os.environ.get("FORCE_PERSIST_FAIL") == "1":
+            raise CannotWriteError("FORCE_PERSIST_FAIL=1 rehearses a failed write")
+        return answer
+
+    back_ms = int(bars * TIMEFRAME_MS[spec.timeframe] * EXTRA)
+    if is_daily(spec.timeframe):
+        back_ms *= 2
+    try:
+        with series_lock("ingest", spec.key):
+            done = backfill.ingest_resume(
+                store, spec.key, replace(source, ask=noted), lookback_ms=back_ms, now_ms=now_ms, progress=_quiet
+            )
+    except NetworkForbidden:
+        return True, ("nobody was asked: ALLOW_NET_FETCH=0; the store's bars are used",)
+    except LockBusyError:
+        return True, ("another ingest of the series is at work; the store's bars are used",)
+    except (CannotWriteError, OSError) as error:
+        if not came:
+            raise
+        return False, (f"the bars could not be stored: {error}",)
+    return True, tuple(done.got.told)
+
+
+def _quiet(_: int, __: int, ___: str) -> None:
+    """No progress: a step is short."""
+
+
+def merged(stored: Bars, came: list[Bars]) -> Bars:
+    """The bars of all of them, in order; on a shared time what came later wins."""
+    if not came:
+        return stored
+    columns = {name: np.concatenate([getattr(each, name) for each in (stored, *came)]) for name in COLUMNS}
+    backwards = columns["ts_ms"][::-1]
+    _, first = np.unique(backwards, return_index=True)
+    at = backwards.size - 1 - first
+    return Bars(**{name: values[at] for name, values in columns.items()})
+
+
+Feed = Callable[[int], Answer]

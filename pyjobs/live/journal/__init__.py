@@ -1,0 +1,1 @@
+"""What a loop has decided, in files that survive it."""

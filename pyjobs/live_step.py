@@ -1,0 +1,82 @@
+"""Take one step of a paper loop: fetch, decide each closed bar that is not decided yet, write, sync, and out.
+
+The loop is one of live.yaml's (--instance NAME, or all of them), or what the environment says: DATA_TAG, SYMBOL,
+TIMEFRAME, CCXT_EXCHANGE or CT_EXCHANGE, STRATEGY, STRATEGY_PARAMS (fast=5,slow=20), PAPER_CASH, FEE_BPS. No order
+ever leaves this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from utils import clock
+from utils.cli import Parser
+from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
+from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.live.spec import Spec
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """A step of each loop that is named; the exit code tells of the worst."""
+    parser = Parser(verb="live_step", doc=__doc__)
+    parser.add_argument("--instance", metavar="NAME", help="a loop of live.yaml; its journal's tag is its name")
+    parser.add_argument("--all", action="store_true", help="every loop of live.yaml, one after the other")
+    parser.add_argument("--no-fetch", action="store_true", help="ask nobody; decide by what is stored")
+    args = parser.parse_args(argv)
+    if args.instance and args.all:
+        parser.error("--instance and --all exclude each other")
+
+    from pyjobs.live import config
+    from pyjobs.live.step import Setting
+
+    config.refuse_real_money()
+    found = config.load()
+    known = config.specs(found)
+    setting = Setting(
+        now_ms=clock.now_ms,
+        limits=found.limits,
+        configured=tuple(spec.place for spec in known.values()),
+        fetched=not args.no_fetch,
+    )
+    if args.all:
+        return _each(list(known.values()), setting)
+    if args.instance:
+        if args.instance not in known:
+            raise UsageError(
+                f"--instance {args.instance}: {config.path_of()} has no such loop "
+                f"(it has: {', '.join(known) or 'none'})"
+            )
+        return _one(known[args.instance], setting)
+    return _one(config.from_environment(os.environ, found), setting)
+
+
+def _one(spec: Spec, setting: object) -> int:
+    from pyjobs.live.step import Setting, said, step
+
+    assert isinstance(setting, Setting)
+    print(said(spec, step(spec, setting)))
+    return 0
+
+
+def _each(todo: Sequence[Spec], setting: object) -> int:
+    """One after the other; a failure is said and the rest go on."""
+    failed: list[NightdeskError] = []
+    for spec in todo:
+        try:
+            _one(spec, setting)
+        except NightdeskError as error:
+            print(f"{spec.tag}: failed: {error}")
+            failed.append(error)
+    ours = [error for error in failed if not isinstance(error, ExternalDataUnavailable)]
+    if failed and not ours:
+        raise failed[0]
+    return int(ours[0].exit_code) if ours else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,1 @@
+"""What is carried between machines and versions: runs, backups, code."""

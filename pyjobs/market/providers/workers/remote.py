@@ -1,0 +1,252 @@
+"""The providers that need other people's clients. Their questions go to a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
+from pyjobs.market.providers import GATES
+from pyjobs.market.providers.base import (
+    LONGEST_FETCH_S,
+    About,
+    BarRequest,
+    Event,
+    Fetched,
+    NotSetUp,
+    Refused,
+    Unasked,
+)
+from pyjobs.market.providers.rows import to_fetched, true_now_ms
+from pyjobs.market.providers.workers.client_process import ClientProcess
+from pyjobs.market.store.partitions import Adjusted
+from pyjobs.market.times import utc_text
+from utils import paths
+from utils.errors import ExternalDataUnavailable, UsageError
+from utils.settings import credentials
+
+HOUR_MS = 3_600_000
+NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
+Asked = TypeVar("Asked", BarRequest, str)
+
+
+class Remote:
+    """One client behind the Provider interface; the classes below, and in yahoo and alpaca, say what differs.
+
+    `keeps`: the process serves the next question too; else each has a new one.
+    """
+
+    name: str
+    client: str
+    package: str
+    network = True
+    keeps = False
+    needs: tuple[str, ...] = ()
+    adjusted: Adjusted = "raw"
+    timeframes: tuple[str, ...] = FETCHED
+    settle_ms = HOUR_MS
+    pause_s = 10.0
+    near_s = 7 * 86_400
+    """How far from the range asked for the nearest end of an answer may lie, as its margins do; 0: anywhere."""
+
+    def __init__(self) -> None:
+        self._process = ClientProcess(self.client)
+
+    def prepare(self) -> None:
+        """Start the process and let it load the client, so that the next question leaves without delay."""
+        self._process.prepare()
+
+    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
+        """Whose servers it asks."""
+        return GATES[self.name]
+
+    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
+        """Nothing: the store is the cache."""
+        return None
+
+    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> Fetched:
+        """The bars of the range; Refused with its kind, ConfirmedEmpty, NotSetUp."""
+        return self.read(self.verdict(request, now_ms, limit_s), request, now_ms)
+
+    def verdict(self, request: BarRequest, now_ms: int, limit_s: float) -> dict[str, Any]:
+        """What the client tells within `limit_s`, of which loading the client is a part."""
+        question = self.question([self.asked(request, now_ms)], limit_s)
+        for told in self.told(question, request.symbol):
+            return told
+        raise RuntimeError(f"{self.name}: the worker has answered nothing")
+
+    def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
+        """What a client is to know of a request. Raises UsageError for what the provider does not have."""
+        if request.timeframe not in self.timeframes:
+            raise UsageError(
+                f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
+            )
+        return {
+            "symbol": request.symbol,
+            "timeframe": request.timeframe,
+            "step_ms": TIMEFRAME_MS[request.timeframe],
+            "start_ms": request.start_ms,
+            "end_ms": min(request.end_ms, now_ms),
+        }
+
+    def question(self, asks: list[dict[str, Any]], limit_s: float, *, gap_s: float = 0.0) -> dict[str, Any]:
+        """The whole question, credentials included; raises NotSetUp without those."""
+        return {
+            "asks": asks,
+            "client": self.client,
+            "adjusted": self.adjusted == "adjusted",
+            "cache_folder": str(paths.data_dir() / "webcache" / "yf-client"),
+            "limit_s": limit_s,
+            "pause_s": self.pause_s,
+            "gap_s": gap_s,
+            "secrets": {name: self.secret(name) for name in self.needs},
+        }
+
+    def secret(self, name: str) -> str:
+        """The credential of that name; raises NotSetUp."""
+        value = credentials.for_provider(name)
+        if not value:
+            also = f" (nor {credentials.ALSO[name]})" if name in credentials.ALSO else ""
+            raise NotSetUp(
+                f"{self.name}: {name} is not set{also}: put a line {name}=… into {paths.root() / '.env'} (chmod 600)"
+            )
+        return value
+
+    def told(self, question: Mapping[str, Any], symbol: str) -> Iterator[dict[str, Any]]:
+        """The verdicts on `question`, as they come; the one that is not there in time is Refused(timeout)."""
+        try:
+            yield from self._process.answers(question)
+        except TimeoutError:
+            raise self.refused("timeout", symbol, f"no answer within {question['limit_s']:.0f} s") from None
+        finally:
+            if not self.keeps:
+                self._process.end()
+
+    def told_each(
+        self, question: Mapping[str, Any], groups: Sequence[Sequence[Asked]], name_of: Callable[[Asked], str]
+    ) -> Iterator[tuple[Sequence[Asked], dict[str, Any] | Refused]]:
+        """Each group of `question`'s asks with its verdict or failure; after the last one that was asked, `Unasked`.
+
+        Raises NotSetUp when nobody can be asked here at all.
+        """
+        failure, at = None, 0
+        try:
+            for told in self.told(question, name_of(groups[0][0])):
+                group, at = groups[told["at"]], told["at"] + 1
+                try:
+                    self.check(told, name_of(group[0]))
+                except Refused as error:
+                    failure = error
+                    yield group, error
+                else:
+                    yield group, told
+        except Refused as error:
+            failure = self.refused(error.kind, name_of(groups[at][0]), error.detail) if at < len(groups) else error
+            yield from [(group, failure) for group in groups[at : at + 1]]
+            at += 1
+        for group in groups[at:]:
+            kind = failure.kind if failure else "outage"
+            detail = f"not asked, after {failure.symbol}: {failure.detail}" if failure else "not asked"
+            yield group, Unasked(kind, provider=self.name, symbol=name_of(group[0]), detail=detail)
+
+    def check(self, told: Mapping[str, Any], symbol: str) -> None:
+        """Raise what a verdict that is no answer stands for."""
+        if "rows" in told:
+            return
+        if "fault" in told:
+            raise self.refused(symbol=symbol, **told["fault"])
+        if "missing" in told:
+            raise NotSetUp(
+                f"{self.name}: the Python package {self.package} is not installed here (no {told['missing']})"
+                ": `make setup-providers`, or take the provider out of config/data_sources.yaml"
+            )
+        raise RuntimeError(f"{self.name}: in the worker:\n{told.get('bug')}")
+
+    def read(self, told: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
+        """The bars of a verdict, no bar later than its provider's clock; Refused, ConfirmedEmpty, NotSetUp."""
+        self.check(told, request.symbol)
+        return self.fetched(told["rows"], request, true_now_ms(now_ms, told.get("sent_s")), told)
+
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+        """The rows as bars, as they were at `now_ms`, with what was told beside them.
+
+        Raises Refused(schema) for rows of which none lies near the days that were asked for.
+        """
+        if self.near_s and rows and not any(_near(row[0], request, self.near_s * 1000) for row in (rows[0], rows[-1])):
+            detail = f"it answers about {_when(rows[0][0])} to {_when(rows[-1][0])}, which was not asked for"
+            raise self.refused("schema", request.symbol, detail, 0.0)
+        found = to_fetched(
+            rows, request, provider=self.name, adjusted=self.label(request, told), now_ms=now_ms,
+            settle_ms=self.settle_ms,
+        )  # fmt: skip
+        about, events = told.get("about"), told.get("events") or []
+        if not about and not events:
+            return found
+        return replace(found, about=About(**about) if about else None, events=tuple(Event(**one) for one in events))
+
+    def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
+        """What is worked into the prices of an answer."""
+        return self.adjusted
+
+    def refused(self, kind: Any, symbol: str, detail: str, hold_s: float | None = None) -> Refused:
+        """The failure of one attempt, in this provider's name."""
+        return Refused(kind, provider=self.name, symbol=symbol, detail=detail, hold_s=hold_s)
+
+
+class PykrxIndex(Remote):
+    """A KRX index by its number, through pykrx. KRX lets nobody ask without a login since February 2026."""
+
+    name = "pykrx_index"
+    client = "pykrx"
+    package = "pykrx"
+    needs = ("KRX_ID", "KRX_PW")
+    timeframes = ("1d",)
+
+
+class Ccxt(Remote):
+    """Any exchange that ccxt knows: the symbol is `exchange:PAIR`."""
+
+    name = "ccxt"
+    client = "ccxt"
+    package = "ccxt"
+    settle_ms = 60_000
+    near_s = 0  # some exchanges send their newest candles wherever the range lies
+
+    def gate(self, request: BarRequest) -> str:
+        """The exchange: one that bans ccxt bans our own client too."""
+        return quote(request.symbol.partition(":")[0], safe="")
+
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+        """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""
+        step_ms = TIMEFRAME_MS[request.timeframe]
+        if len(rows) >= NEWEST_ONLY and rows[-1][0] + 3 * step_ms > now_ms:
+            request = replace(request, start_ms=max(request.start_ms, rows[0][0] + step_ms))
+        if request.start_ms > request.end_ms:
+            detail = f"it sends its newest {len(rows)} candles only, and the range lies before them"
+            raise self.refused("no_data", request.symbol, detail)
+        return super().fetched(rows, request, now_ms, told)
+
+
+def _near(label: str | float, request: BarRequest, margin_ms: int) -> bool:
+    """Whether a row's date, or its start in milliseconds, is within `margin_ms` of the range."""
+    day = isinstance(label, str)
+    at_ms = dt.datetime.fromisoformat(f"{label}T12:00+00:00").timestamp() * 1000 if day else float(label)
+    return request.start_ms - margin_ms <= at_ms <= request.end_ms + margin_ms
+
+
+def _when(label: str | float) -> str:
+    return label if isinstance(label, str) else utc_text(int(label))
+
+
+def each_or_error(
+    groups: Sequence[BarRequest], read: Callable[[BarRequest], Fetched]
+) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    """What `read` makes of each request of one verdict, or what it raises for it."""
+    for request in groups:
+        try:
+            yield request, read(request)
+        except ExternalDataUnavailable as error:
+            yield request, error

@@ -1,0 +1,116 @@
+"""Bringing a desk's fetched bars up to date before something is said about them: the fetch, its table, its report."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from pyjobs.account.desk.desk_setups import check_setups, made
+from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
+from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.ingest.sources import Sources
+from pyjobs.market.providers.asking.ask import network_allowed
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
+from pyjobs.market.universe.report import report
+from pyjobs.market.universe.verdict import Verdict
+from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
+from pyjobs.reporting.run_files.fetched import Fetch
+from pyjobs.reporting.tables import text_table
+from pyjobs.strategy.scan import longest_lookback
+from utils import clock, paths, trading_day
+from utils.errors import UsageError
+from utils.files.text_files import write_json
+from utils.progress import ProgressReport
+from utils.settings import config
+
+REPORT = "reports/fetch.json"
+
+
+def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
+    """The desk in the file at `path`, and a fetch for it. A listing the desk names is brought when none was kept.
+
+    `history`: by how many sessions it may go back where histories come by the board (None: to the end).
+    Raises as `load_desk`, and as the provider when there is no listing at all.
+    """
+    job = new_job()
+    job.history = history
+    bring_listings(wanted_listings(path), job)
+    desk = load_desk(path)
+    check_setups(desk.setups, source=str(path))
+    job.need_bars = need_of(desk, source=str(path))
+    return desk, job
+
+
+def new_job(need_bars: Callable[[], int] = lambda: 0) -> Job:
+    """A fetch of now: of a job of the schedule a hurried one, of a person at a terminal a patient one."""
+    progress = ProgressReport(sys.stderr)
+    return Job(
+        store=BarStore(paths.data_dir() / "raw"),
+        sources=Sources(progress.say if sys.stderr.isatty() else None),
+        exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
+        need_bars=need_bars,
+        now_ms=clock.now_ms(),
+        progress=progress,
+    )
+
+
+def need_of(desk: Desk, *, source: str) -> Callable[[], int]:
+    """How many bars the desk's setups look back, worked out when it is asked for. That raises as `make_setups`."""
+
+    @cache
+    def need_bars() -> int:
+        return longest_lookback(made(desk.setups, source=source))
+
+    return need_bars
+
+
+def is_fetched(desk: Desk) -> bool:
+    """Whether any instrument of the desk is fetched at all."""
+    return any(each.fetched for each in desk.instruments)
+
+
+def bring_up_to_date(
+    desk: Desk,
+    job: Job,
+    *,
+    session: dt.date | None = None,
+    out: Path | None = None,
+    all_missing: bool = False,
+    quiet: bool = False,
+) -> Verdict:
+    """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
+
+    `quiet`: only what is missing is printed, if anything. `session`: what is missing is judged by that session of the
+    desk's market, not by the newest. Errors of single series are in the verdict. Raises UsageError when `session` is
+    none, ConfigError, OSError.
+    """
+    job.until_ms = _close_of(desk, session)
+    result = fetch_desk(desk, job)
+    content = report(desk, result, job, network=network_allowed())
+    if out is not None:
+        write_json(out / REPORT, content)
+    fetch = msgspec.convert(content, Fetch)
+    text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
+    print(text.lstrip("\n"), end="", flush=True)
+    return result.verdict
+
+
+def fetch_text(fetch: Fetch, *, all_missing: bool = False) -> str:
+    """The table, and a line for each reason why something is missing."""
+    lines = [*notes(fetch), *missing_lines(fetch, all_of_them=all_missing)]
+    return text_table(COLUMNS, rows(fetch)) + "".join(f"{line}\n" for line in lines)
+
+
+def _close_of(desk: Desk, session: dt.date | None) -> int | None:
+    if session is None:
+        return None
+    found = trading_day.load(desk.market).session(session)
+    if found is None:
+        raise UsageError(f"{session} is not a session of {desk.market}")
+    return found.close_utc_s * 1000

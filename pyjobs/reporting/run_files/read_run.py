@@ -1,0 +1,184 @@
+"""What a run folder holds, as types. What is missing or unreadable is said, and never stops a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from pyjobs.reporting.run_files.accounts import AccountFiles, read_account, read_json
+from pyjobs.reporting.run_files.fetched import Fetch
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something the import found in a dump: how often, and where first."""
+
+    what: str
+    count: int
+    first: str | int | None = None
+    example: str | None = None
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """One instrument in data.json."""
+
+    symbol: str
+    exchange: str
+    timeframe: str
+    file: str = ""
+    rows_read: int = 0
+    bars: int = 0
+    first_session: str | None = None
+    last_session: str | None = None
+    last_ts_ms: int | None = None
+    treated: list[Finding] = []
+    warts: list[Finding] = []
+    unconfirmed_ts_ms: int | None = None
+    error: str | None = None
+
+
+class Data(msgspec.Struct, frozen=True):
+    """reports/data.json."""
+
+    instruments: list[Imported]
+
+
+class Scanned(msgspec.Struct, frozen=True):
+    """One instrument in scan.json. `change` is a fraction of the previous bar's close."""
+
+    symbol: str
+    exchange: str
+    timeframe: str
+    status: str
+    market: str = ""
+    currency: str = ""
+    name: str = ""
+    role: str = "trade"
+    bars: int = 0
+    last_ts_ms: int | None = None
+    last_session: str | None = None
+    close: float | None = None
+    change: float | None = None
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """One signal in scan.json."""
+
+    symbol: str
+    exchange: str
+    timeframe: str
+    setup: str
+    side: str
+    ts_ms: int
+    session: str
+    close: float
+    stop: float | None = None
+    why: str = ""
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """reports/scan.json."""
+
+    session: str
+    instruments: list[Scanned]
+    signals: list[Signal]
+    asof_ts_ms: int | None = None
+    notes: list[str] = []
+
+
+class SetupRow(msgspec.Struct, frozen=True):
+    """One setup on one timeframe over one window. Rates and expectancies are fractions; None is undefined."""
+
+    setup: str
+    n: int
+    n_closed: int
+    verdict: str
+    timeframe: str = ""
+    n_effective: float | None = None
+    win_rate: float | None = None
+    win_rate_low: float | None = None
+    win_rate_high: float | None = None
+    expectancy: float | None = None
+    expectancy_low: float | None = None
+    expectancy_high: float | None = None
+    avg_hold_bars: float | None = None
+    best: float | None = None
+    worst: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The setup and its timeframe."""
+        return f"{self.setup} {self.timeframe}".rstrip()
+
+
+class Window(msgspec.Struct, frozen=True):
+    """One look-back in setups.json."""
+
+    days: int
+    rows: list[SetupRow]
+    start: str = ""
+    end: str = ""
+
+
+class Setups(msgspec.Struct, frozen=True):
+    """backtests/setups.json."""
+
+    windows: list[Window]
+    notes: list[str] = []
+
+
+class StepLine(msgspec.Struct, frozen=True):
+    """One step in logs/steps.json."""
+
+    step: str
+    outcome: str
+    exit_code: int | None
+    seconds: float
+    reason: str = ""
+    log: str = ""
+
+
+class Steps(msgspec.Struct, frozen=True):
+    """logs/steps.json."""
+
+    steps: list[StepLine]
+    run_id: str = ""
+    desk: str = ""
+    session: str | None = None
+    started_utc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInputs:
+    """Everything a report may want; None where it is missing, and `missing` says why, by file."""
+
+    data: Data | None
+    scan: Scan | None
+    setups: Setups | None
+    steps: Steps | None
+    accounts: Sequence[AccountFiles]
+    fetch: Fetch | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def read_run(run_dir: Path) -> RunInputs:
+    """Read the whole run folder. Never raises for what is missing, torn or of another shape."""
+    missing: dict[str, str] = {}
+    return RunInputs(
+        data=read_json(run_dir, "reports/data.json", Data, missing),
+        scan=read_json(run_dir, "reports/scan.json", Scan, missing),
+        setups=read_json(run_dir, "backtests/setups.json", Setups, missing),
+        steps=read_json(run_dir, "logs/steps.json", Steps, missing),
+        fetch=read_json(run_dir, "reports/fetch.json", Fetch, missing),
+        accounts=[read_account(run_dir, folder, missing) for folder in _folders(run_dir / "portfolio", missing)],
+        missing=missing,
+    )
+
+
+def _folders(portfolio: Path, missing: dict[str, str]) -> list[Path]:
+    found = sorted(path for path in portfolio.iterdir() if path.is_dir()) if portfolio.is_dir() else []
+    if not found:
+        missing["portfolio/"] = "holds no account"
+    return found

@@ -1,0 +1,86 @@
+"""How much room the nights will take: from `size_mb` of those that are kept, retention counted in."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from pyjobs.runs.retention import KEEP_MAX_RUNS
+from pyjobs.runs.run_folder import MANIFEST, finished_runs
+
+WEEKDAYS, DAYS = 260, 365  # a year, as the sizing rule of the runbook has it
+LOOKED_AT = 20  # the newest manifests
+FEW_NIGHTS = 30
+BYTES_PER_MB = 1e6
+
+
+class Forecast(NamedTuple):
+    """`night_mb`: what one night of every desk takes (10^6 bytes); `kept`, `most`: runs there are, and stay at most."""
+
+    night_mb: float
+    a_night: int
+    kept: int
+    most: int
+    free_mb: float
+
+    @property
+    def weekdays_mb(self) -> float:
+        """A year of nights on weekdays, were none removed."""
+        return self.night_mb * WEEKDAYS
+
+    @property
+    def days_mb(self) -> float:
+        """A year of nights on every day, were none removed."""
+        return self.night_mb * DAYS
+
+    @property
+    def nights_left(self) -> int | None:
+        """Nights until the disk is full; None: never, retention stops the growth before."""
+        to_come = max(0, self.most - self.kept) / max(1, self.a_night)
+        if self.night_mb <= 0 or to_come * self.night_mb < self.free_mb:
+            return None
+        return int(self.free_mb // self.night_mb)
+
+    def sentence(self) -> str:
+        """Both years and what comes first, the full disk or retention."""
+        if not self.night_mb:
+            return "no night has been kept yet: no forecast"
+        years = f"{_size(self.weekdays_mb)} a year on weekdays, {_size(self.days_mb)} every day"
+        told = f"{_size(self.night_mb)} a night: {years}"
+        left = self.nights_left
+        if left is not None:
+            return f"{told}; the disk is full in {left} nights"
+        return f"{told}; {self.most} runs are kept at most, {_size(self.night_mb / max(1, self.a_night) * self.most)}"
+
+
+def of_runs(runs_dir: Path, *, free_bytes: int, keep_max_runs: int = KEEP_MAX_RUNS) -> Forecast:
+    """The forecast of a folder of nights; the mean of each desk's newest runs counts, and all desks together."""
+    finished = finished_runs(runs_dir)
+    sizes = _sizes(finished[-LOOKED_AT:])
+    night_mb = sum(sum(each) / len(each) for each in sizes.values())
+    return Forecast(night_mb, len(sizes), len(finished), keep_max_runs, free_bytes / BYTES_PER_MB)
+
+
+def most_runs(given: str | None) -> int:
+    """KEEP_MAX_RUNS as it is set; where that is no number the default: the prune refuses it, a forecast does not."""
+    return int(given) if given and given.isascii() and given.isdigit() and int(given) else KEEP_MAX_RUNS
+
+
+def _sizes(runs: Iterable[Path]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for path in runs:
+        try:
+            told = json.loads((path / MANIFEST).read_bytes())
+            size, desk = told.get("size_mb"), str(told.get("desk"))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+        if isinstance(size, int | float) and 0 <= size < 1e9:
+            found[desk].append(float(size))
+    return found
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.1f} MB"

@@ -1,0 +1,15 @@
+"""Each test has a home of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    for name in ("ENFORCE_DECISION_MONOTONIC", "FORCE_FETCH_FAIL", "FORCE_PERSIST_FAIL", "DATA_TAG", "DRY_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path

@@ -1,0 +1,198 @@
+"""What a kill, a lost sync, a restore or a hand does to the files: set right, or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyjobs.live.feed import Answer
+from pyjobs.live.journal import names
+from pyjobs.live.journal.place import Place
+from tests.live.worlds import a_loop, a_spec, cells, fed, walk
+from utils.errors import BadDataError, ConfigError, NightdeskError
+
+BARS = walk(140)
+Damage = Callable[[Place], None]
+
+
+def whole(tag: str = "paper") -> Place:
+    """A journal of eighty bars, and what its files held."""
+    spec = a_spec(tag)
+    fed(a_loop(spec), BARS, 60, 140)
+    return spec.place
+
+
+def files(place: Place) -> dict[str, bytes]:
+    return {name: getattr(place, name).read_bytes() for name in ("decisions", "bars", "trades")}
+
+
+def same(place: Place, content: dict[str, bytes]) -> bool:
+    """Whether the files are those; told without a difference of thousands of bytes."""
+    return files(place) == content
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def zeroed(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-700] + b"\0" * 700)
+
+
+def test_a_journal_that_lost_its_end_anywhere_goes_on_and_becomes_what_it_would_have_been() -> None:
+    place, spec = whole(), a_spec()
+    good = files(place)
+    for damage in (torn, zeroed):
+        for name in good:
+            for other, content in good.items():
+                getattr(place, other).write_bytes(content)
+            if name == "bars":  # bars are synced before any decision is written: their loss alone is a decision's, too
+                keep = lines_of(place.decisions)[:-12]
+                place.decisions.write_bytes(b"".join(keep))
+            damage(getattr(place, name))
+            loop = a_loop(spec)
+            assert loop.told, (damage, name)
+            done = int(cells(place.decisions)[-1]["ts_ms"]) if cells(place.decisions) else 0
+            upto = BARS.ts_ms.tolist().index(done) + 2
+            fed(loop, BARS, upto, 140)
+            assert same(place, good), (damage, name)
+            assert cells(place.events)[-1]["kind"] == "repaired"
+
+
+def test_trades_that_a_kill_kept_from_the_file_are_made_again_from_the_bars() -> None:
+    place, spec = whole(), a_spec()
+    good = files(place)
+    assert len(lines_of(place.trades)) > 5
+    for lost in (1, 3, len(lines_of(place.trades))):
+        place.trades.write_bytes(b"".join(lines_of(place.trades)[:-lost]))
+        loop = a_loop(spec)
+        assert any("trades added" in told for told in loop.told)
+        assert same(place, good)
+    place.trades.unlink()
+    a_loop(spec)
+    assert same(place, good)
+
+
+def test_trades_without_their_decision_go() -> None:
+    place, spec = whole(), a_spec()
+    good = files(place)
+    for name, keep in (("decisions", 40), ("bars", 200)):
+        path = getattr(place, name)
+        path.write_bytes(b"".join(lines_of(path)[:keep]))
+    loop = a_loop(spec)
+    assert any("trades whose decision had not been written" in told for told in loop.told)
+    fed(loop, BARS, 60 + 39, 140)
+    assert same(place, good)
+
+
+def edited(path: Path) -> None:
+    rows = lines_of(path)
+    rows[-4] = rows[-4].replace(b",5m,", b",5m,", 1).replace(b"0", b"1", 1)
+    path.write_bytes(b"".join(rows))
+
+
+def dropped(path: Path) -> None:
+    rows = lines_of(path)
+    path.write_bytes(b"".join(rows[:-4] + rows[-3:]))
+
+
+def doubled(path: Path) -> None:
+    rows = lines_of(path)
+    path.write_bytes(b"".join(rows + rows[-10:]))
+
+
+def another_heading(path: Path) -> None:
+    rows = lines_of(path)
+    path.write_bytes(b"".join([b"time,what\n", *rows[1:]]))
+
+
+def a_cell_more(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"a,b,c\n")
+
+
+@pytest.mark.parametrize("name", ["decisions", "bars", "trades"])
+@pytest.mark.parametrize("damage", [edited, dropped, doubled, another_heading, a_cell_more])
+def test_what_no_kill_can_do_is_refused_by_file_and_line_and_nothing_is_written(damage: Damage, name: str) -> None:
+    place = whole()
+    path = getattr(place, name)
+    damage(path)
+    after = files(place)
+    with pytest.raises(NightdeskError, match=rf"{path.name}.*(checksum|heading|cells)") as refused:
+        a_loop(a_spec())
+    assert int(refused.value.exit_code) == 65 and "othing was written" in str(refused.value)
+    assert same(place, after)
+
+
+def test_files_of_two_times_are_refused() -> None:
+    place = whole()
+    place.bars.write_bytes(b"".join(lines_of(place.bars)[:-5]))
+    with pytest.raises(BadDataError, match=r"bars.csv: lacks the bar of .* not of one time"):
+        a_loop(a_spec())
+
+
+def test_a_row_from_the_future_is_refused() -> None:
+    place, spec = whole(), a_spec()
+    loop = a_loop(spec)
+    late = loop.setting.now_ms() - int(cells(place.decisions)[-1]["ts_ms"])
+    ahead = walk(200, step_ms=late)
+    other = a_spec("ahead")
+    a_loop(other).take(Answer(bars=ahead, final=False))
+    with pytest.raises(BadDataError, match=r"its last row is of .*set the clock right"):
+        a_loop(other)
+
+
+def test_a_file_of_another_timeframe_or_version_is_refused() -> None:
+    place = whole()
+    other = a_spec(timeframe="1h")
+    other.place.folder.mkdir(parents=True)
+    other.place.decisions.write_bytes(place.decisions.read_bytes())
+    other.place.bars.write_bytes(place.bars.read_bytes())
+    with pytest.raises(ConfigError, match=r"is of MADEUP:BTC/USD:5m, and this loop is MADEUP:BTC/USD:1h"):
+        a_loop(other)
+    place.decisions.write_bytes(place.decisions.read_bytes().replace(b"day_equity", b"dayequity", 1))
+    with pytest.raises(BadDataError, match="another version or program"):
+        a_loop(a_spec())
+
+
+def test_a_full_disk_leaves_no_half_a_line_and_the_bar_is_decided_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    place, spec = whole(), a_spec()
+    good = files(place)
+    for name, content in good.items():
+        keep = {"decisions": 60, "bars": 60 + 31, "trades": 1}[name]
+        getattr(place, name).write_bytes(b"".join(content.splitlines(keepends=True)[:keep]))
+    loop = a_loop(spec)
+    from pyjobs.live.journal import lines as module
+
+    real, left = module.os.write, [400]
+
+    def write(fd: int, content: memoryview) -> int:
+        if left[0] <= 0:
+            raise OSError(28, "No space left on device")
+        done: int = real(fd, content[: left[0]])
+        left[0] -= done
+        return done
+
+    monkeypatch.setattr(module.os, "write", write)
+    with pytest.raises(NightdeskError, match="No space left") as refused:
+        fed(loop, BARS, 120, 140)
+    assert int(refused.value.exit_code) == 73
+    for name in good:
+        assert good[name].startswith(getattr(place, name).read_bytes())
+    left[0] = 10**9
+    upto = BARS.ts_ms.tolist().index(int(cells(place.decisions)[-1]["ts_ms"])) + 2
+    fed(loop, BARS, upto, 140)
+    assert same(place, good)
+
+
+def test_the_time_is_column_four_as_operators_type_it() -> None:
+    assert names.DECISIONS[3] == names.BARS[3] == names.TRADES[3] == "ts_ms"
+    place = whole()
+    assert place.decisions.parts[-5:] == ("decisions", "paper", "BTC_USD", "5m", "decisions.csv")
+    assert place.trades.parts[-5:] == ("trades", "paper", "BTC_USD", "5m", "trades.csv")

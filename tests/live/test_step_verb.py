@@ -1,0 +1,148 @@
+"""The verb against fakemarket: the real provider, the real store, a simulated clock."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pyjobs.kill import main as kill
+from pyjobs.live.journal.place import Place
+from pyjobs.live_step import main as live_step
+from tests.fakemarket.server import FakeMarket
+from tests.live.worlds import cells
+from utils.run import run
+
+NOON_S = 1_795_176_000  # 2026-11-20T12:00Z
+PLACE = Place(tag="try", symbol="BTC/USD", timeframe="5m")
+
+
+class World:
+    """fakemarket and a home, both at one simulated time."""
+
+    def __init__(self, fake: FakeMarket, home: Path, patch: pytest.MonkeyPatch) -> None:
+        self.fake, self.home, self.patch = fake, home, patch
+        own = {
+            "DATA_TAG": "try",
+            "STRATEGY_PARAMS": "fast=2,slow=4",
+            "RETRY_BUDGET_S": "0",
+            "XDG_CONFIG_HOME": str(home),
+        }
+        for name, value in {**fake.env(), **own}.items():
+            patch.setenv(name, value)
+        self.at(NOON_S)
+
+    def at(self, now_s: float) -> None:
+        self.now_s = now_s
+        self.patch.setenv("NIGHTDESK_NOW", str(now_s))
+        self.fake.market.clock.set(round(now_s * 1000))
+
+    def step(self, after_s: float = 0.0, **env: str) -> int:
+        self.at(self.now_s + after_s)
+        with self.patch.context() as patch:
+            for name, value in env.items():
+                patch.setenv(name, value)
+            return run(live_step, [])
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        return cells(PLACE.decisions)
+
+
+@pytest.fixture
+def world(fakemarket: FakeMarket, home: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(fakemarket, home, monkeypatch)
+
+
+def test_steps_decide_each_closed_bar_once_drop_the_newest_and_mark_what_came_late(world: World) -> None:
+    assert world.step() == 0
+    assert [row["late"] for row in world.rows] == ["0"]
+    newest = int(world.rows[0]["ts_ms"])
+    assert newest <= (NOON_S - 300) * 1000 and world.rows[0]["exchange"] == "BITFINEX"
+    assert world.step() == 0 and len(world.rows) == 1
+    assert world.step(300) == 0 and [row["late"] for row in world.rows] == ["0", "0"]
+    assert world.step(1500) == 0
+    assert [row["late"] for row in world.rows[2:]] == ["1"] * 4 + ["0"]
+    assert world.rows[2]["blocked_by"] == "late"
+
+
+def test_a_rehearsed_outage_writes_no_row_says_since_when_and_then_names_the_missed_bars(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.step() == 0
+    for _ in range(3):
+        assert world.step(300, FORCE_FETCH_FAIL="1") == 69
+    assert "FORCE_FETCH_FAIL=1" in capsys.readouterr().err and len(world.rows) == 1
+    assert world.step(300) == 0
+    assert [row["blocked_by"] for row in world.rows] == ["", "fetch_failed", "fetch_failed", "fetch_failed", ""]
+    assert [row["kind"] for row in cells(PLACE.events)] == ["fetch_failed", "fetch_ok"]
+    assert cells(PLACE.events)[0]["at"] == "2026-11-20T12:05:00.000Z"
+
+
+def test_a_rehearsed_full_disk_keeps_the_bar_from_the_store_and_not_from_its_decision(world: World) -> None:
+    assert world.step() == 0
+    assert world.step(300, FORCE_PERSIST_FAIL="1") == 0
+    assert [row["blocked_by"] for row in world.rows] == ["", "persist_failed"]
+    assert world.step(300) == 0 and [row["blocked_by"] for row in world.rows][2:] == [""]
+
+
+def test_without_the_network_the_store_is_enough(world: World) -> None:
+    assert world.step() == 0
+    asked = len(world.fake.requests("bitfinex"))
+    assert world.step(300, ALLOW_NET_FETCH="0") == 0
+    assert len(world.fake.requests("bitfinex")) == asked and len(world.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("env", "code", "says"),
+    [
+        ({"DRY_RUN": "0"}, 78, "DRY_RUN=0: only paper money exists here"),
+        ({"DATA_TAG": ""}, 64, "which loop? --instance NAME"),
+        ({"DATA_TAG": "../x"}, 64, "'../x' is not a tag"),
+        ({"SYMBOL": "BTC,USD"}, 64, "cannot stand in a file of commas"),
+        ({"STRATEGY": "no_such"}, 78, "unknown setup 'no_such'"),
+        ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI beside its own bars"),
+        ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),
+        ({"TIMEFRAME": "2m"}, 64, "unknown timeframe '2m'"),
+        ({"CCXT_EXCHANGE": "mtgox"}, 64, "unknown exchange 'mtgox'"),
+        ({"PAPER_CASH": "-5"}, 78, "cash -5.0 is not an amount above zero"),
+        ({"ALLOW_NET_FETCH": "0"}, 66, "there is no bar of BITFINEX:BTCUSD:5m"),
+    ],
+)
+def test_what_cannot_be_is_named_and_nothing_is_written(
+    world: World, capsys: pytest.CaptureFixture[str], env: dict[str, str], code: int, says: str
+) -> None:
+    assert world.step(**env) == code
+    assert says in capsys.readouterr().err
+    assert not list((world.home / "data").rglob("*.csv"))
+
+
+def test_loops_of_the_file_go_by_their_names_and_one_that_fails_does_not_stop_the_others(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.home / "secret").mkdir()
+    (world.home / "secret/live.yaml").write_text(
+        "loops:\n"
+        "  gone: {symbol: NOPEUSD, timeframe: 5m, strategy: ma_cross}\n"
+        "  good: {symbol: ETH/USD, timeframe: 5m, strategy: ma_cross, params: {fast: 2, slow: 4}}\n"
+        "limits: {notional: 20000}\n"
+    )
+    assert run(live_step, ["--all"]) == 69
+    assert "gone: failed: " in capsys.readouterr().out
+    assert len(cells(Place(tag="good", symbol="ETH/USD", timeframe="5m").decisions)) == 1
+    assert run(live_step, ["--instance", "good"]) == 0
+    assert run(live_step, ["--instance", "bad"]) == 64
+    assert "has no such loop (it has: gone, good)" in capsys.readouterr().err
+
+
+def test_a_person_kills_and_releases(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(kill, []) == 0
+    assert run(kill, ["--reason", "drill, of a Friday", "--flatten"]) == 0
+    assert run(kill, ["--reason", "another"]) == 0  # a flatten that was asked for stays asked for
+    assert run(kill, []) == 3
+    assert "another (no entry, and what is open leaves at the next open)" in capsys.readouterr().out
+    assert json.loads((home / "data/live/KILL").read_text())["flatten"] is True
+    assert run(kill, ["--release"]) == 0 and run(kill, []) == 0
+    (home / "data/live/KILL").touch()  # by hand
+    assert run(kill, []) == 3

@@ -1,0 +1,122 @@
+"""Other users of the machine: what they may open, and that a lock of theirs holds nobody up."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.shell.conftest import ROOT, House
+from utils import history
+from utils.files import private
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    (tmp_path / "home").mkdir()
+    return House(home=tmp_path / "home")
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
+def test_modes_are_the_tables_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        for name, wanted in private.FOLDER_MODES.items():
+            private.make_folder(tmp_path / name, wanted)
+            (tmp_path / name / "x").touch()
+        (tmp_path / "logs").mkdir()
+        (tmp_path / "logs/history-2026-11-20.jsonl").touch()
+        history.append(str(tmp_path / "logs/history.jsonl"), {"job": "x"})
+        private.settle(str(tmp_path))
+    finally:
+        os.umask(before)
+    assert {name: mode(tmp_path / name) for name in private.FOLDER_MODES} == {
+        ".locks": 0o750,
+        "data/providers/state": 0o750,
+        "data/webcache/yf-client": 0o700,
+    }
+    assert mode(tmp_path / "data/webcache/yf-client/x") == 0o600
+    assert mode(tmp_path / ".locks/x") == mode(tmp_path / "data/providers/state/x") == 0o640
+    assert {mode(path) for path in (tmp_path / "logs").iterdir()} == {0o640}
+    assert private.problems(str(tmp_path)) == []
+
+
+def test_what_others_may_do_is_named_and_the_next_job_mends_it(house: House) -> None:
+    locks, logs = house.home / ".locks", house.home / "logs"
+    for folder in (locks, logs):
+        folder.mkdir(mode=0o777)
+    locks.chmod(0o777)
+    (logs / "history.jsonl").touch(mode=0o666)
+    (logs / "history.jsonl").chmod(0o666)
+    assert private.problems(str(house.home)) == [
+        f"'{locks}' has mode 777, not 750",
+        f"'{logs / 'history.jsonl'}' has mode 666, not 640",
+    ]
+    assert house.run(house.chain("true")).returncode == 0
+    assert private.problems(str(house.home)) == []
+
+
+def test_the_first_job_of_a_clone_makes_its_locks_and_history_private(house: House) -> None:
+    saturday = {"NIGHTDESK_NOW": "1795230000"}
+    assert house.run([str(ROOT / "batch/run_scanner.sh")], **saturday).returncode == 0
+    assert (mode(house.home / ".locks"), mode(house.home / "logs/history.jsonl")) == (0o750, 0o640)
+
+
+def test_a_link_in_the_place_of_a_folder_changes_nothing_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    (tmp_path / ".locks").symlink_to(tmp_path / "elsewhere")
+    private.settle(str(tmp_path))
+    assert mode(tmp_path / "elsewhere") == 0o755
+
+
+def test_a_group_is_trusted_by_name_or_number_and_an_unknown_one_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_GROUP", "no-such-group")
+    assert private.problems(str(tmp_path)) == ["NIGHTDESK_GROUP=no-such-group: no such group here"]
+    if os.getuid():
+        pytest.skip("only root may give a file to any group")
+    monkeypatch.setenv("NIGHTDESK_GROUP", "54321")
+    private.make_folder(tmp_path / ".locks")
+    private.make_folder(tmp_path / private.YAHOO, 0o700)
+    assert (tmp_path / ".locks").stat().st_gid == 54321
+    assert (tmp_path / private.YAHOO).stat().st_gid != 54321
+
+
+def test_a_history_that_somebody_keeps_locked_delays_a_job_for_a_moment_and_loses_nothing(house: House) -> None:
+    (house.home / "logs").mkdir()
+    path = house.home / "logs/history.jsonl"
+    path.touch()
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        began = time.monotonic()
+        jobs = [house.start(house.chain("true", name=f"job{i}")) for i in range(3)]
+        errors = [job.communicate()[1] for job in jobs]
+        assert time.monotonic() - began < 60
+    assert [job.returncode for job in jobs] == [0, 0, 0]
+    assert all(b"is kept locked by somebody: added to it without the lock" in error for error in errors)
+    assert sorted(record["job"] for record in house.history()) == ["job0", "job1", "job2"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
+def test_another_user_can_lock_neither_a_job_nor_the_history(house: House) -> None:
+    assert house.run(house.chain("true")).returncode == 0
+    for path in (house.home / ".locks/job.lock", house.home / "logs/history.jsonl"):
+        code = "import fcntl, os, sys; os.setgid(65534); os.setgroups([]); os.setuid(65534)"
+        code += "; fcntl.flock(open(sys.argv[1]), 2)"
+        ended = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+        assert "PermissionError" in ended.stderr, path
+
+
+@pytest.mark.parametrize("name", [".env~", ".env.bak", "config/env.local.sh~", "secret/.env", ".env"])
+def test_git_never_sees_a_copy_that_an_editor_leaves(name: str) -> None:
+    assert subprocess.run(["git", "check-ignore", "-q", name], cwd=ROOT).returncode == 0
