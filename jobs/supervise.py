@@ -237,7 +237,7 @@ def keep(worker, run):
 def opened(holder):
     """The holder file, open for appending; -1 when there is none, or it cannot be opened."""
     try:
-        return os.open(holder, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC) if holder else -1
+        return os.open(holder, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK) if holder else -1
     except OSError:
         return -1
 
