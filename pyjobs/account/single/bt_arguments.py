@@ -36,7 +36,7 @@ def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) ->
 
 
 def add_desk_flags(parser: argparse.ArgumentParser) -> None:
-    """Those of them that a backtest on a file of bars does not have."""
+    """Add the flags of desk backtests only."""
     parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
     parser.add_argument("--account", metavar="NAME", help="one account of the desk (default: all, the first first)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where runs are kept (default: backtests)")

@@ -112,11 +112,11 @@ def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: s
 
 
 def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:
-    """`name=value` texts as a mapping. Raises UsageError for anything else, and for a name that stands twice."""
+    """`name=value` texts as a mapping. Raises UsageError for anything else, and for a name that is given twice."""
     found: dict[str, int | float | str] = {}
     for key, value in map(parameter, texts):
         if key in found:
-            raise UsageError(f"--param {key} stands twice: {key}={found[key]} and {key}={value}")
+            raise UsageError(f"--param {key} is given twice: {key}={found[key]} and {key}={value}")
         found[key] = value
     return found
 
@@ -192,9 +192,12 @@ def warn_of_index(setup: Setup, material: Material) -> None:
     name, index, known_ms = needs(setup), material.index, decides_from_ms(setup)
     traded = [bars.ts_ms for bars in material.series.values() if len(bars)]
     if known_ms is None or known_ms > max(int(ts_ms[-1]) for ts_ms in traded):
-        print(f"[WARN] {name} has no average yet in all that time ({len(index)} bars of it): nothing is traded")
+        print(f"[WARN] {name} has only {len(index)} bars, too few for its moving average: the strategy never trades")
     elif index.ts_ms[-1] < min(int(ts_ms[0]) for ts_ms in traded):
-        print(f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar: its last close decides all")
+        print(
+            f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar; "
+            "its last close is used throughout"
+        )
 
 
 def warn_of_look_ahead(request: Request, setup: Setup, material: Material) -> None:

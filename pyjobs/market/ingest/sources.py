@@ -111,7 +111,7 @@ class Sources:
     def in_turn(self, put_off: Mapping[Instance, NightdeskError]) -> list[Instance]:
         """The order for those that can wait: who has been left alone longest is asked first, those who failed last.
 
-        With each failure in a row another series of a provider comes first, so that none of them is in the others' way.
+        Rotate each provider's series by its failure count, so that one bad series cannot starve the rest.
         """
         gates: dict[str, list[Instance]] = {}
         states: dict[str, State] = {}

@@ -18,7 +18,7 @@ from utils.errors import ExternalDataUnavailable
 class LocalCache:
     """`data/benchmarks/<key>.csv` (or another price file): columns date,close, or any dump that `read_dump` reads.
 
-    Of a file of closes each bar is its close four times, with no volume: there is nothing else to be known.
+    In a date,close file every bar has open = high = low = close and no volume.
     """
 
     name = "local_cache"

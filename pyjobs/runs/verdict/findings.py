@@ -77,7 +77,7 @@ LOOKED_AT: dict[str, Looked] = {
         "`data/server_runs/`, its `manifest.json`",
     ),
     "actions": Looked(
-        "corporate_actions.csv: what stands twice or matches nothing",
+        "corporate_actions.csv: what is given twice or matches nothing",
         "it gives wrong figures, and no other sign",
         "mend the line it names",
     ),

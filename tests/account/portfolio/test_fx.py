@@ -347,8 +347,8 @@ setups: {}
     ("change", "said"),
     [
         (lambda t: t.replace("trades: [USD]", "trades: [EUR]"), "no instrument with role trade is in 'EUR'"),
-        (lambda t: t.replace("trades: [USD]", "trades: [USD, USD]"), "USD stands twice"),
-        (lambda t: t.replace("trades: [USD]", "trades: [KRW]"), "KRW stands twice"),
+        (lambda t: t.replace("trades: [USD]", "trades: [USD, USD]"), "USD is given twice"),
+        (lambda t: t.replace("trades: [USD]", "trades: [KRW]"), "KRW is given twice"),
         (lambda t: t.replace("trades: [USD]", "trades: USD"), "accounts.world.trades"),
         (lambda t: t.replace("USD]", "USD], fx_bps: -1"), "fx_bps"),
         (lambda t: "".join(x for x in t.splitlines(True) if "USDKRW" not in x), "no instrument with role fx converts"),

@@ -66,7 +66,7 @@ WORLDS: list[tuple[str, str, str, list[Does], str, str]] = [
     ("a house made after today's was due", "report_watchlist", EVENING, [lambda w: w.made(f"{FRI} 12:00")], "OK", "not started yet; not due before 09:15 UTC+9 on 2026-11-21"),
     ("a house made on Saturday, the scanner", "scanner", f"{SUN} 10:00", [lambda w: w.made(f"{SAT} 12:00")], "OK", "not started yet"),
     ("a house made on Saturday, on Monday night", "nightly", f"{NEXT} 23:40", [lambda w: w.made(f"{SAT} 12:00")], "WARN", "never started"),
-    ("a house made on Saturday, only sent home since", "report_eod", f"{NEXT} 20:00", [lambda w: w.with_history(f"report_eod {NEXT} 03:10 skip:outside-hours"), lambda w: w.made(f"{SAT} 12:00")], "WARN", "never at work"),
+    ("a house made on Saturday, only sent home since", "report_eod", f"{NEXT} 20:00", [lambda w: w.with_history(f"report_eod {NEXT} 03:10 skip:outside-hours"), lambda w: w.made(f"{SAT} 12:00")], "WARN", "never ran"),
     ("a house of last week", "nightly", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 5 times"),
     ("a house of last week, every day", "report_watchlist", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 4 times"),
     ("an instance made just now", "ingest", EVENING, [lambda w: w.with_instances("BTCUSD", since=f"{FRI} 23:30")], "OK", "not started yet"),

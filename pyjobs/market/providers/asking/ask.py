@@ -39,7 +39,7 @@ class Patience:
 
     `end_s` is when a try that still runs is ended; what has not been asked by then is not asked.
     `next_start` gives the UTC second at which the job is next started: no further try goes past it.
-    `trouble` is one for all questions of a job. `wary`: who failed when it was last asked is not asked.
+    `trouble` is one for all questions of a job. `wary`: do not ask a provider whose last request failed.
     `going`: the first try of a question must not go past the next start either. `say` is told of each wait.
     `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
@@ -81,9 +81,9 @@ def patience(
 def unhurried(
     say: Callable[[str], object], *, began_s: float | None = None, trouble: Trouble | None = None
 ) -> Patience:
-    """That of a long fetch by hand: eight tries and, unless RETRY_BUDGET_S says else, 15 minutes for each request.
+    """The retry budget of an interactive fetch: 8 attempts, and 15 minutes per request unless RETRY_BUDGET_S is set.
 
-    Of `trouble` counts at whom it gave up, not what that has cost.
+    Only `trouble.given_up` is carried over; time lost so far is not charged to this budget.
     """
     own = patience(budget_s=_number("RETRY_BUDGET_S", UNHURRIED_BUDGET_S), began_s=began_s)
     return replace(own, tries=UNHURRIED_TRIES, say=say, trouble=trouble or Trouble())

@@ -2,7 +2,7 @@
 
 A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock, else the
 provider's own name.
-A provider that refused is left alone by everybody until the time in its file, also after a restart.
+After a refusal no job on this machine calls the provider until the time in its file, also after a restart.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return max(min(self.closed_until_s - now_s, span_s), 0.0)
 
     def from_the_future(self, now_s: float) -> bool:
-        """Whether its last failure is one that is to happen only later: the clock has been set back since."""
+        """True if the last failure is dated in the future, which means that the clock was set back since."""
         return self.last_failure_s > now_s + JUMPED_S
 
 

@@ -46,7 +46,7 @@ class Answer:
 class Fault:
     """A failure with its kind. `hold_s`: how long the provider asked to be left alone; 0: others may ask at once.
 
-    `final`: the client must not send anything more. A fault that is not final is only told when no data comes.
+    `final`: the client must not send anything more. A non-final fault is reported only if no data comes in the end.
     """
 
     kind: ExternalKind
@@ -83,7 +83,7 @@ def fault_of(answer: Answer, now_s: float) -> Fault | None:
 
 
 def page_fault(answer: Answer, now_s: float) -> Fault | None:
-    """The same for an address whose proper answer is a page (or nothing that matters): only refusals count."""
+    """Like `fault_of`, for an address that answers with a page (or nothing that matters): only refusals count."""
     fault = fault_of(answer, now_s)
     is_fine = answer.status == 200 and not _BLOCK.search(answer.body[:100_000].decode("utf-8", "replace"))
     return None if fault and is_fine and not answer.failed else fault

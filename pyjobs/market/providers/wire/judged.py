@@ -89,7 +89,7 @@ def krx(answer: Answer, now_s: float) -> Fault | None:
 
 
 def krx_shares(answer: Answer, now_s: float) -> Fault | None:
-    """The same for all shares of a day, one share's days and the names of all; who is logged out may log in again."""
+    """Like `krx` for all shares of a day, one share's days and all names; a client that was logged out may log in."""
     return _krx(answer, now_s, _KRX_SHARES, again=True)
 
 
@@ -199,7 +199,7 @@ def _alpaca_snapshots(content: Any) -> Fault | None:
 def any_json(answer: Answer, now_s: float) -> Fault | None:
     """An exchange whose shapes are not known here: JSON that is not null must come.
 
-    Of a request it refuses in JSON the client may know what it means: only that ends the matter which it cannot read.
+    A 4xx with a JSON body is not final: the client may be able to interpret it. Anything that is not JSON is final.
     """
     fault = fault_of(answer, now_s)
     content, bad = (None, None) if answer.failed else json_of(answer)

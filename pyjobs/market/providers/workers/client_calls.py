@@ -135,7 +135,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG00
 
 
 def _believe(exchange: Any, pair: str, timeframe: str) -> None:
-    """Stop unless the last answer, of which no candle was read, is like one with the newest candles, but for those."""
+    """Fetch a page that must hold candles; believe the empty answer only if it has the same structure as that page."""
     empty = json.loads(exchange.last_http_response)
     exchange.fetch_ohlcv(pair, timeframe, limit=CONTROL_BARS)
     fault = doubt(empty, json.loads(exchange.last_http_response))
