@@ -24,7 +24,7 @@ FIGURES = ("mean_return", "median_return", "winners", "deepest_drawdown", "n_tra
 def sweep_of(
     request: Request, texts: Sequence[str], engine: Engine = here, progress: Progress = silent
 ) -> Sweep | None:
-    """Every combination of the axes in `texts` over the fixed parameters; None, with the reason printed, without its index."""
+    """Every combination of the axes in `texts` with the fixed parameters; None, reason printed, without the index."""
     fixed = dict(map(parameter, request.params))
     asked = grid({**{key: [value] for key, value in fixed.items()}, **axes_of(texts, params=request.params)})
     try:

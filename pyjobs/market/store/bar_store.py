@@ -17,7 +17,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
 from pyjobs.market.store import history, rebase
 from pyjobs.market.store.folders import locked, make_folder, set_aside, settled
 from pyjobs.market.store.ledger import NO_TIMES, within, without
-from pyjobs.market.store.merge import joined, merge_partition
+from pyjobs.market.store.merge import beside, joined, merge_partition
 from pyjobs.market.store.names import folder_name, symbol_of
 from pyjobs.market.store.partitions import (
     SUFFIX,
@@ -163,9 +163,11 @@ class BarStore:
         last_final: bool,
         empty: IntArray = NO_TIMES,
         basis: int | None = None,
+        only_new: bool = False,
     ) -> list[Path]:
-        """Merge `bars` into the series (on a shared time the new bar wins) and return the partitions that changed.
+        """Merge `bars` into the series and return the partitions that changed.
 
+        On a shared time the new bar wins; `only_new`: the stored one stays.
         `empty`: increasing close times of bars the provider confirmed it does not have. `last_final` False: the last
         bar may still be revised; it never replaces a final one. A partition that stays the same is not touched, down
         to its bytes; one that cannot be read is set aside first. `basis`: that of the series when they were asked for.
@@ -192,6 +194,7 @@ class BarStore:
                 path = folder / f"{name}{SUFFIX}"
                 seen = known if f"{path}" == newest else None
                 old = self._old(path, key, seen)
+                part = beside(old, part) if only_new and old else part
                 merged_part = part if old is None else merge_partition(old, part)
                 if merged_part is not None:
                     write_partition(path, key, merged_part)
