@@ -1,6 +1,6 @@
 """The symbols you watch, from secret/watchlist.yaml or config/watchlist.yaml. Writes reports/watchlist_<date>.md.
 
-Of a desk with a name, secret/watchlist.<name>.yaml is looked for first. Prices are as of the last session that had
+For a desk with a name, secret/watchlist.<name>.yaml is looked for first. Prices are as of the last session that had
 closed on that date. A symbol the desk does not have is a line that says so.
 """
 

@@ -141,6 +141,22 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
 
 
+def test_no_sentence_of_ours_begins_with_of_or_the_same() -> None:
+    start = re.compile(r'(?:^ *|""" ?|# |[.:] )(?:Of|The same) ', re.M)
+    prose = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    code = [path for folder in ("pyjobs", "utils", "jobs", "batch") for path in (ROOT / folder).rglob("*.*")]
+    for path in (*prose, *(each for each in code if each.suffix in (".py", ".sh"))):
+        found = start.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_no_cell_of_a_table_has_more_than_thirty_words() -> None:
+    for path in (ROOT / "docs").rglob("*.md"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for cell in re.split(r"(?<!\\)\|", line) if line.startswith("|") else ():
+                assert len(cell.split()) <= 30, f"{path.name}: {cell}"
+
+
 def test_what_the_runbook_names_exists() -> None:
     for name in set(re.findall(r"`((?:batch|jobs|config)/[A-Za-z0-9_./-]+\.(?:sh|py|yaml|toml|example))", OPERATIONS)):
         if name not in ("config/env.local.sh", "config/desk.yaml") and not name.startswith("config/desks/"):

@@ -14,10 +14,11 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.atomic import write_text
+
 from pyjobs.machines.remote import Host, said
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
-from utils.atomic import write_text
 from utils.errors import MissingInputError
 
 LIST_TIMEOUT_S, TAKE_TIMEOUT_S = 600.0, 3600.0

@@ -1,6 +1,6 @@
 """Pictures: small PNGs that a colour-blind person, a phone and a black-and-white printer can read.
 
-Colours are Okabe and Ito's (2008), and every series differs in line or marker too. The same data gives the same bytes:
+Colours are Okabe and Ito's (2008), and every series differs in line or marker too. Equal data gives equal bytes:
 no time and no version is written into the file. Korean names are drawn where a font has them (reporting/fonts.py).
 """
 

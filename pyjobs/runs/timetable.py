@@ -66,7 +66,7 @@ class Timetable:
     def job_book(self, shipped: str, name: str = "") -> str:
         """secret/jobs.yaml: the shipped jobs.yaml with this desk's market and times.
 
-        Of a desk with a `name`, the shipped lines stay and those of that desk are added.
+        For a desk with a `name`, the shipped lines stay and those of that desk are added.
         """
         due = {job.job: job.due for job in self.jobs if job.due}
         if name:

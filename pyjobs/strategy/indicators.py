@@ -187,7 +187,7 @@ def first_of_month(ts_ms: IntArray) -> BoolArray:
 
 @lru_cache(maxsize=4)
 def _first_of_month(times: bytes) -> BoolArray:
-    """The same by the bytes of `ts_ms`: the series of a market have the same times."""
+    """By the bytes of `ts_ms`, because the series of one market have equal times."""
     ts_ms = np.frombuffer(times, np.int64)
     out = np.zeros(ts_ms.size, dtype=np.bool_)
     if ts_ms.size:

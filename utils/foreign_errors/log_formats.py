@@ -28,7 +28,7 @@ _LONGEST_LINE = 4000
 
 
 def as_cpython_prints(lines: Sequence[str]) -> list[str]:
-    """The same output, with every boxed, marked or JSON-encoded traceback as CPython would have printed it."""
+    """`lines`, with every boxed, marked or JSON-encoded traceback as CPython would have printed it."""
     plain: list[str] = []
     at = 0
     while at < len(lines):

@@ -56,7 +56,7 @@ def window_start(session: dt.date, days: int) -> dt.date:
 def summarise(found: Triggers, *, setup: str, timeframe: str, since: dt.date = dt.date.min) -> Row:
     """n, win rate (a win is a net return above zero) with its Wilson interval, expectancy with its t interval.
 
-    Of the triggers from session `since` on. Both intervals are as wide as trades that overlap in time make them.
+    It covers the triggers from session `since` on. Both intervals are widened for trades that overlap in time.
     """
     own = np.array([part.setup == setup and part.key.timeframe == timeframe for part in found.parts], np.bool_)
     days = np.array([session.toordinal() for session in found.sessions], np.int64)

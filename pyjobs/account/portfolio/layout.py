@@ -62,7 +62,7 @@ class Memory:
         return [each.reshape(-1) for each in mine]
 
     def on(self, terms: Terms) -> Memory:
-        """The same before the first bar for an account of other money and limits, but of the same costs."""
+        """This memory before the first bar, for an account of other money and limits but of equal costs."""
         x, m = self.x.copy(), self.m.copy()
         _fill_terms(x, m, terms)
         return replace(self, x=x, m=m, points=np.empty_like(self.points), deals=np.empty_like(self.deals))
@@ -208,7 +208,7 @@ def _wishes(
 
 
 def _events(rows: IntArray, entries: npt.NDArray[np.int32], moments: Places, n_times: int) -> Places:
-    """Of each moment, where its entries begin; then every entry's seat and number, by moment and seat."""
+    """Where the entries of each moment begin; then every entry's seat and number, by moment and seat."""
     counts = np.diff(rows[:, seats.FIRST_ENTRY], append=entries.size)
     when = moments[entries].astype(np.uint16 if n_times < 1 << 16 else np.int32)  # short ones are sorted in a tenth
     order = np.argsort(when, kind="stable").astype(np.int32)

@@ -53,7 +53,7 @@ def is_certain(high: float, low: float, slack: float) -> bool:
 
 
 def exact_worth(x: Vector, m: Vector, px: Vector, signed: bool) -> float:
-    """The same, added without rounding."""
+    """What the account is worth, added without rounding."""
     n = begin_sum(x, m)
     for h in range(m[N_BUSY]):
         k = m[m[AT_BUSY] + h]

@@ -1,5 +1,5 @@
 """Instances: the series that are kept up to date, one small env file each: `YAHOO-SPY-1d.env`, or `BTCUSD-1m.env` of
-the exchange that needs no name. Of another exchange a file may bear the older name `SPY-1d.env`; it keeps that."""
+the exchange that needs no name. A file of another exchange may have the older name `SPY-1d.env`; it keeps that."""
 
 from __future__ import annotations
 

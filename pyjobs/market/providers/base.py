@@ -179,7 +179,7 @@ class Refused(ExternalDataUnavailable):
         self.hold_s = hold_s
 
     def about(self, symbol: str) -> Refused:
-        """The same failure of another symbol that was in the same request."""
+        """This failure, for another symbol of one request."""
         return type(self)(self.kind, provider=self.provider, symbol=symbol, detail=self.detail, hold_s=self.hold_s)
 
 

@@ -48,7 +48,7 @@ def fits(fetched: Fetched, request: BarRequest) -> bool:
 
 
 def checked_quote(quote: Quote, provider: str, market: str, currency: str) -> Quote:
-    """The same for a quote of one of `market`'s symbols in `currency` ("": any)."""
+    """`quote`, checked to be of one of `market`'s symbols in `currency` ("": any)."""
     if quote.about is not None:
         _same_symbol(quote.about, provider, quote.symbol)
         _same_market(quote.about, provider, quote.symbol, market, currency)

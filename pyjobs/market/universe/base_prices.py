@@ -72,7 +72,7 @@ def before_of(days: Sequence[BoardDay]) -> Before:
 
 
 def before_of_listing(listing: Listing) -> Before:
-    """The same out of a kept listing."""
+    """The prices before, out of a kept listing."""
     shares = {row.symbol: Last(row.close, row.turnover, row.shares) for row in listing.rows if row.close > 0}
     return Before(session=listing.session, shares=shares)
 

@@ -179,7 +179,7 @@ def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job:
 
 
 def _look_again(parts: Sequence[Part], job: Job) -> None:
-    """Of what could not be had: what another job has stored meanwhile, while this one waited for its turn."""
+    """Look again at what could not be fetched: another job may have stored it while this one waited for its turn."""
     for one in (one for part in parts for one in part.series if isinstance(one.error, ExternalDataUnavailable)):
         with suppress(BadDataError):
             newest = job.store.newest(one.want.key)
@@ -201,7 +201,7 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
 
 
 def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
-    """Of many shares without any history the first ones now, the others on later nights: each is a question, or more.
+    """Fetch the first of many shares without any history now, the others on later nights: each costs a request.
 
     By hand, where somebody watches, all of them.
     """

@@ -27,5 +27,5 @@ def inputs_of(job: Job) -> Inputs:
 
 
 def with_benchmarks(inputs: Inputs, found: Sequence[Benchmark]) -> Inputs:
-    """The same, and the closes that were used of each benchmark."""
+    """`inputs`, and the closes that were used of each benchmark."""
     return replace(inputs, benchmarks={**inputs.benchmarks, **{each.name: each.closes.sha256() for each in found}})

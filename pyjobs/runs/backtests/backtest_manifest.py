@@ -43,7 +43,7 @@ class Inputs:
     begun: Begun | None = None
 
     def begin(self) -> Inputs:
-        """The same with what is there now: the verb is about to compute with it."""
+        """These inputs as they are now: the verb is about to compute with them."""
         return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
 
     def told(self) -> dict[str, object]:

@@ -154,7 +154,7 @@ def _same(check: Check) -> tuple[str, State, str]:
 
 
 def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
-    """The same for a monitor, each with the command to run next; many alike are one row, whose `names` has them all."""
+    """The checks for a monitor, each with the command to run next; many alike are one row, whose `names` has all."""
     rows = []
     for c, names in _few(checks):
         row: dict[str, object] = {"name": c.name, "state": c.state, "detail": c.detail, "kind": c.kind, "cure": c.cure}

@@ -51,13 +51,13 @@ def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, no
 
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
-    """Of a series whose bars nobody waits for; a name that was never known may be a slip of the pen."""
+    """The check of a series whose bars nobody waits for; a name that was never known may be a typing error."""
     told = f"{known.state} since {known.since}: its bars are not waited for"
     return Check(f"data {key}", "WARN" if known.state == "unknown" else "OK", told, "data")
 
 
 def _bare(key: SeriesKey, delivering: Collection[str]) -> Check:
-    """Of a fetched series without a bar, by whether others of its exchange have some."""
+    """The check of a fetched series without a bar, by whether others of its exchange have some."""
     if key.exchange in delivering:
         told = f"no bars yet, others of {key.exchange} have some: a later night brings them; python -m pyjobs.fetch"
         return Check(f"data {key}", "WARN", told, "data")
@@ -118,7 +118,7 @@ def by_the_minute(key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: flo
 
 
 def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[str, str]:
-    """Of each series that has bars (`exchange:symbol:timeframe`) the session of its newest one."""
+    """The session of the newest bar of each series that has bars (`exchange:symbol:timeframe`)."""
     found = {}
     for each in instruments:
         try:

@@ -170,5 +170,5 @@ def _is_answer(answer: object) -> bool:
 
 
 def _named(error: NotAsked, symbol: str) -> NotAsked:
-    """The same about another symbol."""
+    """`error`, but about `symbol`."""
     return NotAsked(error.kind, provider=error.provider, symbol=symbol, detail=error.detail)

@@ -41,7 +41,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     learned_s: float = 0.0
 
     def with_more(self, requests: int, now_s: float) -> Pace:
-        """The same after so many requests at `now_s`. Of a clock that has been set back no time stays ahead."""
+        """The pace after so many requests at `now_s`. Times ahead of a clock that was set back are dropped."""
         recent = (*(at for at in self.times if now_s - MINUTE_S < at <= now_s), *[now_s] * requests)
         return msgspec.structs.replace(self, times=recent[-MOST:])
 

@@ -53,7 +53,7 @@ def share(question: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, 
 
 
 def _asked_isins(core: Any) -> dict[str, str]:
-    """ISIN by code. Of several that had a code in turn the first by ISIN is the share, as pykrx decides it."""
+    """ISIN by code. Where several had a code in turn, the first by ISIN is the share, as pykrx decides it."""
     found: dict[str, str] = {}
     for finder in (core.상폐종목검색, core.상장종목검색):
         frame = _logged_in(finder().fetch, "ALL")

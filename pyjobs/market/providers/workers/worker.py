@@ -215,7 +215,7 @@ def whole_within(seconds: float) -> Iterator[None]:
 
 
 def watch_curl(watch: Watch) -> None:
-    """The same for curl_cffi, which yfinance uses when it is there."""
+    """Watch curl_cffi, which yfinance uses when it is installed."""
     try:
         from curl_cffi.requests import Session
     except ImportError:
