@@ -185,10 +185,7 @@ class BarStore:
                 )
             held = known.provenance.basis if known else 0
             if basis is not None and basis != held:
-                raise LockBusyError(
-                    f"{key}: replaced by another job while these bars were fetched; they are on the old prices "
-                    "and were not stored: run again"
-                )
+                raise LockBusyError(f"{key}: replaced by another job meanwhile; old prices, not stored: run again")
             changed = []
             for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
                 path = folder / f"{name}{SUFFIX}"
@@ -267,10 +264,7 @@ class BarStore:
         return "", None
 
     def _old(self, path: Path, key: SeriesKey, seen: Partition | None = None) -> Partition | None:
-        """What is stored at `path`. An unreadable or impossible file is quarantined and treated as missing.
-
-        `seen`: what it holds, where that has been read under the lock.
-        """
+        """What is stored at `path` (`seen`: it was read already). An unreadable or impossible file is quarantined: None."""
         try:
             part = seen or self._partition(path, key)
             if not part.sealed:  # what is written is sealed

@@ -129,7 +129,7 @@ def test_bars_that_were_asked_for_before_another_job_rebased_the_series_are_not_
     market = MadeUpExchange(bars=walk(501, first_ms=MIDNIGHT_MS, timeframe="1d"), now_ms=NOW_MS, adjusted="adjusted")
     window = (int(OLD.ts_ms[-1]) + DAY_MS,) * 2
     late = Late(store.root, locks=store.locks)
-    with pytest.raises(LockBusyError, match="replaced by another job while"):
+    with pytest.raises(LockBusyError, match="replaced by another job meanwhile"):
         fetch_window(late, DAILY, market.source, window, now_ms=NOW_MS)
     assert same_bars(store.read(DAILY), NEW)
 
