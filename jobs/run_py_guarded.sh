@@ -3,7 +3,7 @@
 # Summary: run a command; when what failed is the outside world's data, say so and exit 0.
 # Usage: run_py_guarded.sh COMMAND [ARG…]
 # Our own jobs (python -m pyjobs.…) report the class of their failure: exit 69 is external, and nothing is read from
-# their output. For any other program the last error it printed is judged by config/external_errors.toml. An external
+# their output. Any other program is judged by jobs/judge: its exit code, the class of its last error, then its words. An external
 # failure prints one line, [SKIP] external-data-unavailable (guarded); every other exit code passes unchanged.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"

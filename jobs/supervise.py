@@ -13,6 +13,7 @@ import time
 
 from job_log import Log, PassThrough, now_s, warn, write_all
 from process_tree import (
+    GUARD,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
     STOP_SIGNALS,
@@ -125,10 +126,10 @@ class Run:
     def judged(self, code):
         """A program that is not ours failed: 0, and the skip line, when its last error was the outside world's."""
         try:
-            from utils import external_errors
+            import judge
 
-            rules = external_errors.load_rules(os.environ["NIGHTDESK_ENTERED"] + "/config/external_errors.toml")
-            verdict = external_errors.judge(self.sink.tail.bytes(), code, rules)
+            command = self.options.command[self.options.command[0].endswith(GUARD) :]
+            verdict = judge.judge(self.sink.tail.bytes(), code, judge.load_rules(), command)
         except Exception as error:  # noqa: BLE001 - whatever ails the judge, the run's own code must not get lost
             self.sink.say(f"[WARN] cannot judge the failure: {error!r}")
             return code

@@ -20,6 +20,7 @@ from pyjobs.machines.remote import Host, said
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
 from utils.errors import MissingInputError
+from utils.files.atomic import write_text
 
 LIST_TIMEOUT_S, TAKE_TIMEOUT_S = 600.0, 3600.0
 THERE = """
