@@ -14,8 +14,6 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.atomic import write_text
-
 from pyjobs.machines.remote import Host, said
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST

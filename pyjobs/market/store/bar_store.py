@@ -264,7 +264,7 @@ class BarStore:
         return "", None
 
     def _old(self, path: Path, key: SeriesKey, seen: Partition | None = None) -> Partition | None:
-        """What is stored at `path` (`seen`: as read already); None for a file that is unreadable, and now quarantined."""
+        """What is stored at `path` (`seen`: as read already); None for an unreadable file, which is quarantined."""
         try:
             part = seen or self._partition(path, key)
             if not part.sealed:  # what is written is sealed
