@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import clock, paths
+from utils import clock
 from utils.cli import Parser
 from utils.errors import BadDataError, ExternalDataUnavailable, StaleDataError, UsageError
 from utils.exit_codes import ExitCode
@@ -44,9 +44,9 @@ def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
     from pyjobs.market.providers.asking.circuit_breaker import StateBook
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
 
-    store, book = BarStore(paths.data_dir() / "raw"), StateBook()
+    store, book = open_store(), StateBook()
     errors: dict[str, ExternalDataUnavailable | BadDataError] = {}
     for name in names:
         try:

@@ -15,7 +15,7 @@ from pyjobs.runs.verdict.job import Verdict, judge
 from pyjobs.runs.verdict.look import House
 from pyjobs.runs.verdict.watched import Unit
 from utils import clock, paths, trading_day
-from utils.cli import Parser
+from utils.cli import Parser, date_of
 from utils.errors import UsageError
 from utils.run import run
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     book, now_s = look.load_book(), clock.now_s()
     runs = records.read(paths.logs_dir(), now_s).runs
     if args.date:
-        print(f"{args.job} {args.date}: {_of_day(book, runs, args.job, _date(args.date), now_s)}")
+        print(f"{args.job} {args.date}: {_of_day(book, runs, args.job, date_of(args.date, 'DATE'), now_s)}")
         return 0
     found = list(_units(book, runs, args.job or "", now_s))
     if args.job and not found:
@@ -109,13 +109,6 @@ def _of_day(book: JobBook, runs: Sequence[Run], asked: str, on: dt.date, now_s: 
         log=paths.logs_dir() / f"{prefix}_{on}.log",
         now_s=now_s,
     )
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"DATE must be YYYY-MM-DD, not {text!r}") from None
 
 
 if __name__ == "__main__":

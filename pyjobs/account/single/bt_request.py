@@ -16,6 +16,7 @@ from pyjobs.market.cache.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, needs
 from pyjobs.strategy.signals import Setup
+from utils.cli import date_of
 from utils.errors import BadDataError, ConfigError, UsageError
 
 DAY_MS, THURSDAY, SATURDAY = 86_400_000, 3, 5  # 1970 began on a Thursday
@@ -216,8 +217,5 @@ def _day(ts_ms: int) -> dt.date:
 def _day_ms(flag: str, text: str | None) -> int | None:
     if text is None:
         return None
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a date (YYYY-MM-DD)") from None
+    day = date_of(text, flag)
     return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000)
