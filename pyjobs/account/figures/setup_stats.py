@@ -47,6 +47,11 @@ class Row:
     worst: float | None
     verdict: Literal["ok", "too few"]
 
+    @property
+    def label(self) -> str:
+        """The setup and its timeframe."""
+        return f"{self.setup} {self.timeframe}".rstrip()
+
 
 def window_start(session: dt.date, days: int) -> dt.date:
     """The first of the `days` calendar days that end with `session`, which is one of them."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT
+from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting import numbers
 from pyjobs.reporting.run_files.accounts import BOOKS, Book
-from pyjobs.reporting.run_files.read_run import RunInputs, SetupRow
+from pyjobs.reporting.run_files.read_run import RunInputs
 
 MIN_TRADES = 30
 MAX_DRAWDOWN = 0.25  # fraction of the highest equity so far
@@ -82,7 +83,7 @@ def account_gates(inputs: RunInputs) -> list[Gate]:
     return gates
 
 
-def _setup(row: SetupRow, days: int) -> list[Gate]:
+def _setup(row: Row, days: int) -> list[Gate]:
     subject = f"setup {row.label}"
     enough = row.n_closed >= MIN_TRADES and row.verdict == "ok"
     asked = f"at least {MIN_TRADES} closed trades in {days} days, worth {FEWEST_INDEPENDENT} independent ones"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting.pages.gates import all_gates, decision
 from pyjobs.reporting.run_files.accounts import AccountFiles, Book, Curve, Metrics
-from pyjobs.reporting.run_files.read_run import RunInputs, Scan, Scanned, SetupRow, Setups, Window
+from pyjobs.reporting.run_files.read_run import RunInputs, Setups, Window
+from pyjobs.scanning.scan_file import Scan, Scanned
 
 
 def inputs(
@@ -19,7 +21,7 @@ def inputs(
     independent: float | None = None,
 ) -> RunInputs:
     one = Scanned(symbol="AAA", exchange="X", timeframe="1d", status=status)
-    row = SetupRow(
+    row = Row(
         setup="s", n=99, n_closed=closed, verdict=verdict, n_effective=independent,
         expectancy=0.01, expectancy_low=low, expectancy_high=0.02,
     )  # fmt: skip
