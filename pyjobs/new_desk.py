@@ -230,7 +230,7 @@ def _expect(table: Timetable, mine: str) -> None:
     """Write what the jobs go by, where nothing is yet; else say what it should be."""
     own_desk, name = not mine, mine if mine and "/" not in mine else ""
     shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
-    book = table.job_book(shipped, name)
+    book = table.job_plans(shipped, name)
     path = paths.secret_dir() / "jobs.yaml"
     if path.exists() and name:
         lines = "".join(

@@ -63,7 +63,7 @@ class Timetable:
         yield f"# {job.at}: {job.why}"
         yield f"{job.when}  {shlex.join(words)}".replace("%", r"\%")
 
-    def job_book(self, shipped: str, name: str = "") -> str:
+    def job_plans(self, shipped: str, name: str = "") -> str:
         """secret/jobs.yaml: the shipped jobs.yaml with this desk's market and times.
 
         For a desk with a `name`, the shipped lines stay and those of that desk are added.
