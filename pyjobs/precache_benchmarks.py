@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
-    from pyjobs.market.providers.asking.circuit_breaker import StateBook
+    from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
     from pyjobs.market.store.open_store import open_store
 
-    store, book = open_store(), StateBook()
+    store, book = open_store(), ProviderStates()
     errors: dict[str, ExternalDataUnavailable | BadDataError] = {}
     for name in names:
         try:

@@ -15,7 +15,7 @@ from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.asking.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
 from pyjobs.market.providers.asking.ask_many import Answered, ask_many
-from pyjobs.market.providers.asking.circuit_breaker import State, StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, State
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
@@ -35,7 +35,7 @@ class Sources:
         self.wary = False
         self.hurried = tell is None
         self._exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-        self._book, self._providers = StateBook(), dict[str, Provider]()
+        self._book, self._providers = ProviderStates(), dict[str, Provider]()
         how = partial(unhurried, tell) if tell else patience
         self._waiting = partial(how, began_s=clock.running_s(), trouble=Trouble())
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyjobs.market.providers import provider
 from pyjobs.market.providers.asking.ask import Patience, network_allowed
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import BarRequest, Quote, Quotes
 from pyjobs.market.providers.identity import checked_quote
@@ -24,7 +24,7 @@ def ask_quotes(
     provider_name: str,
     symbols: Sequence[str],
     *,
-    book: StateBook,
+    book: ProviderStates,
     patience: Patience,
     market: str = "24/7",
     currency: str = "",

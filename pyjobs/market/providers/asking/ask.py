@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.circuit_breaker import Busy, State, StateBook, refusal, waiting_line
+from pyjobs.market.providers.asking.circuit_breaker import Busy, ProviderStates, State, refusal, waiting_line
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
 from pyjobs.market.providers.identity import checked
 from utils import clock, schedule
@@ -100,7 +100,7 @@ def network_allowed() -> bool:
     return os.environ.get("ALLOW_NET_FETCH", "1").strip().lower() not in ("0", "no", "false", "off")
 
 
-def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
+def ask(provider: Provider, request: BarRequest, *, book: ProviderStates, patience: Patience) -> Fetched:
     """The bars, from a local source, today's download or the provider itself; always at least one.
 
     Raises ExternalDataUnavailable with its kind, ConfirmedEmpty and NetworkForbidden among them, NotSetUp, ConfigError;
@@ -120,7 +120,7 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
         raise
 
 
-def _of_network(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> Fetched:
+def _of_network(provider: Provider, request: BarRequest, book: ProviderStates, patience: Patience) -> Fetched:
     tried, gate = 0, provider.gate(request)
     failure: ExternalDataUnavailable | None = None
     while True:
@@ -151,7 +151,9 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
                 return fetched
 
 
-def wait_until_open(gate: str, symbol: str, prepare: Callable[[], None], book: StateBook, patience: Patience) -> None:
+def wait_until_open(
+    gate: str, symbol: str, prepare: Callable[[], None], book: ProviderStates, patience: Patience
+) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
         now_s = patience.now()
@@ -168,7 +170,7 @@ def wait_until_open(gate: str, symbol: str, prepare: Callable[[], None], book: S
         patience.trouble.lost_s += left_s
 
 
-def note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
+def note(gate: str, error: ExternalDataUnavailable, book: ProviderStates, patience: Patience) -> State:
     """Write down a failure; that there is no such data is an answer, not a failure of the provider."""
     if error.kind == "no_data":
         book.succeeded(gate, patience.now())

@@ -67,7 +67,7 @@ class Busy(NotAsked):
         self.waited_s = waited_s
 
 
-class StateBook:
+class ProviderStates:
     """The files of all providers in `folder`, and the locks that let one job at a time ask a provider."""
 
     def __init__(self, folder: Path | None = None, *, locks: Path | None = None) -> None:

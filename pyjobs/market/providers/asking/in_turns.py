@@ -21,7 +21,7 @@ from pyjobs.market.providers.asking.ask import (
     wait_until_open,
     worth_another,
 )
-from pyjobs.market.providers.asking.circuit_breaker import Busy, StateBook, refusal
+from pyjobs.market.providers.asking.circuit_breaker import Busy, ProviderStates, refusal
 from pyjobs.market.providers.base import LONGEST_FETCH_S, NotAsked, Unasked
 from utils.errors import ExternalDataUnavailable, NightdeskError
 
@@ -46,7 +46,7 @@ class Asking(Generic[Q, A]):
 
 
 def in_turns(
-    questions: Sequence[Q], asking: Asking[Q, A], *, book: StateBook, patience: Patience
+    questions: Sequence[Q], asking: Asking[Q, A], *, book: ProviderStates, patience: Patience
 ) -> Iterator[tuple[Q, A | NightdeskError]]:
     """Each question with its answer, or with the error it ended in, in the order in which that was known.
 
@@ -79,7 +79,7 @@ class _Turn(Generic[Q, A]):
     """
 
     asking: Asking[Q, A]
-    book: StateBook
+    book: ProviderStates
     patience: Patience
     tried: int
     failures: dict[Q, NightdeskError]

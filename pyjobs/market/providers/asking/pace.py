@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import NotAsked
 from utils.errors import ExternalDataUnavailable
 from utils.files.atomic import temporary_beside
@@ -58,7 +58,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         return recent[-allowed] + MINUTE_S - now_s
 
 
-def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patience) -> None:
+def wait(provider: str, gate: str, symbol: str, book: ProviderStates, patience: Patience) -> None:
     """Sleep until another request is within what the provider takes. Raises NotAsked when that is past the deadline."""
     known, now_s = _read(_path(gate, book)), patience.now()
     wait_s = known.wait_s(now_s)
@@ -73,7 +73,7 @@ def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patie
 
 
 def count(
-    gate: str, requests: int, book: StateBook, patience: Patience, failure: ExternalDataUnavailable | None
+    gate: str, requests: int, book: ProviderStates, patience: Patience, failure: ExternalDataUnavailable | None
 ) -> None:
     """Note, in one's turn, that so many requests were made; a rate limit is learned from."""
     path, now_s = _path(gate, book), patience.now()
@@ -93,13 +93,13 @@ def count(
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def gap_s(gate: str, book: StateBook, now_s: float) -> float:
+def gap_s(gate: str, book: ProviderStates, now_s: float) -> float:
     """Seconds between two requests at the pace that has been learned; 0 without one."""
     known = _read(_path(gate, book))
     return MINUTE_S / known.allowed(now_s) if known.limit else 0.0
 
 
-def _path(gate: str, book: StateBook) -> Path:
+def _path(gate: str, book: ProviderStates) -> Path:
     return book.path(gate).with_suffix(".pace")
 
 
