@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyjobs.account.desk.backtest import AccountResult, Book
+from pyjobs.account.desk.backtest import AccountResult, Variant
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
 from pyjobs.reporting.tables import Column, text_table
@@ -17,7 +17,7 @@ BESIDE_MARKET: tuple[tuple[str, str, Show], ...] = (
 
 def heading(name: str, result: AccountResult) -> str:
     """Which account, in what money, over which sessions, and without which instruments."""
-    metrics = next(iter(result.books.values())).metrics
+    metrics = next(iter(result.variants.values())).metrics
     span = f"{metrics['start']} to {metrics['end']}" if metrics["start"] else "no session to trade in"
     since = metrics["benchmark_start"]
     lines = [f"account {name} ({metrics['currency']}), {span}"]
@@ -31,32 +31,34 @@ def heading(name: str, result: AccountResult) -> str:
             lines += [f"{key.replace('_', ' ')}: {each['symbol']} {each['timeframe']}: {each[what]}" for each in noted]
     if metrics["short"]:
         lines.append(
-            short_window(len(next(iter(result.books.values())).curve), float(str(metrics["sessions_per_year"])))
+            short_window(len(next(iter(result.variants.values())).curve), float(str(metrics["sessions_per_year"])))
         )
-    lines += [ruined(f"{name} {each}", b.metrics["ruin"]) for each, b in result.books.items() if b.metrics["ruin"]]
+    lines += [ruined(f"{name} {each}", b.metrics["ruin"]) for each, b in result.variants.items() if b.metrics["ruin"]]
     return "\n".join(lines)
 
 
 def figures_table(result: AccountResult) -> str:
-    """The books side by side."""
-    columns = [Column(""), *(Column(name, right=True) for name in result.books)]
+    """The variants side by side."""
+    columns = [Column(""), *(Column(name, right=True) for name in result.variants)]
     shown = (*FIGURES, *BESIDE_MARKET)
-    rows = [[label, *(_shown(book, key, show) for book in result.books.values())] for label, key, show in shown]
-    rows.append(["signals refused", *(_refused(book) for book in result.books.values())])
+    rows = [
+        [label, *(_shown(variant, key, show) for variant in result.variants.values())] for label, key, show in shown
+    ]
+    rows.append(["signals refused", *(_refused(variant) for variant in result.variants.values())])
     return text_table(columns, rows)
 
 
-def _shown(book: Book, key: str, show: Show) -> str:
-    return marked(show(_number(book, key)), key, short=bool(book.metrics.get("short")))
+def _shown(variant: Variant, key: str, show: Show) -> str:
+    return marked(show(_number(variant, key)), key, short=bool(variant.metrics.get("short")))
 
 
-def _refused(book: Book) -> str:
+def _refused(variant: Variant) -> str:
     """How many, and for what: `31 slots, 4 held`."""
-    counts = book.metrics["signals_refused"]
+    counts = variant.metrics["signals_refused"]
     told = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
     return ", ".join(told) or numbers.NOTHING
 
 
-def _number(book: Book, key: str) -> float | None:
-    value = book.metrics.get(key)
+def _number(variant: Variant, key: str) -> float | None:
+    value = variant.metrics.get(key)
     return value if isinstance(value, int | float) and value == value else None

@@ -14,12 +14,12 @@ from utils.files.text_files import write_csv, write_json
 
 def write_account(folder: Path, result: AccountResult, closes: Mapping[SeriesKey, float]) -> None:
     """Write all files of one account into `folder`. `closes`: the last close by series."""
-    for name, book in result.books.items():
-        write_curve(folder / name / "equity_curve.csv", book.curve)
-        write_deals(folder / name / "trades.csv", book.deals)
-        write_json(folder / name / "metrics.json", book.metrics)
+    for name, variant in result.variants.items():
+        write_curve(folder / name / "equity_curve.csv", variant.curve)
+        write_deals(folder / name / "trades.csv", variant.deals)
+        write_json(folder / name / "metrics.json", variant.metrics)
     if result.benchmark:
         write_csv(folder / "benchmark.csv", ("session", "ts_ms", "close"), result.benchmark)
-    limited = result.books["constrained"]
+    limited = result.variants["constrained"]
     held = position_rows(limited.deals, limited.waiting, closes)
     write_csv(folder / "constrained" / "positions.csv", POSITION_COLUMNS, held)

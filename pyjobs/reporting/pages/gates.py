@@ -9,7 +9,7 @@ from typing import Literal
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT
 from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting import numbers
-from pyjobs.reporting.run_files.accounts import BOOKS, Book
+from pyjobs.reporting.run_files.accounts import VARIANTS, Variant
 from pyjobs.reporting.run_files.read_run import RunInputs
 
 MIN_TRADES = 30
@@ -67,19 +67,19 @@ def setup_gates(inputs: RunInputs) -> list[Gate]:
 
 
 def account_gates(inputs: RunInputs) -> list[Gate]:
-    """Enough trades, a gain, and a bearable drawdown, each of the constrained book."""
+    """Enough trades, a gain, and a bearable drawdown, each of the constrained variant."""
     if not inputs.accounts:
         return [Gate(subject="account (all)", asks="there are backtests", found="none", verdict="UNKNOWN")]
     gates = []
     for account in inputs.accounts:
-        book = account.books.get(BOOKS[0])
-        if book is None:
+        variant = account.variants.get(VARIANTS[0])
+        if variant is None:
             missing = Gate(
                 subject=f"account {account.name}", asks="there is a backtest", found="none", verdict="UNKNOWN"
             )
             gates.append(missing)
         else:
-            gates += _account(account.name, book)
+            gates += _account(account.name, variant)
     return gates
 
 
@@ -98,8 +98,8 @@ def _setup(row: Row, days: int) -> list[Gate]:
     return gates
 
 
-def _account(name: str, book: Book) -> list[Gate]:
-    subject, metrics = f"account {name}", book.metrics
+def _account(name: str, variant: Variant) -> list[Gate]:
+    subject, metrics = f"account {name}", variant.metrics
     trades = metrics.n_trades or 0
     deepest = None if metrics.max_drawdown is None else abs(metrics.max_drawdown)
     return [

@@ -40,7 +40,7 @@ def held_blocks(inputs: RunInputs) -> list[Block]:
     if lines:
         rows = []
         for account, each in lines[:SHOWN]:
-            money = next((book.metrics.currency for book in account.books.values()), "")
+            money = next((variant.metrics.currency for variant in account.variants.values()), "")
             rows.append(_row(each, account.name, money, names.get((each.exchange, each.symbol), "")))
         blocks.append(Table(columns=COLUMNS, rows=rows))
     if len(lines) > SHOWN:
