@@ -201,7 +201,7 @@ def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check
     checks = []
     for known in states:
         waits = known.failures > 0 and known.kind in SAID_TO_STAY
-        troubled = waits or known.closed_for_s(now_s) > 0 or known.failures >= MANY_FAILURES
+        troubled = waits or known.cooldown_left_s(now_s) > 0 or known.failures >= MANY_FAILURES
         state: State = "WARN" if troubled else "OK"
         checks.append(Check(f"provider {known.provider}", state, as_line(known, now_s), "provider"))
     return checks or [Check("providers", "OK", "none has been asked yet", "provider")]

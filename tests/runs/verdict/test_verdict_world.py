@@ -125,7 +125,7 @@ CHECKS: list[tuple[str, Callable[[], Check], str, str]] = [
     ("a backtest that broke", lambda: look.check_recent_errors([a_run(f"run_bt@ma_cross {FRI} 12:00 fail=1")], NOW_S), "WARN", "run_bt exit 1"),
     ("a failure made good", lambda: look.check_recent_errors([a_run(f"nightly {THU} 22:10 fail=65"), a_run(RAN)], NOW_S), "WARN", "exit 65"),
     ("a failure of two weeks ago", lambda: look.check_recent_errors([a_run("nightly 2026-11-05 22:10 fail=65")], NOW_S), "OK", "none"),
-    ("an expired password, the pause over", lambda: look.check_providers([state_of(kind="auth", detail="the password has expired", failures=1, last_failure_s=NOW_S - 90_000, closed_until_s=NOW_S - 60_000)], NOW_S)[0], "WARN", "the password has expired"),
+    ("an expired password, the pause over", lambda: look.check_providers([state_of(kind="auth", detail="the password has expired", failures=1, last_failure_s=NOW_S - 90_000, blocked_until_s=NOW_S - 60_000)], NOW_S)[0], "WARN", "the password has expired"),
     ("an answer has come", lambda: look.check_providers([state_of(last_ok_s=NOW_S - 60)], NOW_S)[0], "OK", "last answer"),
     ("one outage", lambda: look.check_providers([state_of(kind="outage", failures=1, last_failure_s=NOW_S - 90)], NOW_S)[0], "OK", "outage"),
     ("three outages", lambda: look.check_providers([state_of(kind="outage", failures=3, last_failure_s=NOW_S - 90)], NOW_S)[0], "WARN", "3 failures"),

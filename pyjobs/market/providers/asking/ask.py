@@ -128,7 +128,7 @@ def _of_network(provider: Provider, request: BarRequest, book: ProviderStates, p
         pace.wait(provider.name, gate, request.symbol, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
             began_s, state = patience.now(), book.read(gate)
-            if state.closed_for_s(began_s):
+            if state.cooldown_left_s(began_s):
                 continue  # another job has just been refused
             if state.failures and hopeless(state, patience):
                 raise refusal(state, request.symbol, began_s)
@@ -158,7 +158,7 @@ def wait_until_open(
     while True:
         now_s = patience.now()
         state = book.current(gate, now_s, patience.deadline_s - now_s)
-        left_s = state.closed_for_s(now_s)
+        left_s = state.cooldown_left_s(now_s)
         if not left_s:
             return
         given_up = patience.wary or state.provider in patience.trouble.given_up
@@ -199,7 +199,7 @@ def worth_another(kind: ExternalKind, tried: int, state: State, patience: Patien
 
 def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
     now_s = patience.now()
-    ends_s = now_s + state.closed_for_s(now_s) + took_s
+    ends_s = now_s + state.cooldown_left_s(now_s) + took_s
     return ends_s >= patience.deadline_s or ends_s >= patience.next_start()
 
 

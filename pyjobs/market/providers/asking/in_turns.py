@@ -109,7 +109,7 @@ class _Turn(Generic[Q, A]):
     def _limit_s(self, chunk: Sequence[Q]) -> float:
         """How long the attempt may take; 0 when another job has just been refused. Raises NotAsked."""
         patience, now_s, state = self.patience, self.patience.now(), self.book.read(self.asking.gate)
-        if state.closed_for_s(now_s):
+        if state.cooldown_left_s(now_s):
             return 0.0
         if state.failures and hopeless(state, patience):
             raise refusal(state, self.asking.symbol(chunk[0]), now_s)

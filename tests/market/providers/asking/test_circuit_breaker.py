@@ -58,8 +58,8 @@ def test_a_rate_limit_right_after_a_short_retry_after_is_no_ban_yet_and_one_afte
     holds, now_s = [], T0
     for said in (3.0, None, None):
         known = book.failed("bitfinex", refused("rate_limit", said), now_s, lambda: 0.5)
-        holds.append(known.closed_for_s(now_s))
-        now_s = known.closed_until_s
+        holds.append(known.cooldown_left_s(now_s))
+        now_s = known.blocked_until_s
     assert holds == [3.0, 90.0, 86_700.0]
 
 
@@ -67,7 +67,7 @@ def test_state_is_shared_through_the_file_and_a_success_clears_it(tmp_path: Path
     ProviderStates(tmp_path, locks=tmp_path).failed("bitfinex", refused("rate_limit", 90.0), T0, lambda: 0.5)
     other = ProviderStates(tmp_path, locks=tmp_path)
     known = other.read("bitfinex")
-    assert (known.kind, known.failures, known.closed_for_s(T0 + 30)) == ("rate_limit", 1, 60.0)
+    assert (known.kind, known.failures, known.cooldown_left_s(T0 + 30)) == ("rate_limit", 1, 60.0)
     assert "not asked before" in as_line(known, T0 + 30) and "HTTP 4xx" in as_line(known, T0 + 30)
     other.succeeded("bitfinex", T0 + 100)
     assert other.read("bitfinex") == State(provider="bitfinex", last_ok_s=T0 + 100)
@@ -75,13 +75,13 @@ def test_state_is_shared_through_the_file_and_a_success_clears_it(tmp_path: Path
 
 def test_a_clock_that_jumped_back_never_lengthens_a_hold(tmp_path: Path) -> None:
     known = ProviderStates(tmp_path, locks=tmp_path).failed("bitfinex", refused("rate_limit", 90.0), T0, lambda: 0.5)
-    assert known.closed_for_s(T0 - 1_000_000) == 90.0
+    assert known.cooldown_left_s(T0 - 1_000_000) == 90.0
 
 
 def test_a_hold_that_was_written_before_the_clock_was_set_back_counts_from_now_and_ends(tmp_path: Path) -> None:
     book = ProviderStates(tmp_path, locks=tmp_path)
     book.failed("bitfinex", refused("rate_limit", 90.0), T0 + 1_000_000, lambda: 0.5)
-    assert [book.current("bitfinex", T0 + at, 1.0).closed_for_s(T0 + at) for at in (0, 60, 91)] == [90.0, 30.0, 0.0]
+    assert [book.current("bitfinex", T0 + at, 1.0).cooldown_left_s(T0 + at) for at in (0, 60, 91)] == [90.0, 30.0, 0.0]
 
 
 def test_a_hold_of_a_clock_that_was_ahead_is_recounted_only_in_one_s_turn(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_reset_forgets_and_says_whether_there_was_anything(tmp_path: Path) -> No
     book = ProviderStates(tmp_path, locks=tmp_path)
     book.failed("bitfinex", refused("blocked"), T0, lambda: 0.5)
     assert book.reset("bitfinex") and not book.reset("bitfinex")
-    assert book.read("bitfinex").closed_for_s(T0 + 1) == 0
+    assert book.read("bitfinex").cooldown_left_s(T0 + 1) == 0
 
 
 def test_a_reset_waits_for_its_turn_so_that_who_has_it_does_not_write_the_old_again(tmp_path: Path) -> None:
