@@ -117,10 +117,10 @@ class ProviderStates:
         failures = known.failures + 1
         rested = known.blocked_until_s - known.last_failure_s >= LIMIT_FLOOR_S
         again = known.kind == error.kind and known.failures > 0 and rested
-        hold_s = hold_after(error, failures, repeated=again, jitter=jitter)
+        retry_after_s = hold_after(error, failures, repeated=again, jitter=jitter)
         state = State(
             provider=gate,
-            blocked_until_s=now_s + hold_s if hold_s else 0.0,
+            blocked_until_s=now_s + retry_after_s if retry_after_s else 0.0,
             kind=error.kind,
             detail=quoted(error.detail),
             failures=failures,
@@ -170,7 +170,7 @@ def hold_after(error: ExternalDataUnavailable, failures: int, *, repeated: bool,
     What it said itself (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
     Retry-After, after a minute's rest, is taken for a ban. Outages back off exponentially with full jitter, capped.
     """
-    said = getattr(error, "hold_s", None)
+    said = getattr(error, "retry_after_s", None)
     if error.kind in FIXED_S and said != 0:
         return max(FIXED_S[error.kind], said or 0.0)
     if said is not None:

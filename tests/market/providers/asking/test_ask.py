@@ -76,8 +76,8 @@ class Scripted:
         return Fetched(bars=bars, provider=self.name, symbol="X", adjusted="raw", fetched_at_ms=now_ms, last_final=True)
 
 
-def refused(kind: Any, hold_s: float | None = None) -> Refused:
-    return Refused(kind, provider="scripted", detail="told so", hold_s=hold_s)
+def refused(kind: Any, retry_after_s: float | None = None) -> Refused:
+    return Refused(kind, provider="scripted", detail="told so", retry_after_s=retry_after_s)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_after_a_block_nobody_asks_and_the_message_says_until_when_and_how_to_en
 
 
 def test_a_pause_past_the_deadline_is_not_waited_for(book: ProviderStates) -> None:
-    clock, source = Clock(), Scripted(refused("rate_limit", hold_s=61.0))
+    clock, source = Clock(), Scripted(refused("rate_limit", retry_after_s=61.0))
     with pytest.raises(ExternalDataUnavailable, match="rate_limit"):
         ask(source, REQUEST, book=book, patience=clock.patience(60))
     assert clock.slept == []
@@ -170,7 +170,7 @@ def test_what_one_question_lost_in_waiting_and_failing_is_not_there_for_the_job_
 
 
 def test_of_a_provider_that_has_just_hung_no_other_series_is_asked_for_by_the_same_job(book: ProviderStates) -> None:
-    clock, hung = Clock(), Scripted(*[refused("timeout", hold_s=0.0)] * 9, took=lambda: clock.sleep(10))
+    clock, hung = Clock(), Scripted(*[refused("timeout", retry_after_s=0.0)] * 9, took=lambda: clock.sleep(10))
     waiting = clock.patience(300)
     with pytest.raises(Refused, match="told so"):
         ask(hung, REQUEST, book=book, patience=waiting)
@@ -183,7 +183,7 @@ def test_of_a_provider_that_has_just_hung_no_other_series_is_asked_for_by_the_sa
 
 
 def test_who_gave_up_at_a_provider_waits_for_it_no_more_but_asks_once_if_it_may(book: ProviderStates) -> None:
-    clock, source = Clock(), Scripted(*[refused("outage", hold_s=5.0)] * 9)
+    clock, source = Clock(), Scripted(*[refused("outage", retry_after_s=5.0)] * 9)
     waiting = clock.patience(300)
     for _ in range(3):
         with pytest.raises(ExternalDataUnavailable):
@@ -198,7 +198,7 @@ def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_know
     clock, slow, other = Clock(), Scripted(refused("outage"), took=lambda: clock.sleep(31)), Scripted()
     waiting, other.name = clock.patience(30, end_s=T0 + 50), "other"
     book.folder.mkdir()
-    book.failed("third", refused("outage", hold_s=0.0), T0, lambda: 0.0)
+    book.failed("third", refused("outage", retry_after_s=0.0), T0, lambda: 0.0)
     with pytest.raises(Refused, match="outage"):
         ask(slow, REQUEST, book=book, patience=waiting)
     third = Scripted()
@@ -209,7 +209,7 @@ def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_know
 
 
 def test_the_wary_ask_nobody_who_failed_and_wait_for_nobody(book: ProviderStates) -> None:
-    clock, source = Clock(), Scripted(refused("outage", hold_s=3.0))
+    clock, source = Clock(), Scripted(refused("outage", retry_after_s=3.0))
     wary = clock.patience(0, end_s=T0 + 50, wary=True, tries=1)
     with pytest.raises(Refused, match="told so"):
         ask(source, REQUEST, book=book, patience=wary)
@@ -246,12 +246,14 @@ def test_the_next_scheduled_start_ends_the_patience(monkeypatch: pytest.MonkeyPa
         patience()
 
 
-@pytest.mark.parametrize(("hold_s", "tries"), [(29.5, 2), (30.0, 1), (30.5, 1)])
+@pytest.mark.parametrize(("retry_after_s", "tries"), [(29.5, 2), (30.0, 1), (30.5, 1)])
 def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
-    book: ProviderStates, hold_s: float, tries: int
+    book: ProviderStates, retry_after_s: float, tries: int
 ) -> None:
-    clock = Clock()  # a try takes 5 s: the second would end 10 s + hold_s after T0, and the next start is 40 s after it
-    source = Scripted(refused("outage", hold_s), took=lambda: clock.sleep(5.0))
+    clock = (
+        Clock()
+    )  # a try takes 5 s: the second would end 10 s + retry_after_s after T0, and the next start is 40 s after it
+    source = Scripted(refused("outage", retry_after_s), took=lambda: clock.sleep(5.0))
     waiting = clock.patience(600, next_start=lambda: T0 + 40)
     with pytest.raises(ExternalDataUnavailable) if tries == 1 else contextlib.nullcontext():
         ask(source, REQUEST, book=book, patience=waiting)

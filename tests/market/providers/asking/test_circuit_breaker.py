@@ -14,8 +14,8 @@ from utils.errors import ExternalDataUnavailable, ExternalKind
 T0 = 1_790_000_000.0
 
 
-def refused(kind: ExternalKind, hold_s: float | None = None) -> Refused:
-    return Refused(kind, provider="bitfinex", symbol="BTCUSD", detail="HTTP 4xx", hold_s=hold_s)
+def refused(kind: ExternalKind, retry_after_s: float | None = None) -> Refused:
+    return Refused(kind, provider="bitfinex", symbol="BTCUSD", detail="HTTP 4xx", retry_after_s=retry_after_s)
 
 
 def hold(kind: ExternalKind, failures: int = 1, said: float | None = None, *, repeated: bool = False) -> float:
