@@ -16,7 +16,7 @@ from utils.run import run
 if TYPE_CHECKING:
     from pyjobs.market.benchmarks.bars import Found
     from pyjobs.market.benchmarks.policy import Policy
-    from pyjobs.market.providers.asking.ask import Patience
+    from pyjobs.market.providers.asking.ask import RetryBudget
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _warm_all(names, policy, patience(budget_s=args.budget_s))
 
 
-def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
+def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
     from pyjobs.market.providers.asking.circuit_breaker import ProviderStates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyjobs.market.providers import provider
-from pyjobs.market.providers.asking.ask import Patience, network_allowed
+from pyjobs.market.providers.asking.ask import RetryBudget, network_allowed
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import BarRequest, Quote, Quotes
@@ -25,7 +25,7 @@ def ask_quotes(
     symbols: Sequence[str],
     *,
     book: ProviderStates,
-    patience: Patience,
+    patience: RetryBudget,
     market: str = "24/7",
     currency: str = "",
 ) -> dict[str, Quote | NightdeskError]:

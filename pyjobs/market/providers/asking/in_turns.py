@@ -14,7 +14,7 @@ from pyjobs.market.providers.asking import pace
 from pyjobs.market.providers.asking.ask import (
     SHORTEST_TRY_S,
     WORTH_ANOTHER_TRY,
-    Patience,
+    RetryBudget,
     hopeless,
     not_asked,
     note,
@@ -46,7 +46,7 @@ class Asking(Generic[Q, A]):
 
 
 def in_turns(
-    questions: Sequence[Q], asking: Asking[Q, A], *, book: ProviderStates, patience: Patience
+    questions: Sequence[Q], asking: Asking[Q, A], *, book: ProviderStates, patience: RetryBudget
 ) -> Iterator[tuple[Q, A | NightdeskError]]:
     """Each question with its answer, or with the error it ended in, in the order in which that was known.
 
@@ -80,7 +80,7 @@ class _Turn(Generic[Q, A]):
 
     asking: Asking[Q, A]
     book: ProviderStates
-    patience: Patience
+    patience: RetryBudget
     tried: int
     failures: dict[Q, NightdeskError]
     fruitful_s: float = 0.0

@@ -22,7 +22,7 @@ from utils.files.atomic import temporary_beside
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyjobs.market.providers.asking.ask import Patience
+    from pyjobs.market.providers.asking.ask import RetryBudget
 
 MINUTE_S, DAY_S = 60.0, 86_400.0
 MOST = 1_000  # more in a minute are not remembered
@@ -58,7 +58,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         return recent[-allowed] + MINUTE_S - now_s
 
 
-def wait(provider: str, gate: str, symbol: str, book: ProviderStates, patience: Patience) -> None:
+def wait(provider: str, gate: str, symbol: str, book: ProviderStates, patience: RetryBudget) -> None:
     """Sleep until another request is within what the provider takes. Raises NotAsked when that is past the deadline."""
     known, now_s = _read(_path(gate, book)), patience.now()
     wait_s = known.wait_s(now_s)
@@ -66,14 +66,14 @@ def wait(provider: str, gate: str, symbol: str, book: ProviderStates, patience: 
         return
     ends_s, limit = now_s + wait_s, known.allowed(now_s)
     why = f"it takes {limit} requests a minute (learned from its refusal), and they have been made"
-    if patience.wary or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
+    if patience.skip_unhealthy or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
         raise NotAsked("rate_limit", provider=provider, symbol=symbol, detail=f"not asked for {wait_s:.0f} s: {why}")
     patience.say(f"{gate}: waiting {wait_s:.0f} s: {why}")
     patience.sleep(wait_s)
 
 
 def count(
-    gate: str, requests: int, book: ProviderStates, patience: Patience, failure: ExternalDataUnavailable | None
+    gate: str, requests: int, book: ProviderStates, patience: RetryBudget, failure: ExternalDataUnavailable | None
 ) -> None:
     """Note, in one's turn, that so many requests were made; a rate limit is learned from."""
     path, now_s = _path(gate, book), patience.now()

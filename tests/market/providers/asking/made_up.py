@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pyjobs.market.providers import BarRequest, provider
-from pyjobs.market.providers.asking.ask import Patience, ask
+from pyjobs.market.providers.asking.ask import RetryBudget, ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from utils.errors import ExternalDataUnavailable
 
@@ -68,7 +68,7 @@ def job(folder: Path, start_s: float, hours: int, every_s: int) -> list[str]:
     said = []
     for at_s in range(0, hours * 3600, every_s):
         now_s = start_s + at_s
-        waiting = Patience(deadline_s=now_s + 30, now=lambda now=now_s: now, sleep=lambda _: None)  # type: ignore[misc]
+        waiting = RetryBudget(deadline_s=now_s + 30, now=lambda now=now_s: now, sleep=lambda _: None)  # type: ignore[misc]
         try:
             ask(provider("bitfinex"), QUESTIONS["bitfinex"], book=book, patience=waiting)
             said.append("ok")

@@ -20,7 +20,7 @@ import pytest
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
-from pyjobs.market.providers.asking.ask import Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.asking.ask import RetryBudget, TimeLost, ask, interactive, patience
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import NotAsked
 from tests.fakemarket.server import FakeMarket
@@ -44,8 +44,10 @@ class Clock:
         self.slept.append(seconds)
         self.now_s += seconds
 
-    def patience(self, budget_s: float, **more: Any) -> Patience:
-        return Patience(deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0, **more)
+    def patience(self, budget_s: float, **more: Any) -> RetryBudget:
+        return RetryBudget(
+            deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0, **more
+        )
 
 
 class Scripted:
@@ -157,7 +159,7 @@ def test_what_one_question_lost_in_waiting_and_failing_is_not_there_for_the_job_
     book: ProviderStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NEXT_START", raising=False)
-    clock, trouble = Clock(), Trouble()
+    clock, trouble = Clock(), TimeLost()
     source = Scripted(refused("outage"), refused("outage"), took=lambda: clock.sleep(5))
     ask(source, REQUEST, book=book, patience=clock.patience(60, trouble=trouble))
     assert clock.slept == [5, 2.0, 5, 4.0, 5]
@@ -210,13 +212,13 @@ def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_know
 
 def test_the_wary_ask_nobody_who_failed_and_wait_for_nobody(book: ProviderStates) -> None:
     clock, source = Clock(), Scripted(refused("outage", retry_after_s=3.0))
-    wary = clock.patience(0, end_s=T0 + 50, wary=True, tries=1)
+    skip_unhealthy = clock.patience(0, end_s=T0 + 50, skip_unhealthy=True, tries=1)
     with pytest.raises(Refused, match="told so"):
-        ask(source, REQUEST, book=book, patience=wary)
+        ask(source, REQUEST, book=book, patience=skip_unhealthy)
     for later_s in (0.0, 60.0):
         clock.sleep(later_s)
         with pytest.raises(NotAsked):
-            ask(source, REQUEST, book=book, patience=wary)
+            ask(source, REQUEST, book=book, patience=skip_unhealthy)
     assert source.asked == 1
     assert len(ask(source, REQUEST, book=book, patience=clock.patience(90)).bars) == 1  # nobody has given up
 
@@ -301,7 +303,7 @@ def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
     monkeypatch.delenv("RETRY_BUDGET_S", raising=False)
     monkeypatch.delenv("NEXT_START", raising=False)
     said: list[str] = []
-    clock, own = Clock(), unhurried(said.append)
+    clock, own = Clock(), interactive(said.append)
     waiting = clock.patience(own.deadline_s - time.time(), tries=own.tries, say=own.say)
     source = Scripted(refused("rate_limit"), took=lambda: clock.sleep(1))
     assert len(ask(source, REQUEST, book=book, patience=waiting).bars) == 1
@@ -313,10 +315,10 @@ def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
 
 def test_who_sets_a_budget_has_it_also_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETRY_BUDGET_S", "7")
-    assert unhurried(print).deadline_s <= time.time() + 7
+    assert interactive(print).deadline_s <= time.time() + 7
     monkeypatch.delenv("RETRY_BUDGET_S")
     monkeypatch.setenv("NEXT_START", str(T0))
-    assert unhurried(print).deadline_s == T0
+    assert interactive(print).deadline_s == T0
 
 
 def test_no_network_means_no_network(book: ProviderStates, monkeypatch: pytest.MonkeyPatch) -> None:

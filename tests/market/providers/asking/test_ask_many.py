@@ -11,7 +11,7 @@ import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, provider
 from pyjobs.market.providers.alpaca import groups
-from pyjobs.market.providers.asking.ask import Patience, Trouble, ask
+from pyjobs.market.providers.asking.ask import RetryBudget, TimeLost, ask
 from pyjobs.market.providers.asking.ask_many import ask_many
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import Event, NotAsked, Unasked
@@ -30,14 +30,14 @@ class World:
     def __init__(self, fake: FakeMarket, book: ProviderStates) -> None:
         self.fake, self.book, self.now_s = fake, book, NOW_MS / 1000
 
-    def patience(self, budget_s: float = 0.0, tries: int = 4) -> Patience:
+    def patience(self, budget_s: float = 0.0, tries: int = 4) -> RetryBudget:
         """Time stands still but for what is slept."""
 
         def sleep(seconds: float) -> None:
             self.now_s += seconds
 
-        return Patience(
-            deadline_s=self.now_s + budget_s, end_s=self.now_s + 600, tries=tries, trouble=Trouble(),
+        return RetryBudget(
+            deadline_s=self.now_s + budget_s, end_s=self.now_s + 600, tries=tries, trouble=TimeLost(),
             now=lambda: self.now_s, sleep=sleep, jitter=lambda: 0.5,
         )  # fmt: skip
 

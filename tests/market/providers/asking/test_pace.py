@@ -10,7 +10,7 @@ import pytest
 
 from pyjobs.market.providers import provider
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import Patience, ask
+from pyjobs.market.providers.asking.ask import RetryBudget, ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import NotAsked, Refused
 from tests.fakemarket.server import FakeMarket
@@ -30,8 +30,10 @@ class Job:
         self.slept: list[float] = []
         self.told: list[Callable[[float], object]] = []
 
-    def patience(self, budget_s: float = 1e6) -> Patience:
-        return Patience(deadline_s=self.now_s + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 0.5)
+    def patience(self, budget_s: float = 1e6) -> RetryBudget:
+        return RetryBudget(
+            deadline_s=self.now_s + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 0.5
+        )
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
