@@ -105,11 +105,9 @@ def cut(bars: Bars, end_ms: int | None) -> Bars:
 def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
     """`make_setup` for what a command line asks for: what is wrong with it is wrong usage."""
     try:
-        return make_setup(name, params, source=source)
+        return make_setup(name, params, source=source, of_desk=False)
     except ConfigError as error:
-        raise UsageError(
-            str(error).replace("setups: ", "").replace("setups.", "").replace("setup", "strategy")
-        ) from None
+        raise UsageError(str(error)) from None
 
 
 def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:

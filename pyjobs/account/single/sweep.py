@@ -53,7 +53,7 @@ def strategies(name: str, combos: Iterable[Params], *, source: str) -> tuple[lis
     for combo in combos:
         if name in REGISTRY and not _ascends(name, combo):
             continue
-        made.append(make_setup(name, combo, source=source))
+        made.append(make_setup(name, combo, source=source, of_desk=False))
         kept.append(combo)
     if not made:
         raise UsageError(f"{source}: no parameter set of {name} can be: windows must ascend")

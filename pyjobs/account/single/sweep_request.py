@@ -30,7 +30,7 @@ def sweep_of(
     try:
         combos, setups = sweeps.strategies(request.strategy, asked, source="--strategy, --param, --sweep")
     except ConfigError as error:
-        raise UsageError(str(error).replace("setups.", "").replace("setup", "strategy")) from None
+        raise UsageError(str(error)) from None
     if len(combos) < len(asked):
         print(f"{len(asked) - len(combos)} of {len(asked)} parameter sets left out: their windows do not ascend")
     material = material_of(request, needs(setups[0]))
