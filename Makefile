@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-providers demo test lint bench bench-peers scaling torture lock calendar clean
+.PHONY: backtest eq eqflat help setup setup-providers demo test lint bench bench-peers scaling torture lock calendar clean
 PY := .venv/bin/python
 BASH_FILES = nightdesk $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -30,6 +30,15 @@ lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/shfmt -i 2 -ci -d $(BASH_FILES)
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet .
 	@$(PY) -m mypy --no-error-summary
+
+backtest: ## a backtest of a paper loop's window: DATA_TAG, RUNID, START_TS_MS, END_TS_MS
+	@$(PY) -m pyjobs.live_backtest
+
+eq: ## did the paper loop DATA_TAG decide as its backtest RUNID did? PASS or FAIL, and where
+	@$(PY) -m pyjobs.live_eq
+
+eqflat: ## both, from the loop's first decision on: DATA_TAG
+	@jobs/eqflat.sh "$(DATA_TAG)"
 
 bench-peers: .venv-peers/.installed ## the engines that ours are measured against, in an environment of their own (1 GB)
 

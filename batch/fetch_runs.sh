@@ -8,17 +8,6 @@
 set -eu
 unset CDPATH
 home=$(cd -P -- "$(dirname -- "$0")/.." && pwd)
-found=''
-for python in "${PYTHONBIN:-}" "$home/.venv/bin/python" python3.14 python3.13 python3.12 python3.11 python3 /opt/homebrew/bin/python3; do
-  if [ -n "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    found=$python
-    break
-  fi
-done
-if [ -z "$found" ]; then
-  printf 'fetch_runs.sh: no Python 3.11 or newer here: brew install python, or make setup, or PYTHONBIN=/path/to/python3\n' >&2
-  exit 78
-fi
-export NIGHTDESK_HOME="${NIGHTDESK_HOME:-$home}" PYTHONUTF8=1
-cd -- "$home"
-exec "$found" -u -m pyjobs.fetch_runs "$@"
+# shellcheck source=jobs/anywhere.sh
+. "$home/jobs/anywhere.sh"
+run_anywhere fetch_runs "$@"

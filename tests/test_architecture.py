@@ -31,8 +31,8 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 }
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
-        "exit_codes foreign_errors foreign_text history paths progress",
-        "cli errors external_errors",
+        "exception_classes exit_codes foreign_text history paths progress",
+        "cli errors",
         "clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
@@ -58,7 +58,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alpaca krx_stock quotes yahoo",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
-    "pyjobs.live": ("journal kill_switch", "deciding", "spec", "config feed", "limits", "step"),
+    "pyjobs.live": ("journal kill_switch", "deciding", "spec", "config feed", "limits", "step equal"),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights provenance retention run_folder units",
         "forecast pins sealed timetable witness",
@@ -125,7 +125,7 @@ def test_imports_point_one_way(path: Path) -> None:
 def test_rooms_of_a_package_import_downwards_only(package: str) -> None:
     floor_of = {room: number for number, rooms in enumerate(FLOORS[package]) for room in rooms.split()}
     folder = ROOT / package.replace(".", "/")
-    assert {path.stem for path in folder.iterdir() if path.suffix == ".py" or path.is_dir()} - {
+    assert {path.stem for path in folder.iterdir() if path.suffix == ".py" or [*path.glob("*.py")]} - {
         "__init__",
         "__pycache__",
     } <= set(floor_of)
@@ -139,7 +139,7 @@ def test_rooms_of_a_package_import_downwards_only(package: str) -> None:
 
 
 def test_the_tests_have_the_rooms_of_what_they_test() -> None:
-    of_no_package = {"bench", "external", "fakemarket", "golden", "shell", "verbs"}
+    of_no_package = {"bench", "fakemarket", "golden", "judge", "shell", "verbs"}
     for folder in {path.parent for path in tracked("tests/*/*.py")}:
         at = folder.relative_to(ROOT / "tests")
         assert at.parts[0] in of_no_package or (ROOT / "pyjobs" / at).is_dir() or (ROOT / at).is_dir(), at
@@ -195,7 +195,18 @@ def test_the_supervisor_needs_only_the_standard_library() -> None:
         "utils",
     }
     for path in sorted((ROOT / "jobs").glob("*.py")):
-        assert {name.split(".")[0] for name in imports_of(path)} <= allowed, path
+        assert {name.split(".")[0] for name in imports_of(path)} <= allowed | {"judge"}, path
+
+
+def test_the_judge_of_foreign_programs_reaches_neither_our_jobs_nor_anything_but_the_standard_library() -> None:
+    rooms = {path.stem for path in (ROOT / "jobs/judge").glob("*.py")}
+    standard = {"__future__", "collections", "dataclasses", "pathlib", "re", "tomllib", "typing"}
+    for path in sorted((ROOT / "jobs/judge").glob("*.py")):
+        ours = {name for name in imports_of(path) if within(name, "utils")}
+        assert {name.split(".")[0] for name in imports_of(path)} <= standard | rooms | {"utils"}, path
+        assert all(within(name, "utils.exception_classes") for name in ours - {"utils"}), path
+    importing = re.compile(r"^\s*(from|import) (jobs\.)?judge\b", re.MULTILINE)
+    assert [path for path in [*NOUNS, *VERBS] if importing.search(path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize(
@@ -215,7 +226,7 @@ def test_every_shell_file_is_short_executable_and_begins_the_same_way() -> None:
     for path in [*tracked("batch/*"), *tracked("jobs/*.sh"), ROOT / "nightdesk"]:
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= 100, path
-        if path.name in ("lib.sh", "enter.sh", "busy.sh", "desk.sh"):
+        if path.name in ("lib.sh", "enter.sh", "busy.sh", "desk.sh", "anywhere.sh"):
             continue
         assert lines[0] == "#!/usr/bin/env bash", path
         assert lines[1] == '[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"', path

@@ -1,9 +1,10 @@
 """Exit codes for exceptions that are not ours: which of them mean that a provider did not deliver.
 
-Classes are looked up by qualified name along the MRO in config/external_errors.toml, so that no client library has to
-be imported to be recognised. The outermost exception decides: a bug raised while a time-out was being handled is a bug;
+Classes are looked up by qualified name along the MRO in config/exception_classes.toml, so that no client library has to
+be imported to be recognised. No message is searched for words: class, errno, HTTP status and stack decide, and what
+they do not decide is a bug. The outermost exception decides: a bug raised while a time-out was being handled is a bug;
 a wrapper that somebody raised `from` a time-out means what the wrapper means. A KeyError inside a client library is a
-bug here, although the judge of foreign programs may excuse it: our providers look at the bytes and say `schema`.
+bug here, although the judge of foreign programs may excuse it: our providers look at the bytes and report `schema`.
 """
 
 from __future__ import annotations
@@ -11,23 +12,13 @@ from __future__ import annotations
 import errno
 import functools
 import re
+import ssl
 import traceback
 from collections.abc import Iterator
 
 from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.exception_classes import BY_STATUS, BY_WORDS, OURS, WIRE, Classes, kind_of_status, load_classes, status_in
 from utils.exit_codes import ExitCode
-from utils.external_errors import RULES_PATH
-from utils.foreign_errors.error_rules import (
-    BY_MESSAGE,
-    BY_STATUS,
-    OURS,
-    WIRE,
-    Rules,
-    kind_of_status,
-    load_rules,
-    refined,
-    status_in,
-)
 
 _CODE_OF_ERRNO = {
     errno.ENOSPC: ExitCode.CANNOT_WRITE,
@@ -77,23 +68,33 @@ def kind_of(error: BaseException) -> str | None:
     if isinstance(error, BaseExceptionGroup):
         kinds = [kind_of(member) for member in error.exceptions]
         return None if None in kinds else kinds[0]
-    rules = _rules()
-    said = str(error)
-    if rules.is_our_service(f"{type(error).__name__} {said}") or rules.never_external(said, always=True):
-        return None
-    disposition = rules.disposition(names(error))
-    if disposition in (None, OURS) or isinstance(error, MemoryError):
-        return None
+    classes = _classes()
+    disposition = classes.disposition(names(error))
+    if disposition in (None, OURS) or isinstance(error, MemoryError) or _about_a_certificate_file(error):
+        return _schema_of(error, classes)
     if disposition == WIRE or (isinstance(error, OSError) and type(error).__module__ == "builtins"):
-        return _kind_on_the_wire(error, rules)
+        return _kind_on_the_wire(error, classes)
     if disposition == BY_STATUS:
         return _kind_by_status(error)
-    if "json.decoder.JSONDecodeError" in names(error) and disposition == BY_MESSAGE:
-        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
-        return "schema" if rules.on_the_wire(files) else None
-    if disposition == BY_MESSAGE:
-        return None if type(error).__module__ == "builtins" else _kind_by_message(error, rules)
-    return refined(disposition, said, rules)
+    carried = [kind for nested in _with_arguments(error) if nested is not error and (kind := kind_of(nested))]
+    if disposition == BY_WORDS:
+        return next(iter(carried), None)
+    closer = (kind for kind in carried if kind in ("rate_limit", "outage", "timeout"))
+    return next(closer, disposition) if disposition == "network" else disposition
+
+
+def _schema_of(error: BaseException, classes: Classes) -> str | None:
+    """`schema` for a JSON error on an answer that a client library has just read; None for every other error."""
+    if "json.decoder.JSONDecodeError" not in names(error):
+        return None
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return "schema" if classes.on_the_wire(files) else None
+
+
+def _about_a_certificate_file(error: BaseException) -> bool:
+    """Whether OpenSSL could not read a certificate or key file of our own: its ERR_R_PEM_LIB (1.1, and 3 by err.h)."""
+    nested = (one for one in _with_arguments(error) if isinstance(one, ssl.SSLError))
+    return any(one.errno in (9, 0x80009) for one in nested)
 
 
 def names(error: BaseException) -> list[str]:
@@ -106,8 +107,8 @@ def names(error: BaseException) -> list[str]:
 
 
 @functools.cache
-def _rules() -> Rules:
-    return load_rules(RULES_PATH)
+def _classes() -> Classes:
+    return load_classes()
 
 
 def _of_group(group: BaseExceptionGroup[BaseException]) -> ExitCode:
@@ -132,16 +133,16 @@ def _with_arguments(error: BaseException) -> Iterator[BaseException]:
             yield from _with_arguments(argument)
 
 
-def _kind_on_the_wire(error: BaseException, rules: Rules) -> str | None:
+def _kind_on_the_wire(error: BaseException, classes: Classes) -> str | None:
     """A bare time-out or lost connection: the network's only if code that talks to it is on the stack."""
     number = error.errno if isinstance(error, OSError) else None
     frames = [frame for raised in _chain(error) for frame in traceback.extract_tb(raised.__traceback__)]
     files = [frame.filename for frame in frames]
-    if number in _KIND_OF_ERRNO and not any(rules.not_network_file.search(file) for file in files):
+    if number in _KIND_OF_ERRNO and not any(classes.not_network_file.search(file) for file in files):
         return _KIND_OF_ERRNO[number]
     raised_here = bool(frames) and (frames[-1].line or "").startswith("raise ")
     bare_socket = bool(_SOCKET_WORDS.match(str(error))) and bool(frames) and not raised_here
-    if not bare_socket and not rules.on_the_wire(_without_asyncio_loop(files)):
+    if not bare_socket and not classes.on_the_wire(_without_asyncio_loop(files)):
         return None
     timed_out = isinstance(error, TimeoutError)
     return "timeout" if timed_out else "network" if isinstance(error, ConnectionError | EOFError) else None
@@ -173,15 +174,3 @@ def _kind_by_status(error: BaseException) -> str | None:
         status = status_in(str(error))
     kind = kind_of_status(status) if status else None
     return None if kind == OURS else kind
-
-
-def _kind_by_message(error: BaseException, rules: Rules) -> str | None:
-    """A class that says nothing: its words, or the network error that it carries."""
-    said = str(error)
-    if rules.never_external(said):
-        return None
-    text = rules.stated_kind(said)
-    if text:
-        return None if text[0] == OURS else text[0]
-    carried = [kind_of(nested) for nested in _with_arguments(error) if nested is not error]
-    return next((kind for kind in carried if kind), None)

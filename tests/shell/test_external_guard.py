@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.external.samples import Sample, samples
+from tests.judge.samples import Sample, samples
 from tests.shell.conftest import ROOT, House
 
 SKIP = b"[SKIP] external-data-unavailable (guarded)\n"
-EVERY_NTH = 40
+EVERY_NTH = 9
 OWN = """
 import sys
 from utils.errors import ExternalDataUnavailable

@@ -17,7 +17,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
 from pyjobs.market.store import history, rebase
 from pyjobs.market.store.folders import locked, make_folder, set_aside, settled
 from pyjobs.market.store.ledger import NO_TIMES, within, without
-from pyjobs.market.store.merge import joined, merge_partition
+from pyjobs.market.store.merge import beside, joined, merge_partition
 from pyjobs.market.store.names import folder_name, symbol_of
 from pyjobs.market.store.partitions import (
     SUFFIX,
@@ -35,8 +35,7 @@ from utils import paths
 from utils.errors import BadDataError, LockBusyError
 from utils.files import private
 
-REBASE_READS = 8
-LOCK_TIMEOUT_S = 60.0
+REBASE_READS, LOCK_TIMEOUT_S = 8, 60.0
 KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
 
 
@@ -100,8 +99,7 @@ class BarStore:
 
     def confirmed_empty(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> IntArray:
         """Close times of bars that the provider confirmed it does not have; increasing."""
-        parts = [part.empty for part in self._of_one_basis(key, start_ms, end_ms)]
-        times = np.concatenate([NO_TIMES, *parts])
+        times = np.concatenate([NO_TIMES, *(part.empty for part in self._of_one_basis(key, start_ms, end_ms))])
         return within(times, start_ms if start_ms is not None else -(2**62), end_ms if end_ms is not None else 2**62)
 
     def files(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Path]:
@@ -163,9 +161,11 @@ class BarStore:
         last_final: bool,
         empty: IntArray = NO_TIMES,
         basis: int | None = None,
+        only_new: bool = False,
     ) -> list[Path]:
-        """Merge `bars` into the series (on a shared time the new bar wins) and return the partitions that changed.
+        """Merge `bars` into the series and return the partitions that changed.
 
+        On a shared time the new bar wins; `only_new`: the stored one stays.
         `empty`: increasing close times of bars the provider confirmed it does not have. `last_final` False: the last
         bar may still be revised; it never replaces a final one. A partition that stays the same is not touched, down
         to its bytes; one that cannot be read is set aside first. `basis`: that of the series when they were asked for.
@@ -189,8 +189,8 @@ class BarStore:
                 path = folder / f"{name}{SUFFIX}"
                 seen = known if f"{path}" == newest else None
                 old = self._old(path, key, seen)
-                merged_part = part if old is None else merge_partition(old, part)
-                if merged_part is not None:
+                part = beside(old, part) if only_new and old else part
+                if (merged_part := part if old is None else merge_partition(old, part)) is not None:
                     write_partition(path, key, merged_part)
                     changed.append(path)
             return changed

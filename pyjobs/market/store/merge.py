@@ -71,3 +71,15 @@ def _kept(old: Partition, fresh: Partition) -> Bars:
     passed = bool(len(fresh.bars)) and fresh.bars.ts_ms[-1] > provisional
     gone = (passed and provisional not in fresh.bars.ts_ms) or provisional in fresh.empty
     return old.bars.slice(0, len(old.bars) - 1) if gone else old.bars
+
+
+def beside(old: Partition, fresh: Partition) -> Partition:
+    """What `fresh` has and `old` has not: final bars of times that have no final one, and confirmed empty times."""
+    bars = fresh.bars if fresh.provenance.last_final else fresh.bars.slice(0, max(0, len(fresh.bars) - 1))
+    sure = old.bars.ts_ms if old.provenance.last_final else old.bars.ts_ms[:-1]
+    lacking = ~np.isin(bars.ts_ms, sure)
+    return Partition(
+        bars=Bars(**{name: getattr(bars, name)[lacking] for name in COLUMNS}),
+        provenance=replace(fresh.provenance, last_final=True),
+        empty=without(fresh.empty, old.bars.ts_ms),
+    )

@@ -1,0 +1,117 @@
+"""Why two decisions differ: one of a short list of causes, each of which can be shown by folding the bar again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.deciding.standing import recorded
+from pyjobs.live.equal.logs import BLOCKED, CODE, LATE, Log
+from pyjobs.live.equal.replay import Apart, stand_before
+from pyjobs.live.journal import names
+from pyjobs.live.journal.names import EVENTS
+from utils.errors import NightdeskError
+
+CAUSES = {
+    "missing bar live": "a bar that the backtest has was never decided live",
+    "late decision": "live came too late for the next open, or acted as if it had not",
+    "revised bar": "the provider changed a bar after live had decided on it",
+    "restart": "live went on from another state than the row before it tells of",
+    "stop-fill convention": "a stop was filled at a price that neither convention gives",
+    "limit or kill": "a limit or the kill switch forbade an entry, or should have",
+    "code or parameters changed": "another version of the code, or other parameters, decided there",
+    "data changed": "a file or the bars are not what they were when they were written",
+    "unknown": "none of the known causes can be shown",
+}
+KIND = EVENTS.index("kind")
+
+
+def of_replay(log: Log, lane: Lane, apart: Apart, code: str) -> str:
+    """The cause of a row, or trade, that does not follow from what was recorded."""
+    if apart.layer == "trades":
+        return of_trade_cells(apart.found.split(","), apart.wanted.split(","))
+    if not apart.found:
+        return "missing bar live"
+    row = log.decisions[apart.row]
+    if other_code(log, apart.row, code):
+        return "code or parameters changed"
+    if starts_over(log, lane, apart.row):
+        return "restart"
+    for cause, words in variants(row):
+        if refolded(log, lane, apart.row, stand_before(log, lane, apart.row), words) == _text(row):
+            return cause
+    return "data changed" if _is_consistent_after(log, lane, apart.row) else "unknown"
+
+
+def variants(row: list[str]) -> Iterator[tuple[str, str]]:
+    """What else may have been in force when the row was decided, and what that would be called."""
+    own = recorded(row[BLOCKED])
+    late = row[LATE] == "1" or "late" in own or "fetch_failed" in own
+    for words in ("", "late", "kill", "kill+flatten"):
+        if words != own:
+            yield ("late decision" if late or words == "late" else "limit or kill"), words
+
+
+def other_code(log: Log, row: int, code: str) -> bool:
+    """Whether the row was decided by other code than the one that looks at it now."""
+    return log.decisions[row][CODE] != code
+
+
+def starts_over(log: Log, lane: Lane, row: int) -> bool:
+    """Whether the row is what a loop would decide that had forgotten all before."""
+    if not row:
+        return False
+    before = stand_before(log, lane, row)
+    forgetful = Stand.first(lane.money)
+    forgetful.trades, forgetful.day = before.trades, before.day
+    forgetful.cash = forgetful.equity = before.cash
+    forgetful.day_equity = before.day_equity
+    if before.s == forgetful.s:
+        return False
+    text = refolded(log, lane, row, forgetful, recorded(log.decisions[row][BLOCKED]))
+    mine = log.decisions[row]
+    return text is not None and text.split(",")[4:9] == mine[4:9]
+
+
+def refolded(log: Log, lane: Lane, row: int, stand: Stand, words: str) -> str | None:
+    """The row decided again from that stand under those words; None where its bar is not there."""
+    ts_ms = int(log.decisions[row][names.TS_MS])
+    at = int(np.searchsorted(log.bars.ts_ms, ts_ms))
+    if at == len(log.bars) or log.bars.ts_ms[at] != ts_ms:
+        return None
+    first = max(0, at - lane.lookback + 1)
+    try:
+        return Decider(lane, stand, log.bars.slice(first, at + 1)).decide(at - first, words).text
+    except NightdeskError:
+        return None
+
+
+def _text(row: list[str]) -> str:
+    return ",".join(row[: names.DETERMINISTIC])
+
+
+def _is_consistent_after(log: Log, lane: Lane, row: int) -> bool:
+    """Whether the rows after it go on as if it had been the right one: then it alone was changed."""
+    if row + 1 >= len(log.decisions):
+        return True
+    from pyjobs.live.equal.replay import stand_before as before  # of the right state, not of the file's
+
+    stand = before(log, lane, row)
+    right = refolded(log, lane, row, stand, recorded(log.decisions[row][BLOCKED]))
+    if right is None:
+        return False
+    later = log.decisions[row + 1]
+    text = refolded(log, lane, row + 1, stand, recorded(later[BLOCKED]))
+    return text == _text(later)
+
+
+def of_trade_cells(live: list[str], other: list[str]) -> str:
+    """The cause of two trades that differ, by the cells that do."""
+    if len(live) != len(other) or len(live) < 3:
+        return "unknown"
+    apart = {name for name, a, b in zip(names.TRADES, live, other, strict=False) if a != b}
+    if apart <= {"exit_price", "return", "decided_at"} and live[names.TRADES.index("reason")] == "stop_hit":
+        return "stop-fill convention"
+    return "data changed"

@@ -1,0 +1,132 @@
+"""A whole journal read and checked, live or a backtest's: what a comparison stands on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pyjobs.live.deciding.standing import bars_in
+from pyjobs.live.journal import names
+from pyjobs.live.journal.lines import LinesFile, Row
+from pyjobs.live.journal.place import Place
+from pyjobs.live.spec import Spec, of_row
+from pyjobs.market.bars import Bars
+from pyjobs.market.exchanges import load_exchanges, symbol_at
+from utils import paths
+from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.settings import config
+
+CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
+
+
+class BadLine(BadDataError):
+    """A line of a journal is not what was written. `ts_ms`: its bar, 0 where that cannot be told."""
+
+    def __init__(self, message: str, ts_ms: int) -> None:
+        super().__init__(message)
+        self.ts_ms = ts_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Log:
+    """Every decision and trade of one tag, as cells; of a live one also its bars and events."""
+
+    place: Place
+    decisions: list[Row]
+    trades: list[Row]
+    bars: Bars
+    events: list[Row]
+
+    @property
+    def first_ms(self) -> int:
+        """Its first decision's close."""
+        return int(self.decisions[0][names.TS_MS])
+
+    @property
+    def last_ms(self) -> int:
+        """Its last decision's close."""
+        return int(self.decisions[-1][names.TS_MS])
+
+    def times(self) -> np.ndarray:
+        """The closes decided, int64."""
+        return np.array([row[names.TS_MS] for row in self.decisions], dtype=np.int64)
+
+
+def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
+    """The place of a tag's only series, or of the one that is named. Raises MissingInputError and UsageError."""
+    root = paths.data_dir() / "processed/decisions"
+    found = sorted((root / tag).glob("*/*/decisions.csv"))
+    wanted = [
+        Place(tag=tag, symbol=path.parts[-3], timeframe=path.parts[-2])
+        for path in found
+        if (not symbol or path.parts[-3] == Place(tag=tag, symbol=symbol, timeframe="x").symbol_folder)
+        and (not timeframe or path.parts[-2] == timeframe)
+    ]
+    if not wanted:
+        there = ", ".join(sorted(path.name for path in root.glob("*") if path.is_dir())[:8]) or "none"
+        what = "/".join(filter(None, (tag, symbol, timeframe)))
+        raise MissingInputError(f"there are no decisions of {what} under {root} (tags there: {there})")
+    if len(wanted) > 1:
+        series = ", ".join(f"SYMBOL={each.symbol} TIMEFRAME={each.timeframe}" for each in wanted)
+        raise UsageError(f"tag {tag} has several series; say which: {series}")
+    return wanted[0]
+
+
+def read(place: Place, *, live: bool) -> Log:
+    """The journal, every line of it checked. Raises BadLine for the first that does not fit, MissingInputError."""
+    decisions = lines(LinesFile(path=place.decisions, columns=names.DECISIONS), strictly=True)
+    if not decisions:
+        raise MissingInputError(f"{place.decisions}: has no decision yet")
+    trades = lines(LinesFile(path=place.trades, columns=names.TRADES), strictly=False)
+    rows = lines(LinesFile(path=place.bars, columns=names.BARS), strictly=True) if live else []
+    events = lines(LinesFile(path=place.events, columns=names.EVENTS), strictly=False, ordered=False) if live else []
+    return Log(place=place, decisions=decisions, trades=trades, bars=bars_in(rows), events=events)
+
+
+def lines(file: LinesFile, *, strictly: bool, ordered: bool = True) -> list[Row]:
+    """Every whole line as cells; none where there is no file. Raises BadLine."""
+    try:
+        text = file.path.read_bytes()
+    except FileNotFoundError:
+        return []
+    whole = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
+    if not whole:
+        return []
+    if whole[0] + "\n" != file.heading:
+        raise BadLine(f"{file.path}: its heading is not ours: it is of another version or program", 0)
+    try:
+        rows = file.verified(whole[1:], "")
+    except BadDataError as error:
+        raise BadLine(str(error), _time_in(str(error))) from None
+    before = -1
+    for row in rows if ordered else ():
+        try:
+            ts_ms = int(row[names.TS_MS])
+        except ValueError:
+            ts_ms = -1
+        if ts_ms < before + strictly or ts_ms < 0:
+            raise BadLine(f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}", ts_ms)
+        before = ts_ms
+    return rows
+
+
+def _time_in(message: str) -> int:
+    """The time of the line that `LinesFile.verified` quotes."""
+    cells = message.partition("the line '")[2].partition(",…'")[0].split(",")
+    text = cells[names.TS_MS] if len(cells) > names.TS_MS else ""
+    return int(text) if text.isdecimal() else 0
+
+
+def spec_of(log: Log) -> Spec:
+    """What the log's first row says it is. Raises ConfigError."""
+    row = log.decisions[0]
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]
+    return of_row(log.place.tag, row, stored, str(log.place.decisions))
+
+
+def files_of(place: Place) -> tuple[Path, Path]:
+    """Decisions and trades."""
+    return place.decisions, place.trades

@@ -1,0 +1,82 @@
+"""Which journal, which window, which bars: a backtest of a loop's window as it is asked for on a command line."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from pyjobs.live import config as live_config
+from pyjobs.live.equal.logs import Log, place_of, read, spec_of
+from pyjobs.live.equal.window import write
+from pyjobs.live.journal.place import Place, checked_tag
+from pyjobs.live.spec import Spec, code_of
+from pyjobs.market.bars import Bars
+from pyjobs.market.store.bar_store import BarStore
+from utils import paths
+from utils.errors import MissingInputError, UsageError
+
+
+def run(
+    tag: str,
+    runid: str,
+    *,
+    symbol: str,
+    timeframe: str,
+    start_ms: int | None,
+    end_ms: int | None,
+    from_store: bool,
+    at: str,
+) -> str:
+    """Backtest the window of a tag's journal, or of the store where the tag has none; one line that tells of it.
+
+    Raises UsageError for a window that cannot be or a run that is there, MissingInputError without bars.
+    """
+    if not tag:
+        raise UsageError("which loop? --tag, or DATA_TAG=…")
+    checked_tag(tag, "DATA_TAG")
+    checked_tag(runid, "RUNID")
+    log, spec = _asked(tag, symbol, timeframe)
+    if log is not None:
+        start_ms, end_ms = start_ms or log.first_ms, end_ms or log.last_ms
+    bars = stored_of(spec) if from_store or log is None else log.bars
+    if not len(bars):
+        raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in the store")
+    start_ms, end_ms = start_ms or int(bars.ts_ms[0]), end_ms or bars.last_ms
+    if start_ms > end_ms:
+        raise UsageError(f"START_TS_MS {start_ms} is after END_TS_MS {end_ms}")
+    window = bars.until(end_ms)
+    if not len(window) or window.last_ms < start_ms:
+        raise UsageError(
+            f"no bar from START_TS_MS {start_ms} to END_TS_MS {end_ms}; there are {bars.ts_ms[0]} to {bars.last_ms}"
+        )
+    place = replace(spec.place, tag=f"{tag}_bt_{runid}")
+    rows, trades = write(
+        place, spec.lane(f"tag {tag}"), window, start_ms, code=code_of(spec.strategy), at=at
+    )  # fmt: skip
+    return f"{place.tag}: {rows} decisions, {trades} trades from {start_ms} to {window.last_ms}: {place.decisions}"
+
+
+def _asked(tag: str, symbol: str, timeframe: str) -> tuple[Log | None, Spec]:
+    """The tag's journal and what it is; without a journal what live.yaml or the environment says."""
+    try:
+        log = read(place_of(tag, symbol, timeframe), live=True)
+    except MissingInputError:
+        return None, live_config.from_environment({**os.environ, "DATA_TAG": tag}, live_config.load())
+    return log, spec_of(log)
+
+
+def places(live_tag: str, other_tag: str, symbol: str, timeframe: str) -> tuple[Place, Place]:
+    """Both places: of the backtest the series that live has. Raises MissingInputError, naming the tags there are."""
+    other = place_of(other_tag, symbol, timeframe)
+    live = place_of(live_tag, symbol or other.symbol, timeframe or other.timeframe)
+    return live, other
+
+
+def stored(place: Place) -> Bars:
+    """The store's bars of a journal's series."""
+    return stored_of(spec_of(read(place, live=True)))
+
+
+def stored_of(spec: Spec) -> Bars:
+    """The store's bars of a loop's series."""
+    return BarStore(paths.data_dir() / "raw").read(spec.key)

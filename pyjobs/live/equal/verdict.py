@@ -1,0 +1,244 @@
+"""PASS or FAIL of a live journal against a backtest of its window, with the first mismatch and its cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pyjobs.live.equal import causes, window
+from pyjobs.live.equal.compare import Compared, Explain, Mismatch, by_events, compare
+from pyjobs.live.equal.logs import BadLine, Log, read, spec_of
+from pyjobs.live.equal.replay import replay
+from pyjobs.live.journal import names
+from pyjobs.live.journal.lines import Row
+from pyjobs.live.journal.names import EVENTS
+from pyjobs.live.journal.place import Place
+from pyjobs.live.spec import Spec, code_of
+from pyjobs.market.bars import COLUMNS, Bars
+from utils.errors import BadDataError
+
+AROUND = 2  # bars shown on either side of the first mismatch
+KIND = EVENTS.index("kind")
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What came of it; `cause` and `first` of the first mismatch, in the order replay, decisions, trades."""
+
+    live_tag: str
+    other_tag: str
+    decisions: bool = False
+    trades: bool = False
+    compared: Compared = field(default_factory=Compared)
+    first: Mismatch | None = None
+    cause: str = ""
+    bars: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether both layers pass."""
+        return self.decisions and self.trades
+
+
+def judge(live_place: Place, other_place: Place, *, stored: Bars | None = None) -> Verdict:
+    """See the module. `stored`: the store's bars, where the backtest was made of them.
+
+    Raises MissingInputError and ConfigError for what is not there or not ours.
+    """
+    made = Verdict(live_tag=live_place.tag, other_tag=other_place.tag)
+    try:
+        live = read(live_place, live=True)
+    except BadLine as error:
+        return _broken(made, error, live=True)
+    try:
+        other = read(other_place, live=False)
+    except BadLine as error:
+        return _broken(made, error, live=False)
+    spec = spec_of(live)
+    _replayed(made, live, spec)
+    made.compared = compare(live, other, _explainer(live, spec, stored))
+    apart = made.compared.decisions or made.compared.trades
+    if made.first is None and apart is not None:
+        made.first, made.cause = apart, _cause(live, other, spec, apart, stored)
+    if made.first is None:
+        _refolded(made, live, other, spec, stored)
+    failed = {each.layer for each in (made.first, made.compared.decisions, made.compared.trades) if each is not None}
+    made.decisions, made.trades = "decisions" not in failed, "trades" not in failed
+    if made.first is not None:
+        made.bars = around(stored if stored is not None else live.bars, made.first.ts_ms)
+    return made
+
+
+def _broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
+    made.cause = "data changed"
+    told = str(error)
+    layer = "trades" if "trades.csv" in told.partition(":")[0] else "decisions"
+    made.first = Mismatch(
+        layer=layer, ts_ms=error.ts_ms, live=told if live else "", other="" if live else told, what=told
+    )
+    made.decisions = layer == "trades"
+    return made
+
+
+def _replayed(made: Verdict, live: Log, spec: Spec) -> None:
+    """Whether the journal follows from its own records."""
+    lane = spec.lane(f"tag {live.place.tag}")
+    try:
+        apart = replay(live, lane)
+    except BadDataError as error:
+        made.cause, made.first = (
+            "data changed",
+            Mismatch(layer="decisions", ts_ms=0, live="", other="", what=str(error)),
+        )
+        return
+    if apart is None:
+        return
+    made.cause = causes.of_replay(live, lane, apart, code_of(spec.strategy))
+    made.first = Mismatch(
+        layer=apart.layer, ts_ms=apart.ts_ms, live=apart.found, other=apart.wanted,
+        what="the live row does not follow from the bars and marks it was decided on",
+    )  # fmt: skip
+
+
+def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Bars | None) -> None:
+    """Whether the backtest's files are what a backtest of these bars gives, also where differences are excused."""
+    bars = (live.bars if stored is None else stored).until(other.last_ms)
+    rows, trades = window.decided(spec.lane(f"tag {live.place.tag}"), bars, other.first_ms)
+    found = [",".join(row[: names.DETERMINISTIC]) for row in other.decisions]
+    told = [",".join(row[:-2]) for row in other.trades]
+    for layer, mine, wanted in (("decisions", found, rows), ("trades", told, trades)):
+        if mine != wanted:
+            k = next(
+                (k for k, (a, b) in enumerate(zip(mine, wanted, strict=False)) if a != b), min(len(mine), len(wanted))
+            )
+            a, b = (mine[k : k + 1] or [""])[0], (wanted[k : k + 1] or [""])[0]
+            made.first = Mismatch(
+                layer=layer, ts_ms=int((a or b).split(",")[names.TS_MS]), live=b, other=a,
+                what="the backtest's file is not what a backtest of these bars gives",
+            )  # fmt: skip
+            code = other.decisions[min(k, len(other.decisions) - 1)][names.DECISIONS.index("code")]
+            made.cause = "data changed" if code == code_of(spec.strategy) else "code or parameters changed"
+            return
+
+
+def _explainer(live: Log, spec: Spec, stored: Bars | None) -> Explain:
+    """What explains a difference at a row: its own words; with the store's bars also a bar that is another there."""
+    if stored is None:
+        return by_events
+    lookback = spec.lane(f"tag {live.place.tag}").lookback
+    apart = np.array(sorted(changed_bars(live.bars, stored)), dtype=np.int64)
+
+    def explain(row: Row) -> str:
+        if words := by_events(row):
+            return words
+        ts_ms = int(row[names.TS_MS])
+        at = int(np.searchsorted(live.bars.ts_ms, ts_ms))
+        begins = int(live.bars.ts_ms[max(0, at - lookback)])
+        near = (apart >= begins) & (apart <= ts_ms)
+        return "revised bar" if near.any() else ""
+
+    return explain
+
+
+def changed_bars(seen: Bars, stored: Bars) -> set[int]:
+    """Closes, within what live has seen, at which the store has another bar, one more, or none."""
+    if not len(seen):
+        return set()
+    inside = stored.slice(
+        int(np.searchsorted(stored.ts_ms, seen.ts_ms[0])), int(np.searchsorted(stored.ts_ms, seen.ts_ms[-1], "right"))
+    )
+    mine, theirs = (
+        {ts: values for ts, *values in zip(*(getattr(bars, name).tolist() for name in COLUMNS), strict=True)}
+        for bars in (seen, inside)
+    )
+    return {ts for ts in mine.keys() | theirs.keys() if mine.get(ts) != theirs.get(ts)}
+
+
+def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | None) -> str:
+    """Of a mismatch with the backtest, where the live journal follows from its own records."""
+    if first.layer == "trades":
+        return causes.of_trade_cells(first.live.split(","), first.other.split(","))
+    if first.what.startswith("another strategy"):
+        return "code or parameters changed"
+    if first.ts_ms == 0:
+        return "data changed"
+    code = code_of(spec.strategy)
+    codes = {row[names.DECISIONS.index("code")] for row in (*live.decisions[-1:], *other.decisions[:1])}
+    if not first.live:
+        return "missing bar live"
+    if codes - {code}:
+        return "code or parameters changed"
+    if stored is not None and changed_bars(live.bars, stored):
+        told = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
+        return "revised bar" if told else "data changed"
+    return "data changed"
+
+
+def around(bars: Bars, ts_ms: int) -> list[str]:
+    """The bars beside a close, as cells."""
+    at = int(np.searchsorted(bars.ts_ms, ts_ms))
+    some = bars.slice(max(0, at - AROUND), min(len(bars), at + AROUND + 1))
+    return [",".join(str(getattr(some, name)[i]) for name in COLUMNS) for i in range(len(some))]
+
+
+def as_json(made: Verdict) -> dict[str, Any]:
+    """For monitors."""
+    found = made.compared
+    return {
+        "result": "PASS" if made.passed else "FAIL",
+        "live_tag": made.live_tag,
+        "bt_tag": made.other_tag,
+        "decisions": "PASS" if made.decisions else "FAIL",
+        "trades": "PASS" if made.trades else "FAIL",
+        "window": [found.first_ms, found.last_ms],
+        "synced_ms": found.synced_ms,
+        "rows": found.rows,
+        "explained": found.explained,
+        "excused": [{"first_ms": a, "last_ms": b, "cause": why} for a, b, why in found.excused],
+        "live_trades": found.live_trades,
+        "bt_trades": found.other_trades,
+        "first_mismatch": None if made.first is None else {
+            "layer": made.first.layer, "ts_ms": made.first.ts_ms, "live": made.first.live, "bt": made.first.other,
+            "what": made.first.what, "cause": made.cause, "bars": made.bars,
+        },
+    }  # fmt: skip
+
+
+def as_lines(made: Verdict) -> list[str]:
+    """The lines of the contract, and on FAIL the block of the sync report."""
+    found = made.compared
+    lines = [f"[decisions] {'PASS' if made.decisions else 'FAIL'}", f"[trades] {'PASS' if made.trades else 'FAIL'}"]
+    if found.live_trades != found.other_trades:
+        lines.append(f"[trades] length mismatch: LIVE={found.live_trades} BT={found.other_trades}")
+    if made.passed:
+        told = f"{found.rows} decisions and {found.live_trades} trades compared from {found.synced_ms} on"
+        excused = f"; {found.explained} differ and are explained ({_by_cause(found)})" if found.explained else ""
+        return [*lines, told + excused]
+    assert made.first is not None, "what does not pass has a first mismatch"
+    run = made.other_tag.partition("_bt_")[2]
+    return [
+        *lines,
+        "Result: FAIL",
+        f"DATA_TAG={made.live_tag}",
+        f"RUNID={run}",
+        f"Layer: {made.first.layer}",
+        f"Window overlap: [{found.first_ms}, {found.last_ms}]",
+        f"First mismatch (ts_ms or trade index): {made.first.ts_ms}",
+        f"  LIVE: {made.first.live or '-'}",
+        f"  BT:   {made.first.other or '-'}",
+        f"  {made.first.what}",
+        f"  bars around it ({','.join(COLUMNS)}):",
+        *(f"    {line}" for line in made.bars),
+        f"Cause: {made.cause}",
+        f"Hypothesis (1 sentence, no solution yet): {causes.CAUSES[made.cause]}",
+        f"Next check I will run (1 command): grep -n {made.first.ts_ms} data/processed/*/{made.live_tag}*/*/*/*.csv",
+    ]
+
+
+def _by_cause(found: Compared) -> str:
+    count: dict[str, int] = {}
+    for _, _, why in found.excused:
+        count[why] = count.get(why, 0) + 1
+    return ", ".join(f"{why}: {n} stretches" for why, n in sorted(count.items()))

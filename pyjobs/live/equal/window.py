@@ -1,0 +1,84 @@
+"""A plain backtest of a window, written as a journal: silent warm-up, one row a bar, and the engine's own trades.
+
+Rows come from the whole series at once and the core, trades from the engine's compiled fold; where the two did not
+agree, nothing would be written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pyjobs.account.single.engine import run_symbol
+from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.journal import names
+from pyjobs.live.journal.cells import SIDES, number
+from pyjobs.live.journal.lines import LinesFile
+from pyjobs.live.journal.names import EXIT_NAMES
+from pyjobs.live.journal.place import Place
+from pyjobs.market.bars import Bars
+from pyjobs.strategy import kernel
+from utils.errors import BadDataError, NightdeskError, UsageError
+
+TRADE_CELLS = 12  # of the core's, of which the first ten are the engine's
+ENGINE_CELLS = (3, 5, 6, 7, 8, 9, 10, 11)  # ts, side, signal, entry, price, stop, exit price, reason
+
+
+def decided(lane: Lane, bars: Bars, start_ms: int) -> tuple[list[str], list[str]]:
+    """The deterministic cells of each bar from `start_ms` on, and the trades; see the module.
+
+    Raises NightdeskError where core and engine disagree: that is a bug of ours.
+    """
+    first = int(np.searchsorted(bars.ts_ms, start_ms))
+    decider, rows, trades = Decider(lane, Stand.first(lane.money), bars, at_stop=False), [], []
+    for i in range(first, len(bars)):
+        done = decider.decide(i)
+        rows.append(done.text)
+        trades += done.trades
+    refuse_apart(lane, bars, start_ms, trades)
+    return rows, trades
+
+
+def refuse_apart(lane: Lane, bars: Bars, start_ms: int, trades: Sequence[str]) -> None:
+    """Raises NightdeskError unless the compiled backtest of the same bars gives these trades."""
+    done = run_symbol(lane.symbol, bars, lane.setup, money=lane.money, start_ms=start_ms)
+    ended = [row for row in done.rows.tolist() if row[7] != kernel.STILL_OPEN]
+    engine = [_cells(row) for row in ended]
+    core = [tuple(trade.split(",")[i] for i in (*ENGINE_CELLS, 12)) for trade in trades]
+    if engine != core and len(core) <= len(engine):  # the engine ends with its money, and counts no trade after that
+        at = next((i for i, (a, b) in enumerate(zip(engine, core, strict=False)) if a != b), len(core))
+        raise NightdeskError(
+            f"core and engine disagree on trade {at + 1}: {core[at : at + 1]} and {engine[at : at + 1]}"
+        )
+
+
+def _cells(row: list[float]) -> tuple[str, ...]:
+    side, signal, entry, paid, stop, leave, price, reason, held = row
+    return (
+        str(int(leave)), SIDES[side], str(int(signal)), str(int(entry)), repr(paid), number(stop), repr(price),
+        EXIT_NAMES[int(reason)], str(int(held)),
+    )  # fmt: skip
+
+
+def write(place: Place, lane: Lane, bars: Bars, start_ms: int, *, code: str, at: str) -> tuple[int, int]:
+    """Decide and write both files; how many rows and trades. Raises UsageError where the run is there already."""
+    if place.decisions.exists() or place.trades.exists():
+        raise UsageError(f"{place.decisions} is there already: choose another RUNID; nothing was overwritten")
+    rows, trades = decided(lane, bars, start_ms)
+    if not rows:
+        raise BadDataError(f"there is no bar from ts_ms {start_ms} on in the {len(bars)} bars: nothing was written")
+    for path in (place.decisions, place.trades):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    tail = f",0,,,{code},{at}"
+    for path, columns, content in (
+        (place.trades, names.TRADES, [f"{trade},{at}" for trade in trades]),
+        (place.decisions, names.DECISIONS, [f"{row}{tail}" for row in rows]),
+    ):
+        file = LinesFile(path=path, columns=columns)
+        file.append(content or [])
+        if not content:
+            path.write_text(file.heading, encoding="utf-8")
+        file.sync()
+        file.close()
+    return len(rows), len(trades)

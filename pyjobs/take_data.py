@@ -1,0 +1,95 @@
+"""Take in the bars that another machine has pushed: verified, then added; nothing that is stored here is changed.
+
+push_data starts it over ssh; by hand it takes what lies in data/incoming/. Exit 65: a series was refused, or a push is
+not what its manifest says; the others are taken. Safe to run twice.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyjobs.runs import sealed
+from pyjobs.runs.run_folder import MANIFEST
+from utils import paths
+from utils.cli import Parser
+from utils.errors import BadDataError, MissingInputError
+from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.market.store.arrivals import Arrival
+
+SHOWN = 20  # of more series only those with something to say are named
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Verify each push that has arrived whole, add its bars, remove it, say what became of each series."""
+    parser = Parser(verb="take_data", doc=__doc__)
+    parser.add_argument(
+        "--list", action="store_true", help="print the sha256 and name of each stored partition; no more"
+    )
+    parser.add_argument("--push", metavar="ID", default="", help="one folder of data/incoming/; default: all")
+    args = parser.parse_args(argv)
+    raw = paths.data_dir() / "raw"
+    if args.list:
+        for name in _partitions(raw):
+            print(sealed.fingerprint(raw / name)["sha256"], name)
+        return 0
+    problems: list[str] = []
+    for push in _pushes(args.push):
+        problems += _taken(raw, push)
+    if problems:
+        raise BadDataError(f"{len(problems)} not taken: {'; '.join(problems[:3])}")
+    return 0
+
+
+def _partitions(root: Path) -> list[str]:
+    """Names below `root`, sorted."""
+    return sorted(path.relative_to(root).as_posix() for path in root.glob("*/*/*/*.parquet") if path.is_file())
+
+
+def _pushes(wanted: str) -> list[Path]:
+    """The pushes that have arrived; raises MissingInputError where the one that is named has not."""
+    incoming = paths.data_dir() / "incoming"
+    if wanted and not (incoming / Path(wanted).name / MANIFEST).is_file():
+        raise MissingInputError(f"'{incoming / Path(wanted).name}' has no {MANIFEST}: push it again")
+    found = sorted(incoming.glob(f"*/{MANIFEST}"))
+    return [path.parent for path in found if wanted in ("", path.parent.name)]
+
+
+def _taken(raw: Path, push: Path) -> list[str]:
+    """What was not taken of a push, a line each; its folder is removed unless it is damaged."""
+    from pyjobs.market.store.arrivals import take
+    from pyjobs.market.store.bar_store import BarStore
+
+    wrong = sealed.verify(push)
+    if wrong:
+        return [f"'{push}' is not what its manifest says: {wrong[0]}: push it again"]
+    store, arrived = BarStore(raw), BarStore(push / "raw")
+    found = [take(store, arrived, key) for key in arrived.series()]
+    print(_table(found), end="")
+    shutil.rmtree(push)
+    return [f"{each.key}: {each.refused}" for each in found if each.refused]
+
+
+def _table(found: Sequence[Arrival]) -> str:
+    from pyjobs.reporting.tables import Column, text_table
+
+    shown = found if len(found) <= SHOWN else [each for each in found if each.refused or each.kept]
+    rows = [
+        [str(one.key), "", "", "", f"not taken: {one.refused}"]
+        if one.refused
+        else [str(one.key), f"{one.added:,}", f"{one.same:,}", f"{one.kept:,}", ""]
+        for one in shown
+    ]
+    columns = [Column("series"), Column("added", right=True), Column("same", right=True)]
+    columns += [Column("kept as here", right=True), Column("note")]
+    added = sum(one.added for one in found)
+    return (text_table(columns, rows) if rows else "") + f"{len(found)} series arrived, {added:,} bars added\n"
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
