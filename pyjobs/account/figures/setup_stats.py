@@ -29,22 +29,22 @@ class Row:
     """
 
     setup: str
-    timeframe: str
+    timeframe: str = ""
     n: int
     n_closed: int
-    n_open: int
-    n_pending: int
-    n_dropped: int
-    n_effective: float | None
-    win_rate: float | None
-    win_rate_low: float | None
-    win_rate_high: float | None
-    expectancy: float | None
-    expectancy_low: float | None
-    expectancy_high: float | None
-    avg_hold_bars: float | None
-    best: float | None
-    worst: float | None
+    n_open: int = 0
+    n_pending: int = 0
+    n_dropped: int = 0
+    n_effective: float | None = None
+    win_rate: float | None = None
+    win_rate_low: float | None = None
+    win_rate_high: float | None = None
+    expectancy: float | None = None
+    expectancy_low: float | None = None
+    expectancy_high: float | None = None
+    avg_hold_bars: float | None = None
+    best: float | None = None
+    worst: float | None = None
     verdict: Literal["ok", "too few"]
 
     @property

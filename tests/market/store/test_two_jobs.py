@@ -163,7 +163,7 @@ def test_the_newest_bar_is_looked_for_where_it_is_now_when_its_file_has_been_set
 
 def test_a_file_that_stays_listed_and_cannot_be_opened_is_named_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyjobs.market.store.folders.MOVING_S", -1.0)
-    with pytest.raises(BadDataError, match=r"^/gone\.parquet: moved or gone"):
+    with pytest.raises(BadDataError, match=r"^/gone\.parquet: kept changing"):
         settled(lambda: Path("/gone.parquet").read_bytes())
 
 
