@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pyjobs.account.desk.backtest import Book, backtest
+from pyjobs.account.desk.backtest import Variant, backtest
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
 from pyjobs.account.portfolio.lane import Lane
@@ -194,7 +194,7 @@ class Ledger:
         abroad = self.instrument[symbol].currency != "KRW"
         return (Decimal(5) + (20 if abroad else 0) + (25 if sale and not abroad else 0)) / 10_000
 
-    def flows(self, run: Book) -> tuple[list[tuple[int, Decimal]], list[Decimal]]:
+    def flows(self, run: Variant) -> tuple[list[tuple[int, Decimal]], list[Decimal]]:
         """((moment, cash in), ...) of all fills and loans, and the pnl of each deal."""
         flows: list[tuple[int, Decimal]] = []
         pnls = []
@@ -227,7 +227,7 @@ class Ledger:
                 paid.append((int(ts), -lent))
         return paid
 
-    def equity(self, run: Book, flows: list[tuple[int, Decimal]], moment_ms: int) -> Decimal:
+    def equity(self, run: Variant, flows: list[tuple[int, Decimal]], moment_ms: int) -> Decimal:
         total = Decimal(10) ** 8 + sum((money for ts, money in flows if ts <= moment_ms), Decimal(0))
         for deal in run.deals:
             symbol, trade = deal.key.symbol, deal.trade
