@@ -43,9 +43,9 @@ def store(
     """Store a frame's bars as the series exchange:symbol:timeframe, as `import_bars` would from a file of it.
 
     `df`: prices by name (open, high, low, close, volume in any spelling that an import knows), times in the index or in
-    a column. `market`: whose sessions they are (XKRX, XNYS, 24/7 …). `prices`: raw, or adjusted for splits and
-    dividends; never mixed with what is stored. `marks`: which end of an intraday bar its time is, where the names do
-    not say; `zone`: of times without one. Bars that had not closed are left out.
+    a column. `market`: whose sessions they are (XKRX, XNYS, 24/7 …). `prices`: raw, split, or adjusted for splits
+    and dividends; never mixed with what is stored. `marks`: which end of an intraday bar its time is, where the names
+    do not say; `zone`: of times without one. Bars that had not closed are left out.
 
     Returns one row: exchange, symbol, timeframe (str), new, changed, same, left (Int64: stored bars it lacks), rebased
     (Int64; 1: the whole series is now on the frame's basis), first, last (UTC closes). Raises BadDataError with nothing
@@ -155,8 +155,8 @@ def _instrument(
         raise UsageError(f"market {market!r} is none of {', '.join(known_markets())}")
     if timeframe not in TIMEFRAMES:
         raise UsageError(f"timeframe {timeframe!r} is none of {', '.join(TIMEFRAMES)}")
-    if prices not in ("raw", "adjusted") or marks not in ("", "start", "close"):
-        raise UsageError(f"prices are raw or adjusted, marks start or close: {prices!r}, {marks!r}")
+    if prices not in ("raw", "split", "adjusted") or marks not in ("", "start", "close"):
+        raise UsageError(f"prices are raw, split or adjusted, marks start or close: {prices!r}, {marks!r}")
     if not marks and df.index.name == OURS and set(PRICES) <= set(df.columns):
         marks = "close"
     layout = f"ohlcv_{marks}" if marks else "auto"

@@ -8,17 +8,19 @@ from typing import Literal
 
 import msgspec
 
-from pyjobs.market.bars import FETCHED, SeriesKey
-from pyjobs.market.provider_names import NAMES
+from pyjobs.market.bars import DAY_MS, FETCHED, TIMEFRAME_MS, SeriesKey
+from pyjobs.market.provider_names import NAMES, WITHIN_THE_DAY
 from utils.errors import UsageError
 from utils.settings.config import load_yaml, wrong
 from utils.trading_day import known_markets
+
+Prices = Literal["", "raw", "split", "adjusted"]
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One exchange. `page_bars`: the most bars asked for at once; `page_days`: the longest stretch, by timeframe.
 
-    `currency` is that of its instruments which name none; `prices` what the provider's are, where that is known;
+    `currency` is that of its instruments which name none; `prices` what the provider's days are, where that is known;
     `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close);
     `quotes` the exchange that says what is traded now ("": this one, if its provider does).
     """
@@ -28,7 +30,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     page_bars: int
     page_days: dict[str, int] = {}
     currency: str = ""
-    prices: Literal["", "raw", "adjusted"] = ""
+    prices: Prices = ""
     ready: str = ""
     quotes: str = ""
 
@@ -62,6 +64,13 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
                 what = f"{timeframe}: {days} is no timeframe ({', '.join(FETCHED)}) with a number of days above 0"
                 raise wrong(path, ["exchanges", name, "page_days"], what)
     return found
+
+
+def prices_at(exchange: Exchange, timeframe: str) -> Prices:
+    """What is worked into its bars of this length: raw, split or adjusted; empty where that is not known."""
+    if exchange.prices and TIMEFRAME_MS.get(timeframe, DAY_MS) < DAY_MS:
+        return WITHIN_THE_DAY.get(exchange.provider, exchange.prices)
+    return exchange.prices
 
 
 def symbol_at(exchange: Exchange, symbol: str) -> str:

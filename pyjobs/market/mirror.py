@@ -189,7 +189,7 @@ def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey, *, compare: bo
     gone = [name for name in noted if name not in files]
     with db.transaction():
         copied, about, damaged = _copy_all(db, key, [files[name] for name in changed], digests)
-        if "adjusted" in about:
+        if about - {"raw"}:
             _refuse_two_bases(files.values(), digests, damaged)
         for name in gone:
             db.execute(f"DELETE FROM candles WHERE {_SPAN}", (*series, *partition_span(key.timeframe, name)))
@@ -218,7 +218,7 @@ def _digests(files: Iterable[Path]) -> tuple[dict[str, str], BadDataError | None
 def _copy_all(
     db: Connection[Any], key: SeriesKey, files: Iterable[Path], digests: Mapping[str, str]
 ) -> tuple[int, set[str], BadDataError | None]:
-    """Copy these; how many, whether prices are raw or adjusted, and what is wrong with the first unreadable one."""
+    """Copy these; how many, what is worked into the prices, and what is wrong with the first unreadable one."""
     copied, about, torn = 0, set[str](), None
     for path in files:
         try:
@@ -268,7 +268,7 @@ def try_out(url: str) -> None:
 
 
 def _copy(db: Connection[Any], key: SeriesKey, path: Path, digest: str) -> str:
-    """One partition, within a transaction; whether its prices are raw or adjusted."""
+    """One partition, within a transaction; what is worked into its prices."""
     part = read_partition(path, key)
     bars, about = part.bars, part.provenance
     columns = [getattr(bars, name).tolist() for name in COLUMNS]

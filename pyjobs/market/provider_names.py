@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 MADE_BY = {
     "local_cache": ("local", "LocalCache"),
     "parquet": ("local", "StoredBars"),
@@ -14,6 +16,8 @@ MADE_BY = {
     "alpaca": ("alpaca", "Alpaca"),
 }
 """Module and class below `pyjobs.market.providers`."""
+WITHIN_THE_DAY: dict[str, Literal["split"]] = {"yf_etf": "split"}
+"""What is worked into bars shorter than a day, of providers whose days are on another basis."""
 NAMES: tuple[str, ...] = tuple(MADE_BY)
 GATES = {
     "yf_index": "yahoo",

@@ -23,6 +23,8 @@ def mixed_up(body: bytes, kind: str) -> bytes:
         return body
     for result in (content.get("chart") or {}).get("result") or []:
         result["meta"].update(WRONG.get(kind, {}))
+        if kind == "unadjusted":
+            result["indicators"].pop("adjclose", None)
         if kind == "other_day" and "timestamp" in result:
             result["timestamp"] = [at - int(BEFORE.total_seconds()) for at in result["timestamp"]]
     for row in (content.get("quoteResponse") or {}).get("result") or []:

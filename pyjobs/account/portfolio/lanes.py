@@ -174,7 +174,7 @@ def is_taxed(account: Account, instrument: Instrument) -> bool:
 
 
 def grid_of(account: Account, instrument: Instrument) -> Grid:
-    """The tick grid of the account's rules; none for adjusted prices, which were never traded, and none abroad."""
-    if account.rules != "KRX" or instrument.prices == "adjusted" or instrument.currency != account.currency:
+    """The tick grid of the account's rules; none for prices that were never traded, and none abroad."""
+    if account.rules != "KRX" or instrument.prices != "raw" or instrument.currency != account.currency:
         return ()
     return krx.by_time(krx.ETF_TICKS if instrument.kind == "etf" else krx.TICKS, session_of(instrument.market))

@@ -164,7 +164,7 @@ def _next_ms(name: str, benchmark: Benchmark, source: str, store: BarStore) -> i
     """From where a provider's own series goes on: with some overlap, or from the start when prices are adjusted."""
     key = series_key(name, benchmark, source)
     known = store.provenance(key)
-    if known is None or known.adjusted == "adjusted":
+    if known is None or known.adjusted != "raw":
         return benchmark.start_ms
     return max(int(store.read(key).ts_ms[-1]) - OVERLAP_MS, benchmark.start_ms)
 
@@ -182,13 +182,13 @@ def keep(key: SeriesKey, fetched: Fetched, store: BarStore) -> None:
     Raises BadDataError where two adjustments would meet, and for raw prices that have been rescaled.
     """
     first_ms = int(fetched.bars.ts_ms[0])
-    if fetched.adjusted == "adjusted" and len(store.read(key, end_ms=first_ms - 1)):
+    if fetched.adjusted != "raw" and len(store.read(key, end_ms=first_ms - 1)):
         raise BadDataError(
             f"{key}: the store begins before this download, and prices adjusted at two times do not go together: "
             f"move {store.folder(key)} away, or set `start` in config/data_sources.yaml as early as it was"
         )
     old = store.read(key, start_ms=first_ms, end_ms=int(fetched.bars.ts_ms[-1]))
-    if rescaled(key, old, fetched.bars, adjusted=fetched.adjusted == "adjusted"):
+    if rescaled(key, old, fetched.bars, adjusted=fetched.adjusted != "raw"):
         put_in_place(store, key, fetched.bars, fetched, now_ms=fetched.fetched_at_ms)
         return
     store.write(

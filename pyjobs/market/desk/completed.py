@@ -15,7 +15,7 @@ from pyjobs.market.desk.instrument import Described, Instrument
 from pyjobs.market.desk.mistakes import of_instrument, of_member
 from pyjobs.market.desk.universe_csv import read_universe
 from pyjobs.market.desk.written import Block, Entry, WrittenDesk
-from pyjobs.market.exchanges import Exchange, load_exchanges, symbol_at
+from pyjobs.market.exchanges import Exchange, load_exchanges, prices_at, symbol_at
 from utils import paths, trading_day
 from utils.errors import ConfigError
 from utils.settings import config
@@ -98,15 +98,16 @@ def _instrument(
     entry: Entry, written: WrittenDesk, exchanges: dict[str, Exchange], place: Place, path: Path
 ) -> Instrument:
     exchange = exchanges.get(entry.exchange)
-    for field, what in _without_bars(entry, exchange, exchanges):
+    timeframe = entry.timeframe or written.timeframe
+    for field, what in _without_bars(entry, exchange, exchanges, timeframe):
         raise place.error(path, field, what)
-    basis = exchange.prices if exchange and not entry.file else ""
+    basis = prices_at(exchange, timeframe) if exchange and not entry.file else ""
     fetched = _is_fetched(entry, exchange, written)
     return Instrument(
         symbol=symbol_at(exchange, entry.symbol) if exchange and fetched else entry.symbol,
         exchange=entry.exchange,
         market=entry.market or (exchange.market if exchange else written.market),
-        timeframe=entry.timeframe or written.timeframe,
+        timeframe=timeframe,
         currency=entry.currency or (exchange.currency if exchange else "") or written.currency,
         prices=entry.prices or basis or "raw",
         fetched=fetched,
@@ -114,7 +115,9 @@ def _instrument(
     )
 
 
-def _without_bars(entry: Entry, exchange: Exchange | None, exchanges: dict[str, Exchange]) -> Iterator[tuple[str, str]]:
+def _without_bars(
+    entry: Entry, exchange: Exchange | None, exchanges: dict[str, Exchange], timeframe: str
+) -> Iterator[tuple[str, str]]:
     """(key, what) when neither a file nor an exchange can bring the bars that the desk wants."""
     if exchange is None:
         unknown = f"config/exchanges.yaml has no exchange {entry.exchange!r}{nearest(entry.exchange, exchanges)}"
@@ -125,19 +128,21 @@ def _without_bars(entry: Entry, exchange: Exchange | None, exchanges: dict[str, 
     elif not entry.file and entry.fetch is False:
         yield "fetch", "no file is named, so its bars can only be fetched"
     elif not entry.file or entry.fetch:
-        yield from _unlike(entry, exchange)
+        yield from _unlike(entry, exchange, timeframe)
 
 
-def _unlike(entry: Entry | Block, exchange: Exchange) -> Iterator[tuple[str, str]]:
+def _unlike(entry: Entry | Block, exchange: Exchange, timeframe: str) -> Iterator[tuple[str, str]]:
     """(key, what) for what an exchange's bars are not."""
     if entry.market not in ("", exchange.market):
         yield "market", f"the bars of {entry.exchange} are those of {exchange.market}; leave the key out"
     basis = entry.prices or ("raw" if isinstance(entry, Entry) and entry.file else "")
-    if exchange.prices and basis not in ("", exchange.prices):
+    theirs = prices_at(exchange, timeframe)
+    of_such = f" in bars of {timeframe}" if theirs != exchange.prices else ""
+    if theirs and basis not in ("", theirs):
         yield (
             "prices",
             (
-                f"{entry.exchange} has {exchange.prices} prices, these are {basis}: the two never mix"
+                f"{entry.exchange} has {theirs} prices{of_such}, these are {basis}: the two never mix"
                 + ("; set `fetch: false`, or give the file another exchange" if isinstance(entry, Entry) else "")
             ),
         )
@@ -149,7 +154,7 @@ def _is_fetched(entry: Entry, exchange: Exchange | None, written: WrittenDesk) -
         return False
     if not entry.file or entry.fetch:
         return True
-    return written.session == "last_closed" and not any(_unlike(entry, exchange))
+    return written.session == "last_closed" and not any(_unlike(entry, exchange, entry.timeframe or written.timeframe))
 
 
 def _shared(block: Block, at: int, written: WrittenDesk, exchanges: dict[str, Exchange], path: Path) -> Instrument:
@@ -158,15 +163,16 @@ def _shared(block: Block, at: int, written: WrittenDesk, exchanges: dict[str, Ex
     if exchange is None:
         known = f"unknown exchange {block.exchange!r} (config/exchanges.yaml has {', '.join(exchanges)})"
         raise wrong(path, ["universe", at, "exchange"], known + nearest(block.exchange, exchanges))
-    for field, what in (*_unlike(block, exchange), *_unclear(block)):
+    timeframe = block.timeframe or written.timeframe
+    for field, what in (*_unlike(block, exchange, timeframe), *_unclear(block)):
         raise wrong(path, ["universe", at, field] if field else ["universe", at], what)
     shared = Instrument(
         symbol="?",
         exchange=block.exchange,
         market=exchange.market,
-        timeframe=block.timeframe or written.timeframe,
+        timeframe=timeframe,
         currency=block.currency or exchange.currency or written.currency,
-        prices=block.prices or exchange.prices or "raw",
+        prices=block.prices or prices_at(exchange, timeframe) or "raw",
         fetched=True,
         start=block.start,
         role=block.role,

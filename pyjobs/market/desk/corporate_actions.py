@@ -10,7 +10,8 @@ corporate_actions.csv has columns symbol, session, action, ratio, note; the stor
   an issue of shares. Older prices are multiplied by it and older volumes divided.
 Beside that file stand the bases that fetching has derived, data/actions/<exchange>.csv with the same columns (the last
 is `source`). Where the user's file has a split or a base of a symbol, those of a week before and after do not count.
-Other actions are not ours and are passed over; series that the desk calls adjusted are left alone.
+Other actions are not ours and are passed over; series that the desk calls adjusted are left alone. Into those it calls
+`split` only dividends are worked in, in shares of now: divided by the splits after them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from utils import paths
 from utils.errors import BadDataError
+from utils.files import os_files
 
 FILE = "corporate_actions.csv"
 Kind = Literal["split", "dividend", "base"]
@@ -92,7 +94,7 @@ def read_actions(path: Path) -> list[Action]:
     Raises BadDataError naming the line for one whose session or ratio cannot be read, that stands twice, or whose
     action is nearly one of ours (`Split`).
     """
-    if not path.is_file():
+    if not os_files.is_there(path):
         return []
     refuse_misread(path, list(KINDS))
     found = []
@@ -171,13 +173,25 @@ def honoured(snapshot: Snapshot, actions: Sequence[Action]) -> tuple[Snapshot, d
 
 def concerning(instrument: Instrument, actions: Sequence[Action], session: dt.date) -> list[Action]:
     """The actions known on `session` that are to be worked into the instrument's bars: none into adjusted ones."""
-    if instrument.prices != "raw":
+    if instrument.prices == "adjusted":
         return []
-    return [
+    known = [
         each
         for each in actions
         if each.symbol == instrument.symbol and each.session <= session and each.exchange in ("", instrument.exchange)
     ]
+    return known if instrument.prices == "raw" else _dividends_of_now(known)
+
+
+def _dividends_of_now(actions: Sequence[Action]) -> list[Action]:
+    """The dividends, each for one share of now."""
+    found = []
+    for each in (one for one in actions if one.kind == "dividend"):
+        later = [one for one in actions if one.session > each.session]
+        shares = math.prod(one.ratio for one in later if one.kind == "split")
+        base = math.prod(one.ratio for one in later if one.kind == "base")
+        found.append(dataclasses.replace(each, ratio=each.ratio / shares * base))
+    return found
 
 
 def worked_in(bars: Bars, actions: Sequence[Action], instrument: Instrument) -> Bars:

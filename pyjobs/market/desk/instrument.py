@@ -9,7 +9,7 @@ from typing import Literal
 from pyjobs.market.bars import EXTENDED, SeriesKey
 from pyjobs.market.desk.dump_keys import DumpKeys
 
-Basis = Literal["raw", "adjusted"]
+Basis = Literal["raw", "split", "adjusted"]
 Role = Literal["trade", "watch", "benchmark", "fx"]
 Kind = Literal["", "etf"]
 
@@ -37,8 +37,9 @@ class Described(DumpKeys, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Instrument(Described, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One series: traded, only watched (scanned, never in an account), compared against, or a rate of exchange.
 
-    `prices` says whether splits and dividends are already worked into it. `fetched`: its exchange brings its new bars
-    (config/exchanges.yaml says from whom); without `file` all of them, with one what comes after the file.
+    `prices` says what is already worked into it: nothing, splits alone, or splits and dividends.
+    `fetched`: its exchange brings its new bars (config/exchanges.yaml says from whom); without `file` all of them, with
+    one what comes after the file.
     """
 
     symbol: str

@@ -49,7 +49,7 @@ class Entry(Described, frozen=True, kw_only=True, forbid_unknown_fields=True):
     market: str = ""
     timeframe: str = ""
     currency: str = ""
-    prices: Literal["", "raw", "adjusted"] = ""
+    prices: Literal["", "raw", "split", "adjusted"] = ""
     fetch: bool | None = None
 
 
@@ -68,7 +68,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     market: str = ""
     timeframe: str = ""
     currency: str = ""
-    prices: Literal["", "raw", "adjusted"] = ""
+    prices: Literal["", "raw", "split", "adjusted"] = ""
     start: str = ""
     role: Literal["trade", "watch", "benchmark"] = "trade"
     kind: Kind = ""

@@ -174,7 +174,7 @@ def _other_basis(instrument: Instrument, beside: _Beside, bars: Bars) -> float:
     if not moved.any():
         return 0.0
     factor = float(np.median(ratio[moved]))
-    if instrument.prices == "adjusted":
+    if instrument.prices != "raw":
         return factor if bool(moved.sum() * 2 > ratio.size or moved[:2].all()) else 0.0
     far = abs(factor - 1) > RESCALED and moved.sum() * 2 > ratio.size
     alike = np.ptp(ratio[moved]) < RESCALED * abs(factor - 1)

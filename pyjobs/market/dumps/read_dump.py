@@ -127,6 +127,6 @@ def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
 def _note_basis(reading: Reading, ledger: Ledger) -> None:
     """A file that says itself whether its prices are adjusted, and says other than the desk."""
     told, prices = reading.grid.about.get("adjusted"), ledger.source.instrument.prices
-    if isinstance(told, bool) and told != (prices == "adjusted"):
+    if isinstance(told, bool) and told != (prices != "raw"):
         what = f"the file says its prices are {'adjusted' if told else 'raw'}, the desk {prices}"
         ledger.say(Finding(what=what, count=len(reading.grid), first="", example="`prices:` of the instrument"))

@@ -84,7 +84,7 @@ def to_ask(
     """
     known = store.provenance(key)
     (first, last), apart, oldest, whole = window, False, False, False
-    if known is not None and known.adjusted == "adjusted":
+    if known is not None and known.adjusted != "raw":
         first, last = _beside_stored(store, key, window, now_ms)
         if last - first > source.page_ms(key.timeframe):  # too far for one request
             (first, last), apart = window, True
@@ -117,7 +117,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     else:
         provider, final = fetched.provider, fetched.last_final
     before = _stored(store, key, bars, empty)
-    if fetched is not None and rescaled(key, before.bars, bars, adjusted=fetched.adjusted == "adjusted"):
+    if fetched is not None and rescaled(key, before.bars, bars, adjusted=fetched.adjusted != "raw"):
         return None
     if empty.size:  # before a series begins there is nothing to remember
         begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)

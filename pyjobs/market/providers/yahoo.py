@@ -14,6 +14,8 @@ from pyjobs.market.store.partitions import Adjusted
 from utils.errors import ExternalDataUnavailable, UsageError
 
 AT_ONCE = 50  # charts in one turn: some twenty seconds where a chart takes 0.3, and the time limit ends at 45
+NEVER_SPLIT = ("", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE")
+"""Kinds, in Yahoo's words, whose prices are what was traded; and an answer that names none."""
 GAP_S = 0.1  # between two charts: nobody publishes a limit, and a burst is what is banned first
 
 
@@ -34,6 +36,13 @@ class Yahoo(Remote):
                 "17:00 in New York; take 1h"
             )
         return {**super().asked(request, now_ms), "zone": zone_of(request.market)}
+
+    def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:
+        """What the answer shows: splits are in all prices of what can split, dividends in closes that come adjusted."""
+        if self.adjusted == "adjusted":
+            return "adjusted" if request.timeframe == "1d" else "split"
+        about = told.get("about") or {}
+        return "raw" if about.get("kind", "") in NEVER_SPLIT else "split"
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""

@@ -35,8 +35,7 @@ from utils import paths
 from utils.errors import BadDataError, LockBusyError
 from utils.files import private
 
-REBASE_READS = 8
-LOCK_TIMEOUT_S = 60.0
+REBASE_READS, LOCK_TIMEOUT_S = 8, 60.0
 KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
 
 
@@ -100,8 +99,7 @@ class BarStore:
 
     def confirmed_empty(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> IntArray:
         """Close times of bars that the provider confirmed it does not have; increasing."""
-        parts = [part.empty for part in self._of_one_basis(key, start_ms, end_ms)]
-        times = np.concatenate([NO_TIMES, *parts])
+        times = np.concatenate([NO_TIMES, *(part.empty for part in self._of_one_basis(key, start_ms, end_ms))])
         return within(times, start_ms if start_ms is not None else -(2**62), end_ms if end_ms is not None else 2**62)
 
     def files(self, key: SeriesKey, start_ms: int | None, end_ms: int | None) -> list[Path]:
@@ -192,8 +190,7 @@ class BarStore:
                 seen = known if f"{path}" == newest else None
                 old = self._old(path, key, seen)
                 part = beside(old, part) if only_new and old else part
-                merged_part = part if old is None else merge_partition(old, part)
-                if merged_part is not None:
+                if (merged_part := part if old is None else merge_partition(old, part)) is not None:
                     write_partition(path, key, merged_part)
                     changed.append(path)
             return changed

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, Bars
+
+Adjusted = Literal["raw", "split", "adjusted"]
+"""What is worked into all prices of a series: nothing; splits, and no dividends; both."""
+WORKED_IN: tuple[Adjusted, ...] = ("raw", "split", "adjusted")
 
 OLDEST = 10  # shared bars that are compared, the oldest: what was worked in since has moved those, whatever came later
 DIFFERENT = 0.002  # relative: more than files round, less than a dividend that matters
+
+
+def of_file(about: Mapping[str, str], timeframe: str) -> Adjusted:
+    """What a file says is worked in. Yahoo's bars within the day have no dividends: before December 2026 they were
+    called adjusted, as its days are."""
+    if about["adjusted"] == "adjusted" and about["provider"] == "yf_etf" and TIMEFRAME_MS[timeframe] < DAY_MS:
+        return "split"
+    return next((one for one in WORKED_IN if one == about["adjusted"]), "raw")
 
 
 def factor_between(old: Bars, new: Bars) -> float:

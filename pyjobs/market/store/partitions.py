@@ -13,19 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
-from pyjobs.market.store import plain
+from pyjobs.market.store import basis, plain
 from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text, within, without
 from utils.errors import BadDataError
 from utils.files import os_files
 from utils.files.atomic import write_bytes
 
-Adjusted = Literal["raw", "adjusted"]
+Adjusted = basis.Adjusted
 FORMAT = "nightdesk.bars/1"
 SUFFIX = ".parquet"
 END_BYTES = 4096  # a footer of ours has 1 200, and more where there are many empty times
@@ -289,7 +289,7 @@ def _outline(metadata: Mapping[bytes, bytes] | None, rows: int, key: SeriesKey) 
     provenance = Provenance(
         provider=about["provider"],
         fetched_at_ms=int(about["fetched_at_ms"]),
-        adjusted="adjusted" if about["adjusted"] == "adjusted" else "raw",
+        adjusted=basis.of_file(about, key.timeframe),
         last_final=about["last_final"] == "1",
         basis=int(about.get("basis", "0")),
     )

@@ -12,7 +12,7 @@ import io
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,14 +100,16 @@ def read_signals(scan_json: Path) -> list[Signal]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """The queue, made if it is not there: WAL, every commit synced, ten seconds' patience with another writer.
+    """The queue, made if it is not there: a rollback journal (several processes on
+    one WAL file may damage it, SQLite 3.7.0 to 3.51.2), every commit synced, ten seconds' patience with another writer.
 
     Raises CannotWriteError when it cannot be opened or written, BadDataError when the file is not a queue.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as queue:
-            queue.execute("PRAGMA journal_mode=WAL")
+            with suppress(sqlite3.OperationalError):  # a WAL queue of before stays one while it is read
+                queue.execute("PRAGMA journal_mode=DELETE")
             queue.execute("PRAGMA synchronous=FULL")
             queue.executescript(SCHEMA)
             yield queue
@@ -149,8 +151,8 @@ def fill(
 def snapshot(queue: sqlite3.Connection, folder: Path) -> tuple[Path, Path]:
     """A consistent copy of the queue as `signals.sqlite`, and the same rows as `signals.csv`, in `folder`.
 
-    Made by `VACUUM INTO`: one read transaction, so a live writer neither spoils nor restarts it (a copied file would
-    miss what is still in the WAL). The CSV is read from the copy, so the two agree.
+    Made by `VACUUM INTO`: one read transaction, so a live writer neither spoils nor restarts it (a copied file
+    could be half of a commit). The CSV is read from the copy, so the two agree.
     """
     copy, table = folder / "signals.sqlite", folder / "signals.csv"
     atomic.write_atomic(copy, lambda temporary: queue.execute("VACUUM INTO ?", (str(temporary),)))

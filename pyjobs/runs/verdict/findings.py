@@ -51,6 +51,11 @@ LOOKED_AT: dict[str, Looked] = {
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"
     ),
+    "backup": Looked(
+        "when the last backup and the last restore drill were, and how they went",
+        "a backup that nobody has restored is a hope",
+        "`batch/run_backup.sh`, then `batch/run_drill.sh`",
+    ),
     "mirror": Looked(
         "the Postgres of `DATABASE_URL`, when there is one: it answers and has the tables",
         "jobs end well without it, and who reads it sees old bars",

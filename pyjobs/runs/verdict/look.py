@@ -19,7 +19,7 @@ from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import JobBook, Run
-from pyjobs.runs.verdict import places, records, results, series, watched
+from pyjobs.runs.verdict import backups, places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
@@ -75,6 +75,7 @@ def look(house: House) -> Iterator[Check]:
     yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
+    yield backups.check_backup(data, now_s)
     yield from check_mirror()
     markets = watched.calendars(book.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}

@@ -138,7 +138,8 @@ def check_databases(folder: Path) -> Iterator[Check]:
         if said != "ok":
             yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
     if found:
-        yield Check("databases", "OK", f"{many(len(found), 'signal queue')} looked at", "databases")
+        told = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}, rollback journals"
+        yield Check("databases", "OK", told, "databases")
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:

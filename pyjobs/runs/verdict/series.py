@@ -9,7 +9,9 @@ from typing import Literal
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.snapshot import session_of
+from pyjobs.market.ingest import looks, silence
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.times import utc_text
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import Check, State
@@ -20,6 +22,7 @@ from utils.trading_day import Calendar
 DAY_MS = 86_400_000
 LEAST_BUDGET_S = 3600.0
 AHEAD_MS = 60_000
+FRESH_MS = 4 * DAY_MS  # a market's longest weekend
 Rule = Literal["minutes", "session", "fetched", "any"]
 """Kept up to date all day; up to the last closed session; the same, fetched by a desk; has a bar at all."""
 STRICT: dict[Rule, int] = {"minutes": 0, "session": 1, "fetched": 2, "any": 3}
@@ -31,29 +34,53 @@ def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, no
     for key, market, rule in sorted(wanted, key=lambda each: (str(each[0]), STRICT[each[2]])):
         by_key.setdefault(key, (market, rule))
     known: dict[str, dict[str, SymbolState]] = {}
-    delivering, bare = set[str](), list[SeriesKey]()
+    delivering, bare, late = set[str](), list[SeriesKey](), list[tuple[SeriesKey, str, Check]]()
     for key, (market, rule) in by_key.items():
         try:
             calendar, newest = trading_day.load(market), store.newest(key)
-            absent = not_waited_for(key, known) if rule == "fetched" else None
+            absent = not_waited_for(key, known) if rule == "fetched" or (rule == "minutes" and not newest) else None
         except (NightdeskError, OSError) as error:
             yield Check(f"data {key}", "FAIL", f"cannot be read: {error}", "data")
             continue
-        if newest:
+        if newest and (rule != "minutes" or now_s * 1000 - newest[0] < FRESH_MS):
             delivering.add(key.exchange)
         if absent is not None:
             yield _absent(key, absent)
         elif newest is None and rule == "fetched":
             bare.append(key)
         else:
-            yield _look(key, newest[0] if newest else None, calendar, now_s, rule)
+            found = _look(key, newest[0] if newest else None, calendar, now_s, rule)
+            if rule == "minutes" and found.state == "FAIL" and newest:
+                late.append((key, market, found))
+            else:
+                yield found
     yield from (_bare(key, delivering) for key in bare)
+    yield from (_silent(store, key, market, found, now_s, key.exchange in delivering) for key, market, found in late)
 
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
     """Of a series whose bars nobody waits for; a name that was never known may be a slip of the pen."""
-    told = f"{known.state} since {known.since}: its bars are not waited for"
+    said = f" ({known.detail})" if known.state == "unknown" and known.detail else ""
+    told = f"{known.state} since {known.since}{said}: its bars are not waited for"
     return Check(f"data {key}", "WARN" if known.state == "unknown" else "OK", told, "data")
+
+
+def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: float, others_deliver: bool) -> Check:
+    """Of a series that is kept up to date and late: whether it is asked for all the same and its provider has none."""
+    since = silence.silent_since(store, key, market, int(now_s * 1000))
+    known = looks.load(store, key)
+    long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then nobody asks any more
+    if since is None or known is None or known.asked_ms < max(since, long_ago):
+        return late
+    told = f"silent since {utc_text(since)}, asked {utc_text(known.asked_ms)}: its provider has no newer bar"
+    if not others_deliver:
+        return Check(late.name, "FAIL", f"{told}, nor of any other of {key.exchange}", "data")
+    return Check(
+        late.name,
+        "WARN",
+        f"{told}; of others of {key.exchange} it has. Is it gone? Then so may be its instance",
+        "data",
+    )
 
 
 def _bare(key: SeriesKey, delivering: Collection[str]) -> Check:

@@ -11,6 +11,7 @@ import pytest
 from pyjobs.market.bars import Bars
 from pyjobs.market.desk.corporate_actions import Action, actions_of, adjusted, concerning, derived_file, read_actions
 from pyjobs.market.desk.desk_file import load_desk
+from pyjobs.market.desk.instrument import Instrument
 from utils.errors import BadDataError
 
 HEADER = "symbol,session,action,ratio,note\n"
@@ -60,6 +61,21 @@ def test_a_dividend_on_a_splits_day_is_per_new_share() -> None:
             Action(symbol="A", session=days[1], kind="dividend", ratio=5.0),
         ][::order]
         assert adjusted(bars, actions, days).close.tolist() == pytest.approx([45.0, 45.0])
+
+
+def test_of_prices_with_splits_only_the_dividends_are_worked_in_in_shares_of_now() -> None:
+    """1 a share on the second day, then two for one: of 50 for a share of now 0.5 go, so 50 becomes 49.5."""
+    bars, days = bars_at([50.0, 49.5, 49.0])
+    actions = [
+        Action(symbol="A", session=days[1], kind="dividend", ratio=1.0),
+        Action(symbol="A", session=days[2], kind="split", ratio=2.0),
+    ]
+    hours = Instrument(
+        symbol="A", exchange="YAHOO", market="XNYS", timeframe="1h", currency="USD", prices="split", fetched=True
+    )
+    known = concerning(hours, actions, days[2])
+    assert adjusted(bars, known, days).close.tolist() == pytest.approx([49.5, 49.5, 49.0])
+    assert adjusted(bars, known, days).volume.tolist() == [6.0, 6.0, 6.0]
 
 
 def test_a_dividend_above_the_price_is_refused_and_one_before_the_first_bar_changes_nothing() -> None:

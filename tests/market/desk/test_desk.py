@@ -66,7 +66,7 @@ def test_the_shipped_desks_load(name: str) -> None:
         ("role: watch", "role: look", "desk.yaml:8: instruments[1].role: no such value (is 'look')"),
         ("role: watch", "layout: ohcl", "desk.yaml:8: instruments[1].layout: unknown layout 'ohcl'"),
         ("role: watch", "start: 2018-1-1", "desk.yaml:8: instruments[1].start: '2018-1-1' is not a date"),
-        ("role: watch", "prices: split", "desk.yaml:8: instruments[1].prices: no such value (is 'split')"),
+        ("role: watch", "prices: half", "desk.yaml:8: instruments[1].prices: no such value (is 'half')"),
         ("exchange: BFX", "exchange: B/X", "desk.yaml:8: instruments[1].exchange: 'B/X' is not a plain name"),
         ("file: b.json", "file: ''", "desk.yaml:8: instruments[1].file: no file is named"),
         ('"005930"', "005930", "desk.yaml: "),
@@ -154,7 +154,7 @@ def test_the_last_bar_rule_goes_by_half_of_the_traded_instruments(last: list[str
          "known: currency, cash, "),
         ("max_weight: 0.5", "max_wieght: 0.5", "; did you mean 'max_weight'?"),
         ("role: watch", "prices: adj", "instruments[1].prices: no such value (is 'adj'); known: adjusted, "
-         "raw; did you mean 'adjusted'?"),
+         "raw, split; did you mean 'adjusted'?"),
         ("cash: 1000", "cash: 50,000", "desk.yaml:5: accounts.krw.cash: 50,000 is two things to YAML; write a number "
          "without commas: 50000"),
         ("cash: 1000", "cash: 1,000,000", "desk.yaml:5: key '000' stands twice (first on line 5); write a number "

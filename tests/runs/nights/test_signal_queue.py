@@ -152,9 +152,9 @@ def test_snapshots_under_a_live_writer_are_sound_and_hold_whole_transactions(tmp
         assert counts == sorted(counts) and counts[0] >= 10 and counts[-1] > counts[0]
 
 
-def test_commits_are_synced_and_in_wal(tmp_path: Path) -> None:
+def test_commits_are_synced_and_no_write_ahead_log_is_kept(tmp_path: Path) -> None:
     with opened(tmp_path / "desk.sqlite") as queue:
-        assert queue.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert queue.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         assert queue.execute("PRAGMA synchronous").fetchone() == (2,)
 
 

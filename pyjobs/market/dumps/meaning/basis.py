@@ -37,7 +37,7 @@ def adjusted_numbers(
     place = reading.places["adj_close"]
     if source.instrument.prices != "adjusted":
         values, _ = numbers(reading.grid.columns[place])
-        what = "Adj Close not used (the desk says `prices: raw`)"
+        what = f"Adj Close not used (the desk says `prices: {source.instrument.prices}`)"
         _say(ledger, what, reading, values, treated=False)
         return
     adjusted = read("adj_close") * scale

@@ -66,7 +66,12 @@ def _yahoo_chart(content: Any) -> Fault | None:
     missing = [name for name in _YAHOO_FIELDS if name not in quote]
     if missing and (quote or result.get("timestamp")):
         return Fault("schema", f"indicators.quote has no {', '.join(missing)}")
-    return Fault("schema", "quotes without timestamp") if quote and not result.get("timestamp") else None
+    if quote and not result.get("timestamp"):
+        return Fault("schema", "quotes without timestamp")
+    daily = _get(result["meta"], "dataGranularity") == "1d"
+    if daily and quote and "adjclose" not in result["indicators"]:  # the client would call closes adjusted that are not
+        return Fault("schema", "the days come without adjusted closes", hold_s=0.0)
+    return None
 
 
 def _yahoo_error(answer: Answer) -> Fault | None:

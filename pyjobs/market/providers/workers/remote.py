@@ -179,12 +179,17 @@ class Remote:
             detail = f"it answers about {_when(rows[0][0])} to {_when(rows[-1][0])}, which was not asked for"
             raise self.refused("schema", request.symbol, detail, 0.0)
         found = to_fetched(
-            rows, request, provider=self.name, adjusted=self.adjusted, now_ms=now_ms, settle_ms=self.settle_ms
-        )
+            rows, request, provider=self.name, adjusted=self.label(request, told), now_ms=now_ms,
+            settle_ms=self.settle_ms,
+        )  # fmt: skip
         about, events = told.get("about"), told.get("events") or []
         if not about and not events:
             return found
         return replace(found, about=About(**about) if about else None, events=tuple(Event(**one) for one in events))
+
+    def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
+        """What is worked into the prices of an answer."""
+        return self.adjusted
 
     def refused(self, kind: Any, symbol: str, detail: str, hold_s: float | None = None) -> Refused:
         """The failure of one attempt, in this provider's name."""

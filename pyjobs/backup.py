@@ -1,0 +1,74 @@
+"""Back up what cannot be had anew: databases, configuration, decisions, trades, the queue, backtests, pinned runs.
+
+A snapshot is a folder with the files under their own paths and a manifest of every byte; unchanged files are hard links
+to the one before. BACKUP_TO (or --to): a /folder, user@host:/folder over ssh, or restic:REPOSITORY. No secret is in
+it. Exit 65: a database is damaged and was left out; 69: the other machine cannot be had (the snapshot here stands).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyjobs.machines import backup_record, snapshot, vaults
+from pyjobs.machines.vaults import Vault
+from pyjobs.runs import prune, retention, sealed
+from pyjobs.runs.retention import Entry
+from pyjobs.runs.verdict.backups import BACKUP
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import BadDataError, ConfigError
+from utils.run import run
+
+KEEP_BACKUPS = 30
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Take a snapshot, carry it where backups are kept, note it, and let old ones go."""
+    parser = Parser(verb="backup", doc=__doc__)
+    parser.add_argument("--to", default=None, metavar="WHERE", help="default: $BACKUP_TO, else data/backups")
+    options = parser.parse_args(argv)
+    keep = _keep()
+    local = paths.data_dir() / "backups"
+    where = options.to if options.to is not None else os.environ.get("BACKUP_TO", "")
+    vault = vaults.vault_of(where, os.environ, local)
+    now = datetime.fromtimestamp(clock.now_s(), UTC)
+    made = snapshot.make(paths.root(), vault.folder, now=now, clone=paths.ROOT)
+    told = sealed.read(made)
+    there = vaults.send(vault, made)
+    problems = told.get("problems")
+    bad = [str(each) for each in problems] if isinstance(problems, list) else []
+    files = told["files"]
+    count = len(files) if isinstance(files, dict) else 0
+    print(f"{made.name}: {count} files, {told['size_mb']} MB, in '{vault.name}'")
+    if vault.folder == local and not vault.host and not vault.repository:
+        print("[WARN] it lies on the disk of what it is a backup of: BACKUP_TO=/other/disk or user@host:/folder")
+    noted = {"at_s": now.timestamp(), "snapshot": made.name, "to": vault.name, "size_mb": told["size_mb"]}
+    backup_record.note(paths.data_dir(), BACKUP, {**noted, "problems": bad})
+    _prune(vault, keep, there)
+    if bad:
+        raise BadDataError(f"backed up without {len(bad)}: {bad[0]}")
+    return 0
+
+
+def _keep() -> int:
+    text = os.environ.get("KEEP_BACKUPS") or str(KEEP_BACKUPS)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigError(f"KEEP_BACKUPS: {text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _prune(vault: Vault, keep: int, there: Sequence[str]) -> None:
+    """By the one retention module: of so many dates the backups stay, and never the newest good one."""
+    for each in retention.decide(prune.look(vault.folder), keep_days=keep, keep_max_runs=sys.maxsize):
+        if each.action == "remove" and prune.remove(vault.folder, each):
+            print(f"{each.entry.name}: removed: {each.reason}")
+    entries = [Entry(name=name, kind="run", run_id=name, status="ok") for name in there]
+    decided = retention.decide(entries, keep_days=keep, keep_max_runs=sys.maxsize)
+    vaults.remove(vault, [each.entry.name for each in decided if each.action == "remove"])
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,227 @@
+"""A snapshot: what cannot be had anew, copied as it lies into one folder, with a manifest of every file.
+
+    <folder>/<STAMP>/            like a run: 20261120T131000Z-9f3c, manifest last, one rename
+    <folder>/<STAMP>/files/      the files under their own paths, from the home on
+
+A file that is as it was in the snapshot before is a hard link to it. No format of ours: `cp -a files/. HOME` restores.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from pyjobs.machines import databases
+from pyjobs.runs import pins, sealed
+from pyjobs.runs.run_folder import (
+    BUILDING,
+    MANIFEST,
+    REMOVING,
+    Building,
+    finished_runs,
+    new_run_id,
+    publish,
+    started_at,
+)
+from utils.errors import BadDataError, CannotWriteError, NightdeskError
+from utils.files import atomic
+from utils.files.os_files import hold_folder
+
+FILES = "files"
+CONFIG = ("config/desks", "config/instances", "strategies")
+TREES = (
+    *CONFIG, "data/processed", "data/queue", "data/benchmarks", "data/listings", "data/actions",
+    "data/universe", "backtests",
+)  # fmt: skip
+SINGLE = (
+    "config/desk.yaml", "config/*.local*",
+    "secret/jobs.yaml", "secret/watchlist*.yaml", "secret/data_sources.yaml", "secret/exchanges.yaml", "repos.lock",
+    "logs/history*.jsonl",
+)  # fmt: skip
+NOT_DATA = ("data/server_runs", "data/server_runs_remote", "data/raw", "data/cache", "data/backups", "data/webcache")
+NOT_OURS = ("__pycache__", ".quarantine")
+GROWS = (".csv", ".jsonl")
+CHUNK = 1_000_000
+
+
+def make(home: Path, folder: Path, *, now: datetime, clone: Path) -> Path:
+    """Take a snapshot of `home` into `folder`; its final path. `clone`: where config/ is, when the home has none.
+
+    A database that cannot be copied is left out, named in the manifest's `problems`, and makes it `partial`.
+    Raises CannotWriteError. Nothing half is ever called a snapshot.
+    """
+    building = _begin(folder, new_run_id(now))
+    try:
+        content = _fill(building.path, home, _previous(folder), clone=clone, now=now)
+        content["run_id"] = building.run_id
+        atomic.write_text(building.path / MANIFEST, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+        return publish(building)
+    except OSError as error:
+        raise CannotWriteError(f"no backup in '{folder}': {error.strerror} ('{error.filename}')") from error
+    finally:
+        os.close(building.lock_fd)
+        if building.path.exists():
+            shutil.rmtree(building.path, ignore_errors=True)
+
+
+def sources(home: Path, clone: Path) -> Iterator[tuple[str, Path]]:
+    """What is backed up: (its path from the home on, the file). Secrets are not: no key, no password, no `.env`."""
+    seen: set[str] = set()
+    for root in dict.fromkeys((home, clone)):
+        found = [path for tree in (TREES if root == home else CONFIG) for path in _walk(root / tree)]
+        found += [path for pattern in SINGLE for path in sorted(root.glob(pattern)) if path.is_file()]
+        for path in found:
+            name = path.relative_to(root).as_posix()
+            if name not in seen:
+                seen.add(name)
+                yield name, path
+    for run in finished_runs(home / "data/server_runs"):
+        if pins.read(run):
+            yield from ((path.relative_to(home).as_posix(), path) for path in _walk(run))
+    for path in _walk(home / "data"):
+        name = path.relative_to(home).as_posix()
+        if name not in seen and not name.startswith(tuple(f"{each}/" for each in NOT_DATA)) and _is_db(path):
+            yield name, path
+
+
+def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: datetime) -> dict[str, object]:
+    files: dict[str, object] = {}
+    problems: list[str] = []
+    found: dict[str, object] = {}
+    known = _known(before)
+    for name, path in sources(home, clone):
+        target = into / FILES / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():
+            target.symlink_to(path.readlink())
+        elif _is_db(path):
+            problem = _database(path, target, found, name)
+            if problem:
+                problems.append(problem)
+                continue
+        elif not _copied(path, target):
+            continue
+        print_of = sealed.fingerprint(target)
+        files[f"{FILES}/{name}"] = print_of
+        if before and not path.is_symlink() and known.get(f"{FILES}/{name}") == print_of:
+            _link(before / FILES / name, target)
+    _sync(into)
+    size = sum(int(str(each["bytes"])) for each in files.values() if isinstance(each, dict))
+    about = {"home": str(home), "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "sqlite": databases.version()[0]}
+    state = {"schema": 1, "status": "partial" if problems else "ok", "problems": problems, "desk": ""}
+    return {**state, **about, "size_mb": round(size / 1e6, 6), "databases": found, "files": files}
+
+
+def _database(path: Path, target: Path, found: dict[str, object], name: str) -> str:
+    """Copy a database and note its rows in `found`; what is wrong with it, when it is left out."""
+    try:
+        databases.copy(path, target)
+        told = databases.look(target)
+    except BadDataError as error:
+        target.unlink(missing_ok=True)
+        return str(error)
+    if told["integrity"] != "ok":
+        target.unlink()
+        return f"'{path}' is damaged: {told['integrity']}"
+    found[name] = told
+    return ""
+
+
+def _copied(source: Path, target: Path) -> bool:
+    """Copy a file; of one that grows by whole lines what was whole when it was opened. False: it went away."""
+    try:
+        with source.open("rb") as read, target.open("wb") as write:
+            left = os.fstat(read.fileno()).st_size
+            while left > 0 and (piece := read.read(min(CHUNK, left))):
+                write.write(piece)
+                left -= len(piece)
+            if source.suffix in GROWS:
+                write.flush()
+                _cut_torn_line(target)
+        shutil.copystat(source, target)
+    except FileNotFoundError:
+        if source.exists():
+            raise
+        target.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _cut_torn_line(path: Path) -> None:
+    """A last line without its end was being written: it goes, unless it is all there is (nobody's CSV ends so)."""
+    with path.open("rb+") as handle:
+        size = handle.seek(0, os.SEEK_END)
+        handle.seek(max(0, size - CHUNK))
+        end = handle.read()
+        if end and not end.endswith(b"\n") and b"\n" in end:
+            handle.truncate(size - len(end) + end.rindex(b"\n") + 1)
+
+
+def _link(before: Path, target: Path) -> None:
+    """Put a hard link in the place of a copy that is the same; filesystems that cannot keep the copy."""
+    beside = atomic.temporary_beside(target)
+    with contextlib.suppress(OSError):
+        os.link(before, beside)
+        beside.replace(target)
+
+
+def _begin(folder: Path, run_id: str) -> Building:
+    path = folder / f"{BUILDING}{run_id}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.mkdir(mode=0o700)
+        (path / FILES).mkdir()
+        return Building(runs_dir=folder, run_id=run_id, lock_fd=hold_folder(path))
+    except OSError as error:
+        raise CannotWriteError(f"cannot begin a backup in '{folder}': {error.strerror} ('{error.filename}')") from error
+
+
+def _previous(folder: Path) -> Path | None:
+    return next(reversed(finished_runs(folder)), None)
+
+
+def _known(before: Path | None) -> dict[str, object]:
+    if before is None:
+        return {}
+    try:
+        files = sealed.read(before)["files"]
+    except NightdeskError:
+        return {}
+    return dict(files) if isinstance(files, dict) else {}
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Every file below, in order; temporary files, caches and unfinished runs are passed over."""
+    if not folder.is_dir() or folder.is_symlink():
+        return
+    for path in sorted(folder.iterdir()):
+        name = path.name
+        if name in NOT_OURS or atomic.TMP_MARK in name or name.startswith((BUILDING, REMOVING)):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+        elif (path.is_symlink() or path.is_file()) and not name.endswith(("-journal", "-wal", "-shm")):
+            yield path
+
+
+def _is_db(path: Path) -> bool:
+    """Of a run or a backtest the files are as sealed as their manifest: copied by bytes."""
+    inside = any(started_at(part) or part == "backtests" for part in path.parts)
+    return not inside and not path.is_symlink() and databases.is_database(path)
+
+
+def _sync(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
+            fd = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        elif path.is_dir():
+            atomic.sync_directory(path)

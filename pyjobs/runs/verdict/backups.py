@@ -1,0 +1,53 @@
+"""Whether what cannot be had anew is backed up, and whether somebody has tried to restore it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pyjobs.runs.verdict.findings import Check
+from pyjobs.runs.verdict.records import AHEAD_S
+
+DAY_S = 86_400.0
+BACKUP_DAYS, DRILL_DAYS = 3, 45
+BACKUP, DRILL = "backups.json", "drill.json"
+
+
+def check_backup(data_dir: Path, now_s: float) -> Check:
+    """OK where none was ever made (a choice), said; else the age and the result of the last backup and drill.
+
+    Stamps from later than now are passed over: what they say cannot be.
+    """
+    backup, drill = _read(data_dir / BACKUP, now_s), _read(data_dir / DRILL, now_s)
+    if not backup:
+        return Check("backup", "OK", "none has been made here: batch/run_backup.sh makes one", "backup")
+    age = (now_s - _at(backup)) / DAY_S
+    told = f"{backup.get('snapshot')} in {backup.get('to')}, {_days(age)} old"
+    bad = backup.get("problems")
+    if isinstance(bad, list) and bad:
+        return Check("backup", "FAIL", f"{told}, without {bad[0]}", "backup")
+    if drill.get("ok") is False:
+        return Check("backup", "FAIL", f"{told}; the restore drill failed: {drill.get('detail')}", "backup")
+    if not drill:
+        return Check("backup", "WARN", f"{told}; nobody has tried to restore one: batch/run_drill.sh", "backup")
+    drilled = (now_s - _at(drill)) / DAY_S
+    old = age > BACKUP_DAYS or drilled > DRILL_DAYS
+    told += f"; restored {_days(drilled)} ago: {drill.get('detail')}"
+    return Check("backup", "WARN" if old else "OK", told, "backup")
+
+
+def _read(path: Path, now_s: float) -> dict[str, object]:
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) and 0 < _at(told) <= now_s + AHEAD_S else {}
+
+
+def _at(told: dict[str, object]) -> float:
+    at_s = told.get("at_s")
+    return float(at_s) if isinstance(at_s, int | float) else 0.0
+
+
+def _days(days: float) -> str:
+    return f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
