@@ -150,6 +150,8 @@ class LinesFile:
         )
 
     def _cut(self, end: int, size: int) -> None:
+        if size == end:
+            return
         self.told.append(f"{self.path.name}: {size - end} bytes of an unfinished write cut off")
         os.truncate(self.path, end)
 
