@@ -11,6 +11,7 @@ import _signal as signal  # the same calls and numbers without the enums, which 
 import os
 import time
 
+import code_lock
 from job_log import Log, PassThrough, now_s, warn, write_all
 from process_tree import (
     GUARD,
@@ -232,6 +233,7 @@ def opened(holder):
 
 def main(argv):
     """Run the command of `argv`; the code to exit with."""
+    code_lock.hold(os.environ.get("NIGHTDESK_ENTERED", ""))
     options = Options(argv)
     sink = Log(options.log, options.utc_offset_s) if options.log else PassThrough()
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
