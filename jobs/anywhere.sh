@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # Summary: run a verb on a machine where no job runs: a laptop, a Mac (bash 3.2, no flock, no $EPOCHSECONDS).
-# Sourced by batch/fetch_runs.sh and batch/push_data.sh, which set `home`, the clone's folder.
+# Sourced by the files of batch/ that run outside the chain; they set `home`, the clone's folder.
 
 # Replace this shell by `python -m pyjobs.VERB ARGUMENTS`, by the first Python here that is new enough; 78 without one.
 # shellcheck disable=SC2154  # home is the caller's
 run_anywhere() {
   local python found=''
+  case ${2:-} in -h | --help) sed -n '/^# Summary: /,/^[^#]/s/^# //p' "$0" | grep -v '^shellcheck ' ;; esac
   for python in "${PYTHONBIN:-}" "$home/.venv/bin/python" python3.14 python3.13 python3.12 python3.11 python3 /opt/homebrew/bin/python3; do
     if [ -n "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       found=$python
