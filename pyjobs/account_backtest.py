@@ -17,6 +17,7 @@ from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
 from pyjobs.account.desk.result_rows import write_curve, write_deals
 from pyjobs.market.bars import last
 from pyjobs.market.desk import open_desk as rim
+from pyjobs.market.desk.snapshot import refuse_unread
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
 from pyjobs.reporting.tables import Column, text_table
@@ -46,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_csv(args.out / "portfolio" / name / "constrained" / "positions.csv", POSITION_COLUMNS, held)
         print(heading(name, result))
         print(figures_table(result))
+    refuse_unread(snapshot)
     return ExitCode.OK
 
 

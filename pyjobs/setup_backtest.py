@@ -34,7 +34,7 @@ from pyjobs.market.bars import Bars, last
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk import open_desk as rim
 from pyjobs.market.desk.desk_file import Desk, Instrument
-from pyjobs.market.desk.snapshot import Snapshot, session_of
+from pyjobs.market.desk.snapshot import Snapshot, refuse_unread, session_of
 from pyjobs.reporting import setup_figures
 from pyjobs.reporting.tables import Column, text_table
 from pyjobs.strategy.lifecycle import REASONS
@@ -93,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         )
     print("".join(f"{note}\n" for note in (WORTH, *known.notes)), end="")
+    refuse_unread(snapshot)
     return ExitCode.OK
 
 

@@ -120,7 +120,9 @@ def look_up(args: Namespace) -> Job:
     now_s = clock.now_s()
     store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
     actions = corporate_actions.actions_of(desk)
-    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
+    read = snapshot.take(desk, store, asked=end, now_s=now_s)
+    snapshot.refuse_unread(read)  # an account without one of its instruments is another account
+    taken, worked = corporate_actions.honoured(read, actions)
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
     ahead = refuse_or_tell(
