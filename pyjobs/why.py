@@ -60,7 +60,7 @@ def _units(book: JobBook, runs: Sequence[Run], asked: str, now_s: float) -> Iter
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
     made_s = watched.house_made_s(paths.root(), runs)
-    judged, others = watched.units(book, runs, look.load_kept([]), now_s, made_s, look.load_since())
+    judged, others = watched.units(book, runs, look.load_kept(), now_s, made_s, look.load_since())
     if instance or (asked and job not in book.jobs):
         exact = [unit for unit in judged if unit.name == f"{job}@{instance}"]
         mine = runs_of(runs, job, instance)

@@ -105,15 +105,16 @@ def load_since() -> dict[str, float]:
     return {each.name: each.since_s for each in desks.named_desks(paths.config_dir())}
 
 
-def load_kept(failed: list[Check]) -> list[Kept]:
+def load_kept(failed: list[Check] | None = None) -> list[Kept]:
     """The configured instances, each with the time since which the first of its files has been there.
 
-    A file that is none becomes one of the `failed`.
+    A file that is none becomes one of the `failed`, where they are given.
     """
     since: dict[tuple[str, str, str], float] = {}
     faults: dict[Path, ConfigError] = {}
     every = instances.load_all(faults)
-    failed += [Check("config instances", "FAIL", str(error), "config") for error in faults.values()]
+    if failed is not None:
+        failed += [Check("config instances", "FAIL", str(error), "config") for error in faults.values()]
     for path in (each for each in instances.files() if each not in faults):
         series, written_s = instances.series_of(instances.load(path)), path.stat().st_mtime
         since[series] = min(written_s, since.get(series, written_s))
