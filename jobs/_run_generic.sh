@@ -45,8 +45,7 @@ skip() {
   [[ $1 == 200 ]] || outcome=skip:outside-hours
   TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' $((${NIGHTDESK_NOW:-$EPOCHSECONDS} + UTC_OFFSET))
   [[ ! -t 1 ]] || printf '[SKIP] %s\n' "$WHY"
-  printf '%s [SKIP] %s (guard %s, %d)\n' "$stamp" "$WHY" "$GUARD" "$1" 2>/dev/null >>"$LOG" ||
-    printf '%s: cannot add to %s\n' "${0##*/}" "$LOG" >&2
+  add "$LOG" "$stamp [SKIP] $WHY (guard $GUARD, $1)"
   record "${JOB:-$NAME}" 0 "$outcome" "logs/${LOG##*/}"
   [[ ! ${NIGHTDESK_HOLDER:-} ]] || : >"$NIGHTDESK_HOLDER"
   exit 0

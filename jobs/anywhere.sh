@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Summary: run a verb on a machine where no job runs: a laptop, a Mac (bash 3.2, no flock, no $EPOCHSECONDS).
-# Sourced by batch/fetch_runs.sh and batch/push_data.sh, which set `home`, the clone's folder.
+# Sourced by the files of batch/ that run outside the chain; they set `home`, the clone's folder.
 
 # Replace this shell by `python -m pyjobs.VERB ARGUMENTS`, by the first Python here that is new enough; 78 without one.
 # shellcheck disable=SC2154  # home is the caller's

@@ -19,7 +19,7 @@ desk_in() {
   DESK=${DESK_FILE##*/} DESK=${DESK%.yaml} DESK=${DESK%.yml}
   case $DESK in desk | desk.sample) DESK='' ;; *) DESK=@${DESK//[^A-Za-z0-9._+-]/_} ;; esac
   local key='^["'\'']?market["'\'']?:[[:space:]]*["'\'']?([A-Za-z0-9/_-]+)'
-  [[ ! -r $DESK_FILE ]] || while IFS= read -r line || [[ $line ]]; do
+  [[ ! -f $DESK_FILE || ! -r $DESK_FILE ]] || while IFS= read -r line || [[ $line ]]; do
     [[ ! $line =~ $key ]] || { found=${BASH_REMATCH[1]} && break; }
   done <"$DESK_FILE"
   [[ $found && -r $ROOT/config/calendars/${found//\//-}.tsv ]] || return 0
@@ -36,7 +36,7 @@ find_desk() {
   fi
   for home in "$NIGHTDESK_HOME" "$ROOT"; do
     DESK_FILE=$home/config/${1:+desks/}${1:-desk}.yaml
-    [[ ! -f $DESK_FILE ]] || return 0
+    [[ ! -e $DESK_FILE && ! -L $DESK_FILE ]] || return 0
   done
   [[ ! $1 ]] || die 78 "no desk ${1@Q}: there is no config/desks/$1.yaml; there are: $(named_desks)"
   DESK_FILE=''

@@ -47,7 +47,8 @@ class Log:
         self.echo_own = self.echo and asked != "output"
         self._second, self._stamp = 0, b""
         try:
-            self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # nobody waits for a pipe
+            self.fd = os.open(path, flags, 0o644)
         except OSError as error:
             self.fd, self.problem = -1, error.strerror
             warn(f"no log: {path}: {error.strerror}; the job runs all the same")

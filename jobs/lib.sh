@@ -33,8 +33,7 @@ say_help() {
 # entry VERB ARG…: how every entry point in batch/ begins: its help when asked, the root as working folder.
 entry() {
   if [[ ${2:-} == -h || ${2:-} == --help ]]; then
-    say_help
-    cd -- "$ROOT" && exec "$PYTHONBIN" -m "pyjobs.$1" --help
+    say_help && cd -- "$ROOT" && exec "$PYTHONBIN" -m "pyjobs.$1" --help
   fi
   cd -- "$ROOT" || die 77 "cannot enter '$ROOT'"
 }
@@ -64,11 +63,15 @@ update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
 record() {
   local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"} now=${NIGHTDESK_NOW:-}
   [[ $now =~ ^[0-9]{1,12}$ ]] || now=$EPOCHSECONDS
-  [[ -d ${file%/*} ]] || mkdir -p -- "${file%/*}" || true
   umask 027 # whoever calls this ends right after it
-  printf '{"job":"%s","instance":"%s","session":"%s","start":%d,"end":%d,"attempts":0,"code":%d,"outcome":"%s","log":"%s"}\n' \
-    "${1%%@*}" "${instance#@}" "${RUN_DATE:-}" "$now" "$now" "$2" "$3" "$4" \
-    2>/dev/null >>"$file" || printf '%s: cannot add to %s\n' "${0##*/}" "$file" >&2
+  printf -v now '"session":"%s","start":%d,"end":%d,"attempts":0,"code":%d' "${RUN_DATE:-}" "$now" "$now" "$2"
+  add "$file" "{\"job\":\"${1%%@*}\",\"instance\":\"${instance#@}\",$now,\"outcome\":\"$3\",\"log\":\"$4\"}"
+}
+
+# add FILE LINE: to its end; where that cannot be, as with a pipe in its place, it costs one line of stderr.
+add() {
+  { [[ -d ${1%/*} ]] || mkdir -p -- "${1%/*}"; } && { [[ ! -p $1 ]] && printf '%s\n' "$2" >>"$1"; } 2>/dev/null ||
+    printf '%s: cannot add to %s\n' "${0##*/}" "$1" >&2
 }
 
 # unless_configured JOB: end here, well, where no instance is configured; the day's log says so once.
@@ -77,13 +80,10 @@ unless_configured() {
   for folder in "$NIGHTDESK_HOME/secret" "$NIGHTDESK_HOME/config" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/nightdesk"; do
     for found in "$folder"/instances/*.env; do [[ ! -e $found ]] || return 0; done
   done
-  market_day 24/7
-  log=$NIGHTDESK_HOME/logs/$1_$RUN_DATE.log
-  [[ -d ${log%/*} ]] || mkdir -p -- "${log%/*}" || true
-  ! grep -q -F '[SKIP] no instance is configured' "$log" 2>/dev/null || exit 0
+  market_day 24/7 && log=$NIGHTDESK_HOME/logs/$1_$RUN_DATE.log
+  [[ ! -f $log ]] || ! grep -q -F '[SKIP] no instance is configured' "$log" || exit 0
   TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' "$EPOCHSECONDS"
-  printf '%s [SKIP] no instance is configured: nothing to do (python -m pyjobs.bootstrap_symbols makes some)\n' \
-    "$stamp" 2>/dev/null >>"$log" || printf '%s: cannot add to %s\n' "${0##*/}" "$log" >&2
+  add "$log" "$stamp [SKIP] no instance is configured: nothing to do (python -m pyjobs.bootstrap_symbols makes some)"
   record "$1" 0 ok "logs/${log##*/}"
   exit 0
 }

@@ -1,6 +1,6 @@
 """The processes below this one, all of them: starting, listening to, reaping and ending them. Linux, by /proc."""
 
-import _signal as signal  # the same calls and numbers without the enums, which cost every run 4 ms
+import _signal as signal  # signal without its enums: 4.8 ms less a run (docs/DESIGN.md, The chain)
 import fcntl
 import os
 import select
@@ -11,15 +11,13 @@ from job_log import CHUNK_BYTES, warn
 STOP_SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT", signal.SIGHUP: "SIGHUP"}
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 F_SETPIPE_SZ = 1031
-GUARD = "/run_py_guarded.sh"
-GUARD_LATER_S = 0.2
 INSIST_S = 10.0  # after so long of killing, what is left is named
 
 
 def prctl(option, value):
     """Set a process attribute of Linux. Where there is no such call, orphans of the job are beyond our reach.
 
-    Through the core of ctypes alone: the package around it would cost every run 3 ms.
+    Through the core of ctypes alone: 2.0 ms less a run (docs/DESIGN.md, The chain).
     """
     try:
         import _ctypes
@@ -34,7 +32,7 @@ class Tree:
 
     def __init__(self, sink, grace_s, witness=None):
         self.sink, self.grace_s, self.witness = sink, grace_s, witness
-        self.stop_signal = self.guard = 0
+        self.stop_signal = 0
         self.sources = {}
         self.wake_r, wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_w, warn_on_full_buffer=False)
@@ -52,7 +50,6 @@ class Tree:
             pipes[name] = (*os.pipe2(os.O_CLOEXEC), source)
             fcntl.fcntl(pipes[name][0], F_SETPIPE_SZ, CHUNK_BYTES * 4)
         pid = os.fork()
-        self.guard = pid if command[0].endswith(GUARD) else 0
         if pid == 0:
             self._exec(command, env, keep_fds, pipes, deaf)
         for read_end, write_end, source in pipes.values():
@@ -152,16 +149,9 @@ class Tree:
         That nothing is left is the kernel's word, not that of a look at /proc, which misses whoever forks and exits
         all the time. Until then this does not return, so the lock is kept; after a while it says by whom.
         """
-        # Bash loses the code of a child that ends while a trapped signal reaches its wait: the guard's turn is later,
-        # when a job that ends at once has ended, and so has the guard, with its code.
-        told = self._signal(first, {self.guard})
-        code, until = self.reap(pid), time.monotonic() + (GUARD_LATER_S if self.guard else 0.0)
-        while not childless() and time.monotonic() < until:
-            self._pump(0.02)
-            code = first_known(self.reap(pid), code)
-        if self.guard:
-            self._signal(first, told)
-        until = time.monotonic() + self.grace_s
+        for victim in below(os.getpid()):
+            signal_quietly(victim, first)
+        code, until = self.reap(pid), time.monotonic() + self.grace_s
         while not childless() and time.monotonic() < until:
             self._pump(0.05)
             code = first_known(self.reap(pid), code)
@@ -178,13 +168,6 @@ class Tree:
                 left = describe(below(os.getpid()))
                 self.sink.say(f"[WARN] these processes cannot be ended, the lock is kept until they have: {left}")
         return first_known(self.reap(pid), code)
-
-    def _signal(self, number, but):
-        """Signal everything below but those; whom it reached."""
-        victims = set(below(os.getpid())) - but
-        for victim in victims:
-            signal_quietly(victim, number)
-        return victims
 
 
 def first_known(code, other):

@@ -40,7 +40,7 @@ flock must know -E (util-linux's does, BusyBox's may not)"
 say_holder() {
   local pid='' since='' what='' tries=25 inode where
   while ((tries--)); do
-    { IFS=$'\t' read -r pid since what <"$HOLDER"; } 2>/dev/null || true
+    [[ -p $HOLDER ]] || { IFS=$'\t' read -r pid since what <"$HOLDER"; } 2>/dev/null || true
     ! holds "$pid" "$LOCK" || break
     pid='' since=''
     sleep 0.02
@@ -83,7 +83,8 @@ if ! take_lock; then
   record "$NAME" "${LOCK_BUSY_RC:-0}" skip:busy ""
   exit "${LOCK_BUSY_RC:-0}"
 fi
-[[ ! -s $HOLDER ]] || end_survivors
+[[ ! -s $HOLDER || -p $HOLDER ]] || end_survivors
+[[ ! -p $HOLDER ]] || die 73 "'$HOLDER' is a pipe, not a file: remove it"
 printf '%d\t%d\t%s\n' $$ "${NIGHTDESK_NOW:-$EPOCHSECONDS}" "${*@Q}" 2>/dev/null >"$HOLDER" || true
 export JOB=$NAME NIGHTDESK_LOCK_FD=$LOCK_FD NIGHTDESK_HOLDER=$HOLDER NIGHTDESK_RUN=$MARK
 case $1 in

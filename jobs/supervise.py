@@ -7,13 +7,12 @@ lock, the job does not: SIGKILL of either leaves the other to end the tree befor
 daemon can hold it.
 """
 
-import _signal as signal  # the same calls and numbers without the enums, which cost every run 4 ms
+import _signal as signal  # signal without its enums: 4.8 ms less a run (docs/DESIGN.md, The chain)
 import os
 import time
 
 from job_log import Log, PassThrough, now_s, warn, write_all
 from process_tree import (
-    GUARD,
     PR_SET_CHILD_SUBREAPER,
     PR_SET_PDEATHSIG,
     STOP_SIGNALS,
@@ -30,6 +29,8 @@ from utils.files import private  # found by the path that lib.sh sets
 from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 
 TIMED_OUT = 124
+EXTERNAL = 69  # said by a job of ours: the outside world's fault
+GUARD = "/run_py_guarded.sh"
 MAILED_LINES, MAILED_COLUMNS = 12, 300
 SKIP_LINE = b"[SKIP] external-data-unavailable (guarded)\n"
 GUARDS = {200: "not-a-session", 201: "outside-hours"}  # a guard within the job, such as a Python one, says so by these
@@ -44,7 +45,10 @@ class Options:
         self.command = argv[cut + 1 :]
         self.log = given.get("--log")
         self.job = given.get("--job", "")
-        self.judge = given.get("--judge")
+        named = self.command[0].endswith(GUARD)  # in a chain the guard becomes the command
+        self.guarded = named or bool(given.get("--guard"))
+        self.guarded_command = self.command[named:]
+        self.ours = " -m pyjobs." in " ".join(self.guarded_command)
         self.brief = given.get("--brief") == "yes"
         self.retry_rc = int(given.get("--retry-rc", -1))
         self.retry_max = int(given.get("--retry-max", 1))
@@ -105,11 +109,11 @@ class Run:
         if outcome_w >= 0:
             os.close(outcome_w)
             self.note = read_note(outcome_r)
-        return self.judged(code) if code and code not in GUARDS and (options.judge or self.note.get("judge")) else code
+        return self.excused(code) if code and code not in GUARDS and options.guarded else code
 
     def piped(self):
         """Which of the command's outputs pass through us: as one where they go to one file, to keep their order."""
-        if not (self.options.log or self.options.judge):
+        if not self.options.log and (self.options.ours or not self.options.guarded):
             return {}
         return {"1": 1} if self.options.log or os.path.sameopenfile(1, 2) else {"1": 1, "2": 2}
 
@@ -123,23 +127,31 @@ class Run:
         tree.end(pid)
         return TIMED_OUT
 
-    def judged(self, code):
-        """A program that is not ours failed: 0, and the skip line, when its last error was the outside world's."""
-        try:
-            import judge
-
-            command = self.options.command[self.options.command[0].endswith(GUARD) :]
-            verdict = judge.judge(self.sink.tail.bytes(), code, judge.load_rules(), command)
-        except Exception as error:  # noqa: BLE001 - whatever ails the judge, the run's own code must not get lost
-            self.sink.say(f"[WARN] cannot judge the failure: {error!r}")
-            return code
-        if not verdict.external:
-            return code
+    def excused(self, code):
+        """A guarded command failed: 0, and the skip line, when it was the outside world's fault; else `code`."""
+        if self.options.ours:
+            if code != EXTERNAL:
+                return code
+        else:
+            verdict = self.judged(code)
+            if verdict is None or not verdict.external:
+                return code
+            self.note = {"kind": verdict.kind, "detail": quoted(verdict.line)}
+        self.note["guarded"] = 1
         self.sink.output(SKIP_LINE, 1)
-        self.note = {"kind": verdict.kind, "detail": quoted(verdict.line), "guarded": 1}
         if os.environ.get("OUTCOME_FD", "").isdigit():
             write_all(int(os.environ["OUTCOME_FD"]), history.to_json_line(self.note))
         return 0
+
+    def judged(self, code):
+        """Whose fault it was that a program failed which is not ours; None, after a warning, when nobody can say."""
+        try:
+            import judge
+
+            return judge.judge(self.sink.tail.bytes(), code, judge.load_rules(), self.options.guarded_command)
+        except Exception as error:  # noqa: BLE001 - whatever ails the judge, the run's own code must not get lost
+            self.sink.say(f"[WARN] cannot judge the failure: {error!r}")
+            return None
 
     def finish(self, code):
         """Close the log, add the run to the history, tell cron of a failure; none of it may change the verdict."""
@@ -225,7 +237,7 @@ def keep(worker, run):
 def opened(holder):
     """The holder file, open for appending; -1 when there is none, or it cannot be opened."""
     try:
-        return os.open(holder, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC) if holder else -1
+        return os.open(holder, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK) if holder else -1
     except OSError:
         return -1
 

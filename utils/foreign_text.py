@@ -16,7 +16,7 @@ LONGEST_MESSAGE = 4000
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 LONGEST_LINE = 4096
 TEXTS = {"kind": 40, "provider": 80, "symbol": 80, "detail": 500}
-FLAGS = ("judge", "guarded", "code")
+FLAGS = ("guarded", "code")
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz-_")
 
 

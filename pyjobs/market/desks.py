@@ -5,6 +5,7 @@ The same rules stand in jobs/desk.sh, which has no Python.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,7 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
         return Path(name)
     wanted = f"desks/{name}.yaml" if name else "desk.yaml"
     for folder in folders:
-        if (folder / wanted).is_file():
+        if os.path.lexists(folder / wanted):  # a link to nothing, too: it is no reason to take the sample
             return folder / wanted
     known = [each.name for each in named_desks(config_dir)]
     if name:
@@ -72,14 +73,14 @@ def named_desks(config_dir: Path) -> list[DeskFile]:
     found: dict[str, DeskFile] = {}
     for folder in _folders(config_dir):
         for path in sorted((folder / "desks").glob("*.yaml")):
-            found.setdefault(path.stem, DeskFile(path.stem, path, path.stat().st_mtime))
+            found.setdefault(path.stem, DeskFile(path.stem, path, path.lstat().st_mtime))
     return [found[name] for name in sorted(found)]
 
 
 def own_desks(config_dir: Path) -> list[DeskFile]:
     """Every desk of the user's own: config/desk.yaml first, then the named ones. Empty: there is only the sample."""
-    own = next((each for folder in _folders(config_dir) if (each := folder / "desk.yaml").is_file()), None)
-    return [*([DeskFile("", own, own.stat().st_mtime)] if own else []), *named_desks(config_dir)]
+    own = next((each for folder in _folders(config_dir) if os.path.lexists(each := folder / "desk.yaml")), None)
+    return [*([DeskFile("", own, own.lstat().st_mtime)] if own else []), *named_desks(config_dir)]
 
 
 def market_of(desk: DeskFile) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from utils import paths
+from utils.files import os_files
 from utils.files.atomic import write_bytes
 
 KEPT_MS = 7 * 86_400_000
@@ -46,7 +47,7 @@ def file_of(desk: str) -> Path:
 def load(path: Path, now_ms: int) -> tuple[ScanState, str]:
     """What the scans before had seen, and a line where that is not to be used: damaged, or of a later time than now."""
     try:
-        state = msgspec.json.decode(path.read_bytes(), type=ScanState)
+        state = msgspec.json.decode(os_files.held_bytes(path), type=ScanState)
     except FileNotFoundError:
         return ScanState(), ""
     except (OSError, msgspec.MsgspecError) as error:

@@ -147,7 +147,7 @@ class Tape:
             none = np.zeros(len(self.bars), dtype=np.int8)
             at = (*at[:4], address(none), *at[5:])
         _, rules_at = in_memory(rules)
-        n = compiled.library()["fold"](*at, start, end, room.state_at, rules_at, room.trades_at)
+        n = compiled.library().fold(*at, start, end, room.state_at, rules_at, room.trades_at)
         s[:] = room.state
         return room.trades[:n].copy()
 
@@ -207,7 +207,7 @@ def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
     room.hold(2)
     run = (address(numbers), numbers.size, len(tape.bars), 1.0 if rules.side == "long" else -1.0)
     where = (times, opens, highs, lows, tape.close_at, address(none), leaving, *levels)
-    compiled.library()["follow"](*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
+    compiled.library().follow(*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
     return ends
 
 

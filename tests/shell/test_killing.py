@@ -34,7 +34,7 @@ TREES = {
     "double fork": f"{DOUBLE_FORK}\n{SLEEP}",
     "holder of stdout": f"import subprocess; subprocess.Popen(['setsid', 'sleep', '300']); {SLEEP}",
 }
-LINKS = ("keeper", "worker", "guard", "job")
+LINKS = ("keeper", "worker", "job")
 PATIENT = {"TERM_GRACE_S": "60"}  # also on a busy machine whoever ends on TERM has ended by then
 
 
@@ -108,9 +108,9 @@ def test_after_sigkill_of_any_link_no_run_overlaps_and_no_daemon_blocks(house: H
 
 def test_after_sigkill_of_every_link_at_once_the_next_run_ends_what_is_left_first(house: House) -> None:
     links, _process = started(house, "double fork")
-    for link in ("keeper", "worker", "guard"):
+    for link in ("keeper", "worker"):
         os.kill(links[link], signal.SIGSTOP)
-    for link in ("keeper", "worker", "guard"):
+    for link in ("keeper", "worker"):
         os.kill(links[link], signal.SIGKILL)
     assert b"the last run was killed and left processes" in come_back_until_started(house)
     assert not house.wait_until_gone(0)

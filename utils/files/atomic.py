@@ -78,7 +78,12 @@ def _renamed_to(path: Path) -> Iterator[Path]:
     """A temporary name for what takes the place of `path` when the block ends well, and goes when it does not."""
     if not _is_plain(path):
         if path.exists() and not (path.is_file() or path.is_dir()):
-            yield path
+            reader = os.open(path, os.O_WRONLY | os.O_NONBLOCK) if path.is_fifo() else -1  # ENXIO: nobody reads
+            try:
+                yield path
+            finally:
+                if reader >= 0:
+                    os.close(reader)
             return
         if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout > FILE: its own lines go there
             raise OSError(errno.EINVAL, "it is sent to a file: name that file", str(path))

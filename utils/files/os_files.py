@@ -5,12 +5,16 @@ A lock is `flock` where the system has it, and filelock's (Windows) where it has
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from utils.errors import BadDataError
 
 try:
     import fcntl
@@ -24,6 +28,25 @@ READ = os.O_RDONLY | _EXACT
 AT_ONCE = READ | getattr(os, "O_NONBLOCK", 0)  # nobody waits for a pipe in a file's place
 READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
+
+
+def held_bytes(path: Path) -> bytes:
+    """What a file of ours holds, at once. Raises OSError: for a pipe or a device in its place EINVAL, nobody waits."""
+    descriptor = os.open(path, AT_ONCE)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
+        return file.read()
+
+
+def is_there(path: Path) -> bool:
+    """Whether the file is there. Raises BadDataError for a link to nothing, a folder or a pipe in its place."""
+    if path.is_file():
+        return True
+    if not os.path.lexists(path):
+        return False
+    what = "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "a link to nothing"
+    raise BadDataError(f"'{path}' is {what}, not a file: mend it or remove it")
 
 
 class HeldElsewhere(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -136,9 +137,9 @@ def wrong(path: Path, keys: list[Key], what: str) -> ConfigError:
 
 
 def first_existing(*candidates: Path) -> Path:
-    """The first of `candidates` that is a file; raises ConfigError naming all places looked at."""
+    """The first of `candidates` that is there; raises ConfigError naming all places looked at."""
     for candidate in candidates:
-        if candidate.is_file():
+        if os.path.lexists(candidate):  # what is no file is named by who reads it, and hides nothing
             return candidate
     raise ConfigError("no such file: " + ", ".join(str(candidate) for candidate in candidates))
 

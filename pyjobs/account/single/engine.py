@@ -37,7 +37,6 @@ from utils import native
 from utils.errors import BadDataError
 from utils.native import address
 
-EXPORTS = {"alone": "iIFFFBBFFFFiiiFFFFddF", "worth": "iIFiiFidFiF"}
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
 FIGURES = 3  # of `run_figures`
 NO_TRADES = np.empty((0, kernel.TRADE))
@@ -203,7 +202,7 @@ def _runs(
             tape, (_, rules_at) = Tape(bars, signals), in_memory(Rules.of(signals, semantics))
             room.hold(2 * (len(bars) - start) + 1)
             room.state[:] = _flat()
-            n = _library()["alone"](
+            n = _library().alone(
                 *(*tape.at, start, len(bars), room.state_at, rules_at, room.trades_at),
                 *(tape.close_at, money.cash, money.fee, _stand.at),
             )
@@ -252,7 +251,7 @@ def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
     ledger.begin(_stand.state, money.cash)
     for begin, end in pieces(start, len(bars)):
         where = address(equity[begin - start :]) if equity is not None else 0
-        n = _library()["worth"](
+        n = _library().worth(
             *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), _stand.at)
         )
         if end < len(bars):
@@ -274,4 +273,4 @@ def _flat() -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("account", (kernel, ledger), EXPORTS)
+    return native.load("account", (kernel, ledger), (ledger.alone, ledger.worth))

@@ -91,13 +91,22 @@ class MarketHours:
             self.calendar.session(dt.date.fromordinal(ordinal))  # knows how to refuse
         return self._closes_s[ordinal] * 1000
 
-    def dates_of(self, ts_ms: IntArray) -> IntArray:
-        """The local dates (ordinals) of UTC times; before the calendar's first offset that offset is used."""
+    def local_ms(self, ts_ms: IntArray) -> IntArray:
+        """What the market's clock shows at UTC times, as if that were UTC; of before its first offset by that one."""
         since = np.array([second for second, _ in self.calendar.offsets], np.int64)
         east = np.array([seconds for _, seconds in self.calendar.offsets], np.int64)
-        seconds = ts_ms // 1000
-        at = np.maximum(np.searchsorted(since, seconds, side="right") - 1, 0)
-        return np.asarray((seconds + east[at]) // DAY_S + EPOCH_ORDINAL, np.int64)
+        at = np.maximum(np.searchsorted(since, ts_ms // 1000, side="right") - 1, 0)
+        return np.asarray(ts_ms + east[at] * 1000, np.int64)
+
+    def dates_of(self, ts_ms: IntArray) -> IntArray:
+        """The local dates (ordinals) of UTC times; before the calendar's first offset that offset is used."""
+        return np.asarray(self.local_ms(ts_ms) // (DAY_S * 1000) + EPOCH_ORDINAL, np.int64)
+
+    def clocks_ms(self) -> tuple[int, int]:
+        """From which time of its date (ms after midnight; less than 0 is the day before) to which one sessions last."""
+        midnights = (self.days - EPOCH_ORDINAL) * (DAY_S * 1000)
+        first, last = self.local_ms(self.opens_ms) - midnights, self.local_ms(self.closes_ms) - midnights
+        return int(first.min()), int(last.max())
 
     def sessions_in(self, first: int, last: int) -> list[int]:
         """The ordinals of every known session from `first` to `last`, both included."""

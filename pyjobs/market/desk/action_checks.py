@@ -20,6 +20,7 @@ from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
 from utils import trading_day
 from utils.errors import BadDataError
+from utils.files import os_files
 
 DAY_MS = TIMEFRAME_MS["1d"]
 LIMIT = {"XKRX": 0.31}  # beyond a market's daily price limit, from one close to the next open
@@ -127,7 +128,7 @@ def _is_session(text: str, market: str) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    if not path.is_file():
+    if not os_files.is_there(path):
         return
     with path.open(encoding="utf-8-sig", newline="") as handle:
         for row in (reader := csv.DictReader(handle)):

@@ -34,6 +34,7 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from utils import paths
 from utils.errors import BadDataError
+from utils.files import os_files
 
 FILE = "corporate_actions.csv"
 Kind = Literal["split", "dividend", "base"]
@@ -93,7 +94,7 @@ def read_actions(path: Path) -> list[Action]:
     Raises BadDataError naming the line for one whose session or ratio cannot be read, that stands twice, or whose
     action is nearly one of ours (`Split`).
     """
-    if not path.is_file():
+    if not os_files.is_there(path):
         return []
     refuse_misread(path, list(KINDS))
     found = []

@@ -33,7 +33,7 @@ class PriceFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     asked: bool = False
     without: bool = False
     quiet: bool = False
-    markets: Literal["", "sessions", "round"] = ""
+    markets: Literal["", "sessions", "futures", "round"] = ""
     broker: bool = False
     zoned: bool = False
     signed: bool = False

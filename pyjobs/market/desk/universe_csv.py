@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pyjobs.market.desk.instrument import Kind
 from utils.errors import ConfigError
+from utils.files import os_files
 from utils.settings.config import nearest
 
 COLUMNS = ("symbol", "name", "group", "role", "lot", "kind")
@@ -49,7 +50,7 @@ def _lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigError(f"{path}: has {path.stat().st_size >> 20} MB: that is no list of symbols")
-        return path.read_text(encoding="utf-8-sig").split("\n")
+        return os_files.held_bytes(path).decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:

@@ -17,6 +17,7 @@ from pyjobs.market.dumps.reading.opened import files_of
 from pyjobs.market.store.bar_store import BarStore
 from utils import paths
 from utils.errors import MissingInputError
+from utils.files import os_files
 from utils.files.atomic import write_bytes
 
 Seen = dict[str, list[int]]
@@ -59,6 +60,6 @@ def _path(desk: Desk) -> Path:
 
 def _read(desk: Desk) -> Seen:
     try:
-        return msgspec.json.decode(_path(desk).read_bytes(), type=Seen)
+        return msgspec.json.decode(os_files.held_bytes(_path(desk)), type=Seen)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return {}

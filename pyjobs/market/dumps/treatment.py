@@ -20,6 +20,7 @@ from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, Ledger, Mask, 
 from utils.errors import BadDataError
 
 ROUNDING = 1e-9
+CLOSED_SHARE, FEWEST_CLOSED = 0.18, 3  # of a five-day week one day is a fifth
 IMPOSSIBLE = (
     "a price is zero or less",
     "high is below low; are columns swapped (see `layout:`)?",
@@ -167,7 +168,9 @@ def _in_sessions(table: Table, ledger: Ledger) -> Table:
     """Without dates the calendar knows to be closed, and bars outside the hours; days get their session's close."""
     source, hours = ledger.source, ledger.source.hours
     at, here = hours.sessions_at(table.day)
-    closed = ~here & (table.day >= hours.first) & (table.day <= hours.last)
+    known = (table.day >= hours.first) & (table.day <= hours.last)
+    closed = ~here & known
+    _refuse_another_market(table, closed, int(known.sum()), source)
     table = ledger.drop(f"not a session of {hours.market}: left out", table, closed)
     at, here = at[~closed], here[~closed]
     if source.intraday:
@@ -181,6 +184,19 @@ def _in_sessions(table: Table, ledger: Ledger) -> Table:
     for row in np.flatnonzero(ts_ms == NOT_YET).tolist():
         ts_ms[row] = hours.close_ms(int(table.day[row]))
     return replace(table, ts_ms=ts_ms)
+
+
+def _refuse_another_market(table: Table, closed: Mask, known: int, source: Source) -> None:
+    """Rows of so many dates without a session that they are of another market, or another zone's dates."""
+    if closed.sum() < FEWEST_CLOSED or closed.sum() <= CLOSED_SHARE * known:
+        return
+    at = int(np.flatnonzero(closed)[0])
+    date = dt.date.fromordinal(int(table.day[at]))
+    what = (
+        f"{date} ({date:%A}) is no session of {source.hours.market}, nor are the dates of {int(closed.sum()) - 1} more "
+        f"of {known} rows: is it another `market:`, or are they dates of another zone?"
+    )
+    raise source.refuse(int(table.line[at]), what, part=int(table.part[at]))
 
 
 def _closed(table: Table, ledger: Ledger) -> Table:

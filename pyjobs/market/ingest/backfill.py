@@ -21,6 +21,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.files import os_files
 from utils.files.atomic import sync_directory, write_bytes
 
 RESUME_OVERLAP_BARS = 5
@@ -136,7 +137,7 @@ def refuse_clock_behind(key: SeriesKey, newest_ms: int, now_ms: int) -> None:
 def read_task(folder: Path) -> Task | None:
     """The range an earlier run began and did not finish; a torn file counts as none."""
     try:
-        return msgspec.json.decode((folder / TASK).read_bytes(), type=Task)
+        return msgspec.json.decode(os_files.held_bytes(folder / TASK), type=Task)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
 

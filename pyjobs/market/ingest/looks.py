@@ -22,6 +22,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES, within
 from pyjobs.market.store.partitions import is_intraday, partition_name
+from utils.files import os_files
 from utils.files.atomic import write_bytes
 
 FILE = ".looks.json"
@@ -62,7 +63,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
 def load(store: BarStore, key: SeriesKey) -> Looks | None:
     """What is known of a series; None without a file, or for a damaged one."""
     try:
-        return msgspec.json.decode((store.folder(key) / FILE).read_bytes(), type=Looks)
+        return msgspec.json.decode(os_files.held_bytes(store.folder(key) / FILE), type=Looks)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
 

@@ -26,6 +26,7 @@ from pyjobs.market.providers.rows import Row, true_now_ms
 from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from utils import clock, paths
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError, UsageError
+from utils.files import os_files
 from utils.files.atomic import sweep, write_text
 from utils.trading_day import CalendarRangeError
 
@@ -234,7 +235,7 @@ def _day(at_ms: int) -> dt.date:
 def _isins(now_ms: int) -> dict[str, str]:
     """ISIN by code as KRX said today; empty when it has not been asked today, or the file is damaged."""
     try:
-        kept: dict[str, str] = json.loads(_isin_file(now_ms).read_text(encoding="utf-8"))
+        kept: dict[str, str] = json.loads(os_files.held_bytes(_isin_file(now_ms)))
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}

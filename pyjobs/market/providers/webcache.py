@@ -15,6 +15,7 @@ import msgspec
 from pyjobs.market.providers.base import BarRequest
 from pyjobs.market.store.names import folder_name
 from utils import paths, trading_day
+from utils.files import os_files
 from utils.files.atomic import sweep, write_bytes
 from utils.files.newest import older
 
@@ -42,7 +43,7 @@ def load(provider: str, request: BarRequest, now_ms: int, *, settle_ms: int) -> 
     if request.timeframe != "1d":
         return None
     try:
-        kept = msgspec.json.decode(_file(provider, request, now_ms).read_bytes(), type=Kept)
+        kept = msgspec.json.decode(os_files.held_bytes(_file(provider, request, now_ms)), type=Kept)
     except (OSError, msgspec.MsgspecError):
         return None
     settled_ms = kept.last_ts_ms + settle_ms

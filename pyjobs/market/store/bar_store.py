@@ -190,8 +190,7 @@ class BarStore:
                 seen = known if f"{path}" == newest else None
                 old = self._old(path, key, seen)
                 part = beside(old, part) if only_new and old else part
-                merged_part = part if old is None else merge_partition(old, part)
-                if merged_part is not None:
+                if (merged_part := part if old is None else merge_partition(old, part)) is not None:
                     write_partition(path, key, merged_part)
                     changed.append(path)
             return changed

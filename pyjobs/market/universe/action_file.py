@@ -15,7 +15,7 @@ from pyjobs.market.desk.corporate_actions import derived_file
 from pyjobs.market.universe.base_prices import BaseChange
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
-from utils.files import private
+from utils.files import os_files, private
 from utils.files.atomic import sweep, write_text
 
 COLUMNS = ("symbol", "session", "action", "ratio", "source")
@@ -53,7 +53,7 @@ def _row(change: BaseChange) -> list[str]:
 
 def _read(exchange: str) -> dict[tuple[str, str], list[str]]:
     path = derived_file(exchange)
-    if not path.is_file():
+    if not os_files.is_there(path):
         return {}
     with path.open(encoding="utf-8", newline="") as handle:
         table = csv.reader(handle)

@@ -14,7 +14,7 @@ import msgspec
 
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
-from utils.files import private
+from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 
 LOCK_TIMEOUT_S = 60.0
@@ -35,7 +35,7 @@ def load(exchange: str) -> dict[str, dt.date]:
     """The oldest session asked for, by symbol; none without a file. Raises BadDataError for a damaged one."""
     path = path_of(exchange)
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
+        found = msgspec.json.decode(os_files.held_bytes(path), type=_File)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except msgspec.MsgspecError as error:

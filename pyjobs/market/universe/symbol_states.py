@@ -14,7 +14,7 @@ import msgspec
 
 from pyjobs.market.bars import SeriesKey
 from utils import paths
-from utils.files import private
+from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 
 Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "not_listed"]
@@ -87,7 +87,7 @@ def path_of(exchange: str) -> Path:
 def load(exchange: str) -> dict[str, SymbolState]:
     """The states by `SYMBOL:timeframe`; none without a file, or of a damaged one (it is then written anew)."""
     try:
-        return msgspec.json.decode(path_of(exchange).read_bytes(), type=_File).symbols
+        return msgspec.json.decode(os_files.held_bytes(path_of(exchange)), type=_File).symbols
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return {}
 

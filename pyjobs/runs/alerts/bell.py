@@ -27,7 +27,7 @@ from pyjobs.runs.alerts import send
 from pyjobs.runs.verdict.findings import Check
 from utils import paths
 from utils.errors import ConfigError
-from utils.files import atomic
+from utils.files import atomic, os_files
 from utils.settings.config import load_yaml
 
 FILE, KEPT = "alerts.yaml", "alerts_told.json"
@@ -59,7 +59,7 @@ def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequen
     Whatever goes wrong here is a WARN and changes no other verdict.
     """
     path = secret / FILE
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
         alerts = _load(path)
@@ -90,7 +90,7 @@ def places() -> list[Path]:
 
 
 def _load(path: Path) -> Alerts:
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(f"{path}: others may read it, and it holds secrets: chmod 600 {path}")
     return load_yaml(path, Alerts)
 
@@ -142,7 +142,7 @@ def _read(folders: Sequence[Path]) -> dict[str, list[str]]:
     found: list[tuple[float, dict[str, list[str]]]] = []
     for folder in folders:
         try:
-            kept: Any = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+            kept: Any = json.loads(os_files.held_bytes(folder / KEPT))
             told = {str(key): [str(name) for name in names] for key, names in kept["told"].items()}
             found.append((float(kept["at_s"]), told))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import mmap
+import os
 import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from pyjobs.runs.job_history import Run
 from pyjobs.runs.log_retention import PACKED
+from utils.files import os_files
 from utils.trading_day import Calendar
 
 LAST_LINES, LAST_BYTES, LAST_COLUMNS = 5, 4096, 200
@@ -49,7 +51,7 @@ def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of
     """
     name = f"logs/{path.name}"
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        with _opened(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             starts = list(_START.finditer(text))
             ends = list(_END.finditer(text))
             known = sum(run.log == name and run.attempts > 0 for run in runs)
@@ -71,13 +73,17 @@ def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of
 def last_lines(path: Path) -> list[str]:
     """The last few lines of a log, also of a compressed one, each cut to a terminal's width; none without a log."""
     try:
-        with path.open("rb") as handle:
+        with _opened(path) as handle:
             handle.seek(max(0, path.stat().st_size - LAST_BYTES))
             text = handle.read().decode("utf-8", "replace")
     except OSError:
         text = _packed_end(path.with_name(path.name + PACKED))
     shown = ["".join(c if c.isprintable() else "·" for c in line)[:LAST_COLUMNS] for line in text.splitlines()]
     return [line for line in shown if line.strip()][-LAST_LINES:]
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os_files.AT_ONCE), "rb")
 
 
 def _packed_end(path: Path) -> str:

@@ -23,6 +23,7 @@ FORMATS = [pytest.param(each, id=f"{each.name}-{at}") for at, each in enumerate(
 Bar = tuple[int, int, float, float, float, float, float]  # start, close (UTC ms), prices, volume
 TIMES = {
     *("time", "date", "datetime", "timestamp", "opentime", "mts", "unix", "start", "dt", "localdate", "gmttime"),
+    *("candledatetimekst", "unixtimestamp", "snappedat", "id"),
     *("stckbsopdate", "candledatetimeutc", "timeutc", "localtime", "timeeet", "t", "windowstart", "timeopen"),
     *("날짜", "일자", "년월일", "datum", "fecha", "data"),
 }
@@ -32,7 +33,7 @@ FIELDS = {
     "low": "low lowprice lowpric stcklwpr 3low l 저가 najnizszy tief mínimo mínima minimo plusbas",
     "close": "close closeprice curprc stckclpr tradeprice 4close c last price closelast 종가 현재가 zamkniecie zuletzt "
     "último ultimo dernier adjustedclose adjclose",
-    "volume": "volume vol v trdeqty acmlvol realvolume up 거래량 거래량주 5volume",
+    "volume": "volume vol v amount trdeqty acmlvol realvolume up 거래량 거래량주 5volume",
 }
 FIELD_OF = {name: field for field, names in FIELDS.items() for name in names.split()}
 
@@ -72,7 +73,7 @@ def clock_of(ms: int, zone: str) -> dt.datetime:
 
 def time_text(shape: PriceFormat, name: str, ms: int, apart: bool, dates: bool) -> str:
     here = dt.datetime.fromtimestamp(ms / 1000, dt.UTC) if dates else clock_of(ms, shape.zone)
-    if shape.time == "epoch" or name in ("unix", "t", "windowstart", "mts") or shape.broker:
+    if shape.time == "epoch" or name in ("unix", "unixtimestamp", "id", "t", "windowstart", "mts") or shape.broker:
         return str(ms // 1000)
     if name == "timestamp" and "datetime" in shape.header:
         return str(ms // 1000)
@@ -115,8 +116,12 @@ def cells(shape: PriceFormat, bar: Bar, dates: bool, chance: random.Random) -> I
             yield f"{sign}{value:.{0 if shape.scale != 1 else 2}f}"
         elif name == "close_time":
             yield str(ends // 1000 - 1)
+        elif name in ("vwap", "quote_volume"):
+            yield f"{(written['low'] + written['high']) / 2 * (1 if name == 'vwap' else written['volume']):.4f}"
         else:
-            yield {"symbol": "X", "ticker": "X", "per": "", "closetime": str(ends // 1000 - 1)}.get(name, "0")
+            yield {"symbol": "X", "ticker": "X", "per": "", "confirm": "1", "closetime": str(ends // 1000 - 1)}.get(
+                name, "0"
+            )
 
 
 def read_or_refused(shape: PriceFormat, seed: int, hours: dict[str, MarketHours], path: Path) -> bool:
@@ -138,8 +143,10 @@ def read_or_refused(shape: PriceFormat, seed: int, hours: dict[str, MarketHours]
     except NightdeskError as refusal:
         assert str(path) in str(refusal)
         return False
-    volumes = "volume" in {FIELD_OF.get(name.lower()) for name in names_of(shape)} and not shape.quiet
-    expected = {bar[1]: (*bar[2:6], bar[6] if volumes else 0.0) for bar in bars}
+    fields = {FIELD_OF.get(name.lower()) for name in names_of(shape)}
+    volumes = "volume" in fields and not shape.quiet
+    prices = (2, 3, 4, 5) if "open" in fields else (5, 5, 5, 5)
+    expected = {bar[1]: (*(bar[at] for at in prices), bar[6] if volumes else 0.0) for bar in bars}
     got = {
         close: tuple(float(getattr(found, name)[at]) for name in ("open", "high", "low", "close", "volume"))
         for at, close in enumerate(found.ts_ms.tolist())

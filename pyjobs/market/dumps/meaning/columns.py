@@ -10,6 +10,7 @@ from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.orders import headerless
+from pyjobs.market.dumps.meaning.plausible import is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
 from pyjobs.market.dumps.meaning.tickers import one_ticker
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
@@ -120,9 +121,20 @@ def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
         names = shape.columns
         places = {name: i for i, name in enumerate(names[:width]) if name in COLUMN_NAMES or name == "clock"}
         ignored = [name for name in names[:width] if name not in places]
+        _refuse_a_price(grid, instrument, places)
         return Reading(grid=grid, places=places, shape=shape, order=shape.name, ignored=ignored)
     places, order = headerless(grid, instrument)
+    _refuse_a_price(grid, instrument, places)
     return Reading(grid=grid, places=places, shape=None, order=order)
+
+
+def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) -> None:
+    """A last column that stands between low and high in every row is no volume."""
+    if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
+        place = places["volume"] + 1
+        what = f"column {place}, {grid.cell(0, place - 1)!r}, stands between low and high in every row: no volume"
+        told = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {told}")
 
 
 def _numbered(grid: Grid, name: str, told: str, width: int) -> int:
@@ -211,7 +223,9 @@ def _only_closes(reading: Reading, instrument: Instrument) -> None:
         places["close"] = 1
     if "close" not in places or "time" not in places:
         return
-    if len(names) > 2 and "close" not in instrument.columns and column(names[places["close"]]) != "close":
+    name = column(names[places["close"]])
+    told = "close" in instrument.columns or (reading.shape is not None and reading.shape.take.get(name) == "close")
+    if len(names) > 2 and not told and name != "close":
         return
     places |= dict.fromkeys(("open", "high", "low"), places["close"])
     what = "only one price a row: open, high and low are the close"

@@ -12,9 +12,9 @@ from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import Ledger, Mark, Source
-from pyjobs.market.dumps.meaning.times import Complaints, times_of
+from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
-from pyjobs.market.dumps.reading.stamps import INSTANT, Stamps
+from pyjobs.market.dumps.reading.stamps import INSTANT, NAIVE, Stamps, stamps
 from pyjobs.market.dumps.reading.zones import local_ms, localised
 from utils.errors import ConfigError
 
@@ -36,14 +36,22 @@ def mark_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Mark
     if not source.intraday:
         return ""
     if not instrument.zone:
+        first, reading = readings[0].grid, readings[0]
+        naive = " (and `zone:`, as it has none)" if len(first) and _is_naive(reading) else ""
         raise ConfigError(
-            f"{source.path}: does a row's time mark the start or the end of its {instrument.timeframe} bar? "
-            f"Say `layout: ohlcv_start` or `layout: ohlcv_close` for {instrument.key}"
+            f"{first.label}: {first.unit} {int(first.lines[0])}: does a row's time ({time_text(reading, 0)}) mark the "
+            f"start or the end of its {instrument.timeframe} bar? Say `layout: ohlcv_start` or `layout: ohlcv_close` "
+            f"for {instrument.key}{naive}"
         )
     what = "times taken for the starts of their bars (if they are the ends, say `layout: ohlcv_close`)"
     count = sum(len(each.grid) for each in readings)
     ledger.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
     return "start"
+
+
+def _is_naive(reading: Reading) -> bool:
+    cells = reading.grid.columns[reading.places["time"]].slice(0, 1)
+    return "clock" in reading.places or bool((stamps(cells).kind == NAIVE).all())
 
 
 def whole_ends(st: Stamps, source: Source) -> Stamps:
@@ -66,6 +74,8 @@ def _shown(reading: Reading, source: Source) -> Literal["", "start", "end"]:
     grid = reading.grid
     some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
     st = times_of(replace(reading, grid=some), source, Complaints(len(some), Ledger(source)))
+    if not st.kind.any():
+        return "start"  # no time can be read, which is what the import will say
     if _are_last(st, source):
         return "end"
     timed = st.kind == INSTANT

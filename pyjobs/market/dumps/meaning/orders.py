@@ -32,6 +32,9 @@ def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]
             "say `columns: {time: 1, open: 2, …}` or name the `layout`"
         )
     layout = instrument.layout
+    if layout == "auto" and width == 5 and grid.unit == "row" and instrument.market == "24/7":
+        what = "arrays of a time and four prices: CoinGecko's times are the ends of their bars, others' the starts"
+        raise BadDataError(f"{grid.label}: {what}: say `layout: coingecko` or `layout: ohlcv_start`")
     if layout == "bitfinex":
         order = layout
     elif layout.startswith("ohlcv") or grid.unit == "line":

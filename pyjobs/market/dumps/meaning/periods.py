@@ -15,6 +15,7 @@ HOUR_MS = 3_600_000
 FARTHEST_MS = 14 * HOUR_MS  # how far a place's clock is from UTC
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
 SATURDAY, SUNDAY = 5, 6
+FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
 
 
@@ -57,22 +58,55 @@ def _from_open(start: IntArray, day: IntArray, source: Source) -> Mask:
 def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     day, ts_ms, errors = utc_days(st.ms), np.full(len(st.ms), NOT_YET, np.int64), dict[int, str]()
     timed = st.kind == INSTANT
+    errors |= _of_no_zone(st, source)
     if source.all_day:
-        clocked = st.kind == NAIVE if source.mark == "end" else (st.kind == NAIVE) & st.has_clock()
-        for at in np.flatnonzero(clocked).tolist():
-            errors[at] = "has no time zone: say `zone:` of the file's clock"
         if timed.any() and ((st.ms[timed] % DAY_MS).any() or source.mark == "end"):
-            ends = st.ms[timed] if source.mark == "end" else _ends(st.ms[timed], DAY_MS, source)
+            late, odd = _off_the_others(st, timed, source)
+            start = st.ms[timed] - late[timed]
+            ends = start if source.mark == "end" else _ends(start, DAY_MS, source)
             ts_ms[timed], day[timed] = ends, utc_days(ends - 1)
+            if odd and (newest := int(np.where(timed, st.ms, 0).argmax())) in odd:
+                ts_ms[newest] = source.now_ms + 1  # a price of when the file was made: that day has not closed
+                odd.pop(newest)
+            errors |= odd
         return day, ts_ms, errors
-    clocked = np.flatnonzero((st.kind == NAIVE) & st.has_clock())
-    for at in clocked.tolist() if source.hours.market == "FX" else ():
-        errors[at] = "has no time zone: say `zone:` of the file's clock"
     whole = timed & (st.ms % DAY_MS == 0)
     own = timed & ~whole
     day[own] = source.hours.dates_of(st.ms[own] - (1 if source.mark == "end" else 0))
     errors |= _outside(st.ms, day, np.flatnonzero(timed), source)
     return day, ts_ms, errors
+
+
+def _of_no_zone(st: Stamps, source: Source) -> Errors:
+    """Times of day of no zone, where they do not show that they are the exchange's: another zone's name another day."""
+    naive, hours = st.kind == NAIVE, source.hours
+    clocked = naive & st.has_clock()
+    what = "has no time zone: say `zone:` of the file's clock"
+    if source.all_day:
+        clocked = naive if source.mark == "end" else clocked
+    elif hours.market != "FX":
+        first, last = hours.clocks_ms()
+        clock, whole = st.ms % DAY_MS, last - first >= DAY_MS
+        clocked &= whole | (clock < first) | (clock > last) | (hours.dates_of(st.ms) != utc_days(st.ms))
+        what += ", or write dates alone: it may be of another day"
+    return dict.fromkeys(np.flatnonzero(clocked).tolist(), what)
+
+
+def _off_the_others(st: Stamps, timed: Mask, source: Source) -> tuple[IntArray, Errors]:
+    """By how much some few days begin after the hour of all the others, and what to say of them."""
+    local = local_ms(st.ms, source.zone) if source.zone else st.ms
+    clocks, counts = np.unique(local[timed] % DAY_MS, return_counts=True)
+    usual = int(clocks[counts.argmax()])
+    late = (local - usual) % DAY_MS
+    off = timed & (np.minimum(late, DAY_MS - late) > HOUR_MS)
+    if off.sum() * FEW_OFF > max(timed.sum(), FEW_OFF) or timed.sum() < 3:
+        return np.zeros(len(late), np.int64), {}  # the spacing tells what they are
+    what = f"begins at another time of day than the others ({_clock(usual)})"
+    return np.where(off, late, 0), dict.fromkeys(np.flatnonzero(off).tolist(), what)
+
+
+def _clock(ms: int) -> str:
+    return f"{ms // HOUR_MS:02d}:{ms // 60_000 % 60:02d}"
 
 
 def _ends(start: IntArray, length: int, source: Source) -> IntArray:
@@ -120,20 +154,21 @@ def _date(ordinal: int) -> str:
 def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     """Weeks end with the last session of their Monday to Sunday, months with that of the calendar's month."""
     day, errors = _dates(st, source)
+    errors |= _of_no_zone(st, source)
     weekly, timed = source.instrument.timeframe == "1w", st.kind == INSTANT
     weekday = (day - 1) % 7  # ordinal 1 is a Monday
     if weekly and source.all_day:
         fixed = np.unique(weekday)
         if source.mark != "end" and fixed.size == 1 and (fixed[0] != 0 or (st.ms[timed] % DAY_MS).any()):
             ends = _ends(np.where(timed, st.ms, (day - EPOCH_ORDINAL) * DAY_MS), 7 * DAY_MS, source)
-            return utc_days(ends - 1), ends, {}
+            return utc_days(ends - 1), ends, errors
     if weekly and not source.all_day:
         weekend = weekday >= SATURDAY
         if source.mark == "start":
             day = np.where(weekend, day + 7 - weekday, day)
         elif source.mark == "":
             what = "is a weekend: of the week before or after it? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
-            errors = dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
+            errors |= dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
     first, last = _span(day, weekly)
     if source.all_day and (st.ms[timed] % DAY_MS).any():
         ends = _own_ends(st, first, last, source)

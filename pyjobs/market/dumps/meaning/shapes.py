@@ -6,6 +6,7 @@ import re
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PLAIN, PriceFormat, price_formats
+from pyjobs.market.dumps.meaning.plausible import fits
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
 from utils.errors import BadDataError
@@ -25,8 +26,9 @@ def _spellings(symbol: str) -> set[str]:
 
 
 def _named_shapes(instrument: Instrument) -> list[PriceFormat]:
-    kind = "round" if instrument.market in ("24/7", "FX") else "sessions"
-    here = [each for each in price_formats() if each.markets in ("", kind)]
+    kinds = {"24/7": ("round",), "FX": ("round",), "CMES": ("futures", "sessions")}
+    kind = ("", *kinds.get(instrument.market, ("sessions",)))
+    here = [each for each in price_formats() if each.markets in kind]
     if instrument.layout == "auto":
         return [each for each in here if not each.asked]
     named = [each for each in here if each.name == instrument.layout]
@@ -38,12 +40,11 @@ def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
     names = {column(name) for name in grid.names or ()}
     shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout != "auto"]
     for each in shapes:
-        fits = set(each.header) <= names and _begins(grid, each)
-        if fits and each.preamble and each.preamble not in " ".join(grid.preamble).lower():
-            fits = False
-        if fits and each.zoned and not re.search(r"[A-Za-z]+/[A-Za-z]+$", first_cell(grid, 0)):
-            fits = False
-        if fits:
+        if not set(each.header) <= names or not _begins(grid, each):
+            continue
+        if each.preamble and each.preamble not in " ".join(grid.preamble).lower():
+            continue
+        if not each.zoned or re.search(r"\d\s+(?!UTC$|GMT$|[AP]M$)[A-Za-z]{2,}[A-Za-z_/-]*$", first_cell(grid, 0)):
             return each
     return shapes[0] if instrument.layout not in PLAIN and shapes else None
 
@@ -57,7 +58,7 @@ def _begins(grid: Grid, shape: PriceFormat) -> bool:
 def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
     shapes = [each for each in _named_shapes(instrument) if each.width]
     for each in shapes:
-        if width in each.width and _looks(grid, each):
+        if width in each.width and _looks(grid, each) and fits(grid, each):
             _refuse_twins(grid, each, instrument)
             return each
     if instrument.layout not in PLAIN:

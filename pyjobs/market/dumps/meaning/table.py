@@ -161,13 +161,27 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: Compl
     if len(grid) and (ohlcv[:, 4] == -1).all():
         ohlcv[:, 4] = np.nan
         ledger.say(Finding(what="volume -1 throughout: none is counted", count=len(grid), first="", example=""))
-    scale = source.instrument.scale * (shape.scale if shape else 1.0)
+    scale = source.instrument.scale * _scale_of(reading, ohlcv)
     if scale != 1.0:
         ohlcv[:, :4] = _scaled(ohlcv[:, :4], scale)
         ledger.say(Finding(what=f"prices times {scale:g}", count=len(grid), first="", example=""), treated=True)
     if "adj_close" in places:
         adjusted_numbers(reading, source, ledger, ohlcv, st, read, complaints.add, scale)
     return ohlcv
+
+
+def _scale_of(reading: Reading, ohlcv: FloatArray) -> float:
+    """That of the format (Lean's shares are in ten-thousandths, whole numbers); its indices and futures are not."""
+    if reading.shape is None or reading.shape.scale == 1.0 or not len(ohlcv):
+        return 1.0
+    parts = (np.nan_to_num(ohlcv[:, :4]) % 1 != 0).any(axis=1)
+    if not parts.any():
+        return reading.shape.scale
+    if 2 * parts.sum() > len(parts):
+        return 1.0
+    grid, at = reading.grid, int(np.flatnonzero(parts)[0])
+    what = f"a price that is not whole, in a file of ten-thousandths (`layout: {reading.shape.name}`)"
+    raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}: {int(parts.sum())} such {grid.unit}s")
 
 
 def _scaled(values: FloatArray, scale: float) -> FloatArray:

@@ -12,7 +12,16 @@ from pyjobs.market.bars import IntArray
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import Ledger, Source
 from pyjobs.market.dumps.reading.fields import clock
-from pyjobs.market.dumps.reading.stamps import DATE, DAY_MS, INSTANT, NAIVE, Stamps, order_of, stamps
+from pyjobs.market.dumps.reading.stamps import (
+    DATE,
+    DAY_MS,
+    INSTANT,
+    NAIVE,
+    Stamps,
+    order_of,
+    stamps,
+    without_abbreviations,
+)
 from pyjobs.market.dumps.reading.zones import localised
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
@@ -38,6 +47,8 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
     """The time of each row, as an instant where its zone is known; what is wrong with one is in `complaints`."""
     grid, shape = reading.grid, reading.shape
     cells = grid.columns[reading.places["time"]]
+    if source.instrument.zone:
+        cells = without_abbreviations(cells)
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
     if shape and shape.time == "milliseconds":
@@ -47,7 +58,7 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
     if source.instrument.layout == "lean":
         _since_midnight(st, grid)
     elif shape is None or not shape.time:
-        _refuse_small(st, reading)
+        _refuse_small(st, reading, source)
     _hint(st)
     complaints.add(st.errors)
     zone = source.instrument.zone or _own_zone(reading) or (shape.zone if shape else "")
@@ -73,9 +84,16 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
     return st
 
 
-def _refuse_small(st: Stamps, reading: Reading) -> None:
-    """Numbers that would all be of the first days of 1970: days as Excel counts them, months like 202401."""
-    if len(st.ms) and (st.kind == INSTANT).all() and int(np.abs(st.ms).max()) < SMALLEST_EPOCH_MS:
+def _refuse_small(st: Stamps, reading: Reading, source: Source) -> None:
+    """Numbers that would all be of the first days of 1970: days as Excel counts them, months like 202401, or clocks."""
+    if not len(st.ms) or not (st.kind == INSTANT).all():
+        return
+    largest = int(np.abs(st.ms).max())
+    if source.intraday and largest < DAY_MS * 1000 and reading.order != "names":
+        grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
+        what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? say `layout: lean`)"
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}")
+    if largest < SMALLEST_EPOCH_MS:
         grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
         if text.strip().isdigit():
             what = f"{text} is no epoch (Excel's number of a day?): write dates as YYYY-MM-DD"
@@ -155,8 +173,11 @@ def _with_clock(st: Stamps, cells: Any, complaints: Complaints) -> None:
 def _since_midnight(st: Stamps, grid: Any) -> None:
     """Lean's intraday files: milliseconds since midnight of the date in the file's name."""
     match = re.search(r"(\d{8})_[^/]*$", grid.label)
-    if match is None or len(st.ms) == 0 or int(st.ms.max()) >= DAY_MS * 1000:
+    if len(st.ms) == 0 or int(st.ms.max()) >= DAY_MS * 1000:
         return
+    if match is None:
+        what = "milliseconds since midnight, of which date? Lean's files are called YYYYMMDD_….csv: keep their names"
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {grid.cell(0, 0)}: {what}")
     from pyjobs.market.dumps.reading.fields import instant
 
     day = instant(match[1])

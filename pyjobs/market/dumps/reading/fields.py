@@ -9,8 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from decimal import Decimal
 from functools import lru_cache
 
+from pyjobs.market.dumps.reading.zones import ZONE, in_zone
 from utils.foreign_text import quoted
 
 MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n/a", "nat"})
@@ -33,12 +35,13 @@ _NAMED = (
     r"(?P<Y>\d{4}|\d{2})"
 )
 _CLOCK = (
-    r"(?:(?:T|\s+|-)(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
-    r"(?:[\s-]*(?P<ap>[AaPp][Mm]))?(?:\s*(?P<z>Z|UTC|(?:GMT|UTC)?[+-]\d{2}:?\d{2}|GMT|[A-Za-z]{2,}(?:/[A-Za-z_]+)*))?)?"
+    r"(?:(?:T|\s+|-)(?:(?P<ap2>오전|오후)\s*)?(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
+    rf"(?:[\s-]*(?P<ap>[AaPp][Mm])(?![A-Za-z]))?(?:\s*(?P<z>{ZONE}))?)?"
 )
 _TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
 _CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?")
 _EPOCH = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?|-\d{1,8}(?:\.\d+)?|\d{9,10}\.\d+")
+_SHORT_EPOCH = re.compile(r"(\d\.(\d+))[eE]\+?(\d{1,2})")
 EARLIEST_YEAR = 1700
 EARLIEST_MS, LATEST_MS = -8_520_336_000_000, 10**14  # the first moment of 1700; of 5138, some day
 TIME_FORMATS = "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD, ISO 8601 with a zone, or epoch seconds or milliseconds"
@@ -115,10 +118,20 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
             return _from(match.groupdict(), text, order)
     if text.isascii() and text.isdigit() and len(text) in (12, 14) and _compact(text):
         return dt.datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
+    if short := _SHORT_EPOCH.fullmatch(text):
+        text = _whole(text, short)
     if _EPOCH.fullmatch(text):
         value = float(text) if "." in text else int(text)
         return from_epoch_ms(int(value * 1000 / epoch_unit(abs(value))))
     raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
+
+
+def _whole(text: str, short: re.Match[str]) -> str:
+    """The digits of an epoch written like 1.704067200E+9. Raises ValueError where some of them are lost."""
+    if len(short[2]) < int(short[3]) >= 9:
+        what = "is an epoch that has lost its last digits, as Excel shows them: format the column as a whole number"
+        raise ValueError(f"{text!r} {what} and save it again")
+    return f"{Decimal(text):f}"
 
 
 def clock(text: str) -> dt.time:
@@ -169,8 +182,8 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
     if parts["H"] is None:
         return date
     hour = int(parts["H"])
-    if parts["ap"]:
-        hour = hour % 12 + (12 if parts["ap"].lower() == "pm" else 0)
+    if half := parts["ap"] or parts["ap2"]:
+        hour = hour % 12 + (12 if half.lower() in ("pm", "오후") else 0)
     elif parts["M"] is None:
         raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
     micro = int((parts["f"] or "").ljust(6, "0")[:6] or 0)
@@ -184,19 +197,3 @@ def _month_day(first: int, second: int, text: str, order: str) -> tuple[int, int
     if order == "mdy" or (not order and second > 12 >= first):
         return first, second
     raise Unclear(f"{quoted(text, 60)!r} may be day/month or month/day: say `dates: dmy` or `dates: mdy`")
-
-
-def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
-    """A time of that zone in UTC. Raises ValueError for a zone nobody knows."""
-    if zone in ("Z", "UTC", "GMT"):
-        return naive.replace(tzinfo=dt.UTC)
-    if match := re.fullmatch(r"(?:GMT|UTC)?([+-])(\d{2}):?(\d{2})", zone):
-        sign = -1 if match[1] == "-" else 1
-        offset = dt.timezone(sign * dt.timedelta(hours=int(match[2]), minutes=int(match[3])))
-        return naive.replace(tzinfo=offset).astimezone(dt.UTC)
-    from zoneinfo import ZoneInfo
-
-    try:
-        return naive.replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{quoted(text, 60)!r}: nobody knows a time zone {quoted(zone, 60)!r}") from None

@@ -21,6 +21,7 @@ from pyjobs.market.dumps.reading.fields import (
     epoch_unit,
     instant,
 )
+from pyjobs.market.dumps.reading.zones import ABBREVIATED
 
 BAD, DATE, NAIVE, INSTANT = 0, 1, 2, 3
 DAY_MS = 86_400_000
@@ -80,6 +81,16 @@ def order_of(column: Any) -> str:
         return ""
     first, second = (pc.max(pc.cast(pc.struct_field(parts, [i]), pa.int32())).as_py() for i in (0, 1))
     return "dmy" if first > 12 >= second else "mdy" if second > 12 >= first else ""
+
+
+def without_abbreviations(column: Any) -> Any:
+    """Times without a zone's abbreviation (EST, KST) behind them: the desk says whose clock they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_string(column.type):
+        return column
+    return pc.replace_substring_regex(column, rf"(\d)\s*(?:{'|'.join(ABBREVIATED)})\s*$", r"\1")
 
 
 def _typed(column: Any) -> Stamps:

@@ -9,9 +9,40 @@ import numpy as np
 import numpy.typing as npt
 
 from pyjobs.market.bars import IntArray
+from utils.foreign_text import quoted
 
 HALF_HOUR_MS = 1_800_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+ZONE = (
+    r"Z|UTC|(?:GMT|UTC)?[+-]\d{2}:?\d{2}|(?:Etc/GMT|GMT|UTC)[+-]\d{1,2}|GMT"
+    r"|[A-Za-z]{3}\d[A-Za-z]{3}|[A-Za-z]{2,}(?:[/-][A-Za-z_]+)*"
+)
+"""How a zone is written behind a time."""
+SHORT = {
+    "EDT": "-04:00",
+    "CDT": "-05:00",
+    "MDT": "-06:00",
+    "PDT": "-07:00",
+    "KST": "+09:00",
+    "JST": "+09:00",
+    "HKT": "+08:00",
+    "SGT": "+08:00",
+    "CEST": "+02:00",
+    "EEST": "+03:00",
+    "WEST": "+01:00",
+    "MSK": "+03:00",
+    "AEST": "+10:00",
+    "AEDT": "+11:00",
+}
+WINTER = {
+    "EST": ("-05:00", "America/New_York"),
+    "CST": ("-06:00", "America/Chicago"),
+    "MST": ("-07:00", "America/Denver"),
+    "PST": ("-08:00", "America/Los_Angeles"),
+}
+"""Names of winter times that people also write in summer, when they mean the place."""
+SEVERAL = ("BST", "IST")
+ABBREVIATED = (*SHORT, *WINTER, *SEVERAL)
 
 
 def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
@@ -72,3 +103,27 @@ def _offset_ms(moment: dt.datetime) -> int:
     offset = moment.utcoffset()
     assert offset is not None, "it has a zone"
     return int(offset.total_seconds()) * 1000
+
+
+def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
+    """A time of that zone in UTC. Raises ValueError for a zone nobody knows, or one that is two."""
+    if zone in ("Z", "UTC", "GMT"):
+        return naive.replace(tzinfo=dt.UTC)
+    from zoneinfo import ZoneInfo
+
+    named = SHORT.get(zone, zone)
+    if zone in WINTER:
+        named, place = WINTER[zone]
+        if naive.replace(tzinfo=ZoneInfo(place)).dst():
+            raise ValueError(f"{quoted(text, 60)!r}: {zone} in summer, {place}'s clock or an hour later? Say `zone:`")
+    if match := re.fullmatch(r"(?:GMT|UTC)?([+-])(\d{1,2}):?(\d{2})?", named):
+        sign = -1 if match[1] == "-" else 1
+        offset = dt.timezone(sign * dt.timedelta(hours=int(match[2]), minutes=int(match[3] or 0)))
+        return naive.replace(tzinfo=offset).astimezone(dt.UTC)
+    try:
+        if named in SEVERAL:
+            raise KeyError
+        return naive.replace(tzinfo=ZoneInfo(named)).astimezone(dt.UTC)
+    except (KeyError, ValueError, OSError):
+        told = f"{quoted(text, 60)!r}: nobody knows which time zone {quoted(zone, 60)!r} is"
+        raise ValueError(f"{told}: say `zone:`, or write an offset like -04:00") from None

@@ -17,7 +17,7 @@ import msgspec
 from pyjobs.market.providers.base import NotAsked
 from utils import paths
 from utils.errors import ExternalDataUnavailable, ExternalKind
-from utils.files import private
+from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 from utils.foreign_text import quoted
 
@@ -81,7 +81,7 @@ class StateBook:
     def read(self, provider: str) -> State:
         """What is known; a fresh state when nothing is, or when the file is damaged (it is then written anew)."""
         try:
-            return msgspec.json.decode(self.path(provider).read_bytes(), type=State)
+            return msgspec.json.decode(os_files.held_bytes(self.path(provider)), type=State)
         except (FileNotFoundError, msgspec.MsgspecError):
             return State(provider=provider)
 

@@ -17,6 +17,7 @@ import msgspec
 from pyjobs.market.providers.asking.circuit_breaker import StateBook
 from pyjobs.market.providers.base import NotAsked
 from utils.errors import ExternalDataUnavailable
+from utils.files import os_files
 from utils.files.atomic import temporary_beside
 
 if TYPE_CHECKING:
@@ -105,6 +106,6 @@ def _path(gate: str, book: StateBook) -> Path:
 
 def _read(path: Path) -> Pace:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Pace)
+        return msgspec.json.decode(os_files.held_bytes(path), type=Pace)
     except (FileNotFoundError, msgspec.MsgspecError):
         return Pace()

@@ -1,0 +1,135 @@
+"""Shapes that looked like others: exchanges' arrays of one width, clocks of no zone, names of zones, Lean's kinds."""
+
+# ruff: noqa: E501 - rows of files as they come
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyjobs.market.calendars.hours import MarketHours, hours_of
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.read_dump import Dump, read_dump
+from utils.errors import NightdeskError
+
+NOW_MS = 1_795_910_400_000  # 2026-11-29
+COIN, HOURLY = {"market": "24/7"}, {"market": "24/7", "timeframe": "1h"}
+KRX, MINUTES = {"market": "XKRX", "currency": "KRW"}, {"timeframe": "1m"}
+PLAIN = "time,open,high,low,close,volume\n"
+
+
+@pytest.fixture(scope="module")
+def hours() -> dict[str, MarketHours]:
+    return {market: hours_of(market) for market in ("XKRX", "24/7", "XNYS", "FX", "XLON", "XETR", "XTKS", "CMES")}
+
+
+def read(path: Path, hours: dict[str, MarketHours], text: str, **told: Any) -> Dump:
+    path.write_text(text, encoding="utf-8")
+    given = {"symbol": "X", "market": "XNYS", "timeframe": "1d", "currency": "USD"} | told
+    instrument = Instrument(exchange="T", file=path.name, **given)
+    return read_dump(path, instrument, hours[instrument.market], now_ms=NOW_MS)
+
+
+def rows(times: list[str]) -> str:
+    return PLAIN + "".join(f"{time},10,13,9,12,5\n" for time in times)
+
+
+def closes(dump: Dump) -> list[str]:
+    return [dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M") for ms in dump.bars.ts_ms.tolist()]
+
+
+# Two hours from midnight of 2024-01-02: 43000 43300 42900 43200 with 7.1 coins, 43200 43400 43100 43300 with 5.1.
+ARRAYS = {
+    "mexc": '[[1704153600000,"43000","43300","42900","43200","7.1",1704157199999,"306000.5"],[1704157200000,"43200","43400","43100","43300","5.1",1704160799999,"220000.5"]]',
+    "bitget": '{"code":"00000","data":[["1704153600000","43000","43300","42900","43200","7.1","306000.5","306000.5"],["1704157200000","43200","43400","43100","43300","5.1","220000.5","220000.5"]]}',
+    "kraken's own": '{"error":[],"result":{"X":[[1704153600,"43000","43300","42900","43200","43100","7.1",9],[1704157200,"43200","43400","43100","43300","43200","5.1",9]],"last":1}}',
+    "gate": '[["1704153600","306000.5","43200","43300","42900","43000","7.1","true"],["1704157200","220000.5","43300","43400","43100","43200","5.1","true"]]',
+    "kucoin": '{"code":"200000","data":[["1704157200","43200","43300","43400","43100","5.1","220000"],["1704153600","43000","43200","43300","42900","7.1","306000"]]}',
+    "bybit": '{"result":{"symbol":"X","list":[["1704157200000","43200","43400","43100","43300","5.1","220000"],["1704153600000","43000","43300","42900","43200","7.1","306000"]]}}',
+    "okx": '{"code":"0","data":[["1704157200000","43200","43400","43100","43300","5.1","220000","220000","1"],["1704153600000","43000","43300","42900","43200","7.1","306000","306000","1"]]}',
+    "htx": '{"data":[{"id":1704157200,"open":43200,"close":43300,"low":43100,"high":43400,"amount":5.1,"vol":220000,"count":3},{"id":1704153600,"open":43000,"close":43200,"low":42900,"high":43300,"amount":7.1,"vol":306000,"count":4}]}',
+    "upbit, Seoul's time alone": "market,candle_date_time_kst,opening_price,high_price,low_price,trade_price,timestamp,candle_acc_trade_price,candle_acc_trade_volume\nX,2024-01-02T10:00:00,43200,43400,43100,43300,1,220000,5.1\nX,2024-01-02T09:00:00,43000,43300,42900,43200,1,306000,7.1\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_of_one_width_are_told_apart_by_their_numbers(
+    hours: dict[str, MarketHours], tmp_path: Path, name: str
+) -> None:
+    dump = read(tmp_path / "x", hours, ARRAYS[name], **HOURLY)
+    bars = dump.bars
+    assert closes(dump) == ["2024-01-02T01:00", "2024-01-02T02:00"]
+    assert [bars.open.tolist(), bars.high.tolist()] == [[43000, 43200], [43300, 43400]]
+    assert [bars.low.tolist(), bars.close.tolist()] == [[42900, 43100], [43200, 43300]]
+    assert bars.volume.tolist() == [7.1, 5.1]
+
+
+# Instrument, text, the closes in UTC.
+TIMES: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "a zone that begins like AM": (MINUTES, rows(["20240102 09:30:00 America/New_York"]), ["2024-01-02T14:31"]),
+    "a zone with a hyphen": ({**MINUTES, "market": "XLON"}, rows(["20240702 08:00:00 GB-Eire"]), ["2024-07-02T07:01"]),
+    "a zone without a place": ({**MINUTES, "market": "XETR"}, rows(["20240702 09:00:00 MET"]), ["2024-07-02T07:01"]),
+    "summer time by its letters": (MINUTES, rows(["20240702 09:30:00 EDT"]), ["2024-07-02T13:31"]),
+    "Seoul's by its letters": ({**MINUTES, **KRX}, rows(["20240702 09:00:00 KST"]), ["2024-07-02T00:01"]),
+    "a whole number of hours": ({**MINUTES, **KRX}, rows(["2024-07-02 09:00:00 UTC+9"]), ["2024-07-02T00:01"]),
+    "EST in summer, as the desk says": ({**MINUTES, "zone": "America/New_York"}, rows(["20240702 09:30:00 EST"]), ["2024-07-02T13:31"]),
+    "forenoon and afternoon in Korean": ({**MINUTES, **KRX, "zone": "Asia/Seoul"}, rows(["2024-07-02 오후 1:00:00", "2024-07-02 오후 1:01:00"]), ["2024-07-02T04:01", "2024-07-02T04:02"]),
+    "epochs with all their digits": (COIN, rows(["1.704153600000e+09", "1.704240000000e+09"]), ["2024-01-03T00:00", "2024-01-04T00:00"]),
+    "the exchange's own clock": ({}, rows(["2024-01-02 09:30:00", "2024-01-03 16:00:00"]), ["2024-01-02T21:00", "2024-01-03T21:00"]),
+    "a newest day that is a price of now": (COIN, rows(["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-03T10:23:45Z"]), ["2024-01-02T00:00", "2024-01-03T00:00"]),
+    "coingecko: the price at that moment": (COIN, "snapped_at,price,market_cap,total_volume\n2024-01-01 00:00:00 UTC,12,99,5\n2024-01-02 00:00:00 UTC,12,99,5\n", ["2024-01-01T00:00", "2024-01-02T00:00"]),
+    "coingecko's arrays": ({**COIN, "layout": "coingecko"}, "[[1704067200000,10,13,9,12],[1704153600000,10,13,9,12]]", ["2024-01-01T00:00", "2024-01-02T00:00"]),
+    "zipline's minutes are ends": ({**MINUTES, "zone": "+00:00"}, "date,open,high,low,close,volume,dividend,split\n2024-01-02 14:31:00,10,13,9,12,5,0,1\n2024-01-02 14:32:00,10,13,9,12,5,0,1\n2024-01-02 21:00:00,10,13,9,12,5,0,1\n", ["2024-01-02T14:31", "2024-01-02T14:32", "2024-01-02T21:00"]),
+    "lean's futures are not scaled": ({"market": "CMES", "layout": "lean"}, "20131007 00:00,10,13,9,12,5\n", ["2013-10-07T22:00"]),
+    "lean's indices are not scaled": ({"layout": "lean"}, "20131007 00:00,10.0,13.0,9.0,12,5\n20131008 00:00,10.5,13.25,9.5,12.5,5\n20131009 00:00,10.5,13.25,9.5,12.5,5\n", ["2013-10-07T20:00", "2013-10-08T20:00", "2013-10-09T20:00"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_a_bar_closes_when_its_file_says(hours: dict[str, MarketHours], tmp_path: Path, name: str) -> None:
+    told, text, expected = TIMES[name]
+    dump = read(tmp_path / "x", hours, text, **told)
+    assert closes(dump) == expected
+    assert dump.bars.close[0] == 12
+
+
+DAYS = [(dt.date(2024, 1, 1) + dt.timedelta(days=day)).isoformat() for day in range(30)]
+# What stored a bar before it was known, or another number than the file's: now asked for by the key that helps.
+ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "Seoul's days as UTC without a zone": (KRX, rows(["2024-01-01 15:00:00", "2024-01-02 15:00:00"]), "2024-01-01 15:00:00 has no time zone: say `zone:`"),
+    "the same when Seoul closed at three": (KRX, rows(["2014-01-01 15:00:00", "2014-01-02 15:00:00"]), "has no time zone: say `zone:`"),
+    "London's days as UTC in summer": ({"market": "XLON"}, rows(["2024-06-30 23:00:00", "2024-07-01 23:00:00"]), "has no time zone: say `zone:`"),
+    "Tokyo's months as UTC": ({"market": "XTKS", "timeframe": "1mo"}, rows(["2024-04-30 15:00:00", "2024-05-31 15:00:00"]), "has no time zone: say `zone:`"),
+    "a coin's months of some zone": ({**COIN, "timeframe": "1mo"}, rows(["2024-04-30 15:00:00", "2024-05-31 15:00:00"]), "has no time zone: say `zone:`"),
+    "futures' days that begin in the evening": ({"market": "CMES"}, rows(["2024-01-02 17:00:00", "2024-01-03 17:00:00"]), "has no time zone: say `zone:`"),
+    "New York's days in Seoul's clock": ({}, rows(["2024-01-03 06:00:00", "2024-01-04 06:00:00"]), "has no time zone: say `zone:`"),
+    "a coin on an exchange": ({}, rows(DAYS), "2024-01-01 (Monday) is no session of XNYS, nor are the dates of 9 more of 30 rows: is it another `market:`"),
+    "an adjusted close for a volume": ({}, "2024-01-02,10,13,9,12,11.5\n2024-01-03,10,13,9,12,11.5\n2024-01-04,10,13,9,12,11.4\n", "line 1: column 6, '11.5', stands between low and high in every row"),
+    "an adjusted close among seven": (COIN, "1704153600,10,13,9,12,11.5,5\n1704240000,10,13,9,12,11.5,5\n1704326400,10,13,9,12,11.5,5\n", "column 6, '11.5', stands between low and high"),
+    "arrays of a time and four prices": (COIN, "[[1704067200000,10,13,9,12],[1704153600000,10,13,9,12]]", "say `layout: coingecko` or `layout: ohlcv_start`"),
+    "epochs that Excel has shortened": (COIN, rows(["1.70407E+12", "1.70415E+12"]), "line 2: '1.70407E+12' is an epoch that has lost its last digits"),
+    "EST in summer": (MINUTES, rows(["20240702 09:30:00 EST"]), "EST in summer, America/New_York's clock or an hour later? Say `zone:`"),
+    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "nobody knows which time zone 'IST' is: say `zone:`"),
+    "lean's minutes without their date": ({**MINUTES, "layout": "lean"}, "34200000,100000,130000,90000,120000,5\n", "line 1: 34200000: milliseconds since midnight, of which date?"),
+    "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "say `layout: lean`"),
+    "one price of lean's that is not whole": ({"layout": "lean"}, "20131007 00:00,100000,130000,90000,120000,5\n20131008 00:00,100000,130000,90000,120000,5\n20131009 00:00,100000,130000,90000,120000.5,5\n", "line 3: a price that is not whole, in a file of ten-thousandths"),
+    "one day of a coin at an hour of its own": (COIN, rows([f"{day}T00:00:00Z" if at != 4 else f"{day}T09:00:00Z" for at, day in enumerate(DAYS)]), "begins at another time of day than the others (00:00)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_cannot_be_known_is_asked_for(hours: dict[str, MarketHours], tmp_path: Path, name: str) -> None:
+    told, text, words = ASKED[name]
+    with pytest.raises(NightdeskError) as caught:
+        read(tmp_path / "x", hours, text, **told)
+    assert words in str(caught.value)
+
+
+def test_volumes_of_eodhd_are_in_todays_shares_in_json_too(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = (
+        '[{"date":"2020-08-28","open":504,"high":506,"low":498,"close":499,"adjusted_close":122,"volume":187},'
+        '{"date":"2020-08-31","open":127,"high":131,"low":126,"close":129,"adjusted_close":126,"volume":223}]'
+    )
+    assert read(tmp_path / "x", hours, text, prices="adjusted").bars.volume.tolist() == [187, 223]
