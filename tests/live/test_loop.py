@@ -228,7 +228,7 @@ def test_a_revision_changes_no_decision_and_is_recorded_once() -> None:
         loop.take(Answer(bars=other.slice(80, upto), final=False))
     fed(a_loop(twin), bars, 60, 109)
     mine, plain = (cells(each.place.decisions) for each in (spec, twin))
-    assert [list(row.values())[:16] for row in mine] == [list(row.values())[:16] for row in plain]
+    assert [list(row.values())[:17] for row in mine] == [list(row.values())[:17] for row in plain]
     events = [row for row in cells(spec.place.events) if row["kind"] == "revised"]
     assert [int(row["ts_ms"]) for row in events] == [int(bars.ts_ms[90])]
 

@@ -53,7 +53,7 @@ ELSEWHERE = {
 ONE_RESULT = ("run_bt", "run_sweep", "walk_forward")
 """An account without one of its instruments is another account: these refuse, and name it."""
 DOORS = re.compile(
-    r"\bBarStore\(|\brim\.opened\(|\blook_up\(|\bfor_each\(|\bbring_up_to_date\(|\bbenchmark_bars\.|\blook\."
+    r"\bBarStore\(|\bopen_store\(|\bopen_desk\.opened\(|\blook_up\(|\bfor_each\(|\bbring_up_to_date\(|\bbenchmark_bars\.|\blook\."
 )
 """By what a verb comes to the series of a desk, of the store or of the instances."""
 NO_RESULT_OF_SERIES = ("make_manifest", "new_desk", "nightly", "report_ops", "report_scan", "why")
