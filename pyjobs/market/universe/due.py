@@ -138,7 +138,7 @@ def ready_s(exchange: Exchange, calendar: Calendar, session: Session) -> float:
 
 
 def nothing_known(instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
-    """The same of a series that cannot be looked at: as if nothing of it were stored."""
+    """What is wanted where a series cannot be looked at: as if nothing of it were stored."""
     return Want(
         instrument=instrument,
         exchange=exchange,
