@@ -141,6 +141,25 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
 
 
+def test_the_tree_of_the_design_is_what_ls_shows() -> None:
+    design = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
+    shown, path = set(), list[str]()
+    for indent, name in re.findall(r"^( *)([a-z_]+)/ ", design.split("```")[1], re.M):
+        path = [*path[: len(indent) // 2], name]
+        shown.add("/".join(path))
+    tops = ("batch", "jobs", "pyjobs", "utils", "config")
+    there = {str(each.parent.relative_to(ROOT)) for top in tops for each in (ROOT / top).rglob("*.py")} | set(tops)
+    assert shown == there
+
+
+def test_what_the_design_says_to_change_exists() -> None:
+    design = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
+    rows = design.partition("## Where to change what")[2].partition("\n## ")[0]
+    for name in re.findall(r"`([a-z_./]+(?:/|\.(?:py|toml|yaml|example)))`", rows):
+        at = (ROOT, ROOT / "pyjobs", ROOT / "pyjobs/market")
+        assert any((folder / name).exists() for folder in at), name
+
+
 def test_no_sentence_of_ours_begins_with_of_or_the_same() -> None:
     start = re.compile(r'(?:^ *|""" ?|# |[.:] )(?:Of|The same) ', re.M)
     prose = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
