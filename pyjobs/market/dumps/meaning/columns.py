@@ -57,7 +57,7 @@ def understood(grid: Grid, instrument: Instrument) -> Reading:
 
 
 def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
-    """The same for a file without column names: by the table of formats, else by the order that all rows allow."""
+    """Read a file without column names: by the table of formats, else by the order that fits all rows."""
     width = len(grid.columns)
     if instrument.columns:
         places = {name: _numbered(grid, name, told, width) for name, told in instrument.columns.items()}

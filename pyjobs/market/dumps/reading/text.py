@@ -120,7 +120,7 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
 
 
 def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[str] | None:
-    """One name a column. Of several header lines (yfinance: field, ticker, the index's name) `field@ticker`."""
+    """One name a column. Several header lines (yfinance: field, ticker, the index's name) become `field@ticker`."""
     if not head:
         return None
     cells = len(next(csv.reader(first, delimiter=delimiter), [])) if first else len(head[0])
