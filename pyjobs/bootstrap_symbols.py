@@ -105,10 +105,10 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.ingest.sources import Sources
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
     from utils.progress import ProgressReport
 
-    store, now_ms, progress = BarStore(paths.data_dir() / "raw"), clock.now_ms(), ProgressReport(sys.stderr)
+    store, now_ms, progress = open_store(), clock.now_ms(), ProgressReport(sys.stderr)
     asking = Sources(progress.say)
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:

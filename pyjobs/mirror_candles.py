@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from utils import paths
 from utils.cli import Parser
 from utils.errors import ConfigError, MissingInputError
 from utils.exit_codes import ExitCode
@@ -25,12 +24,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from pyjobs.market.mirror import connected, forget_gone, mirror
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
 
     url = credentials.find("DATABASE_URL")
     if not url:
         raise ConfigError("DATABASE_URL is not set (environment, secret/.env or .env)")
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     wanted = {name: getattr(args, name) for name in ("exchange", "symbol", "timeframe") if getattr(args, name)}
     keys = [key for key in store.series() if all(getattr(key, name) == want for name, want in wanted.items())]
     with connected(url) as db:

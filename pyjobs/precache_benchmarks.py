@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import clock, paths
+from utils import clock
 from utils.cli import Parser
 from utils.errors import BadDataError, ExternalDataUnavailable, StaleDataError, UsageError
 from utils.exit_codes import ExitCode
@@ -16,7 +16,7 @@ from utils.run import run
 if TYPE_CHECKING:
     from pyjobs.market.benchmarks.bars import Found
     from pyjobs.market.benchmarks.policy import Policy
-    from pyjobs.market.providers.asking.ask import Patience
+    from pyjobs.market.providers.asking.ask import RetryBudget
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,13 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _warm_all(names, policy, patience(budget_s=args.budget_s))
 
 
-def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
+def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
-    from pyjobs.market.providers.asking.circuit_breaker import StateBook
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+    from pyjobs.market.store.open_store import open_store
 
-    store, book = BarStore(paths.data_dir() / "raw"), StateBook()
+    store, book = open_store(), ProviderStates()
     errors: dict[str, ExternalDataUnavailable | BadDataError] = {}
     for name in names:
         try:

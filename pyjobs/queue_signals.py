@@ -20,7 +20,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Read scan.json, fill the queue, write queue/signals.sqlite and queue/signals.csv."""
     parser = Parser(verb="queue_signals", doc=__doc__)
-    parser.add_argument("--desk", required=True, metavar="DESK", help="the desk: a file, or a name in config/desks/")
+    parser.add_desk(required=True)
     parser.add_argument("--session", required=True, metavar="YYYY-MM-DD", help="the night's session")
     parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
     options = parser.parse_args(argv)

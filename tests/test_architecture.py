@@ -32,8 +32,8 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress",
-        "cli errors",
-        "clock exception_kinds files",
+        "errors",
+        "cli clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
     ),
@@ -69,7 +69,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "pyjobs.reporting": (
         "fonts numbers run_files tables",
         "account_figures charts document fetches nights setup_figures",
-        "command drawing price_pictures scans",
+        "account_text command drawing price_pictures scans",
         "html",
         "sheet",
         "backtests pages",

@@ -115,9 +115,9 @@ def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
 
 
 def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() -> None:
-    from pyjobs.runs.job_history import load_job_book
+    from pyjobs.runs.job_history import load_job_plans
 
-    book = load_job_book(ROOT / "config/jobs.yaml")
+    book = load_job_plans(ROOT / "config/jobs.yaml")
     for name in set(ENTRY_POINTS) - BY_HAND:
         source = (ROOT / "batch" / name).read_text(encoding="utf-8")
         job = re.search(r"--name ([a-z_]+)", source)
@@ -129,9 +129,9 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
 
 
 def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
-    from pyjobs.runs.job_history import load_job_book
+    from pyjobs.runs.job_history import load_job_plans
 
-    plans = load_job_book(ROOT / "config/jobs.yaml").jobs
+    plans = load_job_plans(ROOT / "config/jobs.yaml").jobs
     often = {
         r"\* +\*": "60s",
         r"\*/5 +(?:\*|22-23,0-5)": "5m",
@@ -145,6 +145,22 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
         job = re.search(r"--name ([a-z_]+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
         assert job is not None
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
+
+
+def test_no_sentence_of_ours_begins_with_of_or_the_same() -> None:
+    start = re.compile(r'(?:^ *|""" ?|# |[.:] )(?:Of|The same) ', re.M)
+    prose = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    code = [path for folder in ("pyjobs", "utils", "jobs", "batch") for path in (ROOT / folder).rglob("*.*")]
+    for path in (*prose, *(each for each in code if each.suffix in (".py", ".sh"))):
+        found = start.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_no_cell_of_a_table_has_more_than_thirty_words() -> None:
+    for path in (ROOT / "docs").rglob("*.md"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for cell in re.split(r"(?<!\\)\|", line) if line.startswith("|") else ():
+                assert len(cell.split()) <= 30, f"{path.name}: {cell}"
 
 
 def test_what_the_runbook_names_exists() -> None:

@@ -3,7 +3,7 @@
 Loops are plain Python functions that index their arguments and call each other; a test can run them uncompiled on
 lists. numba takes 0.4 s to import, llvmlite (numba's compiler, which can also load) 0.05 s, so the object code is kept
 in `data/cache/native` of the clone, or of NIGHTDESK_HOME when the clone is read-only. It is named after everything that
-decides it: source, compiler, processor. Of several processes that need it first, one compiles and the others wait for
+decides it: source, compiler, processor. When several processes need it first, one compiles and the others wait for
 it. Nothing writable: it is compiled in every process, and that is said.
 """
 

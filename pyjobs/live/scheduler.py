@@ -59,7 +59,7 @@ def next_due(timeframe: str, now_s: float, misses: int) -> float:
 
 
 class Scheduler:
-    """Runs until it is told to stop. `command`: what starts a step; `listed`: names and timeframes, or what is wrong."""
+    """Runs until it is told to stop. `command` starts a step; `listed`: names and timeframes, or what is wrong."""
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class Scheduler:
         lane.last = {"end_s": now, "code": code, "said": said, "seconds": round(now - lane.started_s, 2), **good}
 
     def _end(self, lane: Lane, why: str) -> None:
-        """End a running step and all that it started, at once: a step may be killed anywhere, and nobody waits for it."""
+        """End a running step and all that it started, at once: it may be killed anywhere, and nobody waits for it."""
         process = lane.process
         if process is None or process.poll() is not None:
             return

@@ -1,4 +1,4 @@
-"""Means whose last bit is hard to tell, settled in integers of 120 bits; compiled beside `windows`.
+"""Correctly rounded means by 120-bit integers, where double-double arithmetic leaves the last bit uncertain.
 
 In units of the smallest value's last bit every value of a window is an integer. They are added as such, in two limbs of
 60 bits, divided, and rounded once (half to even), as Python divides its unbounded integers. Mostly it is about exact

@@ -187,7 +187,7 @@ def first_of_month(ts_ms: IntArray) -> BoolArray:
 
 @lru_cache(maxsize=4)
 def _first_of_month(times: bytes) -> BoolArray:
-    """The same by the bytes of `ts_ms`: the series of a market have the same times."""
+    """By the bytes of `ts_ms`, because the series of one market have equal times."""
     ts_ms = np.frombuffer(times, np.int64)
     out = np.zeros(ts_ms.size, dtype=np.bool_)
     if ts_ms.size:
@@ -200,7 +200,7 @@ def _first_of_month(times: bytes) -> BoolArray:
 
 @windowed(lambda: 1)
 def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatArray:
-    """Of another series' `values`, the newest not later than each `ts_ms`; NaN before its first."""
+    """The newest of another series' `values` that is not later than each `ts_ms`; NaN before its first."""
     if values.size == 0 or ts_ms.size == 0:
         return np.full(ts_ms.size, np.nan)
     begin = int(np.searchsorted(other_ts_ms, ts_ms[0]))
@@ -240,7 +240,7 @@ def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
 
 
 def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
-    """The mean in Python's unbounded integers, over 10^8 * 2^s: for the windows whose last bit is hard to tell.
+    """The mean in Python's unbounded integers, over 10^8 * 2^s, for windows whose last bit is uncertain otherwise.
 
     `rests`: as `windows.running_sums` has them: where not 0, the value stands for a decimal and not for itself.
     """

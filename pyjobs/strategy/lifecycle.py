@@ -132,7 +132,7 @@ class Tape:
         return float(self._entry[i]), int(self._leaving[i])
 
     def distances(self, i: int) -> tuple[float, float, float]:
-        """Of stop, target and trailing stop, that an entry signalled at bar i carries; NaN: none."""
+        """The distances of stop, target and trailing stop that an entry signalled at bar i carries; NaN: none."""
         signals = self.signals
         columns = (signals.stop_distance, signals.target_distance, signals.trail_distance)
         stop, target, trail = (nan if column is None else float(column[i]) for column in columns)
@@ -194,7 +194,7 @@ def follow(tape: Tape, triggers: Sequence[int], rules: Rules) -> list[tuple[Outc
 
 
 def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
-    """The same as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
+    """The result as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
 
     The trade is as the kernel writes it; one that is still held is marked to the last close.
     """

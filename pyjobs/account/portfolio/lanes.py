@@ -163,7 +163,7 @@ def costs_of(account: Account) -> Costs:
 
 
 def costs_on(account: Account, instrument: Instrument) -> Costs:
-    """The same for fills of one instrument: by its currency and its kind."""
+    """The costs of one instrument's fills, by its currency and its kind."""
     converted = instrument.currency != account.currency
     return costs_of(account).on(taxed=is_taxed(account, instrument), converted=converted)
 

@@ -110,7 +110,7 @@ def tape_of(series: tuple[Bars, ...]) -> Tape:
 
 
 def laid(series: Sequence[Bars]) -> list[OnTape]:
-    """The same series, all on one tape: the one that they are on, or another."""
+    """`series`, all on one tape: the one that they are on, or another."""
     on_tape = [bars for bars in series if isinstance(bars, OnTape)]
     if len(on_tape) == len(series) and len({id(bars.tape) for bars in on_tape}) <= 1:
         return on_tape

@@ -33,7 +33,7 @@ class Wishes:
 
     @classmethod
     def of(cls, signals: Signals) -> Wishes:
-        """Of signals for one side. Raises ValueError when their columns are not of one length."""
+        """The wishes of signals for one side. Raises ValueError when their columns differ in length."""
         stop = None if signals.stop is no_stop_of(signals.entry.size) else signals.stop
         columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
         size = signals.entry.size
@@ -57,7 +57,7 @@ class Wishes:
         )
 
     def slice(self, start: int, stop: int) -> Wishes:
-        """Of bars [start, stop)."""
+        """The wishes at bars [start, stop)."""
         stop = min(stop, self.size)
         first, last = np.searchsorted(self.entries, (start, stop)).tolist()
         leaving = np.unpackbits(self.leaving, bitorder="little")[start:stop]

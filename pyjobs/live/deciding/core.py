@@ -135,7 +135,7 @@ class Decider:
         return Decided(text, blocked, risk, ended)
 
     def _seal(self, i: int, close: float) -> str:
-        """Of the bar that was decided on: bars.csv must have this one."""
+        """The seal of the bar that was decided on; bars.csv must have this one."""
         told = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
         return f"{crc32(told.encode()):08x}"
 

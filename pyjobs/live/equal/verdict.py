@@ -150,7 +150,7 @@ def changed_bars(seen: Bars, stored: Bars) -> set[int]:
 
 
 def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | None) -> str:
-    """Of a mismatch with the backtest, where the live journal follows from its own records."""
+    """The cause of a mismatch with the backtest, where the live journal follows from its own records."""
     if first.layer == "trades":
         return causes.of_trade_cells(first.live.split(","), first.other.split(","))
     if first.what.startswith("another strategy"):

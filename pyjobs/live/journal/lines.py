@@ -23,7 +23,7 @@ Row = list[str]
 
 
 def checksum(before: str, body: str) -> str:
-    """Of a line whose predecessor's is `before` (empty for the first)."""
+    """The checksum of a line that follows one whose checksum is `before` (empty for the first)."""
     return f"{crc32(f'{before},{body}'.encode()):08x}"
 
 

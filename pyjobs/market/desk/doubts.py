@@ -8,8 +8,7 @@ from pyjobs.market.desk import action_checks, corporate_actions
 from pyjobs.market.desk.corporate_actions import Action
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Snapshot
-from pyjobs.market.store.bar_store import BarStore
-from utils import paths
+from pyjobs.market.store.open_store import open_store
 
 SHOWN = 10
 
@@ -21,7 +20,7 @@ def of_desk(desk: Desk) -> list[str]:
     markets = {each.symbol: each.market for each in desk.instruments}
     found = action_checks.of_file(path, markets, list(corporate_actions.KINDS))
     if any("no instrument of the desk" in line for line in found):  # only then the whole store is looked through
-        stored = {key.symbol for key in BarStore(paths.data_dir() / "raw").series()}
+        stored = {key.symbol for key in open_store().series()}
         found = action_checks.of_file(path, markets, list(corporate_actions.KINDS), sorted(stored))
     return found
 

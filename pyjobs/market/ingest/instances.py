@@ -1,5 +1,5 @@
 """Instances: the series that are kept up to date, one small env file each: `YAHOO-SPY-1d.env`, or `BTCUSD-1m.env` of
-the exchange that needs no name. Of another exchange a file may bear the older name `SPY-1d.env`; it keeps that."""
+the exchange that needs no name. A file of another exchange may have the older name `SPY-1d.env`; it keeps that."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from utils.files.atomic import write_text
 from utils.files.text_files import bytes_of
 from utils.foreign_text import quoted
 from utils.settings import config
+from utils.settings.name_values import name_values
 
 DEFAULT_EXCHANGE = "BITFINEX"
 DEFAULT_LOOKBACK_DAYS = 3.0
@@ -135,18 +136,15 @@ def values_in(path: Path) -> dict[str, str]:
     """What an env file says. Raises ConfigError naming the line."""
     values: dict[str, str] = {}
     try:
-        lines = bytes_of(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = bytes_of(path)
+    except OSError as error:
         raise ConfigError(f"{path}: cannot read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or name not in KEYS:
+    for number, line, name, value in name_values(content, path):
+        if name not in KEYS:
+            text = line.strip()
             told = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
             raise ConfigError(f"{path}:{number}: {told} none of {', '.join(key + '=…' for key in KEYS)}")
-        values[name] = value.strip().strip("\"'")
+        values[name] = value
     return values
 
 

@@ -160,15 +160,15 @@ def _begin(one: Fetching, job: Job) -> None:
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
     """Everybody once, and in a hurry nobody is waited for."""
-    job.sources.wary = job.sources.hurried
+    job.sources.skip_unhealthy = job.sources.scheduled
     for part in parts:
         _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
-    job.sources.wary = False
+    job.sources.skip_unhealthy = False
 
 
 def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
     """Those that can wait, with the patience of the job; who failed last is asked last."""
-    if not job.sources.hurried:
+    if not job.sources.scheduled:
         return
     late = [part for part in parts if any(_again(one, job) for one in todo[part.exchange])]
     for part in sorted(late, key=lambda each: job.sources.state(each.series[0].want.key).last_failure_s):
@@ -179,7 +179,7 @@ def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job:
 
 
 def _look_again(parts: Sequence[Part], job: Job) -> None:
-    """Of what could not be had: what another job has stored meanwhile, while this one waited for its turn."""
+    """Look again at what could not be fetched: another job may have stored it while this one waited for its turn."""
     for one in (one for part in parts for one in part.series if isinstance(one.error, ExternalDataUnavailable)):
         with suppress(BadDataError):
             newest = job.store.newest(one.want.key)
@@ -201,16 +201,16 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
 
 
 def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
-    """Of many shares without any history the first ones now, the others on later nights: each is a question, or more.
+    """Fetch the first of many shares without any history now, the others on later nights: each costs a request.
 
     By hand, where somebody watches, all of them.
     """
     new = [one for one in todo if one.open and one.newest_ms is None]
-    for one in new[FEW:] if job.sources.hurried else ():
+    for one in new[FEW:] if job.sources.scheduled else ():
         one.windows.clear()
         one.put_off = True
         done(one)
 
 
 def _again(one: Fetching, job: Job) -> bool:
-    return one.error is not None and job.sources.hurried and job.sources.can_wait(one.error)
+    return one.error is not None and job.sources.scheduled and job.sources.can_wait(one.error)

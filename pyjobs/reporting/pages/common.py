@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
-from pyjobs.reporting.run_files.read_run import RunInputs, Scan, Scanned, Signal
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.tables import Column, called
+from pyjobs.scanning.scan_file import Scan, Scanned, Signal
 
 MADE_BY = {
     "reports/data.json": "import_bars",
