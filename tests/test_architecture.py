@@ -189,8 +189,10 @@ def test_the_supervisor_needs_only_the_standard_library() -> None:
         "select",
         "time",
         "json",
+        "code_lock",
         "job_log",
         "process_tree",
+        "sys",
         "survivors",
         "utils",
     }

@@ -9,6 +9,7 @@ from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, s
 from pyjobs.reporting.pages.held import doubts_of_bars, held_blocks
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.tables import Column
+from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scanned
 
 MOVERS_SHOWN = 5
@@ -39,7 +40,7 @@ def _summary(inputs: RunInputs) -> str:
         return f"{told}; no instrument has a bar of this session."
     up = sum((each.change or 0) > 0 for each in ranked)
     down = sum((each.change or 0) < 0 for each in ranked)
-    return f"{told}; of {len(ranked)} instruments {up} rose and {down} fell."
+    return f"{told}; of {many(len(ranked), 'instrument')} {up} rose and {down} fell."
 
 
 def _signals(inputs: RunInputs) -> list[Block]:
