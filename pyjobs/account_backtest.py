@@ -15,6 +15,7 @@ from pyjobs.account.desk.backtest import backtest
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
 from pyjobs.market.bars import last
 from pyjobs.market.desk import open_desk
+from pyjobs.market.desk.snapshot import refuse_unread
 from pyjobs.reporting.account_text import figures_table, heading
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_account(args.out / "portfolio" / name, result, closes)
         print(heading(name, result))
         print(figures_table(result))
+    refuse_unread(snapshot)
     return ExitCode.OK
 
 

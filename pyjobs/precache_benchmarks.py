@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 from utils import clock
 from utils.cli import Parser
-from utils.errors import BadDataError, ExternalDataUnavailable, StaleDataError, UsageError
+from utils.errors import (
+    BadDataError,
+    ExternalDataUnavailable,
+    LockBusyError,
+    NightdeskError,
+    StaleDataError,
+    UsageError,
+)
 from utils.exit_codes import ExitCode
 from utils.run import run
 
@@ -47,20 +54,20 @@ def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     from pyjobs.market.store.open_store import open_store
 
     store, book = open_store(), ProviderStates()
-    errors: dict[str, ExternalDataUnavailable | BadDataError] = {}
+    errors: dict[str, NightdeskError] = {}
     for name in names:
         try:
             found = benchmark_bars.warm(
                 name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
             )
-        except (ExternalDataUnavailable, BadDataError) as error:
+        except (ExternalDataUnavailable, BadDataError, LockBusyError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")
             _progress(str(error))
             errors[name] = error
             continue
         print(_line(name, found))
         if found.stale and name in policy.required:
-            raise StaleDataError(f"{name}: the newest bars there are end before the last closed session")
+            errors[name] = StaleDataError(f"{name}: the newest bars there are end before the last closed session")
     for name, missing in errors.items():
         if name in policy.required or len(errors) == len(names):
             raise missing

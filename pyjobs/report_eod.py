@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk
-from pyjobs.market.desk.snapshot import Series, Snapshot, take
+from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
 from pyjobs.market.universe.fetch_desk import Job
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
         raise trouble  # the page is there; what is wrong here is said all the same
+    refuse_unread(snapshot)
     return 0
 
 

@@ -16,7 +16,7 @@ import msgspec
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.desk.snapshot import take
+from pyjobs.market.desk.snapshot import refuse_unread, take
 from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.store.open_store import open_store
 from pyjobs.reporting.command import put_text
@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         notes=found.notes,
     )
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
+    refuse_unread(snapshot)
     return 0
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
 from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.desk_file import load_desk
-from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.market.desk.snapshot import Snapshot, refuse_unread
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.reporting.scans.tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
@@ -58,6 +58,7 @@ def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
     else:
         write_json(out / "reports" / "scan.json", result)
     refuse_stale(taken, path)
+    refuse_unread(taken)
     return ExitCode.OK
 
 

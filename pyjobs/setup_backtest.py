@@ -14,6 +14,7 @@ from pyjobs.account.desk.setup_triggers import all_triggers, rows_of
 from pyjobs.account.figures.overlap import WORTH
 from pyjobs.account.figures.setup_stats import WINDOWS_DAYS
 from pyjobs.market.desk import open_desk
+from pyjobs.market.desk.snapshot import refuse_unread
 from pyjobs.reporting.setup_figures import window_table
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{days} days to {snapshot.session}, after fees and tax")
         print(window_table(rows))
     print("".join(f"{note}\n" for note in (WORTH, *known.notes)), end="")
+    refuse_unread(snapshot)
     return ExitCode.OK
 
 

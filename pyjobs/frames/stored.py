@@ -11,7 +11,7 @@ from pyjobs.frames.columns import PRICES, frame_of, typed, utc_index
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import desk_path, load_desk
-from pyjobs.market.desk.snapshot import Series, Snapshot, take
+from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
 from pyjobs.market.store.open_store import open_store
 from utils import clock, paths
 from utils.cli import date_of
@@ -116,6 +116,7 @@ def _opened(desk: str | Path | None, prices: str, session: Day | None) -> Snapsh
     found = load_desk(desk_path(None if desk is None else str(desk), paths.config_dir()))
     asked = None if session is None else _day(session, "session")
     taken = take(found, open_store(), asked=asked, now_s=clock.now_s())
+    refuse_unread(taken)
     return corporate_actions.on_desk(taken) if prices == "adjusted" else taken
 
 

@@ -39,7 +39,7 @@ def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> Record:
 def status_of(series: Series, need: int) -> str:
     """`too_few_bars`: some setup cannot be decided yet; those that can still speak."""
     if not len(series.bars):
-        return "no_bars"
+        return "unreadable" if series.fault else "no_bars"
     if series.stale:
         return "stale"
     return "ok" if len(series.bars) >= need or not series.instrument.scanned else "too_few_bars"

@@ -121,7 +121,7 @@ def look_up(args: Namespace) -> Job:
     now_s = clock.now_s()
     store, end = open_store(), _last_session(desk, asked_end, now_s)
     actions = corporate_actions.actions_of(desk)
-    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
+    taken, worked = corporate_actions.honoured(_whole(snapshot.take(desk, store, asked=end, now_s=now_s)), actions)
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
     ahead = refuse_or_tell(
@@ -143,6 +143,12 @@ def look_up(args: Namespace) -> Job:
         index_from=index_from,
         notes=[*ahead, *doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
     )
+
+
+def _whole(taken: Snapshot) -> Snapshot:
+    """`taken`; raises BadDataError where a series cannot be read: without it, it is another account."""
+    snapshot.refuse_unread(taken)
+    return taken
 
 
 def params_of(setup: Setup) -> dict[str, Any]:

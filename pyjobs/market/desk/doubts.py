@@ -26,9 +26,12 @@ def of_desk(desk: Desk) -> list[str]:
 
 
 def of_snapshot(snapshot: Snapshot, worked: Mapping[str, Sequence[Action]]) -> list[str]:
-    """Lines for report and page: doubts about file, prices and rhythm, then the actions that were worked in."""
+    """Lines for report and page: what cannot be read, doubts about file, prices and rhythm, then the actions used."""
     sessions = {symbol: [each.session for each in actions] for symbol, actions in worked.items()}
-    lines = of_desk(snapshot.desk) + action_checks.of_prices(snapshot, sessions) + action_checks.sparse(snapshot)
+    unread = [each for each in snapshot.series if each.fault]
+    lines = [f"[WARN] {each.instrument.key} is left out: {each.fault}" for each in unread[:SHOWN]]
+    lines += [f"[WARN] and {len(unread) - SHOWN} more that cannot be read"] if len(unread) > SHOWN else []
+    lines += of_desk(snapshot.desk) + action_checks.of_prices(snapshot, sessions) + action_checks.sparse(snapshot)
     used = corporate_actions.described(worked)
     more = f" and {len(used) - SHOWN} more" if len(used) > SHOWN else ""
     return lines + ([f"corporate actions worked in: {', '.join(used[:SHOWN])}{more}"] if used else [])

@@ -179,7 +179,7 @@ def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
 
 
 def _all() -> list[Instance]:
-    found = instances.load_all()
+    found = instances.load_each()
     if not found:
         places = ", ".join(str(folder) for folder in instances.folders())
         raise ConfigError(f"no instance is configured (looked in {places}): python -m pyjobs.bootstrap_symbols")

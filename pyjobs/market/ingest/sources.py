@@ -21,7 +21,7 @@ from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
 from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
 from utils import clock
-from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError
 from utils.settings import config
 
 
@@ -41,7 +41,9 @@ class Sources:
         self._waiting = partial(how, began_s=clock.running_s(), trouble=TimeLost())
 
     def key(self, instance: Instance) -> SeriesKey:
-        """The series of an instance. Raises UsageError for what there is not."""
+        """The series of an instance. Raises UsageError for what there is not, ConfigError for a file that is none."""
+        if instance.fault:
+            raise ConfigError(instance.fault)
         return series_key(
             self._exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
         )

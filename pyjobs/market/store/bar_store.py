@@ -68,7 +68,7 @@ class BarStore:
             symbol = symbol_of(name)
             if symbol is not None and timeframe in TIMEFRAME_MS:
                 key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-                if self.partitions(key):
+                if not folder.is_dir() or self.paths(key):  # what is no folder is for whoever looks at it to tell
                     found.append(key)
         return sorted(found, key=lambda key: (key.exchange, key.symbol, key.timeframe))
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
-from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
+from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
-from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
+from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable, NightdeskError
 
 Progress = Callable[[int, int, str], object]
 
@@ -127,13 +127,23 @@ def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, Symbol
         part = parts.setdefault(name, Part(exchange=name))
         states = known.setdefault(name, symbol_states.load(name)) if name not in known else known[name]
         try:
-            want = wanted(job.store, instrument, job.exchanges[name], clock)
+            want: Want | Fetching = wanted(job.store, instrument, job.exchanges[name], clock)
         except BadDataError:
-            _, moved = newest_readable(job.store, instrument.key)
-            part.set_aside += [f"{instrument.key} {each}" for each in moved]
-            want = wanted(job.store, instrument, job.exchanges[name], clock)
-        part.series.append(_fetching(want, states, job))
+            want = _wanted_anew(part, instrument, job, clock)
+        part.series.append(_fetching(want, states, job) if isinstance(want, Want) else want)
     return list(parts.values()), known
+
+
+def _wanted_anew(part: Part, instrument: Instrument, job: Job, clock: MarketClock) -> Want | Fetching:
+    """What is wanted of a series whose newest partition cannot be read, when that is set aside; else its failure."""
+    exchange = job.exchanges[instrument.exchange]
+    try:
+        _, moved = newest_readable(job.store, instrument.key)
+        part.set_aside += [f"{instrument.key} {each}" for each in moved]
+        return wanted(job.store, instrument, exchange, clock)
+    except (NightdeskError, OSError) as error:
+        failure = error if isinstance(error, NightdeskError) else CannotWriteError(f"{type(error).__name__}: {error}")
+        return Fetching(want=nothing_known(instrument, exchange, clock), error=failure)
 
 
 def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetching:

@@ -23,6 +23,7 @@ BAR_STATUS = {
     "ok": "ok",
     "stale": "stale: no bar of this session",
     "no_bars": "no bars",
+    "unreadable": "cannot be read",
     "too_few_bars": "too few bars for any setup",
 }
 

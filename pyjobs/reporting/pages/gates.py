@@ -51,7 +51,7 @@ def data_gates(inputs: RunInputs) -> list[Gate]:
     if inputs.scan is None:
         return [Gate(subject="data", asks=asks, found="no scan", verdict="UNKNOWN")]
     traded = [each for each in inputs.scan.instruments if each.role == "trade"]
-    behind = [each.symbol for each in traded if each.status in ("stale", "no_bars")]
+    behind = [each.symbol for each in traded if each.status in ("stale", "no_bars", "unreadable")]
     found = f"{len(traded) - len(behind)} of {len(traded)} have one"
     if behind:
         found += f" (not {', '.join(behind[:5])}{' …' if len(behind) > 5 else ''})"

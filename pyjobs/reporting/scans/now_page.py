@@ -48,6 +48,7 @@ WHY = {
     "other_basis": "a split or the like since the stored close: not compared",
     "too_few_bars": "too few bars for some setup",
     "no_bars": "no bars",
+    "unreadable": "cannot be read",
     "stale": "old bars",
 }
 

@@ -45,6 +45,7 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     error = scan.error() or (fetched.error() if fetched else None)
     if error is not None:
         raise error
+    snapshot.refuse_unread(taken)
     return ExitCode.OK
 
 

@@ -26,7 +26,7 @@ from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
 from utils import paths, trading_day
-from utils.errors import NightdeskError
+from utils.errors import ConfigError, NightdeskError
 from utils.exit_codes import ExitCode
 from utils.files import private
 from utils.settings import config, credentials
@@ -61,7 +61,7 @@ def look(house: House) -> Iterator[Check]:
     book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobPlans(jobs={})
     found = [_tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)]
     known = [desk for desk in found if desk is not None]
-    kept = _tried("config instances", failed, load_kept) or []
+    kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
     states = _tried("provider", failed, ProviderStates().all) or []
     yield check_clock(told, states, now_s)
     yield places.git_head(paths.ROOT)
@@ -91,7 +91,7 @@ def look(house: House) -> Iterator[Check]:
     for desk in known:
         yield from results.check_actions(desk)
     wanted = [each for desk in known for each in _desk_series(desk)]
-    yield from series.check_all([*wanted, *_kept_series(failed)], BarStore(data / "raw"), now_s)
+    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s)
 
 
 def load_book() -> JobPlans:
@@ -105,13 +105,20 @@ def load_since() -> dict[str, float]:
     return {each.name: each.since_s for each in desks.named_desks(paths.config_dir())}
 
 
-def load_kept() -> list[Kept]:
-    """The configured instances, each with the time since which the first of its files has been there."""
+def load_kept(failed: list[Check] | None = None) -> list[Kept]:
+    """The configured instances, each with the time since which the first of its files has been there.
+
+    A file that is none becomes one of the `failed`, where they are given.
+    """
     since: dict[tuple[str, str, str], float] = {}
-    for path in instances.files():
+    faults: dict[Path, ConfigError] = {}
+    every = instances.load_all(faults)
+    if failed is not None:
+        failed += [Check("config instances", "FAIL", str(error), "config") for error in faults.values()]
+    for path in (each for each in instances.files() if each not in faults):
         series, written_s = instances.series_of(instances.load(path)), path.stat().st_mtime
         since[series] = min(written_s, since.get(series, written_s))
-    return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in instances.load_all()]
+    return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in every]
 
 
 def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
@@ -232,11 +239,10 @@ def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
         yield each.key, each.market, "any" if last_bar else "fetched" if each.fetched else "session"
 
 
-def _kept_series(failed: Sequence[Check]) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
-    if any(check.name == "config instances" for check in failed):
-        return
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-    for each in instances.load_all():
+def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
+    every = _tried("config instances", [], lambda: instances.load_all({}))
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml")) if every else {}
+    for each in every or []:
         exchange = exchanges.get(each.exchange)
         key = SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe)
         yield key, exchange.market if exchange else "24/7", "minutes"
