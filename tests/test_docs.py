@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.runbook import PAGES
+from tests.runbook import RUNBOOK as OPERATIONS
 from tests.verb_process import run_verb
 from utils.exit_codes import MEANING, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
-OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
 VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
@@ -194,6 +195,17 @@ def test_the_readme_has_one_sentence_two_commands_and_links_that_exist() -> None
     assert [line.split("#")[0].strip() for line in first_block[1].splitlines()] == ["make demo", "make test"]
     for target in re.findall(r"\]\(([^)]+)\)", readme):
         assert (ROOT / target).exists(), target
+
+
+def test_the_links_of_the_runbook_lead_somewhere() -> None:
+    for page in PAGES:
+        for target, mark in re.findall(
+            r"\]\(([a-zA-Z./_]+\.(?:md|ipynb))(#[a-z-]+)?\)", page.read_text(encoding="utf-8")
+        ):
+            text = (page.parent / target).read_text(encoding="utf-8")
+            headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+            assert not mark or mark[1:] in headings, f"{page.name}: {target}{mark}"
+        assert page.name == "OPERATIONS.md" or f"operations/{page.name}" in PAGES[0].read_text(encoding="utf-8")
 
 
 def test_the_crontab_example_can_be_given_to_cron() -> None:
