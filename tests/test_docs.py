@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.runbook import PAGES
+from tests.runbook import RUNBOOK as OPERATIONS
 from tests.verb_process import run_verb
 from utils.exit_codes import MEANING, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
-OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
 VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
@@ -132,7 +133,13 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
     from pyjobs.runs.job_history import load_job_plans
 
     plans = load_job_plans(ROOT / "config/jobs.yaml").jobs
-    often = {r"\* +\*": "60s", r"\*/5 +(?:\*|22-23,0-5)": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
+    often = {
+        r"\* +\*": "60s",
+        r"\*/5 +(?:\*|22-23,0-5)": "5m",
+        r"\d+ +\*/6": "6h",
+        r"\*/10 +\*": "10m",
+        r"\d+ +\d+": "",
+    }
     for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)(?: --desk us)?$", CRONTAB, re.M):
         if script in BY_HAND:
             continue
@@ -191,11 +198,22 @@ def test_the_readme_has_one_sentence_two_commands_and_links_that_exist() -> None
         assert (ROOT / target).exists(), target
 
 
+def test_the_links_of_the_runbook_lead_somewhere() -> None:
+    for page in PAGES:
+        for target, mark in re.findall(
+            r"\]\(([a-zA-Z./_]+\.(?:md|ipynb))(#[a-z-]+)?\)", page.read_text(encoding="utf-8")
+        ):
+            text = (page.parent / target).read_text(encoding="utf-8")
+            headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+            assert not mark or mark[1:] in headings, f"{page.name}: {target}{mark}"
+        assert page.name == "OPERATIONS.md" or f"operations/{page.name}" in PAGES[0].read_text(encoding="utf-8")
+
+
 def test_the_crontab_example_can_be_given_to_cron() -> None:
     assert CRONTAB.endswith("\n")
     for line in CRONTAB.splitlines():
         if line and not line.startswith("#"):
-            fields = line.removesuffix(" --desk us").split()
+            fields = line.replace("@reboot", "at each boot of it").removesuffix(" --desk us").split()
             assert len(fields) == 6 and "%" not in line, line
 
 
