@@ -5,7 +5,7 @@ Each can be lost by a process that means no harm, so there are three: the run's 
 in that file while it waits. Whatever descends from one that is found belongs to it.
 """
 
-import _signal as signal
+import _signal as signal  # as in supervise.py
 import os
 import time
 
