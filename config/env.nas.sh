@@ -4,7 +4,7 @@
 
 : "${ENV:=nas}"            # a name for this machine, with which alerts begin
 : "${ALLOW_NET_FETCH:=1}"  # 0: no job asks a provider on the network
-: "${RETRY_BUDGET_S:=30}"  # seconds a job loses at providers in waiting and failing; below the shortest interval of the crontab
+: "${RETRY_BUDGET_S:=30}"  # time a job may spend waiting for or retrying providers; below the shortest interval of the crontab
 : "${MARKET:=XKRX}"        # the calendar of jobs that do not name one
 : "${LOCK_BUSY_RC:=0}"     # what cron sees when a job is still running; 75 to be told
 : "${TERM_GRACE_S:=5}"     # seconds between SIGTERM and SIGKILL

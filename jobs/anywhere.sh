@@ -6,7 +6,7 @@
 # shellcheck disable=SC2154  # home is the caller's
 run_anywhere() {
   local python found=''
-  case ${2:-} in -h | --help) grep '^# [A-Z]' "$0" | cut -c 3- ;; esac # the header is the help, as everywhere
+  case ${2:-} in -h | --help) sed -n '/^# Summary: /,/^[^#]/s/^# //p' "$0" | grep -v '^shellcheck ' ;; esac
   for python in "${PYTHONBIN:-}" "$home/.venv/bin/python" python3.14 python3.13 python3.12 python3.11 python3 /opt/homebrew/bin/python3; do
     if [ -n "$python" ] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
       found=$python

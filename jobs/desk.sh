@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Summary: which desk a job is about, by its --desk: the desk's name among desks, and its market. Sourced, never run.
-# The same rules stand in pyjobs/market/desks.py; tests/verbs/test_several_desks.py holds them equal.
+# pyjobs/market/desks.py has these rules in Python; tests/verbs/test_several_desks.py holds them equal.
 
 # desk_in ARG…: sets DESK (`@us` for config/desks/us.yaml, nothing for the desk without a name), DESK_FILE (nothing: the
 # sample), and MARKET to the desk's own calendar where its file says one that there is. No Python, no other program.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import ExternalDataUnavailable
+from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.settings import config
@@ -105,10 +105,10 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.series_source import Source
     from pyjobs.market.ingest.sources import Sources
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
     from utils.progress import ProgressReport
 
-    store, now_ms, progress = BarStore(paths.data_dir() / "raw"), clock.now_ms(), ProgressReport(sys.stderr)
+    store, now_ms, progress = open_store(), clock.now_ms(), ProgressReport(sys.stderr)
     asking = Sources(progress.say)
 
     def work(key: SeriesKey, source: Source, instance: Instance) -> str:
@@ -119,12 +119,13 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         return f"{key}: {added()} new bars{older}; {instances.save(instance)}"
 
     ready: list[Instance] = []
-    failed: list[ExternalDataUnavailable] = []
+    failed: list[NightdeskError] = []
     for number, instance in enumerate(wanted, 1):
         progress.part(number, len(wanted))
         try:
-            jobs.for_each([instance], job="ingest", work=work, say=print, sources=asking)
-        except ExternalDataUnavailable as error:
+            with jobs.foreseen():
+                jobs.for_each([instance], job="ingest", work=work, say=print, sources=asking)
+        except NightdeskError as error:
             if not ignore_errors:
                 raise
             print(f"[WARN] {instance.symbol}: {error} (left out)")

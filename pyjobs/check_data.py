@@ -29,16 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--exchange", metavar="NAME", help="only this exchange's series")
     parser.add_argument("--symbol", metavar="SYMBOL", help="only this symbol's")
     parser.add_argument("--timeframe", metavar="TF", help="only these bars")
-    parser.add_argument("--desk", metavar="FILE", help="whose instruments say which market a series is of")
+    parser.add_desk(default="the exchanges say which market a series is of")
     parser.add_argument("--market", metavar="M", help="the calendar of all of them, instead")
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: print JSON, every finding")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")
     args = parser.parse_args(argv)
 
     from pyjobs.market.checks.inspection import without_crashes
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
 
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     wanted = {name: getattr(args, name) for name in ("exchange", "symbol", "timeframe") if getattr(args, name)}
     keys = [key for key in store.series() if all(getattr(key, name) == want for name, want in wanted.items())]
     if not keys:

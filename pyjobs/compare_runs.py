@@ -55,7 +55,8 @@ def _latest(folder: Path, strategy: str) -> list[Path]:
     runs = backtest_folder.runs_of(folder, strategy, now)
     later = len(backtest_folder.runs_of(folder, strategy)) - len(runs)
     if later:
-        print(f"[WARN] {later} runs of {strategy} are from later than now and passed over: is the clock right?")
+        told = f"{later} run{'s' if later > 1 else ''} of {strategy} from later than now"
+        print(f"[WARN] {told} passed over: is the clock right?")
     return runs[-2:]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pyjobs.market.desk import open_desk as rim
+from pyjobs.market.desk import open_desk
 from pyjobs.market.desks import desk_path
 from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
 from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date, is_fetched
@@ -22,7 +22,7 @@ from utils.run import run
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fetch, say what came of it, write the report; see the module."""
-    parser = rim.parser("fetch", __doc__, out_required=False)
+    parser = open_desk.parser("fetch", __doc__, out_required=False)
     parser.add_argument("--all-missing", action="store_true", help="name every missing symbol, not only examples")
     args = parser.parse_args(argv)
     if args.out is not None and not args.out.is_dir():

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from utils import clock, paths
+from utils import clock
 from utils.cli import Parser
 from utils.errors import MissingInputError
 from utils.run import run
@@ -34,11 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.ingest.instances import Instance
     from pyjobs.market.ingest.repair import repair
     from pyjobs.market.ingest.series_source import Source
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
     from utils.progress import ProgressReport
 
     now_ms = clock.now_ms()
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     progress = ProgressReport(sys.stderr)
     refused: list[ExternalDataUnavailable | None] = []
 

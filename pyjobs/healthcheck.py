@@ -20,9 +20,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at everything, say it, tell who is to be told of a change, and exit by the worst of it."""
     parser = Parser(verb="healthcheck", doc=__doc__)
-    parser.add_argument(
-        "--desk", metavar="DESK", help="one desk, a file or a name in config/desks/; default: all of them"
-    )
+    parser.add_desk(default="all desks")
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: print JSON, for a monitor")
     parser.add_argument("--strict", action="store_true", help="exit 3 on WARN too")
     args = parser.parse_args(argv)

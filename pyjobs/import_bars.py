@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils import clock, paths
-from utils.cli import DESK_HELP, Parser
+from utils.cli import Parser
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Import every instrument of the desk. A bad file does not hide the others; the exit code tells of the worst."""
     parser = Parser(verb="import_bars", doc=__doc__)
-    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
+    parser.add_desk()
     parser.add_argument("--dumps", metavar="DIR", type=Path, help="folder of the dumps, instead of the desk's own")
     parser.add_argument("--out", metavar="RUNDIR", type=Path, help="run folder: also write reports/data.json there")
     parser.add_argument("--explain", metavar="FILE", type=Path, help="say what FILE would be taken for; write nothing")
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.desks import desk_path
     from pyjobs.market.dumps.import_desk import import_desk
     from pyjobs.market.dumps.report import report_json, report_text
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
     from utils.files.atomic import write_text
 
     path = desk_path(args.desk, paths.config_dir())
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dumps = args.dumps or paths.root() / desk.dumps
     if not dumps.is_dir():
         raise MissingInputError(f"{dumps}: no such folder of dumps (desk {desk.name}: `dumps`, or --dumps DIR)")
-    results = import_desk(desk, dumps, BarStore(paths.data_dir() / "raw"), now_ms=clock.now_ms(), progress=_progress)
+    results = import_desk(desk, dumps, open_store(), now_ms=clock.now_ms(), progress=_progress)
     if args.out:
         write_text(args.out / "reports" / "data.json", report_json(desk, results))
     print(report_text(desk, results))

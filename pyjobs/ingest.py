@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyjobs.market.times import parse_utc_ms, utc_text
-from utils import clock, paths
+from utils import clock
 from utils.cli import Parser
 from utils.errors import ExternalDataUnavailable
 from utils.run import run
@@ -36,14 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.sources import Sources
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
     from pyjobs.market.universe.absent import Absent
     from utils.progress import ProgressReport
 
     now_ms = clock.now_ms()
     if args.start is not None:
         jobs.check_range(args.start, now_ms if args.end is None else args.end, now_ms)
-    store, progress = BarStore(paths.data_dir() / "raw"), ProgressReport(sys.stderr)
+    store, progress = open_store(), ProgressReport(sys.stderr)
     absent = Absent(store=store, now_ms=now_ms, many=args.all)
     job = _Job(args=args, store=store, now_ms=now_ms, progress=progress, absent=absent)
     todo = jobs.chosen(args, parser)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.runs import manifest, run_folder, witness
 from pyjobs.runs.nights import steps
 from pyjobs.runs.run_folder import BUILDING, started_at
@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Build the manifest of --out and write it last, or compare the folder with the manifest it has."""
     parser = Parser(verb="make_manifest", doc=__doc__)
     parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
-    parser.add_argument("--desk", type=Path, metavar="FILE", help="the desk file (needed unless --verify)")
+    parser.add_desk(default="none, and needed unless --verify")
     parser.add_argument(
         "--verify", action="store_true", help="compare the folder with its manifest; differences exit 65"
     )
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.desk is None:
         raise UsageError("--desk FILE is needed to write a manifest")
     run_folder.sweep_all(run_dir)
-    content = manifest.build(run_dir, _about(run_dir, options.desk, load_desk(options.desk)))
+    content = manifest.build(run_dir, _about(run_dir, Path(options.desk), load_desk(Path(options.desk))))
     manifest.write(run_dir, content)
     files = content["files"]
     count = len(files) if isinstance(files, dict) else 0
@@ -83,7 +83,7 @@ def _inputs(run_dir: Path, desk_file: Path, desk: Desk) -> dict[str, object]:
         desk_file=desk_file,
         config_dir=paths.config_dir(),
         series=[each.key for each in desk.instruments],
-        store=BarStore(paths.data_dir() / "raw"),
+        store=open_store(),
         lists=desk.lists,
         taken=taken,
         marks=witness.marks_of(taken),

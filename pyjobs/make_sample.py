@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from utils import clock, paths
-from utils.cli import Parser
+from utils.cli import Parser, date_of
 from utils.errors import UsageError
 from utils.run import run
 from utils.trading_day import Calendar, Session, load
@@ -38,10 +37,7 @@ def _last_session(calendar: Calendar, end: str | None, now_s: float) -> Session:
     closed = calendar.last_closed_session(now_s)
     if end is None:
         return closed
-    try:
-        day = dt.date.fromisoformat(end)
-    except ValueError:
-        raise UsageError(f"--end: {end!r} is not a date like 2026-01-31") from None
+    day = date_of(end, "--end")
     if day > closed.date:
         raise UsageError(f"--end: {end} is after {closed.date}, the newest session that has closed")
     if day.year < EARLIEST_YEAR:

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from utils import paths
 from utils.cli import Parser
-from utils.errors import ConfigError, MissingInputError
+from utils.errors import BadDataError, ConfigError, MissingInputError
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.settings import credentials
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from pyjobs.market.bars import SeriesKey
+    from pyjobs.market.store.bar_store import BarStore
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,13 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeframe", metavar="TF", help="only these bars")
     args = parser.parse_args(argv)
 
-    from pyjobs.market.mirror import connected, forget_gone, mirror
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.mirror import connected, forget_gone
+    from pyjobs.market.store.open_store import open_store
 
     url = credentials.find("DATABASE_URL")
     if not url:
         raise ConfigError("DATABASE_URL is not set (environment, secret/.env or .env)")
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     wanted = {name: getattr(args, name) for name in ("exchange", "symbol", "timeframe") if getattr(args, name)}
     keys = [key for key in store.series() if all(getattr(key, name) == want for name, want in wanted.items())]
     with connected(url) as db:
@@ -39,10 +45,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{key}: not under {store.root} any more, its {rows} rows are deleted")
         if not keys and not gone:
             raise MissingInputError(f"no such series under {store.root}, and nothing of it to delete from the table")
-        for key in keys:
-            done = mirror(db, store, key, compare=True)
-            print(f"{key}: {done.copied} partitions copied, {done.same} the same, {done.gone} gone")
+        failed = [error for key in keys if (error := _mirrored(db, store, key)) is not None]
+    if failed:
+        raise failed[0]
     return ExitCode.OK
+
+
+def _mirrored(db: Connection[Any], store: BarStore, key: SeriesKey) -> BadDataError | None:
+    """Copy one series and say so; what is wrong with it, which hides no other."""
+    from pyjobs.market.mirror import mirror
+
+    try:
+        done = mirror(db, store, key, compare=True)
+    except BadDataError as error:
+        print(f"{key}: failed: {error}")
+        return error
+    print(f"{key}: {done.copied} partitions copied, {done.same} the same, {done.gone} gone")
+    return None
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.mistakes import NAME
 from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.runs.timetable import Timetable, added, timetable
 from utils import clock, paths, wall_clock
 from utils.cli import Parser
@@ -209,7 +209,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
         path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
         desk, job = begun(path, history=SESSIONS_A_JOB)
         verdict = bring_up_to_date(desk, job)
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]
     bare = [each.symbol for each in ours if store.newest(each.key) is None]
     kinds = {each.symbol: each.kind for each in verdict.missing if each.exchange == wishes.exchange}
@@ -230,7 +230,7 @@ def _expect(table: Timetable, mine: str) -> None:
     """Write what the jobs go by, where nothing is yet; else say what it should be."""
     own_desk, name = not mine, mine if mine and "/" not in mine else ""
     shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
-    book = table.job_book(shipped, name)
+    book = table.job_plans(shipped, name)
     path = paths.secret_dir() / "jobs.yaml"
     if path.exists() and name:
         lines = "".join(

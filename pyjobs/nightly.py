@@ -19,7 +19,7 @@ from typing import cast
 from pyjobs.account.desk.desk_setups import check_setups
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import called, desk_path, reports_of
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder
 from pyjobs.runs.nights import session, step_process
@@ -28,7 +28,7 @@ from pyjobs.runs.nights.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.witness import Witness
 from utils import clock, paths, trading_day
-from utils.cli import DESK_HELP, Parser
+from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
     NETWORK_FORBIDDEN,
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(verb="nightly", doc=__doc__)
-    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
+    parser.add_desk()
     parser.add_argument(
         "--session", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule"
     )
@@ -112,7 +112,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         desk_file=desk_file,
         config_dir=paths.config_dir(),
         series=[each.key for each in desk.instruments],
-        store=BarStore(paths.data_dir() / "raw"),
+        store=open_store(),
         lists=desk.lists,
     )
     night = Night(

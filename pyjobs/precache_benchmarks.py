@@ -7,16 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import clock, paths
+from utils import clock
 from utils.cli import Parser
-from utils.errors import BadDataError, ExternalDataUnavailable, StaleDataError, UsageError
+from utils.errors import (
+    BadDataError,
+    ExternalDataUnavailable,
+    LockBusyError,
+    NightdeskError,
+    StaleDataError,
+    UsageError,
+)
 from utils.exit_codes import ExitCode
 from utils.run import run
 
 if TYPE_CHECKING:
     from pyjobs.market.benchmarks.bars import Found
     from pyjobs.market.benchmarks.policy import Policy
-    from pyjobs.market.providers.asking.ask import Patience
+    from pyjobs.market.providers.asking.ask import RetryBudget
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,27 +47,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _warm_all(names, policy, patience(budget_s=args.budget_s))
 
 
-def _warm_all(names: list[str], policy: Policy, waiting: Patience) -> int:
+def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
-    from pyjobs.market.providers.asking.circuit_breaker import StateBook
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+    from pyjobs.market.store.open_store import open_store
 
-    store, book = BarStore(paths.data_dir() / "raw"), StateBook()
-    errors: dict[str, ExternalDataUnavailable | BadDataError] = {}
+    store, book = open_store(), ProviderStates()
+    errors: dict[str, NightdeskError] = {}
     for name in names:
         try:
             found = benchmark_bars.warm(
                 name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
             )
-        except (ExternalDataUnavailable, BadDataError) as error:
+        except (ExternalDataUnavailable, BadDataError, LockBusyError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")
             _progress(str(error))
             errors[name] = error
             continue
         print(_line(name, found))
         if found.stale and name in policy.required:
-            raise StaleDataError(f"{name}: the newest bars there are end before the last closed session")
+            errors[name] = StaleDataError(f"{name}: the newest bars there are end before the last closed session")
     for name, missing in errors.items():
         if name in policy.required or len(errors) == len(names):
             raise missing

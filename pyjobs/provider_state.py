@@ -15,7 +15,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """List every provider that has been asked, or forget one (or `all`), so that it is asked again at once."""
     from pyjobs.market.providers import GATES
-    from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
+    from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_line
 
     parser = Parser(verb="provider_state", doc=__doc__)
     parser.add_argument(
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    book = StateBook()
+    book = ProviderStates()
     if args.reset:
         known = {state.provider for state in book.all()}
         gate = GATES.get(args.reset, args.reset)

@@ -12,6 +12,7 @@ from pyjobs.market.desks import desk_path
 from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.nights import signal_queue
 from pyjobs.runs.run_folder import BUILDING
+from pyjobs.runs.verdict.words import many
 from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.run import run
@@ -20,7 +21,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Read scan.json, fill the queue, write queue/signals.sqlite and queue/signals.csv."""
     parser = Parser(verb="queue_signals", doc=__doc__)
-    parser.add_argument("--desk", required=True, metavar="DESK", help="the desk: a file, or a name in config/desks/")
+    parser.add_desk(required=True)
     parser.add_argument("--session", required=True, metavar="YYYY-MM-DD", help="the night's session")
     parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
     options = parser.parse_args(argv)
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         filled = signal_queue.fill(queue, signals, **night)
         signal_queue.snapshot(queue, options.out / "queue")
     told = f"{filled.added} new to the queue, {filled.expired} older ones expired"
-    print(f"{filled.offered} signals of {options.session}: {told}")
+    print(f"{many(filled.offered, 'signal')} of {options.session}: {told}")
     print(f"{filled.in_queue} in '{path}'")
     return 0
 

@@ -15,18 +15,18 @@ from collections.abc import Sequence
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk
-from pyjobs.market.desk.snapshot import Series, Snapshot, take
+from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
 from pyjobs.market.universe.fetch_desk import Job
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
-from pyjobs.reporting.command import date_or_auto, put_text
+from pyjobs.reporting.command import put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date, is_fetched
 from pyjobs.reporting.pages.instrument_lines import all_lines
 from pyjobs.reporting.pages.instruments import eod_page
 from utils import clock, paths
-from utils.cli import DESK_HELP, Parser
+from utils.cli import Parser, date_or_auto
 from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError
 from utils.run import run
 
@@ -36,13 +36,13 @@ NAMED = 20
 def main(argv: Sequence[str] | None = None) -> int:
     """Look at the store as of the session, refuse stale data, write the page."""
     parser = Parser(verb="report_eod", doc=__doc__)
-    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
+    parser.add_desk()
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
     desk, job = begun(desk_file)
     check_setups(desk.setups, source=str(desk_file))
-    asked = date_or_auto(options.date)
+    asked = date_or_auto(options.date, "--date")
     trouble = _bring_in(desk, job, asked=asked)
     snapshot = corporate_actions.on_desk(take(desk, job.store, asked=asked, now_s=clock.now_s()))
     found = setups_of(snapshot, source=str(desk_file))
@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
         raise trouble  # the page is there; what is wrong here is said all the same
+    refuse_unread(snapshot)
     return 0
 
 

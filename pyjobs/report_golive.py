@@ -29,7 +29,7 @@ def _draw(call: ReportCall, inputs: RunInputs) -> None:
     if inputs.setups and any(window.rows for window in inputs.setups.windows):
         charts.expectancy_chart(folder / EXPECTANCY_CHART, inputs.setups.windows)
     for account in inputs.accounts:
-        if any(len(book.equity.values) > 1 for book in account.books.values()):
+        if any(len(variant.equity.values) > 1 for variant in account.variants.values()):
             charts.equity_chart(folder / equity_chart(account.name), account)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pyjobs.reporting.command import parsed, put
 from pyjobs.reporting.pages.scan import scan_page
 from pyjobs.reporting.run_files.read_run import read_run
-from utils import paths
 from utils.run import run
 
 
@@ -18,10 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     inputs = read_run(call.run_dir)
     drawn: list[str] = []
     if inputs.scan:
-        from pyjobs.market.store.bar_store import BarStore
+        from pyjobs.market.store.open_store import open_store
         from pyjobs.reporting.price_pictures import draw_all
 
-        drawn = draw_all(call.run_dir, inputs.scan, call.desk, BarStore(paths.data_dir() / "raw"))
+        drawn = draw_all(call.run_dir, inputs.scan, call.desk, open_store())
     put(call, scan_page(inputs, pictures=drawn))
     return 0
 

@@ -1,6 +1,6 @@
 """The symbols you watch, from secret/watchlist.yaml or config/watchlist.yaml. Writes reports/watchlist_<date>.md.
 
-Of a desk with a name, secret/watchlist.<name>.yaml is looked for first. Prices are as of the last session that had
+For a desk with a name, secret/watchlist.<name>.yaml is looked for first. Prices are as of the last session that had
 closed on that date. A symbol the desk does not have is a line that says so.
 """
 
@@ -16,15 +16,15 @@ import msgspec
 from pyjobs.account.desk.desk_setups import check_setups, setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.desk.snapshot import take
+from pyjobs.market.desk.snapshot import refuse_unread, take
 from pyjobs.market.desks import called, desk_path, reports_of
-from pyjobs.market.store.bar_store import BarStore
-from pyjobs.reporting.command import date_or_auto, put_text
+from pyjobs.market.store.open_store import open_store
+from pyjobs.reporting.command import put_text
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.pages.instrument_lines import watched_lines
 from pyjobs.reporting.pages.instruments import watchlist_page
 from utils import clock, paths, trading_day
-from utils.cli import DESK_HELP, Parser
+from utils.cli import Parser, date_or_auto
 from utils.run import run
 from utils.settings.config import load_yaml, own_or_default
 
@@ -40,7 +40,7 @@ class Watchlist(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def main(argv: Sequence[str] | None = None) -> int:
     """Look up every symbol, write the page."""
     parser = Parser(verb="report_watchlist", doc=__doc__)
-    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
+    parser.add_desk()
     parser.add_argument("--date", default="auto", metavar="YYYY-MM-DD|auto", help="default: today at the market")
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_setups(desk.setups, source=str(desk_file))
     source = _watchlist_of(called(desk_file))
     watchlist = load_yaml(source, Watchlist)
-    date, asked = when(desk, date_or_auto(options.date), now_s=clock.now_s())
-    taken = take(desk, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
+    date, asked = when(desk, date_or_auto(options.date, "--date"), now_s=clock.now_s())
+    taken = take(desk, open_store(), asked=asked, now_s=clock.now_s())
     snapshot = corporate_actions.on_desk(taken)
     found = setups_of(snapshot, source=str(desk_file))
     page = watchlist_page(
@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         notes=found.notes,
     )
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
+    refuse_unread(snapshot)
     return 0
 
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
-from pyjobs.market.desk import open_desk as rim
+from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.desk_file import load_desk
-from pyjobs.market.desk.snapshot import Snapshot
+from pyjobs.market.desk.snapshot import Snapshot, refuse_unread
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.reporting.scans.tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
@@ -31,7 +31,7 @@ from utils.run import run
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Scan, print, write; see the module."""
-    args = rim.parser("scan", __doc__, out_required=False).parse_args(argv)
+    args = open_desk.parser("scan", __doc__, out_required=False).parse_args(argv)
     if args.session is None and args.out is None:
         path = desk_path(args.desk, paths.config_dir())
         desk = load_desk(path)
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from pyjobs.reporting.scans.scan_now import scan_of_now  # providers: the night's scan does without them
 
             return scan_of_now(desk, path, running)
-    path, taken = rim.opened(args, check_desk)
+    path, taken = open_desk.opened(args, check_desk)
     return _of_session(taken, path, args.out)
 
 
@@ -58,6 +58,7 @@ def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
     else:
         write_json(out / "reports" / "scan.json", result)
     refuse_stale(taken, path)
+    refuse_unread(taken)
     return ExitCode.OK
 
 

@@ -9,13 +9,13 @@ import datetime as dt
 import sys
 from collections.abc import Iterator, Sequence
 
-from pyjobs.runs.job_history import JobBook, JobPlan, Run, runs_of
+from pyjobs.runs.job_history import JobPlan, JobPlans, Run, runs_of
 from pyjobs.runs.verdict import day, logs, look, records, watched
 from pyjobs.runs.verdict.job import Verdict, judge
 from pyjobs.runs.verdict.look import House
 from pyjobs.runs.verdict.watched import Unit
 from utils import clock, paths, trading_day
-from utils.cli import Parser
+from utils.cli import Parser, date_of
 from utils.errors import UsageError
 from utils.run import run
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     book, now_s = look.load_book(), clock.now_s()
     runs = records.read(paths.logs_dir(), now_s).runs
     if args.date:
-        print(f"{args.job} {args.date}: {_of_day(book, runs, args.job, _date(args.date), now_s)}")
+        print(f"{args.job} {args.date}: {_of_day(book, runs, args.job, date_of(args.date, 'DATE'), now_s)}")
         return 0
     found = list(_units(book, runs, args.job or "", now_s))
     if args.job and not found:
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _units(book: JobBook, runs: Sequence[Run], asked: str, now_s: float) -> Iterator[Unit]:
+def _units(book: JobPlans, runs: Sequence[Run], asked: str, now_s: float) -> Iterator[Unit]:
     """What is judged of the job that is asked about (of each, when none is), scheduled or not."""
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
@@ -76,7 +76,7 @@ def _units(book: JobBook, runs: Sequence[Run], asked: str, now_s: float) -> Iter
                 yield rest
 
 
-def _unscheduled(book: JobBook, line: str, runs: Sequence[Run], made_s: float | None) -> Unit:
+def _unscheduled(book: JobPlans, line: str, runs: Sequence[Run], made_s: float | None) -> Unit:
     """A job that nothing starts here; an interval without an instance is none."""
     job, _, instance = line.partition("@")
     plan = book.jobs[line]
@@ -89,7 +89,7 @@ def _judged(unit: Unit, now_s: float) -> Verdict:
     return judge(watched.seen(unit, House(now_s).place(), trading_day.load(unit.plan.market), now_s))
 
 
-def _of_day(book: JobBook, runs: Sequence[Run], asked: str, on: dt.date, now_s: float) -> str:
+def _of_day(book: JobPlans, runs: Sequence[Run], asked: str, on: dt.date, now_s: float) -> str:
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
     mine, plan = runs_of(runs, job, instance), book.plan_of(job, instance)
@@ -109,13 +109,6 @@ def _of_day(book: JobBook, runs: Sequence[Run], asked: str, on: dt.date, now_s: 
         log=paths.logs_dir() / f"{prefix}_{on}.log",
         now_s=now_s,
     )
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"DATE must be YYYY-MM-DD, not {text!r}") from None
 
 
 if __name__ == "__main__":

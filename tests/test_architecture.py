@@ -32,8 +32,8 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress",
-        "cli errors",
-        "clock exception_kinds files",
+        "errors",
+        "cli clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
     ),
@@ -58,7 +58,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alpaca krx_stock quotes yahoo",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
-    "pyjobs.live": ("journal kill_switch", "deciding", "spec", "config feed", "limits", "step equal"),
+    "pyjobs.live": ("journal kill_switch scheduler", "deciding", "spec", "config feed", "limits", "step equal"),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights provenance retention run_folder units",
         "forecast pins sealed timetable witness",
@@ -69,7 +69,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "pyjobs.reporting": (
         "fonts numbers run_files tables",
         "account_figures charts document fetches nights setup_figures",
-        "command drawing price_pictures scans",
+        "account_text command drawing price_pictures scans",
         "html",
         "sheet",
         "backtests pages",
@@ -189,8 +189,10 @@ def test_the_supervisor_needs_only_the_standard_library() -> None:
         "select",
         "time",
         "json",
+        "code_lock",
         "job_log",
         "process_tree",
+        "sys",
         "survivors",
         "utils",
     }

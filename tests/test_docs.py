@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.runbook import PAGES
+from tests.runbook import RUNBOOK as OPERATIONS
 from tests.verb_process import run_verb
 from utils.exit_codes import MEANING, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
-OPERATIONS = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
 VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
@@ -115,9 +116,9 @@ def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
 
 
 def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() -> None:
-    from pyjobs.runs.job_history import load_job_book
+    from pyjobs.runs.job_history import load_job_plans
 
-    book = load_job_book(ROOT / "config/jobs.yaml")
+    book = load_job_plans(ROOT / "config/jobs.yaml")
     for name in set(ENTRY_POINTS) - BY_HAND:
         source = (ROOT / "batch" / name).read_text(encoding="utf-8")
         job = re.search(r"--name ([a-z_]+)", source)
@@ -129,16 +130,57 @@ def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() ->
 
 
 def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
-    from pyjobs.runs.job_history import load_job_book
+    from pyjobs.runs.job_history import load_job_plans
 
-    plans = load_job_book(ROOT / "config/jobs.yaml").jobs
-    often = {r"\* +\*": "60s", r"\*/5 +(?:\*|22-23,0-5)": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
+    plans = load_job_plans(ROOT / "config/jobs.yaml").jobs
+    often = {
+        r"\* +\*": "60s",
+        r"\*/5 +(?:\*|22-23,0-5)": "5m",
+        r"\d+ +\*/6": "6h",
+        r"\*/10 +\*": "10m",
+        r"\d+ +\d+": "",
+    }
     for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)(?: --desk us)?$", CRONTAB, re.M):
         if script in BY_HAND:
             continue
         job = re.search(r"--name ([a-z_]+)", (ROOT / "batch" / script).read_text(encoding="utf-8"))
         assert job is not None
         assert [plans[job[1]].interval] == [interval for how, interval in often.items() if re.fullmatch(how, when)]
+
+
+def test_the_tree_of_the_design_is_what_ls_shows() -> None:
+    design = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
+    shown, path = set(), list[str]()
+    for indent, name in re.findall(r"^( *)([a-z_]+)/ ", design.split("```")[1], re.M):
+        path = [*path[: len(indent) // 2], name]
+        shown.add("/".join(path))
+    tops = ("batch", "jobs", "pyjobs", "utils", "config")
+    there = {str(each.parent.relative_to(ROOT)) for top in tops for each in (ROOT / top).rglob("*.py")} | set(tops)
+    assert shown == there
+
+
+def test_what_the_design_says_to_change_exists() -> None:
+    design = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8")
+    rows = design.partition("## Where to change what")[2].partition("\n## ")[0]
+    for name in re.findall(r"`([a-z_./]+(?:/|\.(?:py|toml|yaml|example)))`", rows):
+        at = (ROOT, ROOT / "pyjobs", ROOT / "pyjobs/market")
+        assert any((folder / name).exists() for folder in at), name
+
+
+def test_no_sentence_of_ours_begins_with_of_or_the_same() -> None:
+    start = re.compile(r'(?:^ *|""" ?|# |[.:] )(?:Of|The same) ', re.M)
+    prose = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    code = [path for folder in ("pyjobs", "utils", "jobs", "batch") for path in (ROOT / folder).rglob("*.*")]
+    for path in (*prose, *(each for each in code if each.suffix in (".py", ".sh"))):
+        found = start.search(path.read_text(encoding="utf-8"))
+        assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_no_cell_of_a_table_has_more_than_thirty_words() -> None:
+    for path in (ROOT / "docs").rglob("*.md"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for cell in re.split(r"(?<!\\)\|", line) if line.startswith("|") else ():
+                assert len(cell.split()) <= 30, f"{path.name}: {cell}"
 
 
 def test_what_the_runbook_names_exists() -> None:
@@ -156,11 +198,22 @@ def test_the_readme_has_one_sentence_two_commands_and_links_that_exist() -> None
         assert (ROOT / target).exists(), target
 
 
+def test_the_links_of_the_runbook_lead_somewhere() -> None:
+    for page in PAGES:
+        for target, mark in re.findall(
+            r"\]\(([a-zA-Z./_]+\.(?:md|ipynb))(#[a-z-]+)?\)", page.read_text(encoding="utf-8")
+        ):
+            text = (page.parent / target).read_text(encoding="utf-8")
+            headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", text, re.M)}
+            assert not mark or mark[1:] in headings, f"{page.name}: {target}{mark}"
+        assert page.name == "OPERATIONS.md" or f"operations/{page.name}" in PAGES[0].read_text(encoding="utf-8")
+
+
 def test_the_crontab_example_can_be_given_to_cron() -> None:
     assert CRONTAB.endswith("\n")
     for line in CRONTAB.splitlines():
         if line and not line.startswith("#"):
-            fields = line.removesuffix(" --desk us").split()
+            fields = line.replace("@reboot", "at each boot of it").removesuffix(" --desk us").split()
             assert len(fields) == 6 and "%" not in line, line
 
 

@@ -1,14 +1,20 @@
-"""The command line of a verb: argparse, but wrong usage exits 64, because 2 means stale data here."""
+"""The command line of a verb: argparse, but wrong usage exits 64, because 2 means stale data here.
+
+Flags that many verbs have, and the only reading of a date, are here once.
+"""
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import sys
 from typing import NoReturn
 
+from utils.errors import UsageError
 from utils.exit_codes import ExitCode
 
-DESK_HELP = "a file, or the name of one in config/desks/; default: config/desk.yaml, else the sample"
+DESK_HELP = "a file, or the name of one in config/desks/"
+DESK_DEFAULT = "config/desk.yaml, else the sample"
 
 
 class Parser(argparse.ArgumentParser):
@@ -25,7 +31,31 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
+    def add_desk(self, *, required: bool = False, default: str = DESK_DEFAULT, what: str = DESK_HELP) -> None:
+        """Add --desk. `default` says in words what holds without it; `what` is for a verb that reads it otherwise."""
+        self.add_argument(
+            "--desk", metavar="DESK", required=required, help=what if required else f"{what}; default: {default}"
+        )
+
     def error(self, message: str) -> NoReturn:
         """Print usage and the problem to stderr, exit 64."""
         self.print_usage(sys.stderr)
         self.exit(ExitCode.USAGE, f"{self.prog}: usage: {message}\n")
+
+
+def date_of(text: str, what: str) -> dt.date:
+    """`text` (YYYY-MM-DD) as a date. Raises UsageError that begins with `what`, a flag or the name of an argument."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{what} {text!r} is not a date (YYYY-MM-DD)") from None
+
+
+def date_or_auto(text: str, what: str) -> dt.date | None:
+    """The date of a flag; None for `auto`. Raises UsageError for anything else."""
+    if text == "auto":
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{what} {text!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None

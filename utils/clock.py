@@ -16,13 +16,13 @@ def now_s() -> float:
 
 
 def running_s() -> float:
-    """The same for who waits: a rehearsed time goes on from there by the seconds that this process has lived."""
+    """`now_s` for code that waits: a rehearsed time goes on by the seconds that this process has lived."""
     rehearsed = _rehearsed_s()
     return time.time() if rehearsed is None else rehearsed + time.monotonic() - _IMPORTED_S
 
 
 def now_ms() -> int:
-    """The same in milliseconds, the unit of `ts_ms`."""
+    """`now_s` in milliseconds, the unit of `ts_ms`."""
     return int(now_s() * 1000)
 
 

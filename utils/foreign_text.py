@@ -68,7 +68,7 @@ def outcome_of(received: bytes) -> dict[str, str | int]:
 
 
 def _known(said: Mapping[str, object]) -> dict[str, str | int]:
-    """Of a line's keys those that are known and hold what they should."""
+    """The keys of a line that are known and hold what they should."""
     found: dict[str, str | int] = {}
     for key, longest in TEXTS.items():
         value = said.get(key)

@@ -3,7 +3,7 @@
 Loops are plain Python functions that index their arguments and call each other; a test can run them uncompiled on
 lists. numba takes 0.4 s to import, llvmlite (numba's compiler, which can also load) 0.05 s, so the object code is kept
 in `data/cache/native` of the clone, or of NIGHTDESK_HOME when the clone is read-only. It is named after everything that
-decides it: source, compiler, processor. Of several processes that need it first, one compiles and the others wait for
+decides it: source, compiler, processor. When several processes need it first, one compiles and the others wait for
 it. Nothing writable: it is compiled in every process, and that is said.
 """
 
@@ -14,29 +14,27 @@ import hashlib
 import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Annotated, Any, get_type_hints
+
+import numpy as np
 
 from utils import paths
 from utils.files import os_files
 from utils.files.atomic import write_bytes
 
-# Letters of a signature, the result first: pointers to float64, int64, int32, int8; int64; float64.
-CTYPES: dict[str, Any] = {
-    "F": ctypes.c_void_p,
-    "I": ctypes.c_void_p,
-    "S": ctypes.c_void_p,
-    "B": ctypes.c_void_p,
-    "i": ctypes.c_int64,
-    "d": ctypes.c_double,
-}
+Floats = Annotated[Any, "float64"]  # arrays in Python (or lists), pointers when compiled
+Ints = Annotated[Any, "int64"]
+Shorts = Annotated[Any, "int32"]
+Bytes = Annotated[Any, "int8"]
+NUMBERS: dict[Any, Any] = {int: ctypes.c_int64, float: ctypes.c_double}
 DIGEST_SIZE = 16
 LOCK = ".compiling"  # in the cache's folder: who holds it compiles
 WAIT_S = 180.0
-Library = dict[str, Callable[..., Any]]
+Kind = Any  # of an argument: int, float, or the name of what it points to
 NEVER_CALLED = (
     *("numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "NRT_Free"),
     *("numba_runtime_build_excinfo_struct", "PyBytes_FromStringAndSize", "PyErr_Clear", "PyErr_SetNone"),
@@ -46,19 +44,52 @@ NEVER_CALLED = (
 _engines: list[Any] = []  # the code lives as long as its engine
 
 
-def load(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str]) -> Library:
-    """The functions `exports` (name to signature) of `modules`, callable with addresses and numbers.
+class Library:
+    """Compiled functions, by name: they take addresses and numbers."""
 
-    Every function defined in `modules` may call every other. No exception can leave them: they must not raise.
+    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
+        vars(self).update(functions)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        raise AttributeError(f"'{name}' is not among the compiled functions")
+
+
+def load(name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -> Library:
+    """The functions `exports` of `modules`, which are annotated with int, float, the types above and tuples of those.
+
+    Compiled, such a NamedTuple is an argument for each field; `addresses` makes them. Every function defined in
+    `modules` may call every other. No exception can leave them: they must not raise.
     """
-    key = _key(modules, exports)
+    signatures = {function.__name__: _signature(function) for function in exports}
+    key = _key(modules, {each: repr(signature) for each, signature in signatures.items()})
     folders = dict.fromkeys((paths.ROOT / "data/cache/native", paths.data_dir() / "cache/native"))
     kept = [folder / f"{name}-{key}.o" for folder in folders]
     content = _first(kept)
     if content is None:
         with _alone(name, kept):
             content = _first(kept) or _made(name, modules, exports, kept)
-    return _linked(content, exports)
+    return _linked(content, signatures)
+
+
+def _signature(function: Callable[..., Any]) -> tuple[Kind, ...]:
+    """The result's kind, then those of the arguments, a NamedTuple's one by one."""
+    result, *arguments = _kinds(function)
+    return (result, *(kind for each in arguments for kind in (each[1] if isinstance(each, tuple) else (each,))))
+
+
+def _kinds(function: Callable[..., Any]) -> list[Any]:
+    """The kinds of the result and the arguments; of a NamedTuple its name and the kinds of its fields."""
+    hints = get_type_hints(function, include_extras=True)
+    result = hints.pop("return")
+    return [_kind(result), *map(_kind, hints.values())]
+
+
+def _kind(hint: Any) -> Any:
+    if hint in NUMBERS:
+        return hint
+    if isinstance(hint, type) and issubclass(hint, tuple):
+        return hint.__name__, [_kind(each) for each in get_type_hints(hint, include_extras=True).values()]
+    return hint.__metadata__[0]
 
 
 def address(array: Any) -> int:
@@ -69,11 +100,27 @@ def address(array: Any) -> int:
     return where
 
 
+def addresses(values: Iterable[Any]) -> list[Any]:
+    """The arguments for a NamedTuple of arrays and numbers. Raises TypeError for an array of another type or layout."""
+    found = []
+    for hint, value in zip(get_type_hints(type(values), include_extras=True).values(), values, strict=True):
+        kind = _kind(hint)
+        if kind in NUMBERS:
+            found.append(kind(value))
+        elif value.dtype.itemsize != np.dtype(kind).itemsize or not value.flags.c_contiguous:
+            raise TypeError(f"an array of {value.dtype} is given where {kind} in one piece is asked for")
+        else:
+            found.append(address(value))
+    return found
+
+
 def _first(kept: Sequence[Path]) -> bytes | None:
     return next((content for path in kept if (content := _read(path)) is not None), None)
 
 
-def _made(name: str, modules: Sequence[ModuleType], exports: Mapping[str, str], kept: Sequence[Path]) -> bytes:
+def _made(
+    name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]], kept: Sequence[Path]
+) -> bytes:
     """Compiled now, and kept at the first of `kept` that can be written."""
     _say(f"compiling {name} for this machine, once; takes seconds")
     content = _compiled(modules, exports)
@@ -113,7 +160,7 @@ def _say(text: str) -> None:
     print(f"nightdesk: {text}", file=sys.stderr, flush=True)
 
 
-def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
+def _key(modules: Sequence[ModuleType], signatures: Mapping[str, str]) -> str:
     import llvmlite
     from llvmlite import binding
 
@@ -121,7 +168,7 @@ def _key(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> str:
     for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
     cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
-    digest.update(repr((sorted(exports.items()), llvmlite.__version__, sys.hexversion, cpu)).encode())
+    digest.update(repr((sorted(signatures.items()), llvmlite.__version__, sys.hexversion, cpu)).encode())
     numba = importlib.util.find_spec("numba")  # found, not imported: its releases share versions of llvmlite
     if numba and numba.origin and (version := Path(numba.origin).with_name("_version.py")).is_file():
         digest.update(version.read_bytes())
@@ -151,20 +198,10 @@ def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
 
 
-def _compiled(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> bytes:
+def _compiled(modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -> bytes:
     """A JSON line with each export's symbol and size, then their object files one after the other."""
     import numba
 
-    types: Any = numba.types  # has hints for some of its names only
-
-    numba_types: dict[str, Any] = {
-        "F": types.CPointer(types.float64),
-        "I": types.CPointer(types.int64),
-        "S": types.CPointer(types.int32),
-        "B": types.CPointer(types.int8),
-        "i": types.int64,
-        "d": types.float64,
-    }
     world: dict[str, Any] = {}
     own: dict[str, FunctionType] = {}
     for module in modules:
@@ -173,13 +210,35 @@ def _compiled(modules: Sequence[ModuleType], exports: Mapping[str, str]) -> byte
     copies = {name: FunctionType(f.__code__, world, name, f.__defaults__) for name, f in own.items()}
     world.update({name: numba.njit(error_model="numpy")(copy) for name, copy in copies.items()})
     index, objects = [], []
-    for name, letters in exports.items():
-        result, *arguments = (numba_types[letter] for letter in letters)
-        made: Any = numba.cfunc(result(*arguments), error_model="numpy")(copies[name])
+    for function in exports:
+        entry, (result, *arguments) = _entry(function, world), map(_numba_type, _signature(function))
+        made: Any = numba.cfunc(result(*arguments), error_model="numpy")(entry)
         code = made._library._get_compiled_object()
-        index.append((name, made.native_name, len(code)))
+        index.append((function.__name__, made.native_name, len(code)))
         objects.append(code)
     return json.dumps(index).encode() + b"\n" + b"".join(objects)
+
+
+def _numba_type(kind: Kind) -> Any:
+    import numba
+
+    types: Any = numba.types  # has hints for some of its names only
+    if kind in NUMBERS:
+        return types.int64 if kind is int else types.float64
+    return types.CPointer(getattr(types, kind))
+
+
+def _entry(function: Callable[..., Any], world: dict[str, Any]) -> Any:
+    """A function of plain arguments that makes the tuples of `function` and calls it."""
+    given, passed = 0, []
+    for kind in _kinds(function)[1:]:
+        size = len(kind[1]) if isinstance(kind, tuple) else 1
+        names = ", ".join(f"a{given + i}" for i in range(size))
+        passed.append(f"{kind[0]}({names})" if isinstance(kind, tuple) else names)
+        given += size
+    arguments = ", ".join(f"a{i}" for i in range(given))
+    exec(f"def entry({arguments}):\n    return {function.__name__}({', '.join(passed)})\n", world)
+    return world.pop("entry")
 
 
 def _name_what_is_called(binding: Any) -> None:
@@ -196,14 +255,14 @@ def _name_what_is_called(binding: Any) -> None:
         binding.add_symbol(symbol, ctypes.cast(here[symbol], ctypes.c_void_p).value)
 
 
-def _linked(content: bytes, exports: Mapping[str, str]) -> Library:
+def _linked(content: bytes, signatures: Mapping[str, tuple[Kind, ...]]) -> Library:
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     _name_what_is_called(binding)
     header, _, code = content.partition(b"\n")
-    library: Library = {}
+    functions: dict[str, Callable[..., Any]] = {}
     at = 0
     for name, symbol, size in json.loads(header):
         machine = binding.Target.from_default_triple().create_target_machine(jit=True)
@@ -211,7 +270,7 @@ def _linked(content: bytes, exports: Mapping[str, str]) -> Library:
         engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code[at : at + size]))
         engine.finalize_object()
         _engines.append(engine)
-        result, *arguments = (CTYPES[letter] for letter in exports[name])
-        library[name] = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address(symbol))
+        result, *arguments = (NUMBERS.get(kind, ctypes.c_void_p) for kind in signatures[name])
+        functions[name] = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address(symbol))
         at += size
-    return library
+    return Library(functions)

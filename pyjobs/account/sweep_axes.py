@@ -15,7 +15,7 @@ _WRITE = "write K=1,2,3 or K=FIRST..LAST or K=FIRST..LAST:STEP"
 
 
 def axes_of(texts: Iterable[str], *, params: Iterable[str] = ()) -> dict[str, list[Value]]:
-    """The axes in their order. Raises UsageError as `axis`, and for a name that stands twice or in `params` (K=V)."""
+    """The axes in their order. Raises UsageError as `axis`, and for a name that is given twice or in `params` (K=V)."""
     found: dict[str, list[Value]] = {}
     fixed = {param.partition("=")[0] for param in params}
     for text in texts:
@@ -29,7 +29,7 @@ def axes_of(texts: Iterable[str], *, params: Iterable[str] = ()) -> dict[str, li
 def axis(text: str) -> tuple[str, list[Value]]:
     """`fast=5,10,20`, `side=long,both`, or `slow=40..120:20` from 40 to 120 (included) by 20 (by 1 when left out).
 
-    Whole numbers are int. Raises UsageError for anything else, a value that stands twice, and an endless range.
+    Whole numbers are int. Raises UsageError for anything else, a value that is given twice, and an endless range.
     """
     name, _, values = text.partition("=")
     first, dots, rest = values.partition("..")

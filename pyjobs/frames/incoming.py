@@ -13,7 +13,7 @@ import numpy as np
 from pyjobs.frames.columns import PRICES, frame_of, typed
 from pyjobs.market.bars import COLUMNS, TIMEFRAMES, Bars, checked
 from pyjobs.market.desk.instrument import Basis, Instrument
-from utils import clock, paths
+from utils import clock
 from utils.errors import BadDataError, NightdeskError, UsageError
 from utils.files import atomic
 from utils.trading_day import known_markets
@@ -53,14 +53,14 @@ def store(
     frame, UsageError for an unknown market or timeframe.
     """
     from pyjobs.market.dumps.compare import bring_in
-    from pyjobs.market.store.bar_store import BarStore
+    from pyjobs.market.store.open_store import open_store
 
     instrument = _instrument(
         df, symbol, exchange=exchange, market=market, timeframe=timeframe, currency=currency, prices=prices,
         marks=marks, zone=zone,
     )  # fmt: skip
     with _dump_of(df, instrument) as dump:
-        done = bring_in(dump, instrument, BarStore(paths.data_dir() / "raw"), now_ms=clock.now_ms())
+        done = bring_in(dump, instrument, open_store(), now_ms=clock.now_ms())
     counts = {name: int(getattr(done, name)) for name in ("new", "changed", "same", "left", "rebased")}
     key, ts_ms = instrument.key, dump.bars.ts_ms
     row = {"exchange": key.exchange, "symbol": key.symbol, "timeframe": key.timeframe, **counts}

@@ -11,9 +11,10 @@ from pyjobs.frames.columns import PRICES, frame_of, typed, utc_index
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import desk_path, load_desk
-from pyjobs.market.desk.snapshot import Series, Snapshot, take
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
+from pyjobs.market.store.open_store import open_store
 from utils import clock, paths
+from utils.cli import date_of
 from utils.errors import MissingInputError, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ DAY_MS = 86_400_000
 
 def series() -> pd.DataFrame:
     """Every stored series: columns exchange, symbol, timeframe (str), bars (Int64), first, last (UTC closes)."""
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     rows = []
     for key in store.series():
         ts_ms = store.read(key).ts_ms
@@ -48,7 +49,7 @@ def bars(
     files.
     """
     key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     if not store.partitions(key):
         near = [str(each) for each in store.series() if symbol in (each.symbol, str(each))]
         also = f"; there is {', '.join(near)}" if near else "; frames.series() lists what there is"
@@ -114,7 +115,8 @@ def _opened(desk: str | Path | None, prices: str, session: Day | None) -> Snapsh
         raise UsageError(f"prices {prices!r} is neither of adjusted, raw")
     found = load_desk(desk_path(None if desk is None else str(desk), paths.config_dir()))
     asked = None if session is None else _day(session, "session")
-    taken = take(found, BarStore(paths.data_dir() / "raw"), asked=asked, now_s=clock.now_s())
+    taken = take(found, open_store(), asked=asked, now_s=clock.now_s())
+    refuse_unread(taken)
     return corporate_actions.on_desk(taken) if prices == "adjusted" else taken
 
 
@@ -155,10 +157,7 @@ def _wide(found: Sequence[Series], column: str) -> pd.DataFrame:
 
 
 def _day(day: Day, what: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(day) if isinstance(day, str) else day
-    except ValueError:
-        raise UsageError(f"{what} {day!r} is not a date (YYYY-MM-DD)") from None
+    return date_of(day, what) if isinstance(day, str) else day
 
 
 def _midnight_ms(day: Day | None, what: str) -> int | None:

@@ -14,7 +14,7 @@ import numpy as np
 from pyjobs.live.spec import Spec
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
 from pyjobs.market.store.bar_store import BarStore
-from utils import paths
+from pyjobs.market.store.open_store import open_store
 from utils.errors import CannotWriteError, ExternalDataUnavailable, LockBusyError, NetworkForbidden
 
 OVERLAP = 16  # decided bars that are looked at again, to see what was revised
@@ -44,7 +44,7 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
 
     Raises ExternalDataUnavailable when nothing could be asked, BadDataError for what cannot be true.
     """
-    store = BarStore(paths.data_dir() / "raw")
+    store = open_store()
     came: list[Bars] = []
     persisted, told = True, tuple[str, ...]()
     if fetched and os.environ.get("FORCE_FETCH_FAIL") == "1":

@@ -66,7 +66,7 @@ class Spec:
 
     @property
     def fingerprint(self) -> str:
-        """Of that and of the series."""
+        """A fingerprint of the strategy's and of the series."""
         whole = f"{FORMAT} {self.exchange} {self.stored} {self.timeframe} {self.text}"
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
 

@@ -22,7 +22,6 @@ from pyjobs.live.feed import Answer
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
-from pyjobs.live.journal.lines import Row
 from pyjobs.live.journal.place import Place
 from pyjobs.live.limits import check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
@@ -203,31 +202,28 @@ class Loop:
 
     def _note_revisions(self, bars: Bars) -> None:
         """What the provider now says of bars that were decided on, and bars older than the last decided: events."""
-        known = self.history
-        old = bars.until(self.stand.ts_ms)
+        known, old = self.history, bars.until(self.stand.ts_ms)
         if not len(known) or not len(old):
             return
-        for i in np.flatnonzero(old.ts_ms >= known.ts_ms[0]).tolist():
-            ts_ms = int(old.ts_ms[i])
-            at = int(np.searchsorted(known.ts_ms, ts_ms))
+        old = old.slice(int(np.searchsorted(old.ts_ms, known.ts_ms[0])), len(old))
+        at = np.minimum(np.searchsorted(known.ts_ms, old.ts_ms), len(known) - 1)
+        same = np.logical_and.reduce([getattr(known, name)[at] == getattr(old, name) for name in COLUMNS])
+        for i in np.flatnonzero(~same).tolist():
             now = "|".join(number(float(getattr(old, name)[i])) for name in COLUMNS[1:])
-            if at == len(known) or known.ts_ms[at] != ts_ms:
-                self._event("old_bar", ts_ms, now, once=True)
+            if known.ts_ms[at[i]] != old.ts_ms[i]:
+                self._event("old_bar", int(old.ts_ms[i]), now)
                 continue
-            then = "|".join(number(float(getattr(known, name)[at])) for name in COLUMNS[1:])
-            if now != then:
-                self._event("revised", ts_ms, f"{then} to {now}", once=True)
+            then = "|".join(number(float(getattr(known, name)[at[i]])) for name in COLUMNS[1:])
+            self._event("revised", int(old.ts_ms[i]), f"{then} to {now}")
 
-    def _event(self, kind: str, ts_ms: int, detail: str, *, once: bool = False) -> None:
-        same = any(row[KIND] == kind and row[names.TS_MS] == str(ts_ms) for row in self.events)
-        if same and (once or kind == "code_changed"):
-            newest = [row for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)][-1]
-            if newest[DETAIL] == detail:
-                return
+    def _event(self, kind: str, ts_ms: int, detail: str) -> None:
+        """Add one, unless it is what the last of its kind about that bar said."""
+        told = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
+        if told[-1:] == [detail] and kind not in ("fetch_failed", "fetch_ok"):
+            return
         at = self._at()
         self.journal.event(kind, ts_ms, detail, at)
-        row: Row = [*self.spec.identity[:3], str(ts_ms), kind, detail, at, ""]
-        self.events = [*self.events[-EVENTS_SEEN:], row]
+        self.events = [*self.events[-EVENTS_SEEN:], [*self.spec.identity[:3], str(ts_ms), kind, detail, at, ""]]
 
     def _at(self) -> str:
         now = dt.datetime.fromtimestamp(self.setting.now_ms() / 1000, dt.UTC)

@@ -75,7 +75,7 @@ def listed(fetch: Fetch) -> dict[str, float]:
 
 
 def missing_here(fetch: Fetch, there: Iterable[str], since: str) -> list[str]:
-    """Of the runs over there those from `since` (`20261120…`) on that are not here and were not pruned here."""
+    """The runs over there from `since` (`20261120…`) on that are not here and were not pruned here."""
     have = {path.name for path in finished_runs(fetch.here)}
     pruned = set(pruned_before(fetch.here))
     return [name for name in there if name not in have and name not in pruned and name >= since]

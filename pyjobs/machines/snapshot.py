@@ -210,7 +210,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _is_db(path: Path) -> bool:
-    """Of a run or a backtest the files are as sealed as their manifest: copied by bytes."""
+    """The files of a run or a backtest are as sealed as their manifest: copied by bytes."""
     inside = any(started_at(part) or part == "backtests" for part in path.parts)
     return not inside and not path.is_symlink() and databases.is_database(path)
 

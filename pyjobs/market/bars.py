@@ -85,7 +85,7 @@ class Bars:
         return self.slice(0, int(np.searchsorted(self.ts_ms, ts_ms, side="right")))
 
     def together(self) -> Bars:
-        """The same bars with each column in one place: themselves."""
+        """These bars; their columns lie in one place already."""
         return self
 
 

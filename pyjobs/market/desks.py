@@ -1,6 +1,6 @@
 """Which desks there are, and what each is called: its file's name, but the one without a name, config/desk.yaml.
 
-The same rules stand in jobs/desk.sh, which has no Python.
+jobs/desk.sh has these rules without Python.
 """
 
 from __future__ import annotations

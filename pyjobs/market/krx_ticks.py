@@ -24,7 +24,7 @@ TICKS: tuple[tuple[dt.date, Table], ...] = (
         ((0, 1), (2_000, 5), (5_000, 10), (20_000, 50), (50_000, 100), (200_000, 500), (500_000, 1_000)),
     ),
 )
-# The same for ETFs and ETNs.
+# ETFs and ETNs have a table of their own.
 ETF_TICKS: tuple[tuple[dt.date, Table], ...] = (
     (dt.date(2002, 10, 14), ((0, 5),)),
     (dt.date(2023, 12, 18), ((0, 1), (2_000, 5))),

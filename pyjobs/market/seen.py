@@ -17,7 +17,7 @@ Leap = tuple[int, float]  # the close of the bar that opens far away, and its op
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a series that has bars. `leaps`: as `leaps_of`, None where they are too many to be kept."""
+    """What is known of a series that has bars. `leaps`: as `leaps_of`; None where there are too many to keep."""
 
     first_ms: int
     last_ms: int
@@ -44,7 +44,7 @@ def seen_in(bars: Bars) -> Seen:
 
 
 def with_seen(bars: Bars, seen: Seen) -> Bars:
-    """The same arrays, with what `seen_in` has said of them."""
+    """The arrays of `bars`, with what `seen_in` found in them."""
     return SeenBars(seen=seen, **{name: getattr(bars, name) for name in COLUMNS})
 
 

@@ -1,6 +1,6 @@
 """Pictures: small PNGs that a colour-blind person, a phone and a black-and-white printer can read.
 
-Colours are Okabe and Ito's (2008), and every series differs in line or marker too. The same data gives the same bytes:
+Colours are Okabe and Ito's (2008), and every series differs in line or marker too. Equal data gives equal bytes:
 no time and no version is written into the file. Korean names are drawn where a font has them (reporting/fonts.py).
 """
 
@@ -92,9 +92,9 @@ def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) ->
 
 
 def equity_chart(path: Path, account: AccountFiles) -> None:
-    """Equity of both books and the benchmark (starting at the same money) above, their drawdowns below."""
+    """Equity of both variants and the benchmark (starting at the same money) above, their drawdowns below."""
     figure, axes = new_figure(rows=2, height_in=4.0)
-    curves = {name: book.equity for name, book in account.books.items()}
+    curves = {name: variant.equity for name, variant in account.variants.items()}
     sessions = max((curve.sessions for curve in curves.values()), key=len)
     benchmark = rebased(account.benchmark, next(iter(curves.values()))) if account.benchmark else None
     if benchmark:
@@ -105,7 +105,7 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
         label = name if curve.sessions[0] == sessions[0] else f"{name}, from {curve.sessions[0]}"
         axes[0].plot(places, curve.values, line, color=colour, linewidth=width, label=label)
         axes[1].plot(places, [100 * d for d in drawdowns(curve.values)], line, color=colour, linewidth=width)
-    currency = next((book.metrics.currency for book in account.books.values()), "")
+    currency = next((variant.metrics.currency for variant in account.variants.values()), "")
     axes[0].set_title(readable(f"account {account.name}: equity in {currency}"))
     axes[1].set_title("drawdown, %")
     axes[0].tick_params(labelbottom=False)
@@ -142,10 +142,12 @@ def expectancy_chart(path: Path, windows: Sequence[Window]) -> None:
     save(figure, path)
 
 
-def rebased(benchmark: Curve, book: Curve) -> Curve | None:
-    """The benchmark on the book's sessions, scaled to its money on the first they share; None if they share none."""
+def rebased(benchmark: Curve, variant: Curve) -> Curve | None:
+    """The benchmark on the variant's sessions, scaled to its money on the first they share; None if they share none."""
     closes = dict(zip(benchmark.sessions, benchmark.values, strict=True))
-    shared = [(session, money) for session, money in zip(book.sessions, book.values, strict=True) if session in closes]
+    shared = [
+        (session, money) for session, money in zip(variant.sessions, variant.values, strict=True) if session in closes
+    ]
     if not shared:
         return None
     scale = shared[0][1] / closes[shared[0][0]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pyjobs.market.desks import desk_path
 from pyjobs.reporting.document import Page, markdown
 from utils import paths
 from utils.cli import Parser
-from utils.errors import CannotWriteError, MissingInputError, UsageError
+from utils.errors import CannotWriteError, MissingInputError
 from utils.files import atomic
 
 
@@ -28,7 +27,7 @@ class ReportCall:
 def parsed(argv: Sequence[str] | None, *, verb: str, doc: str | None) -> ReportCall:
     """The call, with the desk loaded. Raises MissingInputError when there is no run folder."""
     parser = Parser(verb=verb, doc=doc)
-    parser.add_argument("--desk", required=True, metavar="DESK", help="the desk: a file, or a name in config/desks/")
+    parser.add_desk(required=True)
     parser.add_argument("--session", metavar="YYYY-MM-DD", help="the session of the night, when it is known")
     parser.add_argument("--out", required=True, type=Path, metavar="RUNDIR", help="the run folder")
     options = parser.parse_args(argv)
@@ -57,13 +56,3 @@ def put_text(path: Path, text: str, summary: str) -> Path:
 def pictures(run_dir: Path) -> list[str]:
     """The PNG files in the run's reports/ folder."""
     return sorted(path.name for path in (run_dir / "reports").glob("[!.]*.png"))
-
-
-def date_or_auto(text: str) -> dt.date | None:
-    """The date of a --date flag; None for `auto`. Raises UsageError for anything else."""
-    if text == "auto":
-        return None
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--date {text!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None

@@ -38,7 +38,7 @@ def _listed() -> dict[str, str]:
 
 
 def _installed_since() -> dict[str, str]:
-    """The same with those installed since whose file sounds Korean: its list is kept, and never made again."""
+    """matplotlib's list and the fonts installed since whose file sounds Korean; the list itself is never made again."""
     from matplotlib import font_manager
 
     known = {each.fname for each in font_manager.fontManager.ttflist}

@@ -17,7 +17,7 @@ from utils.errors import NightdeskError
 from utils.files import atomic
 
 PAGE = Path(__file__).with_name("nights.html")
-BOOK = "/constrained"  # the one that is shown
+SHOWN = "/constrained"  # the one that is shown
 
 
 def write_index(runs_dir: Path, reports: Path, newest: Path, desk_reports: Path) -> Path:
@@ -57,8 +57,10 @@ def _row(run: Path, reports: Path, seen: set[str]) -> str:
 
 def _accounts(told: Mapping[str, Any]) -> str:
     """What each account has gained since its start, as the manifest has it."""
-    books = told.get("portfolio") or {}
-    found = {name.removesuffix(BOOK): each.get("total_return") for name, each in books.items() if name.endswith(BOOK)}
+    variants = told.get("portfolio") or {}
+    found = {
+        name.removesuffix(SHOWN): each.get("total_return") for name, each in variants.items() if name.endswith(SHOWN)
+    }
     return "".join(f"<i>{html.escape(name)} {numbers.change(value)}</i>" for name, value in found.items()) or "–"
 
 

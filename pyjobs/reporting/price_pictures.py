@@ -12,7 +12,7 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.charts import PriceSeries, Trigger, price_chart
 from pyjobs.reporting.run_files.accounts import csv_columns
-from pyjobs.reporting.run_files.read_run import Scan, Signal
+from pyjobs.scanning.scan_file import Scan, Signal
 from utils.errors import BadDataError
 
 BARS_SHOWN = 180

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
 
+from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting import numbers
-from pyjobs.reporting.tables import Column
+from pyjobs.reporting.tables import Column, text_table
 
 TITLES = ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %", "bars held", "worst … best")
 COLUMNS = tuple(Column(title, right=True) for title in TITLES)
-
-
-class SetupFigures(Protocol):
-    """A row of setups.json, or what it is written from. Rates and expectancies are fractions; None is undefined."""
-
-    @property
-    def n(self) -> int: ...
-    @property
-    def n_closed(self) -> int: ...
-    @property
-    def n_effective(self) -> float | None: ...
-    @property
-    def win_rate(self) -> float | None: ...
-    @property
-    def win_rate_low(self) -> float | None: ...
-    @property
-    def win_rate_high(self) -> float | None: ...
-    @property
-    def expectancy(self) -> float | None: ...
-    @property
-    def expectancy_low(self) -> float | None: ...
-    @property
-    def expectancy_high(self) -> float | None: ...
-    @property
-    def avg_hold_bars(self) -> float | None: ...
-    @property
-    def best(self) -> float | None: ...
-    @property
-    def worst(self) -> float | None: ...
+TABLE = (Column("setup"), Column("timeframe"), *COLUMNS, Column("trades are"))
 
 
 def enough(verdict: str) -> str:
@@ -45,7 +18,7 @@ def enough(verdict: str) -> str:
     return "enough" if verdict == "ok" else "too few" if verdict == "too few" else verdict
 
 
-def cells(row: SetupFigures) -> list[str]:
+def cells(row: Row) -> list[str]:
     """One text for each of COLUMNS."""
     return [
         numbers.count(row.n),
@@ -58,3 +31,8 @@ def cells(row: SetupFigures) -> list[str]:
         numbers.decimal(1)(row.avg_hold_bars),
         numbers.interval(row.worst, row.best, numbers.change),
     ]
+
+
+def window_table(rows: Sequence[Row]) -> str:
+    """The rows of one window for a terminal."""
+    return text_table(TABLE, [[row.setup, row.timeframe, *cells(row), enough(row.verdict)] for row in rows])

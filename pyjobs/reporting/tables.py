@@ -48,7 +48,7 @@ def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> 
 def without_empty(
     columns: Sequence[Column], rows: Sequence[Sequence[str]]
 ) -> tuple[Sequence[Column], Sequence[Sequence[str]]]:
-    """The same without columns whose every cell is empty or a dash; the first stays. Without rows all do."""
+    """The table without columns whose every cell is empty or a dash; the first stays. Without rows all do."""
     if not rows:
         return columns, rows
     kept = [at for at in range(len(columns)) if at == 0 or any(row[at] not in EMPTY for row in rows)]

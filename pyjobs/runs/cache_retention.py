@@ -55,7 +55,7 @@ def look(folder: Path) -> list[Cached]:
 def surplus(found: Iterable[Cached], *, keep_mb: int) -> list[Cached]:
     """What may go: leftovers of processes that have ended, then the oldest until `keep_mb` (10^6 bytes) hold the rest.
 
-    Of compiled loops the newest of each name stays: making it takes seconds.
+    The newest compiled loop of each name stays: making it takes seconds.
     """
     seen, total, gone = set(), 0, []
     for each in sorted(found, key=lambda each: (-each.made_s, str(each.path))):

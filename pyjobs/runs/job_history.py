@@ -34,7 +34,7 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     log: str = ""
 
 
-class JobBook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JobPlans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """config/jobs.yaml."""
 
     jobs: dict[str, JobPlan]
@@ -47,7 +47,7 @@ class JobBook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The plan of an instance: its own, `nightly@us`, when there is one, else that of its job."""
         return self.jobs.get(f"{job}@{instance}") or self.jobs.get(job)
 
-    def on_desks(self, markets: Mapping[str, str]) -> JobBook:
+    def on_desks(self, markets: Mapping[str, str]) -> JobPlans:
         """The book of a house with these desks: their markets by name; the desk without a name has an empty one.
 
         Each named desk has a line of its own for each job of a desk: what the file says of `nightly@us`, else what it
@@ -64,7 +64,7 @@ class JobBook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                     each: self.jobs.get(each) or msgspec.structs.replace(plan, market=market)
                     for each, market in named.items()
                 }
-        return JobBook(jobs=found)
+        return JobPlans(jobs=found)
 
 
 def _by_hand(plan: JobPlan) -> JobPlan:
@@ -96,9 +96,9 @@ class Run(NamedTuple):
         return self.outcome not in SENT_HOME
 
 
-def load_job_book(path: Path) -> JobBook:
+def load_job_plans(path: Path) -> JobPlans:
     """config/jobs.yaml; ConfigError for an `interval` that is none, a `due` that is no time of day, or lacks."""
-    book = load_yaml(path, JobBook)
+    book = load_yaml(path, JobPlans)
     for name, plan in book.jobs.items():
         if plan.interval:
             try:

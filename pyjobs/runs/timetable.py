@@ -63,10 +63,10 @@ class Timetable:
         yield f"# {job.at}: {job.why}"
         yield f"{job.when}  {shlex.join(words)}".replace("%", r"\%")
 
-    def job_book(self, shipped: str, name: str = "") -> str:
+    def job_plans(self, shipped: str, name: str = "") -> str:
         """secret/jobs.yaml: the shipped jobs.yaml with this desk's market and times.
 
-        Of a desk with a `name`, the shipped lines stay and those of that desk are added.
+        For a desk with a `name`, the shipped lines stay and those of that desk are added.
         """
         due = {job.job: job.due for job in self.jobs if job.due}
         if name:

@@ -105,7 +105,10 @@ def _differs_when_truncated(setup: Setup, bars: Bars, whole: Signals, spots: Seq
     for t in spots:
         tail = setup.signals(bars.slice(t + 1 - setup.lookback, t + 1))
         if name := difference(_part(tail, setup.lookback - 1, setup.lookback), _part(whole, t, t + 1)):
-            yield f"{name} at bar {t} is another when the {setup.lookback} bars ending there are all there is"
+            yield (
+                f"{name} at bar {t} changes when only its {setup.lookback} lookback bars are given: "
+                "it depends on older bars"
+            )
             return
 
 
@@ -128,7 +131,7 @@ def spans(setup: Setup, bars: Bars) -> tuple[Signals, list[str]]:
 
 
 def depends_on_the_start(setup: Setup, bars: Bars) -> Iterator[str]:
-    """The same bars from a later start must give the same bits once the lookback is full; before, no entry."""
+    """Bars from a later start must give equal bits once the lookback is full; before that, no entry."""
     whole, need = setup.signals(bars), setup.lookback
     if whole.entry[: need - 1].any():
         yield f"enters before its {need} bars are full"

@@ -7,21 +7,11 @@ from functools import lru_cache
 from pyjobs.strategy import exact_sums, kernel, windows
 from utils import native
 
-# int64 ts_ms, four prices, entry and leaving (int8), four optional columns, has, start, end, state, rules, out.
-EXPORTS = {
-    "fold": "iIFFFBBFFFFiiiFFF",
-    "follow": "iIFFFFBBFFFFiIiidFFFF",
-    "decimal_sums": "iFiIIF",
-    "mean_decimals": "iIIiidF",
-    "running_sums": "dFiFFFF",
-    "mean_floats": "iiidFBFFF",
-    "settle": "iiiFFBF",
-    "recursive_mean": "iFiidF",
-    "spread": "iFiiFF",
-    "changes": "iFFiF",
-    "cross": "iFFiB",
-    "shares": "iFFiF",
-}
+EXPORTS = (
+    *(kernel.fold, kernel.follow),
+    *(windows.decimal_sums, windows.mean_decimals, windows.running_sums, windows.mean_floats, exact_sums.settle),
+    *(windows.recursive_mean, windows.spread, windows.changes, windows.cross, windows.shares),
+)
 
 
 @lru_cache(maxsize=1)

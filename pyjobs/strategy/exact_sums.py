@@ -1,4 +1,4 @@
-"""Means whose last bit is hard to tell, settled in integers of 120 bits; compiled beside `windows`.
+"""Correctly rounded means by 120-bit integers, where double-double arithmetic leaves the last bit uncertain.
 
 In units of the smallest value's last bit every value of a window is an integer. They are added as such, in two limbs of
 60 bits, divided, and rounded once (half to even), as Python divides its unbounded integers. Mostly it is about exact
@@ -9,11 +9,10 @@ not there when the machine code comes from the cache.)
 from __future__ import annotations
 
 from math import nan
-from typing import Any
 
 import numpy as np
 
-Vector = Any  # an array here, a pointer when compiled
+from utils.native import Bytes, Floats
 
 HALF, LIMB = 30, 60
 HALF_MASK, LIMB_MASK = (1 << HALF) - 1, (1 << LIMB) - 1
@@ -25,7 +24,7 @@ MOST = 65536
 LOWEST, HIGHEST = 1e-250, 1e250
 
 
-def settle(n: int, size: int, values: Vector, rests: Vector, doubtful: Vector, out: Vector) -> int:
+def settle(n: int, size: int, values: Floats, rests: Floats, doubtful: Bytes, out: Floats) -> int:
     """Set `out` where `doubtful` is 1 and the window fits, and `doubtful` to 0 there; how many are left.
 
     `rests`: where not 0, the value stands for a short decimal and not for itself; such a window does not fit.
@@ -42,7 +41,7 @@ def settle(n: int, size: int, values: Vector, rests: Vector, doubtful: Vector, o
     return left
 
 
-def mean_of_window(n: int, t: int, values: Vector, rests: Vector) -> float:
+def mean_of_window(n: int, t: int, values: Floats, rests: Floats) -> float:
     """The mean of values[t-n+1 .. t], correctly rounded; NaN when it does not fit."""
     smallest, largest = HIGHEST, LOWEST
     for i in range(t - n + 1, t + 1):

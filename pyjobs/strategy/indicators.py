@@ -45,13 +45,13 @@ def sma(values: FloatArray, n: int) -> FloatArray:
     loops = compiled.library()
     integers, holes, (power, largest) = _decimal_sums(values)
     if power and largest * n < EXACT_IN_FLOAT:
-        loops["mean_decimals"](address(integers), address(holes), values.size, n, n * power, address(out))
+        loops.mean_decimals(address(integers), address(holes), values.size, n, n * power, address(out))
     else:
         sums, largest = _running_sums(values)  # held: loops are given addresses
         highs, lows, rests, broken = map(address, sums)
         doubtful = np.zeros(values.size, dtype=np.int8)
         at, where, unsure = address(values), address(out), address(doubtful)
-        if loops["mean_floats"](values.size, n, largest, where, unsure, highs, lows, broken) and loops["settle"](
+        if loops.mean_floats(values.size, n, largest, where, unsure, highs, lows, broken) and loops.settle(
             n, values.size, at, rests, unsure, where
         ):
             for t in np.flatnonzero(doubtful).tolist():
@@ -64,7 +64,7 @@ def _decimal_sums(values: FloatArray) -> tuple[IntArray, IntArray, tuple[float, 
     """What `windows.decimal_sums` tells: sums, how many are not finite, and the scale."""
     sums, broken, scale = np.empty(values.size + 1, np.int64), np.empty(values.size + 1, np.int64), np.zeros(2)
     where = address(sums), address(broken), address(scale)
-    compiled.library()["decimal_sums"](address(values), values.size, *where)
+    compiled.library().decimal_sums(address(values), values.size, *where)
     power, largest = scale.tolist()
     return sums, broken, (power, largest)
 
@@ -73,7 +73,7 @@ def _decimal_sums(values: FloatArray) -> tuple[IntArray, IntArray, tuple[float, 
 def _running_sums(values: FloatArray) -> tuple[FloatArray, float]:
     """The four rows of `windows.running_sums`, which means over all windows are made of, and the largest magnitude."""
     sums = np.empty((4, values.size))
-    largest: float = compiled.library()["running_sums"](address(values), values.size, *map(address, sums))
+    largest: float = compiled.library().running_sums(address(values), values.size, *map(address, sums))
     return sums, largest
 
 
@@ -143,7 +143,7 @@ def zscore(values: FloatArray, n: int) -> FloatArray:
     """(values[t] - mean) / population standard deviation of the n values ending at t; NaN where that is 0."""
     values = np.ascontiguousarray(values, dtype=np.float64)
     means, out = sma(values, n), np.empty(values.size)
-    compiled.library()["spread"](address(values), values.size, n, address(means), address(out))
+    compiled.library().spread(address(values), values.size, n, address(means), address(out))
     return out
 
 
@@ -161,7 +161,7 @@ def change(a: FloatArray, b: FloatArray) -> FloatArray:
     """a - b as the decimals they stand for: 0.3 - 0.2 is 0.1 here. NaN where either is."""
     a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
     out = np.empty(a.size)
-    compiled.library()["changes"](address(a), address(b), a.size, address(out))
+    compiled.library().changes(address(a), address(b), a.size, address(out))
     return out
 
 
@@ -170,7 +170,7 @@ def crossing(a: FloatArray, b: FloatArray) -> npt.NDArray[np.int8]:
     """+1 where a rises above b: a[t] > b[t] and a[t-1] <= b[t-1]; -1 where it falls below; 0 else, and with any NaN."""
     a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
     out = np.empty(a.size, dtype=np.int8)
-    compiled.library()["cross"](address(a), address(b), a.size, address(out))
+    compiled.library().cross(address(a), address(b), a.size, address(out))
     return out
 
 
@@ -187,7 +187,7 @@ def first_of_month(ts_ms: IntArray) -> BoolArray:
 
 @lru_cache(maxsize=4)
 def _first_of_month(times: bytes) -> BoolArray:
-    """The same by the bytes of `ts_ms`: the series of a market have the same times."""
+    """By the bytes of `ts_ms`, because the series of one market have equal times."""
     ts_ms = np.frombuffer(times, np.int64)
     out = np.zeros(ts_ms.size, dtype=np.bool_)
     if ts_ms.size:
@@ -200,7 +200,7 @@ def _first_of_month(times: bytes) -> BoolArray:
 
 @windowed(lambda: 1)
 def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatArray:
-    """Of another series' `values`, the newest not later than each `ts_ms`; NaN before its first."""
+    """The newest of another series' `values` that is not later than each `ts_ms`; NaN before its first."""
     if values.size == 0 or ts_ms.size == 0:
         return np.full(ts_ms.size, np.nan)
     begin = int(np.searchsorted(other_ts_ms, ts_ms[0]))
@@ -215,14 +215,14 @@ def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatAr
 def _share(gains: FloatArray, losses: FloatArray) -> FloatArray:
     gains, losses = np.ascontiguousarray(gains, np.float64), np.ascontiguousarray(losses, np.float64)
     out = np.empty(gains.size)
-    compiled.library()["shares"](address(gains), address(losses), gains.size, address(out))
+    compiled.library().shares(address(gains), address(losses), gains.size, address(out))
     return out
 
 
 def _recursive(values: FloatArray, window: int, weight: float) -> FloatArray:
     values = np.ascontiguousarray(values, dtype=np.float64)
     out = np.empty(values.size)
-    compiled.library()["recursive_mean"](address(values), values.size, window, weight, address(out))
+    compiled.library().recursive_mean(address(values), values.size, window, weight, address(out))
     return out
 
 
@@ -240,7 +240,7 @@ def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
 
 
 def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
-    """The mean in Python's unbounded integers, over 10^8 * 2^s: for the windows whose last bit is hard to tell.
+    """The mean in Python's unbounded integers, over 10^8 * 2^s, for windows whose last bit is uncertain otherwise.
 
     `rests`: as `windows.running_sums` has them: where not 0, the value stands for a decimal and not for itself.
     """

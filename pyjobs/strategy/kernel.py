@@ -9,9 +9,8 @@ written to `out` from index `k` on, TRADE numbers wide.
 from __future__ import annotations
 
 from math import nan
-from typing import Any
 
-Vector = Any  # a list here, a pointer to float64 when compiled
+from utils.native import Bytes, Floats, Ints
 
 # The state: the position (SIDE 0: none), how it will leave at the next open (EXIT 0: not), and what will be entered.
 SIDE, SIGNAL_TS, ENTRY_TS, ENTRY_PRICE, HELD, STOP, TARGET, TRAIL, EXIT = range(9)
@@ -32,7 +31,7 @@ HAS_STOP, HAS_DISTANCE, HAS_TARGET, HAS_TRAIL = 1, 2, 4, 8
 LEAVE_LONG, LEAVE_SHORT, LEAVE_KILLED = 1, 2, 4  # the last one, whatever the side: a person's kill switch
 
 
-def leave(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float) -> float:
+def leave(s: Floats, out: Floats, k: int, ts: float, price: float, reason: float) -> float:
     """Close the position; returns the reason."""
     write_trade(s, out, k, ts, price, reason)
     s[SIDE] = s[SIGNAL_TS] = s[ENTRY_TS] = s[ENTRY_PRICE] = s[HELD] = s[EXIT] = 0.0
@@ -40,7 +39,7 @@ def leave(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float
     return reason
 
 
-def write_trade(s: Vector, out: Vector, k: int, ts: float, price: float, reason: float) -> None:
+def write_trade(s: Floats, out: Floats, k: int, ts: float, price: float, reason: float) -> None:
     """The position as a trade that ends there."""
     out[k] = s[SIDE]
     out[k + 1] = s[SIGNAL_TS]
@@ -62,7 +61,7 @@ def nearer(side: float, a: float, b: float) -> float:
     return a if side * (a - b) >= 0.0 else b
 
 
-def first_stop(s: Vector, r: Vector, side: float, price: float) -> float:
+def first_stop(s: Floats, r: Floats, side: float, price: float) -> float:
     """The stop of a fill at `price`: the nearest of level, distance, percent and trailing stop."""
     stop = nearer(side, s[ORDER_STOP], price - side * s[ORDER_DISTANCE])
     stop = nearer(side, stop, price - side * s[ORDER_TRAIL])
@@ -73,7 +72,7 @@ def first_stop(s: Vector, r: Vector, side: float, price: float) -> float:
     return stop
 
 
-def first_target(s: Vector, r: Vector, side: float, price: float) -> float:
+def first_target(s: Floats, r: Floats, side: float, price: float) -> float:
     """The target of a fill at `price`: the nearer of distance and percent target."""
     target: float = price + side * s[ORDER_TARGET]
     if r[TAKE_PROFIT] > 0.0:
@@ -81,7 +80,7 @@ def first_target(s: Vector, r: Vector, side: float, price: float) -> float:
     return target
 
 
-def enter(s: Vector, r: Vector, ts: float, price: float) -> None:
+def enter(s: Floats, r: Floats, ts: float, price: float) -> None:
     """Fill the pending entry at `price`; one that would fill at or beyond its own stop is dropped."""
     side = s[ORDER]
     stop = first_stop(s, r, side, price)
@@ -97,13 +96,13 @@ def enter(s: Vector, r: Vector, ts: float, price: float) -> None:
     forget_order(s)
 
 
-def forget_order(s: Vector) -> None:
+def forget_order(s: Floats) -> None:
     """Nothing waits for the next open any more."""
     s[ORDER] = s[ORDER_TS] = 0.0
     s[ORDER_STOP] = s[ORDER_DISTANCE] = s[ORDER_TARGET] = s[ORDER_TRAIL] = nan
 
 
-def at_open(s: Vector, r: Vector, ts: float, price: float, out: Vector, k: int) -> float:
+def at_open(s: Floats, r: Floats, ts: float, price: float, out: Floats, k: int) -> float:
     """Step 1: a pending exit fills; else a stop jumped over, or a target passed, fills; then a pending entry fills.
 
     Returns the reason of a trade that ended, else 0. Without a price (NaN) everything waits.
@@ -124,7 +123,7 @@ def at_open(s: Vector, r: Vector, ts: float, price: float, out: Vector, k: int) 
     return reason
 
 
-def in_range(s: Vector, ts: float, high: float, low: float, out: Vector, k: int) -> float:
+def in_range(s: Floats, ts: float, high: float, low: float, out: Floats, k: int) -> float:
     """Step 2: the bar's range against the stop, then the target. Returns the reason of a trade that ended, else 0."""
     side = s[SIDE]
     if side == 0.0:
@@ -139,7 +138,7 @@ def in_range(s: Vector, ts: float, high: float, low: float, out: Vector, k: int)
 
 
 def at_close(
-    s: Vector, r: Vector, ts: float, high: float, low: float, entry: float, leaving: int,
+    s: Floats, r: Floats, ts: float, high: float, low: float, entry: float, leaving: int,
     stop: float, distance: float, target: float, trail: float,
 ) -> None:  # fmt: skip
     """Step 3: count the bar, move a trailing stop, turn signals into orders.
@@ -174,7 +173,7 @@ def at_close(
         s[ORDER_TRAIL] = trail
 
 
-def before_close(s: Vector, r: Vector, ts: float, price: float, high: float, low: float, out: Vector, k: int) -> int:
+def before_close(s: Floats, r: Floats, ts: float, price: float, high: float, low: float, out: Floats, k: int) -> int:
     """Steps 1 and 2 of a bar, in the order the variant has them; returns how many trades ended (0, 1 or 2)."""
     if r[VARIANT] != OWN:
         return before_close_elsewhere(s, r, ts, price, high, low, out, k)
@@ -187,7 +186,7 @@ def before_close(s: Vector, r: Vector, ts: float, price: float, high: float, low
 
 
 def before_close_elsewhere(
-    s: Vector, r: Vector, ts: float, price: float, high: float, low: float, out: Vector, k: int
+    s: Floats, r: Floats, ts: float, price: float, high: float, low: float, out: Floats, k: int
 ) -> int:
     """`before_close` as other engines have it: nothing hits on the entry bar, and the stop comes before the target.
 
@@ -200,7 +199,7 @@ def before_close_elsewhere(
     return 1 if at_open(s, r, ts, price, out, k) != STILL_OPEN else 0
 
 
-def stop_then_target(s: Vector, ts: float, price: float, high: float, low: float, out: Vector, k: int) -> float:
+def stop_then_target(s: Floats, ts: float, price: float, high: float, low: float, out: Floats, k: int) -> float:
     """The whole bar against the stop, then against the target; what the open has passed fills at the open."""
     side = s[SIDE]
     worst = low if side > 0.0 else high
@@ -216,7 +215,7 @@ def stop_then_target(s: Vector, ts: float, price: float, high: float, low: float
     return STILL_OPEN
 
 
-def ride(price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, end: int, s: Vector, r: Vector) -> int:
+def ride(price: Floats, high: Floats, low: Floats, leaving: Bytes, start: int, end: int, s: Floats, r: Floats) -> int:
     """The first bar of [start, end) at which an open position without a trailing stop may change; it only ages before.
 
     A short cut through steps 1 to 3 for bars where none of them does anything: most of them.
@@ -239,9 +238,9 @@ def ride(price: Vector, high: Vector, low: Vector, leaving: Vector, start: int, 
 
 
 def fold(
-    ts: Vector, price: Vector, high: Vector, low: Vector, entry: Vector, leaving: Vector,
-    stop: Vector, distance: Vector, target: Vector, trail: Vector, has: int, start: int, end: int,
-    s: Vector, r: Vector, out: Vector,
+    ts: Ints, price: Floats, high: Floats, low: Floats, entry: Bytes, leaving: Bytes,
+    stop: Floats, distance: Floats, target: Floats, trail: Floats, has: int, start: int, end: int,
+    s: Floats, r: Floats, out: Floats,
 ) -> int:  # fmt: skip
     """Bars [start, end) from state `s` on, which ends as the state after the last; returns how many trades ended.
 
@@ -270,9 +269,9 @@ def fold(
 
 
 def follow(
-    ts: Vector, price: Vector, high: Vector, low: Vector, close: Vector, none: Vector, leaving: Vector,
-    stop: Vector, distance: Vector, target: Vector, trail: Vector, has: int, triggers: Vector, count: int, end: int,
-    side: float, s: Vector, r: Vector, out: Vector, ends: Vector,
+    ts: Ints, price: Floats, high: Floats, low: Floats, close: Floats, none: Bytes, leaving: Bytes,
+    stop: Floats, distance: Floats, target: Floats, trail: Floats, has: int, triggers: Ints, count: int, end: int,
+    side: float, s: Floats, r: Floats, out: Floats, ends: Floats,
 ) -> int:  # fmt: skip
     """The entry signalled at each of `triggers`, on `side`, taken alone up to bar `end`. `none`: no entry at any bar.
 

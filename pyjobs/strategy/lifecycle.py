@@ -132,7 +132,7 @@ class Tape:
         return float(self._entry[i]), int(self._leaving[i])
 
     def distances(self, i: int) -> tuple[float, float, float]:
-        """Of stop, target and trailing stop, that an entry signalled at bar i carries; NaN: none."""
+        """The distances of stop, target and trailing stop that an entry signalled at bar i carries; NaN: none."""
         signals = self.signals
         columns = (signals.stop_distance, signals.target_distance, signals.trail_distance)
         stop, target, trail = (nan if column is None else float(column[i]) for column in columns)
@@ -147,7 +147,7 @@ class Tape:
             none = np.zeros(len(self.bars), dtype=np.int8)
             at = (*at[:4], address(none), *at[5:])
         _, rules_at = in_memory(rules)
-        n = compiled.library()["fold"](*at, start, end, room.state_at, rules_at, room.trades_at)
+        n = compiled.library().fold(*at, start, end, room.state_at, rules_at, room.trades_at)
         s[:] = room.state
         return room.trades[:n].copy()
 
@@ -194,7 +194,7 @@ def follow(tape: Tape, triggers: Sequence[int], rules: Rules) -> list[tuple[Outc
 
 
 def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
-    """The same as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
+    """The result as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
 
     The trade is as the kernel writes it; one that is still held is marked to the last close.
     """
@@ -207,7 +207,7 @@ def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
     room.hold(2)
     run = (address(numbers), numbers.size, len(tape.bars), 1.0 if rules.side == "long" else -1.0)
     where = (times, opens, highs, lows, tape.close_at, address(none), leaving, *levels)
-    compiled.library()["follow"](*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
+    compiled.library().follow(*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
     return ends
 
 

@@ -123,18 +123,21 @@ def place_of(error: Exception) -> str:
 REGISTRY = Registry(module.name for module in pkgutil.iter_modules(library.__path__))
 
 
-def make_setup(name: str, params: Mapping[str, int | float | str], *, source: str) -> Setup:
-    """The setup `name` with `params` (those left out keep their defaults). `source` names the file, for messages.
+def make_setup(name: str, params: Mapping[str, int | float | str], *, source: str, of_desk: bool = True) -> Setup:
+    """The strategy `name` with `params` (those left out keep their defaults): a setup.
+
+    `source` names the file or the flags, for messages; `of_desk`: it is a line below a desk's `setups:`.
 
     Beside its own, every setup takes `side` and the parameters of `exits.Exits`. Raises ConfigError for an unknown name
     or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message says what is
     known and allowed.
     """
+    place, kind = (f"{source}: setups", "setup") if of_desk else (source, "strategy")
     if what := REGISTRY.broken(name):
-        raise ConfigError(f"{source}: setups: '{name}' cannot be loaded: {what}")
+        raise ConfigError(f"{place}: '{name}' cannot be loaded: {what}")
     if name not in REGISTRY:
-        raise ConfigError(f"{source}: setups: unknown setup '{name}'; known: {', '.join(REGISTRY)}")
-    entry, where = REGISTRY[name], f"{source}: setups.{name}"
+        raise ConfigError(f"{place}: unknown {kind} '{name}'; known: {', '.join(REGISTRY)}")
+    entry, where = REGISTRY[name], f"{source}: setups.{name}" if of_desk else f"{source}: {name}"
     own: dict[str, Any] = {}
     ways_out: dict[str, Any] = {}
     for key, value in params.items():

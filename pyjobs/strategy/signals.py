@@ -72,7 +72,7 @@ def no_stop(bars: Bars) -> FloatArray:
 
 @lru_cache(maxsize=4)
 def no_stop_of(n: int) -> FloatArray:
-    """The same of so many bars."""
+    """`no_stop` of n bars."""
     none = np.full(n, np.nan)
     none.flags.writeable = False
     return none

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from math import nan, sqrt
-from typing import Any
 
 import numpy as np
 
-Vector = Any  # an array here, a pointer when compiled
+from utils.native import Bytes, Floats, Ints
 
 DECIMALS = 9  # 0 to 8 of them
 DIGITS_VALUE = 1e15  # below it two different decimals never read as the same float64 (DBL_DIG = 15)
@@ -22,7 +21,7 @@ def is_broken(value: float) -> bool:
     return difference != difference
 
 
-def decimals_of_all(values: Vector, size: int) -> float:
+def decimals_of_all(values: Floats, size: int) -> float:
     """The least power of ten (10^0 to 10^8) at which every finite value is an integer; 0 when there is none."""
     power, k, largest = 1.0, 0, 0.0
     for i in range(size):
@@ -38,7 +37,7 @@ def decimals_of_all(values: Vector, size: int) -> float:
     return power if largest * power < DIGITS_VALUE else 0.0
 
 
-def decimal_sums(values: Vector, size: int, sums: Vector, broken: Vector, scale: Vector) -> int:
+def decimal_sums(values: Floats, size: int, sums: Ints, broken: Ints, scale: Floats) -> int:
     """Running sums of short decimals as integers; 0 when the values have more digits, and nothing is set but `scale`.
 
     `sums[t]`: of the finite values before t, modulo 2^64; `broken[t]`: how many before t are not finite. Both have
@@ -61,7 +60,7 @@ def decimal_sums(values: Vector, size: int, sums: Vector, broken: Vector, scale:
     return 1
 
 
-def mean_decimals(sums: Vector, broken: Vector, size: int, n: int, divisor: float, out: Vector) -> int:
+def mean_decimals(sums: Ints, broken: Ints, size: int, n: int, divisor: float, out: Floats) -> int:
     """Exact means over windows whose `decimal_sums` stay below 2^53; NaN while a value is not finite.
 
     `divisor`: n times the power of ten.
@@ -102,7 +101,7 @@ def decimal_rest(value: float) -> float:
     return 0.0
 
 
-def running_sums(values: Vector, size: int, highs: Vector, lows: Vector, rests: Vector, broken: Vector) -> float:
+def running_sums(values: Floats, size: int, highs: Floats, lows: Floats, rests: Floats, broken: Floats) -> float:
     """Sums of all values up to each, of the decimals they stand for, as double-doubles highs + lows.
 
     `rests` becomes the `decimal_rest` of each value; `broken` how many up to each are not finite, which add nothing.
@@ -126,7 +125,7 @@ def running_sums(values: Vector, size: int, highs: Vector, lows: Vector, rests: 
 
 
 def mean_floats(
-    size: int, n: int, largest: float, out: Vector, doubtful: Vector, highs: Vector, lows: Vector, broken: Vector
+    size: int, n: int, largest: float, out: Floats, doubtful: Bytes, highs: Floats, lows: Floats, broken: Floats
 ) -> int:
     """Means of any values, from their `running_sums` and `largest` magnitude.
 
@@ -171,7 +170,7 @@ def window_mean(
     return mean, (mean + (rest + slack) == mean) & (mean + (rest - slack) == mean)
 
 
-def recursive_mean(values: Vector, size: int, window: int, weight: float, out: Vector) -> int:
+def recursive_mean(values: Floats, size: int, window: int, weight: float, out: Floats) -> int:
     """m += weight * (value - m) over each `window` of values, beginning with m = its first. NaN before it is full."""
     for t in range(min(window - 1, size)):
         out[t] = nan
@@ -190,7 +189,7 @@ def recursive_mean(values: Vector, size: int, window: int, weight: float, out: V
     return 0
 
 
-def spread(values: Vector, size: int, n: int, means: Vector, out: Vector) -> int:
+def spread(values: Floats, size: int, n: int, means: Floats, out: Floats) -> int:
     """Distance of each value from its window's mean in (population) standard deviations; NaN where that is zero."""
     for t in range(size):
         out[t] = nan
@@ -204,7 +203,7 @@ def spread(values: Vector, size: int, n: int, means: Vector, out: Vector) -> int
     return 0
 
 
-def changes(a: Vector, b: Vector, size: int, out: Vector) -> int:
+def changes(a: Floats, b: Floats, size: int, out: Floats) -> int:
     """a - b as the decimals they stand for: a difference within rounding of a short decimal is that decimal."""
     for i in range(size):
         difference = a[i] - b[i]
@@ -215,7 +214,7 @@ def changes(a: Vector, b: Vector, size: int, out: Vector) -> int:
     return 0
 
 
-def cross(a: Vector, b: Vector, size: int, out: Vector) -> int:
+def cross(a: Floats, b: Floats, size: int, out: Bytes) -> int:
     """1 where a has risen above b: a[t] > b[t] and a[t-1] <= b[t-1]; -1 where it has fallen below; else 0."""
     if size > 0:
         out[0] = 0
@@ -225,7 +224,7 @@ def cross(a: Vector, b: Vector, size: int, out: Vector) -> int:
     return 0
 
 
-def shares(gains: Vector, losses: Vector, size: int, out: Vector) -> int:
+def shares(gains: Floats, losses: Floats, size: int, out: Floats) -> int:
     """100 * gains / (gains + losses); 50 where both are 0, NaN where either is."""
     for i in range(size):
         total = gains[i] + losses[i]

@@ -20,6 +20,7 @@ from tests.fakemarket.clients import ROOT
 from tests.fakemarket.conftest import NOW
 from tests.fakemarket.control import ACTIONS
 from tests.fakemarket.faults import KINDS
+from tests.runbook import RUNBOOK
 
 CANDLES = "https://api-pub.bitfinex.com/v2/candles/trade:1m:tBTCUSD/hist?limit=1"
 
@@ -151,6 +152,5 @@ def test_the_kinds_are_listed() -> None:
 
 
 def test_the_runbook_names_every_kind_every_flag_and_every_action() -> None:
-    runbook = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8")
-    assert [word for word in [*KINDS, *ACTIONS] if f"`{word}`" not in runbook] == []
-    assert [flag for flag in ("--port", "--fault", "--ban", "--kinds") if f"`{flag}" not in runbook] == []
+    assert [word for word in [*KINDS, *ACTIONS] if f"`{word}`" not in RUNBOOK] == []
+    assert [flag for flag in ("--port", "--fault", "--ban", "--kinds") if f"`{flag}" not in RUNBOOK] == []

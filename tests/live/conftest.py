@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # a kill loses nothing that was written; only a power cut would
     for name in ("ENFORCE_DECISION_MONOTONIC", "FORCE_FETCH_FAIL", "FORCE_PERSIST_FAIL", "DATA_TAG", "DRY_RUN"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path

@@ -19,6 +19,7 @@ from pyjobs.live.spec import market_days
 from pyjobs.strategy.lifecycle import REASONS
 from pyjobs.strategy.registry import make_setup
 from tests.live.worlds import PARAMS, STEP_MS, a_loop, a_spec, cells, fed, walk
+from tests.runbook import RUNBOOK
 from utils.errors import BadDataError, ConfigError
 
 SIDE = {1.0: "long", -1.0: "short"}
@@ -59,10 +60,9 @@ def test_every_word_in_the_files_is_in_the_table_of_names_and_it_is_in_the_runbo
         row["action"] for row in rows
     } <= names.ACTIONS.keys()
     assert len({row["reason"] for row in rows}) > 7
-    runbook = (Path(__file__).resolve().parents[2] / "docs/OPERATIONS.md").read_text(encoding="utf-8")
     for table in (names.REASONS, names.BLOCKED, names.ACTIONS, names.EVENT_KINDS):
         for name, what in table.items():
-            assert f"| `{name}` | {what} |" in runbook
+            assert f"| `{name}` | {what} |" in RUNBOOK
 
 
 def test_the_money_of_a_trade_is_that_of_a_pencil() -> None:
@@ -228,7 +228,7 @@ def test_a_revision_changes_no_decision_and_is_recorded_once() -> None:
         loop.take(Answer(bars=other.slice(80, upto), final=False))
     fed(a_loop(twin), bars, 60, 109)
     mine, plain = (cells(each.place.decisions) for each in (spec, twin))
-    assert [list(row.values())[:16] for row in mine] == [list(row.values())[:16] for row in plain]
+    assert [list(row.values())[:17] for row in mine] == [list(row.values())[:17] for row in plain]
     events = [row for row in cells(spec.place.events) if row["kind"] == "revised"]
     assert [int(row["ts_ms"]) for row in events] == [int(bars.ts_ms[90])]
 

@@ -63,8 +63,8 @@ def full_run(empty_run: Path, tmp_path: Path) -> Path:
         f"SAMPLE,AAA,1d,{name},{ASOF - back * DAY_MS}" for name, back in (("ma_cross", 40), ("breakout_20", 90))
     ]
     (empty_run / "backtests/triggers.csv").write_text("\n".join(triggers) + "\n", encoding="utf-8")
-    for number, book in enumerate(("constrained", "unconstrained")):
-        folder = empty_run / "portfolio/krw" / book
+    for number, variant in enumerate(("constrained", "unconstrained")):
+        folder = empty_run / "portfolio/krw" / variant
         folder.mkdir(parents=True)
         put(folder / "metrics.json", metrics_json(number))
         curve = ["session,ts_ms,equity,cash,exposure,n_positions"]
@@ -83,8 +83,8 @@ def day(i: int) -> str:
     return str(np.datetime64("2026-01-25") + np.timedelta64(i, "D"))
 
 
-def equity(i: int, book: int) -> float:
-    return 1e8 * (1 + 0.0005 * (1 + book) * i + 0.03 * (1 + book) * math.sin(i / 17))
+def equity(i: int, variant: int) -> float:
+    return 1e8 * (1 + 0.0005 * (1 + variant) * i + 0.03 * (1 + variant) * math.sin(i / 17))
 
 
 def store_bars(raw: Path) -> None:

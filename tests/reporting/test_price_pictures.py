@@ -13,7 +13,7 @@ from pyjobs.market.desk.corporate_actions import file_of, read_actions
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.reporting.price_pictures import draw_all, shown
-from pyjobs.reporting.run_files.read_run import Scan
+from pyjobs.scanning.scan_file import Scan
 from utils import trading_day
 
 KEY = SeriesKey(exchange="X", symbol="AAA", timeframe="1d")

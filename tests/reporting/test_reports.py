@@ -144,7 +144,7 @@ def test_the_ops_page_shows_the_last_runs_of_all_jobs_and_passes_over_a_torn_lin
 def test_the_daily_page_counts_rises_and_falls_and_the_account_day(full_run: Path, desk_file: Path) -> None:
     make_all(full_run, desk_file)
     text = (full_run / "reports/daily.md").read_text(encoding="utf-8")
-    assert "1 signal; of 1 instruments 1 rose and 0 fell." in text
+    assert "1 signal; of 1 instrument 1 rose and 0 fell." in text
     # by hand: 1 + 0.0005*299 + 0.03*sin(299/17) = 1.1495 - 0.0286 = 1.1209, for 298: 1.149 - 0.0291 = 1.1199; +0.09 %
     assert re.search(r"\| krw +\| constrained +\| 2026-11-20 \| 112,09\d,\d{3} \| +\+0\.09 % \| +\+14\.90 % \|", text)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.exchanges import Exchange
-from pyjobs.runs.job_history import load_job_book
+from pyjobs.runs.job_history import load_job_plans
 from pyjobs.runs.timetable import added, timetable
 from utils.errors import UsageError
 from utils.wall_clock import box_zone, day_field, zone_of
@@ -81,8 +81,8 @@ def test_a_round_the_clock_desk_works_every_day_just_after_midnight() -> None:
 def test_what_the_jobs_expect_follows_the_lines(tmp_path: Path) -> None:
     table = timetable("XNYS", [YAHOO], "Europe/Berlin", ONE_SUMMER)
     path = tmp_path / "jobs.yaml"
-    path.write_text(table.job_book((ROOT / "config/jobs.yaml").read_text(encoding="utf-8")), encoding="utf-8")
-    book, shipped = load_job_book(path).jobs, load_job_book(ROOT / "config/jobs.yaml").jobs
+    path.write_text(table.job_plans((ROOT / "config/jobs.yaml").read_text(encoding="utf-8")), encoding="utf-8")
+    book, shipped = load_job_plans(path).jobs, load_job_plans(ROOT / "config/jobs.yaml").jobs
     assert list(book) == list(shipped)
     assert {plan.market for plan in book.values()} == {"XNYS", "24/7"}  # ingest and gap repair are anybody's
     # it starts at 16:50, or 17:50 when Berlin is only five hours ahead, and may take eighty minutes
@@ -123,7 +123,7 @@ def test_the_jobs_of_a_second_desk_are_added_to_a_jobs_file_that_then_says_all_i
     path.write_text(JOBS)
     assert added(path, LINES) and path.read_text() == f"{JOBS}\n{LINES}"
     assert not added(path, LINES), "they are there already"
-    assert list(load_job_book(path).jobs) == ["nightly", "nightly@us"]
+    assert list(load_job_plans(path).jobs) == ["nightly", "nightly@us"]
 
 
 @pytest.mark.parametrize(

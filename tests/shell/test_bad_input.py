@@ -52,13 +52,6 @@ def runs(house: House) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
 
 
-def test_a_good_night_is_0(house: House, desk: Path) -> None:
-    code, said = night(house, desk)
-    assert code == 0, said
-    (run,) = runs(house)
-    assert json.loads((run / "manifest.json").read_text())["status"] == "ok"
-
-
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
@@ -93,38 +86,45 @@ def test_an_empty_universe_is_78(house: House, desk: Path) -> None:
     assert not runs(house)
 
 
-@pytest.mark.parametrize(
-    ("content", "code", "says"),
-    [
-        (GOOD[:-9], 65, "AAA.csv"),
-        (GOOD.replace(",100,102,99,101,", ",100,99,102,101,", 1), 65, "AAA.csv"),
-        (GOOD + "2027-11-19,100,102,99,101,1000\n", 65, "2027-11-19"),
-        ("", 65, "AAA.csv"),
-        ("\x00\x01\x02" * 100, 65, "AAA.csv"),
-        (None, 66, "AAA.csv"),
-    ],
-    ids=["truncated", "high below low", "in the future", "empty", "binary", "missing"],
-)
-def test_a_bad_dump_is_named_and_hides_no_other_instrument(
-    house: House, desk: Path, content: str | None, code: int, says: str
-) -> None:
-    dump = house.home / "dumps" / "AAA.csv"
-    dump.write_text(content) if content is not None else dump.unlink()
-    got, said = night(house, desk)
-    assert got == code, said
-    assert "[FAIL] import_bars" in said and says in said
+def test_bad_dumps_are_each_named_and_hide_no_other_instrument(house: House, desk: Path) -> None:
+    bad = {
+        "TRUNCATED": GOOD[:-9],
+        "HIGHLOW": GOOD.replace(",100,102,99,101,", ",100,99,102,101,", 1),
+        "FUTURE": GOOD + "2027-11-19,100,102,99,101,1000\n",
+        "EMPTY": "",
+        "BINARY": "\x00\x01\x02" * 100,
+    }
+    for symbol, content in bad.items():
+        (house.home / "dumps" / f"{symbol}.csv").write_text(content)
+    line = DESK.splitlines(keepends=True)[-1]
+    desk.write_text(DESK + "".join(line.replace("BBB", symbol) for symbol in bad))
+    code, said = night(house, desk)
+    assert (code, "[FAIL] import_bars" in said) == (65, True), said
+    (run,) = runs(house)
+    told = (run / "logs/01_import_bars.log").read_text()
+    assert [symbol for symbol in bad if f"{symbol}.csv" not in told] == [] and "2027-11-19" in told
+    assert json.loads((run / "manifest.json").read_text())["status"] == "partial"
+    scan = (run / "reports/scan.md").read_text()
+    assert "AAA" in scan and "BBB" in scan
+
+
+def test_a_missing_dump_is_66_and_hides_no_other_instrument(house: House, desk: Path) -> None:
+    (house.home / "dumps/AAA.csv").unlink()
+    code, said = night(house, desk)
+    assert (code, "[FAIL] import_bars" in said, "AAA.csv" in said) == (66, True, True), said
     (run,) = runs(house)
     assert json.loads((run / "manifest.json").read_text())["status"] == "partial"
     assert "BBB" in (run / "reports/scan.md").read_text()
 
 
-def test_duplicate_and_unsorted_days_are_treated_and_told(house: House, desk: Path) -> None:
+def test_a_good_night_is_0_and_its_duplicate_and_unsorted_days_are_treated_and_told(house: House, desk: Path) -> None:
     lines = GOOD.splitlines(keepends=True)
     mixed = [lines[0], *reversed(lines[1:]), lines[5], lines[7].replace("101", "100.5")]
     (house.home / "dumps" / "AAA.csv").write_text("".join(mixed))
     code, said = night(house, desk)
     assert code == 0, said
     (run,) = runs(house)
+    assert json.loads((run / "manifest.json").read_text())["status"] == "ok"
     data = json.loads((run / "reports/data.json").read_text())["instruments"][0]
     assert data["bars"] == len(DAYS)
     assert len(data["treated"]) >= 3

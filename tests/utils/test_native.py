@@ -14,10 +14,11 @@ import pytest
 from utils import native, paths
 
 SOURCE = """
+from utils.native import Floats
 SCALE = {scale}
 def scaled(x):
     return x * SCALE
-def total(values, n):
+def total(values: Floats, n: int) -> float:
     found = 0.0
     for i in range(n):
         found += scaled(values[i])
@@ -43,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def total(made: ModuleType) -> float:
     values = np.array([1.0, 2.0, 3.5])
-    return float(native.load("loops", (made,), {"total": "dFi"})["total"](native.address(values), 3))
+    return float(native.load("loops", (made,), (made.total,)).total(native.address(values), 3))
 
 
 def test_a_loop_gives_what_python_gives_is_kept_and_announced(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +95,7 @@ import numpy as np
 from utils import native, paths
 paths.ROOT = type(paths.ROOT)(sys.argv[2])
 values = np.array([1.0, 2.0, 3.5])
-print(native.load("loops", (loops,), {"total": "dFi"})["total"](native.address(values), 3))
+print(native.load("loops", (loops,), (loops.total,)).total(native.address(values), 3))
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.runs.job_history import load_job_book
+from pyjobs.runs.job_history import load_job_plans
 from utils.errors import ConfigError
 from utils.schedule import interval_s, next_start_s
 
@@ -62,5 +62,5 @@ def test_a_wrong_interval_is_named_with_its_line_by_whoever_reads_it(tmp_path: P
     with pytest.raises(ConfigError, match=said):
         next_start_s("quarter", path, MIDNIGHT_S)
     with pytest.raises(ConfigError, match=said):
-        load_job_book(path)
+        load_job_plans(path)
     assert next_start_s("minute", path, MIDNIGHT_S) == MIDNIGHT_S + 60

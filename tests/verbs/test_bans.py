@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from tests.fakemarket.faults import Ban
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.outage import CLIENTS, Ended, Machine
@@ -58,7 +58,7 @@ def test_ten_yahoo_jobs_that_meet_a_bare_429_send_one_request_more_in_a_day(
     ban, ended = banned_for_a_day(machine, (0, AFTER_THE_MINUTE))
     check(ban, ended, "rate_limit")
     assert ban.refused == 2  # and from now on nobody asks before the ban is over:
-    assert StateBook(machine.home / "data/providers/state").read("yahoo").closed_until_s * 1000 > ban.until_ms
+    assert ProviderStates(machine.home / "data/providers/state").read("yahoo").blocked_until_s * 1000 > ban.until_ms
 
 
 @pytest.mark.torture

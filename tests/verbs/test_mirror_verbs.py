@@ -92,6 +92,18 @@ def test_a_mirror_killed_between_its_copy_and_its_commit_has_done_nothing_and_th
     assert repeated.code == 0 and "0 partitions copied, 3 the same" in repeated.said
 
 
+def test_a_series_that_cannot_be_read_is_named_and_the_others_are_copied(url: str, home: Home) -> None:
+    home.extra["DATABASE_URL"] = url
+    bars = put(home, 1)
+    torn = SeriesKey(exchange="TEST", symbol="AAA/USD", timeframe="1m")  # comes first
+    (path,) = home.store.write(torn, bars, provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
+    path.write_bytes(path.read_bytes()[:100])
+    done = home.run(MIRROR)
+    assert done.code == 65
+    assert "TEST:AAA/USD:1m: failed: " in done.said and "TEST:BTC/USD:1m: 1 partitions copied" in done.said
+    assert table(url) == rows(bars)
+
+
 def killed_at_random(url: str, home: Home, kills: int, rng: random.Random) -> None:
     bars = put(home, 12)
     home.extra["DATABASE_URL"] = url

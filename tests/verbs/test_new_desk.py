@@ -16,7 +16,7 @@ import pytest
 
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.runs.job_history import load_job_book
+from pyjobs.runs.job_history import load_job_plans
 from tests.fakemarket.server import FakeMarket
 from tests.verb_process import run_verb
 
@@ -59,7 +59,7 @@ def test_a_desk_from_six_symbols_scans_backtests_and_reports(verb: Verb, tmp_pat
     assert [i.symbol for i in loaded.instruments] == ["SPY", "AAPL", "MSFT", "QQQ", "EWY"]
     store = BarStore(tmp_path / "data" / "raw")
     assert all(len(store.read(each.key)) > 490 for each in loaded.instruments if each.role == "trade")  # of 502 or so
-    assert load_job_book(tmp_path / "secret" / "jobs.yaml").jobs["nightly"].market == "XNYS"
+    assert load_job_plans(tmp_path / "secret" / "jobs.yaml").jobs["nightly"].market == "XNYS"
 
     scanned = verb("scan", "--desk", str(desk))
     assert scanned.returncode == 0, scanned.stderr
@@ -190,4 +190,4 @@ def test_the_desk_of_a_clone_is_the_one_its_jobs_find(env: dict[str, str], tmp_p
     assert (clone / "config/env.local.sh").read_text() == "MARKET=XKRX\n"
     second = run(*new_desk, "--zone", "UTC", "--name", "us")
     assert f"{clone}/secret/jobs.yaml: 4 lines added, when each job of us should have ended" in second.stdout
-    assert load_job_book(clone / "secret" / "jobs.yaml").jobs["nightly@us"].market == "XNYS"
+    assert load_job_plans(clone / "secret" / "jobs.yaml").jobs["nightly@us"].market == "XNYS"

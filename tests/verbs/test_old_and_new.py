@@ -15,7 +15,7 @@ from tests.market import postgres
 from tests.verbs.week import Box
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = (ROOT / "docs/OPERATIONS.md").read_text(encoding="utf-8").partition("## 9. ")[2]
+TABLE = (ROOT / "docs/operations/set_up.md").read_text(encoding="utf-8").partition("## Where you come from")[2]
 ROWS = [
     line.replace(r"\|", "\N{BROKEN BAR}").strip("|").split(" | ")
     for line in TABLE.splitlines()

@@ -15,7 +15,7 @@ from pyjobs.gap_repair import main as gap_repair
 from pyjobs.ingest import main as ingest
 from pyjobs.market.ingest.instances import Instance, save
 from pyjobs.market.ingest.sources import Sources
-from pyjobs.market.providers.asking.circuit_breaker import State, StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, State
 from pyjobs.market.providers.base import NotAsked, Refused
 from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
@@ -135,7 +135,7 @@ def test_gap_repair_asks_a_provider_once_that_is_to_be_left_alone(
 
 
 def failing(gate: str, *, failures: int, last_s: float) -> None:
-    book = StateBook()
+    book = ProviderStates()
     book.folder.mkdir(parents=True, exist_ok=True)
     known = State(provider=gate, kind="outage", failures=failures, last_failure_s=last_s)
     book.path(gate).write_bytes(msgspec.json.encode(known))

@@ -81,7 +81,7 @@ def test_the_end_of_day_page_has_a_line_per_instrument_with_context_and_signals(
     assert cells(page, "AAA") == [*first, "breakout_20 long", "ok"]
     assert cells(page, "BBB")[4:6] == ["90.00", "-10.00 %"]
     assert cells(page, "CCC")[-1] == "stale"
-    assert "3 instruments: 1 rose, 1 fell, 1 signals." in page.read_text(encoding="utf-8")
+    assert "3 instruments: 1 rose, 1 fell, 1 signal." in page.read_text(encoding="utf-8")
 
 
 def test_a_session_whose_bars_are_not_there_yet_is_stale_and_writes_nothing(

@@ -108,8 +108,8 @@ REFUSED: list[tuple[tuple[str, ...], int, str]] = [
     ((*CROSS, "--param", "stop_loss=5"), 64, "stop_loss: 5 is outside 0.0..0.99"),
     ((*CROSS, "--param", "side=up"), 64, "side: 'up' is neither of long, both"),
     ((*CROSS, "--param", "fast"), 64, "--param 'fast' is not NAME=VALUE"),
-    (("--strategy", "ma_cross", "--param", "slow=400"), 65, "looks back on 401 bars, and the longest series has 300"),
-    ((*CROSS, "--param", "slow=30"), 64, "--param slow stands twice: slow=20 and slow=30"),
+    (("--strategy", "ma_cross", "--param", "slow=400"), 65, "needs 401 bars; the longest series has only 300"),
+    ((*CROSS, "--param", "slow=30"), 64, "--param slow is given twice: slow=20 and slow=30"),
     ((*CROSS, "--start", "2031-01-01"), 65, "no bar from 2031-01-01 to the end; it has 2017-07-14 to 2018-05-09"),
     ((*CROSS, "--end", "2001-01-01"), 65, "no bar from the beginning to 2001-01-01"),
     ((*CROSS, "--start", "2018-02-02", "--end", "2018-02-01"), 64, "--end 2018-02-01 is before --start 2018-02-02"),
@@ -176,8 +176,8 @@ def test_without_the_index_it_needs_a_run_is_skipped(tmp_path: Path, bars: Path)
 @pytest.mark.parametrize(
     ("days", "warning"),
     [
-        (400, "[WARN] KOSPI has no average yet in all that time (300 bars of it): nothing is traded\n"),
-        (-400, "[WARN] KOSPI ends on 2017-04-04, before the first bar: its last close decides all\n"),
+        (400, "[WARN] KOSPI has only 300 bars, too few for its moving average: the strategy never trades\n"),
+        (-400, "[WARN] KOSPI ends on 2017-04-04, before the first bar; its last close is used throughout\n"),
     ],
 )
 def test_an_index_without_a_day_in_common_is_told(tmp_path: Path, bars: Path, days: int, warning: str) -> None:

@@ -73,7 +73,7 @@ def test_the_open_one_of_two_markets_is_scanned(scan: Scan) -> None:
     done = scan("2026-11-24T02:00+00:00")  # eleven in Seoul
     assert done.returncode == 0, done.stdout + done.stderr
     assert "XNYS is closed (its last session: 2026-11-23; opens 2026-11-24 09:30 UTC-5): not scanned" in done.stdout
-    assert "(XKRX): 1 instruments" in done.stdout
+    assert "(XKRX): 1 instrument" in done.stdout
 
 
 def test_a_second_scan_with_no_news_is_one_line(scan: Scan) -> None:

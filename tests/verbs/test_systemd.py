@@ -19,7 +19,7 @@ import pytest
 
 from pyjobs.bootstrap_symbols import main as bootstrap_symbols
 from pyjobs.market.ingest import bootstrap
-from pyjobs.runs.job_history import load_job_book
+from pyjobs.runs.job_history import load_job_plans
 from tests.fakemarket.server import FakeMarket
 from utils.run import run
 from utils.schedule import interval_s
@@ -192,7 +192,7 @@ def test_timers_elapse_as_often_as_the_interval_of_their_job(unit: str, job: str
     done = subprocess.run(argv, env={**os.environ, "TZ": "UTC"}, capture_output=True, text=True, check=True)
     times = [dt.datetime.fromisoformat(one) for one in re.findall(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", done.stdout)]
     steps = {(after - before).total_seconds() for before, after in itertools.pairwise(times)}
-    assert steps == {interval_s(load_job_book(ROOT / "config/jobs.yaml").jobs[job].interval)}
+    assert steps == {interval_s(load_job_plans(ROOT / "config/jobs.yaml").jobs[job].interval)}
 
 
 @analyzed

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-Vector = Any  # an array here, a pointer when compiled
+from utils.native import Bytes, Floats, Ints
+
 Unsigned = Any  # np.uint64
 
 FLOAT, WHOLE, LABEL = 0, 1, 2  # what a column holds; all three are given as float64
@@ -26,8 +27,8 @@ LOW_HALF, FRACTION, HIDDEN = np.uint64(0xFFFFFFFF), np.uint64((1 << 52) - 1), np
 
 
 def write_rows(
-    cells: Vector, bits: Vector, kinds: Vector, columns: int, rows: int, powers: Vector, texts: Vector, starts: Vector,
-    found: Vector, out: Vector,
+    cells: Floats, bits: Ints, kinds: Bytes, columns: int, rows: int, powers: Ints, texts: Bytes, starts: Ints,
+    found: Ints, out: Bytes,
 ) -> int:  # fmt: skip
     """Write `rows` lines of `columns` cells each to `out`; how many bytes they are.
 
@@ -58,7 +59,7 @@ def write_rows(
     return at
 
 
-def write_float(bits: Unsigned, powers: Vector, found: Vector, out: Vector, at: int) -> int:
+def write_float(bits: Unsigned, powers: Ints, found: Ints, out: Bytes, at: int) -> int:
     """Write the finite float that has these bits, without its sign; where in `out` it ends."""
     exponent, fraction = np.int64((bits >> np.uint64(52)) & np.uint64(0x7FF)), bits & FRACTION
     if exponent == 0 and fraction == U0:
@@ -75,7 +76,7 @@ def write_float(bits: Unsigned, powers: Vector, found: Vector, out: Vector, at: 
     return write_scientific(digits, size, point, out, at)
 
 
-def write_plain(digits: Unsigned, size: int, point: int, out: Vector, at: int) -> int:
+def write_plain(digits: Unsigned, size: int, point: int, out: Bytes, at: int) -> int:
     """Write 0.00123, 12.3 or 1230.0: `size` digits, the point after the first `point` of them."""
     if point <= 0:
         out[at], out[at + 1] = ZERO, DOT
@@ -95,7 +96,7 @@ def write_plain(digits: Unsigned, size: int, point: int, out: Vector, at: int) -
     return end + 2
 
 
-def write_scientific(digits: Unsigned, size: int, point: int, out: Vector, at: int) -> int:
+def write_scientific(digits: Unsigned, size: int, point: int, out: Bytes, at: int) -> int:
     """Write 1.23e-05 or 1e+16: a sign, and at least two digits of the exponent."""
     end = write_digits(digits, out, at)
     if size > 1:
@@ -112,7 +113,7 @@ def write_scientific(digits: Unsigned, size: int, point: int, out: Vector, at: i
     return write_digits(np.uint64(abs(exponent)), out, end)
 
 
-def write_digits(value: Unsigned, out: Vector, at: int) -> int:
+def write_digits(value: Unsigned, out: Bytes, at: int) -> int:
     """Write a whole number; where in `out` it ends."""
     end = at + digits_of(value)
     i = end
@@ -134,7 +135,7 @@ def digits_of(value: Unsigned) -> int:
     return size
 
 
-def shortest(exponent: Any, fraction: Unsigned, powers: Vector, found: Vector) -> int:
+def shortest(exponent: Any, fraction: Unsigned, powers: Ints, found: Ints) -> int:
     """The shortest digits, nearest to a float, that read as it: `found[0]`; returns their power of ten.
 
     The float is given by the two fields of its bits and is not 0. `powers`: for each power of ten from LEAST_POWER on

@@ -76,7 +76,7 @@ class Labels:
         labels = table[kinds == cells.LABEL].astype(np.int64)
         room = table.size * cells.LONGEST + int(np.diff(starts)[labels].sum())
         out, found, powers = np.empty(room, np.int8), np.zeros(2, np.int64), _powers()
-        size = _loops()["write_rows"](
+        size = _loops().write_rows(
             address(table), address(table), address(kinds), len(columns), rows,
             address(powers), address(texts), address(starts), address(found), address(out),
         )  # fmt: skip
@@ -105,7 +105,7 @@ def pieces(size: int, rows: int) -> Iterator[slice]:
 
 @lru_cache(maxsize=1)
 def _loops() -> native.Library:
-    return native.load("csv", (cells,), {"write_rows": "iFIBiiIBIIB"})
+    return native.load("csv", (cells,), (cells.write_rows,))
 
 
 @lru_cache(maxsize=1)

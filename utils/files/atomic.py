@@ -86,7 +86,7 @@ def _renamed_to(path: Path) -> Iterator[Path]:
                     os.close(reader)
             return
         if path.is_symlink() and path.readlink().is_relative_to("/proc"):  # /dev/stdout > FILE: its own lines go there
-            raise OSError(errno.EINVAL, "it is sent to a file: name that file", str(path))
+            raise OSError(errno.EINVAL, "the output is redirected to a file; pass that file's name instead", str(path))
     temporary, moved = temporary_beside(path), False
     try:
         yield temporary

@@ -19,7 +19,7 @@ def oldest_kept(dates: Iterable[str], keep: int) -> str:
 
 
 def older(dated: Iterable[tuple[str, str, str]], keep: int) -> list[str]:
-    """Of (kind, date, name): the names, sorted, that are older than the newest `keep` distinct dates of their kind."""
+    """The sorted names, out of (kind, date, name), older than the newest `keep` distinct dates of their kind."""
     things = list(dated)
     dates = defaultdict(set)
     for kind, date, _ in things:

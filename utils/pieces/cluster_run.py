@@ -57,7 +57,7 @@ class Run:
         self._alone: Place | None = None
 
     def results(self) -> list[Any]:
-        """Of every piece, in order."""
+        """The results of every piece, in order."""
         from distributed.comm import CommClosedError
 
         try:

@@ -1,4 +1,4 @@
-"""YAML into types, once, at the rim: a wrong file is refused with its name, line, key and value (exit 78)."""
+"""Load YAML into typed records; errors name file, line, key and value (exit 78)."""
 
 from __future__ import annotations
 

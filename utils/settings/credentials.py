@@ -6,15 +6,14 @@ A file that others may read is refused. A value is never printed; `repr` of noth
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from utils import paths
 from utils.errors import ConfigError
 from utils.files.text_files import bytes_of
+from utils.settings.name_values import name_values
 
 ALSO = {"APCA_API_KEY_ID": "ALPACA_API_KEY", "APCA_API_SECRET_KEY": "ALPACA_API_SECRET"}  # other spellings
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
 _OTHERS = 0o077
 SHORTEST = 6
 IDS = {"APCA_API_KEY_ID", "KRX_ID"}  # who one is, no secret: of any length
@@ -74,26 +73,12 @@ def read(path: Path) -> dict[str, str]:
                 f"{path}: others may read it (mode {state.st_mode & 0o777:o}, owner {state.st_uid}): "
                 f"chmod 600 and chown to the user of the jobs ({os.getuid()}); it is not read as it is"
             )
-        lines = bytes_of(path).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8 text") from None
+        content = bytes_of(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot read: {error.strerror}") from None
     values = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        found = _LINE.fullmatch(line)
-        if not found:
+    for number, _, name, value in name_values(content, path):
+        if not name:
             raise ConfigError(f"{path}:{number}: not NAME=value")
-        values[found.group(1)] = _unquoted(found.group(2))
+        values[name] = value
     return values
-
-
-def _unquoted(text: str) -> str:
-    """Without its quotes, or, unquoted, without a comment that follows it."""
-    if len(text) >= 2 and text[0] in "'\"":
-        end = text.find(text[0], 1)
-        if end > 0:
-            return text[1:end]
-    return re.sub(r"\s+#.*", "", text)

@@ -31,11 +31,11 @@ DIGEST_BYTES = 32
 
 
 class DuplicateKey(Exception):
-    """A key stands twice in one mapping; YAML itself would silently keep the last."""
+    """A key is given twice in one mapping; YAML itself would silently keep the last."""
 
     def __init__(self, key: object, line: int, first_line: int) -> None:
         cure = "; write a number without commas" if re.fullmatch(r"\d{3}", str(key)) else ""  # {cash: 1,000,000}
-        super().__init__(f"key {quoted(key, LONGEST_VALUE)!r} stands twice (first on line {first_line}){cure}")
+        super().__init__(f"key {quoted(key, LONGEST_VALUE)!r} is given twice (first on line {first_line}){cure}")
         self.line = line
 
 
@@ -135,7 +135,7 @@ def _place(path: Path) -> Path:
 
 
 def _identity(text: str) -> bytes:
-    """Of the text, and of what decides its values."""
+    """A digest of the text and of what decides its values."""
     return _digest(_parser(), text.encode("utf-8", "surrogatepass"))
 
 

@@ -1,4 +1,4 @@
-"""An account's backtest at a snapshot: which series it trades, from when, and its two books side by side."""
+"""An account's backtest at a snapshot: which series it trades, from when, and its two variants side by side."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from utils import trading_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Book:
+class Variant:
     """One way of running the account: `metrics` as in metrics.json, the curve by session, the deals by exit.
 
     `waiting`: what it would do at the next open.
@@ -37,9 +37,9 @@ class Book:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountResult:
-    """Both books (`constrained`, `unconstrained`) and the benchmark's (session, ts_ms, close) where there is one."""
+    """Both variants (`constrained`, `unconstrained`) and the benchmark's (session, ts_ms, close) where there is one."""
 
-    books: dict[str, Book]
+    variants: dict[str, Variant]
     benchmark: list[tuple[dt.date, int, float]]
 
 
@@ -63,13 +63,13 @@ def backtest(
         marks_ms=[ts_ms for _, ts_ms in closes],
     )
     del found  # its signals are laid out: of thousands of series they are not in memory twice
-    books = {
+    variants = {
         name: _book(run, account, closes, benchmark, told, snapshot.desk.market)
         for name, run in zip(("constrained", "unconstrained"), runs, strict=True)
     }
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
     return AccountResult(
-        books=books, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]
+        variants=variants, benchmark=[(day, ts_ms, close) for (day, ts_ms), close in pairs if close == close]
     )
 
 
@@ -107,12 +107,12 @@ def _book(
     benchmark: FloatArray | None,
     notes: Mapping[str, object],
     market: str,
-) -> Book:
+) -> Variant:
     points = curve(run, closes, cash=account.cash)
     per_year = sessions_a_year(market, [point.session for point in points]) if points else 0
     figures = measures(points, run, benchmark, per_year=per_year)
     about = {"currency": account.currency, "conventions": dict(CONVENTIONS)}
-    return Book(metrics={**figures, **about, **notes}, curve=points, deals=run.deals, waiting=run.waiting)
+    return Variant(metrics={**figures, **about, **notes}, curve=points, deals=run.deals, waiting=run.waiting)
 
 
 def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:

@@ -1,6 +1,6 @@
 """One strategy with many parameters on one account: what each combination came to, and how lucky the best one is.
 
-Of a trial only figures are kept, so that ten thousand need little room; the best is run once more for its returns.
+Each trial keeps its figures only, so that ten thousand need little room; the best is run once more for its returns.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class OnAccount:
         return self.job.prepared(self.account, self.job.setup(params))
 
     def from_common_start(self, axes: Mapping[str, Sequence[Value]]) -> OnAccount:
-        """The same from the first session on which every combination can decide, so that all see the same days.
+        """This backtest from the first session on which every combination can decide, so that all see the same days.
 
         That is when the one that looks back furthest can. Raises ConfigError when no combination can be.
         """

@@ -32,7 +32,7 @@ def still_open(deals: Sequence[Deal]) -> list[Deal]:
     """Those at the end that are not closed; an account writes them last, so the others are not made records for it."""
     if not isinstance(deals, Deals):
         return [deal for deal in deals if deal.trade.reason == "open"]
-    count = int((deals.column(REASON) == STILL_OPEN).sum())
+    count = int((deals.trade(REASON) == STILL_OPEN).sum())
     return deals.last(count)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from pyjobs.account.figures.performance import CurvePoint
-from pyjobs.account.portfolio import seats
 from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals
 from pyjobs.market.bars import IntArray
 from pyjobs.strategy.lifecycle import REASONS
@@ -65,22 +64,21 @@ def deal_lines(deals: Deals) -> Iterator[bytes]:
     own, where = _names(deals, labels)
     reasons = np.array([labels.number(reason) for reason in REASONS])
     for piece in csv_lines.pieces(len(deals), ROWS_AT_ONCE):
-        rows = np.ascontiguousarray(deals.rows(piece).T)
-        lanes, why = rows[seats.SEAT_OF].astype(np.int64), rows[REASON].astype(np.int64)
-        signal, entry, leave = (csv_lines.whole(rows[place]) for place in TIMES)
-        prices = (csv_lines.numbers(rows[place]) for place in (ENTRY_PRICE, seats.SIZE, STOP))
-        money = (csv_lines.numbers(rows[place]) for place in (seats.FEES, seats.PNL))
-        net = csv_lines.numbers(rows[seats.PNL] / (rows[seats.SIZE] * rows[ENTRY_PRICE] * rows[seats.RATE_IN]))
-        rates = (csv_lines.numbers(rows[place]) for place in (seats.RATE_IN, seats.RATE_OUT))
-        opened = (labels.column(own[lanes]), signal, entry, *prices)
-        closed = (leave, csv_lines.numbers(rows[EXIT_PRICE]), labels.column(reasons[why]), *money, net)
-        yield labels.lines((*opened, *closed, labels.column(where[lanes]), *rates))
+        trades, money = np.ascontiguousarray(deals.columns.trades[piece].T), [c[piece] for c in deals.columns[1:-1]]
+        lanes, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
+        _, size, fees, pnl, rate_in, rate_out, _ = map(csv_lines.numbers, money)
+        signal, entry, leave = (csv_lines.whole(trades[place]) for place in TIMES)
+        bought, stop, sold = (csv_lines.numbers(trades[place]) for place in (ENTRY_PRICE, STOP, EXIT_PRICE))
+        net = csv_lines.numbers(pnl.values / (size.values * trades[ENTRY_PRICE] * rate_in.values))
+        opened = (labels.column(own[lanes]), signal, entry, bought, size, stop)
+        closed = (leave, sold, labels.column(reasons[why]), fees, pnl, net)
+        yield labels.lines((*opened, *closed, labels.column(where[lanes]), rate_in, rate_out))
 
 
 def _names(deals: Deals, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
     """The numbers of each lane's texts, before and between its numbers, where it has a deal; a lane has one side."""
     sides = np.zeros(len(deals.lanes))
-    sides[deals.column(seats.SEAT_OF).astype(np.int64)] = deals.column(SIDE)
+    sides[deals.columns.seat.astype(np.int64)] = deals.trade(SIDE)
     own, where = np.zeros(sides.size, np.int64), np.zeros(sides.size, np.int64)
     for number in np.flatnonzero(sides).tolist():
         lane = deals.lanes[number]

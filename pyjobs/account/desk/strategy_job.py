@@ -25,12 +25,12 @@ from pyjobs.market.desk.corporate_actions import Action
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, is_stale, session_of
 from pyjobs.market.desks import desk_path
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.registry import bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
 from utils import clock, paths, trading_day
-from utils.cli import Parser
+from utils.cli import Parser, date_of
 from utils.errors import ConfigError, UsageError
 
 FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and by whose clock its days close
@@ -105,7 +105,8 @@ def look_up(args: Namespace) -> Job:
     """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_actions` do."""
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)
-    start, asked_end = _date("--start", args.start), _date("--end", args.end)
+    start = None if args.start is None else date_of(args.start, "--start")
+    asked_end = None if args.end is None else date_of(args.end, "--end")
     if start and asked_end and start > asked_end:
         raise UsageError(f"--start {start} is after --end {asked_end}")
     if args.account and args.account not in desk.accounts:
@@ -118,9 +119,9 @@ def look_up(args: Namespace) -> Job:
     made_here = args.param or args.strategy not in desk.setups
     setup = (strategy_of if made_here else make_setup)(args.strategy, params, source=source)  # before any bar is read
     now_s = clock.now_s()
-    store, end = BarStore(paths.data_dir() / "raw"), _last_session(desk, asked_end, now_s)
+    store, end = open_store(), _last_session(desk, asked_end, now_s)
     actions = corporate_actions.actions_of(desk)
-    taken, worked = corporate_actions.honoured(snapshot.take(desk, store, asked=end, now_s=now_s), actions)
+    taken, worked = corporate_actions.honoured(_whole(snapshot.take(desk, store, asked=end, now_s=now_s)), actions)
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
     ahead = refuse_or_tell(
@@ -144,6 +145,12 @@ def look_up(args: Namespace) -> Job:
     )
 
 
+def _whole(taken: Snapshot) -> Snapshot:
+    """`taken`; raises BadDataError where a series cannot be read: without it, it is another account."""
+    snapshot.refuse_unread(taken)
+    return taken
+
+
 def params_of(setup: Setup) -> dict[str, Any]:
     """Every parameter with its value, defaults included; of the exits that any strategy can have, those in use."""
     if isinstance(setup, Guarded):
@@ -157,14 +164,14 @@ def places() -> Places:
     """Where benchmarks may come from: this machine, then the network, which ALLOW_NET_FETCH=0 forbids."""
     from pyjobs.market.benchmarks.bars import network_asks
     from pyjobs.market.providers.asking.ask import patience
-    from pyjobs.market.providers.asking.circuit_breaker import StateBook
+    from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 
     def closes(put: Callable[[str, dt.date, dt.date], Bars]) -> Fetch:
         return lambda symbol, start, end: from_bars(put(symbol, start, end))
 
-    asks = network_asks(StateBook(), patience())
+    asks = network_asks(ProviderStates(), patience())
     fetch = {name: closes(put) for name, put in asks.items()}
-    return Places(store=BarStore(paths.data_dir() / "raw"), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
+    return Places(store=open_store(), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
 
 
 def index_of(setup: Setup, taken: Snapshot, source: str) -> tuple[Bars | None, Benchmark | None]:
@@ -224,10 +231,3 @@ def _last_session(desk: Desk, end: dt.date | None, now_s: float) -> dt.date | No
     calendar = trading_day.load(desk.market)
     last = calendar.last_closed_session(now_s).date
     return last if end >= last else end if calendar.session(end) else calendar.previous_session(end).date
-
-
-def _date(flag: str, text: str | None) -> dt.date | None:
-    try:
-        return None if text is None else dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a date (YYYY-MM-DD)") from None

@@ -49,7 +49,7 @@ class StrategyRun:
 
     @property
     def equity(self) -> FloatArray:
-        """The same as `points` have it; a sweep looks at nothing else."""
+        """The equity column of `points`; a sweep reads nothing else."""
         before_and_after = np.append(self.cash, self.run.equity)
         return before_and_after[latest(self.run, self.prepared.closes) + 1]
 
@@ -72,7 +72,7 @@ def prepare(
     lanes, left_out = found.lanes, found.left_out
     if not lanes:
         raise UsageError(
-            f"{strategy} looks back on {setup.lookback} bars; no {' or '.join((account.currency, *account.trades))} "
+            f"{strategy} needs {setup.lookback} bars; no {' or '.join((account.currency, *account.trades))} "
             f"instrument of desk {snapshot.desk.name!r} can be traded up to {snapshot.session}: "
             + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "there is none to trade")
         )
@@ -87,12 +87,12 @@ def prepare(
 
 
 def run_account(prepared: Prepared, account: Account, *, constrained: bool = True) -> StrategyRun:
-    """Run the account over the prepared window. The same inputs give the same result to the last bit."""
+    """Run the account over the prepared window. Equal inputs give equal results to the last bit."""
     return run_terms(prepared, terms_of(account, constrained=constrained))
 
 
 def run_terms(prepared: Prepared, terms: Terms) -> StrategyRun:
-    """The same with the engine's own terms."""
+    """Run the account with the engine's own terms."""
     closes_ms = [ts_ms for _, ts_ms in prepared.closes]
     run = simulate(prepared.lanes, terms, start_ms=closes_ms[0], marks_ms=closes_ms)
     return StrategyRun(run=run, prepared=prepared, cash=terms.cash)

@@ -66,12 +66,12 @@ class WalkForward:
 
     @property
     def sessions(self) -> list[dt.date]:
-        """Of all tests."""
+        """The sessions of all tests."""
         return [session for fold in self.folds for session in fold.sessions]
 
     @property
     def returns(self) -> FloatArray:
-        """Of all tests, one per session."""
+        """The returns of all tests, one per session."""
         return np.concatenate([fold.returns for fold in self.folds])
 
 
@@ -155,7 +155,7 @@ class OnTerms:
 
 
 def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
-    """The same with an account that opens at the close of `first`, and no bar after the close of `last`."""
+    """`prepared` with an account that opens at the close of `first`, and no bar after the close of `last`."""
     closes = [pair for pair in prepared.closes if first <= pair[0] <= last]
     lanes = []
     for lane in prepared.lanes:

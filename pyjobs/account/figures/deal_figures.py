@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pyjobs.account.portfolio import seats
 from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy.lifecycle import REASONS
@@ -54,12 +53,11 @@ def ended(deals: Sequence[Deal]) -> Ended:
 
 
 def _of_columns(deals: Deals) -> Ended:
-    reasons = deals.column(REASON).astype(np.int64)
-    pnl, paid = deals.column(seats.PNL), deals.column(seats.SIZE) * deals.column(ENTRY_PRICE)
+    reasons, money = deals.trade(REASON).astype(np.int64), deals.columns
     return Ended(
-        returns=pnl / (paid * deals.column(seats.RATE_IN)),
-        pnl=pnl,
-        days=(deals.column(EXIT_TIME) - deals.column(ENTRY_TIME)) / DAY_MS,
-        long=deals.column(SIDE) > 0,
+        returns=money.pnl / (money.size * deals.trade(ENTRY_PRICE) * money.rate_in),
+        pnl=money.pnl,
+        days=(deals.trade(EXIT_TIME) - deals.trade(ENTRY_TIME)) / DAY_MS,
+        long=deals.trade(SIDE) > 0,
         reasons=reasons,
     ).of(reasons != REASONS.index("open"))

@@ -1,4 +1,4 @@
-"""How sure one may be of a rate or a mean from few cases: 95 % intervals. Arithmetic alone, the same everywhere."""
+"""95 % confidence intervals of a rate or a mean from few cases. Plain arithmetic, the same on every machine."""
 
 from __future__ import annotations
 

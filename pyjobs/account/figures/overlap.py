@@ -1,4 +1,4 @@
-"""How sure one may be of the mean of trades that overlap in time, and of how many independent ones they tell as much.
+"""Confidence interval and effective sample size for the mean return of trades that overlap in time.
 
 Two trades held over the same days share what those days did, on one series or on several. So the trades are not taken
 as the sample, the bars are: each trade's return is split into what it made in each bar, what all trades made in one
@@ -55,7 +55,7 @@ class Paths:
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> Paths:
-        """Of single ones."""
+        """The paths of single trades, put together."""
         none: IntArray = np.zeros(0, np.int64)
         return cls(
             sizes=np.array([path.gains.size for path in paths], np.int64),
@@ -83,7 +83,7 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
-    """Of trades that overlap: their mean, its 95 % interval, and how many independent ones say as much (1 to n)."""
+    """The mean of overlapping trades, its 95 % interval, and how many independent trades would say as much (1 to n)."""
 
     mean: float
     low: float

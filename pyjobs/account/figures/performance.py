@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyjobs.account.figures import metrics
-from pyjobs.account.portfolio import seats
 from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, AccountRun, Deal, Deals
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
@@ -175,9 +174,9 @@ def _money_of(deals: Sequence[Deal]) -> tuple[FloatArray, FloatArray, FloatArray
         found = [d.pnl for d in closed], [d.fees for d in deals], [d.net_return for d in closed]
         pnls, fees, returns = (np.array(values, np.float64) for values in found)
         return pnls, fees, returns
-    ended = deals.column(REASON) != kernel.STILL_OPEN
-    pnl, paid = deals.column(seats.PNL)[ended], deals.column(seats.SIZE) * deals.column(ENTRY_PRICE)
-    return pnl, deals.column(seats.FEES), pnl / (paid * deals.column(seats.RATE_IN))[ended]
+    ended, money = deals.trade(REASON) != kernel.STILL_OPEN, deals.columns
+    pnl, paid = money.pnl[ended], money.size * deals.trade(ENTRY_PRICE)
+    return pnl, money.fees, pnl / (paid * money.rate_in)[ended]
 
 
 def _against(equity: FloatArray, benchmark: FloatArray | None, per_year: float) -> dict[str, float | None]:

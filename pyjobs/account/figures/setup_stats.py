@@ -29,23 +29,28 @@ class Row:
     """
 
     setup: str
-    timeframe: str
+    timeframe: str = ""
     n: int
     n_closed: int
-    n_open: int
-    n_pending: int
-    n_dropped: int
-    n_effective: float | None
-    win_rate: float | None
-    win_rate_low: float | None
-    win_rate_high: float | None
-    expectancy: float | None
-    expectancy_low: float | None
-    expectancy_high: float | None
-    avg_hold_bars: float | None
-    best: float | None
-    worst: float | None
+    n_open: int = 0
+    n_pending: int = 0
+    n_dropped: int = 0
+    n_effective: float | None = None
+    win_rate: float | None = None
+    win_rate_low: float | None = None
+    win_rate_high: float | None = None
+    expectancy: float | None = None
+    expectancy_low: float | None = None
+    expectancy_high: float | None = None
+    avg_hold_bars: float | None = None
+    best: float | None = None
+    worst: float | None = None
     verdict: Literal["ok", "too few"]
+
+    @property
+    def label(self) -> str:
+        """The setup and its timeframe."""
+        return f"{self.setup} {self.timeframe}".rstrip()
 
 
 def window_start(session: dt.date, days: int) -> dt.date:
@@ -56,7 +61,7 @@ def window_start(session: dt.date, days: int) -> dt.date:
 def summarise(found: Triggers, *, setup: str, timeframe: str, since: dt.date = dt.date.min) -> Row:
     """n, win rate (a win is a net return above zero) with its Wilson interval, expectancy with its t interval.
 
-    Of the triggers from session `since` on. Both intervals are as wide as trades that overlap in time make them.
+    It covers the triggers from session `since` on. Both intervals are widened for trades that overlap in time.
     """
     own = np.array([part.setup == setup and part.key.timeframe == timeframe for part in found.parts], np.bool_)
     days = np.array([session.toordinal() for session in found.sessions], np.int64)

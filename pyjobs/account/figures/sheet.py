@@ -130,7 +130,7 @@ def recent(sessions: Sequence[dt.date], values: FloatArray) -> dict[str, float]:
 
 
 def months_before(day: dt.date, months: int) -> dt.date:
-    """The same day of the month so many months earlier; that month's last day where it has no such day."""
+    """This day of the month, so many months earlier; that month's last day where it has no such day."""
     year, month = divmod(12 * day.year + day.month - 1 - months, 12)
     return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 

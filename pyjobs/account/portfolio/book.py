@@ -1,7 +1,8 @@
-"""An account's walk over the bars of all its lanes, as `portfolio` defines it, for utils/native.py to compile.
+"""An account's walk over the bars of all its lanes, as `simulate` defines it, for utils/native.py to compile.
 
-`seats` says what the memories hold. Only seats with a position or an order are looked at, moment by moment, in their
-order: a list that is kept; all others wait for an entry signal of theirs.
+`memory` says what the arguments hold. Only seats with a position or an order are looked at, moment by moment, in their
+order: a list that is kept; all others wait for an entry signal of theirs. Nearly all of these only age at a moment, so
+they are looked at twice: before the close to see which have something to do, and at it.
 """
 
 from __future__ import annotations
@@ -10,54 +11,31 @@ from math import nan
 
 import numpy as np
 
-from pyjobs.account.portfolio.choice import leave_or_stay, let_in
+from pyjobs.account.portfolio.choice import ages, close_seat, let_in, wants_out
+from pyjobs.account.portfolio.memory import (
+    Account,
+    DealColumns,
+    Lists,
+    Points,
+    Rates,
+    Room,
+    Seats,
+    Series,
+    Signals,
+    Tables,
+)
 from pyjobs.account.portfolio.seats import (
-    AT_BUSY,
-    AT_ENTERING,
-    AT_RATES,
-    AT_STRETCHES,
     BASIS_POINT,
-    BORROWED,
-    BUDGET,
-    CASH,
-    CONSTRAINED,
-    DEAL,
-    END,
-    ENTRY_FEE,
-    ENTRY_RATE,
-    FRESH_OPEN,
-    HERE,
-    LOAN,
-    LOT,
-    N_BARS,
-    N_BUSY,
-    N_DEALS,
-    N_ENTERING,
-    N_STRETCHES,
-    N_TIMES,
-    NEXT,
+    EXIT_PRICE,
+    EXIT_TS,
     NO_CASH,
     NO_RATE,
-    PER_UNIT,
-    PLACE,
-    PLACES,
-    POINT,
-    QUANTITY,
-    RATE,
-    RATES_OF,
-    SEAT,
-    SEATS,
-    SIGN,
     STOP_PASSED,
-    STRETCH_ROW,
-    TO_LEAVE,
-    TRADED,
     YEAR_MS,
-    Vector,
     cost_of,
     filled,
     flatten,
-    fresh,
+    is_flat,
     is_here,
     next_bar,
     open_rate,
@@ -66,213 +44,242 @@ from pyjobs.account.portfolio.seats import (
     value,
     write_deal,
 )
-from pyjobs.account.portfolio.sums import (
-    add,
-    begin_sum,
-    total,
-    worth,
-)
-from pyjobs.strategy.kernel import (
-    ENTRY_PRICE,
-    ENTRY_TS,
-    ORDER,
-    ORDER_TS,
-    SIDE,
-    STATE,
-    STILL_OPEN,
-    at_open,
-    in_range,
-    leave,
-)
+from pyjobs.account.portfolio.sums import TINY, add, begin_sum, exact_worth, gross_worth, is_certain, total
+from pyjobs.strategy.kernel import ORDER, SIDE, STILL_OPEN, TRADE, at_open, in_range, leave
 from pyjobs.strategy.riding import rides_open, rides_range
 
 
 def walk(
-    x: Vector, m: Vector, moments: Vector, px: Vector, flags: Vector, bits: Vector, events: Vector, levels: Vector,
-    times: Vector, points: Vector, deals: Vector, s: Vector, r: Vector,
+    account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, tables: Tables, rates: Rates,
+    points: Points, deals: DealColumns, room: Room,
 ) -> int:  # fmt: skip
-    """Every moment of `times` in order: a row of `points` each (equity, cash, exposure, positions); returns the deals.
+    """Every moment in order: an entry of `points` each, a deal for each position that ends.
 
-    Last come those still open, marked to their last close.
+    Last come the deals of those still open, marked to their last close.
     """
-    for j in range(m[N_TIMES]):
-        now = times[j]
-        look(x, m, moments, j)
-        for h in range(m[N_BUSY]):
-            k = m[m[AT_BUSY] + h]
-            if is_here(m, k) and x[SEATS + k * SEAT + SIDE] != 0.0:
-                open_bar(x, m, px, deals, s, r, k, float(now))
-        for h in range(m[N_ENTERING]):
-            enter_seat(x, m, px, flags, deals, s, r, m[m[AT_ENTERING] + h], now)
-        for h in range(m[N_BUSY]):
-            k = m[m[AT_BUSY] + h]
-            if is_here(m, k) and x[SEATS + k * SEAT + SIDE] != 0.0:
-                cross_bar(x, m, px, deals, s, k, float(now))
-        close_bars(m)
-        for h in range(m[N_BUSY]):
-            k = m[m[AT_BUSY] + h]
-            if x[SEATS + k * SEAT + QUANTITY] != 0.0 and x[SEATS + k * SEAT + SIGN] < 0.0 and is_here(m, k):
-                borrow(x, m, moments, times, px, k)
-        equity = mark(x, m, px, points, j)
-        leave_or_stay(x, m, px, bits, s, r, float(now))
-        if events[j + 1] > events[j]:
-            let_in(x, m, px, flags, events, levels, s, r, float(now), equity, j)
-    for h in range(m[N_BUSY]):
-        k = m[m[AT_BUSY] + h]
-        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
-            mark_deal(x, m, moments, times, px, deals, s, k)
+    for j in range(series.n_times):
+        now = series.times[j]
+        look(series, j)
+        shorts = sort_out(lists, seats, series)
+        for h in range(lists.n_acting[0]):
+            if seats.side[lists.acting[h]] != 0.0:
+                open_bar(account, seats, series, tables, rates, deals, room, lists.acting[h], float(now))
+        for h in range(lists.n_entering[0]):
+            enter_seat(account, lists, seats, series, tables, rates, deals, room, lists.entering[h], now)
+        for h in range(lists.n_acting[0]):
+            if seats.side[lists.acting[h]] != 0.0:
+                cross_bar(account, seats, series, tables, rates, deals, room, lists.acting[h], float(now))
+        close_bars(series)
+        if shorts:
+            for h in range(lists.n_busy[0]):
+                borrow(account, seats, series, rates, lists.busy[h])
+        equity = mark(account, lists, seats, series, signals, rates, points, room, j)
+        if signals.events[j + 1] > signals.events[j]:
+            let_in(account, lists, seats, series, signals, rates, room, float(now), equity, j)
+    for h in range(lists.n_busy[0]):
+        if seats.quantity[lists.busy[h]] != 0.0:
+            mark_deal(seats, series, tables, deals, room, lists.busy[h])
     return 0
 
 
-def look(x: Vector, m: Vector, moments: Vector, j: int) -> None:
-    """See which stretches have a bar that closes at moment j, and list the seats of these that wait to get in.
-
-    By the time of their signal; of equals in the order of the seats.
-    """
-    for stretch in range(m[AT_STRETCHES], m[AT_STRETCHES] + m[N_STRETCHES] * STRETCH_ROW, STRETCH_ROW):
-        m[stretch + HERE] = 1 if m[stretch + NEXT] < m[stretch + END] and moments[m[stretch + NEXT]] == j else 0
-    m[N_ENTERING] = 0
-    for h in range(m[N_BUSY]):
-        k = m[m[AT_BUSY] + h]
-        q = SEATS + k * SEAT
-        if x[q + SIDE] == 0.0 and x[q + ORDER] != 0.0 and is_here(m, k):
-            place = m[AT_ENTERING] + m[N_ENTERING]
-            while place > m[AT_ENTERING] and x[SEATS + m[place - 1] * SEAT + ORDER_TS] > x[q + ORDER_TS]:
-                m[place] = m[place - 1]
-                place -= 1
-            m[place] = k
-            m[N_ENTERING] += 1
+def look(series: Series, j: int) -> None:
+    """See which stretches have a bar that closes at moment j."""
+    for stretch in range(series.n_stretches):
+        bar = series.next[stretch]
+        if bar < series.end[stretch] and series.moments[bar] == j:
+            series.here[stretch] = 1
+        else:
+            series.here[stretch] = 0
 
 
-def close_bars(m: Vector) -> None:
+def close_bars(series: Series) -> None:
     """The bars of this moment have closed: from here on the bar before the next one is the bar that just has."""
-    for stretch in range(m[AT_STRETCHES], m[AT_STRETCHES] + m[N_STRETCHES] * STRETCH_ROW, STRETCH_ROW):
-        m[stretch + NEXT] += m[stretch + HERE]
+    for stretch in range(series.n_stretches):
+        series.next[stretch] += series.here[stretch]
 
 
-def open_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, r: Vector, k: int, ts: float) -> None:
+def sort_out(lists: Lists, seats: Seats, series: Series) -> bool:
+    """List the busy seats with something to do before this moment's close; whether there is a short among the busy.
+
+    Those that wait to get in are listed by the time of their signal too; of equals in the order of the seats.
+    """
+    acting, entering, shorts = 0, 0, False
+    for h in range(lists.n_busy[0]):
+        k = lists.busy[h]
+        stretch, side = seats.stretch[k], seats.side[k]
+        shorts = shorts or seats.sign[k] < 0.0
+        if series.here[stretch] == 0:
+            continue
+        if side != 0.0:
+            bar, stop, target = series.next[stretch], seats.stop[k], seats.target[k]
+            waits = seats.leaving[k] != 0.0 or seats.order[k] != 0.0
+            if rides_open(side, stop, target, waits, series.open[bar]) and rides_range(
+                side, stop, target, series.high[bar], series.low[bar]
+            ):
+                continue
+        elif seats.order[k] != 0.0:
+            place = entering
+            while place > 0 and seats.order_ts[lists.entering[place - 1]] > seats.order_ts[k]:
+                lists.entering[place] = lists.entering[place - 1]
+                place -= 1
+            lists.entering[place] = k
+            entering += 1
+        lists.acting[acting] = k
+        acting += 1
+    lists.n_acting[0], lists.n_entering[0] = acting, entering
+    return shorts
+
+
+def open_bar(
+    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns, room: Room,
+    k: int, ts: float,
+) -> None:  # fmt: skip
     """What a position does at the open of its seat's next bar."""
-    if rides_open(x, SEATS + k * SEAT, px[next_bar(m, k)]):
-        return
-    take_out(x, k, s, r)
-    ended = at_open(s, r, ts, px[next_bar(m, k)], deals, m[N_DEALS] * DEAL)
-    put_back(x, k, s)
+    take_out(seats, k, room)
+    ended = at_open(room.s, room.r, ts, series.open[next_bar(seats, series, k)], deals.trades, deals.count[0] * TRADE)
+    put_back(seats, k, room)
     if ended != STILL_OPEN:
-        settle(x, m, deals, k)
+        settle(account, seats, series, tables, rates, deals, k)
 
 
-def cross_bar(x: Vector, m: Vector, px: Vector, deals: Vector, s: Vector, k: int, ts: float) -> None:
+def cross_bar(
+    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns, room: Room,
+    k: int, ts: float,
+) -> None:  # fmt: skip
     """What a position does within that bar."""
-    i, n = next_bar(m, k), m[N_BARS]
-    if rides_range(x, SEATS + k * SEAT, px[n + i], px[2 * n + i]):
+    bar = next_bar(seats, series, k)
+    high, low = series.high[bar], series.low[bar]
+    if rides_range(seats.side[k], seats.stop[k], seats.target[k], high, low):
         return
-    for j in range(STATE):
-        s[j] = x[SEATS + k * SEAT + j]
-    ended = in_range(s, ts, px[n + i], px[2 * n + i], deals, m[N_DEALS] * DEAL)
-    put_back(x, k, s)
+    take_out(seats, k, room)
+    ended = in_range(room.s, ts, high, low, deals.trades, deals.count[0] * TRADE)
+    put_back(seats, k, room)
     if ended != STILL_OPEN:
-        settle(x, m, deals, k)
+        settle(account, seats, series, tables, rates, deals, k)
 
 
-def settle(x: Vector, m: Vector, deals: Vector, k: int) -> None:
-    """Money for the trade that has ended; its row is the next of `deals`."""
-    q, d = SEATS + k * SEAT, m[N_DEALS] * DEAL
-    price = filled(x, m, k, int(deals[d + 5]), deals[d + 6], x[q + SIGN] < 0.0)
-    deals[d + 6] = price
-    rate = open_rate(x, m, k, next_bar(m, k))
-    notional = x[q + QUANTITY] * (price * rate)
-    cost = cost_of(x, m, k, int(deals[d + 5]), notional, x[q + SIGN] > 0.0)
-    x[CASH] += x[q + SIGN] * notional - cost
-    x[TRADED] += notional
-    write_deal(x, m, deals, k, cost, rate)
-    x[q + QUANTITY] = x[q + ENTRY_FEE] = x[q + BORROWED] = 0.0
-
-
-def mark_deal(
-    x: Vector, m: Vector, moments: Vector, times: Vector, px: Vector, deals: Vector, s: Vector, k: int
+def settle(
+    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns, k: int
 ) -> None:
+    """Money for the trade that has ended; it is the next of `deals`."""
+    trade, short = deals.count[0] * TRADE, seats.sign[k] < 0.0
+    ts = int(deals.trades[trade + EXIT_TS])
+    price = filled(seats, tables, k, ts, deals.trades[trade + EXIT_PRICE], short)
+    deals.trades[trade + EXIT_PRICE] = price
+    rate = open_rate(seats, rates, k, next_bar(seats, series, k))
+    notional = seats.quantity[k] * (price * rate)
+    cost = cost_of(seats, tables, k, ts, notional, not short)
+    account.cash[0] += seats.sign[k] * notional - cost
+    account.traded[0] += notional
+    write_deal(seats, deals, k, cost, rate)
+    seats.quantity[k] = seats.entry_fee[k] = seats.borrowed[k] = 0.0
+
+
+def mark_deal(seats: Seats, series: Series, tables: Tables, deals: DealColumns, room: Room, k: int) -> None:
     """A row for what is still held, marked to its last close."""
-    last, d = next_bar(m, k) - 1, m[N_DEALS] * DEAL
-    for j in range(STATE):
-        s[j] = x[SEATS + k * SEAT + j]
-    ts = times[moments[last]]
-    leave(s, deals, d, float(ts), px[3 * m[N_BARS] + last], STILL_OPEN)
-    write_deal(x, m, deals, k, 0.0, x[SEATS + k * SEAT + RATE])
-    deals[d + TO_LEAVE] = cost_of(x, m, k, ts, value(x, m, px, k), x[SEATS + k * SEAT + SIGN] > 0.0)
+    last, d = next_bar(seats, series, k) - 1, deals.count[0]
+    ts = series.times[series.moments[last]]
+    take_out(seats, k, room)
+    leave(room.s, deals.trades, d * TRADE, float(ts), series.close[last], STILL_OPEN)
+    write_deal(seats, deals, k, 0.0, seats.rate[k])
+    deals.to_leave[d] = cost_of(seats, tables, k, ts, value(seats, series, k), seats.sign[k] > 0.0)
 
 
 def enter_seat(
-    x: Vector, m: Vector, px: Vector, flags: Vector, deals: Vector, s: Vector, r: Vector, k: int, now: int
-) -> None:
+    account: Account, lists: Lists, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns,
+    room: Room, k: int, now: int,
+) -> None:  # fmt: skip
     """Fill the entry that waits, or refuse it."""
-    q, i = SEATS + k * SEAT, next_bar(m, k)
-    price = filled(x, m, k, now, px[i], x[q + SIGN] > 0.0)
-    take_out(x, k, s, r)
-    at_open(s, r, float(now), price, deals, m[N_DEALS] * DEAL)
-    rate, allowed = open_rate(x, m, k, i), fresh(m, flags, k, i, FRESH_OPEN)
-    quantity = quantity_at(x, m, k, now, price * rate) if allowed else 0.0
-    busy = s[SIDE] != 0.0 or s[ORDER] != 0.0
+    bar, long = next_bar(seats, series, k), seats.sign[k] > 0.0
+    price = filled(seats, tables, k, now, series.open[bar], long)
+    take_out(seats, k, room)
+    at_open(room.s, room.r, float(now), price, deals.trades, deals.count[0] * TRADE)
+    rate = open_rate(seats, rates, k, bar)
+    allowed = seats.rates_of[k] < 0 or rates.fresh_at_open[seats.to_rates[k] + bar] != 0
+    quantity = quantity_at(account, lists, seats, tables, k, now, price * rate) if allowed else 0.0
+    busy = room.s[SIDE] != 0.0 or room.s[ORDER] != 0.0
     if not busy or not quantity > 0.0:
-        m[STOP_PASSED if not busy else (NO_CASH if allowed else NO_RATE)] += 1
-        flatten(x, k)
+        account.refused[STOP_PASSED if not busy else (NO_CASH if allowed else NO_RATE)] += 1
+        flatten(seats, k)
         return
-    put_back(x, k, s)
+    put_back(seats, k, room)
     notional = quantity * (price * rate)
-    x[q + QUANTITY] = quantity
-    x[q + ENTRY_RATE] = rate
-    x[q + ENTRY_FEE] = cost_of(x, m, k, now, notional, x[q + SIGN] < 0.0)
-    x[CASH] -= x[q + SIGN] * notional + x[q + ENTRY_FEE]
-    x[TRADED] += notional
+    seats.quantity[k] = quantity
+    seats.entry_rate[k] = rate
+    seats.entry_fee[k] = cost_of(seats, tables, k, now, notional, not long)
+    account.cash[0] -= seats.sign[k] * notional + seats.entry_fee[k]
+    account.traded[0] += notional
 
 
-def quantity_at(x: Vector, m: Vector, k: int, now: int, price: float) -> float:
+def quantity_at(account: Account, lists: Lists, seats: Seats, tables: Tables, k: int, now: int, price: float) -> float:
     """How much at `price`, which is in the account's money."""
-    q = SEATS + k * SEAT
-    if not m[CONSTRAINED]:
-        return float(x[q + BUDGET] / price)
-    free = free_cash(x, m)
-    budget = free if free < x[q + BUDGET] else x[q + BUDGET]
-    lots = np.floor(budget / (price + cost_of(x, m, k, now, price, x[q + SIGN] < 0.0)) / x[q + LOT])
-    return float(lots * x[q + LOT] if x[q + PER_UNIT] == 0.0 else lots / x[q + PER_UNIT])
+    if not account.constrained:
+        return float(seats.budget[k] / price)
+    free = free_cash(account, lists, seats)
+    budget = free if free < seats.budget[k] else seats.budget[k]
+    lots = np.floor(budget / (price + cost_of(seats, tables, k, now, price, seats.sign[k] < 0.0)) / seats.lot[k])
+    return float(lots * seats.lot[k] if seats.per_unit[k] == 0.0 else lots / seats.per_unit[k])
 
 
-def free_cash(x: Vector, m: Vector) -> float:
+def free_cash(account: Account, lists: Lists, seats: Seats) -> float:
     """Cash less what short positions tie up: their proceeds, and as much again."""
-    n = begin_sum(x, m)
-    for h in range(m[N_BUSY]):
-        q = SEATS + m[m[AT_BUSY] + h] * SEAT
-        if x[q + QUANTITY] != 0.0 and x[q + SIGN] < 0.0:
-            n = add(x, m, n, x[q + QUANTITY] * x[q + ENTRY_PRICE] * x[q + ENTRY_RATE])
-    return float(x[CASH] - 2.0 * total(x, m, n))
+    n = begin_sum(account.parts)
+    for h in range(lists.n_busy[0]):
+        k = lists.busy[h]
+        if seats.quantity[k] != 0.0 and seats.sign[k] < 0.0:
+            n = add(account.parts, n, seats.quantity[k] * seats.entry_price[k] * seats.entry_rate[k])
+    return float(account.cash[0] - 2.0 * total(account.parts, n))
 
 
-def borrow(x: Vector, m: Vector, moments: Vector, times: Vector, px: Vector, k: int) -> None:
+def borrow(account: Account, seats: Seats, series: Series, rates: Rates, k: int) -> None:
     """Pay for the loan of a short position since its last bar, at the close it had then and this bar's rate."""
-    q, new = SEATS + k * SEAT, next_bar(m, k) - 1
-    ts = times[moments[new]]
-    if x[q + ENTRY_TS] == float(ts):
+    if seats.quantity[k] == 0.0 or not seats.sign[k] < 0.0 or not is_here(seats, series, k):
+        return
+    new = next_bar(seats, series, k) - 1
+    ts = series.times[series.moments[new]]
+    if seats.entry_ts[k] == float(ts):
         return  # borrowed within this bar: the loan is counted from its close on
-    lent = x[q + QUANTITY] * px[3 * m[N_BARS] + new - 1] * open_rate(x, m, k, new)
-    cost = lent * (x[q + LOAN] * BASIS_POINT) * (float(ts - times[moments[new - 1]]) / YEAR_MS)
-    x[q + BORROWED] += cost
-    x[CASH] -= cost
+    lent = seats.quantity[k] * series.close[new - 1] * open_rate(seats, rates, k, new)
+    years = float(ts - series.times[series.moments[new - 1]]) / YEAR_MS
+    cost = lent * (seats.loan_bps[k] * BASIS_POINT) * years
+    seats.borrowed[k] += cost
+    account.cash[0] -= cost
 
 
-def mark(x: Vector, m: Vector, px: Vector, points: Vector, j: int) -> float:
-    """The equity at moment j, and its row of `points`."""
-    held, shorts = 0, 0
-    for h in range(m[N_BUSY]):
-        k = m[m[AT_BUSY] + h]
-        if m[PLACES + k * PLACE + RATES_OF] >= 0:
-            x[SEATS + k * SEAT + RATE] = x[m[AT_RATES] + m[PLACES + k * PLACE + RATES_OF] * m[N_TIMES] + j]
-        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
-            held += 1
-            shorts += x[SEATS + k * SEAT + SIGN] < 0.0
-    net = worth(x, m, px, True)
-    equity = x[CASH] + net
-    gross = worth(x, m, px, False) if shorts else net
-    points[j * POINT] = equity
-    points[j * POINT + 1] = x[CASH]
-    points[j * POINT + 2] = gross / equity if equity > 0.0 else nan
-    points[j * POINT + 3] = float(held)
+def mark(
+    account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, rates: Rates, points: Points,
+    room: Room, j: int,
+) -> float:  # fmt: skip
+    """The equity at moment j, which is noted, and the close of its bars; seats that are flat leave the list."""
+    held, shorts, kept = 0.0, 0, 0
+    high, low, size = 0.0, 0.0, 0.0
+    for h in range(lists.n_busy[0]):
+        k = lists.busy[h]
+        if seats.rates_of[k] >= 0:
+            seats.rate[k] = rates.at_moment[seats.rates_of[k] * series.n_times + j]
+        if seats.quantity[k] != 0.0:
+            term = value(seats, series, k)
+            size += abs(term)
+            held += 1.0
+            shorts += seats.sign[k] < 0.0
+            term *= seats.sign[k]
+            after = high + term
+            virtual = after - high
+            low += (high - (after - virtual)) + (term - virtual)
+            high = after
+        if not is_flat(seats, k):
+            lists.busy[kept] = k  # never beyond what has been read
+            kept += 1
+            if is_here(seats, series, k):
+                told_to_leave = wants_out(seats, series, signals, k)
+                if not ages(seats, k, told_to_leave):
+                    close_seat(seats, series, room, k, float(series.times[j]), told_to_leave)
+    lists.n_busy[0] = kept
+    certain = is_certain(high, low, held * held * size * TINY)
+    net = high + low if certain else exact_worth(account, lists, seats, series, True)
+    equity = account.cash[0] + net
+    gross = gross_worth(account, lists, seats, series) if shorts else net
+    points.equity[j], points.cash[j] = equity, account.cash[0]
+    points.exposure[j] = gross / equity if equity > 0.0 else nan
+    points.positions[j] = held
     return float(equity)

@@ -39,7 +39,7 @@ class Costs:
         return known if taxed else replace(known, sell_tax_bps=0.0, sell_tax_by_time=())
 
     def at(self, ts_ms: int) -> Costs:
-        """The same with the tax that holds at `ts_ms`."""
+        """These costs with the tax that holds at `ts_ms`."""
         place = bisect_right(self.sell_tax_by_time, (ts_ms, float("inf"))) - 1
         return replace(self, sell_tax_bps=self.sell_tax_by_time[place][1], sell_tax_by_time=()) if place >= 0 else self
 

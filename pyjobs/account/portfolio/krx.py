@@ -39,7 +39,7 @@ SELL_TAX_BPS: tuple[tuple[dt.date, float], ...] = (
 def sell_tax_by_time(calendar: Calendar) -> tuple[tuple[int, float], ...]:
     """(from this UTC millisecond on, basis points), ascending: each change at the open of its first trading session.
 
-    Of changes before the calendar begins only the last counts, from the beginning of time.
+    Among changes before the calendar begins only the last counts, from the beginning of time.
     """
     sessions = calendar.sessions()
     days = [session.date for session in sessions]

@@ -44,7 +44,8 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
         instrument = series.instrument
         short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
         if short:
-            why = f"{len(series.bars)} bars are too few for {', '.join(short)}" if len(series.bars) else "no bars"
+            why = f"{len(series.bars)} bars are too few for {', '.join(short)}"
+            why = why if len(series.bars) else f"cannot be read: {series.fault}" if series.fault else "no bars"
             left_out.append(_left(instrument, why))
         known = {name: setup for name, setup in setups.items() if name not in short}
         warm_up = min((setup.lookback for setup in known.values()), default=0)
@@ -163,7 +164,7 @@ def costs_of(account: Account) -> Costs:
 
 
 def costs_on(account: Account, instrument: Instrument) -> Costs:
-    """The same for fills of one instrument: by its currency and its kind."""
+    """The costs of one instrument's fills, by its currency and its kind."""
     converted = instrument.currency != account.currency
     return costs_of(account).on(taxed=is_taxed(account, instrument), converted=converted)
 

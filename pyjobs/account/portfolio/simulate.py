@@ -26,6 +26,7 @@ The loop itself is `book`, compiled.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -36,6 +37,7 @@ import numpy as np
 from pyjobs.account.portfolio import book, choice, seats, sums
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
+from pyjobs.account.portfolio.memory import DealColumns, Seats
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
@@ -140,59 +142,54 @@ def simulate_each(
 
 
 def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
-    arrays = memory.arrays  # held until the walk is over: it is given addresses only
-    _library()["walk"](*map(native.address, arrays))
-    counts = memory.m.tolist()[: seats.PLACES]
-    del arrays
-    equity, cash, exposure, n_positions = (np.ascontiguousarray(column) for column in memory.points.T)
+    _library().walk(*itertools.chain.from_iterable(map(native.addresses, memory)))
+    account, points, deals = memory.account, memory.points, memory.deals
+    for name, column in zip(
+        deals._fields[:-1], deals, strict=False
+    ):  # the memory that no deal has needed is given back
+        column.resize(int(deals.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
     return AccountRun(
-        ts_ms=memory.times,
-        equity=equity,
-        cash=cash,
-        exposure=exposure,
-        n_positions=n_positions.astype(np.int64),
-        deals=Deals(names, _cut(memory.deals, counts[seats.N_DEALS])),
-        refused=dict(zip(REFUSALS, counts[seats.REFUSED :], strict=True)),
-        traded=float(memory.x[seats.TRADED]),
-        waiting=_waiting(names, memory.x[seats.SEATS :][: counts[seats.N_SEATS] * seats.SEAT].reshape(-1, seats.SEAT)),
+        ts_ms=memory.series.times,
+        equity=points.equity,
+        cash=points.cash,
+        exposure=points.exposure,
+        n_positions=points.positions.astype(np.int64),
+        deals=Deals(names, deals._replace(trades=deals.trades.reshape(-1, kernel.TRADE))),
+        refused=dict(zip(REFUSALS, account.refused.tolist(), strict=True)),
+        traded=float(account.traded[0]),
+        waiting=_waiting(names, memory.seats),
     )
 
 
-def _waiting(names: Sequence[LaneName], rows: FloatArray) -> list[Waiting]:
+def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
     """What the seats hold after the last close: positions told to leave, and orders to enter."""
-    side, order = rows[:, kernel.SIDE], rows[:, kernel.ORDER]
-    found = np.flatnonzero(((side != 0) & (rows[:, kernel.EXIT] != 0)) | ((side == 0) & (order != 0)))
+    held = seats.side != 0
+    found = np.flatnonzero((held & (seats.leaving != 0)) | (~held & (seats.order != 0)))
     return [
         Waiting(
             key=names[k].key,
             setup=names[k].setup,
-            side="long" if side[k] + order[k] > 0 else "short",
-            signal_ts_ms=None if side[k] else int(rows[k, kernel.ORDER_TS]),
-            budget=None if side[k] else float(rows[k, seats.BUDGET]),
+            side="long" if seats.side[k] + seats.order[k] > 0 else "short",
+            signal_ts_ms=None if seats.side[k] else int(seats.order_ts[k]),
+            budget=None if seats.side[k] else float(seats.budget[k]),
         )
         for k in found.tolist()
     ]
 
 
-def _cut(rows: FloatArray, count: int) -> FloatArray:
-    """The first `count` rows; the memory of the others, which no deal has needed, is given back."""
-    rows.resize((count, rows.shape[1]), refcheck=False)  # nothing else looks at them any more
-    return rows
-
-
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("book", (kernel, riding, seats, sums, choice, book), {"walk": "iFISFBBSFIFFFF"})
+    return native.load("book", (kernel, riding, seats, sums, choice, book), (book.walk,))
 
 
 class Deals(Sequence[Deal]):
     """What the walk wrote, as records once they are looked at: a sweep only counts them."""
 
-    def __init__(self, lanes: Sequence[LaneName], rows: FloatArray) -> None:
-        self.lanes, self._rows = lanes, rows
+    def __init__(self, lanes: Sequence[LaneName], columns: DealColumns) -> None:
+        self.lanes, self.columns = lanes, columns
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.columns.trades)
 
     @overload
     def __getitem__(self, at: int) -> Deal: ...
@@ -204,33 +201,37 @@ class Deals(Sequence[Deal]):
     def __iter__(self) -> Iterator[Deal]:
         return iter(self._made)
 
-    def rows(self, some: slice) -> FloatArray:
-        """What the walk wrote of some of them, in the columns of `seats`; a seat is that of a lane in `lanes`."""
-        return self._rows[some]
+    def trade(self, place: int) -> FloatArray:
+        """One of the kernel's numbers of every trade."""
+        column: FloatArray = self.columns.trades[:, place]
+        return column
 
     def last(self, count: int) -> list[Deal]:
         """The records of the last `count`; the walk writes those that are still open last."""
-        return [_deal(self.lanes[int(row[seats.SEAT_OF])], row) for row in self._rows[len(self) - count :].tolist()]
-
-    def column(self, place: int) -> FloatArray:
-        """One of `seats`' numbers of every deal."""
-        return self._rows[:, place]
+        return self._records(slice(len(self) - count, None))
 
     @cached_property
     def _made(self) -> list[Deal]:
-        return [_deal(self.lanes[int(row[seats.SEAT_OF])], row) for row in self._rows.tolist()]
+        return self._records(slice(None))
+
+    def _records(self, some: slice) -> list[Deal]:
+        columns = [column[some].tolist() for column in self.columns[:-1]]
+        return [_deal(self.lanes[int(row[1])], *row) for row in zip(*columns, strict=True)]
 
 
-def _deal(lane: LaneName, row: Sequence[float]) -> Deal:
+def _deal(
+    lane: LaneName, trade: Sequence[float], _: float, quantity: float, fees: float, pnl: float,
+    entry_rate: float, exit_rate: float, to_leave: float,
+) -> Deal:  # fmt: skip
     return Deal(
         key=lane.key,
         setup=lane.setup,
-        trade=Trade.of(row[: kernel.TRADE]),
-        quantity=row[seats.SIZE],
-        fees=row[seats.FEES],
-        pnl=row[seats.PNL],
+        trade=Trade.of(trade),
+        quantity=quantity,
+        fees=fees,
+        pnl=pnl,
         currency=lane.currency,
-        entry_rate=row[seats.RATE_IN],
-        exit_rate=row[seats.RATE_OUT],
-        to_leave=row[seats.TO_LEAVE],
+        entry_rate=entry_rate,
+        exit_rate=exit_rate,
+        to_leave=to_leave,
     )

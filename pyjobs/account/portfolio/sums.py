@@ -1,46 +1,18 @@
 """Sums that are rounded once, whatever their order: what an account's positions are worth. Compiled as `book`.
 
 Adding thousands of positions exactly takes most of a walk, and nearly always it is certain after a sum of two numbers
-how the exact one is rounded. So `worth` adds like that first, and exactly only where that leaves the last bit open.
+how the exact one is rounded. So they are added like that first, and exactly only where that leaves the last bit open.
 """
 
 from __future__ import annotations
 
-from pyjobs.account.portfolio.seats import (
-    AT_BUSY,
-    AT_SUM,
-    N_BUSY,
-    QUANTITY,
-    SEAT,
-    SEATS,
-    SIGN,
-    Vector,
-    value,
-)
+from pyjobs.account.portfolio.memory import Account, Lists, Seats, Series
+from pyjobs.account.portfolio.seats import value
+from utils.native import Floats
 
 SUMS = 128  # room for an exact sum: at most 40 parts that share no bit, and one for what is not finite
 TINY = 2.0**-103  # relative error of adding a rounding error to others, times the number of terms twice, with room
 ULP = 2.0**-52
-
-
-def worth(x: Vector, m: Vector, px: Vector, signed: bool) -> float:
-    """All positions at their last closes, rounded once, to even; of shorts `signed` the negative."""
-    high, low, size, n = 0.0, 0.0, 0.0, 0.0
-    for h in range(m[N_BUSY]):
-        k = m[m[AT_BUSY] + h]
-        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
-            term = value(x, m, px, k)
-            size += abs(term)
-            n += 1.0
-            if signed:
-                term *= x[SEATS + k * SEAT + SIGN]
-            after = high + term
-            virtual = after - high
-            low += (high - (after - virtual)) + (term - virtual)
-            high = after
-    if is_certain(high, low, n * n * size * TINY):
-        return float(high + low)
-    return exact_worth(x, m, px, signed)
 
 
 def is_certain(high: float, low: float, slack: float) -> bool:
@@ -52,58 +24,73 @@ def is_certain(high: float, low: float, slack: float) -> bool:
     return bool(slack - slack == 0.0 and result + (rest + slack) == result and result + (rest - slack) == result)
 
 
-def exact_worth(x: Vector, m: Vector, px: Vector, signed: bool) -> float:
-    """The same, added without rounding."""
-    n = begin_sum(x, m)
-    for h in range(m[N_BUSY]):
-        k = m[m[AT_BUSY] + h]
-        if x[SEATS + k * SEAT + QUANTITY] != 0.0:
-            n = add(x, m, n, value(x, m, px, k) * (x[SEATS + k * SEAT + SIGN] if signed else 1.0))
-    return total(x, m, n)
+def gross_worth(account: Account, lists: Lists, seats: Seats, series: Series) -> float:
+    """All positions at their last closes, shorts too, rounded once, to even."""
+    high, low, n = 0.0, 0.0, 0.0
+    for h in range(lists.n_busy[0]):
+        k = lists.busy[h]
+        if seats.quantity[k] != 0.0:
+            term = value(seats, series, k)
+            n += 1.0
+            after = high + term
+            virtual = after - high
+            low += (high - (after - virtual)) + (term - virtual)
+            high = after
+    return (
+        high + low if is_certain(high, low, n * n * high * TINY) else exact_worth(account, lists, seats, series, False)
+    )
 
 
-def begin_sum(x: Vector, m: Vector) -> int:
-    """An exact sum of nothing yet; the number of its parts."""
-    x[m[AT_SUM]] = 0.0
+def exact_worth(account: Account, lists: Lists, seats: Seats, series: Series, signed: bool) -> float:
+    """All positions at their last closes, added without rounding; of shorts `signed` the negative."""
+    n = begin_sum(account.parts)
+    for h in range(lists.n_busy[0]):
+        k = lists.busy[h]
+        if seats.quantity[k] != 0.0:
+            n = add(account.parts, n, value(seats, series, k) * (seats.sign[k] if signed else 1.0))
+    return total(account.parts, n)
+
+
+def begin_sum(parts: Floats) -> int:
+    """An exact sum of nothing yet; the number of its parts. The first place is for what is not finite."""
+    parts[0] = 0.0
     return 0
 
 
-def add(x: Vector, m: Vector, n: int, term: float) -> int:
+def add(parts: Floats, n: int, term: float) -> int:
     """`term` into the sum, without rounding (Shewchuk 1997, as in Python's math.fsum): its new number of parts."""
-    at = m[AT_SUM] + 1
     if term - term != 0.0:
-        x[at - 1] += term
+        parts[0] += term
         return 0
     kept = 0
-    for j in range(n):
-        part = x[at + j]
+    for j in range(1, n + 1):
+        part = parts[j]
         if abs(term) < abs(part):
             term, part = part, term
         high = term + part
         low = part - (high - term)
         if low != 0.0:
-            x[at + kept] = low
             kept += 1
+            parts[kept] = low
         term = high
     if term != 0.0:
-        x[at + kept] = term
         kept += 1
+        parts[kept] = term
     return kept
 
 
-def total(x: Vector, m: Vector, n: int) -> float:
+def total(parts: Floats, n: int) -> float:
     """The sum, rounded once, to even."""
-    at = m[AT_SUM] + 1
-    if n == 0 or x[at - 1] != 0.0:
-        return float(x[at - 1])
+    if n == 0 or parts[0] != 0.0:
+        return float(parts[0])
+    high, low = parts[n], 0.0
     n -= 1
-    high, low = x[at + n], 0.0
     while n > 0 and low == 0.0:
+        part, before = parts[n], high
         n -= 1
-        part, before = x[at + n], high
         high = before + part
         low = part - (high - before)
-    if n > 0 and ((low < 0.0 and x[at + n - 1] < 0.0) or (low > 0.0 and x[at + n - 1] > 0.0)):
+    if n > 0 and ((low < 0.0 and parts[n] < 0.0) or (low > 0.0 and parts[n] > 0.0)):
         twice = low * 2.0
         if (high + twice) - high == twice:
             high += twice

@@ -67,17 +67,28 @@ class Tape:
         return laid
 
     def _copied(self, number: int, bars: Bars) -> OnTape:
-        at, times = self.starts[number], []
-        for part in parts_of(bars):
-            times.append(part.ts_ms)
-            for row, name in zip(self.prices, PRICES, strict=True):
-                row[at : at + len(part)] = getattr(part, name)
-            at += len(part)
-        own = np.concatenate(times) if times else np.empty(0, np.int64)
-        if not np.array_equal(own, self._times):
-            self._times = own
+        at, parts = self.starts[number], parts_of(bars)
+        opens, highs, lows, closes = self.prices
+        for part in parts:
+            end = at + len(part)
+            opens[at:end], highs[at:end], lows[at:end], closes[at:end] = part.open, part.high, part.low, part.close
+            at = end
+        if not _same(parts, self._times):
+            self._times = np.concatenate([np.empty(0, np.int64), *(part.ts_ms for part in parts)])
         done_with(bars)
         return OnTape(self, number, bars, self._times)
+
+
+def _same(parts: Sequence[Bars], times: IntArray) -> bool:
+    """Whether these are the times of the parts, one after the other."""
+    at = 0
+    for part in parts:
+        own = part.ts_ms
+        there = times[at : at + own.size]
+        if own.size != there.size or not (own == there).all():
+            return False
+        at += own.size
+    return at == times.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,7 +121,7 @@ def tape_of(series: tuple[Bars, ...]) -> Tape:
 
 
 def laid(series: Sequence[Bars]) -> list[OnTape]:
-    """The same series, all on one tape: the one that they are on, or another."""
+    """`series`, all on one tape: the one that they are on, or another."""
     on_tape = [bars for bars in series if isinstance(bars, OnTape)]
     if len(on_tape) == len(series) and len({id(bars.tape) for bars in on_tape}) <= 1:
         return on_tape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from pyjobs.market.bars import FloatArray
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import Rules
-from pyjobs.strategy.signals import Signals, no_stop_of
+from pyjobs.strategy.signals import Side, Signals, no_stop_of
 
 KINDS = (kernel.HAS_STOP, kernel.HAS_DISTANCE, kernel.HAS_TARGET, kernel.HAS_TRAIL)
 
@@ -33,17 +34,22 @@ class Wishes:
 
     @classmethod
     def of(cls, signals: Signals) -> Wishes:
-        """Of signals for one side. Raises ValueError when their columns are not of one length."""
-        stop = None if signals.stop is no_stop_of(signals.entry.size) else signals.stop
-        columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
-        size = signals.entry.size
-        if any(each is not None and each.size != size for each in (signals.exit, *columns)):
-            raise ValueError(f"signals must have one entry per bar, {size} in all")
-        entries = np.flatnonzero(signals.entry & ~signals.exit)
-        carried = [None if each is None else each[entries] for each in columns]
-        given = [
-            (bit, each) for bit, each in zip(KINDS, carried, strict=True) if each is not None and (each == each).any()
+        """The wishes of signals for one side. Raises ValueError when their columns differ in length."""
+        entry, leave = signals.entry, signals.exit
+        size = entry.size
+        stop = None if signals.stop is no_stop_of(size) else signals.stop
+        columns = [
+            (bit, each)
+            for bit, each in zip(
+                KINDS, (stop, signals.stop_distance, signals.target_distance, signals.trail_distance), strict=True
+            )
+            if each is not None
         ]
+        if leave.size != size or any(each.size != size for _, each in columns):
+            raise ValueError(f"signals must have one entry per bar, {size} in all")
+        entries = (entry & ~leave).nonzero()[0]
+        carried = [(bit, each[entries]) for bit, each in columns]
+        given = [(bit, each) for bit, each in carried if (each == each).any()]
         levels = np.empty((entries.size, len(given)))
         for number, (_, each) in enumerate(given):
             levels[:, number] = each
@@ -51,13 +57,13 @@ class Wishes:
             size=size,
             entries=entries.astype(np.int32),
             levels=levels,
-            has=sum(bit for bit, _ in given),
-            leaving=np.packbits(signals.exit, bitorder="little"),
-            rules=Rules.of(signals),
+            has=sum([bit for bit, _ in given]),
+            leaving=np.packbits(leave, bitorder="little"),
+            rules=_rules(signals.side, signals.stop_loss, signals.take_profit, signals.trail, signals.max_bars),
         )
 
     def slice(self, start: int, stop: int) -> Wishes:
-        """Of bars [start, stop)."""
+        """The wishes at bars [start, stop)."""
         stop = min(stop, self.size)
         first, last = np.searchsorted(self.entries, (start, stop)).tolist()
         leaving = np.unpackbits(self.leaving, bitorder="little")[start:stop]
@@ -69,3 +75,9 @@ class Wishes:
             leaving=np.packbits(leaving, bitorder="little"),
             rules=self.rules,
         )
+
+
+@lru_cache(maxsize=64)
+def _rules(side: Side, stop_loss: float, take_profit: float, trail: float, max_bars: int) -> Rules:
+    """One record for all lanes that are alike."""
+    return Rules(side=side, stop_loss=stop_loss, take_profit=take_profit, trail=trail, max_bars=max_bars)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyjobs.account.single.bt_request import Request
 from pyjobs.account.single.look_ahead import ALLOW
 from pyjobs.strategy.lifecycle import SEMANTICS
-from utils.cli import DESK_HELP
+from utils.cli import Parser
 from utils.errors import UsageError
 from utils.pieces.work import Engine, local
 
@@ -16,7 +16,7 @@ OF_DESKS = ("desk", "account", "benchmarks", "root", "html")
 OF_FILES = ("per_symbol", "trades", "out", "symbols", "fee_bps", "cash", "semantics", "no_cache")
 
 
-def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) -> None:
+def add_flags(parser: Parser, *, bars_required: bool = True) -> None:
     """What to run on what, under whose conventions."""
     parser.add_argument(
         "--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library"
@@ -35,14 +35,14 @@ def add_flags(parser: argparse.ArgumentParser, *, bars_required: bool = True) ->
     parser.add_argument("--no-cache", action="store_true", help="do not keep or use the columns under data/cache")
 
 
-def add_desk_flags(parser: argparse.ArgumentParser) -> None:
-    """Those of them that a backtest on a file of bars does not have."""
-    parser.add_argument("--desk", metavar="DESK", help=DESK_HELP)
+def add_desk_flags(parser: Parser) -> None:
+    """Add the flags of desk backtests only."""
+    parser.add_desk()
     parser.add_argument("--account", metavar="NAME", help="one account of the desk (default: all, the first first)")
     parser.add_argument("--root", type=Path, metavar="DIR", help="where runs are kept (default: backtests)")
 
 
-def add_engine_flags(parser: argparse.ArgumentParser) -> None:
+def add_engine_flags(parser: Parser) -> None:
     """Where many backtests are worked on."""
     parser.add_argument("--engine", choices=("local", "dask"), default="local", help="where to work (default local)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster: tcp://HOST:PORT")

@@ -16,6 +16,7 @@ from pyjobs.market.cache.column_file import done_with
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, needs
 from pyjobs.strategy.signals import Setup
+from utils.cli import date_of
 from utils.errors import BadDataError, ConfigError, UsageError
 
 DAY_MS, THURSDAY, SATURDAY = 86_400_000, 3, 5  # 1970 began on a Thursday
@@ -104,19 +105,17 @@ def cut(bars: Bars, end_ms: int | None) -> Bars:
 def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
     """`make_setup` for what a command line asks for: what is wrong with it is wrong usage."""
     try:
-        return make_setup(name, params, source=source)
+        return make_setup(name, params, source=source, of_desk=False)
     except ConfigError as error:
-        raise UsageError(
-            str(error).replace("setups: ", "").replace("setups.", "").replace("setup", "strategy")
-        ) from None
+        raise UsageError(str(error)) from None
 
 
 def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:
-    """`name=value` texts as a mapping. Raises UsageError for anything else, and for a name that stands twice."""
+    """`name=value` texts as a mapping. Raises UsageError for anything else, and for a name that is given twice."""
     found: dict[str, int | float | str] = {}
     for key, value in map(parameter, texts):
         if key in found:
-            raise UsageError(f"--param {key} stands twice: {key}={found[key]} and {key}={value}")
+            raise UsageError(f"--param {key} is given twice: {key}={found[key]} and {key}={value}")
         found[key] = value
     return found
 
@@ -192,9 +191,12 @@ def warn_of_index(setup: Setup, material: Material) -> None:
     name, index, known_ms = needs(setup), material.index, decides_from_ms(setup)
     traded = [bars.ts_ms for bars in material.series.values() if len(bars)]
     if known_ms is None or known_ms > max(int(ts_ms[-1]) for ts_ms in traded):
-        print(f"[WARN] {name} has no average yet in all that time ({len(index)} bars of it): nothing is traded")
+        print(f"[WARN] {name} has only {len(index)} bars, too few for its moving average: the strategy never trades")
     elif index.ts_ms[-1] < min(int(ts_ms[0]) for ts_ms in traded):
-        print(f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar: its last close decides all")
+        print(
+            f"[WARN] {name} ends on {_day(int(index.ts_ms[-1]))}, before the first bar; "
+            "its last close is used throughout"
+        )
 
 
 def warn_of_look_ahead(request: Request, setup: Setup, material: Material) -> None:
@@ -213,8 +215,5 @@ def _day(ts_ms: int) -> dt.date:
 def _day_ms(flag: str, text: str | None) -> int | None:
     if text is None:
         return None
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{flag} {text!r} is not a date (YYYY-MM-DD)") from None
+    day = date_of(text, flag)
     return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000)

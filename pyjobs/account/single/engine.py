@@ -37,7 +37,6 @@ from utils import native
 from utils.errors import BadDataError
 from utils.native import address
 
-EXPORTS = {"alone": "iIFFFBBFFFFiiiFFFFddF", "worth": "iIFiiFidFiF"}
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
 FIGURES = 3  # of `run_figures`
 NO_TRADES = np.empty((0, kernel.TRADE))
@@ -101,7 +100,7 @@ class SymbolResult:
         return np.searchsorted(self.bars.ts_ms, self.rows[:, column].astype(np.int64)).astype(np.int64)
 
     def net_returns(self, fee: float) -> FloatArray:
-        """Of each trade, after fees on both sides (no exit fee while open): what it multiplied the cash by, minus 1."""
+        """What each trade multiplied the cash by, minus 1, after fees on both sides (no exit fee while open)."""
         return net_returns(self.rows, fee)
 
     def equity(self, money: Money) -> FloatArray:
@@ -120,7 +119,7 @@ class Result:
 
 
 def net_returns(rows: FloatArray, fee: float) -> FloatArray:
-    """Of each kernel row what it multiplied the cash by, minus 1; see `SymbolResult.net_returns`."""
+    """What the trade of each kernel row multiplied the cash by, minus 1; see `SymbolResult.net_returns`."""
     side, paid, price = (rows[:, i] for i in (0, ENTRY_PRICE, EXIT_PRICE))
     leaving = np.where(rows[:, REASON] == kernel.STILL_OPEN, 0.0, fee)
     long, short = price * (1.0 - leaving), 2.0 * paid - price * (1.0 + leaving)
@@ -169,7 +168,7 @@ def run_symbol(
 def run_figures(
     bars: Bars, setups: Sequence[Setup], *, money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> FloatArray:
-    """Of `run_symbol` with each setup: total return, deepest fall, entries filled. Shape (len(setups), FIGURES)."""
+    """Total return, deepest fall and entries filled of `run_symbol` with each setup. Shape (len(setups), FIGURES)."""
     out = np.empty((len(setups), FIGURES))
     for i, (rows, _) in enumerate(_runs(bars, setups, semantics, _first(bars, start_ms), money)):
         out[i] = *_gain_and_fall(money), len(rows)
@@ -181,14 +180,14 @@ def _first(bars: Bars, start_ms: int | None) -> int:
 
 
 def _gain_and_fall(money: Money) -> tuple[float, float]:
-    """Of the thread's last run."""
+    """Total return and deepest fall of the thread's last run."""
     return float(_stand.state[ledger.FINAL]) / money.cash - 1.0, float(_stand.state[ledger.DEEPEST])
 
 
 def _runs(
     bars: Bars, setups: Sequence[Setup], semantics: Semantics, start: int, money: Money
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Of each setup its trades and the state after the last bar, good until the next: `_stand` has what they are worth.
+    """Each setup's trades and state after its last bar, valid until the next; `_stand` has what they are worth.
 
     What several setups ask of the same bars is computed once.
     """
@@ -203,7 +202,7 @@ def _runs(
             tape, (_, rules_at) = Tape(bars, signals), in_memory(Rules.of(signals, semantics))
             room.hold(2 * (len(bars) - start) + 1)
             room.state[:] = _flat()
-            n = _library()["alone"](
+            n = _library().alone(
                 *(*tape.at, start, len(bars), room.state_at, rules_at, room.trades_at),
                 *(tape.close_at, money.cash, money.fee, _stand.at),
             )
@@ -217,7 +216,7 @@ def _folded(
     start: int,
     shared: Callable[[], AbstractContextManager[None]],
 ) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Of each setup the state after the last bar, and its trades: see `SymbolResult.rows`.
+    """Each setup's state after its last bar, and its trades: see `SymbolResult.rows`.
 
     A long series goes in pieces, each with the bars before it that its first decisions look back on: signals depend on
     nothing else and a fold goes on from where it stopped, so this gives the same bits as the whole at once.
@@ -252,7 +251,7 @@ def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
     ledger.begin(_stand.state, money.cash)
     for begin, end in pieces(start, len(bars)):
         where = address(equity[begin - start :]) if equity is not None else 0
-        n = _library()["worth"](
+        n = _library().worth(
             *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), _stand.at)
         )
         if end < len(bars):
@@ -264,7 +263,7 @@ def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:
     """Raise BadDataError when not one symbol can be decided."""
     longest = max((len(bars) for bars in bars_by_symbol.values()), default=0)
     if longest < setup.lookback:
-        raise BadDataError(f"the strategy looks back on {setup.lookback} bars, and the longest series has {longest}")
+        raise BadDataError(f"the strategy needs {setup.lookback} bars; the longest series has only {longest}")
 
 
 @lru_cache(maxsize=1)
@@ -274,4 +273,4 @@ def _flat() -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("account", (kernel, ledger), EXPORTS)
+    return native.load("account", (kernel, ledger), (ledger.alone, ledger.worth))

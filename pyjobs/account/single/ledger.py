@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyjobs.strategy.kernel import ENTRY_PRICE, ENTRY_TS, SIDE, STILL_OPEN, TRADE, fold, write_trade
-
-Vector = Any
+from utils.native import Bytes, Floats, Ints
 
 EXIT_TS, EXIT_PRICE, REASON = 5, 6, 7  # of a trade row as the kernel writes it; its first four are the state's
 # Where it stands: worth, its deepest fall, its peak and its lowest since; cash; side, quantity and price paid of the
@@ -16,9 +13,9 @@ STATE = 9
 
 
 def alone(
-    ts: Vector, price: Vector, high: Vector, low: Vector, entry: Vector, leaving: Vector,
-    stop: Vector, distance: Vector, target: Vector, trail: Vector, has: int, start: int, end: int,
-    s: Vector, r: Vector, trades: Vector, close: Vector, cash: float, fee: float, w: Vector,
+    ts: Ints, price: Floats, high: Floats, low: Floats, entry: Bytes, leaving: Bytes,
+    stop: Floats, distance: Floats, target: Floats, trail: Floats, has: int, start: int, end: int,
+    s: Floats, r: Floats, trades: Floats, close: Floats, cash: float, fee: float, w: Floats,
 ) -> int:  # fmt: skip
     """`kernel.fold`, then `worth` of its trades, into `w`. Returns how many count.
 
@@ -32,15 +29,15 @@ def alone(
     return worth(ts, close, start, end, trades, n, fee, w, 0, w)
 
 
-def begin(w: Vector, cash: float) -> None:
+def begin(w: Floats, cash: float) -> None:
     """Nothing but cash."""
     w[FINAL] = w[PEAK] = w[LOWEST] = w[CASH] = cash
     w[DEEPEST] = w[POSITION] = w[QUANTITY] = w[PAID] = w[DONE] = 0.0
 
 
 def worth(
-    ts: Vector, close: Vector, start: int, end: int, trades: Vector, n: int,
-    fee: float, equity: Vector, has_equity: int, w: Vector,
+    ts: Ints, close: Floats, start: int, end: int, trades: Floats, n: int,
+    fee: float, equity: Floats, has_equity: int, w: Floats,
 ) -> int:  # fmt: skip
     """Equity at each close of bars [start, end), going on from where `w` stands. Returns how many trades count.
 
@@ -88,7 +85,7 @@ def worth(
     return n
 
 
-def bar_at(ts: Vector, wanted: float, start: int, end: int) -> int:
+def bar_at(ts: Ints, wanted: float, start: int, end: int) -> int:
     """The first bar of [start, end) that closes at `wanted`; `end` when none does."""
     t, i = int(wanted), start
     while i < end and ts[i] != t:

@@ -53,7 +53,7 @@ def strategies(name: str, combos: Iterable[Params], *, source: str) -> tuple[lis
     for combo in combos:
         if name in REGISTRY and not _ascends(name, combo):
             continue
-        made.append(make_setup(name, combo, source=source))
+        made.append(make_setup(name, combo, source=source, of_desk=False))
         kept.append(combo)
     if not made:
         raise UsageError(f"{source}: no parameter set of {name} can be: windows must ascend")
@@ -75,13 +75,13 @@ class Lot:
     start_ms: int | None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """To travel; its bars are not looked at here then."""
+        """Pickle the lot for a worker. The bars will be used there, so their pages here can be released."""
         for bars in self.bars:
             done_with(bars)
         return partial(Lot, **{each.name: getattr(self, each.name) for each in fields(self)}), ()
 
     def figures(self, share: tuple[int, int]) -> FloatArray:
-        """Of setups [share): shape (setups, symbols, 3), see `sweep_symbol`."""
+        """The figures of setups [share), shape (setups, symbols, 3), see `sweep_symbol`."""
         setups, terms = unpacked(self.setups)[slice(*share)], (self.money, self.semantics, self.start_ms)
         return np.stack([sweep_symbol(bars, setups, *terms) for bars in self.bars], axis=1)
 

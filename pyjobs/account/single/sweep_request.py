@@ -18,19 +18,19 @@ from utils.errors import ConfigError, UsageError
 from utils.files.text_files import write_csv
 from utils.pieces.work import Engine, Progress, here, silent
 
-FIGURES = ("mean_return", "middle_return", "winners", "deepest_drawdown", "n_trades")
+FIGURES = ("mean_return", "median_return", "winners", "deepest_drawdown", "n_trades")
 
 
 def sweep_of(
     request: Request, texts: Sequence[str], engine: Engine = here, progress: Progress = silent
 ) -> Sweep | None:
-    """Every combination of the axes in `texts` over the fixed parameters; None, said, without the index it needs."""
+    """Every combination of the axes in `texts` with the fixed parameters; None, reason printed, without the index."""
     fixed = dict(map(parameter, request.params))
     asked = grid({**{key: [value] for key, value in fixed.items()}, **axes_of(texts, params=request.params)})
     try:
         combos, setups = sweeps.strategies(request.strategy, asked, source="--strategy, --param, --sweep")
     except ConfigError as error:
-        raise UsageError(str(error).replace("setups.", "").replace("setup", "strategy")) from None
+        raise UsageError(str(error)) from None
     if len(combos) < len(asked):
         print(f"{len(asked) - len(combos)} of {len(asked)} parameter sets left out: their windows do not ascend")
     material = material_of(request, needs(setups[0]))
@@ -65,8 +65,8 @@ def write_per_symbol(path: Path, result: Sweep) -> None:
 def figures(result: Sweep, i: int) -> list[float | int]:
     """FIGURES of parameter set i."""
     gains = result.total_return[i]
-    mean, middle = math.fsum(gains.tolist()) / gains.size, float(np.median(gains))
-    return [mean, middle, int((gains > 0).sum()), float(result.max_drawdown[i].min()), int(result.n_trades[i].sum())]
+    mean, median = math.fsum(gains.tolist()) / gains.size, float(np.median(gains))
+    return [mean, median, int((gains > 0).sum()), float(result.max_drawdown[i].min()), int(result.n_trades[i].sum())]
 
 
 def print_best(result: Sweep) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 
@@ -94,6 +95,7 @@ class Decider:
         self._broken, self._lacking = broken.tolist(), lacking.tolist()
         self._times, self._open, self._close = tape.ts_ms, tape.open, tape.close
         self._high, self._low, self._stop = tape.high, tape.low, tape.stop
+        self._volume = bars.volume.tolist()
         self._days = lane.days(bars.ts_ms).tolist()
         self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
         self._prefix, self._fee = lane.prefix, lane.money.fee
@@ -128,9 +130,14 @@ class Decider:
         text = (
             f"{self._prefix}{ts_ms},{'skip' if skip else action},{event or skip or reason},"
             f"{SIDES[before]},{SIDES[side]},{state},{self._identity},"
-            f"{at.trades},{at.cash!r},{at.quantity!r},{at.equity!r},{at.day_equity!r}"
+            f"{at.trades},{at.cash!r},{at.quantity!r},{at.equity!r},{at.day_equity!r},{self._seal(i, close)}"
         )
         return Decided(text, blocked, risk, ended)
+
+    def _seal(self, i: int, close: float) -> str:
+        """The seal of the bar that was decided on; bars.csv must have this one."""
+        told = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
+        return f"{crc32(told.encode()):08x}"
 
     def _skip(self, i: int) -> str:
         """The reason for which no entry can be decided at bar `i`."""

@@ -88,7 +88,7 @@ def _add_missing(journal: Journal, lane: Lane, known: int) -> None:
 
 
 def recorded(cell: str) -> str:
-    """Of a `blocked_by` cell what was a record, not a consequence."""
+    """The part of a `blocked_by` cell that was a record, not a consequence."""
     known = names.blocks(cell) - {"no_cash"}
     return "+".join(word for word in cell.split("+") if word in known)
 

@@ -9,7 +9,7 @@ import numpy as np
 from pyjobs.live.deciding.core import Decider, Lane, Stand
 from pyjobs.live.deciding.standing import recorded
 from pyjobs.live.equal.logs import BLOCKED, CODE, LATE, Log
-from pyjobs.live.equal.replay import Apart, stand_before
+from pyjobs.live.equal.replay import Apart, late_marks_differ, stand_before
 from pyjobs.live.journal import names
 from pyjobs.live.journal.names import EVENTS
 from utils.errors import NightdeskError
@@ -23,6 +23,7 @@ CAUSES = {
     "limit or kill": "a limit or the kill switch forbade an entry, or should have",
     "code or parameters changed": "another version of the code, or other parameters, decided there",
     "data changed": "a file or the bars are not what they were when they were written",
+    "strategy looks ahead": "with the bars that came later the strategy decides otherwise than it did live",
     "unknown": "none of the known causes can be shown",
 }
 KIND = EVENTS.index("kind")
@@ -31,27 +32,35 @@ KIND = EVENTS.index("kind")
 def of_replay(log: Log, lane: Lane, apart: Apart, code: str) -> str:
     """The cause of a row, or trade, that does not follow from what was recorded."""
     if apart.layer == "trades":
+        ended = next((k for k, row in enumerate(log.decisions) if row[names.TS_MS] == str(apart.ts_ms)), -1)
+        if ended >= 0 and other_code(log, ended, code):
+            return "code or parameters changed"
         return of_trade_cells(apart.found.split(","), apart.wanted.split(","))
     if not apart.found:
         return "missing bar live"
-    row = log.decisions[apart.row]
+    row, words = log.decisions[apart.row], recorded(log.decisions[apart.row][BLOCKED])
     if other_code(log, apart.row, code):
         return "code or parameters changed"
+    if late_marks_differ(row):
+        return "late decision"
+    if refolded(log, lane, apart.row, stand_before(log, lane, apart.row), words) == _text(row):
+        return "strategy looks ahead"  # alone, with what was known then, it is right
     if starts_over(log, lane, apart.row):
         return "restart"
-    for cause, words in variants(row):
-        if refolded(log, lane, apart.row, stand_before(log, lane, apart.row), words) == _text(row):
+    for cause, other in variants(log, apart.row):
+        if refolded(log, lane, apart.row, stand_before(log, lane, apart.row), other) == _text(row):
             return cause
     return "data changed" if _is_consistent_after(log, lane, apart.row) else "unknown"
 
 
-def variants(row: list[str]) -> Iterator[tuple[str, str]]:
+def variants(log: Log, at: int) -> Iterator[tuple[str, str]]:
     """What else may have been in force when the row was decided, and what that would be called."""
+    row = log.decisions[at]
     own = recorded(row[BLOCKED])
-    late = row[LATE] == "1" or "late" in own or "fetch_failed" in own
+    late = row[LATE] == "1" or any(each[LATE] == "1" for each in log.decisions[max(0, at - 1) : at + 2])
     for words in ("", "late", "kill", "kill+flatten"):
         if words != own:
-            yield ("late decision" if late or words == "late" else "limit or kill"), words
+            yield ("late decision" if late and "kill" not in own + words else "limit or kill"), words
 
 
 def other_code(log: Log, row: int, code: str) -> bool:
@@ -96,9 +105,7 @@ def _is_consistent_after(log: Log, lane: Lane, row: int) -> bool:
     """Whether the rows after it go on as if it had been the right one: then it alone was changed."""
     if row + 1 >= len(log.decisions):
         return True
-    from pyjobs.live.equal.replay import stand_before as before  # of the right state, not of the file's
-
-    stand = before(log, lane, row)
+    stand = stand_before(log, lane, row)
     right = refolded(log, lane, row, stand, recorded(log.decisions[row][BLOCKED]))
     if right is None:
         return False
@@ -112,6 +119,7 @@ def of_trade_cells(live: list[str], other: list[str]) -> str:
     if len(live) != len(other) or len(live) < 3:
         return "unknown"
     apart = {name for name, a, b in zip(names.TRADES, live, other, strict=False) if a != b}
-    if apart <= {"exit_price", "return", "decided_at"} and live[names.TRADES.index("reason")] == "stop_hit":
+    fills = "exit_price" in apart <= {"exit_price", "return", "decided_at"}
+    if fills and live[names.TRADES.index("reason")] == "stop_hit":
         return "stop-fill convention"
     return "data changed"

@@ -10,7 +10,6 @@ from pyjobs.live.deciding.core import Decider, Lane, Stand
 from pyjobs.live.deciding.standing import DECIDED_AT, recorded, stand_after
 from pyjobs.live.equal.logs import BLOCKED, LATE, Log
 from pyjobs.live.journal import names
-from utils.errors import BadDataError
 
 BLOCK = 8192
 
@@ -27,41 +26,51 @@ class Apart:
 
 
 def replay(log: Log, lane: Lane) -> Apart | None:
-    """The first row that does not follow from the recorded inputs; None when each does. Trades included.
-
-    Raises BadDataError where a decided bar is not in bars.csv.
-    """
+    """The first row that does not follow from the recorded inputs; None when each does. Trades included."""
     times, known = log.times(), log.bars.ts_ms
     at = np.searchsorted(known, times)
-    if (at >= known.size).any() or (known[np.minimum(at, known.size - 1)] != times).any():
-        lost = int(times[(at >= known.size) | (known[np.minimum(at, max(known.size - 1, 0))] != times)][0])
-        raise BadDataError(f"{log.place.bars}: lacks the bar of ts_ms {lost} that was decided on")
-    if (np.diff(at) != 1).any():
-        k = int(np.flatnonzero(np.diff(at) != 1)[0])
-        ts_ms = int(known[at[k] + 1])
-        return Apart(row=k + 1, ts_ms=ts_ms, layer="decisions", wanted="a row of its own", found="")
+    whole = unmatched(log, times, known, at)
+    upto = len(times) if whole is None else whole.row
     trades: list[str] = []
     stand, reach = Stand.first(lane.money), lane.lookback - 1
-    for begin in range(0, len(times), BLOCK):
-        end = min(begin + BLOCK, len(times))
+    for begin in range(0, upto, BLOCK):
+        end = min(begin + BLOCK, upto)
         first = max(0, int(at[begin]) - reach)
         decider = Decider(lane, stand, log.bars.slice(first, int(at[end - 1]) + 1))
         for k in range(begin, end):
             row = log.decisions[k]
             done = decider.decide(int(at[k]) - first, recorded(row[BLOCKED]))
             text = ",".join(row[: names.DETERMINISTIC])
-            if done.text != text or done.blocked_by != row[BLOCKED] or ("late" in row[BLOCKED]) > (row[LATE] == "1"):
+            if done.text != text or done.blocked_by != row[BLOCKED] or late_marks_differ(row):
                 told = f"{text},{row[LATE]},{row[BLOCKED]}"
                 return Apart(
                     row=k, ts_ms=int(times[k]), layer="decisions", found=told,
                     wanted=f"{done.text},{row[LATE]},{done.blocked_by}",
                 )  # fmt: skip
-            if row[LATE] == "1" and not {"late", "fetch_failed"} & set(row[BLOCKED].split("+")):
-                return Apart(
-                    row=k, ts_ms=int(times[k]), layer="decisions", wanted="blocked_by late", found=row[BLOCKED]
-                )
             trades += [f"{trade},{row[DECIDED_AT]}" for trade in done.trades]
-    return _trades_apart(log, trades)
+    return whole or _trades_apart(log, trades)
+
+
+def late_marks_differ(row: list[str]) -> bool:
+    """Whether one of `late` and `blocked_by` says that the bar came late, and the other does not."""
+    return (row[LATE] == "1") != bool({"late", "fetch_failed"} & set(row[BLOCKED].split("+")))
+
+
+def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) -> Apart | None:
+    """The first decision whose bar is not in bars.csv, or the first bar there that has no decision."""
+    lost = (at >= known.size) | (known[np.minimum(at, max(known.size - 1, 0))] != times) if known.size else times > 0
+    first = int(np.flatnonzero(lost)[0]) if lost.any() else len(times)
+    holes = np.flatnonzero(np.diff(at[:first]) != 1)
+    if holes.size:
+        k = int(holes[0])
+        return Apart(row=k + 1, ts_ms=int(known[at[k] + 1]), layer="decisions", wanted="a decision", found="")
+    if first == len(times):
+        return None
+    row = log.decisions[first]
+    return Apart(
+        row=first, ts_ms=int(times[first]), layer="decisions", found=",".join(row),
+        wanted=f"a bar of that time in {log.place.bars.name}",
+    )  # fmt: skip
 
 
 def _trades_apart(log: Log, wanted: list[str]) -> Apart | None:
@@ -69,9 +78,9 @@ def _trades_apart(log: Log, wanted: list[str]) -> Apart | None:
     if found == wanted:
         return None
     k = next((k for k, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))
-    told = (wanted[k : k + 1] or found[k : k + 1])[0]
+    ends = [int(each.split(",")[names.TS_MS]) for each in (*wanted[k : k + 1], *found[k : k + 1])]
     return Apart(
-        row=k, ts_ms=int(told.split(",")[names.TS_MS]), layer="trades",
+        row=k, ts_ms=min(ends), layer="trades",
         wanted=(wanted[k : k + 1] or ["no trade"])[0], found=(found[k : k + 1] or ["no trade"])[0],
     )  # fmt: skip
 

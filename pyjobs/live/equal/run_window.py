@@ -11,8 +11,7 @@ from pyjobs.live.equal.window import write
 from pyjobs.live.journal.place import Place, checked_tag
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.market.bars import Bars
-from pyjobs.market.store.bar_store import BarStore
-from utils import paths
+from pyjobs.market.store.open_store import open_store
 from utils.errors import MissingInputError, UsageError
 
 
@@ -79,4 +78,4 @@ def stored(place: Place) -> Bars:
 
 def stored_of(spec: Spec) -> Bars:
     """The store's bars of a loop's series."""
-    return BarStore(paths.data_dir() / "raw").read(spec.key)
+    return open_store().read(spec.key)

@@ -17,7 +17,6 @@ from pyjobs.live.journal.names import EVENTS
 from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.market.bars import COLUMNS, Bars
-from utils.errors import BadDataError
 
 AROUND = 2  # bars shown on either side of the first mismatch
 KIND = EVENTS.index("kind")
@@ -60,7 +59,7 @@ def judge(live_place: Place, other_place: Place, *, stored: Bars | None = None) 
     _replayed(made, live, spec)
     made.compared = compare(live, other, _explainer(live, spec, stored))
     apart = made.compared.decisions or made.compared.trades
-    if made.first is None and apart is not None:
+    if apart is not None and (made.first is None or 0 < apart.ts_ms < made.first.ts_ms):
         made.first, made.cause = apart, _cause(live, other, spec, apart, stored)
     if made.first is None:
         _refolded(made, live, other, spec, stored)
@@ -85,14 +84,7 @@ def _broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
 def _replayed(made: Verdict, live: Log, spec: Spec) -> None:
     """Whether the journal follows from its own records."""
     lane = spec.lane(f"tag {live.place.tag}")
-    try:
-        apart = replay(live, lane)
-    except BadDataError as error:
-        made.cause, made.first = (
-            "data changed",
-            Mismatch(layer="decisions", ts_ms=0, live="", other="", what=str(error)),
-        )
-        return
+    apart = replay(live, lane)
     if apart is None:
         return
     made.cause = causes.of_replay(live, lane, apart, code_of(spec.strategy))
@@ -115,11 +107,12 @@ def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Bars | N
             )
             a, b = (mine[k : k + 1] or [""])[0], (wanted[k : k + 1] or [""])[0]
             made.first = Mismatch(
-                layer=layer, ts_ms=int((a or b).split(",")[names.TS_MS]), live=b, other=a,
+                layer=layer, ts_ms=min(int(each.split(",")[names.TS_MS]) for each in (a, b) if each), live=b, other=a,
                 what="the backtest's file is not what a backtest of these bars gives",
             )  # fmt: skip
             code = other.decisions[min(k, len(other.decisions) - 1)][names.DECISIONS.index("code")]
-            made.cause = "data changed" if code == code_of(spec.strategy) else "code or parameters changed"
+            changed = causes.of_trade_cells(a.split(","), b.split(",")) if layer == "trades" else "data changed"
+            made.cause = changed if code == code_of(spec.strategy) else "code or parameters changed"
             return
 
 
@@ -157,7 +150,7 @@ def changed_bars(seen: Bars, stored: Bars) -> set[int]:
 
 
 def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | None) -> str:
-    """Of a mismatch with the backtest, where the live journal follows from its own records."""
+    """The cause of a mismatch with the backtest, where the live journal follows from its own records."""
     if first.layer == "trades":
         return causes.of_trade_cells(first.live.split(","), first.other.split(","))
     if first.what.startswith("another strategy"):
@@ -167,7 +160,8 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | No
     code = code_of(spec.strategy)
     codes = {row[names.DECISIONS.index("code")] for row in (*live.decisions[-1:], *other.decisions[:1])}
     if not first.live:
-        return "missing bar live"
+        foreign = np.setdiff1d(live.times(), live.bars.ts_ms)
+        return "data changed" if foreign.size else "missing bar live"
     if codes - {code}:
         return "code or parameters changed"
     if stored is not None and changed_bars(live.bars, stored):

@@ -194,7 +194,7 @@ class Journal:
 
 
 def refuse_disorder(file: LinesFile, rows: Sequence[Row], *, strictly: bool) -> None:
-    """Raises BadDataError where times do not grow: a block stands twice, after a restore say, or was moved."""
+    """Raises BadDataError where times do not grow: a block came twice, after a restore say, or was moved."""
     before = -1
     for row in rows:
         try:
@@ -203,7 +203,7 @@ def refuse_disorder(file: LinesFile, rows: Sequence[Row], *, strictly: bool) -> 
             ts_ms = -1
         if ts_ms < before + strictly or ts_ms < 0:
             raise BadDataError(
-                f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}: a block stands twice, "
+                f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}: a block came twice, "
                 "or rows were moved. Nothing was written; put the file of before back, or choose another tag"
             )
         before = ts_ms

@@ -23,7 +23,7 @@ Row = list[str]
 
 
 def checksum(before: str, body: str) -> str:
-    """Of a line whose predecessor's is `before` (empty for the first)."""
+    """The checksum of a line that follows one whose checksum is `before` (empty for the first)."""
     return f"{crc32(f'{before},{body}'.encode()):08x}"
 
 
@@ -150,6 +150,8 @@ class LinesFile:
         )
 
     def _cut(self, end: int, size: int) -> None:
+        if size == end:
+            return
         self.told.append(f"{self.path.name}: {size - end} bytes of an unfinished write cut off")
         os.truncate(self.path, end)
 

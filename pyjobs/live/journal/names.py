@@ -4,10 +4,10 @@ from __future__ import annotations
 
 DECISIONS = (
     *("exchange", "symbol", "timeframe", "ts_ms", "action", "reason", "before", "after", "state"),
-    *("strategy", "fingerprint", "trades", "cash", "quantity", "equity", "day_equity"),
+    *("strategy", "fingerprint", "trades", "cash", "quantity", "equity", "day_equity", "bar"),
     *("late", "blocked_by", "risk", "code", "decided_at", "checksum"),
 )
-DETERMINISTIC = 16  # the first so many follow from the bars, `late` and `blocked_by` alone
+DETERMINISTIC = 17  # the first so many follow from the bars, `late` and `blocked_by` alone
 COMPARED = 9  # and so many are a backtest's too, where nothing was late or blocked
 BARS = ("exchange", "symbol", "timeframe", "ts_ms", "open", "high", "low", "close", "volume", "kind", "checksum")
 TRADES = (

@@ -13,8 +13,8 @@ from pyjobs.market.benchmarks.policy import LOCAL, Benchmark, Policy, market_by_
 from pyjobs.market.ingest.fetching import put_in_place
 from pyjobs.market.ingest.questions import rescaled
 from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
-from pyjobs.market.providers.asking.ask import Patience, ask
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.ask import RetryBudget, ask
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
 from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
@@ -53,8 +53,8 @@ def find(
     start_ms: int,
     end_ms: int,
     now_s: float,
-    book: StateBook,
-    patience: Patience,
+    book: ProviderStates,
+    patience: RetryBudget,
     providers: tuple[str, ...] | None = None,
     since_ms: Mapping[str, int] | None = None,
 ) -> Found:
@@ -124,8 +124,8 @@ def warm(
     store: BarStore,
     *,
     now_s: float,
-    book: StateBook,
-    patience: Patience,
+    book: ProviderStates,
+    patience: RetryBudget,
     say: Callable[[str], None],
 ) -> Found:
     """Bring a benchmark into the store up to the last closed session, unless it is there already.
@@ -205,7 +205,7 @@ Ask = Callable[[str, dt.date, dt.date], Bars]
 """(a provider's own symbol, first day, last day) -> daily bars, at least one; raises ExternalDataUnavailable."""
 
 
-def network_asks(book: StateBook, patience: Patience) -> dict[str, Ask]:
+def network_asks(book: ProviderStates, patience: RetryBudget) -> dict[str, Ask]:
     """One `Ask` for each network provider of benchmarks, for a job that walks the order by itself."""
 
     def of(source: str) -> Ask:

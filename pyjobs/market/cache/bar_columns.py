@@ -52,7 +52,7 @@ class BarColumns:
         return dict(zip(names, rows.tolist(), strict=True)), runs == len(names)
 
     def numbers(self) -> Iterator[Any]:
-        """Of each row, the number of its symbol: the place that `counted` gives it. In pieces."""
+        """The number of each row's symbol, which is the place that `counted` gives it. In pieces."""
         return (np.repeat(numbers, lengths) for numbers, lengths in self._runs({}))
 
     def parts(self) -> Iterator[Any]:
@@ -123,7 +123,7 @@ class BarColumns:
 
 
 def give_back() -> None:
-    """What pyarrow keeps for more of the same: 80 MB."""
+    """Return pyarrow's unused pool memory (about 80 MB) to the system."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()

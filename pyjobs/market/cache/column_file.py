@@ -49,7 +49,7 @@ class Stream:
 
     @property
     def rows(self) -> int:
-        """Of all series."""
+        """The rows of all series together."""
         return sum(n for _, n in self.counts)
 
     def laid(self, file: IO[bytes], about: Mapping[str, Any]) -> Series:
@@ -122,7 +122,7 @@ _touched = _Touched()
 def done_with(bars: Bars | IntArray) -> None:
     """Say that `bars`, or the times of bars, will not be looked at soon, so that their memory can be used otherwise.
 
-    Nothing else changes. Nothing happens to bars that no file is behind, and where the system cannot do it.
+    Nothing else changes. No effect on bars held in memory, or on systems without madvise.
     """
     for part in parts_of(bars) if isinstance(bars, Bars) else (bars,):
         memory: Any = part.ts_ms if isinstance(part, Bars) else part

@@ -26,7 +26,7 @@ _ZERO = np.zeros(1, np.int32)
 
 
 def regrouped(columns: BarColumns, rows: Sequence[int], room: Path | None) -> Iterator[IntArray]:
-    """The bits of `columns.parts()`, each column with `rows[i]` rows of symbol i after those of the symbols before it.
+    """Like `columns.parts()`, but with each column's rows grouped by symbol: `rows[i]` rows of symbol i.
 
     A symbol's rows stay in the order they have in the file. On disk this takes 12 bytes a row, in the folder `room` or
     that of temporary files, given back at the end; where there is no room for it, it is in memory.
@@ -108,7 +108,7 @@ def _groups(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _blocks(parts: Iterator[Any], dtype: Any) -> Iterator[Any]:
-    """The same values in pieces of BLOCK_ROWS, the last one shorter; each is overwritten by the next."""
+    """The values in pieces of BLOCK_ROWS, the last one shorter; each piece is overwritten by the next."""
     block, at = np.empty(BLOCK_ROWS, dtype), 0
     for part in parts:
         while len(part):

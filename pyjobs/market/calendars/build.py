@@ -284,7 +284,7 @@ def _check_entries(where: str, overlay: MarketOverlay, covers: Covers) -> None:
     entries: list[Closure | ExtraSession | SpecialHours] = [*overlay.closures, *overlay.sessions, *overlay.hours]
     for entry in entries:
         if entry.date in seen:
-            raise ConfigError(f"{where}: {entry.date} stands twice")
+            raise ConfigError(f"{where}: {entry.date} is given twice")
         if not covers.first <= entry.date <= covers.last:
             raise ConfigError(f"{where}: {entry.date} is outside covers {covers.first}..{covers.last}")
         if not entry.source.strip() or not entry.why.strip() or "\t" in entry.why or "\n" in entry.why:

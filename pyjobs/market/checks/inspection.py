@@ -78,7 +78,7 @@ def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int)
 
 
 def without_crashes(found: Sequence[Inspected]) -> list[Inspected]:
-    """The same, with breaks that many series of a market have at one time told as what they are: a market's crash."""
+    """`found`, where breaks that many series of a market have at one time are noted as the market's crash."""
     markets = Counter(one.market for one in found)
     times = Counter((one.market, flaw.first) for one in found for flaw in one.flaws if flaw.what == BREAK)
     crashes = {

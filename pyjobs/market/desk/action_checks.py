@@ -1,4 +1,4 @@
-"""Whether corporate_actions.csv can be true: what matches nothing, stands twice, or what the prices contradict is said.
+"""Whether corporate_actions.csv can be true: it names what matches nothing, comes twice or contradicts the prices.
 
 An action twice, or a word that is nearly one of ours, is refused (it would give a wrong figure and no other sign);
 what may be meant for somebody else, or may be real, is a line for the report, the page and health.
@@ -31,7 +31,7 @@ FEWEST_BARS, SPARSE = 8, 0.5
 
 
 def refuse_misread(path: Path, known: Sequence[str]) -> None:
-    """Raise BadDataError for an action that stands twice, and for a word that is nearly, but not, one of `known`."""
+    """Raise BadDataError for an action that is given twice, and for a word that is nearly, but not, one of `known`."""
     first: dict[tuple[str, str, str], int] = {}
     for number, row in _rows(path):
         word = (row.get("action") or "").strip()

@@ -91,7 +91,7 @@ def actions_of(desk: Desk) -> list[Action]:
 def read_actions(path: Path) -> list[Action]:
     """Every split, dividend and base in the file, by session; none without a file.
 
-    Raises BadDataError naming the line for one whose session or ratio cannot be read, that stands twice, or whose
+    Raises BadDataError naming the line for one whose session or ratio cannot be read, that is given twice, or whose
     action is nearly one of ours (`Split`).
     """
     if not os_files.is_there(path):

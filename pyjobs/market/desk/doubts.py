@@ -8,8 +8,7 @@ from pyjobs.market.desk import action_checks, corporate_actions
 from pyjobs.market.desk.corporate_actions import Action
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Snapshot
-from pyjobs.market.store.bar_store import BarStore
-from utils import paths
+from pyjobs.market.store.open_store import open_store
 
 SHOWN = 10
 
@@ -21,15 +20,18 @@ def of_desk(desk: Desk) -> list[str]:
     markets = {each.symbol: each.market for each in desk.instruments}
     found = action_checks.of_file(path, markets, list(corporate_actions.KINDS))
     if any("no instrument of the desk" in line for line in found):  # only then the whole store is looked through
-        stored = {key.symbol for key in BarStore(paths.data_dir() / "raw").series()}
+        stored = {key.symbol for key in open_store().series()}
         found = action_checks.of_file(path, markets, list(corporate_actions.KINDS), sorted(stored))
     return found
 
 
 def of_snapshot(snapshot: Snapshot, worked: Mapping[str, Sequence[Action]]) -> list[str]:
-    """Lines for report and page: doubts about file, prices and rhythm, then the actions that were worked in."""
+    """Lines for report and page: what cannot be read, doubts about file, prices and rhythm, then the actions used."""
     sessions = {symbol: [each.session for each in actions] for symbol, actions in worked.items()}
-    lines = of_desk(snapshot.desk) + action_checks.of_prices(snapshot, sessions) + action_checks.sparse(snapshot)
+    unread = [each for each in snapshot.series if each.fault]
+    lines = [f"[WARN] {each.instrument.key} is left out: {each.fault}" for each in unread[:SHOWN]]
+    lines += [f"[WARN] and {len(unread) - SHOWN} more that cannot be read"] if len(unread) > SHOWN else []
+    lines += of_desk(snapshot.desk) + action_checks.of_prices(snapshot, sessions) + action_checks.sparse(snapshot)
     used = corporate_actions.described(worked)
     more = f" and {len(used) - SHOWN} more" if len(used) > SHOWN else ""
     return lines + ([f"corporate actions worked in: {', '.join(used[:SHOWN])}{more}"] if used else [])

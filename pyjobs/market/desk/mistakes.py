@@ -110,7 +110,7 @@ def of_accounts(desk: WrittenDesk, instruments: Sequence[Instrument]) -> Iterato
 def _trades_problems(account: Account, traded: set[str], pairs: set[frozenset[str]]) -> Iterator[tuple[str, str]]:
     for place, currency in enumerate(account.trades):
         if currency == account.currency or currency in account.trades[:place]:
-            yield "trades", f"{currency} stands twice: further currencies, beside {account.currency}"
+            yield "trades", f"{currency} is given twice: name only currencies other than {account.currency}"
         elif currency not in traded:
             there = ", ".join(sorted(traded)) or "none"
             yield "trades", f"no instrument with role trade is in {currency!r} (there is {there})"

@@ -9,20 +9,25 @@ from dataclasses import dataclass
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Desk, Instrument, last_bar_session
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.merge import joined
 from utils import trading_day
-from utils.errors import MissingInputError, UsageError
+from utils.errors import BadDataError, MissingInputError, UsageError
 
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Series:
-    """One instrument and its bars that had closed. `stale`: the last one is older than the session asked for."""
+    """One instrument and its bars that had closed. `stale`: the last one is older than the session asked for.
+
+    `fault` says why its bars cannot be read; it has none then.
+    """
 
     instrument: Instrument
     bars: Bars
     last_session: dt.date | None
     stale: bool
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,10 +43,13 @@ class Snapshot:
 def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) -> Snapshot:
     """The desk at the close of the session `asked`, or by the desk's own rule when that is None.
 
-    Raises MissingInputError when the store has no bar of any instrument, UsageError when `asked` is not a session.
+    A series that cannot be read hides no other (see `refuse_unread`). Raises MissingInputError when the store has no
+    bar of any instrument, BadDataError when that is because none can be read, UsageError when `asked` is no session.
     """
-    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
+    bars, faults = _read(desk, store)
     if not any(len(each) for each in bars.values()):
+        for fault in faults.values():
+            raise BadDataError(fault)
         raise MissingInputError(
             f"desk {desk.name!r}: no bars under {store.root} for any of its {len(desk.instruments)} instruments; "
             f"bring them in with: {desk.brought_by} --desk FILE"
@@ -52,18 +60,38 @@ def take(desk: Desk, store: BarStore, *, asked: dt.date | None, now_s: float) ->
         desk=desk,
         session=session.date,
         asof_ts_ms=asof_ts_ms,
-        series=_all_series(desk, bars, asof_ts_ms),
+        series=_all_series(desk, bars, faults, asof_ts_ms),
     )
 
 
 def take_now(desk: Desk, store: BarStore, *, now_s: float) -> Snapshot:
     """The desk now: `session` is the running one of its market, else the last closed; `asof_ts_ms` is now."""
-    bars = {instrument.key: store.read(instrument.key) for instrument in desk.instruments}
+    bars, faults = _read(desk, store)
     calendar, now_ms = trading_day.load(desk.market), int(now_s * 1000)
     running = calendar.session(calendar.local_date(now_s))
     is_running = running is not None and running.open_utc_s <= now_s < running.close_utc_s
     session = running if running is not None and is_running else calendar.last_closed_session(now_s)
-    return Snapshot(desk=desk, session=session.date, asof_ts_ms=now_ms, series=_all_series(desk, bars, now_ms))
+    return Snapshot(desk=desk, session=session.date, asof_ts_ms=now_ms, series=_all_series(desk, bars, faults, now_ms))
+
+
+def refuse_unread(snapshot: Snapshot) -> None:
+    """Raise BadDataError naming what cannot be read; whoever goes on without it calls this last."""
+    unread = [each for each in snapshot.series if each.fault]
+    if unread:
+        more = f", and {len(unread) - 1} more" if len(unread) > 1 else ""
+        raise BadDataError(f"{unread[0].instrument.key} cannot be read{more}: {unread[0].fault}")
+
+
+def _read(desk: Desk, store: BarStore) -> tuple[dict[SeriesKey, Bars], dict[SeriesKey, str]]:
+    """The bars of each series, none of one that cannot be read, and why it cannot."""
+    bars, faults = dict[SeriesKey, Bars](), dict[SeriesKey, str]()
+    for instrument in desk.instruments:
+        key = instrument.key
+        try:
+            bars[key] = store.read(key)
+        except BadDataError as error:
+            bars[key], faults[key] = joined([]), str(error)
+    return bars, faults
 
 
 def session_of(market: str) -> Callable[[int], dt.date]:
@@ -96,7 +124,9 @@ def staleness(market: str, asof_ts_ms: int) -> Callable[[int], bool]:
     return lambda last_ts_ms: dated(last_ts_ms) < newest
 
 
-def _all_series(desk: Desk, bars: Mapping[SeriesKey, Bars], asof_ts_ms: int) -> tuple[Series, ...]:
+def _all_series(
+    desk: Desk, bars: Mapping[SeriesKey, Bars], faults: Mapping[SeriesKey, str], asof_ts_ms: int
+) -> tuple[Series, ...]:
     markets = {
         instrument.market: (session_of(instrument.market), staleness(instrument.market, asof_ts_ms))
         for instrument in {each.market: each for each in desk.instruments if len(bars[each.key])}.values()
@@ -106,7 +136,8 @@ def _all_series(desk: Desk, bars: Mapping[SeriesKey, Bars], asof_ts_ms: int) -> 
         known = bars[instrument.key].until(asof_ts_ms)
         last_ts_ms = known.last_ms if len(known) else None
         if last_ts_ms is None:
-            series.append(Series(instrument=instrument, bars=known, last_session=None, stale=False))
+            fault = faults.get(instrument.key, "")
+            series.append(Series(instrument=instrument, bars=known, last_session=None, stale=False, fault=fault))
             continue
         dated, stale = markets[instrument.market]
         series.append(

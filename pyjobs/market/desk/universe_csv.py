@@ -64,7 +64,7 @@ def _columns(cells: list[str], where: str) -> list[str]:
         if column not in COLUMNS and "symbol" in columns:
             raise ConfigError(f"{where}: unknown column {column!r} ({known}){nearest(column, COLUMNS)}")
         if columns.count(column) > 1:
-            raise ConfigError(f"{where}: the column {column!r} stands twice")
+            raise ConfigError(f"{where}: the column {column!r} is there twice")
     if "symbol" not in columns:
         raise ConfigError(f"{where}: the first line names no column `symbol`, it is {','.join(cells)[:80]!r} ({known})")
     return columns

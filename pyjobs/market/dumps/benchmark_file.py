@@ -53,7 +53,7 @@ def _closes(path: Path, table: Iterator[list[str]]) -> dict[dt.date, float]:
         except (IndexError, ValueError):
             raise BadDataError(f"{path}: line {number}: needs date (YYYY-MM-DD) and close, has {row}") from None
         if not (math.isfinite(close) and close > 0) or day in found:
-            raise BadDataError(f"{path}: line {number}: {day} stands twice, or its close {close} cannot be")
+            raise BadDataError(f"{path}: line {number}: {day} is given twice, or its close {close} is impossible")
         found[day] = close
     return found
 

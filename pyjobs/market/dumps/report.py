@@ -40,7 +40,7 @@ def _entry(result: Imported) -> dict[str, object]:
 
 
 def report_text(desk: Desk, results: Sequence[Imported]) -> str:
-    """The same for a terminal: a table of the series, what was found in them, and the failures last."""
+    """The import's report for a terminal: a table of the series, what was found in them, and the failures last."""
     label = f" ({desk.banner})" if desk.banner else ""
     lines = [f"desk {desk.name}{label}: {len(results)} instruments", ""]
     header = ["series", "rows", "bars", "first", "last", "new", "changed", "same", "left", "partitions"]

@@ -9,6 +9,7 @@ prices; halts (nobody traded: no volume, one price or none); duplicates (the las
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -63,12 +64,19 @@ def _readable(table: Table, ledger: Ledger, among: Mask) -> Table:
     """Without the rows `among` these that have a complaint: it is the error, or they are left out."""
     complaints, said = ledger.complaints, 0
     wrong = (table.wrong >= 0) & among
+    kinds = complaints if ledger.source.instrument.bad_rows_limit or not wrong.any() else [*map(_kind, complaints)]
     while wrong.any():
-        what = complaints[int(table.wrong[np.argmax(wrong)])]
-        alike = [i for i, each in enumerate(complaints) if each == what]
+        first = int(table.wrong[np.argmax(wrong)])
+        what = complaints[first]
+        alike = [i for i, kind in enumerate(kinds) if kind == kinds[first]]
         gone = wrong if said == EXAMPLES else wrong & np.isin(table.wrong, alike)
         table, wrong, said = ledger.refuse(what, table, gone), wrong[~gone], said + 1
     return table
+
+
+def _kind(complaint: str) -> str:
+    """A complaint without the row's own time and value."""
+    return re.sub(r"'[^']*'|\d[\d\s:.TZ/+-]*", "", complaint)
 
 
 def _refuse_future(table: Table, source: Source) -> None:

@@ -64,7 +64,7 @@ def ingest_range(
 
 
 def given_up(store: BarStore, key: SeriesKey, start_ms: int, end_ms: int) -> str:
-    """What asking for this range makes of one that an earlier run did not finish, for a person; empty for nothing."""
+    """A warning that this range replaces an unfinished earlier one; '' if there is none."""
     earlier = read_task(store.folder(key))
     if earlier is None or (start_ms <= earlier.next_ms and earlier.end_ms <= end_ms):
         return ""
@@ -118,7 +118,7 @@ def together(
 
 
 def _not_nothing(store: BarStore, key: SeriesKey, done: Report) -> Report:
-    """The report; raises ExternalDataUnavailable when nothing came of a series of which there is nothing."""
+    """The report. Raises ExternalDataUnavailable if the provider returned no bar and none is stored."""
     if done.got.requests and not done.got.bars and store.provenance(key) is None:
         detail = f"no bar from {utc_text(done.first_ms)} to {utc_text(done.last_ms)}: is that what it is called there?"
         raise ExternalDataUnavailable("no_data", provider=key.exchange, symbol=key.symbol, detail=detail)

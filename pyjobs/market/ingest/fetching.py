@@ -109,7 +109,7 @@ def _moved(store: BarStore, key: SeriesKey, bars: Bars) -> bool:
 def rebase(store: BarStore, question: Question, source: Source, *, now_ms: int) -> Got:
     """Fetch the whole series again, as far as the question goes, and put it in the stored one's place.
 
-    Of a few bars that the provider leaves out those stay, on the new basis, of which that can be told; all are named.
+    A few bars that the provider leaves out stay, on the new basis, where that basis is known; all are named.
     Raises BadDataError when more are gone.
     """
     key, last = question.key, question.request.end_ms

@@ -75,13 +75,13 @@ def for_each(
     sources: Sources | None = None,
     progress: ProgressReport | None = None,
 ) -> int:
-    """Do `work` for every instance, and return the worst exit code. `sources`: whom to ask, if not as a hurried job.
+    """Do `work` for every instance, and return the worst exit code. `sources`: default, those of a scheduled job.
 
     A series that two of them name is one. `progress` is told which of how many is worked on.
 
-    A single one's error is raised as it is. With several, a failure is said and the rest go on; then the answer is 69
-    when all that failed was outside, else the code of the first failure that was not. In a hurry those come first for
-    which nobody is waited for; the work of the others begins anew after that, while there is time for it.
+    A single one's error is raised as it is. With several, a failure is printed and the rest go on; then the answer is
+    69 when all failures were outside, else the code of the first one that was not. A scheduled job first serves every
+    series whose provider is healthy, then retries the rest while time remains.
     """
     from pyjobs.market.ingest.sources import Sources
 
@@ -107,7 +107,7 @@ def for_each(
                 with foreseen():
                     attempt(instance)
             except NightdeskError as error:
-                if asking.wary and asking.can_wait(error):
+                if asking.skip_unhealthy and asking.can_wait(error):
                     later[instance] = error
                     continue
                 say(f"{instance.name}: failed: {error}")
@@ -118,9 +118,9 @@ def for_each(
     if len(todo) == 1:
         attempt(todo[0])
     else:
-        asking.wary = asking.hurried
+        asking.skip_unhealthy = asking.scheduled
         later = put_off(todo)
-        asking.wary = False
+        asking.skip_unhealthy = False
         put_off(asking.in_turn(later))
     return _worst(failed, len(todo), say)
 
@@ -179,7 +179,7 @@ def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
 
 
 def _all() -> list[Instance]:
-    found = instances.load_all()
+    found = instances.load_each()
     if not found:
         places = ", ".join(str(folder) for folder in instances.folders())
         raise ConfigError(f"no instance is configured (looked in {places}): python -m pyjobs.bootstrap_symbols")

@@ -69,8 +69,8 @@ def _absent(path: str, key: SeriesKey, expected: IntArray, *, quick: bool, newes
 def first_bar(store: BarStore, key: SeriesKey) -> int:
     """The close of the first stored bar: where the series begins, before which nothing is missing.
 
-    Of a first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
-    the beginning.
+    A first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
+    counts with its own beginning.
     """
     return settled(lambda: _first_of(store.paths(key), key))
 

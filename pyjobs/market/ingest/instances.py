@@ -1,5 +1,5 @@
 """Instances: the series that are kept up to date, one small env file each: `YAHOO-SPY-1d.env`, or `BTCUSD-1m.env` of
-the exchange that needs no name. Of another exchange a file may bear the older name `SPY-1d.env`; it keeps that."""
+the exchange that needs no name. A file of another exchange may have the older name `SPY-1d.env`; it keeps that."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from utils.files.atomic import write_text
 from utils.files.text_files import bytes_of
 from utils.foreign_text import quoted
 from utils.settings import config
+from utils.settings.name_values import name_values
 
 DEFAULT_EXCHANGE = "BITFINEX"
 DEFAULT_LOOKBACK_DAYS = 3.0
@@ -29,7 +30,8 @@ _NAME = re.compile(r"(?P<symbol>.+)-(?P<timeframe>[0-9]+[mhd])")
 class Instance:
     """One series that is kept up to date. `lookback_days`: how far back a first ingest and every gap repair look.
 
-    `by_short_name`: its file has no exchange in its name, as they all were before.
+    `by_short_name`: its file has no exchange in its name, as they all were before. `fault` says what is wrong with its
+    file, which then names no series but itself.
     """
 
     exchange: str
@@ -38,10 +40,13 @@ class Instance:
     lookback_days: float
     gap_repair: bool
     by_short_name: bool = False
+    fault: str = ""
 
     @property
     def name(self) -> str:
         """`YAHOO-SPY-1d`, `BTCUSD-1m` of the default exchange; what a file name cannot have is percent-encoded."""
+        if self.fault:
+            return self.symbol
         plain = self.by_short_name or self.exchange == DEFAULT_EXCHANGE
         return self.short_name if plain else f"{self.exchange}-{self.short_name}"
 
@@ -62,13 +67,32 @@ def folders() -> list[Path]:
     return [*own, home / "nightdesk" / "instances"]
 
 
-def load_all() -> list[Instance]:
-    """Every configured series, sorted by name; several files about one are one. Raises ConfigError naming the line."""
+def load_each() -> list[Instance]:
+    """Every configured series, and after them each file that is none, with its `fault`: one hides no other."""
+    faults: dict[Path, ConfigError] = {}
+    found = load_all(faults)
+    return found + [
+        Instance(exchange="", symbol=path.stem, timeframe="", lookback_days=0.0, gap_repair=True, fault=str(error))
+        for path, error in faults.items()
+    ]
+
+
+def load_all(faults: dict[Path, ConfigError] | None = None) -> list[Instance]:
+    """Every configured series, sorted by name; several files about one are one.
+
+    Raises ConfigError naming the line; with `faults` what is wrong with a file is put there instead.
+    """
     found: dict[tuple[str, str, str], dict[str, str]] = {}
     where: dict[tuple[str, str, str], Path] = {}
     short: set[tuple[str, str, str]] = set()
     for path in files():
-        values, one = values_in(path), load(path)
+        try:
+            values, one = values_in(path), load(path)
+        except ConfigError as error:
+            if faults is None:
+                raise
+            faults[path] = error
+            continue
         series = series_of(one)
         found[series] = {**values, **found.get(series, {})}  # what the first one says, counts
         where.setdefault(series, path)
@@ -135,18 +159,15 @@ def values_in(path: Path) -> dict[str, str]:
     """What an env file says. Raises ConfigError naming the line."""
     values: dict[str, str] = {}
     try:
-        lines = bytes_of(path).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = bytes_of(path)
+    except OSError as error:
         raise ConfigError(f"{path}: cannot read: {error}") from None
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or name not in KEYS:
+    for number, line, name, value in name_values(content, path):
+        if name not in KEYS:
+            text = line.strip()
             told = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
             raise ConfigError(f"{path}:{number}: {told} none of {', '.join(key + '=…' for key in KEYS)}")
-        values[name] = value.strip().strip("\"'")
+        values[name] = value
     return values
 
 

@@ -163,7 +163,7 @@ def _runs(timeframe: str, times: IntArray) -> list[tuple[int, int]]:
 
 
 def _put_together(timeframe: str, some: list[Confirmed]) -> tuple[Confirmed, ...]:
-    """Of one day's file one entry, of the newest confirmation: a quiet coin has hundreds a day."""
+    """One entry for each day's file, of the newest confirmation: a quiet coin has hundreds a day."""
     if not is_intraday(timeframe):
         return tuple(some)
     by_file: dict[str, Confirmed] = {}

@@ -13,34 +13,37 @@ from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
-from pyjobs.market.providers.asking.ask import WORTH_ANOTHER_TRY, Patience, Trouble, ask, patience, unhurried
+from pyjobs.market.providers.asking.ask import WORTH_ANOTHER_TRY, RetryBudget, TimeLost, ask, interactive, patience
 from pyjobs.market.providers.asking.ask_many import Answered, ask_many
-from pyjobs.market.providers.asking.circuit_breaker import State, StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, State
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
 from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
 from utils import clock
-from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError
 from utils.settings import config
 
 
 class Sources:
-    """The providers of one job's series. `tell` is told of each wait, which may then be a long one; without: `hurried`.
+    """The providers of one job's series. `tell` gets a line before each wait, which may then be long; without it the
+    job is a `scheduled` one, with little time.
 
-    While `wary`, nobody is waited for, and who failed when it was last asked is not asked.
+    While `skip_unhealthy`, no provider is waited for, and one whose last request failed is not asked.
     """
 
     def __init__(self, tell: Callable[[str], object] | None = None) -> None:
-        self.wary = False
-        self.hurried = tell is None
+        self.skip_unhealthy = False
+        self.scheduled = tell is None
         self._exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-        self._book, self._providers = StateBook(), dict[str, Provider]()
-        how = partial(unhurried, tell) if tell else patience
-        self._waiting = partial(how, began_s=clock.running_s(), trouble=Trouble())
+        self._book, self._providers = ProviderStates(), dict[str, Provider]()
+        how = partial(interactive, tell) if tell else patience
+        self._waiting = partial(how, began_s=clock.running_s(), trouble=TimeLost())
 
     def key(self, instance: Instance) -> SeriesKey:
-        """The series of an instance. Raises UsageError for what there is not."""
+        """The series of an instance. Raises UsageError for what there is not, ConfigError for a file that is none."""
+        if instance.fault:
+            raise ConfigError(instance.fault)
         return series_key(
             self._exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
         )
@@ -111,7 +114,7 @@ class Sources:
     def in_turn(self, put_off: Mapping[Instance, NightdeskError]) -> list[Instance]:
         """The order for those that can wait: who has been left alone longest is asked first, those who failed last.
 
-        With each failure in a row another series of a provider comes first, so that none of them is in the others' way.
+        Rotate each provider's series by its failure count, so that one bad series cannot starve the rest.
         """
         gates: dict[str, list[Instance]] = {}
         states: dict[str, State] = {}
@@ -131,9 +134,9 @@ class Sources:
             self._providers[exchange] = provider(self._exchanges[exchange].provider)
         return self._providers[exchange]
 
-    def _patience(self) -> Patience:
+    def _patience(self) -> RetryBudget:
         own = self._waiting()
-        return replace(own, deadline_s=own.now(), tries=1, wary=True) if self.wary else own
+        return replace(own, deadline_s=own.now(), tries=1, skip_unhealthy=True) if self.skip_unhealthy else own
 
 
 def _is_not_known(answer: Quote | NightdeskError) -> bool:

@@ -170,17 +170,25 @@ class Quotes(Protocol):
 
 
 class Refused(ExternalDataUnavailable):
-    """One attempt failed; `hold_s` is how long the provider itself wants to be left alone (None: it did not say)."""
+    """One attempt failed; `retry_after_s` is how long the provider itself wants no request (None: it did not say)."""
 
     def __init__(
-        self, kind: ExternalKind, *, provider: str, symbol: str = "", detail: str = "", hold_s: float | None = None
+        self,
+        kind: ExternalKind,
+        *,
+        provider: str,
+        symbol: str = "",
+        detail: str = "",
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(kind, provider=provider, symbol=symbol, detail=detail)
-        self.hold_s = hold_s
+        self.retry_after_s = retry_after_s
 
     def about(self, symbol: str) -> Refused:
-        """The same failure of another symbol that was in the same request."""
-        return type(self)(self.kind, provider=self.provider, symbol=symbol, detail=self.detail, hold_s=self.hold_s)
+        """This failure, for another symbol of one request."""
+        return type(self)(
+            self.kind, provider=self.provider, symbol=symbol, detail=self.detail, retry_after_s=self.retry_after_s
+        )
 
 
 class ConfirmedEmpty(Refused):

@@ -90,7 +90,11 @@ class Bitfinex:
         fault = answers.bitfinex(answer, time.time())
         if fault:
             raise Refused(
-                fault.kind, provider=self.name, symbol=request.symbol, detail=fault.detail, hold_s=fault.hold_s
+                fault.kind,
+                provider=self.name,
+                symbol=request.symbol,
+                detail=fault.detail,
+                retry_after_s=fault.retry_after_s,
             )
         candles, _ = json_of(answer)
         return _rows([candle[:6] for candle in candles])

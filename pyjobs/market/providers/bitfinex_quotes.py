@@ -47,9 +47,9 @@ def _quote(symbol: str, address: str, left_s: float, pause_s: float) -> Quote:
     fault = answers.bitfinex(answer, time.time())
     rows = [] if fault else json_of(answer)[0]
     if fault is None and not rows:
-        fault = Fault("no_data", "it has no candle of it", hold_s=0.0)
+        fault = Fault("no_data", "it has no candle of it", retry_after_s=0.0)
     if fault:
-        raise Refused(fault.kind, provider=NAME, symbol=symbol, detail=fault.detail, hold_s=fault.hold_s)
+        raise Refused(fault.kind, provider=NAME, symbol=symbol, detail=fault.detail, retry_after_s=fault.retry_after_s)
     _, open_, last, high, low, volume = (float(value) for value in rows[0][:6])
     sent = sent_s(answer)
     return Quote(

@@ -34,7 +34,7 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
     _same_market(about, fetched.provider, request.symbol, request.market, request.currency)
     if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
         detail = f"it sends bars of {about.granularity}, asked for {request.timeframe}"
-        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=detail, hold_s=0.0)
+        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
     return fetched
 
 
@@ -48,7 +48,7 @@ def fits(fetched: Fetched, request: BarRequest) -> bool:
 
 
 def checked_quote(quote: Quote, provider: str, market: str, currency: str) -> Quote:
-    """The same for a quote of one of `market`'s symbols in `currency` ("": any)."""
+    """`quote`, checked to be of one of `market`'s symbols in `currency` ("": any)."""
     if quote.about is not None:
         _same_symbol(quote.about, provider, quote.symbol)
         _same_market(quote.about, provider, quote.symbol, market, currency)
@@ -63,7 +63,7 @@ def zone_of(market: str) -> str:
 def _same_symbol(about: About, provider: str, symbol: str) -> None:
     if about.symbol and about.symbol.casefold() != symbol.casefold():
         detail = f"it answers about {about.symbol}: was {symbol} renamed?"
-        raise Renamed("schema", provider=provider, symbol=symbol, detail=detail, hold_s=0.0)
+        raise Renamed("schema", provider=provider, symbol=symbol, detail=detail, retry_after_s=0.0)
 
 
 def _same_market(about: About, provider: str, symbol: str, market: str, currency: str) -> None:

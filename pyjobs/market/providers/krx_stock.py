@@ -17,8 +17,8 @@ from typing import Any
 from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.provider_names import GATES
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import Patience, network_allowed
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.ask import RetryBudget, network_allowed
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched, Range, Refused
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
@@ -167,7 +167,7 @@ class KrxStock(Remote):
 
 
 def ask_boards(
-    provider: KrxStock, asked: Sequence[BoardAsked], *, book: StateBook, patience: Patience
+    provider: KrxStock, asked: Sequence[BoardAsked], *, book: ProviderStates, patience: RetryBudget
 ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
     """Each (board, session) with its day, or with the error it ended in, through KRX's gate as `ask_many` does it.
 

@@ -10,6 +10,7 @@ from pyjobs.market.providers.base import BarRequest, Fetched
 from pyjobs.market.providers.rows import Row, to_fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.names import folder_name
+from pyjobs.market.store.open_store import open_store
 from pyjobs.market.store.partitions import Provenance
 from utils import paths
 from utils.errors import ExternalDataUnavailable
@@ -18,7 +19,7 @@ from utils.errors import ExternalDataUnavailable
 class LocalCache:
     """`data/benchmarks/<key>.csv` (or another price file): columns date,close, or any dump that `read_dump` reads.
 
-    Of a file of closes each bar is its close four times, with no volume: there is nothing else to be known.
+    In a date,close file every bar has open = high = low = close and no volume.
     """
 
     name = "local_cache"
@@ -57,7 +58,7 @@ class StoredBars:
     network = False
 
     def __init__(self, store: BarStore | None = None) -> None:
-        self.store = store or BarStore(paths.data_dir() / "raw")
+        self.store = store or open_store()
 
     def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
         """Itself."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyjobs.market.providers import provider
-from pyjobs.market.providers.asking.ask import Patience, network_allowed
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.ask import RetryBudget, network_allowed
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import BarRequest, Quote, Quotes
 from pyjobs.market.providers.identity import checked_quote
@@ -24,8 +24,8 @@ def ask_quotes(
     provider_name: str,
     symbols: Sequence[str],
     *,
-    book: StateBook,
-    patience: Patience,
+    book: ProviderStates,
+    patience: RetryBudget,
     market: str = "24/7",
     currency: str = "",
 ) -> dict[str, Quote | NightdeskError]:

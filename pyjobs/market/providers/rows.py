@@ -106,7 +106,7 @@ def _refuse_other_spacing(bars: Bars, request: BarRequest, provider: str) -> Non
     spacing = int(apart.min() if by_session else np.gcd.reduce(apart))
     if spacing > (4 * DAY_MS if by_session else step):
         detail = f"asked for {request.timeframe}, its {len(bars)} bars are {spacing / step:.4g} of them apart or more"
-        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, hold_s=0.0)
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
 
 
 def true_now_ms(now_ms: int, sent_s: float | None) -> int:

@@ -68,7 +68,7 @@ class BarStore:
             symbol = symbol_of(name)
             if symbol is not None and timeframe in TIMEFRAME_MS:
                 key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-                if self.partitions(key):
+                if not folder.is_dir() or self.paths(key):  # what is no folder is for whoever looks at it to tell
                     found.append(key)
         return sorted(found, key=lambda key: (key.exchange, key.symbol, key.timeframe))
 
@@ -77,7 +77,7 @@ class BarStore:
         return [Path(path) for path in self.paths(key)]
 
     def paths(self, key: SeriesKey) -> list[str]:
-        """The same as texts, in a tenth of the time."""
+        """The paths of `files` as text, in a tenth of the time."""
         return [path for _, path in sorted(rebase.current_files(self.folder(key), key.timeframe).items())]
 
     def read(self, key: SeriesKey, *, start_ms: int | None = None, end_ms: int | None = None) -> Bars:
@@ -183,7 +183,7 @@ class BarStore:
                 )
             held = known.provenance.basis if known else 0
             if basis is not None and basis != held:
-                raise LockBusyError(f"{key}: re-based by another job meanwhile; these bars are of before, not stored")
+                raise LockBusyError(f"{key}: replaced by another job meanwhile; old prices, not stored: run again")
             changed = []
             for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
                 path = folder / f"{name}{SUFFIX}"
@@ -261,10 +261,7 @@ class BarStore:
         return "", None
 
     def _old(self, path: Path, key: SeriesKey, seen: Partition | None = None) -> Partition | None:
-        """What is stored at `path`; a file that cannot be read or be true is moved aside, and is then nothing.
-
-        `seen`: what it holds, where that has been read under the lock.
-        """
+        """What is stored at `path` (`seen`: as read already); None for an unreadable file, which is quarantined."""
         try:
             part = seen or self._partition(path, key)
             if not part.sealed:  # what is written is sealed

@@ -34,7 +34,9 @@ def settled(look: Callable[[], Seen], listed: Callable[[], object] = lambda: Non
         except FileNotFoundError as error:
             gone = str(error.filename)
         if time.monotonic() > until_s:
-            raise BadDataError(f"{gone}: moved or gone again and again, {MOVING_S:.0f} s long; by which job?")
+            raise BadDataError(
+                f"{gone}: kept changing for {MOVING_S:.0f} s while it was read; is another job rewriting it?"
+            )
         time.sleep(0.02)
 
 

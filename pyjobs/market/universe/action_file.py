@@ -25,7 +25,7 @@ LOCK_S = 60.0
 def keep_changes(exchange: str, changes: Iterable[BaseChange]) -> int:
     """Put the changes into the exchange's file, and return how many lines are new or other than before.
 
-    Of one symbol and session the later telling stands; the file is ordered by session and symbol, old or new and never
+    The later entry of one symbol and session wins; the file is ordered by session and symbol, old or new and never
     half, and not touched when nothing changes. Raises BadDataError for a file that is not ours, LockBusyError, OSError.
     """
     rows = {(one.symbol, f"{one.session}"): _row(one) for one in changes}

@@ -24,9 +24,8 @@ from typing import Literal
 
 from pyjobs.market.desk.listings import Listing
 from pyjobs.market.krx_ticks import tick_of
-from pyjobs.market.providers.base import Fetched, Refused
+from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.krx_board import MARKET, NAME, BoardDay, BoardRow, ShareDay
-from pyjobs.market.providers.krx_stock import FetchedShare
 from utils import trading_day
 from utils.errors import BadDataError
 
@@ -72,7 +71,7 @@ def before_of(days: Sequence[BoardDay]) -> Before:
 
 
 def before_of_listing(listing: Listing) -> Before:
-    """The same out of a kept listing."""
+    """The prices before, out of a kept listing."""
     shares = {row.symbol: Last(row.close, row.turnover, row.shares) for row in listing.rows if row.close > 0}
     return Before(session=listing.session, shares=shares)
 
@@ -138,11 +137,6 @@ def history_changes(days: Iterable[ShareDay]) -> list[BaseChange]:
             found += _changes(day.row, day.session, known, last.session)
         last = day
     return found
-
-
-def changes_beside(fetched: Fetched) -> list[BaseChange]:
-    """What happened to a share in the history it was fetched with; nothing of what comes without base prices."""
-    return history_changes(fetched.days) if isinstance(fetched, FetchedShare) else []
 
 
 def _changes(row: BoardRow, session: dt.date, last: Last | None, before: dt.date) -> Iterator[BaseChange]:

@@ -137,6 +137,18 @@ def ready_s(exchange: Exchange, calendar: Calendar, session: Session) -> float:
     )
 
 
+def nothing_known(instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
+    """What is wanted where a series cannot be looked at: as if nothing of it were stored."""
+    return Want(
+        instrument=instrument,
+        exchange=exchange,
+        newest_ms=None,
+        final=False,
+        closed_ms=clock.closed_ms(exchange.market, instrument.key.timeframe),
+        due_ms=clock.due_ms(exchange, instrument.key.timeframe),
+    )
+
+
 def first_ms(want: Want, *, need_bars: int, now_ms: int) -> int:
     """From where a series is fetched of which nothing is stored.
 

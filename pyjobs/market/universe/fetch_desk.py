@@ -7,19 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pyjobs.market.desk.desk_file import Desk
+from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
-from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, ready_session, wanted
+from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
-from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
+from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable, NightdeskError
 
 Progress = Callable[[int, int, str], object]
 
@@ -127,13 +127,23 @@ def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, Symbol
         part = parts.setdefault(name, Part(exchange=name))
         states = known.setdefault(name, symbol_states.load(name)) if name not in known else known[name]
         try:
-            want = wanted(job.store, instrument, job.exchanges[name], clock)
+            want: Want | Fetching = wanted(job.store, instrument, job.exchanges[name], clock)
         except BadDataError:
-            _, moved = newest_readable(job.store, instrument.key)
-            part.set_aside += [f"{instrument.key} {each}" for each in moved]
-            want = wanted(job.store, instrument, job.exchanges[name], clock)
-        part.series.append(_fetching(want, states, job))
+            want = _wanted_anew(part, instrument, job, clock)
+        part.series.append(_fetching(want, states, job) if isinstance(want, Want) else want)
     return list(parts.values()), known
+
+
+def _wanted_anew(part: Part, instrument: Instrument, job: Job, clock: MarketClock) -> Want | Fetching:
+    """What is wanted of a series whose newest partition cannot be read, when that is set aside; else its failure."""
+    exchange = job.exchanges[instrument.exchange]
+    try:
+        _, moved = newest_readable(job.store, instrument.key)
+        part.set_aside += [f"{instrument.key} {each}" for each in moved]
+        return wanted(job.store, instrument, exchange, clock)
+    except (NightdeskError, OSError) as error:
+        failure = error if isinstance(error, NightdeskError) else CannotWriteError(f"{type(error).__name__}: {error}")
+        return Fetching(want=nothing_known(instrument, exchange, clock), error=failure)
 
 
 def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetching:
@@ -160,15 +170,15 @@ def _begin(one: Fetching, job: Job) -> None:
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
     """Everybody once, and in a hurry nobody is waited for."""
-    job.sources.wary = job.sources.hurried
+    job.sources.skip_unhealthy = job.sources.scheduled
     for part in parts:
         _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
-    job.sources.wary = False
+    job.sources.skip_unhealthy = False
 
 
 def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
     """Those that can wait, with the patience of the job; who failed last is asked last."""
-    if not job.sources.hurried:
+    if not job.sources.scheduled:
         return
     late = [part for part in parts if any(_again(one, job) for one in todo[part.exchange])]
     for part in sorted(late, key=lambda each: job.sources.state(each.series[0].want.key).last_failure_s):
@@ -179,7 +189,7 @@ def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job:
 
 
 def _look_again(parts: Sequence[Part], job: Job) -> None:
-    """Of what could not be had: what another job has stored meanwhile, while this one waited for its turn."""
+    """Look again at what could not be fetched: another job may have stored it while this one waited for its turn."""
     for one in (one for part in parts for one in part.series if isinstance(one.error, ExternalDataUnavailable)):
         with suppress(BadDataError):
             newest = job.store.newest(one.want.key)
@@ -201,16 +211,16 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
 
 
 def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
-    """Of many shares without any history the first ones now, the others on later nights: each is a question, or more.
+    """Fetch the first of many shares without any history now, the others on later nights: each costs a request.
 
     By hand, where somebody watches, all of them.
     """
     new = [one for one in todo if one.open and one.newest_ms is None]
-    for one in new[FEW:] if job.sources.hurried else ():
+    for one in new[FEW:] if job.sources.scheduled else ():
         one.windows.clear()
         one.put_off = True
         done(one)
 
 
 def _again(one: Fetching, job: Job) -> bool:
-    return one.error is not None and job.sources.hurried and job.sources.can_wait(one.error)
+    return one.error is not None and job.sources.scheduled and job.sources.can_wait(one.error)

@@ -112,7 +112,7 @@ class ByBoard:
     def _bring(self, sessions: Sequence[Session], starts: Mapping[str, int], *, newest: bool = False) -> Stretch:
         """Ask for sessions (given oldest first), compare them, store their bars; what has come touches the newest.
 
-        Of a failure in the middle what is newer is stored, and `error` has it. Raises what is wrong with the answers.
+        After a failure in the middle the newer bars stay, and `error` has it. Raises what is wrong with the answers.
         """
         boards, days, oldest = self.boards, list[Day](), sessions[-1].date
         if not newest and self.follower is None:

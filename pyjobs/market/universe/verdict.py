@@ -58,7 +58,7 @@ class Tally:
 
 @dataclass(slots=True, kw_only=True)
 class Verdict:
-    """Of a whole fetch. `changes`: what is now known of symbols, by exchange. `errors`: those of the failed series."""
+    """The verdict of a fetch. `changes`: what is now known of symbols, by exchange. `errors`: of failed series."""
 
     missing: list[Missing] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
@@ -229,7 +229,7 @@ def due_session(one: Fetching) -> str:
 def has_session(one: Fetching) -> bool:
     """Whether the newest stored bar is of the session that is due, or newer.
 
-    Of shorter bars round the clock one of the day before the newest due will do: quiet hours have none.
+    For shorter bars round the clock, one of the day before the newest due will do: quiet hours have none.
     """
     if one.newest_ms is None:
         return False

@@ -1,7 +1,7 @@
 """A backtest as one page to zoom and hover in: equity, drawdown, trades on the price. It works from a USB stick.
 
 Plotly's own script is written into the page (about 5 MB, from the installed package), and a content security policy
-forbids it to load anything from anywhere. The same results give the same bytes.
+forbids it to load anything from anywhere. Equal results give equal bytes.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
 from pyjobs.market.universe.report import report
 from pyjobs.market.universe.verdict import Verdict
@@ -23,7 +23,7 @@ from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
 from pyjobs.reporting.run_files.fetched import Fetch
 from pyjobs.reporting.tables import text_table
 from pyjobs.strategy.scan import longest_lookback
-from utils import clock, paths, trading_day
+from utils import clock, trading_day
 from utils.errors import UsageError
 from utils.files.text_files import write_json
 from utils.progress import ProgressReport
@@ -51,7 +51,7 @@ def new_job(need_bars: Callable[[], int] = lambda: 0) -> Job:
     """A fetch of now: of a job of the schedule a hurried one, of a person at a terminal a patient one."""
     progress = ProgressReport(sys.stderr)
     return Job(
-        store=BarStore(paths.data_dir() / "raw"),
+        store=open_store(),
         sources=Sources(progress.say if sys.stderr.isatty() else None),
         exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
         need_bars=need_bars,

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
-from pyjobs.reporting.run_files.read_run import RunInputs, Scan, Scanned, Signal
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.tables import Column, called
+from pyjobs.scanning.scan_file import Scan, Scanned, Signal
 
 MADE_BY = {
     "reports/data.json": "import_bars",
@@ -22,6 +23,7 @@ BAR_STATUS = {
     "ok": "ok",
     "stale": "stale: no bar of this session",
     "no_bars": "no bars",
+    "unreadable": "cannot be read",
     "too_few_bars": "too few bars for any setup",
 }
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pyjobs.reporting import numbers
 from pyjobs.reporting.html import Card
 from pyjobs.reporting.pages.gates import all_gates, decision
-from pyjobs.reporting.run_files.accounts import BOOKS
+from pyjobs.reporting.run_files.accounts import VARIANTS
 from pyjobs.reporting.run_files.read_run import RunInputs
 
 
 def cards(inputs: RunInputs, *, session: str | None) -> list[Card]:
-    """Session, how the night went so far, signals, the go-live verdict, and each account's constrained book."""
+    """Session, how the night went so far, signals, the go-live verdict, and each account's constrained variant."""
     verdict = decision(all_gates(inputs))
     signals = str(len(inputs.scan.signals)) if inputs.scan else "no scan"
     shown = [
@@ -20,9 +20,11 @@ def cards(inputs: RunInputs, *, session: str | None) -> list[Card]:
         Card(title="go-live", value=verdict, tone="good" if verdict == "GO" else "bad"),
     ]
     for account in inputs.accounts:
-        book = account.books.get(BOOKS[0])
-        value = numbers.change(book.metrics.total_return) if book else "missing"
-        shown.append(Card(title=f"{account.name} account, total return", value=value, tone="plain" if book else "bad"))
+        variant = account.variants.get(VARIANTS[0])
+        value = numbers.change(variant.metrics.total_return) if variant else "missing"
+        shown.append(
+            Card(title=f"{account.name} account, total return", value=value, tone="plain" if variant else "bad")
+        )
     return shown
 
 

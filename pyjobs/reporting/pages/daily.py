@@ -7,8 +7,10 @@ from pyjobs.reporting.account_figures import ruined
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars, held_blocks
-from pyjobs.reporting.run_files.read_run import RunInputs, Scanned
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.tables import Column
+from pyjobs.runs.verdict.words import many
+from pyjobs.scanning.scan_file import Scanned
 
 MOVERS_SHOWN = 5
 
@@ -38,7 +40,7 @@ def _summary(inputs: RunInputs) -> str:
         return f"{told}; no instrument has a bar of this session."
     up = sum((each.change or 0) > 0 for each in ranked)
     down = sum((each.change or 0) < 0 for each in ranked)
-    return f"{told}; of {len(ranked)} instruments {up} rose and {down} fell."
+    return f"{told}; of {many(len(ranked), 'instrument')} {up} rose and {down} fell."
 
 
 def _signals(inputs: RunInputs) -> list[Block]:
@@ -93,31 +95,31 @@ def _data_state(inputs: RunInputs) -> list[Block]:
 def _accounts(inputs: RunInputs) -> list[Block]:
     if not inputs.accounts:
         return [absent(inputs, "portfolio/", "There are no account backtests")]
-    columns = [Column("account"), Column("book"), Column("session")]
+    columns = [Column("account"), Column("variant"), Column("session")]
     columns += [Column(title, right=True) for title in ("equity", "day", "since start")]
     columns.append(Column("currency"))
     rows = []
     for account in inputs.accounts:
-        for name, book in account.books.items():
-            values = book.equity.values
+        for name, variant in account.variants.items():
+            values = variant.equity.values
             day = values[-1] / values[-2] - 1 if len(values) > 1 and values[-2] > 0 else None
-            last = book.equity.sessions[-1] if values else numbers.NOTHING
+            last = variant.equity.sessions[-1] if values else numbers.NOTHING
             rows.append(
                 [
                     account.name,
                     name,
                     last,
                     numbers.count(values[-1] if values else None),
-                    numbers.change(day) if not book.metrics.ruin else "ruin",
-                    numbers.change(book.metrics.total_return),
-                    book.metrics.currency,
+                    numbers.change(day) if not variant.metrics.ruin else "ruin",
+                    numbers.change(variant.metrics.total_return),
+                    variant.metrics.currency,
                 ]
             )
     ruins = [
-        Text(f"{ruined(f'{account.name} {name}', book.metrics.ruin).removeprefix('[WARN] ')}.", tone="warn")
+        Text(f"{ruined(f'{account.name} {name}', variant.metrics.ruin).removeprefix('[WARN] ')}.", tone="warn")
         for account in inputs.accounts
-        for name, book in account.books.items()
-        if book.metrics.ruin
+        for name, variant in account.variants.items()
+        if variant.metrics.ruin
     ]
     note = Text("Backtests carried to this session: simulated money, not an account at a broker.", tone="note")
     return [Table(columns=columns, rows=rows), *ruins, note]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT
+from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting import numbers
-from pyjobs.reporting.run_files.accounts import BOOKS, Book
-from pyjobs.reporting.run_files.read_run import RunInputs, SetupRow
+from pyjobs.reporting.run_files.accounts import VARIANTS, Variant
+from pyjobs.reporting.run_files.read_run import RunInputs
 
 MIN_TRADES = 30
 MAX_DRAWDOWN = 0.25  # fraction of the highest equity so far
@@ -50,7 +51,7 @@ def data_gates(inputs: RunInputs) -> list[Gate]:
     if inputs.scan is None:
         return [Gate(subject="data", asks=asks, found="no scan", verdict="UNKNOWN")]
     traded = [each for each in inputs.scan.instruments if each.role == "trade"]
-    behind = [each.symbol for each in traded if each.status in ("stale", "no_bars")]
+    behind = [each.symbol for each in traded if each.status in ("stale", "no_bars", "unreadable")]
     found = f"{len(traded) - len(behind)} of {len(traded)} have one"
     if behind:
         found += f" (not {', '.join(behind[:5])}{' …' if len(behind) > 5 else ''})"
@@ -66,23 +67,23 @@ def setup_gates(inputs: RunInputs) -> list[Gate]:
 
 
 def account_gates(inputs: RunInputs) -> list[Gate]:
-    """Enough trades, a gain, and a bearable drawdown, each of the constrained book."""
+    """Enough trades, a gain, and a bearable drawdown, each of the constrained variant."""
     if not inputs.accounts:
         return [Gate(subject="account (all)", asks="there are backtests", found="none", verdict="UNKNOWN")]
     gates = []
     for account in inputs.accounts:
-        book = account.books.get(BOOKS[0])
-        if book is None:
+        variant = account.variants.get(VARIANTS[0])
+        if variant is None:
             missing = Gate(
                 subject=f"account {account.name}", asks="there is a backtest", found="none", verdict="UNKNOWN"
             )
             gates.append(missing)
         else:
-            gates += _account(account.name, book)
+            gates += _account(account.name, variant)
     return gates
 
 
-def _setup(row: SetupRow, days: int) -> list[Gate]:
+def _setup(row: Row, days: int) -> list[Gate]:
     subject = f"setup {row.label}"
     enough = row.n_closed >= MIN_TRADES and row.verdict == "ok"
     asked = f"at least {MIN_TRADES} closed trades in {days} days, worth {FEWEST_INDEPENDENT} independent ones"
@@ -97,8 +98,8 @@ def _setup(row: SetupRow, days: int) -> list[Gate]:
     return gates
 
 
-def _account(name: str, book: Book) -> list[Gate]:
-    subject, metrics = f"account {name}", book.metrics
+def _account(name: str, variant: Variant) -> list[Gate]:
+    subject, metrics = f"account {name}", variant.metrics
     trades = metrics.n_trades or 0
     deepest = None if metrics.max_drawdown is None else abs(metrics.max_drawdown)
     return [

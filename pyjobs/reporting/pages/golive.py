@@ -111,14 +111,16 @@ def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
 
 def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
-    if account.books:
-        columns = [Column("figure"), *[Column(name, right=True) for name in account.books]]
-        rows = [[title, *[_shown(title, show, b.metrics) for b in account.books.values()]] for title, show in FIGURES]
+    if account.variants:
+        columns = [Column("figure"), *[Column(name, right=True) for name in account.variants]]
+        rows = [
+            [title, *[_shown(title, show, b.metrics) for b in account.variants.values()]] for title, show in FIGURES
+        ]
         blocks += [Table(columns=columns, rows=rows), *_beside(account)]
     lost = {name: why for name, why in inputs.missing.items() if name.startswith(f"portfolio/{account.name}/")}
     blocks += [Text(f"'{name}' {why}.", tone="warn") for name, why in lost.items()]
     blocks += _drawn(account, pictures)
-    left_out = {(each.symbol, each.why) for book in account.books.values() for each in book.metrics.left_out}
+    left_out = {(each.symbol, each.why) for variant in account.variants.values() for each in variant.metrics.left_out}
     if left_out:
         rows = [[symbol, why] for symbol, why in sorted(left_out)]
         blocks += [Text("Left out of the account:"), Table(columns=[Column("symbol"), Column("why")], rows=rows)]
@@ -126,19 +128,19 @@ def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) 
 
 
 def _drawn(account: AccountFiles, pictures: Sequence[str]) -> list[Block]:
-    """Equity of the books and the benchmark, drawdowns, months; in Markdown the picture of the first two."""
-    books = {name: book.equity for name, book in account.books.items() if len(book.equity.values) > 1}
-    if not books:
+    """Equity of the variants and the benchmark, drawdowns, months; in Markdown the picture of the first two."""
+    variants = {name: variant.equity for name, variant in account.variants.items() if len(variant.equity.values) > 1}
+    if not variants:
         return []
     name = equity_chart(account.name)
     picture = Image(path=f"reports/{name}", alt=f"equity and drawdown of account {account.name}")
-    currency = next(iter(account.books.values())).metrics.currency
-    drawn = curve_charts(books, account.benchmark, currency, instead=picture if name in pictures else None)
-    first = next(iter(books.values()))
+    currency = next(iter(account.variants.values())).metrics.currency
+    drawn = curve_charts(variants, account.benchmark, currency, instead=picture if name in pictures else None)
+    first = next(iter(variants.values()))
     if min(first.values) <= 0:
         return drawn
     months = figure_tables.months(month_returns(first.sessions, first.values))
-    return [*drawn, Text(f"Return by month of the {next(iter(books))} book, %:"), months]
+    return [*drawn, Text(f"Return by month of the {next(iter(variants))} variant, %:"), months]
 
 
 def _shown(title: str, show: Callable[[Metrics], str], metrics: Metrics) -> str:
@@ -147,12 +149,12 @@ def _shown(title: str, show: Callable[[Metrics], str], metrics: Metrics) -> str:
 
 def _beside(account: AccountFiles) -> list[Block]:
     """What has to be known of the figures: short windows, ruin, doubts about the data."""
-    first = next(iter(account.books.values()))
+    first = next(iter(account.variants.values()))
     lines = []
     if first.metrics.short and first.metrics.sessions_per_year:
         lines.append(short_window(len(first.equity.values), first.metrics.sessions_per_year))
-    for name, book in account.books.items():
-        lines += [ruined(f"{account.name} {name}", book.metrics.ruin)] if book.metrics.ruin else []
+    for name, variant in account.variants.items():
+        lines += [ruined(f"{account.name} {name}", variant.metrics.ruin)] if variant.metrics.ruin else []
     lines += first.metrics.notes
     return [Text(f"{line.removeprefix('[WARN] ')}.", tone="warn" if "[WARN]" in line else "note") for line in lines]
 

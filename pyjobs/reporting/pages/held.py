@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def held_blocks(inputs: RunInputs) -> list[Block]:
-    """Of every account's constrained book: orders for the next open first, then what is held."""
+    """What each account with its limits wants and holds: orders for the next open first, then positions."""
     if not inputs.accounts:
         return [absent(inputs, "portfolio/", "There are no account backtests")]
     names = {(each.exchange, each.symbol): each.name for each in inputs.scan.instruments} if inputs.scan else {}
@@ -40,7 +40,7 @@ def held_blocks(inputs: RunInputs) -> list[Block]:
     if lines:
         rows = []
         for account, each in lines[:SHOWN]:
-            money = next((book.metrics.currency for book in account.books.values()), "")
+            money = next((variant.metrics.currency for variant in account.variants.values()), "")
             rows.append(_row(each, account.name, money, names.get((each.exchange, each.symbol), "")))
         blocks.append(Table(columns=COLUMNS, rows=rows))
     if len(lines) > SHOWN:

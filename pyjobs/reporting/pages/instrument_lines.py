@@ -38,7 +38,8 @@ def line_of(series: Series, setups: Mapping[str, Setup], name: Called) -> Line:
     each = series.instrument
     silent = series.stale or not each.scanned or not len(series.bars)
     signals = [] if silent else last_bar_signals(series.bars, setups)
-    state = "no bars" if not len(series.bars) else "stale" if series.stale else "ok"
+    empty = "unreadable" if series.fault else "no bars"
+    state = empty if not len(series.bars) else "stale" if series.stale else "ok"
     return Line(
         symbol=name(each.exchange, each.symbol),
         name=each.name,

@@ -10,6 +10,7 @@ from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import sessions_of_markets
 from pyjobs.reporting.pages.context import Context
 from pyjobs.reporting.tables import Column
+from pyjobs.runs.verdict.words import many
 
 COLUMNS = (
     Column("symbol"),
@@ -50,7 +51,7 @@ def eod_page(*, session: str, lines: Sequence[Line], notes: Sequence[str] = ()) 
     return Page(
         name=f"eod_{session}",
         title=f"End of day {session}",
-        summary=f"{len(lines)} instruments: {up} rose, {down} fell, {fired} signals.",
+        summary=f"{many(len(lines), 'instrument')}: {up} rose, {down} fell, {many(fired, 'signal')}.",
         sections=[Section(title="Instruments", blocks=_blocks(lines, notes))],
     )
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 T = TypeVar("T")
-BOOKS = ("constrained", "unconstrained")
+VARIANTS = ("constrained", "unconstrained")
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -23,7 +23,7 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 
 class Metrics(msgspec.Struct, frozen=True):
-    """A book's metrics.json. Fractions; None is undefined."""
+    """A variant's metrics.json. Fractions; None is undefined."""
 
     currency: str = ""
     start: str | None = None
@@ -57,14 +57,14 @@ class Metrics(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """Values by session, ascending: money for a book, closes for a benchmark."""
+    """Values by session, ascending: money for a variant, closes for a benchmark."""
 
     sessions: Sequence[str]
     values: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
+class Variant:
     """One account, traded one way."""
 
     metrics: Metrics
@@ -95,13 +95,13 @@ class Position(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountFiles:
-    """portfolio/<name>/: its books by name, and the benchmark's closes when there is one.
+    """portfolio/<name>/: its variants by name, and the benchmark's closes when there is one.
 
-    `positions`: of the constrained book after the last session; None: not known.
+    `positions`: of the constrained variant after the last session; None: not known.
     """
 
     name: str
-    books: dict[str, Book]
+    variants: dict[str, Variant]
     benchmark: Curve | None
     positions: Sequence[Position] | None = None
 
@@ -147,16 +147,18 @@ def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) 
 
 def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> AccountFiles:
     """Everything of one account that can be read; `missing` is told the rest."""
-    books = {}
-    for name in BOOKS:
+    variants = {}
+    for name in VARIANTS:
         base = f"portfolio/{folder.name}/{name}"
         metrics = read_json(run_dir, f"{base}/metrics.json", Metrics, missing)
         equity = _curve(run_dir, f"{base}/equity_curve.csv", "equity", missing)
         if metrics and equity:
-            books[name] = Book(metrics=metrics, equity=equity)
+            variants[name] = Variant(metrics=metrics, equity=equity)
     benchmark = f"portfolio/{folder.name}/benchmark.csv"
     closes = _curve(run_dir, benchmark, "close", missing) if (run_dir / benchmark).exists() else None
-    return AccountFiles(name=folder.name, books=books, benchmark=closes, positions=_positions(run_dir, folder, missing))
+    return AccountFiles(
+        name=folder.name, variants=variants, benchmark=closes, positions=_positions(run_dir, folder, missing)
+    )
 
 
 def _curve(run_dir: Path, name: str, column: str, missing: dict[str, str]) -> Curve | None:
@@ -171,7 +173,7 @@ def _curve(run_dir: Path, name: str, column: str, missing: dict[str, str]) -> Cu
 
 
 def _positions(run_dir: Path, folder: Path, missing: dict[str, str]) -> list[Position] | None:
-    name = f"portfolio/{folder.name}/{BOOKS[0]}/positions.csv"
+    name = f"portfolio/{folder.name}/{VARIANTS[0]}/positions.csv"
     try:
         rows = read_csv(run_dir / name)
         return [

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting.run_files.accounts import AccountFiles, read_account, read_json
 from pyjobs.reporting.run_files.fetched import Fetch
+from pyjobs.runs.nights.steps import StepResult
+from pyjobs.scanning.scan_file import Scan
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -45,79 +48,11 @@ class Data(msgspec.Struct, frozen=True):
     instruments: list[Imported]
 
 
-class Scanned(msgspec.Struct, frozen=True):
-    """One instrument in scan.json. `change` is a fraction of the previous bar's close."""
-
-    symbol: str
-    exchange: str
-    timeframe: str
-    status: str
-    market: str = ""
-    currency: str = ""
-    name: str = ""
-    role: str = "trade"
-    bars: int = 0
-    last_ts_ms: int | None = None
-    last_session: str | None = None
-    close: float | None = None
-    change: float | None = None
-
-
-class Signal(msgspec.Struct, frozen=True):
-    """One signal in scan.json."""
-
-    symbol: str
-    exchange: str
-    timeframe: str
-    setup: str
-    side: str
-    ts_ms: int
-    session: str
-    close: float
-    stop: float | None = None
-    why: str = ""
-
-
-class Scan(msgspec.Struct, frozen=True):
-    """reports/scan.json."""
-
-    session: str
-    instruments: list[Scanned]
-    signals: list[Signal]
-    asof_ts_ms: int | None = None
-    notes: list[str] = []
-
-
-class SetupRow(msgspec.Struct, frozen=True):
-    """One setup on one timeframe over one window. Rates and expectancies are fractions; None is undefined."""
-
-    setup: str
-    n: int
-    n_closed: int
-    verdict: str
-    timeframe: str = ""
-    n_effective: float | None = None
-    win_rate: float | None = None
-    win_rate_low: float | None = None
-    win_rate_high: float | None = None
-    expectancy: float | None = None
-    expectancy_low: float | None = None
-    expectancy_high: float | None = None
-    avg_hold_bars: float | None = None
-    best: float | None = None
-    worst: float | None = None
-
-    @property
-    def label(self) -> str:
-        """The setup and its timeframe."""
-        return f"{self.setup} {self.timeframe}".rstrip()
-
-
 class Window(msgspec.Struct, frozen=True):
     """One look-back in setups.json."""
 
     days: int
-    rows: list[SetupRow]
+    rows: list[Row]
     start: str = ""
     end: str = ""
 
@@ -129,21 +64,10 @@ class Setups(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-class StepLine(msgspec.Struct, frozen=True):
-    """One step in logs/steps.json."""
-
-    step: str
-    outcome: str
-    exit_code: int | None
-    seconds: float
-    reason: str = ""
-    log: str = ""
-
-
 class Steps(msgspec.Struct, frozen=True):
     """logs/steps.json."""
 
-    steps: list[StepLine]
+    steps: list[StepResult]
     run_id: str = ""
     desk: str = ""
     session: str | None = None

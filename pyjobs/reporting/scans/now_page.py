@@ -11,6 +11,7 @@ from pyjobs.market.store.partitions import is_intraday
 from pyjobs.reporting import numbers
 from pyjobs.reporting.scans.tables import money_of, names_of
 from pyjobs.reporting.tables import Column, markdown_table, text_table
+from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
 
@@ -47,6 +48,7 @@ WHY = {
     "other_basis": "a split or the like since the stored close: not compared",
     "too_few_bars": "too few bars for some setup",
     "no_bars": "no bars",
+    "unreadable": "cannot be read",
     "stale": "old bars",
 }
 
@@ -56,8 +58,8 @@ def summary(result: Record, gone: Sequence[Record], now_ms: int, market: str) ->
     news = Counter(signal["news"] for signal in result["signals"])
     words = {"new": "new", "since": "since before", "again": "again"}
     told = ", ".join(f"{news[kind]} {word}" for kind, word in words.items() if news[kind])
-    head = f"scan at {local(now_ms, market)} ({market}): {len(result['instruments'])} instruments"
-    signals = f"{len(result['signals'])} signals" + (f": {told}" if told else "")
+    head = f"scan at {local(now_ms, market)} ({market}): {many(len(result['instruments']), 'instrument')}"
+    signals = many(len(result["signals"]), "signal") + (f": {told}" if told else "")
     states = Counter(each["status"] for each in result["instruments"] if each["status"] != "ok")
     rest = [f"{count} {WHY.get(status, status)}" for status, count in sorted(states.items())]
     old = [each["as_of_ms"] for each in result["instruments"] if each["status"] == "no_price" and each["as_of_ms"]]

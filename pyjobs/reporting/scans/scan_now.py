@@ -12,7 +12,7 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.market.desks import reports_of
 from pyjobs.market.ingest.sources import Sources
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetches.bring_up_to_date import bring_up_to_date, is_fetched, need_of, new_job
 from pyjobs.reporting.scans import now_page as page
@@ -20,7 +20,7 @@ from pyjobs.scanning import news
 from pyjobs.scanning.now import NowScan, live_series, quotes_of, scan_now, with_running
 from pyjobs.scanning.open_markets import closed_markets, part_open
 from pyjobs.strategy.scan import longest_lookback
-from utils import clock, paths
+from utils import clock
 from utils.exit_codes import ExitCode
 from utils.files import atomic
 from utils.trading_day import Session
@@ -34,7 +34,7 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     part, now_ms = part_open(desk, running), clock.now_ms()
     fetched = _brought(part, path) if is_fetched(part) else None
     quotes = quotes_of(part, running, Sources())
-    taken = corporate_actions.on_desk(snapshot.take_now(part, BarStore(paths.data_dir() / "raw"), now_s=clock.now_s()))
+    taken = corporate_actions.on_desk(snapshot.take_now(part, open_store(), now_s=clock.now_s()))
     need = longest_lookback(made(desk.setups, source=str(path)))
     lives = list(live_series(taken, running, quotes, need))
     found = setups_of(with_running(taken, lives), source=str(path))
@@ -45,6 +45,7 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     error = scan.error() or (fetched.error() if fetched else None)
     if error is not None:
         raise error
+    snapshot.refuse_unread(taken)
     return ExitCode.OK
 
 

@@ -1,4 +1,4 @@
-"""The curves of an account's books as charts: what they are worth, and how far below their highest."""
+"""The curves of an account's variants as charts: what they are worth, and how far below their highest."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "))
 
 
 def curve_charts(
-    books: Mapping[str, Curve], benchmark: Curve | None, currency: str, *, instead: Image | None
+    variants: Mapping[str, Curve], benchmark: Curve | None, currency: str, *, instead: Image | None
 ) -> list[Block]:
-    """Two charts over all sessions of the books; the benchmark begins with the money of the first one."""
-    curves = dict(books)
-    moved = charts.rebased(benchmark, next(iter(books.values()))) if benchmark else None
+    """Two charts over all sessions of the variants; the benchmark begins with the money of the first one."""
+    curves = dict(variants)
+    moved = charts.rebased(benchmark, next(iter(variants.values()))) if benchmark else None
     if moved:
         curves["benchmark"] = moved
-    sessions = sorted({session for curve in books.values() for session in curve.sessions})
+    sessions = sorted({session for curve in variants.values() for session in curve.sessions})
     worth = {name: _on(sessions, curve) for name, curve in curves.items()}
     scale, word = scale_of([value for values in worth.values() for value in values])
     lines = {name: [value / scale for value in values] for name, values in worth.items()}

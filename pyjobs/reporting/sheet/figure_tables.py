@@ -119,7 +119,7 @@ def each_year(curve: Curve) -> dict[str, dict[int, float]]:
 
 
 def years(found: Mapping[str, Mapping[int, float]]) -> Table:
-    """The same as a table."""
+    """The returns by year as a table."""
     rows = [
         [str(year), *(numbers.change(each.get(year)) for each in found.values())]
         for year in sorted({year for each in found.values() for year in each})

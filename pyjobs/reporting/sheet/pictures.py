@@ -1,6 +1,6 @@
 """A backtest in pictures: equity and drawdown beside benchmarks, returns by month, trades on the price.
 
-The same data gives the same bytes, as for every picture of `charts`.
+Equal data gives equal bytes, as for every picture of `charts`.
 """
 
 from __future__ import annotations

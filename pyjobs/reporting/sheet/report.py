@@ -87,8 +87,8 @@ def beside(name: str, metrics: Mapping[str, Any]) -> list[str]:
     told += [note for note in metrics.get("notes", []) if not note.startswith(FIRST)]
     if metrics.get("short"):
         told.append(short_window(metrics["n_sessions"], metrics["sessions_per_year"]))
-    for book, of in ((metrics, f"account {name}"), (metrics["unconstrained"], f"account {name} without limits")):
-        told += [ruined(of, book["ruin"])] if book.get("ruin") else []
+    for variant, of in ((metrics, f"account {name}"), (metrics["unconstrained"], f"account {name} without limits")):
+        told += [ruined(of, variant["ruin"])] if variant.get("ruin") else []
     told += [
         f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
     ]

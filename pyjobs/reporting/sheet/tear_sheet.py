@@ -42,7 +42,7 @@ def tear_sheet(curve: Curve, *, anchor: str, title: str, notes: Sequence[str] = 
 
 
 def evened(sections: Sequence[Section]) -> list[Section]:
-    """The same with no half beside an empty place: one that would be alone in its row takes all of it."""
+    """`sections`, where a half that would be alone in its row takes all of it."""
     found: list[Section] = []
     left = False  # whether the last one stands in the left half of an open row
     for each in sections:

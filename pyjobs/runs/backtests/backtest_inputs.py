@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pyjobs.account.desk.strategy_job import Job
 from pyjobs.market.benchmarks.closes import Benchmark
-from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.runs.backtests.backtest_manifest import Inputs
 from utils import paths
 
@@ -19,7 +19,7 @@ def inputs_of(job: Job) -> Inputs:
         clone=paths.ROOT,
         config_dir=paths.config_dir(),
         desk_file=job.desk_file,
-        store=BarStore(paths.data_dir() / "raw"),
+        store=open_store(),
         series=[each.key for each in job.snapshot.desk.instruments],
         benchmarks={each.name: each.closes.sha256() for each in used},
         files=[*job.actions_files, *job.snapshot.desk.lists],
@@ -27,5 +27,5 @@ def inputs_of(job: Job) -> Inputs:
 
 
 def with_benchmarks(inputs: Inputs, found: Sequence[Benchmark]) -> Inputs:
-    """The same, and the closes that were used of each benchmark."""
+    """`inputs`, and the closes that were used of each benchmark."""
     return replace(inputs, benchmarks={**inputs.benchmarks, **{each.name: each.closes.sha256() for each in found}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,7 +42,7 @@ class Inputs:
     begun: Begun | None = None
 
     def begin(self) -> Inputs:
-        """The same with what is there now: the verb is about to compute with it."""
+        """These inputs as they are now: the verb is about to compute with them."""
         return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
 
     def told(self) -> dict[str, object]:
@@ -140,11 +139,6 @@ def code_files(clone: Path) -> dict[str, str]:
         for path in found
         if path.is_file() and "__pycache__" not in path.parts
     }
-
-
-def text_sha256(text: str) -> str:
-    """The sha256 of a text, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -141,5 +141,5 @@ def line(result: StepResult) -> str:
         return f"[ok]   {result.step} {result.seconds:.1f} s"
     if result.outcome == "skip":
         return f"[skip] {result.step}: {result.reason}"
-    why = result.reason or "it said nothing"
+    why = result.reason or "no output"
     return f"[FAIL] {result.step} exit {result.exit_code} after {result.seconds:.1f} s: {why} — see {result.log}"

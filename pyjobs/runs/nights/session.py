@@ -10,7 +10,7 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, last_bar_session
 from pyjobs.market.desk.open_desk import must_be_session
 from utils import trading_day
-from utils.errors import UsageError
+from utils.cli import date_or_auto
 
 
 def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
@@ -18,11 +18,7 @@ def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
 
     None: `auto`, and the desk goes by its newest bar. Raises UsageError for what is neither `auto` nor a session.
     """
-    if asked != "auto":
-        try:
-            day = dt.date.fromisoformat(asked)
-        except ValueError:
-            raise UsageError(f"--session {asked!r} is neither a date (YYYY-MM-DD) nor 'auto'") from None
+    if day := date_or_auto(asked, "--session"):
         must_be_session(desk.market, day)
         return day.isoformat()
     if desk.session == "last_closed":

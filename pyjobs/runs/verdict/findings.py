@@ -82,7 +82,7 @@ LOOKED_AT: dict[str, Looked] = {
         "`data/server_runs/`, its `manifest.json`",
     ),
     "actions": Looked(
-        "corporate_actions.csv: what stands twice or matches nothing",
+        "corporate_actions.csv: what is given twice or matches nothing",
         "it gives wrong figures, and no other sign",
         "mend the line it names",
     ),
@@ -159,7 +159,7 @@ def _same(check: Check) -> tuple[str, State, str]:
 
 
 def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
-    """The same for a monitor, each with the command to run next; many alike are one row, whose `names` has them all."""
+    """The checks for a monitor, each with the command to run next; many alike are one row, whose `names` has all."""
     rows = []
     for c, names in _few(checks):
         row: dict[str, object] = {"name": c.name, "state": c.state, "detail": c.detail, "kind": c.kind, "cure": c.cure}

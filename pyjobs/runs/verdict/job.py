@@ -200,8 +200,8 @@ def _missed(seen: Seen, due: dt.date, ours: Sequence[Run]) -> Verdict:
     if ours:
         told = f"never started: no record of it ({when}{times}; last seen for {seen.day_of(ours[-1])}): {words.CRONTAB}"
     elif seen.runs:
-        sent = f"sent home {len(seen.runs)} times, last {seen.runs[-1].outcome}"
-        told = f"never at work: {sent} ({when}{times}): {words.ZONE}"
+        sent = f"the guard skipped it {len(seen.runs)} times, last {seen.runs[-1].outcome}"
+        told = f"never ran: {sent} ({when}{times}): {words.ZONE}"
     else:
         told = f"never started: no record of it ({when}{times}): {words.CRONTAB}"
     return Verdict(state, "never started", due, told, ours[-1].log if ours else "")

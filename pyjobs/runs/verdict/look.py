@@ -14,11 +14,11 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest import instances
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_line
 from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
-from pyjobs.market.providers.asking.circuit_breaker import StateBook, as_line
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
-from pyjobs.runs.job_history import JobBook, Run
+from pyjobs.runs.job_history import JobPlans, Run
 from pyjobs.runs.verdict import backups, places, records, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
@@ -26,7 +26,7 @@ from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
 from pyjobs.runs.verdict.watched import Kept, Place
 from utils import paths, trading_day
-from utils.errors import NightdeskError
+from utils.errors import ConfigError, NightdeskError
 from utils.exit_codes import ExitCode
 from utils.files import private
 from utils.settings import config, credentials
@@ -58,11 +58,11 @@ def look(house: House) -> Iterator[Check]:
     """Look at everything; a check is an answer, also when its subject cannot be read."""
     now_s, failed = house.now_s, list[Check]()
     told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
-    book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobBook(jobs={})
+    book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobPlans(jobs={})
     found = [_tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)]
     known = [desk for desk in found if desk is not None]
-    kept = _tried("config instances", failed, load_kept) or []
-    states = _tried("provider", failed, StateBook().all) or []
+    kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
+    states = _tried("provider", failed, ProviderStates().all) or []
     yield check_clock(told, states, now_s)
     yield places.git_head(paths.ROOT)
     yield places.check_python(paths.ROOT, paths.root())
@@ -91,13 +91,13 @@ def look(house: House) -> Iterator[Check]:
     for desk in known:
         yield from results.check_actions(desk)
     wanted = [each for desk in known for each in _desk_series(desk)]
-    yield from series.check_all([*wanted, *_kept_series(failed)], BarStore(data / "raw"), now_s)
+    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s)
 
 
-def load_book() -> JobBook:
+def load_book() -> JobPlans:
     """The jobs file that counts, yours in secret/ or else config/jobs.yaml, with a line for each desk there is."""
     markets = {each.name: desks.market_of(each) for each in desks.own_desks(paths.config_dir())}
-    return jobs.load_job_book(config.own_or_default(JOBS_FILE)).on_desks(markets)
+    return jobs.load_job_plans(config.own_or_default(JOBS_FILE)).on_desks(markets)
 
 
 def load_since() -> dict[str, float]:
@@ -105,13 +105,20 @@ def load_since() -> dict[str, float]:
     return {each.name: each.since_s for each in desks.named_desks(paths.config_dir())}
 
 
-def load_kept() -> list[Kept]:
-    """The configured instances, each with the time since which the first of its files has been there."""
+def load_kept(failed: list[Check] | None = None) -> list[Kept]:
+    """The configured instances, each with the time since which the first of its files has been there.
+
+    A file that is none becomes one of the `failed`, where they are given.
+    """
     since: dict[tuple[str, str, str], float] = {}
-    for path in instances.files():
+    faults: dict[Path, ConfigError] = {}
+    every = instances.load_all(faults)
+    if failed is not None:
+        failed += [Check("config instances", "FAIL", str(error), "config") for error in faults.values()]
+    for path in (each for each in instances.files() if each not in faults):
         series, written_s = instances.series_of(instances.load(path)), path.stat().st_mtime
         since[series] = min(written_s, since.get(series, written_s))
-    return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in instances.load_all()]
+    return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in every]
 
 
 def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
@@ -160,7 +167,7 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
     return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")
 
 
-def check_jobs(book: JobBook, runs: Sequence[Run], kept: Sequence[Kept], house: House) -> Iterator[Check]:
+def check_jobs(book: JobPlans, runs: Sequence[Run], kept: Sequence[Kept], house: House) -> Iterator[Check]:
     """The verdict on each job that is scheduled, instance by instance; the others are one line."""
     now_s, place = house.now_s, house.place()
     units, others = watched.units(book, runs, kept, now_s, watched.house_made_s(paths.root(), runs), load_since())
@@ -202,7 +209,7 @@ def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check
     checks = []
     for known in states:
         waits = known.failures > 0 and known.kind in SAID_TO_STAY
-        troubled = waits or known.closed_for_s(now_s) > 0 or known.failures >= MANY_FAILURES
+        troubled = waits or known.cooldown_left_s(now_s) > 0 or known.failures >= MANY_FAILURES
         state: State = "WARN" if troubled else "OK"
         checks.append(Check(f"provider {known.provider}", state, as_line(known, now_s), "provider"))
     return checks or [Check("providers", "OK", "none has been asked yet", "provider")]
@@ -232,11 +239,10 @@ def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
         yield each.key, each.market, "any" if last_bar else "fetched" if each.fetched else "session"
 
 
-def _kept_series(failed: Sequence[Check]) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
-    if any(check.name == "config instances" for check in failed):
-        return
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-    for each in instances.load_all():
+def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
+    every = _tried("config instances", [], lambda: instances.load_all({}))
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml")) if every else {}
+    for each in every or []:
         exchange = exchanges.get(each.exchange)
         key = SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe)
         yield key, exchange.market if exchange else "24/7", "minutes"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pyjobs.runs.job_history import Run, to_run
 from pyjobs.runs.verdict.findings import Check
+from pyjobs.runs.verdict.words import many
 from utils import history
 
 AHEAD_S = 60  # a record so little ahead of this clock is no riddle
@@ -53,7 +54,7 @@ def sorted_out(records: Iterable[Mapping[str, Any]], now_s: float, foreign: int 
 
 def check_history(records: Records) -> Check:
     """How many lines were passed over; a torn or foreign one is no fault of tonight's."""
-    told = f"{len(records.runs)} runs"
-    told += f", {records.foreign} foreign or torn lines passed over" if records.foreign else ""
+    told = many(len(records.runs), "run")
+    told += f", {many(records.foreign, 'foreign or torn line')} passed over" if records.foreign else ""
     told += f", {len(records.future)} from later than now passed over" if records.future else ""
     return Check("history", "OK", told, "history")

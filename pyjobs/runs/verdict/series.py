@@ -59,14 +59,14 @@ def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, no
 
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
-    """Of a series whose bars nobody waits for; a name that was never known may be a slip of the pen."""
+    """The check of a series whose bars nobody waits for; a name that was never known may be a typing error."""
     said = f" ({known.detail})" if known.state == "unknown" and known.detail else ""
     told = f"{known.state} since {known.since}{said}: its bars are not waited for"
     return Check(f"data {key}", "WARN" if known.state == "unknown" else "OK", told, "data")
 
 
 def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: float, others_deliver: bool) -> Check:
-    """Of a series that is kept up to date and late: whether it is asked for all the same and its provider has none."""
+    """A series that is kept up to date is late: whether it is asked for all the same and its provider has none."""
     since = silence.silent_since(store, key, market, int(now_s * 1000))
     known = looks.load(store, key)
     long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then nobody asks any more
@@ -84,7 +84,7 @@ def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: fl
 
 
 def _bare(key: SeriesKey, delivering: Collection[str]) -> Check:
-    """Of a fetched series without a bar, by whether others of its exchange have some."""
+    """The check of a fetched series without a bar, by whether others of its exchange have some."""
     if key.exchange in delivering:
         told = f"no bars yet, others of {key.exchange} have some: a later night brings them; python -m pyjobs.fetch"
         return Check(f"data {key}", "WARN", told, "data")
@@ -145,7 +145,7 @@ def by_the_minute(key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: flo
 
 
 def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[str, str]:
-    """Of each series that has bars (`exchange:symbol:timeframe`) the session of its newest one."""
+    """The session of the newest bar of each series that has bars (`exchange:symbol:timeframe`)."""
     found = {}
     for each in instruments:
         try:

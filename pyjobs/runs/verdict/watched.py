@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.runs.job_history import JobBook, JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, JobPlans, Run
 from pyjobs.runs.verdict import logs
 from pyjobs.runs.verdict.holders import Holder
 from pyjobs.runs.verdict.job import Seen, is_scheduled
@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 
 def units(
-    book: JobBook,
+    book: JobPlans,
     runs: Sequence[Run],
     kept: Sequence[Kept],
     now_s: float,

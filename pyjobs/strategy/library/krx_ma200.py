@@ -47,7 +47,7 @@ class KrxMa200:
         return max(self.window, 2)
 
     def bind(self, index: Bars) -> KrxMa200:
-        """The same with the index's bars at hand."""
+        """This strategy with the index's bars at hand."""
         index = index.together()  # thousands of series are decided by it
         return replace(self, index_bars=index, above=index.close - sma(index.close, self.regime))
 

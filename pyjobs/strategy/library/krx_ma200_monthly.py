@@ -1,4 +1,4 @@
-"""The same decided once a month, under a name of its own, so that a desk can have both."""
+"""krx_ma200 decided once a month, under a name of its own, so that a desk can have both."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import book, seats, sums
+from pyjobs.account.portfolio import book, sums
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.lane import Lane
@@ -81,12 +81,12 @@ def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> N
     lanes.sort(key=lambda lane: lane.key.symbol)
     marks = [day * DAY + 1 for day in range(20, 180, 7)]
     run = simulate(lanes, terms, start_ms=10 * DAY, marks_ms=marks)
-    memory = lay_out(lanes, terms, 10 * DAY, marks)
-    book.walk(*memory.arrays)
-    assert len(run.deals) == memory.m[seats.N_DEALS] > 20
-    for column, mine in enumerate((run.equity, run.cash, run.exposure, run.n_positions)):
-        np.testing.assert_array_equal(memory.points[:, column], mine)
-    assert [deal.pnl for deal in run.deals] == memory.deals[: len(run.deals), seats.PNL].tolist()
+    memory = lay_out(lanes, terms, 10 * DAY, marks).on(terms)
+    book.walk(*memory)
+    assert len(run.deals) == memory.deals.count[0] > 20
+    for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
+        np.testing.assert_array_equal(column, mine)
+    assert [deal.pnl for deal in run.deals] == memory.deals.pnl[: len(run.deals)].tolist()
     refused = [count for reason, count in run.refused.items() if reason != "stop"]
     assert min(refused) > 0 if constrained else run.refused["rate"] > 0
 
@@ -128,16 +128,16 @@ def test_what_a_sweep_keeps_of_a_trial_does_not_grow_with_its_sessions() -> None
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300), max_size=12))
 def test_a_sum_is_that_of_pythons_fsum(terms: list[float]) -> None:
-    x, m, n = np.zeros(sums.SUMS), np.zeros(seats.PLACES, np.int64), 0
+    parts, n = np.zeros(sums.SUMS), 0
     for term in terms:
-        n = sums.add(x, m, n, term)
-    assert sums.total(x, m, n) == math.fsum(terms)
+        n = sums.add(parts, n, term)
+    assert sums.total(parts, n) == math.fsum(terms)
 
 
 def test_a_sum_with_what_is_not_finite_is_not_finite() -> None:
-    x, m = np.zeros(sums.SUMS), np.zeros(seats.PLACES, np.int64)
-    n = sums.add(x, m, sums.add(x, m, sums.begin_sum(x, m), 1.0), math.nan)
-    assert math.isnan(sums.total(x, m, sums.add(x, m, n, 2.0)))
+    parts = np.zeros(sums.SUMS)
+    n = sums.add(parts, sums.add(parts, sums.begin_sum(parts), 1.0), math.nan)
+    assert math.isnan(sums.total(parts, sums.add(parts, n, 2.0)))
 
 
 def test_ticks_change_on_their_day() -> None:

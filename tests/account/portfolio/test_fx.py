@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pyjobs.account.desk.backtest import Book, backtest
+from pyjobs.account.desk.backtest import Variant, backtest
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
 from pyjobs.account.portfolio.lane import Lane
@@ -194,7 +194,7 @@ class Ledger:
         abroad = self.instrument[symbol].currency != "KRW"
         return (Decimal(5) + (20 if abroad else 0) + (25 if sale and not abroad else 0)) / 10_000
 
-    def flows(self, run: Book) -> tuple[list[tuple[int, Decimal]], list[Decimal]]:
+    def flows(self, run: Variant) -> tuple[list[tuple[int, Decimal]], list[Decimal]]:
         """((moment, cash in), ...) of all fills and loans, and the pnl of each deal."""
         flows: list[tuple[int, Decimal]] = []
         pnls = []
@@ -227,7 +227,7 @@ class Ledger:
                 paid.append((int(ts), -lent))
         return paid
 
-    def equity(self, run: Book, flows: list[tuple[int, Decimal]], moment_ms: int) -> Decimal:
+    def equity(self, run: Variant, flows: list[tuple[int, Decimal]], moment_ms: int) -> Decimal:
         total = Decimal(10) ** 8 + sum((money for ts, money in flows if ts <= moment_ms), Decimal(0))
         for deal in run.deals:
             symbol, trade = deal.key.symbol, deal.trade
@@ -246,7 +246,7 @@ def test_every_session_of_three_currencies_agrees_with_a_ledger_in_decimals(name
     snapshot = desk_of(WORLD)
     setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}, "breakout_20": {"window": 15}}, source="test")
     setups["both"] = make_setups({"ma_cross": {"fast": 3, "slow": 9, "side": "both"}}, source="test")["ma_cross"]
-    book = backtest(snapshot, WORLD, setups).books[name]
+    book = backtest(snapshot, WORLD, setups).variants[name]
     seen = {(snapshot_currency(snapshot, d.key.symbol), d.trade.side) for d in book.deals}
     assert seen == {(c, s) for c in ("KRW", "USD", "JPY") for s in ("long", "short")}
     assert {d.trade.reason for d in book.deals} >= {"open", "signal", "stop"}
@@ -276,7 +276,7 @@ def test_a_rate_that_comes_later_changes_nothing_before_it() -> None:
             scale = np.where(bars.ts_ms > day_ms, 1.7, 1.0)
             four = {name: getattr(bars, name) * scale for name in ("open", "high", "low", "close")}
             other[symbol] = Bars(ts_ms=bars.ts_ms, volume=bars.volume, **four)
-    one, two = (backtest(desk_of(WORLD, bars), WORLD, setups).books["constrained"].curve for bars in (None, other))
+    one, two = (backtest(desk_of(WORLD, bars), WORLD, setups).variants["constrained"].curve for bars in (None, other))
     at = sum(point.ts_ms <= day_ms for point in one)
     assert one[:at] == two[:at] and one[at:] != two[at:] and 200 < at < len(one)
 
@@ -300,7 +300,7 @@ def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, l
     found = lanes_of(snapshot, WORLD, setups)
     assert len(found.lanes) == lanes
     assert [(each["symbol"], each["why"]) for each in found.left_out] == [("YANK1", why), ("YANK2", why)]
-    deals = backtest(snapshot, WORLD, setups).books["constrained"].deals
+    deals = backtest(snapshot, WORLD, setups).variants["constrained"].deals
     yanks = [deal for deal in deals if deal.currency == "USD"]
     assert bool(yanks) == (lanes == 5)
     begins = dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC).timestamp() * 1000
@@ -347,8 +347,8 @@ setups: {}
     ("change", "said"),
     [
         (lambda t: t.replace("trades: [USD]", "trades: [EUR]"), "no instrument with role trade is in 'EUR'"),
-        (lambda t: t.replace("trades: [USD]", "trades: [USD, USD]"), "USD stands twice"),
-        (lambda t: t.replace("trades: [USD]", "trades: [KRW]"), "KRW stands twice"),
+        (lambda t: t.replace("trades: [USD]", "trades: [USD, USD]"), "USD is given twice"),
+        (lambda t: t.replace("trades: [USD]", "trades: [KRW]"), "KRW is given twice"),
         (lambda t: t.replace("trades: [USD]", "trades: USD"), "accounts.world.trades"),
         (lambda t: t.replace("USD]", "USD], fx_bps: -1"), "fx_bps"),
         (lambda t: "".join(x for x in t.splitlines(True) if "USDKRW" not in x), "no instrument with role fx converts"),

@@ -8,18 +8,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pyjobs.account.portfolio import seats
 from pyjobs.account.portfolio.sums import SUMS, add, begin_sum, is_certain, total
 
 DRAWN = np.random.default_rng(8)
 
 
 def exactly(terms: list[float]) -> float:
-    x, m = [0.0] * SUMS, [0] * (seats.AT_SUM + 1)
-    n = begin_sum(x, m)
+    parts = [0.0] * SUMS
+    n = begin_sum(parts)
     for term in terms:
-        n = add(x, m, n, term)
-    return total(x, m, n)
+        n = add(parts, n, term)
+    return total(parts, n)
 
 
 @pytest.mark.parametrize("spread", [1, 20, 200])

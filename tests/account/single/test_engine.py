@@ -143,7 +143,7 @@ def test_bars_before_the_start_warm_up_and_trade_nothing() -> None:
 
 
 def test_a_strategy_longer_than_every_series_is_refused() -> None:
-    with pytest.raises(BadDataError, match="looks back on 61 bars, and the longest series has 40"):
+    with pytest.raises(BadDataError, match="needs 61 bars; the longest series has only 40"):
         engine.run(walks(1, 40, seed=1), make_setup("ma_cross", {}, source="test"))
 
 

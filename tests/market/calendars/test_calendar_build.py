@@ -49,7 +49,7 @@ def test_the_committed_files_are_what_a_fresh_build_gives_and_no_correction_is_r
         ("    closures: [{date: 2026-06-33, why: elections, source: a}]\n", "closures"),
         ("    closures: [{date: 2028-06-03, why: elections, source: a}]\n", "2028-06-03 is outside covers"),
         ("    closure: []\n", "closure"),
-        (CLOSURE + "    sessions: [{date: 2026-06-03, why: b, source: b}]\n", "2026-06-03 stands twice"),
+        (CLOSURE + "    sessions: [{date: 2026-06-03, why: b, source: b}]\n", "2026-06-03 is given twice"),
         ("    hours: [{date: 2026-11-19, open: 10:00, close: 4:30, why: exam, source: a}]\n", "10:00-4:30 is not"),
         ("    hours: [{date: 2026-11-19, open: 16:30, close: 10:00, why: exam, source: a}]\n", "later close"),
         ("    hours: [{date: 2026-11-19, open: 10:00, close: 10:60, why: exam, source: a}]\n", "10:00-10:60 is not"),

@@ -157,7 +157,7 @@ def test_the_last_bar_rule_goes_by_half_of_the_traded_instruments(last: list[str
          "raw, split; did you mean 'adjusted'?"),
         ("cash: 1000", "cash: 50,000", "desk.yaml:5: accounts.krw.cash: 50,000 is two things to YAML; write a number "
          "without commas: 50000"),
-        ("cash: 1000", "cash: 1,000,000", "desk.yaml:5: key '000' stands twice (first on line 5); write a number "
+        ("cash: 1000", "cash: 1,000,000", "desk.yaml:5: key '000' is given twice (first on line 5); write a number "
          "without commas"),
         ("cash: 1000", "cash: '50,000'", "(is '50,000'): write a number without commas: 50000"),
         ("market: XKRX\n", "market: XKXR\n", "did you mean 'XKRX'?"),

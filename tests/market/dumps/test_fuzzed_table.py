@@ -119,7 +119,7 @@ def cells(shape: PriceFormat, bar: Bar, dates: bool, chance: random.Random) -> I
         elif name in ("vwap", "quote_volume"):
             yield f"{(written['low'] + written['high']) / 2 * (1 if name == 'vwap' else written['volume']):.4f}"
         else:
-            yield {"symbol": "X", "ticker": "X", "per": "", "confirm": "1", "closetime": str(ends // 1000 - 1)}.get(
+            yield {"symbol": "X", "ticker": "X", "per": "", "complete": "1", "closetime": str(ends // 1000 - 1)}.get(
                 name, "0"
             )
 

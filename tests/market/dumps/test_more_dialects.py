@@ -12,6 +12,7 @@ import pytest
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.read_dump import Dump, read_dump
+from pyjobs.market.dumps.reading import limits
 from utils.errors import NightdeskError
 
 NOW_MS = 1_795_910_400_000  # 2026-11-29
@@ -95,6 +96,47 @@ def test_a_bar_closes_when_its_file_says(hours: dict[str, MarketHours], tmp_path
     assert dump.bars.close[0] == 12
 
 
+# Instrument, text, the closes in UTC and the volumes: what a file says of its own rows.
+TOLD: dict[str, tuple[dict[str, Any], str, list[str], list[float]]] = {
+    "coinapi: both ends, and the first and last trade": (
+        COIN, "time_period_start;time_period_end;time_open;time_close;price_open;price_high;price_low;price_close;volume_traded\n"
+        "2024-01-02T00:00:00.0000000Z;2024-01-03T00:00:00.0000000Z;2024-01-02T00:00:01.0000000Z;2024-01-02T23:59:58.0000000Z;10;13;9;12;5\n",
+        ["2024-01-03T00:00"], [5]),
+    "a stamp at the end beside the open": (
+        COIN, "timestamp,time_open,time_close,open,high,low,close,volume\n2024-01-03T00:00:00Z,2024-01-02T00:00:00Z,2024-01-03T00:00:00Z,10,13,9,12,5\n",
+        ["2024-01-03T00:00"], [5]),
+    "the end alone": (COIN, "timeClose,open,high,low,close,volume\n2024-01-03T00:00:00Z,10,13,9,12,5\n", ["2024-01-03T00:00"], [5]),
+    "a session's open and close": ({}, "timeOpen,timeClose,open,high,low,close,volume\n2024-01-02T14:30:00Z,2024-01-02T21:00:00Z,10,13,9,12,5\n", ["2024-01-02T21:00"], [5]),
+    "an open that is a time of day": ({}, "date,open_time,open,high,low,close,volume\n2024-01-02,09:30:00,10,13,9,12,5\n", ["2024-01-02T21:00"], [5]),
+    "okx: a bar that runs": (
+        HOURLY, '{"data":[["1704157200000","12","13","9","12","5","60","60","0"],["1704153600000","10","13","9","12","6","66","66","1"]]}', ["2024-01-02T01:00"], [6]),
+    "okx in columns": (
+        {**HOURLY, "symbol": "X-USDT"}, "instrument_name,open,high,low,close,vol,vol_ccy,vol_quote,open_time,confirm\nX-USDT,10,13,9,12,5,60,60,1704153600000,1\n", ["2024-01-02T01:00"], [5]),
+    "oanda: a level of its own, and a bar that runs": (
+        {**HOURLY, "layout": "ohlcv_start"},
+        '{"candles":[{"complete":true,"volume":5,"time":"2024-01-02T00:00:00.000000000Z","mid":{"o":"10","h":"13","l":"9","c":"12"}},'
+        '{"complete":false,"volume":1,"time":"2024-01-02T01:00:00.000000000Z","mid":{"o":"10","h":"13","l":"9","c":"12"}}]}', ["2024-01-02T01:00"], [5]),
+    "tiingo's coins": (
+        {**COIN, "symbol": "BTCUSD"}, '[{"ticker":"btcusd","baseCurrency":"btc","priceData":[{"open":10,"high":13,"low":9,"close":12,"volume":5,"date":"2024-01-02T00:00:00+00:00"}]}]', ["2024-01-03T00:00"], [5]),
+    "coinmarketcap's answer": (
+        {**COIN, "symbol": "BTC"},
+        '{"data":{"id":1,"name":"Bitcoin","symbol":"BTC","quotes":[{"timeOpen":"2024-01-02T00:00:00.000Z","timeClose":"2024-01-02T23:59:59.999Z","timeHigh":"x","timeLow":"x","quote":{"USD":{"open":10,"high":13,"low":9,"close":12,"volume":60}}}]}}',
+        ["2024-01-03T00:00"], [0]),
+    "naver's chart as it comes": (KRX, '<?xml version="1.0" encoding="EUC-KR" ?>\n<protocol>\n<chartdata symbol="X" count="1">\n<item data="20240103|10|13|9|12|5" />\n</chartdata>\n</protocol>\n', ["2024-01-03T06:30"], [5]),
+    "naver's table with empty rows": (KRX, ",날짜,종가,전일비,시가,고가,저가,거래량\n1,2024.01.03,12.0,상승2,10.0,13.0,9.0,5.0\n2,,,,,,,\n", ["2024-01-03T06:30"], [5]),
+    "Tokyo's words": ({"market": "XTKS"}, "日付,始値,高値,安値,終値,出来高\n2024-01-04,10,13,9,12,5\n", ["2024-01-04T06:00"], [5]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_what_a_file_says_of_its_rows_is_believed(hours: dict[str, MarketHours], tmp_path: Path, name: str) -> None:
+    told, text, expected, volumes = TOLD[name]
+    bars = read(tmp_path / "x", hours, text, **told)
+    assert closes(bars) == expected
+    assert bars.bars.volume.tolist() == volumes
+    assert [bars.bars.open[0], bars.bars.close[0]] == [10, 12]
+
+
 DAYS = [(dt.date(2024, 1, 1) + dt.timedelta(days=day)).isoformat() for day in range(30)]
 # What stored a bar before it was known, or another number than the file's: now asked for by the key that helps.
 ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -115,6 +157,9 @@ ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
     "lean's minutes without their date": ({**MINUTES, "layout": "lean"}, "34200000,100000,130000,90000,120000,5\n", "line 1: 34200000: milliseconds since midnight, of which date?"),
     "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "say `layout: lean`"),
     "one price of lean's that is not whole": ({"layout": "lean"}, "20131007 00:00,100000,130000,90000,120000,5\n20131008 00:00,100000,130000,90000,120000,5\n20131009 00:00,100000,130000,90000,120000.5,5\n", "line 3: a price that is not whole, in a file of ten-thousandths"),
+    "a page": ({}, "<!DOCTYPE html><html><table><tr><td>Date</td></tr></table></html>\n", "an XML or HTML page, not a table of prices"),
+    "bids and asks": (HOURLY, '{"candles":[{"time":"2024-01-02T00:00:00Z","bid":{"o":"10","h":"13","l":"9","c":"12"},"ask":{"o":"10","h":"13","l":"9","c":"12"}}]}', "no open, high, low, close in 'time, bid.o, bid.h"),
+    "two rows and one wrong key": ({}, "Date,Open,High,Low,Close,Volume\n01/03/24,10,13,9,12,5\n01/02/24,10,13,9,12,5\n", "say `dates: dmy` or `dates: mdy` (2 such lines)"),
     "one day of a coin at an hour of its own": (COIN, rows([f"{day}T00:00:00Z" if at != 4 else f"{day}T09:00:00Z" for at, day in enumerate(DAYS)]), "begins at another time of day than the others (00:00)"),
 }  # fmt: skip
 
@@ -125,6 +170,28 @@ def test_what_cannot_be_known_is_asked_for(hours: dict[str, MarketHours], tmp_pa
     with pytest.raises(NightdeskError) as caught:
         read(tmp_path / "x", hours, text, **told)
     assert words in str(caught.value)
+
+
+def test_a_key_that_helps_no_row_is_not_offered(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = rows(["2024-01-02 15:00", "2024-01-02 15:30", "2024-01-02 16:00"])
+    with pytest.raises(NightdeskError) as caught:
+        read(tmp_path / "x", hours, text, timeframe="30m", layout="ohlcv_start")
+    assert str(caught.value).endswith("or say `zone:` of the file's clock (3 such lines)")
+
+
+def test_a_file_that_is_too_large_is_told_by_its_size_and_the_cure(
+    hours: dict[str, MarketHours], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = rows(["2024-01-02", "2024-01-03"])
+    monkeypatch.setattr(limits, "MOST_ROWS", 2)
+    assert len(read(tmp_path / "x", hours, text).bars) == 2  # a header is no row
+    monkeypatch.setattr(limits, "MOST_ROWS", 1)
+    with pytest.raises(NightdeskError, match="at most 1 rows are read, and it has 2: split it into several files"):
+        read(tmp_path / "x", hours, text)
+    with pytest.raises(NightdeskError, match=r"x\.gz: at most 256,000,000 bytes are read, and it unpacks to more"):
+        limits.check_size("x.gz", 256_000_001, cut=True)
+    with pytest.raises(NightdeskError, match="x: at most 256,000,000 bytes are read, and it has 256,000,001: split it"):
+        limits.check_size("x", 256_000_001)
 
 
 def test_volumes_of_eodhd_are_in_todays_shares_in_json_too(hours: dict[str, MarketHours], tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_bars_that_were_asked_for_before_another_job_rebased_the_series_are_not_
     market = MadeUpExchange(bars=walk(501, first_ms=MIDNIGHT_MS, timeframe="1d"), now_ms=NOW_MS, adjusted="adjusted")
     window = (int(OLD.ts_ms[-1]) + DAY_MS,) * 2
     late = Late(store.root, locks=store.locks)
-    with pytest.raises(LockBusyError, match="re-based by another job meanwhile"):
+    with pytest.raises(LockBusyError, match="replaced by another job meanwhile"):
         fetch_window(late, DAILY, market.source, window, now_ms=NOW_MS)
     assert same_bars(store.read(DAILY), NEW)
 
@@ -163,7 +163,7 @@ def test_the_newest_bar_is_looked_for_where_it_is_now_when_its_file_has_been_set
 
 def test_a_file_that_stays_listed_and_cannot_be_opened_is_named_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyjobs.market.store.folders.MOVING_S", -1.0)
-    with pytest.raises(BadDataError, match=r"^/gone\.parquet: moved or gone"):
+    with pytest.raises(BadDataError, match=r"^/gone\.parquet: kept changing"):
         settled(lambda: Path("/gone.parquet").read_bytes())
 
 

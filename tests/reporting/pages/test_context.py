@@ -74,8 +74,8 @@ def test_drawdowns_are_measured_from_the_highest_so_far() -> None:
 
 def test_a_benchmark_starts_with_the_books_money_on_the_first_session_they_share() -> None:
     benchmark = Curve(sessions=["d1", "d2", "d4"], values=[10.0, 20.0, 30.0])
-    book = Curve(sessions=["d2", "d3", "d4"], values=[1000.0, 1100.0, 1200.0])
-    scaled = rebased(benchmark, book)
+    variant = Curve(sessions=["d2", "d3", "d4"], values=[1000.0, 1100.0, 1200.0])
+    scaled = rebased(benchmark, variant)
     assert scaled is not None
     assert (list(scaled.sessions), list(scaled.values)) == (["d2", "d4"], [1000.0, 1500.0])
     assert rebased(benchmark, Curve(sessions=["x"], values=[1.0])) is None

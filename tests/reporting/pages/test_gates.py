@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting.pages.gates import all_gates, decision
-from pyjobs.reporting.run_files.accounts import AccountFiles, Book, Curve, Metrics
-from pyjobs.reporting.run_files.read_run import RunInputs, Scan, Scanned, SetupRow, Setups, Window
+from pyjobs.reporting.run_files.accounts import AccountFiles, Curve, Metrics, Variant
+from pyjobs.reporting.run_files.read_run import RunInputs, Setups, Window
+from pyjobs.scanning.scan_file import Scan, Scanned
 
 
 def inputs(
@@ -19,18 +21,18 @@ def inputs(
     independent: float | None = None,
 ) -> RunInputs:
     one = Scanned(symbol="AAA", exchange="X", timeframe="1d", status=status)
-    row = SetupRow(
+    row = Row(
         setup="s", n=99, n_closed=closed, verdict=verdict, n_effective=independent,
         expectancy=0.01, expectancy_low=low, expectancy_high=0.02,
     )  # fmt: skip
     metrics = Metrics(n_trades=trades, total_return=gain, max_drawdown=drawdown)
-    book = Book(metrics=metrics, equity=Curve(sessions=[], values=[]))
+    variant = Variant(metrics=metrics, equity=Curve(sessions=[], values=[]))
     return RunInputs(
         data=None,
         scan=Scan(session="2026-11-20", instruments=[one], signals=[]),
         setups=Setups(windows=[Window(days=30, rows=[]), Window(days=180, rows=[row])]),
         steps=None,
-        accounts=[AccountFiles(name="krw", books={"constrained": book}, benchmark=None)],
+        accounts=[AccountFiles(name="krw", variants={"constrained": variant}, benchmark=None)],
     )
 
 

@@ -216,4 +216,4 @@ def test_a_run_from_the_future_is_not_the_latest(
     assert run(compare_runs.main, ["--strategy", "x", "--root", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "B (latest):   20261119T000000000Z_x" in out
-    assert "1 runs of x are from later than now" in out
+    assert "1 run of x from later than now" in out

@@ -66,7 +66,7 @@ WORLDS: list[tuple[str, str, str, list[Does], str, str]] = [
     ("a house made after today's was due", "report_watchlist", EVENING, [lambda w: w.made(f"{FRI} 12:00")], "OK", "not started yet; not due before 09:15 UTC+9 on 2026-11-21"),
     ("a house made on Saturday, the scanner", "scanner", f"{SUN} 10:00", [lambda w: w.made(f"{SAT} 12:00")], "OK", "not started yet"),
     ("a house made on Saturday, on Monday night", "nightly", f"{NEXT} 23:40", [lambda w: w.made(f"{SAT} 12:00")], "WARN", "never started"),
-    ("a house made on Saturday, only sent home since", "report_eod", f"{NEXT} 20:00", [lambda w: w.with_history(f"report_eod {NEXT} 03:10 skip:outside-hours"), lambda w: w.made(f"{SAT} 12:00")], "WARN", "never at work"),
+    ("a house made on Saturday, only sent home since", "report_eod", f"{NEXT} 20:00", [lambda w: w.with_history(f"report_eod {NEXT} 03:10 skip:outside-hours"), lambda w: w.made(f"{SAT} 12:00")], "WARN", "never ran"),
     ("a house of last week", "nightly", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 5 times"),
     ("a house of last week, every day", "report_watchlist", EVENING, [lambda w: w.made(f"{MON} 12:00")], "FAIL", "missed 4 times"),
     ("an instance made just now", "ingest", EVENING, [lambda w: w.with_instances("BTCUSD", since=f"{FRI} 23:30")], "OK", "not started yet"),
@@ -125,7 +125,7 @@ CHECKS: list[tuple[str, Callable[[], Check], str, str]] = [
     ("a backtest that broke", lambda: look.check_recent_errors([a_run(f"run_bt@ma_cross {FRI} 12:00 fail=1")], NOW_S), "WARN", "run_bt exit 1"),
     ("a failure made good", lambda: look.check_recent_errors([a_run(f"nightly {THU} 22:10 fail=65"), a_run(RAN)], NOW_S), "WARN", "exit 65"),
     ("a failure of two weeks ago", lambda: look.check_recent_errors([a_run("nightly 2026-11-05 22:10 fail=65")], NOW_S), "OK", "none"),
-    ("an expired password, the pause over", lambda: look.check_providers([state_of(kind="auth", detail="the password has expired", failures=1, last_failure_s=NOW_S - 90_000, closed_until_s=NOW_S - 60_000)], NOW_S)[0], "WARN", "the password has expired"),
+    ("an expired password, the pause over", lambda: look.check_providers([state_of(kind="auth", detail="the password has expired", failures=1, last_failure_s=NOW_S - 90_000, blocked_until_s=NOW_S - 60_000)], NOW_S)[0], "WARN", "the password has expired"),
     ("an answer has come", lambda: look.check_providers([state_of(last_ok_s=NOW_S - 60)], NOW_S)[0], "OK", "last answer"),
     ("one outage", lambda: look.check_providers([state_of(kind="outage", failures=1, last_failure_s=NOW_S - 90)], NOW_S)[0], "OK", "outage"),
     ("three outages", lambda: look.check_providers([state_of(kind="outage", failures=3, last_failure_s=NOW_S - 90)], NOW_S)[0], "WARN", "3 failures"),
@@ -163,7 +163,7 @@ def test_what_nothing_schedules_is_one_line_and_judged_by_nobody(home: Path, mon
     assert found["not scheduled"] == (
         "not scheduled",
         "OK",
-        "ingest, gap_repair, live, prune, backup, drill, update_from_git, healthcheck, run_bt, bt_postprocess",
+        "ingest, gap_repair, live, live_reboot, live_heartbeat, prune, backup, drill, update_from_git, healthcheck, run_bt, bt_postprocess",
         "not scheduled",
     )
 

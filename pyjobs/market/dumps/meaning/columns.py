@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.meaning.names import COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
@@ -19,61 +20,6 @@ from pyjobs.market.dumps.reading.limits import unexpected
 from utils.errors import BadDataError
 
 OHLC = ("open", "high", "low", "close")
-COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
-    "time": (
-        *(
-            "unix",
-            "unixtimestamp",
-            "ts",
-            "mts",
-            "timestamp",
-            "datetime",
-            "date",
-            "opentime",
-            "time",
-            "tradedate",
-            "observationdate",
-        ),
-        *(
-            "t",
-            "day",
-            "startsat",
-            "candledatetimeutc",
-            "begins",
-            "날짜",
-            "일자",
-            "거래일",
-            "거래일자",
-            "기준일",
-            "일시",
-        ),
-        *("체결시간",),
-    ),
-    "open": ("open", "o", "openprice", "openingprice", "시가", "시작가", "오픈"),
-    "high": ("high", "h", "highprice", "max", "고가"),
-    "low": ("low", "l", "lowprice", "min", "저가"),
-    "close": ("close", "c", "closeprice", "last", "closelast", "종가", "현재가"),
-    "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
-    "volume": ("volume", "vol", "v", "tradevolume", "basevolume", "volumefrom", "realvolume", "거래량", "누적거래량"),
-    "ticks": ("tickvolume", "tickvol"),
-    "symbol": (
-        "symbol",
-        "ticker",
-        "stock",
-        "tic",
-        "instrument",
-        "name",
-        "code",
-        "종목코드",
-        "티커",
-        "종목",
-        "단축코드",
-    ),
-    "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
-    "period": ("per", "period"),
-}
-_FIELD_OF = {spelling: (name, rank) for name, them in COLUMN_NAMES.items() for rank, spelling in enumerate(them)}
-RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +57,7 @@ def understood(grid: Grid, instrument: Instrument) -> Reading:
 
 
 def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
-    """The same for a file without column names: by the table of formats, else by the order that all rows allow."""
+    """Read a file without column names: by the table of formats, else by the order that fits all rows."""
     width = len(grid.columns)
     if instrument.columns:
         places = {name: _numbered(grid, name, told, width) for name, told in instrument.columns.items()}
@@ -162,7 +108,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tu
         if place in told.values():
             continue
         plain = column(name)
-        role, rank = (shape.take[plain], 0) if shape and plain in shape.take else _FIELD_OF.get(plain, ("", 0))
+        role, rank = (shape.take[plain], 0) if shape and plain in shape.take else FIELD_OF.get(plain, ("", 0))
         if role and role not in told:
             found.setdefault(role, []).append((rank, place))
     places = dict(told)
@@ -174,6 +120,8 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tu
             what = f"two columns are named {role}: {columns}; say which with `columns: {{{role}: NAME}}`"
             raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}")
         places[role] = candidates[0][1]
+        if role == "time":  # of `date` and `open_time` the latter may be a time of day
+            places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
     return places, _volume(grid, instrument, places)

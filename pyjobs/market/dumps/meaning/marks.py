@@ -11,6 +11,7 @@ import numpy as np
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
+from pyjobs.market.dumps.meaning.names import ENDS, STARTS
 from pyjobs.market.dumps.meaning.source import Ledger, Mark, Source
 from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
@@ -31,6 +32,8 @@ def mark_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Mark
         return "start"
     if shape is not None and shape.mark:
         return shape.mark
+    if named := _by_its_name(readings[0]):
+        return named
     if shown := _shown(readings[0], source):
         return shown
     if not source.intraday:
@@ -47,6 +50,13 @@ def mark_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Mark
     count = sum(len(each.grid) for each in readings)
     ledger.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
     return "start"
+
+
+def _by_its_name(reading: Reading) -> Literal["", "start", "end"]:
+    """`open_time` is a start, `close_time` an end, where the time of the rows is a column of that name."""
+    grid = reading.grid
+    name = column(grid.names[reading.places["time"]]) if grid.names else ""
+    return "start" if name in STARTS else "end" if name in ENDS else ""
 
 
 def _is_naive(reading: Reading) -> bool:
@@ -66,8 +76,8 @@ def whole_ends(st: Stamps, source: Source) -> Stamps:
 
 def _shown(reading: Reading, source: Source) -> Literal["", "start", "end"]:
     """What the rows show: the last moment of their bar, its other end beside it, a session's open or close."""
-    names = [column(name) for name in reading.grid.names or ()]
-    if "closetime" in names and names.index("closetime") != reading.places["time"]:
+    others = [at for at, name in enumerate(reading.grid.names or ()) if column(name) in ENDS]
+    if others and reading.places["time"] not in others:
         return "start"  # its length is compared with the desk's
     if not source.intraday and not source.all_day:
         return ""

@@ -55,7 +55,10 @@ def order_of(grid: Grid) -> str:
     for name, order in ORDERS.items():
         if _possible(traded[:, list(order[:4])]):
             return name
-    raise BadDataError(f"{grid.label}: in no known column order do all rows have low <= open, close <= high")
+    raise BadDataError(
+        f"{grid.label}: no known column order fits every row (low <= open, close <= high); "
+        "set `layout:` for this instrument"
+    )
 
 
 def _possible(ohlc: FloatArray) -> bool:

@@ -123,7 +123,7 @@ def _clock(ms: int) -> str:
 def _ends(start: IntArray, length: int, source: Source) -> IntArray:
     """A day or a week after each start, by the clock of the file's zone.
 
-    Of no zone, and where summer time moves the starts by an hour: the next start or an hour more.
+    Without a zone, or where summer time moves the starts by an hour: the next start or an hour more.
     """
     if source.zone:
         return localised(local_ms(start, source.zone) + length, source.zone)[0]

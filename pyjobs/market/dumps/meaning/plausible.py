@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.price_formats import PriceFormat
@@ -13,6 +14,7 @@ from pyjobs.market.dumps.reading.numbers import numbers
 
 ROWS = 200  # that are looked at
 FEWEST = 3  # volumes that stand between low and high, in a row, are no chance
+YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 NEARLY, RARE = 0.02, 0.9  # rounded averages lie a little outside
 
 
@@ -26,7 +28,7 @@ def fits(grid: Grid, shape: PriceFormat) -> bool:
         return False
     if "trades" in shape.columns and not (cells.of("trades") % 1 == 0).all():
         return False
-    if "confirm" in shape.columns and not np.isin(cells.of("confirm"), (0, 1)).all():
+    if "complete" in shape.columns and unfinished(grid, shape.columns.index("complete")) is None:
         return False
     if "close_time" in shape.columns and not (cells.of("close_time") > cells.of("time")).all():
         return False
@@ -38,6 +40,12 @@ def is_a_price(grid: Grid, places: dict[str, int]) -> bool:
     volume, low, high = (numbers(grid.columns[places[name]].slice(0, ROWS))[0] for name in ("volume", "low", "high"))
     known = np.isfinite(volume)
     return bool(known.sum() >= FEWEST and ((volume >= low) & (volume <= high))[known].all() and (low < high).any())
+
+
+def unfinished(grid: Grid, place: int) -> npt.NDArray[np.bool_] | None:
+    """Which rows a column says are not complete yet; None for a column of something else."""
+    told = [str(each).strip().lower() for each in grid.columns[place].to_pylist()]
+    return np.isin(told, NO) if set(told) <= {*YES, *NO} else None
 
 
 class _Cells:

@@ -118,7 +118,7 @@ class Ledger:
         if not self.source.instrument.bad_rows_limit:
             first = table.pick(found[:1])
             shown = f" {_values(self.source, first)}" if of_row else ""
-            hint = found.size * FEW_OF <= max(len(table), FEW_OF)
+            hint = found.size < len(table) and found.size * FEW_OF <= max(len(table), FEW_OF)
             raise self.source.refuse(int(first.line[0]), what + shown, found.size, int(first.part[0]), hint=hint)
         self.bad += found.size
         for at in found[:EXAMPLES].tolist():

@@ -11,10 +11,12 @@ from pyjobs.market.bars import FloatArray
 from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
-from pyjobs.market.dumps.meaning.columns import COLUMN_NAMES, OHLC, Reading
+from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
+from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.periods import closes
+from pyjobs.market.dumps.meaning.plausible import unfinished
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
@@ -41,6 +43,7 @@ def table_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Tab
 
 def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table:
     _of_one_symbol(reading, source, ledger)
+    _without_unfinished(reading, ledger)
     refuse_other_length(reading, source)
     complaints = Complaints(len(reading.grid), ledger)
     st = whole_ends(times_of(reading, source, complaints), source)
@@ -50,10 +53,41 @@ def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     give_back()
     ohlcv = _numbers(reading, source, ledger, complaints, st)
-    return Table(
+    table = Table(
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
         ohlcv=ohlcv, wrong=complaints.of_row,
     )  # fmt: skip
+    return _without_nothing(table, reading, st, ledger)
+
+
+def _without_nothing(table: Table, reading: Reading, st: Stamps, ledger: Ledger) -> Table:
+    """Rows with neither a time nor a price go, whatever else (a row's number) stands in them."""
+    bare = np.flatnonzero((st.kind == BAD) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
+    bare = [at for at in bare if not time_text(reading, at).strip()]
+    if not bare:
+        return table
+    keep = np.ones(len(table), bool)
+    keep[bare] = False
+    what, first = "row without a time and prices: left out", f"{reading.grid.unit} {int(table.line[bare[0]])}"
+    ledger.say(Finding(what=what, count=len(bare), first=first, example=""), treated=True)
+    return table.pick(keep)
+
+
+def _without_unfinished(reading: Reading, ledger: Ledger) -> None:
+    """Bars that the file itself says are not complete yet."""
+    if "complete" not in reading.places:
+        return
+    running = unfinished(reading.grid, reading.places["complete"])
+    if running is None:
+        reading.ignored.append(reading.name_of("complete"))
+        del reading.places["complete"]
+    elif running.any():
+        what, count = "not complete, as the file says: left out", int(running.sum())
+        example = (
+            f"{reading.name_of('complete')} {reading.grid.cell(int(running.argmax()), reading.places['complete'])}"
+        )
+        reading.grid = reading.grid.picked(~running)
+        ledger.say(Finding(what=what, count=count, first="", example=example), treated=True)
 
 
 def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:

@@ -43,7 +43,7 @@ def one_ticker(grid: Grid, instrument: Instrument) -> None:
 
 
 def of_the_symbol(grids: list[Grid], symbol: str, ledger: Ledger) -> list[Grid]:
-    """Of several files those that are named after the symbol, where some are and some are not: each has its own."""
+    """The files that are named after the symbol, where some are and some are not; else all of them."""
     mine = [each for each in grids if _is_named(each.label, symbol)]
     if not mine or len(mine) == len(grids):
         return grids

@@ -11,15 +11,17 @@ LARGEST_BYTES, LARGEST_JSON_BYTES = 130_000_000, 64_000_000  # of what an archiv
 LONGEST_LINE_BYTES, MOST_EMPTY, MOST_ROWS = 1_000_000, 1_000_000, 3_000_000
 
 
-def check_size(label: str, size: int, most: int = LARGEST_BYTES) -> None:
-    """Refuse what would not fit into memory."""
+def check_size(label: str, size: int, most: int = LARGEST_BYTES, *, cut: bool = False) -> None:
+    """Refuse what would not fit into memory. `cut`: it was not read to its end, so its size is not known."""
     if size > most:
-        raise BadDataError(f"{label}: {size / 1e6:,.0f} MB; at most {most / 1e6:.0f} MB are read: split it")
+        told = "unpacks to more than that" if cut else f"has {size:,}"
+        what = f"at most {most:,} bytes are read, and it {told}"
+        raise BadDataError(f"{label}: {what}: split it into several files (`file:` may be a folder or a pattern)")
 
 
 def check_lines(label: str, content: bytes) -> None:
-    """Refuse more rows, and a longer one, than any table of prices has. Raises BadDataError."""
-    check_rows(label, content.count(b"\n"))
+    """Refuse more lines, and a longer one, than any table of prices has. Raises BadDataError."""
+    check_rows(label, content.count(b"\n") - MOST_EMPTY)  # rows are counted when they have been read
     at = 0
     while len(content) - at > LONGEST_LINE_BYTES:
         end = content.rfind(b"\n", at, at + LONGEST_LINE_BYTES)
@@ -32,7 +34,8 @@ def check_lines(label: str, content: bytes) -> None:
 def check_rows(label: str, count: int) -> None:
     """Refuse more rows than six years of minutes, round the clock, have. Raises BadDataError."""
     if count > MOST_ROWS:
-        raise BadDataError(f"{label}: {count:,} rows; at most {MOST_ROWS:,} are read: split it")
+        told = "split it into several files (`file:` may be a folder or a pattern)"
+        raise BadDataError(f"{label}: at most {MOST_ROWS:,} rows are read, and it has {count:,}: {told}")
 
 
 def unexpected(label: str, text: str) -> str:

@@ -49,7 +49,7 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         if all(isinstance(row, list | dict) for row in data):
             if len(data) == 1 and isinstance(data[0], dict) and isinstance(data[0].get("timestamp"), list):
                 return _rows_in(data[0], about, deep)  # Yahoo's chart
-            return data
+            return _unfolded(data, about)
         return None
     if not isinstance(data, dict) or not deep:
         return None
@@ -75,6 +75,30 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         if all(each == named[0] for each in named):  # rows by their symbol
             return [{"symbol": name, **row} for name, rows in found.items() for row in rows if isinstance(row, dict)]
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
+    """Rows that stand in a list of their own below what is said of their symbol (Tiingo's coins); else `data`."""
+    found: list[Any] = []
+    for each in data:
+        lists = [value for value in each.values() if isinstance(value, list)] if isinstance(each, dict) else []
+        if len(lists) != 1 or not lists[0] or not all(isinstance(row, dict) for row in lists[0]):
+            return data
+        told = next((each[name] for name in TOLD[:2] if isinstance(each.get(name), str)), "")
+        if len(data) == 1:
+            about |= {"symbol": told} if told else {}
+        found += lists[0] if len(data) == 1 else [{"symbol": told, **row} for row in lists[0]]
+    return found or data
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Fields that stand one level further down (OANDA's `mid`, a currency) in their row; of several, by both names."""
+    nested = {name: _flat(value) for name, value in row.items() if isinstance(value, dict)}
+    plain = {name: value for name, value in row.items() if name not in nested}
+    for name, fields in nested.items():
+        apart = len(nested) > 1 or not plain.keys().isdisjoint(fields)
+        plain |= {f"{name}.{field}" if apart else field: value for field, value in fields.items()}
+    return plain
 
 
 def _are_columns(data: dict[str, list[Any]]) -> bool:
@@ -112,6 +136,8 @@ def _grid(label: str, rows: Sequence[Any]) -> Grid:
     if not rows:
         return Grid(label=label, names=None, columns=[], lines=np.empty(0, np.int64))
     lines = np.arange(1, len(rows) + 1, dtype=np.int64)
+    if isinstance(rows[0], dict) and any(isinstance(value, dict) for value in rows[0].values()):
+        rows = [_flat(row) if isinstance(row, dict) else row for row in rows]
     if len(rows) > 1 and _are_names(rows[0]):
         return _named(label, [dict(zip(rows[0], row, strict=False)) for row in rows[1:]], lines[1:])
     if isinstance(rows[0], dict):

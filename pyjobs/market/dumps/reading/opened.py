@@ -22,7 +22,7 @@ from utils.files.text_files import bytes_of
 KNOWN = {
     b"%PDF": "a PDF",
     b"SQLi": "an SQLite database",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls): save it as .xlsx or .csv",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls), or one with a password: save it as .xlsx or .csv",
     b"\x89HDF": "an HDF5 file",
     b"Rar!": "a RAR archive: unpack it",
     b"7z\xbc\xaf": "a 7z archive: unpack it",
@@ -74,13 +74,25 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
     elif kind := KNOWN.get(content[:4]):
         raise BadDataError(f"{label}: not a price file: {kind}")
     else:
+        content = _items(label, content) if _PAGE.match(content) else content
         first = content[:BEGIN].decode("utf-8-sig", "replace").lstrip()[:1]
         grid = read_json(label, content) if first in ("[", "{") else read_text(label, content)
         grid.about.setdefault("file", name)
         yield grid
 
 
+def _items(label: str, content: bytes) -> bytes:
+    """The rows of Naver's chart, one a line (line 1 is its first item). Raises BadDataError for any other page."""
+    items = re.findall(rb'<item data="([^"]*)"', content)
+    if not items:
+        raise BadDataError(f"{label}: an XML or HTML page, not a table of prices: save the table as .csv or .xlsx")
+    return b"\n".join(items) + b"\n"
+
+
 BEGIN = 4096
+_PAGE = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|head|body|table|protocol|div|script)\b", re.IGNORECASE
+)
 _HIDDEN = re.compile(r"(^|/)(__MACOSX/|\.)")
 
 
@@ -88,10 +100,10 @@ def _unzipped(label: str, content: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as archive:
             unpacked = archive.read(LARGEST_BYTES + 1)
-        check_size(label, len(unpacked))
-        return unpacked
     except (OSError, EOFError, zlib.error) as error:
         raise BadDataError(f"{label}: not a readable gzip file: {error}; is it cut off?") from None
+    check_size(label, len(unpacked), cut=True)
+    return unpacked
 
 
 def _members(label: str, content: bytes) -> Iterator[Grid]:

@@ -153,7 +153,7 @@ def _in_unit(values: Any, unit: int) -> IntArray:
 
 
 def _bounded(found: Stamps, values: Any = None) -> Stamps:
-    """The same without what is no time of any price; `values`: what stands in the file."""
+    """`found` without what is no time of any price; `values`: what the file has."""
     outside = ((found.ms < EARLIEST_MS) | (found.ms >= LATEST_MS)) & (found.kind != BAD)
     for at in np.flatnonzero(outside).tolist():
         told = f"{found.ms[at]} ms" if values is None else f"{values[at]}"

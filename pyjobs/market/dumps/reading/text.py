@@ -15,7 +15,7 @@ from pyjobs.market.bars import IntArray
 from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, unexpected
+from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, check_rows, unexpected
 from utils.errors import BadDataError
 
 DELIMITERS = ("\t", ";", "|", ",")
@@ -76,6 +76,7 @@ def read_text(label: str, content: bytes) -> Grid:
     names = _names(head, lines[start : start + 1], delimiter)
     width = len(names) if names else width
     grid = _parsed(label, content, delimiter, start, _kinds(lines[start : start + SAMPLE], delimiter, width))
+    check_rows(label, len(grid))
     grid.names, grid.header_line = names, start - len(head) + 1 if head else 0
     grid.preamble = [line for line in lines[: start - len(head)] if line.strip(" \t,;|")]
     grid.ends_cleanly = content.endswith((b"\n", b"\r"))
@@ -121,7 +122,7 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
 
 
 def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[str] | None:
-    """One name a column. Of several header lines (yfinance: field, ticker, the index's name) `field@ticker`."""
+    """One name a column. Several header lines (yfinance: field, ticker, the index's name) become `field@ticker`."""
     if not head:
         return None
     cells = len(next(csv.reader(first, delimiter=delimiter), [])) if first else len(head[0])

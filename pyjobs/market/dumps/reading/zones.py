@@ -49,7 +49,7 @@ ABBREVIATED = (*SHORT, *WINTER, *SEVERAL)
 def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
     """UTC milliseconds of clock times (ms as if they were UTC) in `zone`, and the rows whose time there never was.
 
-    Of an hour that comes twice, a time that stands twice is meant in its order; one that stands once is the later one,
+    In an hour that comes twice, a time that is there twice is meant in its order; one that is there once is the later,
     so that no bar closes before its time.
     """
     if match := re.fullmatch(r"([+-])(\d{2}):?(\d{2})", zone):

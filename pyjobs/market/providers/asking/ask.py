@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.circuit_breaker import Busy, State, StateBook, refusal, waiting_line
+from pyjobs.market.providers.asking.circuit_breaker import Busy, ProviderStates, State, refusal, waiting_line
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, NotAsked, Provider, Refused
 from pyjobs.market.providers.identity import checked
 from utils import clock, schedule
@@ -21,12 +21,12 @@ from utils.settings import config
 TRIES = 4
 BUDGET_S, LAST_TRY_S = 30.0, 20.0  # a minute, less what a busy machine needs to start a job and to end it
 SHORTEST_TRY_S = 2.0
-UNHURRIED_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit that says nothing, and than most that do
+INTERACTIVE_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit that says nothing, and than most that do
 WORTH_ANOTHER_TRY: frozenset[ExternalKind] = frozenset({"rate_limit", "outage", "timeout", "network"})
 
 
 @dataclass(slots=True, kw_only=True)
-class Trouble:
+class TimeLost:
     """What providers have cost a job: the seconds it waited and failed in, and the gates at which it gave up."""
 
     lost_s: float = 0.0
@@ -34,12 +34,12 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class RetryBudget:
     """How long a job waits for a provider. `deadline_s` is UTC seconds: no second try starts that may end after it.
 
     `end_s` is when a try that still runs is ended; what has not been asked by then is not asked.
     `next_start` gives the UTC second at which the job is next started: no further try goes past it.
-    `trouble` is one for all questions of a job. `wary`: who failed when it was last asked is not asked.
+    `trouble` is one for all questions of a job. `skip_unhealthy`: do not ask a provider whose last request failed.
     `going`: the first try of a question must not go past the next start either. `say` is told of each wait.
     `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
@@ -48,8 +48,8 @@ class Patience:
     end_s: float = math.inf
     next_start: Callable[[], float] = lambda: math.inf
     tries: int = TRIES
-    trouble: Trouble = field(default_factory=Trouble)
-    wary: bool = False
+    trouble: TimeLost = field(default_factory=TimeLost)
+    skip_unhealthy: bool = False
     going: bool = False
     say: Callable[[str], object] = lambda text: None  # noqa: ARG005 - who waits in silence does not look at it
     now: Callable[[], float] = clock.running_s
@@ -58,35 +58,35 @@ class Patience:
 
 
 def patience(
-    *, budget_s: float | None = None, began_s: float | None = None, trouble: Trouble | None = None
-) -> Patience:
+    *, budget_s: float | None = None, began_s: float | None = None, trouble: TimeLost | None = None
+) -> RetryBudget:
     """The patience from now on of a job that began at `began_s` (now), in UTC seconds.
 
     RETRY_BUDGET_S seconds (default 30) less what `trouble` has cost already, LAST_TRY_S more for a try that runs, and
     no further try past the next start: NEXT_START, a UTC second, when it is set; else what config/jobs.yaml says of
     $JOB, which is looked up only when a try has failed. Raises ConfigError for what is no number.
     """
-    now_s, trouble = clock.running_s(), trouble or Trouble()
+    now_s, trouble = clock.running_s(), trouble or TimeLost()
     limit_s = budget_s if budget_s is not None else _number("RETRY_BUDGET_S", BUDGET_S)
     deadline_s = now_s + max(limit_s - trouble.lost_s, 0.0)
     fixed_s = _number("NEXT_START", math.inf)
     if fixed_s < math.inf:
-        return Patience(
+        return RetryBudget(
             deadline_s=min(deadline_s, fixed_s), end_s=min(deadline_s + LAST_TRY_S, fixed_s), trouble=trouble
         )
     next_start = partial(_scheduled, now_s if began_s is None else began_s)
-    return Patience(deadline_s=deadline_s, end_s=deadline_s + LAST_TRY_S, next_start=next_start, trouble=trouble)
+    return RetryBudget(deadline_s=deadline_s, end_s=deadline_s + LAST_TRY_S, next_start=next_start, trouble=trouble)
 
 
-def unhurried(
-    say: Callable[[str], object], *, began_s: float | None = None, trouble: Trouble | None = None
-) -> Patience:
-    """That of a long fetch by hand: eight tries and, unless RETRY_BUDGET_S says else, 15 minutes for each request.
+def interactive(
+    say: Callable[[str], object], *, began_s: float | None = None, trouble: TimeLost | None = None
+) -> RetryBudget:
+    """The retry budget of an interactive fetch: 8 attempts, and 15 minutes per request unless RETRY_BUDGET_S is set.
 
-    Of `trouble` counts at whom it gave up, not what that has cost.
+    Only `trouble.given_up` is carried over; time lost so far is not charged to this budget.
     """
     own = patience(budget_s=_number("RETRY_BUDGET_S", UNHURRIED_BUDGET_S), began_s=began_s)
-    return replace(own, tries=UNHURRIED_TRIES, say=say, trouble=trouble or Trouble())
+    return replace(own, tries=INTERACTIVE_TRIES, say=say, trouble=trouble or TimeLost())
 
 
 def _scheduled(began_s: float) -> float:
@@ -100,7 +100,7 @@ def network_allowed() -> bool:
     return os.environ.get("ALLOW_NET_FETCH", "1").strip().lower() not in ("0", "no", "false", "off")
 
 
-def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: Patience) -> Fetched:
+def ask(provider: Provider, request: BarRequest, *, book: ProviderStates, patience: RetryBudget) -> Fetched:
     """The bars, from a local source, today's download or the provider itself; always at least one.
 
     Raises ExternalDataUnavailable with its kind, ConfirmedEmpty and NetworkForbidden among them, NotSetUp, ConfigError;
@@ -120,7 +120,7 @@ def ask(provider: Provider, request: BarRequest, *, book: StateBook, patience: P
         raise
 
 
-def _of_network(provider: Provider, request: BarRequest, book: StateBook, patience: Patience) -> Fetched:
+def _of_network(provider: Provider, request: BarRequest, book: ProviderStates, patience: RetryBudget) -> Fetched:
     tried, gate = 0, provider.gate(request)
     failure: ExternalDataUnavailable | None = None
     while True:
@@ -128,7 +128,7 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
         pace.wait(provider.name, gate, request.symbol, book, patience)
         with book.turn(gate, patience.deadline_s - patience.now()):
             began_s, state = patience.now(), book.read(gate)
-            if state.closed_for_s(began_s):
+            if state.cooldown_left_s(began_s):
                 continue  # another job has just been refused
             if state.failures and hopeless(state, patience):
                 raise refusal(state, request.symbol, began_s)
@@ -151,15 +151,17 @@ def _of_network(provider: Provider, request: BarRequest, book: StateBook, patien
                 return fetched
 
 
-def wait_until_open(gate: str, symbol: str, prepare: Callable[[], None], book: StateBook, patience: Patience) -> None:
+def wait_until_open(
+    gate: str, symbol: str, prepare: Callable[[], None], book: ProviderStates, patience: RetryBudget
+) -> None:
     """Sleep while the provider is to be left alone; raises at once when that lasts past the deadline, or for good."""
     while True:
         now_s = patience.now()
         state = book.current(gate, now_s, patience.deadline_s - now_s)
-        left_s = state.closed_for_s(now_s)
+        left_s = state.cooldown_left_s(now_s)
         if not left_s:
             return
-        given_up = patience.wary or state.provider in patience.trouble.given_up
+        given_up = patience.skip_unhealthy or state.provider in patience.trouble.given_up
         if state.kind not in WORTH_ANOTHER_TRY or given_up or _too_late(state, patience):
             raise refusal(state, symbol, patience.now())
         prepare()
@@ -168,7 +170,7 @@ def wait_until_open(gate: str, symbol: str, prepare: Callable[[], None], book: S
         patience.trouble.lost_s += left_s
 
 
-def note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: Patience) -> State:
+def note(gate: str, error: ExternalDataUnavailable, book: ProviderStates, patience: RetryBudget) -> State:
     """Write down a failure; that there is no such data is an answer, not a failure of the provider."""
     if error.kind == "no_data":
         book.succeeded(gate, patience.now())
@@ -176,13 +178,13 @@ def note(gate: str, error: ExternalDataUnavailable, book: StateBook, patience: P
     return book.failed(gate, error, patience.now(), patience.jitter)
 
 
-def hopeless(state: State, patience: Patience) -> bool:
+def hopeless(state: State, patience: RetryBudget) -> bool:
     """Whether a provider that failed when it was last asked is better left alone, although it may be asked again."""
     hung = state.kind == "timeout" and state.provider in patience.trouble.given_up
-    return patience.wary or hung or (patience.trouble.lost_s > 0 and _too_late(state, patience))
+    return patience.skip_unhealthy or hung or (patience.trouble.lost_s > 0 and _too_late(state, patience))
 
 
-def worth_another(kind: ExternalKind, tried: int, state: State, patience: Patience, took_s: float) -> bool:
+def worth_another(kind: ExternalKind, tried: int, state: State, patience: RetryBudget, took_s: float) -> bool:
     """Whether a try that failed is followed by another, which may take as long; what it cost is counted."""
     if kind == "no_data":
         return False
@@ -190,14 +192,14 @@ def worth_another(kind: ExternalKind, tried: int, state: State, patience: Patien
     needs_s = max(took_s, SHORTEST_TRY_S)
     if kind in WORTH_ANOTHER_TRY and tried < patience.tries and not _too_late(state, patience, needs_s):
         return True
-    if not patience.wary:
+    if not patience.skip_unhealthy:
         patience.trouble.given_up.add(state.provider)
     return False
 
 
-def _too_late(state: State, patience: Patience, took_s: float = 0.0) -> bool:
+def _too_late(state: State, patience: RetryBudget, took_s: float = 0.0) -> bool:
     now_s = patience.now()
-    ends_s = now_s + state.closed_for_s(now_s) + took_s
+    ends_s = now_s + state.cooldown_left_s(now_s) + took_s
     return ends_s >= patience.deadline_s or ends_s >= patience.next_start()
 
 
@@ -215,4 +217,4 @@ def _number(name: str, default: float) -> float:
         raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds") from None
 
 
-__all__ = ["Patience", "Refused", "Trouble", "ask", "network_allowed", "patience", "unhurried"]
+__all__ = ["Refused", "RetryBudget", "TimeLost", "ask", "interactive", "network_allowed", "patience"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import Patience, ask, network_allowed
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.ask import RetryBudget, ask, network_allowed
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
 from pyjobs.market.providers.base import AsksMany, BarRequest, Fetched, Provider
 from pyjobs.market.providers.identity import checked
@@ -17,7 +17,7 @@ Answered = tuple[BarRequest, Fetched | NightdeskError]
 
 
 def ask_many(
-    provider: Provider, requests: Sequence[BarRequest], *, book: StateBook, patience: Patience
+    provider: Provider, requests: Sequence[BarRequest], *, book: ProviderStates, patience: RetryBudget
 ) -> Iterator[Answered]:
     """Each request with its bars, or with the error `ask` raises for it, in the order the answers come.
 
@@ -54,7 +54,7 @@ def ask_many(
 
 
 def _one_by_one(
-    provider: Provider, requests: Sequence[BarRequest], book: StateBook, patience: Patience
+    provider: Provider, requests: Sequence[BarRequest], book: ProviderStates, patience: RetryBudget
 ) -> Iterator[Answered]:
     for request in requests:
         try:

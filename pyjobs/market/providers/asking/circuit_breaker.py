@@ -2,7 +2,7 @@
 
 A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock, else the
 provider's own name.
-A provider that refused is left alone by everybody until the time in its file, also after a restart.
+After a refusal no job on this machine calls the provider until the time in its file, also after a restart.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ RESET = "python -m pyjobs.provider_state --reset"
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider's file. Times are UTC seconds; `closed_until_s` is 0 while it may be asked.
+    """One provider's file. Times are UTC seconds; `blocked_until_s` is 0 while it may be asked.
 
     `kind` and `detail` are those of the last failure, `failures` counts them since the last success.
     """
 
     provider: str
-    closed_until_s: float = 0.0
+    blocked_until_s: float = msgspec.field(default=0.0, name="closed_until_s")  # as files of before this name have it
     kind: str = ""
     detail: str = ""
     failures: int = 0
     last_ok_s: float = 0.0
     last_failure_s: float = 0.0
 
-    def closed_for_s(self, now_s: float) -> float:
+    def cooldown_left_s(self, now_s: float) -> float:
         """Seconds until it may be asked again, 0 when it may. A clock that jumped back never makes it longer."""
-        span_s = self.closed_until_s - self.last_failure_s
-        return max(min(self.closed_until_s - now_s, span_s), 0.0)
+        span_s = self.blocked_until_s - self.last_failure_s
+        return max(min(self.blocked_until_s - now_s, span_s), 0.0)
 
     def from_the_future(self, now_s: float) -> bool:
-        """Whether its last failure is one that is to happen only later: the clock has been set back since."""
+        """True if the last failure is dated in the future, which means that the clock was set back since."""
         return self.last_failure_s > now_s + JUMPED_S
 
 
@@ -67,7 +67,7 @@ class Busy(NotAsked):
         self.waited_s = waited_s
 
 
-class StateBook:
+class ProviderStates:
     """The files of all providers in `folder`, and the locks that let one job at a time ask a provider."""
 
     def __init__(self, folder: Path | None = None, *, locks: Path | None = None) -> None:
@@ -96,8 +96,8 @@ class StateBook:
         with self.turn(provider, wait_s):
             known = self.read(provider)
             if known.from_the_future(now_s):
-                until_s = now_s + known.closed_for_s(now_s)
-                known = msgspec.structs.replace(known, last_failure_s=now_s, closed_until_s=until_s)
+                until_s = now_s + known.cooldown_left_s(now_s)
+                known = msgspec.structs.replace(known, last_failure_s=now_s, blocked_until_s=until_s)
                 self._write(known)
         return known
 
@@ -108,19 +108,19 @@ class StateBook:
     def succeeded(self, provider: str, now_s: float) -> None:
         """Note a good answer, in one's turn; at most one write a minute while all is well."""
         known = self.read(provider)
-        if known.failures or known.closed_until_s or not 0 <= now_s - known.last_ok_s < 60:
+        if known.failures or known.blocked_until_s or not 0 <= now_s - known.last_ok_s < 60:
             self._write(State(provider=provider, last_ok_s=now_s))
 
     def failed(self, gate: str, error: ExternalDataUnavailable, now_s: float, jitter: Callable[[], float]) -> State:
         """Note a failure, in one's turn, and until when everybody leaves it alone. `jitter` gives 0 to 1."""
         known = self.read(gate)
         failures = known.failures + 1
-        rested = known.closed_until_s - known.last_failure_s >= LIMIT_FLOOR_S
+        rested = known.blocked_until_s - known.last_failure_s >= LIMIT_FLOOR_S
         again = known.kind == error.kind and known.failures > 0 and rested
-        hold_s = hold_after(error, failures, repeated=again, jitter=jitter)
+        retry_after_s = hold_after(error, failures, repeated=again, jitter=jitter)
         state = State(
             provider=gate,
-            closed_until_s=now_s + hold_s if hold_s else 0.0,
+            blocked_until_s=now_s + retry_after_s if retry_after_s else 0.0,
             kind=error.kind,
             detail=quoted(error.detail),
             failures=failures,
@@ -170,7 +170,7 @@ def hold_after(error: ExternalDataUnavailable, failures: int, *, repeated: bool,
     What it said itself (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
     Retry-After, after a minute's rest, is taken for a ban. Outages back off exponentially with full jitter, capped.
     """
-    said = getattr(error, "hold_s", None)
+    said = getattr(error, "retry_after_s", None)
     if error.kind in FIXED_S and said != 0:
         return max(FIXED_S[error.kind], said or 0.0)
     if said is not None:
@@ -183,7 +183,7 @@ def hold_after(error: ExternalDataUnavailable, failures: int, *, repeated: bool,
 
 def as_line(state: State, now_s: float) -> str:
     """One line for a person: what is the matter, and until when."""
-    left_s = state.closed_for_s(now_s)
+    left_s = state.cooldown_left_s(now_s)
     last_ok = f"last answer {_when(state.last_ok_s)}" if state.last_ok_s else "no answer yet"
     if not state.failures:
         return last_ok
@@ -193,7 +193,7 @@ def as_line(state: State, now_s: float) -> str:
 
 def waiting_line(state: State, now_s: float) -> str:
     """One line for who watches a job wait: for whom, why, how long and until when."""
-    left_s = state.closed_for_s(now_s)
+    left_s = state.cooldown_left_s(now_s)
     return f"{state.provider}: {state.kind} ({state.detail}): waiting {left_s:.0f} s, until {_when(now_s + left_s)}"
 
 
@@ -204,7 +204,7 @@ def _when(epoch_s: float) -> str:
 def refusal(state: State, symbol: str, now_s: float) -> NotAsked:
     """The error for a provider that is left alone now: nothing was sent."""
     kinds: dict[str, ExternalKind] = {kind: kind for kind in (*FIXED_S, *BACKOFF_S, "rate_limit")}
-    left_s = state.closed_for_s(now_s)
+    left_s = state.cooldown_left_s(now_s)
     until = f"before {_when(now_s + left_s)}" if left_s else "again by this job"
     detail = f"not asked {until} ({state.detail})"
     if state.kind in FIXED_S:

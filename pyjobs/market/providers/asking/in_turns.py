@@ -14,14 +14,14 @@ from pyjobs.market.providers.asking import pace
 from pyjobs.market.providers.asking.ask import (
     SHORTEST_TRY_S,
     WORTH_ANOTHER_TRY,
-    Patience,
+    RetryBudget,
     hopeless,
     not_asked,
     note,
     wait_until_open,
     worth_another,
 )
-from pyjobs.market.providers.asking.circuit_breaker import Busy, StateBook, refusal
+from pyjobs.market.providers.asking.circuit_breaker import Busy, ProviderStates, refusal
 from pyjobs.market.providers.base import LONGEST_FETCH_S, NotAsked, Unasked
 from utils.errors import ExternalDataUnavailable, NightdeskError
 
@@ -46,7 +46,7 @@ class Asking(Generic[Q, A]):
 
 
 def in_turns(
-    questions: Sequence[Q], asking: Asking[Q, A], *, book: StateBook, patience: Patience
+    questions: Sequence[Q], asking: Asking[Q, A], *, book: ProviderStates, patience: RetryBudget
 ) -> Iterator[tuple[Q, A | NightdeskError]]:
     """Each question with its answer, or with the error it ended in, in the order in which that was known.
 
@@ -79,8 +79,8 @@ class _Turn(Generic[Q, A]):
     """
 
     asking: Asking[Q, A]
-    book: StateBook
-    patience: Patience
+    book: ProviderStates
+    patience: RetryBudget
     tried: int
     failures: dict[Q, NightdeskError]
     fruitful_s: float = 0.0
@@ -109,7 +109,7 @@ class _Turn(Generic[Q, A]):
     def _limit_s(self, chunk: Sequence[Q]) -> float:
         """How long the attempt may take; 0 when another job has just been refused. Raises NotAsked."""
         patience, now_s, state = self.patience, self.patience.now(), self.book.read(self.asking.gate)
-        if state.closed_for_s(now_s):
+        if state.cooldown_left_s(now_s):
             return 0.0
         if state.failures and hopeless(state, patience):
             raise refusal(state, self.asking.symbol(chunk[0]), now_s)
@@ -170,5 +170,5 @@ def _is_answer(answer: object) -> bool:
 
 
 def _named(error: NotAsked, symbol: str) -> NotAsked:
-    """The same about another symbol."""
+    """`error`, but about `symbol`."""
     return NotAsked(error.kind, provider=error.provider, symbol=symbol, detail=error.detail)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import NotAsked
 from utils.errors import ExternalDataUnavailable
 from utils.files import os_files
@@ -23,7 +23,7 @@ from utils.files.atomic import temporary_beside
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyjobs.market.providers.asking.ask import Patience
+    from pyjobs.market.providers.asking.ask import RetryBudget
 
 MINUTE_S, DAY_S = 60.0, 86_400.0
 MOST = 1_000  # more in a minute are not remembered
@@ -42,7 +42,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     learned_s: float = 0.0
 
     def with_more(self, requests: int, now_s: float) -> Pace:
-        """The same after so many requests at `now_s`. Of a clock that has been set back no time stays ahead."""
+        """The pace after so many requests at `now_s`. Times ahead of a clock that was set back are dropped."""
         recent = (*(at for at in self.times if now_s - MINUTE_S < at <= now_s), *[now_s] * requests)
         return msgspec.structs.replace(self, times=recent[-MOST:])
 
@@ -59,7 +59,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         return recent[-allowed] + MINUTE_S - now_s
 
 
-def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patience) -> None:
+def wait(provider: str, gate: str, symbol: str, book: ProviderStates, patience: RetryBudget) -> None:
     """Sleep until another request is within what the provider takes. Raises NotAsked when that is past the deadline."""
     known, now_s = _read(_path(gate, book)), patience.now()
     wait_s = known.wait_s(now_s)
@@ -67,14 +67,14 @@ def wait(provider: str, gate: str, symbol: str, book: StateBook, patience: Patie
         return
     ends_s, limit = now_s + wait_s, known.allowed(now_s)
     why = f"it takes {limit} requests a minute (learned from its refusal), and they have been made"
-    if patience.wary or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
+    if patience.skip_unhealthy or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
         raise NotAsked("rate_limit", provider=provider, symbol=symbol, detail=f"not asked for {wait_s:.0f} s: {why}")
     patience.say(f"{gate}: waiting {wait_s:.0f} s: {why}")
     patience.sleep(wait_s)
 
 
 def count(
-    gate: str, requests: int, book: StateBook, patience: Patience, failure: ExternalDataUnavailable | None
+    gate: str, requests: int, book: ProviderStates, patience: RetryBudget, failure: ExternalDataUnavailable | None
 ) -> None:
     """Note, in one's turn, that so many requests were made; a rate limit is learned from."""
     path, now_s = _path(gate, book), patience.now()
@@ -94,13 +94,13 @@ def count(
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def gap_s(gate: str, book: StateBook, now_s: float) -> float:
+def gap_s(gate: str, book: ProviderStates, now_s: float) -> float:
     """Seconds between two requests at the pace that has been learned; 0 without one."""
     known = _read(_path(gate, book))
     return MINUTE_S / known.allowed(now_s) if known.limit else 0.0
 
 
-def _path(gate: str, book: StateBook) -> Path:
+def _path(gate: str, book: ProviderStates) -> Path:
     return book.path(gate).with_suffix(".pace")
 
 

@@ -18,12 +18,12 @@ def doubt(empty: Any, known: Any) -> Fault | None:
     """Why `empty`, from which a client read nothing, is not believed beside `known`, from which it read candles."""
     found = place_of_rows(known)
     if found is None:
-        return Fault("schema", "no candles, and none to be found in an answer that should have some", hold_s=0.0)
+        return Fault("schema", "no candles, and none to be found in an answer that should have some", retry_after_s=0.0)
     where, there = ".".join(found) or "the answer itself", value_at(empty, found)
     if not isinstance(there, list):
         return Fault("schema", f"not a list: {where}, where candles stand otherwise")
     if there:
-        return Fault("schema", f"{len(there)} rows at {where}, none of them a candle of the range", hold_s=0.0)
+        return Fault("schema", f"{len(there)} rows at {where}, none of them a candle of the range", retry_after_s=0.0)
     return None
 
 

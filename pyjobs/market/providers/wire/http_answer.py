@@ -44,14 +44,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A failure with its kind. `hold_s`: how long the provider asked to be left alone; 0: others may ask at once.
+    """A failure with its kind. `retry_after_s`: how long the provider wants no request; 0: others may ask at once.
 
-    `final`: the client must not send anything more. A fault that is not final is only told when no data comes.
+    `final`: the client must not send anything more. A non-final fault is reported only if no data comes in the end.
     """
 
     kind: ExternalKind
     detail: str
-    hold_s: float | None = None
+    retry_after_s: float | None = None
     final: bool = True
 
 
@@ -67,23 +67,23 @@ def fault_of(answer: Answer, now_s: float) -> Fault | None:
     """What is wrong with an answer before anybody looks for data in it: transport, status, an empty body, a page."""
     if answer.failed:
         return Fault(answer.failed, answer.detail)
-    hold_s = hold_of(answer, now_s)
+    retry_after_s = hold_of(answer, now_s)
     text = answer.body[:100_000].decode("utf-8", "replace")
     kind, what = _by_status(answer.status, text)
     if kind:
-        return Fault(kind, f"HTTP {answer.status}: {what}", hold_s)
+        return Fault(kind, f"HTTP {answer.status}: {what}", retry_after_s)
     if answer.status >= 300:
         return None
     if not answer.body.strip():
-        return Fault("outage", f"HTTP {answer.status} with nothing in it", hold_s)
+        return Fault("outage", f"HTTP {answer.status} with nothing in it", retry_after_s)
     if is_page(text):
         kind, what = _by_page(text)
-        return Fault(kind, f"HTTP {answer.status}: {what}", hold_s)
+        return Fault(kind, f"HTTP {answer.status}: {what}", retry_after_s)
     return None
 
 
 def page_fault(answer: Answer, now_s: float) -> Fault | None:
-    """The same for an address whose proper answer is a page (or nothing that matters): only refusals count."""
+    """Like `fault_of`, for an address that answers with a page (or nothing that matters): only refusals count."""
     fault = fault_of(answer, now_s)
     is_fine = answer.status == 200 and not _BLOCK.search(answer.body[:100_000].decode("utf-8", "replace"))
     return None if fault and is_fine and not answer.failed else fault

@@ -39,7 +39,7 @@ def yahoo(answer: Answer, now_s: float) -> Fault | None:
         fault = page_fault(answer, now_s)
         if fault is None or answer.status == 404:
             return None
-        return Fault(fault.kind, fault.detail, fault.hold_s, final=fault.kind in ("blocked", "rate_limit"))
+        return Fault(fault.kind, fault.detail, fault.retry_after_s, final=fault.kind in ("blocked", "rate_limit"))
     fault = fault_of(answer, now_s)
     said = _yahoo_error(answer) if answer.status in (200, 400, 401, 404, 422) else None
     if said or fault:
@@ -70,7 +70,7 @@ def _yahoo_chart(content: Any) -> Fault | None:
         return Fault("schema", "quotes without timestamp")
     daily = _get(result["meta"], "dataGranularity") == "1d"
     if daily and quote and "adjclose" not in result["indicators"]:  # the client would call closes adjusted that are not
-        return Fault("schema", "the days come without adjusted closes", hold_s=0.0)
+        return Fault("schema", "the days come without adjusted closes", retry_after_s=0.0)
     return None
 
 
@@ -82,7 +82,7 @@ def _yahoo_error(answer: Answer) -> Fault | None:
         return None
     code, text = str(error.get("code", "")), str(error.get("description", ""))
     if code == "Not Found" or "data not available" in text or "No data found" in text:
-        return Fault("no_data", text or code, hold_s=0.0)
+        return Fault("no_data", text or code, retry_after_s=0.0)
     if code == "Unauthorized" or "Crumb" in text:  # the client may have one more try with another cookie
         return Fault("auth", f"{code}: {text}", final=False)
     return Fault("rate_limit", text) if "Too Many" in code + text else Fault("schema", f"{code}: {text}")
@@ -94,7 +94,7 @@ def krx(answer: Answer, now_s: float) -> Fault | None:
 
 
 def krx_shares(answer: Answer, now_s: float) -> Fault | None:
-    """The same for all shares of a day, one share's days and the names of all; who is logged out may log in again."""
+    """Like `krx` for all shares of a day, one share's days and all names; a client that was logged out may log in."""
     return _krx(answer, now_s, _KRX_SHARES, again=True)
 
 
@@ -150,7 +150,7 @@ def bitfinex(answer: Answer, now_s: float) -> Fault | None:
 
 
 def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
-    hold_s = fault.hold_s if fault else None
+    retry_after_s = fault.retry_after_s if fault else None
     if isinstance(content, dict) and "error" in content:
         content = ["error", content.get("code"), str(content["error"])]
     if not isinstance(content, list) or content[:1] != ["error"]:
@@ -158,12 +158,12 @@ def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
     code, text = ([*content[1:3], "", ""])[:2]
     said = f"{code}: {text}"
     if code == _BITFINEX_LIMIT or "ratelimit" in str(text).lower() or "RATE_LIMIT" in str(text):
-        return Fault("rate_limit", said, hold_s)
+        return Fault("rate_limit", said, retry_after_s)
     if code == _BITFINEX_SYMBOL:
-        return Fault("no_data", f"it knows no such symbol (it says: {said})", hold_s=0.0)
+        return Fault("no_data", f"it knows no such symbol (it says: {said})", retry_after_s=0.0)
     if code == _BITFINEX_CLOSED or "unavailable" in str(text):
-        return Fault("outage", said, hold_s)
-    return Fault(fault.kind if fault else "schema", said, hold_s)
+        return Fault("outage", said, retry_after_s)
+    return Fault(fault.kind if fault else "schema", said, retry_after_s)
 
 
 def alpaca(answer: Answer, now_s: float) -> Fault | None:
@@ -172,9 +172,9 @@ def alpaca(answer: Answer, now_s: float) -> Fault | None:
     content, bad = json_of(answer) if answer.status else (None, None)
     message = str(_get(content, "message") or "")
     if fault and "subscription" in message:
-        return Fault("auth", message, hold_s=0.0)
+        return Fault("auth", message, retry_after_s=0.0)
     if fault and "invalid symbol" in message:
-        return Fault("no_data", message, hold_s=0.0, final=False)  # the others are asked for without it
+        return Fault("no_data", message, retry_after_s=0.0, final=False)  # the others are asked for without it
     if fault or bad:
         return fault or bad
     if "/snapshots" in answer.url:
@@ -204,12 +204,12 @@ def _alpaca_snapshots(content: Any) -> Fault | None:
 def any_json(answer: Answer, now_s: float) -> Fault | None:
     """An exchange whose shapes are not known here: JSON that is not null must come.
 
-    Of a request it refuses in JSON the client may know what it means: only that ends the matter which it cannot read.
+    A 4xx with a JSON body is not final: the client may be able to interpret it. Anything that is not JSON is final.
     """
     fault = fault_of(answer, now_s)
     content, bad = (None, None) if answer.failed else json_of(answer)
     if fault and fault.kind == "schema" and answer.status >= 400 and not bad:
-        return Fault(fault.kind, fault.detail, fault.hold_s, final=False)
+        return Fault(fault.kind, fault.detail, fault.retry_after_s, final=False)
     if fault or bad:
         return fault or bad
     return Fault("schema", "null instead of data") if content is None else None

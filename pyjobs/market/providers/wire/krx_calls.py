@@ -47,13 +47,13 @@ def share(question: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, 
         told = _isins
     isin = isin or _isins.get(symbol)
     if not isin:
-        raise Stopped(Fault("no_data", f"KRX lists no share {symbol!r}, and listed none", hold_s=0.0))
+        raise Stopped(Fault("no_data", f"KRX lists no share {symbol!r}, and listed none", retry_after_s=0.0))
     frame = _logged_in(core.개별종목시세().fetch, question["first"], question["last"], isin, 1)
     return {"rows": [_texts(frame, SHARE_FIELDS)], "isins": told}
 
 
 def _asked_isins(core: Any) -> dict[str, str]:
-    """ISIN by code. Of several that had a code in turn the first by ISIN is the share, as pykrx decides it."""
+    """ISIN by code. Where several had a code in turn, the first by ISIN is the share, as pykrx decides it."""
     found: dict[str, str] = {}
     for finder in (core.상폐종목검색, core.상장종목검색):
         frame = _logged_in(finder().fetch, "ALL")

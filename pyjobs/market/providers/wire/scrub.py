@@ -30,7 +30,7 @@ def scrub(text: str) -> str:
 
 
 def scrubbed(told: Any) -> Any:
-    """The same for all texts in lists and mappings, keys included; numbers are left as they are."""
+    """Scrub all texts in lists and mappings, keys included; numbers are left as they are."""
     if isinstance(told, str):
         return scrub(told)
     if isinstance(told, dict):

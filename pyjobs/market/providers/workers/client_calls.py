@@ -115,7 +115,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG00
     library = import_module("ccxt")
     name, _, pair = question["symbol"].partition(":")
     if name not in library.exchanges:
-        raise Stopped(Fault("no_data", f"ccxt knows no exchange {name!r}", hold_s=0.0))
+        raise Stopped(Fault("no_data", f"ccxt knows no exchange {name!r}", retry_after_s=0.0))
     exchange = getattr(library, name)({"enableRateLimit": True, "requests_trust_env": True, "timeout": 10_000})
     if not exchange.load_markets():
         raise Stopped(Fault("schema", "the exchange's list of markets has none"))
@@ -135,7 +135,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG00
 
 
 def _believe(exchange: Any, pair: str, timeframe: str) -> None:
-    """Stop unless the last answer, of which no candle was read, is like one with the newest candles, but for those."""
+    """Fetch a page that must hold candles; believe the empty answer only if it has the same structure as that page."""
     empty = json.loads(exchange.last_http_response)
     exchange.fetch_ohlcv(pair, timeframe, limit=CONTROL_BARS)
     fault = doubt(empty, json.loads(exchange.last_http_response))
@@ -229,7 +229,9 @@ def _of_known(
             left.remove(said)
             continue
         if others := sorted(set(found) - set(left)):
-            raise Stopped(Fault("schema", f"it answers about {', '.join(others[:3])}, which was not asked", hold_s=0.0))
+            raise Stopped(
+                Fault("schema", f"it answers about {', '.join(others[:3])}, which was not asked", retry_after_s=0.0)
+            )
         return found, invalid
     return {}, invalid
 

@@ -191,9 +191,9 @@ class Remote:
         """What is worked into the prices of an answer."""
         return self.adjusted
 
-    def refused(self, kind: Any, symbol: str, detail: str, hold_s: float | None = None) -> Refused:
+    def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
         """The failure of one attempt, in this provider's name."""
-        return Refused(kind, provider=self.name, symbol=symbol, detail=detail, hold_s=hold_s)
+        return Refused(kind, provider=self.name, symbol=symbol, detail=detail, retry_after_s=retry_after_s)
 
 
 class PykrxIndex(Remote):

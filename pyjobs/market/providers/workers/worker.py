@@ -215,7 +215,7 @@ def whole_within(seconds: float) -> Iterator[None]:
 
 
 def watch_curl(watch: Watch) -> None:
-    """The same for curl_cffi, which yfinance uses when it is there."""
+    """Watch curl_cffi, which yfinance uses when it is installed."""
     try:
         from curl_cffi.requests import Session
     except ImportError:
@@ -264,7 +264,7 @@ def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     if told and (told.final or told.kind != "schema" or not clear):
         return _told(told)
     if named == "no_data":
-        return _told(Fault(named, "no such symbol", hold_s=0.0))
+        return _told(Fault(named, "no such symbol", retry_after_s=0.0))
     if named:
         return _told(Fault(named, f"the client says {_name(type(error))}: {excerpt(str(error))}"))
     if record.count:
@@ -277,7 +277,7 @@ def _name(cls: type) -> str:
 
 
 def _told(fault: Fault) -> dict[str, Any]:
-    return {"fault": {"kind": fault.kind, "detail": fault.detail, "hold_s": fault.hold_s}}
+    return {"fault": {"kind": fault.kind, "detail": fault.detail, "retry_after_s": fault.retry_after_s}}
 
 
 if __name__ == "__main__":

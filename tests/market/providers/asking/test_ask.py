@@ -20,8 +20,8 @@ import pytest
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.bars import network_asks
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
-from pyjobs.market.providers.asking.ask import Patience, Trouble, ask, patience, unhurried
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.ask import RetryBudget, TimeLost, ask, interactive, patience
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import NotAsked
 from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking.made_up import QUESTIONS, ms
@@ -44,8 +44,10 @@ class Clock:
         self.slept.append(seconds)
         self.now_s += seconds
 
-    def patience(self, budget_s: float, **more: Any) -> Patience:
-        return Patience(deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0, **more)
+    def patience(self, budget_s: float, **more: Any) -> RetryBudget:
+        return RetryBudget(
+            deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0, **more
+        )
 
 
 class Scripted:
@@ -76,23 +78,23 @@ class Scripted:
         return Fetched(bars=bars, provider=self.name, symbol="X", adjusted="raw", fetched_at_ms=now_ms, last_final=True)
 
 
-def refused(kind: Any, hold_s: float | None = None) -> Refused:
-    return Refused(kind, provider="scripted", detail="told so", hold_s=hold_s)
+def refused(kind: Any, retry_after_s: float | None = None) -> Refused:
+    return Refused(kind, provider="scripted", detail="told so", retry_after_s=retry_after_s)
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> StateBook:
-    return StateBook(tmp_path / "state", locks=tmp_path / "locks")
+def book(tmp_path: Path) -> ProviderStates:
+    return ProviderStates(tmp_path / "state", locks=tmp_path / "locks")
 
 
-def test_an_outage_is_tried_again_with_growing_pauses_and_the_state_is_clean_afterwards(book: StateBook) -> None:
+def test_an_outage_is_tried_again_with_growing_pauses_and_the_state_is_clean_afterwards(book: ProviderStates) -> None:
     clock, source = Clock(), Scripted(refused("outage"), refused("timeout"), refused("network"))
     assert len(ask(source, REQUEST, book=book, patience=clock.patience(60)).bars) == 1
     assert (source.asked, clock.slept) == (4, [2.0, 4.0, 8.0])
     assert book.read("scripted").failures == 0
 
 
-def test_four_tries_are_enough(book: StateBook) -> None:
+def test_four_tries_are_enough(book: ProviderStates) -> None:
     clock, source = Clock(), Scripted(*[refused("outage")] * 9)
     with pytest.raises(ExternalDataUnavailable, match="outage"):
         ask(source, REQUEST, book=book, patience=clock.patience(600))
@@ -100,14 +102,14 @@ def test_four_tries_are_enough(book: StateBook) -> None:
 
 
 @pytest.mark.parametrize("kind", ["blocked", "auth", "schema", "no_data"])
-def test_what_another_try_cannot_help_is_asked_once(book: StateBook, kind: str) -> None:
+def test_what_another_try_cannot_help_is_asked_once(book: ProviderStates, kind: str) -> None:
     clock, source = Clock(), Scripted(refused(kind))
     with pytest.raises(ExternalDataUnavailable) as refusal:
         ask(source, REQUEST, book=book, patience=clock.patience(600))
     assert (refusal.value.kind, source.asked, clock.slept) == (kind, 1, [])
 
 
-def test_after_a_block_nobody_asks_and_the_message_says_until_when_and_how_to_end_it(book: StateBook) -> None:
+def test_after_a_block_nobody_asks_and_the_message_says_until_when_and_how_to_end_it(book: ProviderStates) -> None:
     clock, source = Clock(), Scripted(refused("blocked"))
     for _ in range(3):
         with pytest.raises(ExternalDataUnavailable) as refusal:
@@ -118,8 +120,8 @@ def test_after_a_block_nobody_asks_and_the_message_says_until_when_and_how_to_en
     assert len(ask(source, REQUEST, book=book, patience=clock.patience(600)).bars) == 1
 
 
-def test_a_pause_past_the_deadline_is_not_waited_for(book: StateBook) -> None:
-    clock, source = Clock(), Scripted(refused("rate_limit", hold_s=61.0))
+def test_a_pause_past_the_deadline_is_not_waited_for(book: ProviderStates) -> None:
+    clock, source = Clock(), Scripted(refused("rate_limit", retry_after_s=61.0))
     with pytest.raises(ExternalDataUnavailable, match="rate_limit"):
         ask(source, REQUEST, book=book, patience=clock.patience(60))
     assert clock.slept == []
@@ -128,7 +130,7 @@ def test_a_pause_past_the_deadline_is_not_waited_for(book: StateBook) -> None:
     assert source.asked == 1
 
 
-def test_no_try_begins_that_would_not_end_in_time_if_it_took_as_long_as_the_last(book: StateBook) -> None:
+def test_no_try_begins_that_would_not_end_in_time_if_it_took_as_long_as_the_last(book: ProviderStates) -> None:
     clock = Clock()
     source = Scripted(*[refused("timeout")] * 9, took=lambda: clock.sleep(13))
     with pytest.raises(ExternalDataUnavailable, match="timeout"):
@@ -136,7 +138,7 @@ def test_no_try_begins_that_would_not_end_in_time_if_it_took_as_long_as_the_last
     assert source.asked == 2  # 13 s, a pause of 2 s, 13 s: 28 of 30 s
 
 
-def test_all_tries_together_end_at_a_time_that_was_set_and_nobody_is_asked_after_it(book: StateBook) -> None:
+def test_all_tries_together_end_at_a_time_that_was_set_and_nobody_is_asked_after_it(book: ProviderStates) -> None:
     clock = Clock()
     waiting = replace(clock.patience(30), end_s=T0 + 55)
     slow = Scripted(*[refused("timeout")] * 9, took=lambda: clock.sleep(20))
@@ -154,10 +156,10 @@ def test_all_tries_together_end_at_a_time_that_was_set_and_nobody_is_asked_after
 
 
 def test_what_one_question_lost_in_waiting_and_failing_is_not_there_for_the_job_s_next(
-    book: StateBook, monkeypatch: pytest.MonkeyPatch
+    book: ProviderStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NEXT_START", raising=False)
-    clock, trouble = Clock(), Trouble()
+    clock, trouble = Clock(), TimeLost()
     source = Scripted(refused("outage"), refused("outage"), took=lambda: clock.sleep(5))
     ask(source, REQUEST, book=book, patience=clock.patience(60, trouble=trouble))
     assert clock.slept == [5, 2.0, 5, 4.0, 5]
@@ -169,8 +171,8 @@ def test_what_one_question_lost_in_waiting_and_failing_is_not_there_for_the_job_
     assert patience(budget_s=30, trouble=trouble).deadline_s <= time.time()
 
 
-def test_of_a_provider_that_has_just_hung_no_other_series_is_asked_for_by_the_same_job(book: StateBook) -> None:
-    clock, hung = Clock(), Scripted(*[refused("timeout", hold_s=0.0)] * 9, took=lambda: clock.sleep(10))
+def test_of_a_provider_that_has_just_hung_no_other_series_is_asked_for_by_the_same_job(book: ProviderStates) -> None:
+    clock, hung = Clock(), Scripted(*[refused("timeout", retry_after_s=0.0)] * 9, took=lambda: clock.sleep(10))
     waiting = clock.patience(300)
     with pytest.raises(Refused, match="told so"):
         ask(hung, REQUEST, book=book, patience=waiting)
@@ -182,8 +184,8 @@ def test_of_a_provider_that_has_just_hung_no_other_series_is_asked_for_by_the_sa
     assert len(ask(hung, REQUEST, book=book, patience=waiting).bars) == 1
 
 
-def test_who_gave_up_at_a_provider_waits_for_it_no_more_but_asks_once_if_it_may(book: StateBook) -> None:
-    clock, source = Clock(), Scripted(*[refused("outage", hold_s=5.0)] * 9)
+def test_who_gave_up_at_a_provider_waits_for_it_no_more_but_asks_once_if_it_may(book: ProviderStates) -> None:
+    clock, source = Clock(), Scripted(*[refused("outage", retry_after_s=5.0)] * 9)
     waiting = clock.patience(300)
     for _ in range(3):
         with pytest.raises(ExternalDataUnavailable):
@@ -194,11 +196,11 @@ def test_who_gave_up_at_a_provider_waits_for_it_no_more_but_asks_once_if_it_may(
     assert len(ask(source, REQUEST, book=book, patience=waiting).bars) == 1
 
 
-def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_known(book: StateBook) -> None:
+def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_known(book: ProviderStates) -> None:
     clock, slow, other = Clock(), Scripted(refused("outage"), took=lambda: clock.sleep(31)), Scripted()
     waiting, other.name = clock.patience(30, end_s=T0 + 50), "other"
     book.folder.mkdir()
-    book.failed("third", refused("outage", hold_s=0.0), T0, lambda: 0.0)
+    book.failed("third", refused("outage", retry_after_s=0.0), T0, lambda: 0.0)
     with pytest.raises(Refused, match="outage"):
         ask(slow, REQUEST, book=book, patience=waiting)
     third = Scripted()
@@ -208,23 +210,23 @@ def test_once_its_time_is_lost_a_job_asks_only_those_of_whom_nothing_bad_is_know
     assert len(ask(other, REQUEST, book=book, patience=waiting).bars) == 1
 
 
-def test_the_wary_ask_nobody_who_failed_and_wait_for_nobody(book: StateBook) -> None:
-    clock, source = Clock(), Scripted(refused("outage", hold_s=3.0))
-    wary = clock.patience(0, end_s=T0 + 50, wary=True, tries=1)
+def test_the_wary_ask_nobody_who_failed_and_wait_for_nobody(book: ProviderStates) -> None:
+    clock, source = Clock(), Scripted(refused("outage", retry_after_s=3.0))
+    skip_unhealthy = clock.patience(0, end_s=T0 + 50, skip_unhealthy=True, tries=1)
     with pytest.raises(Refused, match="told so"):
-        ask(source, REQUEST, book=book, patience=wary)
+        ask(source, REQUEST, book=book, patience=skip_unhealthy)
     for later_s in (0.0, 60.0):
         clock.sleep(later_s)
         with pytest.raises(NotAsked):
-            ask(source, REQUEST, book=book, patience=wary)
+            ask(source, REQUEST, book=book, patience=skip_unhealthy)
     assert source.asked == 1
     assert len(ask(source, REQUEST, book=book, patience=clock.patience(90)).bars) == 1  # nobody has given up
 
 
-def test_time_spent_in_the_queue_is_the_job_s_too(book: StateBook) -> None:
+def test_time_spent_in_the_queue_is_the_job_s_too(book: ProviderStates) -> None:
     waiting = Clock().patience(0.0625)  # of which nothing goes by but in the queue
     with book.turn("scripted", 1.0), pytest.raises(NotAsked, match="other jobs asked it"):
-        ask(Scripted(), REQUEST, book=StateBook(book.folder, locks=book.locks), patience=waiting)
+        ask(Scripted(), REQUEST, book=ProviderStates(book.folder, locks=book.locks), patience=waiting)
     assert waiting.trouble.lost_s == 0.0625
 
 
@@ -246,12 +248,14 @@ def test_the_next_scheduled_start_ends_the_patience(monkeypatch: pytest.MonkeyPa
         patience()
 
 
-@pytest.mark.parametrize(("hold_s", "tries"), [(29.5, 2), (30.0, 1), (30.5, 1)])
+@pytest.mark.parametrize(("retry_after_s", "tries"), [(29.5, 2), (30.0, 1), (30.5, 1)])
 def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
-    book: StateBook, hold_s: float, tries: int
+    book: ProviderStates, retry_after_s: float, tries: int
 ) -> None:
-    clock = Clock()  # a try takes 5 s: the second would end 10 s + hold_s after T0, and the next start is 40 s after it
-    source = Scripted(refused("outage", hold_s), took=lambda: clock.sleep(5.0))
+    clock = (
+        Clock()
+    )  # a try takes 5 s: the second would end 10 s + retry_after_s after T0, and the next start is 40 s after it
+    source = Scripted(refused("outage", retry_after_s), took=lambda: clock.sleep(5.0))
     waiting = clock.patience(600, next_start=lambda: T0 + 40)
     with pytest.raises(ExternalDataUnavailable) if tries == 1 else contextlib.nullcontext():
         ask(source, REQUEST, book=book, patience=waiting)
@@ -260,7 +264,7 @@ def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
 
 @pytest.mark.parametrize(("next_start_s", "overslept_s"), [(3.0, 0.0), (6.0, 5.0)])
 def test_when_no_time_is_left_for_another_try_the_job_tells_what_the_last_one_met(
-    book: StateBook, next_start_s: float, overslept_s: float
+    book: ProviderStates, next_start_s: float, overslept_s: float
 ) -> None:
     clock, source = Clock(), Scripted(*[refused("outage", 2.0)] * 9)
     waiting = clock.patience(600, next_start=lambda: T0 + next_start_s)
@@ -270,7 +274,7 @@ def test_when_no_time_is_left_for_another_try_the_job_tells_what_the_last_one_me
     assert (caught.value.kind, source.asked) == ("outage", 1)
 
 
-def test_the_schedule_is_looked_up_only_once_a_try_has_failed(book: StateBook) -> None:
+def test_the_schedule_is_looked_up_only_once_a_try_has_failed(book: ProviderStates) -> None:
     looked: list[float] = []
     waiting = Clock().patience(600, next_start=lambda: looked.append(T0) or T0 + 60)
     ask(Scripted(), REQUEST, book=book, patience=waiting)
@@ -294,12 +298,12 @@ def test_the_chain_s_job_name_gives_the_next_start_and_next_start_itself_wins(mo
 
 
 def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
-    book: StateBook, monkeypatch: pytest.MonkeyPatch
+    book: ProviderStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RETRY_BUDGET_S", raising=False)
     monkeypatch.delenv("NEXT_START", raising=False)
     said: list[str] = []
-    clock, own = Clock(), unhurried(said.append)
+    clock, own = Clock(), interactive(said.append)
     waiting = clock.patience(own.deadline_s - time.time(), tries=own.tries, say=own.say)
     source = Scripted(refused("rate_limit"), took=lambda: clock.sleep(1))
     assert len(ask(source, REQUEST, book=book, patience=waiting).bars) == 1
@@ -311,13 +315,13 @@ def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
 
 def test_who_sets_a_budget_has_it_also_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETRY_BUDGET_S", "7")
-    assert unhurried(print).deadline_s <= time.time() + 7
+    assert interactive(print).deadline_s <= time.time() + 7
     monkeypatch.delenv("RETRY_BUDGET_S")
     monkeypatch.setenv("NEXT_START", str(T0))
-    assert unhurried(print).deadline_s == T0
+    assert interactive(print).deadline_s == T0
 
 
-def test_no_network_means_no_network(book: StateBook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_network_means_no_network(book: ProviderStates, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOW_NET_FETCH", "0")
     source = Scripted()
     with pytest.raises(ExternalDataUnavailable, match="ALLOW_NET_FETCH=0"):
@@ -326,7 +330,7 @@ def test_no_network_means_no_network(book: StateBook, monkeypatch: pytest.Monkey
 
 
 def test_retry_after_is_met_within_a_second_and_never_early(
-    fakemarket: FakeMarket, book: StateBook, monkeypatch: pytest.MonkeyPatch
+    fakemarket: FakeMarket, book: ProviderStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in fakemarket.env().items():
         monkeypatch.setenv(name, value)
@@ -345,7 +349,7 @@ def test_retry_after_is_met_within_a_second_and_never_early(
 
 
 def test_a_range_without_trades_is_confirmed_empty_and_no_fault_of_the_provider(
-    fakemarket: FakeMarket, book: StateBook, monkeypatch: pytest.MonkeyPatch
+    fakemarket: FakeMarket, book: ProviderStates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in fakemarket.env().items():
         monkeypatch.setenv(name, value)
@@ -405,7 +409,7 @@ def test_a_ban_in_the_middle_of_a_long_range_leaves_what_came_before_it(
 
 
 def test_a_job_that_walks_the_order_itself_gets_daily_bars_by_a_provider_s_own_symbol(
-    fakemarket: FakeMarket, book: StateBook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fakemarket: FakeMarket, book: ProviderStates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**fakemarket.env(), "NIGHTDESK_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)

@@ -11,9 +11,9 @@ import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, provider
 from pyjobs.market.providers.alpaca import groups
-from pyjobs.market.providers.asking.ask import Patience, Trouble, ask
+from pyjobs.market.providers.asking.ask import RetryBudget, TimeLost, ask
 from pyjobs.market.providers.asking.ask_many import ask_many
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import Event, NotAsked, Unasked
 from pyjobs.market.providers.quotes import ask_quotes
 from tests.fakemarket import oracle
@@ -27,17 +27,17 @@ SHARES = [f"ZAA{letter}" for letter in "ABCDEF"]
 
 
 class World:
-    def __init__(self, fake: FakeMarket, book: StateBook) -> None:
+    def __init__(self, fake: FakeMarket, book: ProviderStates) -> None:
         self.fake, self.book, self.now_s = fake, book, NOW_MS / 1000
 
-    def patience(self, budget_s: float = 0.0, tries: int = 4) -> Patience:
+    def patience(self, budget_s: float = 0.0, tries: int = 4) -> RetryBudget:
         """Time stands still but for what is slept."""
 
         def sleep(seconds: float) -> None:
             self.now_s += seconds
 
-        return Patience(
-            deadline_s=self.now_s + budget_s, end_s=self.now_s + 600, tries=tries, trouble=Trouble(),
+        return RetryBudget(
+            deadline_s=self.now_s + budget_s, end_s=self.now_s + 600, tries=tries, trouble=TimeLost(),
             now=lambda: self.now_s, sleep=sleep, jitter=lambda: 0.5,
         )  # fmt: skip
 
@@ -59,7 +59,7 @@ def world(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name, value in {**fakemarket.env(), **keys, "NIGHTDESK_NOW": str(NOW_MS // 1000)}.items():
         monkeypatch.setenv(name, value)
     fakemarket.clock.set(NOW_MS)
-    return World(fakemarket, StateBook(tmp_path / "state", locks=tmp_path / "locks"))
+    return World(fakemarket, ProviderStates(tmp_path / "state", locks=tmp_path / "locks"))
 
 
 def days(symbol: str, first: str = "2026-11-18", market: str = "XNYS", currency: str = "USD") -> BarRequest:

@@ -10,8 +10,8 @@ import pytest
 
 from pyjobs.market.providers import provider
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import Patience, ask
-from pyjobs.market.providers.asking.circuit_breaker import StateBook
+from pyjobs.market.providers.asking.ask import RetryBudget, ask
+from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.base import NotAsked, Refused
 from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking.made_up import QUESTIONS
@@ -25,13 +25,15 @@ class Job:
     """A job whose time passes only while it waits."""
 
     def __init__(self, folder: Path, now_s: float = MIDNIGHT_S) -> None:
-        self.book, self.now_s = StateBook(folder / "state", locks=folder / "locks"), now_s
+        self.book, self.now_s = ProviderStates(folder / "state", locks=folder / "locks"), now_s
         self.book.folder.mkdir(parents=True, exist_ok=True)
         self.slept: list[float] = []
         self.told: list[Callable[[float], object]] = []
 
-    def patience(self, budget_s: float = 1e6) -> Patience:
-        return Patience(deadline_s=self.now_s + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 0.5)
+    def patience(self, budget_s: float = 1e6) -> RetryBudget:
+        return RetryBudget(
+            deadline_s=self.now_s + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 0.5
+        )
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -58,8 +58,8 @@ def test_a_message_that_is_cut_shows_no_half_of_it() -> None:
 
 def test_it_is_gone_from_all_that_is_told_also_from_keys() -> None:
     scrub.hide(["s3cr3t"])
-    told = scrub.scrubbed({"fault": {"detail": "key s3cr3t", "s3cr3t": ["s3cr3t", 1, None]}, "hold_s": 1.5})
-    assert told == {"fault": {"detail": "key ***", "***": ["***", 1, None]}, "hold_s": 1.5}
+    told = scrub.scrubbed({"fault": {"detail": "key s3cr3t", "s3cr3t": ["s3cr3t", 1, None]}, "retry_after_s": 1.5})
+    assert told == {"fault": {"detail": "key ***", "***": ["***", 1, None]}, "retry_after_s": 1.5}
 
 
 @pytest.mark.parametrize(

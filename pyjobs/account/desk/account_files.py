@@ -1,0 +1,25 @@
+"""The files of an account: portfolio/<account>/ of a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pyjobs.account.desk.backtest import AccountResult
+from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
+from pyjobs.account.desk.result_rows import write_curve, write_deals
+from pyjobs.market.bars import SeriesKey
+from utils.files.text_files import write_csv, write_json
+
+
+def write_account(folder: Path, result: AccountResult, closes: Mapping[SeriesKey, float]) -> None:
+    """Write all files of one account into `folder`. `closes`: the last close by series."""
+    for name, variant in result.variants.items():
+        write_curve(folder / name / "equity_curve.csv", variant.curve)
+        write_deals(folder / name / "trades.csv", variant.deals)
+        write_json(folder / name / "metrics.json", variant.metrics)
+    if result.benchmark:
+        write_csv(folder / "benchmark.csv", ("session", "ts_ms", "close"), result.benchmark)
+    limited = result.variants["constrained"]
+    held = position_rows(limited.deals, limited.waiting, closes)
+    write_csv(folder / "constrained" / "positions.csv", POSITION_COLUMNS, held)
