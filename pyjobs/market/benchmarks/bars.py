@@ -142,14 +142,14 @@ def warm(
         here = find(name, policy, **span, book=book, patience=patience, providers=local)
         if not remote or not (here.stale or _provisional(here.fetched, end_ms)):
             return here
-    say(f"{name}: asking {', '.join(remote) or 'nobody: no network provider is named'}")
+    say(f"{name}: asking {', '.join(remote) or 'none: no network provider is named'}")
     since_ms = {source: _next_ms(name, benchmark, source, store) for source in remote}
     try:
         found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
     except ExternalDataUnavailable as error:
         if here is None or here.stale:
             raise
-        say(f"{name}: the newest bar here may still be revised, and nobody can be asked: {error}")
+        say(f"{name}: the newest bar here may still be revised, and no provider can be asked: {error}")
         return here
     keep(series_key(name, benchmark, found.fetched.provider), found.fetched, store)
     return found

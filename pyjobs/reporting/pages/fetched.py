@@ -31,11 +31,11 @@ def _blocks(fetch: Fetch) -> list[Block]:
         blocks += [Text(f"{len(expected)} expected bars are missing: this run is partial.", tone="warn")]
         blocks += [_table(expected)]
     if known:
-        blocks += [Text(f"{len(known)} symbols do not deliver, and nobody waits for them.", tone="note"), _table(known)]
+        blocks += [Text(f"{len(known)} symbols do not deliver; no job waits for them.", tone="note"), _table(known)]
     if not fetch.missing:
         blocks += [Text("Nothing is missing.")]
     if len(fetch.missing) > LISTED:
-        blocks += [Text(f"All of them stand in {FILE}.", tone="note")]
+        blocks += [Text(f"All of them are in {FILE}.", tone="note")]
     return blocks
 
 

@@ -56,7 +56,7 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     parts += [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}\n" for name, why in _missing(first)]
     told = list(dict.fromkeys(line for name, each in accounts.items() for line in beside(name, each)))
     parts += ["\n".join(told) + "\n"] if told else []
-    parts.append("Conventions stand in metrics.json. A dash is what is not defined.\n")
+    parts.append("The conventions are in metrics.json. A dash: not defined.\n")
     return "\n".join(parts)
 
 
