@@ -8,7 +8,7 @@ from pyjobs.reporting.fetches.lines import COLUMNS, WHY, notes, rows
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.run_files.fetched import Fetch, Lacking
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 LISTED = 500  # of more alike the page names the first; all of them stand in reports/fetch.json
 FILE = "reports/fetch.json"

@@ -9,7 +9,7 @@ from pyjobs.reporting.document import Block, Table, Text
 from pyjobs.reporting.pages.common import absent, sessions_of_markets
 from pyjobs.reporting.run_files.accounts import Position
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 SHOWN, NAMED = 30, 5
 WORDS = {

@@ -9,7 +9,7 @@ from typing import Any
 from pyjobs.market.benchmarks.closes import HOLIDAY_DAYS
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import BARELY, FIGURES, Show, marked, ruined, short_window, under_a_year
-from pyjobs.reporting.tables import Column, text_table
+from utils.tables import Column, text_table
 
 NAMED = 5
 FIRST = "[WARN] strategy "  # so begins a note without which no figure is to be read
