@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: backtest eq eqflat help setup setup-providers demo test lint bench bench-peers scaling torture lock calendar clean
+.PHONY: backtest eq eqflat live-up live-logs live-down help setup setup-providers demo test lint bench bench-peers scaling torture lock calendar clean
 PY := .venv/bin/python
 BASH_FILES = nightdesk $(wildcard batch/*.sh jobs/*.sh config/*.sh .ci/run)
 
@@ -30,6 +30,15 @@ lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/shfmt -i 2 -ci -d $(BASH_FILES)
 	@.venv/bin/ruff check --quiet . && .venv/bin/ruff format --check --quiet .
 	@$(PY) -m mypy --no-error-summary
+
+live-up: ## keep the paper loops stepping: those of live.yaml, or DATA_TAG with SYMBOL, TIMEFRAME, STRATEGY …
+	@jobs/live.sh up
+
+live-logs: ## what they say, as it comes
+	@jobs/live.sh logs
+
+live-down: ## stop them
+	@jobs/live.sh down
 
 backtest: ## a backtest of a paper loop's window: DATA_TAG, RUNID, START_TS_MS, END_TS_MS
 	@$(PY) -m pyjobs.live_backtest

@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(verb="live_step", doc=__doc__)
     parser.add_argument("--instance", metavar="NAME", help="a loop of live.yaml; its journal's tag is its name")
     parser.add_argument("--all", action="store_true", help="every loop of live.yaml, one after the other")
+    parser.add_argument("--list", action="store_true", help="name the loops of live.yaml and their timeframes, and end")
     parser.add_argument("--no-fetch", action="store_true", help="ask no provider; decide by what is stored")
     args = parser.parse_args(argv)
     if args.instance and args.all:
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config.refuse_real_money()
     found = config.load()
     known = config.specs(found)
+    if args.list:
+        print("".join(f"{name}\t{spec.timeframe}\n" for name, spec in known.items()), end="")
+        return 0
     setting = Setting(
         now_ms=clock.now_ms,
         limits=found.limits,

@@ -133,7 +133,13 @@ def test_the_crontab_starts_each_job_as_often_as_its_interval_says() -> None:
     from pyjobs.runs.job_history import load_job_plans
 
     plans = load_job_plans(ROOT / "config/jobs.yaml").jobs
-    often = {r"\* +\*": "60s", r"\*/5 +(?:\*|22-23,0-5)": "5m", r"\d+ +\*/6": "6h", r"\d+ +\d+": ""}
+    often = {
+        r"\* +\*": "60s",
+        r"\*/5 +(?:\*|22-23,0-5)": "5m",
+        r"\d+ +\*/6": "6h",
+        r"\*/10 +\*": "10m",
+        r"\d+ +\d+": "",
+    }
     for when, script in re.findall(r"^(\S+ +\S+) .*/batch/(\S+)(?: --desk us)?$", CRONTAB, re.M):
         if script in BY_HAND:
             continue
@@ -207,7 +213,7 @@ def test_the_crontab_example_can_be_given_to_cron() -> None:
     assert CRONTAB.endswith("\n")
     for line in CRONTAB.splitlines():
         if line and not line.startswith("#"):
-            fields = line.removesuffix(" --desk us").split()
+            fields = line.replace("@reboot", "at each boot of it").removesuffix(" --desk us").split()
             assert len(fields) == 6 and "%" not in line, line
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,73 @@ def test_a_key_that_helps_no_row_is_not_offered(hours: dict[str, MarketHours], t
     assert str(caught.value).endswith("or say `zone:` of the file's clock (3 such lines)")
 
 
+BITS = (
+    "",
+    "0",
+    "nan",
+    ",",
+    ";",
+    "\n",
+    '"',
+    "9" * 25,
+    "1e400",
+    "24:00",
+    "2024-02-30",
+    "x",
+    "é",
+    "null",
+    "[",
+    "{",
+    "-",
+    "오전",
+    "EST",
+)
+
+
+def damaged(chance: random.Random, text: str) -> str:
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(text) + 1)
+        text = text[:at] + chance.choice(BITS) + text[at + chance.randint(0, 6) :]
+        lines = text.split("\n")
+        if chance.random() < 0.3:
+            lines.insert(chance.randrange(len(lines) + 1), chance.choice(lines))
+        text = "\n".join(lines) or "x"
+    return text
+
+
+def damaged_files(seeds: range, path: Path, hours: dict[str, MarketHours]) -> None:
+    tables = [*TIMES.values(), *TOLD.values(), *ASKED.values(), *((HOURLY, text) for text in ARRAYS.values())]
+    for seed in seeds:
+        chance = random.Random(seed)
+        told, text = chance.choice(tables)[:2]
+        told = told | chance.choice(
+            [{}, {}, {"bad_rows": 50}, {"market": "XNYS"}, {"timeframe": "1mo"}, {"zone": "-05:00"}]
+        )
+        try:
+            read(path, hours, damaged(chance, text), **told)
+        except NightdeskError as refusal:
+            assert str(path) in str(refusal)
+
+
+def test_a_damaged_file_of_any_shape_is_read_or_refused_by_its_name(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    damaged_files(range(80), tmp_path / "x", hours)
+
+
+@pytest.mark.torture
+def test_five_thousand_damaged_files_are_read_or_refused_by_their_name(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    damaged_files(range(5000), tmp_path / "x", hours)
+
+
+def test_a_null_beside_a_number_with_a_comma_is_missing(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = '[{"time":"2024-01-02","open":"1,010","high":"1,013","low":"1,009","close":"1,012","volume":null}]'
+    dump = read(tmp_path / "x", hours, text)
+    assert (dump.bars.close.tolist(), dump.bars.volume.tolist()) == ([1012], [0])
+
+
 def test_a_file_that_is_too_large_is_told_by_its_size_and_the_cure(
     hours: dict[str, MarketHours], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +260,16 @@ def test_a_file_that_is_too_large_is_told_by_its_size_and_the_cure(
         limits.check_size("x.gz", 256_000_001, cut=True)
     with pytest.raises(NightdeskError, match="x: at most 256,000,000 bytes are read, and it has 256,000,001: split it"):
         limits.check_size("x", 256_000_001)
+
+
+def test_a_time_that_cannot_be_read_is_a_bad_row_like_any_other(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    times = ["2024-01-02", "2024-01-0x", "2024-01-04"]
+    dump = read(tmp_path / "x", hours, rows(times), bad_rows=50)
+    assert closes(dump) == ["2024-01-02T21:00", "2024-01-04T21:00"]
+    assert [(each.count, each.first) for each in dump.treated] == [(1, "line 3")]
+    times = [f"2024-01-02T15:0{minute}Z" for minute in (0, 1)] + ["x", "2024-01-02T15:03Z"]
+    dump = read(tmp_path / "x", hours, rows(times), bad_rows=50, timeframe="1m", layout="ohlcv_start")
+    assert [(each.count, each.first) for each in dump.treated] == [(1, "line 4")]
 
 
 def test_volumes_of_eodhd_are_in_todays_shares_in_json_too(hours: dict[str, MarketHours], tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: Source) -> Err
     errors: Errors = {}
     hours, fx = source.hours, source.hours.market == "FX"
     for at in rows.tolist():
-        if hours.is_session(int(day[at])) is False:
-            continue
+        if hours.is_session(int(day[at])) is False or day[at] > hours.last:
+            continue  # no session, or one of a far future, which is refused later
         time, close = int(ms[at]), hours.close_ms(int(day[at]))
         if source.mark == "end":
             if time > close and time % DAY_MS:

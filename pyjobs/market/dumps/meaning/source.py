@@ -157,6 +157,8 @@ def _values(source: Source, row: Table) -> str:
 
 
 def _when(source: Source, row: Table) -> str:
+    if int(row.day[0]) == UNTIMED:
+        return f"{source.unit} {int(row.line[0])}"
     return when(source, int(row.day[0]), int(row.ts_ms[0]))
 
 

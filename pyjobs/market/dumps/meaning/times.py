@@ -53,6 +53,8 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
     st = stamps(cells, order)
     if shape and shape.time == "milliseconds":
         st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
+    if source.instrument.layout == "ohlcv_close" and str(cells.type).startswith("timestamp"):
+        st.kind[st.kind == DATE] = NAIVE  # midnights of a column of times are the ends that the desk says they are
     if "clock" in reading.places:
         _with_clock(st, grid.columns[reading.places["clock"]], complaints)
     if source.instrument.layout == "lean":

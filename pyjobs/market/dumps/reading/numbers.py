@@ -29,7 +29,7 @@ def numbers(column: Any, *, delimiter: str = ",", decimal_comma: bool = False) -
             if delimiter == ";" and decimal_comma:
                 raise pa.ArrowInvalid
         except pa.ArrowInvalid:
-            text = pc.utf8_trim_whitespace(column)
+            text = pc.fill_null(pc.utf8_trim_whitespace(column), "")
             missing = pc.is_in(pc.utf8_lower(text), value_set=pa.array(sorted(MISSING)))
             text = pc.if_else(missing, "nan", text)
             values, errors = _cells(text, commas=delimiter != ";", decimal_comma=decimal_comma)

@@ -61,11 +61,11 @@ def stamps(column: Any, order: str = "") -> Stamps:
     column = pc.fill_null(pc.utf8_trim_whitespace(column), "")
     digits = pc.all(pc.match_substring_regex(column, r"^[+-]?\d+(\.\d+)?$")).as_py() if len(column) else False
     if digits and not _are_dates(column):
-        return _numeric(
-            pc.cast(column, pa.float64())
-            if pc.any(pc.match_substring(column, ".")).as_py()
-            else pc.cast(column, pa.int64())
-        )
+        point = pc.any(pc.match_substring(column, ".")).as_py()
+        try:
+            return _numeric(pc.cast(column, pa.float64() if point else pa.int64()))
+        except pa.ArrowInvalid:  # one of more than 19 digits: each by itself, so that it is named
+            return _shaped(column, order)
     return _shaped(column, order)
 
 

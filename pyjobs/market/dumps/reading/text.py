@@ -127,7 +127,7 @@ def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[
     names = [cell.strip() for cell in head[0]]
     if len(head) > 1:
         names = _levels([[cell.strip() for cell in row] for row in head])
-    if cells == len(names) + 1:
+    if first and cells == len(names) + 1:
         last_is_empty = first[0].endswith(delimiter)
         names = [*names, ""] if last_is_empty else ["", *names]  # a table whose index has no name
     return names
@@ -141,6 +141,7 @@ def _levels(head: list[list[str]]) -> list[str]:
     rows = [row for row in head if row[0].lower() not in ("date", "datetime", "index") or any(row[1:])]
     named_later = any(column(cell) in ("date", "datetime") for cell in head[0][1:])  # written after reset_index()
     index = "" if named_later else next((row[0] for row in reversed(head) if not any(row[1:])), "") or "Date"
+    rows = rows or head
     fields, tickers = rows[0], rows[1] if len(rows) > 1 else [""] * len(rows[0])
     if len(rows) > 1 and (fields[0].lower() == "ticker" or _prices(tickers) > _prices(fields)):
         fields, tickers = tickers, fields  # grouped by ticker: the other way round

@@ -1,0 +1,225 @@
+"""The loop around steps: each in a process, a lock and a time limit of its own, so that none ever waits for another.
+
+It imports nothing heavy, knows no bar and no strategy, and sleeps while nothing is due. What it knows of each loop
+stands in data/live/loop.json, for heartbeat and health; whether it is alive, its lock says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from utils import clock, paths
+from utils.files import atomic
+
+STEP_S = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14_400, "1d": 86_400}
+AFTER_S = 5.0  # after a bar's close its provider is asked
+LONGEST_STEP_S = 100.0
+REAPED_S = 0.5
+TRY_AGAIN_S = (10.0, 20.0, 40.0, 60.0, 120.0, 300.0)  # after a step that brought nothing, or failed
+LIST_EVERY_S = 60.0
+TELL_EVERY_S = 60.0
+AT_ONCE = 8
+NOTHING = "nothing new"  # in the line of a step that decided nothing
+STATE = "loop.json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """One loop as the scheduler sees it. Times are UTC seconds."""
+
+    name: str
+    timeframe: str
+    due_s: float = 0.0
+    misses: int = 0
+    process: subprocess.Popen[bytes] | None = None
+    output: IO[bytes] | None = None
+    started_s: float = 0.0
+    last: dict[str, Any] = field(default_factory=dict)
+
+
+def next_due(timeframe: str, now_s: float, misses: int) -> float:
+    """When to look again: after the next close; sooner when the last look brought nothing or failed."""
+    every = min(STEP_S[timeframe], 3600)  # a day's bars come when their provider has them
+    close = (now_s - AFTER_S) // every * every + every + AFTER_S
+    if misses and every > TRY_AGAIN_S[0]:
+        return min(close, now_s + TRY_AGAIN_S[min(misses, len(TRY_AGAIN_S)) - 1])
+    return close
+
+
+class Scheduler:
+    """Runs until it is told to stop. `command` starts a step; `listed`: names and timeframes, or what is wrong."""
+
+    def __init__(
+        self,
+        *,
+        command: Callable[[str], Sequence[str]],
+        listed: Callable[[], tuple[list[tuple[str, str]], str]],
+        say: Callable[[str], None],
+        limit_s: float = LONGEST_STEP_S,
+    ) -> None:
+        self._command, self._listed, self._say, self._limit_s = command, listed, say, limit_s
+        self._lanes: dict[str, Lane] = {}
+        self._stopped = False
+        self._list_at = self._tell_at = 0.0
+        self._woken, self._wake = os.pipe()
+        for fd in (self._woken, self._wake):
+            os.set_blocking(fd, False)
+
+    def run(self) -> None:
+        """Until SIGTERM or SIGINT; running steps are then ended."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        notify("READY=1")
+        try:
+            while not self._stopped:
+                self.turn()
+                self._sleep()
+        finally:
+            for lane in self._lanes.values():
+                self._end(lane, "stopped")
+            self._tell(force=True)
+            notify("STOPPING=1")
+
+    def turn(self) -> None:
+        """Take in what has ended, start what is due."""
+        now = clock.running_s()
+        if now >= self._list_at:
+            self._list_at = now + LIST_EVERY_S
+            self._relist()
+        for lane in self._lanes.values():
+            if lane.process is not None:
+                if lane.process.poll() is not None:
+                    self._ended(lane, now)
+                elif now - lane.started_s > self._limit_s:
+                    self._end(lane, f"took longer than {self._limit_s:.0f} s")
+                    self._ended(lane, now, code=124)
+        busy = sum(lane.process is not None for lane in self._lanes.values())
+        for lane in sorted(self._lanes.values(), key=lambda each: each.due_s):
+            if lane.process is None and lane.due_s <= now and busy < AT_ONCE:
+                busy += self._start(lane, now)
+        self._tell()
+
+    def _relist(self) -> None:
+        found, wrong = self._listed()
+        if wrong:
+            self._say(f"live.yaml: {wrong}; the loops of before go on")
+            return
+        for name, timeframe in found:
+            known = self._lanes.get(name)
+            if known is None or known.timeframe != timeframe:
+                self._lanes[name] = Lane(name=name, timeframe=timeframe)
+                self._say(f"{name}: on, {timeframe}")
+        for name in set(self._lanes) - {name for name, _ in found}:
+            self._end(self._lanes.pop(name), "no longer in live.yaml")
+
+    def _start(self, lane: Lane, now: float) -> bool:
+        lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
+        try:
+            lane.process = subprocess.Popen(
+                self._command(lane.name), stdin=subprocess.DEVNULL, stdout=lane.output, stderr=subprocess.STDOUT,
+                process_group=0,
+            )  # fmt: skip
+        except OSError as error:
+            self._say(f"{lane.name}: cannot be started: {error}")
+            lane.misses += 1
+            lane.due_s = next_due(lane.timeframe, now, lane.misses)
+            return False
+        lane.started_s = now
+        return True
+
+    def _ended(self, lane: Lane, now: float, code: int | None = None) -> None:
+        process, output = lane.process, lane.output
+        assert process is not None and output is not None, "only what was started ends"
+        output.seek(0)
+        text = output.read(8192).decode("utf-8", "replace").strip()
+        output.close()
+        lane.process = lane.output = None
+        code = process.returncode if code is None else code
+        said = text.splitlines()[-1][:300] if text else ""
+        if code or NOTHING not in said:
+            self._say(f"{lane.name}: {said}" + (f" (exit {code})" if code else ""))
+        lane.misses = 0 if code == 0 and NOTHING not in said else lane.misses + 1
+        lane.due_s = next_due(lane.timeframe, now, lane.misses)
+        good = {"ok_s": now} if code == 0 else {"ok_s": lane.last.get("ok_s")}
+        lane.last = {"end_s": now, "code": code, "said": said, "seconds": round(now - lane.started_s, 2), **good}
+
+    def _end(self, lane: Lane, why: str) -> None:
+        """End a running step and all that it started, at once: it may be killed anywhere, and nobody waits for it."""
+        process = lane.process
+        if process is None or process.poll() is not None:
+            return
+        self._say(f"{lane.name}: step ended: {why}")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds is looked at again later
+            process.wait(timeout=REAPED_S)
+
+    def _sleep(self) -> None:
+        """Until something is due, ends, or is signalled."""
+        now = clock.running_s()
+        until = [self._list_at, self._tell_at]
+        for lane in self._lanes.values():
+            until.append(lane.started_s + self._limit_s + 0.1 if lane.process is not None else lane.due_s)
+        select.select([self._woken], [], [], max(0.05, min(until) - now))
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._woken, 4096)
+
+    def _tell(self, *, force: bool = False) -> None:
+        """How it stands, once a minute; a disk that takes nothing is no reason to stop."""
+        now = clock.running_s()
+        if not force and now < self._tell_at:
+            return
+        self._tell_at = now + TELL_EVERY_S
+        notify("WATCHDOG=1")
+        loops = {lane.name: {"timeframe": lane.timeframe, **lane.last} for lane in self._lanes.values()}
+        content = {"pid": os.getpid(), "at_s": now, "stopped": self._stopped, "loops": loops}
+        folder = paths.data_dir() / "live"
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            atomic.write_text(folder / STATE, json.dumps(content) + "\n")
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+
+
+def notify(text: str) -> None:
+    """Tell systemd, where it listens."""
+    where = os.environ.get("NOTIFY_SOCKET", "")
+    if not where:
+        return
+    address = "\0" + where[1:] if where.startswith("@") else where
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.connect(address)
+        line.send(text.encode())
+
+
+def stamped_log(name: str) -> Callable[[str], None]:
+    """A `say` that adds stamped lines to the day's log, and to stdout; a full disk loses lines and stops nothing."""
+
+    def say(line: str) -> None:
+        now = time.gmtime(clock.running_s())
+        text = f"{time.strftime('%Y-%m-%d %H:%M:%S', now)} {line}\n"
+        with contextlib.suppress(OSError):
+            path = paths.logs_dir() / f"{name}_{time.strftime('%Y-%m-%d', now)}.log"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        with contextlib.suppress(OSError):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    return say

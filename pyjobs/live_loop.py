@@ -1,0 +1,116 @@
+"""Keep paper loops stepping: those of live.yaml, or the one that the environment says (DATA_TAG, SYMBOL, TIMEFRAME …).
+
+A light process that sleeps while nothing is due and gives each step a process and a time limit of its own. --status
+says how it stands: exit 3 when loops are configured and nobody keeps them, or one has not stepped well for three bars.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from pyjobs.live import scheduler
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import LockBusyError, UsageError
+from utils.exit_codes import ExitCode
+from utils.files import os_files, private
+from utils.run import run
+
+OWN = "environment"  # what the loop is called that stands in no file
+LOCK = "live-loop.lock"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until told to stop, or say how it stands."""
+    parser = Parser(verb="live_loop", doc=__doc__)
+    parser.add_argument("--status", action="store_true", help="say how it stands, and end")
+    parser.add_argument(
+        "--wait", type=float, default=0.0, metavar="S", help="with --status: give it S seconds to begin"
+    )
+    args = parser.parse_args(argv)
+    if args.status:
+        until = time.monotonic() + args.wait
+        while not _is_held() and time.monotonic() < until:
+            time.sleep(0.2)
+        return _status()
+    if os.environ.get("DRY_RUN", "1") not in ("", "1", "true", "yes"):
+        return subprocess.call(_step("--all"))  # which says why not
+    timeframe = os.environ.get("TIMEFRAME") or "5m"
+    if os.environ.get("DATA_TAG") and timeframe not in scheduler.STEP_S:
+        raise UsageError(f"TIMEFRAME={timeframe} is none of {', '.join(scheduler.STEP_S)}")
+    lock = paths.locks_dir() / LOCK
+    private.make_folder(lock.parent)
+    try:
+        with os_files.locked(lock, 0.0):
+            scheduler.Scheduler(command=_command, listed=_listed, say=scheduler.stamped_log("live_loop")).run()
+    except os_files.HeldElsewhere:
+        raise LockBusyError(f"the loops are kept by another process already ({lock})") from None
+    return ExitCode.OK
+
+
+def _step(*flags: str) -> list[str]:
+    return [sys.executable, "-u", "-m", "pyjobs.live_step", *flags]
+
+
+def _command(name: str) -> list[str]:
+    return _step() if name == OWN else _step("--instance", name)
+
+
+def _listed() -> tuple[list[tuple[str, str]], str]:
+    """Which loops there are; and what is wrong where that cannot be told."""
+    if os.environ.get("DATA_TAG"):
+        return [(OWN, os.environ.get("TIMEFRAME") or "5m")], ""
+    try:
+        done = subprocess.run(_step("--list"), capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [], str(error)
+    if done.returncode:
+        return [], done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"
+    pairs = [line.split("\t") for line in done.stdout.splitlines()]
+    return [(name, timeframe) for name, timeframe in pairs], ""
+
+
+def _status() -> int:
+    """One line for each loop; the worst of them is the exit code."""
+    now, alive = clock.now_s(), _is_held()
+    try:
+        known = json.loads((paths.data_dir() / "live" / scheduler.STATE).read_bytes())
+    except (OSError, ValueError):
+        known = {"loops": {}, "at_s": 0.0, "pid": 0}
+    listed, wrong = _listed()
+    bad = bool(wrong)
+    if wrong:
+        print(f"live.yaml: {wrong}")
+    told = f"alive, pid {known['pid']}, last word {max(0, now - known['at_s']):.0f} s ago" if alive else "not running"
+    print(f"live loop: {told}; {len(known['loops'] if alive else listed)} loops")
+    if not alive:
+        return ExitCode.UNWELL if listed or bad else ExitCode.OK
+    bad = bad or now - known["at_s"] > 3 * scheduler.TELL_EVERY_S
+    for name, last in known["loops"].items():
+        ok_s = last.get("ok_s")
+        late = ok_s is None or now - ok_s > 3 * scheduler.STEP_S[last["timeframe"]] + scheduler.LONGEST_STEP_S
+        bad = bad or late
+        since = "has not stepped well yet" if ok_s is None else f"stepped well {now - ok_s:.0f} s ago"
+        print(f"{name}: {'LATE: ' if late else ''}{since}; {last.get('said', '')}")
+    return ExitCode.UNWELL if bad else ExitCode.OK
+
+
+def _is_held() -> bool:
+    """Whether a process keeps the loops: by its lock, which ends with it."""
+    lock = paths.locks_dir() / LOCK
+    if not lock.exists():
+        return False
+    try:
+        with os_files.locked(lock, 0.0):
+            return False
+    except os_files.HeldElsewhere:
+        return True
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,112 @@
+"""The process that keeps loops stepping: none delays another, and it can be watched, stopped and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyjobs.live.scheduler import AFTER_S, next_due
+from pyjobs.live_loop import main as live_loop
+from utils.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pyjobs.live.scheduler import Scheduler, stamped_log
+TEXT = {{"good": "print('good: 1 decided')", "hangs": "import time; time.sleep(60)", "fails": "raise SystemExit(73)"}}
+Scheduler(
+    command=lambda name: [sys.executable, "-I", "-S", "-c", TEXT[name]],
+    listed=lambda: ([(name, "1m") for name in TEXT], ""), say=stamped_log("live_loop"), limit_s=1.0,
+).run()
+"""
+
+
+def until(ready: Callable[[], bool], within_s: float = 20.0) -> None:
+    end = time.monotonic() + within_s
+    while not ready():
+        assert time.monotonic() < end, "not within its time"
+        time.sleep(0.02)
+
+
+def test_it_looks_after_each_close_and_again_when_a_look_brought_nothing() -> None:
+    noon = 1_795_176_000.0
+    assert next_due("5m", noon + 10, 0) == noon + 300 + AFTER_S
+    assert next_due("5m", noon + 1, 0) == noon + AFTER_S
+    assert next_due("5m", noon + 10, 1) == noon + 20
+    assert next_due("5m", noon + 290, 9) == noon + 300 + AFTER_S
+    assert next_due("1d", noon + 10, 0) == noon + 3600 + AFTER_S
+
+
+def test_one_that_hangs_or_fails_delays_no_other_and_what_hangs_is_ended(home: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    where = str(home / "notify")
+    listener.bind(where)
+    listener.settimeout(20)
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN.format(root=str(ROOT))], stdout=subprocess.DEVNULL,
+        env={**os.environ, "NOTIFY_SOCKET": where},
+    )  # fmt: skip
+    try:
+        assert listener.recv(100) == b"READY=1"
+        log = home / "logs"
+        until(
+            lambda: any("hangs" in path.read_text() and "longer than" in path.read_text() for path in log.glob("*.log"))
+        )
+        said = next(log.glob("live_loop_*.log")).read_text()
+        assert said.index("good: good: 1 decided") < said.index("hangs: step ended")
+        assert "fails:  (exit 73)" in said
+        memory = (Path("/proc") / str(process.pid) / "status").read_text()
+        resident = int(memory.partition("VmRSS:")[2].split()[0])
+        assert resident < 25_000, f"{resident} kB"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+        listener.close()
+    state = json.loads((home / "data/live/loop.json").read_text())
+    assert state["stopped"] and state["loops"]["good"]["code"] == 0 and state["loops"]["fails"]["code"] == 73
+
+
+def test_without_loops_nothing_is_missed_and_with_some_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(live_loop, ["--status"]) == 0
+    (home / "secret").mkdir()
+    (home / "secret/live.yaml").write_text("loops:\n  a: {symbol: BTC/USD, timeframe: 5m, strategy: ma_cross}\n")
+    assert run(live_loop, ["--status"]) == 3
+    assert "live loop: not running; 1 loops" in capsys.readouterr().out
+
+
+def test_up_status_and_down_are_three_commands(home: Path) -> None:
+    (home / "secret").mkdir()
+    (home / "secret/live.yaml").write_text("loops:\n  a: {symbol: BTC/USD, timeframe: 5m, strategy: ma_cross}\n")
+    env = {**os.environ, "ALLOW_NET_FETCH": "0", "XDG_RUNTIME_DIR": str(home), "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
+
+    def live(word: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [ROOT / "jobs/live.sh", word], env=env, cwd="/", capture_output=True, text=True, timeout=60
+        )
+
+    assert live("up").stdout.startswith("started, pid ")
+    try:
+        log = home / "logs"
+        until(
+            lambda: any(
+                "a: " in path.read_text() and "exit 66" in path.read_text() for path in log.glob("live_loop_*.log")
+            ),
+            40,
+        )
+        assert live("up").stdout.startswith("running already")
+        status = live("status")
+        assert status.returncode == 3 and "live loop: alive, pid" in status.stdout and "a: LATE" in status.stdout
+    finally:
+        down = live("down")
+    assert down.stdout == "stopped\n", down.stderr
+    assert live("down").stdout == "not running\n"
