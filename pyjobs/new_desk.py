@@ -47,7 +47,7 @@ NOT_THERE = (
     "no_data",
     "not_listed",
 )  # what a fetch calls a symbol that its provider does not have
-NOT_OURS = ("bad_data", "not_offered")  # and one it has otherwise: in another currency, of another market
+NOT_OURS = ("misfit", "bad_data", "not_offered")  # and one it has otherwise: in another currency, of another market
 
 
 def main(argv: Sequence[str] | None = None) -> int:
