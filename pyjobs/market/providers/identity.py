@@ -14,7 +14,7 @@ from utils.errors import BadDataError, MisfitError
 from utils.settings import config
 
 SAME_LENGTH = {"30m": ("30m", "15m"), "1h": ("1h", "60m"), "1d": ("1d",)}
-"""What a provider may call the bars it sends; yfinance makes half hours of quarters."""
+"""What a provider may call the bars it sends; yfinance 1.7.0 makes half hours of quarters (scrapers/history.py)."""
 OTHER_ZONES = {"24/7": "UTC", "FX": "Europe/London", "CMES": "America/New_York"}
 """Yahoo's zone of a market where that is not the calendar's own."""
 
