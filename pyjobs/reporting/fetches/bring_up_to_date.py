@@ -22,13 +22,13 @@ from pyjobs.market.universe.report import report
 from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
 from pyjobs.reporting.run_files.fetched import Fetch
-from pyjobs.reporting.tables import text_table
 from pyjobs.strategy.scan import longest_lookback
 from utils import clock, paths, trading_day
 from utils.errors import UsageError
 from utils.files.text_files import write_json
 from utils.progress import ProgressReport
 from utils.settings import config
+from utils.tables import text_table
 
 REPORT = "reports/fetch.json"
 

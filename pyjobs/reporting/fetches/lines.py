@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.run_files.fetched import Fetch, Lacking
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 COLUMNS = (
     Column("exchange"),
