@@ -32,11 +32,9 @@ from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
-    NETWORK_FORBIDDEN,
     CannotWriteError,
     ExternalDataUnavailable,
     ExternalKind,
-    NetworkForbidden,
 )
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -186,8 +184,6 @@ def _external(results: Sequence[StepResult], outcomes: Mapping[str, Mapping[str,
     told = outcomes.get(first.step, {})
     provider, symbol = str(told.get("provider") or first.step), str(told.get("symbol") or "")
     detail = str(told.get("detail") or first.reason)
-    if told.get("kind") == NETWORK_FORBIDDEN:
-        return NetworkForbidden(provider=provider, symbol=symbol, detail=detail)
     kind = cast(ExternalKind, told.get("kind") if told.get("kind") in EXTERNAL_KINDS else "outage")
     return ExternalDataUnavailable(kind, provider=provider, symbol=symbol, detail=detail)
 

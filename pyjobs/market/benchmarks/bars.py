@@ -29,7 +29,7 @@ SETTLES_MS = 3_600_000  # so long after its close no provider of benchmarks revi
 class Attempt:
     """A provider that could not answer, or not far enough.
 
-    `kind`: an ExternalKind, `stale`, `not_set_up` or `network-forbidden`.
+    `kind`: an ExternalKind, `stale`, `not_set_up` or `network_forbidden`.
     """
 
     provider: str
@@ -73,7 +73,7 @@ def find(
         try:
             fetched = ask(provider(source), request, book=book, patience=patience)
         except ExternalDataUnavailable as error:
-            attempts.append(Attempt(provider=source, kind=error.reason, why=error.detail))
+            attempts.append(Attempt(provider=source, kind=error.kind, why=error.detail))
             continue
         except NotSetUp as error:
             attempts.append(Attempt(provider=source, kind="not_set_up", why=str(error)))

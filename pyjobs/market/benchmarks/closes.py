@@ -104,7 +104,7 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
             symbol, closes = _ask(name, provider, source, places, market, (start, end))
         except ExternalDataUnavailable as error:
             kind, forbidden = error.kind, forbidden or isinstance(error, NetworkForbidden)
-            said.append(f"{provider}: {error.reason}{f' ({error.detail})' if error.detail else ''}")
+            said.append(f"{provider}: {error.kind}{f' ({error.detail})' if error.detail else ''}")
             continue
         found = Benchmark(name=name, provider=provider, symbol=symbol, closes=closes.within(start, end))
         if found.closes.days.size < FEWEST_DAYS:
@@ -217,7 +217,7 @@ def gather(
             if name not in policy.benchmarks and name not in instruments and not _known_here(name, places):
                 known = ", ".join(policy.benchmarks) or "none"
                 raise UsageError(f"unknown benchmark {name!r}: config/data_sources.yaml has {known}") from None
-            missing[name] = f"{error.reason}: {error.detail}"
+            missing[name] = f"{error.kind}: {error.detail}"
     return found, missing
 
 

@@ -211,7 +211,7 @@ class _Judge:
 def kind_of(error: NightdeskError) -> str:
     """One word for a failure, in the list of what is missing."""
     if isinstance(error, ExternalDataUnavailable):
-        return error.reason
+        return error.kind
     names = {LockBusyError: "busy", ConfigError: "not_set_up", UsageError: "not_offered"}
     return next((name for cls, name in names.items() if isinstance(error, cls)), "bad_data")
 

@@ -30,7 +30,7 @@ WHY = {
     "gone": "the provider no longer knows it: delisted or renamed? its history stays",
     "unknown": "the provider does not know it",
     "not_listed": "no bar yet: not listed yet?",
-    "network-forbidden": "not asked: ALLOW_NET_FETCH=0",
+    "network_forbidden": "not asked: ALLOW_NET_FETCH=0",
     "put_off": "its history is fetched on a later night",
     "busy": "another job works on it",
 }
