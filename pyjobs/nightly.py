@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _night(desk, desk_file, session=options.session, dumps=options.dumps, pool=options.jobs)
     except _Told as told:
         name = signal.Signals(told.number).name
-        print(f"[stop] told to stop by {name}: the steps were ended, the run stays unfinished", flush=True)
+        print(f"[stop] stopped by {name}: the steps were ended, the run stays unfinished", flush=True)
         return 128 + told.number
 
 

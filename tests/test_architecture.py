@@ -32,7 +32,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress",
-        "errors",
+        "errors tables",
         "cli clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
@@ -67,7 +67,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alerts prune",
     ),
     "pyjobs.reporting": (
-        "fonts numbers run_files tables",
+        "fonts numbers run_files",
         "account_figures charts document fetches nights setup_figures",
         "account_text command drawing price_pictures scans",
         "html",

@@ -37,6 +37,10 @@ class BadDataError(NightdeskError):
     exit_code = ExitCode.BAD_DATA
 
 
+class MisfitError(BadDataError):
+    """A provider has the symbol as something else than its exchange says: another currency, market or kind."""
+
+
 class MissingInputError(NightdeskError):
     """A file or folder the job was told to read is not there."""
 
