@@ -32,7 +32,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress",
-        "errors",
+        "errors tables",
         "cli clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
@@ -67,7 +67,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alerts prune",
     ),
     "pyjobs.reporting": (
-        "fonts numbers run_files tables",
+        "fonts numbers run_files",
         "account_figures charts document fetches nights setup_figures",
         "account_text command drawing price_pictures scans",
         "html",
@@ -251,6 +251,12 @@ def test_nothing_of_one_machine_is_committed() -> None:
             continue
         found = odd.search(path.read_text(encoding="utf-8", errors="replace"))
         assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_no_file_holds_the_marks_of_a_merge() -> None:
+    for pattern in ("*.py", "*.md", "*.sh", "*.yaml", "*.toml"):
+        for path in tracked(pattern):
+            assert not re.search(r"^(?:<{7}|>{7}) ", path.read_text(encoding="utf-8"), re.M), path
 
 
 def test_the_locks_have_hashes_and_no_index_address() -> None:
