@@ -36,7 +36,7 @@ def utc_days(ms: IntArray) -> IntArray:
 def _intraday(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     errors: Errors = {}
     for at in np.flatnonzero(st.kind == DATE).tolist():
-        errors[at] = f"has no time of day, but {source.instrument.timeframe} bars need one"
+        errors[at] = f"has no time of day, but {source.instrument.timeframe} bars need one (is it `timeframe: 1d`?)"
     for at in np.flatnonzero(st.kind == NAIVE).tolist():
         errors[at] = "has no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
     start = st.ms - source.bar_ms if source.mark == "end" else st.ms
