@@ -100,7 +100,7 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
     if pairs:
         return pairs
     line = lines.index(sample[0]) + 1
-    told = f"neither tabs, semicolons, bars nor commas make columns of {unexpected(label, sample[0])}"
+    told = f"neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}"
     raise BadDataError(f"{label}: line {line}: {told}: expected a time, four prices and a volume a row")
 
 
