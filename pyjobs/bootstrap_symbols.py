@@ -42,7 +42,7 @@ def _parser(defaults: Sequence[str]) -> Parser:
     parser.add_argument("--symbols", metavar="A,B,…", default=",".join(defaults), help="default: %(default)s")
     parser.add_argument("--exchange", metavar="NAME", default="BITFINEX", help="default: %(default)s")
     parser.add_argument("--timeframe", metavar="TF", default="1m", help="default: %(default)s")
-    parser.add_argument("--lookback-days", metavar="N", type=float, help="default: what was said before, else 3")
+    parser.add_argument("--lookback-days", metavar="N", type=float, help="default: as given before, else 3")
     parser.add_argument(
         "--enable-gap-repair", action="store_true", default=None, help="look for gaps every six hours, too"
     )

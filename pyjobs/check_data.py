@@ -81,7 +81,7 @@ def as_json(found: Sequence[Inspected]) -> str:
 
 def as_text(found: Sequence[Inspected], *, markdown: bool) -> str:
     """A table of the series and one of the findings, worst first."""
-    from pyjobs.reporting.tables import Column, markdown_table, text_table
+    from utils.tables import Column, markdown_table, text_table
 
     table = markdown_table if markdown else text_table
     of_series = [

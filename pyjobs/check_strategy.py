@@ -57,7 +57,7 @@ def priced(path: Path | None, lookback: int, index: str | None) -> tuple[Bars, B
         raise MissingInputError(f"{path}: no symbol {index}, which the strategy follows")
     first = next((symbol for symbol in series if symbol != index), None)
     if first is None:
-        raise MissingInputError(f"{path}: no symbol beside {index}")
+        raise MissingInputError(f"{path}: no symbol other than {index}")
     bars = series[first]
     return bars.slice(max(0, len(bars) - MOST), len(bars)), series[index] if index else None
 

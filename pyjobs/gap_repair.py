@@ -67,7 +67,7 @@ def _unless_all(refused: Sequence[ExternalDataUnavailable | None]) -> int:
 def summary(done: Repaired) -> str:
     """One line about one series."""
     if not done.missing and not done.again and not done.set_aside:
-        return f"{done.key}: nothing missing, nobody asked"
+        return f"{done.key}: nothing missing, no provider asked"
     again = f" and {done.again} confirmed empty a while ago" if done.again else ""
     line = (
         f"{done.key}: {done.missing} missing{again}: {done.filled} filled, {done.confirmed_empty} confirmed empty, "

@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_desk(default="all desks")
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: print JSON, for a monitor")
     parser.add_argument("--strict", action="store_true", help="exit 3 on WARN too")
+    parser.add_argument("--mode", choices=("operator", "strict"), default="operator", help="strict: as --strict")
     args = parser.parse_args(argv)
 
     now_s = clock.now_s()
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps(findings.as_json(checks), ensure_ascii=False, indent=1))
     else:
         print("\n".join([*findings.as_lines(checks), f"health: {state}"]))
-    return findings.exit_code(checks, strict=args.strict)
+    return findings.exit_code(checks, strict=args.strict or args.mode == "strict")
 
 
 if __name__ == "__main__":

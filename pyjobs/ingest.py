@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pyjobs.market.times import parse_utc_ms, utc_text
 from utils import clock
 from utils.cli import Parser
-from utils.errors import ExternalDataUnavailable
+from utils.errors import ExternalDataUnavailable, MisfitError
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class _Job:
         new = new_bars(self.store, key, self.args.start)
         try:
             done = self._ingested(key, source, instance)
-        except ExternalDataUnavailable as error:
+        except (ExternalDataUnavailable, MisfitError) as error:
             if resumes and (why := self.absent.set_aside(key, source.market, error)):
                 return why
             raise

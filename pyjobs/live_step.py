@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--instance", metavar="NAME", help="a loop of live.yaml; its journal's tag is its name")
     parser.add_argument("--all", action="store_true", help="every loop of live.yaml, one after the other")
     parser.add_argument("--list", action="store_true", help="name the loops of live.yaml and their timeframes, and end")
-    parser.add_argument("--no-fetch", action="store_true", help="ask nobody; decide by what is stored")
+    parser.add_argument("--no-fetch", action="store_true", help="ask no provider; decide by what is stored")
     args = parser.parse_args(argv)
     if args.instance and args.all:
         parser.error("--instance and --all exclude each other")

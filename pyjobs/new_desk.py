@@ -47,7 +47,7 @@ NOT_THERE = (
     "no_data",
     "not_listed",
 )  # what a fetch calls a symbol that its provider does not have
-NOT_OURS = ("bad_data", "not_offered")  # and one it has otherwise: in another currency, of another market
+NOT_OURS = ("misfit", "bad_data", "not_offered")  # and one it has otherwise: in another currency, of another market
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -100,7 +100,7 @@ def _parser() -> Parser:
     parser.add_argument("--boards", metavar="A,B", default="KOSPI,KOSDAQ", help="of the listing; default: %(default)s")
     parser.add_argument("--cash", metavar="N", type=float, help="to begin with; default: 100000, in KRW 100000000")
     parser.add_argument("--currency", metavar="CUR", default="", help="of the account; default: the exchange's")
-    parser.add_argument("--name", metavar="NAME", help="of the desk: one beside others, config/desks/NAME.yaml")
+    parser.add_argument("--name", metavar="NAME", help="of the desk: config/desks/NAME.yaml, one of several")
     parser.add_argument(
         "--years", metavar="N", type=float, help="of history; default: ten of days, less of shorter bars"
     )
@@ -116,7 +116,7 @@ def _target(args: Namespace) -> Path:
     own = f"desks/{args.name}.yaml" if args.name else "desk.yaml"
     target: Path = (args.out or paths.config_dir() / own).absolute()
     if target.exists():
-        more = "" if args.out or args.name else ", or --name NAME for a second desk beside it"
+        more = "" if args.out or args.name else ", or --name NAME for a second desk"
         raise UsageError(f"{target} is there already, and nothing is overwritten: move it away, or --out FILE{more}")
     return target
 
@@ -170,7 +170,7 @@ def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue)
 def _check(args: Namespace) -> None:
     """Raises UsageError for flags that are of no use whatever is answered."""
     if args.listing and (args.symbols or args.exchange):
-        raise UsageError("--listing stands instead of --exchange and --symbols")
+        raise UsageError("--listing replaces --exchange and --symbols")
     if args.timeframe not in TIMEFRAME_MS:
         raise UsageError(f"--timeframe: unknown {args.timeframe!r} (known: {', '.join(TIMEFRAME_MS)})")
     if args.currency and not re.fullmatch("[A-Z]{3}", args.currency):

@@ -31,11 +31,9 @@ from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
-    NETWORK_FORBIDDEN,
     CannotWriteError,
     ExternalDataUnavailable,
     ExternalKind,
-    NetworkForbidden,
 )
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -61,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _night(desk, desk_file, session=options.session, dumps=options.dumps, pool=options.jobs)
     except _Told as told:
         name = signal.Signals(told.number).name
-        print(f"[stop] told to stop by {name}: the steps were ended, the run stays unfinished", flush=True)
+        print(f"[stop] stopped by {name}: the steps were ended, the run stays unfinished", flush=True)
         return 128 + told.number
 
 
@@ -182,8 +180,6 @@ def _external(results: Sequence[StepResult], outcomes: Mapping[str, Mapping[str,
     told = outcomes.get(first.step, {})
     provider, symbol = str(told.get("provider") or first.step), str(told.get("symbol") or "")
     detail = str(told.get("detail") or first.reason)
-    if told.get("kind") == NETWORK_FORBIDDEN:
-        return NetworkForbidden(provider=provider, symbol=symbol, detail=detail)
     kind = cast(ExternalKind, told.get("kind") if told.get("kind") in EXTERNAL_KINDS else "outage")
     return ExternalDataUnavailable(kind, provider=provider, symbol=symbol, detail=detail)
 

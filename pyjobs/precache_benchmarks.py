@@ -80,7 +80,7 @@ def _line(name: str, found: Found) -> str:
 
     bars = found.fetched.bars
     first, last = (dt.datetime.fromtimestamp(int(bars.ts_ms[i]) / 1000, dt.UTC).date() for i in (0, -1))
-    late = " STALE: nobody has the last closed session" if found.stale else ""
+    late = " STALE: no provider has the last closed session" if found.stale else ""
     failed = "".join(f"; {attempt.provider}: {attempt.kind}" for attempt in found.attempts)
     return f"{name}: {len(bars)} bars {first}..{last} from {found.fetched.provider}{failed}{late}"
 

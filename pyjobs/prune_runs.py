@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pyjobs.reporting.tables import Column, text_table
 from pyjobs.runs import cache_retention, log_retention, prune, retention
 from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision
@@ -27,6 +26,7 @@ from utils.cli import Parser
 from utils.errors import BadDataError, CannotWriteError, ConfigError
 from utils.files import newest
 from utils.run import run
+from utils.tables import Column, text_table
 
 
 def main(argv: Sequence[str] | None = None) -> int:

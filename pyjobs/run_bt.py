@@ -65,9 +65,9 @@ def _on_desk(args: argparse.Namespace) -> int:
     try:
         done = _kept(args)
     except ExternalDataUnavailable as error:
-        print(f"[SKIP] required benchmark unavailable: {error.symbol} ({error.reason}: {error.detail})")
+        print(f"[SKIP] required benchmark unavailable: {error.symbol} ({error.kind}: {error.detail})")
         report_outcome(
-            ExitCode.EXTERNAL, kind=error.reason, provider=error.provider, symbol=error.symbol, detail=error.detail
+            ExitCode.EXTERNAL, kind=error.kind, provider=error.provider, symbol=error.symbol, detail=error.detail
         )
         return ExitCode.OK
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")

@@ -76,7 +76,7 @@ def _taken(raw: Path, push: Path) -> list[str]:
 
 
 def _table(found: Sequence[Arrival]) -> str:
-    from pyjobs.reporting.tables import Column, text_table
+    from utils.tables import Column, text_table
 
     shown = found if len(found) <= SHOWN else [each for each in found if each.refused or each.kept]
     rows = [

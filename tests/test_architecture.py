@@ -17,7 +17,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.live": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
-    "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
+    "pyjobs.runs": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.live"},
     "pyjobs.machines": {"utils", "pyjobs.runs"},
     "pyjobs.frames": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account", "pyjobs.runs"},
     "pyjobs.reporting": {
@@ -32,7 +32,7 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress",
-        "errors",
+        "errors tables",
         "cli clock exception_kinds files",
         "dialogue native run settings trading_day",
         "csv_text pieces schedule wall_clock",
@@ -58,7 +58,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alpaca krx_stock quotes yahoo",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
-    "pyjobs.live": ("journal kill_switch scheduler", "deciding", "spec", "config feed", "limits", "step equal"),
+    "pyjobs.live": ("journal kill_switch scheduler", "deciding", "spec", "config feed", "limits", "step equal health"),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights provenance retention run_folder units",
         "forecast pins sealed timetable witness",
@@ -67,7 +67,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alerts prune",
     ),
     "pyjobs.reporting": (
-        "fonts numbers run_files tables",
+        "fonts numbers run_files",
         "account_figures charts document fetches nights setup_figures",
         "account_text command drawing price_pictures scans",
         "html",

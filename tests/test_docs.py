@@ -17,7 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CRONTAB = (ROOT / "config/schedule/crontab.example").read_text(encoding="utf-8")
 ENTRY_POINTS = sorted(path.name for path in (ROOT / "batch").glob("*.sh"))
 VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.name.startswith("__"))
-BY_HAND = {"fetch_runs.sh", "push_data.sh", "uninstall.sh"}  # outside the chain: they run on your own machine
+BY_HAND = {
+    "deploy.sh",
+    "fetch_runs.sh",
+    "push_data.sh",
+    "uninstall.sh",
+}  # outside the chain: they run on your own machine
 INTERNAL = {  # the shell's own, and names that never leave a script
     "PATH",
     "HOME",

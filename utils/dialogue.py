@@ -39,7 +39,7 @@ class Dialogue:
         if self._terminal and name in self._kept:
             with suppress(UsageError):
                 value = parse(self._kept[name])
-                print(f"{question}: {self._kept[name]} (as you said before; {flag} says otherwise)")
+                print(f"{question}: {self._kept[name]} (as you answered before; {flag} says otherwise)")
                 return value
         if not self._terminal:
             if default:

@@ -6,8 +6,10 @@ from typing import ClassVar, Literal, get_args
 
 from utils.exit_codes import ExitCode
 
-ExternalKind = Literal["rate_limit", "outage", "timeout", "network", "auth", "schema", "no_data", "blocked"]
-NETWORK_FORBIDDEN = "network-forbidden"
+ExternalKind = Literal[
+    "rate_limit", "outage", "timeout", "network", "auth", "schema", "no_data", "blocked", "network_forbidden"
+]
+NETWORK_FORBIDDEN: ExternalKind = "network_forbidden"
 EXTERNAL_KINDS: tuple[str, ...] = get_args(ExternalKind)
 
 
@@ -33,6 +35,10 @@ class BadDataError(NightdeskError):
     """Prices or files that cannot be true: high below low, a truncated dump, a torn partition."""
 
     exit_code = ExitCode.BAD_DATA
+
+
+class MisfitError(BadDataError):
+    """A provider has the symbol as something else than its exchange says: another currency, market or kind."""
 
 
 class MissingInputError(NightdeskError):
@@ -68,7 +74,8 @@ class WorkKilledError(NightdeskError):
 class ExternalDataUnavailable(NightdeskError):
     """A provider did not deliver. Decided where the bytes arrive, never from a traceback.
 
-    `kind` says how: rate_limit, outage, timeout, network, auth, schema, no_data or blocked.
+    `kind` says how: rate_limit, outage, timeout, network, auth, schema, no_data or blocked; or network_forbidden, which
+    is a setting and no outage.
     """
 
     exit_code = ExitCode.EXTERNAL
@@ -81,11 +88,6 @@ class ExternalDataUnavailable(NightdeskError):
         who = f"{provider} {symbol}".rstrip()
         super().__init__(f"{who}: {kind}" + (f": {detail}" if detail else ""))
 
-    @property
-    def reason(self) -> str:
-        """The word for it in the history: its kind."""
-        return self.kind
-
 
 class NetworkForbidden(ExternalDataUnavailable):
     """Nobody was asked, because ALLOW_NET_FETCH=0 forbids it, and nothing on this machine will do.
@@ -96,9 +98,4 @@ class NetworkForbidden(ExternalDataUnavailable):
     def __init__(
         self, *, provider: str, symbol: str = "", detail: str = "not asked: ALLOW_NET_FETCH=0 forbids the network"
     ) -> None:
-        super().__init__("no_data", provider=provider, symbol=symbol, detail=detail)
-
-    @property
-    def reason(self) -> str:
-        """Not a kind: those are failures."""
-        return NETWORK_FORBIDDEN
+        super().__init__(NETWORK_FORBIDDEN, provider=provider, symbol=symbol, detail=detail)

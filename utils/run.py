@@ -178,7 +178,7 @@ def _shortened(text: str) -> str:
 
 def _report(error: BaseException, code: int) -> None:
     if isinstance(error, ExternalDataUnavailable):
-        report_outcome(code, kind=error.reason, provider=error.provider, symbol=error.symbol, detail=error.detail)
+        report_outcome(code, kind=error.kind, provider=error.provider, symbol=error.symbol, detail=error.detail)
         return
     kind = None
     if code == ExitCode.EXTERNAL:

@@ -39,7 +39,7 @@ def axis(text: str) -> tuple[str, list[Value]]:
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise UsageError(f"--sweep {text!r}: {_why(error)}{_WRITE}") from None
     if not name.strip() or len(set(found)) < len(found):
-        raise UsageError(f"--sweep {text!r}: needs a name, and values that stand once")
+        raise UsageError(f"--sweep {text!r}: needs a name, and values that are given once")
     return name.strip(), found
 
 

@@ -89,7 +89,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
                 store, spec.key, replace(source, ask=noted), lookback_ms=back_ms, now_ms=now_ms, progress=_quiet
             )
     except NetworkForbidden:
-        return True, ("nobody was asked: ALLOW_NET_FETCH=0; the store's bars are used",)
+        return True, ("no provider was asked: ALLOW_NET_FETCH=0; the store's bars are used",)
     except LockBusyError:
         return True, ("another ingest of the series is at work; the store's bars are used",)
     except (CannotWriteError, OSError) as error:

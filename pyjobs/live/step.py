@@ -114,7 +114,7 @@ class Loop:
             answer = self._answer()
         except ExternalDataUnavailable as error:
             if failing is None:
-                self._event("fetch_failed", self.stand.ts_ms, f"{error.reason}: {error.detail}")
+                self._event("fetch_failed", self.stand.ts_ms, f"{error.kind}: {error.detail}")
             raise
         told += answer.told
         self._note_revisions(answer.bars)

@@ -92,7 +92,7 @@ def _run(verb: list[str], clone: Path, env: Mapping[str, str]) -> str:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"{verb[0]} did not end in {NIGHT_S:g} s"
-    return (done.stdout.strip().rpartition("\n")[2] or "it said nothing") + f" (exit {done.returncode})"
+    return (done.stdout.strip().rpartition("\n")[2] or "no output") + f" (exit {done.returncode})"
 
 
 @contextlib.contextmanager

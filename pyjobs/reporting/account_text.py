@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyjobs.account.desk.backtest import AccountResult, Variant
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import FIGURES, Show, marked, ruined, short_window
-from pyjobs.reporting.tables import Column, text_table
+from utils.tables import Column, text_table
 
 BESIDE_MARKET: tuple[tuple[str, str, Show], ...] = (
     ("last 180 days", "return_180d", numbers.change),

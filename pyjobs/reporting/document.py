@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.tables import Column, markdown_table, markdown_text
+from utils.tables import Column, markdown_table, markdown_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pyjobs.reporting import drawing, numbers
 from pyjobs.reporting.document import Chart, Heat, Image, Page, Table, Text
-from pyjobs.reporting.tables import Column, without_empty
+from utils.tables import Column, without_empty
 
 LONG_CELL = 34  # characters; a longer one may be broken into lines
 TEMPLATE = Path(__file__).with_name("index.html.j2")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyjobs.account.figures.setup_stats import Row
 from pyjobs.reporting import numbers
-from pyjobs.reporting.tables import Column, text_table
+from utils.tables import Column, text_table
 
 TITLES = ("n", "closed", "worth", "win rate", "95 %", "expectancy", "95 %", "bars held", "worst … best")
 COLUMNS = tuple(Column(title, right=True) for title in TITLES)

@@ -118,6 +118,7 @@ def load_job_plans(path: Path) -> JobPlans:
 def to_run(record: Mapping[str, Any]) -> Run:
     """A history record, whatever older fields it lacks. Raises ValueError for one that cannot be a run of ours."""
     text = {key: quoted(_text(record.get(key))) for key in ("job", "instance", "session", "outcome", "log", "kind")}
+    text["outcome"] = text["outcome"].replace("network-forbidden", NETWORK_FORBIDDEN)  # its name before 2026-11-29
     number = {key: _whole(record.get(key)) for key in ("start", "end", "attempts", "code")}
     if not text["job"] or not text["outcome"] or number["end"] < number["start"] or number["code"] > 255:
         raise ValueError(f"no run of ours: {record!r:.200}")

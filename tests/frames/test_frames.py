@@ -189,4 +189,4 @@ def test_a_backtest_says_where_a_files_days_are_dates(home: Path, tmp_path: Path
     dates = bars.set_axis(bars.index.normalize(), axis=0).rename_axis("time")
     path = frames.write_bars(tmp_path / "bars.parquet", {"A": dates, "B": bars})
     said = said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
-    assert "[WARN] the days of 1 of 2 symbols stand at midnight UTC of Mondays to Fridays (A)" in said
+    assert "[WARN] the days of 1 of 2 symbols are at midnight UTC of Mondays to Fridays (A)" in said

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from jobs.judge import RULES_PATH, RulesError, Verdict, judge, load_rules
 from tests.judge.samples import Sample, samples
-from utils.errors import EXTERNAL_KINDS
+from utils.errors import EXTERNAL_KINDS, NETWORK_FORBIDDEN
 from utils.exception_classes import CLASSES_PATH, KINDS, load_classes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +81,7 @@ def kind(output: str, code: int = 1, command: tuple[str, ...] = ()) -> str | Non
 def test_the_corpus_is_small_and_means_something() -> None:
     assert len(CORPUS) <= 300
     assert min(len([s for s in found if s.set == "unseen"]) for found in (EXTERNALS, BUGS)) >= 60
-    assert {kind for sample in EXTERNALS for kind in sample.kinds} == set(EXTERNAL_KINDS) - {"network_forbidden"}
+    assert {kind for sample in EXTERNALS for kind in sample.kinds} == set(EXTERNAL_KINDS) - {NETWORK_FORBIDDEN}
     assert all(sample.made for sample in CORPUS) and len({sample.name for sample in CORPUS}) == len(CORPUS)
 
 

@@ -14,7 +14,7 @@ import pytest
 from pyjobs.reporting import fonts
 from pyjobs.reporting.document import Chart, Heat, Page, Section, Table, Text
 from pyjobs.reporting.html import Card, render
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""

@@ -11,9 +11,9 @@ import pytest
 
 from pyjobs.market.providers.wire import scrub
 from pyjobs.market.providers.wire.http_answer import excerpt
-from pyjobs.reporting.tables import markdown_text
 from tests.hostile import TEXTS, texts
 from utils.foreign_text import outcome_of, printable, quoted
+from utils.tables import markdown_text
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,9 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pyjobs.market.dumps.reading.limits import LARGEST_BYTES
 from tests.bench.processes import make_bars, measured
 
 BARS, FEW, MANY = 5_000, 60, 600  # 0.3 and 3 million bars: 144 MB as columns, more than 225 while they are read
+ONE_COIN = """\
+name: coin
+market: 24/7
+session: last_bar
+dumps: {folder}
+accounts: {{usd: {{currency: USD, cash: 100000, max_positions: 1, max_weight: 1.0, fee_bps: 10}}}}
+setups: {{ma_cross: {{fast: 5, slow: 20}}}}
+instruments:
+  - {{symbol: COIN, exchange: T, market: 24/7, timeframe: 1m, currency: USD, file: coin.csv,
+     layout: ohlcv_start, zone: UTC}}
+"""
 GROWTH_MB = 60  # for results, the names of symbols, and what is held at a time
 
 
@@ -72,3 +84,16 @@ def test_a_hundred_times_the_bars_stay_below_350_mb(tmp_path: Path) -> None:
     bars = make_bars(tmp_path / "25_million.parquet", 10_000, 2_520)
     for verb, flags in (("run_bt", ("--no-cache",)), ("run_bt", ()), ("run_bt", ()), ("run_sweep", ())):
         assert measured(command(bars, verb, *flags), tmp_path, 1)[2] < 350, (verb, flags)
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("clock", ["seconds", "text of a zone"])
+def test_the_longest_price_file_that_is_read_needs_less_than_500_mb(tmp_path: Path, clock: str) -> None:
+    seconds = 1_483_228_800 + 60 * np.arange(LARGEST_BYTES // (49 if clock == "seconds" else 62))
+    times = seconds.astype(str) if clock == "seconds" else seconds.astype("datetime64[s]").astype(str)
+    rows = "".join(f"{at},20000.5,20010.5,19990.5,20005.{i % 10},1.5\n" for i, at in enumerate(times.tolist()))
+    (tmp_path / "coin.csv").write_text("time,open,high,low,close,volume\n" + rows)
+    assert 0.9 * LARGEST_BYTES < (tmp_path / "coin.csv").stat().st_size <= LARGEST_BYTES
+    (tmp_path / "desk.yaml").write_text(ONE_COIN.format(folder=tmp_path))
+    command_ = [sys.executable, "-m", "pyjobs.import_bars", "--desk", str(tmp_path / "desk.yaml")]
+    assert measured(command_, tmp_path, 1)[2] < 500

@@ -152,7 +152,7 @@ def test_without_the_network_the_age_of_the_bars_is_said_and_what_is_due_is_miss
     assert home.fetch() == 0  # all is there
     home.at(FRIDAY_S + 3 * DAY_S)
     assert home.fetch() == 69
-    assert set(home.missing().values()) == {"network-forbidden"}
+    assert set(home.missing().values()) == {"network_forbidden"}
     assert "YAHOO: not asked, ALLOW_NET_FETCH=0; its newest bar closed 2026-11-20 21:00 UTC" in home.said
     assert home.asked("") == asked
 

@@ -55,7 +55,7 @@ def test_a_week_of_minutes_and_its_holes_come_back_and_the_weekend_stays_empty(h
     assert same_bars(home.store.read(KEY), whole)
     assert np.array_equal(home.store.confirmed_empty(KEY), quiet)
     again = home.run(REPAIR)
-    assert "nothing missing, nobody asked" in again.said and charts(home) - asked == 1
+    assert "nothing missing, no provider asked" in again.said and charts(home) - asked == 1
 
 
 def test_days_of_currencies_are_refused_because_they_end_elsewhere(home: Home) -> None:

@@ -209,7 +209,7 @@ def test_a_removed_day_and_removed_minutes_come_back_and_the_second_pass_asks_no
     assert " 0 left, by 1 requests" in capsys.readouterr().out
     assert run(gap_repair, [*SERIES, "--lookback-days", "30"]) == 0
     assert world.asked() - asked == 1
-    assert "nothing missing, nobody asked" in capsys.readouterr().out
+    assert "nothing missing, no provider asked" in capsys.readouterr().out
 
 
 def test_all_instances_are_ingested_and_one_that_fails_hides_no_other(

@@ -101,7 +101,7 @@ def test_on_a_terminal_it_asks_and_never_twice_for_the_same(env: dict[str, str],
     assert "unknown exchange 'nowhere'" in said and "exchange (" in said
     code, said = told("AAPL")  # what was no use is asked again, the rest is not
     assert code == 0, said
-    assert ": yahoo (as you said before; --exchange says otherwise)" in said
+    assert ": yahoo (as you answered before; --exchange says otherwise)" in said
     assert "cash: 250000," in (tmp_path / "d.yaml").read_text(encoding="utf-8")
     assert not (tmp_path / "data" / "new_desk.json").exists()
 
@@ -131,7 +131,7 @@ def test_when_nobody_can_be_asked_there_is_no_desk_either(verb: Verb, fakemarket
         (["--exchange", "YAHOO", "--symbols", "A", "--years", "0"], "--years 0 is not a number of years"),
         (["--exchange", "YAHOO", "--symbols", "A", "--name", "a b"], "--name 'a b' cannot name a desk"),
         (["--exchange", "YAHOO", "--symbols", "A", "--zone", "Berlin"], "'Berlin' is no time zone of this box"),
-        (["--listing", "KRX", "--symbols", "A"], "--listing stands instead of --exchange and --symbols"),
+        (["--listing", "KRX", "--symbols", "A"], "--listing replaces --exchange and --symbols"),
     ],
 )
 def test_wrong_usage_is_named_and_nothing_is_asked_or_written(

@@ -159,7 +159,7 @@ def test_a_night_that_is_ended_leaves_no_run(home: Path, number: signal.Signals)
         said = child.communicate(timeout=120)[0]
     if number == signal.SIGTERM:
         assert child.returncode == 143
-        assert "told to stop by SIGTERM" in said
+        assert "stopped by SIGTERM" in said
         assert not any(Path(f"/proc/{pid}").exists() for pid in steps)
     else:
         for pid in steps:

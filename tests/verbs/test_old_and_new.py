@@ -29,7 +29,7 @@ ELSEWHERE = ("make setup", "journalctl --user")  # this clone's environment is t
 A_NIGHT = ("run_nightly.sh", "why.sh nightly", "logs/nightly_")
 BARS_BY_THE_MINUTE = ("bootstrap_symbols", "BTCUSD-1m")
 A_DATABASE = ("migrate_candles", "mirror_candles")
-ENDS = {"--systemd enable": {0, 78}}  # where there is no manager: 78
+ENDS = {"--systemd enable": {0, 78}, "jobs/eqflat.sh TAG": {66}}  # no manager: 78; no loop has that tag: 66
 LEAVES = {
     "run_nightly.sh": "data/server_runs/*/manifest.json",
     "ingest --symbol BTCUSD": "data/raw/BITFINEX/BTCUSD/1h/*",

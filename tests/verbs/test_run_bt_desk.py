@@ -245,7 +245,7 @@ def test_a_missing_required_benchmark_skips_the_whole_run_and_reports_why(
     monkeypatch.setenv("OUTCOME_FD", str(writer))
     assert backtest(desk, "--benchmarks", "KOSPI,S&P500") == ExitCode.OK
     told = json.loads(os.read(reader, 5000))
-    assert (told["code"], told["kind"], told["symbol"]) == (69, "network-forbidden", "KOSPI")
+    assert (told["code"], told["kind"], told["symbol"]) == (69, "network_forbidden", "KOSPI")
     said = capsys.readouterr().out
     assert "[SKIP] required benchmark unavailable: KOSPI" in said and "ALLOW_NET_FETCH=0 forbids the network" in said
     assert not backtest_folder.backtests_dir().exists()

@@ -103,7 +103,7 @@ def test_the_required_benchmark_is_fetched_and_without_another_the_run_goes_on_w
 
 def test_a_network_that_is_forbidden_is_a_setting_and_no_outage(bench: Bench) -> None:
     done = bench.run(ALLOW_NET_FETCH="0")
-    assert (done.code, done.said["outcome"]) == (0, "skip:network-forbidden"), done.log
+    assert (done.code, done.said["outcome"]) == (0, "skip:network_forbidden"), done.log
     assert "[SKIP] required benchmark unavailable: KOSPI" in done.log
     assert "ALLOW_NET_FETCH=0 forbids the network" in done.log
     assert bench.fake.requests() == []

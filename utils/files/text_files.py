@@ -52,7 +52,7 @@ def _piped(fd: int, path: Path) -> bytes:
             return bytes(received)
         else:
             time.sleep(0.01)
-    raise OSError(errno.EINVAL, f"is a pipe that nobody has filled within {PIPE_PATIENCE_S:.0f} s", str(path))
+    raise OSError(errno.EINVAL, f"is a pipe that no process has filled within {PIPE_PATIENCE_S:.0f} s", str(path))
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

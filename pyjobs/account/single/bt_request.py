@@ -179,7 +179,7 @@ def warn_of_dates(series: Mapping[str, Bars]) -> None:
     if found:
         named = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
         print(
-            f"[WARN] the days of {len(found)} of {len(series)} symbols stand at midnight UTC of Mondays to Fridays "
+            f"[WARN] the days of {len(found)} of {len(series)} symbols are at midnight UTC of Mondays to Fridays "
             f"({named}): ts_ms is a bar's close, and these look like dates"
         )
 

@@ -137,7 +137,7 @@ class LinesFile:
             if len(cells) != width:
                 raise self._wrong(line, f"has {len(cells)} cells, not {width}")
             if before is not None and cells[-1] != f"{crc32(f'{before},{line[:-9]}'.encode()):08x}":
-                raise self._wrong(line, "does not have the checksum of what stands there and before it")
+                raise self._wrong(line, "does not have the checksum of this line and those before it")
             before = cells[-1]
             found.append(cells)
         return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.benchmarks.policy import LOCAL, Benchmark, Policy, market_by_yahoo
+from pyjobs.market.benchmarks.policy import LOCAL, BenchmarkSource, Policy, market_by_yahoo
 from pyjobs.market.ingest.fetching import put_in_place
 from pyjobs.market.ingest.questions import rescaled
 from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
@@ -29,7 +29,7 @@ SETTLES_MS = 3_600_000  # so long after its close no provider of benchmarks revi
 class Attempt:
     """A provider that could not answer, or not far enough.
 
-    `kind`: an ExternalKind, `stale`, `not_set_up` or `network-forbidden`.
+    `kind`: an ExternalKind, `stale`, `not_set_up` or `network_forbidden`.
     """
 
     provider: str
@@ -73,7 +73,7 @@ def find(
         try:
             fetched = ask(provider(source), request, book=book, patience=patience)
         except ExternalDataUnavailable as error:
-            attempts.append(Attempt(provider=source, kind=error.reason, why=error.detail))
+            attempts.append(Attempt(provider=source, kind=error.kind, why=error.detail))
             continue
         except NotSetUp as error:
             attempts.append(Attempt(provider=source, kind="not_set_up", why=str(error)))
@@ -91,7 +91,9 @@ def find(
     raise nobody(name, attempts)
 
 
-def request_for(name: str, benchmark: Benchmark, source: str, market: str, *, start_ms: int, end_ms: int) -> BarRequest:
+def request_for(
+    name: str, benchmark: BenchmarkSource, source: str, market: str, *, start_ms: int, end_ms: int
+) -> BarRequest:
     """The question in the words of one provider; a local source is told every name the benchmark goes by."""
     return BarRequest(
         symbol=benchmark.symbols.of(source) if source not in LOCAL else "",
@@ -142,14 +144,14 @@ def warm(
         here = find(name, policy, **span, book=book, patience=patience, providers=local)
         if not remote or not (here.stale or _provisional(here.fetched, end_ms)):
             return here
-    say(f"{name}: asking {', '.join(remote) or 'nobody: no network provider is named'}")
+    say(f"{name}: asking {', '.join(remote) or 'none: no network provider is named'}")
     since_ms = {source: _next_ms(name, benchmark, source, store) for source in remote}
     try:
         found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
     except ExternalDataUnavailable as error:
         if here is None or here.stale:
             raise
-        say(f"{name}: the newest bar here may still be revised, and nobody can be asked: {error}")
+        say(f"{name}: the newest bar here may still be revised, and no provider can be asked: {error}")
         return here
     keep(series_key(name, benchmark, found.fetched.provider), found.fetched, store)
     return found
@@ -160,7 +162,7 @@ def _provisional(fetched: Fetched, now_ms: int) -> bool:
     return not fetched.last_final and now_ms >= int(fetched.bars.ts_ms[-1]) + SETTLES_MS
 
 
-def _next_ms(name: str, benchmark: Benchmark, source: str, store: BarStore) -> int:
+def _next_ms(name: str, benchmark: BenchmarkSource, source: str, store: BarStore) -> int:
     """From where a provider's own series goes on: with some overlap, or from the start when prices are adjusted."""
     key = series_key(name, benchmark, source)
     known = store.provenance(key)
@@ -169,7 +171,7 @@ def _next_ms(name: str, benchmark: Benchmark, source: str, store: BarStore) -> i
     return max(int(store.read(key).ts_ms[-1]) - OVERLAP_MS, benchmark.start_ms)
 
 
-def series_key(name: str, benchmark: Benchmark, source: str) -> SeriesKey:
+def series_key(name: str, benchmark: BenchmarkSource, source: str) -> SeriesKey:
     """Where a provider's bars are kept: under the first of its names that a local source looks for."""
     symbol = benchmark.symbols.of(source)
     named = next((one for one in (symbol, name) if one in benchmark.symbols.local_keys), symbol)

@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pyjobs.market.bars import Bars, FloatArray, SeriesKey
-from pyjobs.market.benchmarks.policy import LOCAL, Policy, Symbols
-from pyjobs.market.benchmarks.policy import Benchmark as Source
+from pyjobs.market.benchmarks.policy import LOCAL, BenchmarkSource, Policy, Symbols
 from pyjobs.market.dumps.benchmark_file import bars_of, files_for, plain_closes
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.names import folder_name
@@ -82,9 +81,9 @@ class Places:
     fetch: Mapping[str, Fetch]
 
 
-def source_of(name: str, policy: Policy) -> Source:
+def source_of(name: str, policy: Policy) -> BenchmarkSource:
     """What is known about a benchmark; one the policy does not name is looked for on this machine by its own name."""
-    return policy.benchmarks.get(name) or Source(providers=list(LOCAL), symbols=Symbols(local_keys=[name]))
+    return policy.benchmarks.get(name) or BenchmarkSource(providers=list(LOCAL), symbols=Symbols(local_keys=[name]))
 
 
 def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.date) -> Benchmark:
@@ -104,7 +103,7 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
             symbol, closes = _ask(name, provider, source, places, market, (start, end))
         except ExternalDataUnavailable as error:
             kind, forbidden = error.kind, forbidden or isinstance(error, NetworkForbidden)
-            said.append(f"{provider}: {error.reason}{f' ({error.detail})' if error.detail else ''}")
+            said.append(f"{provider}: {error.kind}{f' ({error.detail})' if error.detail else ''}")
             continue
         found = Benchmark(name=name, provider=provider, symbol=symbol, closes=closes.within(start, end))
         if found.closes.days.size < FEWEST_DAYS:
@@ -160,7 +159,7 @@ def cache_file(cache_dir: Path, key: str) -> Path:
 
 
 def _ask(
-    name: str, provider: str, source: Source, places: Places, market: str, window: tuple[dt.date, dt.date]
+    name: str, provider: str, source: BenchmarkSource, places: Places, market: str, window: tuple[dt.date, dt.date]
 ) -> tuple[str, Closes]:
     """(what it is called there, its closes), or ExternalDataUnavailable."""
     start, end = window
@@ -217,7 +216,7 @@ def gather(
             if name not in policy.benchmarks and name not in instruments and not _known_here(name, places):
                 known = ", ".join(policy.benchmarks) or "none"
                 raise UsageError(f"unknown benchmark {name!r}: config/data_sources.yaml has {known}") from None
-            missing[name] = f"{error.reason}: {error.detail}"
+            missing[name] = f"{error.kind}: {error.detail}"
     return found, missing
 
 

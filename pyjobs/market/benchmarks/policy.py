@@ -32,7 +32,7 @@ class Symbols(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return str(getattr(self, provider, ""))
 
 
-class Benchmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BenchmarkSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One benchmark. Only `providers` and `symbols` must stand in the file.
 
     `market` is the calendar its days follow (default: by the Yahoo symbol); `start` the first day that is downloaded.
@@ -60,7 +60,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `required`: without one of these that was asked for, a backtest skips as a whole."""
 
-    benchmarks: dict[str, Benchmark]
+    benchmarks: dict[str, BenchmarkSource]
     required: tuple[str, ...] = ("KOSPI",)
 
     def market_of(self, name: str) -> str:

@@ -36,7 +36,7 @@ def impossible(bars: Bars) -> dict[str, Mask]:
     finite = np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]])
     inside = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
     return {
-        "time that stands twice": np.append(False, np.diff(bars.ts_ms) == 0)[: len(bars)],
+        "time that is there twice": np.append(False, np.diff(bars.ts_ms) == 0)[: len(bars)],
         "time before the bar before it": np.append(False, np.diff(bars.ts_ms) < 0)[: len(bars)],
         "missing or infinite value": ~finite,
         "price of zero or less": finite & (least <= 0),

@@ -45,7 +45,7 @@ def refuse_misread(path: Path, known: Sequence[str]) -> None:
         event = ((row.get("symbol") or "").strip(), (row.get("session") or "").strip(), word)
         if event in first:
             told = " ".join(event)
-            raise BadDataError(f"{path}: line {number}: {told} stands there twice (first on line {first[event]})")
+            raise BadDataError(f"{path}: line {number}: {told} is there twice (first on line {first[event]})")
         first[event] = number
 
 

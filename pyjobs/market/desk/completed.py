@@ -195,7 +195,7 @@ def _unclear(block: Block) -> Iterator[tuple[str, str]]:
         if not 0 <= value < float("inf"):
             yield field, f"must be 0 or more, is {value:g}"
         elif value and not block.listing:
-            yield field, "is for a listing only: a list of symbols is taken as it stands"
+            yield field, "is for a listing only: a list of symbols is taken as it is"
     if 0 < block.max_price < block.min_price:
         yield "max_price", f"is below min_price ({block.min_price:g}): {block.max_price:g}"
 

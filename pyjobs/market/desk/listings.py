@@ -193,7 +193,7 @@ def _check(exchange: str, session: dt.date, new: Sequence[Listed], before: Listi
         raise BadDataError(f"{exchange}: the listing of {session} is empty; nothing was kept")
     twice = len(new) - len({each.symbol for each in new})
     if twice:
-        raise BadDataError(f"{exchange}: {twice} symbols stand twice in the listing of {session}; nothing was kept")
+        raise BadDataError(f"{exchange}: {twice} symbols are twice in the listing of {session}; nothing was kept")
     if before is None or shrunk:
         return
     for board in [None, *sorted({each.board for each in before.rows})]:

@@ -46,7 +46,7 @@ accounts:
   # cash in {currency}; at most so many positions, each of so much of equity; a stop so far below the fill (0: none)
   {currency.lower()}: {{{account}}}
 
-# What is looked for each night; every strategy in pyjobs/strategy/library/ may stand here, with its parameters.
+# What is looked for each night; any strategy of pyjobs/strategy/library/ may be added, with its parameters.
 setups:
   ma_cross: {{fast: 20, slow: 60}}
   breakout_20: {{window: 20}}

@@ -139,7 +139,7 @@ def _refuse_other_times(instrument: Instrument, beside: _Beside, whole: Bars, ba
     doubtful = beside.changed.size > OTHER_TIMES * beside.at_new.size or not beside.at_new.size
     if old >= FEWEST and beside.left.size > OTHER_TIMES * old:
         what = (
-            f"{beside.left.size} of {old} stored bars of this stretch stand at times the file has not (the first: "
+            f"{beside.left.size} of {old} stored bars of this stretch are at times that the file lacks (the first: "
             f"{utc_text(int(beside.left[0]))})"
         )
     elif doubtful and (shift := _shift_ms(instrument, whole, bars)):

@@ -10,6 +10,7 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.import_desk import Imported
 from pyjobs.market.times import utc_text
+from utils.tables import Column, text_table
 
 
 def report_json(desk: Desk, results: Sequence[Imported]) -> str:
@@ -106,11 +107,7 @@ def _summary(result: Imported) -> list[str]:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines with columns lined up: numbers to the right, text to the left."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-    numeric = [all(row[i].isdigit() or row[i] == "-" for row in rows) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = zip(row, widths, numeric, strict=True)
-        return "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells).rstrip()
-
-    return [line(row) for row in (header, *rows)]
+    numeric = [all(row[at].isdigit() or row[at] == "-" for row in rows) for at in range(len(header))]
+    return text_table(
+        [Column(name, right=right) for name, right in zip(header, numeric, strict=True)], rows
+    ).splitlines()

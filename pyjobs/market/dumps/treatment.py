@@ -54,7 +54,9 @@ def bars_from(table: Table, ledger: Ledger) -> tuple[Bars, Table]:
     if not len(table):
         why = "; ".join(f"{each.count} {each.what}" for each in ledger.treated)
         raise BadDataError(f"{source.path}: no bar is left of {rows} rows" + (f": {why}" if why else ""))
-    opened, high, low, close, volume = np.ascontiguousarray(table.ohlcv.T)
+    columns = np.ascontiguousarray(table.ohlcv.T)
+    table = replace(table, ohlcv=columns.T)  # one copy of the numbers is enough
+    opened, high, low, close, volume = columns
     return Bars(ts_ms=table.ts_ms, open=opened, high=high, low=low, close=close, volume=volume), table
 
 
@@ -126,24 +128,28 @@ def _traded(table: Table, ledger: Ledger) -> Table:
 
 def _possible(table: Table, ledger: Ledger) -> Table:
     """Refuse what cannot be; widen high and low by a rounding of the adjustment."""
-    slack = np.abs(table.ohlcv[:, :4]).max(axis=1, initial=0.0) * ROUNDING + _last_place(ledger.source, table)
-    body_high, body_low = table.ohlcv[:, [0, 3]].max(axis=1), table.ohlcv[:, [0, 3]].min(axis=1)
-    high, low = table.ohlcv[:, 1], table.ohlcv[:, 2]
-    wrong = np.full(len(table), -1)
+    opened, high, low, close, volume = table.ohlcv.T  # column by column: of all at once a copy would be made
+    slack = np.abs(opened)
+    for each in (high, low, close):
+        np.maximum(slack, np.abs(each), out=slack)
+    slack *= ROUNDING
+    slack += _last_place(ledger.source, table)
+    body_high, body_low = np.maximum(opened, close), np.minimum(opened, close)
+    wrong = np.full(len(table), -1, np.int8)
     for rank, cannot in enumerate((
-        table.ohlcv[:, :4].min(axis=1, initial=np.inf) <= 0,
+        np.minimum(np.minimum(body_low, high), low) <= 0,
         high < low - slack,
         (body_high > high + slack) | (body_low < low - slack),
-        table.ohlcv[:, 4] < 0,
+        volume < 0,
     )):  # fmt: skip
         wrong[cannot & (wrong < 0)] = rank
     for rank, what in enumerate(IMPOSSIBLE):
         table, wrong = ledger.refuse(what, table, wrong == rank, of_row=True), wrong[wrong != rank]
-    body_high, body_low = table.ohlcv[:, [0, 3]].max(axis=1), table.ohlcv[:, [0, 3]].min(axis=1)
-    high, low = table.ohlcv[:, 1], table.ohlcv[:, 2]
+    opened, high, low, close, _ = table.ohlcv.T
+    body_high, body_low = np.maximum(opened, close), np.minimum(opened, close)
     ledger.treat("high or low widened by a rounding", table, (body_high > high) | (body_low < low))
-    table.ohlcv[:, 1] = np.maximum(high, body_high)
-    table.ohlcv[:, 2] = np.minimum(low, body_low)
+    np.maximum(high, body_high, out=high)
+    np.minimum(low, body_low, out=low)
     return table
 
 

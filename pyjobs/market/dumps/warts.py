@@ -38,7 +38,8 @@ def note_warts(table: Table, ledger: Ledger) -> None:
 
 def _jumps(table: Table, ledger: Ledger) -> None:
     close = table.ohlcv[:, 3]
-    move = np.abs(np.diff(close, prepend=close[:1])) / np.append(close[:1], close[:-1])
+    move = np.zeros(len(close))
+    np.divide(np.abs(np.diff(close)), close[:-1], out=move[1:])
     limit = _limits(table, ledger.source.hours.market)
     known = ledger.source.hours.market in PRICE_LIMITS and not ledger.source.intraday
     what = "beyond the daily price limit: corporate action, relisting or bad print" if known else "moved 25 % or more"

@@ -17,7 +17,7 @@ from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.partitions import Provenance
 from pyjobs.market.times import utc_text
-from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden
+from utils.errors import BadDataError, ExternalDataUnavailable
 
 EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
@@ -187,7 +187,7 @@ def _told(revised: IntArray) -> tuple[str, ...]:
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:
     """Whether the provider was asked and said that it has nothing there: to ask the same again is of no use."""
-    return error.kind == "no_data" and not isinstance(error, NetworkForbidden)
+    return error.kind == "no_data"
 
 
 def closed_bars(question: Question, fetched: Fetched | None, now_ms: int) -> Bars:

@@ -10,11 +10,11 @@ from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.provider_names import GATES
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
 from utils import trading_day
-from utils.errors import BadDataError
+from utils.errors import BadDataError, MisfitError
 from utils.settings import config
 
 SAME_LENGTH = {"30m": ("30m", "15m"), "1h": ("1h", "60m"), "1d": ("1d",)}
-"""What a provider may call the bars it sends; yfinance makes half hours of quarters."""
+"""What a provider may call the bars it sends; yfinance 1.7.0 makes half hours of quarters (scrapers/history.py)."""
 OTHER_ZONES = {"24/7": "UTC", "FX": "Europe/London", "CMES": "America/New_York"}
 """Yahoo's zone of a market where that is not the calendar's own."""
 
@@ -70,13 +70,13 @@ def _same_market(about: About, provider: str, symbol: str, market: str, currency
     zone = zone_of(market)
     if about.zone and about.zone != zone:
         said = f"{provider} says {symbol} trades in {about.zone}, and {market} is in {zone}"
-        raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+        raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
     if not _traded_on(market, about.kind):
         said = f"{provider} says {symbol} is of the kind {about.kind}, and {market} has no such thing"
-        raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+        raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
     if currency and about.currency and about.currency != currency:
         said = f"{provider} says {symbol} is in {about.currency}{_unit(about.currency)}, not in {currency}"
-        raise BadDataError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+        raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
 
 
 def _traded_on(market: str, kind: str) -> bool:

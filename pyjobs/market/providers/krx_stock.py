@@ -32,7 +32,7 @@ from utils.trading_day import CalendarRangeError
 
 SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
 MARGIN_DAYS = 20  # of sessions before a history, whose closes say what its first base price should be
-PIECE_DAYS = 730  # what pykrx asks for at once; between two pieces it waits a second
+PIECE_DAYS = 730  # what pykrx 1.2.9 asks for at once (website/krx/krxio.py); between two pieces it waits a second
 CHUNK_S = 20.0  # about what one attempt at many shares takes; its limit is LONGEST_FETCH_S
 BOARDS_AT_ONCE = 10
 KEPT = 3

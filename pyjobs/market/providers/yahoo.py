@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from utils.errors import ExternalDataUnavailable, UsageError
 AT_ONCE = 50  # charts in one turn: some twenty seconds where a chart takes 0.3, and the time limit ends at 45
 NEVER_SPLIT = ("", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE")
 """Kinds, in Yahoo's words, whose prices are what was traded; and an answer that names none."""
+CLASS_ELSEWHERE = re.compile(r"([A-Z]{1,5})\.([A-Z])")
+"""BRK.B, as Alpaca and the exchange itself have it."""
 GAP_S = 0.1  # between two charts: nobody publishes a limit, and a burst is what is banned first
 
 
@@ -43,6 +46,12 @@ class Yahoo(Remote):
             return "adjusted" if request.timeframe == "1d" else "split"
         about = told.get("about") or {}
         return "raw" if about.get("kind", "") in NEVER_SPLIT else "split"
+
+    def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
+        """As every Remote; where a class of shares is spelt as elsewhere, with how it is spelt here."""
+        found = CLASS_ELSEWHERE.fullmatch(symbol) if kind == "no_data" else None
+        hint = f"; a class of shares is written {found[1]}-{found[2]} here" if found else ""
+        return super().refused(kind, symbol, detail + hint, retry_after_s)
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""

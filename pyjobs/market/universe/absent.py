@@ -15,7 +15,7 @@ from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.symbol_states import SymbolState
-from utils.errors import ExternalDataUnavailable
+from utils.errors import ExternalDataUnavailable, MisfitError, NightdeskError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Absent:
     now_ms: int
     many: bool
     answered: int = 0
-    gone: list[ExternalDataUnavailable] = field(default_factory=list)
+    gone: list[NightdeskError] = field(default_factory=list)
     _states: dict[str, dict[str, SymbolState]] = field(default_factory=dict)
 
     def resting(self, key: SeriesKey, market: str) -> str:
@@ -43,8 +43,12 @@ class Absent:
             symbol_states.save(key.exchange, {_name(key): None})
         return silence.note_asked(self.store, key, market, self.now_ms)
 
-    def set_aside(self, key: SeriesKey, market: str, error: ExternalDataUnavailable) -> str:
+    def set_aside(self, key: SeriesKey, market: str, error: NightdeskError) -> str:
         """What to say of a series whose provider says that it has none of it; empty where that is a failure."""
+        if isinstance(error, MisfitError):
+            return self._misfit(key, error)
+        if not isinstance(error, ExternalDataUnavailable):
+            return ""
         if not is_an_answer(error):
             return ""
         told = silence.note_asked(self.store, key, market, self.now_ms)
@@ -58,7 +62,18 @@ class Absent:
         self.gone.append(error)
         return f"{key}: set aside: {error.provider} says: {error.detail}; {told}"
 
-    def failure(self) -> ExternalDataUnavailable | None:
+    def _misfit(self, key: SeriesKey, error: MisfitError) -> str:
+        """It is in another currency, say: of many the others go on."""
+        if not self.many:
+            return ""
+        state = symbol_states.after(
+            self._known(key), "misfit", session=self._today, now_ms=self.now_ms, detail=str(error)
+        )
+        symbol_states.save(key.exchange, {_name(key): state})
+        self.gone.append(error)
+        return f"{key}: set aside: {error}; asked ever less often (--start asks at once)"
+
+    def failure(self) -> NightdeskError | None:
         """That of those set aside, when nobody at all has answered: then it may be the provider."""
         return self.gone[0] if self.gone and not self.answered else None
 

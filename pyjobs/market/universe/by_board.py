@@ -40,14 +40,15 @@ Asked = tuple[str, dt.date]
 class Boards:
     """The boards of one exchange in one job. `kept`: those that were asked for before the desk could be read.
 
-    `came` and `went` are symbols by which its listing changed; `notes` what is to be said of it. `shut`:
-    sessions of which a board had nothing, though they have closed.
+    `named` is what a command needs to be about this desk. `came` and `went` are symbols by which its listing changed;
+    `notes` what is to be said of it. `shut`: sessions of which a board had nothing, though they have closed.
     """
 
     exchange: str
     market: str
     names: tuple[str, ...] = MAIN_BOARDS
     kept: dict[Asked, Answer] = field(default_factory=dict)
+    named: str = ""
     came: list[str] = field(default_factory=list)
     went: list[str] = field(default_factory=list)
     shut: set[dt.date] = field(default_factory=set)

@@ -58,6 +58,7 @@ class Job:
     progress: Progress
     until_ms: int | None = None
     history: int | None = 0
+    named: str = ""
     boards: dict[str, Boards] = field(default_factory=dict)
     by_board: dict[str, ByBoard] = field(default_factory=dict)
     finished: int = 0
@@ -67,7 +68,9 @@ class Job:
         """The boards of an exchange whose provider has some."""
         if self.exchanges[exchange].provider != PROVIDER:
             return None
-        return self.boards.setdefault(exchange, Boards(exchange=exchange, market=self.exchanges[exchange].market))
+        return self.boards.setdefault(
+            exchange, Boards(exchange=exchange, market=self.exchanges[exchange].market, named=self.named)
+        )
 
     def histories_of(self, exchange: str) -> ByBoard | None:
         """The histories by the board of an exchange whose provider has some, in a job that may ask for them."""

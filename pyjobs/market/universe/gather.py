@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from zlib import crc32
 
-from pyjobs.market.bars import TIMEFRAME_MS, IntArray
+from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window, rebase
@@ -14,9 +15,11 @@ from pyjobs.market.ingest.questions import Answer, Got, Question, closed_bars, i
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.providers.base import NotAsked, Unasked
+from pyjobs.market.providers.krx_board import NAME as BY_BOARD
 from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES
+from pyjobs.market.store.partitions import is_intraday
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import history_changes
 from pyjobs.market.universe.due import Want, first_ms
@@ -35,6 +38,7 @@ class Fetching:
     `lacking`: of a share that boards may bring in, the closes of sessions that are not known to have no bar of it.
     `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
     provider has said something about the newest stretch. `error` is what the last question ended in, else None.
+    `revised`: stored bars that came with other numbers; `told`: what is to be said of them, a sentence each.
     `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
     """
 
@@ -48,6 +52,8 @@ class Fetching:
     new_bars: int = 0
     answered: bool = False
     rebased: bool = False
+    revised: int = 0
+    told: tuple[str, ...] = ()
     halted: bool = False
     put_off: bool = False
     error: NightdeskError | None = None
@@ -69,6 +75,8 @@ def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
     span_ms = exchange.page_days.get(want.key.timeframe, 100_000) * TIMEFRAME_MS["1d"]
     windows = []
     longest_ms = min(exchange.page_bars * step, span_ms)
+    if one.newest_ms is not None and exchange.provider != BY_BOARD:
+        first = min(first, max(one.newest_ms - again_ms(want.key, one.newest_ms, now_ms), now_ms - longest_ms + 1))
     for start, stop in pages(first, now_ms, longest_ms) if now_ms - first > longest_ms else [(first, now_ms)]:
         begins = -(-start // step) * step if exchange.market == ROUND_THE_CLOCK else start
         if begins <= stop:
@@ -76,6 +84,18 @@ def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
     if exchange.market != ROUND_THE_CLOCK and len(windows) > 1 and windows[-1][0] > want.closed_ms:
         windows.pop()  # no bar has closed in it
     one.windows = windows
+
+
+def again_ms(key: SeriesKey, newest_ms: int, now_ms: int) -> int:
+    """How long before its newest bar a series is asked for besides, in the same request, so that revisions are seen.
+
+    Days once a week (series take turns), 35 of them; shorter bars with the first fetch of a UTC day, a week.
+    """
+    day_ms = TIMEFRAME_MS["1d"]
+    if not is_intraday(key.timeframe):
+        turn = crc32(str(key).encode()) * day_ms % COMPARE_EVERY_MS
+        return 35 * day_ms if (now_ms + turn) % COMPARE_EVERY_MS < day_ms else 0
+    return 7 * day_ms if newest_ms // day_ms != now_ms // day_ms else 0
 
 
 def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_ms: int, done: Done) -> None:
@@ -139,6 +159,7 @@ def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer,
     if got is None:
         return False
     one.answered = True
+    one.revised, one.told = one.revised + got.revised, one.told + got.told
     if isinstance(answer, FetchedShare | ConfirmedEmpty):  # KRX names the sessions without a trade
         one.halted = any(first <= one.want.due_ms <= last for first, last in answer.confirmed_empty)
     if isinstance(answer, Fetched):
@@ -175,6 +196,7 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
     one.asked += got.requests
     one.windows.pop(0)
     one.answered, one.rebased = True, one.rebased or got.rebased
+    one.revised, one.told = one.revised + got.revised, one.told + got.told
     if newest is not None:
         one.new_bars += int(newest[0] > (one.newest_ms or 0))
         one.newest_ms, one.final = newest

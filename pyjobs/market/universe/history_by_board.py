@@ -215,7 +215,7 @@ class ByBoard:
             self.boards.notes.append(
                 f"the history of {len(mine)} shares reaches back to {back}; {left} sessions "
                 f"({questions} questions) are left: {nights} more night{'s' if nights > 1 else ''}, "
-                f"or at once on a terminal: python -m pyjobs.fetch{why}"
+                f"or at once on a terminal: python -m pyjobs.fetch{self.boards.named}{why}"
             )
         elif asked:
             self.boards.notes.append("the history by the board is complete")

@@ -17,7 +17,7 @@ from utils import paths
 from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 
-Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "not_listed"]
+Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "misfit", "not_listed"]
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 LONGEST_DAYS = 30
 QUIET_SESSIONS = 5
@@ -42,7 +42,7 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is not asked for yet about `session`. A clock that was ahead then keeps nobody away."""
         if self.asked_ms > now_ms:
             return False
-        if self.state not in ("gone", "unknown", "renamed"):
+        if self.state not in ("gone", "unknown", "renamed", "misfit"):
             return session <= self.last and now_ms < self.asked_ms + HOUR_MS
         return now_ms < self.asked_ms + pause_days(self.tries) * DAY_MS - DAY_MS // 24  # a job is never on the second
 

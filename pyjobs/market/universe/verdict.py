@@ -19,6 +19,7 @@ from utils.errors import (
     ConfigError,
     ExternalDataUnavailable,
     LockBusyError,
+    MisfitError,
     NightdeskError,
     StaleDataError,
     UsageError,
@@ -116,8 +117,11 @@ class _Judge:
     def look_at(self, fetchings: Sequence[Fetching]) -> None:
         changes = self.verdict.changes.setdefault(self.exchange, {})
         dead, failed, lacking, well = list[Fetching](), list[Fetching](), list[Fetching](), list[Fetching]()
+        misfits = [one for one in fetchings if isinstance(one.error, MisfitError)]
         for one in fetchings:
             before, has = self.known.get(name_of(one)), has_session(one)
+            if isinstance(one.error, MisfitError):
+                continue
             if one.error is not None and not (has and isinstance(one.error, ExternalDataUnavailable)):
                 (dead if _does_not_know(one.error) else failed).append(one)
             elif has:
@@ -143,6 +147,11 @@ class _Judge:
             for one in dead:
                 renamed = isinstance(one.error, Renamed)
                 self._change(one, "renamed" if renamed else "unknown" if one.newest_ms is None else "gone")
+        if well:  # where nothing fits, it is the desk that is wrong
+            for one in misfits:
+                self._change(one, "misfit")
+        else:
+            failed += misfits
         self._tell_of_lacking(lacking, well)
         self._tell_of_failed(failed)
         self._count(well, lacking, failed)
@@ -173,7 +182,7 @@ class _Judge:
     def _change(self, one: Fetching, state: Standing) -> None:
         """A symbol does not deliver by itself: remember it."""
         before = self.known.get(name_of(one))
-        detail = one.error.detail if isinstance(one.error, ExternalDataUnavailable) else ""
+        detail = one.error.detail if isinstance(one.error, ExternalDataUnavailable) else str(one.error or "")
         session = due_session(one)
         new = symbol_states.after(
             before, state, session=session, now_ms=self.now_ms, detail=detail, asked=bool(one.asked)
@@ -211,7 +220,7 @@ class _Judge:
 def kind_of(error: NightdeskError) -> str:
     """One word for a failure, in the list of what is missing."""
     if isinstance(error, ExternalDataUnavailable):
-        return error.reason
+        return error.kind
     names = {LockBusyError: "busy", ConfigError: "not_set_up", UsageError: "not_offered"}
     return next((name for cls, name in names.items() if isinstance(error, cls)), "bad_data")
 

@@ -14,9 +14,9 @@ from pyjobs.reporting.account_figures import beside_figures, marked
 from pyjobs.reporting.charts import INK, readable
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.html import Card, files_in, render
-from pyjobs.reporting.tables import Column, text_table
 from utils.files import atomic
 from utils.files.text_files import write_csv, write_json
+from utils.tables import Column, text_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

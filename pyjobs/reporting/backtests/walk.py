@@ -19,9 +19,9 @@ from pyjobs.reporting.html import Card, files_in, render
 from pyjobs.reporting.sheet import pictures as backtest_pictures
 from pyjobs.reporting.sheet.curve import Curve
 from pyjobs.reporting.sheet.tear_sheet import tear_sheet
-from pyjobs.reporting.tables import Column, text_table
 from utils.files import atomic
 from utils.files.text_files import write_csv, write_json
+from utils.tables import Column, text_table
 
 CONVENTIONS = {
     "returns": "of the tests only, one after the other, each begun flat; what is open at a test's end pays its way out",

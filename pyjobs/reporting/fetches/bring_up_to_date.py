@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -21,13 +22,13 @@ from pyjobs.market.universe.report import report
 from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
 from pyjobs.reporting.run_files.fetched import Fetch
-from pyjobs.reporting.tables import text_table
 from pyjobs.strategy.scan import longest_lookback
-from utils import clock, trading_day
+from utils import clock, paths, trading_day
 from utils.errors import UsageError
 from utils.files.text_files import write_json
 from utils.progress import ProgressReport
 from utils.settings import config
+from utils.tables import text_table
 
 REPORT = "reports/fetch.json"
 
@@ -39,12 +40,21 @@ def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
     Raises as `load_desk`, and as the provider when there is no listing at all.
     """
     job = new_job()
-    job.history = history
+    job.history, job.named = history, _flag_for(path)
     bring_listings(wanted_listings(path), job)
     desk = load_desk(path)
     check_setups(desk.setups, source=str(path))
     job.need_bars = need_of(desk, source=str(path))
     return desk, job
+
+
+def _flag_for(path: Path) -> str:
+    """What a command needs to be about the desk in that file."""
+    folder = paths.config_dir()
+    if path.resolve() == (folder / "desk.yaml").resolve():
+        return ""
+    named = path.resolve().parent == (folder / "desks").resolve()
+    return f" --desk {shlex.quote(path.stem if named else str(path))}"
 
 
 def new_job(need_bars: Callable[[], int] = lambda: 0) -> Job:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.run_files.fetched import Fetch, Lacking
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 COLUMNS = (
     Column("exchange"),
@@ -21,6 +21,7 @@ COLUMNS = (
     Column("seconds", right=True),
 )
 SHOWN = 5
+SPELT = "is written "  # another provider's spelling
 SYMBOL = "<symbol>"  # in what is said of many, where each has its own
 WHY = {
     "late": "the provider answers and has not this session yet",
@@ -30,7 +31,7 @@ WHY = {
     "gone": "the provider no longer knows it: delisted or renamed? its history stays",
     "unknown": "the provider does not know it",
     "not_listed": "no bar yet: not listed yet?",
-    "network-forbidden": "not asked: ALLOW_NET_FETCH=0",
+    "network_forbidden": "not asked: ALLOW_NET_FETCH=0",
     "put_off": "its history is fetched on a later night",
     "busy": "another job works on it",
 }
@@ -58,12 +59,13 @@ def missing_lines(fetch: Fetch, *, all_of_them: bool = False) -> list[str]:
     """A line for each reason: first what is expected, then news, then (quietly, a count) what is known already."""
     groups: dict[tuple[bool, bool, str, str, str], list[Lacking]] = {}
     for each in fetch.missing:
-        why = _of_any(each) if each.kind not in WHY else ""
+        why = _of_any(each) if each.kind not in WHY or SPELT in each.detail else ""
         groups.setdefault((not each.expected, not each.news, each.exchange, each.kind, why), []).append(each)
     lines = []
     for (quiet, old, exchange, kind, detail), members in sorted(groups.items()):
         mark = "[WARN]" if not quiet else "[note]" if old else "[news]"
-        why = WHY.get(kind, detail.replace(SYMBOL, members[0].symbol) if len(members) == 1 else detail) or detail
+        own = detail.replace(SYMBOL, members[0].symbol) if len(members) == 1 else detail
+        why = own if SPELT in detail else WHY.get(kind, own) or detail
         of = sum(part.series for part in fetch.exchanges if part.exchange == exchange)
         lines.append(f"{mark} {exchange}: {len(members)} of {of} {kind}: {named(members, all_of_them)}; {why}")
     return lines
@@ -92,6 +94,11 @@ def notes(fetch: Fetch) -> list[str]:
             lines.append(f"[note] {each.exchange}: not asked, ALLOW_NET_FETCH=0; {age}")
         if each.rebased:
             lines.append(f"[note] re-based, a split or dividend changed the stored history: {', '.join(each.rebased)}")
+        lines += [f"[note] {said}" for said in each.told[:SHOWN]]
+        if len(each.told) > SHOWN:
+            lines.append(
+                f"[note] {each.exchange}: {len(each.told) - SHOWN} more such; {each.revised} bars revised in all"
+            )
         if each.set_aside:
             lines.append(f"[note] unreadable, set aside in .quarantine and fetched again: {', '.join(each.set_aside)}")
         lines += [f"[note] {each.exchange}: {said}" for said in each.notes]

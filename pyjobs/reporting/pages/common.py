@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.reporting.tables import Column, called
 from pyjobs.scanning.scan_file import Scan, Scanned, Signal
+from utils.tables import Column, called
 
 MADE_BY = {
     "reports/data.json": "import_bars",

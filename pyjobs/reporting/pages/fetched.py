@@ -8,7 +8,7 @@ from pyjobs.reporting.fetches.lines import COLUMNS, WHY, notes, rows
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.run_files.fetched import Fetch, Lacking
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 LISTED = 500  # of more alike the page names the first; all of them stand in reports/fetch.json
 FILE = "reports/fetch.json"
@@ -31,11 +31,11 @@ def _blocks(fetch: Fetch) -> list[Block]:
         blocks += [Text(f"{len(expected)} expected bars are missing: this run is partial.", tone="warn")]
         blocks += [_table(expected)]
     if known:
-        blocks += [Text(f"{len(known)} symbols do not deliver, and nobody waits for them.", tone="note"), _table(known)]
+        blocks += [Text(f"{len(known)} symbols do not deliver; no job waits for them.", tone="note"), _table(known)]
     if not fetch.missing:
         blocks += [Text("Nothing is missing.")]
     if len(fetch.missing) > LISTED:
-        blocks += [Text(f"All of them stand in {FILE}.", tone="note")]
+        blocks += [Text(f"All of them are in {FILE}.", tone="note")]
     return blocks
 
 

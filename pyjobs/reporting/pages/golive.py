@@ -14,7 +14,7 @@ from pyjobs.reporting.run_files.accounts import AccountFiles, Metrics
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.sheet import figure_tables
 from pyjobs.reporting.sheet.curve_charts import curve_charts, month_returns
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 EXPECTANCY_CHART = "setups_expectancy.png"
 FIGURES: tuple[tuple[str, Callable[[Metrics], str]], ...] = (

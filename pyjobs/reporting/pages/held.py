@@ -9,7 +9,7 @@ from pyjobs.reporting.document import Block, Table, Text
 from pyjobs.reporting.pages.common import absent, sessions_of_markets
 from pyjobs.reporting.run_files.accounts import Position
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 SHOWN, NAMED = 30, 5
 WORDS = {
@@ -44,7 +44,7 @@ def held_blocks(inputs: RunInputs) -> list[Block]:
             rows.append(_row(each, account.name, money, names.get((each.exchange, each.symbol), "")))
         blocks.append(Table(columns=COLUMNS, rows=rows))
     if len(lines) > SHOWN:
-        blocks.append(Text(f"{len(lines) - SHOWN} more stand in each account's positions.csv.", tone="note"))
+        blocks.append(Text(f"{len(lines) - SHOWN} more are in each account's positions.csv.", tone="note"))
     lost = [name for name in inputs.missing if name.endswith("positions.csv")]
     blocks += [Text(f"'{name}' {inputs.missing[name]}.", tone="warn") for name in lost]
     return blocks

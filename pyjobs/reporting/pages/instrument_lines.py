@@ -8,9 +8,9 @@ from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.reporting import numbers
 from pyjobs.reporting.pages.context import context_of
 from pyjobs.reporting.pages.instruments import Line
-from pyjobs.reporting.tables import Called, called
 from pyjobs.strategy.scan import last_bar_signals
 from pyjobs.strategy.signals import Setup
+from utils.tables import Called, called
 
 NOT_ON_DESK = "not on this desk"
 

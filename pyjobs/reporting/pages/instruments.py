@@ -9,8 +9,8 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import sessions_of_markets
 from pyjobs.reporting.pages.context import Context
-from pyjobs.reporting.tables import Column
 from pyjobs.runs.verdict.words import many
+from utils.tables import Column
 
 COLUMNS = (
     Column("symbol"),

@@ -10,7 +10,7 @@ from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.pages.fetched import fetched_sections
 from pyjobs.reporting.run_files.read_run import Finding, Imported, RunInputs
-from pyjobs.reporting.tables import Column
+from utils.tables import Column
 
 HISTORY_SHOWN = 15
 LOW_DISK = 0.05  # fraction free below which the disk line is a warning

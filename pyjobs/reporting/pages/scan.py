@@ -10,8 +10,8 @@ from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.reporting.tables import Column
 from pyjobs.scanning.scan_file import Scan
+from utils.tables import Column
 
 
 def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:

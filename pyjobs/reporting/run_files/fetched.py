@@ -8,7 +8,8 @@ import msgspec
 class FetchedFrom(msgspec.Struct, frozen=True):
     """One exchange. `came` and `went` are those of its listing since the one before.
 
-    `provisional`: symbols whose newest bar the provider may still revise.
+    `provisional`: symbols whose newest bar the provider may still revise. `revised`: how many stored bars came with
+    other numbers; `told`: which, a sentence for each series.
     """
 
     exchange: str
@@ -24,6 +25,8 @@ class FetchedFrom(msgspec.Struct, frozen=True):
     newest: str = ""
     provisional: list[str] = []
     rebased: list[str] = []
+    revised: int = 0
+    told: list[str] = []
     set_aside: list[str] = []
     notes: list[str] = []
     came: list[str] = []

@@ -10,10 +10,10 @@ from typing import Any
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.reporting import numbers
 from pyjobs.reporting.scans.tables import money_of, names_of
-from pyjobs.reporting.tables import Column, markdown_table, text_table
 from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
+from utils.tables import Column, markdown_table, text_table
 
 Record = Mapping[str, Any]
 SIGNALS = (

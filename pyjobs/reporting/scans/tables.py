@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyjobs.reporting import numbers
-from pyjobs.reporting.tables import Called, Column, called, markdown_table, text_table
+from utils.tables import Called, Column, called, markdown_table, text_table
 
 INSTRUMENT_COLUMNS = (
     Column("symbol"),

@@ -15,8 +15,8 @@ from pyjobs.reporting.account_figures import Show, marked, under_a_year
 from pyjobs.reporting.document import Heat, Table
 from pyjobs.reporting.sheet.curve import Curve, known_part, number
 from pyjobs.reporting.sheet.report import BENCHMARK_FIGURES
-from pyjobs.reporting.tables import Column
 from pyjobs.strategy.lifecycle import REASONS
+from utils.tables import Column
 
 Rows = tuple[tuple[str, str, Show], ...]
 TWO, ONE = numbers.decimal(2), numbers.decimal(1)

@@ -9,7 +9,7 @@ from typing import Any
 from pyjobs.market.benchmarks.closes import HOLIDAY_DAYS
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import BARELY, FIGURES, Show, marked, ruined, short_window, under_a_year
-from pyjobs.reporting.tables import Column, text_table
+from utils.tables import Column, text_table
 
 NAMED = 5
 FIRST = "[WARN] strategy "  # so begins a note without which no figure is to be read
@@ -56,7 +56,7 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     parts += [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}\n" for name, why in _missing(first)]
     told = list(dict.fromkeys(line for name, each in accounts.items() for line in beside(name, each)))
     parts += ["\n".join(told) + "\n"] if told else []
-    parts.append("Conventions stand in metrics.json. A dash is what is not defined.\n")
+    parts.append("The conventions are in metrics.json. A dash: not defined.\n")
     return "\n".join(parts)
 
 

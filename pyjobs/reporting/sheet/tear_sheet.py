@@ -160,7 +160,7 @@ def _spread(curve: Curve, months: Mapping[tuple[int, int], float]) -> list[Secti
         chart = Chart(
             title="return by year, %", labels=list(map(str, span)), lines=lines, show=plain, bars=True, each=True
         )
-        found.append(Section(title="Years beside each other", blocks=[chart], half=True))
+        found.append(Section(title="Years side by side", blocks=[chart], half=True))
     return [*found, Section(title="How returns spread", blocks=[tables.quantiles(curve)])]
 
 

@@ -75,7 +75,7 @@ def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequen
     kept = _keep(keep_in, told, now_s) if messages else True
     wrong = [f"{message.kind}: {problem}" for message, problem in zip(messages, problems, strict=True) if problem]
     if not kept:
-        wrong.append("what was told cannot be kept: it may be told again")
+        wrong.append("the last alert cannot be noted: it may be sent again")
     if wrong:
         return Check("alert", "WARN", "; ".join(wrong), "alert")
     sent = sum(message.kind != "heartbeat" for message in messages)

@@ -95,7 +95,7 @@ def why_not(step: Step, done: Mapping[str, StepResult], *, session: str | None) 
     lacking = [name for name in step.needs if done[name].outcome != "ok"]
     if lacking:
         return f"needs {', '.join(lacking)}"
-    return "needs a session, and none could be told" if step.session and not step.report and session is None else ""
+    return "needs a session, and none is known" if step.session and not step.report and session is None else ""
 
 
 def night_code(results: Sequence[StepResult]) -> int:

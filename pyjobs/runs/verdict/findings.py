@@ -86,6 +86,11 @@ LOOKED_AT: dict[str, Looked] = {
         "it gives wrong figures, and no other sign",
         "mend the line it names",
     ),
+    "live": Looked(
+        "each paper loop: undecided bars, bars that stand still, failed fetches, late or missing ones; the kill switch",
+        "a loop that has stopped looks like one with no signal",
+        "`jobs/live.sh status`, `events.csv` beside its decisions",
+    ),
     "data": Looked(
         "the age of each series that is kept up to date: the desk's, the instances'",
         "a job may be well and its data stand still",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pyjobs.account.desk.desk_setups import check_setups
+from pyjobs.live import health as live_health
 from pyjobs.market import desks, mirror
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
@@ -90,6 +91,8 @@ def look(house: House) -> Iterator[Check]:
     yield from results.check_last_runs(data / "server_runs", now_s, [desk.name for desk in known if several])
     for desk in known:
         yield from results.check_actions(desk)
+    for loop in live_health.look(int(now_s * 1000)):
+        yield Check(loop.name, loop.state, loop.detail, "live")
     wanted = [each for desk in known for each in _desk_series(desk)]
     yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s)
 

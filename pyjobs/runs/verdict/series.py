@@ -60,9 +60,10 @@ def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, no
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
     """The check of a series whose bars nobody waits for; a name that was never known may be a typing error."""
-    said = f" ({known.detail})" if known.state == "unknown" and known.detail else ""
+    doubtful = known.state in ("unknown", "misfit")
+    said = f" ({known.detail})" if doubtful and known.detail else ""
     told = f"{known.state} since {known.since}{said}: its bars are not waited for"
-    return Check(f"data {key}", "WARN" if known.state == "unknown" else "OK", told, "data")
+    return Check(f"data {key}", "WARN" if doubtful else "OK", told, "data")
 
 
 def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: float, others_deliver: bool) -> Check:

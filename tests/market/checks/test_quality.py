@@ -71,7 +71,7 @@ def test_what_no_store_writes_is_found_in_a_file_from_elsewhere(store: BarStore)
     provenance = Provenance(provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
     write_partition(folder / "2026-01-02.parquet", KEY, Partition(bars=bars, provenance=provenance))
     counts = found(store)
-    assert counts["FAIL 2026-01-02 time that stands twice"] == 1
+    assert counts["FAIL 2026-01-02 time that is there twice"] == 1
     assert counts["FAIL 2026-01-02 price of zero or less"] == 1
     assert counts["FAIL 2026-01-02 open, high, low and close out of order"] == 1
     assert counts["FAIL 2026-01-02 negative volume"] == 1

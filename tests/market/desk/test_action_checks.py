@@ -32,7 +32,7 @@ def a_file(folder: Path, *lines: str) -> Path:
     [
         (
             ["AAA,2026-04-02,split,10:1,", "AAA,2026-04-02,split,10:1,"],
-            "line 3: AAA 2026-04-02 split stands there twice",
+            "line 3: AAA 2026-04-02 split is there twice",
         ),
         (["AAA,2026-04-02,Split,10:1,"], "'Split': write it 'split'"),
         (["AAA,2026-04-02,splitt,10:1,"], "'splitt': write it 'split'"),

@@ -69,7 +69,7 @@ def test_half_a_market_does_not_go_overnight() -> None:
         write_listing("KRX", MONDAY, whole[:8])
     with pytest.raises(BadDataError, match="the listing of 2026-11-16 is empty"):
         write_listing("KRX", MONDAY, [], shrunk=True)
-    with pytest.raises(BadDataError, match="1 symbols stand twice"):
+    with pytest.raises(BadDataError, match="1 symbols are twice"):
         write_listing("KRX", MONDAY, [*whole, whole[0]])
     assert sessions_kept("KRX") == [FRIDAY]
     write_listing("KRX", MONDAY, whole[:5], shrunk=True)

@@ -103,7 +103,7 @@ def test_one_on_another_basis_that_is_to_be_fetched_is_refused_with_the_key_to_s
          "desk.yaml:7: universe[0].exchange: unknown exchange 'KRY' (config/exchanges.yaml has YAHOO, BITFINEX, KRX); "
          "did you mean 'KRX'?"),
         ("universe:\n  - {exchange: YAHOO, symbols: [A], min_price: 3}\n",
-         "desk.yaml:7: universe[0].min_price: is for a listing only: a list of symbols is taken as it stands"),
+         "desk.yaml:7: universe[0].min_price: is for a listing only: a list of symbols is taken as it is"),
         ("universe:\n  - {exchange: YAHOO, symbols: [A], timeframe: 2h}\n",
          "desk.yaml:7: universe[0].timeframe: unknown timeframe '2h'"),
         ("universe:\n  - exchange: YAHOO\n    symbols:\n      - A\n      - B\n      - A\n",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyjobs.reporting.fetches.lines import missing_lines
 from pyjobs.reporting.run_files.fetched import Fetch, FetchedFrom, Lacking
-from pyjobs.reporting.tables import called
+from utils.tables import called
 
 
 def lacking(symbol: str, detail: str) -> Lacking:

@@ -18,7 +18,7 @@ from pyjobs.reporting.html import tone_of
 from pyjobs.reporting.pages.common import sessions_of_markets
 from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.run_files.read_run import read_run
-from pyjobs.reporting.tables import Column, markdown_table, text_table
+from utils.tables import Column, markdown_table, text_table
 
 HEAD = (
     "next_open,symbol,exchange,timeframe,setup,side,quantity,entry_ts_ms,entry_price,last_ts_ms,last_price,stop,pnl,"

@@ -61,9 +61,9 @@ ROWS: list[tuple[str, str, str, list[str], str, str]] = [
     ("five skips", "report_eod", f"{FRI} 20:00", SKIPS, "FAIL", "5 skips in a row"),
     ("skips that have ended", "report_eod", f"{FRI} 20:00", [*SKIPS[:4], f"report_eod {FRI} 18:12 ok"], "OK", "ended well"),
     ("a sent-home start ends no row of skips", "report_eod", f"{FRI} 20:00", [*SKIPS, f"report_eod {FRI} 19:00 skip:outside-hours"], "FAIL", "5 skips"),
-    ("the user forbids the network", "report_eod", f"{FRI} 20:00", [*EOD, f"report_eod {FRI} 18:10 skip:network-forbidden"], "OK", "ALLOW_NET_FETCH=0"),
-    ("forbidden for a week is no outage", "report_eod", f"{FRI} 20:00", [f"report_eod {day} 18:10 skip:network-forbidden" for day in (MON, TUE, WED, THU, FRI)], "OK", "ALLOW_NET_FETCH=0"),
-    ("forbidden hides no row of outages", "report_eod", f"{FRI} 20:00", [*SKIPS[:4], f"report_eod {FRI} 18:10 skip:network-forbidden"], "WARN", "4 skips"),
+    ("the user forbids the network", "report_eod", f"{FRI} 20:00", [*EOD, f"report_eod {FRI} 18:10 skip:network_forbidden"], "OK", "ALLOW_NET_FETCH=0"),
+    ("forbidden for a week is no outage", "report_eod", f"{FRI} 20:00", [f"report_eod {day} 18:10 skip:network_forbidden" for day in (MON, TUE, WED, THU, FRI)], "OK", "ALLOW_NET_FETCH=0"),
+    ("forbidden hides no row of outages", "report_eod", f"{FRI} 20:00", [*SKIPS[:4], f"report_eod {FRI} 18:10 skip:network_forbidden"], "WARN", "4 skips"),
     ("a skip made good nothing of yesterday's failure, but ran", "report_eod", f"{FRI} 20:00", [f"report_eod {THU} 18:10 fail=1", SKIPS[4]], "OK", "skipped"),
     ("skipped yesterday, never started today", "report_eod", f"{FRI} 20:00", [*EOD[:3], SKIPS[3]], "WARN", "never started"),
     # sent home

@@ -10,11 +10,14 @@ from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, Mask, Source
 from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
 from pyjobs.market.dumps.reading.zones import local_ms, localised
+from utils.errors import BadDataError
 
 HOUR_MS = 3_600_000
 FARTHEST_MS = 14 * HOUR_MS  # how far a place's clock is from UTC
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
 SATURDAY, SUNDAY = 5, 6
+MANY = 100_000
+NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
 FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
 
@@ -35,16 +38,24 @@ def utc_days(ms: IntArray) -> IntArray:
 
 def _intraday(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     errors: Errors = {}
+    _refuse_most(st.kind == NAIVE, f"have {NO_ZONE}", source)
     for at in np.flatnonzero(st.kind == DATE).tolist():
         errors[at] = f"has no time of day, but {source.instrument.timeframe} bars need one (is it `timeframe: 1d`?)"
     for at in np.flatnonzero(st.kind == NAIVE).tolist():
-        errors[at] = "has no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
+        errors[at] = f"has {NO_ZONE}"
     start = st.ms - source.bar_ms if source.mark == "end" else st.ms
     day = source.hours.dates_of(start)
     off = (start % source.bar_ms != 0) & ~_from_open(start, day, source) & (st.kind == INSTANT)
     for at in np.flatnonzero(off).tolist():
         errors[at] = f"is not on a {source.instrument.timeframe} boundary"
     return day, start + source.bar_ms, errors
+
+
+def _refuse_most(wrong: Mask, what: str, source: Source) -> None:
+    """Refuse at once what so many rows have that a line for each would take more memory than all of them."""
+    count = int(wrong.sum())
+    if count > MANY and count > source.instrument.bad_rows_limit * wrong.size:
+        raise BadDataError(f"{source.path}: {count:,} of {wrong.size:,} rows {what}")
 
 
 def _from_open(start: IntArray, day: IntArray, source: Source) -> Mask:

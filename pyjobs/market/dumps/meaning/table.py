@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
+from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.findings import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
@@ -51,6 +52,7 @@ def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table
     complaints.add({at: f"{time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
     complaints.add(dates_of_another_zone(reading, st, day, source))
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
+    give_back()
     ohlcv = _numbers(reading, source, ledger, complaints, st)
     table = Table(
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
+from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import Ledger, Source
 from pyjobs.market.dumps.reading.fields import clock
@@ -51,6 +52,7 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
         cells = without_abbreviations(cells)
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
+    give_back()
     if shape and shape.time == "milliseconds":
         st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
     if source.instrument.layout == "ohlcv_close" and str(cells.type).startswith("timestamp"):

@@ -7,8 +7,8 @@ from pathlib import Path
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
-LARGEST_BYTES, LARGEST_JSON_BYTES = 256_000_000, 64_000_000  # also of what an archive unpacks to
-LONGEST_LINE_BYTES, MOST_EMPTY, MOST_ROWS = 1_000_000, 1_000_000, 6_000_000
+LARGEST_BYTES, LARGEST_JSON_BYTES = 130_000_000, 64_000_000  # of what an archive unpacks to; 500 MB of memory
+LONGEST_LINE_BYTES, MOST_EMPTY, MOST_ROWS = 1_000_000, 1_000_000, 3_000_000
 
 
 def check_size(label: str, size: int, most: int = LARGEST_BYTES, *, cut: bool = False) -> None:
@@ -32,7 +32,7 @@ def check_lines(label: str, content: bytes) -> None:
 
 
 def check_rows(label: str, count: int) -> None:
-    """Refuse more rows than ten years of minutes, round the clock, have. Raises BadDataError."""
+    """Refuse more rows than six years of minutes, round the clock, have. Raises BadDataError."""
     if count > MOST_ROWS:
         told = "split it into several files (`file:` may be a folder or a pattern)"
         raise BadDataError(f"{label}: at most {MOST_ROWS:,} rows are read, and it has {count:,}: {told}")

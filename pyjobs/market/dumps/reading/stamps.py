@@ -27,6 +27,7 @@ BAD, DATE, NAIVE, INSTANT = 0, 1, 2, 3
 DAY_MS = 86_400_000
 EARLIEST_MIXED_S, LATEST_MIXED_S = 10**8, 42 * 10**8  # 1973 to 2103
 FIRST_DAYS_S = 10**8  # until 1973: days of a history that began before them
+PIECE = 1 << 16  # rows that are looked at together: of all at once every step would take as much again
 SHAPES = 12  # lengths of cells in one column; more of them are read one by one
 _ZONED = r"(?:Z|UTC|(?P<sign>[+-])(?P<zh>\d{2}):?(?P<zm>\d{2}))"
 _UNIFORM = re.compile(
@@ -178,8 +179,9 @@ def _shaped(column: Any, order: str) -> Stamps:
     for size in sizes.tolist() if len(sizes) <= SHAPES and len(column) > 1 else ():
         rows = np.flatnonzero(lengths == size)
         cells = column if len(sizes) == 1 else column.take(_indices(rows))
-        done = _uniform(cells, size, order, found, rows) if size else rows[:0]
-        rest[done] = False
+        for at in range(0, len(rows) if size else 0, PIECE):
+            done = _uniform(cells.slice(at, PIECE), size, order, found, rows[at : at + PIECE])
+            rest[done] = False
     for at in np.flatnonzero(rest).tolist():
         _one(column[at].as_py(), order, found, at)
     return found

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
+from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, check_rows, unexpected
@@ -20,6 +21,7 @@ from utils.errors import BadDataError
 DELIMITERS = ("\t", ";", "|", ",")
 BEGINNING = 1 << 16
 PIECE = 1 << 20
+BLOCK = 1 << 23  # pieces so large that each column of one is given back when all are put together
 SAMPLE = 60  # lines that say what the table looks like
 HEADER_LINES = 3
 _POINT = re.compile(r"[+-]?\d+\.\d+")
@@ -197,7 +199,7 @@ def _columns(
     try:
         table = arrow.read_csv(
             pa.BufferReader(content),
-            arrow.ReadOptions(column_names=list(types), use_threads=False, skip_rows=start, block_size=1 << 20),
+            arrow.ReadOptions(column_names=list(types), use_threads=False, skip_rows=start, block_size=BLOCK),
             arrow.ParseOptions(delimiter=delimiter, invalid_row_handler=note, ignore_empty_lines=False),
             arrow.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
         )
@@ -212,6 +214,7 @@ def _columns(
     del table
     for place in range(len(columns)):  # one by one: together they would take as much again
         columns[place] = _one(columns[place])
+        give_back()
     return columns
 
 

@@ -12,6 +12,7 @@ from pyjobs.market.bars import IntArray
 from utils.foreign_text import quoted
 
 HALF_HOUR_MS = 1_800_000
+MOST_STEPS = 2_000_000  # a century of half hours
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 ZONE = (
     r"Z|UTC|(?:GMT|UTC)?[+-]\d{2}:?\d{2}|(?:Etc/GMT|GMT|UTC)[+-]\d{1,2}|GMT"
@@ -57,19 +58,28 @@ def localised(ms: IntArray, zone: str) -> tuple[IntArray, dict[int, str]]:
     from zoneinfo import ZoneInfo
 
     place = ZoneInfo(zone)
-    steps, at = np.unique(ms // HALF_HOUR_MS, return_inverse=True)
+    steps, at = _steps(ms // HALF_HOUR_MS)
     first, second, never = np.zeros(steps.size, np.int64), np.zeros(steps.size, np.int64), np.zeros(steps.size, bool)
     for i, step in enumerate(steps.tolist()):
         naive = _EPOCH + dt.timedelta(milliseconds=step * HALF_HOUR_MS)
         offsets = [_offset_ms(naive.replace(tzinfo=place, fold=fold)) for fold in (0, 1)]
         first[i], second[i] = offsets
         never[i] = offsets[0] < offsets[1]  # clocks went forward over it
-    twice = first[at] > second[at]
-    east = first[at].copy()
+    twice, east = (first > second)[at], first[at]
     if twice.any():
-        east[twice] = _in_order(ms, twice, first[at], second[at])
+        east[twice] = _in_order(ms, twice, east, second[at])
     wrong = dict.fromkeys(np.flatnonzero(never[at]).tolist(), f"never was in {zone}: the clocks went forward over it")
     return ms - east, wrong
+
+
+def _steps(values: IntArray) -> tuple[IntArray, IntArray]:
+    """The values there are, ascending, and of each row which it is; by a table where they lie close, in less memory."""
+    low = int(values.min()) if values.size else 0
+    if not values.size or int(values.max()) - low > MOST_STEPS:
+        return np.unique(values, return_inverse=True)
+    here = np.zeros(int(values.max()) - low + 1, bool)
+    here[values - low] = True
+    return np.flatnonzero(here) + low, (np.cumsum(here) - 1)[values - low]
 
 
 def local_ms(ms: IntArray, zone: str) -> IntArray:

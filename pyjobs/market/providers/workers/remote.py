@@ -197,7 +197,10 @@ class Remote:
 
 
 class PykrxIndex(Remote):
-    """A KRX index by its number, through pykrx. KRX lets nobody ask without a login since February 2026."""
+    """A KRX index by its number, through pykrx. KRX wants a login since the end of February 2026.
+
+    https://github.com/sharebook-kr/pykrx/issues/276 and 278
+    """
 
     name = "pykrx_index"
     client = "pykrx"

@@ -181,7 +181,9 @@ def watch_requests(watch: Watch) -> None:
     from pyjobs.market.providers.workers.client_calls import answer_of
 
     send = requests.Session.send
-    if not hasattr(requests.exceptions, "DNSError"):  # only curl_cffi's has it; yfinance 1.7 names it with either
+    if not hasattr(
+        requests.exceptions, "DNSError"
+    ):  # only curl_cffi's has it; yfinance 1.7.0, data.py, names it with either
         requests.exceptions.DNSError = NotNeeded  # type: ignore[attr-defined]  # only in this process
 
     def seen(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -200,7 +202,10 @@ def watch_requests(watch: Watch) -> None:
 
 @contextlib.contextmanager
 def whole_within(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in requests after `seconds`: its own limit is for each byte, and a server may drip."""
+    """Raise TimeoutError in requests after `seconds`: its own limit is for each byte, and a server may drip.
+
+    https://requests.readthedocs.io/en/latest/user/quickstart/#timeouts
+    """
 
     def stop(*_: object) -> None:
         raise TimeoutError(f"still sending after {seconds:g} s")
@@ -258,9 +263,9 @@ def _limited(timeout: Any, pause_s: float) -> float:
 
 def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     """A client failed although no answer settled the matter: it could not read what it was given."""
-    told = record.settled or record.pending  # yfinance without curl_cffi turns our end into an AttributeError
+    told = record.settled or record.pending  # yfinance 1.7.0 without curl_cffi makes an AttributeError of our end
     named = next((kind for kind in map(NAMED_BY_CLIENTS.get, map(_name, type(error).__mro__)) if kind), None)
-    clear = named not in (None, "outage")  # to ccxt every refusal it does not know is an outage
+    clear = named not in (None, "outage")  # to ccxt (4.5.64, base/exchange.py) many a refusal is an outage
     if told and (told.final or told.kind != "schema" or not clear):
         return _told(told)
     if named == "no_data":

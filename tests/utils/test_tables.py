@@ -6,8 +6,8 @@ import pytest
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Page, Section, Table, Text, markdown
-from pyjobs.reporting.tables import Column, display_width, markdown_table, text_table
 from tests import hostile
+from utils.tables import Column, display_width, markdown_table, text_table
 
 COLUMNS = [Column("symbol"), Column("close", right=True)]
 

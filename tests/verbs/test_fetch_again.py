@@ -1,0 +1,75 @@
+"""What a desk's fetch makes of a symbol that is something else, and of bars that its provider has revised since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyjobs.ingest import main as ingest
+from pyjobs.market.bars import SeriesKey
+from pyjobs.market.ingest import instances
+from pyjobs.market.universe.gather import again_ms
+from tests.fakemarket.server import FakeMarket
+from tests.verbs.fetching import DAY_S, FRIDAY_S, Home, desk, made_home
+from utils.run import run
+
+REVISED_MS = 1_793_577_600_000  # 2026-11-02T00:00Z, the start of a day
+
+
+@pytest.fixture
+def home(
+    fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Home:
+    return made_home(fakemarket, tmp_path, monkeypatch, capsys, desk(("AAPL", "MSFT", "QQQ"), ("BTCUSD",)))
+
+
+def test_one_symbol_in_another_currency_is_named_once_and_set_aside(home: Home) -> None:
+    home.fake.fault("yahoo", "other_currency", match="AAPL")
+    assert home.fetch() == 0
+    assert home.missing() == {"AAPL": "misfit"} and not home.report["partial"]
+    assert "[news] YAHOO: 1 of 3 misfit: AAPL" in home.said and "AAPL is in GBp (pence" in home.said
+    asked = home.asked("yahoo", "AAPL")
+    assert home.fetch() == 0
+    assert home.asked("yahoo", "AAPL") == asked and "[note] YAHOO: 1 of 3 misfit" in home.said
+
+
+def test_where_nothing_of_an_exchange_fits_it_is_the_desk_that_is_wrong(home: Home) -> None:
+    home.fake.fault("yahoo", "other_currency")
+    assert home.fetch() == 65
+    assert set(home.missing().values()) == {"bad_data"} and len(home.missing()) == 3
+
+
+def test_an_ingest_of_all_sets_it_aside_as_well(home: Home) -> None:
+    for symbol in ("AAPL", "MSFT"):
+        instances.save(
+            instances.Instance(exchange="YAHOO", symbol=symbol, timeframe="1d", lookback_days=9, gap_repair=False)
+        )
+    home.fake.fault("yahoo", "other_currency", match="AAPL")
+    assert run(ingest, ["--all", "--resume"]) == 0
+    assert "YAHOO:AAPL:1d: set aside: yf_etf says AAPL is in GBp" in home.captured.readouterr().out
+    asked = home.asked("yahoo", "AAPL")
+    assert run(ingest, ["--all", "--resume"]) == 0 and home.asked("yahoo", "AAPL") == asked
+    assert home.days("YAHOO", "MSFT")[-1] == "2026-11-20"
+
+
+def test_a_raw_bar_that_is_revised_weeks_later_is_corrected_within_a_week_counted_and_named(home: Home) -> None:
+    home.write(desk(("AAPL",), ("BTCUSD",)))
+    assert home.fetch() == 0
+    home.fake.market.revise("BTCUSD", REVISED_MS + DAY_S * 1000 - 60_000, 1.01)  # the last minute of the day
+    key = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1d")
+    nights = [FRIDAY_S + night * DAY_S for night in range(1, 8)]
+    due = [at for at in nights if again_ms(key, 0, at * 1000)]
+    assert len(due) == 1
+    home.at(due[0])
+    assert home.fetch() == 0
+    which = "BITFINEX:BTCUSD:1d: 1 stored bar revised by the provider: that of 2026-11-03 00:00 UTC"
+    assert [(each["revised"], each["told"]) for each in home.report["exchanges"]][-1] == (1, [which])
+    assert f"[note] {which}" in home.said
+
+
+def test_a_class_of_shares_is_named_as_the_provider_spells_it(home: Home) -> None:
+    home.write(desk(("AAPL", "BRK.B"), ("BTCUSD",)))
+    assert home.fetch() == 0, home.problem
+    assert home.missing() == {"BRK.B": "unknown"}
+    assert "a class of shares is written BRK-B here" in home.said
