@@ -4,7 +4,7 @@ import os
 import sys
 from importlib.util import find_spec
 
-STANDALONE = {"pyjobs.fetch_runs", "pyjobs.deploy"}  # a laptop needs no package for it
+STANDALONE = {"pyjobs.fetch_runs", "pyjobs.deploy", "pyjobs.push_data"}  # a laptop needs no package for it
 # else every verb would end in a traceback about a module nobody has heard of
 if find_spec("msgspec") is None and not STANDALONE & set(sys.orig_argv):
     sys.stderr.write(
