@@ -6,10 +6,12 @@ blocked) is no difference, until both are flat again. The journal is also folded
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from utils.cli import Parser
 from utils.exit_codes import ExitCode
@@ -28,19 +30,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the backtest's (default: <DATA_TAG>_bt_<RUNID>)",
     )
     parser.add_argument("--bars", choices=("live", "store"), default="live", help="whose bars the backtest is made of")
+    parser.add_argument(
+        "--trades", type=Path, metavar="FILE", help="against another engine's export: freqtrade JSON, CSV"
+    )
+    parser.add_argument(
+        "--map", default="", metavar="K=COLUMN,…", help="of a CSV: side, entry, exit, entry_price, exit_price"
+    )
+    parser.add_argument("--pair", default="", metavar="NAME", help="of an export of several: this pair's trades")
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: JSON alone on stdout")
     args = parser.parse_args(argv)
+    series = (os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", ""))
+    if args.trades:
+        if not args.live_tag:
+            parser.error("--trades needs --live-tag, or DATA_TAG")
+        return _against(args, *series)
     if not args.live_tag or not args.bt_tag:
         parser.error("name both: --live-tag and --bt-tag, or DATA_TAG and RUNID")
 
     from pyjobs.live.equal import run_window, verdict
 
-    live, other = run_window.places(
-        args.live_tag, args.bt_tag, os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", "")
-    )
+    live, other = run_window.places(args.live_tag, args.bt_tag, *series)
     made = verdict.judge(live, other, stored=run_window.stored(live) if args.bars == "store" else None)
     print(json.dumps(verdict.as_json(made), indent=1) if args.json == "1" else "\n".join(verdict.as_lines(made)))
     return ExitCode.OK if made.passed else ExitCode.BAD_DATA
+
+
+def _against(args: argparse.Namespace, symbol: str, timeframe: str) -> int:
+    """The loop's trades against an export."""
+    from pyjobs.live.equal import logs, other_engine
+    from pyjobs.live.spec import params_of
+
+    live = logs.read(logs.place_of(args.live_tag, symbol, timeframe), live=True)
+    columns = {name: str(value) for name, value in params_of(args.map, "--map").items()}
+    theirs = other_engine.read(args.trades, live.place.timeframe, columns=columns, pair=args.pair)
+    passed, lines = other_engine.compared(live, theirs)
+    print(
+        json.dumps({"result": "PASS" if passed else "FAIL", "lines": lines}) if args.json == "1" else "\n".join(lines)
+    )
+    return ExitCode.OK if passed else ExitCode.BAD_DATA
 
 
 if __name__ == "__main__":

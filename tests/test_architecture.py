@@ -253,6 +253,12 @@ def test_nothing_of_one_machine_is_committed() -> None:
         assert not found, f"{path}: {found.group() if found else ''}"
 
 
+def test_no_file_holds_the_marks_of_a_merge() -> None:
+    for pattern in ("*.py", "*.md", "*.sh", "*.yaml", "*.toml"):
+        for path in tracked(pattern):
+            assert not re.search(r"^(?:<{7}|>{7}) ", path.read_text(encoding="utf-8"), re.M), path
+
+
 def test_the_locks_have_hashes_and_no_index_address() -> None:
     for path in sorted(ROOT.glob("requirements-*.txt")):
         text = path.read_text()

@@ -100,6 +100,11 @@ def address(array: Any) -> int:
     return where
 
 
+def _alike(given: np.dtype[Any], asked: np.dtype[Any]) -> bool:
+    """Whether numbers of one type can be read as the other; bytes may have a sign or not."""
+    return given.itemsize == asked.itemsize and (given.kind == "f") == (asked.kind == "f")
+
+
 def addresses(values: Iterable[Any]) -> list[Any]:
     """The arguments for a NamedTuple of arrays and numbers. Raises TypeError for an array of another type or layout."""
     found = []
@@ -107,7 +112,7 @@ def addresses(values: Iterable[Any]) -> list[Any]:
         kind = _kind(hint)
         if kind in NUMBERS:
             found.append(kind(value))
-        elif value.dtype.itemsize != np.dtype(kind).itemsize or not value.flags.c_contiguous:
+        elif not (_alike(value.dtype, np.dtype(kind)) and value.flags.c_contiguous):
             raise TypeError(f"an array of {value.dtype} is given where {kind} in one piece is asked for")
         else:
             found.append(address(value))

@@ -10,10 +10,6 @@ from utils.exception_classes import BY_STATUS, BY_WORDS, OURS, WIRE, kind_of_sta
 from .printed import Frame, Raised
 from .rules import Rules, TextRule, Verdict, verdict
 
-_FETCH_NAME = re.compile(
-    r"(?i)(fetch|download|provider|external|upstream|feed|vendor|unavailable|gateway|http|api|remote|scrap\w+|retr(y|ies)|"
-    r"request|connection|network)\w*(error|exception|failed|failure|unavailable|exceeded|timeout)?$"
-)
 _SOCKET_WORDS = re.compile(r"^(timed out|The (read|write|handshake) operation timed out|_ssl\.c:\d+: The hand.*)$")
 _HANDSHAKE = re.compile("[Hh]andshake|WebSocket connection")  # answered with a page
 _ASYNCIO = re.compile(r"/lib/python[\d.]+/asyncio/")
@@ -87,7 +83,7 @@ def _by_words(chain: Sequence[Raised], rules: Rules) -> Verdict:
     if never or text:
         return verdict(*(text or (OURS, str(never))), said)
     quoted = before and len(before.message) > 7 and before.message[:80] in final.message
-    if before and (final.link == "cause" or quoted or _FETCH_NAME.search(final.name)):
+    if before and (final.link == "cause" or quoted):
         return of_chain(chain[:-1], rules)
     return verdict(OURS, "class", said)
 

@@ -19,7 +19,7 @@ _LONGEST = 300
 
 
 class Verdict(NamedTuple):
-    """How the provider failed, None when the failure is ours; `rule` and `line` say why, for the log."""
+    """How the provider failed, None when the failure is ours; `rule` and `line` say why."""
 
     kind: str | None
     rule: str

@@ -13,7 +13,7 @@ from tests.fakemarket.wire import Request, target
 
 STATUS_KINDS = ("429", "418", "500", "503", "401", "403", "404")
 BODY_KINDS = ("html", "empty", "null", "null_bars", "cut_json", "renamed", "block200", "block403", "login", "echo")
-MIXED_KINDS = ("other_symbol", "other_currency", "other_zone", "other_day", "other_length", "unadjusted")
+MIXED_KINDS = ("other_symbol", "other_currency", "other_zone", "other_day", "other_length", "unadjusted", "untrue_row")
 SOCKET_KINDS = ("short_body", "reset", "hang", "drip", "bad_cert", "refuse")
 KINDS = STATUS_KINDS + BODY_KINDS + MIXED_KINDS + SOCKET_KINDS
 
@@ -40,6 +40,7 @@ MEANING = {
     "other_zone": "the same from London (Yahoo)",
     "other_day": "bars of four weeks before (Yahoo, Alpaca)",
     "other_length": "bars that say they are weeks (Yahoo)",
+    "untrue_row": "a second row whose high is half its low (Yahoo)",
     "unadjusted": "days without their adjusted closes (Yahoo)",
     "short_body": "the connection ends before Content-Length is reached",
     "reset": "the connection is reset before any answer",

@@ -23,6 +23,9 @@ def mixed_up(body: bytes, kind: str) -> bytes:
         return body
     for result in (content.get("chart") or {}).get("result") or []:
         result["meta"].update(WRONG.get(kind, {}))
+        if kind == "untrue_row":
+            quote = result["indicators"]["quote"][0]
+            quote["high"][1] = quote["low"][1] / 2
         if kind == "unadjusted":
             result["indicators"].pop("adjclose", None)
         if kind == "other_day" and "timestamp" in result:

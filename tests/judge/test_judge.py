@@ -65,6 +65,8 @@ WAITS_FOR_US = [  # by class before any message: what ran out is a pool, a queue
     "HikariPool-1 - Connection is not available, request timed out after 30000ms.",
     "2026-11-20 02:10:11 ERROR worker 3 timed out after 30 s waiting for the result queue",
     "ERROR: connection pool exhausted (10 in use), timed out after 30 s",
+    "ERROR: queue 'orders' closed: connection reset by consumer",
+    "ERROR: future was cancelled: connection lost",
     'FATAL: sorry, too many connections for role "desk"',
     '{"level":"error","msg":"pool timed out while waiting for an open connection"}',
 ]

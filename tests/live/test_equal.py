@@ -120,7 +120,8 @@ def test_eqflat_is_one_command_from_anywhere(home: Path) -> None:
     assert done.stdout.splitlines()[1:3] == ["[decisions] PASS", "[trades] PASS"]
     assert (home / "data/processed/decisions/paper_bt_eqflat_20261120_120000/BTC_USD/5m/decisions.csv").is_file()
     missing = subprocess.run([ROOT / "jobs/eqflat.sh", "nope"], cwd="/", capture_output=True, text=True)
-    assert missing.returncode == 66 and "there is no bar" in missing.stderr
+    assert missing.returncode == 66 and "there are no decisions of nope" in missing.stderr
+    assert not list((home / "data/processed").rglob("nope*"))
 
 
 @pytest.mark.parametrize(

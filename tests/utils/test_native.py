@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -54,6 +55,35 @@ def test_a_loop_gives_what_python_gives_is_kept_and_announced(home: Path, capfd:
     assert total(made) == 19.5
     assert capfd.readouterr().err == ""
     assert len(list((home / "clone/data/cache/native").glob("*.o"))) == 1
+
+
+class Pair(NamedTuple):
+    weights: native.Floats
+    places: native.Shorts
+    scale: float
+
+
+def weighed(pair: Pair, values: native.Floats, n: int) -> float:
+    found = 0.0
+    for i in range(n):
+        found += pair.weights[i] * values[pair.places[i]] * pair.scale
+    return found
+
+
+@pytest.mark.usefixtures("home")
+def test_columns_keep_their_names_when_they_are_compiled() -> None:
+    pair, values = Pair(np.array([1.0, 3.0]), np.array([2, 0], np.int32), 0.5), np.array([10.0, 20.0, 40.0])
+    loops = native.load("weighed", (sys.modules[__name__],), (weighed,))
+    assert loops.weighed(*native.addresses(pair), native.address(values), 2) == weighed(pair, values, 2) == 35.0
+    with pytest.raises(AttributeError, match="'unheard_of' is not among the compiled functions"):
+        loops.unheard_of()
+
+
+def test_an_array_of_another_type_or_in_pieces_is_refused() -> None:
+    good = Pair(np.array([1.0, 3.0]), np.array([2, 0], np.int32), 0.5)
+    for wrong in ({"weights": np.array([1, 3])}, {"places": np.array([2, 0])}, {"weights": np.ones(4)[::2]}):
+        with pytest.raises(TypeError, match="is given where"):
+            native.addresses(good._replace(**wrong))
 
 
 def test_another_source_and_a_damaged_file_are_compiled_again(home: Path, capfd: pytest.CaptureFixture[str]) -> None:

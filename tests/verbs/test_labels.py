@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.gap_repair import main as gap_repair
 from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import load_desk
@@ -92,3 +93,18 @@ def test_a_desk_takes_what_the_bars_of_its_timeframe_are_and_refuses_another_wor
     path.write_text((DESK % timeframe).replace("1h}", "1h, prices: adjusted}").replace("1d}", "1d, prices: raw}"))
     with pytest.raises(ConfigError, match=f"YAHOO has {prices} prices"):
         load_desk(path)
+
+
+def test_a_row_that_cannot_be_true_is_left_out_and_named_and_the_others_are_stored(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.fake.fault("yahoo", "untrue_row")
+    assert run(ingest, spy("1h", "--start", "2026-11-18")) == 0
+    told = capsys.readouterr().out
+    assert "; 1 row of the provider cannot be true, left out: that of 2026-11-18 16:30 UTC" in told
+    key = SeriesKey(exchange="YAHOO", symbol="SPY", timeframe="1h")
+    assert len(world.store.read(key)) == 3 * 7 - 1
+    world.fake.script.clear()
+    world.at(FRIDAY_S + 3_600 + 60)
+    assert run(gap_repair, spy("1h")) == 0  # an hour later it is asked for again
+    assert len(world.store.read(key)) == 3 * 7

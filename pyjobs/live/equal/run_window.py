@@ -26,7 +26,7 @@ def run(
     from_store: bool,
     at: str,
 ) -> str:
-    """Backtest the window of a tag's journal, or of the store where the tag has none; one line that tells of it.
+    """Backtest the window of a tag's journal, or with the store's bars of a tag without one; one line that tells of it.
 
     Raises UsageError for a window that cannot be or a run that is there, MissingInputError without bars.
     """
@@ -34,10 +34,10 @@ def run(
         raise UsageError("which loop? --tag, or DATA_TAG=…")
     checked_tag(tag, "DATA_TAG")
     checked_tag(runid, "RUNID")
-    log, spec = _asked(tag, symbol, timeframe)
+    log, spec = _asked(tag, symbol, timeframe, from_store=from_store)
     if log is not None:
         start_ms, end_ms = start_ms or log.first_ms, end_ms or log.last_ms
-    bars = stored_of(spec) if from_store or log is None else log.bars
+    bars = stored_of(spec) if log is None or from_store else log.bars
     if not len(bars):
         raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in the store")
     start_ms, end_ms = start_ms or int(bars.ts_ms[0]), end_ms or bars.last_ms
@@ -55,11 +55,13 @@ def run(
     return f"{place.tag}: {rows} decisions, {trades} trades from {start_ms} to {window.last_ms}: {place.decisions}"
 
 
-def _asked(tag: str, symbol: str, timeframe: str) -> tuple[Log | None, Spec]:
-    """The tag's journal and what it is; without a journal what live.yaml or the environment says."""
+def _asked(tag: str, symbol: str, timeframe: str, *, from_store: bool) -> tuple[Log | None, Spec]:
+    """The tag's journal and what it is; without one, of the store's bars, what live.yaml or the environment says."""
     try:
         log = read(place_of(tag, symbol, timeframe), live=True)
-    except MissingInputError:
+    except MissingInputError as error:
+        if not from_store:
+            raise MissingInputError(f"{error}; --bars store backtests a strategy without a loop") from None
         return None, live_config.from_environment({**os.environ, "DATA_TAG": tag}, live_config.load())
     return log, spec_of(log)
 

@@ -140,7 +140,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     revised = before.revised_by(bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=_told(revised),
+        revised=int(revised.size), told=_told(revised) + _untrue(fetched, bars),
     )  # fmt: skip
 
 
@@ -183,6 +183,15 @@ def _told(revised: IntArray) -> tuple[str, ...]:
         else f": that of {utc_text(int(revised[0]))}"
     )
     return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
+
+
+def _untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
+    """What is to be said of rows that came, cannot be true, and stand for no bar that came besides."""
+    times = [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms] if fetched else []
+    if not times:
+        return ()
+    which = f", the first that of {utc_text(times[0])}" if len(times) > 1 else f": that of {utc_text(times[0])}"
+    return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}",)
 
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:

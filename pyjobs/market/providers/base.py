@@ -91,7 +91,8 @@ class Fetched:
 
     `last_final`: the last bar is past the time in which this provider still revises it. `confirmed_empty`: stretches
     within the request about which the provider answered and in which it has no bar (no trades): do not ask again.
-    `events` came with the bars, in order of time; a provider that tells none may still have some.
+    `events` came with the bars, in order of time; a provider that tells none may still have some. `untrue`: the closes
+    of rows within the request that cannot be true, and are none of the bars.
     """
 
     bars: Bars
@@ -103,6 +104,7 @@ class Fetched:
     confirmed_empty: tuple[Range, ...] = ()
     about: About | None = None
     events: tuple[Event, ...] = ()
+    untrue: tuple[int, ...] = ()
 
 
 class Provider(Protocol):

@@ -49,7 +49,8 @@ def to_fetched(
     if request.timeframe == "1d" and request.market not in ("24/7", "FX") and len(labels):
         traded = ~halted(prices)
         labels, prices = list(itertools.compress(labels, traded)), prices[traded]
-    bars = in_session(_bars(labels, prices, request), request)
+    good = are_true(prices)
+    bars = in_session(_bars(labels, prices, request, good), request)
     _refuse_other_spacing(bars, request, provider)
     if len(labels) and not len(bars):
         detail = f"none of {len(labels)} rows is usable"
@@ -68,7 +69,18 @@ def to_fetched(
         fetched_at_ms=now_ms,
         last_final=bool(bars.ts_ms[-1] + settle_ms <= now_ms),
         confirmed_empty=empty,
+        untrue=() if good.all() else _untrue(labels, good, request, end_ms),
     )
+
+
+def _untrue(labels: Labels, good: npt.NDArray[np.bool_], request: BarRequest, end_ms: int) -> tuple[int, ...]:
+    """The closes of the other rows, of those within the request that had closed at `end_ms`."""
+    closes = np.unique(_closes_ms(_picked(labels, ~good), request))
+    return tuple(closes[(closes >= request.start_ms) & (closes <= end_ms)].tolist())
+
+
+def _picked(labels: Labels, which: npt.NDArray[np.bool_]) -> Labels:
+    return labels[which] if isinstance(labels, np.ndarray) else list(itertools.compress(labels, which))
 
 
 def in_session(bars: Bars, request: BarRequest) -> Bars:
@@ -151,13 +163,10 @@ def _columns(rows: Iterable[Row] | FloatArray) -> tuple[Labels, FloatArray]:
     return [row[0] for row in rows], np.array(numbers, np.float64).reshape(len(rows), 5)
 
 
-def _bars(labels: Labels, prices: FloatArray, request: BarRequest) -> Bars:
-    """The true ones, increasing in time; of two rows for one bar the later stands."""
-    good = are_true(prices)
+def _bars(labels: Labels, prices: FloatArray, request: BarRequest, good: npt.NDArray[np.bool_]) -> Bars:
+    """The good ones, increasing in time; of two rows for one bar the later stands."""
     closes = np.full(len(prices), _NO_CLOSE, np.int64)
-    closes[good] = _closes_ms(
-        labels[good] if isinstance(labels, np.ndarray) else list(itertools.compress(labels, good)), request
-    )
+    closes[good] = _closes_ms(_picked(labels, good), request)
     order = np.argsort(closes, kind="stable")  # stable: of two equal closes the later row comes second
     ts_ms = closes[order]
     last = np.append(ts_ms[1:] != ts_ms[:-1], True)[: len(ts_ms)] & (ts_ms != _NO_CLOSE)

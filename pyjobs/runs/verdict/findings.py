@@ -56,6 +56,11 @@ LOOKED_AT: dict[str, Looked] = {
         "a backup that nobody has restored is a hope",
         "`batch/run_backup.sh`, then `batch/run_drill.sh`",
     ),
+    "repos": Looked(
+        "the repositories that `repos.lock` pins, where there is one",
+        "what runs together was tried together",
+        "`python -m pyjobs.repos sync`",
+    ),
     "mirror": Looked(
         "the Postgres of `DATABASE_URL`, when there is one: it answers and has the tables",
         "jobs end well without it, and who reads it sees old bars",

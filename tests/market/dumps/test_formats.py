@@ -281,6 +281,14 @@ def test_the_first_sheet_of_a_workbook_is_read(hours: dict[str, MarketHours], tm
     assert ("other sheets: not read", "Sheet 1") in [(each.what, each.example) for each in dump.warts]
 
 
+def test_levels_of_names_in_a_workbook_are_those_of_yfinance(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    merged = [["", "Close", "", "High", "", "Low", "", "Open", "", "Volume", ""], ["", *["AAPL", "MSFT"] * 5], ["Date"]]
+    rows = [*merged, [dt.date(2024, 1, 2), 22, 12, 23, 13, 19, 9, 20, 10, 6, 5]]
+    assert first_bar(read(workbook(tmp_path / "a.xlsx", rows), hours, symbol="MSFT")) == (D, 10, 13, 9, 12, 5)
+    one = [["Price", *NAMES[1:]], ["Ticker", *["X"] * 5], ["Date"], [dt.date(2024, 1, 2), 10, 13, 9, 12, 5]]
+    assert first_bar(read(workbook(tmp_path / "b.xlsx", one), hours)) == (D, 10, 13, 9, 12, 5)
+
+
 def test_midnight_is_a_time_in_a_column_of_times(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     rows = [
         NAMES,

@@ -125,6 +125,9 @@ TOLD: dict[str, tuple[dict[str, Any], str, list[str], list[float]]] = {
         ["2024-01-03T00:00"], [0]),
     "naver's chart as it comes": (KRX, '<?xml version="1.0" encoding="EUC-KR" ?>\n<protocol>\n<chartdata symbol="X" count="1">\n<item data="20240103|10|13|9|12|5" />\n</chartdata>\n</protocol>\n', ["2024-01-03T06:30"], [5]),
     "naver's table with empty rows": (KRX, ",날짜,종가,전일비,시가,고가,저가,거래량\n1,2024.01.03,12.0,상승2,10.0,13.0,9.0,5.0\n2,,,,,,,\n", ["2024-01-03T06:30"], [5]),
+    "yahoo's page, with a dividend among its days": (
+        {}, 'Date,Open,High,Low,Close,Adj Close,Volume\n"Jan 03, 2024",10,13,9,12,12,5\n"Jan 02, 2024",0.24 Dividend,,,,,\n"Jan 02, 2024",10,13,9,12,12,5\n',
+        ["2024-01-02T21:00", "2024-01-03T21:00"], [5, 5]),
     "Tokyo's words": ({"market": "XTKS"}, "日付,始値,高値,安値,終値,出来高\n2024-01-04,10,13,9,12,5\n", ["2024-01-04T06:00"], [5]),
 }  # fmt: skip
 
@@ -158,6 +161,8 @@ ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
     "lean's minutes without their date": ({**MINUTES, "layout": "lean"}, "34200000,100000,130000,90000,120000,5\n", "line 1: 34200000: milliseconds since midnight, of which date?"),
     "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "say `layout: lean`"),
     "one price of lean's that is not whole": ({"layout": "lean"}, "20131007 00:00,100000,130000,90000,120000,5\n20131008 00:00,100000,130000,90000,120000,5\n20131009 00:00,100000,130000,90000,120000.5,5\n", "line 3: a price that is not whole, in a file of ten-thousandths"),
+    "a comma that is two things": ({}, "Date;Open;High;Low;Close;Volume\n2024-01-02;1,050;1,325;1,000;1,200;5\n", "line 2: open: '1,050' is not a number: is its comma of thousands or of decimals?"),
+    "a vendor's excuse in words": ({}, "Exceeded the daily hits limit\n", "line 1: neither tabs, semicolons nor commas make columns of 'Exceeded the daily hits limit'"),
     "a page": ({}, "<!DOCTYPE html><html><table><tr><td>Date</td></tr></table></html>\n", "an XML or HTML page, not a table of prices"),
     "bids and asks": (HOURLY, '{"candles":[{"time":"2024-01-02T00:00:00Z","bid":{"o":"10","h":"13","l":"9","c":"12"},"ask":{"o":"10","h":"13","l":"9","c":"12"}}]}', "no open, high, low, close in 'time, bid.o, bid.h"),
     "two rows and one wrong key": ({}, "Date,Open,High,Low,Close,Volume\n01/03/24,10,13,9,12,5\n01/02/24,10,13,9,12,5\n", "say `dates: dmy` or `dates: mdy` (2 such lines)"),

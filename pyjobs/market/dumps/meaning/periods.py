@@ -40,7 +40,7 @@ def _intraday(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     errors: Errors = {}
     _refuse_most(st.kind == NAIVE, f"have {NO_ZONE}", source)
     for at in np.flatnonzero(st.kind == DATE).tolist():
-        errors[at] = f"has no time of day, but {source.instrument.timeframe} bars need one"
+        errors[at] = f"has no time of day, but {source.instrument.timeframe} bars need one (is it `timeframe: 1d`?)"
     for at in np.flatnonzero(st.kind == NAIVE).tolist():
         errors[at] = f"has {NO_ZONE}"
     start = st.ms - source.bar_ms if source.mark == "end" else st.ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,16 +62,22 @@ def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table
 
 
 def _without_nothing(table: Table, reading: Reading, st: Stamps, ledger: Ledger) -> Table:
-    """Rows with neither a time nor a price go, whatever else (a row's number) stands in them."""
-    bare = np.flatnonzero((st.kind == BAD) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
-    bare = [at for at in bare if not time_text(reading, at).strip()]
-    if not bare:
-        return table
+    """Without rows of neither a time nor a price, and those that only tell of a dividend or a split (Yahoo's pages)."""
+    priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
+    bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
+    told = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
     keep = np.ones(len(table), bool)
-    keep[bare] = False
-    what, first = "row without a time and prices: left out", f"{reading.grid.unit} {int(table.line[bare[0]])}"
-    ledger.say(Finding(what=what, count=len(bare), first=first, example=""), treated=True)
-    return table.pick(keep)
+    for rows, what in ((bare, "row without a time and prices: left out"), (told, "dividend or split: left out")):
+        if rows:
+            first = f"{reading.grid.unit} {int(table.line[rows[0]])}"
+            example = _first_price(reading, rows[0])
+            ledger.say(Finding(what=what, count=len(rows), first=first, example=example), treated=True)
+            keep[rows] = False
+    return table if keep.all() else table.pick(keep)
+
+
+def _first_price(reading: Reading, at: int) -> str:
+    return reading.grid.cell(at, reading.places["open"])
 
 
 def _without_unfinished(reading: Reading, ledger: Ledger) -> None:

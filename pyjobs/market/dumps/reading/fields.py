@@ -94,6 +94,10 @@ def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose
         return finite(float(re.sub(r"[. \u00a0\u202f']", "", bare).replace(",", ".")) * factor)
     if commas and not decimal_comma and _THOUSANDS.fullmatch(bare):
         return finite(float(bare.replace(",", "")) * factor)
+    if not commas and _THOUSANDS.fullmatch(bare):
+        raise ValueError(
+            f"{quoted(text, 60)!r} is not a number: is its comma of thousands or of decimals? Write a point"
+        )
     raise ValueError(f"{quoted(text, 60)!r} is not a number")
 
 

@@ -101,7 +101,9 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
         pairs = pairs or ((delimiter, width) if width >= 2 and most == len(sample) else None)
     if pairs:
         return pairs
-    raise BadDataError(f"{label}: neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}")
+    line = lines.index(sample[0]) + 1
+    told = f"neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}"
+    raise BadDataError(f"{label}: line {line}: {told}: expected a time, four prices and a volume a row")
 
 
 def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple[int, list[list[str]]]:
@@ -128,7 +130,7 @@ def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[
     cells = len(next(csv.reader(first, delimiter=delimiter), [])) if first else len(head[0])
     names = [cell.strip() for cell in head[0]]
     if len(head) > 1:
-        names = _levels([[cell.strip() for cell in row] for row in head])
+        names = levels([[cell.strip() for cell in row] for row in head])
     if first and cells == len(names) + 1:
         last_is_empty = first[0].endswith(delimiter)
         names = [*names, ""] if last_is_empty else ["", *names]  # a table whose index has no name
@@ -139,7 +141,8 @@ def _prices(cells: list[str]) -> int:
     return sum(column(cell) in ("open", "high", "low", "close") for cell in cells)
 
 
-def _levels(head: list[list[str]]) -> list[str]:
+def levels(head: list[list[str]]) -> list[str]:
+    """One name a column, `field@ticker`, of two or three lines of names (yfinance's; the last may name the index)."""
     rows = [row for row in head if row[0].lower() not in ("date", "datetime", "index") or any(row[1:])]
     named_later = any(column(cell) in ("date", "datetime") for cell in head[0][1:])  # written after reset_index()
     index = "" if named_later else next((row[0] for row in reversed(head) if not any(row[1:])), "") or "Date"

@@ -14,6 +14,7 @@ import numpy as np
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_rows, check_size
+from pyjobs.market.dumps.reading.text import HEADER_LINES, levels
 from utils.errors import BadDataError
 
 MOST_CELLS = 20_000_000  # a lone cell far away would have all before it made
@@ -141,12 +142,23 @@ def _grid(label: str, rows: list[tuple[int, list[str]]]) -> Grid:
     if not rows:
         raise BadDataError(f"{label}: the first sheet holds no table")
     cells = [row + [""] * (width - len(row)) for _, row in rows]
-    headed = not is_time(cells[0][0]) and not any(is_number(cell) for cell in cells[0])
-    body = cells[1:] if headed else cells
-    lines = np.array([line for line, _ in rows][1 if headed else 0 :], np.int64)
-    columns = [pa.array([row[at] for row in body], pa.string()) for at in range(width)]
-    names = cells[0] if headed else None
+    head = next((at for at, row in enumerate(cells[: HEADER_LINES + 1]) if _is_row(row)), 1)
+    lines = np.array([line for line, _ in rows][head:], np.int64)
+    columns = [pa.array([row[at] for row in cells[head:]], pa.string()) for at in range(width)]
+    names = levels([_filled(row) for row in cells[:head]]) if head > 1 else cells[0] if head else None
     return Grid(label=label, names=names, columns=columns, lines=lines, unit="row", header_line=rows[0][0])
+
+
+def _is_row(cells: list[str]) -> bool:
+    return is_time(cells[0]) or any(is_number(cell) for cell in cells)
+
+
+def _filled(cells: list[str]) -> list[str]:
+    """A header's row whose cells were merged: each name stands over all its columns."""
+    if sum(1 for cell in cells if cell) > 1:
+        for at in range(2, len(cells)):
+            cells[at] = cells[at] or cells[at - 1]
+    return cells
 
 
 def _is_table(cells: list[str], width: int) -> bool:

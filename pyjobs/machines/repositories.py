@@ -1,0 +1,98 @@
+"""Bringing repositories to what repos.lock pins, and pinning what they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from pyjobs.runs.verdict.repos import LOCK, Pinned, folder_of, git, problem_of, shown
+from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable
+from utils.files import atomic
+
+TIMEOUT_S = 1800.0
+HEADER = "# What runs together: name, folder, origin, commit, with tabs between. Written by `pyjobs.repos lock`.\n"
+
+
+def pin(home: Path, named: Iterable[tuple[str, str]]) -> list[Pinned]:
+    """Write repos.lock: each (name, folder) as it is now.
+
+    Raises ConfigError where one is no clone, is edited, has no origin, or is at a commit that its origin has not: what
+    is pinned must be what another machine can have.
+    """
+    found = []
+    for name, folder in named:
+        path = home / folder
+        head, origin = git(path, "rev-parse", "HEAD"), git(path, "config", "remote.origin.url")
+        if not head or not origin:
+            raise ConfigError(f"'{path}' is no git clone with an origin: not pinned")
+        edits = git(path, "status", "--porcelain", "--untracked-files=no")
+        if edits:
+            raise ConfigError(f"'{path}' has edits, the first is '{edits.splitlines()[0][2:].strip()}': not pinned")
+        if not git(path, "branch", "-r", "--contains", head) and not git(path, "tag", "--contains", head):
+            raise ConfigError(f"'{path}' is at {head[:9]}, which '{shown(origin)}' has not: git push first")
+        if shown(origin) != origin:
+            raise ConfigError(f"the origin of '{path}' holds a password: git remote set-url origin URL, without it")
+        found.append(Pinned(name, folder, origin, head))
+    try:
+        atomic.write_text(home / LOCK, HEADER + "".join("\t".join(each) + "\n" for each in found))
+    except OSError as error:
+        raise CannotWriteError(f"cannot write '{home / LOCK}': {error.strerror}") from error
+    return found
+
+
+def sync(home: Path, pinned: Pinned) -> str:
+    """Bring one repository to its commit; what was done, in words. Killed, it is simply called again.
+
+    Raises ConfigError (edits, another origin), ExternalDataUnavailable (its origin cannot be had), BadDataError (the
+    pinned commit is not there any more: its origin was force-pushed).
+    """
+    folder = folder_of(home, pinned)
+    if not problem_of(home, pinned):
+        return "as it is"
+    if not folder.exists():
+        beside = folder.with_name(f".cloning-{folder.name}")
+        shutil.rmtree(beside, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remote(pinned, folder.parent, "clone", "-q", "--no-checkout", pinned.origin, str(beside))
+        _checkout(beside, pinned)
+        beside.rename(folder)
+        return f"cloned, at {pinned.commit[:9]}"
+    origin = git(folder, "config", "remote.origin.url")
+    if origin != pinned.origin:
+        raise ConfigError(f"'{folder}' comes from {shown(origin or 'nowhere')}, pinned is {shown(pinned.origin)}")
+    edits = git(folder, "status", "--porcelain", "--untracked-files=no")
+    if edits:
+        raise ConfigError(f"'{folder}' has edits, the first is '{edits.splitlines()[0][2:].strip()}': left as it is")
+    if git(folder, "cat-file", "-t", pinned.commit) != "commit":
+        _remote(pinned, folder, "fetch", "-q", "--tags", "origin")
+    before = git(folder, "rev-parse", "HEAD") or "nothing"
+    _checkout(folder, pinned)
+    return f"from {before[:9]} to {pinned.commit[:9]}"
+
+
+def _checkout(folder: Path, pinned: Pinned) -> None:
+    if git(folder, "cat-file", "-t", pinned.commit) != "commit":
+        raise BadDataError(
+            f"{pinned.name}: {shown(pinned.origin)} has no commit {pinned.commit[:9]} any more (a force-push?): "
+            "pin another (repos lock)"
+        )
+    if git(folder, "checkout", "-q", "--detach", pinned.commit) is None:
+        raise CannotWriteError(f"'{folder}' cannot be brought to {pinned.commit[:9]}: is an untracked file in the way?")
+
+
+def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
+    ssh = f"{os.environ.get('GIT_SSH_COMMAND') or 'ssh'} -o BatchMode=yes -o ConnectTimeout=20"
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "GIT_SSH_COMMAND": ssh}
+    try:
+        done = subprocess.run(
+            ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *words], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, env=env, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ExternalDataUnavailable("timeout", provider="git", symbol=pinned.name) from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["git said nothing"])[-1]
+        raise ExternalDataUnavailable("network", provider="git", symbol=pinned.name, detail=shown(said))

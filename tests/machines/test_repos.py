@@ -1,0 +1,134 @@
+"""Repositories that run together, at pinned commits, with real git and real origins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pyjobs import repos
+from pyjobs.runs.verdict.repos import check_repos, read
+from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, MissingInputError, UsageError
+
+ENV = {f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def git(folder: Path, *words: str) -> str:
+    env = {**os.environ, **ENV, "GIT_CONFIG_GLOBAL": "/dev/null"}
+    done = subprocess.run(["git", "-C", str(folder), *words], env=env, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def commit(folder: Path, text: str, *push: str) -> str:
+    (folder / "a.txt").write_text(text)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", text)
+    git(folder, "push", "-q", *push, "origin", "main")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two clones beside each other, each with an origin."""
+    made = tmp_path / "home"
+    for name in ("stream", "api"):
+        (made / name).mkdir(parents=True)
+        git(tmp_path, "init", "-q", "--bare", "-b", "main", f"{name}.git")
+        git(made / name, "init", "-q", "-b", "main")
+        git(made / name, "remote", "add", "origin", f"file://{tmp_path}/{name}.git")
+        commit(made / name, "one")
+    monkeypatch.setenv("NIGHTDESK_HOME", str(made))
+    return made
+
+
+def test_what_is_pinned_is_what_another_machine_gets(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repos.main(["lock", "stream=stream", "api=api"]) == 0
+    pinned = {each.name: each.commit for each in read(home)}
+    assert repos.main(["check"]) == 0
+    assert [check.state for check in check_repos(home)] == ["OK"]
+    later = commit(home / "api", "two")
+    with pytest.raises(
+        ConfigError, match=rf"1 of 2 are not as pinned: api: .* is at {later[:9]}, pinned is {pinned['api'][:9]}"
+    ):
+        repos.main(["check"])
+    assert [(check.name, check.state) for check in check_repos(home)] == [("repos api", "FAIL"), ("repos", "OK")]
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(home / "repos.lock", other)
+    monkeypatch.setenv("NIGHTDESK_HOME", str(other))
+    capsys.readouterr()
+    assert repos.main(["sync"]) == 0
+    assert capsys.readouterr().out == "".join(f"{name}: cloned, at {pinned[name][:9]}\n" for name in ("stream", "api"))
+    assert repos.main(["check"]) == 0
+    monkeypatch.setenv("NIGHTDESK_HOME", str(home))
+    assert repos.main(["lock"]) == 0  # the same ones anew
+    shutil.copy(home / "repos.lock", other)
+    monkeypatch.setenv("NIGHTDESK_HOME", str(other))
+    assert repos.main(["sync"]) == 0
+    assert git(other / "api", "rev-parse", "HEAD") == later
+
+
+def test_edits_another_origin_and_a_commit_that_is_gone_are_refused_and_the_others_are_synced(
+    home: Path, tmp_path: Path
+) -> None:
+    assert repos.main(["lock", "stream=stream", "api=api"]) == 0
+    (home / "stream/a.txt").write_text("edited")
+    first = commit(home / "api", "two")
+    with pytest.raises(ConfigError, match=r"has edits, the first is 'a\.txt'"):
+        repos.main(["sync"])
+    assert git(home / "api", "rev-parse", "HEAD") != first  # back to what is pinned
+    assert (home / "stream/a.txt").read_text() == "edited"
+    with pytest.raises(ConfigError, match="has edits"):
+        repos.main(["lock"])
+    git(home / "stream", "restore", ".")
+    git(home / "stream", "remote", "set-url", "origin", "https://a:secret@example.com/x.git")
+    with pytest.raises(ConfigError, match=r"comes from https://…@example\.com/x\.git, pinned is"):
+        repos.main(["sync"])
+    with pytest.raises(ConfigError, match="holds a password"):
+        repos.main(["lock", "stream=stream"])
+    text = (home / "repos.lock").read_text()
+    (home / "repos.lock").write_text(text.replace(read(home)[1].commit, "0" * 40).replace("stream\tstream", "x\tgone"))
+    shutil.rmtree(tmp_path / "stream.git")
+    with pytest.raises(ExternalDataUnavailable):
+        repos.main(["sync"])
+    (home / "repos.lock").write_text("api\tapi\t" + f"file://{tmp_path}/api.git\t" + "0" * 40 + "\n")
+    with pytest.raises(BadDataError, match="has no commit 000000000 any more"):
+        repos.main(["sync"])
+
+
+def test_what_its_origin_has_not_is_not_pinned(home: Path) -> None:
+    (home / "api/b.txt").touch()
+    git(home / "api", "add", "-A")
+    git(home / "api", "commit", "-qm", "not pushed")
+    with pytest.raises(ConfigError, match=r"which '.*' has not: git push first"):
+        repos.main(["lock", "api=api"])
+    assert not (home / "repos.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a\tb\tc\n", "line 1: 3 fields, not 4"),
+        ("# x\na\tb\tc\tmain\n", "line 2: 'main' is no commit"),
+        ("a\tb\tc\t" + "0" * 40 + "\na\tb\tc\t" + "0" * 40 + "\n", "line 2: the name 'a' stands there twice"),
+        ("a\tb\thttps://u:p@h/x\t" + "0" * 40 + "\n", "line 1: the origin of 'a' holds a password"),
+    ],
+)
+def test_a_line_that_pins_nothing_is_named(home: Path, text: str, said: str) -> None:
+    (home / "repos.lock").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        repos.main(["check"])
+    assert [check.state for check in check_repos(home)] == ["FAIL"]
+
+
+def test_without_a_lock_nothing_is_looked_at(home: Path) -> None:
+    assert list(check_repos(home)) == []
+    with pytest.raises(MissingInputError):
+        repos.main(["check"])
+    with pytest.raises(UsageError):
+        repos.main(["check", "a=b"])
