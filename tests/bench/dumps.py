@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from utils import trading_day
@@ -40,11 +41,11 @@ def minutes(home: Path) -> None:
     (home / "desk.yaml").write_text(HEAD.format(market="24/7") + line)
 
 
-def files(home: Path) -> None:
-    """Many files of ten years of New York's days, and their desk."""
+def files(home: Path, count: int) -> None:
+    """So many files of ten years of New York's days, and their desk."""
     chance, lines = random.Random(2), []
     days = [s.date.isoformat() for s in trading_day.load("XNYS").sessions() if "2015" <= s.date.isoformat() < "2025"]
-    for n in range(FILES):
+    for n in range(count):
         price, rows = 100.0, ["Date,Open,High,Low,Close,Volume"]
         for day in days:
             opened, price = price, round(price * (1 + chance.gauss(0, 0.01)), 2)
@@ -68,8 +69,11 @@ def took(home: Path) -> tuple[float, float, float]:
 
 def main() -> None:
     """Print both, first import and second (nothing new)."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    for name, prepare in ((f"{MINUTES} minutes", minutes), (f"{FILES} files of ten years", files)):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", metavar="N", type=int, default=FILES, help=f"how many (asked: {FILES_ASKED})")
+    count = parser.parse_args().files
+    many = (f"{count} files of ten years", partial(files, count=count))
+    for name, prepare in ((f"{MINUTES} minutes", minutes), many):
         with tempfile.TemporaryDirectory() as folder:
             home = Path(folder)
             (home / "data/dumps").mkdir(parents=True)
@@ -77,9 +81,9 @@ def main() -> None:
             for which in ("first", "again"):
                 wall_s, cpu_s, peak_mb = took(home)
                 print(f"{name}, {which}: {cpu_s:.2f} s of processor, {wall_s:.2f} s wall, at most {peak_mb:.0f} MB")
-    scale, cores = FILES_ASKED / FILES, os.cpu_count() or 1
+    scale, cores = FILES_ASKED / count, os.cpu_count() or 1
     print(f"asked: {MINUTES_S} s and {MINUTES_MB} MB for the minutes;", end=" ")
-    print(f"{FILES_S:.0f} s on two cores for {FILES_ASKED} files, {scale:.0f} times as many ({cores} cores here)")
+    print(f"{FILES_S:.0f} s on two cores for {FILES_ASKED} files, {scale:g} times as many ({cores} cores here)")
 
 
 if __name__ == "__main__":
