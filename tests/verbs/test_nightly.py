@@ -108,28 +108,23 @@ def test_a_good_night_is_published_whole_and_a_second_one_queues_nothing_twice(h
     assert queued(home) == [("AAA", "2026-11-19", "new")]
 
 
-def test_a_rehearsed_clock_names_the_run_and_tells_the_session(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_dump_is_named_what_can_run_still_runs_and_a_rehearsed_clock_tells_run_and_session(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NIGHTDESK_NOW", "1795082400")  # 2026-11-19 10:00 UTC, after the close in Seoul
     (home / "desk.yaml").write_text(DESK.replace("last_bar", "last_closed"), encoding="utf-8")
-    done = night(home, "--jobs", "1")
-    assert done.returncode == 0
-    (run,) = runs(home)
-    assert run.name.startswith("20261119T100000Z-")
-    assert manifest.read(run)["session"] == "2026-11-19"
-
-
-def test_a_bad_dump_is_named_and_what_can_run_still_runs(home: Path) -> None:
     path = home / "dumps/BBB.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[5] = lines[5].split(",")[0] + ",100,90,110,100,5"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    done = night(home)
+    done = night(home, "--jobs", "1")
     assert done.returncode == 65
     failed = next(line for line in done.stdout.splitlines() if line.startswith("[FAIL]"))
     assert "import_bars exit 65" in failed and "logs/01_import_bars.log" in failed
     assert "[ok]   scan " in done.stdout and "[ok]   report_index " in done.stdout
     (run,) = runs(home)
-    assert manifest.read(run)["status"] == "partial"
+    assert run.name.startswith("20261119T100000Z-")
+    assert (manifest.read(run)["session"], manifest.read(run)["status"]) == ("2026-11-19", "partial")
     assert manifest.verify(run) == []
     assert "import_bars" in (run / "reports/ops.md").read_text(encoding="utf-8")
 
