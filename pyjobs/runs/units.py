@@ -11,7 +11,7 @@ from typing import NamedTuple
 from utils.errors import BadDataError
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_LINE = re.compile(r"(\S+) +(\S+) +(\S+) +(\S+) +(\S+) +(.+/batch/(?:run_)?([a-z_]+)\.sh.*)")
+_LINE = re.compile(r"(@reboot|\S+ +\S+ +\S+ +\S+ +\S+) +(.+/batch/(?:run_)?([a-z_]+)\.sh.*)")
 _SERVICE = """\
 [Unit]
 Description=nightdesk: {what}
@@ -27,7 +27,7 @@ _TIMER = """\
 Description=nightdesk: when {what}
 
 [Timer]
-OnCalendar={when}
+{when}
 AccuracySec={accuracy}
 Persistent={persistent}
 
@@ -58,9 +58,9 @@ def lines_of(crontab: str) -> Iterator[Line]:
     for number, text in enumerate(crontab.splitlines(), 1):
         found = None if text.startswith("#") else _LINE.fullmatch(text.replace(r"\%", "%").strip())
         if found:
-            words = shlex.split(found[6])
+            words = shlex.split(found[2])
             script = next(at for at, word in enumerate(words) if word.endswith(".sh"))
-            yield Line(number, found.groups()[:5], found[7], tuple(words[:script]), tuple(words[script + 1 :]))
+            yield Line(number, tuple(found[1].split()), found[3], tuple(words[:script]), tuple(words[script + 1 :]))
 
 
 def unit_texts(crontab: str, clone: Path, zone: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def unit_texts(crontab: str, clone: Path, zone: str) -> dict[str, str]:
         if line.job not in scripts:
             raise BadDataError(f"line {line.number}: there is no batch/*{line.job}.sh in {clone}")
         words = [str(clone / "batch" / scripts[line.job]), *line.arguments]
-        often = "*" in line.fields[1] or "*" in line.fields[0]
+        often = any("*" in field for field in line.fields[:2])
         what = " ".join([line.job, *line.arguments])
         settings = "".join(f"Environment={_quoted(each)}\n" for each in line.settings)
         command, told = " ".join(map(_quoted, words)), what.replace("%", "%%")
@@ -90,15 +90,24 @@ def unit_texts(crontab: str, clone: Path, zone: str) -> dict[str, str]:
 
 
 def on_calendar(line: Line, zone: str) -> str:
-    """`40 18 * * 1-5` in Seoul as `Mon,Tue,Wed,Thu,Fri *-*-* 18:40:00 Asia/Seoul`. Raises BadDataError."""
+    """`40 18 * * 1-5` in Seoul as `OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 18:40:00 Asia/Seoul`. Raises BadDataError.
+
+    `@reboot` is half a minute after the user's manager has started.
+    """
+    if line.fields == ("@reboot",):
+        return "OnStartupSec=30s"
     minute, hour, day, month, weekday = line.fields
-    if (day, month) != ("*", "*"):
-        raise BadDataError(f"line {line.number}: days and months other than `*` are not known here: {day} {month}")
+    if "*" not in (day, weekday):
+        raise BadDataError(f"line {line.number}: cron takes either of day {day} and weekday {weekday}; write two lines")
     days = {each % 7 or 7 for each in _numbers(weekday, 0, 7, line)} if weekday != "*" else ()
     names = ",".join(DAYS[each - 1] for each in sorted(days))
     hours = ",".join(f"{each:02d}" for each in _numbers(hour, 0, 23, line)) if hour != "*" else "*"
     minutes = ",".join(f"{each:02d}" for each in _numbers(minute, 0, 59, line)) if minute != "*" else "*"
-    return f"{names + ' ' if names else ''}*-*-* {hours}:{minutes}:00 {zone}"
+    date = "-".join(
+        ",".join(f"{each:02d}" for each in _numbers(field, 1, last, line)) if field != "*" else "*"
+        for field, last in ((month, 12), (day, 31))
+    )
+    return f"OnCalendar={names + ' ' if names else ''}*-{date} {hours}:{minutes}:00 {zone}"
 
 
 def _numbers(field: str, low: int, high: int, line: Line) -> list[int]:

@@ -29,7 +29,11 @@ ELSEWHERE = ("make setup", "journalctl --user")  # this clone's environment is t
 A_NIGHT = ("run_nightly.sh", "why.sh nightly", "logs/nightly_")
 BARS_BY_THE_MINUTE = ("bootstrap_symbols", "BTCUSD-1m")
 A_DATABASE = ("migrate_candles", "mirror_candles")
-ENDS = {"--systemd enable": {0, 78}, "jobs/eqflat.sh TAG": {66}}  # no manager: 78; no loop has that tag: 66
+ENDS = {  # no manager: 78; no loop has that tag: 66; without a loop there are no logs of one: 1
+    "--systemd enable": {0, 78},
+    "jobs/eqflat.sh TAG": {66},
+    "logs/live_": {1},
+}
 LEAVES = {
     "run_nightly.sh": "data/server_runs/*/manifest.json",
     "ingest --symbol BTCUSD": "data/raw/BITFINEX/BTCUSD/1h/*",

@@ -206,9 +206,10 @@ def test_every_line_of_the_crontab_example_becomes_units_without_fault_that_elap
     crontab = (ROOT / "config/schedule/crontab.example").read_text()
     extra = r"5 1 * * 0-2  MARKET=XNYS '/a b/batch/precache_benchmarks.sh' --desk 'x/my\%desk.yaml'"
     texts = unit_texts(crontab + extra + "\n", clone, "Asia/Seoul")
-    assert len(texts) == 2 * (sum("/batch/" in line for line in crontab.splitlines()) + 1)
+    assert len(texts) == 2 * (sum("/batch/" in line and line[0] != "#" for line in crontab.splitlines()) + 1)
     for name, text in texts.items():
         (units / name).write_text(text)
+    assert "OnStartupSec=" in texts["nightdesk-cron-reboot.timer"]
     own = texts["nightdesk-precache-benchmarks-my_desk.service"]
     assert "Environment=MARKET=XNYS\n" in own and "--desk x/my%%desk.yaml\n" in own
     argv = ["systemd-analyze", "verify", "--user", "--man=no", *map(str, sorted(units.iterdir()))]
@@ -218,6 +219,7 @@ def test_every_line_of_the_crontab_example_becomes_units_without_fault_that_elap
         ("nightly", ["2026-11-20 13:10", "2026-11-23 13:10", "2026-11-24 13:10"]),  # 22:10 in Seoul, Monday to Friday
         ("nightly-us", ["2026-11-20 21:50", "2026-11-23 21:50"]),  # 06:50 in Seoul, Tuesday to Saturday
         ("ingest", ["2026-11-20 12:01", "2026-11-20 12:02"]),
+        ("drill", ["2026-11-30 20:40", "2026-12-31 20:40"]),  # 05:40 in Seoul, on the first of each month
         (
             "precache-benchmarks-my_desk",
             ["2026-11-21 16:05", "2026-11-22 16:05", "2026-11-23 16:05"],

@@ -53,7 +53,7 @@ def test_standard_output_that_is_sent_to_a_file_is_not_replaced(tmp_path: Path) 
     with (tmp_path / "file").open("w") as file:
         link = tmp_path / "stdout"
         link.symlink_to(f"/proc/self/fd/{file.fileno()}")
-        with pytest.raises(OSError, match="name that file"):
+        with pytest.raises(OSError, match="pass that file's name instead"):
             atomic.write_text(link, "text")
     assert (link.is_symlink(), (tmp_path / "file").read_text(), len(list(tmp_path.iterdir()))) == (True, "", 2)
 
