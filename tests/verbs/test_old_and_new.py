@@ -68,6 +68,7 @@ def box(fakemarket: FakeMarket, client_env: dict[str, str], tmp_path: Path) -> B
     subprocess.run([*git, "remote", "set-url", "origin", str(tmp_path / "origin.git")], check=True)
     subprocess.run([*git, "switch", "-q", "-C", "trunk"], check=True)
     subprocess.run([*git, "push", "-q", "--set-upstream", "origin", "trunk"], check=True)
+    subprocess.run([*git, "remote", "set-head", "origin", "trunk"], check=True)
     two = ("--exchange", "YAHOO_KR", "--symbols", "005930.KS,000660.KS", "--years", "2")
     made.verb(FRIDAY_EVENING_S, "new_desk", *two, "--zone", made.zone)
     return made
