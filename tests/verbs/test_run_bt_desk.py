@@ -273,7 +273,7 @@ def test_another_missing_benchmark_is_a_warning_and_the_run_goes_on(
     put("KOSPI", bars)
     assert backtest(desk, "--benchmarks", "KOSPI,S&P500") == ExitCode.OK
     said = capsys.readouterr().out.splitlines()
-    assert said[0] == "[WARN] benchmark unavailable: S&P500 (skipped)" and said[1].startswith("S&P500: network-forb")
+    assert said[0] == "[WARN] benchmark unavailable: S&P500 (skipped)" and said[1].startswith("S&P500: network_forb")
     told = metrics(latest())
     assert (list(told["benchmarks"]), list(told["benchmarks_missing"])) == (["KOSPI"], ["S&P500"])
     assert "[WARN] benchmark unavailable: S&P500 (skipped)" in (latest() / "report.txt").read_text()
