@@ -17,7 +17,7 @@ setup-providers: .venv/.installed-providers ## the same with the clients of opti
 	@jobs/make_venv.sh $<
 	@touch $@
 
-demo: setup ## a whole night on a made-up market (14 seconds the first time, then five)
+demo: setup ## a whole night on a made-up market (20 seconds the first time, then five)
 	@$(PY) -m pyjobs.make_sample
 	@NIGHTDESK_ECHO=1 batch/run_nightly.sh --desk config/desk.sample.yaml
 
