@@ -76,6 +76,8 @@ def lines_of(crontab: str) -> list[Line]:
         if re.match(r"[A-Z_]+=", text):
             settings.append(text)
             continue
+        if text.startswith("@reboot"):
+            continue  # nothing boots in this week
         *times, command = text.split(None, 5)
         found.append(Line(times=" ".join(times), command=command.replace(r"\%", "%"), settings=tuple(settings)))
     return found
