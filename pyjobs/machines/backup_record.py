@@ -11,9 +11,19 @@ from utils.files import atomic
 
 
 def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:
-    """Write it, whole or not at all. Raises CannotWriteError."""
+    """Write it with the time of the first such note, whole or not at all. Raises CannotWriteError."""
+    first = {"first_at_s": _first_at_s(data_dir / file) or told["at_s"]}
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(data_dir / file, json.dumps(dict(told), ensure_ascii=False, indent=1) + "\n")
+        atomic.write_text(data_dir / file, json.dumps({**told, **first}, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         raise CannotWriteError(f"cannot write '{data_dir / file}': {error.strerror}") from error
+
+
+def _first_at_s(path: Path) -> object:
+    """When the first of these notes was made, by the one that is there; None without one that says it."""
+    try:
+        told = json.loads(path.read_bytes())
+        return told.get("first_at_s")
+    except (OSError, ValueError, AttributeError):
+        return None

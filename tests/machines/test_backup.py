@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs import backup, pin_run, restore
-from pyjobs.machines import databases, restoring, snapshot
+from pyjobs.machines import backup_record, databases, restoring, snapshot
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.verdict.backups import check_backup
@@ -282,6 +282,10 @@ def test_health_knows_how_old_the_backup_and_the_drill_are(home: Path) -> None:
 
     noted("backups.json", 1)
     assert check_backup(data, now_s).state == "WARN"  # nobody has tried to restore one
+    noted("backups.json", 1, first_at_s=now_s - 44 * 86_400)
+    assert check_backup(data, now_s).state == "OK", "the monthly drill may still come"
+    noted("backups.json", 1, first_at_s=now_s - 46 * 86_400)
+    assert check_backup(data, now_s).state == "WARN"
     noted("drill.json", 10, ok=True, detail="12 files")
     assert check_backup(data, now_s) == (
         "backup", "OK", "S in /b, 24 hours old; restored 10 days ago: 12 files", "backup",
@@ -295,6 +299,12 @@ def test_health_knows_how_old_the_backup_and_the_drill_are(home: Path) -> None:
     assert check_backup(data, now_s).state == "FAIL"
     noted("drill.json", -9, ok=False)  # a clock that was ahead: passed over
     assert check_backup(data, now_s).state == "WARN"
+
+
+def test_the_first_backup_is_remembered(tmp_path: Path) -> None:
+    for at_s in (5.0, 7.0, 9.0):
+        backup_record.note(tmp_path, "backups.json", {"at_s": at_s})
+    assert json.loads((tmp_path / "backups.json").read_bytes()) == {"at_s": 9.0, "first_at_s": 5.0}
 
 
 def test_a_drill_that_cannot_restore_fails_and_says_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

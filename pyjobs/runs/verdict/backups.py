@@ -16,7 +16,7 @@ BACKUP, DRILL = "backups.json", "drill.json"
 def check_backup(data_dir: Path, now_s: float) -> Check:
     """OK where none was ever made (a choice), said; else the age and the result of the last backup and drill.
 
-    Stamps from later than now are passed over: what they say cannot be.
+    A drill has DRILL_DAYS from the first backup on. Stamps from later than now are passed over: they cannot be.
     """
     backup, drill = _read(data_dir / BACKUP, now_s), _read(data_dir / DRILL, now_s)
     if not backup:
@@ -28,6 +28,9 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
         return Check("backup", "FAIL", f"{told}, without {bad[0]}", "backup")
     if drill.get("ok") is False:
         return Check("backup", "FAIL", f"{told}; the restore drill failed: {drill.get('detail')}", "backup")
+    first_s = backup.get("first_at_s")
+    if not drill and isinstance(first_s, int | float) and 0 <= now_s - first_s <= DRILL_DAYS * DAY_S:
+        return Check("backup", "OK", f"{told}; not yet restored: batch/run_drill.sh tries it", "backup")
     if not drill:
         return Check("backup", "WARN", f"{told}; nobody has tried to restore one: batch/run_drill.sh", "backup")
     drilled = (now_s - _at(drill)) / DAY_S
