@@ -9,4 +9,4 @@ unset CDPATH
 home=$(cd -P -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=jobs/anywhere.sh
 . "$home/jobs/anywhere.sh"
-run_anywhere deploy "$@"
+run_anywhere "$home" deploy "$@"

@@ -10,4 +10,4 @@ unset CDPATH
 home=$(cd -P -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=jobs/anywhere.sh
 . "$home/jobs/anywhere.sh"
-run_anywhere fetch_runs "$@"
+run_anywhere "$home" fetch_runs "$@"

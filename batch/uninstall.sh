@@ -8,4 +8,4 @@ unset CDPATH
 home=$(cd -P -- "$(dirname -- "$0")/.." && pwd)
 # shellcheck source=jobs/anywhere.sh
 . "$home/jobs/anywhere.sh"
-run_anywhere uninstall "$@"
+run_anywhere "$home" uninstall "$@"
