@@ -64,7 +64,7 @@ def lacking(raw: Path, there: dict[str, str], exchange: str) -> dict[str, dict[s
 
 
 def packed(raw: Path, outgoing: Path, files: dict[str, dict[str, object]]) -> Path:
-    """The folder to send: the files as they were when they were hashed. Raises what `sealed.verify` does."""
+    """The folder to send. A file that has changed since it was hashed is found over there, by the manifest."""
     manifest = json.dumps({"files": {f"raw/{name}": about for name, about in files.items()}}, sort_keys=True, indent=1)
     push = outgoing / hashlib.sha256(manifest.encode()).hexdigest()[:16]
     shutil.rmtree(outgoing, ignore_errors=True)
