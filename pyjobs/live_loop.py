@@ -71,8 +71,8 @@ def _listed() -> tuple[list[tuple[str, str]], str]:
         return [], str(error)
     if done.returncode:
         return [], done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"
-    pairs = [line.split("\t") for line in done.stdout.splitlines()]
-    return [(name, timeframe) for name, timeframe in pairs], ""
+    pairs = [line.rpartition("\t") for line in done.stdout.splitlines()]
+    return [(name, timeframe) for name, _, timeframe in pairs], ""
 
 
 def _status() -> int:
@@ -93,7 +93,7 @@ def _status() -> int:
     bad = bad or now - known["at_s"] > 3 * scheduler.TELL_EVERY_S
     for name, last in known["loops"].items():
         ok_s = last.get("ok_s")
-        late = ok_s is None or now - ok_s > 3 * scheduler.STEP_S[last["timeframe"]] + scheduler.LONGEST_STEP_S
+        late = ok_s is None or now - ok_s > 3 * scheduler.every_s(last["timeframe"]) + scheduler.LONGEST_STEP_S
         bad = bad or late
         since = "has not stepped well yet" if ok_s is None else f"stepped well {now - ok_s:.0f} s ago"
         print(f"{name}: {'LATE: ' if late else ''}{since}; {last.get('said', '')}")

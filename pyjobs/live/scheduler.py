@@ -49,9 +49,14 @@ class Lane:
     last: dict[str, Any] = field(default_factory=dict)
 
 
+def every_s(timeframe: str) -> int:
+    """The seconds of a bar; five minutes for one that there is not: each step of it says so."""
+    return STEP_S.get(timeframe, 300)
+
+
 def next_due(timeframe: str, now_s: float, misses: int) -> float:
     """When to look again: after the next close; sooner when the last look brought nothing or failed."""
-    every = min(STEP_S[timeframe], 3600)  # a day's bars come when their provider has them
+    every = min(every_s(timeframe), 3600)  # a day's bars come when their provider has them
     close = (now_s - AFTER_S) // every * every + every + AFTER_S
     if misses and every > TRY_AGAIN_S[0]:
         return min(close, now_s + TRY_AGAIN_S[min(misses, len(TRY_AGAIN_S)) - 1])
