@@ -116,15 +116,15 @@ class Decider:
             blocked = f"{blocked}+{skip}" if blocked else skip
         if at.cash <= 0.0 and s[kernel.SIDE] == 0.0:
             blocked = f"{blocked}+no_cash" if blocked else "no_cash"
-        action, reason = "none", "no_signal"
-        if s[kernel.SIDE] != 0.0 or self._entry[i]:
-            action, reason, refused, risk = self._at_close(i, float(ts_ms), blocked, check)
-            blocked = refused or blocked
         side, close = s[kernel.SIDE], self._close[i]
         if side == 0.0:
             at.equity = at.cash
         else:
             at.equity = at.quantity * (close if side > 0.0 else 2.0 * s[kernel.ENTRY_PRICE] - close)
+        action, reason = "none", "no_signal"
+        if side != 0.0 or self._entry[i]:
+            action, reason, refused, risk = self._at_close(i, float(ts_ms), blocked, check)
+            blocked = refused or blocked
         at.ts_ms = ts_ms
         state = state_text(s) if side != 0.0 or s[kernel.ORDER] != 0.0 else FLAT_STATE
         text = (
