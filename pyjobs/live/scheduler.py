@@ -77,7 +77,7 @@ class Scheduler:
         self._command, self._listed, self._say, self._limit_s = command, listed, say, limit_s
         self._lanes: dict[str, Lane] = {}
         self._stopped = False
-        self._list_at = self._tell_at = 0.0
+        self._list_at = self._tell_at = self._seen_s = 0.0
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
@@ -102,6 +102,9 @@ class Scheduler:
     def turn(self) -> None:
         """Take in what has ended, start what is due."""
         now = clock.running_s()
+        if now < self._seen_s - 1.0:
+            self._set_back(now)
+        self._seen_s = now
         if now >= self._list_at:
             self._list_at = now + LIST_EVERY_S
             self._relist()
@@ -118,6 +121,13 @@ class Scheduler:
                 busy += self._start(lane, now)
         self._tell()
 
+    def _set_back(self, now: float) -> None:
+        """The clock was: what was due by the old one would be due an hour, or a year, too late."""
+        self._say(f"the clock was set back by {self._seen_s - now:.0f} s: every loop looks now")
+        self._list_at = self._tell_at = now
+        for lane in self._lanes.values():
+            lane.due_s, lane.started_s = min(lane.due_s, now), min(lane.started_s, now)
+
     def _relist(self) -> None:
         found, wrong = self._listed()
         if wrong:
@@ -126,14 +136,16 @@ class Scheduler:
         for name, timeframe in found:
             known = self._lanes.get(name)
             if known is None or known.timeframe != timeframe:
+                if known is not None:
+                    self._end(known, f"it is now of {timeframe}")
                 self._lanes[name] = Lane(name=name, timeframe=timeframe)
                 self._say(f"{name}: on, {timeframe}")
         for name in set(self._lanes) - {name for name, _ in found}:
             self._end(self._lanes.pop(name), "no longer in live.yaml")
 
     def _start(self, lane: Lane, now: float) -> bool:
-        lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
         try:
+            lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
             lane.process = subprocess.Popen(
                 self._command(lane.name), stdin=subprocess.DEVNULL, stdout=lane.output, stderr=subprocess.STDOUT,
                 process_group=0,
@@ -149,8 +161,8 @@ class Scheduler:
     def _ended(self, lane: Lane, now: float, code: int | None = None) -> None:
         process, output = lane.process, lane.output
         assert process is not None and output is not None, "only what was started ends"
-        output.seek(0)
-        text = output.read(8192).decode("utf-8", "replace").strip()
+        output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
+        text = output.read().decode("utf-8", "replace").strip()
         output.close()
         lane.process = lane.output = None
         code = process.returncode if code is None else code

@@ -8,13 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from pyjobs.live.scheduler import AFTER_S, next_due
+from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
 from pyjobs.live_loop import main as live_loop
 from utils.run import run
 
@@ -29,6 +30,8 @@ Scheduler(
     listed=lambda: ([(name, "1m") for name in TEXT], ""), say=stamped_log("live_loop"), limit_s=1.0,
 ).run()
 """
+
+Made = Callable[..., tuple[Scheduler, list[str]]]
 
 
 def until(ready: Callable[[], bool], within_s: float = 20.0) -> None:
@@ -74,6 +77,62 @@ def test_one_that_hangs_or_fails_delays_no_other_and_what_hangs_is_ended(home: P
         listener.close()
     state = json.loads((home / "data/live/loop.json").read_text())
     assert state["stopped"] and state["loops"]["good"]["code"] == 0 and state["loops"]["fails"]["code"] == 73
+
+
+@pytest.fixture
+def one() -> Made:
+    """A scheduler of one loop that runs that text."""
+
+    def made(text: str, timeframes: Sequence[str] = ("1m",)) -> tuple[Scheduler, list[str]]:
+        said, left = list[str](), list(timeframes)
+        listed = [("a", left.pop(0) if len(left) > 1 else left[0])]
+        kept = Scheduler(
+            command=lambda _: [sys.executable, "-I", "-S", "-c", text],
+            listed=lambda: (listed, ""), say=said.append,
+        )  # fmt: skip
+        kept.turn()
+        listed[0] = ("a", left[0])
+        return kept, said
+
+    return made
+
+
+def test_a_step_that_says_much_is_told_by_its_last_line(one: Made) -> None:
+    kept, said = one("print('Traceback'); print('x' * 9000); print('live_step: what went wrong'); raise SystemExit(1)")
+    until(lambda: kept.turn() is None and len(said) > 1)
+    assert said[1] == "a: live_step: what went wrong (exit 1)"
+
+
+def test_a_loop_of_another_timeframe_leaves_no_step_of_before(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, said = one("import time; time.sleep(60)", ("1m", "5m"))
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 61))
+    kept.turn()
+    assert said == ["a: on, 1m", "a: step ended: it is now of 5m", "a: on, 5m"]
+    kept._end(kept._lanes["a"], "done")
+
+
+def test_a_disk_that_takes_no_file_stops_no_scheduler(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", full)
+        kept, said = one("print('1 decided')")
+    assert said == ["a: on, 1m", "a: cannot be started: No usable temporary directory found"]
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 30))
+    until(lambda: kept.turn() is None and len(said) > 2)
+    assert said[2] == "a: 1 decided"
+
+
+def test_a_clock_that_is_set_back_by_a_day_makes_no_loop_wait_for_a_day(
+    one: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 86_400))
+    kept, said = one("print('1 decided')")
+    until(lambda: kept.turn() is None and len(said) > 1)
+    monkeypatch.delenv("NIGHTDESK_NOW")
+    until(lambda: kept.turn() is None and len(said) > 3)
+    assert said[2].startswith("the clock was set back by 8") and said[3] == "a: 1 decided"
 
 
 def test_without_loops_nothing_is_missed_and_with_some_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
