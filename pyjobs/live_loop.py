@@ -23,6 +23,7 @@ from utils.run import run
 
 OWN = "environment"  # what the loop is called that stands in no file
 LOCK = "live-loop.lock"
+LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lock = paths.locks_dir() / LOCK
     private.make_folder(lock.parent)
     try:
-        with os_files.locked(lock, 0.0):
+        with os_files.locked(lock, LOOKED_AT_S):
             scheduler.Scheduler(command=_command, listed=_listed, say=scheduler.stamped_log("live_loop")).run()
     except os_files.HeldElsewhere:
         raise LockBusyError(f"the loops are kept by another process already ({lock})") from None

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
+from pyjobs.live_loop import LOCK
 from pyjobs.live_loop import main as live_loop
+from utils.files import os_files
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,6 +155,8 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
             [ROOT / "jobs/live.sh", word], env=env, cwd="/", capture_output=True, text=True, timeout=60
         )
 
+    unheard = live("logs")
+    assert unheard.returncode == 66 and "no loop has said anything yet" in unheard.stderr
     assert live("up").stdout.startswith("started, pid ")
     try:
         log = home / "logs"
@@ -163,9 +167,25 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
             40,
         )
         assert live("up").stdout.startswith("running already")
+        second = live("run")
+        assert second.returncode == 75 and "the loops are kept already, by pid" in second.stderr
         status = live("status")
         assert status.returncode == 3 and "live loop: alive, pid" in status.stdout and "a: LATE" in status.stdout
     finally:
         down = live("down")
     assert down.stdout == "stopped\n", down.stderr
     assert live("down").stdout == "not running\n"
+
+
+def test_a_look_at_whether_it_lives_keeps_no_loop_from_beginning(home: Path) -> None:
+    lock = home / ".locks" / LOCK
+    lock.parent.mkdir(mode=0o700)
+    with os_files.locked(lock, 0.0):  # as `live_loop --status` does for a moment
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pyjobs.live_loop"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
+    until(lambda: (home / "data/live/loop.json").exists())
+    process.terminate()
+    assert process.communicate(timeout=20)[1] == b"" and process.returncode == 0
