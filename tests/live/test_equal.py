@@ -87,6 +87,17 @@ def test_a_window_within_begins_where_both_are_flat(home: Path, capsys: pytest.C
     assert "[decisions] PASS" in told and "361 decisions" not in told
 
 
+def test_a_window_in_which_both_are_never_flat_is_no_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = a_spec(params={"fast": 3, "slow": 8, "side": "both"})  # it only ever turns around
+    fed(a_loop(spec), BARS, 60, 200)
+    inside = next(row for row in cells(spec.place.decisions) if row["before"] != "flat")
+    assert run(live_backtest, ["--tag", "paper", "--runid", "r3", "--start", inside["ts_ms"]]) == 0
+    capsys.readouterr()
+    assert run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r3"]) == 65
+    told = capsys.readouterr().out
+    assert "[decisions] FAIL" in told and "let START_TS_MS be a bar at which live is" in told
+
+
 def test_with_the_stores_bars_a_revision_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = a_spec()
     fed(a_loop(spec), BARS, 60, 420)
