@@ -15,7 +15,6 @@ from utils import paths
 from utils.errors import NightdeskError
 
 STATE, EQUITY, DAY_EQUITY = (names.DECISIONS.index(each) for each in ("state", "equity", "day_equity"))
-BACKTEST = "_bt_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,7 @@ def others(own: Place, configured: Iterable[Place]) -> list[Place]:
     """The other loops: those of live.yaml, and those of the same tag."""
     found = {place.folder: place for place in configured}
     for path in (paths.data_dir() / "processed/decisions" / own.tag).glob("*/*/decisions.csv"):
-        place = Place(tag=own.tag, symbol=path.parts[-3], timeframe=path.parts[-2])
+        place = Place.of_decisions(path)
         found.setdefault(place.folder, place)
     found.pop(own.folder, None)
     return list(found.values())

@@ -183,17 +183,6 @@ def test_what_a_person_allows_is_looked_at_before_each_entry(limits: Limits, wor
     assert {row["after"] for row in rows} == {"flat"} and not spec.place.trades.exists()
 
 
-def test_an_entry_is_judged_by_what_its_own_bar_has_left() -> None:
-    bars, spec = walk(400), a_spec()
-    fed(a_loop(spec, limits=Limits(day_loss=1e9)), bars, 60, 400)
-    asked = [row for row in cells(spec.place.decisions) if row["risk"]]
-    after_a_trade = [row for row in asked if row["before"] != "flat"]  # left, or to be left, on that very bar
-    assert len(after_a_trade) > 5
-    for row in asked:
-        equity, lost = float(row["equity"]), float(row["day_equity"]) - float(row["equity"])
-        assert row["risk"] == f"symbol={equity / 1.001:.2f};all={equity / 1.001:.2f};open=1;loss={lost:.2f}"
-
-
 def test_another_loop_counts_by_its_last_row_and_one_that_cannot_be_read_forbids_every_entry() -> None:
     bars, spec, other = walk(150), a_spec(), a_spec(symbol="ETH/USD")
     loop = a_loop(other)

@@ -59,7 +59,7 @@ def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
     root = paths.data_dir() / "processed/decisions"
     found = sorted((root / tag).glob("*/*/decisions.csv"))
     wanted = [
-        Place(tag=tag, symbol=path.parts[-3], timeframe=path.parts[-2])
+        Place.of_decisions(path)
         for path in found
         if (not symbol or path.parts[-3] == Place(tag=tag, symbol=symbol, timeframe="x").symbol_folder)
         and (not timeframe or path.parts[-2] == timeframe)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyjobs.market.store.names import folder_name
+from pyjobs.market.store.names import folder_name, symbol_of
 from utils import paths
 from utils.errors import UsageError
 
@@ -21,6 +21,12 @@ class Place:
     tag: str
     symbol: str
     timeframe: str
+
+    @classmethod
+    def of_decisions(cls, path: Path) -> Place:
+        """The place whose `decisions` this is; its symbol is as its folder says it, `BTC_USD` for `BTC/USD`."""
+        tag, folder, timeframe = path.parts[-4:-1]
+        return cls(tag=tag, symbol=symbol_of(folder) or folder, timeframe=timeframe)
 
     @property
     def symbol_folder(self) -> str:
