@@ -6,15 +6,19 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
+from pyjobs.live.equal.logs import read
+from pyjobs.live.equal.replay import replay
 from pyjobs.live.feed import Answer
 from pyjobs.live_backtest import main as live_backtest
 from pyjobs.live_eq import main as live_eq
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from tests.live.worlds import a_loop, a_spec, cells, fed, walk
+from utils.files import os_files
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +100,23 @@ def test_a_window_in_which_both_are_never_flat_is_no_pass(capsys: pytest.Capture
     assert run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r3"]) == 65
     told = capsys.readouterr().out
     assert "[decisions] FAIL" in told and "let START_TS_MS be a bar at which live is" in told
+
+
+def test_a_journal_is_not_read_amid_a_step(home: Path) -> None:
+    spec, upto = a_spec(), 60
+    loop = fed(a_loop(spec), BARS, upto, upto)
+    before = b""
+    while not spec.place.trades.exists():
+        upto, before = upto + 1, spec.place.decisions.read_bytes()
+        fed(loop, BARS, upto, upto)
+    after = spec.place.decisions.read_bytes()
+    spec.place.decisions.write_bytes(before)  # a step writes a trade first, and then its decision
+    (home / ".locks").mkdir(mode=0o700, exist_ok=True)
+    step = os_files.locked(home / ".locks" / f"live-{spec.place.name}.lock", 0.0)
+    step.__enter__()
+    Timer(0.1, lambda: (spec.place.decisions.write_bytes(after), step.__exit__(None, None, None))).start()
+    log = read(spec.place, live=True)
+    assert log.last_ms == int(log.trades[-1][3]) and replay(log, spec.lane("test")) is None
 
 
 def test_with_the_stores_bars_a_revision_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,11 @@ class Place:
         """For locks and lines: tag-SYMBOL-timeframe."""
         return f"{self.tag}-{self.symbol_folder}-{self.timeframe}"
 
+    @property
+    def lock(self) -> Path:
+        """Who holds it has the files for himself."""
+        return paths.locks_dir() / f"live-{self.name}.lock"
+
 
 def checked_tag(tag: str, source: str) -> str:
     """The tag. Raises UsageError for what cannot be a folder."""
