@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
@@ -100,6 +101,12 @@ def test_a_window_in_which_both_are_never_flat_is_no_pass(capsys: pytest.Capture
     assert run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r3"]) == 65
     told = capsys.readouterr().out
     assert "[decisions] FAIL" in told and "let START_TS_MS be a bar at which live is" in told
+
+
+def test_a_volume_of_less_than_nothing_at_all_is_nothing() -> None:
+    spec, bars = a_spec(), walk(70)
+    fed(a_loop(spec), replace(bars, volume=bars.volume * -0.0), 60, 70)
+    assert replay(read(spec.place, live=True), spec.lane("test")) is None
 
 
 def test_a_journal_is_not_read_amid_a_step(home: Path) -> None:

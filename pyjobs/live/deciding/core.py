@@ -95,7 +95,7 @@ class Decider:
         self._broken, self._lacking = broken.tolist(), lacking.tolist()
         self._times, self._open, self._close = tape.ts_ms, tape.open, tape.close
         self._high, self._low, self._stop = tape.high, tape.low, tape.stop
-        self._volume = bars.volume.tolist()
+        self._volume = (bars.volume + 0.0).tolist()  # a zero below zero is written as zero, and sealed as one
         self._days = lane.days(bars.ts_ms).tolist()
         self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
         self._prefix, self._fee = lane.prefix, lane.money.fee
