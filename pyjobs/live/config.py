@@ -174,7 +174,7 @@ def from_environment(environ: Mapping[str, str], found: LiveFile) -> Spec:
         params=params_of(environ.get("STRATEGY_PARAMS", ""), "STRATEGY_PARAMS"),
         cash=_number(environ, "PAPER_CASH", 10_000.0),
         fee_bps=_number(environ, "FEE_BPS", 0.0),
-        gap=int(_number(environ, "MAX_GAP_BARS", 0)),
+        gap=_whole(environ, "MAX_GAP_BARS"),
         market=environ.get("LIVE_MARKET", ""),
         exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
         source=f"DATA_TAG={tag}",
@@ -194,3 +194,10 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
         return float(text) if text else default
     except ValueError:
         raise UsageError(f"{name}={text!r} is not a number") from None
+
+
+def _whole(environ: Mapping[str, str], name: str) -> int:
+    text = environ.get(name, "") or "0"
+    if not text.isdecimal() or len(text) > 9:
+        raise UsageError(f"{name}={text!r} is not a whole number")
+    return int(text)

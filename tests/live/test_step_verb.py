@@ -107,6 +107,8 @@ def test_without_the_network_the_store_is_enough(world: World) -> None:
         ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),
         ({"TIMEFRAME": "2m"}, 64, "unknown timeframe '2m'"),
         ({"CCXT_EXCHANGE": "mtgox"}, 64, "unknown exchange 'mtgox'"),
+        ({"MAX_GAP_BARS": "inf"}, 64, "MAX_GAP_BARS='inf' is not a whole number"),
+        ({"MAX_GAP_BARS": "2.7"}, 64, "MAX_GAP_BARS='2.7' is not a whole number"),
         ({"PAPER_CASH": "-5"}, 78, "cash -5.0 is not an amount above zero"),
         ({"ALLOW_NET_FETCH": "0"}, 66, "there is no bar of BITFINEX:BTCUSD:5m"),
     ],
