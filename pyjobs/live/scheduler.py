@@ -7,6 +7,7 @@ stands in data/live/loop.json, for heartbeat and health; whether it is alive, it
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from utils import clock, paths
@@ -33,6 +35,8 @@ TELL_EVERY_S = 60.0
 AT_ONCE = 8
 NOTHING = "nothing new"  # in the line of a step that decided nothing
 STATE = "loop.json"
+LOCKS = Path(__file__).resolve().parents[2] / ".locks"  # of the clone: an update takes `code.lock` alone
+UPDATED_S = 2.0  # an update is looked at again
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,8 +49,32 @@ class Lane:
     misses: int = 0
     process: subprocess.Popen[bytes] | None = None
     output: IO[bytes] | None = None
+    code: int = -1
     started_s: float = 0.0
     last: dict[str, Any] = field(default_factory=dict)
+
+    def let_code_go(self) -> None:
+        """An update may change it."""
+        if self.code >= 0:
+            os.close(self.code)
+        self.code = -1
+
+
+def hold_code() -> int | None:
+    """A descriptor that keeps an update from changing the code, -1 where none can come; None while one is at work."""
+    try:
+        fd = os.open(LOCKS / "code.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    if not (LOCKS / "update.plan").exists():
+        return fd
+    os.close(fd)
+    return None
 
 
 def every_s(timeframe: str) -> int:
@@ -76,7 +104,7 @@ class Scheduler:
     ) -> None:
         self._command, self._listed, self._say, self._limit_s = command, listed, say, limit_s
         self._lanes: dict[str, Lane] = {}
-        self._stopped = False
+        self._stopped = self._updated = False
         self._list_at = self._tell_at = self._seen_s = 0.0
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
@@ -144,6 +172,14 @@ class Scheduler:
             self._end(self._lanes.pop(name), "no longer in live.yaml")
 
     def _start(self, lane: Lane, now: float) -> bool:
+        code = hold_code()
+        if code is None and not self._updated:
+            self._say("an update is at work; no step begins until it ends (killed: batch/update_from_git.sh --finish)")
+        self._updated = code is None
+        if code is None:
+            lane.due_s = now + UPDATED_S
+            return False
+        lane.code = code
         try:
             lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
             lane.process = subprocess.Popen(
@@ -152,6 +188,7 @@ class Scheduler:
             )  # fmt: skip
         except OSError as error:
             self._say(f"{lane.name}: cannot be started: {error}")
+            lane.let_code_go()
             lane.misses += 1
             lane.due_s = next_due(lane.timeframe, now, lane.misses)
             return False
@@ -164,6 +201,7 @@ class Scheduler:
         output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
         text = output.read().decode("utf-8", "replace").strip()
         output.close()
+        lane.let_code_go()
         lane.process = lane.output = None
         code = process.returncode if code is None else code
         said = text.splitlines()[-1][:300] if text else ""
@@ -178,12 +216,14 @@ class Scheduler:
         """End a running step and all that it started, at once: it may be killed anywhere, and nobody waits for it."""
         process = lane.process
         if process is None or process.poll() is not None:
+            lane.let_code_go()
             return
         self._say(f"{lane.name}: step ended: {why}")
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds is looked at again later
             process.wait(timeout=REAPED_S)
+        lane.let_code_go()
 
     def _sleep(self) -> None:
         """Until something is due, ends, or is signalled."""

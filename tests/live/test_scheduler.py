@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.live import scheduler
 from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
 from pyjobs.live_loop import LOCK
 from pyjobs.live_loop import main as live_loop
@@ -124,6 +125,29 @@ def test_a_disk_that_takes_no_file_stops_no_scheduler(one: Made, monkeypatch: py
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 30))
     until(lambda: kept.turn() is None and len(said) > 2)
     assert said[2] == "a: 1 decided"
+
+
+def test_no_step_begins_amid_an_update_and_no_update_amid_a_step(
+    one: Made, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "LOCKS", home)
+    lock = home / "code.lock"
+    with os_files.locked(lock, 0.0):  # as jobs/update holds it
+        kept, said = one("import time; time.sleep(60)")
+    assert said[0] == "a: on, 1m" and said[1].startswith("an update is at work; no step begins")
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 5))
+    (home / "update.plan").touch()  # a kill has left it half done
+    kept.turn()
+    assert kept._lanes["a"].process is None and len(said) == 2
+    (home / "update.plan").unlink()
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 10))
+    kept.turn()
+    assert kept._lanes["a"].process is not None
+    with pytest.raises(os_files.HeldElsewhere), os_files.locked(lock, 0.0):
+        pass
+    kept._end(kept._lanes["a"], "done")
+    with os_files.locked(lock, 0.0):
+        pass
 
 
 def test_a_clock_that_is_set_back_by_a_day_makes_no_loop_wait_for_a_day(
