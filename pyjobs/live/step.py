@@ -177,7 +177,7 @@ class Loop:
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
             lambda: self.stand.day_equity - self.stand.equity,
-            lambda: totals(others(self.spec.place, self.setting.configured)),
+            lambda at_ms: totals(others(self.spec.place, self.setting.configured), at_ms),
         )
         at, lines, trades = self._at(), [], []
         for i, is_late in enumerate(late):
