@@ -40,20 +40,22 @@ up() {
 }
 
 run() {
-  local code child=''
+  local code held child=''
+  exec {held}>>"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
+  flock -n "$held" || die 75 "the loops are kept already, by pid $(supervisor || true)"
   printf '%d\n' $$ >"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
   trap '[[ ! $child ]] || kill -TERM "$child" 2>/dev/null; DOWN=yes' TERM INT HUP
   DOWN=''
   while [[ ! $DOWN ]]; do
-    "$PYTHONBIN" -u -m pyjobs.live_loop >/dev/null &
+    "$PYTHONBIN" -u -m pyjobs.live_loop >/dev/null {held}>&- &
     child=$! code=0
     wait "$child" || code=$?
     while kill -0 "$child" 2>/dev/null; do wait "$child" && code=0 || code=$?; done # a signal ends a wait early
     [[ $code != 0 && $code != 75 && $code != 78 && $code != 64 && ! $DOWN ]] || break
-    sleep "$AGAIN_S" &
+    sleep "$AGAIN_S" {held}>&- &
     wait "$!" || true
   done
-  rm -f -- "$STATE/run.pid"
+  : >"$STATE/run.pid" # not removed: a lock is of a file, not of a name
 }
 
 down() {
@@ -73,7 +75,11 @@ down() {
 case ${1:-} in
   -h | --help) say_help ;;
   up | down | run) "$1" ;;
-  logs) exec tail -n 50 -F -- "$(printf '%s\n' "$NIGHTDESK_HOME"/logs/live_loop_*.log | tail -n 1)" ;;
+  logs)
+    log=$(printf '%s\n' "$NIGHTDESK_HOME"/logs/live_loop_*.log | tail -n 1)
+    [[ -e $log ]] || die 66 "no loop has said anything yet ('$log'): make live-up starts them"
+    exec tail -n 50 -F -- "$log"
+    ;;
   loop) exec "$PYTHONBIN" -u -m pyjobs.live_loop ;;
   status) exec "$PYTHONBIN" -m pyjobs.live_loop --status ;;
   *) die 64 "usage: live.sh up|down|logs|status|run|loop" ;;

@@ -23,6 +23,7 @@ from utils.run import run
 
 OWN = "environment"  # what the loop is called that stands in no file
 LOCK = "live-loop.lock"
+LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     lock = paths.locks_dir() / LOCK
     private.make_folder(lock.parent)
     try:
-        with os_files.locked(lock, 0.0):
+        with os_files.locked(lock, LOOKED_AT_S):
             scheduler.Scheduler(command=_command, listed=_listed, say=scheduler.stamped_log("live_loop")).run()
     except os_files.HeldElsewhere:
         raise LockBusyError(f"the loops are kept by another process already ({lock})") from None
@@ -71,8 +72,8 @@ def _listed() -> tuple[list[tuple[str, str]], str]:
         return [], str(error)
     if done.returncode:
         return [], done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"
-    pairs = [line.split("\t") for line in done.stdout.splitlines()]
-    return [(name, timeframe) for name, timeframe in pairs], ""
+    pairs = [line.rpartition("\t") for line in done.stdout.splitlines()]
+    return [(name, timeframe) for name, _, timeframe in pairs], ""
 
 
 def _status() -> int:
@@ -93,7 +94,7 @@ def _status() -> int:
     bad = bad or now - known["at_s"] > 3 * scheduler.TELL_EVERY_S
     for name, last in known["loops"].items():
         ok_s = last.get("ok_s")
-        late = ok_s is None or now - ok_s > 3 * scheduler.STEP_S[last["timeframe"]] + scheduler.LONGEST_STEP_S
+        late = ok_s is None or now - ok_s > 3 * scheduler.every_s(last["timeframe"]) + scheduler.LONGEST_STEP_S
         bad = bad or late
         since = "has not stepped well yet" if ok_s is None else f"stepped well {now - ok_s:.0f} s ago"
         print(f"{name}: {'LATE: ' if late else ''}{since}; {last.get('said', '')}")

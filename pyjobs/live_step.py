@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from utils import clock
 from utils.cli import Parser
 from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
-from utils.run import run
+from utils.run import exit_code_for, one_line, run
 
 if TYPE_CHECKING:
+    from pyjobs.live.config import LiveFile
     from pyjobs.live.spec import Spec
 
 
@@ -37,25 +38,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     config.refuse_real_money()
     found = config.load()
-    known = config.specs(found)
     if args.list:
-        print("".join(f"{name}\t{spec.timeframe}\n" for name, spec in known.items()), end="")
+        print("".join(f"{name}\t{loop.timeframe}\n" for name, loop in found.loops.items()), end="")
         return 0
     setting = Setting(
         now_ms=clock.now_ms,
         limits=found.limits,
-        configured=tuple(spec.place for spec in known.values()),
+        configured=config.places(found),
         fetched=not args.no_fetch,
     )
     if args.all:
-        return _each(list(known.values()), setting)
+        return _each(found, setting)
     if args.instance:
-        if args.instance not in known:
+        if args.instance not in found.loops:
             raise UsageError(
                 f"--instance {args.instance}: {config.path_of()} has no such loop "
-                f"(it has: {', '.join(known) or 'none'})"
+                f"(it has: {', '.join(found.loops) or 'none'})"
             )
-        return _one(known[args.instance], setting)
+        return _one(config.named(found, args.instance), setting)
     return _one(config.from_environment(os.environ, found), setting)
 
 
@@ -67,19 +67,22 @@ def _one(spec: Spec, setting: object) -> int:
     return 0
 
 
-def _each(todo: Sequence[Spec], setting: object) -> int:
-    """One after the other; a failure is said and the rest go on."""
-    failed: list[NightdeskError] = []
-    for spec in todo:
+def _each(found: LiveFile, setting: object) -> int:
+    """One after the other; a failure, also one that nobody foresaw, is said and the rest go on."""
+    from pyjobs.live import config
+
+    failed: list[Exception] = []
+    for name in found.loops:
         try:
-            _one(spec, setting)
-        except NightdeskError as error:
-            print(f"{spec.tag}: failed: {error}")
+            _one(config.named(found, name), setting)
+        except Exception as error:  # noqa: BLE001  # a strategy of one's own may raise anything
+            print(f"{name}: failed: {one_line(error)}")
             failed.append(error)
     ours = [error for error in failed if not isinstance(error, ExternalDataUnavailable)]
-    if failed and not ours:
-        raise failed[0]
-    return int(ours[0].exit_code) if ours else 0
+    unforeseen = [error for error in ours if not isinstance(error, NightdeskError)]
+    if unforeseen or (failed and not ours):
+        raise [*unforeseen, *failed][0]
+    return int(exit_code_for(ours[0])) if ours else 0
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from pyjobs.live.journal.place import Place, checked_symbol, checked_tag
 from pyjobs.live.spec import Spec, Value, checked, checked_params, params_of
 from pyjobs.market.bars import FETCHED
 from pyjobs.market.exchanges import Exchange, load_exchanges, symbol_at
@@ -81,10 +83,19 @@ def load() -> LiveFile:
     return found
 
 
-def specs(found: LiveFile) -> dict[str, Spec]:
-    """Every loop of the file, by its name. Raises ConfigError."""
-    path, exchanges = path_of(), load_exchanges(config.own_or_default("exchanges.yaml"))
-    return {name: _of_file(path, name, loop, exchanges) for name, loop in found.loops.items()}
+def named(found: LiveFile, name: str) -> Spec:
+    """One loop of the file; what is wrong with another is no matter of this one. Raises ConfigError."""
+    return _of_file(path_of(), name, found.loops[name], load_exchanges(config.own_or_default("exchanges.yaml")))
+
+
+def places(found: LiveFile) -> tuple[Place, ...]:
+    """Where the journals of the file's loops are; a loop that can have none, by its name or symbol, is left out."""
+    made_of = []
+    for name, loop in found.loops.items():
+        with suppress(UsageError):
+            tag, symbol = checked_tag(name, name), checked_symbol(loop.symbol, name)
+            made_of.append(Place(tag=tag, symbol=symbol, timeframe=loop.timeframe))
+    return tuple(made_of)
 
 
 def _of_file(path: Path, name: str, loop: Loop, exchanges: Mapping[str, Exchange]) -> Spec:
@@ -155,7 +166,7 @@ def from_environment(environ: Mapping[str, str], found: LiveFile) -> Spec:
                     f"{name.upper()}={value}: live.yaml has a loop '{tag}' with {name} {getattr(loop, name)}: "
                     "choose another DATA_TAG, or leave it out"
                 )
-        return specs(found)[tag]
+        return named(found, tag)
     words = {name: value or DEFAULTS[name] for name, value in given.items()}
     return made(
         tag,
@@ -163,7 +174,7 @@ def from_environment(environ: Mapping[str, str], found: LiveFile) -> Spec:
         params=params_of(environ.get("STRATEGY_PARAMS", ""), "STRATEGY_PARAMS"),
         cash=_number(environ, "PAPER_CASH", 10_000.0),
         fee_bps=_number(environ, "FEE_BPS", 0.0),
-        gap=int(_number(environ, "MAX_GAP_BARS", 0)),
+        gap=_whole(environ, "MAX_GAP_BARS"),
         market=environ.get("LIVE_MARKET", ""),
         exchanges=load_exchanges(config.own_or_default("exchanges.yaml")),
         source=f"DATA_TAG={tag}",
@@ -183,3 +194,10 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
         return float(text) if text else default
     except ValueError:
         raise UsageError(f"{name}={text!r} is not a number") from None
+
+
+def _whole(environ: Mapping[str, str], name: str) -> int:
+    text = environ.get(name, "") or "0"
+    if not text.isdecimal() or len(text) > 9:
+        raise UsageError(f"{name}={text!r} is not a whole number")
+    return int(text)

@@ -16,8 +16,8 @@ from pyjobs.live.spec import Spec
 from pyjobs.market.ingest.expected import expected_closes
 from pyjobs.market.ingest.gaps import missing_bars
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.open_store import open_store
 from pyjobs.market.times import utc_text
-from utils import paths
 from utils.errors import NightdeskError
 
 GRACE = 12  # decisions in a row, on time and without a gap between them
@@ -41,17 +41,17 @@ class Standing(NamedTuple):
 def look(now_ms: int) -> Iterator[Standing]:
     """Every loop of live.yaml, and the kill switch while it is on; nothing where there is no loop."""
     try:
-        specs = config.specs(config.load())
+        found = config.load()
     except (NightdeskError, OSError) as error:
         yield Standing("live", "FAIL", str(error))
         return
     kill = kill_switch.state()
-    if kill is not None and specs:
+    if kill is not None and found.loops:
         yield Standing("live kill switch", "WARN", f"on since {kill.at or 'somebody made the file'}: {kill.reason}")
-    store = BarStore(paths.data_dir() / "raw")
-    for name, spec in specs.items():
+    store = open_store()
+    for name in found.loops:
         try:
-            yield one(f"live {name}", spec, store, now_ms)
+            yield one(f"live {name}", config.named(found, name), store, now_ms)
         except (NightdeskError, OSError, ValueError) as error:
             yield Standing(f"live {name}", "FAIL", f"cannot be read: {error}")
 

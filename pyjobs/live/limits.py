@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pyjobs.live.config import Limits
 from pyjobs.live.deciding.core import Check
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import FLAT_STATE
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.journal.place import Place
+from pyjobs.live.spec import market_days
 from utils import paths
 from utils.errors import NightdeskError
 
-STATE, EQUITY, DAY_EQUITY = (names.DECISIONS.index(each) for each in ("state", "equity", "day_equity"))
-BACKTEST = "_bt_"
+STATE, STRATEGY, EQUITY, DAY_EQUITY = (
+    names.DECISIONS.index(each) for each in ("state", "strategy", "equity", "day_equity")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,30 +32,32 @@ class Held:
     loss: float
 
 
-def held_by(row: Row) -> Held:
-    """By its last row. Raises ValueError for cells that are no numbers."""
+def held_by(row: Row, at_ms: int) -> Held:
+    """By its last row; a loss of a day that is over at `at_ms` is none. Raises ValueError and ConfigError."""
     equity, day = float(row[EQUITY]), float(row[DAY_EQUITY])
     busy = row[STATE] != FLAT_STATE
-    return Held(exchange=row[0], symbol=row[1], notional=equity if busy else 0.0, loss=day - equity)
+    then, now = market_days(row[STRATEGY].rpartition(";market=")[2], np.array([int(row[names.TS_MS]), at_ms]))
+    loss = day - equity if then == now else 0.0
+    return Held(exchange=row[0], symbol=row[1], notional=equity if busy else 0.0, loss=loss)
 
 
 def others(own: Place, configured: Iterable[Place]) -> list[Place]:
     """The other loops: those of live.yaml, and those of the same tag."""
     found = {place.folder: place for place in configured}
     for path in (paths.data_dir() / "processed/decisions" / own.tag).glob("*/*/decisions.csv"):
-        place = Place(tag=own.tag, symbol=path.parts[-3], timeframe=path.parts[-2])
+        place = Place.of_decisions(path)
         found.setdefault(place.folder, place)
     found.pop(own.folder, None)
     return list(found.values())
 
 
-def totals(places: Iterable[Place]) -> list[Held] | None:
-    """What each of them holds; None where one cannot be read. One that has decided nothing holds nothing."""
+def totals(places: Iterable[Place], at_ms: int) -> list[Held] | None:
+    """What each of them holds at `at_ms`; None where one cannot be read. One that has decided nothing holds nothing."""
     found = []
     for place in places:
         try:
             rows = last_row(place)
-            found += [held_by(row) for row in rows]
+            found += [held_by(row, at_ms) for row in rows]
         except (NightdeskError, OSError, ValueError):
             return None
     return found
@@ -66,14 +72,14 @@ def last_row(place: Place) -> list[Row]:
 
 
 def check_of(
-    limits: Limits, own: tuple[str, str], own_loss: Callable[[], float], now_held: Callable[[], list[Held] | None]
+    limits: Limits, own: tuple[str, str], own_loss: Callable[[], float], now_held: Callable[[int], list[Held] | None]
 ) -> Check | None:
     """The check of a loop on `own` (exchange, symbol); None where a person has set nothing."""
     if not limits.any_set:
         return None
 
-    def check(_: int, notional: float) -> tuple[str, str]:
-        found = now_held()
+    def check(at_ms: int, notional: float) -> tuple[str, str]:
+        found = now_held(at_ms)
         if found is None:
             return "limits_unreadable", ""
         symbol = sum(each.notional for each in found if (each.exchange, each.symbol) == own) + notional

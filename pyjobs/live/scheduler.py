@@ -7,6 +7,7 @@ stands in data/live/loop.json, for heartbeat and health; whether it is alive, it
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 from utils import clock, paths
@@ -33,6 +35,8 @@ TELL_EVERY_S = 60.0
 AT_ONCE = 8
 NOTHING = "nothing new"  # in the line of a step that decided nothing
 STATE = "loop.json"
+LOCKS = Path(__file__).resolve().parents[2] / ".locks"  # of the clone: an update takes `code.lock` alone
+UPDATED_S = 2.0  # an update is looked at again
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,13 +49,42 @@ class Lane:
     misses: int = 0
     process: subprocess.Popen[bytes] | None = None
     output: IO[bytes] | None = None
+    code: int = -1
     started_s: float = 0.0
     last: dict[str, Any] = field(default_factory=dict)
+
+    def let_code_go(self) -> None:
+        """An update may change it."""
+        if self.code >= 0:
+            os.close(self.code)
+        self.code = -1
+
+
+def hold_code() -> int | None:
+    """A descriptor that keeps an update from changing the code, -1 where none can come; None while one is at work."""
+    try:
+        fd = os.open(LOCKS / "code.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    if not (LOCKS / "update.plan").exists():
+        return fd
+    os.close(fd)
+    return None
+
+
+def every_s(timeframe: str) -> int:
+    """The seconds of a bar; five minutes for one that there is not: each step of it says so."""
+    return STEP_S.get(timeframe, 300)
 
 
 def next_due(timeframe: str, now_s: float, misses: int) -> float:
     """When to look again: after the next close; sooner when the last look brought nothing or failed."""
-    every = min(STEP_S[timeframe], 3600)  # a day's bars come when their provider has them
+    every = min(every_s(timeframe), 3600)  # a day's bars come when their provider has them
     close = (now_s - AFTER_S) // every * every + every + AFTER_S
     if misses and every > TRY_AGAIN_S[0]:
         return min(close, now_s + TRY_AGAIN_S[min(misses, len(TRY_AGAIN_S)) - 1])
@@ -71,8 +104,8 @@ class Scheduler:
     ) -> None:
         self._command, self._listed, self._say, self._limit_s = command, listed, say, limit_s
         self._lanes: dict[str, Lane] = {}
-        self._stopped = False
-        self._list_at = self._tell_at = 0.0
+        self._stopped = self._updated = False
+        self._list_at = self._tell_at = self._seen_s = 0.0
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
@@ -97,6 +130,9 @@ class Scheduler:
     def turn(self) -> None:
         """Take in what has ended, start what is due."""
         now = clock.running_s()
+        if now < self._seen_s - 1.0:
+            self._set_back(now)
+        self._seen_s = now
         if now >= self._list_at:
             self._list_at = now + LIST_EVERY_S
             self._relist()
@@ -113,6 +149,13 @@ class Scheduler:
                 busy += self._start(lane, now)
         self._tell()
 
+    def _set_back(self, now: float) -> None:
+        """The clock was: what was due by the old one would be due an hour, or a year, too late."""
+        self._say(f"the clock was set back by {self._seen_s - now:.0f} s: every loop looks now")
+        self._list_at = self._tell_at = now
+        for lane in self._lanes.values():
+            lane.due_s, lane.started_s = min(lane.due_s, now), min(lane.started_s, now)
+
     def _relist(self) -> None:
         found, wrong = self._listed()
         if wrong:
@@ -121,20 +164,31 @@ class Scheduler:
         for name, timeframe in found:
             known = self._lanes.get(name)
             if known is None or known.timeframe != timeframe:
+                if known is not None:
+                    self._end(known, f"it is now of {timeframe}")
                 self._lanes[name] = Lane(name=name, timeframe=timeframe)
                 self._say(f"{name}: on, {timeframe}")
         for name in set(self._lanes) - {name for name, _ in found}:
             self._end(self._lanes.pop(name), "no longer in live.yaml")
 
     def _start(self, lane: Lane, now: float) -> bool:
-        lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
+        code = hold_code()
+        if code is None and not self._updated:
+            self._say("an update is at work; no step begins until it ends (killed: batch/update_from_git.sh --finish)")
+        self._updated = code is None
+        if code is None:
+            lane.due_s = now + UPDATED_S
+            return False
+        lane.code = code
         try:
+            lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
             lane.process = subprocess.Popen(
                 self._command(lane.name), stdin=subprocess.DEVNULL, stdout=lane.output, stderr=subprocess.STDOUT,
                 process_group=0,
             )  # fmt: skip
         except OSError as error:
             self._say(f"{lane.name}: cannot be started: {error}")
+            lane.let_code_go()
             lane.misses += 1
             lane.due_s = next_due(lane.timeframe, now, lane.misses)
             return False
@@ -144,9 +198,10 @@ class Scheduler:
     def _ended(self, lane: Lane, now: float, code: int | None = None) -> None:
         process, output = lane.process, lane.output
         assert process is not None and output is not None, "only what was started ends"
-        output.seek(0)
-        text = output.read(8192).decode("utf-8", "replace").strip()
+        output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
+        text = output.read().decode("utf-8", "replace").strip()
         output.close()
+        lane.let_code_go()
         lane.process = lane.output = None
         code = process.returncode if code is None else code
         said = text.splitlines()[-1][:300] if text else ""
@@ -161,12 +216,14 @@ class Scheduler:
         """End a running step and all that it started, at once: it may be killed anywhere, and nobody waits for it."""
         process = lane.process
         if process is None or process.poll() is not None:
+            lane.let_code_go()
             return
         self._say(f"{lane.name}: step ended: {why}")
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds is looked at again later
             process.wait(timeout=REAPED_S)
+        lane.let_code_go()
 
     def _sleep(self) -> None:
         """Until something is due, ends, or is signalled."""

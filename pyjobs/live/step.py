@@ -27,7 +27,6 @@ from pyjobs.live.limits import check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.market.bars import COLUMNS, Bars, last
 from pyjobs.market.times import utc_text
-from utils import paths
 from utils.errors import ExternalDataUnavailable, LockBusyError, MissingInputError
 from utils.files import os_files, private
 
@@ -36,6 +35,7 @@ SIZES = "sizes.json"  # what the last step left; another size or time than that,
 CODE = names.DECISIONS.index("code")
 KIND, DETAIL = names.EVENTS.index("kind"), names.EVENTS.index("detail")
 EVENTS_SEEN = 400
+READ_S = 0.2  # a comparison holds the lock while it reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +64,10 @@ class Outcome:
 
 def step(spec: Spec, setting: Setting) -> Outcome:
     """Do one, alone. Raises LockBusyError while another process works on this loop; and as the journal and the feed."""
-    path = paths.locks_dir() / f"live-{spec.place.name}.lock"
+    path = spec.place.lock
     private.make_folder(path.parent)
     try:
-        with os_files.locked(path, 0.0):
+        with os_files.locked(path, READ_S):
             loop = Loop(spec, setting)
             try:
                 return loop.step()
@@ -177,7 +177,7 @@ class Loop:
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
             lambda: self.stand.day_equity - self.stand.equity,
-            lambda: totals(others(self.spec.place, self.setting.configured)),
+            lambda at_ms: totals(others(self.spec.place, self.setting.configured), at_ms),
         )
         at, lines, trades = self._at(), [], []
         for i, is_late in enumerate(late):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
+from pyjobs.live.equal.logs import read
+from pyjobs.live.equal.replay import replay
 from pyjobs.live.feed import Answer
 from pyjobs.live_backtest import main as live_backtest
 from pyjobs.live_eq import main as live_eq
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from tests.live.worlds import a_loop, a_spec, cells, fed, walk
+from utils.files import os_files
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +90,40 @@ def test_a_window_within_begins_where_both_are_flat(home: Path, capsys: pytest.C
     assert run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r2"]) == 0, said
     told = capsys.readouterr().out
     assert "[decisions] PASS" in told and "361 decisions" not in told
+
+
+def test_a_window_in_which_both_are_never_flat_is_no_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = a_spec(params={"fast": 3, "slow": 8, "side": "both"})  # it only ever turns around
+    fed(a_loop(spec), BARS, 60, 200)
+    inside = next(row for row in cells(spec.place.decisions) if row["before"] != "flat")
+    assert run(live_backtest, ["--tag", "paper", "--runid", "r3", "--start", inside["ts_ms"]]) == 0
+    capsys.readouterr()
+    assert run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r3"]) == 65
+    told = capsys.readouterr().out
+    assert "[decisions] FAIL" in told and "let START_TS_MS be a bar at which live is" in told
+
+
+def test_a_volume_of_less_than_nothing_at_all_is_nothing() -> None:
+    spec, bars = a_spec(), walk(70)
+    fed(a_loop(spec), replace(bars, volume=bars.volume * -0.0), 60, 70)
+    assert replay(read(spec.place, live=True), spec.lane("test")) is None
+
+
+def test_a_journal_is_not_read_amid_a_step(home: Path) -> None:
+    spec, upto = a_spec(), 60
+    loop = fed(a_loop(spec), BARS, upto, upto)
+    before = b""
+    while not spec.place.trades.exists():
+        upto, before = upto + 1, spec.place.decisions.read_bytes()
+        fed(loop, BARS, upto, upto)
+    after = spec.place.decisions.read_bytes()
+    spec.place.decisions.write_bytes(before)  # a step writes a trade first, and then its decision
+    (home / ".locks").mkdir(mode=0o700, exist_ok=True)
+    step = os_files.locked(home / ".locks" / f"live-{spec.place.name}.lock", 0.0)
+    step.__enter__()
+    Timer(0.1, lambda: (spec.place.decisions.write_bytes(after), step.__exit__(None, None, None))).start()
+    log = read(spec.place, live=True)
+    assert log.last_ms == int(log.trades[-1][3]) and replay(log, spec.lane("test")) is None
 
 
 def test_with_the_stores_bars_a_revision_is_named(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

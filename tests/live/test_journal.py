@@ -130,6 +130,20 @@ def test_what_no_kill_can_do_is_refused_by_file_and_line_and_nothing_is_written(
     assert same(place, after)
 
 
+def test_a_journal_without_its_decisions_is_not_begun_anew_over_its_bars_and_trades() -> None:
+    place = whole()
+    first = lines_of(place.decisions)[0]
+    for left in (b"", first):
+        place.decisions.write_bytes(left)
+        after = files(place)
+        with pytest.raises(BadDataError, match=r"decisions\.csv: is not there, or empty"):
+            a_loop(a_spec())
+        assert same(place, after)
+    place.decisions.unlink()
+    with pytest.raises(BadDataError, match="nothing was written"):
+        a_loop(a_spec())
+
+
 def test_files_of_two_times_are_refused() -> None:
     place = whole()
     place.bars.write_bytes(b"".join(lines_of(place.bars)[:-5]))

@@ -66,3 +66,22 @@ def test_a_csv_goes_by_its_column_map(
     assert "trade 1 has no 'is_short': say what it is called with --map" in capsys.readouterr().err
     assert run(live_eq, ["--live-tag", "mine", "--trades", str(home / "nope.json")]) == 66
     assert run(live_eq, ["--live-tag", "mine", "--trades", str(path), "--map", "what=way"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("way\0,opened\n" + "x" * 200_000 + ",1\n", "is neither JSON nor CSV"),
+        (
+            '[{"is_short": false, "open_timestamp": Infinity, "close_timestamp": 1, "open_rate": 1, "close_rate": 1}]',
+            "trade 1: cannot convert float infinity to integer",
+        ),
+    ],
+)
+def test_a_file_of_anything_else_is_refused(
+    home: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    fed(a_loop(a_spec("mine")), walk(70), 60, 70)
+    (home / "odd").write_text(text)
+    assert run(live_eq, ["--live-tag", "mine", "--trades", str(home / "odd")]) == 65
+    assert says in capsys.readouterr().err

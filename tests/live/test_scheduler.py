@@ -8,14 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from pyjobs.live.scheduler import AFTER_S, next_due
+from pyjobs.live import scheduler
+from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
+from pyjobs.live_loop import LOCK
 from pyjobs.live_loop import main as live_loop
+from utils.files import os_files
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +33,8 @@ Scheduler(
     listed=lambda: ([(name, "1m") for name in TEXT], ""), say=stamped_log("live_loop"), limit_s=1.0,
 ).run()
 """
+
+Made = Callable[..., tuple[Scheduler, list[str]]]
 
 
 def until(ready: Callable[[], bool], within_s: float = 20.0) -> None:
@@ -76,6 +82,85 @@ def test_one_that_hangs_or_fails_delays_no_other_and_what_hangs_is_ended(home: P
     assert state["stopped"] and state["loops"]["good"]["code"] == 0 and state["loops"]["fails"]["code"] == 73
 
 
+@pytest.fixture
+def one() -> Made:
+    """A scheduler of one loop that runs that text."""
+
+    def made(text: str, timeframes: Sequence[str] = ("1m",)) -> tuple[Scheduler, list[str]]:
+        said, left = list[str](), list(timeframes)
+        listed = [("a", left.pop(0) if len(left) > 1 else left[0])]
+        kept = Scheduler(
+            command=lambda _: [sys.executable, "-I", "-S", "-c", text],
+            listed=lambda: (listed, ""), say=said.append,
+        )  # fmt: skip
+        kept.turn()
+        listed[0] = ("a", left[0])
+        return kept, said
+
+    return made
+
+
+def test_a_step_that_says_much_is_told_by_its_last_line(one: Made) -> None:
+    kept, said = one("print('Traceback'); print('x' * 9000); print('live_step: what went wrong'); raise SystemExit(1)")
+    until(lambda: kept.turn() is None and len(said) > 1)
+    assert said[1] == "a: live_step: what went wrong (exit 1)"
+
+
+def test_a_loop_of_another_timeframe_leaves_no_step_of_before(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, said = one("import time; time.sleep(60)", ("1m", "5m"))
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 61))
+    kept.turn()
+    assert said == ["a: on, 1m", "a: step ended: it is now of 5m", "a: on, 5m"]
+    kept._end(kept._lanes["a"], "done")
+
+
+def test_a_disk_that_takes_no_file_stops_no_scheduler(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", full)
+        kept, said = one("print('1 decided')")
+    assert said == ["a: on, 1m", "a: cannot be started: No usable temporary directory found"]
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 30))
+    until(lambda: kept.turn() is None and len(said) > 2)
+    assert said[2] == "a: 1 decided"
+
+
+def test_no_step_begins_amid_an_update_and_no_update_amid_a_step(
+    one: Made, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "LOCKS", home)
+    lock = home / "code.lock"
+    with os_files.locked(lock, 0.0):  # as jobs/update holds it
+        kept, said = one("import time; time.sleep(60)")
+    assert said[0] == "a: on, 1m" and said[1].startswith("an update is at work; no step begins")
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 5))
+    (home / "update.plan").touch()  # a kill has left it half done
+    kept.turn()
+    assert kept._lanes["a"].process is None and len(said) == 2
+    (home / "update.plan").unlink()
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 10))
+    kept.turn()
+    assert kept._lanes["a"].process is not None
+    with pytest.raises(os_files.HeldElsewhere), os_files.locked(lock, 0.0):
+        pass
+    kept._end(kept._lanes["a"], "done")
+    with os_files.locked(lock, 0.0):
+        pass
+
+
+def test_a_clock_that_is_set_back_by_a_day_makes_no_loop_wait_for_a_day(
+    one: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 86_400))
+    kept, said = one("print('1 decided')")
+    until(lambda: kept.turn() is None and len(said) > 1)
+    monkeypatch.delenv("NIGHTDESK_NOW")
+    until(lambda: kept.turn() is None and len(said) > 3)
+    assert said[2].startswith("the clock was set back by 8") and said[3] == "a: 1 decided"
+
+
 def test_without_loops_nothing_is_missed_and_with_some_it_is(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(live_loop, ["--status"]) == 0
     (home / "secret").mkdir()
@@ -94,6 +179,8 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
             [ROOT / "jobs/live.sh", word], env=env, cwd="/", capture_output=True, text=True, timeout=60
         )
 
+    unheard = live("logs")
+    assert unheard.returncode == 66 and "no loop has said anything yet" in unheard.stderr
     assert live("up").stdout.startswith("started, pid ")
     try:
         log = home / "logs"
@@ -104,9 +191,25 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
             40,
         )
         assert live("up").stdout.startswith("running already")
+        second = live("run")
+        assert second.returncode == 75 and "the loops are kept already, by pid" in second.stderr
         status = live("status")
         assert status.returncode == 3 and "live loop: alive, pid" in status.stdout and "a: LATE" in status.stdout
     finally:
         down = live("down")
     assert down.stdout == "stopped\n", down.stderr
     assert live("down").stdout == "not running\n"
+
+
+def test_a_look_at_whether_it_lives_keeps_no_loop_from_beginning(home: Path) -> None:
+    lock = home / ".locks" / LOCK
+    lock.parent.mkdir(mode=0o700)
+    with os_files.locked(lock, 0.0):  # as `live_loop --status` does for a moment
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pyjobs.live_loop"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.3)
+    until(lambda: (home / "data/live/loop.json").exists())
+    process.terminate()
+    assert process.communicate(timeout=20)[1] == b"" and process.returncode == 0

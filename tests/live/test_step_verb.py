@@ -15,6 +15,7 @@ from tests.live.worlds import cells
 from utils.run import run
 
 NOON_S = 1_795_176_000  # 2026-11-20T12:00Z
+PAIRS = (("closed", "BTC"), ("good", "ETH"))
 PLACE = Place(tag="try", symbol="BTC/USD", timeframe="5m")
 
 
@@ -106,6 +107,8 @@ def test_without_the_network_the_store_is_enough(world: World) -> None:
         ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),
         ({"TIMEFRAME": "2m"}, 64, "unknown timeframe '2m'"),
         ({"CCXT_EXCHANGE": "mtgox"}, 64, "unknown exchange 'mtgox'"),
+        ({"MAX_GAP_BARS": "inf"}, 64, "MAX_GAP_BARS='inf' is not a whole number"),
+        ({"MAX_GAP_BARS": "2.7"}, 64, "MAX_GAP_BARS='2.7' is not a whole number"),
         ({"PAPER_CASH": "-5"}, 78, "cash -5.0 is not an amount above zero"),
         ({"ALLOW_NET_FETCH": "0"}, 66, "there is no bar of BITFINEX:BTCUSD:5m"),
     ],
@@ -134,6 +137,29 @@ def test_loops_of_the_file_go_by_their_names_and_one_that_fails_does_not_stop_th
     assert run(live_step, ["--instance", "good"]) == 0
     assert run(live_step, ["--instance", "bad"]) == 64
     assert "has no such loop (it has: gone, good)" in capsys.readouterr().err
+
+
+def test_a_loop_that_cannot_be_and_one_whose_files_cannot_keep_no_other_from_its_step(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.home / "secret").mkdir()
+    (world.home / "secret/live.yaml").write_text(
+        "loops:\n"
+        "  typo: {symbol: BTC/USD, timeframe: 2m, strategy: no_such}\n"
+        "  closed: {symbol: BTC/USD, timeframe: 5m, strategy: ma_cross, params: {fast: 2, slow: 4}}\n"
+        "  good: {symbol: ETH/USD, timeframe: 5m, strategy: ma_cross, params: {fast: 2, slow: 4}}\n"
+    )
+    assert run(live_step, ["--instance", "good"]) == 0
+    closed, good = (Place(tag=tag, symbol=f"{coin}/USD", timeframe="5m") for tag, coin in PAIRS)
+    closed.folder.parent.mkdir(parents=True)
+    closed.folder.write_text("a file where a folder is to be\n")
+    world.at(world.now_s + 300)
+    assert run(live_step, ["--all"]) not in (0, 69)
+    out = capsys.readouterr().out
+    assert "typo: failed: " in out and "closed: failed: " in out and "good BITFINEX:ETHUSD:5m: 1 decided" in out
+    assert len(cells(good.decisions)) == 2
+    assert run(live_step, ["--instance", "typo"]) == 78
+    assert run(live_step, ["--list"]) == 0 and capsys.readouterr().out.startswith("typo\t2m\n")
 
 
 def test_a_person_kills_and_releases(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

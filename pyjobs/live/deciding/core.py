@@ -95,7 +95,7 @@ class Decider:
         self._broken, self._lacking = broken.tolist(), lacking.tolist()
         self._times, self._open, self._close = tape.ts_ms, tape.open, tape.close
         self._high, self._low, self._stop = tape.high, tape.low, tape.stop
-        self._volume = bars.volume.tolist()
+        self._volume = (bars.volume + 0.0).tolist()  # a zero below zero is written as zero, and sealed as one
         self._days = lane.days(bars.ts_ms).tolist()
         self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
         self._prefix, self._fee = lane.prefix, lane.money.fee
@@ -116,15 +116,15 @@ class Decider:
             blocked = f"{blocked}+{skip}" if blocked else skip
         if at.cash <= 0.0 and s[kernel.SIDE] == 0.0:
             blocked = f"{blocked}+no_cash" if blocked else "no_cash"
-        action, reason = "none", "no_signal"
-        if s[kernel.SIDE] != 0.0 or self._entry[i]:
-            action, reason, refused, risk = self._at_close(i, float(ts_ms), blocked, check)
-            blocked = refused or blocked
         side, close = s[kernel.SIDE], self._close[i]
         if side == 0.0:
             at.equity = at.cash
         else:
             at.equity = at.quantity * (close if side > 0.0 else 2.0 * s[kernel.ENTRY_PRICE] - close)
+        action, reason = "none", "no_signal"
+        if side != 0.0 or self._entry[i]:
+            action, reason, refused, risk = self._at_close(i, float(ts_ms), blocked, check)
+            blocked = refused or blocked
         at.ts_ms = ts_ms
         state = state_text(s) if side != 0.0 or s[kernel.ORDER] != 0.0 else FLAT_STATE
         text = (

@@ -26,6 +26,7 @@ NUMBER, SIDE, SIGNAL, ENTRY, PAID, STOP, LEFT, REASON, HELD, GAIN = (
 )
 EQUAL = (names.TS_MS, SIDE, SIGNAL, ENTRY, PAID, STOP, REASON, HELD)
 CLOSE_ENOUGH = 1e-12
+NEVER_FLAT = "the two are never flat at one bar, so nothing can be compared: let START_TS_MS be a bar at which live is"
 Explain = Callable[[Row], str]
 """What recorded event explains a difference at this live row; empty for none."""
 
@@ -82,6 +83,9 @@ def compare(live: Log, other: Log, explain: Explain = by_events) -> Compared:
         found.decisions = replace(_apart(mine[0], theirs[0]), what="another strategy, or other parameters")
         return found
     _decisions(found, mine, theirs, explain)
+    if not found.synced_ms:
+        found.decisions = Mismatch(layer="decisions", ts_ms=0, live="", other="", what=NEVER_FLAT)
+        return found
     _trades(found, live, other)
     return found
 

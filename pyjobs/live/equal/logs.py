@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +17,13 @@ from pyjobs.live.spec import Spec, of_row
 from pyjobs.market.bars import Bars
 from pyjobs.market.exchanges import load_exchanges, symbol_at
 from utils import paths
-from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.errors import BadDataError, LockBusyError, MissingInputError, UsageError
+from utils.files import os_files, private
 from utils.settings import config
 
 CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
+
+A_STEP_S = 120.0  # longer than any
 
 
 class BadLine(BadDataError):
@@ -59,7 +64,7 @@ def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
     root = paths.data_dir() / "processed/decisions"
     found = sorted((root / tag).glob("*/*/decisions.csv"))
     wanted = [
-        Place(tag=tag, symbol=path.parts[-3], timeframe=path.parts[-2])
+        Place.of_decisions(path)
         for path in found
         if (not symbol or path.parts[-3] == Place(tag=tag, symbol=symbol, timeframe="x").symbol_folder)
         and (not timeframe or path.parts[-2] == timeframe)
@@ -75,22 +80,46 @@ def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
 
 
 def read(place: Place, *, live: bool) -> Log:
-    """The journal, every line of it checked. Raises BadLine for the first that does not fit, MissingInputError."""
-    decisions = lines(LinesFile(path=place.decisions, columns=names.DECISIONS), strictly=True)
+    """The journal, every line of it checked. Raises BadLine, MissingInputError and LockBusyError."""
+    files = {
+        path: LinesFile(path=path, columns=columns)
+        for path, columns in (
+            (place.decisions, names.DECISIONS),
+            (place.trades, names.TRADES),
+            *(((place.bars, names.BARS), (place.events, names.EVENTS)) if live else ()),
+        )
+    }
+    with _still(place) if live else nullcontext():
+        texts = {path: _text(path) for path in files}
+    decisions = lines(files[place.decisions], texts[place.decisions], strictly=True)
     if not decisions:
         raise MissingInputError(f"{place.decisions}: has no decision yet")
-    trades = lines(LinesFile(path=place.trades, columns=names.TRADES), strictly=False)
-    rows = lines(LinesFile(path=place.bars, columns=names.BARS), strictly=True) if live else []
-    events = lines(LinesFile(path=place.events, columns=names.EVENTS), strictly=False, ordered=False) if live else []
+    trades = lines(files[place.trades], texts[place.trades], strictly=False)
+    rows = lines(files[place.bars], texts[place.bars], strictly=True) if live else []
+    events = lines(files[place.events], texts[place.events], strictly=False, ordered=False) if live else []
     return Log(place=place, decisions=decisions, trades=trades, bars=bars_in(rows), events=events)
 
 
-def lines(file: LinesFile, *, strictly: bool, ordered: bool = True) -> list[Row]:
-    """Every whole line as cells; none where there is no file. Raises BadLine."""
+@contextmanager
+def _still(place: Place) -> Iterator[None]:
+    """While no step writes to it: amid one, a trade is there and its decision is not. Raises LockBusyError."""
+    private.make_folder(place.lock.parent)
     try:
-        text = file.path.read_bytes()
+        with os_files.locked(place.lock, A_STEP_S):
+            yield
+    except os_files.HeldElsewhere:
+        raise LockBusyError(f"{place.name}: a step is at work since {A_STEP_S:.0f} s ({place.lock})") from None
+
+
+def _text(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
-        return []
+        return b""
+
+
+def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True) -> list[Row]:
+    """Every whole line of the file's text as cells. Raises BadLine."""
     whole = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
     if not whole:
         return []

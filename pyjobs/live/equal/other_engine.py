@@ -55,7 +55,7 @@ def read(path: Path, timeframe: str, *, columns: Mapping[str, str], pair: str) -
     known = {**FREQTRADE, **columns}
     if extra := set(columns) - set(FREQTRADE):
         raise UsageError(f"--map: unknown {', '.join(sorted(extra))} (known: {', '.join(FREQTRADE)})")
-    rows = _objects(path, text) if text.lstrip()[:1] in ("{", "[") else list(csv.DictReader(io.StringIO(text)))
+    rows = _objects(path, text) if text.lstrip()[:1] in ("{", "[") else _lines(path, text)
     step, found = TIMEFRAME_MS[timeframe], []
     for number, row in enumerate(rows, 1):
         if pair and str(row.get("pair", pair)) != pair:
@@ -74,7 +74,7 @@ def read(path: Path, timeframe: str, *, columns: Mapping[str, str], pair: str) -
             )
         except KeyError as error:
             raise BadDataError(f"{path}: trade {number} has no {error}: say what it is called with --map") from None
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise BadDataError(f"{path}: trade {number}: {error}") from None
     return sorted(found, key=lambda each: (each.entry_ms, each.exit_ms))
 
@@ -93,6 +93,14 @@ def _objects(path: Path, text: str) -> list[dict[str, Any]]:
     if not isinstance(trades, list) or not all(isinstance(each, dict) for each in trades):
         raise BadDataError(f"{path}: holds no list of trades")
     return trades
+
+
+def _lines(path: Path, text: str) -> list[dict[str, Any]]:
+    """The rows of a CSV."""
+    try:
+        return list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise BadDataError(f"{path}: is neither JSON nor CSV: {error}") from None
 
 
 def _side(value: object) -> str:

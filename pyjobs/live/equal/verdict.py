@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.live.equal import causes, window
-from pyjobs.live.equal.compare import Compared, Explain, Mismatch, by_events, compare
+from pyjobs.live.equal.compare import NEVER_FLAT, Compared, Explain, Mismatch, by_events, compare
 from pyjobs.live.equal.logs import BadLine, Log, read, spec_of
 from pyjobs.live.equal.replay import replay
 from pyjobs.live.journal import names
@@ -156,7 +156,7 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | No
     if first.what.startswith("another strategy"):
         return "code or parameters changed"
     if first.ts_ms == 0:
-        return "data changed"
+        return "unknown" if first.what == NEVER_FLAT else "data changed"
     code = code_of(spec.strategy)
     codes = {row[names.DECISIONS.index("code")] for row in (*live.decisions[-1:], *other.decisions[:1])}
     if not first.live:

@@ -23,6 +23,7 @@ SLACK_MS = 60_000  # a provider's clock and ours
 IDENTITY = (0, 1, 2)
 STRATEGY, FINGERPRINT, TRADES = (names.DECISIONS.index(each) for each in ("strategy", "fingerprint", "trades"))
 NUMBER = names.TRADES.index("number")
+KIND = names.BARS.index("kind")
 
 
 class LookDeeper(Exception):
@@ -102,6 +103,11 @@ class Journal:
 
     def _drop_undecided(self, last: int, *, deep: bool) -> None:
         """Bars that were stored and not decided on any more go; decisions without their bar are refused."""
+        if not last and (self.trades or sum(row[KIND] == names.DECIDED for row in self.bars) > 1):
+            raise BadDataError(
+                f"{self.place.decisions}: is not there, or empty, and {self.place.bars} has bars that it decided: put "
+                "it back from a copy, or choose another tag; nothing was written"
+            )
         beyond = [row for row in self.bars if int(row[names.TS_MS]) > last]
         if beyond and not last:
             self.files["bars"].clear("bars that had not been decided on")

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyjobs.market.store.names import folder_name
+from pyjobs.market.store.names import folder_name, symbol_of
 from utils import paths
 from utils.errors import UsageError
 
@@ -21,6 +21,12 @@ class Place:
     tag: str
     symbol: str
     timeframe: str
+
+    @classmethod
+    def of_decisions(cls, path: Path) -> Place:
+        """The place whose `decisions` this is; its symbol is as its folder says it, `BTC_USD` for `BTC/USD`."""
+        tag, folder, timeframe = path.parts[-4:-1]
+        return cls(tag=tag, symbol=symbol_of(folder) or folder, timeframe=timeframe)
 
     @property
     def symbol_folder(self) -> str:
@@ -59,6 +65,11 @@ class Place:
     def name(self) -> str:
         """For locks and lines: tag-SYMBOL-timeframe."""
         return f"{self.tag}-{self.symbol_folder}-{self.timeframe}"
+
+    @property
+    def lock(self) -> Path:
+        """Who holds it has the files for himself."""
+        return paths.locks_dir() / f"live-{self.name}.lock"
 
 
 def checked_tag(tag: str, source: str) -> str:
