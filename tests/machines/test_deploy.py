@@ -27,6 +27,7 @@ def here(tmp_path: Path) -> Path:
     folder = tmp_path / "here"
     needed = ["batch/deploy.sh", "jobs/anywhere.sh", "pyjobs/__init__.py", "pyjobs/deploy.py", "requirements-nas.txt"]
     needed += [f"pyjobs/machines/{name}.py" for name in ("__init__", "deploying", "remote")]
+    needed += ["pyjobs/runs/backtests/__init__.py", "secret/README.md", "logs/.gitkeep"]  # names of runtime folders
     needed += [path.relative_to(ROOT).as_posix() for path in (ROOT / "utils").rglob("*.py")]
     for name in needed:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,7 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     commit = git(here, "rev-parse", "HEAD")
     assert (there / ".deployed").read_text().startswith(commit)
     assert (there / "batch/deploy.sh").stat().st_mode & 0o111
+    assert (there / "pyjobs/runs/backtests/__init__.py").exists() and not (there / "secret").exists()
     for name, text in {
         ".env": "KRX_PW=theirs\n", "data/processed/decisions.csv": "1\n", "config/desk.yaml": "name: theirs\n",
         "pyjobs/machines.py": "raise SystemExit('old code')\n", "utils/gone.py": "", "notes.txt": "theirs\n",
