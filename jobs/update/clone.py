@@ -8,6 +8,7 @@ import subprocess
 from switch import git, git_path
 
 PROTECTED = ("data/", "secret/", "logs/", ".locks/", ".venv", ".venvs/", "config/desk.yaml", "config/desks/", ".env")
+SHIPPED = (".env.example", "secret/README.md")  # ours, among what is yours
 CODE_BYTES = 200_000_000
 SLOW = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "core.askPass="]
 
@@ -134,7 +135,7 @@ class Clone:
         put, delete = [], []
         for about, path in zip(said[::2], said[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)
-            if path.startswith(PROTECTED):
+            if path.startswith(PROTECTED) and path not in SHIPPED and not path.endswith("/.gitkeep"):
                 raise Refused(f"the new version brings '{path}', which is yours", "tell those who publish it")
             if about.endswith("A") and os.path.lexists(os.path.join(self.root, path)):
                 raise Refused(f"'{path}' is here, is not git's, and the new version has a file of that name",

@@ -106,6 +106,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     (there / "parts").mkdir()
     (there / "requirements-nas.txt").write_text("# none\n")
+    (there / "secret").mkdir()
+    (there / "secret/README.md").write_text("keys\n")
+    (there / ".env.example").write_text("KEY=\n")
     (there / ".gitignore").write_text("/logs/\n/.locks/\n/.venv\n/.venvs/\n__pycache__/\n/config/desk.yaml\n/data/\n")
     made = Clone(here=here, there=there)
     made.git("init", "-q", "-b", "main", at=there)
@@ -135,10 +138,12 @@ def test_a_step_forward_is_taken_and_what_is_yours_is_not_touched(clone: Clone) 
     assert (code, head) == (0, before) and "up to date: main is at" in log
     clone.push(a_txt="1")
     (clone.here / "config/desk.yaml").write_text("name: mine\n")  # the user's own, which git ignores
+    for shipped in ("secret/README.md", ".env.example"):  # among what is yours, but of the code
+        (clone.there / shipped).write_text("more\n")
     newest = clone.version(2)
     code, log, head = clone.update("--check")
     assert (code, head) == (0, before)
-    assert f"would update main: {before[:9]} to {newest[:9]}, 2 commits, {PARTS + 2} files; then at: change" in log
+    assert f"would update main: {before[:9]} to {newest[:9]}, 2 commits, {PARTS + 4} files; then at: change" in log
     code, log, head = clone.update()
     assert (code, head) == (0, newest), log
     assert f"updated main: {before[:9]} to {newest[:9]}, 2 commits; now at: change" in log
