@@ -48,6 +48,14 @@ class Clone:
         done = self.run(*words)
         return done.stdout.strip() if done.returncode == 0 else ""
 
+    def told_by(self, *words):
+        """What git prints, where silence means that there is nothing. Raises Refused when it fails."""
+        done = self.run(*words)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise Refused(f"git {words[0]} fails here: {why}", "git fsck; a damaged index: rm .git/index && git reset")
+        return done.stdout
+
     def commit(self, name):
         """The commit that a name stands for, or the empty string."""
         return self.ask("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
@@ -98,7 +106,7 @@ class Clone:
 
     def edited(self):
         """Raises Refused where tracked files were edited here; a changed mode is no edit."""
-        edits = self.run("status", "--porcelain", "--untracked-files=no").stdout.splitlines()
+        edits = self.told_by("status", "--porcelain", "--untracked-files=no").splitlines()
         if edits:
             raise Refused(f"{len(edits)} tracked files are edited here, the first is '{edits[0][3:]}'",
                           "git stash (keeps the edits; git restore . throws them away)")  # fmt: skip
@@ -131,7 +139,7 @@ class Clone:
 
     def changes(self, target):
         """(paths to put, paths to delete) from here to `target`. Raises Refused for what would be overwritten."""
-        said = self.run("diff", "--raw", "-z", "--no-renames", "HEAD", target).stdout.split("\0")
+        said = self.told_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
         put, delete = [], []
         for about, path in zip(said[::2], said[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)

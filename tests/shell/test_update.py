@@ -201,6 +201,10 @@ def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_sta
     clone.push(a_txt="1")
     (clone.here / ".gitignore").write_text("mine\n")
     refused(clone, "1 tracked files are edited here, the first is '.gitignore'. Mend it: git stash")
+    index = (clone.here / ".git/index").read_bytes()
+    (clone.here / ".git/index").write_bytes(index[: len(index) // 2])  # no edit can be seen, though there is one
+    refused(clone, "git status fails here: fatal: ", "rm .git/index && git reset")
+    (clone.here / ".git/index").write_bytes(index)
     clone.git("restore", ".gitignore")
     (clone.here / "batch/run_prune.sh").chmod(0o644)  # a mode is no edit
     clone.git("switch", "-q", "--detach")
