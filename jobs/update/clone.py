@@ -148,6 +148,11 @@ class Clone:
             if about.endswith("A") and os.path.lexists(os.path.join(self.root, path)):
                 raise Refused(f"'{path}' is here, is not git's, and the new version has a file of that name",
                               f"mv '{path}' '{path}.mine'")  # fmt: skip
+        for folder in sorted({up for path in put for up in _above(path)} - set(delete)):
+            at = os.path.join(self.root, folder)
+            if os.path.islink(at) or os.path.isfile(at):
+                raise Refused(f"'{folder}' is here, is not git's, and the new version has a folder of that name",
+                              f"mv '{folder}' '{folder}.mine'")  # fmt: skip
         return put, delete
 
     def room(self, more_bytes):
@@ -181,6 +186,12 @@ class Clone:
         """The branch that the remote calls its own, else main."""
         known = self.ask("symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD")
         return known.partition("/")[2] or "main"
+
+
+def _above(path):
+    """The folders that a path lies in: `a`, `a/b` for a/b/c."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def _name(uid):

@@ -198,7 +198,8 @@ def refused(clone: Clone, *told: str, **env: str) -> None:
 
 
 def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_stays(clone: Clone) -> None:
-    clone.push(a_txt="1")
+    (clone.there / "notes").mkdir()
+    clone.push(a_txt="1", **{"notes/of_txt": "1"})
     (clone.here / ".gitignore").write_text("mine\n")
     refused(clone, "1 tracked files are edited here, the first is '.gitignore'. Mend it: git stash")
     index = (clone.here / ".git/index").read_bytes()
@@ -217,6 +218,9 @@ def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_sta
     (clone.here / "a.txt").write_text("an untracked file in the way")
     refused(clone, "'a.txt' is here, is not git's, and the new version has", "Mend it: mv 'a.txt' 'a.txt.mine'")
     (clone.here / "a.txt").unlink()
+    (clone.here / "notes").write_text("a file of mine, where the new version has a folder")
+    refused(clone, "'notes' is here, is not git's, and the new version has a folder", "mv 'notes' 'notes.mine'")
+    (clone.here / "notes").unlink()
     (clone.here / ".git/index.lock").touch()
     refused(clone, "index.lock' is there: a git is at work here, or one was killed. Mend it: rm '")
     (clone.here / ".git/index.lock").unlink()
