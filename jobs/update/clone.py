@@ -115,7 +115,8 @@ class Clone:
         """Ask the remote. Raises Unreachable."""
         done = self.run("fetch", "-q", "--prune", "--tags", "--no-write-fetch-head", self.remote, more=SLOW)
         if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["git said nothing"])[-1]
+            said = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
+            why = (said.strip().splitlines() or ["git said nothing"])[-1]
             raise Unreachable(f"not updated: '{self.remote}' cannot be had: {why}. Try it: git fetch {self.remote}")
 
     def forward(self, to):

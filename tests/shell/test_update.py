@@ -352,6 +352,11 @@ def test_a_remote_that_cannot_be_had_is_a_skip_and_nobody_is_asked_for_a_passwor
     assert code == 0 and "[SKIP] external-data-unavailable (guarded)" in log and "skip:network" in log
     done = subprocess.run(clone.directly(), env=clone.env(), cwd="/", capture_output=True, text=True)
     assert done.returncode == 69 and "not updated: 'origin' cannot be had" in done.stderr
+    clone.git("remote", "set-url", "origin", "ssh://git@127.0.0.1/place.git")
+    clone.git("config", "core.sshCommand", "echo key=mine >&2; false")  # a key of its own, as deploy keys have
+    done = subprocess.run(clone.directly(), env=clone.env(), cwd="/", capture_output=True, text=True)
+    assert done.returncode == 69
+    assert "'origin' cannot be had: key=mine. Try" in done.stderr  # not git's last words of three lines
 
 
 class AsksForPassword(BaseHTTPRequestHandler):
