@@ -121,6 +121,15 @@ def test_what_has_not_changed_is_a_link_to_the_backup_before(home: Path) -> None
     assert sealed.verify(first) == [] == sealed.verify(second)
 
 
+def test_what_has_rotted_in_a_backup_does_not_take_the_place_of_what_is_fresh(home: Path) -> None:
+    first = snapshot.make(home, home / "b", now=NOW, clone=home)
+    rotten = first / "files/strategies/mine.py"
+    rotten.write_text("x = 7\n")  # as many bytes as before
+    second = snapshot.make(home, home / "b", now=NOW.replace(hour=14), clone=home)
+    assert sealed.verify(first) != [] and sealed.verify(second) == []
+    assert (second / "files/strategies/mine.py").read_text() == "x = 1\n"
+
+
 def test_a_damaged_database_is_left_out_by_name_and_the_rest_stands(home: Path) -> None:
     damaged = home / "data/orders.db"
     damaged.write_bytes(damaged.read_bytes()[:5000] + b"\xff" * 3192)
