@@ -175,7 +175,8 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, wa
         if not any(path.iterdir()):
             path.rmdir()
     folder = shlex.quote(target.folder)
-    made = target.host.run(f"mkdir -p -- {folder}/.locks {folder}/{INCOMING} || exit 73\n", timeout_s=TIMEOUT_S)
+    fresh = f"rm -rf -- {folder}/{INCOMING} && mkdir -p -- {folder}/.locks {folder}/{INCOMING} || exit 73\n"
+    made = target.host.run(fresh, timeout_s=TIMEOUT_S)  # what a deploy that was killed left is of another commit
     if made.returncode:
         raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {said(made)}")
     done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{INCOMING}/"], target.folder)

@@ -81,6 +81,8 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     edited = deploy(server, here, there, "--yes")
     assert edited.returncode == 78 and "1 tracked files are edited here, the first is 'utils/clock.py'" in edited.stderr
     git(here, "restore", ".")
+    (there / ".incoming-deploy/utils").mkdir(parents=True)
+    (there / ".incoming-deploy/utils/killed.py").write_text("of a deploy that was killed")
     done = deploy(server, here, there, "--yes")
     assert done.returncode == 0, done.stderr
     assert (there / "utils/clock.py").read_text() == "now = 1\n" and (there / "utils/added.py").exists()
@@ -88,7 +90,7 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     assert (there / ".env").read_text() == "KRX_PW=theirs\n" and (
         there / "config/desk.yaml"
     ).read_text() == "name: theirs\n"
-    assert not (there / ".incoming-deploy").exists()
+    assert not (there / ".incoming-deploy").exists() and not (there / "utils/killed.py").exists()
 
 
 def test_a_target_that_is_a_clone_with_edits_or_is_not_there_is_refused(
