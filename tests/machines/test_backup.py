@@ -107,7 +107,10 @@ def test_what_cannot_be_had_anew_is_backed_up_and_no_secret(home: Path, tmp_path
     assert files_of(tmp_path / "anew") == WANTED
     cut = tmp_path / "anew/data/processed/decisions/live/BTCUSD/1m/decisions.csv"
     assert cut.read_text() == "a,b\n1,2\n"
+    beside = tmp_path / ".drill-7/home"  # of another restore, or a drill, that is at work
+    beside.mkdir(parents=True)
     assert restore.main(["--into", str(tmp_path / "anew")]) == 0  # twice: what is there already stays
+    assert beside.exists() and files_of(tmp_path / "anew") == WANTED
 
 
 def test_what_has_not_changed_is_a_link_to_the_backup_before(home: Path) -> None:
