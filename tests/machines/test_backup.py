@@ -296,6 +296,8 @@ def test_health_knows_how_old_the_backup_and_the_drill_are(home: Path) -> None:
     assert check_backup(data, now_s).state == "WARN"  # nobody has tried to restore one
     noted("backups.json", 1, first_at_s=now_s - 44 * 86_400)
     assert check_backup(data, now_s).state == "OK", "the monthly drill may still come"
+    noted("backups.json", 4, first_at_s=now_s - 44 * 86_400)
+    assert check_backup(data, now_s).state == "WARN", "the daily backup has stopped"
     noted("backups.json", 1, first_at_s=now_s - 46 * 86_400)
     assert check_backup(data, now_s).state == "WARN"
     noted("drill.json", 10, ok=True, detail="12 files")
