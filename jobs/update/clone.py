@@ -166,6 +166,8 @@ class Clone:
     def signed(self, target, tag, signers):
         """Raises Refused unless the commit (or the tag) carries a signature of somebody in the file `signers`."""
         more = ["-c", f"gpg.ssh.allowedSignersFile={signers}"]
+        for other in ("gpg.program", "gpg.openpgp.program", "gpg.x509.program"):  # their keyrings are not that file
+            more += ["-c", f"{other}=false"]
         words = ["verify-tag", tag] if tag else ["verify-commit", target]
         if not os.path.isfile(signers):
             raise Refused(f"UPDATE_SIGNERS='{signers}' is not there", "lines `you@example.com ssh-ed25519 AAAA…` in it")

@@ -279,6 +279,21 @@ def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
         clone.git("config", name, value, at=clone.there)
     signed = clone.push(c_txt="3")
     assert clone.update(**signers)[::2] == (0, signed)
+    fake = tmp_path / "gpg"  # what gpg says of a good signature of any key that it knows
+    good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG AAAAAAAAAAAAAAAA them\n[GNUPG:] TRUST_ULTIMATE 0 pgp"
+    armour = "-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----"
+    fake.write_text(
+        f"#!/bin/sh\ncat >/dev/null\ncase \"$*\" in *--verify*) echo '{good}' ;; *)\n"
+        "printf '\\n[GNUPG:] SIG_CREATED x\\n' >&2\n"
+        f"echo '{armour}' ;; esac\n"
+    )
+    fake.chmod(0o755)
+    clone.git("config", "gpg.program", str(fake))
+    for name, value in (("gpg.format", "openpgp"), ("gpg.program", str(fake)), ("user.signingkey", "them")):
+        clone.git("config", name, value, at=clone.there)
+    clone.push(d_txt="4")
+    clone.git("verify-commit", "origin/main", at=clone.there)
+    refused(clone, "is not signed by anybody in", **signers)
 
 
 def test_what_the_new_version_has_migrated_is_not_given_back_to_one_that_cannot_read_it(clone: Clone) -> None:
