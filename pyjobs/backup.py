@@ -19,7 +19,7 @@ from pyjobs.runs.retention import Entry
 from pyjobs.runs.verdict.backups import BACKUP
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import BadDataError, ConfigError
+from utils.errors import BadDataError
 from utils.run import run
 
 KEEP_BACKUPS = 30
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(verb="backup", doc=__doc__)
     parser.add_argument("--to", default=None, metavar="WHERE", help="default: $BACKUP_TO, else data/backups")
     options = parser.parse_args(argv)
-    keep = _keep()
+    keep = prune.limit("KEEP_BACKUPS", None, KEEP_BACKUPS)
     local = paths.data_dir() / "backups"
     where = options.to if options.to is not None else os.environ.get("BACKUP_TO", "")
     vault = vaults.vault_of(where, os.environ, local)
@@ -51,13 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if bad:
         raise BadDataError(f"backed up without {len(bad)}: {bad[0]}")
     return 0
-
-
-def _keep() -> int:
-    text = os.environ.get("KEEP_BACKUPS") or str(KEEP_BACKUPS)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigError(f"KEEP_BACKUPS: {text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 def _prune(vault: Vault, keep: int, there: Sequence[str]) -> None:

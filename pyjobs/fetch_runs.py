@@ -18,7 +18,6 @@ from pyjobs.machines import fetching
 from pyjobs.machines.fetching import Fetch
 from pyjobs.machines.remote import host_of, no_questions
 from pyjobs.runs import prune, retention
-from pyjobs.runs.forecast import most_runs
 from pyjobs.runs.run_folder import finished_runs
 from utils import clock, paths
 from utils.cli import Parser
@@ -37,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     no_questions()
     since = _since(options.since)
+    keep_days = prune.limit("KEEP_DAYS", None, retention.KEEP_DAYS)
+    keep_max_runs = prune.limit("KEEP_MAX_RUNS", None, retention.KEEP_MAX_RUNS)
     here = paths.data_dir() / "server_runs_remote"
     fetch = _fetch(here, write=not options.dry_run)
     there = fetching.listed(fetch)
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         fetching.record(fetch, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now_s())))
     if options.prune_local:
-        _prune(here)
+        _prune(here, keep_days, keep_max_runs)
     _summary(here, before)
     if problems:
         raise BadDataError(f"{len(problems)} runs could not be taken: {'; '.join(problems[:3])}")
@@ -95,14 +96,9 @@ def _since(text: str) -> str:
     return text.replace("-", "")
 
 
-def _prune(here: Path) -> None:
+def _prune(here: Path, keep_days: int, keep_max_runs: int) -> None:
     """By the one retention module; what goes is remembered, or the next fetch would bring it again."""
-    keep_days = os.environ.get("KEEP_DAYS", "")
-    decisions = retention.decide(
-        prune.look(here),
-        keep_days=int(keep_days) if keep_days.isdigit() and int(keep_days) else retention.KEEP_DAYS,
-        keep_max_runs=most_runs(os.environ.get("KEEP_MAX_RUNS")),
-    )
+    decisions = retention.decide(prune.look(here), keep_days=keep_days, keep_max_runs=keep_max_runs)
     doomed = [each for each in decisions if each.action == "remove"]
     fetching.note_pruned(here, [each.entry.run_id for each in doomed])
     for each in doomed:

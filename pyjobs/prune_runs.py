@@ -23,7 +23,7 @@ from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.errors import BadDataError, CannotWriteError
 from utils.files import newest
 from utils.run import run
 from utils.tables import Column, text_table
@@ -32,18 +32,18 @@ from utils.tables import Column, text_table
 def main(argv: Sequence[str] | None = None) -> int:
     """Look, decide, show every decision, and remove (unless --dry-run); what is too much at once is left and said."""
     options = _parser().parse_args(argv)
-    share = _limit("PRUNE_MAX_SHARE", options.max_share, retention.MAX_SHARE)
-    keep_max_runs = _limit("KEEP_MAX_RUNS", options.keep_max_runs, retention.KEEP_MAX_RUNS)
-    keep_days = _limit("KEEP_DAYS", options.keep_days, retention.KEEP_DAYS)
-    keep_log_days = _limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
-    plain_log_days = _limit("KEEP_PLAIN_LOG_DAYS", options.keep_plain_log_days, log_retention.KEEP_PLAIN_LOG_DAYS)
-    keep_cache_mb = _limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
+    share = prune.limit("PRUNE_MAX_SHARE", options.max_share, retention.MAX_SHARE)
+    keep_max_runs = prune.limit("KEEP_MAX_RUNS", options.keep_max_runs, retention.KEEP_MAX_RUNS)
+    keep_days = prune.limit("KEEP_DAYS", options.keep_days, retention.KEEP_DAYS)
+    keep_log_days = prune.limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
+    plain_log_days = prune.limit("KEEP_PLAIN_LOG_DAYS", options.keep_plain_log_days, log_retention.KEEP_PLAIN_LOG_DAYS)
+    keep_cache_mb = prune.limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
     told = Told(share=share, dry_run=options.dry_run, as_json=options.json == "1")
     runs_dir = options.runs or paths.data_dir() / "server_runs"
     decisions = retention.decide(prune.look(runs_dir), keep_days=keep_days, keep_max_runs=keep_max_runs)
     _prune_runs(told, runs_dir, decisions, named=prune.is_night)
     if options.keep_backtest_days is not None or os.environ.get("KEEP_BACKTEST_DAYS"):
-        folder, keep = backtest_folder.backtests_dir(), _limit("KEEP_BACKTEST_DAYS", options.keep_backtest_days, 1)
+        folder, keep = backtest_folder.backtests_dir(), prune.limit("KEEP_BACKTEST_DAYS", options.keep_backtest_days, 1)
         decisions = retention.decide(prune.look(folder, prune.is_backtest), keep_days=keep, keep_max_runs=sys.maxsize)
         _prune_runs(told, folder, decisions, named=prune.is_backtest)
     _prune_logs(told, keep_log_days, plain_log_days)
@@ -195,14 +195,6 @@ def _each(act: Callable[[Path], object], files: Iterable[Path]) -> list[str]:
 
 def _gone(path: Path) -> None:
     path.unlink(missing_ok=True)
-
-
-def _limit(name: str, flag: int | None, default: int) -> int:
-    """A limit from its flag, its environment variable or its default; refused below 1: 0 would empty the folder."""
-    text = str(flag) if flag is not None else os.environ.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigError(f"{name}: {text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":

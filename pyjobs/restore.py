@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if options.drill:
         return _drill(vault, options.snapshot)
-    with drill.empty_folder(options.into.absolute().parent) as carried:
+    with drill.empty_folder(options.into) as carried:
         snapshot = vaults.fetch(vault, options.snapshot, carried)
         count = restoring.restore(snapshot, options.into)
     print(f"{count} files restored into '{options.into}', databases whole; keys (secret/, .env) are in no backup")

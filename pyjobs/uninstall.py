@@ -71,8 +71,19 @@ def is_ours(line: str, root: Path) -> bool:
 
 
 def _start_ours(words: Sequence[str], root: Path) -> bool:
-    scripts = [Path(word) for word in words if word.endswith(".sh") and Path(word).parent.name == "batch"]
-    return any(script.is_absolute() and script.parent.parent.resolve() == root.resolve() for script in scripts)
+    """`cd FOLDER && batch/x.sh`, `~/x` and `$HOME/x` count as well."""
+    folder = Path.home()  # where cron begins
+    for before, word in zip(("", *words), words, strict=False):
+        named = Path(re.sub(r"^(~|\$HOME|\$\{HOME\})(?=/)", str(Path.home()), word.rstrip(";")))
+        if before == "cd":
+            folder /= named
+        elif named.suffix == ".sh" and named.parent.name == "batch" and _is(folder / named.parent.parent, root):
+            return True
+    return False
+
+
+def _is(folder: Path, root: Path) -> bool:
+    return folder.resolve() == root.resolve()
 
 
 def _crontab() -> str:

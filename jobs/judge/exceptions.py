@@ -12,7 +12,10 @@ from .rules import Rules, TextRule, Verdict, verdict
 
 _SOCKET_WORDS = re.compile(r"^(timed out|The (read|write|handshake) operation timed out|_ssl\.c:\d+: The hand.*)$")
 _HANDSHAKE = re.compile("[Hh]andshake|WebSocket connection")  # answered with a page
-_ASYNCIO = re.compile(r"/lib/python[\d.]+/asyncio/")
+_LOOP = re.compile(  # an event loop, and time limits around whatever runs in it
+    r"/lib/python[\d.]+/asyncio/|/anyio/_core/_(tasks|eventloop)\.py|/anyio/_backends/_\w+\.py (run|wrapper|_run_\w+)$"
+)
+_PLUMBING = re.compile(r"/lib/python[\d.]+/contextlib\.py$")
 _STREAMS = re.compile(r"/asyncio/(streams|sslproto|selector_events)\.py|(create|open)_connection$|sock_connect$")
 
 
@@ -52,7 +55,7 @@ def _disposition(final: Raised, rules: Rules) -> str | None:
 
 def _waited(raised: Raised, rules: Rules) -> bool:
     """Whether it was raised where a library waits for a pool, a queue, a future or a lock of this program."""
-    frames = [frame for frame in raised.frames if not _ASYNCIO.search(frame.file)]
+    frames = [frame for frame in raised.frames if not _of_loop(frame)]
     return bool(frames) and rules.is_("waits", f"{frames[-1].file} {frames[-1].function}")
 
 
@@ -102,10 +105,14 @@ def _of_wire(chain: Sequence[Raised], rules: Rules) -> Verdict:
 
 
 def _own_waiting(frames: Sequence[Frame]) -> bool:
-    """asyncio's own loop is on every asyncio stack: alone it does not mean that anything was read from a socket."""
-    clients = any(frame.library and not _ASYNCIO.search(frame.file) for frame in frames)
+    """The loop is on every stack of asyncio or anyio: alone it does not mean that anything was read from a socket."""
+    clients = any(frame.library and not _of_loop(frame) and not _PLUMBING.search(frame.file) for frame in frames)
     streams = any(_STREAMS.search(text) for frame in frames for text in (frame.file, frame.function))
-    return any(_ASYNCIO.search(frame.file) for frame in frames) and not (clients or streams)
+    return any(_of_loop(frame) for frame in frames) and not (clients or streams)
+
+
+def _of_loop(frame: Frame) -> bool:
+    return bool(_LOOP.search(f"{frame.file} {frame.function}"))
 
 
 def _drifted(rule: TextRule, final: Raised) -> bool:

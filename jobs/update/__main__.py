@@ -12,6 +12,7 @@ new version does not work here, and is not what runs.
 import json
 import os
 import shutil
+import subprocess
 import sys
 
 import environment
@@ -64,7 +65,9 @@ def main(argv):
 
 def unasked(environ):
     """An environment in which git and ssh ask nobody anything."""
-    ssh = environ.get("GIT_SSH_COMMAND") or "ssh"
+    asked = switch.git(ROOT, "config", "core.sshCommand")  # the variable would hide this setting
+    configured = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    ssh = environ.get("GIT_SSH_COMMAND") or configured or "ssh"
     return {**environ, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "LC_ALL": "C",
             "GIT_SSH_COMMAND": f"{ssh} -o BatchMode=yes -o ConnectTimeout=20"}  # fmt: skip
 

@@ -8,6 +8,7 @@ import subprocess
 from switch import git, git_path
 
 PROTECTED = ("data/", "secret/", "logs/", ".locks/", ".venv", ".venvs/", "config/desk.yaml", "config/desks/", ".env")
+SHIPPED = (".env.example", "secret/README.md")  # ours, among what is yours
 CODE_BYTES = 200_000_000
 SLOW = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "core.askPass="]
 
@@ -46,6 +47,14 @@ class Clone:
         """What git prints, or the empty string when it fails."""
         done = self.run(*words)
         return done.stdout.strip() if done.returncode == 0 else ""
+
+    def told_by(self, *words):
+        """What git prints, where silence means that there is nothing. Raises Refused when it fails."""
+        done = self.run(*words)
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise Refused(f"git {words[0]} fails here: {why}", "git fsck; a damaged index: rm .git/index && git reset")
+        return done.stdout
 
     def commit(self, name):
         """The commit that a name stands for, or the empty string."""
@@ -97,7 +106,7 @@ class Clone:
 
     def edited(self):
         """Raises Refused where tracked files were edited here; a changed mode is no edit."""
-        edits = self.run("status", "--porcelain", "--untracked-files=no").stdout.splitlines()
+        edits = self.told_by("status", "--porcelain", "--untracked-files=no").splitlines()
         if edits:
             raise Refused(f"{len(edits)} tracked files are edited here, the first is '{edits[0][3:]}'",
                           "git stash (keeps the edits; git restore . throws them away)")  # fmt: skip
@@ -106,7 +115,8 @@ class Clone:
         """Ask the remote. Raises Unreachable."""
         done = self.run("fetch", "-q", "--prune", "--tags", "--no-write-fetch-head", self.remote, more=SLOW)
         if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["git said nothing"])[-1]
+            said = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
+            why = (said.strip().splitlines() or ["git said nothing"])[-1]
             raise Unreachable(f"not updated: '{self.remote}' cannot be had: {why}. Try it: git fetch {self.remote}")
 
     def forward(self, to):
@@ -130,15 +140,20 @@ class Clone:
 
     def changes(self, target):
         """(paths to put, paths to delete) from here to `target`. Raises Refused for what would be overwritten."""
-        said = self.run("diff", "--raw", "-z", "--no-renames", "HEAD", target).stdout.split("\0")
+        said = self.told_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
         put, delete = [], []
         for about, path in zip(said[::2], said[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)
-            if path.startswith(PROTECTED):
+            if path.startswith(PROTECTED) and path not in SHIPPED and not path.endswith("/.gitkeep"):
                 raise Refused(f"the new version brings '{path}', which is yours", "tell those who publish it")
             if about.endswith("A") and os.path.lexists(os.path.join(self.root, path)):
                 raise Refused(f"'{path}' is here, is not git's, and the new version has a file of that name",
                               f"mv '{path}' '{path}.mine'")  # fmt: skip
+        for folder in sorted({up for path in put for up in _above(path)} - set(delete)):
+            at = os.path.join(self.root, folder)
+            if os.path.islink(at) or os.path.isfile(at):
+                raise Refused(f"'{folder}' is here, is not git's, and the new version has a folder of that name",
+                              f"mv '{folder}' '{folder}.mine'")  # fmt: skip
         return put, delete
 
     def room(self, more_bytes):
@@ -151,6 +166,8 @@ class Clone:
     def signed(self, target, tag, signers):
         """Raises Refused unless the commit (or the tag) carries a signature of somebody in the file `signers`."""
         more = ["-c", f"gpg.ssh.allowedSignersFile={signers}"]
+        for other in ("gpg.program", "gpg.openpgp.program", "gpg.x509.program"):  # their keyrings are not that file
+            more += ["-c", f"{other}=false"]
         words = ["verify-tag", tag] if tag else ["verify-commit", target]
         if not os.path.isfile(signers):
             raise Refused(f"UPDATE_SIGNERS='{signers}' is not there", "lines `you@example.com ssh-ed25519 AAAA…` in it")
@@ -172,6 +189,12 @@ class Clone:
         """The branch that the remote calls its own, else main."""
         known = self.ask("symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD")
         return known.partition("/")[2] or "main"
+
+
+def _above(path):
+    """The folders that a path lies in: `a`, `a/b` for a/b/c."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def _name(uid):

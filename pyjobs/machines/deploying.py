@@ -23,8 +23,9 @@ INCOMING, MARK = ".incoming-deploy", ".deployed"
 OWN = ("config/desk.yaml", "config/desks/", "config/instances/", "strategies/", "config/env.local.sh")
 RUNTIME = (
     ".git", ".locks", ".venv", ".venvs", ".venv-peers", "venv", "data", "logs", "reports", "backtests", "secret",
-    "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "strategies", INCOMING,
-)  # fmt: skip
+    "strategies", INCOMING,
+)  # fmt: skip  # at the top only: packages of ours have such names, too
+CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 SUMS = """
 cd -- {folder} 2>/dev/null || {{ [ {make} = 1 ] && exit 0; exit 66; }}
 if [ -e .git ] && command -v git >/dev/null 2>&1; then
@@ -100,12 +101,13 @@ def checked_out(clone: Path, folder: Path) -> Tree:
     _git(clone, "checkout-index", "-q", "-f", "-a", env=env)
     (folder.parent / "deploy.index").unlink(missing_ok=True)
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    return Tree(commit, {name: _sha256(folder / name) for name in sorted(names)})
+    travel = sorted(name for name in names if name.split("/")[0] not in RUNTIME)
+    return Tree(commit, {name: _sha256(folder / name) for name in travel})
 
 
 def look(target: Target, *, make: bool = False) -> There:
     """What is over there. `make`: a folder that is not there yet is an empty one. Raises MissingInputError."""
-    pruned = " -o ".join(f"-name {shlex.quote(name)}" for name in RUNTIME)
+    pruned = " -o ".join([*(f"-path ./{name}" for name in RUNTIME), *(f"-name {name}" for name in CACHES)])
     script = SUMS.format(folder=shlex.quote(target.folder), pruned=pruned, mark=MARK, make=int(make))
     done = target.host.run(script, timeout_s=TIMEOUT_S)
     if done.returncode:
@@ -173,7 +175,8 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, wa
         if not any(path.iterdir()):
             path.rmdir()
     folder = shlex.quote(target.folder)
-    made = target.host.run(f"mkdir -p -- {folder}/.locks {folder}/{INCOMING} || exit 73\n", timeout_s=TIMEOUT_S)
+    fresh = f"rm -rf -- {folder}/{INCOMING} && mkdir -p -- {folder}/.locks {folder}/{INCOMING} || exit 73\n"
+    made = target.host.run(fresh, timeout_s=TIMEOUT_S)  # what a deploy that was killed left is of another commit
     if made.returncode:
         raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {said(made)}")
     done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{INCOMING}/"], target.folder)

@@ -84,8 +84,10 @@ def _checkout(folder: Path, pinned: Pinned) -> None:
 
 
 def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
-    ssh = f"{os.environ.get('GIT_SSH_COMMAND') or 'ssh'} -o BatchMode=yes -o ConnectTimeout=20"
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "GIT_SSH_COMMAND": ssh}
+    configured = git(folder, "config", "core.sshCommand")  # the variable would hide it
+    ssh = os.environ.get("GIT_SSH_COMMAND") or configured or "ssh"
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
+    env["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes -o ConnectTimeout=20"
     try:
         done = subprocess.run(
             ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *words], stdin=subprocess.DEVNULL,
@@ -94,5 +96,6 @@ def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
     except subprocess.TimeoutExpired:
         raise ExternalDataUnavailable("timeout", provider="git", symbol=pinned.name) from None
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["git said nothing"])[-1]
+        told = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
+        said = (told.strip().splitlines() or ["git said nothing"])[-1]
         raise ExternalDataUnavailable("network", provider="git", symbol=pinned.name, detail=shown(said))

@@ -28,7 +28,7 @@ from pyjobs.runs.run_folder import (
     publish,
     started_at,
 )
-from utils.errors import BadDataError, CannotWriteError, NightdeskError
+from utils.errors import BadDataError, CannotWriteError
 from utils.files import atomic
 from utils.files.os_files import hold_folder
 
@@ -93,7 +93,6 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
     files: dict[str, object] = {}
     problems: list[str] = []
     found: dict[str, object] = {}
-    known = _known(before)
     for name, path in sources(home, clone):
         target = into / FILES / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +107,8 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
             continue
         print_of = sealed.fingerprint(target)
         files[f"{FILES}/{name}"] = print_of
-        if before and not path.is_symlink() and known.get(f"{FILES}/{name}") == print_of:
-            _link(before / FILES / name, target)
+        if before and not path.is_symlink():
+            _link(before / FILES / name, target, print_of)
     _sync(into)
     size = sum(int(str(each["bytes"])) for each in files.values() if isinstance(each, dict))
     about = {"home": str(home), "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "sqlite": databases.version()[0]}
@@ -162,12 +161,16 @@ def _cut_torn_line(path: Path) -> None:
             handle.truncate(size - len(end) + end.rindex(b"\n") + 1)
 
 
-def _link(before: Path, target: Path) -> None:
-    """Put a hard link in the place of a copy that is the same; filesystems that cannot keep the copy."""
+def _link(before: Path, target: Path, print_of: dict[str, object]) -> None:
+    """Put a hard link in the place of a copy that is the same; filesystems that cannot keep the copy.
+
+    What lies there is read, not its manifest: a file that has rotted must not take the place of the fresh one.
+    """
     beside = atomic.temporary_beside(target)
     with contextlib.suppress(OSError):
-        os.link(before, beside)
-        beside.replace(target)
+        if sealed.fingerprint(before) == print_of:
+            os.link(before, beside)
+            beside.replace(target)
 
 
 def _begin(folder: Path, run_id: str) -> Building:
@@ -183,16 +186,6 @@ def _begin(folder: Path, run_id: str) -> Building:
 
 def _previous(folder: Path) -> Path | None:
     return next(reversed(finished_runs(folder)), None)
-
-
-def _known(before: Path | None) -> dict[str, object]:
-    if before is None:
-        return {}
-    try:
-        files = sealed.read(before)["files"]
-    except NightdeskError:
-        return {}
-    return dict(files) if isinstance(files, dict) else {}
 
 
 def _walk(folder: Path) -> Iterator[Path]:

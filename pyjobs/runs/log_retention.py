@@ -4,10 +4,13 @@ set aside. What was decided and traded (data/processed/) is nobody's to remove."
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import gzip
+import hashlib
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,15 +43,34 @@ def to_compress(names: Iterable[str], *, keep_days: int) -> list[str]:
 
 
 def compress(log: Path) -> None:
-    """Put `log` into `log`.gz, with its time, and remove it; killed at any moment, at least one of both is whole."""
+    """Put `log` into `log`.gz, with its time, and remove it; killed at any moment, at least one of both is whole.
+
+    Where a `log`.gz is there already (the day came twice: a clock went back) the log is added to it.
+    Raises OSError, also where that one is damaged.
+    """
+    packed = log.with_name(log.name + PACKED)
+    more = packed.is_file() and not _holds(packed, log)
 
     def pack(temporary: Path) -> None:
-        with log.open("rb") as plain, gzip.open(temporary, "wb", compresslevel=6) as packed:
-            shutil.copyfileobj(plain, packed)
+        with log.open("rb") as plain, temporary.open("wb") as raw:
+            if more:
+                with packed.open("rb") as before:
+                    shutil.copyfileobj(before, raw)
+            with gzip.open(raw, "wb", compresslevel=6) as added:
+                shutil.copyfileobj(plain, added)
         shutil.copystat(log, temporary)
 
-    atomic.write_atomic(log.with_name(log.name + PACKED), pack)
+    atomic.write_atomic(packed, pack)
     log.unlink()
+
+
+def _holds(packed: Path, log: Path) -> bool:
+    """Whether that is in it, and nothing else: a prune was killed between the two."""
+    try:
+        with gzip.open(packed, "rb") as known, log.open("rb") as plain:
+            return hashlib.file_digest(known, "sha256").digest() == hashlib.file_digest(plain, "sha256").digest()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise OSError(errno.EIO, f"'{packed.name}' is damaged: move it away", str(packed)) from error
 
 
 def set_history_aside(history: Path, *, today: dt.date) -> Path | None:

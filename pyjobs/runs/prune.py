@@ -13,6 +13,7 @@ from pyjobs.runs import pins
 from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, REMOVING, is_being_built, started_at
+from utils.errors import ConfigError
 
 Named = Callable[[str], object]
 
@@ -25,6 +26,14 @@ def is_night(name: str) -> bool:
 def is_backtest(name: str) -> bool:
     """Whether a backtest may be called so."""
     return backtest_folder.parts_of(name) is not None
+
+
+def limit(name: str, flag: int | None, default: int) -> int:
+    """A limit from its flag, its environment variable or its default; refused below 1: 0 would empty the folder."""
+    text = str(flag) if flag is not None else os.environ.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigError(f"{name}: {text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def look(runs_dir: Path, named: Named = is_night) -> list[Entry]:

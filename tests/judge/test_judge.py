@@ -190,6 +190,17 @@ def test_what_a_message_quotes_is_data() -> None:
     assert kind("ERROR: https://api.example.com/x: 503 Service Unavailable\n") == "outage"
 
 
+def test_a_time_limit_of_anyio_is_ours_unless_a_client_waits_in_it() -> None:
+    site = '  File "/home/user/desk/.venv/lib/python3.11/site-packages/'
+    limit = f'{site}anyio/_core/_tasks.py", line 118, in fail_after\n    raise TimeoutError\nTimeoutError\n'
+    loop = f'{site}anyio/_core/_eventloop.py", line 74, in run\n{site}anyio/_backends/_asyncio.py", line 2325, in run\n'
+    end = '  File "/usr/lib/python3.11/contextlib.py", line 158, in __exit__\n    self.gen.throw(value)\n'
+    own = FRAME + loop + '  File "/home/user/desk/x.py", line 5, in main\n    with anyio.fail_after(3):\n' + end + limit
+    assert kind(own) is None
+    client = f'{site}httpcore/_backends/anyio.py", line 33, in read\n    with anyio.fail_after(timeout):\n'
+    assert kind(FRAME + loop + client + end + limit) == "timeout"
+
+
 def test_an_exception_group_is_ours() -> None:
     group = "  + Exception Group Traceback (most recent call last):\n  | ExceptionGroup: two (1 sub-exception)\n"
     assert kind(group + "  +-+---------------- 1 ----------------\n    | requests.exceptions.ReadTimeout\n") is None

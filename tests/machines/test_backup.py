@@ -107,7 +107,10 @@ def test_what_cannot_be_had_anew_is_backed_up_and_no_secret(home: Path, tmp_path
     assert files_of(tmp_path / "anew") == WANTED
     cut = tmp_path / "anew/data/processed/decisions/live/BTCUSD/1m/decisions.csv"
     assert cut.read_text() == "a,b\n1,2\n"
+    beside = tmp_path / ".drill-7/home"  # of another restore, or a drill, that is at work
+    beside.mkdir(parents=True)
     assert restore.main(["--into", str(tmp_path / "anew")]) == 0  # twice: what is there already stays
+    assert beside.exists() and files_of(tmp_path / "anew") == WANTED
 
 
 def test_what_has_not_changed_is_a_link_to_the_backup_before(home: Path) -> None:
@@ -119,6 +122,15 @@ def test_what_has_not_changed_is_a_link_to_the_backup_before(home: Path) -> None
     ]
     assert [name for name, is_same in zip(sorted(WANTED), same, strict=True) if not is_same] == ["strategies/mine.py"]
     assert sealed.verify(first) == [] == sealed.verify(second)
+
+
+def test_what_has_rotted_in_a_backup_does_not_take_the_place_of_what_is_fresh(home: Path) -> None:
+    first = snapshot.make(home, home / "b", now=NOW, clone=home)
+    rotten = first / "files/strategies/mine.py"
+    rotten.write_text("x = 7\n")  # as many bytes as before
+    second = snapshot.make(home, home / "b", now=NOW.replace(hour=14), clone=home)
+    assert sealed.verify(first) != [] and sealed.verify(second) == []
+    assert (second / "files/strategies/mine.py").read_text() == "x = 1\n"
 
 
 def test_a_damaged_database_is_left_out_by_name_and_the_rest_stands(home: Path) -> None:
@@ -284,6 +296,8 @@ def test_health_knows_how_old_the_backup_and_the_drill_are(home: Path) -> None:
     assert check_backup(data, now_s).state == "WARN"  # nobody has tried to restore one
     noted("backups.json", 1, first_at_s=now_s - 44 * 86_400)
     assert check_backup(data, now_s).state == "OK", "the monthly drill may still come"
+    noted("backups.json", 4, first_at_s=now_s - 44 * 86_400)
+    assert check_backup(data, now_s).state == "WARN", "the daily backup has stopped"
     noted("backups.json", 1, first_at_s=now_s - 46 * 86_400)
     assert check_backup(data, now_s).state == "WARN"
     noted("drill.json", 10, ok=True, detail="12 files")

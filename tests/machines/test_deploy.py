@@ -27,6 +27,7 @@ def here(tmp_path: Path) -> Path:
     folder = tmp_path / "here"
     needed = ["batch/deploy.sh", "jobs/anywhere.sh", "pyjobs/__init__.py", "pyjobs/deploy.py", "requirements-nas.txt"]
     needed += [f"pyjobs/machines/{name}.py" for name in ("__init__", "deploying", "remote")]
+    needed += ["pyjobs/runs/backtests/__init__.py", "secret/README.md", "logs/.gitkeep"]  # names of runtime folders
     needed += [path.relative_to(ROOT).as_posix() for path in (ROOT / "utils").rglob("*.py")]
     for name in needed:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,7 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     commit = git(here, "rev-parse", "HEAD")
     assert (there / ".deployed").read_text().startswith(commit)
     assert (there / "batch/deploy.sh").stat().st_mode & 0o111
+    assert (there / "pyjobs/runs/backtests/__init__.py").exists() and not (there / "secret").exists()
     for name, text in {
         ".env": "KRX_PW=theirs\n", "data/processed/decisions.csv": "1\n", "config/desk.yaml": "name: theirs\n",
         "pyjobs/machines.py": "raise SystemExit('old code')\n", "utils/gone.py": "", "notes.txt": "theirs\n",
@@ -79,6 +81,8 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     edited = deploy(server, here, there, "--yes")
     assert edited.returncode == 78 and "1 tracked files are edited here, the first is 'utils/clock.py'" in edited.stderr
     git(here, "restore", ".")
+    (there / ".incoming-deploy/utils").mkdir(parents=True)
+    (there / ".incoming-deploy/utils/killed.py").write_text("of a deploy that was killed")
     done = deploy(server, here, there, "--yes")
     assert done.returncode == 0, done.stderr
     assert (there / "utils/clock.py").read_text() == "now = 1\n" and (there / "utils/added.py").exists()
@@ -86,7 +90,7 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     assert (there / ".env").read_text() == "KRX_PW=theirs\n" and (
         there / "config/desk.yaml"
     ).read_text() == "name: theirs\n"
-    assert not (there / ".incoming-deploy").exists()
+    assert not (there / ".incoming-deploy").exists() and not (there / "utils/killed.py").exists()
 
 
 def test_a_target_that_is_a_clone_with_edits_or_is_not_there_is_refused(

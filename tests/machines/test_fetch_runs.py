@@ -111,6 +111,7 @@ def test_what_was_pruned_here_is_not_fetched_again(server: Server, there: Path, 
         ({"REMOTE": "-oProxyCommand=touch x"}, 64, "is not user@host"),
         ({"SSH_PORT": "ssh"}, 64, "SSH_PORT='ssh' is not a port"),
         ({"SSH_PORT": "1"}, 69, "Connection refused"),
+        ({"KEEP_DAYS": "7d"}, 78, "KEEP_DAYS: '7d' is not a whole number of at least 1"),  # --prune-local would take 30
         ({"REMOTE_ROOT": "/nowhere/at/all"}, 66, "has no folder '/nowhere/at/all'"),
     ],
 )

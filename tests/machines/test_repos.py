@@ -96,6 +96,11 @@ def test_edits_another_origin_and_a_commit_that_is_gone_are_refused_and_the_othe
     shutil.rmtree(tmp_path / "stream.git")
     with pytest.raises(ExternalDataUnavailable):
         repos.main(["sync"])
+    git(home / "stream", "remote", "set-url", "origin", "ssh://git@127.0.0.1/place.git")
+    git(home / "stream", "config", "core.sshCommand", "echo key=mine >&2; false")  # a key of its own
+    (home / "repos.lock").write_text("x\tstream\tssh://git@127.0.0.1/place.git\t" + "0" * 40 + "\n")
+    with pytest.raises(ExternalDataUnavailable, match="key=mine"):
+        repos.main(["sync"])
     (home / "repos.lock").write_text("api\tapi\t" + f"file://{tmp_path}/api.git\t" + "0" * 40 + "\n")
     with pytest.raises(BadDataError, match="has no commit 000000000 any more"):
         repos.main(["sync"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import gzip
 import json
 from pathlib import Path
 
@@ -108,6 +109,22 @@ def test_logs_older_than_the_newest_plain_dates_are_compressed_and_still_read(
     assert prune_runs.main(flags) == 0
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == names
     assert (tmp_path / "data/processed/decisions/live/decisions.csv").exists()
+
+
+def test_a_log_of_a_day_that_was_compressed_before_is_added_to_it(tmp_path: Path) -> None:
+    log, packed = tmp_path / "a_2026-11-01.log", tmp_path / "a_2026-11-01.log.gz"
+    for text in ("first\n", "the clock went back\n"):
+        log.write_text(text)
+        log_retention.compress(log)
+    assert gzip.decompress(packed.read_bytes()) == b"first\nthe clock went back\n"
+    log.write_bytes(gzip.decompress(packed.read_bytes()))  # killed before the log was removed
+    log_retention.compress(log)
+    assert gzip.decompress(packed.read_bytes()) == b"first\nthe clock went back\n" and not log.exists()
+    log.write_text("third\n")
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with pytest.raises(OSError, match=r"'a_2026-11-01\.log\.gz' is damaged: move it away"):
+        log_retention.compress(log)
+    assert log.read_text() == "third\n"
 
 
 def test_a_compressed_log_is_the_newest_of_its_name_no_more_than_a_plain_one() -> None:

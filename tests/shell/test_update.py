@@ -106,6 +106,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     (there / "parts").mkdir()
     (there / "requirements-nas.txt").write_text("# none\n")
+    (there / "secret").mkdir()
+    (there / "secret/README.md").write_text("keys\n")
+    (there / ".env.example").write_text("KEY=\n")
     (there / ".gitignore").write_text("/logs/\n/.locks/\n/.venv\n/.venvs/\n__pycache__/\n/config/desk.yaml\n/data/\n")
     made = Clone(here=here, there=there)
     made.git("init", "-q", "-b", "main", at=there)
@@ -135,10 +138,12 @@ def test_a_step_forward_is_taken_and_what_is_yours_is_not_touched(clone: Clone) 
     assert (code, head) == (0, before) and "up to date: main is at" in log
     clone.push(a_txt="1")
     (clone.here / "config/desk.yaml").write_text("name: mine\n")  # the user's own, which git ignores
+    for shipped in ("secret/README.md", ".env.example"):  # among what is yours, but of the code
+        (clone.there / shipped).write_text("more\n")
     newest = clone.version(2)
     code, log, head = clone.update("--check")
     assert (code, head) == (0, before)
-    assert f"would update main: {before[:9]} to {newest[:9]}, 2 commits, {PARTS + 2} files; then at: change" in log
+    assert f"would update main: {before[:9]} to {newest[:9]}, 2 commits, {PARTS + 4} files; then at: change" in log
     code, log, head = clone.update()
     assert (code, head) == (0, newest), log
     assert f"updated main: {before[:9]} to {newest[:9]}, 2 commits; now at: change" in log
@@ -193,9 +198,14 @@ def refused(clone: Clone, *told: str, **env: str) -> None:
 
 
 def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_stays(clone: Clone) -> None:
-    clone.push(a_txt="1")
+    (clone.there / "notes").mkdir()
+    clone.push(a_txt="1", **{"notes/of_txt": "1"})
     (clone.here / ".gitignore").write_text("mine\n")
     refused(clone, "1 tracked files are edited here, the first is '.gitignore'. Mend it: git stash")
+    index = (clone.here / ".git/index").read_bytes()
+    (clone.here / ".git/index").write_bytes(index[: len(index) // 2])  # no edit can be seen, though there is one
+    refused(clone, "git status fails here: fatal: ", "rm .git/index && git reset")
+    (clone.here / ".git/index").write_bytes(index)
     clone.git("restore", ".gitignore")
     (clone.here / "batch/run_prune.sh").chmod(0o644)  # a mode is no edit
     clone.git("switch", "-q", "--detach")
@@ -208,6 +218,9 @@ def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_sta
     (clone.here / "a.txt").write_text("an untracked file in the way")
     refused(clone, "'a.txt' is here, is not git's, and the new version has", "Mend it: mv 'a.txt' 'a.txt.mine'")
     (clone.here / "a.txt").unlink()
+    (clone.here / "notes").write_text("a file of mine, where the new version has a folder")
+    refused(clone, "'notes' is here, is not git's, and the new version has a folder", "mv 'notes' 'notes.mine'")
+    (clone.here / "notes").unlink()
     (clone.here / ".git/index.lock").touch()
     refused(clone, "index.lock' is there: a git is at work here, or one was killed. Mend it: rm '")
     (clone.here / ".git/index.lock").unlink()
@@ -266,6 +279,21 @@ def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
         clone.git("config", name, value, at=clone.there)
     signed = clone.push(c_txt="3")
     assert clone.update(**signers)[::2] == (0, signed)
+    fake = tmp_path / "gpg"  # what gpg says of a good signature of any key that it knows
+    good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG AAAAAAAAAAAAAAAA them\n[GNUPG:] TRUST_ULTIMATE 0 pgp"
+    armour = "-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----"
+    fake.write_text(
+        f"#!/bin/sh\ncat >/dev/null\ncase \"$*\" in *--verify*) echo '{good}' ;; *)\n"
+        "printf '\\n[GNUPG:] SIG_CREATED x\\n' >&2\n"
+        f"echo '{armour}' ;; esac\n"
+    )
+    fake.chmod(0o755)
+    clone.git("config", "gpg.program", str(fake))
+    for name, value in (("gpg.format", "openpgp"), ("gpg.program", str(fake)), ("user.signingkey", "them")):
+        clone.git("config", name, value, at=clone.there)
+    clone.push(d_txt="4")
+    clone.git("verify-commit", "origin/main", at=clone.there)
+    refused(clone, "is not signed by anybody in", **signers)
 
 
 def test_what_the_new_version_has_migrated_is_not_given_back_to_one_that_cannot_read_it(clone: Clone) -> None:
@@ -339,6 +367,11 @@ def test_a_remote_that_cannot_be_had_is_a_skip_and_nobody_is_asked_for_a_passwor
     assert code == 0 and "[SKIP] external-data-unavailable (guarded)" in log and "skip:network" in log
     done = subprocess.run(clone.directly(), env=clone.env(), cwd="/", capture_output=True, text=True)
     assert done.returncode == 69 and "not updated: 'origin' cannot be had" in done.stderr
+    clone.git("remote", "set-url", "origin", "ssh://git@127.0.0.1/place.git")
+    clone.git("config", "core.sshCommand", "echo key=mine >&2; false")  # a key of its own, as deploy keys have
+    done = subprocess.run(clone.directly(), env=clone.env(), cwd="/", capture_output=True, text=True)
+    assert done.returncode == 69
+    assert "'origin' cannot be had: key=mine. Try" in done.stderr  # not git's last words of three lines
 
 
 class AsksForPassword(BaseHTTPRequestHandler):

@@ -88,13 +88,22 @@ def test_a_crontab_that_cannot_be_written_leaves_everything(clone: Path) -> None
     assert os.path.lexists(clone / ".venv")
 
 
-def test_a_line_is_ours_by_the_clone_it_starts_not_by_its_words(tmp_path: Path) -> None:
+def test_a_line_is_ours_by_the_clone_it_starts_not_by_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     root = tmp_path / "it's"
     (root / "batch").mkdir(parents=True)
     (tmp_path / "link").symlink_to(root)
     for line, ours in {
         f"* * * * * {tmp_path}/link/batch/run_ingest.sh": True,
         f"* * * * * MARKET=XNYS '{tmp_path}/it'\"'\"'s/batch/run_ingest.sh' a": True,
+        f"* * * * * cd {tmp_path}/link && batch/run_ingest.sh >/dev/null": True,
+        f"* * * * * cd {tmp_path}/link; ./batch/run_ingest.sh": True,
+        "* * * * * cd ~/link && bash batch/run_ingest.sh": True,
+        "* * * * * $HOME/link/batch/run_ingest.sh": True,
+        "* * * * * link/batch/run_ingest.sh": True,  # cron begins in the home folder
+        "* * * * * cd /srv && batch/run_ingest.sh": False,
         f"# * * * * * {tmp_path}/link/batch/run_ingest.sh": False,
         f"* * * * * {root}2/batch/run_ingest.sh": False,
         f"* * * * * tar {tmp_path}/link": False,

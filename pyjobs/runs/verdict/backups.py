@@ -22,6 +22,7 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
     if not backup:
         return Check("backup", "OK", "none has been made here: batch/run_backup.sh makes one", "backup")
     age = (now_s - _at(backup)) / DAY_S
+    late = age > BACKUP_DAYS
     told = f"{backup.get('snapshot')} in {backup.get('to')}, {_days(age)} old"
     bad = backup.get("problems")
     if isinstance(bad, list) and bad:
@@ -30,11 +31,12 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
         return Check("backup", "FAIL", f"{told}; the restore drill failed: {drill.get('detail')}", "backup")
     first_s = backup.get("first_at_s")
     if not drill and isinstance(first_s, int | float) and 0 <= now_s - first_s <= DRILL_DAYS * DAY_S:
-        return Check("backup", "OK", f"{told}; not yet restored: batch/run_drill.sh tries it", "backup")
+        told += "; not yet restored: batch/run_drill.sh tries it"
+        return Check("backup", "WARN" if late else "OK", told, "backup")
     if not drill:
         return Check("backup", "WARN", f"{told}; nobody has tried to restore one: batch/run_drill.sh", "backup")
     drilled = (now_s - _at(drill)) / DAY_S
-    old = age > BACKUP_DAYS or drilled > DRILL_DAYS
+    old = late or drilled > DRILL_DAYS
     told += f"; restored {_days(drilled)} ago: {drill.get('detail')}"
     return Check("backup", "WARN" if old else "OK", told, "backup")
 
