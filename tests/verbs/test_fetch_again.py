@@ -40,6 +40,17 @@ def test_where_nothing_of_an_exchange_fits_it_is_the_desk_that_is_wrong(home: Ho
     assert set(home.missing().values()) == {"bad_data"} and len(home.missing()) == 3
 
 
+def test_an_evening_without_the_bars_of_those_that_fit_is_early_and_not_wrong(home: Home) -> None:
+    home.fake.fault("yahoo", "other_currency", match="AAPL")
+    assert home.fetch() == 0
+    monday_s = FRIDAY_S + 3 * DAY_S
+    home.at(monday_s, providers_s=FRIDAY_S)
+    asked = home.asked("yahoo", "AAPL")
+    assert home.fetch() == 2, home.problem
+    assert home.asked("yahoo", "AAPL") == asked + 1, "its pause is over"
+    assert home.missing()["AAPL"] == "misfit" and home.missing()["MSFT"] == "late"
+
+
 def test_an_ingest_of_all_sets_it_aside_as_well(home: Home) -> None:
     for symbol in ("AAPL", "MSFT"):
         instances.save(
