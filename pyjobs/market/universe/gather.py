@@ -10,6 +10,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window, rebase
+from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.questions import Answer, Got, Question, closed_bars, is_an_answer, take_in, to_ask
 from pyjobs.market.ingest.sources import Sources
@@ -124,9 +125,10 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
         one.error = None
         key = one.want.key
         try:
-            question = to_ask(
-                store, key, sources.of(key), one.windows[0], now_ms=now_ms, compare_every_ms=COMPARE_EVERY_MS
-            )
+            with foreseen():
+                question = to_ask(
+                    store, key, sources.of(key), one.windows[0], now_ms=now_ms, compare_every_ms=COMPARE_EVERY_MS
+                )
         except NightdeskError as error:
             _failed(one, error)
             continue
@@ -154,7 +156,8 @@ def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer,
     try:
         if isinstance(answer, FetchedShare):  # before the bars: without a split between them they are wrong
             keep_changes(one.want.key.exchange, history_changes(answer.days))
-        got = take_in(store, question, answer, now_ms=now_ms)
+        with foreseen():
+            got = take_in(store, question, answer, now_ms=now_ms)
     except NightdeskError as error:
         _failed(one, error)
         return False
@@ -184,13 +187,14 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
     source = sources.of(key)
     try:
         every = {"now_ms": now_ms, "compare_every_ms": COMPARE_EVERY_MS}
-        question = to_ask(store, key, source, one.windows[0], **every)
-        got: Got = (
-            fetch_window(store, key, source, one.windows[0], **every)
-            if question.alone
-            else rebase(store, question, source, now_ms=now_ms)
-        )
-        newest = store.newest(key)
+        with foreseen():
+            question = to_ask(store, key, source, one.windows[0], **every)
+            got: Got = (
+                fetch_window(store, key, source, one.windows[0], **every)
+                if question.alone
+                else rebase(store, question, source, now_ms=now_ms)
+            )
+            newest = store.newest(key)
     except NightdeskError as error:
         one.asked += not isinstance(error, NOBODY_ASKED)
         _failed(one, error)
