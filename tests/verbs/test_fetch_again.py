@@ -9,6 +9,8 @@ import pytest
 from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
+from pyjobs.market.ingest.looks import comparison_due
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.gather import again_ms
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.fetching import DAY_S, FRIDAY_S, Home, desk, made_home
@@ -80,11 +82,13 @@ def test_a_raw_bar_that_is_revised_weeks_later_is_corrected_within_a_week_counte
 
 
 @pytest.mark.parametrize("night_s", [22 * 3_600, 21 * 3_600 + DAY_S], ids=["Monday to Friday", "Tuesday to Saturday"])
-def test_every_series_has_its_turn_on_a_night_of_a_schedule_of_working_days(night_s: int) -> None:
+def test_every_series_has_its_turn_on_a_night_of_a_schedule_of_working_days(night_s: int, tmp_path: Path) -> None:
     monday_s = FRIDAY_S // DAY_S * DAY_S - 4 * DAY_S
     nights = [(monday_s + day * DAY_S + night_s) * 1000 for day in range(5)]
     keys = [SeriesKey(exchange="ALPACA", symbol=f"S{number}", timeframe="1d") for number in range(50)]
     assert {sum(again_ms(key, 0, at) > 0 for at in nights) for key in keys} == {1}
+    store = BarStore(tmp_path)
+    assert {sum(comparison_due(store, key, at, 7 * DAY_S * 1000) for at in nights) for key in keys} == {1}
 
 
 def test_a_class_of_shares_is_named_as_the_provider_spells_it(home: Home) -> None:

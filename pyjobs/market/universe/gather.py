@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from zlib import crc32
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
+from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window, rebase
@@ -27,7 +27,6 @@ from pyjobs.market.universe.due import Want, first_ms
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, NightdeskError
 
 COMPARE_EVERY_MS = 7 * TIMEFRAME_MS["1d"]  # all of an adjusted history; of a whole market every night it is gigabytes
-EPOCH_WEEKDAY, TURNS = 3, (1, 2, 3, 4)  # Monday is 0
 NOBODY_ASKED = (NotAsked, Unasked, NetworkForbidden)
 Done = Callable[["Fetching"], object]
 """Called when nothing more is to be asked about a series."""
@@ -91,13 +90,11 @@ def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
 def again_ms(key: SeriesKey, newest_ms: int, now_ms: int) -> int:
     """How long before its newest bar a series is asked for besides, in the same request, so that revisions are seen.
 
-    Days once a week, 35 of them: series take turns from Tuesday to Friday (UTC), when every schedule has a night.
-    Shorter bars with the first fetch of a UTC day, a week.
+    Days once a week (series take turns), 35 of them; shorter bars with the first fetch of a UTC day, a week.
     """
     day_ms = TIMEFRAME_MS["1d"]
     if not is_intraday(key.timeframe):
-        weekday = (now_ms // day_ms + EPOCH_WEEKDAY) % 7
-        return 35 * day_ms if weekday == TURNS[crc32(str(key).encode()) % len(TURNS)] else 0
+        return 35 * day_ms if looks.has_its_turn(key, now_ms) else 0
     return 7 * day_ms if newest_ms // day_ms != now_ms // day_ms else 0
 
 
