@@ -11,6 +11,7 @@ from utils import clock
 from utils.cli import Parser
 from utils.errors import (
     BadDataError,
+    CannotWriteError,
     ExternalDataUnavailable,
     LockBusyError,
     NightdeskError,
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     """Warm each; raise for a required one that is missing or stale, or when none could be had."""
     from pyjobs.market.benchmarks import bars as benchmark_bars
+    from pyjobs.market.ingest.for_each_series import foreseen
     from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
     from pyjobs.market.store.open_store import open_store
 
@@ -57,10 +59,11 @@ def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     errors: dict[str, NightdeskError] = {}
     for name in names:
         try:
-            found = benchmark_bars.warm(
-                name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
-            )
-        except (ExternalDataUnavailable, BadDataError, LockBusyError) as error:
+            with foreseen():
+                found = benchmark_bars.warm(
+                    name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
+                )
+        except (ExternalDataUnavailable, BadDataError, CannotWriteError, LockBusyError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")
             _progress(str(error))
             errors[name] = error

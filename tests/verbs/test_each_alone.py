@@ -288,18 +288,26 @@ OF_THE_NETWORK: dict[str, Callable[[House], int]] = {
 TOLD_TO_GO_ON = ("bootstrap_symbols", "precache_benchmarks")
 
 
-@pytest.mark.parametrize("ill", ["unknown at the provider", "no folder"])
+def no_lock(house: House) -> None:
+    """Nobody can lock the series, as where the lock belongs to another user."""
+    for exchange in ("YAHOO", "yf_etf"):
+        (house.root / f".locks/store-{exchange}-DIA-1d.lock").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("ill", ["unknown at the provider", "no folder", "no lock"])
 @pytest.mark.parametrize("verb", OF_THE_NETWORK)
 def test_one_series_that_cannot_be_fetched_is_named_and_the_others_are_up_to_date(
     house: House, fakemarket: FakeMarket, verb: str, ill: str
 ) -> None:
-    if ill == "no folder":
-        no_folder(house)
+    spoiled = {"no folder": (no_folder, 65), "no lock": (no_lock, 73)}
+    if ill in spoiled:
+        spoiled[ill][0](house)
     else:
         fakemarket.fault("yahoo", "404", match="DIA", variant="unknown")
     code = OF_THE_NETWORK[verb](house)
     assert "DIA" in house.said or "SECOND" in house.said
-    assert code == (65 if ill == "no folder" and verb not in TOLD_TO_GO_ON else 0), house.said
+    goes_on = verb in TOLD_TO_GO_ON or (verb, ill) == ("gap_repair", "no lock")  # there nothing is stored to repair
+    assert code == (spoiled[ill][1] if ill in spoiled and not goes_on else 0), house.said
     if verb != "precache_benchmarks":
         assert (house.last("AAPL"), house.last("MSFT")) == ("2026-11-20", "2026-11-20")
 

@@ -9,6 +9,8 @@ import pytest
 from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
+from pyjobs.market.ingest.looks import comparison_due
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.gather import again_ms
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.fetching import DAY_S, FRIDAY_S, Home, desk, made_home
@@ -40,6 +42,17 @@ def test_where_nothing_of_an_exchange_fits_it_is_the_desk_that_is_wrong(home: Ho
     assert set(home.missing().values()) == {"bad_data"} and len(home.missing()) == 3
 
 
+def test_an_evening_without_the_bars_of_those_that_fit_is_early_and_not_wrong(home: Home) -> None:
+    home.fake.fault("yahoo", "other_currency", match="AAPL")
+    assert home.fetch() == 0
+    monday_s = FRIDAY_S + 3 * DAY_S
+    home.at(monday_s, providers_s=FRIDAY_S)
+    asked = home.asked("yahoo", "AAPL")
+    assert home.fetch() == 2, home.problem
+    assert home.asked("yahoo", "AAPL") == asked + 1, "its pause is over"
+    assert home.missing()["AAPL"] == "misfit" and home.missing()["MSFT"] == "late"
+
+
 def test_an_ingest_of_all_sets_it_aside_as_well(home: Home) -> None:
     for symbol in ("AAPL", "MSFT"):
         instances.save(
@@ -66,6 +79,16 @@ def test_a_raw_bar_that_is_revised_weeks_later_is_corrected_within_a_week_counte
     which = "BITFINEX:BTCUSD:1d: 1 stored bar revised by the provider: that of 2026-11-03 00:00 UTC"
     assert [(each["revised"], each["told"]) for each in home.report["exchanges"]][-1] == (1, [which])
     assert f"[note] {which}" in home.said
+
+
+@pytest.mark.parametrize("night_s", [22 * 3_600, 21 * 3_600 + DAY_S], ids=["Monday to Friday", "Tuesday to Saturday"])
+def test_every_series_has_its_turn_on_a_night_of_a_schedule_of_working_days(night_s: int, tmp_path: Path) -> None:
+    monday_s = FRIDAY_S // DAY_S * DAY_S - 4 * DAY_S
+    nights = [(monday_s + day * DAY_S + night_s) * 1000 for day in range(5)]
+    keys = [SeriesKey(exchange="ALPACA", symbol=f"S{number}", timeframe="1d") for number in range(50)]
+    assert {sum(again_ms(key, 0, at) > 0 for at in nights) for key in keys} == {1}
+    store = BarStore(tmp_path)
+    assert {sum(comparison_due(store, key, at, 7 * DAY_S * 1000) for at in nights) for key in keys} == {1}
 
 
 def test_a_class_of_shares_is_named_as_the_provider_spells_it(home: Home) -> None:

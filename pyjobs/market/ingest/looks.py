@@ -27,6 +27,7 @@ from utils.files.atomic import write_bytes
 
 FILE = ".looks.json"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+EPOCH_WEEKDAY, TURNS = 3, (1, 2, 3, 4)  # Monday is 0
 AGES = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS}
 PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS
 SILENT_MS = HOUR_MS  # before that nobody is called silent
@@ -98,15 +99,20 @@ def note_looked(store: BarStore, key: SeriesKey, now_ms: int, ages: dict[str, tu
         change(store, key, looked=lambda old: {age: done.get(age, old.get(age, now_ms - AGES[age])) for age in AGES})
 
 
+def has_its_turn(key: SeriesKey, now_ms: int) -> bool:
+    """Whether today is the series' day of the week, from Tuesday to Friday (UTC), when every schedule has nights."""
+    weekday = (now_ms // DAY_MS + EPOCH_WEEKDAY) % 7
+    return weekday == TURNS[crc32(str(key).encode()) % len(TURNS)]
+
+
 def comparison_due(store: BarStore, key: SeriesKey, now_ms: int, every_ms: int) -> bool:
     """Whether all of an adjusted history is to be compared with the provider's by now.
 
-    Series of which nothing is known take turns, by the day.
+    Series of which nothing is known take turns, where it is not every day.
     """
     known = load(store, key)
-    turn = crc32(str(key).encode()) * DAY_MS % every_ms
     if known is None or not known.compared_ms:
-        return (now_ms + turn) % every_ms < DAY_MS
+        return every_ms <= DAY_MS or has_its_turn(key, now_ms)
     return now_ms >= known.compared_ms + every_ms - HOUR_MS or known.compared_ms > now_ms
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pyjobs.market.bars import Bars, IntArray, SeriesKey
 from pyjobs.market.desk.listings import Listed
+from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import first_bar
 from pyjobs.market.providers.krx_board import NAME, BoardDay, BoardRow
 from pyjobs.market.store.bar_store import BarStore
@@ -71,9 +72,10 @@ def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> 
 def _tried(store: BarStore, day: BoardDay, key: SeriesKey, row: BoardRow) -> bool | NightdeskError:
     """Whether the series has changed, or why it could not be written."""
     try:
-        if row.traded:
-            return _write(store, key, day, row)
-        _remember_idle(store, key, day)
+        with foreseen():
+            if row.traded:
+                return _write(store, key, day, row)
+            _remember_idle(store, key, day)
     except NightdeskError as error:
         return error
     return False
@@ -113,8 +115,9 @@ def store_stretch(
     def write(symbol: str) -> NightdeskError | None:
         key = SeriesKey(exchange=exchange, symbol=symbol, timeframe="1d")
         try:
-            if any(row.traded for _, row in rows[symbol]) or store.partitions(key):
-                _write_stretch(store, key, rows[symbol])
+            with foreseen():
+                if any(row.traded for _, row in rows[symbol]) or store.partitions(key):
+                    _write_stretch(store, key, rows[symbol])
         except NightdeskError as error:
             return error
         return None

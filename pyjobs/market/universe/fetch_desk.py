@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
+from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
@@ -19,7 +20,7 @@ from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
-from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable, NightdeskError
+from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
 
 Progress = Callable[[int, int, str], object]
 
@@ -131,7 +132,7 @@ def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, Symbol
         states = known.setdefault(name, symbol_states.load(name)) if name not in known else known[name]
         try:
             want: Want | Fetching = wanted(job.store, instrument, job.exchanges[name], clock)
-        except BadDataError:
+        except (BadDataError, OSError):
             want = _wanted_anew(part, instrument, job, clock)
         part.series.append(_fetching(want, states, job) if isinstance(want, Want) else want)
     return list(parts.values()), known
@@ -141,12 +142,12 @@ def _wanted_anew(part: Part, instrument: Instrument, job: Job, clock: MarketCloc
     """What is wanted of a series whose newest partition cannot be read, when that is set aside; else its failure."""
     exchange = job.exchanges[instrument.exchange]
     try:
-        _, moved = newest_readable(job.store, instrument.key)
-        part.set_aside += [f"{instrument.key} {each}" for each in moved]
-        return wanted(job.store, instrument, exchange, clock)
-    except (NightdeskError, OSError) as error:
-        failure = error if isinstance(error, NightdeskError) else CannotWriteError(f"{type(error).__name__}: {error}")
-        return Fetching(want=nothing_known(instrument, exchange, clock), error=failure)
+        with foreseen():
+            _, moved = newest_readable(job.store, instrument.key)
+            part.set_aside += [f"{instrument.key} {each}" for each in moved]
+            return wanted(job.store, instrument, exchange, clock)
+    except NightdeskError as error:
+        return Fetching(want=nothing_known(instrument, exchange, clock), error=error)
 
 
 def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetching:
@@ -155,10 +156,11 @@ def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetchi
     if state is not None and state.rests(job.now_ms, due_session(one)):
         return one
     try:
-        if want.newest_ms is not None:
-            refuse_clock_behind(want.key, want.newest_ms, job.now_ms)
-        if want.is_to_be_asked(job.now_ms):
-            _begin(one, job)
+        with foreseen():
+            if want.newest_ms is not None:
+                refuse_clock_behind(want.key, want.newest_ms, job.now_ms)
+            if want.is_to_be_asked(job.now_ms):
+                _begin(one, job)
     except NightdeskError as error:
         one.error = error
     return one

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from zlib import crc32
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
+from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window, rebase
+from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.questions import Answer, Got, Question, closed_bars, is_an_answer, take_in, to_ask
 from pyjobs.market.ingest.sources import Sources
@@ -93,8 +94,7 @@ def again_ms(key: SeriesKey, newest_ms: int, now_ms: int) -> int:
     """
     day_ms = TIMEFRAME_MS["1d"]
     if not is_intraday(key.timeframe):
-        turn = crc32(str(key).encode()) * day_ms % COMPARE_EVERY_MS
-        return 35 * day_ms if (now_ms + turn) % COMPARE_EVERY_MS < day_ms else 0
+        return 35 * day_ms if looks.has_its_turn(key, now_ms) else 0
     return 7 * day_ms if newest_ms // day_ms != now_ms // day_ms else 0
 
 
@@ -122,9 +122,10 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
         one.error = None
         key = one.want.key
         try:
-            question = to_ask(
-                store, key, sources.of(key), one.windows[0], now_ms=now_ms, compare_every_ms=COMPARE_EVERY_MS
-            )
+            with foreseen():
+                question = to_ask(
+                    store, key, sources.of(key), one.windows[0], now_ms=now_ms, compare_every_ms=COMPARE_EVERY_MS
+                )
         except NightdeskError as error:
             _failed(one, error)
             continue
@@ -152,7 +153,8 @@ def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer,
     try:
         if isinstance(answer, FetchedShare):  # before the bars: without a split between them they are wrong
             keep_changes(one.want.key.exchange, history_changes(answer.days))
-        got = take_in(store, question, answer, now_ms=now_ms)
+        with foreseen():
+            got = take_in(store, question, answer, now_ms=now_ms)
     except NightdeskError as error:
         _failed(one, error)
         return False
@@ -182,13 +184,14 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
     source = sources.of(key)
     try:
         every = {"now_ms": now_ms, "compare_every_ms": COMPARE_EVERY_MS}
-        question = to_ask(store, key, source, one.windows[0], **every)
-        got: Got = (
-            fetch_window(store, key, source, one.windows[0], **every)
-            if question.alone
-            else rebase(store, question, source, now_ms=now_ms)
-        )
-        newest = store.newest(key)
+        with foreseen():
+            question = to_ask(store, key, source, one.windows[0], **every)
+            got: Got = (
+                fetch_window(store, key, source, one.windows[0], **every)
+                if question.alone
+                else rebase(store, question, source, now_ms=now_ms)
+            )
+            newest = store.newest(key)
     except NightdeskError as error:
         one.asked += not isinstance(error, NOBODY_ASKED)
         _failed(one, error)

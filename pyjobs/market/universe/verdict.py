@@ -147,14 +147,19 @@ class _Judge:
             for one in dead:
                 renamed = isinstance(one.error, Renamed)
                 self._change(one, "renamed" if renamed else "unknown" if one.newest_ms is None else "gone")
-        if well:  # where nothing fits, it is the desk that is wrong
-            for one in misfits:
+        for one in misfits:
+            if well or lacking or self._was_misfit(one):
                 self._change(one, "misfit")
-        else:
-            failed += misfits
+            else:  # where nothing fits, it is the desk that is wrong
+                failed.append(one)
         self._tell_of_lacking(lacking, well)
         self._tell_of_failed(failed)
         self._count(well, lacking, failed)
+
+    def _was_misfit(self, one: Fetching) -> bool:
+        """Whether it was set aside beside others that fitted, which an evening too early or an outage does not undo."""
+        before = self.known.get(name_of(one))
+        return before is not None and before.state == "misfit"
 
     def _tell_of_lacking(self, lacking: Sequence[Fetching], well: Sequence[Fetching]) -> None:
         late = 2 * len(lacking) >= len(lacking) + len(well)
