@@ -35,7 +35,8 @@ def as_text(result: dict[str, Any], title: str) -> str:
     """For the log and a terminal."""
     tables = [(INSTRUMENT_COLUMNS, instrument_rows(result)), (SIGNAL_COLUMNS, signal_rows(result))]
     body = "\n".join(text_table(columns, rows) for columns, rows in tables if rows)
-    return f"{title}\n\n{body}" + "".join(f"\n{note}" for note in result["notes"])
+    notes = "\n".join(["", *result["notes"], ""]) if result["notes"] else ""
+    return f"{title}\n\n{body}{notes}"
 
 
 def as_markdown(result: dict[str, Any], title: str) -> str:
