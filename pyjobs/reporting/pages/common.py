@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
 from pyjobs.reporting.run_files.read_run import RunInputs
+from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scan, Scanned, Signal
 from utils.tables import Column, called
 
@@ -24,7 +25,7 @@ BAR_STATUS = {
     "stale": "stale: no bar of this session",
     "no_bars": "no bars",
     "unreadable": "cannot be read",
-    "too_few_bars": "too few bars for any setup",
+    "too_few_bars": "too few bars for some setup",
 }
 
 
@@ -61,9 +62,14 @@ def signal_table(scan: Scan) -> Table:
     return Table(columns=columns, rows=rows)
 
 
+def noted(notes: Iterable[str]) -> list[Text]:
+    """What has to be known of signals and figures, as warnings; a page needs no `[WARN]` of the log for that."""
+    return [Text(f"{note.removeprefix('[WARN] ')}.", tone="warn") for note in notes]
+
+
 def signal_count(signals: Sequence[Signal]) -> str:
     """`no signals`, `1 signal`, `5 signals`."""
-    return "no signals" if not signals else f"{len(signals)} signal{'s' if len(signals) > 1 else ''}"
+    return many(len(signals), "signal") if signals else "no signals"
 
 
 def sessions_of_markets(newest: Iterable[tuple[str, str | None]]) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
-from pyjobs.reporting.pages.common import absent, signal_count, signal_table
+from pyjobs.reporting.pages.common import absent, noted, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.run_files.read_run import RunInputs
+from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scan
 from utils.tables import Column
 
@@ -28,7 +29,7 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
     return Page(
         name="scan",
         title=f"Scan of {scan.session}",
-        summary=f"{signal_count(scan.signals)} on {len(scan.instruments)} instruments ({states}).",
+        summary=f"{signal_count(scan.signals)} on {many(len(scan.instruments), 'instrument')} ({states}).",
         sections=[
             Section(title="Signals", blocks=_signals(scan, pictures)),
             Section(
@@ -40,7 +41,7 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
 
 
 def _signals(scan: Scan, pictures: Sequence[str]) -> list[Block]:
-    notes = [Text(f"{note}.", tone="warn") for note in scan.notes]
+    notes = noted(scan.notes)
     images = [Image(path=f"reports/{name}", alt=f"price with triggers: {name[6:-4]}") for name in pictures]
     if scan.signals:
         return [signal_table(scan), *notes, *images]
