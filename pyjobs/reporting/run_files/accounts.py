@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -175,7 +176,8 @@ def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> Accoun
 def _curve(run_dir: Path, name: str, column: str, missing: dict[str, str]) -> Curve | None:
     try:
         rows = read_csv(run_dir / name)
-        return Curve(sessions=[row["session"] for row in rows], values=[float(row[column]) for row in rows])
+        sessions = [dt.date.fromisoformat(row["session"]).isoformat() for row in rows]
+        return Curve(sessions=sessions, values=[float(row[column]) for row in rows])
     except FileNotFoundError:
         missing[name] = "is not there"
     except (OSError, ValueError, KeyError) as error:
