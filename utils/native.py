@@ -16,6 +16,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Annotated, Any, get_type_hints
@@ -91,8 +92,14 @@ def _kind(hint: Any) -> Any:
     if hint in NUMBERS:
         return hint
     if isinstance(hint, type) and issubclass(hint, tuple):
-        return hint.__name__, {name: _kind(each) for name, each in get_type_hints(hint, include_extras=True).items()}
+        return hint.__name__, _fields(hint)
     return hint.__metadata__[0]
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: type) -> dict[str, Kind]:
+    """The kinds of a NamedTuple's fields, by their names; a sweep asks for them at every trial."""
+    return {name: _kind(each) for name, each in get_type_hints(kind, include_extras=True).items()}
 
 
 def address(array: Any) -> int:
@@ -111,8 +118,7 @@ def _alike(given: np.dtype[Any], asked: np.dtype[Any]) -> bool:
 def addresses(values: Iterable[Any]) -> list[Any]:
     """The arguments for a NamedTuple of arrays and numbers. Raises TypeError for an array of another type or layout."""
     found = []
-    for hint, value in zip(get_type_hints(type(values), include_extras=True).values(), values, strict=True):
-        kind = _kind(hint)
+    for kind, value in zip(_fields(type(values)).values(), values, strict=True):
         if kind in NUMBERS:
             found.append(kind(value))
         elif not (_alike(value.dtype, np.dtype(kind)) and value.flags.c_contiguous):
