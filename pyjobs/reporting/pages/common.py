@@ -9,7 +9,7 @@ from pyjobs.reporting.document import Table, Text
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scan, Scanned, Signal
-from utils.tables import Column, called
+from utils.tables import Called, Column, called
 
 MADE_BY = {
     "reports/data.json": "import_bars",
@@ -40,12 +40,17 @@ def absent(inputs: RunInputs, name: str, what: str) -> Text:
     return Text(f"{told} ({fate})." if fate else f"{told}.", tone="warn")
 
 
+def called_in(scan: Scan | None, others: Iterable[tuple[str, str]] = ()) -> Called:
+    """What the instruments of a scan, and `others` by (exchange, symbol), are called."""
+    return called([*((each.exchange, each.symbol) for each in (scan.instruments if scan else ())), *others])
+
+
 def signal_table(scan: Scan) -> Table:
     """Tonight's signals, by setup and symbol."""
     columns = [Column("symbol"), Column("timeframe"), Column("setup"), Column("side")]
     columns += [Column("bar close, UTC"), Column("price", right=True), Column("stop", right=True), Column("why")]
     money = {(each.exchange, each.symbol): each.currency for each in scan.instruments}
-    name = called((each.exchange, each.symbol) for each in scan.instruments)
+    name = called_in(scan)
     rows = [
         [
             name(s.exchange, s.symbol),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
-from pyjobs.reporting.pages.common import absent, noted, signal_count, signal_table
+from pyjobs.reporting.pages.common import absent, called_in, noted, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.runs.verdict.words import many
@@ -53,12 +53,13 @@ def _instruments(scan: Scan) -> Table:
     columns = [Column("symbol"), Column("name"), Column("timeframe"), Column("role"), Column("last bar")]
     columns += [Column(title, right=True) for title in ("close", "change", "bars")]
     columns += [Column("currency"), Column("signals"), Column("status")]
+    name = called_in(scan)
     setups: dict[tuple[str, str, str], list[str]] = {}
     for signal in scan.signals:
         setups.setdefault((signal.exchange, signal.symbol, signal.timeframe), []).append(signal.setup)
     rows = [
         [
-            each.symbol,
+            name(each.exchange, each.symbol),
             each.name,
             each.timeframe,
             each.role,
