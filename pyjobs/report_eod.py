@@ -12,7 +12,7 @@ import datetime as dt
 import sys
 from collections.abc import Sequence
 
-from pyjobs.account.desk.desk_setups import check_setups, setups_of
+from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
@@ -41,7 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
     desk, job = begun(desk_file)
-    check_setups(desk.setups, source=str(desk_file))
     asked = date_or_auto(options.date, "--date")
     trouble = _bring_in(desk, job, asked=asked)
     snapshot = corporate_actions.on_desk(take(desk, job.store, asked=asked, now_s=clock.now_s()))

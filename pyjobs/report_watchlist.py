@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.account.desk.desk_setups import check_setups, setups_of
+from pyjobs.account.desk.desk_setups import check_desk, setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desk.snapshot import refuse_unread, take
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     desk_file = desk_path(options.desk, paths.config_dir())
     desk = load_desk(desk_file)
-    check_setups(desk.setups, source=str(desk_file))
+    check_desk(desk, desk_file)
     source = _watchlist_of(called(desk_file))
     watchlist = load_yaml(source, Watchlist)
     date, asked = when(desk, date_or_auto(options.date, "--date"), now_s=clock.now_s())

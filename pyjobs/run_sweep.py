@@ -81,7 +81,8 @@ def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
     from utils import clock
 
     started = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
-    axes, job = axes_of(args.sweep, params=args.param), look_up(args)
+    axes = axes_of(args.sweep, params=args.param)
+    job = look_up(args, axes)
     inputs, name = inputs_of(job), next(iter(job.accounts))
     backtest = desk_sweep.OnAccount(job=job, account=job.accounts[name]).from_common_start(axes)
     result = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr), per_year=backtest.per_year())

@@ -172,6 +172,12 @@ def test_what_the_design_says_to_change_exists() -> None:
         assert any((folder / name).exists() for folder in at), name
 
 
+def test_the_files_that_semantics_and_scaling_name_exist() -> None:
+    for page in ("SEMANTICS.md", "SCALING.md"):
+        for name in re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", (ROOT / "docs" / page).read_text(encoding="utf-8")):
+            assert (ROOT / name).exists() or (ROOT / "pyjobs" / name).exists(), f"{page}: {name}"
+
+
 def test_no_sentence_of_ours_begins_with_of_or_the_same() -> None:
     start = re.compile(r'(?:^ *|""" ?|# |[.:] )(?:Of|The same) ', re.M)
     prose = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]

@@ -16,6 +16,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Annotated, Any, get_type_hints
@@ -61,7 +62,7 @@ def load(name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..
     `modules` may call every other. No exception can leave them: they must not raise.
     """
     signatures = {function.__name__: _signature(function) for function in exports}
-    key = _key(modules, {each: repr(signature) for each, signature in signatures.items()})
+    key = _key(modules, exports)
     folders = dict.fromkeys((paths.ROOT / "data/cache/native", paths.data_dir() / "cache/native"))
     kept = [folder / f"{name}-{key}.o" for folder in folders]
     content = _first(kept)
@@ -74,11 +75,14 @@ def load(name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..
 def _signature(function: Callable[..., Any]) -> tuple[Kind, ...]:
     """The result's kind, then those of the arguments, a NamedTuple's one by one."""
     result, *arguments = _kinds(function)
-    return (result, *(kind for each in arguments for kind in (each[1] if isinstance(each, tuple) else (each,))))
+    return (
+        result,
+        *(kind for each in arguments for kind in (each[1].values() if isinstance(each, tuple) else (each,))),
+    )
 
 
 def _kinds(function: Callable[..., Any]) -> list[Any]:
-    """The kinds of the result and the arguments; of a NamedTuple its name and the kinds of its fields."""
+    """The kinds of the result and the arguments; of a NamedTuple its name, and its fields with their kinds."""
     hints = get_type_hints(function, include_extras=True)
     result = hints.pop("return")
     return [_kind(result), *map(_kind, hints.values())]
@@ -88,8 +92,14 @@ def _kind(hint: Any) -> Any:
     if hint in NUMBERS:
         return hint
     if isinstance(hint, type) and issubclass(hint, tuple):
-        return hint.__name__, [_kind(each) for each in get_type_hints(hint, include_extras=True).values()]
+        return hint.__name__, _fields(hint)
     return hint.__metadata__[0]
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: type) -> dict[str, Kind]:
+    """The kinds of a NamedTuple's fields, by their names; a sweep asks for them at every trial."""
+    return {name: _kind(each) for name, each in get_type_hints(kind, include_extras=True).items()}
 
 
 def address(array: Any) -> int:
@@ -108,8 +118,7 @@ def _alike(given: np.dtype[Any], asked: np.dtype[Any]) -> bool:
 def addresses(values: Iterable[Any]) -> list[Any]:
     """The arguments for a NamedTuple of arrays and numbers. Raises TypeError for an array of another type or layout."""
     found = []
-    for hint, value in zip(get_type_hints(type(values), include_extras=True).values(), values, strict=True):
-        kind = _kind(hint)
+    for kind, value in zip(_fields(type(values)).values(), values, strict=True):
         if kind in NUMBERS:
             found.append(kind(value))
         elif not (_alike(value.dtype, np.dtype(kind)) and value.flags.c_contiguous):
@@ -165,7 +174,8 @@ def _say(text: str) -> None:
     print(f"nightdesk: {text}", file=sys.stderr, flush=True)
 
 
-def _key(modules: Sequence[ModuleType], signatures: Mapping[str, str]) -> str:
+def _key(modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -> str:
+    """A hash of everything that decides the code. A NamedTuple's own module is not among `modules`: its fields are."""
     import llvmlite
     from llvmlite import binding
 
@@ -173,7 +183,8 @@ def _key(modules: Sequence[ModuleType], signatures: Mapping[str, str]) -> str:
     for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
     cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
-    digest.update(repr((sorted(signatures.items()), llvmlite.__version__, sys.hexversion, cpu)).encode())
+    asked = sorted((function.__name__, _kinds(function)) for function in exports)
+    digest.update(repr((asked, llvmlite.__version__, sys.hexversion, cpu)).encode())
     numba = importlib.util.find_spec("numba")  # found, not imported: its releases share versions of llvmlite
     if numba and numba.origin and (version := Path(numba.origin).with_name("_version.py")).is_file():
         digest.update(version.read_bytes())

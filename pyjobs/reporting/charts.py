@@ -94,8 +94,8 @@ def price_chart(path: Path, series: PriceSeries, triggers: Sequence[Trigger]) ->
 def equity_chart(path: Path, account: AccountFiles) -> None:
     """Equity of both variants and the benchmark (starting at the same money) above, their drawdowns below."""
     figure, axes = new_figure(rows=2, height_in=4.0)
-    curves = {name: variant.equity for name, variant in account.variants.items()}
-    sessions = max((curve.sessions for curve in curves.values()), key=len)
+    curves = {name: variant.equity for name, variant in account.variants.items() if variant.equity.values}
+    sessions = sorted({session for curve in curves.values() for session in curve.sessions})
     benchmark = rebased(account.benchmark, next(iter(curves.values()))) if account.benchmark else None
     if benchmark:
         curves["benchmark"] = benchmark
@@ -109,7 +109,7 @@ def equity_chart(path: Path, account: AccountFiles) -> None:
     axes[0].set_title(readable(f"account {account.name}: equity in {currency}"))
     axes[1].set_title("drawdown, %")
     axes[0].tick_params(labelbottom=False)
-    time_axis(axes[1], list(sessions))
+    time_axis(axes[1], sessions)
     axes[0].set_xticks(axes[1].get_xticks())
     axes[0].set_xlim(axes[1].get_xlim())
     legend(axes[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import zlib
@@ -116,6 +117,19 @@ def test_the_scan_page_tells_signals_and_what_is_stale(full_run: Path, desk_file
     assert "sma20 62,010 > sma60 61,400 \\| crossed" in text
     assert re.search(r"\| AAA .*\| +62,540 +\| +\+2\.13 % \|", text)
     assert re.search(r"\| BBB .*\| stale +\|", text)
+
+
+def test_the_scan_page_says_what_has_to_be_known_without_the_mark_of_the_log(full_run: Path, desk_file: Path) -> None:
+    path = full_run / "reports/scan.json"
+    scan = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(
+        json.dumps({**scan, "instruments": scan["instruments"][:1], "notes": ["[WARN] AAA:1d is left out"]}),
+        encoding="utf-8",
+    )
+    assert report_scan.main(["--desk", str(desk_file), "--out", str(full_run)]) == 0
+    text = (full_run / "reports/scan.md").read_text(encoding="utf-8")
+    assert "1 signal on 1 instrument (1 ok)." in text
+    assert "**AAA:1d is left out.**" in text and "[WARN]" not in text
 
 
 def test_the_ops_page_tells_each_step_with_its_outcome_and_each_wart(full_run: Path, desk_file: Path) -> None:

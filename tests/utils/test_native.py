@@ -79,6 +79,28 @@ def test_columns_keep_their_names_when_they_are_compiled() -> None:
         loops.unheard_of()
 
 
+@pytest.mark.usefixtures("home")
+def test_columns_in_another_order_are_not_read_by_the_code_of_the_order_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Turned(NamedTuple):
+        scale: float
+        places: native.Shorts
+        weights: native.Floats
+
+    class Renamed(NamedTuple):
+        others: native.Floats
+        places: native.Shorts
+        scale: float
+
+    keys = {native._key((sys.modules[__name__],), (weighed,))}
+    for other in (Turned, Renamed):
+        other.__name__ = "Pair"  # the module of a tuple is not that of the loops
+        monkeypatch.setitem(weighed.__globals__, "Pair", other)
+        keys.add(native._key((sys.modules[__name__],), (weighed,)))
+    assert len(keys) == 3
+
+
 def test_an_array_of_another_type_or_in_pieces_is_refused() -> None:
     good = Pair(np.array([1.0, 3.0]), np.array([2, 0], np.int32), 0.5)
     for wrong in ({"weights": np.array([1, 3])}, {"places": np.array([2, 0])}, {"weights": np.ones(4)[::2]}):
@@ -165,6 +187,8 @@ def test_code_made_for_another_processor_compiler_or_python_is_never_loaded(
 ) -> None:
     made = module(home, 3.0)
     assert total(made) == 19.5
+    kept = {path.stem.split("-")[1] for path in (home / "clone/data/cache/native").glob("*.o")}
+    assert kept == {native._key((made,), (made.total,))}
     others = {
         "llvmlite.binding.get_host_cpu_name": lambda: "another",
         "llvmlite.__version__": "0.1",
@@ -173,7 +197,5 @@ def test_code_made_for_another_processor_compiler_or_python_is_never_loaded(
     for name, value in others.items():
         with monkeypatch.context() as world:
             world.setattr(name, value)
-            assert native._key((made,), {"total": "dFi"}) not in {
-                path.stem.split("-")[1] for path in (home / "clone/data/cache/native").glob("*.o")
-            }
+            assert native._key((made,), (made.total,)) not in kept
     assert capfd.readouterr().err.count("compiling") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -48,6 +49,17 @@ def test_a_walk_forward_is_a_run_whose_returns_are_those_of_its_folds(desk: list
     growth = np.prod([1 + float(fold["test_return"]) for fold in folds])
     assert growth - 1 == pytest.approx(told["total_return"])
     assert all(fold["train_end"] < fold["test_start"] for fold in folds)
+
+
+@pytest.mark.parametrize("verb", [run_sweep, walk_forward])
+def test_what_is_swept_counts_and_not_the_desks_own_value_of_it(desk: list[str], verb: ModuleType) -> None:
+    spans = ["--train", "120", "--test", "40"] if verb is walk_forward else []
+    flags = ["--sweep", "fast=2,3", "--param", "slow=4", *spans]  # the desk's own fast is not below 4
+    assert run(verb.main, [*desk, *flags]) == ExitCode.OK
+    kind = "walk" if verb is walk_forward else "sweep"
+    (folder,) = backtest_folder.runs_of(backtest_folder.backtests_dir(), f"{kind}-ma_cross")
+    told = json.loads((folder / "metrics.json").read_text())
+    assert told["params"]["slow"] == 4 and told["params"]["fast"] in (2, 3)
 
 
 @pytest.mark.parametrize(

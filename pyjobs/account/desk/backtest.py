@@ -64,7 +64,7 @@ def backtest(
     )
     del found  # its signals are laid out: of thousands of series they are not in memory twice
     variants = {
-        name: _book(run, account, closes, benchmark, told, snapshot.desk.market)
+        name: _variant(run, account, closes, benchmark, told, snapshot.desk.market)
         for name, run in zip(("constrained", "unconstrained"), runs, strict=True)
     }
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
@@ -100,7 +100,7 @@ def terms_of(account: Account, *, constrained: bool) -> Terms:
     )
 
 
-def _book(
+def _variant(
     run: AccountRun,
     account: Account,
     closes: Sequence[tuple[dt.date, int]],

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,6 +20,7 @@ from pyjobs.account.desk.strategy_run import Prepared, prepare
 from pyjobs.account.single.bt_arguments import add_desk_flags
 from pyjobs.account.single.bt_request import parameters, strategy_of
 from pyjobs.account.single.look_ahead import ALLOW, refuse_or_tell
+from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
 from pyjobs.market.benchmarks.policy import load_policy
@@ -101,8 +105,11 @@ def add_flags(parser: Parser) -> None:
     add_desk_flags(parser)
 
 
-def look_up(args: Namespace) -> Job:
-    """The job. Raises UsageError, ConfigError, and as `snapshot.take` and `read_actions` do."""
+def look_up(args: Namespace, swept: Mapping[str, Sequence[Value]] = MappingProxyType({})) -> Job:
+    """The job, for all values of the `swept` parameters.
+
+    Raises UsageError, ConfigError, and as `snapshot.take` and `read_actions` do.
+    """
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)
     start = None if args.start is None else date_of(args.start, "--start")
@@ -117,19 +124,16 @@ def look_up(args: Namespace) -> Job:
     elif args.param:
         source += " and --param"
     made_here = args.param or args.strategy not in desk.setups
-    setup = (strategy_of if made_here else make_setup)(args.strategy, params, source=source)  # before any bar is read
+    make = partial(strategy_of if made_here else make_setup, args.strategy, source=source)
+    params, setup = _first_possible(make, params, swept)  # before any bar is read
     now_s = clock.now_s()
     store, end = open_store(), _last_session(desk, asked_end, now_s)
     actions = corporate_actions.actions_of(desk)
     taken, worked = corporate_actions.honoured(_whole(snapshot.take(desk, store, asked=end, now_s=now_s)), actions)
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
-    ahead = refuse_or_tell(
-        args.strategy,
-        ready,
-        (each.bars for each in taken.series if each.instrument.scanned),
-        allowed=args.despite_look_ahead,
-    )
+    scanned = (each.bars for each in taken.series if each.instrument.scanned)
+    ahead = refuse_or_tell(args.strategy, ready, scanned, allowed=args.despite_look_ahead)
     return Job(
         desk_file=path,
         snapshot=taken,
@@ -143,6 +147,23 @@ def look_up(args: Namespace) -> Job:
         index_from=index_from,
         notes=[*ahead, *doubts.of_snapshot(taken, worked), *notes_of(args.strategy, setup, taken, index)],
     )
+
+
+def _first_possible(
+    make: Callable[[dict[str, Any]], Setup], params: dict[str, Any], swept: Mapping[str, Sequence[Value]]
+) -> tuple[dict[str, Any], Setup]:
+    """`params` and what is made of them; where that cannot be, with the first of the swept values that can.
+
+    A default does not ascend to a window that was set beside a sweep. Raises as `make` of `params` when none can be.
+    """
+    try:
+        return params, make(params)
+    except (ConfigError, UsageError):
+        refuse_more_than_trials(swept)
+        for values in grid(swept):
+            with suppress(ConfigError, UsageError):
+                return {**params, **values}, make({**params, **values})
+        raise
 
 
 def _whole(taken: Snapshot) -> Snapshot:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.account.desk.desk_setups import check_setups, made
+from pyjobs.account.desk.desk_setups import check_desk, made
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
@@ -43,7 +43,7 @@ def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
     job.history, job.named = history, _flag_for(path)
     bring_listings(wanted_listings(path), job)
     desk = load_desk(path)
-    check_setups(desk.setups, source=str(path))
+    check_desk(desk, path)
     job.need_bars = need_of(desk, source=str(path))
     return desk, job
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
 from pyjobs.reporting.run_files.read_run import RunInputs
+from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scan, Scanned, Signal
-from utils.tables import Column, called
+from utils.tables import Called, Column, called
 
 MADE_BY = {
     "reports/data.json": "import_bars",
@@ -24,7 +25,7 @@ BAR_STATUS = {
     "stale": "stale: no bar of this session",
     "no_bars": "no bars",
     "unreadable": "cannot be read",
-    "too_few_bars": "too few bars for any setup",
+    "too_few_bars": "too few bars for some setup",
 }
 
 
@@ -39,12 +40,17 @@ def absent(inputs: RunInputs, name: str, what: str) -> Text:
     return Text(f"{told} ({fate})." if fate else f"{told}.", tone="warn")
 
 
+def called_in(scan: Scan | None, others: Iterable[tuple[str, str]] = ()) -> Called:
+    """What the instruments of a scan, and `others` by (exchange, symbol), are called."""
+    return called([*((each.exchange, each.symbol) for each in (scan.instruments if scan else ())), *others])
+
+
 def signal_table(scan: Scan) -> Table:
     """Tonight's signals, by setup and symbol."""
     columns = [Column("symbol"), Column("timeframe"), Column("setup"), Column("side")]
     columns += [Column("bar close, UTC"), Column("price", right=True), Column("stop", right=True), Column("why")]
     money = {(each.exchange, each.symbol): each.currency for each in scan.instruments}
-    name = called((each.exchange, each.symbol) for each in scan.instruments)
+    name = called_in(scan)
     rows = [
         [
             name(s.exchange, s.symbol),
@@ -61,9 +67,14 @@ def signal_table(scan: Scan) -> Table:
     return Table(columns=columns, rows=rows)
 
 
+def noted(notes: Iterable[str]) -> list[Text]:
+    """What has to be known of signals and figures, as warnings; a page needs no `[WARN]` of the log for that."""
+    return [Text(f"{note.removeprefix('[WARN] ')}.", tone="warn") for note in notes]
+
+
 def signal_count(signals: Sequence[Signal]) -> str:
     """`no signals`, `1 signal`, `5 signals`."""
-    return "no signals" if not signals else f"{len(signals)} signal{'s' if len(signals) > 1 else ''}"
+    return many(len(signals), "signal") if signals else "no signals"
 
 
 def sessions_of_markets(newest: Iterable[tuple[str, str | None]]) -> str:

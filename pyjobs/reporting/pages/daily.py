@@ -5,12 +5,12 @@ from __future__ import annotations
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import ruined
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
-from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, movers, signal_count, signal_table
+from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, called_in, movers, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars, held_blocks
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scanned
-from utils.tables import Column
+from utils.tables import Called, Column
 
 MOVERS_SHOWN = 5
 
@@ -64,12 +64,13 @@ def _movers(inputs: RunInputs) -> list[Block]:
         Column("change", right=True),
         Column("close", right=True),
     ]
-    table = Table(columns=columns, rows=[_mover(each) for each in [*rises, *reversed(falls)]])
+    name = called_in(inputs.scan)
+    table = Table(columns=columns, rows=[_mover(each, name) for each in [*rises, *reversed(falls)]])
     return [table, Text("Change since the previous bar; the biggest rises and falls.", tone="note")]
 
 
-def _mover(each: Scanned) -> list[str]:
-    named = [each.symbol, each.name, each.timeframe]
+def _mover(each: Scanned, name: Called) -> list[str]:
+    named = [name(each.exchange, each.symbol), each.name, each.timeframe]
     return [*named, numbers.change(each.change), numbers.price(each.close, each.currency)]
 
 
@@ -81,8 +82,14 @@ def _data_state(inputs: RunInputs) -> list[Block]:
     if not behind:
         return [Text(f"All {len(inputs.scan.instruments)} instruments have a bar of their last session."), *own]
     columns = [Column("symbol"), Column("timeframe"), Column("last bar"), Column("state")]
+    name = called_in(inputs.scan)
     rows = [
-        [each.symbol, each.timeframe, each.last_session or numbers.NOTHING, BAR_STATUS.get(each.status, each.status)]
+        [
+            name(each.exchange, each.symbol),
+            each.timeframe,
+            each.last_session or numbers.NOTHING,
+            BAR_STATUS.get(each.status, each.status),
+        ]
         for each in behind
     ]
     return [

@@ -8,7 +8,7 @@ from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT, WORTH
 from pyjobs.reporting import numbers, setup_figures
 from pyjobs.reporting.account_figures import marked, ruined, short_window
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
-from pyjobs.reporting.pages.common import absent
+from pyjobs.reporting.pages.common import absent, noted
 from pyjobs.reporting.pages.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
 from pyjobs.reporting.run_files.accounts import AccountFiles, Metrics
 from pyjobs.reporting.run_files.read_run import RunInputs
@@ -105,7 +105,7 @@ def _setups(inputs: RunInputs, pictures: Sequence[str]) -> list[Block]:
     ]
     table = Table(columns=columns, rows=rows)
     chart = Image(path=f"reports/{EXPECTANCY_CHART}", alt="expectancy per trade of each setup, with intervals")
-    notes = [Text(WORTH, tone="note"), *(Text(f"{note}.", tone="warn") for note in inputs.setups.notes)]
+    notes = [Text(WORTH, tone="note"), *noted(inputs.setups.notes)]
     return [table, *notes, chart] if EXPECTANCY_CHART in pictures else [table, *notes]
 
 

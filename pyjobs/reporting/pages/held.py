@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Table, Text
-from pyjobs.reporting.pages.common import absent, sessions_of_markets
+from pyjobs.reporting.pages.common import absent, called_in, sessions_of_markets
 from pyjobs.reporting.run_files.accounts import Position
 from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
@@ -38,10 +38,11 @@ def held_blocks(inputs: RunInputs) -> list[Block]:
     lines = [(account, each) for account in inputs.accounts for each in account.positions or []]
     lines.sort(key=lambda pair: ORDER.index(pair[1].next_open))
     if lines:
-        rows = []
+        rows, called = [], called_in(inputs.scan, [(each.exchange, each.symbol) for _, each in lines])
         for account, each in lines[:SHOWN]:
             money = next((variant.metrics.currency for variant in account.variants.values()), "")
-            rows.append(_row(each, account.name, money, names.get((each.exchange, each.symbol), "")))
+            own = called(each.exchange, each.symbol), names.get((each.exchange, each.symbol), "")
+            rows.append(_row(each, account.name, money, *own))
         blocks.append(Table(columns=COLUMNS, rows=rows))
     if len(lines) > SHOWN:
         blocks.append(Text(f"{len(lines) - SHOWN} more are in each account's positions.csv.", tone="note"))
@@ -58,8 +59,8 @@ def _summary(account: str, positions: Sequence[Position]) -> str:
     return f"Account {account}: {what}; at the next open {' and '.join(told) if told else 'nothing to do'}."
 
 
-def _row(each: Position, account: str, money: str, name: str) -> list[str]:
-    told = [each.symbol, WORDS[(each.next_open, each.side)], name, account, each.setup]
+def _row(each: Position, account: str, money: str, symbol: str, name: str) -> list[str]:
+    told = [symbol, WORDS[(each.next_open, each.side)], name, account, each.setup]
     if each.next_open == "enter":
         since = f"signal {numbers.utc_time(each.signal_ts_ms)[:10]}"
         told += [f"for {numbers.count(each.budget)} {money}", since, numbers.NOTHING]

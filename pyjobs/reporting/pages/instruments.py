@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
-from pyjobs.reporting.pages.common import sessions_of_markets
+from pyjobs.reporting.pages.common import noted, sessions_of_markets
 from pyjobs.reporting.pages.context import Context
 from pyjobs.runs.verdict.words import many
 from utils.tables import Column
@@ -71,7 +71,7 @@ def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line
 def _blocks(lines: Sequence[Line], notes: Sequence[str]) -> list[Block]:
     several = sessions_of_markets([(x.market, x.last_session) for x in lines if x.context and x.market])
     own = [Text(several, tone="note")] if several else []
-    return [_table(lines), *(Text(f"{note}.", tone="warn") for note in notes), *own, Text(_legend(), tone="note")]
+    return [_table(lines), *noted(notes), *own, Text(_legend(), tone="note")]
 
 
 def _table(lines: Sequence[Line]) -> Table:

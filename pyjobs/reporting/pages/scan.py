@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
-from pyjobs.reporting.pages.common import absent, signal_count, signal_table
+from pyjobs.reporting.pages.common import absent, called_in, noted, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.run_files.read_run import RunInputs
+from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.scan_file import Scan
 from utils.tables import Column
 
@@ -28,7 +29,7 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
     return Page(
         name="scan",
         title=f"Scan of {scan.session}",
-        summary=f"{signal_count(scan.signals)} on {len(scan.instruments)} instruments ({states}).",
+        summary=f"{signal_count(scan.signals)} on {many(len(scan.instruments), 'instrument')} ({states}).",
         sections=[
             Section(title="Signals", blocks=_signals(scan, pictures)),
             Section(
@@ -40,7 +41,7 @@ def scan_page(inputs: RunInputs, *, pictures: Sequence[str]) -> Page:
 
 
 def _signals(scan: Scan, pictures: Sequence[str]) -> list[Block]:
-    notes = [Text(f"{note}.", tone="warn") for note in scan.notes]
+    notes = noted(scan.notes)
     images = [Image(path=f"reports/{name}", alt=f"price with triggers: {name[6:-4]}") for name in pictures]
     if scan.signals:
         return [signal_table(scan), *notes, *images]
@@ -52,12 +53,13 @@ def _instruments(scan: Scan) -> Table:
     columns = [Column("symbol"), Column("name"), Column("timeframe"), Column("role"), Column("last bar")]
     columns += [Column(title, right=True) for title in ("close", "change", "bars")]
     columns += [Column("currency"), Column("signals"), Column("status")]
+    name = called_in(scan)
     setups: dict[tuple[str, str, str], list[str]] = {}
     for signal in scan.signals:
         setups.setdefault((signal.exchange, signal.symbol, signal.timeframe), []).append(signal.setup)
     rows = [
         [
-            each.symbol,
+            name(each.exchange, each.symbol),
             each.name,
             each.timeframe,
             each.role,

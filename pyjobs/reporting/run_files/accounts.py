@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
@@ -106,9 +108,19 @@ class AccountFiles:
     positions: Sequence[Position] | None = None
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The file. Whatever makes its content no CSV becomes a ValueError, which csv.Error is not."""
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            yield handle
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file by column name. Raises OSError or ValueError (also for a row of another length)."""
-    with path.open(encoding="utf-8", newline="") as handle:
+    with _opened(path) as handle:
         rows: list[dict[str, Any]] = list(csv.DictReader(handle))
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
@@ -121,7 +133,7 @@ def csv_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
     Raises OSError or ValueError (also for a row of another length, and a column that is not there).
     """
-    with path.open(encoding="utf-8", newline="") as handle:
+    with _opened(path) as handle:
         rows = csv.reader(handle)
         heading = next(rows, [])
         pick = itemgetter(*map(heading.index, names))
@@ -164,7 +176,8 @@ def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> Accoun
 def _curve(run_dir: Path, name: str, column: str, missing: dict[str, str]) -> Curve | None:
     try:
         rows = read_csv(run_dir / name)
-        return Curve(sessions=[row["session"] for row in rows], values=[float(row[column]) for row in rows])
+        sessions = [dt.date.fromisoformat(row["session"]).isoformat() for row in rows]
+        return Curve(sessions=sessions, values=[float(row[column]) for row in rows])
     except FileNotFoundError:
         missing[name] = "is not there"
     except (OSError, ValueError, KeyError) as error:

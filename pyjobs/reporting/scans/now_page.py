@@ -9,7 +9,7 @@ from typing import Any
 
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.reporting import numbers
-from pyjobs.reporting.scans.tables import money_of, names_of
+from pyjobs.reporting.scans.tables import money_of, names_of, setups_by_series
 from pyjobs.runs.verdict.words import many
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
@@ -114,10 +114,7 @@ def signal_rows(result: Record) -> list[list[str]]:
 
 def instrument_rows(result: Record) -> list[list[str]]:
     """Every instrument that was looked at."""
-    fired: dict[tuple[str, str, str], list[str]] = {}
-    name = names_of(result)
-    for signal in result["signals"]:
-        fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
+    fired, name = setups_by_series(result), names_of(result)
     return [
         [
             name(each["exchange"], each["symbol"]),
@@ -129,7 +126,7 @@ def instrument_rows(result: Record) -> list[list[str]]:
             "provisional" if each["provisional"] else "closed",
             numbers.count(each["bars"]),
             each["status"] if each["status"] == "ok" else WHY.get(each["status"], each["status"]),
-            ", ".join(fired.get((each["exchange"], each["symbol"], each["timeframe"]), [])),
+            ", ".join(fired[(each["exchange"], each["symbol"], each["timeframe"])]),
         ]
         for each in result["instruments"]
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,8 @@ def as_text(result: dict[str, Any], title: str) -> str:
     """For the log and a terminal."""
     tables = [(INSTRUMENT_COLUMNS, instrument_rows(result)), (SIGNAL_COLUMNS, signal_rows(result))]
     body = "\n".join(text_table(columns, rows) for columns, rows in tables if rows)
-    return f"{title}\n\n{body}" + "".join(f"\n{note}" for note in result["notes"])
+    notes = "\n".join(["", *result["notes"], ""]) if result["notes"] else ""
+    return f"{title}\n\n{body}{notes}"
 
 
 def as_markdown(result: dict[str, Any], title: str) -> str:
@@ -46,10 +48,7 @@ def as_markdown(result: dict[str, Any], title: str) -> str:
 
 def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
     """The universe as text."""
-    fired: dict[tuple[str, str, str], list[str]] = {}
-    name = names_of(result)
-    for signal in result["signals"]:
-        fired.setdefault((signal["exchange"], signal["symbol"], signal["timeframe"]), []).append(signal["setup"])
+    fired, name = setups_by_series(result), names_of(result)
     return [
         [
             name(each["exchange"], each["symbol"]),
@@ -60,10 +59,18 @@ def instrument_rows(result: dict[str, Any]) -> list[list[str]]:
             numbers.change(each["change"]),
             numbers.count(each["bars"]),
             each["status"],
-            ", ".join(fired.get((each["exchange"], each["symbol"], each["timeframe"]), [])),
+            ", ".join(fired[(each["exchange"], each["symbol"], each["timeframe"])]),
         ]
         for each in result["instruments"]
     ]
+
+
+def setups_by_series(result: Mapping[str, Any]) -> defaultdict[tuple[str, str, str], list[str]]:
+    """The setups that fire on each (exchange, symbol, timeframe) of a scan."""
+    fired: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for signal in result["signals"]:
+        fired[(signal["exchange"], signal["symbol"], signal["timeframe"])].append(signal["setup"])
+    return fired
 
 
 def money_of(result: Mapping[str, Any]) -> dict[tuple[str, str], str]:

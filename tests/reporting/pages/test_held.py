@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from pyjobs import report_daily, report_index
+from pyjobs import report_daily, report_index, report_scan
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.reporting import numbers, setup_figures
 from pyjobs.reporting.backtests.walk import kept
@@ -42,6 +42,21 @@ def test_the_first_screen_says_what_there_is_to_do_before_what_is_held(full_run:
     assert "Account krw: 2 positions; at the next open 1 to close and 1 to open." in text
     page = (full_run / "index.html").read_text(encoding="utf-8")
     assert page.index("for 25,000,000 KRW") < page.index("Movers")
+
+
+def test_a_symbol_of_two_exchanges_is_told_with_its_own(full_run: Path, desk_file: Path) -> None:
+    (full_run / "portfolio/krw/constrained/positions.csv").write_text(HEAD + HELD + OUT, encoding="utf-8")
+    path = full_run / "reports/scan.json"
+    scan = json.loads(path.read_text(encoding="utf-8"))
+    twin = {**scan["instruments"][0], "exchange": "KRX"}
+    old = {**twin, "timeframe": "1h", "status": "stale"}
+    path.write_text(json.dumps({**scan, "instruments": [*scan["instruments"], twin, old]}), encoding="utf-8")
+    for verb in (report_daily, report_scan):
+        verb.main(["--desk", str(desk_file), "--session", "2026-11-20", "--out", str(full_run)])
+    pages = [(full_run / f"reports/{name}.md").read_text(encoding="utf-8") for name in ("daily", "scan")]
+    assert "| SAMPLE:AAA | hold" in pages[0] and "| BBB        | buy back" in pages[0]
+    for text in pages:
+        assert "| KRX:AAA " in text and "| SAMPLE:AAA " in text and "| AAA " not in text
 
 
 def test_positions_that_are_not_there_are_said_to_be_missing(full_run: Path, desk_file: Path) -> None:
