@@ -71,6 +71,7 @@ def _taken(raw: Path, push: Path) -> list[str]:
     store, arrived = BarStore(raw), BarStore(push / "raw")
     found = [take(store, arrived, key) for key in arrived.series()]
     print(_table(found), end="")
+    (push / MANIFEST).unlink()  # before the rest: what a kill leaves is no push that has arrived damaged
     shutil.rmtree(push)
     return [f"{each.key}: {each.refused}" for each in found if each.refused]
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyjobs import take_data
+from pyjobs.machines import pushing
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from tests.machines.sshd import Server
@@ -64,6 +66,24 @@ def test_what_a_pc_has_fetched_is_added_on_the_server_and_only_what_differs_trav
     assert "1 series arrived, 600 bars added" in done.stdout
     assert np.array_equal(store(box).read(KEY).close, days(0, 800).close)
     assert list((box / "data/incoming").iterdir()) == [] and not (pc / "data/outgoing").exists()
+
+
+def test_what_a_take_leaves_that_is_killed_at_its_end_is_no_damaged_push(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "box"))
+    put(store(tmp_path / "pc"), days(0, 5))
+    raw = tmp_path / "pc/data/raw"
+    sent = pushing.packed(raw, tmp_path / "box/data/incoming", pushing.lacking(raw, {}, ""))
+
+    def killed(folder: Path) -> None:
+        next(folder.rglob("*.parquet")).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("shutil.rmtree", killed)
+        take_data.main([])
+    assert sent.is_dir() and take_data.main([]) == 0
 
 
 def test_a_series_that_does_not_fit_is_named_and_the_others_are_taken(
