@@ -16,6 +16,7 @@ from pyjobs.market.bars import Bars, checked
 from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.cleaning import bars_from
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
@@ -24,10 +25,9 @@ from pyjobs.market.dumps.meaning.source import Ledger, Source, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import table_of
 from pyjobs.market.dumps.meaning.tickers import of_the_symbol
+from pyjobs.market.dumps.oddities import note_oddities
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
-from pyjobs.market.dumps.treatment import bars_from
-from pyjobs.market.dumps.warts import note_warts
 from utils.errors import BadDataError
 
 
@@ -44,8 +44,8 @@ class Dump:
     first: str
     last: str
     written_ms: int
-    treated: list[Finding]
-    warts: list[Finding]
+    cleaned: list[Finding]
+    oddities: list[Finding]
 
 
 def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int) -> Dump:
@@ -69,15 +69,15 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     give_back()
     refuse_other_spacing(table, source)
     bars, table = bars_from(table, ledger)
-    note_warts(table, ledger)
+    note_oddities(table, ledger)
     return Dump(
         bars=checked(bars, name=str(path)),
         rows_read=read,
         first=when(source, int(table.day[0]), int(table.ts_ms[0])),
         last=when(source, int(table.day[-1]), int(table.ts_ms[-1])),
         written_ms=written_ms,
-        treated=ledger.treated,
-        warts=ledger.warts,
+        cleaned=ledger.cleaned,
+        oddities=ledger.oddities,
     )
 
 
@@ -101,12 +101,12 @@ def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
         if grid.empty:
             what, example = "empty row: left out", "only separators"
             found = Finding(what=what, count=len(grid.empty), first=f"line {grid.empty[0]}", example=example)
-            ledger.say(found, treated=True)
+            ledger.say(found, cleaned=True)
         if grid.preamble:
             what = "line before the table: left out"
             example = unexpected(grid.label, grid.preamble[0])
             found = Finding(what=what, count=len(grid.preamble), first="line 1", example=example)
-            ledger.say(found, treated=True)
+            ledger.say(found, cleaned=True)
         if not grid.ends_cleanly:
             what = "no line end at the end of the file: its last number may be cut"
             ledger.say(Finding(what=what, count=1, first="", example=""))

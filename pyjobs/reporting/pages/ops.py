@@ -142,7 +142,7 @@ def _findings(inputs: RunInputs) -> list[Block]:
         return [Text("Unknown.", tone="note")]
     rows = []
     for each in inputs.data.instruments:
-        for kind, findings in (("treated", each.treated), ("left as it is", each.warts)):
+        for kind, findings in (("cleaned", each.cleaned), ("oddity", each.oddities)):
             rows += [[each.symbol, each.timeframe, kind, *_finding(finding)] for finding in findings]
     if not rows:
         return [Text("Nothing unusual.")]

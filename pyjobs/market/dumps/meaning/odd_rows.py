@@ -27,7 +27,7 @@ def mended(reading: Reading, ledger: Ledger) -> None:
                 first=f"line {line}",
                 example=unexpected(grid.label, cells[0]),
             )
-            ledger.say(said, treated=True)
+            ledger.say(said, cleaned=True)
         elif len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             kept.append((line, cells[:width]))
         elif _only_lacks_volume(reading, cells) and (line < last or grid.ends_cleanly):
@@ -65,7 +65,7 @@ def _refuse(reading: Reading, ledger: Ledger, refused: list[tuple[int, list[str]
     found = Finding(
         what="bad row left out: another number of fields", count=len(refused), first=f"line {line}", example=what
     )
-    ledger.say(found, treated=True)
+    ledger.say(found, cleaned=True)
 
 
 def _insert(reading: Reading, rows: list[tuple[int, list[str]]]) -> None:

@@ -71,7 +71,7 @@ def _without_nothing(table: Table, reading: Reading, st: Stamps, ledger: Ledger)
         if rows:
             first = f"{reading.grid.unit} {int(table.line[rows[0]])}"
             example = _first_price(reading, rows[0])
-            ledger.say(Finding(what=what, count=len(rows), first=first, example=example), treated=True)
+            ledger.say(Finding(what=what, count=len(rows), first=first, example=example), cleaned=True)
             keep[rows] = False
     return table if keep.all() else table.pick(keep)
 
@@ -94,7 +94,7 @@ def _without_unfinished(reading: Reading, ledger: Ledger) -> None:
             f"{reading.name_of('complete')} {reading.grid.cell(int(running.argmax()), reading.places['complete'])}"
         )
         reading.grid = reading.grid.picked(~running)
-        ledger.say(Finding(what=what, count=count, first="", example=example), treated=True)
+        ledger.say(Finding(what=what, count=count, first="", example=example), cleaned=True)
 
 
 def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
@@ -124,7 +124,7 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
             others = int((~keep).sum())
             what = f"rows of {len(symbols) - 1} other symbols: left out"
             ledger.say(
-                Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), treated=True
+                Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), cleaned=True
             )
             reading.grid = grid.picked(keep)
         told = mine[0] if mine else symbols[0]
@@ -207,7 +207,7 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: Compl
     scale = source.instrument.scale * _scale_of(reading, ohlcv)
     if scale != 1.0:
         ohlcv[:, :4] = _scaled(ohlcv[:, :4], scale)
-        ledger.say(Finding(what=f"prices times {scale:g}", count=len(grid), first="", example=""), treated=True)
+        ledger.say(Finding(what=f"prices times {scale:g}", count=len(grid), first="", example=""), cleaned=True)
     if "adj_close" in places:
         adjusted_numbers(reading, source, ledger, ohlcv, st, read, complaints.add, scale)
     return ohlcv

@@ -50,7 +50,7 @@ def of_the_symbol(grids: list[Grid], symbol: str, ledger: Ledger) -> list[Grid]:
     others = [each.label for each in grids if not _is_named(each.label, symbol)]
     example = ", ".join(re.split(r"[/!]", label)[-1] for label in others[:3])
     ledger.say(
-        Finding(what="files named otherwise: left out", count=len(others), first="", example=example), treated=True
+        Finding(what="files named otherwise: left out", count=len(others), first="", example=example), cleaned=True
     )
     return mine
 

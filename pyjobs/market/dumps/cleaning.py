@@ -1,8 +1,8 @@
-"""From the rows of a dump to bars that can be true: what is refused, what is treated, what is only noted.
+"""From the rows of a dump to bars that can be true: what is refused, what is cleaned, what is only noted.
 
 First go the rows that would go anyway: before the desk's start, dates without a session, outside the session, not
 closed yet. Then what cannot be read or be true is refused (BadDataError) or, with `bad_rows`, left out and counted: a
-price of zero or less, high below low, open or close outside low..high, half a row of prices. Treated: rows without
+price of zero or less, high below low, open or close outside low..high, half a row of prices. Cleaned: rows without
 prices; halts (nobody traded: no volume, one price or none); duplicates (the last row wins); order.
 """
 
@@ -52,7 +52,7 @@ def bars_from(table: Table, ledger: Ledger) -> tuple[Bars, Table]:
             f"{100 * source.instrument.bad_rows_limit:g} % that `bad_rows` lets go"
         )
     if not len(table):
-        why = "; ".join(f"{each.count} {each.what}" for each in ledger.treated)
+        why = "; ".join(f"{each.count} {each.what}" for each in ledger.cleaned)
         raise BadDataError(f"{source.path}: no bar is left of {rows} rows" + (f": {why}" if why else ""))
     columns = np.ascontiguousarray(table.ohlcv.T)
     table = replace(table, ohlcv=columns.T)  # one copy of the numbers is enough
@@ -107,7 +107,7 @@ def _priced(table: Table, ledger: Ledger) -> Table:
     half = np.asarray(np.isnan(table.ohlcv[:, :4]).any(axis=1), np.bool_)
     table = ledger.refuse("some prices are missing, some are there", table, half)
     unknown = np.isnan(table.ohlcv[:, 4])
-    ledger.treat("volume missing: taken as 0", table, unknown)
+    ledger.clean("volume missing: taken as 0", table, unknown)
     return table
 
 
@@ -121,7 +121,7 @@ def _traded(table: Table, ledger: Ledger) -> Table:
     if counted.any():
         since = int(np.argmax(counted))
         quiet = (table.ohlcv[:, 4] == 0) & (np.arange(len(table)) > since)
-        ledger.wart("no volume although the price moved", table, np.asarray(quiet, np.bool_))
+        ledger.oddity("no volume although the price moved", table, np.asarray(quiet, np.bool_))
     table.ohlcv[unknown, 4] = 0.0
     return table
 
@@ -147,7 +147,7 @@ def _possible(table: Table, ledger: Ledger) -> Table:
         table, wrong = ledger.refuse(what, table, wrong == rank, of_row=True), wrong[wrong != rank]
     opened, high, low, close, _ = table.ohlcv.T
     body_high, body_low = np.maximum(opened, close), np.minimum(opened, close)
-    ledger.treat("high or low widened by a rounding", table, (body_high > high) | (body_low < low))
+    ledger.clean("high or low widened by a rounding", table, (body_high > high) | (body_low < low))
     np.maximum(high, body_high, out=high)
     np.minimum(low, body_low, out=low)
     return table
@@ -164,17 +164,17 @@ def _in_order_once(table: Table, ledger: Ledger) -> Table:
     newest = np.maximum.accumulate(table.ts_ms) if len(table) else table.ts_ms
     backwards = table.ts_ms < newest
     if len(table) > 1 and (table.ts_ms[1:] <= table.ts_ms[:-1]).all():
-        ledger.treat("newest first: turned round", table, np.arange(len(table)) == 0)
+        ledger.clean("newest first: turned round", table, np.arange(len(table)) == 0)
     else:
-        ledger.treat("out of order: sorted", table, backwards)
+        ledger.clean("out of order: sorted", table, backwards)
     if backwards.any() or (len(table) > 1 and table.ts_ms[0] == table.ts_ms[-1]):
         table = table.pick(np.argsort(table.ts_ms, kind="stable"))
     repeated = np.append(table.ts_ms[1:] == table.ts_ms[:-1], False)[: len(table)]
     if not repeated.any():
         return table
     same = repeated & np.append(((table.ohlcv[1:] == table.ohlcv[:-1]) | np.isnan(table.ohlcv[1:])).all(axis=1), False)
-    ledger.treat("repeated with the same numbers: one kept", table, same)
-    ledger.treat("repeated with other numbers: the last one kept", table, repeated & ~same)
+    ledger.clean("repeated with the same numbers: one kept", table, same)
+    ledger.clean("repeated with other numbers: the last one kept", table, repeated & ~same)
     return table.pick(~repeated)
 
 

@@ -20,15 +20,15 @@ PRICE_LIMITS: dict[str, tuple[tuple[dt.date, float], ...]] = {
 ANY_MARKET: tuple[tuple[dt.date, float], ...] = ((dt.date.min, 0.25),)
 
 
-def note_warts(table: Table, ledger: Ledger) -> None:
+def note_oddities(table: Table, ledger: Ledger) -> None:
     """Add to `ledger` what is peculiar about the rows that became bars."""
     hours = ledger.source.hours
     if not ledger.source.intraday:
         early = table.day < hours.first
-        ledger.wart(f"before the calendar of {hours.market}: close assumed at {hours.assumed}", table, early)
+        ledger.oddity(f"before the calendar of {hours.market}: close assumed at {hours.assumed}", table, early)
         if hours.market != "24/7":
             weekend = (table.day - 1) % 7 >= SATURDAY  # ordinal 1 is a Monday
-            ledger.wart("session on a weekend", table, weekend)
+            ledger.oddity("session on a weekend", table, weekend)
         if ledger.source.instrument.timeframe == "1d":
             _missing_sessions(table, ledger)
     else:
@@ -43,7 +43,7 @@ def _jumps(table: Table, ledger: Ledger) -> None:
     limit = _limits(table, ledger.source.hours.market)
     known = ledger.source.hours.market in PRICE_LIMITS and not ledger.source.intraday
     what = "beyond the daily price limit: corporate action, relisting or bad print" if known else "moved 25 % or more"
-    ledger.wart(what, table, move > limit + TOLERANCE)
+    ledger.oddity(what, table, move > limit + TOLERANCE)
 
 
 def _limits(table: Table, market: str) -> FloatArray:
@@ -60,7 +60,9 @@ def _missing_sessions(table: Table, ledger: Ledger) -> None:
     if missing:
         first = dt.date.fromordinal(missing[0]).isoformat()
         last = dt.date.fromordinal(missing[-1]).isoformat()
-        ledger.warts.append(Finding(what="session without a row", count=len(missing), first=first, example=f"… {last}"))
+        ledger.oddities.append(
+            Finding(what="session without a row", count=len(missing), first=first, example=f"… {last}")
+        )
 
 
 def _missing_bars(table: Table, ledger: Ledger) -> None:
@@ -73,4 +75,4 @@ def _missing_bars(table: Table, ledger: Ledger) -> None:
         starts = [dt.datetime.fromtimestamp(int(table.ts_ms[i]) // 1000, tz=dt.UTC) for i in after[[0, -1]]]
         first, last = (start.strftime("%Y-%m-%dT%H:%MZ") for start in starts)
         what = f"bar missing ({after.size} gaps, longest {int(within.max())})"
-        ledger.warts.append(Finding(what=what, count=int(within.sum()), first=first, example=f"last gap {last}"))
+        ledger.oddities.append(Finding(what=what, count=int(within.sum()), first=first, example=f"last gap {last}"))
