@@ -24,7 +24,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class ImportedSeries(msgspec.Struct, frozen=True, kw_only=True):
     """One instrument. `first_session` and `last_session` are days, YYYY-MM-DD; None: nothing could be read.
 
-    `cleaned` rows were changed or left out, `oddities` are stored as they are; `beside_store`: how they met stored bars.
+    `cleaned` rows were changed or left out, `oddities` are stored as they are; `beside_store`: how they met those.
     """
 
     symbol: str

@@ -1,4 +1,4 @@
-"""The dump being read and whose it is; its rows as arrays; the ledger of what was found in them."""
+"""The dump being read and whose it is; its rows as arrays; the findings of what was found in them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Source:
 class Table:
     """Rows as arrays of one length: file and line, local date (ordinal), close (UTC ms), numbers (n x 5 OHLCV).
 
-    `stamp`: the time as the file has it (ms, of a naive one as if it were UTC). `wrong`: which of the ledger's
+    `stamp`: the time as the file has it (ms, of a naive one as if it were UTC). `wrong`: which of the findings's
     complaints a row has, -1 for none.
     """
 
@@ -90,7 +90,7 @@ class Table:
 
 
 @dataclass(slots=True)
-class Ledger:
+class Findings:
     """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade."""
 
     source: Source
