@@ -66,6 +66,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "feed",
         "limits",
         "step equal health",
+        "golive",
     ),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights provenance retention run_folder units",
