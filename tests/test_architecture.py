@@ -78,7 +78,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "pyjobs.reporting": (
         "fonts numbers run_files",
         "account_figures charts document fetches nights setup_figures",
-        "account_text command drawing price_pictures scans",
+        "account_text command drawing price_pictures scans strips",
         "html",
         "sheet",
         "backtests pages",

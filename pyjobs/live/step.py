@@ -199,7 +199,7 @@ class Loop:
     def _block(self, new: Seen, late: list[bool], words: list[str], warm: list[str]) -> tuple[int, int]:
         known = self.seen.last(self.lane.lookback + feed.OVERLAP)
         whole, n = known.then(new), len(known)
-        before = _copied(self.stand)
+        before = self.stand.copy()
         check = check_of(
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
@@ -288,13 +288,6 @@ class Loop:
         if self.stand.ts_ms:
             with suppress(OSError):
                 (self.spec.place.folder / SIZES).write_text(json.dumps(self.journal.sizes()))
-
-
-def _copied(stand: Stand) -> Stand:
-    return Stand(
-        cash=stand.cash, equity=stand.equity, day_equity=stand.day_equity, ts_ms=stand.ts_ms, day=stand.day,
-        trades=stand.trades, quantity=stand.quantity, s=list(stand.s),
-    )  # fmt: skip
 
 
 def said(spec: Spec, done: Outcome) -> str:
