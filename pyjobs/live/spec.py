@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.single import cadence, ledger
+from pyjobs.account.single import cadence, equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money
 from pyjobs.live.deciding import core
@@ -176,9 +176,9 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategies, kernel, indicators, the core, the ledger. Twelve digits."""
+    """What decides, as it stands on this disk: strategies, kernel, indicators, core, equity loop. Twelve digits."""
     here = Path(kernel.__file__).parent
     files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
-    files += [Path(str(each.__file__)) for each in (cadence, ledger, core)]
+    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core)]
     files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
