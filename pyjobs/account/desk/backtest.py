@@ -16,8 +16,8 @@ import numpy as np
 from pyjobs.account.figures.account_types import Metrics
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
 from pyjobs.account.figures.year import sessions_a_year
-from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
 from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, Waiting, simulate_each
+from pyjobs.account.portfolio.sleeves import behind, costs_of, first_decision_ms, sleeves_of
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -55,12 +55,12 @@ def backtest(
     first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
     `notes` go into the metrics.
     """
-    found = lanes_of(snapshot, account, setups)
-    closes = session_closes(snapshot, first_decision_ms(found.lanes, setups))
+    found = sleeves_of(snapshot, account, setups)
+    closes = session_closes(snapshot, first_decision_ms(found.sleeves, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
-    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.lanes)}
+    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.sleeves)}
     runs = simulate_each(
-        found.lanes,
+        found.sleeves,
         [terms_of(account, constrained=constrained) for constrained in (True, False)],
         start_ms=closes[0][1] if closes else 0,
         marks_ms=[ts_ms for _, ts_ms in closes],

@@ -65,25 +65,25 @@ def deal_lines(deals: Deals) -> Iterator[bytes]:
     reasons = np.array([labels.number(reason) for reason in REASONS])
     for piece in csv_lines.pieces(len(deals), ROWS_AT_ONCE):
         trades, money = np.ascontiguousarray(deals.columns.trades[piece].T), [c[piece] for c in deals.columns[1:-1]]
-        lanes, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
+        sleeves, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
         _, size, fees, pnl, rate_in, rate_out, _ = map(csv_lines.numbers, money)
         signal, entry, leave = (csv_lines.whole(trades[place]) for place in TIMES)
         bought, stop, sold = (csv_lines.numbers(trades[place]) for place in (ENTRY_PRICE, STOP, EXIT_PRICE))
         net = csv_lines.numbers(pnl.values / (size.values * trades[ENTRY_PRICE] * rate_in.values))
-        opened = (labels.column(own[lanes]), signal, entry, bought, size, stop)
+        opened = (labels.column(own[sleeves]), signal, entry, bought, size, stop)
         closed = (leave, sold, labels.column(reasons[why]), fees, pnl, net)
-        yield labels.lines((*opened, *closed, labels.column(where[lanes]), rate_in, rate_out))
+        yield labels.lines((*opened, *closed, labels.column(where[sleeves]), rate_in, rate_out))
 
 
 def _names(deals: Deals, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
-    """The numbers of each lane's texts, before and between its numbers, where it has a deal; a lane has one side."""
-    sides = np.zeros(len(deals.lanes))
+    """The numbers of each sleeve's texts, before and between its numbers, where it has a deal; each has one side."""
+    sides = np.zeros(len(deals.sleeves))
     sides[deals.columns.seat.astype(np.int64)] = deals.trade(SIDE)
     own, where = np.zeros(sides.size, np.int64), np.zeros(sides.size, np.int64)
     for number in np.flatnonzero(sides).tolist():
-        lane = deals.lanes[number]
-        own[number] = labels.number(lane.key.symbol, "long" if sides[number] > 0 else "short", lane.setup)
-        where[number] = labels.number(lane.key.exchange, lane.key.timeframe, lane.currency)
+        sleeve = deals.sleeves[number]
+        own[number] = labels.number(sleeve.key.symbol, "long" if sides[number] > 0 else "short", sleeve.setup)
+        where[number] = labels.number(sleeve.key.exchange, sleeve.key.timeframe, sleeve.currency)
     return own, where
 
 

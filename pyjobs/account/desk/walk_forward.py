@@ -157,11 +157,11 @@ class OnTerms:
 def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
     """`prepared` with an account that opens at the close of `first`, and no bar after the close of `last`."""
     closes = [pair for pair in prepared.closes if first <= pair[0] <= last]
-    lanes = []
-    for lane in prepared.lanes:
-        n = int(np.searchsorted(lane.bars.ts_ms, closes[-1][1], side="right"))
-        lanes.append(replace(lane, bars=lane.bars.slice(0, n), wishes=lane.wishes.slice(0, n)))
-    return replace(prepared, lanes=lanes, closes=closes)
+    sleeves = []
+    for sleeve in prepared.sleeves:
+        n = int(np.searchsorted(sleeve.bars.ts_ms, closes[-1][1], side="right"))
+        sleeves.append(replace(sleeve, bars=sleeve.bars.slice(0, n), wishes=sleeve.wishes.slice(0, n)))
+    return replace(prepared, sleeves=sleeves, closes=closes)
 
 
 def closed_out(result: StrategyRun) -> FloatArray:

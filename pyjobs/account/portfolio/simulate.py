@@ -35,9 +35,9 @@ from typing import overload
 import numpy as np
 
 from pyjobs.account.portfolio import book, choice, seats, sums
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
 from pyjobs.account.portfolio.memory import DealColumns, Seats
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
@@ -76,8 +76,8 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneName:
-    """What a deal has to say of its lane; the lane itself, with its signals, need not be kept for it."""
+class SleeveName:
+    """What a deal has to say of its sleeve; the sleeve itself, with its signals, need not be kept for it."""
 
     key: SeriesKey
     setup: str
@@ -120,28 +120,28 @@ class AccountRun:
     waiting: Sequence[Waiting] = ()
 
 
-def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
-    """Run the account over all bars that close at or after `start_ms`. Lanes must hold a signal per bar.
+def simulate(sleeves: Iterable[Sleeve], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
+    """Run the account over all bars that close at or after `start_ms`. Sleeves must hold a signal per bar.
 
     `marks_ms`: further moments at which an account of several currencies is worth knowing, as rates move without bars.
     """
-    return next(simulate_each(lanes, [terms], start_ms=start_ms, marks_ms=marks_ms))
+    return next(simulate_each(sleeves, [terms], start_ms=start_ms, marks_ms=marks_ms))
 
 
 def simulate_each(
-    lanes: Iterable[Lane], terms: Sequence[Terms], *, start_ms: int, marks_ms: Sequence[int] = ()
+    sleeves: Iterable[Sleeve], terms: Sequence[Terms], *, start_ms: int, marks_ms: Sequence[int] = ()
 ) -> Iterator[AccountRun]:
-    """Several runs over the same lanes, which differ in money and limits, and not in costs or `stop_loss`.
+    """Several runs over the same sleeves, which differ in money and limits, and not in costs or `stop_loss`.
 
     Each is made when it is asked for.
     """
-    ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
+    ordered = sorted(sleeves, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
     laid = lay_out(ordered, terms[0], start_ms, marks_ms)
-    names = [LaneName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
+    names = [SleeveName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
     return (_walked(names, laid.on(each)) for each in terms)
 
 
-def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
+def _walked(names: Sequence[SleeveName], memory: Memory) -> AccountRun:
     _library().walk(*itertools.chain.from_iterable(map(native.addresses, memory)))
     account, points, deals = memory.account, memory.points, memory.deals
     for name, column in zip(
@@ -161,7 +161,7 @@ def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
     )
 
 
-def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
+def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
     """What the seats hold after the last close: positions told to leave, and orders to enter."""
     held = seats.side != 0
     found = np.flatnonzero((held & (seats.leaving != 0)) | (~held & (seats.order != 0)))
@@ -185,8 +185,8 @@ def _library() -> native.Library:
 class Deals(Sequence[Deal]):
     """What the walk wrote, as records once they are looked at: a sweep only counts them."""
 
-    def __init__(self, lanes: Sequence[LaneName], columns: DealColumns) -> None:
-        self.lanes, self.columns = lanes, columns
+    def __init__(self, sleeves: Sequence[SleeveName], columns: DealColumns) -> None:
+        self.sleeves, self.columns = sleeves, columns
 
     def __len__(self) -> int:
         return len(self.columns.trades)
@@ -216,21 +216,21 @@ class Deals(Sequence[Deal]):
 
     def _records(self, some: slice) -> list[Deal]:
         columns = [column[some].tolist() for column in self.columns[:-1]]
-        return [_deal(self.lanes[int(row[1])], *row) for row in zip(*columns, strict=True)]
+        return [_deal(self.sleeves[int(row[1])], *row) for row in zip(*columns, strict=True)]
 
 
 def _deal(
-    lane: LaneName, trade: Sequence[float], _: float, quantity: float, fees: float, pnl: float,
+    sleeve: SleeveName, trade: Sequence[float], _: float, quantity: float, fees: float, pnl: float,
     entry_rate: float, exit_rate: float, to_leave: float,
 ) -> Deal:  # fmt: skip
     return Deal(
-        key=lane.key,
-        setup=lane.setup,
+        key=sleeve.key,
+        setup=sleeve.setup,
         trade=Trade.of(trade),
         quantity=quantity,
         fees=fees,
         pnl=pnl,
-        currency=lane.currency,
+        currency=sleeve.currency,
         entry_rate=entry_rate,
         exit_rate=exit_rate,
         to_leave=to_leave,

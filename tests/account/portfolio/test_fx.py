@@ -14,9 +14,9 @@ import pytest
 from pyjobs.account.desk.backtest import Variant, backtest
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.lanes import costs_on, lanes_of
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.sleeves import costs_on, sleeves_of
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
@@ -33,7 +33,7 @@ getcontext().prec = 50
 
 def abroad(
     ohlc: list[list[float]], entry: set[int], leave: set[int], rates: dict[float, float], *, side: Side = "long"
-) -> Lane:
+) -> Sleeve:
     """Daily bars that open at half a day's end before their close; `rates`: closing time in days -> rate."""
     o, h, low, c = np.array(ohlc, dtype=float).T
     n = np.arange(len(ohlc))
@@ -44,7 +44,7 @@ def abroad(
         ts_ms=np.array([int(day * DAY) for day in rates], np.int64),
         rate=np.array(list(rates.values())),
     )
-    return Lane(
+    return Sleeve(
         key=SeriesKey(exchange="X", symbol="A", timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=ts_ms, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
@@ -75,9 +75,9 @@ def test_a_trade_abroad_by_hand() -> None:
     Day 3.6, without a bar: 12 x 90: 80.2 + 9 720 = 9 800.2.
     Bar 3 opens on day 3.75 at 13 x 90 = 1 170: 10 530, fee 21.06: cash 10 589.14; pnl 10 530 - 9 900 - 40.86 = 589.14.
     """
-    lane = abroad(PRICES, {0}, {2}, {0.0: 100.0, 1.5: 110.0, 1.9: 120.0, 3.5: 90.0})
+    sleeve = abroad(PRICES, {0}, {2}, {0.0: 100.0, 1.5: 110.0, 1.9: 120.0, 3.5: 90.0})
     terms = Terms(cash=10_000, max_positions=1, max_weight=1.0, costs=Costs(fee_bps=10, sell_tax_bps=30, fx_bps=10))
-    run = simulate([lane], terms, start_ms=0, marks_ms=[int(3.6 * DAY)])
+    run = simulate([sleeve], terms, start_ms=0, marks_ms=[int(3.6 * DAY)])
     assert run.equity.tolist() == pytest.approx([10_000, 11_960.2, 13_040.2, 9_800.2, 10_589.14], rel=1e-12)
     assert run.cash.tolist() == pytest.approx([10_000, 80.2, 80.2, 80.2, 10_589.14], rel=1e-12)
     (deal,) = run.deals
@@ -88,8 +88,8 @@ def test_a_trade_abroad_by_hand() -> None:
 
 def test_a_short_abroad_by_hand() -> None:
     """Sold at 10 x 100, 5 of them: 5 000 in; bought back at 13 x 80 = 5 200. The dollar's fall nearly paid for it."""
-    lane = abroad(PRICES, {0}, {2}, {0.0: 100.0, 3.5: 80.0}, side="short")
-    run = simulate([lane], Terms(cash=10_000, max_positions=1, max_weight=0.5), start_ms=0)
+    sleeve = abroad(PRICES, {0}, {2}, {0.0: 100.0, 3.5: 80.0}, side="short")
+    run = simulate([sleeve], Terms(cash=10_000, max_positions=1, max_weight=0.5), start_ms=0)
     assert [deal.quantity for deal in run.deals] == [5]
     assert run.equity.tolist() == pytest.approx([10_000, 9_500, 9_000, 9_800])
     assert run.deals[0].pnl == pytest.approx(-200)
@@ -283,26 +283,26 @@ def test_a_rate_that_comes_later_changes_nothing_before_it() -> None:
 
 def test_an_account_without_further_currencies_trades_its_own_only() -> None:
     account = msgspec.structs.replace(WORLD, trades=[])
-    found = lanes_of(desk_of(account), account, make_setups({"ma_cross": {}}, source="test"))
-    assert [lane.key.symbol for lane in found.lanes] == ["HOME1", "HOME2"] and found.left_out == []
+    found = sleeves_of(desk_of(account), account, make_setups({"ma_cross": {}}, source="test"))
+    assert [sleeve.key.symbol for sleeve in found.sleeves] == ["HOME1", "HOME2"] and found.left_out == []
 
 
 @pytest.mark.parametrize(
-    ("first", "lanes", "why"),
+    ("first", "sleeves", "why"),
     [
         ("2018-06-01", 5, "not traded before there is a rate: USDKRW begins on 2018-06-01"),
         ("2019-12-31", 3, "no rate of USD in KRW: USDKRW has no bars"),
     ],
 )
-def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, lanes: int, why: str) -> None:
+def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, sleeves: int, why: str) -> None:
     snapshot = desk_of(WORLD, {"USDKRW": made("FX", 1150, 5, first)})
     setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}}, source="test")
-    found = lanes_of(snapshot, WORLD, setups)
-    assert len(found.lanes) == lanes
+    found = sleeves_of(snapshot, WORLD, setups)
+    assert len(found.sleeves) == sleeves
     assert [(each["symbol"], each["why"]) for each in found.left_out] == [("YANK1", why), ("YANK2", why)]
     deals = backtest(snapshot, WORLD, setups).variants["constrained"].deals
     yanks = [deal for deal in deals if deal.currency == "USD"]
-    assert bool(yanks) == (lanes == 5)
+    assert bool(yanks) == (sleeves == 5)
     begins = dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC).timestamp() * 1000
     assert all(deal.trade.signal_ts_ms >= begins for deal in yanks)
 

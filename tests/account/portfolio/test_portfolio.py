@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, fold
@@ -20,13 +20,15 @@ from pyjobs.strategy.signals import Signals, one_sided
 DAY = 86_400_000
 
 
-def lane(symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits: set[int], *, lot: float = 1.0) -> Lane:
+def sleeve(
+    symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits: set[int], *, lot: float = 1.0
+) -> Sleeve:
     o, h, low, c = np.array(ohlc, dtype=float).T
     n = len(ohlc)
     stop = np.full(n, np.nan)
     for at, level in entries.items():
         stop[at] = level
-    return Lane(
+    return Sleeve(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n)),
@@ -38,16 +40,16 @@ def lane(symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits:
 
 
 NO_STOP = float("nan")
-A = lane(
+A = sleeve(
     "A",
     [[100, 101, 99, 100], [100, 112, 100, 110], [110, 121, 110, 120], [120, 121, 118, 119], [119, 119, 119, 119]],
     {0: NO_STOP},
     {2},
 )
-B = lane(
+B = sleeve(
     "B", [[50, 50, 50, 50], [50, 51, 49, 50], [50, 50, 44, 45], [45, 46, 45, 46], [46, 46, 46, 46]], {0: 45.5}, set()
 )
-C = lane(
+C = sleeve(
     "C",
     [[20, 20, 20, 20], [20, 20, 20, 20], [20, 20, 20, 20], [20, 21, 20, 21], [22, 23, 22, 23]],
     {0: NO_STOP, 2: NO_STOP},
@@ -96,7 +98,7 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
 
 
 def test_a_series_already_held_is_not_bought_twice() -> None:
-    other = Lane(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
+    other = Sleeve(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
     run = simulate([A, other], TERMS, start_ms=0)
     assert [d.setup for d in run.deals] == ["made_up"]
     assert run.refused["held"] == 1
@@ -110,7 +112,7 @@ def test_a_share_too_dear_for_the_cash_is_refused() -> None:
 def test_the_older_signal_is_filled_first() -> None:
     """Z signals at day 1 but does not trade on days 2 and 3; A signals at day 3; both fill on day 4, Z before A."""
     flat = [[10.0, 10, 10, 10]]
-    z, a = lane("Z", flat * 2, {0: NO_STOP}, set()), lane("A", flat * 4, {2: NO_STOP}, set())
+    z, a = sleeve("Z", flat * 2, {0: NO_STOP}, set()), sleeve("A", flat * 4, {2: NO_STOP}, set())
     z.bars.ts_ms[1] = 4 * DAY
     run = simulate([a, z], Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
     assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"Z": 70, "A": 30}
@@ -118,13 +120,13 @@ def test_the_older_signal_is_filled_first() -> None:
 
 def test_of_two_signals_at_one_close_the_first_symbol_is_filled_first() -> None:
     flat = [[10.0, 10, 10, 10]] * 2
-    lanes = [lane("Z", flat, {0: NO_STOP}, set()), lane("A", flat, {0: NO_STOP}, set())]
-    run = simulate(lanes, Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
+    sleeves = [sleeve("Z", flat, {0: NO_STOP}, set()), sleeve("A", flat, {0: NO_STOP}, set())]
+    run = simulate(sleeves, Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
     assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"A": 70, "Z": 30}
 
 
 def test_coins_are_bought_in_fractions() -> None:
-    coin = lane("A", [[3, 3, 3, 3], [3, 3, 3, 3]], {0: NO_STOP}, set(), lot=1e-8)
+    coin = sleeve("A", [[3, 3, 3, 3], [3, 3, 3, 3]], {0: NO_STOP}, set(), lot=1e-8)
     assert simulate([coin], Terms(cash=10, max_positions=1, max_weight=1.0), start_ms=0).deals[0].quantity == 3.33333333
 
 
@@ -161,18 +163,18 @@ def test_an_account_with_one_series_trades_both_sides_as_the_fold_does(seed: int
         trail=0.05,
         max_bars=9,
     )
-    made = lane("A", rows.tolist(), {}, set(), lot=1e-8)
-    lanes = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
-    run = simulate(lanes, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
+    made = sleeve("A", rows.tolist(), {}, set(), lot=1e-8)
+    sleeves = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
+    run = simulate(sleeves, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
     _, trades = fold(made.bars, signals, Rules.of(signals))
     assert [deal.trade for deal in run.deals if deal.trade.reason != "open"] == trades
     assert {trade.side for trade in trades if trade.reason == "stop"} == {"long", "short"}
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[Lane], Terms]:
+def worlds(draw: st.DrawFn) -> tuple[list[Sleeve], Terms]:
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    lanes = []
+    sleeves = []
     for symbol in "ABCD"[: draw(st.integers(1, 4))]:
         n = int(rng.integers(5, 40))
         c = np.round(50 * np.exp(np.cumsum(rng.normal(0, 0.05, n))), 2)
@@ -180,7 +182,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Lane], Terms]:
         rows = np.stack((o, np.maximum(o, c) + 0.5, np.minimum(o, c) - 0.5, c), axis=1)
         entries = {int(i): float(rng.choice([np.nan, rows[i, 2] * 0.97])) for i in np.flatnonzero(rng.random(n) < 0.3)}
         exits = set(np.flatnonzero(rng.random(n) < 0.2).tolist())
-        lanes.append(lane(symbol, rows.tolist(), entries, exits, lot=float(rng.choice([1.0, 1e-8]))))
+        sleeves.append(sleeve(symbol, rows.tolist(), entries, exits, lot=float(rng.choice([1.0, 1e-8]))))
     terms = Terms(
         cash=10_000,
         max_positions=draw(st.integers(1, 3)),
@@ -189,27 +191,27 @@ def worlds(draw: st.DrawFn) -> tuple[list[Lane], Terms]:
         stop_loss=draw(st.sampled_from([0.0, 0.06])),
         constrained=draw(st.booleans()),
     )
-    return lanes, terms
+    return sleeves, terms
 
 
 @settings(max_examples=120, deadline=None)
 @given(worlds())
-def test_the_books_balance(world: tuple[list[Lane], Terms]) -> None:
-    lanes, terms = world
-    run = simulate(lanes, terms, start_ms=0)
+def test_the_books_balance(world: tuple[list[Sleeve], Terms]) -> None:
+    sleeves, terms = world
+    run = simulate(sleeves, terms, start_ms=0)
     gained = sum(deal.pnl for deal in run.deals)
     assert run.equity[-1] - terms.cash == pytest.approx(gained, abs=1e-6)
-    np.testing.assert_allclose(run.cash + worth_by_deals(lanes, run), run.equity, rtol=1e-9)
+    np.testing.assert_allclose(run.cash + worth_by_deals(sleeves, run), run.equity, rtol=1e-9)
     if terms.constrained:
         assert run.cash.min() >= -1e-6
         assert run.n_positions.max() <= terms.max_positions
 
 
-def worth_by_deals(lanes: list[Lane], run: AccountRun) -> np.ndarray:
+def worth_by_deals(sleeves: list[Sleeve], run: AccountRun) -> np.ndarray:
     """Second source: what the list of deals says was held at each time, at the newest close of its series."""
     worth = np.zeros(run.ts_ms.size)
     for deal in run.deals:
-        bars = next(lane.bars for lane in lanes if lane.key == deal.key)
+        bars = next(sleeve.bars for sleeve in sleeves if sleeve.key == deal.key)
         for at, ts_ms in enumerate(run.ts_ms.tolist()):
             held = deal.trade.entry_ts_ms <= ts_ms and (ts_ms < deal.trade.exit_ts_ms or deal.trade.reason == "open")
             worth[at] += held * deal.quantity * bars.until(ts_ms).close[-1]
@@ -218,19 +220,20 @@ def worth_by_deals(lanes: list[Lane], run: AccountRun) -> np.ndarray:
 
 @settings(max_examples=30, deadline=None)
 @given(worlds())
-def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Lane], Terms]) -> None:
-    lanes, terms = world
-    one, other = simulate(lanes, terms, start_ms=0), simulate(lanes[::-1], terms, start_ms=0)
+def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Sleeve], Terms]) -> None:
+    sleeves, terms = world
+    one, other = simulate(sleeves, terms, start_ms=0), simulate(sleeves[::-1], terms, start_ms=0)
     np.testing.assert_array_equal(one.equity, other.equity)
     assert list(one.deals) == list(other.deals)
 
 
 @settings(max_examples=30, deadline=None)
 @given(worlds(), st.integers(1, 30))
-def test_the_account_never_sees_the_future(world: tuple[list[Lane], Terms], k: int) -> None:
-    lanes, terms = world
+def test_the_account_never_sees_the_future(world: tuple[list[Sleeve], Terms], k: int) -> None:
+    sleeves, terms = world
     cut = [
-        Lane(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), wishes=x.wishes.slice(0, k), lot=x.lot) for x in lanes
+        Sleeve(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), wishes=x.wishes.slice(0, k), lot=x.lot)
+        for x in sleeves
     ]
-    whole, short = simulate(lanes, terms, start_ms=0), simulate(cut, terms, start_ms=0)
+    whole, short = simulate(sleeves, terms, start_ms=0), simulate(cut, terms, start_ms=0)
     np.testing.assert_array_equal(whole.equity[: short.equity.size], short.equity)
