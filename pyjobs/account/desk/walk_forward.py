@@ -126,7 +126,7 @@ def walk(
                 returns=returns,
                 train_sharpe=sharpes[chosen],
                 test_sharpe=sharpe_of(returns, per_year),
-                n_trades=0 if tested is None else len(tested.run.deals),
+                n_trades=0 if tested is None else len(tested.run.account_trades),
             )
         )
     untested = sessions[windows(n, train, test)[-1][2] :]
@@ -167,9 +167,9 @@ def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
 def closed_out(result: StrategyRun) -> FloatArray:
     """Returns per session, the last one after the cost of leaving what is still open."""
     equity = result.equity
-    for deal in result.run.deals:
-        if deal.trade.reason == "open":
-            equity[-1] -= deal.to_leave
+    for account_trade in result.run.account_trades:
+        if account_trade.trade.reason == "open":
+            equity[-1] -= account_trade.to_leave
     return session_returns(equity)
 
 

@@ -48,7 +48,7 @@ class Memory(NamedTuple):
     tables: memory.Tables
     rates: memory.Rates
     points: memory.Points
-    deals: memory.DealColumns
+    account_trades: memory.AccountTradeColumns
     room: memory.Room
 
 
@@ -75,15 +75,17 @@ class Layout:
             tables=self.tables,
             rates=self.rates,
             points=memory.Points(*(np.empty(moments) for _ in memory.Points._fields)),
-            deals=_room_for(self.signals.events.size // EVENT),
+            account_trades=_room_for(self.signals.events.size // EVENT),
             room=memory.Room(np.zeros(kernel.STATE), np.zeros(kernel.RULES)),
         )
 
 
-def _room_for(deals: int) -> memory.DealColumns:
-    names = memory.DealColumns._fields[1:-1]
-    columns = {name: np.empty(deals) for name in names}
-    return memory.DealColumns(trades=np.empty(deals * kernel.TRADE), count=np.zeros(1, np.int64), **columns)
+def _room_for(account_trades: int) -> memory.AccountTradeColumns:
+    names = memory.AccountTradeColumns._fields[1:-1]
+    columns = {name: np.empty(account_trades) for name in names}
+    return memory.AccountTradeColumns(
+        trades=np.empty(account_trades * kernel.TRADE), count=np.zeros(1, np.int64), **columns
+    )
 
 
 def _account(terms: Terms) -> memory.Account:

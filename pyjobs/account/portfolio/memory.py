@@ -169,8 +169,8 @@ class Points(NamedTuple):
     positions: Floats
 
 
-class DealColumns(NamedTuple):
-    """A deal each: `trades`: rows of TRADE numbers as the kernel writes them; then what it was in money."""
+class AccountTradeColumns(NamedTuple):
+    """A account trade each: `trades`: rows of TRADE numbers as the kernel writes them; then what it was in money."""
 
     trades: Floats
     seat: Floats

@@ -36,21 +36,21 @@ import numpy as np
 
 from pyjobs.account.portfolio import book, choice, seats, sums
 from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
-from pyjobs.account.portfolio.memory import DealColumns, Seats
+from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
 from utils import native
 
-__all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "Deal", "Deals", "Terms", "simulate"]
+__all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "AccountTrade", "AccountTrades", "Terms", "simulate"]
 
 ENTRY_PRICE, REASON = 3, 7  # places in a trade, as the kernel writes it
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
+class AccountTrade:
     """A trade with its money. `fees` holds tax and borrowing too; `pnl` is after them; both in the account's money.
 
     Marked while open, before its exit cost, which is `to_leave`. Prices are those of the fills, slippage and ticks
@@ -77,7 +77,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SleeveName:
-    """What a deal has to say of its sleeve; the sleeve itself, with its signals, need not be kept for it."""
+    """What a account trade has to say of its sleeve; the sleeve itself, with its signals, need not be kept for it."""
 
     key: SeriesKey
     setup: str
@@ -101,7 +101,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountRun:
-    """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
+    """The account after every event (arrays of one length, by `ts_ms`), its trades by exit, and what was not taken.
 
     `exposure`: value of positions, long and short added up, over equity. `refused`: signals not turned into positions,
     by reason: `slots`, `held` (the series is in already), `group` (its cap), `cash` (not one lot affordable), `stop`
@@ -114,7 +114,7 @@ class AccountRun:
     cash: FloatArray
     exposure: FloatArray
     n_positions: IntArray
-    deals: Sequence[Deal]
+    account_trades: Sequence[AccountTrade]
     refused: dict[str, int]
     traded: float
     waiting: Sequence[Waiting] = ()
@@ -143,18 +143,20 @@ def simulate_each(
 
 def _walked(names: Sequence[SleeveName], memory: Memory) -> AccountRun:
     _library().walk(*itertools.chain.from_iterable(map(native.addresses, memory)))
-    account, points, deals = memory.account, memory.points, memory.deals
+    account, points, account_trades = memory.account, memory.points, memory.account_trades
     for name, column in zip(
-        deals._fields[:-1], deals, strict=False
-    ):  # the memory that no deal has needed is given back
-        column.resize(int(deals.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
+        account_trades._fields[:-1], account_trades, strict=False
+    ):  # the memory that no account trade has needed is given back
+        column.resize(int(account_trades.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
     return AccountRun(
         ts_ms=memory.series.times,
         equity=points.equity,
         cash=points.cash,
         exposure=points.exposure,
         n_positions=points.positions.astype(np.int64),
-        deals=Deals(names, deals._replace(trades=deals.trades.reshape(-1, kernel.TRADE))),
+        account_trades=AccountTrades(
+            names, account_trades._replace(trades=account_trades.trades.reshape(-1, kernel.TRADE))
+        ),
         refused=dict(zip(REFUSALS, account.refused.tolist(), strict=True)),
         traded=float(account.traded[0]),
         waiting=_waiting(names, memory.seats),
@@ -182,23 +184,23 @@ def _library() -> native.Library:
     return native.load("book", (kernel, riding, seats, sums, choice, book), (book.walk,))
 
 
-class Deals(Sequence[Deal]):
+class AccountTrades(Sequence[AccountTrade]):
     """What the walk wrote, as records once they are looked at: a sweep only counts them."""
 
-    def __init__(self, sleeves: Sequence[SleeveName], columns: DealColumns) -> None:
+    def __init__(self, sleeves: Sequence[SleeveName], columns: AccountTradeColumns) -> None:
         self.sleeves, self.columns = sleeves, columns
 
     def __len__(self) -> int:
         return len(self.columns.trades)
 
     @overload
-    def __getitem__(self, at: int) -> Deal: ...
+    def __getitem__(self, at: int) -> AccountTrade: ...
     @overload
-    def __getitem__(self, at: slice) -> list[Deal]: ...
-    def __getitem__(self, at: int | slice) -> Deal | list[Deal]:
+    def __getitem__(self, at: slice) -> list[AccountTrade]: ...
+    def __getitem__(self, at: int | slice) -> AccountTrade | list[AccountTrade]:
         return self._made[at]
 
-    def __iter__(self) -> Iterator[Deal]:
+    def __iter__(self) -> Iterator[AccountTrade]:
         return iter(self._made)
 
     def trade(self, place: int) -> FloatArray:
@@ -206,24 +208,24 @@ class Deals(Sequence[Deal]):
         column: FloatArray = self.columns.trades[:, place]
         return column
 
-    def last(self, count: int) -> list[Deal]:
+    def last(self, count: int) -> list[AccountTrade]:
         """The records of the last `count`; the walk writes those that are still open last."""
         return self._records(slice(len(self) - count, None))
 
     @cached_property
-    def _made(self) -> list[Deal]:
+    def _made(self) -> list[AccountTrade]:
         return self._records(slice(None))
 
-    def _records(self, some: slice) -> list[Deal]:
+    def _records(self, some: slice) -> list[AccountTrade]:
         columns = [column[some].tolist() for column in self.columns[:-1]]
-        return [_deal(self.sleeves[int(row[1])], *row) for row in zip(*columns, strict=True)]
+        return [_account_trade(self.sleeves[int(row[1])], *row) for row in zip(*columns, strict=True)]
 
 
-def _deal(
+def _account_trade(
     sleeve: SleeveName, trade: Sequence[float], _: float, quantity: float, fees: float, pnl: float,
     entry_rate: float, exit_rate: float, to_leave: float,
-) -> Deal:  # fmt: skip
-    return Deal(
+) -> AccountTrade:  # fmt: skip
+    return AccountTrade(
         key=sleeve.key,
         setup=sleeve.setup,
         trade=Trade.of(trade),

@@ -11,9 +11,9 @@ import numpy as np
 
 from pyjobs.account.desk.backtest_results import equity_of, returns_of
 from pyjobs.account.desk.desk_backtest import AccountResults
-from pyjobs.account.desk.result_rows import write_curve, write_deals
+from pyjobs.account.desk.result_rows import write_account_trades, write_curve
 from pyjobs.account.desk.strategy_run import StrategyRun, sessions_of
-from pyjobs.account.portfolio.simulate import Deal
+from pyjobs.account.portfolio.simulate import AccountTrade
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.benchmarks.closes import Benchmark
@@ -71,9 +71,11 @@ def _page(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]
         )
     ]
     for sleeve in most_traded(account.result):
-        deals = [deal for deal in account.result.run.deals if deal.key == sleeve.key]
-        name = f"{len(deals)} trades of {sleeve.key.symbol} {sleeve.key.timeframe}, {sleeve.currency}"
-        drawn = price_and_trades(sleeve, deals, account.result.prepared.closes[0][1])
+        account_trades = [
+            account_trade for account_trade in account.result.run.account_trades if account_trade.key == sleeve.key
+        ]
+        name = f"{len(account_trades)} trades of {sleeve.key.symbol} {sleeve.key.timeframe}, {sleeve.currency}"
+        drawn = price_and_trades(sleeve, account_trades, account.result.prepared.closes[0][1])
         figures.append(interactive.trades_figure(name, *drawn))
     text = (folder / "report.txt").read_text(encoding="utf-8")
     interactive.write_page(folder / "interactive.html", title, figures, text)
@@ -85,7 +87,7 @@ def write_tables(folder: Path, account: AccountResults) -> None:
     sessions = [session.isoformat() for session in sessions_of(points)]
     write_csv(folder / "daily_returns.csv", ("session", "return"), zip(sessions, returns_of(points), strict=True))
     write_curve(folder / "equity_curve.csv", points)
-    write_deals(folder / "trades.csv", account.result.run.deals)
+    write_account_trades(folder / "trades.csv", account.result.run.account_trades)
     write_json(folder / "metrics.json", account.metrics)
 
 
@@ -105,17 +107,21 @@ def draw(
     drawn = most_traded(account.result)
     files = trade_files([sleeve.key for sleeve in drawn])
     for sleeve, file in zip(drawn, files, strict=True):
-        deals = [deal for deal in account.result.run.deals if deal.key == sleeve.key]
+        account_trades = [
+            account_trade for account_trade in account.result.run.account_trades if account_trade.key == sleeve.key
+        ]
         first_ms = account.result.prepared.closes[0][1]
         what = f"{sleeve.key.symbol} {names.get(sleeve.key, '')}".strip()
-        name = f"{metrics['strategy']}: {len(deals)} trades of {what} {sleeve.key.timeframe}, {sleeve.currency}"
-        pictures.trades_picture(folder / file, name, *price_and_trades(sleeve, deals, first_ms))
+        name = (
+            f"{metrics['strategy']}: {len(account_trades)} trades of {what} {sleeve.key.timeframe}, {sleeve.currency}"
+        )
+        pictures.trades_picture(folder / file, name, *price_and_trades(sleeve, account_trades, first_ms))
     return files
 
 
 def most_traded(result: StrategyRun) -> list[Sleeve]:
     """The sleeves with the most trades, most first; of equals by name. Sleeves without a trade are not among them."""
-    count = Counter(deal.key for deal in result.run.deals)
+    count = Counter(account_trade.key for account_trade in result.run.account_trades)
     one_each = {
         sleeve.key: sleeve for sleeve in result.prepared.sleeves
     }  # a series traded on both sides has two sleeves
@@ -124,7 +130,7 @@ def most_traded(result: StrategyRun) -> list[Sleeve]:
 
 
 def price_and_trades(
-    sleeve: Sleeve, deals: Sequence[Deal], first_ms: int
+    sleeve: Sleeve, account_trades: Sequence[AccountTrade], first_ms: int
 ) -> tuple[list[str], list[float], list[MarkedTrade]]:
     """(labels, closes, trades) of one series from `first_ms` on; entries and exits by bar number."""
     start = int(np.searchsorted(sleeve.bars.ts_ms, first_ms))
@@ -132,15 +138,15 @@ def price_and_trades(
     intraday = sleeve.key.timeframe not in ("1d",)
     marked = [
         MarkedTrade(
-            side=deal.trade.side,
-            entry_bar=int(np.searchsorted(ts_ms, deal.trade.entry_ts_ms)),
-            entry_price=deal.trade.entry_price,
-            exit_bar=int(np.searchsorted(ts_ms, deal.trade.exit_ts_ms)),
-            exit_price=deal.trade.exit_price,
-            pnl=deal.pnl,
-            open=deal.trade.reason == "open",
+            side=account_trade.trade.side,
+            entry_bar=int(np.searchsorted(ts_ms, account_trade.trade.entry_ts_ms)),
+            entry_price=account_trade.trade.entry_price,
+            exit_bar=int(np.searchsorted(ts_ms, account_trade.trade.exit_ts_ms)),
+            exit_price=account_trade.trade.exit_price,
+            pnl=account_trade.pnl,
+            open=account_trade.trade.reason == "open",
         )
-        for deal in deals
+        for account_trade in account_trades
     ]
     labels = [bar_label(each, intraday=intraday) for each in ts_ms.tolist()]
     return labels, sleeve.bars.close[start:].tolist(), marked

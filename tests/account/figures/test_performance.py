@@ -28,7 +28,7 @@ def run_of(equity: list[float]) -> AccountRun:
         cash=np.array(equity) / 2,
         exposure=np.full(n, 0.5),
         n_positions=np.ones(n, dtype=np.int64),
-        deals=[],
+        account_trades=[],
         refused={},
         traded=3000.0,
     )
@@ -98,7 +98,9 @@ def test_without_costs_chance_earns_nothing() -> None:
             for name, setup in setups.items()
         ]
         run = simulate(sleeves, Terms(cash=1e8, max_positions=5, max_weight=0.2, constrained=False), start_ms=0)
-        returns += [deal.net_return for deal in run.deals if deal.trade.reason != "open"]
+        returns += [
+            account_trade.net_return for account_trade in run.account_trades if account_trade.trade.reason != "open"
+        ]
     assert len(returns) > 700
     assert abs(np.mean(returns)) < 3 * np.std(returns) / math.sqrt(len(returns))
 

@@ -146,9 +146,9 @@ def test_slippage_makes_both_fills_worse_and_the_stop_is_measured_from_the_fill(
         Terms(cash=1_010, max_positions=1, max_weight=1, costs=Costs(slippage_bps=100), stop_loss=0.1),
         start_ms=0,
     )
-    deal = run.deals[0]
-    assert (deal.quantity, deal.trade.entry_price) == (10, 101)
-    assert (deal.trade.stop, deal.trade.exit_price) == (pytest.approx(90.9), pytest.approx(89.991))
+    account_trade = run.account_trades[0]
+    assert (account_trade.quantity, account_trade.trade.entry_price) == (10, 101)
+    assert (account_trade.trade.stop, account_trade.trade.exit_price) == (pytest.approx(90.9), pytest.approx(89.991))
     assert run.cash[-1] == pytest.approx(1_010 - 1_010 + 899.91)
 
 
@@ -160,7 +160,7 @@ def test_a_fill_lands_on_the_tick_grid_of_its_day() -> None:
         grid=((0, krx.TICKS[1][1]),),
     )  # fmt: skip
     run = simulate([on_grid], Terms(cash=1e6, max_positions=1, max_weight=1, costs=Costs(slippage_bps=10)), start_ms=0)
-    assert (run.deals[0].trade.entry_price, run.deals[0].trade.exit_price) == (10_030, 9_990)
+    assert (run.account_trades[0].trade.entry_price, run.account_trades[0].trade.exit_price) == (10_030, 9_990)
 
 
 def test_a_short_sale_by_hand() -> None:
@@ -176,21 +176,24 @@ def test_a_short_sale_by_hand() -> None:
     np.testing.assert_allclose(run.equity, [1_000, 999.1, 1_088.65, 1_088.65])
     np.testing.assert_allclose(run.cash, [1_000, 1_449.1, 1_448.65, 1_088.65])
     np.testing.assert_allclose(run.exposure[:3], [0, 450 / 999.1, 360 / 1_088.65])
-    assert run.deals[0].pnl == pytest.approx(90 - 0.9 - 0.45)
-    assert run.deals[0].fees == pytest.approx(1.35)
+    assert run.account_trades[0].pnl == pytest.approx(90 - 0.9 - 0.45)
+    assert run.account_trades[0].fees == pytest.approx(1.35)
 
 
 def test_the_proceeds_of_a_short_sale_buy_nothing() -> None:
     """600 sold short: cash 1600, of which 1200 are tied up: 400 are left for the other, not 600."""
     sleeves = [sleeve("A", flat(100), {0}, set(), side="short"), sleeve("B", flat(100), {0}, set())]
     run = simulate(sleeves, Terms(cash=1_000, max_positions=2, max_weight=0.6), start_ms=0)
-    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"A": 6, "B": 4}
+    assert {account_trade.key.symbol: account_trade.quantity for account_trade in run.account_trades} == {
+        "A": 6,
+        "B": 4,
+    }
 
 
 def test_a_short_leaves_at_a_stop_above_and_a_gap_at_the_open() -> None:
     prices = [[100] * 4, [100] * 4, [120, 121, 119, 120], [120] * 4]
     terms = Terms(cash=1_000, max_positions=1, max_weight=0.5, stop_loss=0.1)
-    trade = simulate([sleeve("A", prices, {0}, set(), side="short")], terms, start_ms=0).deals[0].trade
+    trade = simulate([sleeve("A", prices, {0}, set(), side="short")], terms, start_ms=0).account_trades[0].trade
     assert (trade.reason, trade.exit_price, trade.stop) == ("stop_gap", 120, pytest.approx(110))
 
 
@@ -200,7 +203,7 @@ def test_a_group_never_gets_more_than_its_share_and_others_do_not_count() -> Non
     sleeves.append(sleeve("D", flat(10), {0}, set(), group="banks"))
     terms = Terms(cash=1_000, max_positions=4, max_weight=0.3, max_group_weight=0.6)
     run = simulate(sleeves, terms, start_ms=0)
-    assert [deal.key.symbol for deal in run.deals] == ["A", "B", "D"]
+    assert [account_trade.key.symbol for account_trade in run.account_trades] == ["A", "B", "D"]
     assert run.refused["group"] == 1
 
 

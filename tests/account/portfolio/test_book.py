@@ -83,20 +83,24 @@ def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> N
     run = simulate(sleeves, terms, start_ms=10 * DAY, marks_ms=marks)
     memory = lay_out(sleeves, terms, 10 * DAY, marks).on(terms)
     book.walk(*memory)
-    assert len(run.deals) == memory.deals.count[0] > 20
+    assert len(run.account_trades) == memory.account_trades.count[0] > 20
     for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
         np.testing.assert_array_equal(column, mine)
-    assert [deal.pnl for deal in run.deals] == memory.deals.pnl[: len(run.deals)].tolist()
+    assert [account_trade.pnl for account_trade in run.account_trades] == memory.account_trades.pnl[
+        : len(run.account_trades)
+    ].tolist()
     refused = [count for reason, count in run.refused.items() if reason != "stop"]
     assert min(refused) > 0 if constrained else run.refused["rate"] > 0
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_cash_and_deals_add_up_whatever_the_account_knows(seed: int) -> None:
-    """Equity at the end is the starting cash and what every deal made: money neither comes nor goes on its way."""
+def test_cash_and_account_trades_add_up_whatever_the_account_knows(seed: int) -> None:
+    """Equity at the end is the starting cash and what every trade made: money neither comes nor goes on its way."""
     sleeves, terms = world(seed)
     run = simulate(sleeves, terms, start_ms=0)
-    assert math.fsum(deal.pnl for deal in run.deals) == pytest.approx(run.equity[-1] - terms.cash, rel=1e-9)
+    assert math.fsum(account_trade.pnl for account_trade in run.account_trades) == pytest.approx(
+        run.equity[-1] - terms.cash, rel=1e-9
+    )
 
 
 def test_bars_that_are_cut_short_meet_the_rates_they_met_before() -> None:
@@ -150,5 +154,5 @@ def test_ticks_change_on_their_day() -> None:
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
     sleeve = Sleeve(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1.0, grid=ROUGH)
     terms = Terms(cash=10_000, max_positions=1, max_weight=1, costs=Costs(slippage_bps=100))
-    trades = [deal.trade for deal in simulate([sleeve], terms, start_ms=0).deals]
+    trades = [account_trade.trade for account_trade in simulate([sleeve], terms, start_ms=0).account_trades]
     assert [(trade.entry_price, trade.exit_price) for trade in trades] == [(155, 145), (160, 140)]

@@ -75,7 +75,7 @@ def test_three_trades_by_hand() -> None:
     np.testing.assert_allclose(run.cash, [10000, 2142.15, 5725.8665, 6247.6865, 6247.6865], rtol=1e-12)
     assert run.n_positions.tolist() == [0, 2, 1, 1, 1]
     assert run.exposure[1] == pytest.approx((39 * 110 + 79 * 50) / 10382.15)
-    got = [(d.key.symbol, d.quantity, d.trade.reason, round(d.fees, 6), round(d.pnl, 6)) for d in run.deals]
+    got = [(d.key.symbol, d.quantity, d.trade.reason, round(d.fees, 6), round(d.pnl, 6)) for d in run.account_trades]
     assert got == [
         ("B", 79, "stop", 14.7335, -370.2335),
         ("A", 39, "signal", 17.94, 762.06),
@@ -90,7 +90,7 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
     terms = Terms(cash=10_000, max_positions=2, max_weight=0.4, costs=Costs(), constrained=False)
     run = simulate([A, B, C], terms, start_ms=0)
     assert run.cash.tolist()[1] == -2000
-    assert sorted((d.key.symbol, d.quantity, d.pnl) for d in run.deals) == [
+    assert sorted((d.key.symbol, d.quantity, d.pnl) for d in run.account_trades) == [
         ("A", 40, 800),
         ("B", 80, -360),
         ("C", 200, 600),
@@ -100,13 +100,13 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
 def test_a_series_already_held_is_not_bought_twice() -> None:
     other = Sleeve(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
     run = simulate([A, other], TERMS, start_ms=0)
-    assert [d.setup for d in run.deals] == ["made_up"]
+    assert [d.setup for d in run.account_trades] == ["made_up"]
     assert run.refused["held"] == 1
 
 
 def test_a_share_too_dear_for_the_cash_is_refused() -> None:
     run = simulate([A], Terms(cash=99, max_positions=1, max_weight=1.0), start_ms=0)
-    assert (list(run.deals), run.refused["cash"], run.equity.tolist()) == ([], 1, [99.0] * 5)
+    assert (list(run.account_trades), run.refused["cash"], run.equity.tolist()) == ([], 1, [99.0] * 5)
 
 
 def test_the_older_signal_is_filled_first() -> None:
@@ -115,35 +115,46 @@ def test_the_older_signal_is_filled_first() -> None:
     z, a = sleeve("Z", flat * 2, {0: NO_STOP}, set()), sleeve("A", flat * 4, {2: NO_STOP}, set())
     z.bars.ts_ms[1] = 4 * DAY
     run = simulate([a, z], Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
-    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"Z": 70, "A": 30}
+    assert {account_trade.key.symbol: account_trade.quantity for account_trade in run.account_trades} == {
+        "Z": 70,
+        "A": 30,
+    }
 
 
 def test_of_two_signals_at_one_close_the_first_symbol_is_filled_first() -> None:
     flat = [[10.0, 10, 10, 10]] * 2
     sleeves = [sleeve("Z", flat, {0: NO_STOP}, set()), sleeve("A", flat, {0: NO_STOP}, set())]
     run = simulate(sleeves, Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
-    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"A": 70, "Z": 30}
+    assert {account_trade.key.symbol: account_trade.quantity for account_trade in run.account_trades} == {
+        "A": 70,
+        "Z": 30,
+    }
 
 
 def test_coins_are_bought_in_fractions() -> None:
     coin = sleeve("A", [[3, 3, 3, 3], [3, 3, 3, 3]], {0: NO_STOP}, set(), lot=1e-8)
-    assert simulate([coin], Terms(cash=10, max_positions=1, max_weight=1.0), start_ms=0).deals[0].quantity == 3.33333333
+    assert (
+        simulate([coin], Terms(cash=10, max_positions=1, max_weight=1.0), start_ms=0).account_trades[0].quantity
+        == 3.33333333
+    )
 
 
 def test_the_account_stop_is_a_fraction_below_the_fill() -> None:
     run = simulate([B], Terms(cash=1000, max_positions=1, max_weight=1.0, stop_loss=0.02), start_ms=0)
-    assert [(d.trade.stop, d.trade.exit_price, d.trade.exit_ts_ms // DAY) for d in run.deals] == [(49.0, 49.0, 2)]
+    assert [(d.trade.stop, d.trade.exit_price, d.trade.exit_ts_ms // DAY) for d in run.account_trades] == [
+        (49.0, 49.0, 2)
+    ]
 
 
 def test_signals_before_the_start_are_silent() -> None:
     run = simulate([A, B, C], TERMS, start_ms=2 * DAY)
-    assert [d.key.symbol for d in run.deals] == ["C"]
+    assert [d.key.symbol for d in run.account_trades] == ["C"]
     assert run.ts_ms[0] == 2 * DAY
 
 
 def test_an_account_without_lanes_has_no_events() -> None:
     run = simulate([], TERMS, start_ms=0)
-    assert (run.equity.size, len(run.deals)) == (0, 0)
+    assert (run.equity.size, len(run.account_trades)) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -167,7 +178,9 @@ def test_an_account_with_one_series_trades_both_sides_as_the_fold_does(seed: int
     sleeves = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
     run = simulate(sleeves, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
     _, trades = fold(made.bars, signals, Rules.of(signals))
-    assert [deal.trade for deal in run.deals if deal.trade.reason != "open"] == trades
+    assert [
+        account_trade.trade for account_trade in run.account_trades if account_trade.trade.reason != "open"
+    ] == trades
     assert {trade.side for trade in trades if trade.reason == "stop"} == {"long", "short"}
 
 
@@ -199,22 +212,24 @@ def worlds(draw: st.DrawFn) -> tuple[list[Sleeve], Terms]:
 def test_the_books_balance(world: tuple[list[Sleeve], Terms]) -> None:
     sleeves, terms = world
     run = simulate(sleeves, terms, start_ms=0)
-    gained = sum(deal.pnl for deal in run.deals)
+    gained = sum(account_trade.pnl for account_trade in run.account_trades)
     assert run.equity[-1] - terms.cash == pytest.approx(gained, abs=1e-6)
-    np.testing.assert_allclose(run.cash + worth_by_deals(sleeves, run), run.equity, rtol=1e-9)
+    np.testing.assert_allclose(run.cash + worth_by_account_trades(sleeves, run), run.equity, rtol=1e-9)
     if terms.constrained:
         assert run.cash.min() >= -1e-6
         assert run.n_positions.max() <= terms.max_positions
 
 
-def worth_by_deals(sleeves: list[Sleeve], run: AccountRun) -> np.ndarray:
-    """Second source: what the list of deals says was held at each time, at the newest close of its series."""
+def worth_by_account_trades(sleeves: list[Sleeve], run: AccountRun) -> np.ndarray:
+    """Second source: what the list of account trades says was held at each time, at the newest close of its series."""
     worth = np.zeros(run.ts_ms.size)
-    for deal in run.deals:
-        bars = next(sleeve.bars for sleeve in sleeves if sleeve.key == deal.key)
+    for account_trade in run.account_trades:
+        bars = next(sleeve.bars for sleeve in sleeves if sleeve.key == account_trade.key)
         for at, ts_ms in enumerate(run.ts_ms.tolist()):
-            held = deal.trade.entry_ts_ms <= ts_ms and (ts_ms < deal.trade.exit_ts_ms or deal.trade.reason == "open")
-            worth[at] += held * deal.quantity * bars.until(ts_ms).close[-1]
+            held = account_trade.trade.entry_ts_ms <= ts_ms and (
+                ts_ms < account_trade.trade.exit_ts_ms or account_trade.trade.reason == "open"
+            )
+            worth[at] += held * account_trade.quantity * bars.until(ts_ms).close[-1]
     return worth
 
 
@@ -224,7 +239,7 @@ def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Sleeve], Te
     sleeves, terms = world
     one, other = simulate(sleeves, terms, start_ms=0), simulate(sleeves[::-1], terms, start_ms=0)
     np.testing.assert_array_equal(one.equity, other.equity)
-    assert list(one.deals) == list(other.deals)
+    assert list(one.account_trades) == list(other.account_trades)
 
 
 @settings(max_examples=30, deadline=None)

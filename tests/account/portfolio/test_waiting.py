@@ -48,7 +48,7 @@ def test_what_leaves_at_the_next_open_and_what_enters_within_the_limits_is_told_
 def test_positions_csv_has_a_line_for_each_position_and_for_each_order_that_waits() -> None:
     a, c = flat("A", 100, enters=0, leaves=3), flat("C", 20, enters=3)
     run = simulate([a, c], TERMS, start_ms=0)
-    rows = positions(run.deals, run.waiting, {c.key: 20.0})
+    rows = positions(run.account_trades, run.waiting, {c.key: 20.0})
     assert [(x.next_open, x.symbol, x.quantity, x.budget) for x in rows] == [
         ("leave", "A", 40.0, None),
         ("enter", "C", None, 4_000.0),
