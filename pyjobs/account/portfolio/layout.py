@@ -1,4 +1,4 @@
-"""Sleeves and terms laid out in memory by the names of `memory`, ready for walks of `book`."""
+"""Sleeves and terms laid out in memory by the names of `memory`, ready for walks of `account_loop`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pyjobs.account.portfolio import memory, seats
-from pyjobs.account.portfolio.choice import EVENT
+from pyjobs.account.portfolio.aligned_bars import PRICES, AlignedSeries, Places, Timeline, laid, timeline_of
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lookups import Columns, named, rates_of, tables_of
+from pyjobs.account.portfolio.order_admission import EVENT
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sums import SUMS
-from pyjobs.account.portfolio.tape import PRICES, OnTape, Places, Timeline, laid, timeline_of
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
@@ -134,9 +134,9 @@ def lay_out(sleeves: Sequence[Sleeve], terms: Terms, start_ms: int, marks_ms: Se
     )
 
 
-def _series(bars: Sequence[OnTape], line: Timeline, times: IntArray, moments: Places) -> memory.Series:
+def _series(bars: Sequence[AlignedSeries], line: Timeline, times: IntArray, moments: Places) -> memory.Series:
     n = len(bars)
-    prices = bars[0].tape.prices if bars else np.empty((4, 0))
+    prices = bars[0].aligned.prices if bars else np.empty((4, 0))
     return memory.Series(
         times=times,
         moments=moments,

@@ -21,7 +21,7 @@ All money is the account's own: an instrument in another currency is converted a
 rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
 its own.
 
-The loop itself is `book`, compiled.
+The loop itself is `account_loop`, compiled.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import overload
 
 import numpy as np
 
-from pyjobs.account.portfolio import book, choice, seats, sums
+from pyjobs.account.portfolio import account_loop, order_admission, seats, sums
 from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
 from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
 from pyjobs.account.portfolio.sleeve import Sleeve
@@ -181,7 +181,9 @@ def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("book", (kernel, riding, seats, sums, choice, book), (book.walk,))
+    return native.load(
+        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop), (account_loop.walk,)
+    )
 
 
 class AccountTrades(Sequence[AccountTrade]):

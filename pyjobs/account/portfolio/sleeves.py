@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyjobs.account.portfolio import krx
+from pyjobs.account.portfolio.aligned_bars import aligned_bars_of
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.tape import tape_of
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.column_file import done_with
@@ -39,7 +39,7 @@ def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]
     sleeves, left_out = [], []
     grids: dict[tuple[str, str, str], Grid] = {}
     traded = [series for series in snapshot.series if _is_traded(series.instrument, account)]
-    tape = tape_of(tuple(series.bars for series in traded))
+    aligned = aligned_bars_of(tuple(series.bars for series in traded))
     for number, series in enumerate(traded):
         instrument = series.instrument
         short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
@@ -55,7 +55,7 @@ def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]
         if money is not None or instrument.currency == account.currency:
             alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
             grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
-            sleeves += _sleeves_on(series, tape.bars(number), account, known, money, grid)
+            sleeves += _sleeves_on(series, aligned.bars(number), account, known, money, grid)
     return Sleeves(sleeves=sleeves, left_out=left_out)
 
 

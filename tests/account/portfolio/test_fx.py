@@ -251,18 +251,18 @@ def test_every_session_of_three_currencies_agrees_with_a_ledger_in_decimals(name
     snapshot = desk_of(WORLD)
     setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}, "breakout_20": {"window": 15}}, source="test")
     setups["both"] = make_setups({"ma_cross": {"fast": 3, "slow": 9, "side": "both"}}, source="test")["ma_cross"]
-    book = backtest(snapshot, WORLD, setups).variants[name]
-    seen = {(snapshot_currency(snapshot, d.key.symbol), d.trade.side) for d in book.account_trades}
+    variant = backtest(snapshot, WORLD, setups).variants[name]
+    seen = {(snapshot_currency(snapshot, d.key.symbol), d.trade.side) for d in variant.account_trades}
     assert seen == {(c, s) for c in ("KRW", "USD", "JPY") for s in ("long", "short")}
-    assert {d.trade.reason for d in book.account_trades} >= {"open", "signal", "stop"}
+    assert {d.trade.reason for d in variant.account_trades} >= {"open", "signal", "stop"}
     ledger = Ledger(snapshot)
-    flows, pnls = ledger.flows(book)
-    for account_trade, pnl in zip(book.account_trades, pnls, strict=True):
+    flows, pnls = ledger.flows(variant)
+    for account_trade, pnl in zip(variant.account_trades, pnls, strict=True):
         assert account_trade.pnl == pytest.approx(float(pnl), rel=1e-9, abs=1e-4), account_trade
-    for point in book.curve[:: 1 if name == "constrained" else 40]:
-        assert point.equity == pytest.approx(float(ledger.equity(book, flows, point.ts_ms)), rel=1e-9)
-    gained = book.curve[-1].equity - book.curve[0].equity
-    assert sum(account_trade.pnl for account_trade in book.account_trades) == pytest.approx(gained, rel=1e-9)
+    for point in variant.curve[:: 1 if name == "constrained" else 40]:
+        assert point.equity == pytest.approx(float(ledger.equity(variant, flows, point.ts_ms)), rel=1e-9)
+    gained = variant.curve[-1].equity - variant.curve[0].equity
+    assert sum(account_trade.pnl for account_trade in variant.account_trades) == pytest.approx(gained, rel=1e-9)
     assert gained == pytest.approx(float(sum(pnls, Decimal(0))), rel=1e-9)
 
 

@@ -11,7 +11,6 @@ from math import nan
 
 import numpy as np
 
-from pyjobs.account.portfolio.choice import ages, close_seat, let_in, wants_out
 from pyjobs.account.portfolio.memory import (
     Account,
     AccountTradeColumns,
@@ -24,6 +23,7 @@ from pyjobs.account.portfolio.memory import (
     Signals,
     Tables,
 )
+from pyjobs.account.portfolio.order_admission import admit_orders, ages, close_seat, wants_out
 from pyjobs.account.portfolio.seats import (
     BASIS_POINT,
     EXIT_PRICE,
@@ -75,7 +75,7 @@ def walk(
                 borrow(account, seats, series, rates, lists.busy[h])
         equity = mark(account, lists, seats, series, signals, rates, points, room, j)
         if signals.events[j + 1] > signals.events[j]:
-            let_in(account, lists, seats, series, signals, rates, room, float(now), equity, j)
+            admit_orders(account, lists, seats, series, signals, rates, room, float(now), equity, j)
     for h in range(lists.n_busy[0]):
         if seats.quantity[lists.busy[h]] != 0.0:
             mark_account_trade(seats, series, tables, account_trades, room, lists.busy[h])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import book, sums
+from pyjobs.account.portfolio import account_loop, sums
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.layout import lay_out
@@ -82,7 +82,7 @@ def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> N
     marks = [day * DAY + 1 for day in range(20, 180, 7)]
     run = simulate(sleeves, terms, start_ms=10 * DAY, marks_ms=marks)
     memory = lay_out(sleeves, terms, 10 * DAY, marks).on(terms)
-    book.walk(*memory)
+    account_loop.walk(*memory)
     assert len(run.account_trades) == memory.account_trades.count[0] > 20
     for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
         np.testing.assert_array_equal(column, mine)
