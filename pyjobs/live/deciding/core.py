@@ -7,7 +7,7 @@ can be folded again and must give the same bytes. Nothing reads a clock, a file 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from zlib import crc32
 
@@ -73,6 +73,10 @@ class Stand:
     def first(cls, money: Money) -> Stand:
         """Nothing but cash."""
         return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
+
+    def copy(self) -> Stand:
+        """Another that stands there."""
+        return replace(self, s=list(self.s))
 
     def rescale(self, factor: float) -> None:
         """In the shares of now: prices times `factor`, as many shares more; what they are worth stays."""
