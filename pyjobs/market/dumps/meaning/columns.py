@@ -228,7 +228,7 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
 
 
 def _counted(grid: Grid, places: dict[str, int], money: int) -> list[Finding]:
-    """Of OKX's three volumes the one in coins: for each of them the money is a price."""
+    """OKX has three volumes; the one in coins is taken: for each of them the money is a price."""
     columns = [at for at, name in enumerate(grid.names or ()) if column(name) in ("vol", "volume", "volccy")]
     for place in columns:
         if counts_what_money_pays(grid, places, place, money):

@@ -139,7 +139,7 @@ def _text(ms: int) -> str:
 
 
 def without_other_series(table: Table, reading: Reading, findings: Findings) -> Table:
-    """Of a share in several series of its exchange on one date the main one; a date of another one alone stays."""
+    """The main series of a share, where its exchange has several on one date; a date of another one alone stays."""
     if "series" not in reading.places:
         return table
     cells = reading.grid.columns[reading.places["series"]].cast("string").to_pylist()
