@@ -55,6 +55,14 @@ def _piped(fd: int, path: Path) -> bytes:
     raise OSError(errno.EINVAL, f"is a pipe that no process has filled within {PIPE_PATIENCE_S:.0f} s", str(path))
 
 
+def read_json(path: Path) -> Any:
+    """What the JSON file at `path` says. Raises OSError (also for a pipe in its place), ValueError for all else."""
+    try:
+        return json.loads(os_files.held_bytes(path))
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write `content`, making the folder; NaN and infinity become null; plain Python values only."""
     text = json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False)
