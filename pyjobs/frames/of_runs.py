@@ -12,8 +12,7 @@ from pyjobs.runs import run_folder
 from pyjobs.runs.backtests import backtest_folder
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
-from utils.files.os_files import has_file, held_text
-from utils.files.text_files import read_json
+from utils.files.os_files import has_file, held_text, read_json
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from utils.errors import CannotWriteError
 from utils.files import atomic
-from utils.files.text_files import read_json
+from utils.files.os_files import read_json
 
 
 def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pyjobs.runs.retention import KEEP_MAX_RUNS
 from pyjobs.runs.run_folder import MANIFEST, finished_runs
-from utils.files.text_files import read_json
+from utils.files.os_files import read_json
 
 WEEKDAYS, DAYS = 260, 365  # a year, as the sizing rule of the runbook has it
 LOOKED_AT = 20  # the newest manifests

@@ -14,8 +14,7 @@ from pyjobs.runs.sealed import prints
 from pyjobs.runs.witness import mixed
 from utils.errors import CannotWriteError
 from utils.files import atomic
-from utils.files.os_files import files_below
-from utils.files.text_files import read_json
+from utils.files.os_files import files_below, read_json
 
 read, verify = sealed.read, sealed.verify
 SCHEMA = 1

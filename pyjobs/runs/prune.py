@@ -14,8 +14,7 @@ from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, REMOVING, is_being_built, started_at
 from utils.errors import ConfigError
-from utils.files.os_files import has_folder
-from utils.files.text_files import read_json
+from utils.files.os_files import has_folder, read_json
 
 Named = Callable[[str], object]
 NEVER_A_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG)

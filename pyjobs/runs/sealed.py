@@ -13,7 +13,7 @@ from threading import Thread
 
 from pyjobs.runs.run_folder import MANIFEST, PINNED
 from utils.errors import BadDataError, MissingInputError
-from utils.files import os_files, text_files
+from utils.files import os_files
 from utils.foreign_text import quoted
 
 AT_ONCE_BYTES = 1_000_000
@@ -27,7 +27,7 @@ def read(run_dir: Path) -> dict[str, object]:
     """The manifest of a run. Raises MissingInputError or BadDataError."""
     path = run_dir / MANIFEST
     try:
-        manifest = text_files.read_json(path)
+        manifest = os_files.read_json(path)
     except FileNotFoundError as error:
         raise MissingInputError(f"'{run_dir}' has no {MANIFEST}: not a finished run") from error
     except OSError as error:

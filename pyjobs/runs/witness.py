@@ -15,7 +15,7 @@ from typing import Any
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import provenance
-from utils.files import atomic, text_files
+from utils.files import atomic, os_files
 
 FILE = "logs/inputs.json"
 INPUTS = ("code", "config", "data", "dependencies")
@@ -71,7 +71,7 @@ class Witness:
 def read(run_dir: Path) -> list[dict[str, Any]]:
     """What was noted in a run folder; nothing when nothing was, or it cannot be read."""
     try:
-        found = text_files.read_json(run_dir / FILE)
+        found = os_files.read_json(run_dir / FILE)
     except (OSError, ValueError):
         return []
     return [note for note in found if isinstance(note, dict)] if isinstance(found, list) else []

@@ -18,7 +18,7 @@ from tests.one_by_one.spoiled import SPOILED, away
 
 TABLE = RUNS_TABLE | HOUSE_TABLE
 WELL = "as it should be"
-BOUND_S = 2.0
+BOUND_S = 20.0
 MORE_BYTES = 500_000_000
 
 

@@ -37,6 +37,16 @@ def held_bytes(path: Path, most: int = -1) -> bytes:
         return file.read(most)
 
 
+def read_json(path: Path) -> Any:
+    """What the JSON file at `path` says. Raises OSError as `held`, ValueError for all that is no JSON."""
+    import json
+
+    try:
+        return json.loads(held_bytes(path))
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
 def held_text(path: Path) -> TextIO:
     """The file, open for reading as UTF-8 with its line ends as they are, as csv wants it. Raises OSError as `held`."""
     return io.TextIOWrapper(held(path), encoding="utf-8", newline="")

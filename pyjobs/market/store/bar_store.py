@@ -15,8 +15,8 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
 from pyjobs.market.store import history, rebase
+from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.folders import locked, make_folder, set_aside, settled
-from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.merge import beside, joined, merge_partition
 from pyjobs.market.store.names import folder_name, symbol_of
 from pyjobs.market.store.partitions import (

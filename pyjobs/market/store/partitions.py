@@ -20,7 +20,7 @@ import numpy as np
 from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.store import basis, plain
-from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text, within, without
+from pyjobs.market.store.confirmed_empty import NO_TIMES, from_text, to_text, within, without
 from utils.errors import BadDataError
 from utils.files import os_files
 from utils.files.atomic import write_bytes

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pyjobs.runs.run_folder import MANIFEST
-from utils.files.os_files import files_below, has_file, held_bytes
-from utils.files.text_files import read_json
+from utils.files.os_files import files_below, has_file, held_bytes, read_json
 
 TRADES = "trades.csv"
 PICTURES = (".png", ".html")

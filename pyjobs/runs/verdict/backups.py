@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check
 from pyjobs.runs.verdict.records import AHEAD_S
-from utils.files.text_files import read_json
+from utils.files.os_files import read_json
 
 DAY_S = 86_400.0
 BACKUP_DAYS, DRILL_DAYS = 3, 45

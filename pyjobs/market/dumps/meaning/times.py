@@ -11,7 +11,7 @@ import numpy as np
 from pyjobs.market.bars import IntArray
 from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.meaning.columns import Reading
-from pyjobs.market.dumps.meaning.source import Ledger, Source
+from pyjobs.market.dumps.meaning.source import Findings, Source
 from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.reading.stamps import (
     DATE,
@@ -33,9 +33,9 @@ SMALLEST_EPOCH_MS = 1_000_000_000
 class Complaints:
     """What is wrong with each row, the first thing only."""
 
-    def __init__(self, rows: int, ledger: Ledger) -> None:
+    def __init__(self, rows: int, findings: Findings) -> None:
         self.of_row = np.full(rows, -1, np.int32)
-        self._ledger = ledger
+        self._ledger = findings
 
     def add(self, errors: dict[int, str]) -> None:
         for at, what in errors.items():
