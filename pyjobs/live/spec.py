@@ -34,7 +34,8 @@ Value = int | float | str
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """One loop. `stored`: what the series is called in the store. Money in the instrument's own currency. `actions`: a
-    file of splits, which decide nothing before they are in bars.csv: not of the fingerprint."""
+    file of splits, which decide nothing before they are in bars.csv: not of the fingerprint. `home`: see
+    `Place`."""
 
     tag: str
     exchange: str
@@ -48,6 +49,7 @@ class Spec:
     fee_bps: float = 0.0
     max_gap_bars: int = 0
     actions: str = ""
+    home: Path | None = None
 
     @property
     def key(self) -> SeriesKey:
@@ -57,7 +59,7 @@ class Spec:
     @property
     def place(self) -> Place:
         """Where its journal is."""
-        return Place(tag=self.tag, symbol=self.symbol, timeframe=self.timeframe)
+        return Place(tag=self.tag, symbol=self.symbol, timeframe=self.timeframe, home=self.home)
 
     @property
     def text(self) -> str:

@@ -55,8 +55,12 @@ def _limits(table: Table, market: str) -> FloatArray:
 
 def _missing_sessions(table: Table, findings: Findings) -> None:
     """Sessions of the calendar between the first and the last bar that have no row, halts aside."""
+    days = findings.source.hours.days
+    expected = days[(days >= table.day[0]) & (days <= table.day[-1])]
+    if np.array_equal(expected, table.day):
+        return
     here = set(table.day.tolist()) | findings.halted
-    missing = [d for d in findings.source.hours.sessions_in(int(table.day[0]), int(table.day[-1])) if d not in here]
+    missing = [each for each in expected.tolist() if each not in here]
     if missing:
         first = dt.date.fromordinal(missing[0]).isoformat()
         last = dt.date.fromordinal(missing[-1]).isoformat()

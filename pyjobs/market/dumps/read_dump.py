@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyjobs.market.bars import Bars, checked
-from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.cleaning import bars_from
@@ -26,6 +25,7 @@ from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import table_of
 from pyjobs.market.dumps.meaning.tickers import of_the_symbol
 from pyjobs.market.dumps.oddities import note_oddities
+from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from utils.errors import BadDataError
@@ -60,13 +60,13 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
     if not any(len(each.grid) for each in readings):
         raise BadDataError(f"{path}: holds no rows")
-    give_back()
+    give_back(read)
     source.mark = mark_of(readings, source, findings)
     table = table_of(readings, source, findings)
     _note_files(readings, findings)
     for each in readings:
         each.grid.columns = []  # as much again
-    give_back()
+    give_back(read)
     refuse_other_spacing(table, source)
     bars, table = bars_from(table, findings)
     note_oddities(table, findings)

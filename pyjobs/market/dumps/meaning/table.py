@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
@@ -22,6 +21,7 @@ from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, Findings, Source, Table
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
+from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
 from utils.errors import BadDataError
@@ -52,7 +52,7 @@ def _table(reading: Reading, source: Source, findings: Findings, part: int) -> T
     complaints.add({at: f"{time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
     complaints.add(dates_of_another_zone(reading, st, day, source))
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
-    give_back()
+    give_back(len(reading.grid))
     ohlcv = _numbers(reading, source, findings, complaints, st)
     table = Table(
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
