@@ -30,7 +30,7 @@ from pyjobs.runs.run_folder import (
     started_at,
 )
 from utils.errors import BadDataError, CannotWriteError
-from utils.files import atomic
+from utils.files import atomic, formats
 from utils.files.os_files import has_file, has_folder, held, hold_folder
 
 FILES = "files"
@@ -118,7 +118,12 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
             _link(before / FILES / name, target, print_of)
     _sync(into)
     size = sum(int(str(each["bytes"])) for each in files.values() if isinstance(each, dict))
-    about = {"home": str(home), "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "sqlite": databases.version()[0]}
+    about: dict[str, object] = {
+        "home": str(home),
+        "format": formats.settled(str(home)),
+        "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "sqlite": databases.version()[0],
+    }
     state = {"schema": 1, "status": "partial" if problems else "ok", "problems": problems, "desk": ""}
     return {**state, **about, "size_mb": round(size / 1e6, 6), "databases": found, "files": files}
 
