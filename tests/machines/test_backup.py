@@ -216,7 +216,7 @@ def test_a_thousand_copies_of_a_live_database(tmp_path: Path, journal: str) -> N
 
 
 def backed_up_while_others_write(home: Path, tmp_path: Path, times: int) -> None:
-    """Whole backups, a writer at the queue and another at the decisions all the time: each is restored and looked at."""
+    """Whole backups while others write to the queue and to the decisions: each is restored and looked at."""
     csv = home / "data/processed/decisions/live/BTCUSD/1m/decisions.csv"
     appends = "import sys, time\nwhile True:\n    open(sys.argv[1], 'a').write('1,2\\n'); time.sleep(0.001)"
     queue, path = str(home / "data/queue/mine.sqlite"), str(csv)
