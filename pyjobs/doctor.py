@@ -23,9 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     checks = [
         places.git_head(paths.ROOT),
         *machine.check_tools(),
-        *machine.check_wal(data),
-        *machine.check_format(paths.ROOT, root),
-        *machine.check_secrets(root),
+        *machine.check_stored(paths.ROOT, root),
         places.check_private(private.problems(str(root))),
         *places.writable([paths.logs_dir(), data, paths.locks_dir()], root),
         places.check_disk([paths.logs_dir(), data, root]),

@@ -46,6 +46,13 @@ def uses_wal(path: Path) -> bool:
     return head[:16] == b"SQLite format 3\x00" and 2 in head[18:20]
 
 
+def check_stored(clone: Path, home: Path) -> Iterator[Check]:
+    """What is wrong with how things are stored: databases, formats, secrets; nothing where all is well."""
+    yield from check_wal(home / "data")
+    yield from check_format(clone, home)
+    yield from check_secrets(home)
+
+
 def check_wal(data: Path, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Iterator[Check]:
     """A WARN for each database of ours with a write-ahead log, where SQLite has the bug; nothing else."""
     for path in sorted([*data.glob("queue/*.sqlite"), *data.glob("*.sqlite"), *data.glob("*.db")]):
