@@ -26,7 +26,7 @@ TOOLS: Mapping[str, tuple[tuple[str, ...], str, bool]] = {
     "rsync": (("--version",), "fetch_runs, push_data, deploy, backups elsewhere", False),
     "restic": (("version",), "backups into a restic repository", False),
 }
-"""Of each tool: how it tells its version, what needs it, and whether no job runs without."""
+"""How each tool tells its version, what needs it, and whether no job runs without."""
 OPTIONAL = ("restic",)
 _VERSION = re.compile(r"\d+(?:\.\d+)+[\w()-]*", re.ASCII)
 
