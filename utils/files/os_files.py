@@ -1,6 +1,6 @@
-"""What differs between systems in opening, locking and reading files. Elsewhere is no `fcntl` and no `O_CLOEXEC`.
+"""What differs between systems in opening, locking and reading files: Windows has no `fcntl` and no `O_CLOEXEC`.
 
-A lock is `flock` where the system has it, and filelock's (Windows) where it has not; either ends with its holder.
+A lock is `flock` where the system has it, else filelock's (Windows); either ends with its holder.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ POLL_S = 0.05
 
 
 def held_bytes(path: Path) -> bytes:
-    """What a file of ours holds, at once. Raises OSError: for a pipe or a device in its place EINVAL, nobody waits."""
+    """The content of a file of ours. Raises OSError: EINVAL for a pipe or a device in its place, without waiting."""
     descriptor = os.open(path, AT_ONCE)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
