@@ -58,7 +58,15 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "alpaca krx_stock quotes yahoo",
     ),
     "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
-    "pyjobs.live": ("journal kill_switch scheduler", "deciding", "spec", "config feed", "limits", "step equal health"),
+    "pyjobs.live": (
+        "journal kill_switch scheduler",
+        "deciding",
+        "spec",
+        "config splits",
+        "feed",
+        "limits",
+        "step equal health",
+    ),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights provenance retention run_folder units",
         "forecast pins sealed timetable witness",

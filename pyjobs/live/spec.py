@@ -33,7 +33,8 @@ Value = int | float | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """One loop. `stored`: what the series is called in the store. Money in the instrument's own currency."""
+    """One loop. `stored`: what the series is called in the store. Money in the instrument's own currency. `actions`: a
+    file of splits, which decide nothing before they are in bars.csv: not of the fingerprint."""
 
     tag: str
     exchange: str
@@ -46,6 +47,7 @@ class Spec:
     cash: float = 10_000.0
     fee_bps: float = 0.0
     max_gap_bars: int = 0
+    actions: str = ""
 
     @property
     def key(self) -> SeriesKey:
