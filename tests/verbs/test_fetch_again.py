@@ -60,7 +60,7 @@ def test_an_ingest_of_all_sets_it_aside_as_well(home: Home) -> None:
         )
     home.fake.fault("yahoo", "other_currency", match="AAPL")
     assert run(ingest, ["--all", "--resume"]) == 0
-    assert "YAHOO:AAPL:1d: set aside: yf_etf says AAPL is in GBp" in home.captured.readouterr().out
+    assert "YAHOO:AAPL:1d: set aside: yf_etf has AAPL in GBp" in home.captured.readouterr().out
     asked = home.asked("yahoo", "AAPL")
     assert run(ingest, ["--all", "--resume"]) == 0 and home.asked("yahoo", "AAPL") == asked
     assert home.days("YAHOO", "MSFT")[-1] == "2026-11-20"

@@ -12,10 +12,10 @@ slippage and what is missing to the next tick; a percent stop is measured from t
 Constrained: at most `max_positions` (one that waits for its fill, in or out, counts), one position per series; a new
 one gets `max_weight` of the equity at the signal's close, never more than the free cash, fee included, rounded down to
 whole lots; one whose group (sector …) would then hold more than `max_group_weight` of the equity is refused. The
-proceeds of a short sale, and as much again, are not free until it is bought back.
-Unconstrained: each setup on each series has a position of its own and takes every signal while flat, always with the
-same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside the constrained run
-it shows what the constraints cost.
+proceeds of a short sale, and as much again, are not free until it is bought back. Unconstrained: each setup on each
+series has a position of its own and takes every signal while flat, always with the same notional, `max_weight` of the
+starting cash, in fractions, and cash may go below zero; compared with the constrained run it shows what the constraints
+cost.
 
 All money is the account's own: an instrument in another currency is converted at every fill and every mark, at the
 rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
@@ -162,7 +162,7 @@ def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
 
 
 def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
-    """What the seats hold after the last close: positions told to leave, and orders to enter."""
+    """What the seats hold after the last close: positions that are to leave, and orders to enter."""
     held = seats.side != 0
     found = np.flatnonzero((held & (seats.leaving != 0)) | (~held & (seats.order != 0)))
     return [

@@ -30,7 +30,7 @@ DOUBTFUL = 4  # so many symbols at once, and half of all that were asked for, ar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A series without its newest bar. `expected`: it should have one; `news`: it is said for the first time.
+    """A series without its newest bar. `expected`: it should have one; `news`: it is reported for the first time.
 
     `kind` is the provider's failure (rate_limit, outage …); `late`: it answers and has the session of too few;
     `no_bar`: it has that of the others; `gone`, `unknown`, `renamed`, `not_listed`, `halted`, `silent` as in
@@ -157,7 +157,7 @@ class _Judge:
         self._count(well, lacking, failed)
 
     def _was_misfit(self, one: Fetching) -> bool:
-        """Whether it was set aside beside others that fitted, which an evening too early or an outage does not undo."""
+        """Whether it was set aside while others fitted, which an evening too early or an outage does not undo."""
         before = self.known.get(name_of(one))
         return before is not None and before.state == "misfit"
 

@@ -46,7 +46,7 @@ class Inputs:
         return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
 
     def told(self) -> dict[str, object]:
-        """The inputs as they were when the verb began; what has become another since then says so as `mixed`."""
+        """The inputs as they were when the verb began; what has changed since then is marked as `mixed`."""
         if self.begun is None:
             return self.now()
         found: dict[str, Any] = {name: dict(told) for name, told in self.begun.told.items()}
@@ -123,7 +123,7 @@ def filled_in(run_dir: Path) -> dict[str, object]:
 
 
 def described(run_dir: Path, name: str) -> dict[str, object]:
-    """What can be said by looking at the folder."""
+    """What the folder alone shows."""
     files = {
         each: {"bytes": (run_dir / each).stat().st_size, "sha256": file_sha256(run_dir / each)}
         for each in file_names(run_dir)

@@ -122,7 +122,7 @@ def last_line(log: Path) -> str:
 
 
 def _outcome(fd: int) -> dict[str, object]:
-    """What the command said of its outcome, without waiting for whoever else still holds the pipe open."""
+    """What the command reported of its outcome, without waiting for other processes that hold the pipe open."""
     os.set_blocking(fd, False)
     received = b""
     with contextlib.suppress(BlockingIOError):

@@ -24,7 +24,7 @@ OHLC = ("open", "high", "low", "close")
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Where each field stands, what the times mean, and what is to be said of the file as a whole."""
+    """Where each field stands, what the times mean, and the findings about the file as a whole."""
 
     grid: Grid
     places: dict[str, int]
@@ -79,7 +79,7 @@ def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) 
     if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
         place = places["volume"] + 1
         what = f"column {place}, {grid.cell(0, place - 1)!r}, stands between low and high in every row: no volume"
-        told = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
+        told = "an adjusted close? Set `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {told}")
 
 
@@ -188,7 +188,7 @@ def _some(grid: Grid, place: int) -> str:
 
 
 def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
-    """The volume in units of what is traded, where the file has it in several; and what is said of the choice."""
+    """The volume in units of what is traded, where the file has it in several; and a note on the choice."""
     if "volume" in places:
         return []
     named = {}
