@@ -68,8 +68,9 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "step equal health",
     ),
     "pyjobs.runs": (
-        "cache_retention job_history log_retention nights provenance retention run_folder units",
-        "forecast pins sealed timetable witness",
+        "cache_retention job_history log_retention nights released retention run_folder units",
+        "forecast pins provenance sealed timetable",
+        "witness",
         "manifest",
         "backtests verdict",
         "alerts prune",

@@ -12,7 +12,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.read_dump import Dump
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.ledger import NO_TIMES, within, without

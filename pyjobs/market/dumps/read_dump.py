@@ -16,7 +16,7 @@ from pyjobs.market.bars import Bars, checked
 from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.source import Ledger, Table
 
 SATURDAY = 5

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.source import Ledger, Source
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps

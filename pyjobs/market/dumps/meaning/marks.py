@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import ENDS, STARTS
 from pyjobs.market.dumps.meaning.source import Ledger, Mark, Source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.source import Ledger
 from pyjobs.market.dumps.reading.fields import is_number

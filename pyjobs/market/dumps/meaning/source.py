@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, FloatArray, IntArray
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from utils.errors import BadDataError
 
 Mask = npt.NDArray[np.bool_]

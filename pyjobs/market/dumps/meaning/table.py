@@ -10,7 +10,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.cache.bar_columns import give_back
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import Ledger
 from pyjobs.market.dumps.reading.fields import column
