@@ -66,6 +66,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "feed",
         "limits",
         "step equal health",
+        "golive",
     ),
     "pyjobs.runs": (
         "cache_retention job_history log_retention nights released retention run_folder units",
@@ -78,7 +79,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "pyjobs.reporting": (
         "fonts numbers run_files",
         "account_figures charts document fetches nights setup_figures",
-        "account_text command drawing price_pictures scans",
+        "account_text command drawing price_pictures scans strips",
         "html",
         "sheet",
         "backtests pages",

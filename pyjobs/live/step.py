@@ -106,6 +106,8 @@ class Loop:
         told = list(dict.fromkeys([*told, *(each for file in journal.files.values() for each in file.told)]))
         if stand.ts_ms or told:
             journal.event("repaired" if told else "start", stand.ts_ms, "; ".join(told), self._at())
+        if lacking := self.setting.limits.lacking:
+            told.append(f"nobody has set {', '.join(lacking)} in live.yaml: no entry is held back by them")
         return stand, told
 
     def step(self) -> Outcome:
@@ -121,6 +123,7 @@ class Loop:
             raise
         told += answer.told
         self._note_revisions(answer)
+        self._note_kill()
         if self.journal.decisions and self.journal.decisions[-1][CODE] != self.code:
             self._event("code_changed", self.stand.ts_ms, f"{self.journal.decisions[-1][CODE]} to {self.code}")
         rows, trades = 0, 0
@@ -196,7 +199,7 @@ class Loop:
     def _block(self, new: Seen, late: list[bool], words: list[str], warm: list[str]) -> tuple[int, int]:
         known = self.seen.last(self.lane.lookback + feed.OVERLAP)
         whole, n = known.then(new), len(known)
-        before = _copied(self.stand)
+        before = self.stand.copy()
         check = check_of(
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
@@ -253,10 +256,18 @@ class Loop:
             then = "|".join(number(float(getattr(known, name)[at[i]])) for name in COLUMNS[1:])
             self._event("revised", int(old.ts_ms[i]), f"{then} to {now_says}")
 
+    def _note_kill(self) -> None:
+        """That the switch was seen on, or off again: what a drill of it leaves behind."""
+        kill, seen = kill_switch.state(), [row[KIND] for row in self.events if row[KIND] in ("kill", "released")][-1:]
+        if kill and seen != ["kill"]:
+            self._event("kill", self.stand.ts_ms, f"{kill.words}: {kill.reason}")
+        elif not kill and seen == ["kill"]:
+            self._event("released", self.stand.ts_ms, "")
+
     def _event(self, kind: str, ts_ms: int, detail: str) -> None:
         """Add one, unless it repeats the last of its kind about that bar."""
         told = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
-        if told[-1:] == [detail] and kind not in ("fetch_failed", "fetch_ok"):
+        if told[-1:] == [detail] and kind not in ("fetch_failed", "fetch_ok", "kill", "released"):
             return
         at = self._at()
         self.journal.event(kind, ts_ms, detail, at)
@@ -277,13 +288,6 @@ class Loop:
         if self.stand.ts_ms:
             with suppress(OSError):
                 (self.spec.place.folder / SIZES).write_text(json.dumps(self.journal.sizes()))
-
-
-def _copied(stand: Stand) -> Stand:
-    return Stand(
-        cash=stand.cash, equity=stand.equity, day_equity=stand.day_equity, ts_ms=stand.ts_ms, day=stand.day,
-        trades=stand.trades, quantity=stand.quantity, s=list(stand.s),
-    )  # fmt: skip
 
 
 def said(spec: Spec, done: Outcome) -> str:

@@ -273,7 +273,7 @@ def test_live_imports_its_strategies_kernel_indicators_and_cadence_from_where_th
                 assert node.name not in own, f"{path}: {node.name} is the backtest's to define"
     core = importlib.import_module("pyjobs.live.deciding.core")
     assert core.kernel is importlib.import_module("pyjobs.strategy.kernel")
-    assert core.ledger is importlib.import_module("pyjobs.account.single.ledger")
+    assert core.equity_loop is importlib.import_module("pyjobs.account.single.equity_loop")
     assert core.Steady is importlib.import_module("pyjobs.account.single.cadence").Steady
     assert core.Tape is importlib.import_module("pyjobs.account.single.engine").Tape
 

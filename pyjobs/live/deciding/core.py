@@ -7,13 +7,13 @@ can be folded again and must give the same bytes. Nothing reads a clock, a file 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from pyjobs.account.single import ledger
+from pyjobs.account.single import equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money, net_returns
 from pyjobs.live.deciding.seen import Seen
@@ -73,6 +73,10 @@ class Stand:
     def first(cls, money: Money) -> Stand:
         """Nothing but cash."""
         return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
+
+    def copy(self) -> Stand:
+        """Another that stands there."""
+        return replace(self, s=list(self.s))
 
     def rescale(self, factor: float) -> None:
         """In the shares of now: prices times `factor`, as many shares more; what they are worth stays."""
@@ -178,17 +182,17 @@ class Decider:
         return (EXIT_NAMES[int(rows[-1][REASON])] if rows else "filled"), ended
 
     def _pay(self, rows: list[list[float]], filled: bool, ts: float, held: tuple[float, float, float]) -> None:
-        """Cash and quantity after the fills of one bar: `ledger.worth` over that bar alone."""
+        """Cash and quantity after the fills of one bar: `equity_loop.worth` over that bar alone."""
         at, flat = self.stand, [value for row in rows for value in row]
         if filled:
             still = [0.0] * TRADE
             kernel.write_trade(at.s, still, 0, ts, at.s[kernel.ENTRY_PRICE], kernel.STILL_OPEN)
             flat += still
-        w = [0.0] * ledger.STATE
-        ledger.begin(w, at.cash if at.cash > 0.0 else 1.0)
-        w[ledger.CASH], w[ledger.POSITION], w[ledger.PAID], w[ledger.QUANTITY] = at.cash, *held
-        ledger.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
-        at.cash, at.quantity = w[ledger.CASH], w[ledger.QUANTITY]
+        w = [0.0] * equity_loop.STATE
+        equity_loop.begin(w, at.cash if at.cash > 0.0 else 1.0)
+        w[equity_loop.CASH], w[equity_loop.POSITION], w[equity_loop.PAID], w[equity_loop.QUANTITY] = at.cash, *held
+        equity_loop.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
+        at.cash, at.quantity = w[equity_loop.CASH], w[equity_loop.QUANTITY]
 
     def _trade(self, row: list[float], quantity: float) -> str:
         """The cells of a finished trade up to its return."""

@@ -94,7 +94,7 @@ def read(place: Place, *, live: bool) -> Log:
             *(((place.bars, names.BARS), (place.events, names.EVENTS)) if live else ()),
         )
     }
-    with _still(place) if live else nullcontext():
+    with still(place) if live else nullcontext():
         texts = {path: _text(path) for path in files}
     decisions = lines(files[place.decisions], texts[place.decisions], strictly=True)
     if not decisions:
@@ -106,7 +106,7 @@ def read(place: Place, *, live: bool) -> Log:
 
 
 @contextmanager
-def _still(place: Place) -> Iterator[None]:
+def still(place: Place) -> Iterator[None]:
     """While no step writes to it: amid one, a trade is there and its decision is not. Raises LockBusyError."""
     private.make_folder(place.lock.parent)
     try:

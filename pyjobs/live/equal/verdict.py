@@ -51,11 +51,16 @@ def judge(live_place: Place, other_place: Place, *, stored: Seen | None = None) 
     try:
         live = read(live_place, live=True)
     except BadLine as error:
-        return _broken(made, error, live=True)
+        return broken(made, error, live=True)
     try:
         other = read(other_place, live=False)
     except BadLine as error:
-        return _broken(made, error, live=False)
+        return broken(made, error, live=False)
+    return judged(made, live, other, stored=stored)
+
+
+def judged(made: Verdict, live: Log, other: Log, *, stored: Seen | None = None) -> Verdict:
+    """`judge` of two logs that have been read, into `made`."""
     spec = spec_of(live)
     _replayed(made, live, spec)
     made.compared = compare(live, other, _explainer(live, spec, stored))
@@ -71,7 +76,8 @@ def judge(live_place: Place, other_place: Place, *, stored: Seen | None = None) 
     return made
 
 
-def _broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
+def broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
+    """The verdict on a log of which a line cannot be read."""
     made.cause = "data changed"
     told = str(error)
     layer = "trades" if "trades.csv" in told.partition(":")[0] else "decisions"

@@ -69,6 +69,8 @@ EVENT_KINDS = {
     "split": "from here on state, stop and older bars count times that factor: a split, an issue, a re-based series",
     "fetch_failed": "nothing came, and since when",
     "fetch_ok": "bars came again",
+    "kill": "the kill switch is on, and why",
+    "released": "it is off again",
     "code_changed": "the code that decides is another one from here on",
 }
 EXIT_NAMES = ("", "signal", "stop_hit", "stop_hit", "time", "target", "kill")  # by the kernel's numbers

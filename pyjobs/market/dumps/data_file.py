@@ -24,7 +24,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class ImportedSeries(msgspec.Struct, frozen=True, kw_only=True):
     """One instrument. `first_session` and `last_session` are days, YYYY-MM-DD; None: nothing could be read.
 
-    `treated` rows were changed or left out, `warts` are stored as they are, `beside_store` is how they met stored bars.
+    `cleaned` rows were changed or left out, `oddities` are stored as they are; `beside_store`: how they met those.
     """
 
     symbol: str
@@ -44,8 +44,8 @@ class ImportedSeries(msgspec.Struct, frozen=True, kw_only=True):
     gone: int = 0
     rebased: bool = False
     unconfirmed_ts_ms: int | None = None
-    treated: list[Finding] = []
-    warts: list[Finding] = []
+    cleaned: list[Finding] = []
+    oddities: list[Finding] = []
     beside_store: list[Finding] = []
     error: str | None = None
 

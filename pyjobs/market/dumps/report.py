@@ -46,8 +46,8 @@ def _entry(result: Imported) -> ImportedSeries:
         gone=stored.gone,
         rebased=stored.rebased,
         unconfirmed_ts_ms=stored.unconfirmed,
-        treated=dump.treated,
-        warts=dump.warts,
+        cleaned=dump.cleaned,
+        oddities=dump.oddities,
         beside_store=list(stored.findings),
     )
 
@@ -76,8 +76,8 @@ def _found(result: Imported) -> Iterator[tuple[str, Finding]]:
     dump, stored = result.dump, result.stored
     if dump is None or stored is None:
         return
-    yield from (("treated", finding) for finding in dump.treated)
-    yield from (("kept", finding) for finding in dump.warts)
+    yield from (("cleaned", finding) for finding in dump.cleaned)
+    yield from (("oddity", finding) for finding in dump.oddities)
     yield from (("store", finding) for finding in stored.findings)
     if stored.rebased:
         yield "store", Finding(what="series put on the basis of the file", count=len(dump.bars), first="", example="")

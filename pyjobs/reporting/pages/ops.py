@@ -10,6 +10,7 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.pages.fetched import fetched_sections
+from pyjobs.reporting.pages.loops import strip_sections
 from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
 
@@ -47,6 +48,7 @@ def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Pag
             ),
             *fetched_sections(inputs),
             *_imported_sections(inputs, session, machine.newest),
+            *strip_sections(inputs.loops),
             Section(title="Disk", blocks=_disk(machine)),
             Section(title="Last runs of all jobs", blocks=_history(machine)),
         ],
@@ -142,7 +144,7 @@ def _findings(inputs: RunInputs) -> list[Block]:
         return [Text("Unknown.", tone="note")]
     rows = []
     for each in inputs.data.instruments:
-        for kind, findings in (("treated", each.treated), ("left as it is", each.warts)):
+        for kind, findings in (("cleaned", each.cleaned), ("oddity", each.oddities)):
             rows += [[each.symbol, each.timeframe, kind, *_finding(finding)] for finding in findings]
     if not rows:
         return [Text("Nothing unusual.")]
