@@ -82,16 +82,7 @@ def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> R
     outcome_read, outcome_write = os.pipe()
     try:
         handle.write(f"$ {shlex.join(command)}\n# start {_stamp(zone_s)}\n".encode())
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, OUTCOME_FD: str(outcome_write)},
-            pass_fds=(outcome_write,),
-            process_group=0,
-        )
+        process = begun(command, cwd, handle, outcome_write)
     except OSError:
         os.close(outcome_read)
         handle.close()
@@ -106,6 +97,20 @@ def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> R
         outcome_fd=outcome_read,
         started=time.monotonic(),
         zone_s=zone_s,
+    )
+
+
+def begun(command: Sequence[str], cwd: Path, output: IO[bytes], outcome_fd: int) -> subprocess.Popen[bytes]:
+    """The process of a command, in a group of its own; `outcome_fd` is where it reports its outcome."""
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, OUTCOME_FD: str(outcome_fd)},
+        pass_fds=(outcome_fd,),
+        process_group=0,
     )
 
 
