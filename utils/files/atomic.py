@@ -37,7 +37,8 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 def sweep(folder: Path, name: str = "") -> None:
     """Remove the temporary files (of `name`, or all) that killed writers left; only while nobody else may write."""
     for leftover in folder.glob(f".{name or '*'}{TMP_MARK}*"):
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            leftover.unlink()
 
 
 def write_bytes(path: Path, content: bytes | memoryview, *, mode: int | None = None) -> None:

@@ -21,7 +21,7 @@ from pyjobs.live.journal.cells import FLAT_STATE, SIDES, number, state_text
 from pyjobs.live.journal.names import EXIT_NAMES, SKIPS
 from pyjobs.market.bars import Bars, IntArray
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, sides
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, sides
 
 Check = Callable[[int, float], tuple[str, str]]
 """Given the bar's close and the order's notional: the word that forbids the entry ("" for none), and what it saw."""
@@ -105,12 +105,12 @@ class Decider:
         self.lane, self.stand, self._at_stop = lane, stand, at_stop
         raw = lane.setup.setup.signals(bars)
         signals, broken, lacking = lane.setup.steadied(bars, raw)
-        self._tape = tape = Tape(bars, signals)
+        self._inputs = inputs = KernelInput(bars, signals)
         entry, leaving = sides(signals)
         self._entry, self._leaving = entry.tolist(), leaving.tolist()
         self._broken, self._lacking = broken.tolist(), lacking.tolist()
-        self._times, self._open, self._close = tape.ts_ms, tape.open, tape.close
-        self._high, self._low, self._stop = tape.high, tape.low, tape.stop
+        self._times, self._open, self._close = inputs.ts_ms, inputs.open, inputs.close
+        self._high, self._low, self._stop = inputs.high, inputs.low, inputs.stop
         self._volume = (bars.volume + 0.0).tolist()  # a zero below zero is written as zero, and sealed as one
         self._days = lane.days(bars.ts_ms).tolist()
         self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
@@ -213,7 +213,7 @@ class Decider:
         was_leaving = s[kernel.EXIT] != 0.0
         kernel.at_close(
             s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), leaving,
-            self._stop[i], *self._tape.distances(i),
+            self._stop[i], *self._inputs.distances(i),
         )  # fmt: skip
         ordered, refused, risk = s[kernel.ORDER] != 0.0 and s[kernel.ORDER_TS] == ts, "", ""
         if ordered and not blocked and check is not None:
