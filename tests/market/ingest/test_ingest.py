@@ -199,7 +199,7 @@ def test_a_clock_that_jumped_back_is_named_and_nobody_is_asked(store: BarStore) 
     exchange.now_ms = MIDNIGHT_MS
     exchange.requests.clear()
     with pytest.raises(
-        BadDataError, match=r"newest stored bar closes 2026-01-01 01:40 UTC, .* says 2026-01-01 00:00 UTC"
+        BadDataError, match=r"newest stored bar closes 2026-01-01 01:40 UTC, .* shows 2026-01-01 00:00 UTC"
     ):
         resumed(store, exchange)
     assert exchange.requests == []

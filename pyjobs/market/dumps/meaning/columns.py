@@ -79,7 +79,7 @@ def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) 
     if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
         place = places["volume"] + 1
         what = f"column {place}, {grid.cell(0, place - 1)!r}, stands between low and high in every row: no volume"
-        told = "an adjusted close? Set `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
+        told = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {told}")
 
 
