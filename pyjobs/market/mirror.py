@@ -9,7 +9,6 @@ it stopped, and one that is repeated does nothing. Rows of a series that has no 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import settled
 from pyjobs.market.store.partitions import content_of, partition_span, read_outline, read_partition
 from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.files.os_files import out_of_reach
 from utils.settings import credentials
 
 if TYPE_CHECKING:
@@ -168,11 +168,8 @@ def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str])
     there, told = set(store.series()), []
     for exchange, symbol, timeframe in db.execute(_HAS).fetchall() if there else ():
         key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-        if (
-            key in there
-            or _out_of_reach(store.folder(key))
-            or any(getattr(key, name) != want for name, want in wanted.items())
-        ):
+        unwanted = any(getattr(key, name) != want for name, want in wanted.items())
+        if unwanted or key in there or out_of_reach(store.folder(key)):
             continue
         series = (exchange, symbol, timeframe)
         with db.transaction():
@@ -180,17 +177,6 @@ def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str])
             db.execute(f"DELETE FROM candles_partitions WHERE {_SERIES}", series)
         told.append((key, rows))
     return told
-
-
-def _out_of_reach(folder: Path) -> bool:
-    """Whether a series' folder is there and does not say what it holds: that is no reason to delete anything."""
-    try:
-        os.listdir(folder)  # noqa: PTH208
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return False
 
 
 def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey, *, compare: bool) -> Mirrored:

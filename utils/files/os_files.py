@@ -76,6 +76,17 @@ def has_folder(path: Path | str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def out_of_reach(folder: Path) -> bool:
+    """Whether a folder is there and does not say what it holds: that is no reason to delete anything."""
+    try:
+        os.listdir(folder)  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def matching(folder: Path, pattern: str) -> list[Path]:
     """What `folder.glob(pattern)` finds, sorted; one that cannot be looked at, which ends that, hides no other here."""
     import glob
