@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import pkgutil
 import sys
 import traceback
@@ -22,7 +23,6 @@ from pyjobs.strategy.exits import Exits, Guarded
 from pyjobs.strategy.signals import Setup
 from utils import paths
 from utils.errors import ConfigError
-from utils.files.os_files import has_file
 
 OWN = "strategies"  # the user's folder, beside data/, and the package its files are modules of
 Stamp = tuple[str, int, int]
@@ -67,7 +67,7 @@ class Registry(Mapping[str, Entry]):
     def _own(name: str) -> Stamp | None:
         """The user's file of that name, and which it is of those that it has been."""
         path = paths.root() / OWN / f"{name}.py"
-        if not name.isidentifier() or not has_file(path):
+        if not name.isidentifier() or not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for what cannot be looked at
             return None
         state = path.stat()
         return str(path), state.st_mtime_ns, state.st_size
