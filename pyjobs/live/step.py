@@ -6,7 +6,6 @@ A step knows nothing of the step before but what stands in the files.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ from pyjobs.live.deciding.core import Lane, Stand, deciders
 from pyjobs.live.deciding.seen import Seen, scaled, seen_in
 from pyjobs.live.deciding.standing import restored
 from pyjobs.live.feed import Answer
-from pyjobs.live.journal import names
+from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
@@ -33,7 +32,6 @@ from utils.errors import BadDataError, ExternalDataUnavailable, LockBusyError, M
 from utils.files import os_files, private
 
 BLOCK = 4096  # bars decided between two syncs
-SIZES = "sizes.json"  # what the last step left; another size or time than that, and the files are looked at for longer
 CODE = names.DECISIONS.index("code")
 KIND, DETAIL = names.EVENTS.index("kind"), names.EVENTS.index("detail")
 EVENTS_SEEN = 400
@@ -95,11 +93,12 @@ class Loop:
 
     def _opened(self) -> tuple[Stand, list[str]]:
         """After a clean step by the last rows; after anything else by ten thousand, and that is an event."""
+        last_sizes.refuse_cut(self.spec.place)
         journal, now_ms, need = self.journal, self.setting.now_ms(), self.lane.lookback + feed.OVERLAP
         told: list[str] = []
         with suppress(LookDeeper):
             told = journal.open(now_ms=now_ms, bars=need, deep=False)
-            if not told and self._kept_sizes() == journal.sizes():
+            if not told and last_sizes.kept(self.spec.place) == journal.sizes():
                 return restored(journal, self.lane), []
         told = [*told, *journal.open(now_ms=now_ms, bars=need, deep=True)]
         stand = restored(journal, self.lane)
@@ -131,7 +130,8 @@ class Loop:
             rows, trades = rows + block[0], trades + block[1]
         if failing:
             self._event("fetch_ok", self.stand.ts_ms, f"after {failing[names.EVENTS.index('at')]}")
-        self._keep_sizes()
+        if self.stand.ts_ms:
+            last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
         return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(told))
@@ -276,18 +276,6 @@ class Loop:
     def _at(self) -> str:
         now = dt.datetime.fromtimestamp(self.setting.now_ms() / 1000, dt.UTC)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def _kept_sizes(self) -> object:
-        try:
-            return json.loads((self.spec.place.folder / SIZES).read_bytes())
-        except (OSError, ValueError):
-            return None
-
-    def _keep_sizes(self) -> None:
-        """Not synced: what is lost costs a longer look."""
-        if self.stand.ts_ms:
-            with suppress(OSError):
-                (self.spec.place.folder / SIZES).write_text(json.dumps(self.journal.sizes()))
 
 
 def said(spec: Spec, done: Outcome) -> str:

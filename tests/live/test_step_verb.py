@@ -172,3 +172,23 @@ def test_a_person_kills_and_releases(home: Path, capsys: pytest.CaptureFixture[s
     assert run(kill, ["--release"]) == 0 and run(kill, []) == 0
     (home / "data/live/KILL").touch()  # by hand
     assert run(kill, []) == 3
+
+
+def test_a_journal_that_was_cut_is_refused_and_a_torn_last_line_is_not(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for after_s in (0, 300, 300, 300, 300, 300):
+        assert world.step(after_s) == 0
+    whole, path = PLACE.decisions.read_bytes(), PLACE.decisions
+    path.write_bytes(whole[:-40])
+    assert world.step() == 0 and len(world.rows) == 6 and world.rows[-1]["late"] == "0"
+    path.write_bytes(whole[: whole.index(b"\n", 400) + 1])
+    left = path.read_bytes()
+    assert world.step() == 65 and path.read_bytes() == left
+    assert "shorter than the last step left it: it was cut, or an older copy was put back" in capsys.readouterr().err
+    path.write_bytes(whole.replace(b",state,", b",stato,", 1))
+    assert world.step() == 65
+    assert "(its column 9 is 'stato', ours 'state')" in capsys.readouterr().err
+    path.unlink()
+    path.mkdir()
+    assert world.step() == 65 and "is no file; nothing was written" in capsys.readouterr().err

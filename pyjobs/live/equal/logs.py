@@ -121,6 +121,8 @@ def _text(path: Path) -> bytes:
         return os_files.held_bytes(path)
     except FileNotFoundError:
         return b""
+    except IsADirectoryError:
+        raise BadLine(f"{path}: is no file", 0) from None
 
 
 def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True) -> list[Row]:
