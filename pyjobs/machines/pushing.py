@@ -56,7 +56,7 @@ def listed(target: Target) -> dict[str, str]:
 def lacking(
     raw: Path, there: dict[str, str], exchange: str, unread: list[str] | None = None
 ) -> dict[str, dict[str, object]]:
-    """What a manifest says of each partition here (of one exchange, or all) that is not, or is another, over there.
+    """The manifest's entry of each partition here (of one exchange, or all) that is missing or another over there.
 
     One that cannot be read is added to `unread`, when given, with the reason.
     """

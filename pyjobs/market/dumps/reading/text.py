@@ -56,7 +56,7 @@ def _check_utf8(content: bytes) -> None:
         try:
             decoder.decode(content[at : at + PIECE], final=at + PIECE >= len(content))
         except UnicodeDecodeError as error:
-            content.decode("utf-8")  # says where
+            content.decode("utf-8")  # its error holds the place
             raise error from None
 
 
