@@ -81,7 +81,7 @@ def no_questions() -> None:
 
 
 def said(done: subprocess.CompletedProcess[bytes]) -> str:
-    """The last line that a command said of its trouble, else its code."""
+    """The last line of a command's errors, else its code."""
     return _last(done.stderr) or f"exit {done.returncode}"
 
 

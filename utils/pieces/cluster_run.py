@@ -133,7 +133,7 @@ class Run:
             del self._materials[batch]  # and the scheduler forgets it
 
     def _again(self, future: Future[bytes]) -> None:
-        """Wait for it anew; whether there is anybody to do it is not known while it only seems to have ended."""
+        """Wait for `future` anew; look after the workers now and then, since none may be left to do it again."""
         time.sleep(PAUSE_S)
         if time.monotonic() - self._looked > self._waits.look_s:
             self._look_after_workers()
@@ -147,7 +147,7 @@ class Run:
         if isinstance(error, ImportError | ConfigError):
             raise ConfigError(f"a worker of {self._address} cannot do this: {error}") from None
         if not isinstance(error, KilledWorker):
-            assert error is not None  # its status said so
+            assert error is not None  # its status is "error"
             raise error
         if place == self._alone:
             number = self._work.numbered().index(place) + 1

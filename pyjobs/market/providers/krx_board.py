@@ -23,7 +23,7 @@ MARKET = "XKRX"
 BOARDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX"}
 """Our names of the boards, and KRX's (MKT_ID)."""
 RATE_ROUNDING = 0.0051  # KRX rounds the rate of change to hundredths of a percent
-WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer is not what it says
+WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer as a whole is not believed
 _CODE = re.compile(r"[0-9A-Z]{6}")
 
 

@@ -68,7 +68,7 @@ def read_workbook(label: str, content: bytes) -> Grid:
         with warnings.catch_warnings(action="ignore"):  # of styles and of dates that Excel has not
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             for sheet in book.worksheets:
-                sheet.reset_dimensions()  # what a file says of its size is often wrong
+                sheet.reset_dimensions()  # the size that a file declares is often wrong
                 rows = [list(row) for row in sheet.iter_rows(values_only=True)]
                 if any(value not in (None, "") for row in rows for value in row):
                     found.append((sheet.title, rows))
