@@ -24,7 +24,7 @@ demo: setup ## a whole night on a made-up market (20 seconds the first time, the
 # One worker more than there are cores: some of the tests' time is waiting, for clocks, time limits and disks; style and
 # types are looked at meanwhile.
 test: .venv/.installed-dev ## everything that is checked: style, types, units, the shell chain, a whole night
-	@set -m; $(MAKE) --no-print-directory lint & \
+	@$(MAKE) --no-print-directory lint & \
 	code=0; $(PY) -m pytest -n $(or $(WORKERS),$$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile \
 	  --no-loadscope-reorder -m 'not torture' || code=$$?; \
 	wait $$! || { echo 'make lint fails: see above, or run it alone' >&2; exit 1; }; exit $$code

@@ -78,7 +78,7 @@ def _of_line(line: str, around: Sequence[str], rules: Rules, *, gave_up: bool) -
 
 def _named(line: str, rules: Rules) -> Raised | None:
     """The exception that a line names: `Class: message` alone; behind other words only a class that is known."""
-    if line.startswith("['"):  # yfinance lists its symbols so, each with what became of it
+    if line.startswith("['"):  # yfinance 1.7.0 lists its symbols so, each with its error
         return None
     whole = _CLASS_LINE.match(line)
     if whole:

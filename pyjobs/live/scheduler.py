@@ -254,7 +254,7 @@ class Scheduler:
 
 
 def notify(text: str) -> None:
-    """Tell systemd, where it listens."""
+    """Tell systemd, where it listens: https://www.freedesktop.org/software/systemd/man/sd_notify.html."""
     where = os.environ.get("NOTIFY_SOCKET", "")
     if not where:
         return

@@ -1,4 +1,7 @@
-"""Copies of SQLite databases that others write to: by the backup API, never by copying the file."""
+"""Copies of SQLite databases that others write to: by the backup API, never by copying the file.
+
+Why: https://www.sqlite.org/howtocorrupt.html, section 1.2.
+"""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def _renamed_to(path: Path) -> Iterator[Path]:
         moved = True
         sync_directory(path.parent)
     except OSError as error:
-        if error.errno and str(error.filename) in ("None", str(temporary)):  # pyarrow, write and fsync name no file
+        if error.errno and str(error.filename) in ("None", str(temporary)):  # write, fsync and pyarrow 26 name no file
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
     finally:

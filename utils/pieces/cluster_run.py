@@ -84,7 +84,7 @@ class Run:
         batch, part = place
         self._given += 1
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # dask finds tasks of megabytes large; they are meant to be
+            warnings.simplefilter("ignore")  # distributed 2026.8 warns of tasks of megabytes; ours are meant to be
             if batch not in self._materials:
                 name, content = f"{self._name}-{self._given}-material", pickle.dumps(self._work.batches[batch][0])
                 self._materials[batch] = self._client.submit(bytes, content, key=name, pure=False)
@@ -115,7 +115,10 @@ class Run:
 
         if future.status == "error":
             self._failed(future)
-        elif future.status in ("lost", "pending"):  # with the worker that had the result: dask does it again
+        elif future.status in (
+            "lost",
+            "pending",
+        ):  # distributed 2026.8 does it again when the worker with the result is gone
             self._again(future)
         else:
             try:

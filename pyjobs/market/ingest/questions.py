@@ -21,7 +21,7 @@ from utils.errors import BadDataError, ExternalDataUnavailable
 
 EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
-OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late
+OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late (2026-11)
 CHANGED = 1e-6  # relative; providers round
 RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 

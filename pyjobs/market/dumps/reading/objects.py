@@ -81,7 +81,9 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
 
 
 def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
-    """Rows that stand in a list of their own below their symbol's fields (Tiingo's coins); else `data`."""
+    """Rows that stand in a list of their own below their symbol's fields (Tiingo's coins,
+    https://www.tiingo.com/documentation/crypto); else `data`.
+    """
     found: list[Any] = []
     for each in data:
         lists = [value for value in each.values() if isinstance(value, list)] if isinstance(each, dict) else []
