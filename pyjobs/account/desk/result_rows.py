@@ -64,7 +64,8 @@ def deal_lines(deals: Deals) -> Iterator[bytes]:
     own, where = _names(deals, labels)
     reasons = np.array([labels.number(reason) for reason in REASONS])
     for piece in csv_lines.pieces(len(deals), ROWS_AT_ONCE):
-        trades, money = np.ascontiguousarray(deals.columns.trades[piece].T), [c[piece] for c in deals.columns[1:-1]]
+        rows, money = deals.piece(piece)
+        trades = np.ascontiguousarray(rows.T)
         lanes, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
         _, size, fees, pnl, rate_in, rate_out, _ = map(csv_lines.numbers, money)
         signal, entry, leave = (csv_lines.whole(trades[place]) for place in TIMES)
@@ -78,7 +79,7 @@ def deal_lines(deals: Deals) -> Iterator[bytes]:
 def _names(deals: Deals, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
     """The numbers of each lane's texts, before and between its numbers, where it has a deal; a lane has one side."""
     sides = np.zeros(len(deals.lanes))
-    sides[deals.columns.seat.astype(np.int64)] = deals.trade(SIDE)
+    sides[deals.money("seat").astype(np.int64)] = deals.trade(SIDE)
     own, where = np.zeros(sides.size, np.int64), np.zeros(sides.size, np.int64)
     for number in np.flatnonzero(sides).tolist():
         lane = deals.lanes[number]

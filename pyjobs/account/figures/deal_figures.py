@@ -53,10 +53,10 @@ def ended(deals: Sequence[Deal]) -> Ended:
 
 
 def _of_columns(deals: Deals) -> Ended:
-    reasons, money = deals.trade(REASON).astype(np.int64), deals.columns
+    reasons, pnl = deals.trade(REASON).astype(np.int64), deals.money("pnl")
     return Ended(
-        returns=money.pnl / (money.size * deals.trade(ENTRY_PRICE) * money.rate_in),
-        pnl=money.pnl,
+        returns=pnl / (deals.money("size") * deals.trade(ENTRY_PRICE) * deals.money("rate_in")),
+        pnl=pnl,
         days=(deals.trade(EXIT_TIME) - deals.trade(ENTRY_TIME)) / DAY_MS,
         long=deals.trade(SIDE) > 0,
         reasons=reasons,

@@ -174,9 +174,9 @@ def _money_of(deals: Sequence[Deal]) -> tuple[FloatArray, FloatArray, FloatArray
         found = [d.pnl for d in closed], [d.fees for d in deals], [d.net_return for d in closed]
         pnls, fees, returns = (np.array(values, np.float64) for values in found)
         return pnls, fees, returns
-    ended, money = deals.trade(REASON) != kernel.STILL_OPEN, deals.columns
-    pnl, paid = money.pnl[ended], money.size * deals.trade(ENTRY_PRICE)
-    return pnl, money.fees, pnl / (paid * money.rate_in)[ended]
+    ended, paid = deals.trade(REASON) != kernel.STILL_OPEN, deals.money("size") * deals.trade(ENTRY_PRICE)
+    pnl = deals.money("pnl")[ended]
+    return pnl, deals.money("fees"), pnl / (paid * deals.money("rate_in"))[ended]
 
 
 def _against(equity: FloatArray, benchmark: FloatArray | None, per_year: float) -> dict[str, float | None]:

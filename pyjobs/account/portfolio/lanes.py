@@ -15,7 +15,7 @@ from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.tape import tape_of
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.column_file import done_with, give_back
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.signals import Setup, Signals, one_sided
@@ -56,6 +56,7 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
             alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
             grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
             lanes += _lanes_on(series, tape.bars(number), account, known, money, grid)
+    give_back()
     return Lanes(lanes=lanes, left_out=left_out)
 
 

@@ -21,22 +21,21 @@ All money is the account's own: an instrument in another currency is converted a
 rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
 its own.
 
-The loop itself is `book`, compiled.
+The loops themselves are compiled: `book`, and `unlimited` for an account without limits.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
-from pyjobs.account.portfolio import book, choice, seats, sums
+from pyjobs.account.portfolio import book, choice, moves, seats, sums, unlimited
 from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
+from pyjobs.account.portfolio.layout import Memory, Terms, lay_out, room_to_follow
 from pyjobs.account.portfolio.memory import DealColumns, Seats
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
@@ -45,7 +44,8 @@ from utils import native
 
 __all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "Deal", "Deals", "Terms", "simulate"]
 
-ENTRY_PRICE, REASON = 3, 7  # places in a trade, as the kernel writes it
+ENTRY_PRICE, REASON = kernel.ENTRY_PRICE, seats.REASON  # places in a trade, as the kernel writes it
+EXPORTS = (book.walk, unlimited.follow_seats)
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
 
@@ -142,23 +142,36 @@ def simulate_each(
 
 
 def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
-    _library().walk(*itertools.chain.from_iterable(map(native.addresses, memory)))
-    account, points, deals = memory.account, memory.points, memory.deals
-    for name, column in zip(
-        deals._fields[:-1], deals, strict=False
-    ):  # the memory that no deal has needed is given back
-        column.resize(int(deals.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
+    if memory.account.constrained:
+        _library().walk(*_arguments(memory))
+        order = None
+    else:
+        worth, moves = room_to_follow(memory)
+        _library().follow_seats(*_arguments((*memory, worth, moves)))
+        order = moves.deals[: int(memory.deals.count[0])].copy()
+    account, points = memory.account, memory.points
     return AccountRun(
         ts_ms=memory.series.times,
         equity=points.equity,
         cash=points.cash,
         exposure=points.exposure,
         n_positions=points.positions.astype(np.int64),
-        deals=Deals(names, deals._replace(trades=deals.trades.reshape(-1, kernel.TRADE))),
+        deals=Deals(names, _trimmed(memory.deals), order),
         refused=dict(zip(REFUSALS, account.refused.tolist(), strict=True)),
         traded=float(account.traded[0]),
         waiting=_waiting(names, memory.seats),
     )
+
+
+def _arguments(memory: Iterable[tuple[Any, ...]]) -> list[Any]:
+    return [each for part in memory for each in native.addresses(part)]
+
+
+def _trimmed(deals: DealColumns) -> DealColumns:
+    """Without the memory that no deal has needed; `trades` with a row for each."""
+    for name, column in zip(deals._fields[:-1], deals, strict=False):
+        column.resize(int(deals.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
+    return deals._replace(trades=deals.trades.reshape(-1, kernel.TRADE))
 
 
 def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
@@ -179,17 +192,21 @@ def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("book", (kernel, riding, seats, sums, choice, book), (book.walk,))
+    return native.load("book", (kernel, riding, seats, sums, choice, book, moves, unlimited), EXPORTS)
 
 
 class Deals(Sequence[Deal]):
-    """What the walk wrote, as records once they are looked at: a sweep only counts them."""
+    """What the walk wrote, as records once they are looked at: a sweep only counts them.
 
-    def __init__(self, lanes: Sequence[LaneName], columns: DealColumns) -> None:
-        self.lanes, self.columns = lanes, columns
+    `order`: their numbers in `columns` by exit; None where they lie like that. There may be millions: they are never
+    all put in order, in memory, at once.
+    """
+
+    def __init__(self, lanes: Sequence[LaneName], columns: DealColumns, order: IntArray | None = None) -> None:
+        self.lanes, self._columns, self._order = lanes, columns, order
 
     def __len__(self) -> int:
-        return len(self.columns.trades)
+        return len(self._columns.trades)
 
     @overload
     def __getitem__(self, at: int) -> Deal: ...
@@ -203,8 +220,21 @@ class Deals(Sequence[Deal]):
 
     def trade(self, place: int) -> FloatArray:
         """One of the kernel's numbers of every trade."""
-        column: FloatArray = self.columns.trades[:, place]
+        column: FloatArray = self._columns.trades[:, place][self._which(slice(None))]
         return column
+
+    def money(self, name: str) -> FloatArray:
+        """One of `DealColumns`, but for the trades."""
+        column: FloatArray = getattr(self._columns, name)[self._which(slice(None))]
+        return column
+
+    def piece(self, some: slice) -> tuple[FloatArray, list[FloatArray]]:
+        """The trades of some deals, a row each, and the other columns."""
+        which = self._which(some)
+        return self._columns.trades[which], [column[which] for column in self._columns[1:-1]]
+
+    def _which(self, some: slice) -> slice | IntArray:
+        return some if self._order is None else self._order[some]
 
     def last(self, count: int) -> list[Deal]:
         """The records of the last `count`; the walk writes those that are still open last."""
@@ -215,7 +245,8 @@ class Deals(Sequence[Deal]):
         return self._records(slice(None))
 
     def _records(self, some: slice) -> list[Deal]:
-        columns = [column[some].tolist() for column in self.columns[:-1]]
+        trades, money = self.piece(some)
+        columns = [column.tolist() for column in (trades, *money)]
         return [_deal(self.lanes[int(row[1])], *row) for row in zip(*columns, strict=True)]
 
 

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import book, sums
+from pyjobs.account.portfolio import book, sums, unlimited
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.layout import lay_out
+from pyjobs.account.portfolio.layout import lay_out, room_to_follow
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
@@ -82,13 +82,37 @@ def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> N
     marks = [day * DAY + 1 for day in range(20, 180, 7)]
     run = simulate(lanes, terms, start_ms=10 * DAY, marks_ms=marks)
     memory = lay_out(lanes, terms, 10 * DAY, marks).on(terms)
-    book.walk(*memory)
+    order = slice(None)
+    if constrained:
+        book.walk(*memory)
+    else:
+        worth, moves = room_to_follow(memory)
+        unlimited.follow_seats(*memory, worth, moves)
+        order = moves.deals[: len(run.deals)]
     assert len(run.deals) == memory.deals.count[0] > 20
     for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
         np.testing.assert_array_equal(column, mine)
-    assert [deal.pnl for deal in run.deals] == memory.deals.pnl[: len(run.deals)].tolist()
+    assert [deal.pnl for deal in run.deals] == memory.deals.pnl[: len(run.deals)][order].tolist()
     refused = [count for reason, count in run.refused.items() if reason != "stop"]
     assert min(refused) > 0 if constrained else run.refused["rate"] > 0
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_an_account_followed_seat_by_seat_is_the_one_walked_moment_by_moment(seed: int) -> None:
+    """Marks, shorts, rates, gaps between bars: money is counted in the order of time, to the last bit."""
+    lanes, terms = world(seed, 400)
+    terms = replace(terms, constrained=False)
+    lanes.sort(key=lambda lane: lane.key.symbol)
+    marks = [day * DAY + 1 for day in range(20, 180, 7)]
+    run = simulate(lanes, terms, start_ms=10 * DAY, marks_ms=marks)
+    laid = lay_out(lanes, terms, 10 * DAY, marks)
+    memory = laid.on(terms)._replace(signals=laid.on(replace(terms, constrained=True)).signals)  # with all events
+    book.walk(*memory)
+    for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
+        np.testing.assert_array_equal(column, mine)
+    assert run.traded == memory.account.traded[0]
+    columns = [column[: len(run.deals)] for column in memory.deals[1:-1]]
+    np.testing.assert_array_equal(run.deals.piece(slice(None))[1], columns)
 
 
 @pytest.mark.parametrize("seed", range(4))
