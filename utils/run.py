@@ -14,10 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils import paths
+from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError
 from utils.exit_codes import ExitCode
+from utils.files import formats
 from utils.foreign_text import LONGEST_MESSAGE, printable, quoted
 
+ANY_FORMAT = frozenset({
+    "backup", "deploy", "doctor", "fetch_runs", "healthcheck", "migrate", "release", "repos", "restore", "uninstall",
+    "verify_run", "why", "write_units",
+})  # fmt: skip
+"""Verbs that work whatever format the stored data has."""
 OUTCOME_FD = "OUTCOME_FD"
 OUTCOME_MAX_BYTES = 4096
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
@@ -51,6 +58,7 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     sys.stdout = _Printable.over(sys.stdout)
     sys.stderr = _Printable.over(sys.stderr)
     try:
+        _readable(main, argv)
         code = int(main(argv))
         sys.stdout.flush()
     except SystemExit as leaving:
@@ -65,6 +73,26 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     if code != ExitCode.OK:
         report_outcome(code)
     return code
+
+
+def _readable(main: Callable[..., object], argv: Sequence[str] | None) -> None:
+    """Raises ConfigError where what is stored has another format than this version reads; some verbs need not care."""
+    clone, home = str(paths.ROOT), str(paths.root())
+    if verb_name(main) in ANY_FORMAT or {"-h", "--help"} & set(sys.argv[1:] if argv is None else argv):
+        return
+    reads, stored = formats.reads(clone), formats.stored(home)
+    if stored > reads:
+        raise ConfigError(
+            f"what is stored has format {stored}, and this version reads up to {reads}: a newer version wrote here; "
+            "go forward (batch/update_from_git.sh), or restore a backup of before"
+        )
+    if formats.pending(clone, home):
+        raise ConfigError(
+            f"what is stored is not of format {reads} yet, an update has brought that: python -m pyjobs.migrate"
+        )
+    if reads > formats.FIRST:
+        with contextlib.suppress(OSError):
+            formats.begin(clone, home)
 
 
 class _Printable:

@@ -21,7 +21,7 @@ from clone import Clone, Refused, Unreachable
 from environment import Unfit
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-WAIT_S, BACK_WAIT_S = 600.0, 60.0
+WAIT_S, BACK_WAIT_S, MIGRATION_S = 600.0, 60.0, 3600.0
 FORMAT = "config/data_format.txt"
 BUSY, USAGE, EXTERNAL = 75, 64, 69
 
@@ -170,11 +170,11 @@ def switched(clone, plan, wait_s):
         itself = os.path.join(switch.locks(ROOT), switch.SELF)
         shutil.copyfile(switch.__file__, itself + ".new")
         os.replace(itself + ".new", itself)
-        note_format(format_of(clone, plan["to"]))
         switch.write(ROOT, switch.PLAN, plan)
         switch.finish(ROOT)
         settle_stamps()
         environment.forget(ROOT, {plan["venv"] or here, was or here})
+        migrated()
 
     alone(act, wait_s)
 
@@ -223,14 +223,23 @@ def stored_format():
         return 0
 
 
-def note_format(now):
-    """A version that may migrate what is stored has been here: what reads less is not rolled back to."""
-    if now > stored_format():
-        folder = os.path.join(os.environ.get("NIGHTDESK_HOME") or ROOT, "data")
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "format.new"), "w", encoding="utf-8") as file:
-            file.write(f"{now}\n")
-        os.replace(os.path.join(folder, "format.new"), os.path.join(folder, "format"))
+def migrated():
+    """Bring what is stored to the format of the version that is here now; else the next job does so. Raises Unfit."""
+    try:
+        with open(os.path.join(ROOT, FORMAT), encoding="utf-8") as file:
+            wanted = number(file.read())
+    except OSError:
+        return
+    if wanted <= 1 or not os.path.exists(os.path.join(ROOT, "pyjobs", "migrate.py")):
+        return
+    inside = os.path.join(ROOT, ".venv", "bin", "python")
+    python = inside if os.path.exists(inside) else sys.executable
+    done = environment.run([python, "-m", "pyjobs.migrate"], ROOT, {"NIGHTDESK_CODE": "held"}, MIGRATION_S)
+    for line in done.stdout.splitlines() if done.returncode == 0 else ():
+        say(line)
+    if done.returncode:
+        cure = "until then no job runs: .venv/bin/python -m pyjobs.migrate, or --rollback where nothing was changed yet"
+        raise Unfit(f"updated, but what is stored could not be migrated: {environment.last(done)}; {cure}")
 
 
 def number(text):

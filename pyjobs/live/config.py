@@ -34,6 +34,7 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cash: float = 10_000.0
     fee_bps: float = 0.0
     max_gap_bars: int = 0
+    actions: str = ""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,9 +51,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.notional_per_symbol, self.notional, self.open_positions, self.day_loss
 
     @property
-    def all_set(self) -> bool:
-        """Whether a person has said each of them."""
-        return None not in self.values
+    def lacking(self) -> list[str]:
+        """Those that nobody has set."""
+        return [name for name, value in zip(self.__struct_fields__, self.values, strict=True) if value is None]
 
     @property
     def any_set(self) -> bool:
@@ -61,10 +62,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class LiveFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file. `clean_days`: how many the go-live report asks for."""
 
     loops: dict[str, Loop] = {}
     limits: Limits = Limits()
+    clean_days: int = 14
 
 
 def path_of() -> Path:
@@ -80,6 +82,8 @@ def load() -> LiveFile:
         value = getattr(found.limits, name)
         if value is not None and not 0 <= value < float("inf"):
             raise wrong(path, ["limits", name], f"must be zero or more, is {value}")
+    if found.clean_days < 1:
+        raise wrong(path, ["clean_days"], f"must be one day or more, is {found.clean_days}")
     return found
 
 
@@ -104,7 +108,7 @@ def _of_file(path: Path, name: str, loop: Loop, exchanges: Mapping[str, Exchange
         return made(
             name, exchange=loop.exchange, symbol=loop.symbol, timeframe=loop.timeframe, strategy=loop.strategy,
             params=loop.params, cash=loop.cash, fee_bps=loop.fee_bps, gap=loop.max_gap_bars, market=loop.market,
-            exchanges=exchanges, source=source,
+            exchanges=exchanges, source=source, actions=loop.actions,
         )  # fmt: skip
     except UsageError as error:
         raise ConfigError(str(error)) from None
@@ -113,6 +117,7 @@ def _of_file(path: Path, name: str, loop: Loop, exchanges: Mapping[str, Exchange
 def made(
     tag: str, *, exchange: str, symbol: str, timeframe: str, strategy: str, params: Mapping[str, Value],
     cash: float, fee_bps: float, gap: int, market: str, exchanges: Mapping[str, Exchange], source: str,
+    actions: str = "",
 ) -> Spec:  # fmt: skip
     """A loop of these words. Raises UsageError and ConfigError for what there is not."""
     known = next((each for each in exchanges if each.casefold() == exchange.casefold()), None)
@@ -139,6 +144,7 @@ def made(
         cash=cash,
         fee_bps=fee_bps,
         max_gap_bars=gap,
+        actions=actions,
     )
     checked(spec, source)
     spec.lane(source)  # an unknown strategy or parameter is told now

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from utils.errors import BadDataError, CannotWriteError
+from utils.files.os_files import held
 
 MAGIC = b"SQLite format 3\x00"
 LIMIT_S = 60.0
@@ -18,7 +19,7 @@ WAL_BUG_SINCE, WAL_BUG_UNTIL = (3, 7, 0), (3, 51, 2)
 def is_database(path: Path) -> bool:
     """Whether the file begins as SQLite's do; what cannot be read is none."""
     try:
-        with path.open("rb") as handle:
+        with held(path) as handle:
             return handle.read(len(MAGIC)) == MAGIC
     except OSError:
         return False

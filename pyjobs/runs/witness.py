@@ -71,7 +71,7 @@ class Witness:
 def read(run_dir: Path) -> list[dict[str, Any]]:
     """What was noted in a run folder; nothing when nothing was, or it cannot be read."""
     try:
-        found = json.loads(os_files.held_bytes(run_dir / FILE))
+        found = os_files.read_json(run_dir / FILE)
     except (OSError, ValueError):
         return []
     return [note for note in found if isinstance(note, dict)] if isinstance(found, list) else []

@@ -17,7 +17,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, fold
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold
 from pyjobs.strategy.registry import bound, needs, place_of
 from pyjobs.strategy.signals import Setup, Signals
 from pyjobs.strategy.trace import NotTraceable, Traced, remembering
@@ -202,15 +202,15 @@ def cannot_be_resumed(setup: Setup, bars: Bars) -> Iterator[str]:
 
 def stepped(bars: Bars, signals: Signals, rules: Rules) -> tuple[State, list[Trade]]:
     """The fold by the kernel as plain Python, one bar at a time, as the live loop takes it."""
-    tape, trades = Tape(bars, signals), []
+    inputs, trades = KernelInput(bars, signals), []
     s, r = FLAT.vector(), rules.vector()
     for i in range(len(bars)):
         out = [0.0] * (2 * kernel.TRADE)
-        ts_ms, high, low = float(tape.ts_ms[i]), tape.high[i], tape.low[i]
-        n = kernel.before_close(s, r, ts_ms, tape.open[i], high, low, out, 0)
+        ts_ms, high, low = float(inputs.ts_ms[i]), inputs.high[i], inputs.low[i]
+        n = kernel.before_close(s, r, ts_ms, inputs.open[i], high, low, out, 0)
         trades += [Trade.of(out[k * kernel.TRADE : (k + 1) * kernel.TRADE]) for k in range(n)]
-        entry, leaving = tape.wishes(i)
-        kernel.at_close(s, r, ts_ms, high, low, entry, leaving, tape.stop[i], *tape.distances(i))
+        entry, leaving = inputs.wishes(i)
+        kernel.at_close(s, r, ts_ms, high, low, entry, leaving, inputs.stop[i], *inputs.distances(i))
         s = State.of(s).vector()
     return State.of(s), trades
 

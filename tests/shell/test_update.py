@@ -296,17 +296,6 @@ def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
     refused(clone, "is not signed by anybody in", **signers)
 
 
-def test_what_the_new_version_has_migrated_is_not_given_back_to_one_that_cannot_read_it(clone: Clone) -> None:
-    clone.push(a_txt="1")
-    assert clone.update()[0] == 0
-    (clone.there / "config/data_format.txt").write_text("2\n")
-    head = clone.push(b_txt="2")
-    assert clone.update()[::2] == (0, head)
-    assert (clone.here / "data/format").read_text() == "2\n"
-    code, log, after = clone.update("--rollback")
-    assert (code, after) == (78, head) and "what is stored has format 2 since the update, and" in log
-
-
 def test_jobs_that_run_are_waited_for_and_the_update_is_tried_later(clone: Clone) -> None:
     clone.version(1)
     before = clone.git("rev-parse", "HEAD")

@@ -1,17 +1,17 @@
-"""An account without limits: seat by seat, each from its first bar to its last; compiled with `book`.
+"""An account without limits: seat by seat, each from its first bar to its last; compiled with `account_loop`.
 
 Nothing keeps a seat from its signals here, and no seat from another's money. So a seat's whole life is followed while
 its bars are at hand, which for thousands of series takes a quarter of the time that all seats moment by moment take.
-Where its money goes is noted (`moves`) and counted afterwards, in the order of time. Results are those of `book.walk`.
+Where its money goes is noted (`moves`) and counted afterwards, in the order of time. Results are those of
+`account_loop.walk`.
 """
 
 from __future__ import annotations
 
-from pyjobs.account.portfolio.book import borrow, cross_bar, enter_seat, mark_deal, open_bar
-from pyjobs.account.portfolio.choice import ages, ask, close_seat, wants_out
+from pyjobs.account.portfolio.account_loop import borrow, cross_bar, enter_seat, mark_account_trade, open_bar
 from pyjobs.account.portfolio.memory import (
     Account,
-    DealColumns,
+    AccountTradeColumns,
     Lists,
     Moves,
     Points,
@@ -24,6 +24,7 @@ from pyjobs.account.portfolio.memory import (
     Worth,
 )
 from pyjobs.account.portfolio.moves import AT_OPEN, ENTERS, IN_RANGE, LENDS, STAYS, begin_move, count_money, note
+from pyjobs.account.portfolio.order_admission import ages, ask, close_seat, wants_out
 from pyjobs.account.portfolio.seats import is_flat, rate_at
 from pyjobs.strategy.riding import rides_open, rides_range
 from utils.native import Floats
@@ -31,25 +32,25 @@ from utils.native import Floats
 
 def follow_seats(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, tables: Tables, rates: Rates,
-    points: Points, deals: DealColumns, room: Room, worth: Worth, moves: Moves,
+    points: Points, account_trades: AccountTradeColumns, room: Room, worth: Worth, moves: Moves,
 ) -> int:  # fmt: skip
-    """As `book.walk`, but for the order of the deals: `moves.deals` are their numbers in that."""
+    """As `account_loop.walk`, but for the order of the trades: `moves.account_trades` are their numbers in that."""
     for k in range(signals.n_seats):
         begin, end = series.next[seats.stretch[k]], series.end[seats.stretch[k]]
-        live(account, lists, seats, series, signals, tables, rates, points, deals, room, worth, moves, k, end)
+        live(account, lists, seats, series, signals, tables, rates, points, account_trades, room, worth, moves, k, end)
         series.next[seats.stretch[k]] = end
         if seats.quantity[k] != 0.0:
             seats.rate[k] = rate_at(seats, series, rates, k, series.n_times - 1)
-            mark_deal(seats, series, tables, deals, room, k)
-            note(account, moves, series.n_times, STAYS, deals.count[0] - 1)
+            mark_account_trade(seats, series, tables, account_trades, room, k)
+            note(account, moves, series.n_times, STAYS, account_trades.count[0] - 1)
         series.next[seats.stretch[k]] = begin
-    count_money(account, seats, series, rates, points, deals, worth, moves)
+    count_money(account, seats, series, rates, points, account_trades, worth, moves)
     return 0
 
 
 def live(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, tables: Tables, rates: Rates,
-    points: Points, deals: DealColumns, room: Room, worth: Worth, moves: Moves, k: int, end: int,
+    points: Points, account_trades: AccountTradeColumns, room: Room, worth: Worth, moves: Moves, k: int, end: int,
 ) -> None:  # fmt: skip
     """All bars of seat k that matter: those of its entry signals, and those at which its position may change."""
     stretch, event, last = seats.stretch[k], seats.first_entry[k], signals.n_entries
@@ -68,31 +69,33 @@ def live(
             ask(account, lists, seats, series, signals, rates, room, k, event, 0.0)
             continue
         series.next[stretch] = bar
-        before_its_close(account, lists, seats, series, tables, rates, deals, room, moves, k, series.moments[bar])
+        before_its_close(
+            account, lists, seats, series, tables, rates, account_trades, room, moves, k, series.moments[bar]
+        )
         series.next[stretch] = bar + 1
         if not is_flat(seats, k):
             bar = at_its_close(account, seats, series, signals, rates, points, room, worth, moves, k, bar, end)
 
 
 def before_its_close(
-    account: Account, lists: Lists, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns,
-    room: Room, moves: Moves, k: int, j: int,
+    account: Account, lists: Lists, seats: Seats, series: Series, tables: Tables, rates: Rates,
+    account_trades: AccountTradeColumns, room: Room, moves: Moves, k: int, j: int,
 ) -> None:  # fmt: skip
     """The open and the range of seat k's next bar, which closes at moment j."""
-    now, known, waits = series.times[j], deals.count[0], seats.side[k] == 0.0
+    now, known, waits = series.times[j], account_trades.count[0], seats.side[k] == 0.0
     begin_move(account)
     if waits:
-        enter_seat(account, lists, seats, series, tables, rates, deals, room, k, now)
+        enter_seat(account, lists, seats, series, tables, rates, account_trades, room, k, now)
         if seats.quantity[k] != 0.0:
             note(account, moves, j, ENTERS, known)  # it is the seat's next one, and so the next of all
     else:
-        open_bar(account, seats, series, tables, rates, deals, room, k, float(now))
-        if deals.count[0] > known:
+        open_bar(account, seats, series, tables, rates, account_trades, room, k, float(now))
+        if account_trades.count[0] > known:
             note(account, moves, j, AT_OPEN, known)
     if seats.side[k] != 0.0:
         begin_move(account)
-        cross_bar(account, seats, series, tables, rates, deals, room, k, float(now))
-        if deals.count[0] > known:
+        cross_bar(account, seats, series, tables, rates, account_trades, room, k, float(now))
+        if account_trades.count[0] > known:
             note(account, moves, j, IN_RANGE, known)
 
 

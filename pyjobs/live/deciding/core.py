@@ -6,24 +6,29 @@ can be folded again and must give the same bytes. Nothing reads a clock, a file 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from pyjobs.account.single import ledger
+from pyjobs.account.single import equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money, net_returns
+from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.journal.cells import FLAT_STATE, SIDES, number, state_text
 from pyjobs.live.journal.names import EXIT_NAMES, SKIPS
 from pyjobs.market.bars import Bars, IntArray
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, sides
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, sides
 
 Check = Callable[[int, float], tuple[str, str]]
 """Given the bar's close and the order's notional: the word that forbids the entry ("" for none), and what it saw."""
+PRICES = (  # of the kernel's state
+    *(kernel.ENTRY_PRICE, kernel.STOP, kernel.TARGET, kernel.TRAIL),
+    *(kernel.ORDER_STOP, kernel.ORDER_DISTANCE, kernel.ORDER_TARGET, kernel.ORDER_TRAIL),
+)
 TRADE, REASON, PRICE, STOP = kernel.TRADE, 7, 6, 4  # of a trade row as the kernel writes it
 
 
@@ -69,6 +74,17 @@ class Stand:
         """Nothing but cash."""
         return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
 
+    def copy(self) -> Stand:
+        """Another that stands there."""
+        return replace(self, s=list(self.s))
+
+    def rescale(self, factor: float) -> None:
+        """In the shares of now: prices times `factor`, as many shares more; what they are worth stays."""
+        if factor != 1.0:
+            for i in PRICES:
+                self.s[i] *= factor
+            self.quantity /= factor
+
 
 class Decided(NamedTuple):
     """The deterministic cells of one decision, what forbade an entry, what the limits saw, the trades that ended."""
@@ -89,12 +105,12 @@ class Decider:
         self.lane, self.stand, self._at_stop = lane, stand, at_stop
         raw = lane.setup.setup.signals(bars)
         signals, broken, lacking = lane.setup.steadied(bars, raw)
-        self._tape = tape = Tape(bars, signals)
+        self._inputs = inputs = KernelInput(bars, signals)
         entry, leaving = sides(signals)
         self._entry, self._leaving = entry.tolist(), leaving.tolist()
         self._broken, self._lacking = broken.tolist(), lacking.tolist()
-        self._times, self._open, self._close = tape.ts_ms, tape.open, tape.close
-        self._high, self._low, self._stop = tape.high, tape.low, tape.stop
+        self._times, self._open, self._close = inputs.ts_ms, inputs.open, inputs.close
+        self._high, self._low, self._stop = inputs.high, inputs.low, inputs.stop
         self._volume = (bars.volume + 0.0).tolist()  # a zero below zero is written as zero, and sealed as one
         self._days = lane.days(bars.ts_ms).tolist()
         self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
@@ -166,17 +182,17 @@ class Decider:
         return (EXIT_NAMES[int(rows[-1][REASON])] if rows else "filled"), ended
 
     def _pay(self, rows: list[list[float]], filled: bool, ts: float, held: tuple[float, float, float]) -> None:
-        """Cash and quantity after the fills of one bar: `ledger.worth` over that bar alone."""
+        """Cash and quantity after the fills of one bar: `equity_loop.worth` over that bar alone."""
         at, flat = self.stand, [value for row in rows for value in row]
         if filled:
             still = [0.0] * TRADE
             kernel.write_trade(at.s, still, 0, ts, at.s[kernel.ENTRY_PRICE], kernel.STILL_OPEN)
             flat += still
-        w = [0.0] * ledger.STATE
-        ledger.begin(w, at.cash if at.cash > 0.0 else 1.0)
-        w[ledger.CASH], w[ledger.POSITION], w[ledger.PAID], w[ledger.QUANTITY] = at.cash, *held
-        ledger.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
-        at.cash, at.quantity = w[ledger.CASH], w[ledger.QUANTITY]
+        w = [0.0] * equity_loop.STATE
+        equity_loop.begin(w, at.cash if at.cash > 0.0 else 1.0)
+        w[equity_loop.CASH], w[equity_loop.POSITION], w[equity_loop.PAID], w[equity_loop.QUANTITY] = at.cash, *held
+        equity_loop.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
+        at.cash, at.quantity = w[equity_loop.CASH], w[equity_loop.QUANTITY]
 
     def _trade(self, row: list[float], quantity: float) -> str:
         """The cells of a finished trade up to its return."""
@@ -197,7 +213,7 @@ class Decider:
         was_leaving = s[kernel.EXIT] != 0.0
         kernel.at_close(
             s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), leaving,
-            self._stop[i], *self._tape.distances(i),
+            self._stop[i], *self._inputs.distances(i),
         )  # fmt: skip
         ordered, refused, risk = s[kernel.ORDER] != 0.0 and s[kernel.ORDER_TS] == ts, "", ""
         if ordered and not blocked and check is not None:
@@ -214,3 +230,14 @@ class Decider:
             return "exit", why, refused, risk
         still = s[kernel.SIDE] != 0.0
         return ("hold", "holding", refused, risk) if still else ("none", "no_signal", refused, risk)
+
+
+def deciders(
+    lane: Lane, stand: Stand, seen: Seen, begin: int, end: int, *, first: int = 0, at_stop: bool = True
+) -> Iterator[tuple[int, int, int, Decider]]:
+    """Deciders of bars [begin, end), one after the other: each with the first and last + 1 of its bars, and the number
+    of the bar that is its 0. `stand` is rescaled where a split is. Bars from `first` on are looked back on.
+    """
+    for a, b in seen.stretches(begin, end):
+        stand.rescale(float(seen.factors[a]))
+        yield a, b, first, Decider(lane, stand, seen.window(first, b), at_stop=at_stop)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.live.deciding.standing import bars_in
+from pyjobs.live.deciding.seen import Seen, seen_in
 from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.journal.place import Place
@@ -41,8 +41,13 @@ class Log:
     place: Place
     decisions: list[Row]
     trades: list[Row]
-    bars: Bars
+    seen: Seen
     events: list[Row]
+
+    @property
+    def bars(self) -> Bars:
+        """As they were seen."""
+        return self.seen.bars
 
     @property
     def first_ms(self) -> int:
@@ -89,7 +94,7 @@ def read(place: Place, *, live: bool) -> Log:
             *(((place.bars, names.BARS), (place.events, names.EVENTS)) if live else ()),
         )
     }
-    with _still(place) if live else nullcontext():
+    with still(place) if live else nullcontext():
         texts = {path: _text(path) for path in files}
     decisions = lines(files[place.decisions], texts[place.decisions], strictly=True)
     if not decisions:
@@ -97,11 +102,11 @@ def read(place: Place, *, live: bool) -> Log:
     trades = lines(files[place.trades], texts[place.trades], strictly=False)
     rows = lines(files[place.bars], texts[place.bars], strictly=True) if live else []
     events = lines(files[place.events], texts[place.events], strictly=False, ordered=False) if live else []
-    return Log(place=place, decisions=decisions, trades=trades, bars=bars_in(rows), events=events)
+    return Log(place=place, decisions=decisions, trades=trades, seen=seen_in(rows), events=events)
 
 
 @contextmanager
-def _still(place: Place) -> Iterator[None]:
+def still(place: Place) -> Iterator[None]:
     """While no step writes to it: amid one, a trade is there and its decision is not. Raises LockBusyError."""
     private.make_folder(place.lock.parent)
     try:

@@ -16,11 +16,12 @@ _CELL = re.compile(r"[^,\"\s\x00-\x1f]{1,60}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The files of one (tag, symbol, timeframe)."""
+    """The files of one (tag, symbol, timeframe). `home`: where data lies instead, for a copy."""
 
     tag: str
     symbol: str
     timeframe: str
+    home: Path | None = None
 
     @classmethod
     def of_decisions(cls, path: Path) -> Place:
@@ -34,7 +35,7 @@ class Place:
         return folder_name(self.symbol.replace("/", "_"))
 
     def _folder(self, kind: str) -> Path:
-        return paths.data_dir() / "processed" / kind / self.tag / self.symbol_folder / self.timeframe
+        return (self.home or paths.data_dir()) / "processed" / kind / self.tag / self.symbol_folder / self.timeframe
 
     @property
     def folder(self) -> Path:

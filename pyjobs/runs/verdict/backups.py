@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check
 from pyjobs.runs.verdict.records import AHEAD_S
+from utils.files.os_files import read_json
 
 DAY_S = 86_400.0
 BACKUP_DAYS, DRILL_DAYS = 3, 45
@@ -43,7 +43,7 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
 
 def _read(path: Path, now_s: float) -> dict[str, object]:
     try:
-        told = json.loads(path.read_bytes())
+        told = read_json(path)
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) and 0 < _at(told) <= now_s + AHEAD_S else {}
