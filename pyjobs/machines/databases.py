@@ -13,7 +13,6 @@ from utils.files.os_files import held
 MAGIC = b"SQLite format 3\x00"
 LIMIT_S = 60.0
 BUSY_S = 10.0
-WAL_BUG_SINCE, WAL_BUG_UNTIL = (3, 7, 0), (3, 51, 2)
 
 
 def is_database(path: Path) -> bool:
@@ -62,11 +61,6 @@ def look(path: Path) -> dict[str, object]:
     except sqlite3.DatabaseError as error:
         raise BadDataError(f"'{path}' cannot be read as a database: {error}") from error
     return {"integrity": "; ".join(map(str, said)), "tables": tables}
-
-
-def version() -> tuple[str, bool]:
-    """SQLite's version here, and whether it has the WAL-reset bug (3.7.0 to 3.51.2, several processes on one WAL)."""
-    return sqlite3.sqlite_version, WAL_BUG_SINCE <= sqlite3.sqlite_version_info <= WAL_BUG_UNTIL
 
 
 def _quoted(name: str) -> str:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import stat
 from collections.abc import Iterator
 from datetime import datetime
@@ -122,7 +123,7 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
         "home": str(home),
         "format": formats.settled(str(home)),
         "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "sqlite": databases.version()[0],
+        "sqlite": sqlite3.sqlite_version,
     }
     state = {"schema": 1, "status": "partial" if problems else "ok", "problems": problems, "desk": ""}
     return {**state, **about, "size_mb": round(size / 1e6, 6), "databases": found, "files": files}

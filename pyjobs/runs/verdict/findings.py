@@ -51,6 +51,14 @@ LOOKED_AT: dict[str, Looked] = {
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"
     ),
+    "format": Looked(
+        "what is stored has the format that this version reads",
+        "until it has, no job reads it",
+        "`python -m pyjobs.migrate`",
+    ),
+    "secrets": Looked(
+        "only the jobs' user can read `.env` and `secret/`", "a key that others can read is theirs", "`chmod 600`"
+    ),
     "backup": Looked(
         "when the last backup and the last restore drill were, and how they went",
         "a backup that nobody has restored is a hope",

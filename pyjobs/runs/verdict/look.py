@@ -20,7 +20,7 @@ from pyjobs.market.providers.asking.circuit_breaker import State as ProviderStat
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import JobPlans, Run
-from pyjobs.runs.verdict import backups, places, records, repos, results, series, watched
+from pyjobs.runs.verdict import backups, machine, places, records, repos, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
@@ -76,6 +76,7 @@ def look(house: House) -> Iterator[Check]:
     yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
+    yield from machine.check_stored(paths.ROOT, root)
     yield backups.check_backup(data, now_s)
     yield from repos.check_repos(root)
     yield from check_mirror()

@@ -48,6 +48,14 @@ def unfinished(grid: Grid, place: int) -> npt.NDArray[np.bool_] | None:
     return np.isin(told, NO) if set(told) <= {*YES, *NO} else None
 
 
+def counts_what_money_pays(grid: Grid, places: dict[str, int], volume: int, money: int) -> bool:
+    """Whether the money for one of what the column `volume` counts lies between low and high, in nearly all rows."""
+    low, high = (numbers(grid.columns[places[name]].slice(0, ROWS))[0] for name in ("low", "high"))
+    count, paid = (numbers(grid.columns[place].slice(0, ROWS))[0] for place in (volume, money))
+    traded = (count > 0) & (paid > 0)
+    return bool(traded.any()) and _between(paid[traded] / count[traded], low[traded], high[traded])
+
+
 class _Cells:
     def __init__(self, grid: Grid, names: list[str]) -> None:
         self.grid, self.names = grid, names

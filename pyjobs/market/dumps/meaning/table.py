@@ -19,6 +19,7 @@ from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.plausible import unfinished
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, Findings, Source, Table
+from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other_series
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import give_back
@@ -58,7 +59,8 @@ def _table(reading: Reading, source: Source, findings: Findings, part: int) -> T
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
         ohlcv=ohlcv, wrong=complaints.of_row,
     )  # fmt: skip
-    return _without_nothing(table, reading, st, findings)
+    refuse_told_apart(reading, table)
+    return without_other_series(_without_nothing(table, reading, st, findings), reading, findings)
 
 
 def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findings) -> Table:

@@ -55,6 +55,15 @@ class Grid:
         )  # fmt: skip
 
 
+def has_gaps(grid: Grid, place: int) -> bool:
+    """Whether a cell of a column is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = grid.columns[place]
+    return bool(cells.null_count or (pa.types.is_string(cells.type) and pc.any(pc.equal(cells, "")).as_py()))
+
+
 def give_back(rows: int) -> None:
     """Return what reading so many rows left unused to the system; of few it is not worth the time."""
     if rows >= MANY_ROWS:

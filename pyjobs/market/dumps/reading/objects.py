@@ -17,6 +17,7 @@ from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 DEEPEST = 4
+CHART = ("snapped_at", "price", "market_cap", "total_volume")
 TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezoneName")
 
 
@@ -59,6 +60,8 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         about["zone"] = zone
     if isinstance(data.get("timestamp"), list) and isinstance(data.get("indicators"), dict):
         return _chart(data)
+    if (pairs := _pairs(data)) is not None:
+        return pairs
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
         return _split(data)
     if _are_columns(lists := {name: value for name, value in data.items() if isinstance(value, list)}):
@@ -99,6 +102,20 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         apart = len(nested) > 1 or not plain.keys().isdisjoint(fields)
         plain |= {f"{name}.{field}" if apart else field: value for field, value in fields.items()}
     return plain
+
+
+def _pairs(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """CoinGecko's market_chart, lists of (time, value) by name, as the rows of its download; None for another thing."""
+    lists = [data.get(name) for name in ("prices", "market_caps", "total_volumes")]
+    if not all(isinstance(each, list) and len(each) == len(data["prices"]) for each in lists):
+        return None
+    rows = []
+    for pairs in zip(*lists, strict=True):
+        if not all(isinstance(pair, list) and len(pair) == 2 and pair[0] == pairs[0][0] for pair in pairs):
+            return None
+        values = (pair[1] for pair in pairs)
+        rows.append(dict(zip(CHART, (pairs[0][0], *values), strict=True)))
+    return rows
 
 
 def _are_columns(data: dict[str, list[Any]]) -> bool:
