@@ -13,10 +13,10 @@ from pyjobs.account.portfolio import memory, seats
 from pyjobs.account.portfolio.aligned_bars import PRICES, AlignedSeries, Places, Timeline, laid, timeline_of
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lookups import Columns, named, rates_of, tables_of
-from pyjobs.account.portfolio.moves import STEPS
 from pyjobs.account.portfolio.order_admission import EVENT
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sums import SUMS
+from pyjobs.account.portfolio.unlimited.moves import STEPS
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules

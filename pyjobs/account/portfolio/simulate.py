@@ -21,7 +21,7 @@ All money is the account's own: an instrument in another currency is converted a
 rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
 its own.
 
-The loops themselves are compiled: `account_loop`, and `unlimited` for an account without limits.
+The loops themselves are compiled: `account_loop`, and `unlimited.follow` for an account without limits.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from pyjobs.account.portfolio import account_loop, moves, order_admission, seats, sums, unlimited
+from pyjobs.account.portfolio import account_loop, order_admission, seats, sums
 from pyjobs.account.portfolio.layout import Memory, Terms, lay_out, room_to_follow
 from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
 from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.unlimited import follow, moves
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
@@ -45,7 +46,7 @@ from utils import native
 __all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "AccountTrade", "AccountTrades", "Terms", "simulate"]
 
 ENTRY_PRICE, REASON = kernel.ENTRY_PRICE, seats.REASON  # places in a trade, as the kernel writes it
-EXPORTS = (account_loop.walk, unlimited.follow_seats)
+EXPORTS = (account_loop.walk, follow.follow_seats)
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
 
@@ -193,7 +194,7 @@ def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
     return native.load(
-        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop, moves, unlimited), EXPORTS
+        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop, moves, follow), EXPORTS
     )
 
 

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import account_loop, sums, unlimited
+from pyjobs.account.portfolio import account_loop, sums
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.layout import lay_out, room_to_follow
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.unlimited import follow
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -87,7 +88,7 @@ def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> N
         account_loop.walk(*memory)
     else:
         worth, moves = room_to_follow(memory)
-        unlimited.follow_seats(*memory, worth, moves)
+        follow.follow_seats(*memory, worth, moves)
         order = moves.account_trades[: len(run.account_trades)]
     assert len(run.account_trades) == memory.account_trades.count[0] > 20
     for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):

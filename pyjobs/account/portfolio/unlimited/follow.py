@@ -23,9 +23,18 @@ from pyjobs.account.portfolio.memory import (
     Tables,
     Worth,
 )
-from pyjobs.account.portfolio.moves import AT_OPEN, ENTERS, IN_RANGE, LENDS, STAYS, begin_move, count_money, note
 from pyjobs.account.portfolio.order_admission import ages, ask, close_seat, wants_out
 from pyjobs.account.portfolio.seats import is_flat, rate_at
+from pyjobs.account.portfolio.unlimited.moves import (
+    AT_OPEN,
+    ENTERS,
+    IN_RANGE,
+    LENDS,
+    STAYS,
+    begin_move,
+    count_money,
+    note,
+)
 from pyjobs.strategy.riding import rides_open, rides_range
 from utils.native import Floats
 
