@@ -1,4 +1,4 @@
-"""Look at a folder of runs (nightly ones, or backtests), and remove what `retention` says may go."""
+"""Look at a folder of runs (nightly ones, or backtests), and remove what may go by `retention`."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def both_through(bars: int, days: int, kills: int, *, most: int) -> None:
     assert hit == kills
     for spec, exchange in pairs:
         made, rows = proven(spec), cells(spec.place.decisions)
-        assert rows[-1]["ts_ms"] == str(exchange.bars.ts_ms[-1 if exchange.final else -2])
+        told = exchange.answer(exchange.ends[-1]).bars.ts_ms
+        assert rows[-1]["ts_ms"] == str(told[-1 if exchange.final else -2])
         assert made.compared.live_trades and "limit_open" in {row["blocked_by"] for row in rows}
 
 

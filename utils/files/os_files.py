@@ -1,6 +1,6 @@
-"""What differs between systems in opening, locking and reading files. Elsewhere is no `fcntl` and no `O_CLOEXEC`.
+"""What differs between systems in opening, locking and reading files: Windows has no `fcntl` and no `O_CLOEXEC`.
 
-A lock is `flock` where the system has it, and filelock's (Windows) where it has not; either ends with its holder.
+A lock is `flock` where the system has it, else filelock's (Windows); either ends with its holder.
 """
 
 from __future__ import annotations

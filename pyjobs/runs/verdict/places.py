@@ -146,7 +146,7 @@ def check_databases(folder: Path) -> Iterator[Check]:
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:
-    """Whether the Postgres of DATABASE_URL answers, asked beside us: one that hangs must not hang this as well."""
+    """Whether the Postgres of DATABASE_URL answers, asked in a thread: one that hangs must not hang this as well."""
     said: list[str] = []
 
     def ask() -> None:
