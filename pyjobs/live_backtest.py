@@ -1,4 +1,4 @@
-"""A plain backtest of the window of a paper loop, written beside its journal as <tag>_bt_<runid>.
+"""A plain backtest of the window of a paper loop, written next to its journal as <tag>_bt_<runid>.
 
 It reads DATA_TAG (--tag), from START_TS_MS (--start; the first live decision) to END_TS_MS (--end; the last), as RUNID
 (--runid). The bars are those that the loop has seen; with --bars store, those of data/raw: what revisions would have

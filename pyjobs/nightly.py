@@ -1,12 +1,14 @@
 """A whole night in one run folder: every step its own process with its own log, published when its manifest is there.
 
 Exit code: 0 when every step ended well; else that of the first failed step, but 69 (external) or 2 (stale) only when
-every failure was one of those two. 143 when told to stop. A failed step does not stop the steps that can do without it;
-the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is never a run.
+every failure was one of those two. 143 when a signal stopped it. A failed step does not stop the steps that can do
+without it; the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is
+never a run.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -23,7 +25,7 @@ from pyjobs.market.store.open_store import open_store
 from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder
 from pyjobs.runs.nights import session, step_process
-from pyjobs.runs.nights.night import Night, line, result_of
+from pyjobs.runs.nights.night import STEP_LIMIT_S, Night, line, result_of
 from pyjobs.runs.nights.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.verdict.repos import check_repos
@@ -41,7 +43,7 @@ from utils.run import run
 
 
 class _Told(BaseException):
-    """Somebody told us to stop. Not an Exception, so that nothing between swallows it."""
+    """A signal to stop came. Not an Exception, so that nothing between swallows it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -70,7 +72,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "--session", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule"
     )
-    parser.add_argument("--dumps", metavar="DIR", help="where the desk's dumps are, instead of what the desk file says")
+    parser.add_argument(
+        "--dumps", metavar="DIR", help="where the desk's dumps are, instead of the desk file's own folder"
+    )
     parser.add_argument("--jobs", type=int, choices=range(1, 9), default=2, help="steps at a time (default 2)")
     return parser
 
@@ -130,6 +134,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         pool=pool,
         session=known,
         zone_s=trading_day.load(desk.market).utc_offset_s(now.timestamp()),
+        limit_s=float(os.environ.get("STEP_LIMIT_S") or STEP_LIMIT_S),
     )
     return building, night
 

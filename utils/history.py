@@ -1,4 +1,4 @@
-"""logs/history.jsonl: one line a run. Written by every job at once, on disks that may be full, and never torn for long.
+"""logs/history.jsonl: one line a run. Jobs write it at the same time, on disks that may be full; a torn line is closed.
 
 Only the standard library, and `json` only to read: the supervisor imports this on every run.
 """

@@ -35,7 +35,7 @@ STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal r
 _CURES = {
     errno.ENOSPC: "free some space there and start it again",
     errno.EDQUOT: "the quota is used up: free some space and start it again",
-    errno.EROFS: "make that disk writable (dmesg says whether it was remounted after an error) and start it again",
+    errno.EROFS: "make that disk writable (dmesg shows whether it was remounted after an error) and start it again",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f) and start it again",
     errno.EIO: "the disk or its connection fails (see dmesg): mend it and start it again",
     errno.EACCES: "let the user of this job have it (chown, chmod) and start it again",
@@ -168,7 +168,7 @@ def verb_name(main: Callable[..., object]) -> str:
 
 
 def _end_with(error: Exception, name: str) -> int:
-    """Print what is to be said about `error`, report it, and return its exit code."""
+    """Print the message of `error`, report it, and return its exit code."""
     if isinstance(error, BrokenPipeError) and _reader_gone(1):
         _silence_stdout()
         report_outcome(STDOUT_CLOSED, detail="the reader of stdout went away")
@@ -185,9 +185,9 @@ def _end_with(error: Exception, name: str) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """What `error` says; its class too, when it is not one of ours and the message alone may mean little.
+    """The message of `error`; its class too, when it is not one of ours and the message alone may mean little.
 
-    A disk that takes nothing is told by the file it was meant for, the cause and what to do.
+    For a disk that takes nothing it names the file, the cause and what to do.
     """
     text = str(error)
     if isinstance(error, OSError) and error.errno in _CURES and type(error).__module__ == "builtins":
@@ -217,7 +217,7 @@ def _report(error: BaseException, code: int) -> None:
 
 
 def _to_stderr(text: str) -> None:
-    """Say it; a closed or full stderr must not change the exit code."""
+    """Print `text`; a closed or full stderr must not change the exit code."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if sys.stdout is not None:
             sys.stdout.flush()

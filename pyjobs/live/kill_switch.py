@@ -13,7 +13,7 @@ from utils.files.os_files import held_bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """That it is on, why, and whether what is open is to be left. `at`: when, UTC text; empty where nobody said."""
+    """That it is on, why, and whether what is open is to be left. `at`: when, UTC text; empty where unknown."""
 
     reason: str = ""
     flatten: bool = False

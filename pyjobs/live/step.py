@@ -42,7 +42,7 @@ READ_S = 0.2  # a comparison holds the lock while it reads
 class Setting:
     """What a step goes by besides its loop: limits, the loops of live.yaml, whether to ask anybody, the clock.
 
-    `synced` False: the caller says when what was written is to be made last (`Loop.journal.sync`).
+    `synced` False: the caller decides when what was written is synced to the disk (`Loop.journal.sync`).
     """
 
     now_ms: Callable[[], int]
@@ -54,7 +54,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step did: rows written, trades that ended, the last decided bar (0: none yet), what is to be said."""
+    """What a step did: rows written, trades that ended, the last decided bar (0: none yet), what to report."""
 
     rows: int
     trades: int
@@ -191,7 +191,7 @@ class Loop:
         factors, late = between(self.lane, self.seen, bars, list(answer.splits))
         for at, split in late:
             ts_ms = int(self.seen.bars.ts_ms[at])
-            self._event("split", ts_ms, f"{split.told} was told after its bar was decided: nothing is rescaled")
+            self._event("split", ts_ms, f"{split.told} came after its bar was decided: nothing is rescaled")
         new = Seen(bars=bars, factors=factors)
         upto, self.waits = unexplained(self.spec, self.lane, self.seen, new, list(answer.splits))
         return new.slice(0, upto)
@@ -232,7 +232,7 @@ class Loop:
         ]
 
     def _note_revisions(self, answer: Answer) -> None:
-        """What the provider now says of bars that were decided on, and bars older than the last decided: events."""
+        """Record as events: bars that were decided on and have changed, and bars older than the last decided."""
         known, old = self.seen.bars, answer.bars.until(self.stand.ts_ms)
         if not len(known) or not len(old):
             return
@@ -265,7 +265,7 @@ class Loop:
             self._event("released", self.stand.ts_ms, "")
 
     def _event(self, kind: str, ts_ms: int, detail: str) -> None:
-        """Add one, unless it is what the last of its kind about that bar said."""
+        """Add one, unless it repeats the last of its kind about that bar."""
         told = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
         if told[-1:] == [detail] and kind not in ("fetch_failed", "fetch_ok", "kill", "released"):
             return

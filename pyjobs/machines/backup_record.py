@@ -22,7 +22,7 @@ def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:
 
 
 def _first_at_s(path: Path) -> object:
-    """When the first of these notes was made, by the one that is there; None without one that says it."""
+    """When the first of these notes was made, by the one that is there; None without one that holds it."""
     try:
         told = read_json(path)
         return told.get("first_at_s")

@@ -1,4 +1,7 @@
-"""Copies of SQLite databases that others write to: by the backup API, never by copying the file."""
+"""Copies of SQLite databases that others write to: by the backup API, never by copying the file.
+
+Why: https://www.sqlite.org/howtocorrupt.html, section 1.2.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def is_database(path: Path) -> bool:
 
 
 def copy(source: Path, target: Path, *, limit_s: float = LIMIT_S) -> None:
-    """A consistent copy of a database that may be written at this moment; it has no journal beside it.
+    """A consistent copy of a database that may be written at this moment; it comes without a journal file.
 
     All pages in one step, so that a writer cannot make it begin anew; where the source stays locked for `limit_s`
     seconds, `VACUUM INTO` is tried. Raises BadDataError for what is no database, CannotWriteError.

@@ -21,7 +21,7 @@ AHEAD_S = 60
 
 
 def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None = None) -> Machine:
-    """The state of the machine now. Runs are counted beside `run_dir`: folders with a manifest.
+    """The state of the machine now. Runs are counted in the folder of `run_dir`: folders with a manifest.
 
     `newest`: of each series in the store (`exchange:symbol:timeframe`) the session of its newest bar.
     """

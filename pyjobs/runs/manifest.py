@@ -37,7 +37,7 @@ KEY_STATS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a manifest says besides its files. Times are aware; `inputs` is what `provenance` tells."""
+    """What a manifest holds besides its files. Times are aware; `inputs` comes from `provenance`."""
 
     run_id: str
     desk: str

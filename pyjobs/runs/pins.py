@@ -1,9 +1,9 @@
-"""Pins: a file PINNED in a run keeps it from every prune. It says why, and may say until when.
+"""Pins: a file PINNED in a run keeps it from every prune. It holds the reason, and perhaps until when.
 
     reason: the baseline of the new scanner
     until: 2027-03-31
 
-A file that says nothing of the kind (an empty one, made by `touch`) pins for ever, and so does a date that is none.
+A file without such a date (an empty one, made by `touch`) pins for ever, and so does a date that is none.
 """
 
 from __future__ import annotations

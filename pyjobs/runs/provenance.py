@@ -49,8 +49,8 @@ def combined(named: Iterable[tuple[str, str]]) -> str:
 def code(clone: Path) -> dict[str, object]:
     """The commit and whether files differ from it, and a hash over the code files themselves.
 
-    `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and tells two dirty
-    trees apart. `commit` and `dirty` are null where git cannot say.
+    `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and distinguishes two
+    dirty trees apart. `commit` and `dirty` are null where git cannot say.
     """
     found = [p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts]
     release = released.read(clone)

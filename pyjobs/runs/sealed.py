@@ -85,7 +85,7 @@ def prints(run_dir: Path) -> tuple[dict[str, dict[str, object]], dict[str, str]]
 
 
 def fingerprint(path: Path | str) -> dict[str, object]:
-    """What a manifest says of one file: `bytes` and `sha256`; of a link where it points to."""
+    """A manifest's entry of one file: `bytes` and `sha256`; of a link where it points to."""
     if os.path.islink(path):  # noqa: PTH114
         return {"bytes": 0, "sha256": "", "link": os.readlink(path)}  # noqa: PTH115  # of each of hundreds of files
     with os.fdopen(os.open(path, os_files.AT_ONCE), "rb", buffering=0) as handle:
@@ -117,7 +117,7 @@ def _changed(piece: Piece) -> list[tuple[str, str]]:
             continue
         if now != was:
             said = was.get("bytes") if isinstance(was, dict) else was
-            found.append((name, f"'{name}' has changed ({now['bytes']} bytes, the manifest says {said})"))
+            found.append((name, f"'{name}' has changed ({now['bytes']} bytes, in the manifest {said})"))
     return found
 
 

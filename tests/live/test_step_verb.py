@@ -103,7 +103,7 @@ def test_without_the_network_the_store_is_enough(world: World) -> None:
         ({"DATA_TAG": "../x"}, 64, "'../x' is not a tag"),
         ({"SYMBOL": "BTC,USD"}, 64, "cannot stand in a file of commas"),
         ({"STRATEGY": "no_such"}, 78, "unknown setup 'no_such'"),
-        ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI beside its own bars"),
+        ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI and its own bars"),
         ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),
         ({"TIMEFRAME": "2m"}, 64, "unknown timeframe '2m'"),
         ({"CCXT_EXCHANGE": "mtgox"}, 64, "unknown exchange 'mtgox'"),

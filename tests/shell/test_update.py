@@ -225,7 +225,7 @@ def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_sta
     refused(clone, "index.lock' is there: a git is at work here, or one was killed. Mend it: rm '")
     (clone.here / ".git/index.lock").unlink()
     clone.git("commit", "-q", "--allow-empty", "-m", "mine")
-    told = "branch 'main' has diverged: 1 commits here that 'origin/main' has not, 1 there. Mend it: git branch mine"
+    told = "branch 'main' has diverged: 1 commits here that 'origin/main' lacks, 1 there. Mend it: git branch mine"
     refused(clone, told)
     cure = "git branch mine && git reset --hard origin/main"
     subprocess.run(["bash", "-c", cure], cwd=clone.here, env={**os.environ, **GIT}, check=True, capture_output=True)

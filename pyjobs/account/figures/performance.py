@@ -93,7 +93,7 @@ def measures(
     """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
 
     `per_year`: sessions a year of the market whose closes the points are. `short`: less than a year of them, so that
-    what is said of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
+    a figure of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
     than two points nothing but the equity is defined.
     """
     undefined: dict[str, Any] = dict.fromkeys(FIGURES)
@@ -169,9 +169,12 @@ def _money_of(account_trades: Sequence[AccountTrade]) -> tuple[FloatArray, Float
         found = [d.pnl for d in closed], [d.fees for d in account_trades], [d.net_return for d in closed]
         pnls, fees, returns = (np.array(values, np.float64) for values in found)
         return pnls, fees, returns
-    ended, money = account_trades.trade(REASON) != kernel.STILL_OPEN, account_trades.columns
-    pnl, paid = money.pnl[ended], money.size * account_trades.trade(ENTRY_PRICE)
-    return pnl, money.fees, pnl / (paid * money.rate_in)[ended]
+    ended, paid = (
+        account_trades.trade(REASON) != kernel.STILL_OPEN,
+        account_trades.money("size") * account_trades.trade(ENTRY_PRICE),
+    )
+    pnl = account_trades.money("pnl")[ended]
+    return pnl, account_trades.money("fees"), pnl / (paid * account_trades.money("rate_in"))[ended]
 
 
 def _against(equity: FloatArray, benchmark: FloatArray | None, per_year: float) -> dict[str, float | None]:

@@ -65,7 +65,7 @@ class Compared:
 
 
 def by_events(row: Row) -> str:
-    """What the row itself says of why it may differ."""
+    """Why it may differ, by the row's own columns."""
     words = names.blocks(row[BLOCKED]) - {"no_cash"}
     if row[LATE] == "1" or words & {"late", "fetch_failed"}:
         return "late decision"

@@ -27,7 +27,7 @@ A_STEP_S = 120.0  # longer than any
 
 
 class BadLine(BadDataError):
-    """A line of a journal is not what was written. `ts_ms`: its bar, 0 where that cannot be told."""
+    """A line of a journal is not what was written. `ts_ms`: its bar, 0 where that is not known."""
 
     def __init__(self, message: str, ts_ms: int) -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class Log:
 def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
     """The place of a tag's only series, or of the one that is named. Raises MissingInputError and UsageError."""
     root = paths.data_dir() / "processed/decisions"
-    found = sorted((root / tag).glob("*/*/decisions.csv"))
+    found = os_files.matching(root / tag, "*/*/decisions.csv")
     wanted = [
         Place.of_decisions(path)
         for path in found
@@ -118,7 +118,7 @@ def still(place: Place) -> Iterator[None]:
 
 def _text(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return os_files.held_bytes(path)
     except FileNotFoundError:
         return b""
     except IsADirectoryError:
@@ -156,7 +156,7 @@ def _time_in(message: str) -> int:
 
 
 def spec_of(log: Log) -> Spec:
-    """What the log's first row says it is. Raises ConfigError."""
+    """What the log is, by its first row. Raises ConfigError."""
     row = log.decisions[0]
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]

@@ -198,7 +198,7 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
 
 
 def around(bars: Bars, ts_ms: int) -> list[str]:
-    """The bars beside a close, as cells."""
+    """The bars around a close, as cells."""
     at = int(np.searchsorted(bars.ts_ms, ts_ms))
     some = bars.slice(max(0, at - AROUND), min(len(bars), at + AROUND + 1))
     return [",".join(str(getattr(some, name)[i]) for name in COLUMNS) for i in range(len(some))]

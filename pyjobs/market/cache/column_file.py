@@ -102,10 +102,7 @@ class Mapped(mmap.mmap):
         _touched.files[id(self)] = self
         _touched.rows += rows
         if _touched.rows > USED_ROWS:
-            used, _touched.files, _touched.rows = _touched.files, {}, 0
-            for memory in used.values():
-                with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
-                    memory.madvise(mmap.MADV_DONTNEED)
+            give_back()
 
 
 class _Touched(threading.local):
@@ -117,6 +114,14 @@ class _Touched(threading.local):
 
 
 _touched = _Touched()
+
+
+def give_back() -> None:
+    """All that this thread is done with, and has not been given back yet."""
+    used, _touched.files, _touched.rows = _touched.files, {}, 0
+    for memory in used.values():
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
+            memory.madvise(mmap.MADV_DONTNEED)
 
 
 def done_with(bars: Bars | IntArray) -> None:
@@ -147,7 +152,7 @@ def series_in(memory: Any, counts: Counts, offset: int) -> Series:
 
 
 def footer_of(descriptor: int, size: int) -> dict[str, Any] | None:
-    """What was told `about` the series, their `series` (counts) and `crc`. None for a file that is not whole.
+    """The `about` of the series, their `series` (counts) and `crc`. None for a file that is not whole.
 
     Read, not mapped: of a mapped file the system takes in 64 KB around each touch, and a desk has thousands of files.
     """

@@ -1,4 +1,4 @@
-"""What a run folder holds of its accounts, as types. What is missing or unreadable is told, and stops no report."""
+"""What a run folder holds of its accounts, as types. What is missing or unreadable is noted, and stops no report."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def csv_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) -> T | None:
-    """A file of the run folder; None where it is not there or not of this shape, and then `missing` says so."""
+    """A file of the run folder; None where it is not there or not of this shape, noted in `missing`."""
     try:
         return msgspec.json.decode(held_bytes(run_dir / name), type=kind)
     except FileNotFoundError:
@@ -100,7 +100,7 @@ def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) 
 
 
 def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> AccountFiles:
-    """Everything of one account that can be read; `missing` is told the rest."""
+    """Everything of one account that can be read; the rest is noted in `missing`."""
     variants = {}
     for name in VARIANTS:
         base = f"portfolio/{folder.name}/{name}"

@@ -47,7 +47,7 @@ class Inputs:
         return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
 
     def told(self) -> dict[str, object]:
-        """The inputs as they were when the verb began; what has become another since then says so as `mixed`."""
+        """The inputs as they were when the verb began; what has changed since then is marked as `mixed`."""
         if self.begun is None:
             return self.now()
         found: dict[str, Any] = {name: dict(told) for name, told in self.begun.told.items()}
@@ -124,7 +124,7 @@ def filled_in(run_dir: Path) -> dict[str, object]:
 
 
 def described(run_dir: Path, name: str) -> dict[str, object]:
-    """What can be said by looking at the folder."""
+    """What the folder alone shows."""
     files, left_out = prints(run_dir)
     return {"schema": SCHEMA, "kind": KIND, "run": name, "files": files, **({"left_out": left_out} if left_out else {})}
 

@@ -131,7 +131,7 @@ def _difference(a: Path, b: Path, name: str) -> Difference | None:
     try:
         every = _of_csv(*texts) if name.endswith(".csv") else _of_json(*texts) if name.endswith(".json") else None
         first = _first(name, every or _of_lines(*texts))
-    except (ValueError, csv.Error):  # not the JSON or CSV its name says
+    except (ValueError, csv.Error):  # not the JSON or CSV that its name promises
         first = _first(name, _of_lines(*texts))
     return first or Difference(file=name, where="bytes", a=f"{len(mine)} bytes", b=f"{len(theirs)} bytes")
 
@@ -208,7 +208,7 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 
 def _touched(name: str, run: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Results whose size or presence is not what the run's own manifest says: somebody changed them afterwards."""
+    """Results whose size or presence differs from the run's own manifest: somebody changed them afterwards."""
     for file, told in (manifest.get("files") or {}).items():
         path = run / file
         if not has_file(path):

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from utils import clock
+from utils.exit_codes import ExitCode
 from utils.foreign_text import outcome_of, quoted
 
 TERM_GRACE_S = 5.0
@@ -42,10 +43,11 @@ class Running:
     outcome_fd: int
     started: float
     zone_s: int
+    late: bool = False
 
     def wait(self) -> Ended:
-        """Wait for its end, and write the end record into the log."""
-        code = self.process.wait()
+        """Wait for its end (not of one that was given up), and write the end record into the log."""
+        code = ExitCode.TIMED_OUT if self.late else self.process.wait()
         seconds = time.monotonic() - self.started
         ended = Ended(
             exit_code=code if code >= 0 else 128 - code, seconds=round(seconds, 3), outcome=_outcome(self.outcome_fd)
@@ -73,6 +75,25 @@ def stop_all(children: Sequence[Running]) -> None:
         child.wait()
 
 
+def time_out(children: Sequence[Running], limit_s: float) -> None:
+    """End these, as they have had `limit_s` seconds: TERM to each group, KILL to what is still there after five.
+
+    One that the kernel cannot end, as it waits for a disk, is waited for no longer than ten, and given up.
+    """
+    for child in children:
+        child.late = True
+        with contextlib.suppress(OSError):
+            child.handle.write(f"took longer than {limit_s:g} s (STEP_LIMIT_S): ended\n".encode())
+        child.signal_group(signal.SIGTERM)
+    deadline = time.monotonic() + TERM_GRACE_S
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        child.signal_group(signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(timeout=TERM_GRACE_S)
+
+
 def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> Running:
     """Start `command` in `cwd` with stdin closed; the log's times are of `zone_s` seconds east of UTC.
 
@@ -82,16 +103,7 @@ def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> R
     outcome_read, outcome_write = os.pipe()
     try:
         handle.write(f"$ {shlex.join(command)}\n# start {_stamp(zone_s)}\n".encode())
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, OUTCOME_FD: str(outcome_write)},
-            pass_fds=(outcome_write,),
-            process_group=0,
-        )
+        process = begun(command, cwd, handle, outcome_write)
     except OSError:
         os.close(outcome_read)
         handle.close()
@@ -109,6 +121,20 @@ def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> R
     )
 
 
+def begun(command: Sequence[str], cwd: Path, output: IO[bytes], outcome_fd: int) -> subprocess.Popen[bytes]:
+    """The process of a command, in a group of its own; `outcome_fd` is where it reports its outcome."""
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, OUTCOME_FD: str(outcome_fd)},
+        pass_fds=(outcome_fd,),
+        process_group=0,
+    )
+
+
 def last_line(log: Path) -> str:
     """The last line of the command's own output so far, at most 200 characters; empty when there is none yet."""
     try:
@@ -122,7 +148,7 @@ def last_line(log: Path) -> str:
 
 
 def _outcome(fd: int) -> dict[str, object]:
-    """What the command said of its outcome, without waiting for whoever else still holds the pipe open."""
+    """What the command reported of its outcome, without waiting for other processes that hold the pipe open."""
     os.set_blocking(fd, False)
     received = b""
     with contextlib.suppress(BlockingIOError):

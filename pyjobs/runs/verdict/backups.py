@@ -14,7 +14,7 @@ BACKUP, DRILL = "backups.json", "drill.json"
 
 
 def check_backup(data_dir: Path, now_s: float) -> Check:
-    """OK where none was ever made (a choice), said; else the age and the result of the last backup and drill.
+    """OK with a note where none was ever made (a choice); else the age and the result of the last backup and drill.
 
     A drill has DRILL_DAYS from the first backup on. Stamps from later than now are passed over: they cannot be.
     """

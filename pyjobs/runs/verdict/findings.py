@@ -102,7 +102,7 @@ LOOKED_AT: dict[str, Looked] = {
     "live": Looked(
         "each paper loop: undecided bars, bars that stand still, failed fetches, late or missing ones; the kill switch",
         "a loop that has stopped looks like one with no signal",
-        "`jobs/live.sh status`, `events.csv` beside its decisions",
+        "`jobs/live.sh status`, `events.csv` in the folder of its decisions",
     ),
     "data": Looked(
         "the age of each series that is kept up to date: the desk's, the instances'",

@@ -1,4 +1,4 @@
-"""What a dated log says of its last run, where the history says nothing: never ended, or how it ended."""
+"""What a dated log shows of its last run, where the history has no record: never ended, or how it ended."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
     "arrays of a time and four prices": (COIN, "[[1704067200000,10,13,9,12],[1704153600000,10,13,9,12]]", "say `layout: coingecko` or `layout: ohlcv_start`"),
     "epochs that Excel has shortened": (COIN, rows(["1.70407E+12", "1.70415E+12"]), "line 2: '1.70407E+12' is an epoch that has lost its last digits"),
     "EST in summer": (MINUTES, rows(["20240702 09:30:00 EST"]), "EST in summer, America/New_York's clock or an hour later? Say `zone:`"),
-    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "nobody knows which time zone 'IST' is: say `zone:`"),
+    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "'IST' is no known time zone: say `zone:`"),
     "lean's minutes without their date": ({**MINUTES, "layout": "lean"}, "34200000,100000,130000,90000,120000,5\n", "line 1: 34200000: milliseconds since midnight, of which date?"),
     "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "say `layout: lean`"),
     "one price of lean's that is not whole": ({"layout": "lean"}, "20131007 00:00,100000,130000,90000,120000,5\n20131008 00:00,100000,130000,90000,120000,5\n20131009 00:00,100000,130000,90000,120000.5,5\n", "line 3: a price that is not whole, in a file of ten-thousandths"),
@@ -358,3 +358,16 @@ def test_one_field_under_two_names_by_turns_is_asked_about(hours: dict[str, Mark
     row = '{{"date":"2024-01-0{}","open":10,"high":13,"low":9,"close":12,"{}":5}}'
     with pytest.raises(NightdeskError, match="row 2: 'volume' is empty and 'vol' is not"):
         read(tmp_path / "x.json", hours, f"[{row.format(2, 'volume')},{row.format(3, 'vol')}]")
+
+
+def test_days_of_a_broker_are_of_a_clock_that_must_be_said(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n2024.01.02\t10\t13\t9\t12\t5\t0\t3\n"
+    for market in ("FX", "24/7"):
+        with pytest.raises(
+            NightdeskError, match=r"line 2: 2024.01.02 is a day of the clock of .* \(metatrader5\): say"
+        ):
+            read(tmp_path / "x.csv", hours, text, market=market)
+        assert closes(read(tmp_path / "x.csv", hours, text, market=market, zone="Europe/Athens")) == [
+            "2024-01-02T22:00"
+        ]
+    assert closes(read(tmp_path / "x.csv", hours, text)) == ["2024-01-02T21:00"]

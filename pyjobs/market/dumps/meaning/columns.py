@@ -24,7 +24,7 @@ OHLC = ("open", "high", "low", "close")
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Where each field stands, what the times mean, and what is to be said of the file as a whole."""
+    """Where each field stands, what the times mean, and the findings about the file as a whole."""
 
     grid: Grid
     places: dict[str, int]
@@ -202,7 +202,7 @@ def _some(grid: Grid, place: int) -> str:
 
 
 def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
-    """The volume in units of what is traded, where the file has it in several; and what is said of the choice."""
+    """The volume in units of what is traded, where the file has it in several; and a note on the choice."""
     money = next((at for at, name in enumerate(grid.names or ()) if column(name) == "volccyquote"), None)
     if money is not None and "volume" not in instrument.columns:
         return _counted(grid, places, money)

@@ -49,4 +49,4 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
 }
 FIELD_OF = {spelling: (name, rank) for name, them in COLUMN_NAMES.items() for rank, spelling in enumerate(them)}
 RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period", "series", "complete"})
-"""Fields of which a file may have several: the first is taken, the others are said not to be used."""
+"""Fields of which a file may have several: the first is taken, a finding names the others."""

@@ -16,7 +16,7 @@ from utils.errors import BadDataError
 
 SHARE = 0.6  # of the steps between rows that must be of one kind to say so
 FAR, ROUNDED, HALF = 0.2, 1e-4, 0.5  # closes of one time: no correction of each other; other ones; of all times
-SEVERAL = 0.1  # of the periods that may have two rows: a live price beside the day's
+SEVERAL = 0.1  # of the periods that may have two rows: a live price after the day's
 MAIN = "EQ"  # NSE's and BSE's series of shares that anybody may trade within the day
 MOST_KINDS, FEW = 20, 4
 FEWEST = 2
@@ -77,7 +77,7 @@ def _intraday(stamps: IntArray, source: Source) -> str:
         return f"{_text(int(steps[0]))} apart at least"
     if usual == bar or (bar in steps.tolist() and counts.max() < SHARE * counts.sum()):
         return ""
-    if not source.all_day and counts.sum() < FEW_STEPS:  # a night between two sessions says nothing
+    if not source.all_day and counts.sum() < FEW_STEPS:  # a night between two sessions shows nothing
         within = steps[steps < LONGEST_SESSION_MS]
         return f"{_text(int(within[0]))} apart" if within.size and bar not in within.tolist() else ""
     if counts.max() >= SHARE * counts.sum() or int(np.gcd.reduce(steps)) != bar:

@@ -83,7 +83,7 @@ def _first_price(reading: Reading, at: int) -> str:
 
 
 def _without_unfinished(reading: Reading, findings: Findings) -> None:
-    """Bars that the file itself says are not complete yet."""
+    """Bars that the file itself marks as not complete yet."""
     if "complete" not in reading.places:
         return
     running = unfinished(reading.grid, reading.places["complete"])
@@ -100,7 +100,7 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
 
 
 def _of_one_symbol(reading: Reading, source: Source, findings: Findings) -> None:
-    """Only the instrument's rows of a file of many; a file of another name is told."""
+    """Only the instrument's rows of a file of many; a finding names a file of another symbol."""
     grid, wanted = reading.grid, source.instrument.symbol
     told = grid.about.get("ticker") or grid.about.get("symbol")
     if "symbol" in reading.places and len(grid):
@@ -110,7 +110,7 @@ def _of_one_symbol(reading: Reading, source: Source, findings: Findings) -> None
         names = pc.fill_null(pc.cast(grid.columns[reading.places["symbol"]], pa.string()), "")
         symbols = _without_gaps(reading, names)
         mine = [each for each in symbols if same_symbol(each, wanted)]
-        if not mine and (other := _column_with(reading, wanted)) is not None:  # codes beside names
+        if not mine and (other := _column_with(reading, wanted)) is not None:  # codes next to names
             reading.places["symbol"] = other
             reading.ignored = [name for name in reading.ignored if name != reading.name_of("symbol")]
             _of_one_symbol(reading, source, findings)
@@ -152,7 +152,7 @@ def _without_gaps(reading: Reading, names: Any) -> list[str]:
 
 
 def _refuse_unnamed(reading: Reading, wanted: str) -> None:
-    """A column that nobody knows for symbols, in which the wanted one stands beside others."""
+    """A column of unknown meaning in which the wanted symbol stands among others."""
     import pyarrow as pa
 
     grid = reading.grid
@@ -230,6 +230,6 @@ def _scale_of(reading: Reading, ohlcv: FloatArray) -> float:
 
 
 def _scaled(values: FloatArray, scale: float) -> FloatArray:
-    """By division where the inverse is whole, so that 16600 ten-thousandths are 1.66 and not a hair beside it."""
+    """By division where the inverse is whole, so that 16600 ten-thousandths are 1.66 and not one bit off."""
     inverse = round(1 / scale)
     return values / inverse if abs(inverse * scale - 1) < 1e-12 else values * scale

@@ -18,8 +18,8 @@ class Grid:
     """A table as it stood in a file (or in one member of an archive).
 
     `columns` are Arrow arrays of one length: strings of a text file, numbers and times where the file has types.
-    `names` are the header's cells, None without a header. `lines`: each row's line (`unit` says what that is).
-    `odd`: rows that have another number of cells, as (line, cells). `about`: what the file says of itself.
+    `names` are the header's cells, None without a header. `lines`: each row's line (`unit` is what that counts).
+    `odd`: rows that have another number of cells, as (line, cells). `about`: what the file declares about itself.
     """
 
     label: str

@@ -36,7 +36,7 @@ def read_json(label: str, content: bytes) -> Grid:
     rows = _rows_in(data, about, DEEPEST)
     if rows is None:
         texts = [text for text in data.values() if isinstance(text, str)] if isinstance(data, dict) else []
-        said = f"; it says {quoted(texts[0], 120)!r}" if texts else ""
+        said = f"; its text: {quoted(texts[0], 120)!r}" if texts else ""
         what = "expected a list of rows, each a list of numbers or an object with named columns"
         raise BadDataError(f"{label}: {what}{said}")
     grid = rows if isinstance(rows, Grid) else _grid(label, rows)
@@ -81,7 +81,9 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
 
 
 def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
-    """Rows that stand in a list of their own below what is said of their symbol (Tiingo's coins); else `data`."""
+    """Rows that stand in a list of their own below their symbol's fields (Tiingo's coins,
+    https://www.tiingo.com/documentation/crypto); else `data`.
+    """
     found: list[Any] = []
     for each in data:
         lists = [value for value in each.values() if isinstance(value, list)] if isinstance(each, dict) else []

@@ -40,7 +40,7 @@ def decoded(label: str, content: bytes) -> bytes:
         _check_utf8(content)
     except UnicodeDecodeError as error:
         try:
-            return content.decode("cp949").encode()  # what the KRX web site exports
+            return content.decode("cp949").encode()  # what data.krx.co.kr exports, 2026-11
         except UnicodeDecodeError:
             what = f"byte {error.start} is neither UTF-8 nor CP949"
             raise BadDataError(f"{label}: not a text file ({what})") from None
@@ -56,7 +56,7 @@ def _check_utf8(content: bytes) -> None:
         try:
             decoder.decode(content[at : at + PIECE], final=at + PIECE >= len(content))
         except UnicodeDecodeError as error:
-            content.decode("utf-8")  # says where
+            content.decode("utf-8")  # its error holds the place
             raise error from None
 
 
