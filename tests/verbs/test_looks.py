@@ -91,6 +91,37 @@ def test_a_dividend_that_is_told_nine_months_late_is_worked_in(world: World) -> 
     )  # of a price adjusted for others since
 
 
+def test_a_split_that_is_told_and_not_worked_in_yet_is_no_fall_of_the_prices(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.at(FRIDAY_S)
+    world.fake.market.split("SPY", dt.date(2026, 11, 23), 4.0)
+    assert run(ingest, [*DAYS, "--start", "2026-10-01"]) == 0
+    friday_ms = FRIDAY_S * 1000 - 2 * HOUR_S * 1000
+    before = close_at(world, SPY, friday_ms)
+    world.fake.fault("yahoo", "unsplit")
+    world.at(FRIDAY_S + 3 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 69
+    assert "a split of 4 for 1 on 2026-11-23 that is not in its prices before" in capsys.readouterr().err
+    assert world.store.newest(SPY) == (friday_ms, True)
+    world.fake.script.clear()
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    assert close_at(world, SPY, friday_ms) == pytest.approx(before / 4, rel=1e-4)
+
+
+def test_closes_that_are_called_adjusted_and_have_no_dividend_in_them_change_no_history(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.at(FRIDAY_S)
+    assert run(ingest, [*DAYS, "--start", "2026-01-01"]) == 0
+    before = close_at(world, SPY, FEBRUARY_23_MS)
+    world.fake.fault("yahoo", "undivided")
+    world.at(FRIDAY_S + 3 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 69
+    assert "the adjusted closes have none of the dividends that are told" in capsys.readouterr().err
+    assert close_at(world, SPY, FEBRUARY_23_MS) == before
+
+
 def test_a_dead_pair_is_asked_for_ever_less_often_and_said_to_be_silent(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.provider_names import GATES
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
+from pyjobs.market.providers.own_events import contradicted
 from utils import trading_day
 from utils.errors import BadDataError, MisfitError
 from utils.settings import config
@@ -35,6 +36,8 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
     if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
         detail = f"it sends bars of {about.granularity}, asked for {request.timeframe}"
         raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
+    if why := contradicted(fetched, request.market):
+        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
     return fetched
 
 
