@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gap_repair = any(each.gap_repair for each in ready)
     if not args.systemd:
         print("\ncrontab lines (crontab -e):")
-        print("\n".join(bootstrap.crontab_lines(paths.ROOT, gap_repair=gap_repair)))
+        print("\n".join(bootstrap.crontab_lines(paths.entrance(), gap_repair=gap_repair)))
         return ExitCode.OK
     _timers(ready, enable=args.systemd == "enable", each=args.each)
     return ExitCode.OK
@@ -149,9 +149,9 @@ def _timers(ready: Sequence[Instance], *, enable: bool, each: bool) -> None:
     units = (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
     units.mkdir(parents=True, exist_ok=True)
     templates = paths.config_dir() / "schedule" / "systemd"
-    texts = bootstrap.unit_texts(templates, paths.ROOT)
-    lines = bootstrap.crontab_lines(paths.ROOT, gap_repair=any(one.gap_repair for one in ready))
-    for_all = {} if each else for_lines("\n".join(lines), paths.ROOT, "UTC")
+    texts = bootstrap.unit_texts(templates, paths.entrance())
+    lines = bootstrap.crontab_lines(paths.entrance(), gap_repair=any(one.gap_repair for one in ready))
+    for_all = {} if each else for_lines("\n".join(lines), paths.entrance(), "UTC")
     for name, text in {**texts, **for_all}.items():
         write_text(units / name, text)
     names = bootstrap.unit_names(ready) if each else sorted(name for name in for_all if name.endswith(".timer"))

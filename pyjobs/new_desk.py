@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _expect(table, mine)
     _watch(desk, left_out, mine)
     print("\ncrontab lines (crontab -e):")
-    print("\n".join(table.crontab(paths.ROOT, mine)))
+    print("\n".join(table.crontab(paths.entrance(), mine)))
     print(f"\nnext: batch/run_nightly.sh{named}")
     return ExitCode.OK
 

@@ -1,4 +1,4 @@
-"""Was the night all right: steps, freshness and warts of the data, disk, last runs. Writes reports/ops.md."""
+"""Was the night all right: steps, freshness and oddities of the data, disk, last runs. Writes reports/ops.md."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--yes", action="store_true", help="do it; without it nothing is changed")
     yes = parser.parse_args(argv).yes
     crontab = _crontab()
-    lines = [line for line in crontab.splitlines() if is_ours(line, paths.ROOT)]
+    lines = [line for line in crontab.splitlines() if is_ours(line, paths.entrance())]
     units = _units()
     environments = [path for name in ENVIRONMENTS if os.path.lexists(path := paths.ROOT / name)]
     if not (lines or units or environments):
@@ -121,7 +121,7 @@ def _is_our_unit(path: Path) -> bool:
     text = path.read_text(encoding="utf-8", errors="replace")
     for command in re.findall(r"^ExecStart=(.*)", text, re.MULTILINE):
         try:
-            if _start_ours(shlex.split(command.replace("%%", "%").replace("$$", "$")), paths.ROOT):
+            if _start_ours(shlex.split(command.replace("%%", "%").replace("$$", "$")), paths.entrance()):
                 return True
         except ValueError:
             continue

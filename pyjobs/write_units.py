@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     source = paths.config_dir() / "schedule" / "crontab.example" if args.crontab is None else Path(args.crontab)
     zone = args.zone or ("Asia/Seoul" if args.crontab is None else wall_clock.box_zone())
     wall_clock.zone_of(zone)
-    texts = unit_texts(sys.stdin.read() if args.crontab == "-" else source.read_text("utf-8"), paths.ROOT, zone)
+    texts = unit_texts(sys.stdin.read() if args.crontab == "-" else source.read_text("utf-8"), paths.entrance(), zone)
     if not texts:
         raise MissingInputError(f"{args.crontab or source}: no line starts anything in batch/")
     units = units_folder()

@@ -13,6 +13,12 @@ def root() -> Path:
     return Path(os.environ.get("NIGHTDESK_HOME") or ROOT)
 
 
+def entrance() -> Path:
+    """The clone by the path that a schedule names: of a release it is the environment's `current`, whatever runs."""
+    link = ROOT.parent.parent / "current"
+    return link if ROOT.parent.name == "releases" and link.is_symlink() else ROOT
+
+
 def config_dir() -> Path:
     """Every knob of the clone."""
     return ROOT / "config"

@@ -34,6 +34,7 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cash: float = 10_000.0
     fee_bps: float = 0.0
     max_gap_bars: int = 0
+    actions: str = ""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +105,7 @@ def _of_file(path: Path, name: str, loop: Loop, exchanges: Mapping[str, Exchange
         return made(
             name, exchange=loop.exchange, symbol=loop.symbol, timeframe=loop.timeframe, strategy=loop.strategy,
             params=loop.params, cash=loop.cash, fee_bps=loop.fee_bps, gap=loop.max_gap_bars, market=loop.market,
-            exchanges=exchanges, source=source,
+            exchanges=exchanges, source=source, actions=loop.actions,
         )  # fmt: skip
     except UsageError as error:
         raise ConfigError(str(error)) from None
@@ -113,6 +114,7 @@ def _of_file(path: Path, name: str, loop: Loop, exchanges: Mapping[str, Exchange
 def made(
     tag: str, *, exchange: str, symbol: str, timeframe: str, strategy: str, params: Mapping[str, Value],
     cash: float, fee_bps: float, gap: int, market: str, exchanges: Mapping[str, Exchange], source: str,
+    actions: str = "",
 ) -> Spec:  # fmt: skip
     """A loop of these words. Raises UsageError and ConfigError for what there is not."""
     known = next((each for each in exchanges if each.casefold() == exchange.casefold()), None)
@@ -139,6 +141,7 @@ def made(
         cash=cash,
         fee_bps=fee_bps,
         max_gap_bars=gap,
+        actions=actions,
     )
     checked(spec, source)
     spec.lane(source)  # an unknown strategy or parameter is told now

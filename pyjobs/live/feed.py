@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pyjobs.live.spec import Spec
+from pyjobs.live.splits import Split, recorded
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.open_store import open_store
@@ -25,13 +26,15 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 class Answer:
     """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
 
-    `persisted`: what came is stored. `told`: what is to be said.
+    `persisted`: what came is stored. `told`: what is to be said. `splits`: those that are recorded, of raw prices;
+    None where splits are worked in, and all bars move with one.
     """
 
     bars: Bars
     final: bool
     persisted: bool = True
     told: tuple[str, ...] = ()
+    splits: tuple[Split, ...] | None = ()
 
 
 def is_daily(timeframe: str) -> bool:
@@ -61,7 +64,9 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
         whole = whole.slice(max(0, len(whole) - bars), len(whole))
     newest = store.newest(spec.key)
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
-    return Answer(bars=whole, final=final, persisted=persisted, told=told)
+    about = store.provenance(spec.key)
+    splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
+    return Answer(bars=whole, final=final, persisted=persisted, told=told, splits=splits)
 
 
 def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.single import cadence, ledger
+from pyjobs.account.single import cadence, equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money
 from pyjobs.live.deciding import core
@@ -33,7 +33,8 @@ Value = int | float | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """One loop. `stored`: what the series is called in the store. Money in the instrument's own currency."""
+    """One loop. `stored`: what the series is called in the store. Money in the instrument's own currency. `actions`: a
+    file of splits, which decide nothing before they are in bars.csv: not of the fingerprint."""
 
     tag: str
     exchange: str
@@ -46,6 +47,7 @@ class Spec:
     cash: float = 10_000.0
     fee_bps: float = 0.0
     max_gap_bars: int = 0
+    actions: str = ""
 
     @property
     def key(self) -> SeriesKey:
@@ -172,9 +174,9 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategies, kernel, indicators, the core, the ledger. Twelve digits."""
+    """What decides, as it stands on this disk: strategies, kernel, indicators, core, equity loop. Twelve digits."""
     here = Path(kernel.__file__).parent
     files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
-    files += [Path(str(each.__file__)) for each in (cadence, ledger, core)]
+    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core)]
     files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]

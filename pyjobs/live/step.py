@@ -16,8 +16,9 @@ import numpy as np
 
 from pyjobs.live import feed, kill_switch
 from pyjobs.live.config import Limits
-from pyjobs.live.deciding.core import Decider, Lane, Stand
-from pyjobs.live.deciding.standing import bars_in, restored
+from pyjobs.live.deciding.core import Lane, Stand, deciders
+from pyjobs.live.deciding.seen import Seen, scaled, seen_in
+from pyjobs.live.deciding.standing import restored
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import number
@@ -25,9 +26,10 @@ from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
 from pyjobs.live.limits import check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
-from pyjobs.market.bars import COLUMNS, Bars, last
+from pyjobs.live.splits import alike, between, rebased, unexplained
+from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.times import utc_text
-from utils.errors import ExternalDataUnavailable, LockBusyError, MissingInputError
+from utils.errors import BadDataError, ExternalDataUnavailable, LockBusyError, MissingInputError
 from utils.files import os_files, private
 
 BLOCK = 4096  # bars decided between two syncs
@@ -87,7 +89,8 @@ class Loop:
         monotonic = os.environ.get("ENFORCE_DECISION_MONOTONIC") == "1"
         self.journal = Journal(place=spec.place, identity=spec.identity, monotonic=monotonic, synced=setting.synced)
         self.stand, self.told = self._opened()
-        self.history = last(bars_in(self.journal.bars), self.lane.lookback + feed.OVERLAP)
+        self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
+        self.waits = ""
         self.events = self.journal.events(EVENTS_SEEN)
 
     def _opened(self) -> tuple[Stand, list[str]]:
@@ -117,7 +120,7 @@ class Loop:
                 self._event("fetch_failed", self.stand.ts_ms, f"{error.kind}: {error.detail}")
             raise
         told += answer.told
-        self._note_revisions(answer.bars)
+        self._note_revisions(answer)
         if self.journal.decisions and self.journal.decisions[-1][CODE] != self.code:
             self._event("code_changed", self.stand.ts_ms, f"{self.journal.decisions[-1][CODE]} to {self.code}")
         rows, trades = 0, 0
@@ -126,6 +129,8 @@ class Loop:
         if failing:
             self._event("fetch_ok", self.stand.ts_ms, f"after {failing[names.EVENTS.index('at')]}")
         self._keep_sizes()
+        if self.waits:
+            raise BadDataError(self.waits)
         return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(told))
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
@@ -134,7 +139,7 @@ class Loop:
         return sum(rows for rows, _ in done), sum(trades for _, trades in done)
 
     def _answer(self) -> Answer:
-        known = self.history
+        known = self.seen.bars
         since = int(known.ts_ms[-min(len(known), feed.OVERLAP)]) if len(known) else 0
         need, now_ms = self.lane.lookback + 2, self.setting.now_ms()
         answer = feed.look(self.spec, since_ms=since, bars=need, now_ms=now_ms, fetched=self.setting.fetched)
@@ -147,18 +152,23 @@ class Loop:
 
     def _blocks(self, answer: Answer, late_word: str) -> Iterator[tuple[int, int]]:
         """Decide and write, block by block; of each how many rows and trades."""
-        new, stand = answer.bars, self.stand
-        new = new.slice(int(np.searchsorted(new.ts_ms, stand.ts_ms, side="right")), len(new))
-        closed = len(new) - (0 if answer.final else 1)
+        stand, reach, newer = self.stand, self.lane.lookback, 1 if answer.final else 0
+        at = int(np.searchsorted(answer.bars.ts_ms, stand.ts_ms, side="right"))
+        bars = answer.bars.slice(at, len(answer.bars))
+        closed, newer = len(bars) - 1 + newer, len(bars) - 1 + newer
         if closed <= 0:
             return
-        warm: list[str] = []
-        first = 0
+        first = 0 if stand.ts_ms else closed - 1
         if not stand.ts_ms:
-            first = closed - 1
-            warm = self._bar_lines(new.slice(max(0, first - self.lane.lookback), first), names.WARM_UP)
-            self.history = new.slice(max(0, first - self.lane.lookback), first)
-        newer = len(new) - 1 + (1 if answer.final else 0)
+            self.seen = Seen.of(bars.slice(0, 0))
+        skipped = max(0, first - reach)
+        bars, first, closed, newer = bars.slice(skipped, len(bars)), first - skipped, closed - skipped, newer - skipped
+        new = self._with_splits(bars, answer)
+        closed = min(closed, len(new))
+        warm: list[str] = []
+        if not stand.ts_ms:
+            self.seen = new.slice(0, min(first, closed))
+            warm = self._bar_lines(self.seen, names.WARM_UP)
         kill = kill_switch.state()
         also = [*(["persist_failed"] if not answer.persisted else []), *([kill.words] if kill else [])]
         words = ["+".join(also), "+".join([late_word, *also])]
@@ -168,11 +178,25 @@ class Loop:
             yield self._block(new.slice(start, end), late, words, warm)
             warm = []
 
-    def _block(self, bars: Bars, late: list[bool], words: list[str], warm: list[str]) -> tuple[int, int]:
-        known = last(self.history, self.lane.lookback + feed.OVERLAP)
-        window = chain(known, bars)
+    def _with_splits(self, bars: Bars, answer: Answer) -> Seen:
+        """The new bars with the factors between them, up to one that must wait until a split is recorded."""
+        if answer.splits is None:
+            new = Seen.of(bars)
+            if len(self.seen):
+                new.factors[0] = rebased(self.seen, answer.bars)
+            return new
+        factors, late = between(self.lane, self.seen, bars, list(answer.splits))
+        for at, split in late:
+            ts_ms = int(self.seen.bars.ts_ms[at])
+            self._event("split", ts_ms, f"{split.told} was told after its bar was decided: nothing is rescaled")
+        new = Seen(bars=bars, factors=factors)
+        upto, self.waits = unexplained(self.spec, self.lane, self.seen, new, list(answer.splits))
+        return new.slice(0, upto)
+
+    def _block(self, new: Seen, late: list[bool], words: list[str], warm: list[str]) -> tuple[int, int]:
+        known = self.seen.last(self.lane.lookback + feed.OVERLAP)
+        whole, n = known.then(new), len(known)
         before = _copied(self.stand)
-        decider = Decider(self.lane, self.stand, window)
         check = check_of(
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
@@ -180,41 +204,54 @@ class Loop:
             lambda at_ms: totals(others(self.spec.place, self.setting.configured), at_ms),
         )
         at, lines, trades = self._at(), [], []
-        for i, is_late in enumerate(late):
-            done = decider.decide(len(known) + i, words[is_late], check)
-            lines.append(f"{done.text},{int(is_late)},{done.blocked_by},{done.risk},{self.code},{at}")
-            trades += [f"{trade},{at}" for trade in done.trades]
         try:
-            self.journal.append([*warm, *self._bar_lines(bars, names.DECIDED)], lines, trades)
+            for a, b, _, decider in deciders(self.lane, self.stand, whole, n, len(whole)):
+                for i in range(a, b):
+                    is_late = late[i - n]
+                    done = decider.decide(i, words[is_late], check)
+                    lines.append(f"{done.text},{int(is_late)},{done.blocked_by},{done.risk},{self.code},{at}")
+                    trades += [f"{trade},{at}" for trade in done.trades]
+            self.journal.append([*warm, *self._bar_lines(new, names.DECIDED)], lines, trades)
         except BaseException:
             self.stand = before
             raise
-        self.history = last(window, self.lane.lookback + feed.OVERLAP)
+        for i in np.flatnonzero(new.factors != 1.0).tolist():
+            self._event("split", int(new.bars.ts_ms[i]), f"all before it counts times {float(new.factors[i])!r}")
+        self.seen = whole.last(self.lane.lookback + feed.OVERLAP)
         self.journal.decisions = [[*lines[-1].split(","), ""]]
         return len(lines), len(trades)
 
-    def _bar_lines(self, bars: Bars, kind: str) -> list[str]:
-        prefix, columns = self.lane.prefix, [getattr(bars, name).tolist() for name in COLUMNS]
+    def _bar_lines(self, new: Seen, kind: str) -> list[str]:
+        prefix, columns = self.lane.prefix, [getattr(new.bars, name).tolist() for name in COLUMNS]
         return [
-            f"{prefix}{ts},{number(o)},{number(h)},{number(low)},{number(c)},{number(v)},{kind}"
-            for ts, o, h, low, c, v in zip(*columns, strict=True)
+            f"{prefix}{ts},{number(o)},{number(h)},{number(low)},{number(c)},{number(v)},{names.kind_of(kind, factor)}"
+            for ts, o, h, low, c, v, factor in zip(*columns, new.factors.tolist(), strict=True)
         ]
 
-    def _note_revisions(self, bars: Bars) -> None:
+    def _note_revisions(self, answer: Answer) -> None:
         """What the provider now says of bars that were decided on, and bars older than the last decided: events."""
-        known, old = self.history, bars.until(self.stand.ts_ms)
+        known, old = self.seen.bars, answer.bars.until(self.stand.ts_ms)
         if not len(known) or not len(old):
             return
         old = old.slice(int(np.searchsorted(old.ts_ms, known.ts_ms[0])), len(old))
         at = np.minimum(np.searchsorted(known.ts_ms, old.ts_ms), len(known) - 1)
         same = np.logical_and.reduce([getattr(known, name)[at] == getattr(old, name) for name in COLUMNS])
+        if same.all():
+            return
+        if answer.splits is None:  # all of a series moves with a split, and is rounded anew
+            now = scaled(self.seen.window(0, len(known)), rebased(self.seen, answer.bars))
+            same |= (
+                (now.ts_ms[at] == old.ts_ms)
+                & (now.close[at] != known.close[at])
+                & alike(now, at, old, np.arange(len(old)))
+            )
         for i in np.flatnonzero(~same).tolist():
-            now = "|".join(number(float(getattr(old, name)[i])) for name in COLUMNS[1:])
+            now_says = "|".join(number(float(getattr(old, name)[i])) for name in COLUMNS[1:])
             if known.ts_ms[at[i]] != old.ts_ms[i]:
-                self._event("old_bar", int(old.ts_ms[i]), now)
+                self._event("old_bar", int(old.ts_ms[i]), now_says)
                 continue
             then = "|".join(number(float(getattr(known, name)[at[i]])) for name in COLUMNS[1:])
-            self._event("revised", int(old.ts_ms[i]), f"{then} to {now}")
+            self._event("revised", int(old.ts_ms[i]), f"{then} to {now_says}")
 
     def _event(self, kind: str, ts_ms: int, detail: str) -> None:
         """Add one, unless it is what the last of its kind about that bar said."""
@@ -240,13 +277,6 @@ class Loop:
         if self.stand.ts_ms:
             with suppress(OSError):
                 (self.spec.place.folder / SIZES).write_text(json.dumps(self.journal.sizes()))
-
-
-def chain(first: Bars, then: Bars) -> Bars:
-    """Both, one after the other."""
-    if not len(first):
-        return then
-    return Bars(**{name: np.concatenate([getattr(first, name), getattr(then, name)]) for name in COLUMNS})
 
 
 def _copied(stand: Stand) -> Stand:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyjobs.account.figures.setup_stats import Window
 from pyjobs.reporting import fonts
 from pyjobs.reporting.run_files.accounts import AccountFiles, Curve
-from pyjobs.reporting.run_files.read_run import Window
 from utils.files import atomic
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from pathlib import Path
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import settled
+from pyjobs.runs import released
 
 CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
 GIT_TIMEOUT_S = 10.0
@@ -41,8 +42,12 @@ def code(clone: Path) -> dict[str, object]:
     trees apart. `commit` and `dirty` are null where git cannot say.
     """
     found = [p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts]
-    commit = _git(clone, "rev-parse", "HEAD")
-    changes = _git(clone, "status", "--porcelain", "--untracked-files=no") if commit else None
+    release = released.read(clone)
+    commit = release.commit if release else _git(clone, "rev-parse", "HEAD")
+    if release:
+        changes: str | None = next(released.differences(clone, release), "")
+    else:
+        changes = _git(clone, "status", "--porcelain", "--untracked-files=no") if commit else None
     return {
         "commit": commit or None,
         "dirty": None if changes is None else bool(changes),

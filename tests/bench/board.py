@@ -19,7 +19,8 @@ import datetime as dt, numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.market.calendars.hours import hours_of
 hours = hours_of("XKRX")
-year = hours.sessions_in(dt.date(2026, 1, 1).toordinal(), dt.date(2026, 11, 19).toordinal())
+first, last = (dt.date(2026, *day).toordinal() for day in ((1, 1), (11, 19)))
+year = [each for each in hours.days.tolist() if first <= each <= last]
 closes = np.array([hours.close_ms(each) for each in year], np.int64)
 price = 1_000 + np.arange(len(closes), dtype=np.float64)
 bars = Bars(ts_ms=closes, open=price, high=price, low=price, close=price, volume=price)

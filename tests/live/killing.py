@@ -135,7 +135,7 @@ def feed(spec: Spec, exchange: Exchange, *, rough: Rough | None = None, sync_eve
     ready = time.process_time() - began
     for k, end in enumerate(exchange.after(loop.stand.ts_ms)):
         answer = exchange.answer(end)
-        loop._note_revisions(answer.bars)
+        loop._note_revisions(answer)
         loop.take(answer)
         if k % sync_every == sync_every - 1:
             loop.journal.sync()

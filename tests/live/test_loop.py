@@ -224,7 +224,7 @@ def test_a_revision_changes_no_decision_and_is_recorded_once() -> None:
     close[90] = bars.high[90]
     other = type(bars)(ts_ms=bars.ts_ms, open=bars.open, high=bars.high, low=bars.low, close=close, volume=bars.volume)
     for upto in range(101, 110):
-        loop._note_revisions(other.slice(80, upto))  # what `step` does with the store's bars
+        loop._note_revisions(Answer(bars=other.slice(80, upto), final=False))  # what `step` does with the store's bars
         loop.take(Answer(bars=other.slice(80, upto), final=False))
     fed(a_loop(twin), bars, 60, 109)
     mine, plain = (cells(each.place.decisions) for each in (spec, twin))
@@ -273,7 +273,7 @@ def test_live_imports_its_strategies_kernel_indicators_and_cadence_from_where_th
                 assert node.name not in own, f"{path}: {node.name} is the backtest's to define"
     core = importlib.import_module("pyjobs.live.deciding.core")
     assert core.kernel is importlib.import_module("pyjobs.strategy.kernel")
-    assert core.ledger is importlib.import_module("pyjobs.account.single.ledger")
+    assert core.equity_loop is importlib.import_module("pyjobs.account.single.equity_loop")
     assert core.Steady is importlib.import_module("pyjobs.account.single.cadence").Steady
     assert core.Tape is importlib.import_module("pyjobs.account.single.engine").Tape
 

@@ -104,11 +104,11 @@ def store_bars(raw: Path) -> None:
 
 
 def data_json() -> dict[str, object]:
-    wart = {"what": "zero-volume day", "count": 3, "first": "2024-01-04", "example": "2024-01-04,100,100,100,100,0"}
+    oddity = {"what": "zero-volume day", "count": 3, "first": "2024-01-04", "example": "2024-01-04,100,100,100,100,0"}
     series = {"exchange": "SAMPLE", "timeframe": "1d", "rows_read": 1480, "bars": 1478, "error": None}
     sessions = {"first_session": "2020-11-20", "first_ts_ms": 0, "last_ts_ms": ASOF}
-    first = {"symbol": "AAA", "file": "AAA.csv", "last_session": SESSION, "treated": [wart], "warts": []}
-    second = {"symbol": "BBB", "file": "BBB.csv", "last_session": "2026-11-19", "treated": [], "warts": [wart]}
+    first = {"symbol": "AAA", "file": "AAA.csv", "last_session": SESSION, "cleaned": [oddity], "oddities": []}
+    second = {"symbol": "BBB", "file": "BBB.csv", "last_session": "2026-11-19", "cleaned": [], "oddities": [oddity]}
     return {"desk": "hand", "instruments": [{**series, **sessions, **each} for each in (first, second)]}
 
 

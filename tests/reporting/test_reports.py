@@ -132,12 +132,12 @@ def test_the_scan_page_says_what_has_to_be_known_without_the_mark_of_the_log(ful
     assert "**AAA:1d is left out.**" in text and "[WARN]" not in text
 
 
-def test_the_ops_page_tells_each_step_with_its_outcome_and_each_wart(full_run: Path, desk_file: Path) -> None:
+def test_the_ops_page_tells_each_step_with_its_outcome_and_each_oddity(full_run: Path, desk_file: Path) -> None:
     make_all(full_run, desk_file)
     text = (full_run / "reports/ops.md").read_text(encoding="utf-8")
     assert "Of 3 steps before this report 1 failed (import_bars) and 1 skipped (queue_signals)." in text
     assert "'BBB.csv' line 3: high below low" in text
-    assert re.search(r"\| AAA +\| 1d +\| treated +\| zero-volume day \| +3 \| 2024-01-04", text)
+    assert re.search(r"\| AAA +\| 1d +\| cleaned +\| zero-volume day \| +3 \| 2024-01-04", text)
     assert re.search(r"\| BBB .*\| behind", text)
 
 

@@ -117,7 +117,7 @@ def test_a_missing_dump_is_66_and_hides_no_other_instrument(house: House, desk: 
     assert "BBB" in (run / "reports/scan.md").read_text()
 
 
-def test_a_good_night_is_0_and_its_duplicate_and_unsorted_days_are_treated_and_told(house: House, desk: Path) -> None:
+def test_a_good_night_is_0_and_its_duplicate_and_unsorted_days_are_cleaned_and_told(house: House, desk: Path) -> None:
     lines = GOOD.splitlines(keepends=True)
     mixed = [lines[0], *reversed(lines[1:]), lines[5], lines[7].replace("101", "100.5")]
     (house.home / "dumps" / "AAA.csv").write_text("".join(mixed))
@@ -127,7 +127,7 @@ def test_a_good_night_is_0_and_its_duplicate_and_unsorted_days_are_treated_and_t
     assert json.loads((run / "manifest.json").read_text())["status"] == "ok"
     data = json.loads((run / "reports/data.json").read_text())["instruments"][0]
     assert data["bars"] == len(DAYS)
-    assert len(data["treated"]) >= 3
+    assert len(data["cleaned"]) >= 3
 
 
 def test_a_missing_folder_of_dumps_is_66_and_an_unknown_flag_64(house: House, desk: Path) -> None:

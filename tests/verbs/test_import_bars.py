@@ -70,8 +70,8 @@ def test_two_good_dumps_are_imported_and_reported(home: Path, capsys: pytest.Cap
         "gone": 0,
         "rebased": False,
         "unconfirmed_ts_ms": 1_516_861_800_000,
-        "treated": [],
-        "warts": [],
+        "cleaned": [],
+        "oddities": [],
         "beside_store": [],
         "error": None,
     }

@@ -51,6 +51,56 @@ def write_bytes(path: Path, content: bytes | memoryview, *, mode: int | None = N
             os.fsync(handle.fileno())
 
 
+@contextlib.contextmanager
+def written_together(folder: Path) -> Iterator[Callable[[str, bytes], None]]:
+    """Files of one folder: `put(name, content)` writes and syncs one, and all get their names when the block ends well.
+
+    The folder is synced once for all of them. On an error before that every file is as it was; a kill among the
+    renames leaves each old or new. Raises OSError naming the file.
+    """
+    written: list[tuple[str, str]] = []
+
+    def put(name: str, content: bytes) -> None:
+        path = os.path.join(folder, name)  # noqa: PTH118  # ten a series, thousands of series
+        temporary = os.path.join(folder, f".{name}{TMP_MARK}{os.getpid()}-{os.urandom(8).hex()}")  # noqa: PTH118
+        written.append((temporary, path))
+        with _naming(path):
+            _write_synced(temporary, content)
+
+    done = 0
+    try:
+        yield put
+        for temporary, path in written:
+            with _naming(path):
+                os.replace(temporary, path)  # noqa: PTH105
+            done += 1
+    finally:
+        for temporary, _ in written[done:]:
+            with contextlib.suppress(OSError):  # not made, or on a disk that takes no change
+                os.unlink(temporary)  # noqa: PTH108
+        if done:
+            sync_directory(folder)
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), path) from error
+
+
+def _write_synced(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        rest = memoryview(content)
+        while rest := rest[os.write(descriptor, rest) :]:
+            pass
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_text(path: Path, content: str) -> None:
     """Atomic counterpart of `Path.write_text`: UTF-8, line ends as given."""
     write_bytes(path, content.encode("utf-8"))

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import msgspec
+
 from utils.errors import CannotWriteError
 from utils.files import atomic, os_files
 
@@ -55,8 +57,10 @@ def _piped(fd: int, path: Path) -> bytes:
     raise OSError(errno.EINVAL, f"is a pipe that no process has filled within {PIPE_PATIENCE_S:.0f} s", str(path))
 
 
-def write_json(path: Path, content: Mapping[str, object]) -> None:
+def write_json(path: Path, content: Mapping[str, object] | msgspec.Struct) -> None:
     """Write `content`, making the folder; NaN and infinity become null; plain Python values only."""
+    if not isinstance(content, Mapping):
+        content = msgspec.to_builtins(content, enc_hook=float)  # numpy's, which are floats
     text = json.dumps(without_nan(content), indent=1, ensure_ascii=False, allow_nan=False)
     write_result(path, lambda file: file.write(text + "\n"))
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from pyjobs.account.desk.backtest import AccountResult
-from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
+from pyjobs.account.desk.positions import positions
 from pyjobs.account.desk.result_rows import write_curve, write_deals
+from pyjobs.account.figures.account_types import POSITION_COLUMNS
 from pyjobs.market.bars import SeriesKey
 from utils.files.text_files import write_csv, write_json
 
@@ -21,5 +24,5 @@ def write_account(folder: Path, result: AccountResult, closes: Mapping[SeriesKey
     if result.benchmark:
         write_csv(folder / "benchmark.csv", ("session", "ts_ms", "close"), result.benchmark)
     limited = result.variants["constrained"]
-    held = position_rows(limited.deals, limited.waiting, closes)
+    held = map(msgspec.structs.astuple, positions(limited.deals, limited.waiting, closes))
     write_csv(folder / "constrained" / "positions.csv", POSITION_COLUMNS, held)

@@ -8,9 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
+from typing import Any
 
+import msgspec
 import numpy as np
 
+from pyjobs.account.figures.account_types import Metrics
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
 from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
@@ -105,14 +108,15 @@ def _variant(
     account: Account,
     closes: Sequence[tuple[dt.date, int]],
     benchmark: FloatArray | None,
-    notes: Mapping[str, object],
+    notes: Mapping[str, Any],
     market: str,
 ) -> Variant:
     points = curve(run, closes, cash=account.cash)
     per_year = sessions_a_year(market, [point.session for point in points]) if points else 0
     figures = measures(points, run, benchmark, per_year=per_year)
-    about = {"currency": account.currency, "conventions": dict(CONVENTIONS)}
-    return Variant(metrics={**figures, **about, **notes}, curve=points, deals=run.deals, waiting=run.waiting)
+    metrics = Metrics(**figures, currency=account.currency, conventions=dict(CONVENTIONS), **notes)
+    told = msgspec.structs.asdict(metrics)
+    return Variant(metrics=told, curve=points, deals=run.deals, waiting=run.waiting)
 
 
 def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:

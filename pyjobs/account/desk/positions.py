@@ -5,23 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from pyjobs.account.figures.account_types import Position
 from pyjobs.account.portfolio.simulate import REASON, Deal, Deals, Waiting
 from pyjobs.market.bars import SeriesKey
 from pyjobs.strategy.kernel import STILL_OPEN
 
-POSITION_COLUMNS = (
-    *("next_open", "symbol", "exchange", "timeframe", "setup", "side", "quantity", "entry_ts_ms", "entry_price"),
-    *("last_ts_ms", "last_price", "stop", "pnl", "return", "currency", "signal_ts_ms", "budget"),
-)
 
-
-def position_rows(
-    deals: Sequence[Deal], waiting: Sequence[Waiting], closes: Mapping[SeriesKey, float]
-) -> list[list[object]]:
+def positions(deals: Sequence[Deal], waiting: Sequence[Waiting], closes: Mapping[SeriesKey, float]) -> list[Position]:
     """One line for each position (`next_open`: hold or leave), then one for each entry that waits (enter).
 
-    Prices in the instrument's currency; `pnl` and `budget` in the account's; `return` a fraction of the entry's
-    notional before the cost of leaving. `closes`: the last close by series, for what waits. None: not known yet.
+    `closes`: the last close by series, for what waits.
     """
     leaving = {(each.key, each.setup, each.side) for each in waiting if each.budget is None}
     held = [_held(deal, (deal.key, deal.setup, deal.trade.side) in leaving) for deal in still_open(deals)]
@@ -36,19 +29,37 @@ def still_open(deals: Sequence[Deal]) -> list[Deal]:
     return deals.last(count)
 
 
-def _held(deal: Deal, leaves: bool) -> list[object]:
+def _held(deal: Deal, leaves: bool) -> Position:
     trade, key = deal.trade, deal.key
-    stop = None if trade.stop is None or math.isnan(trade.stop) else trade.stop
-    return [
-        *("leave" if leaves else "hold", key.symbol, key.exchange, key.timeframe, deal.setup, trade.side),
-        *(deal.quantity, trade.entry_ts_ms, trade.entry_price, trade.exit_ts_ms, trade.exit_price, stop),
-        *(deal.pnl, deal.net_return, deal.currency, None, None),
-    ]
+    return Position(
+        next_open="leave" if leaves else "hold",
+        symbol=key.symbol,
+        exchange=key.exchange,
+        timeframe=key.timeframe,
+        setup=deal.setup,
+        side=trade.side,
+        quantity=deal.quantity,
+        entry_ts_ms=trade.entry_ts_ms,
+        entry_price=trade.entry_price,
+        last_ts_ms=trade.exit_ts_ms,
+        last_price=trade.exit_price,
+        stop=None if trade.stop is None or math.isnan(trade.stop) else trade.stop,
+        pnl=deal.pnl,
+        net_return=deal.net_return,
+        currency=deal.currency,
+    )
 
 
-def _entering(each: Waiting, close: float | None) -> list[object]:
+def _entering(each: Waiting, close: float | None) -> Position:
     key = each.key
-    return [
-        *("enter", key.symbol, key.exchange, key.timeframe, each.setup, each.side, None, None, None),
-        *(None, close, None, None, None, None, each.signal_ts_ms, each.budget),
-    ]
+    return Position(
+        next_open="enter",
+        symbol=key.symbol,
+        exchange=key.exchange,
+        timeframe=key.timeframe,
+        setup=each.setup,
+        side=each.side,
+        last_price=close,
+        signal_ts_ms=each.signal_ts_ms,
+        budget=each.budget,
+    )

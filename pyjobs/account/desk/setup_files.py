@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.figures.setup_stats import HELD, Row, window_start
+from pyjobs.account.figures.setup_stats import HELD, Row, Setups, Window, window_start
 from pyjobs.account.figures.triggers import ENTRY_PRICE, ENTRY_TS, EXIT_PRICE, EXIT_TS, OPEN, STATUSES, Triggers
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.strategy.lifecycle import REASONS
@@ -50,20 +50,16 @@ def write_setups(
     for days, rows in windows:
         write_csv(folder / f"setups_{days}d.csv", ROW_COLUMNS, [list(dataclasses.astuple(row)) for row in rows])
     write_lines(folder / "triggers.csv", TRIGGER_COLUMNS, trigger_lines(found))
-    content = {
-        "desk": snapshot.desk.name,
-        "session": snapshot.session.isoformat(),
-        "notes": list(notes),
-        "windows": [
-            {
-                "days": days,
-                "start": window_start(snapshot.session, days).isoformat(),
-                "end": snapshot.session.isoformat(),
-                "rows": [dataclasses.asdict(row) for row in rows],
-            }
+    session = snapshot.session
+    content = Setups(
+        desk=snapshot.desk.name,
+        session=session.isoformat(),
+        notes=list(notes),
+        windows=[
+            Window(days=days, start=window_start(session, days).isoformat(), end=session.isoformat(), rows=rows)
             for days, rows in windows
         ],
-    }
+    )
     write_json(folder / "setups.json", content)
 
 

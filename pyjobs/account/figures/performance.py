@@ -7,10 +7,12 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pyjobs.account.figures import metrics
+from pyjobs.account.figures.account_types import FIGURES
 from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, AccountRun, Deal, Deals
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
@@ -19,14 +21,7 @@ DAYS_PER_YEAR = 365.25
 PIECE = 8192
 RECENT_DAYS = 180
 
-FIGURES = (
-    *("total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "max_drawdown_sessions"),
-    *("var", "cvar", "n_trades", "n_open", "win_rate", "profit_factor", "expectancy", "fees", "exposure", "turnover"),
-    *("alpha", "beta", "benchmark_return", "benchmark_start", "return_180d", "signals_refused"),
-    *("start", "end", "start_equity", "end_equity", "sessions_per_year", "short", "ruin"),
-)
-
-CONVENTIONS: Mapping[str, object] = {
+CONVENTIONS: Mapping[str, str | float] = {
     "returns": "simple, from one session's close to the next, of the desk's market; fractions",
     "periods_per_year": "sessions_per_year: those of the desk's market in the calendar years of the run",
     "risk_free": 0.0,
@@ -94,14 +89,14 @@ def latest(run: AccountRun, closes: Sequence[tuple[dt.date, int]]) -> IntArray:
 
 def measures(
     points: Sequence[CurvePoint], run: AccountRun, benchmark: FloatArray | None, *, per_year: float
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
 
     `per_year`: sessions a year of the market whose closes the points are. `short`: less than a year of them, so that
     what is said of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
     than two points nothing but the equity is defined.
     """
-    undefined: dict[str, object] = dict.fromkeys(FIGURES)
+    undefined: dict[str, Any] = dict.fromkeys(FIGURES)
     if len(points) < 2:
         only = points[0].equity if points else None
         return {**undefined, "start_equity": only, "end_equity": only, "n_trades": 0}

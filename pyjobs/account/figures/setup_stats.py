@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from pyjobs.account.figures.intervals import wilson
@@ -51,6 +52,24 @@ class Row:
     def label(self) -> str:
         """The setup and its timeframe."""
         return f"{self.setup} {self.timeframe}".rstrip()
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """One look-back in setups.json: `days` calendar days, from `start` to `end` (YYYY-MM-DD)."""
+
+    days: int
+    start: str = ""
+    end: str = ""
+    rows: list[Row]
+
+
+class Setups(msgspec.Struct, frozen=True, kw_only=True):
+    """backtests/setups.json: setup_backtest writes it, the reports read it."""
+
+    desk: str = ""
+    session: str = ""
+    notes: list[str] = []
+    windows: list[Window]
 
 
 def window_start(session: dt.date, days: int) -> dt.date:

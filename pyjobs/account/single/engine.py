@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from pyjobs.account.portfolio.costs import BASIS_POINT
-from pyjobs.account.single import ledger
+from pyjobs.account.single import equity_loop
 from pyjobs.market.bars import Bars, FloatArray, IntArray, is_long, pieces
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.strategy import kernel
@@ -43,10 +43,10 @@ NO_TRADES = np.empty((0, kernel.TRADE))
 
 
 class Stand(threading.local):
-    """Where this thread's `ledger.worth` stands."""
+    """Where this thread's `equity_loop.worth` stands."""
 
     def __init__(self) -> None:
-        self.state = np.empty(ledger.STATE)
+        self.state = np.empty(equity_loop.STATE)
         self.at = address(self.state)
 
 
@@ -181,7 +181,7 @@ def _first(bars: Bars, start_ms: int | None) -> int:
 
 def _gain_and_fall(money: Money) -> tuple[float, float]:
     """Total return and deepest fall of the thread's last run."""
-    return float(_stand.state[ledger.FINAL]) / money.cash - 1.0, float(_stand.state[ledger.DEEPEST])
+    return float(_stand.state[equity_loop.FINAL]) / money.cash - 1.0, float(_stand.state[equity_loop.DEEPEST])
 
 
 def _runs(
@@ -246,9 +246,9 @@ def _trades(bars: Bars, s: FloatArray, rows: list[FloatArray]) -> FloatArray:
 
 
 def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: FloatArray | None) -> int:
-    """`ledger.worth` of the trades, in pieces: how many of them count."""
+    """`equity_loop.worth` of the trades, in pieces: how many of them count."""
     (ts_ms, *_, close), n = contiguous(bars)[1], len(rows)
-    ledger.begin(_stand.state, money.cash)
+    equity_loop.begin(_stand.state, money.cash)
     for begin, end in pieces(start, len(bars)):
         where = address(equity[begin - start :]) if equity is not None else 0
         n = _library().worth(
@@ -273,4 +273,4 @@ def _flat() -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("account", (kernel, ledger), (ledger.alone, ledger.worth))
+    return native.load("account", (kernel, equity_loop), (equity_loop.alone, equity_loop.worth))

@@ -6,16 +6,17 @@ can be folded again and must give the same bytes. Nothing reads a clock, a file 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 
-from pyjobs.account.single import ledger
+from pyjobs.account.single import equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money, net_returns
+from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.journal.cells import FLAT_STATE, SIDES, number, state_text
 from pyjobs.live.journal.names import EXIT_NAMES, SKIPS
 from pyjobs.market.bars import Bars, IntArray
@@ -24,6 +25,10 @@ from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, sides
 
 Check = Callable[[int, float], tuple[str, str]]
 """Given the bar's close and the order's notional: the word that forbids the entry ("" for none), and what it saw."""
+PRICES = (  # of the kernel's state
+    *(kernel.ENTRY_PRICE, kernel.STOP, kernel.TARGET, kernel.TRAIL),
+    *(kernel.ORDER_STOP, kernel.ORDER_DISTANCE, kernel.ORDER_TARGET, kernel.ORDER_TRAIL),
+)
 TRADE, REASON, PRICE, STOP = kernel.TRADE, 7, 6, 4  # of a trade row as the kernel writes it
 
 
@@ -68,6 +73,13 @@ class Stand:
     def first(cls, money: Money) -> Stand:
         """Nothing but cash."""
         return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
+
+    def rescale(self, factor: float) -> None:
+        """In the shares of now: prices times `factor`, as many shares more; what they are worth stays."""
+        if factor != 1.0:
+            for i in PRICES:
+                self.s[i] *= factor
+            self.quantity /= factor
 
 
 class Decided(NamedTuple):
@@ -166,17 +178,17 @@ class Decider:
         return (EXIT_NAMES[int(rows[-1][REASON])] if rows else "filled"), ended
 
     def _pay(self, rows: list[list[float]], filled: bool, ts: float, held: tuple[float, float, float]) -> None:
-        """Cash and quantity after the fills of one bar: `ledger.worth` over that bar alone."""
+        """Cash and quantity after the fills of one bar: `equity_loop.worth` over that bar alone."""
         at, flat = self.stand, [value for row in rows for value in row]
         if filled:
             still = [0.0] * TRADE
             kernel.write_trade(at.s, still, 0, ts, at.s[kernel.ENTRY_PRICE], kernel.STILL_OPEN)
             flat += still
-        w = [0.0] * ledger.STATE
-        ledger.begin(w, at.cash if at.cash > 0.0 else 1.0)
-        w[ledger.CASH], w[ledger.POSITION], w[ledger.PAID], w[ledger.QUANTITY] = at.cash, *held
-        ledger.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
-        at.cash, at.quantity = w[ledger.CASH], w[ledger.QUANTITY]
+        w = [0.0] * equity_loop.STATE
+        equity_loop.begin(w, at.cash if at.cash > 0.0 else 1.0)
+        w[equity_loop.CASH], w[equity_loop.POSITION], w[equity_loop.PAID], w[equity_loop.QUANTITY] = at.cash, *held
+        equity_loop.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
+        at.cash, at.quantity = w[equity_loop.CASH], w[equity_loop.QUANTITY]
 
     def _trade(self, row: list[float], quantity: float) -> str:
         """The cells of a finished trade up to its return."""
@@ -214,3 +226,14 @@ class Decider:
             return "exit", why, refused, risk
         still = s[kernel.SIDE] != 0.0
         return ("hold", "holding", refused, risk) if still else ("none", "no_signal", refused, risk)
+
+
+def deciders(
+    lane: Lane, stand: Stand, seen: Seen, begin: int, end: int, *, first: int = 0, at_stop: bool = True
+) -> Iterator[tuple[int, int, int, Decider]]:
+    """Deciders of bars [begin, end), one after the other: each with the first and last + 1 of its bars, and the number
+    of the bar that is its 0. `stand` is rescaled where a split is. Bars from `first` on are looked back on.
+    """
+    for a, b in seen.stretches(begin, end):
+        stand.rescale(float(seen.factors[a]))
+        yield a, b, first, Decider(lane, stand, seen.window(first, b), at_stop=at_stop)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.deciding.core import Lane, Stand, deciders
+from pyjobs.live.deciding.seen import seen_in
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import state_in
 from pyjobs.live.journal.journal import NUMBER, TRADES, Journal, LookDeeper
 from pyjobs.live.journal.lines import Row
-from pyjobs.market.bars import COLUMNS, Bars
 from utils.errors import BadDataError
 
 STATE, CASH, QUANTITY, EQUITY, DAY_EQUITY, BLOCKED, DECIDED_AT = (
     names.DECISIONS.index(each)
     for each in ("state", "cash", "quantity", "equity", "day_equity", "blocked_by", "decided_at")
 )
-FIRST_PRICE = names.BARS.index("open")
 
 
 def stand_after(lane: Lane, row: Row) -> Stand:
@@ -37,17 +34,6 @@ def stand_after(lane: Lane, row: Row) -> Stand:
         )
     except ValueError as error:
         raise BadDataError(f"the decision of ts_ms {row[names.TS_MS]} cannot be read: {error}") from None
-
-
-def bars_in(rows: Sequence[Row]) -> Bars:
-    """Rows of bars.csv as bars. Raises BadDataError for cells that are no numbers."""
-    try:
-        ts_ms = np.array([row[names.TS_MS] for row in rows], dtype=np.int64)
-        values = [[float(cell) for cell in row[FIRST_PRICE : FIRST_PRICE + 5]] for row in rows]
-    except ValueError as error:
-        raise BadDataError(f"bars.csv: {error}") from None
-    prices = np.array(values, dtype=np.float64).reshape(len(rows), 5).T.copy()
-    return Bars(ts_ms=ts_ms, **dict(zip(COLUMNS[1:], prices, strict=True)))
 
 
 def restored(journal: Journal, lane: Lane) -> Stand:
@@ -73,15 +59,18 @@ def _add_missing(journal: Journal, lane: Lane, known: int) -> None:
     before = next((k for k in reversed(range(len(rows))) if int(rows[k][TRADES]) <= known), None)
     if before is None:  # a step looks at two rows, a start at ten thousand
         raise LookDeeper if len(rows) <= 2 else _apart(journal, known, int(rows[-1][TRADES]))
-    todo, bars, lines = rows[before + 1 :], bars_in(journal.bars), []
-    first = int(np.searchsorted(bars.ts_ms, int(todo[0][names.TS_MS])))
-    decider = Decider(lane, stand_after(lane, rows[before]), bars)
-    for k, row in enumerate(todo):
-        done = decider.decide(first + k, recorded(row[BLOCKED]))
-        if done.text != ",".join(row[: names.DETERMINISTIC]):
-            raise _apart(journal, known, int(rows[-1][TRADES]))
-        missing = [trade for trade in done.trades if int(trade.split(",")[NUMBER]) > known]  # two may end in one bar
-        lines += [f"{trade},{row[DECIDED_AT]}" for trade in missing]
+    todo, seen, lines = rows[before + 1 :], seen_in(journal.bars), []
+    begin = int(np.searchsorted(seen.bars.ts_ms, int(todo[0][names.TS_MS])))
+    if begin + len(todo) > len(seen):
+        raise _apart(journal, known, int(rows[-1][TRADES]))
+    for a, b, first, decider in deciders(lane, stand_after(lane, rows[before]), seen, begin, begin + len(todo)):
+        for k in range(a, b):
+            row = todo[k - begin]
+            done = decider.decide(k - first, recorded(row[BLOCKED]))
+            if done.text != ",".join(row[: names.DETERMINISTIC]):
+                raise _apart(journal, known, int(rows[-1][TRADES]))
+            missing = [each for each in done.trades if int(each.split(",")[NUMBER]) > known]  # two may end in one bar
+            lines += [f"{trade},{row[DECIDED_AT]}" for trade in missing]
     journal.files["trades"].append(lines)
     journal.files["trades"].sync()
     journal.files["trades"].told.append(f"trades.csv: {len(lines)} trades added that the decisions tell of")

@@ -91,8 +91,9 @@ def refolded(log: Log, lane: Lane, row: int, stand: Stand, words: str) -> str | 
     if at == len(log.bars) or log.bars.ts_ms[at] != ts_ms:
         return None
     first = max(0, at - lane.lookback + 1)
+    stand.rescale(float(log.seen.factors[at]))
     try:
-        return Decider(lane, stand, log.bars.slice(first, at + 1)).decide(at - first, words).text
+        return Decider(lane, stand, log.seen.window(first, at + 1)).decide(at - first, words).text
     except NightdeskError:
         return None
 

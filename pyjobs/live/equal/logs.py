@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.live.deciding.standing import bars_in
+from pyjobs.live.deciding.seen import Seen, seen_in
 from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.journal.place import Place
@@ -41,8 +41,13 @@ class Log:
     place: Place
     decisions: list[Row]
     trades: list[Row]
-    bars: Bars
+    seen: Seen
     events: list[Row]
+
+    @property
+    def bars(self) -> Bars:
+        """As they were seen."""
+        return self.seen.bars
 
     @property
     def first_ms(self) -> int:
@@ -97,7 +102,7 @@ def read(place: Place, *, live: bool) -> Log:
     trades = lines(files[place.trades], texts[place.trades], strictly=False)
     rows = lines(files[place.bars], texts[place.bars], strictly=True) if live else []
     events = lines(files[place.events], texts[place.events], strictly=False, ordered=False) if live else []
-    return Log(place=place, decisions=decisions, trades=trades, bars=bars_in(rows), events=events)
+    return Log(place=place, decisions=decisions, trades=trades, seen=seen_in(rows), events=events)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.deciding.core import Decided, Lane, Stand, deciders
 from pyjobs.live.deciding.standing import DECIDED_AT, recorded, stand_after
 from pyjobs.live.equal.logs import BLOCKED, LATE, Log
 from pyjobs.live.journal import names
@@ -35,20 +35,24 @@ def replay(log: Log, lane: Lane) -> Apart | None:
     stand, reach = Stand.first(lane.money), lane.lookback - 1
     for begin in range(0, upto, BLOCK):
         end = min(begin + BLOCK, upto)
-        first = max(0, int(at[begin]) - reach)
-        decider = Decider(lane, stand, log.bars.slice(first, int(at[end - 1]) + 1))
-        for k in range(begin, end):
-            row = log.decisions[k]
-            done = decider.decide(int(at[k]) - first, recorded(row[BLOCKED]))
-            text = ",".join(row[: names.DETERMINISTIC])
-            if done.text != text or done.blocked_by != row[BLOCKED] or late_marks_differ(row):
-                told = f"{text},{row[LATE]},{row[BLOCKED]}"
-                return Apart(
-                    row=k, ts_ms=int(times[k]), layer="decisions", found=told,
-                    wanted=f"{done.text},{row[LATE]},{done.blocked_by}",
-                )  # fmt: skip
-            trades += [f"{trade},{row[DECIDED_AT]}" for trade in done.trades]
+        first, shift = max(0, int(at[begin]) - reach), int(at[begin]) - begin  # bars and rows go side by side
+        for a, b, zero, decider in deciders(lane, stand, log.seen, begin + shift, end + shift, first=first):
+            for i in range(a, b):
+                row = log.decisions[i - shift]
+                done = decider.decide(i - zero, recorded(row[BLOCKED]))
+                text = ",".join(row[: names.DETERMINISTIC])
+                if done.text != text or done.blocked_by != row[BLOCKED] or late_marks_differ(row):
+                    return _row_apart(i - shift, row, done)
+                trades += [f"{trade},{row[DECIDED_AT]}" for trade in done.trades]
     return whole or _trades_apart(log, trades)
+
+
+def _row_apart(k: int, row: list[str], done: Decided) -> Apart:
+    text = ",".join(row[: names.DETERMINISTIC])
+    return Apart(
+        row=k, ts_ms=int(row[names.TS_MS]), layer="decisions", found=f"{text},{row[LATE]},{row[BLOCKED]}",
+        wanted=f"{done.text},{row[LATE]},{done.blocked_by}",
+    )  # fmt: skip
 
 
 def late_marks_differ(row: list[str]) -> bool:

@@ -6,11 +6,12 @@ import os
 from dataclasses import replace
 
 from pyjobs.live import config as live_config
+from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.equal.logs import Log, place_of, read, spec_of
 from pyjobs.live.equal.window import write
 from pyjobs.live.journal.place import Place, checked_tag
 from pyjobs.live.spec import Spec, code_of
-from pyjobs.market.bars import Bars
+from pyjobs.live.splits import as_seen, between, recorded
 from pyjobs.market.store.open_store import open_store
 from utils.errors import MissingInputError, UsageError
 
@@ -37,14 +38,15 @@ def run(
     log, spec = _asked(tag, symbol, timeframe, from_store=from_store)
     if log is not None:
         start_ms, end_ms = start_ms or log.first_ms, end_ms or log.last_ms
-    bars = stored_of(spec) if log is None or from_store else log.bars
+    seen = stored_of(spec, log) if log is None or from_store else log.seen
+    bars = seen.bars
     if not len(bars):
         raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in the store")
     start_ms, end_ms = start_ms or int(bars.ts_ms[0]), end_ms or bars.last_ms
     if start_ms > end_ms:
         raise UsageError(f"START_TS_MS {start_ms} is after END_TS_MS {end_ms}")
-    window = bars.until(end_ms)
-    if not len(window) or window.last_ms < start_ms:
+    window = seen.until(end_ms)
+    if not len(window) or window.bars.last_ms < start_ms:
         raise UsageError(
             f"no bar from START_TS_MS {start_ms} to END_TS_MS {end_ms}; there are {bars.ts_ms[0]} to {bars.last_ms}"
         )
@@ -52,7 +54,7 @@ def run(
     rows, trades = write(
         place, spec.lane(f"tag {tag}"), window, start_ms, code=code_of(spec.strategy), at=at
     )  # fmt: skip
-    return f"{place.tag}: {rows} decisions, {trades} trades from {start_ms} to {window.last_ms}: {place.decisions}"
+    return f"{place.tag}: {rows} decisions, {trades} trades from {start_ms} to {window.bars.last_ms}: {place.decisions}"
 
 
 def _asked(tag: str, symbol: str, timeframe: str, *, from_store: bool) -> tuple[Log | None, Spec]:
@@ -73,11 +75,18 @@ def places(live_tag: str, other_tag: str, symbol: str, timeframe: str) -> tuple[
     return live, other
 
 
-def stored(place: Place) -> Bars:
-    """The store's bars of a journal's series."""
-    return stored_of(spec_of(read(place, live=True)))
+def stored(place: Place) -> Seen:
+    """The store's bars of a journal's series, in the shares in which the journal has them."""
+    log = read(place, live=True)
+    return stored_of(spec_of(log), log)
 
 
-def stored_of(spec: Spec) -> Bars:
-    """The store's bars of a loop's series."""
-    return open_store().read(spec.key)
+def stored_of(spec: Spec, log: Log | None = None) -> Seen:
+    """The store's bars of a loop's series, and the splits between them."""
+    store = open_store()
+    bars, about = store.read(spec.key), store.provenance(spec.key)
+    if about is None or about.adjusted == "raw":
+        nothing = Seen.of(bars.slice(0, 0))
+        factors, _ = between(spec.lane(f"tag {spec.tag}"), nothing, bars, recorded(spec))
+        return Seen(bars=bars, factors=factors)
+    return Seen.of(bars) if log is None else as_seen(log.seen, bars)

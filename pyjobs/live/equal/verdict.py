@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.equal import causes, window
 from pyjobs.live.equal.compare import NEVER_FLAT, Compared, Explain, Mismatch, by_events, compare
 from pyjobs.live.equal.logs import BadLine, Log, read, spec_of
@@ -41,7 +42,7 @@ class Verdict:
         return self.decisions and self.trades
 
 
-def judge(live_place: Place, other_place: Place, *, stored: Bars | None = None) -> Verdict:
+def judge(live_place: Place, other_place: Place, *, stored: Seen | None = None) -> Verdict:
     """See the module. `stored`: the store's bars, where the backtest was made of them.
 
     Raises MissingInputError and ConfigError for what is not there or not ours.
@@ -66,7 +67,7 @@ def judge(live_place: Place, other_place: Place, *, stored: Bars | None = None) 
     failed = {each.layer for each in (made.first, made.compared.decisions, made.compared.trades) if each is not None}
     made.decisions, made.trades = "decisions" not in failed, "trades" not in failed
     if made.first is not None:
-        made.bars = around(stored if stored is not None else live.bars, made.first.ts_ms)
+        made.bars = around(stored.bars if stored is not None else live.bars, made.first.ts_ms)
     return made
 
 
@@ -94,10 +95,10 @@ def _replayed(made: Verdict, live: Log, spec: Spec) -> None:
     )  # fmt: skip
 
 
-def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Bars | None) -> None:
+def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Seen | None) -> None:
     """Whether the backtest's files are what a backtest of these bars gives, also where differences are excused."""
-    bars = (live.bars if stored is None else stored).until(other.last_ms)
-    rows, trades = window.decided(spec.lane(f"tag {live.place.tag}"), bars, other.first_ms)
+    seen = (live.seen if stored is None else stored).until(other.last_ms)
+    rows, trades = window.decided(spec.lane(f"tag {live.place.tag}"), seen, other.first_ms)
     found = [",".join(row[: names.DETERMINISTIC]) for row in other.decisions]
     told = [",".join(row[:-2]) for row in other.trades]
     for layer, mine, wanted in (("decisions", found, rows), ("trades", told, trades)):
@@ -116,12 +117,12 @@ def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Bars | N
             return
 
 
-def _explainer(live: Log, spec: Spec, stored: Bars | None) -> Explain:
+def _explainer(live: Log, spec: Spec, stored: Seen | None) -> Explain:
     """What explains a difference at a row: its own words; with the store's bars also a bar that is another there."""
     if stored is None:
         return by_events
     lookback = spec.lane(f"tag {live.place.tag}").lookback
-    apart = np.array(sorted(changed_bars(live.bars, stored)), dtype=np.int64)
+    apart = np.array(sorted(changed_bars(live.bars, stored.bars)), dtype=np.int64)
 
     def explain(row: Row) -> str:
         if words := by_events(row):
@@ -149,7 +150,7 @@ def changed_bars(seen: Bars, stored: Bars) -> set[int]:
     return {ts for ts in mine.keys() | theirs.keys() if mine.get(ts) != theirs.get(ts)}
 
 
-def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | None) -> str:
+def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | None) -> str:
     """The cause of a mismatch with the backtest, where the live journal follows from its own records."""
     if first.layer == "trades":
         return causes.of_trade_cells(first.live.split(","), first.other.split(","))
@@ -164,7 +165,7 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Bars | No
         return "data changed" if foreign.size else "missing bar live"
     if codes - {code}:
         return "code or parameters changed"
-    if stored is not None and changed_bars(live.bars, stored):
+    if stored is not None and changed_bars(live.bars, stored.bars):
         told = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
         return "revised bar" if told else "data changed"
     return "data changed"

@@ -1,7 +1,7 @@
 """A plain backtest of a window, written as a journal: silent warm-up, one row a bar, and the engine's own trades.
 
-Rows come from the whole series at once and the core, trades from the engine's compiled fold; where the two did not
-agree, nothing would be written.
+Rows come from the whole series at once (up to the next split) and the core, trades from the engine's compiled fold;
+where the two did not agree, nothing would be written.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyjobs.account.single.engine import run_symbol
-from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.deciding.core import Lane, Stand, deciders
+from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import SIDES, number
 from pyjobs.live.journal.lines import LinesFile
@@ -25,18 +26,22 @@ TRADE_CELLS = 12  # of the core's, of which the first ten are the engine's
 ENGINE_CELLS = (3, 5, 6, 7, 8, 9, 10, 11)  # ts, side, signal, entry, price, stop, exit price, reason
 
 
-def decided(lane: Lane, bars: Bars, start_ms: int) -> tuple[list[str], list[str]]:
+def decided(lane: Lane, seen: Seen, start_ms: int) -> tuple[list[str], list[str]]:
     """The deterministic cells of each bar from `start_ms` on, and the trades; see the module.
 
-    Raises NightdeskError where core and engine disagree: that is a bug of ours.
+    Raises NightdeskError where core and engine disagree: that is a bug of ours. The engine knows no split, and in other
+    shares prices round otherwise; so a window with one is the core's alone.
     """
-    first = int(np.searchsorted(bars.ts_ms, start_ms))
-    decider, rows, trades = Decider(lane, Stand.first(lane.money), bars, at_stop=False), [], []
-    for i in range(first, len(bars)):
-        done = decider.decide(i)
-        rows.append(done.text)
-        trades += done.trades
-    refuse_apart(lane, bars, start_ms, trades)
+    begin = int(np.searchsorted(seen.bars.ts_ms, start_ms))
+    rows: list[str] = []
+    trades: list[str] = []
+    for a, b, _, decider in deciders(lane, Stand.first(lane.money), seen, begin, len(seen), at_stop=False):
+        for i in range(a, b):
+            done = decider.decide(i)
+            rows.append(done.text)
+            trades += done.trades
+    if (seen.factors[1:] == 1.0).all():
+        refuse_apart(lane, seen.bars, start_ms, trades)
     return rows, trades
 
 
@@ -61,13 +66,13 @@ def _cells(row: list[float]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def write(place: Place, lane: Lane, bars: Bars, start_ms: int, *, code: str, at: str) -> tuple[int, int]:
+def write(place: Place, lane: Lane, seen: Seen, start_ms: int, *, code: str, at: str) -> tuple[int, int]:
     """Decide and write both files; how many rows and trades. Raises UsageError where the run is there already."""
     if place.decisions.exists() or place.trades.exists():
         raise UsageError(f"{place.decisions} is there already: choose another RUNID; nothing was overwritten")
-    rows, trades = decided(lane, bars, start_ms)
+    rows, trades = decided(lane, seen, start_ms)
     if not rows:
-        raise BadDataError(f"there is no bar from ts_ms {start_ms} on in the {len(bars)} bars: nothing was written")
+        raise BadDataError(f"there is no bar from ts_ms {start_ms} on in the {len(seen)} bars: nothing was written")
     for path in (place.decisions, place.trades):
         path.parent.mkdir(parents=True, exist_ok=True)
     tail = f",0,,,{code},{at}"

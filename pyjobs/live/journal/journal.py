@@ -103,7 +103,7 @@ class Journal:
 
     def _drop_undecided(self, last: int, *, deep: bool) -> None:
         """Bars that were stored and not decided on any more go; decisions without their bar are refused."""
-        if not last and (self.trades or sum(row[KIND] == names.DECIDED for row in self.bars) > 1):
+        if not last and (self.trades or sum(row[KIND].startswith(names.DECIDED) for row in self.bars) > 1):
             raise BadDataError(
                 f"{self.place.decisions}: is not there, or empty, and {self.place.bars} has bars that it decided: put "
                 "it back from a copy, or choose another tag; nothing was written"

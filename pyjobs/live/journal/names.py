@@ -17,7 +17,7 @@ TRADES = (
 EVENTS = ("exchange", "symbol", "timeframe", "ts_ms", "kind", "detail", "at", "checksum")
 TS_MS = 3  # where it stands in each of them
 
-WARM_UP, DECIDED = "warm_up", "decided"  # kinds of a bar
+WARM_UP, DECIDED = "warm_up", "decided"  # kinds of a bar; `decided:0.02`: and all prices before it count times 0.02
 
 REASONS = {
     "stop_hit": "out at the stop; live at its price, in a backtest at the open where that had jumped over it",
@@ -66,6 +66,7 @@ EVENT_KINDS = {
     "repaired": "what a kill or a lost sync had left was set right",
     "revised": "the provider now says other numbers about a bar that was decided on",
     "old_bar": "a bar came that is older than the last decided one",
+    "split": "from here on state, stop and older bars count times that factor: a split, an issue, a re-based series",
     "fetch_failed": "nothing came, and since when",
     "fetch_ok": "bars came again",
     "code_changed": "the code that decides is another one from here on",
@@ -76,3 +77,14 @@ EXIT_NAMES = ("", "signal", "stop_hit", "stop_hit", "time", "target", "kill")  #
 def blocks(blocked_by: str) -> frozenset[str]:
     """The words of a `blocked_by` cell that are a person's, a limit's or a provider's doing: what is a record."""
     return frozenset(blocked_by.split("+")) & BLOCKED.keys()
+
+
+def kind_of(kind: str, factor: float) -> str:
+    """The `kind` cell of a bar before which prices were times 1 / `factor`."""
+    return kind if factor == 1.0 else f"{kind}:{factor!r}"
+
+
+def factor_in(kind: str) -> float:
+    """The factor of a `kind` cell, 1 where it has none. Raises ValueError."""
+    _, colon, text = kind.partition(":")
+    return float(text) if colon else 1.0

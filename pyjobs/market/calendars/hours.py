@@ -108,12 +108,6 @@ class MarketHours:
         first, last = self.local_ms(self.opens_ms) - midnights, self.local_ms(self.closes_ms) - midnights
         return int(first.min()), int(last.max())
 
-    def sessions_in(self, first: int, last: int) -> list[int]:
-        """The ordinals of every known session from `first` to `last`, both included."""
-        return list(
-            self.days[np.searchsorted(self.days, first) : np.searchsorted(self.days, last, side="right")].tolist()
-        )
-
     def sessions_at(self, ordinals: IntArray) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """(index of each date's session in `days`, whether it has one); the index means nothing where it has none."""
         at = np.minimum(np.searchsorted(self.days, ordinals), self.days.size - 1)

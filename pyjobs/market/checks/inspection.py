@@ -16,8 +16,8 @@ from pyjobs.market.desk.snapshot import is_stale
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
 from pyjobs.market.ingest.questions import EMPTY_SETTLES_MS
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.folders import QUARANTINE, settled
-from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.partitions import Partition, partition_name, partition_span, read_partition, runs
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError

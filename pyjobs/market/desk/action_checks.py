@@ -111,8 +111,13 @@ def _jumps(series: Series, sessions: Sequence[dt.date]) -> Iterator[str]:
         day = session_of(each.market)(ts_ms)
         if day in sessions and abs(math.log(step)) > CONTRADICTED:
             yield f"{each.symbol}: the prices contradict its action of {day}: they open at {step:.4g} of the last close"
-        elif day not in sessions and (_is_split(step) or abs(step - 1) > LIMIT.get(each.market, math.inf)):
+        elif day not in sessions and leaps_as_a_split(step, each.market):
             yield f"{each.symbol}: opens on {day} at {step:.4g} of the last close: an action that the file has not?"
+
+
+def leaps_as_a_split(step: float, market: str) -> bool:
+    """Whether an open so many times the last close is hardly the market's own doing."""
+    return _is_split(step) or abs(step - 1) > LIMIT.get(market, math.inf)
 
 
 def _is_split(step: float) -> bool:

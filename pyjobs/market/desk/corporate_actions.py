@@ -76,16 +76,23 @@ def actions_of(desk: Desk) -> list[Action]:
     Raises as `read_actions`.
     """
     own = read_actions(file_of(desk))
+    found = list(own)
+    for path in files_of(desk)[1:]:
+        found += [dataclasses.replace(each, exchange=path.stem) for each in with_room(own, read_actions(path))]
+    return sorted(found, key=lambda action: (action.session, action.symbol))
+
+
+def with_room(own: Sequence[Action], derived: Sequence[Action]) -> list[Action]:
+    """The derived actions that the user's own leave room for: no split or base of that symbol is near."""
     told: dict[str, list[dt.date]] = {}
     for each in own:
         if each.kind != "dividend":
             told.setdefault(each.symbol, []).append(each.session)
-    found = list(own)
-    for path in files_of(desk)[1:]:
-        for each in read_actions(path):
-            if all(abs((each.session - day).days) > SAME_EVENT_DAYS for day in told.get(each.symbol, ())):
-                found.append(dataclasses.replace(each, exchange=path.stem))
-    return sorted(found, key=lambda action: (action.session, action.symbol))
+    return [
+        each
+        for each in derived
+        if all(abs((each.session - day).days) > SAME_EVENT_DAYS for day in told.get(each.symbol, ()))
+    ]
 
 
 def read_actions(path: Path) -> list[Action]:

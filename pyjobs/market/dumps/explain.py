@@ -45,7 +45,7 @@ def explained(path: Path, instrument: Instrument, *, now_ms: int) -> tuple[list[
         return [*lines, f"refused: {quoted(error, LONGEST_MESSAGE)}"], error
     lines += [f"rows: {dump.rows_read}, bars: {len(dump.bars)}", f"first bar: {_bar(dump.bars, 0)}"]
     lines += [f"last bar:  {_bar(dump.bars, -1)}, unconfirmed until a later row or a later file has it"]
-    for kind, findings in (("treated", dump.treated), ("kept", dump.warts)):
+    for kind, findings in (("cleaned", dump.cleaned), ("oddity", dump.oddities)):
         lines += [f"{kind}: {each.count} {each.what} {each.first} {each.example}".rstrip() for each in findings]
     return lines, None
 

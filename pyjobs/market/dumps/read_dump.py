@@ -13,21 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyjobs.market.bars import Bars, checked
-from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.cleaning import bars_from
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended
-from pyjobs.market.dumps.meaning.source import Ledger, Source, when
+from pyjobs.market.dumps.meaning.source import Findings, Source, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import table_of
 from pyjobs.market.dumps.meaning.tickers import of_the_symbol
+from pyjobs.market.dumps.oddities import note_oddities
+from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
-from pyjobs.market.dumps.treatment import bars_from
-from pyjobs.market.dumps.warts import note_warts
 from utils.errors import BadDataError
 
 
@@ -44,8 +44,8 @@ class Dump:
     first: str
     last: str
     written_ms: int
-    treated: list[Finding]
-    warts: list[Finding]
+    cleaned: list[Finding]
+    oddities: list[Finding]
 
 
 def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int) -> Dump:
@@ -55,78 +55,78 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     """
     written_ms = max(each.stat().st_mtime_ns for each in files_of(path)) // 1_000_000
     source = Source(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=min(now_ms, written_ms))
-    ledger = Ledger(source)
-    readings = _readings(path, source, ledger)
+    findings = Findings(source)
+    readings = _readings(path, source, findings)
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
     if not any(len(each.grid) for each in readings):
         raise BadDataError(f"{path}: holds no rows")
-    give_back()
-    source.mark = mark_of(readings, source, ledger)
-    table = table_of(readings, source, ledger)
-    _note_files(readings, ledger)
+    give_back(read)
+    source.mark = mark_of(readings, source, findings)
+    table = table_of(readings, source, findings)
+    _note_files(readings, findings)
     for each in readings:
         each.grid.columns = []  # as much again
-    give_back()
+    give_back(read)
     refuse_other_spacing(table, source)
-    bars, table = bars_from(table, ledger)
-    note_warts(table, ledger)
+    bars, table = bars_from(table, findings)
+    note_oddities(table, findings)
     return Dump(
         bars=checked(bars, name=str(path)),
         rows_read=read,
         first=when(source, int(table.day[0]), int(table.ts_ms[0])),
         last=when(source, int(table.day[-1]), int(table.ts_ms[-1])),
         written_ms=written_ms,
-        treated=ledger.treated,
-        warts=ledger.warts,
+        cleaned=findings.cleaned,
+        oddities=findings.oddities,
     )
 
 
-def _readings(path: Path, source: Source, ledger: Ledger) -> list[Reading]:
+def _readings(path: Path, source: Source, findings: Findings) -> list[Reading]:
     readings = []
-    for grid in of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, ledger):
+    for grid in of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings):
         source.labels.append(grid.label)
         source.unit = grid.unit
         reading = understood(grid, source.instrument)
-        mended(reading, ledger)
+        mended(reading, findings)
         readings.append(reading)
     if not readings:
         raise BadDataError(f"{path}: holds no rows")
     return readings
 
 
-def _note_files(readings: Sequence[Reading], ledger: Ledger) -> None:
+def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
     """What is peculiar about each file as a whole."""
     for reading in readings:
         grid = reading.grid
         if grid.empty:
             what, example = "empty row: left out", "only separators"
             found = Finding(what=what, count=len(grid.empty), first=f"line {grid.empty[0]}", example=example)
-            ledger.say(found, treated=True)
+            findings.say(found, cleaned=True)
         if grid.preamble:
             what = "line before the table: left out"
             example = unexpected(grid.label, grid.preamble[0])
             found = Finding(what=what, count=len(grid.preamble), first="line 1", example=example)
-            ledger.say(found, treated=True)
+            findings.say(found, cleaned=True)
         if not grid.ends_cleanly:
             what = "no line end at the end of the file: its last number may be cut"
-            ledger.say(Finding(what=what, count=1, first="", example=""))
+            findings.say(Finding(what=what, count=1, first="", example=""))
         if others := grid.about.get("sheets"):
             found = Finding(what="other sheets: not read", count=len(others), first="", example=", ".join(others))
-            ledger.say(found)
+            findings.say(found)
         if reading.ignored:
-            ledger.say(
+            findings.say(
                 Finding(
                     what="columns not used", count=len(reading.ignored), first="", example=", ".join(reading.ignored)
                 )
             )
         for finding in reading.said:
-            ledger.say(finding)
-        _note_basis(reading, ledger)
+            findings.say(finding)
+        _note_basis(reading, findings)
 
 
-def _note_basis(reading: Reading, ledger: Ledger) -> None:
+def _note_basis(reading: Reading, findings: Findings) -> None:
     """A file that says itself whether its prices are adjusted, and says other than the desk."""
-    told, prices = reading.grid.about.get("adjusted"), ledger.source.instrument.prices
+    told, prices = reading.grid.about.get("adjusted"), findings.source.instrument.prices
     if isinstance(told, bool) and told != (prices != "raw"):
         what = f"the file says its prices are {'adjusted' if told else 'raw'}, the desk {prices}"
-        ledger.say(Finding(what=what, count=len(reading.grid), first="", example="`prices:` of the instrument"))
+        findings.say(Finding(what=what, count=len(reading.grid), first="", example="`prices:` of the instrument"))

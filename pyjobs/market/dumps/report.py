@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+
+import msgspec
 
 from pyjobs.market.desk.desk_file import Desk
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Data, Finding, ImportedSeries
 from pyjobs.market.dumps.import_desk import Imported
 from pyjobs.market.times import utc_text
 from utils.tables import Column, text_table
@@ -15,29 +16,40 @@ from utils.tables import Column, text_table
 
 def report_json(desk: Desk, results: Sequence[Imported]) -> str:
     """reports/data.json of a run: one entry per instrument, in the desk's order."""
-    return json.dumps({"desk": desk.name, "instruments": [_entry(r) for r in results]}, ensure_ascii=False, indent=1)
+    content = msgspec.to_builtins(Data(desk=desk.name, instruments=[_entry(result) for result in results]))
+    return json.dumps(content, ensure_ascii=False, indent=1)
 
 
-def _entry(result: Imported) -> dict[str, object]:
-    instrument, dump = result.instrument, result.dump
-    bars = dump.bars if dump else None
-    return {
-        "symbol": instrument.symbol,
-        "exchange": instrument.exchange,
-        "timeframe": instrument.timeframe,
-        "file": instrument.file,
-        "rows_read": dump.rows_read if dump else 0,
-        "bars": len(bars) if bars else 0,
-        "first_session": dump.first[:10] if dump else None,
-        "last_session": dump.last[:10] if dump else None,
-        "first_ts_ms": int(bars.ts_ms[0]) if bars else None,
-        "last_ts_ms": int(bars.ts_ms[-1]) if bars else None,
-        **_changes(result),
-        "treated": [asdict(finding) for finding in dump.treated] if dump else [],
-        "warts": [asdict(finding) for finding in dump.warts] if dump else [],
-        "beside_store": [asdict(finding) for finding in result.stored.findings] if result.stored else [],
-        "error": result.error,
-    }
+def _entry(result: Imported) -> ImportedSeries:
+    instrument, dump, stored = result.instrument, result.dump, result.stored
+    entry = ImportedSeries(
+        symbol=instrument.symbol,
+        exchange=instrument.exchange,
+        timeframe=instrument.timeframe,
+        file=instrument.file,
+        error=result.error,
+    )
+    if dump is None or stored is None:
+        return entry
+    return msgspec.structs.replace(
+        entry,
+        rows_read=dump.rows_read,
+        bars=len(dump.bars),
+        first_session=dump.first[:10],
+        last_session=dump.last[:10],
+        first_ts_ms=int(dump.bars.ts_ms[0]) if dump.bars else None,
+        last_ts_ms=int(dump.bars.ts_ms[-1]) if dump.bars else None,
+        new=stored.new,
+        changed=stored.changed,
+        same=stored.same,
+        left=stored.left,
+        gone=stored.gone,
+        rebased=stored.rebased,
+        unconfirmed_ts_ms=stored.unconfirmed,
+        cleaned=dump.cleaned,
+        oddities=dump.oddities,
+        beside_store=list(stored.findings),
+    )
 
 
 def report_text(desk: Desk, results: Sequence[Imported]) -> str:
@@ -47,7 +59,7 @@ def report_text(desk: Desk, results: Sequence[Imported]) -> str:
     header = ["series", "rows", "bars", "first", "last", "new", "changed", "same", "left", "partitions"]
     lines += _table(header, [_summary(r) for r in results])
     found = [
-        [str(r.instrument.key), kind, str(finding.count), finding.what, finding.first, finding.example]
+        [str(r.instrument.key), kind, str(finding.count), finding.what, str(finding.first), str(finding.example)]
         for r in results
         for kind, finding in _found(r)
     ]
@@ -64,29 +76,14 @@ def _found(result: Imported) -> Iterator[tuple[str, Finding]]:
     dump, stored = result.dump, result.stored
     if dump is None or stored is None:
         return
-    yield from (("treated", finding) for finding in dump.treated)
-    yield from (("kept", finding) for finding in dump.warts)
+    yield from (("cleaned", finding) for finding in dump.cleaned)
+    yield from (("oddity", finding) for finding in dump.oddities)
     yield from (("store", finding) for finding in stored.findings)
     if stored.rebased:
         yield "store", Finding(what="series put on the basis of the file", count=len(dump.bars), first="", example="")
     if stored.unconfirmed is not None:
         what = "newest bar: unconfirmed until a later row or a later file has it"
         yield "store", Finding(what=what, count=1, first=utc_text(stored.unconfirmed), example="")
-
-
-def _changes(result: Imported) -> dict[str, object]:
-    stored = result.stored
-    if stored is None:
-        return {"new": 0, "changed": 0, "same": 0, "left": 0, "gone": 0, "rebased": False, "unconfirmed_ts_ms": None}
-    return {
-        "new": stored.new,
-        "changed": stored.changed,
-        "same": stored.same,
-        "left": stored.left,
-        "gone": stored.gone,
-        "rebased": stored.rebased,
-        "unconfirmed_ts_ms": stored.unconfirmed,
-    }
 
 
 def _summary(result: Imported) -> list[str]:

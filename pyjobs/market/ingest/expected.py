@@ -8,7 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import DAY_MS, LONGER, TIMEFRAME_MS, IntArray
 from pyjobs.market.calendars.lunch import but_at_lunch
-from pyjobs.market.store.ledger import NO_TIMES, within
+from pyjobs.market.store.confirmed_empty import NO_TIMES, within
 from pyjobs.market.store.partitions import is_intraday
 from utils import trading_day
 

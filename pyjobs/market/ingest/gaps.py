@@ -9,8 +9,8 @@ import numpy as np
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.confirmed_empty import NO_TIMES, without
 from pyjobs.market.store.folders import settled
-from pyjobs.market.store.ledger import NO_TIMES, without
 from pyjobs.market.store.partitions import SUFFIX, partition_span, read_outline, read_times
 from utils.errors import BadDataError
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import Bars
 from pyjobs.market.dumps.halts import halted
-from pyjobs.market.store.ledger import without
+from pyjobs.market.store.confirmed_empty import without
 from pyjobs.market.store.merge import joined, merged
 from pyjobs.market.times import utc_text
 

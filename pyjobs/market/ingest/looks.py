@@ -20,7 +20,7 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.ledger import NO_TIMES, within
+from pyjobs.market.store.confirmed_empty import NO_TIMES, within
 from pyjobs.market.store.partitions import is_intraday, partition_name
 from utils.files import os_files
 from utils.files.atomic import write_bytes

@@ -13,7 +13,7 @@ from pyjobs.market.ingest.gaps import NEVER, first_bar
 from pyjobs.market.ingest.series_source import Source
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.ledger import NO_TIMES, within, without
+from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.partitions import Provenance
 from pyjobs.market.times import utc_text

@@ -15,8 +15,8 @@ import numpy as np
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
 from pyjobs.market.store import history, rebase
+from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.folders import locked, make_folder, set_aside, settled
-from pyjobs.market.store.ledger import NO_TIMES, within, without
 from pyjobs.market.store.merge import beside, joined, merge_partition
 from pyjobs.market.store.names import folder_name, symbol_of
 from pyjobs.market.store.partitions import (
@@ -25,15 +25,16 @@ from pyjobs.market.store.partitions import (
     Partition,
     Provenance,
     content_of,
+    encoded,
     parsed,
     partition_name,
     partitioned,
-    write_partition,
 )
 from pyjobs.market.times import utc_text
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
 from utils.files import private
+from utils.files.atomic import written_together
 
 REBASE_READS, LOCK_TIMEOUT_S = 8, 60.0
 KEPT_PARTITIONS = 8  # in memory, so that a job that looks at one several times parses it once
@@ -185,14 +186,15 @@ class BarStore:
             if basis is not None and basis != held:
                 raise LockBusyError(f"{key}: replaced by another job meanwhile; old prices, not stored: run again")
             changed = []
-            for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
-                path = folder / f"{name}{SUFFIX}"
-                seen = known if f"{path}" == newest else None
-                old = self._old(path, key, seen)
-                part = beside(old, part) if only_new and old else part
-                if (merged_part := part if old is None else merge_partition(old, part)) is not None:
-                    write_partition(path, key, merged_part)
-                    changed.append(path)
+            with written_together(folder) as put:
+                for name, part in partitioned(key, bars, empty, replace(fresh, basis=held)):
+                    path = folder / f"{name}{SUFFIX}"
+                    seen = known if f"{path}" == newest else None
+                    old = self._old(path, key, seen)
+                    part = beside(old, part) if only_new and old else part
+                    if (merged_part := part if old is None else merge_partition(old, part)) is not None:
+                        put(path.name, encoded(key, merged_part))
+                        changed.append(path)
             return changed
 
     def rebase(

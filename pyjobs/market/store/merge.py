@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
-from pyjobs.market.store.ledger import NO_TIMES, without
+from pyjobs.market.store.confirmed_empty import NO_TIMES, without
 from pyjobs.market.store.partitions import Partition
 
 

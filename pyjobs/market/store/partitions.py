@@ -20,10 +20,9 @@ import numpy as np
 from pyjobs.market.arrow import column_of
 from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.store import basis, plain
-from pyjobs.market.store.ledger import NO_TIMES, from_text, to_text, within, without
+from pyjobs.market.store.confirmed_empty import NO_TIMES, from_text, to_text, within, without
 from utils.errors import BadDataError
 from utils.files import os_files
-from utils.files.atomic import write_bytes
 
 Adjusted = basis.Adjusted
 FORMAT = "nightdesk.bars/1"
@@ -125,11 +124,6 @@ def partitioned(key: SeriesKey, bars: Bars, empty: IntArray, provenance: Provena
         own = without(within(empty, *partition_span(key.timeframe, name)), part.ts_ms) if names else NO_TIMES
         final = provenance.last_final or not last_of_all
         yield name, Partition(bars=part, provenance=replace(provenance, last_final=bool(final)), empty=own)
-
-
-def write_partition(path: Path, key: SeriesKey, partition: Partition) -> None:
-    """Write the file atomically. OSError names the file."""
-    write_bytes(path, encoded(key, partition))
 
 
 def encoded(key: SeriesKey, partition: Partition) -> bytes:

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
-from pyjobs.market.store.partitions import SUFFIX, Partition, is_partition_file, write_partition
+from pyjobs.market.store.partitions import SUFFIX, Partition, encoded, is_partition_file
 from utils.errors import BadDataError
-from utils.files.atomic import TMP_MARK, sweep, sync_directory, write_bytes
+from utils.files.atomic import TMP_MARK, sweep, sync_directory, write_bytes, written_together
 
 STAGED = ".rebase"
 COMPLETE = "COMPLETE"
@@ -45,9 +45,10 @@ def replace_all(folder: Path, key: SeriesKey, parts: Iterable[tuple[str, Partiti
     staged = folder / STAGED
     staged.mkdir()
     names = []
-    for name, part in parts:
-        write_partition(staged / f"{name}{SUFFIX}", key, part)
-        names.append(f"{name}{SUFFIX}")
+    with written_together(staged) as put:
+        for name, part in parts:
+            names.append(f"{name}{SUFFIX}")
+            put(names[-1], encoded(key, part))
     sync_directory(folder)
     write_bytes(staged / COMPLETE, b"")
     finish(folder)

@@ -16,7 +16,7 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import first_bar
 from pyjobs.market.providers.krx_board import NAME, BoardDay, BoardRow
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.ledger import NO_TIMES
+from pyjobs.market.store.confirmed_empty import NO_TIMES
 from pyjobs.market.store.merge import joined
 from utils.errors import NightdeskError
 

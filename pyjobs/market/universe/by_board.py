@@ -21,7 +21,7 @@ from pyjobs.market.ingest.expected import expected_closes
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.krx_board import NAME, BoardDay, NoBoard
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.ledger import NO_TIMES, without
+from pyjobs.market.store.confirmed_empty import NO_TIMES, without
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import base_changes, before_of_listing
 from pyjobs.market.universe.boards import StoredBoard, listing_of, store_board

@@ -19,7 +19,7 @@ from pyjobs.market.providers.base import NotAsked, Unasked
 from pyjobs.market.providers.krx_board import NAME as BY_BOARD
 from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.ledger import NO_TIMES
+from pyjobs.market.store.confirmed_empty import NO_TIMES
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import history_changes

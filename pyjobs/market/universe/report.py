@@ -2,61 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from typing import Any
+
+import msgspec
 
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.times import utc_text
 from pyjobs.market.universe.by_board import Boards
 from pyjobs.market.universe.fetch_desk import Job, Part, Result
+from pyjobs.market.universe.fetch_file import Fetch, FetchedFrom, FetchedSeries
 from pyjobs.market.universe.verdict import due_session, has_session
 
-
-def report(desk: Desk, result: Result, job: Job, *, network: bool) -> dict[str, object]:
-    """The content of fetch.json. `network`: jobs may ask the network (ALLOW_NET_FETCH)."""
-    return {
-        "desk": desk.name,
-        "asof_utc": utc_text(job.now_ms),
-        "network": network,
-        "partial": result.verdict.partial,
-        "exchanges": [_exchange(part, result, job.boards.get(part.exchange)) for part in result.parts],
-        "instruments": [entry for part in result.parts for entry in _instruments(part)],
-        "missing": [asdict(each) for each in result.verdict.missing],
-        "markets": {market: asdict(tally) for market, tally in result.verdict.tallies.items()},
-    }
+OF_BOARDS = ("came", "went", "notes")  # written for exchanges that have boards only
 
 
-def _of_boards(boards: Boards | None) -> dict[str, object]:
-    if boards is None:
-        return {}
-    return {"came": boards.came, "went": boards.went, "notes": boards.notes}
+def report(desk: Desk, result: Result, job: Job, *, network: bool) -> Fetch:
+    """What fetch.json says. `network`: jobs may ask the network (ALLOW_NET_FETCH)."""
+    return Fetch(
+        desk=desk.name,
+        asof_utc=utc_text(job.now_ms),
+        network=network,
+        partial=result.verdict.partial,
+        exchanges=[_exchange(part, result, job.boards.get(part.exchange)) for part in result.parts],
+        instruments=[entry for part in result.parts for entry in _series(part)],
+        missing=result.verdict.missing,
+        markets=result.verdict.tallies,
+    )
 
 
-def _exchange(part: Part, result: Result, boards: Boards | None) -> dict[str, object]:
+def as_json(fetch: Fetch, job: Job) -> dict[str, Any]:
+    """The content of fetch.json."""
+    content: dict[str, Any] = msgspec.to_builtins(fetch)
+    for exchange in content["exchanges"]:
+        if job.boards.get(exchange["exchange"]) is None:
+            for name in OF_BOARDS:
+                del exchange[name]
+    return content
+
+
+def _exchange(part: Part, result: Result, boards: Boards | None) -> FetchedFrom:
     missing = [each for each in result.verdict.missing if each.exchange == part.exchange]
     sessions = sorted({due_session(one) for one in part.series})
     ages = [one.newest_ms for one in part.series if one.newest_ms is not None]
-    return {
-        "exchange": part.exchange,
-        "market": part.series[0].want.exchange.market,
-        "session": sessions[-1],
-        "series": len(part.series),
-        "asked": sum(bool(one.asked) for one in part.series),
-        "questions": _questions(part, boards),
-        "new_bars": sum(one.new_bars for one in part.series),
-        "up_to_date": sum(has_session(one) for one in part.series),
-        "missing": len(missing),
-        "provisional": [one.want.key.symbol for one in part.series if one.newest_ms is not None and not one.final],
-        "rebased": [str(one.want.key) for one in part.series if one.rebased],
-        "revised": sum(one.revised for one in part.series),
-        "told": [f"{one.want.key}: {told}" for one in part.series for told in dict.fromkeys(one.told)],
-        "set_aside": part.set_aside,
-        "oldest": utc_text(min(ages)) if ages else "",
-        "newest": utc_text(max(ages)) if ages else "",
-        "seconds": round(part.seconds, 2),
-        **_of_boards(boards),
-    }
+    return FetchedFrom(
+        exchange=part.exchange,
+        market=part.series[0].want.exchange.market,
+        session=sessions[-1],
+        series=len(part.series),
+        asked=sum(bool(one.asked) for one in part.series),
+        questions=_questions(part, boards),
+        new_bars=sum(one.new_bars for one in part.series),
+        up_to_date=sum(has_session(one) for one in part.series),
+        missing=len(missing),
+        provisional=[one.want.key.symbol for one in part.series if one.newest_ms is not None and not one.final],
+        rebased=[str(one.want.key) for one in part.series if one.rebased],
+        revised=sum(one.revised for one in part.series),
+        told=[f"{one.want.key}: {told}" for one in part.series for told in dict.fromkeys(one.told)],
+        set_aside=part.set_aside,
+        oldest=utc_text(min(ages)) if ages else "",
+        newest=utc_text(max(ages)) if ages else "",
+        seconds=round(part.seconds, 2),
+        came=boards.came if boards else [],
+        went=boards.went if boards else [],
+        notes=boards.notes if boards else [],
+    )
 
 
 def _questions(part: Part, boards: Boards | None) -> int:
@@ -65,17 +75,16 @@ def _questions(part: Part, boards: Boards | None) -> int:
     return by_board + sum(one.asked - one.by_board for one in part.series)
 
 
-def _instruments(part: Part) -> list[Mapping[str, object]]:
-    market = part.series[0].want.exchange.market
-    dated = session_of(market)
+def _series(part: Part) -> list[FetchedSeries]:
+    dated = session_of(part.series[0].want.exchange.market)
     return [
-        {
-            "symbol": one.want.key.symbol,
-            "exchange": one.want.key.exchange,
-            "timeframe": one.want.key.timeframe,
-            "last_session": dated(one.newest_ms).isoformat() if one.newest_ms is not None else None,
-            "last_ts_ms": one.newest_ms,
-            "new_bars": one.new_bars,
-        }
+        FetchedSeries(
+            symbol=one.want.key.symbol,
+            exchange=one.want.key.exchange,
+            timeframe=one.want.key.timeframe,
+            last_session=dated(one.newest_ms).isoformat() if one.newest_ms is not None else None,
+            last_ts_ms=one.newest_ms,
+            new_bars=one.new_bars,
+        )
         for one in part.series
     ]

@@ -13,6 +13,7 @@ from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.providers.base import Renamed
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.market.universe import symbol_states
+from pyjobs.market.universe.fetch_file import Missing, Tally
 from pyjobs.market.universe.gather import Fetching
 from pyjobs.market.universe.symbol_states import Standing, SymbolState
 from utils.errors import (
@@ -26,35 +27,6 @@ from utils.errors import (
 )
 
 DOUBTFUL = 4  # so many symbols at once, and half of all that were asked for, are not gone: their provider errs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """A series without its newest bar. `expected`: it should have one; `news`: it is said for the first time.
-
-    `kind` is the provider's failure (rate_limit, outage …); `late`: it answers and has the session of too few;
-    `no_bar`: it has that of the others; `gone`, `unknown`, `renamed`, `not_listed`, `halted`, `silent` as in
-    `symbol_states`.
-    `since` is the session from which it lacks.
-    """
-
-    exchange: str
-    symbol: str
-    timeframe: str
-    kind: str
-    since: str
-    expected: bool
-    news: bool = False
-    detail: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """The due series of one market: how many there are, how many a provider has not yet, how many it failed to give."""
-
-    due: int = 0
-    late: int = 0
-    failed: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

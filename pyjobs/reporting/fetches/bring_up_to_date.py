@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import msgspec
-
 from pyjobs.account.desk.desk_setups import check_desk, made
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.exchanges import load_exchanges
@@ -18,10 +16,10 @@ from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.store.open_store import open_store
 from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
-from pyjobs.market.universe.report import report
+from pyjobs.market.universe.fetch_file import Fetch
+from pyjobs.market.universe.report import as_json, report
 from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
-from pyjobs.reporting.run_files.fetched import Fetch
 from pyjobs.strategy.scan import longest_lookback
 from utils import clock, paths, trading_day
 from utils.errors import UsageError
@@ -102,10 +100,9 @@ def bring_up_to_date(
     """
     job.until_ms = _close_of(desk, session)
     result = fetch_desk(desk, job)
-    content = report(desk, result, job, network=network_allowed())
+    fetch = report(desk, result, job, network=network_allowed())
     if out is not None:
-        write_json(out / REPORT, content)
-    fetch = msgspec.convert(content, Fetch)
+        write_json(out / REPORT, as_json(fetch, job))
     text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
     print(text.lstrip("\n"), end="", flush=True)
     return result.verdict

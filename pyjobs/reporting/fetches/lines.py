@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pyjobs.market.universe.fetch_file import Fetch, Missing
 from pyjobs.reporting import numbers
-from pyjobs.reporting.run_files.fetched import Fetch, Lacking
 from utils.tables import Column
 
 COLUMNS = (
@@ -57,7 +57,7 @@ def rows(fetch: Fetch) -> list[list[str]]:
 
 def missing_lines(fetch: Fetch, *, all_of_them: bool = False) -> list[str]:
     """A line for each reason: first what is expected, then news, then (quietly, a count) what is known already."""
-    groups: dict[tuple[bool, bool, str, str, str], list[Lacking]] = {}
+    groups: dict[tuple[bool, bool, str, str, str], list[Missing]] = {}
     for each in fetch.missing:
         why = _of_any(each) if each.kind not in WHY or SPELT in each.detail else ""
         groups.setdefault((not each.expected, not each.news, each.exchange, each.kind, why), []).append(each)
@@ -71,12 +71,12 @@ def missing_lines(fetch: Fetch, *, all_of_them: bool = False) -> list[str]:
     return lines
 
 
-def _of_any(each: Lacking) -> str:
+def _of_any(each: Missing) -> str:
     """What is said of a symbol, as it would be said of another one."""
     return re.sub(rf"(?<!\w){re.escape(each.symbol)}(?!\w)", SYMBOL, each.detail)
 
 
-def named(members: Sequence[Lacking], all_of_them: bool) -> str:
+def named(members: Sequence[Missing], all_of_them: bool) -> str:
     """`AAPL since 2026-11-17, MSFT …, 495 more`."""
     shown = members if all_of_them else members[:SHOWN]
     since = {each.since for each in members}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pyjobs.market.universe.fetch_file import Fetch, Missing
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Section, Table, Text
 from pyjobs.reporting.fetches.lines import COLUMNS, WHY, notes, rows
 from pyjobs.reporting.pages.common import absent
-from pyjobs.reporting.run_files.fetched import Fetch, Lacking
 from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
 
@@ -39,7 +39,7 @@ def _blocks(fetch: Fetch) -> list[Block]:
     return blocks
 
 
-def _table(missing: list[Lacking]) -> Table:
+def _table(missing: list[Missing]) -> Table:
     columns = [Column("exchange"), Column("symbol"), Column("timeframe"), Column("what"), Column("since")]
     shown = sorted(missing, key=lambda each: (not each.news, each.exchange, each.kind, each.symbol))[:LISTED]
     return Table(

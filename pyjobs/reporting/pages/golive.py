@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pyjobs.account.figures.account_types import Metrics
 from pyjobs.account.figures.overlap import FEWEST_INDEPENDENT, WORTH
 from pyjobs.reporting import numbers, setup_figures
 from pyjobs.reporting.account_figures import marked, ruined, short_window
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent, noted
 from pyjobs.reporting.pages.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
-from pyjobs.reporting.run_files.accounts import AccountFiles, Metrics
+from pyjobs.reporting.run_files.accounts import AccountFiles
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.sheet import figure_tables
 from pyjobs.reporting.sheet.curve_charts import curve_charts, month_returns
@@ -36,7 +37,10 @@ FIGURES: tuple[tuple[str, Callable[[Metrics], str]], ...] = (
     ("exposure", lambda m: numbers.percent(m.exposure)),
     ("turnover a year", lambda m: numbers.decimal(1)(m.turnover)),
     ("fees, tax and borrow", lambda m: numbers.count(m.fees)),
-    ("signals refused", lambda m: ", ".join(f"{n:,} {why}" for why, n in m.signals_refused.items() if n) or "none"),
+    (
+        "signals refused",
+        lambda m: ", ".join(f"{n:,} {why}" for why, n in (m.signals_refused or {}).items() if n) or "none",
+    ),
     ("benchmark's return", lambda m: _benchmark(m)),
 )
 
@@ -120,7 +124,8 @@ def _account(account: AccountFiles, inputs: RunInputs, pictures: Sequence[str]) 
     lost = {name: why for name, why in inputs.missing.items() if name.startswith(f"portfolio/{account.name}/")}
     blocks += [Text(f"'{name}' {why}.", tone="warn") for name, why in lost.items()]
     blocks += _drawn(account, pictures)
-    left_out = {(each.symbol, each.why) for variant in account.variants.values() for each in variant.metrics.left_out}
+    noted = [each for variant in account.variants.values() for each in variant.metrics.left_out]
+    left_out = {(each.get("symbol", ""), each.get("why", "")) for each in noted}
     if left_out:
         rows = [[symbol, why] for symbol, why in sorted(left_out)]
         blocks += [Text("Left out of the account:"), Table(columns=[Column("symbol"), Column("why")], rows=rows)]
@@ -167,3 +172,7 @@ def _benchmark(metrics: Metrics) -> str:
 
 def _no_account(inputs: RunInputs) -> Text:
     return absent(inputs, "portfolio/", "There are no account backtests")
+
+
+def _refused(metrics: Metrics) -> str:
+    return ", ".join(f"{n:,} {why}" for why, n in (metrics.signals_refused or {}).items() if n) or "none"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pyjobs.account.figures.account_types import Position
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Table, Text
 from pyjobs.reporting.pages.common import absent, called_in, sessions_of_markets
-from pyjobs.reporting.run_files.accounts import Position
 from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
 

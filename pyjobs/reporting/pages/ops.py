@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pyjobs.market.dumps.data_file import Finding, ImportedSeries
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.pages.fetched import fetched_sections
-from pyjobs.reporting.run_files.read_run import Finding, Imported, RunInputs
+from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
 
 HISTORY_SHOWN = 15
@@ -120,12 +121,12 @@ def _freshness(inputs: RunInputs, session: str | None, newest: Mapping[str, str]
     return [Table(columns=columns, rows=rows)]
 
 
-def _last(each: Imported, newest: Mapping[str, str]) -> str | None:
+def _last(each: ImportedSeries, newest: Mapping[str, str]) -> str | None:
     """The newest session there are bars of: in the store, whoever brought them; else what the import said."""
     return newest.get(f"{each.exchange}:{each.symbol}:{each.timeframe}") or each.last_session
 
 
-def _state(each: Imported, session: str | None, newest: Mapping[str, str]) -> str:
+def _state(each: ImportedSeries, session: str | None, newest: Mapping[str, str]) -> str:
     last = _last(each, newest)
     if each.error:
         return f"error: {each.error}"
@@ -141,7 +142,7 @@ def _findings(inputs: RunInputs) -> list[Block]:
         return [Text("Unknown.", tone="note")]
     rows = []
     for each in inputs.data.instruments:
-        for kind, findings in (("treated", each.treated), ("left as it is", each.warts)):
+        for kind, findings in (("cleaned", each.cleaned), ("oddity", each.oddities)):
             rows += [[each.symbol, each.timeframe, kind, *_finding(finding)] for finding in findings]
     if not rows:
         return [Text("Nothing unusual.")]

@@ -13,48 +13,10 @@ from typing import Any, TextIO, TypeVar
 
 import msgspec
 
+from pyjobs.account.figures.account_types import POSITION_COLUMNS, Metrics, Position
+
 T = TypeVar("T")
 VARIANTS = ("constrained", "unconstrained")
-
-
-class LeftOut(msgspec.Struct, frozen=True):
-    """An instrument an account could not trade."""
-
-    symbol: str
-    why: str
-
-
-class Metrics(msgspec.Struct, frozen=True):
-    """A variant's metrics.json. Fractions; None is undefined."""
-
-    currency: str = ""
-    start: str | None = None
-    end: str | None = None
-    start_equity: float | None = None
-    end_equity: float | None = None
-    total_return: float | None = None
-    cagr: float | None = None
-    volatility: float | None = None
-    sharpe: float | None = None
-    sortino: float | None = None
-    calmar: float | None = None
-    max_drawdown: float | None = None
-    max_drawdown_sessions: int | None = None
-    n_trades: int | None = None
-    win_rate: float | None = None
-    profit_factor: float | None = None
-    expectancy: float | None = None
-    exposure: float | None = None
-    turnover: float | None = None
-    fees: float | None = None
-    benchmark_return: float | None = None
-    benchmark_start: str | None = None
-    sessions_per_year: float | None = None
-    short: bool | None = None
-    ruin: str | None = None
-    notes: list[str] = []
-    signals_refused: dict[str, int] = {}
-    left_out: list[LeftOut] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +33,6 @@ class Variant:
 
     metrics: Metrics
     equity: Curve
-
-
-class Position(msgspec.Struct, frozen=True):
-    """A line of positions.csv. `next_open`: hold, leave or enter; prices in the instrument's currency."""
-
-    next_open: str
-    symbol: str
-    exchange: str
-    timeframe: str
-    setup: str
-    side: str
-    quantity: float | None
-    entry_ts_ms: int | None
-    entry_price: float | None
-    last_ts_ms: int | None
-    last_price: float | None
-    stop: float | None
-    pnl: float | None
-    net_return: float | None
-    currency: str
-    signal_ts_ms: int | None
-    budget: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,9 +129,11 @@ def _positions(run_dir: Path, folder: Path, missing: dict[str, str]) -> list[Pos
     name = f"portfolio/{folder.name}/{VARIANTS[0]}/positions.csv"
     try:
         rows = read_csv(run_dir / name)
+        if rows and tuple(rows[0]) != POSITION_COLUMNS:
+            raise ValueError(f"has other columns than {','.join(POSITION_COLUMNS)}")
         return [
             msgspec.convert(
-                {("net_return" if k == "return" else k): v if v or k == "currency" else None for k, v in row.items()},
+                {name: value if value or name == "currency" else None for name, value in row.items()},
                 Position,
                 strict=False,
             )

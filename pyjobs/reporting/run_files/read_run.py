@@ -8,60 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from pyjobs.account.figures.setup_stats import Row
+from pyjobs.account.figures.setup_stats import Setups
+from pyjobs.market.dumps.data_file import Data
+from pyjobs.market.universe.fetch_file import Fetch
 from pyjobs.reporting.run_files.accounts import AccountFiles, read_account, read_json
-from pyjobs.reporting.run_files.fetched import Fetch
 from pyjobs.runs.nights.steps import StepResult
 from pyjobs.scanning.scan_file import Scan
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Something the import found in a dump: how often, and where first."""
-
-    what: str
-    count: int
-    first: str | int | None = None
-    example: str | None = None
-
-
-class Imported(msgspec.Struct, frozen=True):
-    """One instrument in data.json."""
-
-    symbol: str
-    exchange: str
-    timeframe: str
-    file: str = ""
-    rows_read: int = 0
-    bars: int = 0
-    first_session: str | None = None
-    last_session: str | None = None
-    last_ts_ms: int | None = None
-    treated: list[Finding] = []
-    warts: list[Finding] = []
-    unconfirmed_ts_ms: int | None = None
-    error: str | None = None
-
-
-class Data(msgspec.Struct, frozen=True):
-    """reports/data.json."""
-
-    instruments: list[Imported]
-
-
-class Window(msgspec.Struct, frozen=True):
-    """One look-back in setups.json."""
-
-    days: int
-    rows: list[Row]
-    start: str = ""
-    end: str = ""
-
-
-class Setups(msgspec.Struct, frozen=True):
-    """backtests/setups.json."""
-
-    windows: list[Window]
-    notes: list[str] = []
 
 
 class Steps(msgspec.Struct, frozen=True):

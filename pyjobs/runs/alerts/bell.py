@@ -19,11 +19,12 @@ import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import msgspec
 
 from pyjobs.runs.alerts import send
+from pyjobs.runs.alerts.send import Message
 from pyjobs.runs.verdict.findings import Check
 from utils import paths
 from utils.errors import ConfigError
@@ -41,16 +42,6 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ping: str = ""
     heartbeat: str = ""
     timeout_s: float = 20.0
-
-
-class Message(NamedTuple):
-    """What one address is told: `well` after a recovery."""
-
-    kind: Literal["apprise", "ping", "heartbeat"]
-    address: str
-    title: str
-    body: str
-    well: bool
 
 
 def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequence[Path]) -> Check | None:

@@ -8,14 +8,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Literal, NamedTuple
 
 from utils import paths
 
-if TYPE_CHECKING:
-    from pyjobs.runs.alerts.bell import Message
-
 LONGEST_S = 60.0
+
+
+class Message(NamedTuple):
+    """What one address is told: `well` after a recovery."""
+
+    kind: Literal["apprise", "ping", "heartbeat"]
+    address: str
+    title: str
+    body: str
+    well: bool
 
 
 def all_of(messages: Sequence[Message], timeout_s: float) -> list[str]:

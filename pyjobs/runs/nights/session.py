@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
+
+import msgspec
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, last_bar_session
 from pyjobs.market.desk.open_desk import must_be_session
+from pyjobs.market.dumps.data_file import Data
+from pyjobs.market.universe.fetch_file import Fetch
 from utils import trading_day
 from utils.cli import date_or_auto
 
@@ -29,19 +32,20 @@ def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
 def after_prices(desk: Desk, reports: Path) -> str | None:
     """The session by the desk's `last_bar` rule; None: no bars. Read from what import and fetch told: it is quick."""
     session = last_bar_session(
-        desk, {**_last_sessions(reports / "data.json"), **_last_sessions(reports / "fetch.json")}
+        desk, {**_last_sessions(reports / "data.json", Data), **_last_sessions(reports / "fetch.json", Fetch)}
     )
     return session.isoformat() if session else None
 
 
-def _last_sessions(told: Path) -> dict[SeriesKey, dt.date]:
+def _last_sessions(file: Path, kind: type[Data] | type[Fetch]) -> dict[SeriesKey, dt.date]:
     try:
+        series = msgspec.json.decode(file.read_bytes(), type=kind).instruments
         return {
-            SeriesKey(
-                exchange=each["exchange"], symbol=each["symbol"], timeframe=each["timeframe"]
-            ): dt.date.fromisoformat(each["last_session"])
-            for each in json.loads(told.read_text(encoding="utf-8"))["instruments"]
-            if each.get("last_session")
+            SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe): dt.date.fromisoformat(
+                each.last_session
+            )
+            for each in series
+            if each.last_session
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):  # DecodeError among them
         return {}

@@ -158,7 +158,7 @@ def _by_due(seen: Seen) -> Verdict:
     after = words.next_due(seen.plan, seen.calendar, seen.now_s)
     day = seen.day_of(ours[-1]) if ours else due
     if ours and ours[-1].outcome in ("fail", "retry"):
-        return Verdict("FAIL", "failed", day, words.told(ours, day, seen), ours[-1].log)
+        return Verdict("FAIL", "failed", day, _of_day(ours, day, seen), ours[-1].log)
     skipping = _skipping(seen, day)
     if skipping is not None:
         return skipping
@@ -168,7 +168,7 @@ def _by_due(seen: Seen) -> Verdict:
             "OK",
             _word(telling[-1]),
             seen.day_of(telling[-1]),
-            words.told(telling, seen.day_of(telling[-1]), seen) + after,
+            _of_day(telling, seen.day_of(telling[-1]), seen) + after,
             telling[-1].log,
         )
     if misused:
@@ -179,6 +179,12 @@ def _by_due(seen: Seen) -> Verdict:
     if not seen.runs and _is_before_the_house(seen, due):
         return Verdict("OK", "not due", seen.calendar.local_date(seen.now_s), f"not started yet{after}")
     return _missed(seen, due, ours)
+
+
+def _of_day(runs: Sequence[Run], day: dt.date, seen: Seen) -> str:
+    """The last of `runs`, and how many there were that day, of whatever outcome."""
+    same_day = [run for run in seen.runs if seen.day_of(run) == day]
+    return words.of_run(runs[-1], seen.calendar) + words.tally(same_day)
 
 
 def _is_before_the_house(seen: Seen, due: dt.date) -> bool:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pyjobs.runs import released
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.words import many
 from utils.errors import NightdeskError
@@ -181,6 +182,15 @@ def check_python(clone: Path, home: Path) -> Check:
 
 def git_head(clone: Path) -> Check:
     """Which code runs here, and whether somebody has edited it in place; whoever owns the clone."""
+    release = released.read(clone)
+    if release:
+        wrong = list(released.differences(clone, release))
+        told = (
+            f"; not as released: {many(len(wrong), 'file')}, the first: {wrong[0]}"
+            if wrong
+            else ", every file as released"
+        )
+        return Check("code", "FAIL" if wrong else "OK", f"release {release.tag}, {release.commit[:9]}{told}", "code")
     git = ["git", "-c", f"safe.directory={clone}", "-C", str(clone)]
     try:
         head = _git(

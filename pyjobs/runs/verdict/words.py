@@ -5,14 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import FORBIDDEN, JobPlan, Run
 from utils.trading_day import Calendar
-
-if TYPE_CHECKING:
-    from pyjobs.runs.verdict.job import Seen
 
 CRONTAB = "is its line in the crontab (crontab -l), and was the machine on?"
 ZONE = "are its crontab line and the machine's time zone right?"
@@ -39,12 +35,6 @@ def of_run(run: Run, calendar: Calendar) -> str:
         else f"after {run.attempts} tries"
     )
     return f"failed: exit {run.code} at {at} {tries}{see}"
-
-
-def told(runs: Sequence[Run], day: dt.date, seen: Seen) -> str:
-    """The last of `runs`, and how many there were that day, of whatever outcome."""
-    same_day = [run for run in seen.runs if seen.day_of(run) == day]
-    return of_run(runs[-1], seen.calendar) + tally(same_day)
 
 
 def tally(runs: Sequence[Run]) -> str:

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from pyjobs.account.figures.performance import FIGURES, curve, measures
+from pyjobs.account.figures.account_types import FIGURES
+from pyjobs.account.figures.performance import curve, measures
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
 from pyjobs.account.portfolio.wishes import Wishes

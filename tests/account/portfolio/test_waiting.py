@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyjobs.account.desk.positions import POSITION_COLUMNS, position_rows
+from pyjobs.account.desk.positions import positions
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import Terms, simulate
@@ -48,15 +48,13 @@ def test_what_leaves_at_the_next_open_and_what_enters_within_the_limits_is_told_
 def test_positions_csv_has_a_line_for_each_position_and_for_each_order_that_waits() -> None:
     a, c = flat("A", 100, enters=0, leaves=3), flat("C", 20, enters=3)
     run = simulate([a, c], TERMS, start_ms=0)
-    rows = [
-        dict(zip(POSITION_COLUMNS, row, strict=True)) for row in position_rows(run.deals, run.waiting, {c.key: 20.0})
-    ]
-    assert [(x["next_open"], x["symbol"], x["quantity"], x["budget"]) for x in rows] == [
+    rows = positions(run.deals, run.waiting, {c.key: 20.0})
+    assert [(x.next_open, x.symbol, x.quantity, x.budget) for x in rows] == [
         ("leave", "A", 40.0, None),
         ("enter", "C", None, 4_000.0),
     ]
-    assert rows[0]["entry_price"] == rows[0]["last_price"] == 100.0 and rows[0]["pnl"] == 0.0
-    assert rows[1]["last_price"] == 20.0
+    assert rows[0].entry_price == rows[0].last_price == 100.0 and rows[0].pnl == 0.0
+    assert rows[1].last_price == 20.0
 
 
 def test_an_account_with_nothing_to_do_waits_for_nothing() -> None:

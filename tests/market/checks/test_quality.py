@@ -14,7 +14,7 @@ from pyjobs.market.checks import quality
 from pyjobs.market.checks.inspection import inspect
 from pyjobs.market.checks.splits import breaks
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.partitions import Partition, Provenance, write_partition
+from pyjobs.market.store.partitions import Partition, Provenance, encoded
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
 from tests.market.real_prices import real_candles, real_days
 from utils.run import run
@@ -69,7 +69,7 @@ def test_what_no_store_writes_is_found_in_a_file_from_elsewhere(store: BarStore)
     folder = store.folder(KEY)
     folder.mkdir(parents=True)
     provenance = Provenance(provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
-    write_partition(folder / "2026-01-02.parquet", KEY, Partition(bars=bars, provenance=provenance))
+    (folder / "2026-01-02.parquet").write_bytes(encoded(KEY, Partition(bars=bars, provenance=provenance)))
     counts = found(store)
     assert counts["FAIL 2026-01-02 time that is there twice"] == 1
     assert counts["FAIL 2026-01-02 price of zero or less"] == 1

@@ -225,7 +225,7 @@ def test_of_an_archive_of_many_symbols_the_files_of_the_instrument_are_read_and_
     dump = read_dump(tmp_path / "x.zip", instrument, hours["XNYS"], now_ms=NOW_MS)
     assert dump.bars.open.tolist() == [10, 12]
     assert ("files named otherwise: left out", "MSFT_2024-01.csv") in [
-        (each.what, each.example) for each in dump.treated
+        (each.what, each.example) for each in dump.cleaned
     ]
 
 

@@ -1,4 +1,4 @@
-"""Dumps as people have them: what is read, what is treated, what is refused and how the refusal reads."""
+"""Dumps as people have them: what is read, what is cleaned, what is refused and how the refusal reads."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def read(tmp_path: Path, hours: dict[str, MarketHours]) -> Reader:
 
 
 def found(dump: Dump) -> dict[str, tuple[int, str]]:
-    return {finding.what: (finding.count, finding.first) for finding in (*dump.treated, *dump.warts)}
+    return {finding.what: (finding.count, finding.first) for finding in (*dump.cleaned, *dump.oddities)}
 
 
 def utc_ms(text: str) -> int:
@@ -147,7 +147,7 @@ def test_a_session_older_than_the_calendar_gets_a_stated_assumption(read: Reader
     assert found(dump)["session on a weekend"] == (1, "1985-01-05")
 
 
-def test_duplicates_disorder_and_dates_without_a_session_are_treated_and_counted(read: Reader) -> None:
+def test_duplicates_disorder_and_dates_without_a_session_are_cleaned_and_counted(read: Reader) -> None:
     dump = read(
         "2018-01-25,12,14,11,13,2000\n2018-01-24,10,13,9,12,1000\n"
         "2018-01-24,10,13,9,12,1000\n2018-01-25,12,14,11,13.5,2000\n2018-01-27,13,13,13,13,7\n"
@@ -181,7 +181,7 @@ def test_rows_without_prices_are_left_out(read: Reader) -> None:
     assert found(dump)["no prices in the row: left out"] == (2, "2018-01-26")
 
 
-def test_missing_sessions_and_jumps_past_the_price_limit_are_warts(read: Reader) -> None:
+def test_missing_sessions_and_jumps_past_the_price_limit_are_oddities(read: Reader) -> None:
     dump = read("2018-01-22,10,10,10,10,5\n2018-01-24,10,13,9,12.9,5\n2018-01-25,20,20,20,20,5\n")
     assert found(dump) == {
         "session without a row": (1, "2018-01-23"),
@@ -189,7 +189,7 @@ def test_missing_sessions_and_jumps_past_the_price_limit_are_warts(read: Reader)
     }
 
 
-def test_a_close_above_its_high_by_a_rounding_is_treated_in_adjusted_prices_only(read: Reader) -> None:
+def test_a_close_above_its_high_by_a_rounding_is_cleaned_in_adjusted_prices_only(read: Reader) -> None:
     text = "2018-01-24,1000,1010,990,1011,5\n"
     dump = read(text, prices="adjusted")
     assert (dump.bars.high[0], dump.bars.close[0]) == (1011, 1011)

@@ -278,7 +278,7 @@ def test_the_first_sheet_of_a_workbook_is_read(hours: dict[str, MarketHours], tm
     dump = read(workbook(tmp_path / "a.xlsx", [["History of X"], [], *rows], [["a note"]]), hours)
     assert first_bar(dump) == (D, 10, 13, 9, 12, 5)
     assert len(dump.bars) == 2
-    assert ("other sheets: not read", "Sheet 1") in [(each.what, each.example) for each in dump.warts]
+    assert ("other sheets: not read", "Sheet 1") in [(each.what, each.example) for each in dump.oddities]
 
 
 def test_levels_of_names_in_a_workbook_are_those_of_yfinance(hours: dict[str, MarketHours], tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def read(path: Path, *, now: dt.datetime = NOW, **told: Any) -> Dump:
 
 
 def found(dump: Dump) -> dict[str, int]:
-    return {finding.what: finding.count for finding in (*dump.treated, *dump.warts)}
+    return {finding.what: finding.count for finding in (*dump.cleaned, *dump.oddities)}
 
 
 @pytest.fixture

@@ -271,10 +271,10 @@ def test_a_time_that_cannot_be_read_is_a_bad_row_like_any_other(hours: dict[str,
     times = ["2024-01-02", "2024-01-0x", "2024-01-04"]
     dump = read(tmp_path / "x", hours, rows(times), bad_rows=50)
     assert closes(dump) == ["2024-01-02T21:00", "2024-01-04T21:00"]
-    assert [(each.count, each.first) for each in dump.treated] == [(1, "line 3")]
+    assert [(each.count, each.first) for each in dump.cleaned] == [(1, "line 3")]
     times = [f"2024-01-02T15:0{minute}Z" for minute in (0, 1)] + ["x", "2024-01-02T15:03Z"]
     dump = read(tmp_path / "x", hours, rows(times), bad_rows=50, timeframe="1m", layout="ohlcv_start")
-    assert [(each.count, each.first) for each in dump.treated] == [(1, "line 4")]
+    assert [(each.count, each.first) for each in dump.cleaned] == [(1, "line 4")]
 
 
 def test_volumes_of_eodhd_are_in_todays_shares_in_json_too(hours: dict[str, MarketHours], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The real files beside the clone: every wart counted a second time, by the csv and json modules alone."""
+"""The real files beside the clone: every oddity counted a second time, by the csv and json modules alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def results(desk: Desk, store: BarStore, shared_data: Path) -> dict[str, Importe
 
 def counts(result: Imported) -> dict[str, int]:
     assert result.dump is not None, result.error
-    return {finding.what: finding.count for finding in (*result.dump.treated, *result.dump.warts)}
+    return {finding.what: finding.count for finding in (*result.dump.cleaned, *result.dump.oddities)}
 
 
 def krx_rows(path: Path) -> list[list[str]]:

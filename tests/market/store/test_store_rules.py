@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.checks.inspection import inspect
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.ledger import from_text, to_text, within, without
+from pyjobs.market.store.confirmed_empty import from_text, to_text, within, without
 from pyjobs.market.store.merge import same_bars
 from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
 from utils.errors import BadDataError

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from pyjobs.market.universe.fetch_file import Fetch, FetchedFrom, Missing
 from pyjobs.reporting.fetches.lines import missing_lines
-from pyjobs.reporting.run_files.fetched import Fetch, FetchedFrom, Lacking
 from utils.tables import called
 
 
-def lacking(symbol: str, detail: str) -> Lacking:
-    return Lacking(
+def lacking(symbol: str, detail: str) -> Missing:
+    return Missing(
         exchange="YAHOO", symbol=symbol, timeframe="1d", kind="schema", since="2026-11-23", expected=True, news=True,
         detail=detail,
     )  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pyjobs.account.figures.setup_stats import Row
+from pyjobs.account.figures.account_types import Metrics
+from pyjobs.account.figures.setup_stats import Row, Setups, Window
 from pyjobs.reporting.pages.gates import all_gates, decision
-from pyjobs.reporting.run_files.accounts import AccountFiles, Curve, Metrics, Variant
-from pyjobs.reporting.run_files.read_run import RunInputs, Setups, Window
+from pyjobs.reporting.run_files.accounts import AccountFiles, Curve, Variant
+from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.scanning.scan_file import Scan, Scanned
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.account.figures.account_types import Metrics
 from pyjobs.reporting.charts import equity_chart
 from pyjobs.reporting.price_pictures import past_triggers
-from pyjobs.reporting.run_files.accounts import VARIANTS, AccountFiles, Curve, Metrics, Variant, read_account
+from pyjobs.reporting.run_files.accounts import VARIANTS, AccountFiles, Curve, Variant, read_account
 
 ZEROES = b"\0" * 200_000  # more than a cell of the csv module may hold
 

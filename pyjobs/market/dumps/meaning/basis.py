@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.dumps.findings import Finding
-from pyjobs.market.dumps.meaning.source import Ledger, Source
+from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.source import Findings, Source
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
 
@@ -23,7 +23,7 @@ MOST, FIT = 1000, 0.03
 def adjusted_numbers(
     reading: Reading,
     source: Source,
-    ledger: Ledger,
+    findings: Findings,
     ohlcv: FloatArray,
     st: Stamps,
     read: Callable[[str], FloatArray],
@@ -38,11 +38,11 @@ def adjusted_numbers(
     if source.instrument.prices != "adjusted":
         values, _ = numbers(reading.grid.columns[place])
         what = f"Adj Close not used (the desk says `prices: {source.instrument.prices}`)"
-        _say(ledger, what, reading, values, treated=False)
+        _say(findings, what, reading, values, cleaned=False)
         return
     adjusted = read("adj_close") * scale
     priced = np.isfinite(ohlcv[:, :4]).all(axis=1) & (ohlcv[:, 3] > 0)
-    _say(ledger, "prices scaled by Adj Close", reading, adjusted, treated=True)
+    _say(findings, "prices scaled by Adj Close", reading, adjusted, cleaned=True)
     lacking = priced & ~(np.isfinite(adjusted) & (adjusted > 0))
     complain(dict.fromkeys(np.flatnonzero(lacking).tolist(), "the adjusted close is missing"))
     known = priced & ~lacking
@@ -55,15 +55,15 @@ def adjusted_numbers(
         changed = factor != 1
         what = "volume put into today's shares, as the prices are"
         example = f"times {factor[changed][0]:g}"
-        ledger.say(Finding(what=what, count=int(changed.sum()), first="", example=example), treated=True)
+        findings.say(Finding(what=what, count=int(changed.sum()), first="", example=example), cleaned=True)
 
 
-def _say(ledger: Ledger, what: str, reading: Reading, values: FloatArray, *, treated: bool) -> None:
+def _say(findings: Findings, what: str, reading: Reading, values: FloatArray, *, cleaned: bool) -> None:
     at = np.flatnonzero(~np.isnan(values))
     if at.size:
         first = reading.grid.cell(int(at[0]), reading.places["time"])
         example = f"{reading.name_of('adj_close')} {values[at[0]]:.10g}"
-        ledger.say(Finding(what=what, count=at.size, first=first, example=example), treated=treated)
+        findings.say(Finding(what=what, count=at.size, first=first, example=example), cleaned=cleaned)
 
 
 def _splits(reading: Reading, ratio: FloatArray, close: FloatArray, st: Stamps) -> FloatArray | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.names import COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import is_a_price

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import ENDS, STARTS
-from pyjobs.market.dumps.meaning.source import Ledger, Mark, Source
+from pyjobs.market.dumps.meaning.source import Findings, Mark, Source
 from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.stamps import INSTANT, NAIVE, Stamps, stamps
@@ -23,7 +23,7 @@ SAMPLE = 5000  # rows of a file that show which end it is
 MINUTE_MS, SECOND_MS = 60_000, 1000
 
 
-def mark_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Mark:
+def mark_of(readings: Sequence[Reading], source: Source, findings: Findings) -> Mark:
     """Which end it is; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
     instrument, shape = source.instrument, readings[0].shape
     if instrument.layout in ("ohlcv_start", "ohlcv_close"):
@@ -48,7 +48,7 @@ def mark_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Mark
         )
     what = "times taken for the starts of their bars (if they are the ends, say `layout: ohlcv_close`)"
     count = sum(len(each.grid) for each in readings)
-    ledger.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
+    findings.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
     return "start"
 
 
@@ -83,7 +83,7 @@ def _shown(reading: Reading, source: Source) -> Literal["", "start", "end"]:
         return ""
     grid = reading.grid
     some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
-    st = times_of(replace(reading, grid=some), source, Complaints(len(some), Ledger(source)))
+    st = times_of(replace(reading, grid=some), source, Complaints(len(some), Findings(source)))
     if not st.kind.any():
         return "start"  # no time can be read, which is what the import will say
     if _are_last(st, source):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
-from pyjobs.market.dumps.meaning.source import Ledger
+from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import is_number
 from pyjobs.market.dumps.reading.limits import unexpected
 
 
-def mended(reading: Reading, ledger: Ledger) -> None:
+def mended(reading: Reading, findings: Findings) -> None:
     """Put such rows of `reading` back in their place, or refuse them as the desk says. Raises BadDataError."""
     grid = reading.grid
     if not grid.odd:
@@ -27,7 +27,7 @@ def mended(reading: Reading, ledger: Ledger) -> None:
                 first=f"line {line}",
                 example=unexpected(grid.label, cells[0]),
             )
-            ledger.say(said, treated=True)
+            findings.say(said, cleaned=True)
         elif len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             kept.append((line, cells[:width]))
         elif _only_lacks_volume(reading, cells) and (line < last or grid.ends_cleanly):
@@ -35,7 +35,7 @@ def mended(reading: Reading, ledger: Ledger) -> None:
         else:
             refused.append((line, cells))
     if refused:
-        _refuse(reading, ledger, refused, last)
+        _refuse(reading, findings, refused, last)
     if kept:
         _insert(reading, kept)
 
@@ -53,19 +53,19 @@ def _only_lacks_volume(reading: Reading, cells: list[str]) -> bool:
     return max(needed) < len(cells) and set(absent) <= named and all(is_number(cells[place]) for place in needed[1:])
 
 
-def _refuse(reading: Reading, ledger: Ledger, refused: list[tuple[int, list[str]]], last: int) -> None:
-    grid, source = reading.grid, ledger.source
+def _refuse(reading: Reading, findings: Findings, refused: list[tuple[int, list[str]]], last: int) -> None:
+    grid, source = reading.grid, findings.source
     line, cells = refused[0]
     width = len(grid.columns)
     what = f"{len(cells)} fields instead of {width}: {unexpected(grid.label, grid.delimiter.join(cells))}"
     if not source.instrument.bad_rows_limit:
         part, hint = len(source.labels) - 1, line != last
         raise source.refuse(line, f"{what}; is the file cut off?", len(refused), part, hint=hint)
-    ledger.bad += len(refused)
+    findings.bad += len(refused)
     found = Finding(
         what="bad row left out: another number of fields", count=len(refused), first=f"line {line}", example=what
     )
-    ledger.say(found, treated=True)
+    findings.say(found, cleaned=True)
 
 
 def _insert(reading: Reading, rows: list[tuple[int, list[str]]]) -> None:

@@ -91,6 +91,8 @@ def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
 def _of_no_zone(st: Stamps, source: Source) -> Errors:
     """Times of day of no zone, where they do not show that they are the exchange's: another zone's name another day."""
     naive, hours = st.kind == NAIVE, source.hours
+    if not naive.any():
+        return {}
     clocked = naive & st.has_clock()
     what = "has no time zone: say `zone:` of the file's clock"
     if source.all_day:

@@ -1,4 +1,4 @@
-"""The dump being read and whose it is; its rows as arrays; the ledger of what was found in them."""
+"""The dump being read and whose it is; its rows as arrays; the findings of what was found in them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, FloatArray, IntArray
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from utils.errors import BadDataError
 
 Mask = npt.NDArray[np.bool_]
@@ -69,7 +69,7 @@ class Source:
 class Table:
     """Rows as arrays of one length: file and line, local date (ordinal), close (UTC ms), numbers (n x 5 OHLCV).
 
-    `stamp`: the time as the file has it (ms, of a naive one as if it were UTC). `wrong`: which of the ledger's
+    `stamp`: the time as the file has it (ms, of a naive one as if it were UTC). `wrong`: which of the findings's
     complaints a row has, -1 for none.
     """
 
@@ -90,21 +90,21 @@ class Table:
 
 
 @dataclass(slots=True)
-class Ledger:
-    """What was found: `treated` rows were changed or left out, `warts` were kept. `halted`: days without a trade."""
+class Findings:
+    """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade."""
 
     source: Source
     halted: set[int] = field(default_factory=set)
-    treated: list[Finding] = field(default_factory=list)
-    warts: list[Finding] = field(default_factory=list)
+    cleaned: list[Finding] = field(default_factory=list)
+    oddities: list[Finding] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     bad: int = 0
 
     def drop(self, what: str, table: Table, gone: Mask) -> Table:
-        """`table` without the rows in `gone`, noted as treated when there are any."""
+        """`table` without the rows in `gone`, noted as cleaned when there are any."""
         if not gone.any():
             return table
-        self._note(self.treated, what, table, gone)
+        self._note(self.cleaned, what, table, gone)
         return table.pick(~gone)
 
     def refuse(self, what: str, table: Table, wrong: Mask, *, of_row: bool = False) -> Table:
@@ -123,24 +123,24 @@ class Ledger:
         self.bad += found.size
         for at in found[:EXAMPLES].tolist():
             here = np.arange(len(table)) == at
-            self._note(self.treated, f"bad row left out: {what}", table, here)
+            self._note(self.cleaned, f"bad row left out: {what}", table, here)
         if found.size > EXAMPLES:
             more = np.zeros(len(table), bool)
             more[found[EXAMPLES:]] = True
-            self._note(self.treated, f"bad rows left out: {what}", table, more)
+            self._note(self.cleaned, f"bad rows left out: {what}", table, more)
         return table.pick(~wrong)
 
-    def treat(self, what: str, table: Table, where: Mask) -> None:
+    def clean(self, what: str, table: Table, where: Mask) -> None:
         """Note rows that were changed."""
-        self._note(self.treated, what, table, where)
+        self._note(self.cleaned, what, table, where)
 
-    def wart(self, what: str, table: Table, where: Mask) -> None:
+    def oddity(self, what: str, table: Table, where: Mask) -> None:
         """Note rows that were kept as they are."""
-        self._note(self.warts, what, table, where)
+        self._note(self.oddities, what, table, where)
 
-    def say(self, finding: Finding, *, treated: bool = False) -> None:
+    def say(self, finding: Finding, *, cleaned: bool = False) -> None:
         """Note something about the file as a whole."""
-        (self.treated if treated else self.warts).append(finding)
+        (self.cleaned if cleaned else self.oddities).append(finding)
 
     def _note(self, notes: list[Finding], what: str, table: Table, where: Mask) -> None:
         found = np.flatnonzero(where)

@@ -73,19 +73,22 @@ def _intraday(stamps: IntArray, source: Source) -> str:
 
 
 def _daily(table: Table, stamps: IntArray, source: Source) -> str:
-    days = np.unique(table.day)
     weekly = source.instrument.timeframe == "1w"
-    order = np.lexsort((table.stamp, table.day))
-    day, stamp = table.day[order], table.stamp[order]
+    day, stamp = table.day, table.stamp
+    if not ((stamp[1:] > stamp[:-1]).all() and (day[1:] >= day[:-1]).all()):
+        order = np.lexsort((stamp, day))
+        day, stamp = day[order], stamp[order]
     again = (day[1:] == day[:-1]) & (stamp[1:] != stamp[:-1])
-    if again.any() and np.unique(day[1:][again]).size > SEVERAL * days.size:
+    if again.any() and np.unique(day[1:][again]).size > SEVERAL * np.unique(day).size:
         apart = int(np.median(np.diff(stamp)[again]))
         first = date_text(int(day[1:][again][0]))
         return f"{_text(apart)} apart ({int((day == day[1:][again][0]).sum())} in the one of {first})"
-    close = np.diff(stamps)[np.diff(stamps) < OVERLAP_MS]
+    close = np.diff(stamps)
+    close = close[close < OVERLAP_MS]
     if source.all_day and close.size and close.size > SEVERAL * (stamps.size - 1):
         return f"{_text(int(np.median(close)))} apart"
-    steps = np.diff(np.unique(stamps // DAY_MS)).astype(np.int64)
+    steps = np.diff(stamps // DAY_MS)
+    steps = steps[steps > 0]
     if steps.size < FEWEST:
         return _pair(stamps, steps, source)
     least = {"1d": 5, "1w": 26, "1mo": 80}[source.instrument.timeframe]

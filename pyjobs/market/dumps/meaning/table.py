@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.cache.bar_columns import give_back
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.basis import adjusted_numbers
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
@@ -19,9 +18,10 @@ from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.plausible import unfinished
 from pyjobs.market.dumps.meaning.shapes import same_symbol
-from pyjobs.market.dumps.meaning.source import UNTIMED, Ledger, Source, Table
+from pyjobs.market.dumps.meaning.source import UNTIMED, Findings, Source, Table
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
+from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
 from utils.errors import BadDataError
@@ -29,39 +29,39 @@ from utils.errors import BadDataError
 FEW = 6
 
 
-def table_of(readings: Sequence[Reading], source: Source, ledger: Ledger) -> Table:
+def table_of(readings: Sequence[Reading], source: Source, findings: Findings) -> Table:
     """All rows of all files. A daily row's `ts_ms` is 0 until its session is known; an intraday one's is final.
 
     Raises BadDataError for a file of several symbols of which none is the instrument, ConfigError when the desk must
     say which end of a bar a time marks.
     """
-    tables = [_table(reading, source, ledger, part) for part, reading in enumerate(readings)]
+    tables = [_table(reading, source, findings, part) for part, reading in enumerate(readings)]
     if len(tables) == 1:
         return tables[0]
     names = ("part", "line", "stamp", "day", "ts_ms", "ohlcv", "wrong")
     return Table(**{name: np.concatenate([getattr(each, name) for each in tables]) for name in names})
 
 
-def _table(reading: Reading, source: Source, ledger: Ledger, part: int) -> Table:
-    _of_one_symbol(reading, source, ledger)
-    _without_unfinished(reading, ledger)
+def _table(reading: Reading, source: Source, findings: Findings, part: int) -> Table:
+    _of_one_symbol(reading, source, findings)
+    _without_unfinished(reading, findings)
     refuse_other_length(reading, source)
-    complaints = Complaints(len(reading.grid), ledger)
+    complaints = Complaints(len(reading.grid), findings)
     st = whole_ends(times_of(reading, source, complaints), source)
     day, ts_ms, errors = closes(st, source)
     complaints.add({at: f"{time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
     complaints.add(dates_of_another_zone(reading, st, day, source))
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
-    give_back()
-    ohlcv = _numbers(reading, source, ledger, complaints, st)
+    give_back(len(reading.grid))
+    ohlcv = _numbers(reading, source, findings, complaints, st)
     table = Table(
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
         ohlcv=ohlcv, wrong=complaints.of_row,
     )  # fmt: skip
-    return _without_nothing(table, reading, st, ledger)
+    return _without_nothing(table, reading, st, findings)
 
 
-def _without_nothing(table: Table, reading: Reading, st: Stamps, ledger: Ledger) -> Table:
+def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findings) -> Table:
     """Without rows of neither a time nor a price, and those that only tell of a dividend or a split (Yahoo's pages)."""
     priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
     bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
@@ -71,7 +71,7 @@ def _without_nothing(table: Table, reading: Reading, st: Stamps, ledger: Ledger)
         if rows:
             first = f"{reading.grid.unit} {int(table.line[rows[0]])}"
             example = _first_price(reading, rows[0])
-            ledger.say(Finding(what=what, count=len(rows), first=first, example=example), treated=True)
+            findings.say(Finding(what=what, count=len(rows), first=first, example=example), cleaned=True)
             keep[rows] = False
     return table if keep.all() else table.pick(keep)
 
@@ -80,7 +80,7 @@ def _first_price(reading: Reading, at: int) -> str:
     return reading.grid.cell(at, reading.places["open"])
 
 
-def _without_unfinished(reading: Reading, ledger: Ledger) -> None:
+def _without_unfinished(reading: Reading, findings: Findings) -> None:
     """Bars that the file itself says are not complete yet."""
     if "complete" not in reading.places:
         return
@@ -94,10 +94,10 @@ def _without_unfinished(reading: Reading, ledger: Ledger) -> None:
             f"{reading.name_of('complete')} {reading.grid.cell(int(running.argmax()), reading.places['complete'])}"
         )
         reading.grid = reading.grid.picked(~running)
-        ledger.say(Finding(what=what, count=count, first="", example=example), treated=True)
+        findings.say(Finding(what=what, count=count, first="", example=example), cleaned=True)
 
 
-def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
+def _of_one_symbol(reading: Reading, source: Source, findings: Findings) -> None:
     """Only the instrument's rows of a file of many; a file of another name is told."""
     grid, wanted = reading.grid, source.instrument.symbol
     told = grid.about.get("ticker") or grid.about.get("symbol")
@@ -111,7 +111,7 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
         if not mine and (other := _column_with(reading, wanted)) is not None:  # codes beside names
             reading.places["symbol"] = other
             reading.ignored = [name for name in reading.ignored if name != reading.name_of("symbol")]
-            _of_one_symbol(reading, source, ledger)
+            _of_one_symbol(reading, source, findings)
             return
         if len(mine) > 1:
             mine = [each for each in mine if each == wanted] or mine
@@ -123,15 +123,15 @@ def _of_one_symbol(reading: Reading, source: Source, ledger: Ledger) -> None:
             keep = np.array(pc.equal(names, mine[0]).to_pylist(), bool)
             others = int((~keep).sum())
             what = f"rows of {len(symbols) - 1} other symbols: left out"
-            ledger.say(
-                Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), treated=True
+            findings.say(
+                Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), cleaned=True
             )
             reading.grid = grid.picked(keep)
         told = mine[0] if mine else symbols[0]
     else:
         _refuse_unnamed(reading, wanted)
     if isinstance(told, str) and told and not same_symbol(told, wanted):
-        ledger.say(
+        findings.say(
             Finding(what=f"the file calls it {told!r}", count=len(grid), first="", example=f"the desk {wanted!r}")
         )
 
@@ -175,7 +175,7 @@ def _column_with(reading: Reading, wanted: str) -> int | None:
     return None
 
 
-def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: Complaints, st: Stamps) -> FloatArray:
+def _numbers(reading: Reading, source: Source, findings: Findings, complaints: Complaints, st: Stamps) -> FloatArray:
     """OHLCV; for adjusted prices with an `Adj Close` column, all of it on that column's basis."""
     grid, places, shape = reading.grid, reading.places, reading.shape
     texts = [grid.columns[places[name]] for name in OHLC]
@@ -197,19 +197,19 @@ def _numbers(reading: Reading, source: Source, ledger: Ledger, complaints: Compl
         ohlcv[:, 4] = read("volume")
     if places.get("ticks", -1) not in (-1, places.get("volume")) and not np.nan_to_num(ohlcv[:, 4]).any():
         ohlcv[:, 4] = read("ticks")
-        ledger.say(
+        findings.say(
             Finding(what="volume: the number of price changes", count=len(grid), first="", example="its own is 0")
         )
         reading.ignored = [name for name in reading.ignored if name != reading.name_of("ticks")]
     if len(grid) and (ohlcv[:, 4] == -1).all():
         ohlcv[:, 4] = np.nan
-        ledger.say(Finding(what="volume -1 throughout: none is counted", count=len(grid), first="", example=""))
+        findings.say(Finding(what="volume -1 throughout: none is counted", count=len(grid), first="", example=""))
     scale = source.instrument.scale * _scale_of(reading, ohlcv)
     if scale != 1.0:
         ohlcv[:, :4] = _scaled(ohlcv[:, :4], scale)
-        ledger.say(Finding(what=f"prices times {scale:g}", count=len(grid), first="", example=""), treated=True)
+        findings.say(Finding(what=f"prices times {scale:g}", count=len(grid), first="", example=""), cleaned=True)
     if "adj_close" in places:
-        adjusted_numbers(reading, source, ledger, ohlcv, st, read, complaints.add, scale)
+        adjusted_numbers(reading, source, findings, ohlcv, st, read, complaints.add, scale)
     return ohlcv
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.findings import Finding
+from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.shapes import same_symbol
-from pyjobs.market.dumps.meaning.source import Ledger
+from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
 from utils.errors import BadDataError
@@ -42,15 +42,15 @@ def one_ticker(grid: Grid, instrument: Instrument) -> None:
     grid.columns = [grid.columns[i] for i in keep]
 
 
-def of_the_symbol(grids: list[Grid], symbol: str, ledger: Ledger) -> list[Grid]:
+def of_the_symbol(grids: list[Grid], symbol: str, findings: Findings) -> list[Grid]:
     """The files that are named after the symbol, where some are and some are not; else all of them."""
     mine = [each for each in grids if _is_named(each.label, symbol)]
     if not mine or len(mine) == len(grids):
         return grids
     others = [each.label for each in grids if not _is_named(each.label, symbol)]
     example = ", ".join(re.split(r"[/!]", label)[-1] for label in others[:3])
-    ledger.say(
-        Finding(what="files named otherwise: left out", count=len(others), first="", example=example), treated=True
+    findings.say(
+        Finding(what="files named otherwise: left out", count=len(others), first="", example=example), cleaned=True
     )
     return mine
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
-from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.meaning.columns import Reading
-from pyjobs.market.dumps.meaning.source import Ledger, Source
+from pyjobs.market.dumps.meaning.source import Findings, Source
 from pyjobs.market.dumps.reading.fields import clock
+from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.stamps import (
     DATE,
     DAY_MS,
@@ -33,9 +33,9 @@ SMALLEST_EPOCH_MS = 1_000_000_000
 class Complaints:
     """What is wrong with each row, the first thing only."""
 
-    def __init__(self, rows: int, ledger: Ledger) -> None:
+    def __init__(self, rows: int, findings: Findings) -> None:
         self.of_row = np.full(rows, -1, np.int32)
-        self._ledger = ledger
+        self._ledger = findings
 
     def add(self, errors: dict[int, str]) -> None:
         for at, what in errors.items():
@@ -52,7 +52,7 @@ def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps
         cells = without_abbreviations(cells)
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
-    give_back()
+    give_back(len(grid))
     if shape and shape.time == "milliseconds":
         st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
     if source.instrument.layout == "ohlcv_close" and str(cells.type).startswith("timestamp"):
@@ -110,7 +110,7 @@ def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: S
     Stored by the session they fall into they would be known a day early.
     """
     hours = source.hours
-    if source.intraday or source.all_day or hours.market == "FX":
+    if source.intraday or source.all_day or hours.market == "FX" or not (st.kind == INSTANT).any():
         return {}
     at, here = hours.sessions_at(day)
     inside = here & (st.kind == INSTANT) & (st.ms > hours.opens_ms[at]) & (st.ms < hours.closes_ms[at])

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
+from pyjobs.market.cache import bar_columns
+
+MANY_ROWS = 50_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +53,12 @@ class Grid:
             lines=self.lines[rows], unit=self.unit, header_line=self.header_line, delimiter=self.delimiter,
             preamble=self.preamble, empty=self.empty, odd=self.odd, ends_cleanly=self.ends_cleanly, about=self.about,
         )  # fmt: skip
+
+
+def give_back(rows: int) -> None:
+    """Return what reading so many rows left unused to the system; of few it is not worth the time."""
+    if rows >= MANY_ROWS:
+        bar_columns.give_back()
 
 
 def packed(mask: Any) -> Any:

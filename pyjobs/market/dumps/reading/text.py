@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
-from pyjobs.market.cache.bar_columns import give_back
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
-from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.grid import Grid, give_back
 from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, check_rows, unexpected
 from utils.errors import BadDataError
 
@@ -90,6 +89,8 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
         raise BadDataError(f"{label}: the file is empty")
     pairs: tuple[str, int] | None = None
     for delimiter in DELIMITERS:
+        if not any(delimiter in line for line in sample):
+            continue
         widths = Counter(len(row) for row in csv.reader(sample, delimiter=delimiter))
         widths.pop(0, None)
         if not widths:
@@ -195,11 +196,12 @@ def _columns(
         odd.append((row.number, row.text))
         return "skip"
 
+    block = BLOCK if len(content) > PIECE else PIECE >> 2
     types = {str(place): pa.type_for_alias(kind) for place, kind in enumerate(kinds)}
     try:
         table = arrow.read_csv(
             pa.BufferReader(content),
-            arrow.ReadOptions(column_names=list(types), use_threads=False, skip_rows=start, block_size=BLOCK),
+            arrow.ReadOptions(column_names=list(types), use_threads=False, skip_rows=start, block_size=block),
             arrow.ParseOptions(delimiter=delimiter, invalid_row_handler=note, ignore_empty_lines=False),
             arrow.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[""]),
         )
@@ -214,7 +216,7 @@ def _columns(
     del table
     for place in range(len(columns)):  # one by one: together they would take as much again
         columns[place] = _one(columns[place])
-        give_back()
+        give_back(len(columns[place]))
     return columns
 
 

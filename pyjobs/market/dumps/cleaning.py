@@ -1,8 +1,8 @@
-"""From the rows of a dump to bars that can be true: what is refused, what is treated, what is only noted.
+"""From the rows of a dump to bars that can be true: what is refused, what is cleaned, what is only noted.
 
 First go the rows that would go anyway: before the desk's start, dates without a session, outside the session, not
 closed yet. Then what cannot be read or be true is refused (BadDataError) or, with `bad_rows`, left out and counted: a
-price of zero or less, high below low, open or close outside low..high, half a row of prices. Treated: rows without
+price of zero or less, high below low, open or close outside low..high, half a row of prices. Cleaned: rows without
 prices; halts (nobody traded: no volume, one price or none); duplicates (the last row wins); order.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.market.dumps.halts import halted, missing_prices
 from pyjobs.market.dumps.meaning.periods import NOT_YET
-from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, Ledger, Mask, Source, Table, date_text
+from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, Findings, Mask, Source, Table, date_text
 from utils.errors import BadDataError
 
 ROUNDING = 1e-9
@@ -30,29 +30,29 @@ IMPOSSIBLE = (
 )
 
 
-def bars_from(table: Table, ledger: Ledger) -> tuple[Bars, Table]:
-    """The bars of `table` and the rows they came from, in time order. Everything found on the way is in `ledger`."""
-    source, rows = ledger.source, len(table)
-    table = _readable(table, ledger, np.asarray(table.day == UNTIMED, np.bool_))
+def bars_from(table: Table, findings: Findings) -> tuple[Bars, Table]:
+    """The bars of `table` and the rows they came from, in time order. Everything found on the way is in `findings`."""
+    source, rows = findings.source, len(table)
+    table = _readable(table, findings, np.asarray(table.day == UNTIMED, np.bool_))
     if source.instrument.start:
         start = dt.date.fromisoformat(source.instrument.start).toordinal()
         early = np.asarray(table.day < start, np.bool_)
-        table = ledger.drop(f"before {source.instrument.start}, the desk's start: left out", table, early)
+        table = findings.drop(f"before {source.instrument.start}, the desk's start: left out", table, early)
     _refuse_future(table, source)
-    table = _in_sessions(table, ledger)
-    table = _closed(table, ledger)
-    table = _readable(table, ledger, np.ones(len(table), bool))
-    table = _in_order_once(table, ledger)
-    table = _priced(table, ledger)
-    table = _traded(table, ledger)
-    table = _possible(table, ledger)
-    if ledger.bad > source.instrument.bad_rows_limit * rows:
+    table = _in_sessions(table, findings)
+    table = _closed(table, findings)
+    table = _readable(table, findings, np.ones(len(table), bool))
+    table = _in_order_once(table, findings)
+    table = _priced(table, findings)
+    table = _traded(table, findings)
+    table = _possible(table, findings)
+    if findings.bad > source.instrument.bad_rows_limit * rows:
         raise BadDataError(
-            f"{source.path}: {ledger.bad} of {rows} rows cannot be true, more than the "
+            f"{source.path}: {findings.bad} of {rows} rows cannot be true, more than the "
             f"{100 * source.instrument.bad_rows_limit:g} % that `bad_rows` lets go"
         )
     if not len(table):
-        why = "; ".join(f"{each.count} {each.what}" for each in ledger.treated)
+        why = "; ".join(f"{each.count} {each.what}" for each in findings.cleaned)
         raise BadDataError(f"{source.path}: no bar is left of {rows} rows" + (f": {why}" if why else ""))
     columns = np.ascontiguousarray(table.ohlcv.T)
     table = replace(table, ohlcv=columns.T)  # one copy of the numbers is enough
@@ -60,17 +60,17 @@ def bars_from(table: Table, ledger: Ledger) -> tuple[Bars, Table]:
     return Bars(ts_ms=table.ts_ms, open=opened, high=high, low=low, close=close, volume=volume), table
 
 
-def _readable(table: Table, ledger: Ledger, among: Mask) -> Table:
+def _readable(table: Table, findings: Findings, among: Mask) -> Table:
     """Without the rows `among` these that have a complaint: it is the error, or they are left out."""
-    complaints, said = ledger.complaints, 0
+    complaints, said = findings.complaints, 0
     wrong = (table.wrong >= 0) & among
-    kinds = complaints if ledger.source.instrument.bad_rows_limit or not wrong.any() else [*map(_kind, complaints)]
+    kinds = complaints if findings.source.instrument.bad_rows_limit or not wrong.any() else [*map(_kind, complaints)]
     while wrong.any():
         first = int(table.wrong[np.argmax(wrong)])
         what = complaints[first]
         alike = [i for i, kind in enumerate(kinds) if kind == kinds[first]]
         gone = wrong if said == EXAMPLES else wrong & np.isin(table.wrong, alike)
-        table, wrong, said = ledger.refuse(what, table, gone), wrong[~gone], said + 1
+        table, wrong, said = findings.refuse(what, table, gone), wrong[~gone], said + 1
     return table
 
 
@@ -101,39 +101,39 @@ def _still_open(source: Source) -> int:
     return {"1w": 7, "1mo": 31}.get(source.instrument.timeframe, 1 if source.all_day else 0)
 
 
-def _priced(table: Table, ledger: Ledger) -> Table:
+def _priced(table: Table, findings: Findings) -> Table:
     absent = missing_prices(table.ohlcv)
-    table = ledger.drop("no prices in the row: left out", table, absent)
+    table = findings.drop("no prices in the row: left out", table, absent)
     half = np.asarray(np.isnan(table.ohlcv[:, :4]).any(axis=1), np.bool_)
-    table = ledger.refuse("some prices are missing, some are there", table, half)
+    table = findings.refuse("some prices are missing, some are there", table, half)
     unknown = np.isnan(table.ohlcv[:, 4])
-    ledger.treat("volume missing: taken as 0", table, unknown)
+    findings.clean("volume missing: taken as 0", table, unknown)
     return table
 
 
-def _traded(table: Table, ledger: Ledger) -> Table:
+def _traded(table: Table, findings: Findings) -> Table:
     """Without the halts. A series that never reports volume (an index, FX) has none to find."""
     nobody = halted(table.ohlcv)
-    ledger.halted.update(table.day[nobody].tolist())
-    table = ledger.drop("halt (no volume, no price range): no bar", table, nobody)
+    findings.halted.update(table.day[nobody].tolist())
+    table = findings.drop("halt (no volume, no price range): no bar", table, nobody)
     unknown = np.isnan(table.ohlcv[:, 4])
     counted = np.nan_to_num(table.ohlcv[:, 4]) > 0
     if counted.any():
         since = int(np.argmax(counted))
         quiet = (table.ohlcv[:, 4] == 0) & (np.arange(len(table)) > since)
-        ledger.wart("no volume although the price moved", table, np.asarray(quiet, np.bool_))
+        findings.oddity("no volume although the price moved", table, np.asarray(quiet, np.bool_))
     table.ohlcv[unknown, 4] = 0.0
     return table
 
 
-def _possible(table: Table, ledger: Ledger) -> Table:
+def _possible(table: Table, findings: Findings) -> Table:
     """Refuse what cannot be; widen high and low by a rounding of the adjustment."""
     opened, high, low, close, volume = table.ohlcv.T  # column by column: of all at once a copy would be made
     slack = np.abs(opened)
     for each in (high, low, close):
         np.maximum(slack, np.abs(each), out=slack)
     slack *= ROUNDING
-    slack += _last_place(ledger.source, table)
+    slack += _last_place(findings.source, table)
     body_high, body_low = np.maximum(opened, close), np.minimum(opened, close)
     wrong = np.full(len(table), -1, np.int8)
     for rank, cannot in enumerate((
@@ -144,10 +144,10 @@ def _possible(table: Table, ledger: Ledger) -> Table:
     )):  # fmt: skip
         wrong[cannot & (wrong < 0)] = rank
     for rank, what in enumerate(IMPOSSIBLE):
-        table, wrong = ledger.refuse(what, table, wrong == rank, of_row=True), wrong[wrong != rank]
+        table, wrong = findings.refuse(what, table, wrong == rank, of_row=True), wrong[wrong != rank]
     opened, high, low, close, _ = table.ohlcv.T
     body_high, body_low = np.maximum(opened, close), np.minimum(opened, close)
-    ledger.treat("high or low widened by a rounding", table, (body_high > high) | (body_low < low))
+    findings.clean("high or low widened by a rounding", table, (body_high > high) | (body_low < low))
     np.maximum(high, body_high, out=high)
     np.minimum(low, body_low, out=low)
     return table
@@ -160,32 +160,32 @@ def _last_place(source: Source, table: Table) -> float:
     return 1.0 if (table.ohlcv[:, :4] % 1 == 0).all() else 0.01
 
 
-def _in_order_once(table: Table, ledger: Ledger) -> Table:
+def _in_order_once(table: Table, findings: Findings) -> Table:
     newest = np.maximum.accumulate(table.ts_ms) if len(table) else table.ts_ms
     backwards = table.ts_ms < newest
     if len(table) > 1 and (table.ts_ms[1:] <= table.ts_ms[:-1]).all():
-        ledger.treat("newest first: turned round", table, np.arange(len(table)) == 0)
+        findings.clean("newest first: turned round", table, np.arange(len(table)) == 0)
     else:
-        ledger.treat("out of order: sorted", table, backwards)
+        findings.clean("out of order: sorted", table, backwards)
     if backwards.any() or (len(table) > 1 and table.ts_ms[0] == table.ts_ms[-1]):
         table = table.pick(np.argsort(table.ts_ms, kind="stable"))
     repeated = np.append(table.ts_ms[1:] == table.ts_ms[:-1], False)[: len(table)]
     if not repeated.any():
         return table
     same = repeated & np.append(((table.ohlcv[1:] == table.ohlcv[:-1]) | np.isnan(table.ohlcv[1:])).all(axis=1), False)
-    ledger.treat("repeated with the same numbers: one kept", table, same)
-    ledger.treat("repeated with other numbers: the last one kept", table, repeated & ~same)
+    findings.clean("repeated with the same numbers: one kept", table, same)
+    findings.clean("repeated with other numbers: the last one kept", table, repeated & ~same)
     return table.pick(~repeated)
 
 
-def _in_sessions(table: Table, ledger: Ledger) -> Table:
+def _in_sessions(table: Table, findings: Findings) -> Table:
     """Without dates the calendar knows to be closed, and bars outside the hours; days get their session's close."""
-    source, hours = ledger.source, ledger.source.hours
+    source, hours = findings.source, findings.source.hours
     at, here = hours.sessions_at(table.day)
     known = (table.day >= hours.first) & (table.day <= hours.last)
     closed = ~here & known
     _refuse_another_market(table, closed, int(known.sum()), source)
-    table = ledger.drop(f"not a session of {hours.market}: left out", table, closed)
+    table = findings.drop(f"not a session of {hours.market}: left out", table, closed)
     at, here = at[~closed], here[~closed]
     if source.intraday:
         if source.all_day or source.instrument.hours == "extended":
@@ -193,7 +193,7 @@ def _in_sessions(table: Table, ledger: Ledger) -> Table:
         start = table.ts_ms - source.bar_ms
         outside = here & ((start >= hours.closes_ms[at]) | (table.ts_ms <= hours.opens_ms[at]))
         what = f"outside the session of {hours.market}: left out (`hours: extended` keeps them)"
-        return ledger.drop(what, table, outside)
+        return findings.drop(what, table, outside)
     ts_ms = np.where(here & (table.ts_ms == NOT_YET), hours.closes_ms[at], table.ts_ms)
     for row in np.flatnonzero(ts_ms == NOT_YET).tolist():
         ts_ms[row] = hours.close_ms(int(table.day[row]))
@@ -213,11 +213,11 @@ def _refuse_another_market(table: Table, closed: Mask, known: int, source: Sourc
     raise source.refuse(int(table.line[at]), what, part=int(table.part[at]))
 
 
-def _closed(table: Table, ledger: Ledger) -> Table:
+def _closed(table: Table, findings: Findings) -> Table:
     """The closed-bar rule: a bar has closed by now, and the newest one before the file was written, too."""
-    source = ledger.source
+    source = findings.source
     if not len(table):
         return table
     newest = table.ts_ms == table.ts_ms.max()
     running = (table.ts_ms > source.now_ms) | (newest & (table.ts_ms > source.taken_ms))
-    return ledger.drop("not closed yet when the dump was written: left out", table, running)
+    return findings.drop("not closed yet when the dump was written: left out", table, running)

@@ -7,8 +7,8 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import FloatArray
-from pyjobs.market.dumps.findings import Finding
-from pyjobs.market.dumps.meaning.source import Ledger, Table
+from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.source import Findings, Table
 
 SATURDAY = 5
 TOLERANCE = 0.005  # adjusted and rounded prices overshoot a price limit a little
@@ -20,30 +20,30 @@ PRICE_LIMITS: dict[str, tuple[tuple[dt.date, float], ...]] = {
 ANY_MARKET: tuple[tuple[dt.date, float], ...] = ((dt.date.min, 0.25),)
 
 
-def note_warts(table: Table, ledger: Ledger) -> None:
-    """Add to `ledger` what is peculiar about the rows that became bars."""
-    hours = ledger.source.hours
-    if not ledger.source.intraday:
+def note_oddities(table: Table, findings: Findings) -> None:
+    """Add to `findings` what is peculiar about the rows that became bars."""
+    hours = findings.source.hours
+    if not findings.source.intraday:
         early = table.day < hours.first
-        ledger.wart(f"before the calendar of {hours.market}: close assumed at {hours.assumed}", table, early)
+        findings.oddity(f"before the calendar of {hours.market}: close assumed at {hours.assumed}", table, early)
         if hours.market != "24/7":
             weekend = (table.day - 1) % 7 >= SATURDAY  # ordinal 1 is a Monday
-            ledger.wart("session on a weekend", table, weekend)
-        if ledger.source.instrument.timeframe == "1d":
-            _missing_sessions(table, ledger)
+            findings.oddity("session on a weekend", table, weekend)
+        if findings.source.instrument.timeframe == "1d":
+            _missing_sessions(table, findings)
     else:
-        _missing_bars(table, ledger)
-    _jumps(table, ledger)
+        _missing_bars(table, findings)
+    _jumps(table, findings)
 
 
-def _jumps(table: Table, ledger: Ledger) -> None:
+def _jumps(table: Table, findings: Findings) -> None:
     close = table.ohlcv[:, 3]
     move = np.zeros(len(close))
     np.divide(np.abs(np.diff(close)), close[:-1], out=move[1:])
-    limit = _limits(table, ledger.source.hours.market)
-    known = ledger.source.hours.market in PRICE_LIMITS and not ledger.source.intraday
+    limit = _limits(table, findings.source.hours.market)
+    known = findings.source.hours.market in PRICE_LIMITS and not findings.source.intraday
     what = "beyond the daily price limit: corporate action, relisting or bad print" if known else "moved 25 % or more"
-    ledger.wart(what, table, move > limit + TOLERANCE)
+    findings.oddity(what, table, move > limit + TOLERANCE)
 
 
 def _limits(table: Table, market: str) -> FloatArray:
@@ -53,19 +53,25 @@ def _limits(table: Table, market: str) -> FloatArray:
     return np.asarray(limits[np.searchsorted(since, table.day, side="right") - 1], np.float64)
 
 
-def _missing_sessions(table: Table, ledger: Ledger) -> None:
+def _missing_sessions(table: Table, findings: Findings) -> None:
     """Sessions of the calendar between the first and the last bar that have no row, halts aside."""
-    here = set(table.day.tolist()) | ledger.halted
-    missing = [d for d in ledger.source.hours.sessions_in(int(table.day[0]), int(table.day[-1])) if d not in here]
+    days = findings.source.hours.days
+    expected = days[(days >= table.day[0]) & (days <= table.day[-1])]
+    if np.array_equal(expected, table.day):
+        return
+    here = set(table.day.tolist()) | findings.halted
+    missing = [each for each in expected.tolist() if each not in here]
     if missing:
         first = dt.date.fromordinal(missing[0]).isoformat()
         last = dt.date.fromordinal(missing[-1]).isoformat()
-        ledger.warts.append(Finding(what="session without a row", count=len(missing), first=first, example=f"… {last}"))
+        findings.oddities.append(
+            Finding(what="session without a row", count=len(missing), first=first, example=f"… {last}")
+        )
 
 
-def _missing_bars(table: Table, ledger: Ledger) -> None:
+def _missing_bars(table: Table, findings: Findings) -> None:
     """Bars missing between two bars of one market date."""
-    source = ledger.source
+    source = findings.source
     absent = np.diff(table.ts_ms) // source.bar_ms - 1
     within = absent * ((np.diff(table.day) == 0) | (source.hours.market == "24/7"))
     after = np.flatnonzero(within > 0)
@@ -73,4 +79,4 @@ def _missing_bars(table: Table, ledger: Ledger) -> None:
         starts = [dt.datetime.fromtimestamp(int(table.ts_ms[i]) // 1000, tz=dt.UTC) for i in after[[0, -1]]]
         first, last = (start.strftime("%Y-%m-%dT%H:%MZ") for start in starts)
         what = f"bar missing ({after.size} gaps, longest {int(within.max())})"
-        ledger.warts.append(Finding(what=what, count=int(within.sum()), first=first, example=f"last gap {last}"))
+        findings.oddities.append(Finding(what=what, count=int(within.sum()), first=first, example=f"last gap {last}"))

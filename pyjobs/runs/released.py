@@ -1,0 +1,95 @@
+"""What a release says of itself: `.release.json` in its folder, written when it was unpacked; no clone has one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.errors import BadDataError
+
+ABOUT = ".release.json"
+OWN = ("config/desk.yaml", "config/env.local.sh", "config/desks", "config/instances")
+"""What is of the environment, not of a release, in folders of the code."""
+MADE_HERE = (".pyc", ".pyo")
+
+
+class Release(NamedTuple):
+    """One release: `files` is the sha256 of each by its path, `reads_format` the newest stored data it reads.
+
+    `committed_s` is when its commit was made (UTC seconds), by which releases are older or newer.
+    """
+
+    tag: str
+    commit: str
+    committed_s: int
+    reads_format: int
+    files: Mapping[str, str]
+
+
+def read(folder: Path) -> Release | None:
+    """The release that was unpacked there; None where none was. Raises BadDataError for one that cannot be read."""
+    path = folder / ABOUT
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Release:
+    """The release that `text` (of `path`) tells of. Raises BadDataError."""
+    try:
+        told = json.loads(text)
+        release = Release(**{name: told[name] for name in Release._fields})
+        whole = all(isinstance(told[name], kind) for name, kind in zip(Release._fields, _KINDS, strict=True))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadDataError(f"'{path}' does not say which release it is: {error!r}") from error
+    if not whole:
+        raise BadDataError(f"'{path}' does not say which release it is")
+    return release
+
+
+def as_text(release: Release) -> str:
+    """What `parse` reads; the same bytes for the same release."""
+    return json.dumps(release._asdict(), sort_keys=True, indent=1) + "\n"
+
+
+def differences(folder: Path, release: Release) -> Iterator[str]:
+    """What is not as it was released, a sentence each: files that are missing, changed, or more than there were.
+
+    What is linked into the folder (data, secrets, the desk) is not of the release, nor is what Python compiles.
+    """
+    links = {path.relative_to(folder).as_posix() for path in _links(folder)}
+    for name, digest in sorted(release.files.items()):
+        if links & _and_above(name):
+            continue
+        try:
+            with (folder / name).open("rb") as handle:
+                if hashlib.file_digest(handle, "sha256").hexdigest() != digest:
+                    yield f"'{name}' was changed"
+        except OSError:
+            yield f"'{name}' cannot be read"
+    for at, _, names in os.walk(folder):
+        for each in sorted(names):
+            path = Path(at) / each
+            name = path.relative_to(folder).as_posix()
+            ours = name in release.files or name in links or name == ABOUT
+            if not ours and not name.startswith(OWN) and not each.endswith(MADE_HERE):
+                yield f"'{name}' is not of the release"
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    for at, folders, names in os.walk(folder):
+        yield from (path for each in (*folders, *names) if (path := Path(at) / each).is_symlink())
+
+
+def _and_above(name: str) -> set[str]:
+    parts = name.split("/")
+    return {"/".join(parts[: end + 1]) for end in range(len(parts))}
+
+
+_KINDS = (str, str, int, int, dict)
