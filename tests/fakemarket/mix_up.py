@@ -28,6 +28,9 @@ def mixed_up(body: bytes, kind: str) -> bytes:
             quote["high"][1] = quote["low"][1] / 2
         if kind == "unadjusted":
             result["indicators"].pop("adjclose", None)
+        if kind == "other_unit":
+            for column in result["indicators"]["quote"][0], *result["indicators"].get("adjclose", []):
+                column.update({name: [*v[:-1], v[-1] / 100] for name, v in column.items() if v and name != "volume"})
         if kind == "undivided":
             result["indicators"]["adjclose"][0]["adjclose"] = result["indicators"]["quote"][0]["close"]
         if kind == "unsplit":

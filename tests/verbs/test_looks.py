@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pyjobs.gap_repair import main as gap_repair
@@ -91,6 +92,18 @@ def test_a_dividend_that_is_told_nine_months_late_is_worked_in(world: World) -> 
     )  # of a price adjusted for others since
 
 
+def test_a_day_that_came_without_prices_is_asked_for_again_by_the_next_run(world: World) -> None:
+    """https://github.com/ranaroussi/yfinance/issues/2925"""
+    wednesday_s = FRIDAY_S - 2 * DAY_S
+    world.at(FRIDAY_S)
+    world.fake.yahoo.null_rows.add((wednesday_s - 8 * HOUR_S - HOUR_S // 2) * 1000)  # half past nine in New York
+    assert run(ingest, [*DAYS, "--start", "2026-11-01"]) == 0
+    assert [str(day)[8:10] for day in world.store.read(SPY).ts_ms[-3:].astype("datetime64[ms]")] == ["17", "19", "20"]
+    world.fake.yahoo.null_rows.clear()
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    assert [str(day)[8:10] for day in world.store.read(SPY).ts_ms[-3:].astype("datetime64[ms]")] == ["18", "19", "20"]
+
+
 def test_a_split_that_is_told_and_not_worked_in_yet_is_no_fall_of_the_prices(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,17 +122,24 @@ def test_a_split_that_is_told_and_not_worked_in_yet_is_no_fall_of_the_prices(
     assert close_at(world, SPY, friday_ms) == pytest.approx(before / 4, rel=1e-4)
 
 
-def test_closes_that_are_called_adjusted_and_have_no_dividend_in_them_change_no_history(
-    world: World, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("undivided", "the adjusted closes have none of the dividends that are told"),
+        ("other_unit", "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it tells no split"),
+    ],
+)
+def test_an_answer_that_contradicts_itself_changes_no_history(
+    world: World, capsys: pytest.CaptureFixture[str], fault: str, said: str
 ) -> None:
     world.at(FRIDAY_S)
-    assert run(ingest, [*DAYS, "--start", "2026-01-01"]) == 0
-    before = close_at(world, SPY, FEBRUARY_23_MS)
-    world.fake.fault("yahoo", "undivided")
+    assert run(ingest, [*DAYS, "--start", "2026-09-01"]) == 0
+    before = world.store.read(SPY)
+    world.fake.fault("yahoo", fault)
     world.at(FRIDAY_S + 3 * DAY_S)
     assert run(ingest, [*DAYS, "--resume"]) == 69
-    assert "the adjusted closes have none of the dividends that are told" in capsys.readouterr().err
-    assert close_at(world, SPY, FEBRUARY_23_MS) == before
+    assert said in capsys.readouterr().err
+    assert np.array_equal(world.store.read(SPY).close, before.close)
 
 
 def test_a_dead_pair_is_asked_for_ever_less_often_and_said_to_be_silent(

@@ -28,17 +28,21 @@ EXCHANGED = ("EQUITY", "ETF", "INDEX", "MUTUALFUND")
 
 def checked(fetched: Fetched, request: BarRequest) -> Fetched:
     """`fetched`, when it is about what `request` asked for; raises BadDataError or Refused(schema)."""
-    about = fetched.about
-    if about is None:
+    if fetched.about is None:
         return fetched
-    _same_symbol(about, fetched.provider, request.symbol)
-    _same_market(about, fetched.provider, request.symbol, request.market, request.currency)
-    if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
-        detail = f"it sends bars of {about.granularity}, asked for {request.timeframe}"
-        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
+    check_about(fetched.about, fetched.provider, request)
     if why := contradicted(fetched, request.market):
         raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
     return fetched
+
+
+def check_about(about: About, provider: str, request: BarRequest) -> None:
+    """Raises as `checked` when an answer, of which nothing is read yet, says that it is about something else."""
+    _same_symbol(about, provider, request.symbol)
+    _same_market(about, provider, request.symbol, request.market, request.currency)
+    if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
+        detail = f"it sends bars of {about.granularity}, asked for {request.timeframe}"
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
 
 
 def fits(fetched: Fetched, request: BarRequest) -> bool:
