@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Summary: what ends a job of all instances where none is configured. Sourced, never run: the guards' links need it not.
 
-# unless_configured JOB: end here, well, where no instance is configured; the day's log says so once.
+# unless_configured JOB: end here, well, where no instance is configured; the day's log shows it once.
 unless_configured() {
   local folder found stamp log
   for folder in "$NIGHTDESK_HOME/secret" "$NIGHTDESK_HOME/config" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/nightdesk"; do

@@ -51,21 +51,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return self.notional_per_symbol, self.notional, self.open_positions, self.day_loss
 
     @property
-    def all_set(self) -> bool:
-        """Whether a person has said each of them."""
-        return None not in self.values
+    def lacking(self) -> list[str]:
+        """Those that nobody has set."""
+        return [name for name, value in zip(self.__struct_fields__, self.values, strict=True) if value is None]
 
     @property
     def any_set(self) -> bool:
-        """Whether a person has said one of them."""
+        """Whether a person has set one of them."""
         return any(value is not None for value in self.values)
 
 
 class LiveFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole file. `clean_days`: how many the go-live report asks for."""
 
     loops: dict[str, Loop] = {}
     limits: Limits = Limits()
+    clean_days: int = 14
 
 
 def path_of() -> Path:
@@ -81,6 +82,8 @@ def load() -> LiveFile:
         value = getattr(found.limits, name)
         if value is not None and not 0 <= value < float("inf"):
             raise wrong(path, ["limits", name], f"must be zero or more, is {value}")
+    if found.clean_days < 1:
+        raise wrong(path, ["clean_days"], f"must be one day or more, is {found.clean_days}")
     return found
 
 
@@ -144,7 +147,7 @@ def made(
         actions=actions,
     )
     checked(spec, source)
-    spec.lane(source)  # an unknown strategy or parameter is told now
+    spec.lane(source)  # an unknown strategy or parameter is refused now
     return spec
 
 

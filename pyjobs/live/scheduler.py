@@ -1,7 +1,7 @@
 """The loop around steps: each in a process, a lock and a time limit of its own, so that none ever waits for another.
 
 It imports nothing heavy, knows no bar and no strategy, and sleeps while nothing is due. What it knows of each loop
-stands in data/live/loop.json, for heartbeat and health; whether it is alive, its lock says.
+stands in data/live/loop.json, for heartbeat and health; its lock shows whether it is alive.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UPDATED_S = 2.0  # an update is looked at again
 
 
 @dataclass(slots=True, kw_only=True)
-class Lane:
+class LoopProcess:
     """One loop as the scheduler sees it. Times are UTC seconds."""
 
     name: str
@@ -78,7 +78,7 @@ def hold_code() -> int | None:
 
 
 def every_s(timeframe: str) -> int:
-    """The seconds of a bar; five minutes for one that there is not: each step of it says so."""
+    """The seconds of a bar; five minutes for an unknown timeframe, which each step refuses."""
     return STEP_S.get(timeframe, 300)
 
 
@@ -92,7 +92,7 @@ def next_due(timeframe: str, now_s: float, misses: int) -> float:
 
 
 class Scheduler:
-    """Runs until it is told to stop. `command` starts a step; `listed`: names and timeframes, or what is wrong."""
+    """Runs until a signal stops it. `command` starts a step; `listed`: names and timeframes, or what is wrong."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Scheduler:
         limit_s: float = LONGEST_STEP_S,
     ) -> None:
         self._command, self._listed, self._say, self._limit_s = command, listed, say, limit_s
-        self._lanes: dict[str, Lane] = {}
+        self._loops: dict[str, LoopProcess] = {}
         self._stopped = self._updated = False
         self._list_at = self._tell_at = self._seen_s = 0.0
         self._woken, self._wake = os.pipe()
@@ -122,8 +122,8 @@ class Scheduler:
                 self.turn()
                 self._sleep()
         finally:
-            for lane in self._lanes.values():
-                self._end(lane, "stopped")
+            for loop in self._loops.values():
+                self._end(loop, "stopped")
             self._tell(force=True)
             notify("STOPPING=1")
 
@@ -136,25 +136,25 @@ class Scheduler:
         if now >= self._list_at:
             self._list_at = now + LIST_EVERY_S
             self._relist()
-        for lane in self._lanes.values():
-            if lane.process is not None:
-                if lane.process.poll() is not None:
-                    self._ended(lane, now)
-                elif now - lane.started_s > self._limit_s:
-                    self._end(lane, f"took longer than {self._limit_s:.0f} s")
-                    self._ended(lane, now, code=124)
-        busy = sum(lane.process is not None for lane in self._lanes.values())
-        for lane in sorted(self._lanes.values(), key=lambda each: each.due_s):
-            if lane.process is None and lane.due_s <= now and busy < AT_ONCE:
-                busy += self._start(lane, now)
+        for loop in self._loops.values():
+            if loop.process is not None:
+                if loop.process.poll() is not None:
+                    self._ended(loop, now)
+                elif now - loop.started_s > self._limit_s:
+                    self._end(loop, f"took longer than {self._limit_s:.0f} s")
+                    self._ended(loop, now, code=124)
+        busy = sum(loop.process is not None for loop in self._loops.values())
+        for loop in sorted(self._loops.values(), key=lambda each: each.due_s):
+            if loop.process is None and loop.due_s <= now and busy < AT_ONCE:
+                busy += self._start(loop, now)
         self._tell()
 
     def _set_back(self, now: float) -> None:
         """The clock was: what was due by the old one would be due an hour, or a year, too late."""
         self._say(f"the clock was set back by {self._seen_s - now:.0f} s: every loop looks now")
         self._list_at = self._tell_at = now
-        for lane in self._lanes.values():
-            lane.due_s, lane.started_s = min(lane.due_s, now), min(lane.started_s, now)
+        for loop in self._loops.values():
+            loop.due_s, loop.started_s = min(loop.due_s, now), min(loop.started_s, now)
 
     def _relist(self) -> None:
         found, wrong = self._listed()
@@ -162,75 +162,75 @@ class Scheduler:
             self._say(f"live.yaml: {wrong}; the loops of before go on")
             return
         for name, timeframe in found:
-            known = self._lanes.get(name)
+            known = self._loops.get(name)
             if known is None or known.timeframe != timeframe:
                 if known is not None:
                     self._end(known, f"it is now of {timeframe}")
-                self._lanes[name] = Lane(name=name, timeframe=timeframe)
+                self._loops[name] = LoopProcess(name=name, timeframe=timeframe)
                 self._say(f"{name}: on, {timeframe}")
-        for name in set(self._lanes) - {name for name, _ in found}:
-            self._end(self._lanes.pop(name), "no longer in live.yaml")
+        for name in set(self._loops) - {name for name, _ in found}:
+            self._end(self._loops.pop(name), "no longer in live.yaml")
 
-    def _start(self, lane: Lane, now: float) -> bool:
+    def _start(self, loop: LoopProcess, now: float) -> bool:
         code = hold_code()
         if code is None and not self._updated:
             self._say("an update is at work; no step begins until it ends (killed: batch/update_from_git.sh --finish)")
         self._updated = code is None
         if code is None:
-            lane.due_s = now + UPDATED_S
+            loop.due_s = now + UPDATED_S
             return False
-        lane.code = code
+        loop.code = code
         try:
-            lane.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
-            lane.process = subprocess.Popen(
-                self._command(lane.name), stdin=subprocess.DEVNULL, stdout=lane.output, stderr=subprocess.STDOUT,
+            loop.output = tempfile.TemporaryFile()  # noqa: SIM115  # read and closed when the step has ended
+            loop.process = subprocess.Popen(
+                self._command(loop.name), stdin=subprocess.DEVNULL, stdout=loop.output, stderr=subprocess.STDOUT,
                 process_group=0,
             )  # fmt: skip
         except OSError as error:
-            self._say(f"{lane.name}: cannot be started: {error}")
-            lane.let_code_go()
-            lane.misses += 1
-            lane.due_s = next_due(lane.timeframe, now, lane.misses)
+            self._say(f"{loop.name}: cannot be started: {error}")
+            loop.let_code_go()
+            loop.misses += 1
+            loop.due_s = next_due(loop.timeframe, now, loop.misses)
             return False
-        lane.started_s = now
+        loop.started_s = now
         return True
 
-    def _ended(self, lane: Lane, now: float, code: int | None = None) -> None:
-        process, output = lane.process, lane.output
+    def _ended(self, loop: LoopProcess, now: float, code: int | None = None) -> None:
+        process, output = loop.process, loop.output
         assert process is not None and output is not None, "only what was started ends"
         output.seek(max(0, output.seek(0, os.SEEK_END) - 8192))
         text = output.read().decode("utf-8", "replace").strip()
         output.close()
-        lane.let_code_go()
-        lane.process = lane.output = None
+        loop.let_code_go()
+        loop.process = loop.output = None
         code = process.returncode if code is None else code
         said = text.splitlines()[-1][:300] if text else ""
         if code or NOTHING not in said:
-            self._say(f"{lane.name}: {said}" + (f" (exit {code})" if code else ""))
-        lane.misses = 0 if code == 0 and NOTHING not in said else lane.misses + 1
-        lane.due_s = next_due(lane.timeframe, now, lane.misses)
-        good = {"ok_s": now} if code == 0 else {"ok_s": lane.last.get("ok_s")}
-        lane.last = {"end_s": now, "code": code, "said": said, "seconds": round(now - lane.started_s, 2), **good}
+            self._say(f"{loop.name}: {said}" + (f" (exit {code})" if code else ""))
+        loop.misses = 0 if code == 0 and NOTHING not in said else loop.misses + 1
+        loop.due_s = next_due(loop.timeframe, now, loop.misses)
+        good = {"ok_s": now} if code == 0 else {"ok_s": loop.last.get("ok_s")}
+        loop.last = {"end_s": now, "code": code, "said": said, "seconds": round(now - loop.started_s, 2), **good}
 
-    def _end(self, lane: Lane, why: str) -> None:
+    def _end(self, loop: LoopProcess, why: str) -> None:
         """End a running step and all that it started, at once: it may be killed anywhere, and nobody waits for it."""
-        process = lane.process
+        process = loop.process
         if process is None or process.poll() is not None:
-            lane.let_code_go()
+            loop.let_code_go()
             return
-        self._say(f"{lane.name}: step ended: {why}")
+        self._say(f"{loop.name}: step ended: {why}")
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that the kernel holds is looked at again later
             process.wait(timeout=REAPED_S)
-        lane.let_code_go()
+        loop.let_code_go()
 
     def _sleep(self) -> None:
         """Until something is due, ends, or is signalled."""
         now = clock.running_s()
         until = [self._list_at, self._tell_at]
-        for lane in self._lanes.values():
-            until.append(lane.started_s + self._limit_s + 0.1 if lane.process is not None else lane.due_s)
+        for loop in self._loops.values():
+            until.append(loop.started_s + self._limit_s + 0.1 if loop.process is not None else loop.due_s)
         select.select([self._woken], [], [], max(0.05, min(until) - now))
         with contextlib.suppress(BlockingIOError):
             os.read(self._woken, 4096)
@@ -242,7 +242,7 @@ class Scheduler:
             return
         self._tell_at = now + TELL_EVERY_S
         notify("WATCHDOG=1")
-        loops = {lane.name: {"timeframe": lane.timeframe, **lane.last} for lane in self._lanes.values()}
+        loops = {loop.name: {"timeframe": loop.timeframe, **loop.last} for loop in self._loops.values()}
         content = {"pid": os.getpid(), "at_s": now, "stopped": self._stopped, "loops": loops}
         folder = paths.data_dir() / "live"
         with contextlib.suppress(OSError):
@@ -254,7 +254,7 @@ class Scheduler:
 
 
 def notify(text: str) -> None:
-    """Tell systemd, where it listens."""
+    """Tell systemd, where it listens: https://www.freedesktop.org/software/systemd/man/sd_notify.html."""
     where = os.environ.get("NOTIFY_SOCKET", "")
     if not where:
         return

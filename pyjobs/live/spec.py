@@ -34,7 +34,8 @@ Value = int | float | str
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
     """One loop. `stored`: what the series is called in the store. Money in the instrument's own currency. `actions`: a
-    file of splits, which decide nothing before they are in bars.csv: not of the fingerprint."""
+    file of splits, which decide nothing before they are in bars.csv: not of the fingerprint. `home`: see
+    `Place`."""
 
     tag: str
     exchange: str
@@ -48,6 +49,7 @@ class Spec:
     fee_bps: float = 0.0
     max_gap_bars: int = 0
     actions: str = ""
+    home: Path | None = None
 
     @property
     def key(self) -> SeriesKey:
@@ -57,7 +59,7 @@ class Spec:
     @property
     def place(self) -> Place:
         """Where its journal is."""
-        return Place(tag=self.tag, symbol=self.symbol, timeframe=self.timeframe)
+        return Place(tag=self.tag, symbol=self.symbol, timeframe=self.timeframe, home=self.home)
 
     @property
     def text(self) -> str:
@@ -82,7 +84,7 @@ class Spec:
         setup = make_setup(self.strategy, dict(self.params), source=source)
         if index := needs(setup):
             raise ConfigError(
-                f"{source}: {self.strategy} decides by {index} beside its own bars, and a loop journals its own bars "
+                f"{source}: {self.strategy} decides by {index} and its own bars, and a loop journals its own bars "
                 "alone: choose a strategy without an index"
             )
         if self.max_gap_bars and self.market != ROUND_THE_CLOCK:
@@ -127,7 +129,7 @@ def checked(spec: Spec, source: str) -> Spec:
 
 
 def of_row(tag: str, row: list[str], stored: str, source: str) -> Spec:
-    """The spec that a row of a journal tells of. Raises ConfigError where the cell is not one of ours."""
+    """The spec that a row of a journal holds. Raises ConfigError where the cell is not one of ours."""
     exchange, symbol, timeframe = row[:3]
     name, colon, rest = row[9].partition(":")
     values = dict(each.partition("=")[::2] for each in rest.split(";"))

@@ -142,7 +142,7 @@ def changes(tree: Tree, there: There) -> list[str]:
 def stale(tree: Tree, there: There) -> list[tuple[str, bool]]:
     """Files over there in folders of the code that this version has not, and whether each shadows or is shadowed.
 
-    `x.py` beside a new package `x/` (or the other way round) is what Python may import in the place of the new code.
+    Python may import an old `x.py` in the place of a new package `x/` (or the other way round).
     """
     code = {name.split("/")[0] for name in tree.sums if "/" in name}
     extra = [name for name in sorted(there.sums) if name not in tree.sums and name.split("/")[0] in code]
@@ -198,7 +198,7 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, wa
 
 
 def restart(target: Target, units: Sequence[str]) -> None:
-    """Restart user services over there. Raises CannotWriteError with what systemctl says."""
+    """Restart user services over there. Raises CannotWriteError with the message of systemctl."""
     done = target.host.run(f"systemctl --user restart {' '.join(map(shlex.quote, units))}\n", timeout_s=TIMEOUT_S)
     if done.returncode:
         raise CannotWriteError(f"services of '{target.host.remote}' did not restart: {said(done)}")

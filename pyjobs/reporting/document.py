@@ -1,4 +1,4 @@
-"""What a report says, before anybody decides how it looks: one page is rendered as Markdown and as HTML from this."""
+"""The content of a report, apart from its looks: one page is rendered as Markdown and as HTML from this."""
 
 from __future__ import annotations
 
@@ -68,7 +68,17 @@ class Heat:
     rows: Mapping[str, Sequence[float | None]]
 
 
-Block = Text | Table | Image | Chart | Heat
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """A cell for each bar, in order: (label, state, why). States are decided, late, blocked and missing."""
+
+    title: str
+    cells: Sequence[tuple[str, str, str]]
+
+
+LETTERS = {"decided": ".", "late": "L", "blocked": "B", "missing": "x"}  # of a strip in Markdown
+LETTERS_A_ROW = 96
+Block = Text | Table | Image | Chart | Heat | Strip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +117,19 @@ def _block(block: Block) -> str:
         return _block(block.instead) if block.instead else ""
     if isinstance(block, Heat):
         return markdown_table([Column(""), *(Column(each, right=True) for each in block.columns)], _heat_rows(block))
+    if isinstance(block, Strip):
+        return _letters(block)
     if isinstance(block, Image):
         return f"![{markdown_text(block.alt)}]({quote(_from_reports(block.path), safe='/._-%')})\n"
     return {"plain": "{}\n", "note": "_{}_\n", "warn": "> **{}**\n"}[block.tone].format(markdown_text(block.text))
+
+
+def _letters(strip: Strip) -> str:
+    """A letter for each cell, what the letters are, and a time before each row."""
+    rows = [strip.cells[at : at + LETTERS_A_ROW] for at in range(0, len(strip.cells), LETTERS_A_ROW)]
+    told = ", ".join(f"`{letter}` {state}" for state, letter in LETTERS.items())
+    lines = [f"    {row[0][0]} {''.join(LETTERS.get(state, '?') for _, state, _ in row)}" for row in rows]
+    return "\n".join([f"{markdown_text(strip.title)} ({told})", "", *lines, ""])
 
 
 def _heat_rows(heat: Heat) -> list[list[str]]:

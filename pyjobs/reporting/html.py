@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from pyjobs.reporting import drawing, numbers
-from pyjobs.reporting.document import Chart, Heat, Image, Page, Table, Text
+from pyjobs.reporting import drawing, numbers, strips
+from pyjobs.reporting.document import Chart, Heat, Image, Page, Strip, Table, Text
+from utils.files.os_files import files_below
 from utils.tables import Column, without_empty
 
 LONG_CELL = 34  # characters; a longer one may be broken into lines
@@ -46,10 +47,12 @@ def render(
     environment.filters["drawn"] = lambda chart: Markup(drawing.drawn(chart))  # they escape every text
     environment.filters["heat"] = lambda table: Markup(drawing.heat(table))
     environment.filters["href"] = lambda path: quote(path, safe="/")
+    environment.filters["strip"] = lambda strip: Markup(strips.drawn_strip(strip))
     environment.tests |= {
         "a_table": lambda block: isinstance(block, Table),
         "an_image": lambda block: isinstance(block, Image),
         "a_chart": lambda block: isinstance(block, Chart),
+        "a_strip": lambda block: isinstance(block, Strip),
         "a_heat": lambda block: isinstance(block, Heat),
         "a_text": lambda block: isinstance(block, Text),
     }
@@ -59,7 +62,7 @@ def render(
 
 def files_in(folder: Path) -> list[str]:
     """Names relative to `folder` of every file in it, in order."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files_below(folder))
 
 
 def _lines(rows: Sequence[Sequence[str]], columns: Sequence[Column], links: Mapping[str, str]) -> str:
@@ -81,11 +84,11 @@ def _lines(rows: Sequence[Sequence[str]], columns: Sequence[Column], links: Mapp
 
 def tone_of(cell: str) -> str:
     """The class of a cell that is a verdict, a signed percentage or nothing, so that these are seen at a glance."""
-    if cell == "GO":
+    if cell in ("GO", "green"):
         return "good"
     if cell == numbers.NOTHING:
         return "nothing"  # a phone leaves it out
-    if cell in ("NO-GO", "fail", "UNKNOWN") or cell.startswith("error:"):
+    if cell in ("NO-GO", "red", "fail", "UNKNOWN") or cell.startswith("error:"):
         return "bad"
     if cell in ("TOO FEW", "too few", "skip", "behind") or cell.startswith("stale"):
         return "soft"

@@ -3,7 +3,7 @@
 It sees no future at any bar (spans of a traced run, for the cost of about one run, and truncations), decides from its
 lookback alone wherever the series starts, is silenced by a missing value for its windows and no longer, takes a gap as
 the next bar, gives the same bits twice without writing to its input, remembers nothing between calls, and its fold goes
-on from any bar through JSON. An error inside it is told like any other failure, with its line.
+on from any bar through JSON. An error inside it is reported like any other failure, with its line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, fold
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold
 from pyjobs.strategy.registry import bound, needs, place_of
 from pyjobs.strategy.signals import Setup, Signals
 from pyjobs.strategy.trace import NotTraceable, Traced, remembering
@@ -61,7 +61,7 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
 
 
 def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
-    """What a check says."""
+    """The lines of a check."""
     found: list[str] = []
     try:
         found.extend(check(setup, bars))
@@ -71,7 +71,7 @@ def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
 
 
 def is_malformed(setup: Setup, bars: Bars) -> Iterator[str]:
-    """Not what `Signals` asks for; or never an entry, so that nothing can be told of it."""
+    """Not what `Signals` asks for; or never an entry, so that nothing can be checked."""
     if not isinstance(setup.lookback, int) or setup.lookback < 1:
         yield f"its lookback is {setup.lookback!r}, not a whole number of bars"
     signals: Any = setup.signals(bars)
@@ -124,7 +124,7 @@ def spans(setup: Setup, bars: Bars) -> tuple[Signals, list[str]]:
             if array.last > 0:
                 found.append(f"{name} looks {array.last} bars ahead")
             if array.first <= -setup.lookback:
-                found.append(f"{name} looks back on {1 - array.first} bars, and lookback says {setup.lookback}")
+                found.append(f"{name} looks back on {1 - array.first} bars, and its lookback is {setup.lookback}")
         elif array is not None and not _constant(array):
             raise NotTraceable(f"{name} is a plain array")
     return dataclasses.replace(signals, **plain), found
@@ -202,15 +202,15 @@ def cannot_be_resumed(setup: Setup, bars: Bars) -> Iterator[str]:
 
 def stepped(bars: Bars, signals: Signals, rules: Rules) -> tuple[State, list[Trade]]:
     """The fold by the kernel as plain Python, one bar at a time, as the live loop takes it."""
-    tape, trades = Tape(bars, signals), []
+    inputs, trades = KernelInput(bars, signals), []
     s, r = FLAT.vector(), rules.vector()
     for i in range(len(bars)):
         out = [0.0] * (2 * kernel.TRADE)
-        ts_ms, high, low = float(tape.ts_ms[i]), tape.high[i], tape.low[i]
-        n = kernel.before_close(s, r, ts_ms, tape.open[i], high, low, out, 0)
+        ts_ms, high, low = float(inputs.ts_ms[i]), inputs.high[i], inputs.low[i]
+        n = kernel.before_close(s, r, ts_ms, inputs.open[i], high, low, out, 0)
         trades += [Trade.of(out[k * kernel.TRADE : (k + 1) * kernel.TRADE]) for k in range(n)]
-        entry, leaving = tape.wishes(i)
-        kernel.at_close(s, r, ts_ms, high, low, entry, leaving, tape.stop[i], *tape.distances(i))
+        entry, leaving = inputs.wishes(i)
+        kernel.at_close(s, r, ts_ms, high, low, entry, leaving, inputs.stop[i], *inputs.distances(i))
         s = State.of(s).vector()
     return State.of(s), trades
 

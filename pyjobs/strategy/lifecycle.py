@@ -31,7 +31,7 @@ from pyjobs.strategy.position import (
 from pyjobs.strategy.signals import Signals, no_stop
 from utils.native import address
 
-__all__ = ["FLAT", "REASONS", "SEMANTICS", "Reason", "Rules", "Semantics", "State", "Tape", "Trade"]
+__all__ = ["FLAT", "REASONS", "SEMANTICS", "KernelInput", "Reason", "Rules", "Semantics", "State", "Trade"]
 
 
 Outcome = Literal["closed", "open", "pending", "dropped"]
@@ -89,7 +89,7 @@ def mark(state: State, rules: Rules, ts_ms: int, close: float) -> Trade | None: 
     return Trade.of(out)
 
 
-class Tape:
+class KernelInput:
     """Bars and signals side by side: as memory for the compiled fold, and as plain Python numbers for loops."""
 
     def __init__(self, bars: Bars, signals: Signals) -> None:
@@ -110,7 +110,7 @@ class Tape:
         )
 
     @classmethod
-    def of(cls, bars: Bars, signals: Signals) -> Tape:
+    def of(cls, bars: Bars, signals: Signals) -> KernelInput:
         """Both must have one entry per bar."""
         return cls(bars, signals)
 
@@ -181,19 +181,19 @@ def fold(bars: Bars, signals: Signals, rules: Rules, state: State = FLAT) -> tup
     Folding two halves one after the other gives the same, bit for bit, as folding the whole.
     """
     s = np.array(state.vector())
-    rows = Tape(bars, signals).run(s, rules, 0, len(bars))
+    rows = KernelInput(bars, signals).run(s, rules, 0, len(bars))
     return State.of(s.tolist()), [Trade.of(row) for row in rows.tolist()]
 
 
-def follow(tape: Tape, triggers: Sequence[int], rules: Rules) -> list[tuple[Outcome, Trade | None]]:
+def follow(inputs: KernelInput, triggers: Sequence[int], rules: Rules) -> list[tuple[Outcome, Trade | None]]:
     """What came of the entry signalled at each of the bars `triggers`, each taken alone.
 
     `closed` with its trade; `open`, marked to the last close; `dropped` at the open; `pending`: no bar came after it.
     """
-    return [_outcome(row) for row in followed(tape, np.array(triggers, np.int64), rules).tolist()]
+    return [_outcome(row) for row in followed(inputs, np.array(triggers, np.int64), rules).tolist()]
 
 
-def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
+def followed(inputs: KernelInput, numbers: IntArray, rules: Rules) -> FloatArray:
     """The result as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
 
     The trade is as the kernel writes it; one that is still held is marked to the last close.
@@ -201,12 +201,12 @@ def followed(tape: Tape, numbers: IntArray, rules: Rules) -> FloatArray:
     ends = np.empty((numbers.size, 3 + kernel.TRADE))
     if not numbers.size:
         return ends
-    numbers, none = np.ascontiguousarray(numbers, np.int64), np.zeros(len(tape.bars), np.int8)
-    times, opens, highs, lows, _, leaving, *levels = tape.at
+    numbers, none = np.ascontiguousarray(numbers, np.int64), np.zeros(len(inputs.bars), np.int8)
+    times, opens, highs, lows, _, leaving, *levels = inputs.at
     _, rules_at = in_memory(rules)
     room.hold(2)
-    run = (address(numbers), numbers.size, len(tape.bars), 1.0 if rules.side == "long" else -1.0)
-    where = (times, opens, highs, lows, tape.close_at, address(none), leaving, *levels)
+    run = (address(numbers), numbers.size, len(inputs.bars), 1.0 if rules.side == "long" else -1.0)
+    where = (times, opens, highs, lows, inputs.close_at, address(none), leaving, *levels)
     compiled.library().follow(*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
     return ends
 

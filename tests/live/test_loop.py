@@ -275,7 +275,7 @@ def test_live_imports_its_strategies_kernel_indicators_and_cadence_from_where_th
     assert core.kernel is importlib.import_module("pyjobs.strategy.kernel")
     assert core.equity_loop is importlib.import_module("pyjobs.account.single.equity_loop")
     assert core.Steady is importlib.import_module("pyjobs.account.single.cadence").Steady
-    assert core.Tape is importlib.import_module("pyjobs.account.single.engine").Tape
+    assert core.KernelInput is importlib.import_module("pyjobs.account.single.engine").KernelInput
 
 
 def test_midnight_belongs_to_the_day_that_it_ends_and_a_markets_day_is_its_own() -> None:

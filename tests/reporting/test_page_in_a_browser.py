@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.reporting import fonts
-from pyjobs.reporting.document import Chart, Heat, Page, Section, Table, Text
+from pyjobs.reporting.document import Chart, Heat, Page, Section, Strip, Table, Text
 from pyjobs.reporting.html import Card, render
 from utils.tables import Column
 
@@ -50,13 +50,14 @@ def a_page() -> str:
     curve = {LONG: [1.0, 2.5, 1.5], "1,234,567": [2.0, 1.0, 3.0]}
     chart = Chart(title=LONG, labels=["2024-01-02", "2025-06", "2026-11-20"], lines=curve, show="{:,.0f}".format)
     months = Heat(columns=[*(f"M{n:02}" for n in range(1, 13)), "year"], rows={"2026": [-0.123] * 12 + [12.345]})
+    strip = Strip(title=LONG, cells=[("2026-11-20 12:00", each, "") for each in ("late", "missing", "decided")] * 96)
     slim = Table(columns=[Column("figure"), *columns[2:4]], rows=[["VaR, 5 % of sessions lose more", *row[2:4]]])
     sections = [
         Section(
             title=LONG,
             blocks=[Table(columns=columns, rows=[row] * 3), Text("/data/server_runs/" + "y" * 200, tone="warn")],
         ),
-        Section(title="Worth", blocks=[chart, months, slim], half=True),
+        Section(title="Worth", blocks=[chart, months, slim, strip], half=True),
         Section(title="Also", blocks=[chart], half=True),
     ]
     names = ("daily", "scan", "golive", "ops", "instruments", "data", "queue", "backtests")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import Bars
-from pyjobs.strategy.lifecycle import FLAT, Rules, State, Tape, Trade, fold, follow, mark
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold, follow, mark
 from pyjobs.strategy.signals import Signals
 
 DAY = 86_400_000
@@ -220,7 +220,7 @@ def test_stopping_after_any_bar_and_going_on_changes_nothing(market: tuple[Bars,
 def test_following_a_trigger_is_the_fold_with_only_that_entry(market: tuple[Bars, Signals, Rules]) -> None:
     bars, signals, rules = market
     triggers = np.flatnonzero(signals.entry & ~signals.exit).tolist()
-    for t, got in zip(triggers, follow(Tape.of(bars, signals), triggers, rules), strict=True):
+    for t, got in zip(triggers, follow(KernelInput.of(bars, signals), triggers, rules), strict=True):
         alone = signals_of(
             len(bars), {t: float(signals.stop[t])}, set(np.flatnonzero(signals.exit).tolist()), side=rules.side
         )

@@ -45,6 +45,7 @@ benchmarks:
 ELSEWHERE = {
     "import_bars": "tests/verbs/test_one_bad_thing.py",
     "live_step": "tests/live",
+    "live_check": "tests/live",
     "mirror_candles": "tests/verbs/test_mirror_verbs.py",
     "push_data": "tests/machines",
     "take_data": "tests/machines",

@@ -16,8 +16,8 @@ import numpy as np
 from pyjobs.account.figures.account_types import Metrics
 from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, measures
 from pyjobs.account.figures.year import sessions_a_year
-from pyjobs.account.portfolio.lanes import behind, costs_of, first_decision_ms, lanes_of
-from pyjobs.account.portfolio.simulate import AccountRun, Deal, Terms, Waiting, simulate_each
+from pyjobs.account.portfolio.simulate import AccountRun, AccountTrade, Terms, Waiting, simulate_each
+from pyjobs.account.portfolio.sleeves import behind, costs_of, first_decision_ms, sleeves_of
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -27,14 +27,14 @@ from utils import trading_day
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Variant:
-    """One way of running the account: `metrics` as in metrics.json, the curve by session, the deals by exit.
+    """One way of running the account: `metrics` as in metrics.json, the curve by session, the account trades by exit.
 
     `waiting`: what it would do at the next open.
     """
 
     metrics: dict[str, object]
     curve: list[CurvePoint]
-    deals: Sequence[Deal]
+    account_trades: Sequence[AccountTrade]
     waiting: Sequence[Waiting] = ()
 
 
@@ -55,12 +55,12 @@ def backtest(
     first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
     `notes` go into the metrics.
     """
-    found = lanes_of(snapshot, account, setups)
-    closes = session_closes(snapshot, first_decision_ms(found.lanes, setups))
+    found = sleeves_of(snapshot, account, setups)
+    closes = session_closes(snapshot, first_decision_ms(found.sleeves, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
-    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.lanes)}
+    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.sleeves)}
     runs = simulate_each(
-        found.lanes,
+        found.sleeves,
         [terms_of(account, constrained=constrained) for constrained in (True, False)],
         start_ms=closes[0][1] if closes else 0,
         marks_ms=[ts_ms for _, ts_ms in closes],
@@ -116,7 +116,7 @@ def _variant(
     figures = measures(points, run, benchmark, per_year=per_year)
     metrics = Metrics(**figures, currency=account.currency, conventions=dict(CONVENTIONS), **notes)
     told = msgspec.structs.asdict(metrics)
-    return Variant(metrics=told, curve=points, deals=run.deals, waiting=run.waiting)
+    return Variant(metrics=told, curve=points, account_trades=run.account_trades, waiting=run.waiting)
 
 
 def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:

@@ -173,7 +173,7 @@ def trial(params: Params, result: StrategyRun, spans: Sequence[Span] = (), *, pe
         total_return=float(equity[-1] / equity[0] - 1),
         sharpe=sharpe_of(returns, per_year),
         max_drawdown=metrics.max_drawdown(returns),
-        n_trades=len(result.run.deals),
+        n_trades=len(result.run.account_trades),
         sharpes=tuple(sharpe_of(returns[first:end], per_year) for first, end in spans),
     )
 

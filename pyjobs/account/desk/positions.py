@@ -6,47 +6,52 @@ import math
 from collections.abc import Mapping, Sequence
 
 from pyjobs.account.figures.account_types import Position
-from pyjobs.account.portfolio.simulate import REASON, Deal, Deals, Waiting
+from pyjobs.account.portfolio.simulate import REASON, AccountTrade, AccountTrades, Waiting
 from pyjobs.market.bars import SeriesKey
 from pyjobs.strategy.kernel import STILL_OPEN
 
 
-def positions(deals: Sequence[Deal], waiting: Sequence[Waiting], closes: Mapping[SeriesKey, float]) -> list[Position]:
+def positions(
+    account_trades: Sequence[AccountTrade], waiting: Sequence[Waiting], closes: Mapping[SeriesKey, float]
+) -> list[Position]:
     """One line for each position (`next_open`: hold or leave), then one for each entry that waits (enter).
 
     `closes`: the last close by series, for what waits.
     """
     leaving = {(each.key, each.setup, each.side) for each in waiting if each.budget is None}
-    held = [_held(deal, (deal.key, deal.setup, deal.trade.side) in leaving) for deal in still_open(deals)]
+    held = [
+        _held(account_trade, (account_trade.key, account_trade.setup, account_trade.trade.side) in leaving)
+        for account_trade in still_open(account_trades)
+    ]
     return held + [_entering(each, closes.get(each.key)) for each in waiting if each.budget is not None]
 
 
-def still_open(deals: Sequence[Deal]) -> list[Deal]:
+def still_open(account_trades: Sequence[AccountTrade]) -> list[AccountTrade]:
     """Those at the end that are not closed; an account writes them last, so the others are not made records for it."""
-    if not isinstance(deals, Deals):
-        return [deal for deal in deals if deal.trade.reason == "open"]
-    count = int((deals.trade(REASON) == STILL_OPEN).sum())
-    return deals.last(count)
+    if not isinstance(account_trades, AccountTrades):
+        return [account_trade for account_trade in account_trades if account_trade.trade.reason == "open"]
+    count = int((account_trades.trade(REASON) == STILL_OPEN).sum())
+    return account_trades.last(count)
 
 
-def _held(deal: Deal, leaves: bool) -> Position:
-    trade, key = deal.trade, deal.key
+def _held(account_trade: AccountTrade, leaves: bool) -> Position:
+    trade, key = account_trade.trade, account_trade.key
     return Position(
         next_open="leave" if leaves else "hold",
         symbol=key.symbol,
         exchange=key.exchange,
         timeframe=key.timeframe,
-        setup=deal.setup,
+        setup=account_trade.setup,
         side=trade.side,
-        quantity=deal.quantity,
+        quantity=account_trade.quantity,
         entry_ts_ms=trade.entry_ts_ms,
         entry_price=trade.entry_price,
         last_ts_ms=trade.exit_ts_ms,
         last_price=trade.exit_price,
         stop=None if trade.stop is None or math.isnan(trade.stop) else trade.stop,
-        pnl=deal.pnl,
-        net_return=deal.net_return,
-        currency=deal.currency,
+        pnl=account_trade.pnl,
+        net_return=account_trade.net_return,
+        currency=account_trade.currency,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyjobs.account.figures.performance import CurvePoint
-from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, Deal, Deals
+from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, AccountTrade, AccountTrades
 from pyjobs.market.bars import IntArray
 from pyjobs.strategy.lifecycle import REASONS
 from utils.csv_text import lines as csv_lines
@@ -50,47 +50,57 @@ def write_curve(path: Path, points: Sequence[CurvePoint]) -> None:
     write_csv(path, CURVE_COLUMNS, map(curve_cells, points))
 
 
-def write_deals(path: Path, deals: Sequence[Deal]) -> None:
+def write_account_trades(path: Path, account_trades: Sequence[AccountTrade]) -> None:
     """trades.csv: prices in the instruments' currencies, money in the account's."""
-    if isinstance(deals, Deals):  # there may be millions
-        write_lines(path, TRADE_COLUMNS, deal_lines(deals))
+    if isinstance(account_trades, AccountTrades):  # there may be millions
+        write_lines(path, TRADE_COLUMNS, account_trade_lines(account_trades))
     else:
-        write_csv(path, TRADE_COLUMNS, map(deal_cells, deals))
+        write_csv(path, TRADE_COLUMNS, map(account_trade_cells, account_trades))
 
 
-def deal_lines(deals: Deals) -> Iterator[bytes]:
-    """The lines of an account's own deals, some thousands at a time, without a record for each."""
+def account_trade_lines(account_trades: AccountTrades) -> Iterator[bytes]:
+    """The lines of an account's own account trades, some thousands at a time, without a record for each."""
     labels = csv_lines.Labels()
-    own, where = _names(deals, labels)
+    own, where = _names(account_trades, labels)
     reasons = np.array([labels.number(reason) for reason in REASONS])
-    for piece in csv_lines.pieces(len(deals), ROWS_AT_ONCE):
-        trades, money = np.ascontiguousarray(deals.columns.trades[piece].T), [c[piece] for c in deals.columns[1:-1]]
-        lanes, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
+    for piece in csv_lines.pieces(len(account_trades), ROWS_AT_ONCE):
+        trades, money = (
+            np.ascontiguousarray(account_trades.columns.trades[piece].T),
+            [c[piece] for c in account_trades.columns[1:-1]],
+        )
+        sleeves, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
         _, size, fees, pnl, rate_in, rate_out, _ = map(csv_lines.numbers, money)
         signal, entry, leave = (csv_lines.whole(trades[place]) for place in TIMES)
         bought, stop, sold = (csv_lines.numbers(trades[place]) for place in (ENTRY_PRICE, STOP, EXIT_PRICE))
         net = csv_lines.numbers(pnl.values / (size.values * trades[ENTRY_PRICE] * rate_in.values))
-        opened = (labels.column(own[lanes]), signal, entry, bought, size, stop)
+        opened = (labels.column(own[sleeves]), signal, entry, bought, size, stop)
         closed = (leave, sold, labels.column(reasons[why]), fees, pnl, net)
-        yield labels.lines((*opened, *closed, labels.column(where[lanes]), rate_in, rate_out))
+        yield labels.lines((*opened, *closed, labels.column(where[sleeves]), rate_in, rate_out))
 
 
-def _names(deals: Deals, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
-    """The numbers of each lane's texts, before and between its numbers, where it has a deal; a lane has one side."""
-    sides = np.zeros(len(deals.lanes))
-    sides[deals.columns.seat.astype(np.int64)] = deals.trade(SIDE)
+def _names(account_trades: AccountTrades, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
+    """The numbers of each sleeve's texts, before and between its numbers, where it traded; each has one side."""
+    sides = np.zeros(len(account_trades.sleeves))
+    sides[account_trades.columns.seat.astype(np.int64)] = account_trades.trade(SIDE)
     own, where = np.zeros(sides.size, np.int64), np.zeros(sides.size, np.int64)
     for number in np.flatnonzero(sides).tolist():
-        lane = deals.lanes[number]
-        own[number] = labels.number(lane.key.symbol, "long" if sides[number] > 0 else "short", lane.setup)
-        where[number] = labels.number(lane.key.exchange, lane.key.timeframe, lane.currency)
+        sleeve = account_trades.sleeves[number]
+        own[number] = labels.number(sleeve.key.symbol, "long" if sides[number] > 0 else "short", sleeve.setup)
+        where[number] = labels.number(sleeve.key.exchange, sleeve.key.timeframe, sleeve.currency)
     return own, where
 
 
-def deal_cells(deal: Deal) -> list[object]:
+def account_trade_cells(account_trade: AccountTrade) -> list[object]:
     """One line of trades.csv: prices in the instrument's currency, money in the account's."""
-    trade, key = deal.trade, deal.key
-    opened = [trade.signal_ts_ms, trade.entry_ts_ms, trade.entry_price, deal.quantity, trade.stop]
-    closed = [trade.exit_ts_ms, trade.exit_price, trade.reason, deal.fees, deal.pnl, deal.net_return]
-    converted = [deal.currency, deal.entry_rate, deal.exit_rate]
-    return [key.symbol, trade.side, deal.setup, *opened, *closed, key.exchange, key.timeframe, *converted]
+    trade, key = account_trade.trade, account_trade.key
+    opened = [trade.signal_ts_ms, trade.entry_ts_ms, trade.entry_price, account_trade.quantity, trade.stop]
+    closed = [
+        trade.exit_ts_ms,
+        trade.exit_price,
+        trade.reason,
+        account_trade.fees,
+        account_trade.pnl,
+        account_trade.net_return,
+    ]
+    converted = [account_trade.currency, account_trade.entry_rate, account_trade.exit_rate]
+    return [key.symbol, trade.side, account_trade.setup, *opened, *closed, key.exchange, key.timeframe, *converted]

@@ -11,7 +11,7 @@ import numpy as np
 from pyjobs.account.figures.setup_stats import Row, summarise, window_start
 from pyjobs.account.figures.triggers import Part, Triggers, part
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lanes import costs_on
+from pyjobs.account.portfolio.sleeves import costs_on
 from pyjobs.market.bars import Bars, last
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.desk.desk_file import Desk, Instrument

@@ -11,9 +11,9 @@ import numpy as np
 
 from pyjobs.account.desk.backtest import session_closes, terms_of
 from pyjobs.account.figures.performance import CurvePoint, curve, latest
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.lanes import behind, first_decision_ms, lanes_of
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.sleeves import behind, first_decision_ms, sleeves_of
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -23,12 +23,12 @@ from utils.errors import UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """What does not depend on the account's limits: the lanes, the sessions of the window, what was left out and why.
+    """What does not depend on the account's limits: the sleeves, the sessions of the window, what was left out and why.
 
     `closes`: (session, close time) of the desk's market, ascending; the first is where the account starts.
     """
 
-    lanes: list[Lane]
+    sleeves: list[Sleeve]
     closes: list[tuple[dt.date, int]]
     left_out: list[dict[str, str]]
     behind: list[dict[str, str]]
@@ -68,22 +68,22 @@ def prepare(
     the first series has the bars the strategy looks back on. Raises UsageError when nothing is left to run on.
     """
     setups = {strategy: setup}
-    found = lanes_of(snapshot, account, setups)
-    lanes, left_out = found.lanes, found.left_out
-    if not lanes:
+    found = sleeves_of(snapshot, account, setups)
+    sleeves, left_out = found.sleeves, found.left_out
+    if not sleeves:
         raise UsageError(
             f"{strategy} needs {setup.lookback} bars; no {' or '.join((account.currency, *account.trades))} "
             f"instrument of desk {snapshot.desk.name!r} can be traded up to {snapshot.session}: "
             + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "there is none to trade")
         )
-    closes = session_closes(snapshot, first_decision_ms(lanes, setups))
+    closes = session_closes(snapshot, first_decision_ms(sleeves, setups))
     inside = [pair for pair in closes if start is None or pair[0] >= start]
     if len(inside) < 2:
         raise UsageError(
             f"the window from {start} to {snapshot.session} has {len(inside)} sessions to run on; "
             f"{strategy} can decide from {closes[0][0] if closes else 'no session'} on"
         )
-    return Prepared(lanes=lanes, closes=inside, left_out=left_out, behind=behind(snapshot, lanes))
+    return Prepared(sleeves=sleeves, closes=inside, left_out=left_out, behind=behind(snapshot, sleeves))
 
 
 def run_account(prepared: Prepared, account: Account, *, constrained: bool = True) -> StrategyRun:
@@ -94,7 +94,7 @@ def run_account(prepared: Prepared, account: Account, *, constrained: bool = Tru
 def run_terms(prepared: Prepared, terms: Terms) -> StrategyRun:
     """Run the account with the engine's own terms."""
     closes_ms = [ts_ms for _, ts_ms in prepared.closes]
-    run = simulate(prepared.lanes, terms, start_ms=closes_ms[0], marks_ms=closes_ms)
+    run = simulate(prepared.sleeves, terms, start_ms=closes_ms[0], marks_ms=closes_ms)
     return StrategyRun(run=run, prepared=prepared, cash=terms.cash)
 
 

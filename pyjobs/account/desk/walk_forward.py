@@ -126,7 +126,7 @@ def walk(
                 returns=returns,
                 train_sharpe=sharpes[chosen],
                 test_sharpe=sharpe_of(returns, per_year),
-                n_trades=0 if tested is None else len(tested.run.deals),
+                n_trades=0 if tested is None else len(tested.run.account_trades),
             )
         )
     untested = sessions[windows(n, train, test)[-1][2] :]
@@ -157,19 +157,19 @@ class OnTerms:
 def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
     """`prepared` with an account that opens at the close of `first`, and no bar after the close of `last`."""
     closes = [pair for pair in prepared.closes if first <= pair[0] <= last]
-    lanes = []
-    for lane in prepared.lanes:
-        n = int(np.searchsorted(lane.bars.ts_ms, closes[-1][1], side="right"))
-        lanes.append(replace(lane, bars=lane.bars.slice(0, n), wishes=lane.wishes.slice(0, n)))
-    return replace(prepared, lanes=lanes, closes=closes)
+    sleeves = []
+    for sleeve in prepared.sleeves:
+        n = int(np.searchsorted(sleeve.bars.ts_ms, closes[-1][1], side="right"))
+        sleeves.append(replace(sleeve, bars=sleeve.bars.slice(0, n), wishes=sleeve.wishes.slice(0, n)))
+    return replace(prepared, sleeves=sleeves, closes=closes)
 
 
 def closed_out(result: StrategyRun) -> FloatArray:
     """Returns per session, the last one after the cost of leaving what is still open."""
     equity = result.equity
-    for deal in result.run.deals:
-        if deal.trade.reason == "open":
-            equity[-1] -= deal.to_leave
+    for account_trade in result.run.account_trades:
+        if account_trade.trade.reason == "open":
+            equity[-1] -= account_trade.to_leave
     return session_returns(equity)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyjobs.account.figures import metrics
 from pyjobs.account.figures.account_types import FIGURES
-from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, AccountRun, Deal, Deals
+from pyjobs.account.portfolio.simulate import ENTRY_PRICE, REASON, AccountRun, AccountTrade, AccountTrades
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
 
@@ -93,7 +93,7 @@ def measures(
     """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
 
     `per_year`: sessions a year of the market whose closes the points are. `short`: less than a year of them, so that
-    what is said of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
+    a figure of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
     than two points nothing but the equity is defined.
     """
     undefined: dict[str, Any] = dict.fromkeys(FIGURES)
@@ -113,7 +113,7 @@ def measures(
         "short": len(points) <= per_year,
         "ruin": next((point.session.isoformat() for point in points if point.equity <= 0), None),
         **_of_returns(equity, years, per_year),
-        **_of_deals(run.deals),
+        **_of_account_trades(run.account_trades),
         **_against(equity, benchmark, per_year),
         "benchmark_start": _first_known(points, benchmark),
         f"return_{RECENT_DAYS}d": _recent(points),
@@ -143,12 +143,12 @@ def _of_returns(equity: FloatArray, years: float, per_year: float) -> dict[str, 
     }
 
 
-def _of_deals(deals: Sequence[Deal]) -> dict[str, float | int | None]:
-    pnls, fees, returns = _money_of(deals)
+def _of_account_trades(account_trades: Sequence[AccountTrade]) -> dict[str, float | int | None]:
+    pnls, fees, returns = _money_of(account_trades)
     gains, losses, n = _exact_sum(pnls[pnls > 0]), -_exact_sum(pnls[pnls < 0]), pnls.size
     return {
-        "n_trades": len(deals),
-        "n_open": len(deals) - n,
+        "n_trades": len(account_trades),
+        "n_open": len(account_trades) - n,
         "win_rate": int(np.count_nonzero(pnls > 0)) / n if n else None,
         "profit_factor": gains / losses if losses else None,
         "expectancy": _exact_sum(returns) / n if n else None,
@@ -162,15 +162,15 @@ def _exact_sum(values: FloatArray) -> float:
     return math.fsum(itertools.chain.from_iterable(pieces))
 
 
-def _money_of(deals: Sequence[Deal]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _money_of(account_trades: Sequence[AccountTrade]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """pnl of the closed ones, fees of all, net return of the closed ones."""
-    if not isinstance(deals, Deals):
-        closed = [deal for deal in deals if deal.trade.reason != "open"]
-        found = [d.pnl for d in closed], [d.fees for d in deals], [d.net_return for d in closed]
+    if not isinstance(account_trades, AccountTrades):
+        closed = [account_trade for account_trade in account_trades if account_trade.trade.reason != "open"]
+        found = [d.pnl for d in closed], [d.fees for d in account_trades], [d.net_return for d in closed]
         pnls, fees, returns = (np.array(values, np.float64) for values in found)
         return pnls, fees, returns
-    ended, money = deals.trade(REASON) != kernel.STILL_OPEN, deals.columns
-    pnl, paid = money.pnl[ended], money.size * deals.trade(ENTRY_PRICE)
+    ended, money = account_trades.trade(REASON) != kernel.STILL_OPEN, account_trades.columns
+    pnl, paid = money.pnl[ended], money.size * account_trades.trade(ENTRY_PRICE)
     return pnl, money.fees, pnl / (paid * money.rate_in)[ended]
 
 

@@ -19,7 +19,7 @@ from pyjobs.account.figures.overlap import Paths
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import Outcome, Rules, Tape, Trade, followed
+from pyjobs.strategy.lifecycle import KernelInput, Outcome, Rules, Trade, followed
 from pyjobs.strategy.position import none_for_nan
 from pyjobs.strategy.signals import Side, Signals
 
@@ -91,7 +91,7 @@ def part(
         sessions=dated[since:],
         numbers=numbers,
         stops=signals.stop[numbers],
-        ended=followed(Tape.of(bars, signals), numbers, Rules.of(signals)),
+        ended=followed(KernelInput.of(bars, signals), numbers, Rules.of(signals)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Lanes and terms laid out in memory by the names of `memory`, ready for walks of `book`."""
+"""Sleeves and terms laid out in memory by the names of `memory`, ready for walks of `account_loop`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pyjobs.account.portfolio import memory, seats
-from pyjobs.account.portfolio.choice import EVENT
+from pyjobs.account.portfolio.aligned_bars import PRICES, AlignedSeries, Places, Timeline, laid, timeline_of
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.lookups import Columns, named, rates_of, tables_of
+from pyjobs.account.portfolio.order_admission import EVENT
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sums import SUMS
-from pyjobs.account.portfolio.tape import PRICES, OnTape, Places, Timeline, laid, timeline_of
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
@@ -48,13 +48,13 @@ class Memory(NamedTuple):
     tables: memory.Tables
     rates: memory.Rates
     points: memory.Points
-    deals: memory.DealColumns
+    account_trades: memory.AccountTradeColumns
     room: memory.Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layout:
-    """What walks over the same lanes have in common: what they read, and where seats and stretches begin."""
+    """What walks over the same sleeves have in common: what they read, and where seats and stretches begin."""
 
     seats: memory.Seats
     series: memory.Series
@@ -75,15 +75,17 @@ class Layout:
             tables=self.tables,
             rates=self.rates,
             points=memory.Points(*(np.empty(moments) for _ in memory.Points._fields)),
-            deals=_room_for(self.signals.events.size // EVENT),
+            account_trades=_room_for(self.signals.events.size // EVENT),
             room=memory.Room(np.zeros(kernel.STATE), np.zeros(kernel.RULES)),
         )
 
 
-def _room_for(deals: int) -> memory.DealColumns:
-    names = memory.DealColumns._fields[1:-1]
-    columns = {name: np.empty(deals) for name in names}
-    return memory.DealColumns(trades=np.empty(deals * kernel.TRADE), count=np.zeros(1, np.int64), **columns)
+def _room_for(account_trades: int) -> memory.AccountTradeColumns:
+    names = memory.AccountTradeColumns._fields[1:-1]
+    columns = {name: np.empty(account_trades) for name in names}
+    return memory.AccountTradeColumns(
+        trades=np.empty(account_trades * kernel.TRADE), count=np.zeros(1, np.int64), **columns
+    )
 
 
 def _account(terms: Terms) -> memory.Account:
@@ -100,25 +102,25 @@ def _account(terms: Terms) -> memory.Account:
     )
 
 
-def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequence[int]) -> Layout:
-    """The account before the first bar that closes at or after `start_ms`; its seats in the order of `lanes`."""
-    own = {id(lane.bars): lane.bars for lane in lanes}  # two sides, and all setups, share a series' bars
+def lay_out(sleeves: Sequence[Sleeve], terms: Terms, start_ms: int, marks_ms: Sequence[int]) -> Layout:
+    """The account before the first bar that closes at or after `start_ms`; its seats in the order of `sleeves`."""
+    own = {id(sleeve.bars): sleeve.bars for sleeve in sleeves}  # two sides, and all setups, share a series' bars
     stretches = {bars: number for number, bars in enumerate(own)}
     bars = laid(list(own.values()))
     line = timeline_of(tuple(bars), start_ms)
     times = line.times
-    if any(lane.conversion for lane in lanes):  # what is held is worth something else at each of the marks too
+    if any(sleeve.conversion for sleeve in sleeves):  # what is held is worth something else at each of the marks too
         marks = np.array(marks_ms, np.int64)
         times = np.union1d(marks[marks >= start_ms], times)
     begins, ends = (dict(zip(own, part.tolist(), strict=True)) for part in (line.begins, line.ends))
-    wanted = _wishes(lanes, begins, ends)
-    rates, own_rates = rates_of(lanes, times, begins, ends)
-    tables, grids = tables_of(lanes, terms.costs)
+    wanted = _wishes(sleeves, begins, ends)
+    rates, own_rates = rates_of(sleeves, times, begins, ends)
+    tables, grids = tables_of(sleeves, terms.costs)
     moments = line.at(times)
     return Layout(
         seats=memory.Seats(
-            **_columns(lanes, terms),
-            **_places(lanes, stretches),
+            **_columns(sleeves, terms),
+            **_places(sleeves, stretches),
             **wanted.places,
             **own_rates,
             **grids,
@@ -132,9 +134,9 @@ def lay_out(lanes: Sequence[Lane], terms: Terms, start_ms: int, marks_ms: Sequen
     )
 
 
-def _series(bars: Sequence[OnTape], line: Timeline, times: IntArray, moments: Places) -> memory.Series:
+def _series(bars: Sequence[AlignedSeries], line: Timeline, times: IntArray, moments: Places) -> memory.Series:
     n = len(bars)
-    prices = bars[0].tape.prices if bars else np.empty((4, 0))
+    prices = bars[0].aligned.prices if bars else np.empty((4, 0))
     return memory.Series(
         times=times,
         moments=moments,
@@ -147,12 +149,12 @@ def _series(bars: Sequence[OnTape], line: Timeline, times: IntArray, moments: Pl
     )
 
 
-def _columns(lanes: Sequence[Lane], terms: Terms) -> Columns:
+def _columns(sleeves: Sequence[Sleeve], terms: Terms) -> Columns:
     """Position, rules and money of the seats before the first bar, by the names that `Seats` has for them."""
     kinds: dict[tuple[Rules, bool, bool, float], int] = {}
     alike = [
-        kinds.setdefault((lane.wishes.rules, lane.taxed, lane.conversion is not None, lane.lot), len(kinds))
-        for lane in lanes
+        kinds.setdefault((sleeve.wishes.rules, sleeve.taxed, sleeve.conversion is not None, sleeve.lot), len(kinds))
+        for sleeve in sleeves
     ]
     rows = np.array([_seat(terms, *kind) for kind in kinds]).reshape(-1, len(FLOATS))[alike].T
     return dict(zip(FLOATS, map(np.ascontiguousarray, rows), strict=True))
@@ -176,21 +178,23 @@ def _seat(terms: Terms, own: Rules, taxed: bool, converted: bool, lot: float) ->
     return [*FLAT.vector(), *rules.vector(), *money.values(), *fixed.values()]
 
 
-def _places(lanes: Sequence[Lane], stretches: Mapping[int, int]) -> Columns:
-    keys = {key: number for number, key in enumerate(dict.fromkeys(lane.key for lane in lanes))}
-    groups = {group: number for number, group in enumerate(dict.fromkeys(lane.group for lane in lanes if lane.group))}
+def _places(sleeves: Sequence[Sleeve], stretches: Mapping[int, int]) -> Columns:
+    keys = {key: number for number, key in enumerate(dict.fromkeys(sleeve.key for sleeve in sleeves))}
+    groups = {
+        group: number for number, group in enumerate(dict.fromkeys(sleeve.group for sleeve in sleeves if sleeve.group))
+    }
     return {
-        "stretch": np.array([stretches[id(lane.bars)] for lane in lanes], np.int64),
-        "series": np.array([keys[lane.key] for lane in lanes], np.int64),
-        "group": np.array([groups.get(lane.group, -1) for lane in lanes], np.int64),
-        "taxed": np.array([lane.taxed for lane in lanes], np.int64),
-        "has": np.array([lane.wishes.has for lane in lanes], np.int64),
+        "stretch": np.array([stretches[id(sleeve.bars)] for sleeve in sleeves], np.int64),
+        "series": np.array([keys[sleeve.key] for sleeve in sleeves], np.int64),
+        "group": np.array([groups.get(sleeve.group, -1) for sleeve in sleeves], np.int64),
+        "taxed": np.array([sleeve.taxed for sleeve in sleeves], np.int64),
+        "has": np.array([sleeve.wishes.has for sleeve in sleeves], np.int64),
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wanted:
-    """Exits, a bit per bar; entries, lane after lane, as numbers of bars; what they carry; where each begins."""
+    """Exits, a bit per bar; entries, sleeve after sleeve, as numbers of bars; what they carry; where each begins."""
 
     leaving: BitArray
     entries: Places
@@ -198,20 +202,20 @@ class Wanted:
     places: Columns
 
 
-def _wishes(lanes: Sequence[Lane], begins: Mapping[int, int], ends: Mapping[int, int]) -> Wanted:
+def _wishes(sleeves: Sequence[Sleeve], begins: Mapping[int, int], ends: Mapping[int, int]) -> Wanted:
     bits: list[BitArray] = [np.zeros(1, np.uint8)]
     entries: list[Places] = [np.zeros(0, np.int32)]
     levels: list[FloatArray] = [np.zeros(0)]
     rows, n_bits, n_entries, n_levels = [], 8, 0, 0
-    for lane in lanes:
-        wishes, bars = lane.wishes, len(lane.bars)
+    for sleeve in sleeves:
+        wishes, bars = sleeve.wishes, len(sleeve.bars)
         if wishes.size != bars:
-            raise ValueError(f"{lane.key}: signals must have one entry per bar, {bars} in all")
-        before = begins[id(lane.bars)] + bars - ends[id(lane.bars)]  # bars that no account sees
+            raise ValueError(f"{sleeve.key}: signals must have one entry per bar, {bars} in all")
+        before = begins[id(sleeve.bars)] + bars - ends[id(sleeve.bars)]  # bars that no account sees
         first = int(np.searchsorted(wishes.entries, before)) if before else 0
-        rows.append((n_bits + before - begins[id(lane.bars)], n_entries, n_levels))
+        rows.append((n_bits + before - begins[id(sleeve.bars)], n_entries, n_levels))
         bits.append(wishes.leaving)
-        entries.append(wishes.entries[first:] + np.int32(begins[id(lane.bars)] - before))
+        entries.append(wishes.entries[first:] + np.int32(begins[id(sleeve.bars)] - before))
         levels.append(wishes.levels[first:].reshape(-1))
         n_bits += 8 * wishes.leaving.size
         n_entries += entries[-1].size

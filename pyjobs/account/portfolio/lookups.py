@@ -13,7 +13,7 @@ from pyjobs.account.portfolio import memory
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.krx import Grid, Table
-from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.market.bars import IntArray, SeriesKey
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -26,7 +26,7 @@ def named(names: Sequence[str], rows: Sequence[tuple[int, ...]]) -> Columns:
 
 
 def rates_of(
-    lanes: Sequence[Lane], times: IntArray, begins: Mapping[int, int], ends: Mapping[int, int]
+    sleeves: Sequence[Sleeve], times: IntArray, begins: Mapping[int, int], ends: Mapping[int, int]
 ) -> tuple[memory.Rates, Columns]:
     """Rates of exchange at every moment and at every bar's open, whether they were fresh; where a seat has its own."""
     tables: dict[SeriesKey, tuple[int, Rates]] = {}
@@ -34,18 +34,20 @@ def rates_of(
     known: list[slice] = []
     places: dict[tuple[int, int], int] = {}
     rows, n = [], 0
-    for lane in lanes:
-        if lane.conversion is None:
+    for sleeve in sleeves:
+        if sleeve.conversion is None:
             rows.append((-1, 0))
             continue
-        rates, own = lane.conversion.rates, (id(lane.conversion), id(lane.bars))
+        rates, own = sleeve.conversion.rates, (id(sleeve.conversion), id(sleeve.bars))
         table = tables.setdefault(rates.key, (len(tables), rates))[0]
         if own not in places:
             size = ends[own[1]] - begins[own[1]]
             places[own] = n - begins[own[1]]
             n += size
-            found.append(lane.conversion)
-            known.append(slice(len(lane.bars) - size, len(lane.bars)))  # of bars that were cut short there may be more
+            found.append(sleeve.conversion)
+            known.append(
+                slice(len(sleeve.bars) - size, len(sleeve.bars))
+            )  # of bars that were cut short there may be more
         rows.append((table, places[own]))
     opens, entering, signalling = (
         [np.zeros(0, dtype), *(getattr(each, name)[part] for each, part in zip(found, known, strict=True))]
@@ -59,17 +61,17 @@ def rates_of(
     ), named(("rates_of", "to_rates"), rows)
 
 
-def tables_of(lanes: Sequence[Lane], costs: Costs) -> tuple[memory.Tables, Columns]:
+def tables_of(sleeves: Sequence[Sleeve], costs: Costs) -> tuple[memory.Tables, Columns]:
     """Taxes, and tick tables, each once; from when on which of them holds for a seat."""
     grids: dict[Grid, int] = {}
     tables: dict[Table, int] = {}
     rows: list[tuple[int, ...]] = []
     seat_rows = []
-    for lane in lanes:
-        if lane.grid not in grids:
-            grids[lane.grid] = len(rows)
-            rows += [(from_ms, tables.setdefault(table, len(tables))) for from_ms, table in lane.grid]
-        seat_rows.append((grids[lane.grid], grids[lane.grid] + len(lane.grid)))
+    for sleeve in sleeves:
+        if sleeve.grid not in grids:
+            grids[sleeve.grid] = len(rows)
+            rows += [(from_ms, tables.setdefault(table, len(tables))) for from_ms, table in sleeve.grid]
+        seat_rows.append((grids[sleeve.grid], grids[sleeve.grid] + len(sleeve.grid)))
     steps = np.array([step for table in tables for step in table], np.float64).reshape(-1, 2).T
     grid, taxes = named(("from", "table"), rows), costs.sell_tax_by_time
     made = memory.Tables(

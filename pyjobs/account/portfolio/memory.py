@@ -1,7 +1,7 @@
 """All that an account's walk works on, by name: tuples of arrays, which are pointers when compiled (utils/native.py).
 
-Bars stand one stretch after the other, a stretch for the bars of a series; a seat is a lane with its place in time and
-its position.
+Bars stand one stretch after the other, a stretch for the bars of a series; a seat is a sleeve with its place in time
+and its position.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Account(NamedTuple):
 
 
 class Seats(NamedTuple):
-    """A lane each. First the position and the order as strategy.kernel has them (`leaving`: its EXIT), then its rules.
+    """A sleeve each. First position and order as strategy.kernel has them (`leaving`: its EXIT), then its rules.
 
     `rate`: of exchange at the last moment; `entry_rate`: when it was filled. `sign`: 1.0 long, -1.0 short. `per_unit`:
     lots in one, 0 where a lot is whole units. `buys_at`, `sells_at`: what slippage multiplies a price by. `stretch`:
@@ -124,7 +124,7 @@ class Series(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """`leaving`: exit signals, a bit per bar, lane by lane.
+    """`leaving`: exit signals, a bit per bar, sleeve by sleeve.
 
     `events`: for each moment where its entry signals begin, then of each, in the order of the seats, its seat and its
     number; `levels`: what they carry.
@@ -138,7 +138,7 @@ class Signals(NamedTuple):
 class Tables(NamedTuple):
     """Taxes on sales by time, and ticks: `grid_from` and `grid_table` say from when on which table holds.
 
-    `table_begins` says where in `tick_from` (prices) and `tick` each table begins, and the last ends.
+    `table_begins` is where in `tick_from` (prices) and `tick` each table begins, and the last ends.
     """
 
     tax_from: Ints
@@ -169,8 +169,8 @@ class Points(NamedTuple):
     positions: Floats
 
 
-class DealColumns(NamedTuple):
-    """A deal each: `trades`: rows of TRADE numbers as the kernel writes them; then what it was in money."""
+class AccountTradeColumns(NamedTuple):
+    """A account trade each: `trades`: rows of TRADE numbers as the kernel writes them; then what it was in money."""
 
     trades: Floats
     seat: Floats

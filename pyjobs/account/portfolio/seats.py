@@ -1,4 +1,4 @@
-"""What is done to a seat: its position handed to strategy.kernel and back, its fills priced, its deals written."""
+"""What is done to a seat: its position handed to strategy.kernel and back, fills priced, account trades written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import nan
 
 import numpy as np
 
-from pyjobs.account.portfolio.memory import DealColumns, Rates, Room, Seats, Series, Tables
+from pyjobs.account.portfolio.memory import AccountTradeColumns, Rates, Room, Seats, Series, Tables
 from pyjobs.strategy.kernel import (
     ENTRY_PRICE,
     ENTRY_TS,
@@ -89,20 +89,20 @@ def value(seats: Seats, series: Series, k: int) -> float:
     return float(seats.quantity[k] * series.close[next_bar(seats, series, k) - 1] * seats.rate[k])
 
 
-def write_deal(seats: Seats, deals: DealColumns, k: int, cost: float, rate: float) -> None:
-    """The money of the next deal, whose trade is written."""
-    d = deals.count[0]
-    paid, price = deals.trades[d * TRADE + ENTRY_PRICE], deals.trades[d * TRADE + EXIT_PRICE]
+def write_account_trade(seats: Seats, account_trades: AccountTradeColumns, k: int, cost: float, rate: float) -> None:
+    """The money of the next account trade, whose trade is written."""
+    d = account_trades.count[0]
+    paid, price = account_trades.trades[d * TRADE + ENTRY_PRICE], account_trades.trades[d * TRADE + EXIT_PRICE]
     fees = seats.entry_fee[k] + cost + seats.borrowed[k]
     gain = seats.sign[k] * (seats.quantity[k] * (price * rate - paid * seats.entry_rate[k]))
-    deals.seat[d] = float(k)
-    deals.size[d] = seats.quantity[k]
-    deals.fees[d] = fees
-    deals.pnl[d] = gain - fees
-    deals.rate_in[d] = seats.entry_rate[k]
-    deals.rate_out[d] = rate
-    deals.to_leave[d] = 0.0
-    deals.count[0] += 1
+    account_trades.seat[d] = float(k)
+    account_trades.size[d] = seats.quantity[k]
+    account_trades.fees[d] = fees
+    account_trades.pnl[d] = gain - fees
+    account_trades.rate_in[d] = seats.entry_rate[k]
+    account_trades.rate_out[d] = rate
+    account_trades.to_leave[d] = 0.0
+    account_trades.count[0] += 1
 
 
 def open_rate(seats: Seats, rates: Rates, k: int, i: int) -> float:

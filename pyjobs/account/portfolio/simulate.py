@@ -14,14 +14,14 @@ one gets `max_weight` of the equity at the signal's close, never more than the f
 whole lots; one whose group (sector …) would then hold more than `max_group_weight` of the equity is refused. The
 proceeds of a short sale, and as much again, are not free until it is bought back.
 Unconstrained: each setup on each series has a position of its own and takes every signal while flat, always with the
-same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside the constrained run
+same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; next to the constrained run
 it shows what the constraints cost.
 
 All money is the account's own: an instrument in another currency is converted at every fill and every mark, at the
 rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
 its own.
 
-The loop itself is `book`, compiled.
+The loop itself is `account_loop`, compiled.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from typing import overload
 
 import numpy as np
 
-from pyjobs.account.portfolio import book, choice, seats, sums
-from pyjobs.account.portfolio.lane import Lane
+from pyjobs.account.portfolio import account_loop, order_admission, seats, sums
 from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
-from pyjobs.account.portfolio.memory import DealColumns, Seats
+from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
 from utils import native
 
-__all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "Deal", "Deals", "Terms", "simulate"]
+__all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "AccountTrade", "AccountTrades", "Terms", "simulate"]
 
 ENTRY_PRICE, REASON = 3, 7  # places in a trade, as the kernel writes it
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deal:
+class AccountTrade:
     """A trade with its money. `fees` holds tax and borrowing too; `pnl` is after them; both in the account's money.
 
     Marked while open, before its exit cost, which is `to_leave`. Prices are those of the fills, slippage and ticks
@@ -76,8 +76,8 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaneName:
-    """What a deal has to say of its lane; the lane itself, with its signals, need not be kept for it."""
+class SleeveName:
+    """What a account trade has to say of its sleeve; the sleeve itself, with its signals, need not be kept for it."""
 
     key: SeriesKey
     setup: str
@@ -101,7 +101,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountRun:
-    """The account after every event (arrays of one length, by `ts_ms`), its deals by exit, and what was not taken.
+    """The account after every event (arrays of one length, by `ts_ms`), its trades by exit, and what was not taken.
 
     `exposure`: value of positions, long and short added up, over equity. `refused`: signals not turned into positions,
     by reason: `slots`, `held` (the series is in already), `group` (its cap), `cash` (not one lot affordable), `stop`
@@ -114,55 +114,57 @@ class AccountRun:
     cash: FloatArray
     exposure: FloatArray
     n_positions: IntArray
-    deals: Sequence[Deal]
+    account_trades: Sequence[AccountTrade]
     refused: dict[str, int]
     traded: float
     waiting: Sequence[Waiting] = ()
 
 
-def simulate(lanes: Iterable[Lane], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
-    """Run the account over all bars that close at or after `start_ms`. Lanes must hold a signal per bar.
+def simulate(sleeves: Iterable[Sleeve], terms: Terms, *, start_ms: int, marks_ms: Sequence[int] = ()) -> AccountRun:
+    """Run the account over all bars that close at or after `start_ms`. Sleeves must hold a signal per bar.
 
     `marks_ms`: further moments at which an account of several currencies is worth knowing, as rates move without bars.
     """
-    return next(simulate_each(lanes, [terms], start_ms=start_ms, marks_ms=marks_ms))
+    return next(simulate_each(sleeves, [terms], start_ms=start_ms, marks_ms=marks_ms))
 
 
 def simulate_each(
-    lanes: Iterable[Lane], terms: Sequence[Terms], *, start_ms: int, marks_ms: Sequence[int] = ()
+    sleeves: Iterable[Sleeve], terms: Sequence[Terms], *, start_ms: int, marks_ms: Sequence[int] = ()
 ) -> Iterator[AccountRun]:
-    """Several runs over the same lanes, which differ in money and limits, and not in costs or `stop_loss`.
+    """Several runs over the same sleeves, which differ in money and limits, and not in costs or `stop_loss`.
 
     Each is made when it is asked for.
     """
-    ordered = sorted(lanes, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
+    ordered = sorted(sleeves, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
     laid = lay_out(ordered, terms[0], start_ms, marks_ms)
-    names = [LaneName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
+    names = [SleeveName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
     return (_walked(names, laid.on(each)) for each in terms)
 
 
-def _walked(names: Sequence[LaneName], memory: Memory) -> AccountRun:
+def _walked(names: Sequence[SleeveName], memory: Memory) -> AccountRun:
     _library().walk(*itertools.chain.from_iterable(map(native.addresses, memory)))
-    account, points, deals = memory.account, memory.points, memory.deals
+    account, points, account_trades = memory.account, memory.points, memory.account_trades
     for name, column in zip(
-        deals._fields[:-1], deals, strict=False
-    ):  # the memory that no deal has needed is given back
-        column.resize(int(deals.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
+        account_trades._fields[:-1], account_trades, strict=False
+    ):  # the memory that no account trade has needed is given back
+        column.resize(int(account_trades.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
     return AccountRun(
         ts_ms=memory.series.times,
         equity=points.equity,
         cash=points.cash,
         exposure=points.exposure,
         n_positions=points.positions.astype(np.int64),
-        deals=Deals(names, deals._replace(trades=deals.trades.reshape(-1, kernel.TRADE))),
+        account_trades=AccountTrades(
+            names, account_trades._replace(trades=account_trades.trades.reshape(-1, kernel.TRADE))
+        ),
         refused=dict(zip(REFUSALS, account.refused.tolist(), strict=True)),
         traded=float(account.traded[0]),
         waiting=_waiting(names, memory.seats),
     )
 
 
-def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
-    """What the seats hold after the last close: positions told to leave, and orders to enter."""
+def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
+    """What the seats hold after the last close: positions that are to leave, and orders to enter."""
     held = seats.side != 0
     found = np.flatnonzero((held & (seats.leaving != 0)) | (~held & (seats.order != 0)))
     return [
@@ -179,26 +181,28 @@ def _waiting(names: Sequence[LaneName], seats: Seats) -> list[Waiting]:
 
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
-    return native.load("book", (kernel, riding, seats, sums, choice, book), (book.walk,))
+    return native.load(
+        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop), (account_loop.walk,)
+    )
 
 
-class Deals(Sequence[Deal]):
+class AccountTrades(Sequence[AccountTrade]):
     """What the walk wrote, as records once they are looked at: a sweep only counts them."""
 
-    def __init__(self, lanes: Sequence[LaneName], columns: DealColumns) -> None:
-        self.lanes, self.columns = lanes, columns
+    def __init__(self, sleeves: Sequence[SleeveName], columns: AccountTradeColumns) -> None:
+        self.sleeves, self.columns = sleeves, columns
 
     def __len__(self) -> int:
         return len(self.columns.trades)
 
     @overload
-    def __getitem__(self, at: int) -> Deal: ...
+    def __getitem__(self, at: int) -> AccountTrade: ...
     @overload
-    def __getitem__(self, at: slice) -> list[Deal]: ...
-    def __getitem__(self, at: int | slice) -> Deal | list[Deal]:
+    def __getitem__(self, at: slice) -> list[AccountTrade]: ...
+    def __getitem__(self, at: int | slice) -> AccountTrade | list[AccountTrade]:
         return self._made[at]
 
-    def __iter__(self) -> Iterator[Deal]:
+    def __iter__(self) -> Iterator[AccountTrade]:
         return iter(self._made)
 
     def trade(self, place: int) -> FloatArray:
@@ -206,31 +210,31 @@ class Deals(Sequence[Deal]):
         column: FloatArray = self.columns.trades[:, place]
         return column
 
-    def last(self, count: int) -> list[Deal]:
+    def last(self, count: int) -> list[AccountTrade]:
         """The records of the last `count`; the walk writes those that are still open last."""
         return self._records(slice(len(self) - count, None))
 
     @cached_property
-    def _made(self) -> list[Deal]:
+    def _made(self) -> list[AccountTrade]:
         return self._records(slice(None))
 
-    def _records(self, some: slice) -> list[Deal]:
+    def _records(self, some: slice) -> list[AccountTrade]:
         columns = [column[some].tolist() for column in self.columns[:-1]]
-        return [_deal(self.lanes[int(row[1])], *row) for row in zip(*columns, strict=True)]
+        return [_account_trade(self.sleeves[int(row[1])], *row) for row in zip(*columns, strict=True)]
 
 
-def _deal(
-    lane: LaneName, trade: Sequence[float], _: float, quantity: float, fees: float, pnl: float,
+def _account_trade(
+    sleeve: SleeveName, trade: Sequence[float], _: float, quantity: float, fees: float, pnl: float,
     entry_rate: float, exit_rate: float, to_leave: float,
-) -> Deal:  # fmt: skip
-    return Deal(
-        key=lane.key,
-        setup=lane.setup,
+) -> AccountTrade:  # fmt: skip
+    return AccountTrade(
+        key=sleeve.key,
+        setup=sleeve.setup,
         trade=Trade.of(trade),
         quantity=quantity,
         fees=fees,
         pnl=pnl,
-        currency=lane.currency,
+        currency=sleeve.currency,
         entry_rate=entry_rate,
         exit_rate=exit_rate,
         to_leave=to_leave,

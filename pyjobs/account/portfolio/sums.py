@@ -1,4 +1,4 @@
-"""Sums that are rounded once, whatever their order: what an account's positions are worth. Compiled as `book`.
+"""Sums that are rounded once, whatever their order: what an account's positions are worth. Compiled as `account_loop`.
 
 Adding thousands of positions exactly takes most of a walk, and nearly always it is certain after a sum of two numbers
 how the exact one is rounded. So they are added like that first, and exactly only where that leaves the last bit open.

@@ -79,5 +79,5 @@ class Wishes:
 
 @lru_cache(maxsize=64)
 def _rules(side: Side, stop_loss: float, take_profit: float, trail: float, max_bars: int) -> Rules:
-    """One record for all lanes that are alike."""
+    """One record for all sleeves that are alike."""
     return Rules(side=side, stop_loss=stop_loss, take_profit=take_profit, trail=trail, max_bars=max_bars)

@@ -22,11 +22,11 @@ from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import (
     FLAT,
     REASONS,
+    KernelInput,
     Reason,
     Rules,
     Semantics,
     State,
-    Tape,
     contiguous,
     in_memory,
     room,
@@ -199,12 +199,12 @@ def _runs(
     with shared():
         for setup in setups:
             signals = setup.signals(bars)
-            tape, (_, rules_at) = Tape(bars, signals), in_memory(Rules.of(signals, semantics))
+            inputs, (_, rules_at) = KernelInput(bars, signals), in_memory(Rules.of(signals, semantics))
             room.hold(2 * (len(bars) - start) + 1)
             room.state[:] = _flat()
             n = _library().alone(
-                *(*tape.at, start, len(bars), room.state_at, rules_at, room.trades_at),
-                *(tape.close_at, money.cash, money.fee, _stand.at),
+                *(*inputs.at, start, len(bars), room.state_at, rules_at, room.trades_at),
+                *(inputs.close_at, money.cash, money.fee, _stand.at),
             )
             yield room.trades[:n], room.state
 
@@ -229,7 +229,9 @@ def _folded(
         with shared():
             for setup, (s, rows) in zip(setups, folds, strict=True):
                 signals = setup.signals(piece)
-                rows.append(Tape(piece, signals).run(s, Rules.of(signals, semantics), begin - first, end - first))
+                rows.append(
+                    KernelInput(piece, signals).run(s, Rules.of(signals, semantics), begin - first, end - first)
+                )
         done_with(piece)
     return ((s, _trades(bars, s, rows)) for s, rows in folds)
 

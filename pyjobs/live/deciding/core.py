@@ -1,13 +1,13 @@
 """One decision for each closed bar, by the lines a backtest runs: strategy, cadence rule, kernel, money on a file.
 
-Everything here follows from the bars and from what was recorded beside them (late, blocked, killed), so that a journal
+Everything here follows from the bars and from what was recorded with them (late, blocked, killed), so that a journal
 can be folded again and must give the same bytes. Nothing reads a clock, a file or the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from zlib import crc32
 
@@ -21,7 +21,7 @@ from pyjobs.live.journal.cells import FLAT_STATE, SIDES, number, state_text
 from pyjobs.live.journal.names import EXIT_NAMES, SKIPS
 from pyjobs.market.bars import Bars, IntArray
 from pyjobs.strategy import kernel
-from pyjobs.strategy.lifecycle import FLAT, Rules, Tape, sides
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, sides
 
 Check = Callable[[int, float], tuple[str, str]]
 """Given the bar's close and the order's notional: the word that forbids the entry ("" for none), and what it saw."""
@@ -74,6 +74,10 @@ class Stand:
         """Nothing but cash."""
         return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
 
+    def copy(self) -> Stand:
+        """Another that stands there."""
+        return replace(self, s=list(self.s))
+
     def rescale(self, factor: float) -> None:
         """In the shares of now: prices times `factor`, as many shares more; what they are worth stays."""
         if factor != 1.0:
@@ -101,12 +105,12 @@ class Decider:
         self.lane, self.stand, self._at_stop = lane, stand, at_stop
         raw = lane.setup.setup.signals(bars)
         signals, broken, lacking = lane.setup.steadied(bars, raw)
-        self._tape = tape = Tape(bars, signals)
+        self._inputs = inputs = KernelInput(bars, signals)
         entry, leaving = sides(signals)
         self._entry, self._leaving = entry.tolist(), leaving.tolist()
         self._broken, self._lacking = broken.tolist(), lacking.tolist()
-        self._times, self._open, self._close = tape.ts_ms, tape.open, tape.close
-        self._high, self._low, self._stop = tape.high, tape.low, tape.stop
+        self._times, self._open, self._close = inputs.ts_ms, inputs.open, inputs.close
+        self._high, self._low, self._stop = inputs.high, inputs.low, inputs.stop
         self._volume = (bars.volume + 0.0).tolist()  # a zero below zero is written as zero, and sealed as one
         self._days = lane.days(bars.ts_ms).tolist()
         self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
@@ -158,7 +162,7 @@ class Decider:
         return SKIPS[1] if self._broken[i] else SKIPS[2] if self._lacking[i] else ""
 
     def _before_close(self, i: int, ts: float, blocked: str) -> tuple[str, list[str]]:
-        """Open and range of a bar; the reason that is to be told, and the trades that ended."""
+        """Open and range of a bar; the reason to record, and the trades that ended."""
         s, out, at = self.stand.s, self._out, self.stand
         if s[kernel.ORDER] != 0.0 and "kill" in blocked:
             kernel.forget_order(s)
@@ -209,7 +213,7 @@ class Decider:
         was_leaving = s[kernel.EXIT] != 0.0
         kernel.at_close(
             s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), leaving,
-            self._stop[i], *self._tape.distances(i),
+            self._stop[i], *self._inputs.distances(i),
         )  # fmt: skip
         ordered, refused, risk = s[kernel.ORDER] != 0.0 and s[kernel.ORDER_TS] == ts, "", ""
         if ordered and not blocked and check is not None:

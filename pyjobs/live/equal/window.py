@@ -7,12 +7,14 @@ where the two did not agree, nothing would be written.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from pyjobs.account.single.engine import run_symbol
 from pyjobs.live.deciding.core import Lane, Stand, deciders
 from pyjobs.live.deciding.seen import Seen
+from pyjobs.live.equal.logs import Log
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import SIDES, number
 from pyjobs.live.journal.lines import LinesFile
@@ -87,3 +89,16 @@ def write(place: Place, lane: Lane, seen: Seen, start_ms: int, *, code: str, at:
         file.sync()
         file.close()
     return len(rows), len(trades)
+
+
+def as_log(log: Log, lane: Lane, *, code: str) -> Log:
+    """A plain backtest of a journal's whole window, in memory, as if it had been written and read."""
+    rows, trades = decided(lane, log.seen.until(log.last_ms), log.first_ms)
+    none = Seen.of(log.bars.slice(0, 0))
+    return Log(
+        place=replace(log.place, tag=f"{log.place.tag}_bt_check"),
+        decisions=[[*row.split(","), "0", "", "", code, "", ""] for row in rows],
+        trades=[[*trade.split(","), "", ""] for trade in trades],
+        seen=none,
+        events=[],
+    )

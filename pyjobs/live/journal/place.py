@@ -1,4 +1,4 @@
-"""Where an instance's files lie: `data/processed/decisions/<tag>/<SYMBOL>/<timeframe>/`, its trades beside."""
+"""Where an instance's files lie: `data/processed/decisions/<tag>/<SYMBOL>/<timeframe>/`, and its trades' next to it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ _CELL = re.compile(r"[^,\"\s\x00-\x1f]{1,60}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The files of one (tag, symbol, timeframe)."""
+    """The files of one (tag, symbol, timeframe). `home`: where data lies instead, for a copy."""
 
     tag: str
     symbol: str
     timeframe: str
+    home: Path | None = None
 
     @classmethod
     def of_decisions(cls, path: Path) -> Place:
-        """The place whose `decisions` this is; its symbol is as its folder says it, `BTC_USD` for `BTC/USD`."""
+        """The place whose `decisions` this is; its symbol is as in the folder's name, `BTC_USD` for `BTC/USD`."""
         tag, folder, timeframe = path.parts[-4:-1]
         return cls(tag=tag, symbol=symbol_of(folder) or folder, timeframe=timeframe)
 
@@ -34,7 +35,7 @@ class Place:
         return folder_name(self.symbol.replace("/", "_"))
 
     def _folder(self, kind: str) -> Path:
-        return paths.data_dir() / "processed" / kind / self.tag / self.symbol_folder / self.timeframe
+        return (self.home or paths.data_dir()) / "processed" / kind / self.tag / self.symbol_folder / self.timeframe
 
     @property
     def folder(self) -> Path:

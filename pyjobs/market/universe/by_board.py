@@ -41,8 +41,8 @@ class Boards:
     """The boards of one exchange in one job. `kept`: those that were asked for before the desk could be read.
 
     `named` is what a command needs to be about this desk. `came` and `went` are symbols by which its listing changed;
-    `notes` what is to be said of it. `shut`: sessions of which a board had nothing, though they have closed. `seen`:
-    sessions that were asked for in this job.
+    `notes` what to report about it. `shut`: sessions of which a board had nothing, though they have closed.
+    `seen`: sessions that were asked for in this job.
     """
 
     exchange: str

@@ -11,10 +11,10 @@ import numpy as np
 
 from pyjobs.account.desk.backtest_results import equity_of, returns_of
 from pyjobs.account.desk.desk_backtest import AccountResults
-from pyjobs.account.desk.result_rows import write_curve, write_deals
+from pyjobs.account.desk.result_rows import write_account_trades, write_curve
 from pyjobs.account.desk.strategy_run import StrategyRun, sessions_of
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.simulate import Deal
+from pyjobs.account.portfolio.simulate import AccountTrade
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.benchmarks.closes import Benchmark
 from pyjobs.market.store.names import folder_name
@@ -70,10 +70,12 @@ def _page(folder: Path, account: AccountResults, benchmarks: Sequence[Benchmark]
             f"{title}: equity in {account.metrics['currency']}", sessions, equity_of(points).tolist(), closes
         )
     ]
-    for lane in most_traded(account.result):
-        deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
-        name = f"{len(deals)} trades of {lane.key.symbol} {lane.key.timeframe}, {lane.currency}"
-        drawn = price_and_trades(lane, deals, account.result.prepared.closes[0][1])
+    for sleeve in most_traded(account.result):
+        account_trades = [
+            account_trade for account_trade in account.result.run.account_trades if account_trade.key == sleeve.key
+        ]
+        name = f"{len(account_trades)} trades of {sleeve.key.symbol} {sleeve.key.timeframe}, {sleeve.currency}"
+        drawn = price_and_trades(sleeve, account_trades, account.result.prepared.closes[0][1])
         figures.append(interactive.trades_figure(name, *drawn))
     text = (folder / "report.txt").read_text(encoding="utf-8")
     interactive.write_page(folder / "interactive.html", title, figures, text)
@@ -85,7 +87,7 @@ def write_tables(folder: Path, account: AccountResults) -> None:
     sessions = [session.isoformat() for session in sessions_of(points)]
     write_csv(folder / "daily_returns.csv", ("session", "return"), zip(sessions, returns_of(points), strict=True))
     write_curve(folder / "equity_curve.csv", points)
-    write_deals(folder / "trades.csv", account.result.run.deals)
+    write_account_trades(folder / "trades.csv", account.result.run.account_trades)
     write_json(folder / "metrics.json", account.metrics)
 
 
@@ -103,45 +105,51 @@ def draw(
     months = pictures.month_returns(sessions, equity)
     pictures.monthly_picture(folder / "monthly_returns.png", f"{metrics['strategy']}, account {account.name}", months)
     drawn = most_traded(account.result)
-    files = trade_files([lane.key for lane in drawn])
-    for lane, file in zip(drawn, files, strict=True):
-        deals = [deal for deal in account.result.run.deals if deal.key == lane.key]
+    files = trade_files([sleeve.key for sleeve in drawn])
+    for sleeve, file in zip(drawn, files, strict=True):
+        account_trades = [
+            account_trade for account_trade in account.result.run.account_trades if account_trade.key == sleeve.key
+        ]
         first_ms = account.result.prepared.closes[0][1]
-        what = f"{lane.key.symbol} {names.get(lane.key, '')}".strip()
-        name = f"{metrics['strategy']}: {len(deals)} trades of {what} {lane.key.timeframe}, {lane.currency}"
-        pictures.trades_picture(folder / file, name, *price_and_trades(lane, deals, first_ms))
+        what = f"{sleeve.key.symbol} {names.get(sleeve.key, '')}".strip()
+        name = (
+            f"{metrics['strategy']}: {len(account_trades)} trades of {what} {sleeve.key.timeframe}, {sleeve.currency}"
+        )
+        pictures.trades_picture(folder / file, name, *price_and_trades(sleeve, account_trades, first_ms))
     return files
 
 
-def most_traded(result: StrategyRun) -> list[Lane]:
-    """The lanes with the most trades, most first; of equals by name. Lanes without a trade are not among them."""
-    count = Counter(deal.key for deal in result.run.deals)
-    one_each = {lane.key: lane for lane in result.prepared.lanes}  # a series traded on both sides has two lanes
-    order = sorted(one_each.values(), key=lambda lane: (-count[lane.key], str(lane.key)))
-    return [lane for lane in order if count[lane.key]][:MOST_TRADE_PICTURES]
+def most_traded(result: StrategyRun) -> list[Sleeve]:
+    """The sleeves with the most trades, most first; of equals by name. Sleeves without a trade are not among them."""
+    count = Counter(account_trade.key for account_trade in result.run.account_trades)
+    one_each = {
+        sleeve.key: sleeve for sleeve in result.prepared.sleeves
+    }  # a series traded on both sides has two sleeves
+    order = sorted(one_each.values(), key=lambda sleeve: (-count[sleeve.key], str(sleeve.key)))
+    return [sleeve for sleeve in order if count[sleeve.key]][:MOST_TRADE_PICTURES]
 
 
 def price_and_trades(
-    lane: Lane, deals: Sequence[Deal], first_ms: int
+    sleeve: Sleeve, account_trades: Sequence[AccountTrade], first_ms: int
 ) -> tuple[list[str], list[float], list[MarkedTrade]]:
     """(labels, closes, trades) of one series from `first_ms` on; entries and exits by bar number."""
-    start = int(np.searchsorted(lane.bars.ts_ms, first_ms))
-    ts_ms = lane.bars.ts_ms[start:]
-    intraday = lane.key.timeframe not in ("1d",)
+    start = int(np.searchsorted(sleeve.bars.ts_ms, first_ms))
+    ts_ms = sleeve.bars.ts_ms[start:]
+    intraday = sleeve.key.timeframe not in ("1d",)
     marked = [
         MarkedTrade(
-            side=deal.trade.side,
-            entry_bar=int(np.searchsorted(ts_ms, deal.trade.entry_ts_ms)),
-            entry_price=deal.trade.entry_price,
-            exit_bar=int(np.searchsorted(ts_ms, deal.trade.exit_ts_ms)),
-            exit_price=deal.trade.exit_price,
-            pnl=deal.pnl,
-            open=deal.trade.reason == "open",
+            side=account_trade.trade.side,
+            entry_bar=int(np.searchsorted(ts_ms, account_trade.trade.entry_ts_ms)),
+            entry_price=account_trade.trade.entry_price,
+            exit_bar=int(np.searchsorted(ts_ms, account_trade.trade.exit_ts_ms)),
+            exit_price=account_trade.trade.exit_price,
+            pnl=account_trade.pnl,
+            open=account_trade.trade.reason == "open",
         )
-        for deal in deals
+        for account_trade in account_trades
     ]
     labels = [bar_label(each, intraday=intraday) for each in ts_ms.tolist()]
-    return labels, lane.bars.close[start:].tolist(), marked
+    return labels, sleeve.bars.close[start:].tolist(), marked
 
 
 def trade_files(keys: Sequence[SeriesKey]) -> list[str]:

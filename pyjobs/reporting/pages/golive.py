@@ -11,6 +11,7 @@ from pyjobs.reporting.account_figures import marked, ruined, short_window
 from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent, noted
 from pyjobs.reporting.pages.gates import MAX_DRAWDOWN, MIN_TRADES, Gate, all_gates, decision
+from pyjobs.reporting.pages.loops import golive_sections
 from pyjobs.reporting.run_files.accounts import AccountFiles
 from pyjobs.reporting.run_files.read_run import RunInputs
 from pyjobs.reporting.sheet import figure_tables
@@ -70,6 +71,7 @@ def golive_page(inputs: RunInputs, *, session: str | None, pictures: Sequence[st
         summary=f"{verdict}. {_why(gates, verdict)}",
         sections=[
             Section(title="Checklist", blocks=[_checklist(gates), Text(_rule(), tone="note")]),
+            *golive_sections(inputs.loops),
             Section(title="Setups", blocks=_setups(inputs, pictures)),
             *[Section(title=f"Account {a.name}", blocks=_account(a, inputs, pictures)) for a in inputs.accounts],
             *([] if inputs.accounts else [Section(title="Accounts", blocks=[_no_account(inputs)])]),

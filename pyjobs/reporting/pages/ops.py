@@ -10,6 +10,7 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent
 from pyjobs.reporting.pages.fetched import fetched_sections
+from pyjobs.reporting.pages.loops import strip_sections
 from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
 
@@ -47,6 +48,7 @@ def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Pag
             ),
             *fetched_sections(inputs),
             *_imported_sections(inputs, session, machine.newest),
+            *strip_sections(inputs.loops),
             Section(title="Disk", blocks=_disk(machine)),
             Section(title="Last runs of all jobs", blocks=_history(machine)),
         ],
@@ -122,7 +124,7 @@ def _freshness(inputs: RunInputs, session: str | None, newest: Mapping[str, str]
 
 
 def _last(each: ImportedSeries, newest: Mapping[str, str]) -> str | None:
-    """The newest session there are bars of: in the store, whoever brought them; else what the import said."""
+    """The newest session there are bars of: in the store, whoever brought them; else the import's."""
     return newest.get(f"{each.exchange}:{each.symbol}:{each.timeframe}") or each.last_session
 
 

@@ -1,4 +1,4 @@
-"""What a run folder holds, as types. What is missing or unreadable is said, and never stops a report."""
+"""What a run folder holds, as types. What is missing or unreadable is noted, and never stops a report."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pyjobs.account.figures.setup_stats import Setups
 from pyjobs.market.dumps.data_file import Data
 from pyjobs.market.universe.fetch_file import Fetch
 from pyjobs.reporting.run_files.accounts import AccountFiles, read_account, read_json
+from pyjobs.reporting.run_files.loops import Loops
 from pyjobs.runs.nights.steps import StepResult
 from pyjobs.scanning.scan_file import Scan
 
@@ -28,7 +29,7 @@ class Steps(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInputs:
-    """Everything a report may want; None where it is missing, and `missing` says why, by file."""
+    """Everything a report may want; None where it is missing, with the reason in `missing`, by file."""
 
     data: Data | None
     scan: Scan | None
@@ -36,6 +37,7 @@ class RunInputs:
     steps: Steps | None
     accounts: Sequence[AccountFiles]
     fetch: Fetch | None = None
+    loops: Loops | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -48,6 +50,7 @@ def read_run(run_dir: Path) -> RunInputs:
         setups=read_json(run_dir, "backtests/setups.json", Setups, missing),
         steps=read_json(run_dir, "logs/steps.json", Steps, missing),
         fetch=read_json(run_dir, "reports/fetch.json", Fetch, missing),
+        loops=read_json(run_dir, "reports/live.json", Loops, {}),
         accounts=[read_account(run_dir, folder, missing) for folder in _folders(run_dir / "portfolio", missing)],
         missing=missing,
     )

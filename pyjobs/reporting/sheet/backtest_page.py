@@ -11,7 +11,7 @@ import numpy as np
 from pyjobs.account.desk.backtest_results import equity_of
 from pyjobs.account.desk.desk_backtest import AccountResults
 from pyjobs.account.desk.strategy_run import sessions_of
-from pyjobs.account.figures.deal_figures import ended
+from pyjobs.account.figures.account_trade_figures import ended
 from pyjobs.market.benchmarks.closes import Benchmark
 from pyjobs.reporting import html, numbers
 from pyjobs.reporting.account_figures import marked
@@ -44,7 +44,7 @@ def backtest_sheet(account: AccountResults, benchmarks: Sequence[Benchmark], pic
         metrics=account.metrics,
         benchmarks={each.name: np.asarray(each.closes.at(days), np.float64) for each in benchmarks},
         exposure=np.array([point.exposure for point in points]) if (worth > 0).all() else None,
-        trades=ended(account.result.run.deals),
+        trades=ended(account.result.run.account_trades),
         pictures=[Image(path=path, alt=f"price and trades: {Path(path).stem[7:]}") for path in pictures],
     )
 

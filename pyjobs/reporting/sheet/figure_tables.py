@@ -1,4 +1,4 @@
-"""The figures of a tear sheet as tables: beside each benchmark, over years, in the worst times, by trade."""
+"""The figures of a tear sheet as tables: against each benchmark, over years, in the worst times, by trade."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyjobs.account.figures import sheet
-from pyjobs.account.figures.deal_figures import Ended
+from pyjobs.account.figures.account_trade_figures import Ended
 from pyjobs.market.bars import FloatArray
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import Show, marked, under_a_year

@@ -14,8 +14,8 @@ from pyjobs.account.desk.desk_sweep import Params, table_of
 from pyjobs.account.desk.strategy_run import Prepared, run_terms
 from pyjobs.account.desk.walk_forward import between, walk, windows
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import Terms
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.account.sweep_axes import axis
 from pyjobs.market.bars import Bars, SeriesKey
@@ -38,8 +38,8 @@ def prepared(params: Params, *, until: int = N) -> Prepared:
     signals = Signals(entry=entry, exit=n % 7 == 6, stop=np.full(price.size, np.nan))
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
     closes = [(dt.date(2026, 1, 1) + dt.timedelta(days=int(k)), int((k + 1) * DAY)) for k in n]
-    lane = Lane(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1e-8)
-    return Prepared(lanes=[lane], closes=closes, left_out=[], behind=[])
+    sleeve = Sleeve(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1e-8)
+    return Prepared(sleeves=[sleeve], closes=closes, left_out=[], behind=[])
 
 
 def trials_of(axes: dict[str, list[float]]) -> sweep.Sweep:
@@ -86,8 +86,8 @@ def test_over_a_third_axis_a_cell_has_the_best_also_when_the_last_one_never_trad
     def quiet(params: Params) -> Prepared:
         made = prepared(params)
         none = {"entries": np.zeros(0, np.int32), "levels": np.zeros((0, 0))}
-        silent = [replace(lane, wishes=replace(lane.wishes, **none)) for lane in made.lanes]
-        return made if params["z"] < 3 else replace(made, lanes=silent)
+        silent = [replace(sleeve, wishes=replace(sleeve.wishes, **none)) for sleeve in made.sleeves]
+        return made if params["z"] < 3 else replace(made, sleeves=silent)
 
     axes: dict[str, list[float]] = {"in": [0, 1], "y": [1], "z": [1, 3]}
     found = sweep.run(axes, lambda params: run_terms(quiet(params), TERMS), per_year=252)
@@ -136,8 +136,8 @@ def test_a_test_begins_flat_and_pays_its_way_out() -> None:
 
 def test_an_account_between_two_sessions_sees_no_bar_after_the_second() -> None:
     cut = between(prepared({"in": 1}), dt.date(2026, 1, 10), dt.date(2026, 1, 20))
-    assert int(cut.lanes[0].bars.ts_ms[-1]) == 20 * DAY
-    assert cut.lanes[0].wishes.size == len(cut.lanes[0].bars) == 20
+    assert int(cut.sleeves[0].bars.ts_ms[-1]) == 20 * DAY
+    assert cut.sleeves[0].wishes.size == len(cut.sleeves[0].bars) == 20
     assert (cut.closes[0][0], cut.closes[-1][0]) == (dt.date(2026, 1, 10), dt.date(2026, 1, 20))
 
 

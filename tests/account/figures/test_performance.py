@@ -10,8 +10,8 @@ import pytest
 
 from pyjobs.account.figures.account_types import FIGURES
 from pyjobs.account.figures.performance import curve, measures
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.registry import make_setups
@@ -28,7 +28,7 @@ def run_of(equity: list[float]) -> AccountRun:
         cash=np.array(equity) / 2,
         exposure=np.full(n, 0.5),
         n_positions=np.ones(n, dtype=np.int64),
-        deals=[],
+        account_trades=[],
         refused={},
         traded=3000.0,
     )
@@ -92,13 +92,15 @@ def test_without_costs_chance_earns_nothing() -> None:
     for seed in range(4):
         rng = np.random.default_rng(seed)
         series = [random_walk(rng, f"S{i:02}", 900) for i in range(8)]
-        lanes = [
-            Lane(key=key, setup=name, bars=bars, wishes=Wishes.of(setup.signals(bars)), lot=1.0)
+        sleeves = [
+            Sleeve(key=key, setup=name, bars=bars, wishes=Wishes.of(setup.signals(bars)), lot=1.0)
             for key, bars in series
             for name, setup in setups.items()
         ]
-        run = simulate(lanes, Terms(cash=1e8, max_positions=5, max_weight=0.2, constrained=False), start_ms=0)
-        returns += [deal.net_return for deal in run.deals if deal.trade.reason != "open"]
+        run = simulate(sleeves, Terms(cash=1e8, max_positions=5, max_weight=0.2, constrained=False), start_ms=0)
+        returns += [
+            account_trade.net_return for account_trade in run.account_trades if account_trade.trade.reason != "open"
+        ]
     assert len(returns) > 700
     assert abs(np.mean(returns)) < 3 * np.std(returns) / math.sqrt(len(returns))
 

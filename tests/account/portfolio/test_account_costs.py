@@ -10,10 +10,10 @@ import pytest
 
 from pyjobs.account.portfolio import krx
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.lanes import costs_on, grid_of
 from pyjobs.account.portfolio.seats import on_grid
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.sleeves import costs_on, grid_of
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Instrument
@@ -24,12 +24,12 @@ DAY = 86_400_000
 NONE = float("nan")
 
 
-def lane(
+def sleeve(
     symbol: str, ohlc: list[list[float]], entry: set[int], leave: set[int], *, side: Side = "long", group: str = ""
-) -> Lane:
+) -> Sleeve:
     o, h, low, c = np.array(ohlc, dtype=float).T
     n = np.arange(len(ohlc))
-    return Lane(
+    return Sleeve(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=(n + 1) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
@@ -142,25 +142,25 @@ def test_a_price_moves_to_the_next_one_that_trades_against_you_and_stays_when_it
 def test_slippage_makes_both_fills_worse_and_the_stop_is_measured_from_the_fill() -> None:
     """Buy at 100 * 1.01 = 101; stop 10 % below: 90.9; hit, sold at 90.9 * 0.99 = 89.991."""
     run = simulate(
-        [lane("A", [[100] * 4, [100] * 4, [95, 95, 90, 91], [91] * 4], {0}, set())],
+        [sleeve("A", [[100] * 4, [100] * 4, [95, 95, 90, 91], [91] * 4], {0}, set())],
         Terms(cash=1_010, max_positions=1, max_weight=1, costs=Costs(slippage_bps=100), stop_loss=0.1),
         start_ms=0,
     )
-    deal = run.deals[0]
-    assert (deal.quantity, deal.trade.entry_price) == (10, 101)
-    assert (deal.trade.stop, deal.trade.exit_price) == (pytest.approx(90.9), pytest.approx(89.991))
+    account_trade = run.account_trades[0]
+    assert (account_trade.quantity, account_trade.trade.entry_price) == (10, 101)
+    assert (account_trade.trade.stop, account_trade.trade.exit_price) == (pytest.approx(90.9), pytest.approx(89.991))
     assert run.cash[-1] == pytest.approx(1_010 - 1_010 + 899.91)
 
 
 def test_a_fill_lands_on_the_tick_grid_of_its_day() -> None:
     """10 010 bought with 0.1 % slippage is 10 020.01, next tick 10 030; sold at 10 010 * 0.999 = 9 999.99: 9 990."""
-    plain = lane("A", flat(10_010), {0}, {1})
-    on_grid = Lane(
+    plain = sleeve("A", flat(10_010), {0}, {1})
+    on_grid = Sleeve(
         key=plain.key, setup="made_up", bars=plain.bars, wishes=plain.wishes, lot=1.0,
         grid=((0, krx.TICKS[1][1]),),
     )  # fmt: skip
     run = simulate([on_grid], Terms(cash=1e6, max_positions=1, max_weight=1, costs=Costs(slippage_bps=10)), start_ms=0)
-    assert (run.deals[0].trade.entry_price, run.deals[0].trade.exit_price) == (10_030, 9_990)
+    assert (run.account_trades[0].trade.entry_price, run.account_trades[0].trade.exit_price) == (10_030, 9_990)
 
 
 def test_a_short_sale_by_hand() -> None:
@@ -172,35 +172,38 @@ def test_a_short_sale_by_hand() -> None:
     """
     prices = [[50] * 4, [50] * 4, [50, 50, 40, 40], [40] * 4]
     terms = Terms(cash=1_000, max_positions=1, max_weight=0.5, costs=Costs(sell_tax_bps=20, borrow_bps=3_650))
-    run = simulate([lane("A", prices, {0}, {2}, side="short")], terms, start_ms=0)
+    run = simulate([sleeve("A", prices, {0}, {2}, side="short")], terms, start_ms=0)
     np.testing.assert_allclose(run.equity, [1_000, 999.1, 1_088.65, 1_088.65])
     np.testing.assert_allclose(run.cash, [1_000, 1_449.1, 1_448.65, 1_088.65])
     np.testing.assert_allclose(run.exposure[:3], [0, 450 / 999.1, 360 / 1_088.65])
-    assert run.deals[0].pnl == pytest.approx(90 - 0.9 - 0.45)
-    assert run.deals[0].fees == pytest.approx(1.35)
+    assert run.account_trades[0].pnl == pytest.approx(90 - 0.9 - 0.45)
+    assert run.account_trades[0].fees == pytest.approx(1.35)
 
 
 def test_the_proceeds_of_a_short_sale_buy_nothing() -> None:
     """600 sold short: cash 1600, of which 1200 are tied up: 400 are left for the other, not 600."""
-    lanes = [lane("A", flat(100), {0}, set(), side="short"), lane("B", flat(100), {0}, set())]
-    run = simulate(lanes, Terms(cash=1_000, max_positions=2, max_weight=0.6), start_ms=0)
-    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"A": 6, "B": 4}
+    sleeves = [sleeve("A", flat(100), {0}, set(), side="short"), sleeve("B", flat(100), {0}, set())]
+    run = simulate(sleeves, Terms(cash=1_000, max_positions=2, max_weight=0.6), start_ms=0)
+    assert {account_trade.key.symbol: account_trade.quantity for account_trade in run.account_trades} == {
+        "A": 6,
+        "B": 4,
+    }
 
 
 def test_a_short_leaves_at_a_stop_above_and_a_gap_at_the_open() -> None:
     prices = [[100] * 4, [100] * 4, [120, 121, 119, 120], [120] * 4]
     terms = Terms(cash=1_000, max_positions=1, max_weight=0.5, stop_loss=0.1)
-    trade = simulate([lane("A", prices, {0}, set(), side="short")], terms, start_ms=0).deals[0].trade
+    trade = simulate([sleeve("A", prices, {0}, set(), side="short")], terms, start_ms=0).account_trades[0].trade
     assert (trade.reason, trade.exit_price, trade.stop) == ("stop_gap", 120, pytest.approx(110))
 
 
 def test_a_group_never_gets_more_than_its_share_and_others_do_not_count() -> None:
     """Three of one sector at 30 % each under a cap of 60 %: two fit. A fourth of another sector is taken."""
-    lanes = [lane(name, flat(10), {0}, set(), group="chips") for name in "ABC"]
-    lanes.append(lane("D", flat(10), {0}, set(), group="banks"))
+    sleeves = [sleeve(name, flat(10), {0}, set(), group="chips") for name in "ABC"]
+    sleeves.append(sleeve("D", flat(10), {0}, set(), group="banks"))
     terms = Terms(cash=1_000, max_positions=4, max_weight=0.3, max_group_weight=0.6)
-    run = simulate(lanes, terms, start_ms=0)
-    assert [deal.key.symbol for deal in run.deals] == ["A", "B", "D"]
+    run = simulate(sleeves, terms, start_ms=0)
+    assert [account_trade.key.symbol for account_trade in run.account_trades] == ["A", "B", "D"]
     assert run.refused["group"] == 1
 
 

@@ -14,9 +14,9 @@ import pytest
 from pyjobs.account.desk.backtest import Variant, backtest
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.lanes import costs_on, lanes_of
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.sleeves import costs_on, sleeves_of
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
@@ -33,7 +33,7 @@ getcontext().prec = 50
 
 def abroad(
     ohlc: list[list[float]], entry: set[int], leave: set[int], rates: dict[float, float], *, side: Side = "long"
-) -> Lane:
+) -> Sleeve:
     """Daily bars that open at half a day's end before their close; `rates`: closing time in days -> rate."""
     o, h, low, c = np.array(ohlc, dtype=float).T
     n = np.arange(len(ohlc))
@@ -44,7 +44,7 @@ def abroad(
         ts_ms=np.array([int(day * DAY) for day in rates], np.int64),
         rate=np.array(list(rates.values())),
     )
-    return Lane(
+    return Sleeve(
         key=SeriesKey(exchange="X", symbol="A", timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=ts_ms, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
@@ -75,24 +75,29 @@ def test_a_trade_abroad_by_hand() -> None:
     Day 3.6, without a bar: 12 x 90: 80.2 + 9 720 = 9 800.2.
     Bar 3 opens on day 3.75 at 13 x 90 = 1 170: 10 530, fee 21.06: cash 10 589.14; pnl 10 530 - 9 900 - 40.86 = 589.14.
     """
-    lane = abroad(PRICES, {0}, {2}, {0.0: 100.0, 1.5: 110.0, 1.9: 120.0, 3.5: 90.0})
+    sleeve = abroad(PRICES, {0}, {2}, {0.0: 100.0, 1.5: 110.0, 1.9: 120.0, 3.5: 90.0})
     terms = Terms(cash=10_000, max_positions=1, max_weight=1.0, costs=Costs(fee_bps=10, sell_tax_bps=30, fx_bps=10))
-    run = simulate([lane], terms, start_ms=0, marks_ms=[int(3.6 * DAY)])
+    run = simulate([sleeve], terms, start_ms=0, marks_ms=[int(3.6 * DAY)])
     assert run.equity.tolist() == pytest.approx([10_000, 11_960.2, 13_040.2, 9_800.2, 10_589.14], rel=1e-12)
     assert run.cash.tolist() == pytest.approx([10_000, 80.2, 80.2, 80.2, 10_589.14], rel=1e-12)
-    (deal,) = run.deals
-    assert (deal.trade.entry_price, deal.entry_rate, deal.trade.exit_price, deal.exit_rate) == (10, 110, 13, 90)
-    assert (deal.fees, deal.pnl) == (pytest.approx(40.86), pytest.approx(589.14))
-    assert deal.net_return == pytest.approx(589.14 / 9_900)
+    (account_trade,) = run.account_trades
+    assert (
+        account_trade.trade.entry_price,
+        account_trade.entry_rate,
+        account_trade.trade.exit_price,
+        account_trade.exit_rate,
+    ) == (10, 110, 13, 90)
+    assert (account_trade.fees, account_trade.pnl) == (pytest.approx(40.86), pytest.approx(589.14))
+    assert account_trade.net_return == pytest.approx(589.14 / 9_900)
 
 
 def test_a_short_abroad_by_hand() -> None:
     """Sold at 10 x 100, 5 of them: 5 000 in; bought back at 13 x 80 = 5 200. The dollar's fall nearly paid for it."""
-    lane = abroad(PRICES, {0}, {2}, {0.0: 100.0, 3.5: 80.0}, side="short")
-    run = simulate([lane], Terms(cash=10_000, max_positions=1, max_weight=0.5), start_ms=0)
-    assert [deal.quantity for deal in run.deals] == [5]
+    sleeve = abroad(PRICES, {0}, {2}, {0.0: 100.0, 3.5: 80.0}, side="short")
+    run = simulate([sleeve], Terms(cash=10_000, max_positions=1, max_weight=0.5), start_ms=0)
+    assert [account_trade.quantity for account_trade in run.account_trades] == [5]
     assert run.equity.tolist() == pytest.approx([10_000, 9_500, 9_000, 9_800])
-    assert run.deals[0].pnl == pytest.approx(-200)
+    assert run.account_trades[0].pnl == pytest.approx(-200)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +110,14 @@ def test_a_short_abroad_by_hand() -> None:
 )
 def test_nothing_is_bought_without_a_fresh_rate(rates: dict[float, float], why: str) -> None:
     run = simulate([abroad(PRICES, {0}, set(), rates)], Terms(cash=1e6, max_positions=1, max_weight=1), start_ms=0)
-    assert (len(run.deals), run.refused["rate"]) == (0, 1), why
+    assert (len(run.account_trades), run.refused["rate"]) == (0, 1), why
     assert run.equity.tolist() == [1e6] * 4
 
 
 def test_what_is_held_is_sold_at_the_last_rate_however_old() -> None:
     rows = [[10.0] * 4] * 20
     run = simulate([abroad(rows, {0}, {15}, {0.0: 100.0})], Terms(cash=1e4, max_positions=1, max_weight=1), start_ms=0)
-    assert [(d.entry_rate, d.exit_rate, d.pnl) for d in run.deals] == [(100, 100, 0)]
+    assert [(d.entry_rate, d.exit_rate, d.pnl) for d in run.account_trades] == [(100, 100, 0)]
 
 
 # --- a desk with four currencies, and a ledger of our own -------------------------------------------------------------
@@ -195,11 +200,11 @@ class Ledger:
         return (Decimal(5) + (20 if abroad else 0) + (25 if sale and not abroad else 0)) / 10_000
 
     def flows(self, run: Variant) -> tuple[list[tuple[int, Decimal]], list[Decimal]]:
-        """((moment, cash in), ...) of all fills and loans, and the pnl of each deal."""
+        """((moment, cash in), ...) of all fills and loans, and the pnl of each account trade."""
         flows: list[tuple[int, Decimal]] = []
         pnls = []
-        for deal in run.deals:
-            symbol, trade, q = deal.key.symbol, deal.trade, Decimal(deal.quantity)
+        for account_trade in run.account_trades:
+            symbol, trade, q = account_trade.key.symbol, account_trade.trade, Decimal(account_trade.quantity)
             currency, sign = self.instrument[symbol].currency, 1 if trade.side == "long" else -1
             bought = q * Decimal(trade.entry_price) * self.rate(currency, self.open_of(symbol, trade.entry_ts_ms))
             mine = [(trade.entry_ts_ms, -sign * bought - bought * self.costs(symbol, sale=sign < 0))]
@@ -229,13 +234,13 @@ class Ledger:
 
     def equity(self, run: Variant, flows: list[tuple[int, Decimal]], moment_ms: int) -> Decimal:
         total = Decimal(10) ** 8 + sum((money for ts, money in flows if ts <= moment_ms), Decimal(0))
-        for deal in run.deals:
-            symbol, trade = deal.key.symbol, deal.trade
+        for account_trade in run.account_trades:
+            symbol, trade = account_trade.key.symbol, account_trade.trade
             gone = trade.reason != "open" and trade.exit_ts_ms <= moment_ms
             if trade.entry_ts_ms <= moment_ms and not gone:
                 bars = self.bars[symbol]
                 close = float(bars.close[bars.ts_ms <= moment_ms][-1])
-                value = Decimal(deal.quantity) * Decimal(close)
+                value = Decimal(account_trade.quantity) * Decimal(close)
                 value *= self.rate(self.instrument[symbol].currency, moment_ms)
                 total += value if trade.side == "long" else -value
         return total
@@ -246,18 +251,18 @@ def test_every_session_of_three_currencies_agrees_with_a_ledger_in_decimals(name
     snapshot = desk_of(WORLD)
     setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}, "breakout_20": {"window": 15}}, source="test")
     setups["both"] = make_setups({"ma_cross": {"fast": 3, "slow": 9, "side": "both"}}, source="test")["ma_cross"]
-    book = backtest(snapshot, WORLD, setups).variants[name]
-    seen = {(snapshot_currency(snapshot, d.key.symbol), d.trade.side) for d in book.deals}
+    variant = backtest(snapshot, WORLD, setups).variants[name]
+    seen = {(snapshot_currency(snapshot, d.key.symbol), d.trade.side) for d in variant.account_trades}
     assert seen == {(c, s) for c in ("KRW", "USD", "JPY") for s in ("long", "short")}
-    assert {d.trade.reason for d in book.deals} >= {"open", "signal", "stop"}
+    assert {d.trade.reason for d in variant.account_trades} >= {"open", "signal", "stop"}
     ledger = Ledger(snapshot)
-    flows, pnls = ledger.flows(book)
-    for deal, pnl in zip(book.deals, pnls, strict=True):
-        assert deal.pnl == pytest.approx(float(pnl), rel=1e-9, abs=1e-4), deal
-    for point in book.curve[:: 1 if name == "constrained" else 40]:
-        assert point.equity == pytest.approx(float(ledger.equity(book, flows, point.ts_ms)), rel=1e-9)
-    gained = book.curve[-1].equity - book.curve[0].equity
-    assert sum(deal.pnl for deal in book.deals) == pytest.approx(gained, rel=1e-9)
+    flows, pnls = ledger.flows(variant)
+    for account_trade, pnl in zip(variant.account_trades, pnls, strict=True):
+        assert account_trade.pnl == pytest.approx(float(pnl), rel=1e-9, abs=1e-4), account_trade
+    for point in variant.curve[:: 1 if name == "constrained" else 40]:
+        assert point.equity == pytest.approx(float(ledger.equity(variant, flows, point.ts_ms)), rel=1e-9)
+    gained = variant.curve[-1].equity - variant.curve[0].equity
+    assert sum(account_trade.pnl for account_trade in variant.account_trades) == pytest.approx(gained, rel=1e-9)
     assert gained == pytest.approx(float(sum(pnls, Decimal(0))), rel=1e-9)
 
 
@@ -283,28 +288,28 @@ def test_a_rate_that_comes_later_changes_nothing_before_it() -> None:
 
 def test_an_account_without_further_currencies_trades_its_own_only() -> None:
     account = msgspec.structs.replace(WORLD, trades=[])
-    found = lanes_of(desk_of(account), account, make_setups({"ma_cross": {}}, source="test"))
-    assert [lane.key.symbol for lane in found.lanes] == ["HOME1", "HOME2"] and found.left_out == []
+    found = sleeves_of(desk_of(account), account, make_setups({"ma_cross": {}}, source="test"))
+    assert [sleeve.key.symbol for sleeve in found.sleeves] == ["HOME1", "HOME2"] and found.left_out == []
 
 
 @pytest.mark.parametrize(
-    ("first", "lanes", "why"),
+    ("first", "sleeves", "why"),
     [
         ("2018-06-01", 5, "not traded before there is a rate: USDKRW begins on 2018-06-01"),
         ("2019-12-31", 3, "no rate of USD in KRW: USDKRW has no bars"),
     ],
 )
-def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, lanes: int, why: str) -> None:
+def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, sleeves: int, why: str) -> None:
     snapshot = desk_of(WORLD, {"USDKRW": made("FX", 1150, 5, first)})
     setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}}, source="test")
-    found = lanes_of(snapshot, WORLD, setups)
-    assert len(found.lanes) == lanes
+    found = sleeves_of(snapshot, WORLD, setups)
+    assert len(found.sleeves) == sleeves
     assert [(each["symbol"], each["why"]) for each in found.left_out] == [("YANK1", why), ("YANK2", why)]
-    deals = backtest(snapshot, WORLD, setups).variants["constrained"].deals
-    yanks = [deal for deal in deals if deal.currency == "USD"]
-    assert bool(yanks) == (lanes == 5)
+    account_trades = backtest(snapshot, WORLD, setups).variants["constrained"].account_trades
+    yanks = [account_trade for account_trade in account_trades if account_trade.currency == "USD"]
+    assert bool(yanks) == (sleeves == 5)
     begins = dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC).timestamp() * 1000
-    assert all(deal.trade.signal_ts_ms >= begins for deal in yanks)
+    assert all(account_trade.trade.signal_ts_ms >= begins for account_trade in yanks)
 
 
 def test_bars_open_with_their_session_or_their_length_before_their_close() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, fold
@@ -20,13 +20,15 @@ from pyjobs.strategy.signals import Signals, one_sided
 DAY = 86_400_000
 
 
-def lane(symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits: set[int], *, lot: float = 1.0) -> Lane:
+def sleeve(
+    symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits: set[int], *, lot: float = 1.0
+) -> Sleeve:
     o, h, low, c = np.array(ohlc, dtype=float).T
     n = len(ohlc)
     stop = np.full(n, np.nan)
     for at, level in entries.items():
         stop[at] = level
-    return Lane(
+    return Sleeve(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n)),
@@ -38,16 +40,16 @@ def lane(symbol: str, ohlc: list[list[float]], entries: dict[int, float], exits:
 
 
 NO_STOP = float("nan")
-A = lane(
+A = sleeve(
     "A",
     [[100, 101, 99, 100], [100, 112, 100, 110], [110, 121, 110, 120], [120, 121, 118, 119], [119, 119, 119, 119]],
     {0: NO_STOP},
     {2},
 )
-B = lane(
+B = sleeve(
     "B", [[50, 50, 50, 50], [50, 51, 49, 50], [50, 50, 44, 45], [45, 46, 45, 46], [46, 46, 46, 46]], {0: 45.5}, set()
 )
-C = lane(
+C = sleeve(
     "C",
     [[20, 20, 20, 20], [20, 20, 20, 20], [20, 20, 20, 20], [20, 21, 20, 21], [22, 23, 22, 23]],
     {0: NO_STOP, 2: NO_STOP},
@@ -73,7 +75,7 @@ def test_three_trades_by_hand() -> None:
     np.testing.assert_allclose(run.cash, [10000, 2142.15, 5725.8665, 6247.6865, 6247.6865], rtol=1e-12)
     assert run.n_positions.tolist() == [0, 2, 1, 1, 1]
     assert run.exposure[1] == pytest.approx((39 * 110 + 79 * 50) / 10382.15)
-    got = [(d.key.symbol, d.quantity, d.trade.reason, round(d.fees, 6), round(d.pnl, 6)) for d in run.deals]
+    got = [(d.key.symbol, d.quantity, d.trade.reason, round(d.fees, 6), round(d.pnl, 6)) for d in run.account_trades]
     assert got == [
         ("B", 79, "stop", 14.7335, -370.2335),
         ("A", 39, "signal", 17.94, 762.06),
@@ -88,7 +90,7 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
     terms = Terms(cash=10_000, max_positions=2, max_weight=0.4, costs=Costs(), constrained=False)
     run = simulate([A, B, C], terms, start_ms=0)
     assert run.cash.tolist()[1] == -2000
-    assert sorted((d.key.symbol, d.quantity, d.pnl) for d in run.deals) == [
+    assert sorted((d.key.symbol, d.quantity, d.pnl) for d in run.account_trades) == [
         ("A", 40, 800),
         ("B", 80, -360),
         ("C", 200, 600),
@@ -96,52 +98,63 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
 
 
 def test_a_series_already_held_is_not_bought_twice() -> None:
-    other = Lane(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
+    other = Sleeve(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
     run = simulate([A, other], TERMS, start_ms=0)
-    assert [d.setup for d in run.deals] == ["made_up"]
+    assert [d.setup for d in run.account_trades] == ["made_up"]
     assert run.refused["held"] == 1
 
 
 def test_a_share_too_dear_for_the_cash_is_refused() -> None:
     run = simulate([A], Terms(cash=99, max_positions=1, max_weight=1.0), start_ms=0)
-    assert (list(run.deals), run.refused["cash"], run.equity.tolist()) == ([], 1, [99.0] * 5)
+    assert (list(run.account_trades), run.refused["cash"], run.equity.tolist()) == ([], 1, [99.0] * 5)
 
 
 def test_the_older_signal_is_filled_first() -> None:
     """Z signals at day 1 but does not trade on days 2 and 3; A signals at day 3; both fill on day 4, Z before A."""
     flat = [[10.0, 10, 10, 10]]
-    z, a = lane("Z", flat * 2, {0: NO_STOP}, set()), lane("A", flat * 4, {2: NO_STOP}, set())
+    z, a = sleeve("Z", flat * 2, {0: NO_STOP}, set()), sleeve("A", flat * 4, {2: NO_STOP}, set())
     z.bars.ts_ms[1] = 4 * DAY
     run = simulate([a, z], Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
-    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"Z": 70, "A": 30}
+    assert {account_trade.key.symbol: account_trade.quantity for account_trade in run.account_trades} == {
+        "Z": 70,
+        "A": 30,
+    }
 
 
 def test_of_two_signals_at_one_close_the_first_symbol_is_filled_first() -> None:
     flat = [[10.0, 10, 10, 10]] * 2
-    lanes = [lane("Z", flat, {0: NO_STOP}, set()), lane("A", flat, {0: NO_STOP}, set())]
-    run = simulate(lanes, Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
-    assert {deal.key.symbol: deal.quantity for deal in run.deals} == {"A": 70, "Z": 30}
+    sleeves = [sleeve("Z", flat, {0: NO_STOP}, set()), sleeve("A", flat, {0: NO_STOP}, set())]
+    run = simulate(sleeves, Terms(cash=1000, max_positions=2, max_weight=0.7), start_ms=0)
+    assert {account_trade.key.symbol: account_trade.quantity for account_trade in run.account_trades} == {
+        "A": 70,
+        "Z": 30,
+    }
 
 
 def test_coins_are_bought_in_fractions() -> None:
-    coin = lane("A", [[3, 3, 3, 3], [3, 3, 3, 3]], {0: NO_STOP}, set(), lot=1e-8)
-    assert simulate([coin], Terms(cash=10, max_positions=1, max_weight=1.0), start_ms=0).deals[0].quantity == 3.33333333
+    coin = sleeve("A", [[3, 3, 3, 3], [3, 3, 3, 3]], {0: NO_STOP}, set(), lot=1e-8)
+    assert (
+        simulate([coin], Terms(cash=10, max_positions=1, max_weight=1.0), start_ms=0).account_trades[0].quantity
+        == 3.33333333
+    )
 
 
 def test_the_account_stop_is_a_fraction_below_the_fill() -> None:
     run = simulate([B], Terms(cash=1000, max_positions=1, max_weight=1.0, stop_loss=0.02), start_ms=0)
-    assert [(d.trade.stop, d.trade.exit_price, d.trade.exit_ts_ms // DAY) for d in run.deals] == [(49.0, 49.0, 2)]
+    assert [(d.trade.stop, d.trade.exit_price, d.trade.exit_ts_ms // DAY) for d in run.account_trades] == [
+        (49.0, 49.0, 2)
+    ]
 
 
 def test_signals_before_the_start_are_silent() -> None:
     run = simulate([A, B, C], TERMS, start_ms=2 * DAY)
-    assert [d.key.symbol for d in run.deals] == ["C"]
+    assert [d.key.symbol for d in run.account_trades] == ["C"]
     assert run.ts_ms[0] == 2 * DAY
 
 
 def test_an_account_without_lanes_has_no_events() -> None:
     run = simulate([], TERMS, start_ms=0)
-    assert (run.equity.size, len(run.deals)) == (0, 0)
+    assert (run.equity.size, len(run.account_trades)) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -161,18 +174,20 @@ def test_an_account_with_one_series_trades_both_sides_as_the_fold_does(seed: int
         trail=0.05,
         max_bars=9,
     )
-    made = lane("A", rows.tolist(), {}, set(), lot=1e-8)
-    lanes = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
-    run = simulate(lanes, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
+    made = sleeve("A", rows.tolist(), {}, set(), lot=1e-8)
+    sleeves = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
+    run = simulate(sleeves, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
     _, trades = fold(made.bars, signals, Rules.of(signals))
-    assert [deal.trade for deal in run.deals if deal.trade.reason != "open"] == trades
+    assert [
+        account_trade.trade for account_trade in run.account_trades if account_trade.trade.reason != "open"
+    ] == trades
     assert {trade.side for trade in trades if trade.reason == "stop"} == {"long", "short"}
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> tuple[list[Lane], Terms]:
+def worlds(draw: st.DrawFn) -> tuple[list[Sleeve], Terms]:
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
-    lanes = []
+    sleeves = []
     for symbol in "ABCD"[: draw(st.integers(1, 4))]:
         n = int(rng.integers(5, 40))
         c = np.round(50 * np.exp(np.cumsum(rng.normal(0, 0.05, n))), 2)
@@ -180,7 +195,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[Lane], Terms]:
         rows = np.stack((o, np.maximum(o, c) + 0.5, np.minimum(o, c) - 0.5, c), axis=1)
         entries = {int(i): float(rng.choice([np.nan, rows[i, 2] * 0.97])) for i in np.flatnonzero(rng.random(n) < 0.3)}
         exits = set(np.flatnonzero(rng.random(n) < 0.2).tolist())
-        lanes.append(lane(symbol, rows.tolist(), entries, exits, lot=float(rng.choice([1.0, 1e-8]))))
+        sleeves.append(sleeve(symbol, rows.tolist(), entries, exits, lot=float(rng.choice([1.0, 1e-8]))))
     terms = Terms(
         cash=10_000,
         max_positions=draw(st.integers(1, 3)),
@@ -189,48 +204,51 @@ def worlds(draw: st.DrawFn) -> tuple[list[Lane], Terms]:
         stop_loss=draw(st.sampled_from([0.0, 0.06])),
         constrained=draw(st.booleans()),
     )
-    return lanes, terms
+    return sleeves, terms
 
 
 @settings(max_examples=120, deadline=None)
 @given(worlds())
-def test_the_books_balance(world: tuple[list[Lane], Terms]) -> None:
-    lanes, terms = world
-    run = simulate(lanes, terms, start_ms=0)
-    gained = sum(deal.pnl for deal in run.deals)
+def test_the_books_balance(world: tuple[list[Sleeve], Terms]) -> None:
+    sleeves, terms = world
+    run = simulate(sleeves, terms, start_ms=0)
+    gained = sum(account_trade.pnl for account_trade in run.account_trades)
     assert run.equity[-1] - terms.cash == pytest.approx(gained, abs=1e-6)
-    np.testing.assert_allclose(run.cash + worth_by_deals(lanes, run), run.equity, rtol=1e-9)
+    np.testing.assert_allclose(run.cash + worth_by_account_trades(sleeves, run), run.equity, rtol=1e-9)
     if terms.constrained:
         assert run.cash.min() >= -1e-6
         assert run.n_positions.max() <= terms.max_positions
 
 
-def worth_by_deals(lanes: list[Lane], run: AccountRun) -> np.ndarray:
-    """Second source: what the list of deals says was held at each time, at the newest close of its series."""
+def worth_by_account_trades(sleeves: list[Sleeve], run: AccountRun) -> np.ndarray:
+    """Second source: what the list of account trades says was held at each time, at the newest close of its series."""
     worth = np.zeros(run.ts_ms.size)
-    for deal in run.deals:
-        bars = next(lane.bars for lane in lanes if lane.key == deal.key)
+    for account_trade in run.account_trades:
+        bars = next(sleeve.bars for sleeve in sleeves if sleeve.key == account_trade.key)
         for at, ts_ms in enumerate(run.ts_ms.tolist()):
-            held = deal.trade.entry_ts_ms <= ts_ms and (ts_ms < deal.trade.exit_ts_ms or deal.trade.reason == "open")
-            worth[at] += held * deal.quantity * bars.until(ts_ms).close[-1]
+            held = account_trade.trade.entry_ts_ms <= ts_ms and (
+                ts_ms < account_trade.trade.exit_ts_ms or account_trade.trade.reason == "open"
+            )
+            worth[at] += held * account_trade.quantity * bars.until(ts_ms).close[-1]
     return worth
 
 
 @settings(max_examples=30, deadline=None)
 @given(worlds())
-def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Lane], Terms]) -> None:
-    lanes, terms = world
-    one, other = simulate(lanes, terms, start_ms=0), simulate(lanes[::-1], terms, start_ms=0)
+def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Sleeve], Terms]) -> None:
+    sleeves, terms = world
+    one, other = simulate(sleeves, terms, start_ms=0), simulate(sleeves[::-1], terms, start_ms=0)
     np.testing.assert_array_equal(one.equity, other.equity)
-    assert list(one.deals) == list(other.deals)
+    assert list(one.account_trades) == list(other.account_trades)
 
 
 @settings(max_examples=30, deadline=None)
 @given(worlds(), st.integers(1, 30))
-def test_the_account_never_sees_the_future(world: tuple[list[Lane], Terms], k: int) -> None:
-    lanes, terms = world
+def test_the_account_never_sees_the_future(world: tuple[list[Sleeve], Terms], k: int) -> None:
+    sleeves, terms = world
     cut = [
-        Lane(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), wishes=x.wishes.slice(0, k), lot=x.lot) for x in lanes
+        Sleeve(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), wishes=x.wishes.slice(0, k), lot=x.lot)
+        for x in sleeves
     ]
-    whole, short = simulate(lanes, terms, start_ms=0), simulate(cut, terms, start_ms=0)
+    whole, short = simulate(sleeves, terms, start_ms=0), simulate(cut, terms, start_ms=0)
     np.testing.assert_array_equal(whole.equity[: short.equity.size], short.equity)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pyjobs.account.portfolio import choice, memory, seats
+from pyjobs.account.portfolio import memory, order_admission, seats
 from pyjobs.strategy import kernel, riding
 
 DRAWN = np.random.default_rng(5)
@@ -60,7 +60,7 @@ def test_a_position_ages_as_the_kernel_ages_it(told: bool) -> None:
         seat = memory.Seats(*([math.nan] for _ in memory.Seats._fields))
         seats.put_back(seat, 0, room)
         seat.max_bars[0], seat.trail_fraction[0] = 4.0, 0.0
-        took_over = choice.ages(seat, 0, told)
+        took_over = order_admission.ages(seat, 0, told)
         seats.take_out(seat, 0, room)
         after = list(state)
         if took_over:

@@ -6,8 +6,8 @@ import numpy as np
 
 from pyjobs.account.desk.positions import positions
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -16,7 +16,7 @@ DAY = 86_400_000
 TERMS = Terms(cash=10_000, max_positions=2, max_weight=0.4, costs=Costs(fee_bps=0, sell_tax_bps=0))
 
 
-def flat(symbol: str, price: float, *, enters: int, leaves: int | None = None) -> Lane:
+def flat(symbol: str, price: float, *, enters: int, leaves: int | None = None) -> Sleeve:
     """Four bars at one price; a signal to enter at the close of bar `enters`, to leave at that of `leaves`."""
     n, level = 4, np.full(4, price)
     signals = Signals(
@@ -26,7 +26,7 @@ def flat(symbol: str, price: float, *, enters: int, leaves: int | None = None) -
         ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY, open=level, high=level, low=level, close=level, volume=level
     )
     key = SeriesKey(exchange="X", symbol=symbol, timeframe="1d")
-    return Lane(key=key, setup="made_up", bars=bars, wishes=Wishes.of(signals), lot=1.0)
+    return Sleeve(key=key, setup="made_up", bars=bars, wishes=Wishes.of(signals), lot=1.0)
 
 
 def test_what_leaves_at_the_next_open_and_what_enters_within_the_limits_is_told_with_its_money() -> None:
@@ -48,7 +48,7 @@ def test_what_leaves_at_the_next_open_and_what_enters_within_the_limits_is_told_
 def test_positions_csv_has_a_line_for_each_position_and_for_each_order_that_waits() -> None:
     a, c = flat("A", 100, enters=0, leaves=3), flat("C", 20, enters=3)
     run = simulate([a, c], TERMS, start_ms=0)
-    rows = positions(run.deals, run.waiting, {c.key: 20.0})
+    rows = positions(run.account_trades, run.waiting, {c.key: 20.0})
     assert [(x.next_open, x.symbol, x.quantity, x.budget) for x in rows] == [
         ("leave", "A", 40.0, None),
         ("enter", "C", None, 4_000.0),

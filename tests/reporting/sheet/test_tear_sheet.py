@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from pyjobs.account.figures.deal_figures import Ended
+from pyjobs.account.figures.account_trade_figures import Ended
 from pyjobs.reporting import drawing
 from pyjobs.reporting.document import Chart, Heat, Page, Section, Table, markdown
 from pyjobs.reporting.html import render

@@ -1,8 +1,8 @@
-"""An account's walk over the bars of all its lanes, as `simulate` defines it, for utils/native.py to compile.
+"""An account's walk over the bars of all its sleeves, as `simulate` defines it, for utils/native.py to compile.
 
-`memory` says what the arguments hold. Only seats with a position or an order are looked at, moment by moment, in their
-order: a list that is kept; all others wait for an entry signal of theirs. Nearly all of these only age at a moment, so
-they are looked at twice: before the close to see which have something to do, and at it.
+The arguments are described in `memory`. Only seats with a position or an order are looked at, moment by moment, in
+their order: a list that is kept; all others wait for an entry signal of theirs. Nearly all of these only age at a
+moment, so they are looked at twice: before the close to see which have something to do, and at it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from math import nan
 
 import numpy as np
 
-from pyjobs.account.portfolio.choice import ages, close_seat, let_in, wants_out
 from pyjobs.account.portfolio.memory import (
     Account,
-    DealColumns,
+    AccountTradeColumns,
     Lists,
     Points,
     Rates,
@@ -24,6 +23,7 @@ from pyjobs.account.portfolio.memory import (
     Signals,
     Tables,
 )
+from pyjobs.account.portfolio.order_admission import admit_orders, ages, close_seat, wants_out
 from pyjobs.account.portfolio.seats import (
     BASIS_POINT,
     EXIT_PRICE,
@@ -42,7 +42,7 @@ from pyjobs.account.portfolio.seats import (
     put_back,
     take_out,
     value,
-    write_deal,
+    write_account_trade,
 )
 from pyjobs.account.portfolio.sums import TINY, add, begin_sum, exact_worth, gross_worth, is_certain, total
 from pyjobs.strategy.kernel import ORDER, SIDE, STILL_OPEN, TRADE, at_open, in_range, leave
@@ -51,11 +51,11 @@ from pyjobs.strategy.riding import rides_open, rides_range
 
 def walk(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, tables: Tables, rates: Rates,
-    points: Points, deals: DealColumns, room: Room,
+    points: Points, account_trades: AccountTradeColumns, room: Room,
 ) -> int:  # fmt: skip
-    """Every moment in order: an entry of `points` each, a deal for each position that ends.
+    """Every moment in order: an entry of `points` each, a account trade for each position that ends.
 
-    Last come the deals of those still open, marked to their last close.
+    Last come the account trades of those still open, marked to their last close.
     """
     for j in range(series.n_times):
         now = series.times[j]
@@ -63,22 +63,22 @@ def walk(
         shorts = sort_out(lists, seats, series)
         for h in range(lists.n_acting[0]):
             if seats.side[lists.acting[h]] != 0.0:
-                open_bar(account, seats, series, tables, rates, deals, room, lists.acting[h], float(now))
+                open_bar(account, seats, series, tables, rates, account_trades, room, lists.acting[h], float(now))
         for h in range(lists.n_entering[0]):
-            enter_seat(account, lists, seats, series, tables, rates, deals, room, lists.entering[h], now)
+            enter_seat(account, lists, seats, series, tables, rates, account_trades, room, lists.entering[h], now)
         for h in range(lists.n_acting[0]):
             if seats.side[lists.acting[h]] != 0.0:
-                cross_bar(account, seats, series, tables, rates, deals, room, lists.acting[h], float(now))
+                cross_bar(account, seats, series, tables, rates, account_trades, room, lists.acting[h], float(now))
         close_bars(series)
         if shorts:
             for h in range(lists.n_busy[0]):
                 borrow(account, seats, series, rates, lists.busy[h])
         equity = mark(account, lists, seats, series, signals, rates, points, room, j)
         if signals.events[j + 1] > signals.events[j]:
-            let_in(account, lists, seats, series, signals, rates, room, float(now), equity, j)
+            admit_orders(account, lists, seats, series, signals, rates, room, float(now), equity, j)
     for h in range(lists.n_busy[0]):
         if seats.quantity[lists.busy[h]] != 0.0:
-            mark_deal(seats, series, tables, deals, room, lists.busy[h])
+            mark_account_trade(seats, series, tables, account_trades, room, lists.busy[h])
     return 0
 
 
@@ -131,20 +131,27 @@ def sort_out(lists: Lists, seats: Seats, series: Series) -> bool:
 
 
 def open_bar(
-    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns, room: Room,
-    k: int, ts: float,
+    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, account_trades: AccountTradeColumns,
+    room: Room, k: int, ts: float,
 ) -> None:  # fmt: skip
     """What a position does at the open of its seat's next bar."""
     take_out(seats, k, room)
-    ended = at_open(room.s, room.r, ts, series.open[next_bar(seats, series, k)], deals.trades, deals.count[0] * TRADE)
+    ended = at_open(
+        room.s,
+        room.r,
+        ts,
+        series.open[next_bar(seats, series, k)],
+        account_trades.trades,
+        account_trades.count[0] * TRADE,
+    )
     put_back(seats, k, room)
     if ended != STILL_OPEN:
-        settle(account, seats, series, tables, rates, deals, k)
+        settle(account, seats, series, tables, rates, account_trades, k)
 
 
 def cross_bar(
-    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns, room: Room,
-    k: int, ts: float,
+    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, account_trades: AccountTradeColumns,
+    room: Room, k: int, ts: float,
 ) -> None:  # fmt: skip
     """What a position does within that bar."""
     bar = next_bar(seats, series, k)
@@ -152,48 +159,56 @@ def cross_bar(
     if rides_range(seats.side[k], seats.stop[k], seats.target[k], high, low):
         return
     take_out(seats, k, room)
-    ended = in_range(room.s, ts, high, low, deals.trades, deals.count[0] * TRADE)
+    ended = in_range(room.s, ts, high, low, account_trades.trades, account_trades.count[0] * TRADE)
     put_back(seats, k, room)
     if ended != STILL_OPEN:
-        settle(account, seats, series, tables, rates, deals, k)
+        settle(account, seats, series, tables, rates, account_trades, k)
 
 
 def settle(
-    account: Account, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns, k: int
+    account: Account,
+    seats: Seats,
+    series: Series,
+    tables: Tables,
+    rates: Rates,
+    account_trades: AccountTradeColumns,
+    k: int,
 ) -> None:
-    """Money for the trade that has ended; it is the next of `deals`."""
-    trade, short = deals.count[0] * TRADE, seats.sign[k] < 0.0
-    ts = int(deals.trades[trade + EXIT_TS])
-    price = filled(seats, tables, k, ts, deals.trades[trade + EXIT_PRICE], short)
-    deals.trades[trade + EXIT_PRICE] = price
+    """Money for the trade that has ended; it is the next of `account_trades`."""
+    trade, short = account_trades.count[0] * TRADE, seats.sign[k] < 0.0
+    ts = int(account_trades.trades[trade + EXIT_TS])
+    price = filled(seats, tables, k, ts, account_trades.trades[trade + EXIT_PRICE], short)
+    account_trades.trades[trade + EXIT_PRICE] = price
     rate = open_rate(seats, rates, k, next_bar(seats, series, k))
     notional = seats.quantity[k] * (price * rate)
     cost = cost_of(seats, tables, k, ts, notional, not short)
     account.cash[0] += seats.sign[k] * notional - cost
     account.traded[0] += notional
-    write_deal(seats, deals, k, cost, rate)
+    write_account_trade(seats, account_trades, k, cost, rate)
     seats.quantity[k] = seats.entry_fee[k] = seats.borrowed[k] = 0.0
 
 
-def mark_deal(seats: Seats, series: Series, tables: Tables, deals: DealColumns, room: Room, k: int) -> None:
+def mark_account_trade(
+    seats: Seats, series: Series, tables: Tables, account_trades: AccountTradeColumns, room: Room, k: int
+) -> None:
     """A row for what is still held, marked to its last close."""
-    last, d = next_bar(seats, series, k) - 1, deals.count[0]
+    last, d = next_bar(seats, series, k) - 1, account_trades.count[0]
     ts = series.times[series.moments[last]]
     take_out(seats, k, room)
-    leave(room.s, deals.trades, d * TRADE, float(ts), series.close[last], STILL_OPEN)
-    write_deal(seats, deals, k, 0.0, seats.rate[k])
-    deals.to_leave[d] = cost_of(seats, tables, k, ts, value(seats, series, k), seats.sign[k] > 0.0)
+    leave(room.s, account_trades.trades, d * TRADE, float(ts), series.close[last], STILL_OPEN)
+    write_account_trade(seats, account_trades, k, 0.0, seats.rate[k])
+    account_trades.to_leave[d] = cost_of(seats, tables, k, ts, value(seats, series, k), seats.sign[k] > 0.0)
 
 
 def enter_seat(
-    account: Account, lists: Lists, seats: Seats, series: Series, tables: Tables, rates: Rates, deals: DealColumns,
-    room: Room, k: int, now: int,
+    account: Account, lists: Lists, seats: Seats, series: Series, tables: Tables, rates: Rates,
+    account_trades: AccountTradeColumns, room: Room, k: int, now: int,
 ) -> None:  # fmt: skip
     """Fill the entry that waits, or refuse it."""
     bar, long = next_bar(seats, series, k), seats.sign[k] > 0.0
     price = filled(seats, tables, k, now, series.open[bar], long)
     take_out(seats, k, room)
-    at_open(room.s, room.r, float(now), price, deals.trades, deals.count[0] * TRADE)
+    at_open(room.s, room.r, float(now), price, account_trades.trades, account_trades.count[0] * TRADE)
     rate = open_rate(seats, rates, k, bar)
     allowed = seats.rates_of[k] < 0 or rates.fresh_at_open[seats.to_rates[k] + bar] != 0
     quantity = quantity_at(account, lists, seats, tables, k, now, price * rate) if allowed else 0.0

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import book, sums
+from pyjobs.account.portfolio import account_loop, sums
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
-from pyjobs.account.portfolio.lane import Lane
 from pyjobs.account.portfolio.layout import lay_out
 from pyjobs.account.portfolio.simulate import Terms, simulate
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -29,9 +29,9 @@ DAY = 86_400_000
 ROUGH = ((0, ((0.0, 1.0), (100.0, 5.0))), (100 * DAY, ((0.0, 2.0), (100.0, 10.0))))
 
 
-def world(seed: int, n: int = 200) -> tuple[list[Lane], Terms]:
-    """Eight lanes of everything an account knows: two sides, groups, ticks, tax, loans, slippage, another currency."""
-    rng, lanes = np.random.default_rng(seed), []
+def world(seed: int, n: int = 200) -> tuple[list[Sleeve], Terms]:
+    """Eight sleeves, all that an account knows: two sides, groups, ticks, tax, loans, slippage, another currency."""
+    rng, sleeves = np.random.default_rng(seed), []
     for number in range(8):
         size = int(rng.integers(n // 2, n))
         close = 100 * np.exp(np.cumsum(rng.normal(0, 0.03, size)))
@@ -47,7 +47,7 @@ def world(seed: int, n: int = 200) -> tuple[list[Lane], Terms]:
             trail=0.08 if number == 5 else 0.0,
             max_bars=12,
         )
-        lane = Lane(
+        sleeve = Sleeve(
             key=SeriesKey(exchange="X", symbol=f"S{number % 5}", timeframe="1d"),
             setup="made_up",
             bars=Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(size)),
@@ -58,12 +58,12 @@ def world(seed: int, n: int = 200) -> tuple[list[Lane], Terms]:
             taxed=number != 6,
             conversion=converted(ts_ms, rng) if number >= 6 else None,
         )
-        lanes.append(lane)
+        sleeves.append(sleeve)
     costs = Costs(
         fee_bps=5, sell_tax_bps=9, sell_tax_by_time=((60 * DAY, 20.0), (120 * DAY, 15.0)), slippage_bps=7,
         borrow_bps=300, fx_bps=11,
     )  # fmt: skip
-    return lanes, Terms(cash=500, max_positions=3, max_weight=0.3, costs=costs, stop_loss=0.15, max_group_weight=0.5)
+    return sleeves, Terms(cash=500, max_positions=3, max_weight=0.3, costs=costs, stop_loss=0.15, max_group_weight=0.5)
 
 
 def converted(ts_ms: np.ndarray, rng: np.random.Generator) -> Conversion:
@@ -76,49 +76,53 @@ def converted(ts_ms: np.ndarray, rng: np.random.Generator) -> Conversion:
 
 @pytest.mark.parametrize("constrained", [True, False])
 def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> None:
-    lanes, terms = world(1)
+    sleeves, terms = world(1)
     terms = replace(terms, constrained=constrained)
-    lanes.sort(key=lambda lane: lane.key.symbol)
+    sleeves.sort(key=lambda sleeve: sleeve.key.symbol)
     marks = [day * DAY + 1 for day in range(20, 180, 7)]
-    run = simulate(lanes, terms, start_ms=10 * DAY, marks_ms=marks)
-    memory = lay_out(lanes, terms, 10 * DAY, marks).on(terms)
-    book.walk(*memory)
-    assert len(run.deals) == memory.deals.count[0] > 20
+    run = simulate(sleeves, terms, start_ms=10 * DAY, marks_ms=marks)
+    memory = lay_out(sleeves, terms, 10 * DAY, marks).on(terms)
+    account_loop.walk(*memory)
+    assert len(run.account_trades) == memory.account_trades.count[0] > 20
     for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
         np.testing.assert_array_equal(column, mine)
-    assert [deal.pnl for deal in run.deals] == memory.deals.pnl[: len(run.deals)].tolist()
+    assert [account_trade.pnl for account_trade in run.account_trades] == memory.account_trades.pnl[
+        : len(run.account_trades)
+    ].tolist()
     refused = [count for reason, count in run.refused.items() if reason != "stop"]
     assert min(refused) > 0 if constrained else run.refused["rate"] > 0
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_cash_and_deals_add_up_whatever_the_account_knows(seed: int) -> None:
-    """Equity at the end is the starting cash and what every deal made: money neither comes nor goes on its way."""
-    lanes, terms = world(seed)
-    run = simulate(lanes, terms, start_ms=0)
-    assert math.fsum(deal.pnl for deal in run.deals) == pytest.approx(run.equity[-1] - terms.cash, rel=1e-9)
+def test_cash_and_account_trades_add_up_whatever_the_account_knows(seed: int) -> None:
+    """Equity at the end is the starting cash and what every trade made: money neither comes nor goes on its way."""
+    sleeves, terms = world(seed)
+    run = simulate(sleeves, terms, start_ms=0)
+    assert math.fsum(account_trade.pnl for account_trade in run.account_trades) == pytest.approx(
+        run.equity[-1] - terms.cash, rel=1e-9
+    )
 
 
 def test_bars_that_are_cut_short_meet_the_rates_they_met_before() -> None:
     """A walk-forward cuts bars and signals, and leaves the rates of exchange as they are."""
-    lanes, terms = world(2)
+    sleeves, terms = world(2)
     days = trading_day.load("XKRX").sessions()
     closes = [(days[number].date, number * DAY) for number in range(30, 150)]
-    prepared = Prepared(lanes=lanes, closes=closes, left_out=[], behind=[])
+    prepared = Prepared(sleeves=sleeves, closes=closes, left_out=[], behind=[])
     cut = between(prepared, closes[0][0], closes[80][0])
-    whole, short = (simulate(each.lanes, terms, start_ms=30 * DAY) for each in (prepared, cut))
+    whole, short = (simulate(each.sleeves, terms, start_ms=30 * DAY) for each in (prepared, cut))
     assert 20 < short.equity.size < whole.equity.size
     np.testing.assert_array_equal(whole.equity[: short.equity.size], short.equity)
 
 
 def test_what_a_sweep_keeps_of_a_trial_does_not_grow_with_its_sessions() -> None:
-    lanes, terms = world(3)
+    sleeves, terms = world(3)
     days = trading_day.load("XKRX").sessions()
     sizes = []
     for n in (40, 160):
         closes = [(days[number].date, number * DAY) for number in range(10, 10 + n)]
-        prepared = Prepared(lanes=lanes, closes=closes, left_out=[], behind=[])
-        run = simulate(lanes, terms, start_ms=closes[0][1], marks_ms=[ts_ms for _, ts_ms in closes])
+        prepared = Prepared(sleeves=sleeves, closes=closes, left_out=[], behind=[])
+        run = simulate(sleeves, terms, start_ms=closes[0][1], marks_ms=[ts_ms for _, ts_ms in closes])
         result = StrategyRun(run=run, prepared=prepared, cash=terms.cash)
         assert result.equity.tolist() == [point.equity for point in result.points]
         sizes.append(len(pickle.dumps(trial({"a": 1}, result, [(0, 20)], per_year=252))))
@@ -148,7 +152,7 @@ def test_ticks_change_on_their_day() -> None:
     bars = Bars(ts_ms=n * DAY, open=flat, high=flat, low=flat, close=flat, volume=np.ones(n.size))
     signals = Signals(entry=entry, exit=leave, stop=np.full(n.size, np.nan))
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
-    lane = Lane(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1.0, grid=ROUGH)
+    sleeve = Sleeve(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1.0, grid=ROUGH)
     terms = Terms(cash=10_000, max_positions=1, max_weight=1, costs=Costs(slippage_bps=100))
-    trades = [deal.trade for deal in simulate([lane], terms, start_ms=0).deals]
+    trades = [account_trade.trade for account_trade in simulate([sleeve], terms, start_ms=0).account_trades]
     assert [(trade.entry_price, trade.exit_price) for trade in trades] == [(155, 145), (160, 140)]

@@ -1,4 +1,4 @@
-"""What an account makes of signals at a close: who leaves, who is let in, who is refused; compiled as `book`."""
+"""Which orders an account admits at a close: who leaves, enters, is refused; compiled with `account_loop`."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def close_seat(seats: Seats, series: Series, room: Room, k: int, ts: float, told
     put_back(seats, k, room)
 
 
-def let_in(
+def admit_orders(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, rates: Rates, room: Room,
     ts: float, equity: float, j: int,
 ) -> None:  # fmt: skip

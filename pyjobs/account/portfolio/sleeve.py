@@ -11,7 +11,7 @@ from pyjobs.market.bars import Bars, SeriesKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lane:
+class Sleeve:
     """One setup on one series, on one side. `lot`: the least quantity that trades (1: whole shares; 1e-8: coins).
 
     `group`: what it shares a cap with ("": nothing). `grid`: the prices that can be traded, empty where all can.

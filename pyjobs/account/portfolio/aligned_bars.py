@@ -14,22 +14,22 @@ from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.cache.column_file import done_with
 from pyjobs.market.chained import parts_of
 
-KEPT_TAPES = 2  # so many desks' bars are kept in one piece for the next run on them, 32 bytes a bar
+KEPT_ALIGNED = 2  # so many desks' bars are kept in one piece for the next run on them, 32 bytes a bar
 Places = npt.NDArray[np.int32]  # of things in other arrays
 PRICES = ("open", "high", "low", "close")
 
 
-class OnTape(Bars):
-    """A series as it lies on a tape. Its volume stays where it was."""
+class AlignedSeries(Bars):
+    """A series as it lies in `AlignedBars`. Its volume stays where it was."""
 
-    __slots__ = ("number", "source", "tape")
+    __slots__ = ("aligned", "number", "source")
     number: int
     source: Bars
-    tape: Tape
+    aligned: AlignedBars
 
-    def __init__(self, tape: Tape, number: int, source: Bars, ts_ms: IntArray) -> None:
-        columns = tape.prices[:, tape.starts[number] : tape.starts[number + 1]]
-        values = {"tape": tape, "number": number, "source": source, "ts_ms": ts_ms}
+    def __init__(self, aligned: AlignedBars, number: int, source: Bars, ts_ms: IntArray) -> None:
+        columns = aligned.prices[:, aligned.starts[number] : aligned.starts[number + 1]]
+        values = {"aligned": aligned, "number": number, "source": source, "ts_ms": ts_ms}
         for name, value in (values | dict(zip(PRICES, columns, strict=True))).items():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False  # signals are made of it, and an account walks over it
@@ -46,7 +46,7 @@ class OnTape(Bars):
         return Bars(ts_ms=self.ts_ms[start:stop], volume=self.source.slice(start, stop).volume, **prices)
 
 
-class Tape:
+class AlignedBars:
     """Room for series one after the other: `starts` of each and the end, `prices`: opens, highs, lows, closes.
 
     A series is copied when it is asked for, once. Series with the same times share the array of these.
@@ -56,17 +56,17 @@ class Tape:
         self.starts: list[int] = [0, *itertools.accumulate(len(bars) for bars in series)]
         self.prices: FloatArray = np.empty((4, self.starts[-1]))
         self._sources = series
-        self._laid: list[OnTape | None] = [None] * len(series)
+        self._laid: list[AlignedSeries | None] = [None] * len(series)
         self._times: IntArray = np.empty(0, np.int64)
 
-    def bars(self, number: int) -> OnTape:
+    def bars(self, number: int) -> AlignedSeries:
         """The series with this number, copied here."""
         laid = self._laid[number]
         if laid is None:
             laid = self._laid[number] = self._copied(number, self._sources[number])
         return laid
 
-    def _copied(self, number: int, bars: Bars) -> OnTape:
+    def _copied(self, number: int, bars: Bars) -> AlignedSeries:
         at, parts = self.starts[number], parts_of(bars)
         opens, highs, lows, closes = self.prices
         for part in parts:
@@ -76,7 +76,7 @@ class Tape:
         if not _same(parts, self._times):
             self._times = np.concatenate([np.empty(0, np.int64), *(part.ts_ms for part in parts)])
         done_with(bars)
-        return OnTape(self, number, bars, self._times)
+        return AlignedSeries(self, number, bars, self._times)
 
 
 def _same(parts: Sequence[Bars], times: IntArray) -> bool:
@@ -93,9 +93,9 @@ def _same(parts: Sequence[Bars], times: IntArray) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Timeline:
-    """When the bars of some series of a tape close.
+    """When the bars of some aligned series close.
 
-    `begins`, `ends`: which bars of the tape are theirs, from the first that counts. `times`: every moment at which one
+    `begins`, `ends`: which aligned bars are theirs, from the first that counts. `times`: every moment at which one
     of these closes, once, ascending; `moments`: the place in it of each bar's close, of no meaning for other bars.
     """
 
@@ -114,34 +114,34 @@ class Timeline:
         return found
 
 
-@lru_cache(maxsize=KEPT_TAPES)
-def tape_of(series: tuple[Bars, ...]) -> Tape:
-    """A tape for these series."""
-    return Tape(series)
+@lru_cache(maxsize=KEPT_ALIGNED)
+def aligned_bars_of(series: tuple[Bars, ...]) -> AlignedBars:
+    """These series aligned."""
+    return AlignedBars(series)
 
 
-def laid(series: Sequence[Bars]) -> list[OnTape]:
-    """`series`, all on one tape: the one that they are on, or another."""
-    on_tape = [bars for bars in series if isinstance(bars, OnTape)]
-    if len(on_tape) == len(series) and len({id(bars.tape) for bars in on_tape}) <= 1:
-        return on_tape
-    tape = tape_of(tuple(series))
-    return [tape.bars(number) for number in range(len(series))]
+def laid(series: Sequence[Bars]) -> list[AlignedSeries]:
+    """`series`, all aligned together: as they are, or anew."""
+    already = [bars for bars in series if isinstance(bars, AlignedSeries)]
+    if len(already) == len(series) and len({id(bars.aligned) for bars in already}) <= 1:
+        return already
+    aligned = aligned_bars_of(tuple(series))
+    return [aligned.bars(number) for number in range(len(series))]
 
 
-@lru_cache(maxsize=KEPT_TAPES)
-def timeline_of(series: tuple[OnTape, ...], start_ms: int) -> Timeline:
-    """When the bars of series on one tape close that close at or after `start_ms`."""
+@lru_cache(maxsize=KEPT_ALIGNED)
+def timeline_of(series: tuple[AlignedSeries, ...], start_ms: int) -> Timeline:
+    """When the bars of series aligned together close, of those that close at or after `start_ms`."""
     stretches: list[IntArray] = []
     begins, ends = [], []
     for bars in series:
         first = int(np.searchsorted(bars.ts_ms, start_ms))
-        begins.append(bars.tape.starts[bars.number] + first)
-        ends.append(bars.tape.starts[bars.number + 1])
+        begins.append(bars.aligned.starts[bars.number] + first)
+        ends.append(bars.aligned.starts[bars.number + 1])
         alike = bool(stretches) and bars.ts_ms is series[len(stretches) - 1].ts_ms
         stretches.append(stretches[-1] if alike else bars.ts_ms[first:])
     times = np.unique(np.concatenate([np.empty(0, np.int64), *{id(each): each for each in stretches}.values()]))
-    moments = np.empty(series[0].tape.starts[-1] if series else 0, np.int32)
+    moments = np.empty(series[0].aligned.starts[-1] if series else 0, np.int32)
     known, places = None, np.empty(0, np.int32)
     for begin, end, mine in zip(begins, ends, stretches, strict=True):
         if mine is not known:

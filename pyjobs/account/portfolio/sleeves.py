@@ -1,4 +1,4 @@
-"""From a desk's snapshot to the lanes of an account: what it trades, at which costs, and what is left out and why."""
+"""From a desk's snapshot to the sleeves of an account: what it trades, at which costs, and what is left out and why."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyjobs.account.portfolio import krx
+from pyjobs.account.portfolio.aligned_bars import aligned_bars_of
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
-from pyjobs.account.portfolio.lane import Lane
-from pyjobs.account.portfolio.tape import tape_of
+from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.column_file import done_with
@@ -27,19 +27,19 @@ COIN_LOT = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lanes:
-    """A lane per setup, side and tradable series; what is left out, and since when what comes in later, with why."""
+class Sleeves:
+    """A sleeve per setup, side and tradable series; what is left out, and since when what comes in later, with why."""
 
-    lanes: list[Lane]
+    sleeves: list[Sleeve]
     left_out: list[dict[str, str]]
 
 
-def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) -> Lanes:
+def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) -> Sleeves:
     """Everything the account trades of the desk."""
-    lanes, left_out = [], []
+    sleeves, left_out = [], []
     grids: dict[tuple[str, str, str], Grid] = {}
     traded = [series for series in snapshot.series if _is_traded(series.instrument, account)]
-    tape = tape_of(tuple(series.bars for series in traded))
+    aligned = aligned_bars_of(tuple(series.bars for series in traded))
     for number, series in enumerate(traded):
         instrument = series.instrument
         short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
@@ -55,20 +55,20 @@ def lanes_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) 
         if money is not None or instrument.currency == account.currency:
             alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
             grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
-            lanes += _lanes_on(series, tape.bars(number), account, known, money, grid)
-    return Lanes(lanes=lanes, left_out=left_out)
+            sleeves += _sleeves_on(series, aligned.bars(number), account, known, money, grid)
+    return Sleeves(sleeves=sleeves, left_out=left_out)
 
 
 def _is_traded(instrument: Instrument, account: Account) -> bool:
     return instrument.role == "trade" and instrument.currency in (account.currency, *account.trades)
 
 
-def _lanes_on(
+def _sleeves_on(
     series: Series, bars: Bars, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
-) -> list[Lane]:
+) -> list[Sleeve]:
     instrument = series.instrument
     return [
-        Lane(
+        Sleeve(
             key=instrument.key,
             setup=name,
             bars=bars,
@@ -112,9 +112,9 @@ def _left(instrument: Instrument, why: str) -> dict[str, str]:
     return {"symbol": instrument.symbol, "timeframe": instrument.timeframe, "why": why}
 
 
-def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
+def behind(snapshot: Snapshot, sleeves: Sequence[Sleeve]) -> list[dict[str, str]]:
     """The series traded, or converted by, whose bars end before the session: then the last close stands."""
-    used = {lane.key for lane in lanes} | {lane.conversion.rates.key for lane in lanes if lane.conversion}
+    used = {sleeve.key for sleeve in sleeves} | {sleeve.conversion.rates.key for sleeve in sleeves if sleeve.conversion}
     return [
         {
             "symbol": series.instrument.symbol,
@@ -126,16 +126,16 @@ def behind(snapshot: Snapshot, lanes: Sequence[Lane]) -> list[dict[str, str]]:
     ]
 
 
-def first_decision_ms(lanes: Sequence[Lane], setups: Mapping[str, Setup]) -> int | None:
-    """The first close at which a lane's setup has all the bars it looks back on, and a rate; None without lanes."""
+def first_decision_ms(sleeves: Sequence[Sleeve], setups: Mapping[str, Setup]) -> int | None:
+    """The first close at which a sleeve's setup has all the bars it looks back on, and a rate; None without sleeves."""
     firsts: dict[int, tuple[Bars, int]] = {}  # of each series once: all setups share its bars
-    for lane in lanes:
-        first = setups[lane.setup].lookback - 1
-        if lane.conversion:
-            first = max(first, int(np.searchsorted(lane.bars.ts_ms, lane.conversion.rates.ts_ms[0])))
-        known = firsts.get(id(lane.bars))
+    for sleeve in sleeves:
+        first = setups[sleeve.setup].lookback - 1
+        if sleeve.conversion:
+            first = max(first, int(np.searchsorted(sleeve.bars.ts_ms, sleeve.conversion.rates.ts_ms[0])))
+        known = firsts.get(id(sleeve.bars))
         if known is None or first < known[1]:
-            firsts[id(lane.bars)] = lane.bars, first
+            firsts[id(sleeve.bars)] = sleeve.bars, first
     found = []
     for bars, first in firsts.values():
         first = min(first, len(bars) - 1)

@@ -1,0 +1,84 @@
+"""The nightly check of a loop: every line of its journal, replay, a backtest of its whole window, the restart drill.
+
+What came of it stands in data/live/checks/<tag>.json, and is what the go-live report goes by.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pyjobs.live.equal import verdict, window
+from pyjobs.live.equal.logs import BadLine, read, spec_of
+from pyjobs.live.equal.verdict import Verdict
+from pyjobs.live.golive.drill import drilled
+from pyjobs.live.spec import Spec, code_of
+from utils import paths
+from utils.errors import NightdeskError
+from utils.files import atomic
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check found. `result`: PASS or FAIL; `told`: the lines a person reads; `drill`: what went wrong, or ""."""
+
+    at_s: float
+    last_ms: int = 0
+    rows: int = 0
+    trades: int = 0
+    explained: int = 0
+    result: str = "FAIL"
+    told: list[str] = []
+    drill: str = ""
+
+
+def file_of(tag: str) -> Path:
+    """Where a loop's last check stands."""
+    return paths.data_dir() / "live/checks" / f"{tag}.json"
+
+
+def check(spec: Spec, now_s: float) -> Checked:
+    """Check one loop and write what came of it. What cannot be read is a FAIL that says so."""
+    try:
+        with verdict.no_cycles():
+            made, last_ms, rows = _judged(spec)
+        found = made.compared
+        told = verdict.as_lines(made)
+        result = "PASS" if made.passed else "FAIL"
+        done = Checked(
+            at_s=now_s, last_ms=last_ms, rows=rows, trades=found.live_trades, explained=found.explained,
+            result=result, told=told, drill=drilled(spec),
+        )  # fmt: skip
+    except (NightdeskError, OSError, ValueError) as error:
+        done = Checked(at_s=now_s, told=[str(error)], drill="the journal cannot be read")
+    path = file_of(spec.tag)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, json.dumps(as_json(done), indent=1, ensure_ascii=False) + "\n")
+    return done
+
+
+def _judged(spec: Spec) -> tuple[Verdict, int, int]:
+    made = Verdict(live_tag=spec.tag, other_tag=f"{spec.tag}_bt_check")
+    try:
+        log = read(spec.place, live=True)
+    except BadLine as error:
+        return verdict.broken(made, error, live=True), 0, 0
+    own = spec_of(log)
+    other = window.as_log(log, own.lane(f"tag {spec.tag}"), code=code_of(own.strategy))
+    return verdict.judged(made, log, other, made_here=True), log.last_ms, len(log.decisions)
+
+
+def as_json(done: Checked) -> dict[str, Any]:
+    """For the file, and for monitors."""
+    found: dict[str, Any] = msgspec.to_builtins(done)
+    return found
+
+
+def last_of(tag: str) -> Checked | None:
+    """What the last check of a loop found; None where there was none, or its file is torn."""
+    try:
+        return msgspec.json.decode(file_of(tag).read_bytes(), type=Checked)
+    except (OSError, msgspec.MsgspecError):
+        return None

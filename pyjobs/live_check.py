@@ -1,0 +1,68 @@
+"""Check every paper loop to its first line, and say whether money may follow: a table of green and red.
+
+For each loop of live.yaml (or --instance NAME) each line is verified, the journal folded again, its whole window
+backtested and compared, a restart rehearsed on a copy. Writes data/live/checks/ and data/live/golive.html. Exit 65 when
+a loop does not decide as its backtest does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+from utils import clock, paths
+from utils.cli import Parser
+from utils.errors import UsageError
+from utils.exit_codes import ExitCode
+from utils.files import atomic
+from utils.run import run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check, look at the gates, write the page; the table on stdout, or JSON alone."""
+    parser = Parser(verb="live_check", doc=__doc__)
+    parser.add_argument("--instance", metavar="NAME", help="only this loop of live.yaml")
+    parser.add_argument("--json", choices=("0", "1"), default="0", help="1: JSON alone on stdout")
+    args = parser.parse_args(argv)
+
+    from pyjobs.live import config
+    from pyjobs.live.golive import check, gates
+
+    found, now_s = config.load(), clock.now_s()
+    if args.instance and args.instance not in found.loops:
+        raise UsageError(f"--instance {args.instance}: {config.path_of()} has no such loop")
+    failed = []
+    for name in [args.instance] if args.instance else found.loops:
+        done = check.check(config.named(found, name), now_s)
+        if done.result != "PASS" or done.drill:
+            failed.append((name, done))
+    standing = gates.look(clock.now_s())
+    _write_page(standing)
+    if args.json == "1":
+        print(json.dumps(gates.as_json(standing), ensure_ascii=False, indent=1))
+        return ExitCode.BAD_DATA if failed else ExitCode.OK
+    print("\n".join(gates.as_lines(standing)) or "there is no loop in live.yaml")
+    for name, done in failed:
+        print("\n".join([f"{name}:", *done.told, *([f"restart drill: {done.drill}"] if done.drill else [])]))
+    return ExitCode.BAD_DATA if failed else ExitCode.OK
+
+
+def _write_page(standing: object) -> None:
+    """data/live/golive.html: the table and the strips, on a page of their own."""
+    import msgspec
+
+    from pyjobs.reporting import html
+    from pyjobs.reporting.pages.loops import loops_page
+    from pyjobs.reporting.run_files.loops import Loops
+
+    loops = msgspec.convert(msgspec.to_builtins(standing), Loops)
+    page = loops_page(loops)
+    folder = paths.data_dir() / "live"
+    folder.mkdir(parents=True, exist_ok=True)
+    text = html.render(title=page.title, label="", cards=[], pages=[page], files=[])
+    atomic.write_text(folder / "golive.html", text)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,85 @@
+"""The paper loops: a table of green and red with its evidence, and a strip of each one's last bars."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pyjobs.reporting import numbers
+from pyjobs.reporting.document import Block, Page, Section, Strip, Table, Text
+from pyjobs.reporting.run_files.loops import Loop, Loops, Mark
+from utils.tables import Column
+
+STATES = ("decided", "late", "blocked", "missing")
+DAY_S = 86_400.0
+
+
+def loops_page(loops: Loops) -> Page:
+    """A page of its own, for who has loops and no night."""
+    return Page(
+        name="loops",
+        title="Go-live report of the paper loops",
+        summary=f"{_verdicts(loops)} As of {numbers.utc_time(round(loops.at_s * 1000))}, UTC.",
+        sections=[*golive_sections(loops), *strip_sections(loops)],
+    )
+
+
+def golive_sections(loops: Loops | None) -> list[Section]:
+    """The gates of every loop; nothing where there is no loop."""
+    if loops is None or not loops.loops:
+        return []
+    columns = [Column("verdict"), Column("loop"), Column("gate"), Column("found"), Column("evidence"), Column("age")]
+    rows = [
+        ["green" if gate.green else "red", loop.name, gate.asks, gate.found, gate.evidence, aged(gate.age_s)]
+        for loop in loops.loops
+        for gate in loop.gates
+    ]
+    return [Section(title="Paper loops", blocks=[Text(_verdicts(loops)), Table(columns=columns, rows=rows)])]
+
+
+def strip_sections(loops: Loops | None) -> list[Section]:
+    """Each loop's last bars; nothing where there is no loop."""
+    if loops is None or not loops.loops:
+        return []
+    blocks: list[Block] = []
+    for loop in loops.loops:
+        blocks.append(_strip(loop) if loop.strip else Text(f"{loop.name} has not decided anything yet.", tone="note"))
+    return [Section(title="Paper loops, bar by bar", blocks=blocks)]
+
+
+def _verdicts(loops: Loops) -> str:
+    ready = [loop.name for loop in loops.loops if loop.green]
+    if not loops.loops:
+        return "There is no loop in live.yaml."
+    if len(ready) == len(loops.loops):
+        return "GO: every gate of every loop is green."
+    red = sum(not gate.green for loop in loops.loops for gate in loop.gates)
+    return f"NO-GO: {red} gates are red; {len(ready)} of {len(loops.loops)} loops have none."
+
+
+def _strip(loop: Loop) -> Strip:
+    return Strip(
+        title=f"{loop.name} · {loop.series} · {counted(loop.strip)}",
+        cells=[(numbers.utc_time(mark.ts_ms), mark.state, mark.why) for mark in loop.strip],
+    )
+
+
+def counted(marks: Sequence[Mark]) -> str:
+    """`270 decided, 8 late, 6 blocked (4 kill, 2 limit_open), 4 missing`."""
+    states = Counter(mark.state for mark in marks)
+    why = Counter(mark.why for mark in marks if mark.state == "blocked")
+    told = []
+    for state in STATES:
+        if states[state]:
+            because = ", ".join(f"{n} {word}" for word, n in sorted(why.items())) if state == "blocked" else ""
+            told.append(f"{states[state]} {state}" + (f" ({because})" if because else ""))
+    return ", ".join(told)
+
+
+def aged(age_s: float | None) -> str:
+    """`3 min`, `5.2 h`, `12 days`."""
+    if age_s is None:
+        return numbers.NOTHING
+    if age_s < 5400:
+        return f"{age_s / 60:.0f} min"
+    return f"{age_s / 3600:.1f} h" if age_s < 2 * DAY_S else f"{age_s / DAY_S:.0f} days"

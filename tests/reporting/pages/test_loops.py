@@ -1,0 +1,53 @@
+"""The paper loops on a page: a table of green and red, and a cell for each bar."""
+
+from __future__ import annotations
+
+import re
+
+from pyjobs.reporting import html
+from pyjobs.reporting.document import markdown
+from pyjobs.reporting.pages.loops import counted, golive_sections, loops_page, strip_sections
+from pyjobs.reporting.run_files.loops import Gate, Loop, Loops, Mark
+
+HOUR_MS, NOON_MS = 3_600_000, 1_795_176_000_000
+MARKS = [
+    *(Mark(NOON_MS + k * HOUR_MS, "decided") for k in range(100)),
+    Mark(NOON_MS + 100 * HOUR_MS, "late", "late"),
+    Mark(NOON_MS + 101 * HOUR_MS, "blocked", "kill"),
+    Mark(NOON_MS + 102 * HOUR_MS, "blocked", "limit_open"),
+    Mark(NOON_MS + 103 * HOUR_MS, "missing", "not there"),
+]
+GATES = [
+    Gate("14 clean days", True, "14 of 14", "data/x/decisions.csv", 60.0),
+    Gate("health OK", False, "FAIL: <b>stale</b>", "data/x/decisions.csv", 36_000.0),
+]
+LOOPS = Loops(NOON_MS / 1000, [Loop("paper", "BITFINEX:BTCUSD:1h", GATES, MARKS), Loop("new", "", GATES[:1], [])])
+
+
+def rendered() -> str:
+    page = loops_page(LOOPS)
+    return html.render(title=page.title, label="", cards=[], pages=[page], files=[])
+
+
+def test_each_gate_is_green_or_red_with_its_evidence_and_age() -> None:
+    text = rendered()
+    assert "NO-GO: 1 gates are red; 1 of 2 loops have none." in text
+    assert text.count('class="good">green</td>') == 2 and text.count('class="bad">red</td>') == 1
+    assert "FAIL: &lt;b&gt;stale&lt;/b&gt;" in text and ">10.0 h</td>" in text and ">1 min</td>" in text
+    assert golive_sections(None) == [] and strip_sections(Loops(0.0, [])) == []
+
+
+def test_a_strip_has_a_cell_for_each_bar_and_says_why_under_the_hand() -> None:
+    text = rendered()
+    strips = re.findall(r'<div class="row"><em>(.*?)</em><svg.*?</svg></div>', text)
+    assert strips == ["2026-11-20 12:00", "2026-11-24 12:00"]  # rows of 96
+    cells = re.findall(r'<path class="cell (\w+)"', text.partition('<div class="row">')[2])
+    assert cells == ["decided"] * 100 + ["late", "blocked", "blocked", "missing"]
+    assert "<title>2026-11-24 17:00 blocked: kill</title>" in text
+    assert counted(MARKS) == "100 decided, 1 late, 2 blocked (1 kill, 1 limit_open), 1 missing"
+
+
+def test_in_markdown_a_strip_is_letters() -> None:
+    text = markdown(loops_page(LOOPS))
+    assert f"    2026-11-20 12:00 {'.' * 96}\n    2026-11-24 12:00 ....LBBx\n" in text
+    assert "new has not decided anything yet" in text
