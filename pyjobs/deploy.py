@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.yes and not _asked(f"deploy {len(changed)} files to {target.host.remote}:{target.folder}?"):
             print("nothing deployed")
             return 0
-        deploying.send(target, staged, tree, changed, wait_s=WAIT_S)
+        deploying.send(target, staged, tree, changed, clone=paths.ROOT, wait_s=WAIT_S)
     print(f"deployed {tree.commit[:9]} to {target.host.remote}: every tracked file verified, tree {tree.sha256[:12]}")
     _afterwards(target, there, changed, restart=options.restart)
     return 0
