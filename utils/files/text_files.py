@@ -23,7 +23,7 @@ PIPE_PATIENCE_S = 5.0
 
 
 def bytes_of(path: Path) -> bytes:
-    """What the file at `path` holds. A device, or a pipe that nobody fills within seconds, is an OSError (EINVAL)."""
+    """What the file at `path` holds. A device, or a pipe that is not filled within seconds, is an OSError (EINVAL)."""
     fd = os.open(path, os_files.READ | os_files.AT_ONCE)
     mode = os.fstat(fd).st_mode
     if stat.S_ISFIFO(mode):
@@ -41,7 +41,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def _piped(fd: int, path: Path) -> bytes:
-    """All that is written into a pipe by somebody who closes it in time."""
+    """All that is written into a pipe, if it is closed in time."""
     received, until = bytearray(), time.monotonic() + PIPE_PATIENCE_S
     while time.monotonic() < until:
         try:
