@@ -1,7 +1,7 @@
 """Keep paper loops stepping: those of live.yaml, or the one that the environment names (DATA_TAG, SYMBOL, TIMEFRAME …).
 
 A light process that sleeps while nothing is due and gives each step a process and a time limit of its own. --status
-shows how it stands: exit 3 when loops are configured and nobody keeps them, or one has not stepped well for three bars.
+shows how it stands: exit 3 when loops are configured and none runs, or one has not stepped well for three bars.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from utils.exit_codes import ExitCode
 from utils.files import os_files, private
 from utils.run import run
 
-OWN = "environment"  # what the loop is called that stands in no file
+OWN = "environment"  # the name of the loop that is in no file
 LOCK = "live-loop.lock"
 LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
@@ -30,7 +30,7 @@ LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal stops it, or show how it stands."""
     parser = Parser(verb="live_loop", doc=__doc__)
-    parser.add_argument("--status", action="store_true", help="say how it stands, and end")
+    parser.add_argument("--status", action="store_true", help="show how the loops stand, and end")
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="S", help="with --status: give it S seconds to begin"
     )
