@@ -140,13 +140,13 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     revised = before.revised_by(bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=_told(revised) + _untrue(fetched, bars),
+        revised=int(revised.size), told=told_of(revised) + _untrue(fetched, bars),
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """What of an answer's stretch was stored before it: bars, of which `settled` were final, and times without one."""
+    """What was stored of an answer's stretch before it: bars (`settled` of them final), and times without one."""
 
     bars: Bars
     settled: int
@@ -173,8 +173,8 @@ def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _St
     return _Stored(bars=old, settled=len(old) - moving, empty=np.union1d(known, old.ts_ms))
 
 
-def _told(revised: IntArray) -> tuple[str, ...]:
-    """The sentence about stored bars that came with other numbers."""
+def told_of(revised: IntArray) -> tuple[str, ...]:
+    """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
     if not revised.size:
         return ()
     which = (
@@ -200,7 +200,7 @@ def is_an_answer(error: ExternalDataUnavailable) -> bool:
 
 
 def closed_bars(question: Question, fetched: Fetched | None, now_ms: int) -> Bars:
-    """Those of an answer that lie within the question and have closed. Raises BadDataError for what is no bar there."""
+    """The bars of an answer that lie within the question and have closed. Raises BadDataError for an impossible bar."""
     if fetched is None:
         return joined([])
     key, request = question.key, question.request

@@ -14,6 +14,7 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
+from pyjobs.market.universe.board_looks import look_again
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
@@ -103,6 +104,8 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
         histories = job.histories_of(part.exchange)
         if histories is not None:
             began = time.monotonic()
+            last = ready_session(job.exchanges[part.exchange], job.now_ms / 1000).date
+            look_again(job.store, part.series, histories.boards, job.sources, last)
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)
@@ -174,7 +177,7 @@ def _begin(one: Fetching, job: Job) -> None:
 
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
-    """Everybody once, and in a hurry nobody is waited for."""
+    """Ask for every series once; in a hurry without waiting."""
     job.sources.skip_unhealthy = job.sources.scheduled
     for part in parts:
         _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
@@ -218,7 +221,7 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
 def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
     """Fetch the first of many shares without any history now, the others on later nights: each costs a request.
 
-    By hand, where somebody watches, all of them.
+    By hand, where a person watches, all of them.
     """
     new = [one for one in todo if one.open and one.newest_ms is None]
     for one in new[FEW:] if job.sources.scheduled else ():
