@@ -59,7 +59,7 @@ class Options:
         self.utc_offset_s = int(os.environ.get("UTC_OFFSET", "0"))
 
 
-class Run:
+class SupervisedRun:
     """One run of a job: its attempts, and the end record that says how it went."""
 
     def __init__(self, options, sink, holder_fd=-1):
@@ -252,7 +252,7 @@ def main(argv):
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
     private.settle(os.environ["NIGHTDESK_HOME"])
-    run, keeper = Run(options, sink, opened(holder)), os.getpid()
+    run, keeper = SupervisedRun(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()
     if worker:

@@ -9,7 +9,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator, Sequence
 
-from pyjobs.runs.job_history import JobPlan, JobPlans, Run, runs_of
+from pyjobs.runs.job_history import JobPlan, JobPlans, JobRun, runs_of
 from pyjobs.runs.verdict import day, logs, look, records, watched
 from pyjobs.runs.verdict.job import Verdict, judge
 from pyjobs.runs.verdict.look import House
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _units(book: JobPlans, runs: Sequence[Run], asked: str, now_s: float) -> Iterator[Unit]:
+def _units(book: JobPlans, runs: Sequence[JobRun], asked: str, now_s: float) -> Iterator[Unit]:
     """What is judged of the job that is asked about (of each, when none is), scheduled or not."""
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
@@ -76,7 +76,7 @@ def _units(book: JobPlans, runs: Sequence[Run], asked: str, now_s: float) -> Ite
                 yield rest
 
 
-def _unscheduled(book: JobPlans, line: str, runs: Sequence[Run], made_s: float | None) -> Unit:
+def _unscheduled(book: JobPlans, line: str, runs: Sequence[JobRun], made_s: float | None) -> Unit:
     """A job that nothing starts here; an interval without an instance is none."""
     job, _, instance = line.partition("@")
     plan = book.jobs[line]
@@ -89,7 +89,7 @@ def _judged(unit: Unit, now_s: float) -> Verdict:
     return judge(watched.seen(unit, House(now_s).place(), trading_day.load(unit.plan.market), now_s))
 
 
-def _of_day(book: JobPlans, runs: Sequence[Run], asked: str, on: dt.date, now_s: float) -> str:
+def _of_day(book: JobPlans, runs: Sequence[JobRun], asked: str, on: dt.date, now_s: float) -> str:
     name, _, instance = asked.partition("@")
     job = book.name_of(name)
     mine, plan = runs_of(runs, job, instance), book.plan_of(job, instance)

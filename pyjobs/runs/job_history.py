@@ -71,7 +71,7 @@ def _by_hand(plan: JobPlan) -> JobPlan:
     return msgspec.structs.replace(plan, every="never", interval="", due="")
 
 
-class Run(NamedTuple):
+class JobRun(NamedTuple):
     """One line of the history. Times are UTC seconds; `session` is the market's date the run was about."""
 
     job: str
@@ -115,14 +115,14 @@ def load_job_plans(path: Path) -> JobPlans:
     return book
 
 
-def to_run(record: Mapping[str, Any]) -> Run:
+def to_run(record: Mapping[str, Any]) -> JobRun:
     """A history record, whatever older fields it lacks. Raises ValueError for one that cannot be a run of ours."""
     text = {key: quoted(_text(record.get(key))) for key in ("job", "instance", "session", "outcome", "log", "kind")}
     text["outcome"] = text["outcome"].replace("network-forbidden", NETWORK_FORBIDDEN)  # its name before 2026-11-29
     number = {key: _whole(record.get(key)) for key in ("start", "end", "attempts", "code")}
     if not text["job"] or not text["outcome"] or number["end"] < number["start"] or number["code"] > 255:
         raise ValueError(f"no run of ours: {record!r:.200}")
-    return Run(
+    return JobRun(
         text["job"],
         text["instance"],
         text["session"],
@@ -149,13 +149,13 @@ def _whole(value: object) -> int:
     return int(value or 0)
 
 
-def runs_of(runs: Iterable[Run], job: str, instance: str = "") -> list[Run]:
+def runs_of(runs: Iterable[JobRun], job: str, instance: str = "") -> list[JobRun]:
     """The runs of one job (of one instance of it, when given), in the order they ended."""
     found = [run for run in runs if run.job == job and (not instance or run.instance == instance)]
     return sorted(found, key=lambda run: run.end_s)
 
 
-def skips_in_a_row(runs: Sequence[Run]) -> int:
+def skips_in_a_row(runs: Sequence[JobRun]) -> int:
     """How many of the last runs that did work were skipped for reasons outside, counted back from the newest.
 
     A run that might not ask the network says nothing about the outside: it neither counts nor ends the row.

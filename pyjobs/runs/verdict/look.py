@@ -19,7 +19,7 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_li
 from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
-from pyjobs.runs.job_history import JobPlans, Run
+from pyjobs.runs.job_history import JobPlans, JobRun
 from pyjobs.runs.verdict import backups, places, records, repos, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
@@ -171,7 +171,7 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
     return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")
 
 
-def check_jobs(book: JobPlans, runs: Sequence[Run], kept: Sequence[Kept], house: House) -> Iterator[Check]:
+def check_jobs(book: JobPlans, runs: Sequence[JobRun], kept: Sequence[Kept], house: House) -> Iterator[Check]:
     """The verdict on each job that is scheduled, instance by instance; the others are one line."""
     now_s, place = house.now_s, house.place()
     units, others = watched.units(book, runs, kept, now_s, watched.house_made_s(paths.root(), runs), load_since())
@@ -189,7 +189,7 @@ def check_jobs(book: JobPlans, runs: Sequence[Run], kept: Sequence[Kept], house:
         yield Check("not scheduled", "OK", ", ".join(others), "not scheduled")
 
 
-def check_recent_errors(runs: Sequence[Run], now_s: float) -> Check:
+def check_recent_errors(runs: Sequence[JobRun], now_s: float) -> Check:
     """Failures of the last seven days, also those that a later run has made good; not one's own, nobody's typing."""
     name, since_s = "recent errors", now_s - RECENT_ERRORS_DAYS * DAY_S
     failed = [
