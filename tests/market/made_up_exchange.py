@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.partitions import Adjusted
 
@@ -73,6 +73,6 @@ class MadeUpExchange:
         )
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SeriesSource:
         """To hand to the code under test."""
-        return Source(market=self.market, page_bars=self.page_bars, page_days=self.page_days, ask=self.ask)
+        return SeriesSource(market=self.market, page_bars=self.page_bars, page_days=self.page_days, ask=self.ask)

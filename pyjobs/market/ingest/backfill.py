@@ -15,7 +15,7 @@ from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window
 from pyjobs.market.ingest.gaps import Window
 from pyjobs.market.ingest.questions import Got, is_an_answer
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.ingest.silence import last_known
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
@@ -55,7 +55,14 @@ class Report:
 
 
 def ingest_range(
-    store: BarStore, key: SeriesKey, source: Source, *, start_ms: int, end_ms: int, now_ms: int, progress: Progress
+    store: BarStore,
+    key: SeriesKey,
+    source: SeriesSource,
+    *,
+    start_ms: int,
+    end_ms: int,
+    now_ms: int,
+    progress: Progress,
 ) -> Report:
     """Fetch every bar that closes from `start_ms` to `end_ms`, over what is stored; remembered until it is done."""
     task = Task(start_ms=start_ms, end_ms=end_ms, next_ms=start_ms)
@@ -73,7 +80,7 @@ def given_up(store: BarStore, key: SeriesKey, start_ms: int, end_ms: int) -> str
 
 
 def ingest_resume(
-    store: BarStore, key: SeriesKey, source: Source, *, lookback_ms: int, now_ms: int, progress: Progress
+    store: BarStore, key: SeriesKey, source: SeriesSource, *, lookback_ms: int, now_ms: int, progress: Progress
 ) -> Report:
     """Finish the range that was begun, if any; else fetch from the newest stored bar to now (`lookback_ms` if none).
 
@@ -104,7 +111,7 @@ def ingest_resume(
 
 
 def together(
-    source: Source, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
+    source: SeriesSource, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
 ) -> tuple[int, list[Window]]:
     """From where one request to now also brings what is to be looked at `again`; and the stretches it does not."""
     longest = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
@@ -142,7 +149,9 @@ def read_task(folder: Path) -> Task | None:
         return None
 
 
-def _finish(store: BarStore, key: SeriesKey, source: Source, task: Task, *, now_ms: int, progress: Progress) -> Report:
+def _finish(
+    store: BarStore, key: SeriesKey, source: SeriesSource, task: Task, *, now_ms: int, progress: Progress
+) -> Report:
     folder = store.folder(key)
     end = min(task.end_ms, now_ms)
     moved = store.set_aside_unreadable(key, task.start_ms, end)
@@ -174,7 +183,7 @@ def _forget(folder: Path) -> None:
 def _fetch(
     store: BarStore,
     key: SeriesKey,
-    source: Source,
+    source: SeriesSource,
     first: int,
     last: int,
     now_ms: int,

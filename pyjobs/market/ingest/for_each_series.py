@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
 from pyjobs.market.ingest.instances import Instance
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.store.names import folder_name
 from utils import paths
 from utils.cli import Parser
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from utils.progress import ProgressReport
 
 DAY_MS = 86_400_000
-Work = Callable[[SeriesKey, Source, Instance], str]
+Work = Callable[[SeriesKey, SeriesSource, Instance], str]
 """One series' work; returns the line that says what came of it."""
 Say = Callable[[str], object]
 

@@ -10,7 +10,7 @@ from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, Se
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.ingest.gaps import NEVER, first_bar
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
@@ -71,7 +71,7 @@ Answer = Fetched | ConfirmedEmpty
 def to_ask(
     store: BarStore,
     key: SeriesKey,
-    source: Source,
+    source: SeriesSource,
     window: tuple[int, int],
     *,
     now_ms: int,

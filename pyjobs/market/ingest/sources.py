@@ -11,7 +11,7 @@ from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.ingest.quoted_as import quoted_as
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.asking.ask import WORTH_ANOTHER_TRY, RetryBudget, TimeLost, ask, interactive, patience
 from pyjobs.market.providers.asking.ask_many import Answered, ask_many
@@ -48,7 +48,7 @@ class Sources:
             self._exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
         )
 
-    def of(self, key: SeriesKey) -> Source:
+    def of(self, key: SeriesKey) -> SeriesSource:
         """Whom to ask about a series. Raises ConfigError for an unknown provider."""
         exchange, made = self._exchanges[key.exchange], self._provider_of(key.exchange)
         currency = "" if exchange.market == "FX" else exchange.currency  # a currency's price is in any other
@@ -57,7 +57,7 @@ class Sources:
             request = replace(request, currency=request.currency or currency)
             return ask(made, request, book=self._book, patience=self._patience())
 
-        return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
+        return SeriesSource(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
 
     def ask_many(self, exchange: str, requests: Sequence[BarRequest]) -> Iterator[Answered]:
         """Each request with its answer or its error, in the order they come; all of one exchange."""

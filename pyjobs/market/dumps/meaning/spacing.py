@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
-from pyjobs.market.dumps.meaning.source import Source, Table, date_text
+from pyjobs.market.dumps.meaning.source import DumpSource, Table, date_text
 from utils.errors import BadDataError
 
 SHARE = 0.6  # of the steps between rows that must be of one kind to say so
@@ -20,7 +20,7 @@ OVERLAP_MS = 20 * 3_600_000  # days begin further apart, also where summer time 
 LENGTHS = ((1, "days"), (7, "weeks"), (30, "months"), (91, "quarters"), (365, "years"))
 
 
-def refuse_other_spacing(table: Table, source: Source) -> None:
+def refuse_other_spacing(table: Table, source: DumpSource) -> None:
     """Raise BadDataError when the rows' times show that they are no bars of the timeframe, or not of one symbol."""
     if (table.wrong >= 0).any():
         table = table.pick(table.wrong < 0)
@@ -36,7 +36,7 @@ def refuse_other_spacing(table: Table, source: Source) -> None:
         )
 
 
-def _refuse_several(table: Table, source: Source) -> None:
+def _refuse_several(table: Table, source: DumpSource) -> None:
     if len(table) < FEWEST or (table.stamp[1:] > table.stamp[:-1]).all() or (table.stamp[1:] < table.stamp[:-1]).all():
         return
     order = np.argsort(table.stamp, kind="stable")
@@ -57,7 +57,7 @@ def _refuse_several(table: Table, source: Source) -> None:
         )
 
 
-def _intraday(stamps: IntArray, source: Source) -> str:
+def _intraday(stamps: IntArray, source: DumpSource) -> str:
     steps, counts = np.unique(np.diff(stamps), return_counts=True)
     bar, usual = source.bar_ms, int(steps[counts.argmax()])
     if steps[0] % bar and steps[0] < bar:
@@ -72,7 +72,7 @@ def _intraday(stamps: IntArray, source: Source) -> str:
     return ""
 
 
-def _daily(table: Table, stamps: IntArray, source: Source) -> str:
+def _daily(table: Table, stamps: IntArray, source: DumpSource) -> str:
     weekly = source.instrument.timeframe == "1w"
     day, stamp = table.day, table.stamp
     if not ((stamp[1:] > stamp[:-1]).all() and (day[1:] >= day[:-1]).all()):
@@ -102,7 +102,7 @@ def _daily(table: Table, stamps: IntArray, source: Source) -> str:
     return f"{int(np.median(steps))} days apart" if np.median(steps) < 20 else ""
 
 
-def _pair(stamps: IntArray, steps: IntArray, source: Source) -> str:
+def _pair(stamps: IntArray, steps: IntArray, source: DumpSource) -> str:
     """Two rows alone: a week apart to the day, or on one day of two months."""
     if steps.tolist() == [7] and source.instrument.timeframe == "1d":
         return "one week apart"
