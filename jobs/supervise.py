@@ -251,7 +251,7 @@ def main(argv):
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
-    private.settle(os.environ["NIGHTDESK_HOME"])
+    private.restrict(os.environ["NIGHTDESK_HOME"])
     run, keeper = SupervisedRun(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()

@@ -49,7 +49,7 @@ class MadeUpExchange:
     market: str = "24/7"
     page_bars: int = 10_000
     adjusted: Adjusted = "raw"
-    settle_ms: int = 60_000
+    revised_for_ms: int = 60_000
     page_days: dict[str, int] = field(default_factory=dict)
     requests: list[BarRequest] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ class MadeUpExchange:
             symbol=request.symbol,
             adjusted=self.adjusted,
             fetched_at_ms=self.now_ms,
-            last_final=bool(bars.ts_ms[-1] + self.settle_ms <= self.now_ms),
+            last_final=bool(bars.ts_ms[-1] + self.revised_for_ms <= self.now_ms),
             confirmed_empty=whole,
         )
 

@@ -22,7 +22,7 @@ from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailabl
 TIMEFRAME = "1d"
 DAY_MS = 86_400_000
 OVERLAP_MS = 14 * DAY_MS
-SETTLES_MS = 3_600_000  # so long after its close no provider of benchmarks revises a day
+REVISED_FOR_MS = 3_600_000  # so long after its close no provider of benchmarks revises a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ def warm(
 
 def _provisional(fetched: Fetched, now_ms: int) -> bool:
     """Whether the newest stored bar was fetched while its provider still revised it, and would be final by now."""
-    return not fetched.last_final and now_ms >= int(fetched.bars.ts_ms[-1]) + SETTLES_MS
+    return not fetched.last_final and now_ms >= int(fetched.bars.ts_ms[-1]) + REVISED_FOR_MS
 
 
 def _next_ms(name: str, benchmark: BenchmarkSource, source: str, store: BarStore) -> int:

@@ -30,7 +30,7 @@ from utils.files import os_files
 from utils.files.atomic import sweep, write_text
 from utils.trading_day import CalendarRangeError
 
-SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
+REVISED_FOR_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
 MARGIN_DAYS = 20  # of sessions before a history, whose closes say what its first base price should be
 PIECE_DAYS = 730  # what pykrx 1.2.9 asks for at once (website/krx/krxio.py); between two pieces it waits a second
 CHUNK_S = 20.0  # about what one attempt at many shares takes; its limit is LONGEST_FETCH_S
@@ -57,7 +57,7 @@ class KrxStock(Remote):
     keeps = True
     needs = ("KRX_ID", "KRX_PW")
     timeframes = ("1d",)
-    settle_ms = SETTLED_MS
+    revised_for_ms = REVISED_FOR_MS
     near_s = (MARGIN_DAYS + 7) * 86_400  # a halt may lie between the margin and the range
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class KrxStock(Remote):
         if told.get("isins"):
             _keep_isins(told["isins"], now_ms)
         days = tuple(share_days(request.symbol, rows[0]))
-        empty = _idle(days, request.start_ms, min(request.end_ms, now_ms - SETTLED_MS))
+        empty = _idle(days, request.start_ms, min(request.end_ms, now_ms - REVISED_FOR_MS))
         bars: list[Row] = [
             [str(day.session), day.row.open, day.row.high, day.row.low, day.row.close, day.row.volume]
             for day in days
@@ -210,7 +210,7 @@ def _day_of(told: Mapping[str, Any], asked: BoardAsked, now_ms: int) -> BoardDay
     now_ms, close_ms = true_now_ms(now_ms, told.get("sent_s")), hours_of(MARKET).close_ms(session.toordinal())
     if now_ms < close_ms:  # our clock is ahead of KRX's
         return NoBoard(board, session, f"{session} has not closed yet by KRX's clock: its prices still move")
-    final = now_ms >= close_ms + SETTLED_MS
+    final = now_ms >= close_ms + REVISED_FOR_MS
     try:
         return board_day(told["rows"][0], board, session, ts_ms=close_ms, fetched_at_ms=now_ms, final=final)
     except Refused as error:

@@ -45,7 +45,7 @@ class LocalCache:
         closes = plain_closes(path)
         if closes is not None:
             rows: list[Row] = [(day.isoformat(), *[close] * 4, 0.0) for day, close in closes.items()]
-            return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=0)
+            return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, revised_for_ms=0)
         bars = bars_of(path, request.symbol, request.market, now_ms=now_ms)
         source = Provenance(provider=self.name, fetched_at_ms=now_ms, adjusted="raw", last_final=True)
         return _within(self.name, request, path.name, bars, source)

@@ -14,7 +14,7 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
+from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, take_from_boards
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
@@ -209,7 +209,7 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
         histories = job.histories_of(part.exchange)
         if histories is not None:
             histories.begin([one for one in todo if one.open and one.newest_ms is None], done=done)
-        settle_by_board(job.store, todo, boards, job.sources, done=done)
+        take_from_boards(job.store, todo, boards, job.sources, done=done)
         _put_off(todo, job, done)
     gather(job.store, todo, job.sources, now_ms=job.now_ms, done=done)
     part.seconds += time.monotonic() - began

@@ -60,9 +60,9 @@ def in_turns(
         again: list[Q] = []
         for chunk in asking.chunks(waiting):
             turn = _Turn(asking=asking, book=book, patience=patience, tried=tried, failures=failures)
-            settled, failed = turn.take(chunk)
+            done, failed = turn.take(chunk)
             began_s = patience.now()
-            yield from settled
+            yield from done
             again += failed
             spent_s = patience.now() - began_s + turn.fruitful_s
             patience = replace(
@@ -86,7 +86,7 @@ class _Turn(Generic[Q, A]):
     fruitful_s: float = 0.0
 
     def take(self, chunk: Sequence[Q]) -> tuple[list[tuple[Q, A | NightdeskError]], list[Q]]:
-        """What is settled, and the questions that are worth another try."""
+        """What is done, and the questions that are worth another try."""
         try:
             while True:
                 self._wait(chunk)
@@ -150,7 +150,7 @@ class _Turn(Generic[Q, A]):
     def _judged(
         self, chunk: Sequence[Q], answers: dict[Q, A | ExternalDataUnavailable]
     ) -> tuple[list[tuple[Q, A | NightdeskError]], list[Q]]:
-        settled: list[tuple[Q, A | NightdeskError]] = []
+        done: list[tuple[Q, A | NightdeskError]] = []
         again: list[Q] = []
         for one in chunk:
             answer = answers[one]
@@ -160,8 +160,8 @@ class _Turn(Generic[Q, A]):
             if failed and self.tried < self.patience.tries:
                 again.append(one)
             else:
-                settled.append((one, answer))
-        return settled, again
+                done.append((one, answer))
+        return done, again
 
 
 def _is_answer(answer: object) -> bool:

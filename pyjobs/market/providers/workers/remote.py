@@ -47,7 +47,7 @@ class Remote:
     needs: tuple[str, ...] = ()
     adjusted: Adjusted = "raw"
     timeframes: tuple[str, ...] = FETCHED
-    settle_ms = HOUR_MS
+    revised_for_ms = HOUR_MS
     pause_s = 10.0
     near_s = 7 * 86_400
     """How far from the range asked for the nearest end of an answer may lie, as its margins do; 0: anywhere."""
@@ -180,7 +180,7 @@ class Remote:
             raise self.refused("schema", request.symbol, detail, 0.0)
         found = to_fetched(
             rows, request, provider=self.name, adjusted=self.label(request, told), now_ms=now_ms,
-            settle_ms=self.settle_ms,
+            revised_for_ms=self.revised_for_ms,
         )  # fmt: skip
         about, events = told.get("about"), told.get("events") or []
         if not about and not events:
@@ -215,7 +215,7 @@ class Ccxt(Remote):
     name = "ccxt"
     client = "ccxt"
     package = "ccxt"
-    settle_ms = 60_000
+    revised_for_ms = 60_000
     near_s = 0  # some exchanges send their newest candles wherever the range lies
 
     def gate(self, request: BarRequest) -> str:
