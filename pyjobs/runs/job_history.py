@@ -48,7 +48,7 @@ class JobPlans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.jobs.get(f"{job}@{instance}") or self.jobs.get(job)
 
     def on_desks(self, markets: Mapping[str, str]) -> JobPlans:
-        """The book of a house with these desks: their markets by name; the desk without a name has an empty one.
+        """The plans of a house with these desks: their markets by name; the desk without a name has an empty one.
 
         Each named desk has a line of its own for each job of a desk: what the file says of `nightly@us`, else what it
         says of `nightly`, on that desk's market. Where each desk has a name nothing starts the job without one.
@@ -98,8 +98,8 @@ class JobRun(NamedTuple):
 
 def load_job_plans(path: Path) -> JobPlans:
     """config/jobs.yaml; ConfigError for an `interval` that is none, a `due` that is no time of day, or lacks."""
-    book = load_yaml(path, JobPlans)
-    for name, plan in book.jobs.items():
+    plans = load_yaml(path, JobPlans)
+    for name, plan in plans.jobs.items():
         if plan.interval:
             try:
                 schedule.interval_s(plan.interval)
@@ -112,7 +112,7 @@ def load_job_plans(path: Path) -> JobPlans:
                 raise ConfigError(
                     f"{path}: jobs.{name}.due: {plan.due!r} is not a time of day such as '18:45'"
                 ) from None
-    return book
+    return plans
 
 
 def to_run(record: Mapping[str, Any]) -> JobRun:

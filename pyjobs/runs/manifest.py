@@ -96,7 +96,7 @@ def write(run_dir: Path, manifest: Mapping[str, object]) -> Path:
 
 
 def portfolio_stats(portfolio_dir: Path) -> dict[str, dict[str, object]]:
-    """Key figures of each account's books, by `<account>/<constrained|unconstrained>`; the unreadable are absent."""
+    """Key figures of each account, by `<account>/<constrained|unconstrained>`; the unreadable are absent."""
     stats: dict[str, dict[str, object]] = {}
     for path in sorted(portfolio_dir.glob("*/*/metrics.json")):
         try:

@@ -36,7 +36,7 @@ class Bitfinex:
     network = True
     quotes_at_once = 20
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
         """Itself."""
         return self.name
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pyjobs.market.calendars.hours import hours_of
-from pyjobs.market.provider_names import GATES
+from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import RetryBudget, network_allowed
+from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched, Range, Refused
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
 from pyjobs.market.providers.rows import Row, true_now_ms
@@ -167,9 +168,9 @@ class KrxStock(Remote):
 
 
 def ask_boards(
-    provider: KrxStock, asked: Sequence[BoardAsked], *, book: ProviderStates, patience: RetryBudget
+    provider: KrxStock, asked: Sequence[BoardAsked], *, states: ProviderStates, budget: RetryBudget
 ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
-    """Each (board, session) with its day, or with the error it ended in, through KRX's gate as `ask_many` does it.
+    """Each (board, session) with its day, or with the error it ended in, in turns as `ask_many` does it.
 
     What has not been published yet is NoBoard: an answer, and no failure of the provider.
     """
@@ -177,18 +178,18 @@ def ask_boards(
     if not network_allowed():
         yield from ((one, NetworkForbidden(provider=NAME, symbol=named(one))) for one in asked)
         return
-    gate = GATES[NAME]
+    rate_limit_group = RATE_LIMIT_GROUPS[NAME]
     asking: Asking[BoardAsked, BoardDay] = Asking(
         provider=NAME,
-        gate=gate,
+        rate_limit_group=rate_limit_group,
         symbol=named,
         chunks=lambda some: [list(some[at : at + BOARDS_AT_ONCE]) for at in range(0, len(some), BOARDS_AT_ONCE)],
         attempt=lambda chunk, limit_s: provider.fetch_boards(
-            chunk, clock.now_ms(), limit_s=limit_s, gap_s=pace.gap_s(gate, book, patience.now())
+            chunk, clock.now_ms(), limit_s=limit_s, gap_s=pace.gap_s(rate_limit_group, states, budget.now())
         ),
         prepare=provider.prepare,
     )
-    yield from in_turns(asked, asking, book=book, patience=patience)
+    yield from in_turns(asked, asking, states=states, budget=budget)
 
 
 def named(asked: BoardAsked) -> str:

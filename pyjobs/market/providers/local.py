@@ -25,7 +25,7 @@ class LocalCache:
     name = "local_cache"
     network = False
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
         """Itself."""
         return self.name
 
@@ -60,7 +60,7 @@ class StoredBars:
     def __init__(self, store: BarStore | None = None) -> None:
         self.store = store or open_store()
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
         """Itself."""
         return self.name
 

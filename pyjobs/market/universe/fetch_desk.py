@@ -175,10 +175,9 @@ def _begin(one: Fetching, job: Job) -> None:
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
     """Everybody once, and in a hurry nobody is waited for."""
-    job.sources.skip_unhealthy = job.sources.scheduled
-    for part in parts:
-        _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
-    job.sources.skip_unhealthy = False
+    with job.sources.only_healthy():
+        for part in parts:
+            _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
 
 
 def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:

@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 
 def units(
-    book: JobPlans,
+    plans: JobPlans,
     runs: Sequence[JobRun],
     kept: Sequence[Kept],
     now_s: float,
@@ -63,7 +63,7 @@ def units(
     """
     judged: list[Unit] = []
     others: list[str] = []
-    for line, plan in book.jobs.items():
+    for line, plan in plans.jobs.items():
         job, _, instance = line.partition("@")
         if instance:
             own = [run for run in runs if run.job == job and run.instance == instance]
@@ -72,7 +72,7 @@ def units(
             else:
                 others.append(line)
             continue
-        mine = [run for run in runs if run.job == job and f"{job}@{run.instance}" not in book.jobs]
+        mine = [run for run in runs if run.job == job and f"{job}@{run.instance}" not in plans.jobs]
         found = list(_of_job(job, plan, mine, [k for k in kept if k.gap_repair or job != "gap_repair"], now_s, since_s))
         judged += found
         if not found:

@@ -174,10 +174,10 @@ def all_of(home: Path, now: str = EVENING, desk: str | None = None) -> dict[str,
 
 
 def test_a_broken_file_is_a_failure_that_leaves_the_other_checks_standing(home: Path) -> None:
-    desk, book = home / "desk.yaml", home / "secret/jobs.yaml"
+    desk, path = home / "desk.yaml", home / "secret/jobs.yaml"
     desk.write_text("name: [\n")
-    book.parent.mkdir()
-    book.write_text("jobs: {nightly: {market: XKRX, every: fortnight, skip_budget: 1}}\n")
+    path.parent.mkdir()
+    path.write_text("jobs: {nightly: {market: XKRX, every: fortnight, skip_budget: 1}}\n")
     (home / "config/instances").mkdir(parents=True)
     (home / "config/instances/x.env").write_text("CT_SYMBOL\n")
     found = all_of(home, desk=str(desk))

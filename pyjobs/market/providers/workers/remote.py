@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
-from pyjobs.market.providers import GATES
+from pyjobs.market.providers import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import (
     LONGEST_FETCH_S,
     About,
@@ -59,9 +59,9 @@ class Remote:
         """Start the process and let it load the client, so that the next question leaves without delay."""
         self._process.prepare()
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
         """Whose servers it asks."""
-        return GATES[self.name]
+        return RATE_LIMIT_GROUPS[self.name]
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
         """Nothing: the store is the cache."""
@@ -218,7 +218,7 @@ class Ccxt(Remote):
     revised_for_ms = 60_000
     near_s = 0  # some exchanges send their newest candles wherever the range lies
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
         return quote(request.symbol.partition(":")[0], safe="")
 
