@@ -21,9 +21,13 @@ demo: setup ## a whole night on a made-up market (20 seconds the first time, the
 	@$(PY) -m pyjobs.make_sample
 	@NIGHTDESK_ECHO=1 batch/run_nightly.sh --desk config/desk.sample.yaml
 
-# One worker more than there are cores: a third of the tests' time is waiting, for clocks, time limits and disks.
-test: lint ## everything that is checked: style, types, units, the shell chain, a whole night
-	@$(PY) -m pytest -n $(or $(WORKERS),$$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile -m 'not torture'
+# One worker more than there are cores: some of the tests' time is waiting, for clocks, time limits and disks; style and
+# types are looked at meanwhile.
+test: .venv/.installed-dev ## everything that is checked: style, types, units, the shell chain, a whole night
+	@$(MAKE) --no-print-directory lint & \
+	code=0; $(PY) -m pytest -n $(or $(WORKERS),$$(($$(getconf _NPROCESSORS_ONLN) + 1))) --dist loadfile \
+	  --no-loadscope-reorder -m 'not torture' || code=$$?; \
+	wait $$! || { echo 'make lint fails: see above, or run it alone' >&2; exit 1; }; exit $$code
 
 lint: .venv/.installed-dev ## shellcheck, shfmt, ruff, mypy
 	@.venv/bin/shellcheck $(BASH_FILES)

@@ -2,7 +2,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # Summary: the end-of-day report of today's session.
 # Usage: run_report_eod.sh [-h] [--desk NAME] [OPTION OF THE JOB…]
-# Why here: exit 2 says that the day's bars are not there yet; two more tries, five minutes apart, are worth it.
+# Why here: exit 2 means that the day's bars are not there yet; two more tries, five minutes apart, are worth it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry report_eod "$@"

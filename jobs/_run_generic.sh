@@ -7,7 +7,7 @@
 #   --guard td       skip (exit 0) unless today is a trading day of the market; th: unless it is open right now
 #   --market M       a calendar in config/calendars (default $MARKET, else XKRX)
 #   --retry-rc N     when the command exits with N, try again, at most K more times (1), S seconds apart (60)
-#   --brief yes      a run that ends well and says nothing is one line of the log, not two
+#   --brief yes      a run that ends well without output is one line of the log, not two
 #   --timeout S      end the command, and all it started, after S seconds a try; the code is then 124
 # It decides and then becomes the supervisor; a skip never starts Python.
 # shellcheck source=jobs/lib.sh
@@ -74,7 +74,7 @@ ENDS_AS=${JOB:-$NAME}
 export MARKET
 market_day "$MARKET"
 LOG=$NIGHTDESK_HOME/logs/${NAME}_$RUN_DATE.log
-[[ -d ${LOG%/*} ]] || mkdir -p -- "${LOG%/*}" || true # without a log the job runs all the same, and says so
+[[ -d ${LOG%/*} ]] || mkdir -p -- "${LOG%/*}" || true # without a log the job runs all the same, with a warning
 verdict=0 && guard "$GUARD" || verdict=$?
 ((verdict == 0)) || skip "$verdict"
 supervise --log "$LOG" --job "${JOB:-$NAME}" "${SUPERVISED[@]}" "$@"

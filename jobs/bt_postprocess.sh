@@ -4,7 +4,7 @@
 # Usage: bt_postprocess.sh [-h] [STRATEGY | --desk NAME] [OPTION OF THE JOB…]
 # STRATEGY is $BT_STRATEGY, else krx_ma200 on a desk of XKRX, else ma_cross. The runs
 # backtests/*_STRATEGY are ordered by the timestamp in their names, never by mtime, which a copy or a backup changes. A
-# missing manifest.json is filled in. What it says is added to logs/compare_STRATEGY_DATE.log.
+# missing manifest.json is filled in. Its output is added to logs/compare_STRATEGY_DATE.log.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 entry compare_runs "$@"

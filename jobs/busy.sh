@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Summary: what run_with_lock.sh asks when a lock is held: by whom, and of which market the day is. Sourced, never run.
 
-# market_in ARG…: sets MARKET to what --market says in a runner's command line; without one it stays as it is.
+# market_in ARG…: sets MARKET to the value of --market in a runner's command line; without one it stays as it is.
 market_in() {
   while (($# > 1)) && [[ $1 != -- ]]; do
     [[ $1 != --market ]] || export MARKET=$2

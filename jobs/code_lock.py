@@ -9,6 +9,8 @@ import os
 import sys
 import time
 
+from utils.files import formats  # found by the path that lib.sh sets
+
 WAIT_S = 120.0
 POLL_S = 0.05
 BUSY, BAD_CONFIG = 75, 78
@@ -38,21 +40,42 @@ def hold(root):
             if time.monotonic() > until:
                 end(BUSY, "an update has been at work on the code for two minutes: not started")
             time.sleep(POLL_S)
-    if met or os.path.exists(root + "/.locks/update.plan"):
+    home = os.environ.get("NIGHTDESK_HOME") or root
+    if met or os.path.exists(root + "/.locks/update.plan") or formats.pending(root, home):
         os.close(fd)
-        start_anew(root)
+        start_anew(root, home)
     return fd
 
 
-def start_anew(root):
-    """Finish an update that was killed, if one was, and become this program again, of the code that is there now."""
+def start_anew(root, home):
+    """Finish what an update has left, if anything, and become this program again, of the code that is there now.
+
+    What it may have left: a switch that was killed, and stored files in a format that this version does not read.
+    """
     again = int(os.environ.get(AGAIN, "0"))
     if again > 3:
         end(BAD_CONFIG, "an interrupted update cannot be finished: see batch/update_from_git.sh --finish")
     os.environ[AGAIN] = str(again + 1)
     if os.path.exists(root + "/.locks/update.plan"):
         os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-I", "-S", root + "/.locks/update.py", root])
+    elif formats.pending(root, home):
+        migrate(root)
     os.execv(sys.executable, sys.orig_argv)
+
+
+def migrate(root):
+    """Bring what is stored to the format of this version; does not return where that does not go well."""
+    here, aside = os.open(".", os.O_RDONLY), [(os.POSIX_SPAWN_DUP2, 2, 1)]  # stdout is the job's
+    os.chdir(root)
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "pyjobs.migrate"], os.environ, file_actions=aside)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.fchdir(here)
+    os.close(here)
+    if code:
+        end(
+            code if code in (BUSY, 65, 73) else BAD_CONFIG,
+            "what is stored must be migrated before any job: python -m pyjobs.migrate",
+        )
 
 
 def end(code, why):

@@ -3,7 +3,7 @@
 # pyjobs/market/desks.py has these rules in Python; tests/verbs/test_several_desks.py holds them equal.
 
 # desk_in ARG…: sets DESK (`@us` for config/desks/us.yaml, nothing for the desk without a name), DESK_FILE (nothing: the
-# sample), and MARKET to the desk's own calendar where its file says one that there is. No Python, no other program.
+# sample), and MARKET to the calendar that the desk's file names, if there is one. No Python, no other program.
 desk_in() {
   local given='' line found=''
   DESK='' DESK_FILE='' DESK_MARKET=''

@@ -36,7 +36,7 @@ class Tail:
 class Log:
     """A dated log: every line stamped; a full disk costs lines, never the job.
 
-    `lost_bytes` counts what could not be written, `problem` says why.
+    `lost_bytes` counts what could not be written, `problem` is the reason.
     """
 
     def __init__(self, path, utc_offset_s):

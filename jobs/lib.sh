@@ -39,7 +39,7 @@ entry() {
 }
 
 # market_day MARKET: sets CALENDAR and UTC_OFFSET, and (once for the whole chain) RUN_DATE, the market's own date.
-# BEYOND says what is wrong when the calendar does not cover that date: whoever asks it a question must refuse then.
+# BEYOND holds the problem when the calendar does not cover that date: whoever asks it a question must refuse then.
 market_day() {
   local line first='' last='' at=${NIGHTDESK_NOW:-$EPOCHSECONDS}
   CALENDAR=$ROOT/config/calendars/${1//\//-}.tsv UTC_OFFSET=''
@@ -74,7 +74,7 @@ add() {
     printf '%s: cannot add to %s\n' "${0##*/}" "$1" >&2
 }
 
-# unless_configured JOB: end here, well, where no instance is configured; the day's log says so once.
+# unless_configured JOB: end here, well, where no instance is configured; the day's log shows it once.
 unless_configured() {
   local folder found stamp log
   for folder in "$NIGHTDESK_HOME/secret" "$NIGHTDESK_HOME/config" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/nightdesk"; do

@@ -36,7 +36,7 @@ up() {
   fi
   mkdir -p -- "$STATE" "$NIGHTDESK_HOME/logs" || die 73 "cannot make '$STATE'"
   setsid "$BASH" jobs/live.sh run </dev/null >/dev/null 2>>"$NIGHTDESK_HOME/logs/live_loop.err" &
-  printf 'started, pid %s; make live-logs shows what it says\n' "$!"
+  printf 'started, pid %s; make live-logs shows its log\n' "$!"
 }
 
 run() {
@@ -77,7 +77,7 @@ case ${1:-} in
   up | down | run) "$1" ;;
   logs)
     log=$(printf '%s\n' "$NIGHTDESK_HOME"/logs/live_loop_*.log | tail -n 1)
-    [[ -e $log ]] || die 66 "no loop has said anything yet ('$log'): make live-up starts them"
+    [[ -e $log ]] || die 66 "no loop has written a log yet ('$log'): make live-up starts them"
     exec tail -n 50 -F -- "$log"
     ;;
   loop) exec "$PYTHONBIN" -u -m pyjobs.live_loop ;;

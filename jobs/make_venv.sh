@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# Summary: make a virtual environment, or bring it to what a pinned requirements file says.
+# Summary: make a virtual environment, or bring it to what a pinned requirements file lists.
 # Usage: make_venv.sh REQUIREMENTS_FILE [FOLDER]     (default: .venv)
 # $PYTHON names the interpreter to make it from; default: the newest python3 on PATH that is 3.11 or newer.
 set -euo pipefail

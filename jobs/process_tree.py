@@ -44,7 +44,7 @@ class Tree:
         self.stop_signal = self.stop_signal or number
 
     def start(self, command, env, keep_fds, piped, deaf):
-        """Fork and exec `command`; stdout and stderr come back to us as `piped` says; `deaf`: its stdin is empty."""
+        """Fork and exec `command`; stdout and stderr come back to us if in `piped`; `deaf`: its stdin is empty."""
         pipes = {}
         for name, source in piped.items():
             pipes[name] = (*os.pipe2(os.O_CLOEXEC), source)
@@ -147,7 +147,7 @@ class Tree:
         """End everything below: `first`, a grace period, then SIGKILL until nothing is left. The code of `pid`.
 
         That nothing is left is the kernel's word, not that of a look at /proc, which misses whoever forks and exits
-        all the time. Until then this does not return, so the lock is kept; after a while it says by whom.
+        all the time. Until then this does not return, so the lock is kept; after a while the log names who keeps it.
         """
         for victim in below(os.getpid()):
             signal_quietly(victim, first)

@@ -3,13 +3,13 @@
 # Summary: run a script unless it is already running.
 # Usage: run_with_lock.sh [--name NAME] SCRIPT [ARG…]
 # The lock is .locks/NAME.lock; without --name it is named after the script (after --log, for the generic runner), so
-# that two jobs never share one. Arguments reach SCRIPT untouched. When the lock is held, this says by whom and exits
+# that two jobs never share one. Arguments reach SCRIPT untouched. When the lock is held, this names the holder and exits
 # with $LOCK_BUSY_RC (0 unless set). Lock files are never deleted: a deleted one could be locked twice.
 # The lock passes, as an open file, to the supervisor, and from there to nobody: a leaked daemon cannot hold it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 
-# lock_name SCRIPT ARG…: what the lock is called when nobody said.
+# lock_name SCRIPT ARG…: the lock's name where --name is not given.
 lock_name() {
   local script=$1
   if [[ ${script##*/} == _run_generic.sh ]]; then

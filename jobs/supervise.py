@@ -30,11 +30,11 @@ from utils.files import private  # found by the path that lib.sh sets
 from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 
 TIMED_OUT = 124
-EXTERNAL = 69  # said by a job of ours: the outside world's fault
+EXTERNAL = 69  # from a job of ours: the outside world's fault
 GUARD = "/run_py_guarded.sh"
 MAILED_LINES, MAILED_COLUMNS = 12, 300
 SKIP_LINE = b"[SKIP] external-data-unavailable (guarded)\n"
-GUARDS = {200: "not-a-session", 201: "outside-hours"}  # a guard within the job, such as a Python one, says so by these
+GUARDS = {200: "not-a-session", 201: "outside-hours"}  # the codes of a guard within the job, such as a Python one
 
 
 class Options:
@@ -60,7 +60,7 @@ class Options:
 
 
 class SupervisedRun:
-    """One run of a job: its attempts, and the end record that says how it went."""
+    """One run of a job: its attempts, and the end record with the outcome."""
 
     def __init__(self, options, sink, holder_fd=-1):
         self.options, self.sink, self.holder_fd = options, sink, holder_fd
@@ -160,7 +160,7 @@ class SupervisedRun:
             return
         log, outcome = self.sink, self.outcome(code)
         if code == 0 and self.attempts == 1:
-            log.drop()  # a brief job that said nothing is one line
+            log.drop()  # a brief job without output is one line
         tries = "1 try" if self.attempts == 1 else f"{self.attempts} tries"
         log.say(f"[END] {outcome}: exit {code} after {tries}, {now_s() - self.started:.1f} s")
         if log.lost_bytes:
@@ -210,7 +210,7 @@ def one_line(command):
 
 
 def read_note(fd):
-    """What the job said of its own outcome, as far as it fits."""
+    """What the job reported of its own outcome, as far as it fits."""
     try:
         received = os.read(fd, 1 << 16)
     except BlockingIOError:

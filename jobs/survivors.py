@@ -1,8 +1,8 @@
-"""What is left of a run whose two supervisors were killed at once: found by witnesses, ended before a new run starts.
+"""Find what a run has left whose two supervisors were killed at once, and end it before a new run starts.
 
-Each can be lost by a process that means no harm, so there are three: the run's mark in the environment, an open file
-(the holder file, which every process of the job inherits), and the pids, with their start times, that the worker notes
-in that file while it waits. Whatever descends from one that is found belongs to it.
+There are three witnesses, since a harmless process may lose any of them: the run's mark in the environment, an open
+file (the holder file, which every process of the job inherits), and the pids, with their start times, that the worker
+notes in that file while it waits. Whatever descends from one that is found belongs to it.
 """
 
 import _signal as signal  # as in supervise.py
@@ -13,7 +13,7 @@ from process_tree import describe, descendants, signal_quietly, table
 
 FIRST_LOOK_S, NEXT_LOOKS, RARELY_S = 0.05, 3.0, 10.0
 PATIENCE_S = 10.0
-EMPTY_LOOKS = 5  # so many in a row: one alone misses whoever forks and exits all the time
+EMPTY_LOOKS = 5  # so many in a row: one look alone misses a process that forks and exits all the time
 
 
 class Witness:

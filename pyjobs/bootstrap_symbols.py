@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Set up every symbol; one that fails ends it, unless errors are ignored: then it is said and left out."""
+    """Set up every symbol; one that fails ends it, unless errors are ignored: then it is reported and left out."""
     from pyjobs.market.ingest import bootstrap
 
     args = _parser(bootstrap.DEFAULT_SYMBOLS).parse_args(argv)
@@ -76,7 +76,7 @@ def _instances(args: Namespace) -> list[Instance]:
 
 
 def _like_before(key: SeriesKey, args: Namespace) -> Instance:
-    """The instance of a series: what is not given stays as an earlier file of it says."""
+    """The instance of a series: what is not given stays as in an earlier file of it."""
     from pyjobs.market.exchanges import load_exchanges, series_key
     from pyjobs.market.ingest import instances
 

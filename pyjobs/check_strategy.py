@@ -1,8 +1,8 @@
 """Put a strategy through the battery: what it must be able to do before it may trade. Exit 65 when it cannot.
 
 NAME is a file of strategies/ (yours) or of pyjobs/strategy/library. It is checked long and both ways, without and with
-further exits, on made-up prices or on those of --bars; it must enter at some of them. What it fails at is told with the
-bar, or with its line.
+further exits, on made-up prices or on those of --bars; it must enter at some of them. What it fails at is shown with
+the bar, or with its line.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Push the code of this clone to another machine: dry run first, a question, then sent, put in place, verified.
 
-TARGET (user@host:/path/to/nightdesk) says where to; SSH_PORT and SSH_COMMAND how. The last commit's files travel, where
-they differ; nothing is deleted there, and `.env`, `data/`, `secret/` and the desk stay. They are put in place while no
-job runs. Exit 78: edits here, or a target with edits of its own; 69: it cannot be had; 75: its jobs are at work.
+TARGET (user@host:/path/to/nightdesk) is the machine; SSH_PORT and SSH_COMMAND are the way. The last commit's files
+travel, where they differ; nothing is deleted there, and `.env`, `data/`, `secret/` and the desk stay. They are put in
+place while no job runs. Exit 78: edits here, or a target with edits of its own; 69: it cannot be had; 75: its jobs are
+at work.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not options.yes and not _asked(f"deploy {len(changed)} files to {target.host.remote}:{target.folder}?"):
             print("nothing deployed")
             return 0
-        deploying.send(target, staged, tree, changed, wait_s=WAIT_S)
+        deploying.send(target, staged, tree, changed, clone=paths.ROOT, wait_s=WAIT_S)
     print(f"deployed {tree.commit[:9]} to {target.host.remote}: every tracked file verified, tree {tree.sha256[:12]}")
     _afterwards(target, there, changed, restart=options.restart)
     return 0
@@ -95,7 +96,7 @@ def _asked(question: str) -> bool:
 
 
 def _afterwards(target: Target, there: There, changed: Sequence[str], *, restart: bool) -> None:
-    """What still runs old code or old packages, restarted when told."""
+    """What still runs old code or old packages, restarted with --restart."""
     if any(line.endswith(f" {PINS}") for line in changed):
         print(f"{PINS} has changed: over there, make setup")
     if there.units and restart:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Repair every series the command line names; the exit code tells of the worst."""
+    """Repair every series the command line names; the exit code is the worst one's."""
     from pyjobs.market.ingest import for_each_series as jobs
 
     parser = Parser(verb="gap_repair", doc=__doc__)

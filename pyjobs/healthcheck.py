@@ -1,6 +1,7 @@
 """Is all quiet because all is well, or because it is broken? One line per thing looked at: OK, WARN or FAIL.
 
-Exit 3 when something is a FAIL (with --strict also on WARN), else 0. With secret/alerts.yaml a change of state is told.
+Exit 3 when something is a FAIL (with --strict also on WARN), else 0. With secret/alerts.yaml a change of state is sent
+there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look at everything, say it, tell who is to be told of a change, and exit by the worst of it."""
+    """Look at everything, print it, send the changes to their addresses, and exit by the worst of it."""
     parser = Parser(verb="healthcheck", doc=__doc__)
     parser.add_desk(default="all desks")
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: print JSON, for a monitor")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Import every instrument of the desk. A bad file does not hide the others; the exit code tells of the worst."""
+    """Import every instrument of the desk. A bad file does not hide the others; the exit code is the worst one's."""
     parser = Parser(verb="import_bars", doc=__doc__)
     parser.add_desk()
     parser.add_argument("--dumps", metavar="DIR", type=Path, help="folder of the dumps, instead of the desk's own")

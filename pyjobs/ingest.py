@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ingest every series the command line names; the exit code tells of the worst."""
+    """Ingest every series the command line names; the exit code is the worst one's."""
     parser = _parser()
     args = parser.parse_args(argv)
     if args.resume == (args.start is not None):
@@ -70,7 +70,7 @@ class _Job:
     went_on: list[bool] = field(default_factory=list)
 
     def work(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> str:
-        """Ingest one; the line that tells of it."""
+        """Ingest one; return the line about it."""
         from pyjobs.market import mirror
         from pyjobs.market.ingest.backfill import new_bars
 

@@ -1,6 +1,6 @@
 """The kill switch of all paper loops: no entry from the next step on, until a person releases it.
 
-With --flatten what is open leaves at its next open. Without any flag it says whether it is on (exit 3 when it is).
+With --flatten what is open leaves at its next open. Without any flag it shows whether it is on (exit 3 when it is).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A plain backtest of the window of a paper loop, written beside its journal as <tag>_bt_<runid>.
+"""A plain backtest of the window of a paper loop, written next to its journal as <tag>_bt_<runid>.
 
 It reads DATA_TAG (--tag), from START_TS_MS (--start; the first live decision) to END_TS_MS (--end; the last), as RUNID
 (--runid). The bars are those that the loop has seen; with --bars store, those of data/raw: what revisions would have
-changed.
+changed. A journal with a line that was changed is not backtested: FAIL, with its block.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from utils import clock
 from utils.cli import Parser
 from utils.errors import UsageError
+from utils.exit_codes import ExitCode
 from utils.run import run
 
 
@@ -34,20 +35,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     now = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
 
     from pyjobs.live.config import refuse_real_money
-    from pyjobs.live.equal import run_window
+    from pyjobs.live.equal import run_window, verdict
+    from pyjobs.live.equal.logs import BadLine
 
     refuse_real_money()
     runid = args.runid or f"bt_{now:%Y%m%d_%H%M%S}"
-    made = run_window.run(
-        args.tag,
-        runid,
-        symbol=os.environ.get("SYMBOL", ""),
-        timeframe=os.environ.get("TIMEFRAME", ""),
-        start_ms=_time("START_TS_MS", args.start),
-        end_ms=_time("END_TS_MS", args.end),
-        from_store=args.bars == "store",
-        at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-    )
+    try:
+        made = run_window.run(
+            args.tag,
+            runid,
+            symbol=os.environ.get("SYMBOL", ""),
+            timeframe=os.environ.get("TIMEFRAME", ""),
+            start_ms=_time("START_TS_MS", args.start),
+            end_ms=_time("END_TS_MS", args.end),
+            from_store=args.bars == "store",
+            at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        )
+    except BadLine as error:  # a line that is not what was written is a FAIL already, and is told as one
+        broken = verdict.Verdict(live_tag=args.tag, other_tag=f"{args.tag}_bt_{runid}")
+        print("\n".join(verdict.as_lines(verdict.broken(broken, error, live=True))))
+        return ExitCode.BAD_DATA
     print(made)
     return 0
 

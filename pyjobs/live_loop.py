@@ -1,7 +1,7 @@
-"""Keep paper loops stepping: those of live.yaml, or the one that the environment says (DATA_TAG, SYMBOL, TIMEFRAME …).
+"""Keep paper loops stepping: those of live.yaml, or the one that the environment names (DATA_TAG, SYMBOL, TIMEFRAME …).
 
 A light process that sleeps while nothing is due and gives each step a process and a time limit of its own. --status
-says how it stands: exit 3 when loops are configured and nobody keeps them, or one has not stepped well for three bars.
+shows how it stands: exit 3 when loops are configured and nobody keeps them, or one has not stepped well for three bars.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until told to stop, or say how it stands."""
+    """Run until a signal stops it, or show how it stands."""
     parser = Parser(verb="live_loop", doc=__doc__)
     parser.add_argument("--status", action="store_true", help="say how it stands, and end")
     parser.add_argument(
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             time.sleep(0.2)
         return _status()
     if os.environ.get("DRY_RUN", "1") not in ("", "1", "true", "yes"):
-        return subprocess.call(_step("--all"))  # which says why not
+        return subprocess.call(_step("--all"))  # which reports why not
     timeframe = os.environ.get("TIMEFRAME") or "5m"
     if os.environ.get("DATA_TAG") and timeframe not in scheduler.STEP_S:
         raise UsageError(f"TIMEFRAME={timeframe} is none of {', '.join(scheduler.STEP_S)}")
@@ -63,7 +63,7 @@ def _command(name: str) -> list[str]:
 
 
 def _listed() -> tuple[list[tuple[str, str]], str]:
-    """Which loops there are; and what is wrong where that cannot be told."""
+    """Which loops there are; and what is wrong where that cannot be read."""
     if os.environ.get("DATA_TAG"):
         return [(OWN, os.environ.get("TIMEFRAME") or "5m")], ""
     try:

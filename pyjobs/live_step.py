@@ -1,6 +1,6 @@
 """Take one step of a paper loop: fetch, decide each closed bar that is not decided yet, write, sync, and out.
 
-The loop is one of live.yaml's (--instance NAME, or all of them), or what the environment says: DATA_TAG, SYMBOL,
+The loop is one of live.yaml's (--instance NAME, or all of them), or that of the environment: DATA_TAG, SYMBOL,
 TIMEFRAME, CCXT_EXCHANGE or CT_EXCHANGE, STRATEGY, STRATEGY_PARAMS (fast=5,slow=20), PAPER_CASH, FEE_BPS. No order
 ever leaves this machine.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """A step of each loop that is named; the exit code tells of the worst."""
+    """A step of each loop that is named; the exit code is the worst one's."""
     parser = Parser(verb="live_step", doc=__doc__)
     parser.add_argument("--instance", metavar="NAME", help="a loop of live.yaml; its journal's tag is its name")
     parser.add_argument("--all", action="store_true", help="every loop of live.yaml, one after the other")
@@ -68,7 +68,7 @@ def _one(spec: Spec, setting: object) -> int:
 
 
 def _each(found: LiveFile, setting: object) -> int:
-    """One after the other; a failure, also one that nobody foresaw, is said and the rest go on."""
+    """One after the other; a failure, also an unforeseen one, is reported and the rest go on."""
     from pyjobs.live import config
 
     failed: list[Exception] = []

@@ -54,7 +54,7 @@ def _verify(run_dir: Path) -> int:
 
 
 def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
-    """What logs/steps.json tells about the night, and where everything came from. No steps file: partial."""
+    """What logs/steps.json holds about the night, and where everything came from. No steps file: partial."""
     try:
         told = steps.read_steps(run_dir)
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
 """Copy the store's bars into the `candles` table of DATABASE_URL; only what has changed.
 
-What the table has of series whose files were moved away is deleted, and said.
+What the table has of series whose files were moved away is deleted, and named.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Write a desk of your own: which exchange, which symbols; fetch their history; say what to do next.
 
-On a terminal it asks for what no flag says, and keeps the answers of a run that fails for the next one. A symbol that
+On a terminal it asks for what no flag gives, and keeps the answers of a run that fails for the next one. A symbol that
 the exchange does not have is named and left out; 66 when it has none of them, 69 when nobody could be asked. Nothing
 that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also prints the crontab
 lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which market they ask about

@@ -1,8 +1,9 @@
 """A whole night in one run folder: every step its own process with its own log, published when its manifest is there.
 
 Exit code: 0 when every step ended well; else that of the first failed step, but 69 (external) or 2 (stale) only when
-every failure was one of those two. 143 when told to stop. A failed step does not stop the steps that can do without it;
-the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is never a run.
+every failure was one of those two. 143 when a signal stopped it. A failed step does not stop the steps that can do
+without it; the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is
+never a run.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from utils.run import run
 
 
 class _Told(BaseException):
-    """Somebody told us to stop. Not an Exception, so that nothing between swallows it."""
+    """A signal to stop came. Not an Exception, so that nothing between swallows it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -70,7 +71,9 @@ def _parser() -> Parser:
     parser.add_argument(
         "--session", default="auto", metavar="YYYY-MM-DD|auto", help="default: auto, by the desk's rule"
     )
-    parser.add_argument("--dumps", metavar="DIR", help="where the desk's dumps are, instead of what the desk file says")
+    parser.add_argument(
+        "--dumps", metavar="DIR", help="where the desk's dumps are, instead of the desk file's own folder"
+    )
     parser.add_argument("--jobs", type=int, choices=range(1, 9), default=2, help="steps at a time (default 2)")
     return parser
 

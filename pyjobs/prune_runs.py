@@ -4,7 +4,7 @@ Logs older than the newest KEEP_PLAIN_LOG_DAYS dates are compressed.
 
 Days are dates that have a good run (or a log of that name), the newest so many of them: no clock and no mtime takes
 part. Never the newest good run of a desk, a pinned one (`pin_run`), one being built, a link, or anything that is not a
-run. Backtests go only when KEEP_BACKTEST_DAYS says so; decisions and trades never. --dry-run only says what would
+run. Backtests go only when KEEP_BACKTEST_DAYS is set; decisions and trades never. --dry-run only shows what would
 happen, and why.
 """
 
@@ -30,7 +30,7 @@ from utils.tables import Column, text_table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look, decide, show every decision, and remove (unless --dry-run); what is too much at once is left and said."""
+    """Look, decide, show every decision, and remove (unless --dry-run); too much at once is left, with an error."""
     options = _parser().parse_args(argv)
     share = prune.limit("PRUNE_MAX_SHARE", options.max_share, retention.MAX_SHARE)
     keep_max_runs = prune.limit("KEEP_MAX_RUNS", options.keep_max_runs, retention.KEEP_MAX_RUNS)

@@ -1,8 +1,8 @@
 """Send bars that this machine (a PC with a faster line, or a key of its own) has fetched to the server.
 
-TARGET (user@host:/path/to/nightdesk) says where to; SSH_PORT and SSH_COMMAND how. Only partitions that differ travel;
-over there they are verified and added (take_data): no bar of the server's is changed or removed. Killed at any moment,
-the next push goes on. Exit 69: the server cannot be had; 65: a series was refused there, the others are in.
+TARGET (user@host:/path/to/nightdesk) is the machine; SSH_PORT and SSH_COMMAND are the way. Only partitions that differ
+travel; over there they are verified and added (take_data): no bar of the server's is changed or removed. Killed at any
+moment, the next push goes on. Exit 69: the server cannot be had; 65: a series was refused there, the others are in.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=found.notes)
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
-        raise trouble  # the page is there; what is wrong here is said all the same
+        raise trouble  # the page is there; what is wrong here is reported all the same
     refuse_unread(snapshot)
     return 0
 

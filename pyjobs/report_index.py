@@ -16,6 +16,7 @@ from pyjobs.reporting.pages.ops import ops_page
 from pyjobs.reporting.pages.scan import scan_page
 from pyjobs.reporting.run_files.read_run import read_run
 from utils import paths
+from utils.files.os_files import files_below
 from utils.run import run
 
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _files(run_dir: Path) -> list[str]:
     """Every file of the run so far but the page itself and the log that is still being written."""
-    names = sorted(path.relative_to(run_dir).as_posix() for path in run_dir.rglob("*") if path.is_file())
+    names = sorted(path.relative_to(run_dir).as_posix() for path in files_below(run_dir))
     return [name for name in names if name != "index.html" and not name.startswith(".") and "/." not in name]
 
 

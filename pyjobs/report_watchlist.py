@@ -1,7 +1,7 @@
 """The symbols you watch, from secret/watchlist.yaml or config/watchlist.yaml. Writes reports/watchlist_<date>.md.
 
 For a desk with a name, secret/watchlist.<name>.yaml is looked for first. Prices are as of the last session that had
-closed on that date. A symbol the desk does not have is a line that says so.
+closed on that date. A symbol that the desk does not have gets a line, too.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ skipped: exit 0, no folder.
 
 With --bars, a Parquet file with [symbol,] ts_ms, open, high, low, close, volume: each symbol alone and all in, under
 docs/SEMANTICS.md; a strategy that follows an index (krx_ma200: KOSPI) takes the series of that name from the file.
---param may be repeated; beside a strategy's own there are side (long, both), stop_loss, stop_atr, trail, trail_atr,
+--param may be repeated; every strategy also has side (long, both), stop_loss, stop_atr, trail, trail_atr,
 target, target_atr, atr, max_bars.
 """
 
@@ -61,7 +61,7 @@ def _on_file(args: argparse.Namespace) -> int:
 
 
 def _on_desk(args: argparse.Namespace) -> int:
-    """A required benchmark that cannot be had is told to the person and to the chain, and the job ends well."""
+    """A required benchmark that cannot be had is reported on stdout and to the chain, and the job ends well."""
     try:
         done = _kept(args)
     except ExternalDataUnavailable as error:

@@ -2,7 +2,8 @@
 
 --sweep K=2,3,5 or K=2..11 or K=20..110:10 (from, to, by) may be repeated. On a desk, kept as
 backtests/<timestamp>_sweep-<strategy>/ with every trial, a heat map of Sharpe ratios and the deflated Sharpe ratio of
-the best (Bailey & Lopez de Prado, 2014), which says how lucky it is; on the first account unless --account names one.
+the best (Bailey & Lopez de Prado, 2014), which measures how lucky it is; on the first account unless --account names
+one.
 
 With --bars, on each symbol alone: --out gets a line per parameter set, over all symbols; --per-symbol one per set and
 symbol. Windows that do not ascend are left out, and counted.

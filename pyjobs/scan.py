@@ -2,7 +2,7 @@
 
 While one is open and no --session is given, the open markets' bars are fetched first; daily series then have a
 provisional bar of the running session, made of a quote and kept in data/scan/<desk>.json only; what is new since the
-scan before is said. With --out: the session's signals as reports/scan.json of that run folder. Without: writes
+scan before is printed. With --out: the session's signals as reports/scan.json of that run folder. Without: writes
 reports/scan_<session>.md. Exits 2 when every traded instrument is behind the session (of now: half of them), 69 when
 half of the quotes cannot be had.
 """

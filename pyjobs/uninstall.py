@@ -1,8 +1,8 @@
 """Take this clone off the machine's schedule: its lines in the crontab, its user units, its Python environments.
 
-Without --yes it only says what would go. Never touched: data/, logs/, reports/, backtests/, secret/, your configuration
-and the code; what remains is a folder that you may keep or delete. The old crontab is kept in data/crontab_before_*.
-Exit 75 while a job is at work. Safe to run twice.
+Without --yes it only shows what would go. Never touched: data/, logs/, reports/, backtests/, secret/, your
+configuration and the code; what remains is a folder that you may keep or delete. The old crontab is kept in
+data/crontab_before_*. Exit 75 while a job is at work. Safe to run twice.
 """
 
 from __future__ import annotations

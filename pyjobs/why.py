@@ -1,6 +1,6 @@
 """Why did a job keep quiet? One line: ran, skipped because, busy, failed, running, killed, or never started.
 
-Without DATE it is about the last time the job was due, and says what health says; without JOB there is a line for each.
+Without DATE it is about the last time the job was due, in the words of health; without JOB there is a line for each.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 `run_verb("scan", "--desk", desk, env=env)` is `python -m pyjobs.scan --desk …` with its own memory, environment, folder
 and exit code; `forked_worker` is the process of a provider's client, as `client_process.started` starts it. Both are
 what they are outside, less the second that a cold interpreter takes to read numpy, pandas and the clients. What is
-about a start (what a job imports, the chain, a night) is tested with real ones.
+about a start (what a job imports, the chain, a night) is tested with real ones. The steps of a night that is a fork
+are forks, too.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from pyjobs.market.providers.workers import client_process
+from pyjobs.runs.nights import step_process
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_S = 300
@@ -70,14 +72,30 @@ def forked_worker(client: str) -> ForkedWorker:
     return ForkedWorker(fork, os.fdopen(ours[1], "wb"), os.fdopen(theirs[0], "rb"))
 
 
-class Fork:
-    """One process forked for us. `argv` is a verb and its arguments, or nothing and the client of a worker."""
+def forked_step(command: Sequence[str], cwd: Path, output: IO[bytes], outcome_fd: int) -> ForkedStep:
+    """In place of `step_process.begun`: `python -u -m pyjobs.VERB …` as a fork; its outcome goes to descriptor 3."""
+    verb = command[command.index("-m") + 1].removeprefix("pyjobs.")
+    arguments = command[command.index("-m") + 2 :]
+    env = {**os.environ, step_process.OUTCOME_FD: "3"}
+    with Path(os.devnull).open("rb") as nothing:
+        fds = [nothing.fileno(), output.fileno(), output.fileno(), outcome_fd]
+        return ForkedStep(Fork([verb, *arguments], env, cwd, fds, own_group=True), command)
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, fds: Sequence[int]) -> None:
+
+class Fork:
+    """One process forked for us. `argv` is a verb and its arguments, or nothing and the client of a worker.
+
+    `fds` become its descriptors 0, 1, 2 …; with `own_group` it leads a process group.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, fds: Sequence[int], *, own_group: bool = False
+    ) -> None:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(_address())
         with tempfile.TemporaryFile() as letter:
-            letter.write(json.dumps({"argv": argv, "env": dict(env), "cwd": str(cwd)}).encode())
+            order = {"argv": argv, "env": dict(env), "cwd": str(cwd), "own_group": own_group}
+            letter.write(json.dumps(order).encode())
             letter.flush()
             socket.send_fds(self._line, [b"!"], [*fds, letter.fileno()])
         self.pid = self._number()
@@ -96,6 +114,28 @@ class Fork:
         data = self._line.recv(4, socket.MSG_WAITALL)
         assert len(data) == 4, "the server of forks has ended; its stderr says why"
         return int.from_bytes(data, "big", signed=True)
+
+
+class ForkedStep:
+    """What `step_process` and a night use of a Popen."""
+
+    def __init__(self, fork: Fork, command: Sequence[str]) -> None:
+        self._fork, self.args, self.pid = fork, command, fork.pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait(0.001)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            try:
+                self.returncode = self._fork.wait(timeout)
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0) from None
+        return self.returncode
 
 
 class ForkedWorker:
@@ -153,6 +193,7 @@ def _serve(listening: socket.socket, life: socket.socket) -> None:
     for name in ("pyjobs", *IMPORTED, *(f"pyjobs.{path.stem}" for path in (ROOT / "pyjobs").glob("[a-z]*.py"))):
         importlib.import_module(name)
     client_process.started = forked_worker  # type: ignore[assignment]  # what is used of it is the same
+    step_process.begun = forked_step  # type: ignore[assignment]  # as above
     ready, noted = os.pipe()
     os.set_blocking(noted, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -187,8 +228,8 @@ def _tell(line: socket.socket, number: int) -> None:
 
 
 def _forked(line: socket.socket) -> int:
-    _, fds, _, _ = socket.recv_fds(line, 1, 4)
-    order = json.loads(os.pread(fds[3], os.fstat(fds[3]).st_size, 0))
+    _, fds, _, _ = socket.recv_fds(line, 1, 5)
+    order = json.loads(os.pread(fds[-1], os.fstat(fds[-1]).st_size, 0))
     if not order["argv"][0]:
         from pyjobs.market.providers.workers import worker
 
@@ -210,9 +251,11 @@ def _become(order: dict[str, Any], fds: list[int]) -> NoReturn:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    for at, fd in enumerate(fds[:3]):
+    for at, fd in enumerate(fds[:-1]):
         os.dup2(fd, at)
-    os.closerange(3, 1024)
+    os.closerange(len(fds) - 1, 1024)
+    if order["own_group"]:
+        os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(order["env"])
     time.tzset()

@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def add_desk(self, *, required: bool = False, default: str = DESK_DEFAULT, what: str = DESK_HELP) -> None:
-        """Add --desk. `default` says in words what holds without it; `what` is for a verb that reads it otherwise."""
+        """Add --desk. `default` is what holds without it, in words; `what` is for a verb that reads it otherwise."""
         self.add_argument(
             "--desk", metavar="DESK", required=required, help=what if required else f"{what}; default: {default}"
         )

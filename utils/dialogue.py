@@ -1,4 +1,4 @@
-"""Questions on a terminal, each put once: what was answered is kept until the whole has succeeded."""
+"""Questions on a terminal, each asked once: the answers are kept until the whole has succeeded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Dialogue:
     def given(
         self, name: str, by_flag: object, question: str, parse: Callable[[str], T], *, flag: str, default: str = ""
     ) -> T:
-        """The flag's value, else the answer that was kept, else one that is asked for until it can be read.
+        """The flag's value, else the kept answer, else a question that is repeated until the answer can be read.
 
         Raises UsageError for a flag that `parse` refuses, and without a terminal when there is no default.
         """
@@ -39,7 +39,7 @@ class Dialogue:
         if self._terminal and name in self._kept:
             with suppress(UsageError):
                 value = parse(self._kept[name])
-                print(f"{question}: {self._kept[name]} (as you answered before; {flag} says otherwise)")
+                print(f"{question}: {self._kept[name]} (your earlier answer; {flag} changes it)")
                 return value
         if not self._terminal:
             if default:
@@ -48,11 +48,11 @@ class Dialogue:
         return self._answer(name, question, parse, flag, default)
 
     def forget(self) -> None:
-        """All went well: the next time everything is asked anew."""
+        """Forget the answers, since all went well: the next time every question is asked anew."""
         self._path.unlink(missing_ok=True)
 
     def ask_again(self, name: str) -> None:
-        """That answer was of no use: it is asked for the next time."""
+        """Forget the answer `name`, which was of no use: the next time it is asked for."""
         if self._kept.pop(name, None) is not None:
             self._keep()
 
@@ -61,7 +61,7 @@ class Dialogue:
             try:
                 text = self._ask(f"{question}{f' [{default}]' if default else ''}: ").strip() or default
             except EOFError:
-                raise UsageError(f"no answer to {question!r}: {flag} says it, too") from None
+                raise UsageError(f"no answer to {question!r}: give it with {flag}") from None
             try:
                 value = parse(text)
             except UsageError as error:

@@ -38,11 +38,11 @@ class BadDataError(NightdeskError):
 
 
 class MisfitError(BadDataError):
-    """A provider has the symbol as something else than its exchange says: another currency, market or kind."""
+    """A provider has the symbol as something else than its exchange: another currency, market or kind."""
 
 
 class MissingInputError(NightdeskError):
-    """A file or folder the job was told to read is not there."""
+    """A file or folder that the job has to read is not there."""
 
     exit_code = ExitCode.MISSING_INPUT
 
@@ -74,7 +74,7 @@ class WorkKilledError(NightdeskError):
 class ExternalDataUnavailable(NightdeskError):
     """A provider did not deliver. Decided where the bytes arrive, never from a traceback.
 
-    `kind` says how: rate_limit, outage, timeout, network, auth, schema, no_data or blocked; or network_forbidden, which
+    `kind` is how: rate_limit, outage, timeout, network, auth, schema, no_data or blocked; or network_forbidden, which
     is a setting and no outage.
     """
 
@@ -90,7 +90,7 @@ class ExternalDataUnavailable(NightdeskError):
 
 
 class NetworkForbidden(ExternalDataUnavailable):
-    """Nobody was asked, because ALLOW_NET_FETCH=0 forbids it, and nothing on this machine will do.
+    """No provider was asked, because ALLOW_NET_FETCH=0 forbids it, and this machine has no other source.
 
     A setting of the user's, not a failure outside: no skip budget is used up by it.
     """

@@ -68,7 +68,7 @@ class Classes(NamedTuple):
 
 
 def kind_of_status(status: int) -> str | None:
-    """What an HTTP status says about the provider; `ours` when it blames the request, None below 400."""
+    """What an HTTP status means; `ours` when it blames the request, None below 400."""
     if status < 400:
         return None
     return _OF_STATUS.get(status) or ("blocked" if status == 451 else "outage" if status >= 500 else OURS)

@@ -164,7 +164,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _kind_by_status(error: BaseException) -> str | None:
-    """What the HTTP status says; clients keep it on the response, on the exception, or only in the message."""
+    """The kind by the HTTP status; clients keep it on the response, on the exception, or only in the message."""
     response = getattr(error, "response", None)
     for holder, name in ((response, "status_code"), (error, "code"), (error, "status"), (error, "status_code")):
         status = getattr(holder, name, None)

@@ -1,4 +1,4 @@
-"""What others wrote is data: the one way in which it gets into a message, a log, a history or a page.
+"""What others wrote is data: this is the one way in which it gets into a message, a log, a history or a page.
 
 A provider's message, a field of a dump, a label or a symbol may hold line ends that look like lines of ours, escapes
 that rewrite a terminal, marks that turn reading around, or 20 kB. Only the standard library, and none of it that costs
@@ -23,7 +23,7 @@ _WORD = frozenset("abcdefghijklmnopqrstuvwxyz-_")
 def quoted(text: object, longest: int = LONGEST) -> str:
     """`text` as one printable line of at most `longest` characters.
 
-    What is cut off is told by an ellipsis. Spaces of all kinds become a space; what cannot be printed (control
+    An ellipsis marks what is cut off. Spaces of all kinds become a space; what cannot be printed (control
     characters, line ends, marks that change the direction, half characters) is written as an escape: `\\n`, `\\x1b`.
     """
     whole = str(text)
@@ -46,7 +46,7 @@ def printable(text: str) -> str:
 
 
 def outcome_of(received: bytes) -> dict[str, str | int]:
-    """What a job says of its own outcome through a pipe: what its lines of JSON hold, later ones winning.
+    """What a job reports of its own outcome through a pipe: the keys of its lines of JSON, later ones winning.
 
     Known keys, a known alphabet and a known length; anything else in there is passed over.
     """

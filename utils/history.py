@@ -1,4 +1,4 @@
-"""logs/history.jsonl: one line a run. Written by every job at once, on disks that may be full, and never torn for long.
+"""logs/history.jsonl: one line a run. Jobs write it at the same time, on disks that may be full; a torn line is closed.
 
 Only the standard library, and `json` only to read: the supervisor imports this on every run.
 """
@@ -81,17 +81,21 @@ def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[st
     """Every whole record of `history.jsonl` and of those set aside before it, oldest first.
 
     A torn piece is passed over, the record that bash glued to it is not. The newest file is opened first: set aside
-    from then on, it is still read, and only once. Lines that are no records are added to `passed_over`, when given.
+    from then on, it is still read, and only once. Lines that are no records, and files set aside that cannot be read,
+    are added to `passed_over`, when given. Raises OSError where the newest file cannot be read.
     """
     passed_over = [] if passed_over is None else passed_over
     newest = _opened(folder / "history.jsonl")
     try:
         for path in sorted(folder.glob("history-*.jsonl")):
-            lines = _opened(path)
-            if lines:
-                with lines:
-                    again = newest and os.path.sameopenfile(lines.fileno(), newest.fileno())
-                    yield from () if again else _records(lines, passed_over)
+            try:
+                lines = _opened(path)
+                if lines:
+                    with lines:
+                        again = newest and os.path.sameopenfile(lines.fileno(), newest.fileno())
+                        yield from () if again else _records(lines, passed_over)
+            except OSError as error:
+                passed_over.append(f"'{path}' cannot be read: {error.strerror}")
         yield from _records(newest or (), passed_over)
     finally:
         if newest:
@@ -100,9 +104,13 @@ def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[st
 
 def _opened(path: Path) -> TextIO | None:
     try:
-        return path.open(encoding="utf-8", errors="replace") if path.is_file() else None  # nobody waits for a pipe
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         return None
+    if os.fstat(fd).st_mode & 0o170000 != 0o100000:  # stat.S_ISREG without importing stat: nobody waits for a pipe
+        os.close(fd)
+        return None
+    return open(fd, encoding="utf-8", errors="replace")  # it is open already
 
 
 def _records(lines: Iterable[str], passed_over: list[str]) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ Loops are plain Python functions that index their arguments and call each other;
 lists. numba takes 0.4 s to import, llvmlite (numba's compiler, which can also load) 0.05 s, so the object code is kept
 in `data/cache/native` of the clone, or of NIGHTDESK_HOME when the clone is read-only. It is named after everything that
 decides it: source, compiler, processor. When several processes need it first, one compiles and the others wait for
-it. Nothing writable: it is compiled in every process, and that is said.
+it. Where no cache can be written, every process compiles it, with a message.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _first(kept: Sequence[Path]) -> bytes | None:
 def _made(
     name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]], kept: Sequence[Path]
 ) -> bytes:
-    """Compiled now, and kept at the first of `kept` that can be written."""
+    """Compile now, and keep the result at the first of `kept` that can be written."""
     _say(f"compiling {name} for this machine, once; takes seconds")
     content = _compiled(modules, exports)
     if not any(_keep(path, content) for path in kept):

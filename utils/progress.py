@@ -8,11 +8,11 @@ from typing import TextIO
 
 WIDTH = 30
 TELLING = 0.05
-"""The share that must be done before its pace says anything about the rest: work begins with waiting and loading."""
+"""The share that must be done before its pace predicts the rest: work begins with waiting and loading."""
 
 
 class ProgressReport:
-    """Call it with (done, total, what). On a terminal it redraws one line; elsewhere it says a line every `every_s`."""
+    """Call it with (done, total, what). A terminal gets one line, redrawn; a log gets a line every `every_s`."""
 
     def __init__(self, stream: TextIO, *, every_s: float = 10.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -23,11 +23,11 @@ class ProgressReport:
         self._at, self._of = 0, 1
 
     def part(self, at: int, of: int) -> None:
-        """What is told from now on is the part number `at` (from 1) of `of` equal ones of the whole job."""
+        """From now on the progress is that of part number `at` (from 1) of `of` equal parts of the whole job."""
         self._at, self._of = min(max(at, 1), of) - 1, max(of, 1)
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` units of work are done; `what` says where it stands. With none done it begins anew."""
+        """`done` of `total` units of work are done; `what` names them. With none done it begins anew."""
         now = self._clock()
         if not done:
             self._began = now

@@ -14,10 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from utils.errors import ExternalDataUnavailable, NightdeskError
+from utils import paths
+from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError
 from utils.exit_codes import ExitCode
+from utils.files import formats
 from utils.foreign_text import LONGEST_MESSAGE, printable, quoted
 
+ANY_FORMAT = frozenset({
+    "backup", "deploy", "doctor", "fetch_runs", "healthcheck", "migrate", "release", "repos", "restore", "uninstall",
+    "verify_run", "why", "write_units",
+})  # fmt: skip
+"""Verbs that work whatever format the stored data has."""
 OUTCOME_FD = "OUTCOME_FD"
 OUTCOME_MAX_BYTES = 4096
 INTERRUPTED = 130  # 128 + SIGINT, as a shell would say
@@ -28,7 +35,7 @@ STDOUT_CLOSED = 141  # 128 + SIGPIPE: what any program that honours the signal r
 _CURES = {
     errno.ENOSPC: "free some space there and start it again",
     errno.EDQUOT: "the quota is used up: free some space and start it again",
-    errno.EROFS: "make that disk writable (dmesg says whether it was remounted after an error) and start it again",
+    errno.EROFS: "make that disk writable (dmesg shows whether it was remounted after an error) and start it again",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f) and start it again",
     errno.EIO: "the disk or its connection fails (see dmesg): mend it and start it again",
     errno.EACCES: "let the user of this job have it (chown, chmod) and start it again",
@@ -51,6 +58,7 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     sys.stdout = _Printable.over(sys.stdout)
     sys.stderr = _Printable.over(sys.stderr)
     try:
+        _readable(main, argv)
         code = int(main(argv))
         sys.stdout.flush()
     except SystemExit as leaving:
@@ -65,6 +73,26 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     if code != ExitCode.OK:
         report_outcome(code)
     return code
+
+
+def _readable(main: Callable[..., object], argv: Sequence[str] | None) -> None:
+    """Raises ConfigError where what is stored has another format than this version reads; some verbs need not care."""
+    clone, home = str(paths.ROOT), str(paths.root())
+    if verb_name(main) in ANY_FORMAT or {"-h", "--help"} & set(sys.argv[1:] if argv is None else argv):
+        return
+    reads, stored = formats.reads(clone), formats.stored(home)
+    if stored > reads:
+        raise ConfigError(
+            f"what is stored has format {stored}, and this version reads up to {reads}: a newer version wrote here; "
+            "go forward (batch/update_from_git.sh), or restore a backup of before"
+        )
+    if formats.pending(clone, home):
+        raise ConfigError(
+            f"what is stored is not of format {reads} yet, an update has brought that: python -m pyjobs.migrate"
+        )
+    if reads > formats.FIRST:
+        with contextlib.suppress(OSError):
+            formats.begin(clone, home)
 
 
 class _Printable:
@@ -140,7 +168,7 @@ def verb_name(main: Callable[..., object]) -> str:
 
 
 def _end_with(error: Exception, name: str) -> int:
-    """Print what is to be said about `error`, report it, and return its exit code."""
+    """Print the message of `error`, report it, and return its exit code."""
     if isinstance(error, BrokenPipeError) and _reader_gone(1):
         _silence_stdout()
         report_outcome(STDOUT_CLOSED, detail="the reader of stdout went away")
@@ -157,9 +185,9 @@ def _end_with(error: Exception, name: str) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """What `error` says; its class too, when it is not one of ours and the message alone may mean little.
+    """The message of `error`; its class too, when it is not one of ours and the message alone may mean little.
 
-    A disk that takes nothing is told by the file it was meant for, the cause and what to do.
+    For a disk that takes nothing it names the file, the cause and what to do.
     """
     text = str(error)
     if isinstance(error, OSError) and error.errno in _CURES and type(error).__module__ == "builtins":
@@ -189,7 +217,7 @@ def _report(error: BaseException, code: int) -> None:
 
 
 def _to_stderr(text: str) -> None:
-    """Say it; a closed or full stderr must not change the exit code."""
+    """Print `text`; a closed or full stderr must not change the exit code."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         if sys.stdout is not None:
             sys.stdout.flush()

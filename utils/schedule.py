@@ -1,4 +1,4 @@
-"""When the schedule starts a job again, as far as config/jobs.yaml says: its `interval`, counted from midnight UTC."""
+"""When the schedule starts a job again: by its `interval` in config/jobs.yaml, counted from midnight UTC."""
 
 from __future__ import annotations
 

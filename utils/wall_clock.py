@@ -1,4 +1,4 @@
-"""When a market's local time is on this box's clock, all year round: what a crontab line must say.
+"""When a market's local time is on this box's clock, all year round: what a crontab line must hold.
 
 A crontab knows one time and the box's own zone. Where one of the two has summer time and the other has not, or they
 change on different days, a line stands at the later of the times, so that it never comes too early; what must be over
@@ -39,7 +39,7 @@ class Placed(NamedTuple):
 
 
 def box_zone(localtime: Path = Path("/etc/localtime"), named: Path = Path("/etc/timezone")) -> str:
-    """The name of the zone that this box's cron goes by; UTC where nothing says another."""
+    """The name of the zone that this box's cron goes by; UTC where none is set."""
     target = str(localtime.resolve())
     if "/zoneinfo/" in target:
         return target.partition("/zoneinfo/")[2]

@@ -60,7 +60,7 @@ def _waited(raised: Raised, rules: Rules) -> bool:
 
 
 def _own_service_is_down(chain: Sequence[Raised], rules: Rules) -> bool:
-    """Whether a refused connection went to this machine, as a message or a source line of the script says."""
+    """Whether a refused connection went to this machine, as a message or a source line of the script shows."""
     messages = "\n".join(str(raised) for raised in chain)
     sources = "\n".join(frame.source for raised in chain for frame in raised.frames if not frame.library)
     return rules.is_("refused", messages) and rules.is_our_service(f"{messages}\n{sources}")
@@ -76,7 +76,7 @@ def _by_status(final: Raised, rules: Rules) -> Verdict:
 
 
 def _by_words(chain: Sequence[Raised], rules: Rules) -> Verdict:
-    """A class that says nothing: its words, then what it was explicitly raised from."""
+    """The verdict where the class decides nothing: by its words, then by what it was explicitly raised from."""
     final, said = chain[-1], str(chain[-1])
     never = rules.never_external(final.message)
     before = chain[-2] if len(chain) > 1 else None

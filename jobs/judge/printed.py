@@ -34,7 +34,7 @@ class Frame(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """One exception as printed. `link` says how it follows the one before it: '', 'context' or 'cause'."""
+    """One exception as printed. `link` is how it follows the one before it: '', 'context' or 'cause'."""
 
     name: str
     message: str = ""

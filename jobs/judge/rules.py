@@ -75,7 +75,7 @@ class Rules(NamedTuple):
         return next((rule.name for rule in self.ours if rule.always >= always and rule.pattern.search(text)), None)
 
     def text_kind(self, text: str) -> tuple[str, str] | None:
-        """(kind, rule) of what `text` says, without what it quotes; `ours` for a status that blames the request."""
+        """(kind, rule) of `text`, without what it quotes; `ours` for a status that blames the request."""
         text = self.pattern["quoted"].sub("''", text)
         curl = re.search(r"\bcurl: \((\d+)\)", text)
         kind = self.of_exit_code("curl", int(curl[1])) if curl else BY_STATUS
@@ -90,12 +90,12 @@ class Rules(NamedTuple):
         return None
 
     def is_our_service(self, text: str) -> bool:
-        """Whether `text` says that a service on this machine is down."""
+        """Whether `text` reports that a service on this machine is down."""
         down = self.is_("refused", text) and self.is_("loopback", text)
         return down and (not self.loopback_is_external or self.is_("own_service", text))
 
     def refined(self, kind: str, text: str) -> str:
-        """A class that only says `network` may carry a message that says more."""
+        """The kind that `text` gives, where the class alone means no more than `network`."""
         said = self.text_kind(text) if kind == "network" else None
         if said and said[0] in ("rate_limit", "outage", "timeout"):
             return said[0]
@@ -107,12 +107,12 @@ class Rules(NamedTuple):
         return self.is_("statement", line) or any(begins)
 
     def looked_past(self, line: str) -> bool:
-        """Whether `line` says nothing of a cause: what tools print after the error, or a mere summary."""
+        """Whether `line` names no cause: what tools print after the error, or a mere summary."""
         return any(self.is_(name, head) for name in ("chatter", "summary") for head in (line, heads(line)[-1]))
 
 
 def heads(line: str) -> list[str]:
-    """`line`, and what follows each of its first separators: behind one of them begins what was said."""
+    """`line`, and what follows each of its first separators: behind one of them the message begins."""
     cuts = [match.end() for match in _SEPARATOR.finditer(line)][:_MOST_HEADS]
     return [line, *(line[cut:] for cut in cuts if cut < len(line))]
 

@@ -27,10 +27,10 @@ _NODE_RESPONSE = re.compile(r"undici|Response\.json|IncomingMessage")
 
 
 def of_text(lines: Sequence[str], rules: Rules) -> Verdict:
-    """Go up from the last line, past chatter, to the first line that says what happened; an unknown line is ours.
+    """Go up from the last line, past chatter, to the first line that reports an error; an unknown line is ours.
 
     An indented line belongs to something above it. An INFO or WARNING line is no error, unless the lines below it only
-    said that all attempts were used up: then the last warning is the cause.
+    report that all attempts were used up: then the last warning is the cause.
     """
     node = _of_node(lines, rules)
     if node:
@@ -78,7 +78,7 @@ def _of_line(line: str, around: Sequence[str], rules: Rules, *, gave_up: bool) -
 
 def _named(line: str, rules: Rules) -> Raised | None:
     """The exception that a line names: `Class: message` alone; behind other words only a class that is known."""
-    if line.startswith("['"):  # yfinance lists its symbols so, each with what became of it
+    if line.startswith("['"):  # yfinance 1.7.0 lists its symbols so, each with its error
         return None
     whole = _CLASS_LINE.match(line)
     if whole:

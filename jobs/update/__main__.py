@@ -6,7 +6,7 @@ update_from_git.sh [--check | --to TAG | --rollback | --finish]
   --rollback   back to the version before the last update: no network, packages of then
   --finish     end a switch that was interrupted (every job does that by itself)
 Exit: 0 done or nothing new; 78 no plain step forward from here; 69 the remote cannot be had; 75 jobs are at work; 1 the
-new version does not work here, and is not what runs.
+new version does not work here, so the old one goes on running.
 """
 
 import json
@@ -21,7 +21,7 @@ from clone import Clone, Refused, Unreachable
 from environment import Unfit
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-WAIT_S, BACK_WAIT_S = 600.0, 60.0
+WAIT_S, BACK_WAIT_S, MIGRATION_S = 600.0, 60.0, 3600.0
 FORMAT = "config/data_format.txt"
 BUSY, USAGE, EXTERNAL = 75, 64, 69
 
@@ -38,7 +38,7 @@ def say(text):
 
 
 def main(argv):
-    """Do what is asked; the exit code."""
+    """Do what the arguments ask for; return the exit code."""
     words = list(argv)
     tag = words.pop(1) if words[:1] == ["--to"] and len(words) > 1 else ""
     if words not in ([], ["--check"], ["--rollback"], ["--finish"], ["--to"]) or (words == ["--to"] and not tag):
@@ -64,7 +64,7 @@ def main(argv):
 
 
 def unasked(environ):
-    """An environment in which git and ssh ask nobody anything."""
+    """An environment in which git and ssh ask no questions."""
     asked = switch.git(ROOT, "config", "core.sshCommand")  # the variable would hide this setting
     configured = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     ssh = environ.get("GIT_SSH_COMMAND") or configured or "ssh"
@@ -73,14 +73,14 @@ def unasked(environ):
 
 
 def forward(clone, tag, *, check):
-    """Look, ask the remote, prepare the new version beside the old one, try it, switch."""
+    """Look, ask the remote, prepare the new version next to the old one, try it, switch."""
     clone.look(os.environ.get("UPDATE_BRANCH", ""))
     clone.fetch()
     head, target = clone.commit("HEAD"), clone.forward(tag)
     state, stale = switch.read(ROOT, switch.STATE), packages_are_old()
     if target == head and not stale:
         ahead = clone.ask("rev-list", "--count", f"{clone.upstream}..HEAD")
-        more = f" ([WARN] {ahead} commits here that {clone.upstream} has not)" if ahead not in ("", "0") else ""
+        more = f" ([WARN] {ahead} commits here that {clone.upstream} lacks)" if ahead not in ("", "0") else ""
         say(f"up to date: {clone.branch} is at {clone.told('HEAD')}{more}")
         return
     if state.get("held") == target and not tag:
@@ -119,7 +119,7 @@ def prepared(clone, target, put, delete, *, stale):
 
 
 def back(clone):
-    """To the version before the last update, with its packages. Raises Refused."""
+    """Go back to the version before the last update, with its packages. Raises Refused."""
     state = switch.read(ROOT, switch.STATE)
     before = state.get("previous") or {}
     clone.local_only()
@@ -130,7 +130,7 @@ def back(clone):
         raise Refused(f"the head is not what the last update left, but at {clone.told('HEAD')}", "git log --oneline -5")
     needs, reads = stored_format(), format_of(clone, target)
     if needs > reads:
-        what = f"what is stored has format {needs} since the update, and {clone.told(target)} reads up to {reads}"
+        what = f"the stored data has format {needs} since the update, and {clone.told(target)} reads up to {reads}"
         raise Refused(what, "go forward, or restore a backup of before the update (python -m pyjobs.restore --list)")
     environment.usable(ROOT, before.get("venv"))
     put, delete = clone.changes(target)
@@ -170,11 +170,11 @@ def switched(clone, plan, wait_s):
         itself = os.path.join(switch.locks(ROOT), switch.SELF)
         shutil.copyfile(switch.__file__, itself + ".new")
         os.replace(itself + ".new", itself)
-        note_format(format_of(clone, plan["to"]))
         switch.write(ROOT, switch.PLAN, plan)
         switch.finish(ROOT)
         finish_stamps()
         environment.forget(ROOT, {plan["venv"] or here, was or here})
+        migrated()
 
     alone(act, wait_s)
 
@@ -184,7 +184,7 @@ def alone(act, wait_s):
     given = os.environ.get("UPDATE_WAIT_S", "")
     held = switch.take(ROOT, float(given) if given.replace(".", "", 1).isdigit() else wait_s)
     if held is None:
-        raise Busy("not updated: jobs were at work all the time (jobs/why.sh says which); the next update tries again")
+        raise Busy("not updated: jobs were at work all the time (jobs/why.sh names them); the next update tries again")
     try:
         act()
     finally:
@@ -223,14 +223,23 @@ def stored_format():
         return 0
 
 
-def note_format(now):
-    """A version that may migrate what is stored has been here: what reads less is not rolled back to."""
-    if now > stored_format():
-        folder = os.path.join(os.environ.get("NIGHTDESK_HOME") or ROOT, "data")
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, "format.new"), "w", encoding="utf-8") as file:
-            file.write(f"{now}\n")
-        os.replace(os.path.join(folder, "format.new"), os.path.join(folder, "format"))
+def migrated():
+    """Bring what is stored to the format of the version that is here now; else the next job does so. Raises Unfit."""
+    try:
+        with open(os.path.join(ROOT, FORMAT), encoding="utf-8") as file:
+            wanted = number(file.read())
+    except OSError:
+        return
+    if wanted <= 1 or not os.path.exists(os.path.join(ROOT, "pyjobs", "migrate.py")):
+        return
+    inside = os.path.join(ROOT, ".venv", "bin", "python")
+    python = inside if os.path.exists(inside) else sys.executable
+    done = environment.run([python, "-m", "pyjobs.migrate"], ROOT, {"NIGHTDESK_CODE": "held"}, MIGRATION_S)
+    for line in done.stdout.splitlines() if done.returncode == 0 else ():
+        say(line)
+    if done.returncode:
+        cure = "until then no job runs: .venv/bin/python -m pyjobs.migrate, or --rollback where nothing was changed yet"
+        raise Unfit(f"updated, but what is stored could not be migrated: {environment.last(done)}; {cure}")
 
 
 def number(text):

@@ -36,7 +36,7 @@ class Clone:
         self.branch = self.remote = self.upstream = ""
 
     def run(self, *words, more=(), **env):
-        """git with `words`; nobody is asked anything."""
+        """Run git with `words`; it asks no questions."""
         command = git(self.root, *more, *words)
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
@@ -52,12 +52,12 @@ class Clone:
         """What git prints, where silence means that there is nothing. Raises Refused when it fails."""
         done = self.run(*words)
         if done.returncode:
-            why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            why = (done.stderr.strip().splitlines() or ["no output"])[-1]
             raise Refused(f"git {words[0]} fails here: {why}", "git fsck; a damaged index: rm .git/index && git reset")
         return done.stdout
 
     def commit(self, name):
-        """The commit that a name stands for, or the empty string."""
+        """The commit that `name` means, or the empty string."""
         return self.ask("rev-parse", "-q", "--verify", f"{name}^{{commit}}")
 
     def is_ancestor(self, older, newer):
@@ -67,12 +67,12 @@ class Clone:
         return self.ask("log", "-1", "--format=%h, %s", commit)
 
     def look(self, home_branch=""):
-        """Whether this clone can be updated at all, before anybody else is asked. Raises Refused."""
+        """Whether this clone can be updated at all, before the remote is asked. Raises Refused."""
         if shutil.which("git") is None:
             raise Refused("git is not installed", "apt-get install git")
         self._owned()
         if not self.ask("rev-parse", "--git-dir"):
-            raise Refused(f"'{self.root}' is no git clone (where is its .git folder?)", "git clone URL beside it, and "
+            raise Refused(f"'{self.root}' is no git clone (where is its .git folder?)", "git clone URL next to it, and "
                           "move config/desk.yaml, config/desks, config/env.local.sh, secret, data there")  # fmt: skip
         lock = git_path(self.root, "index.lock")
         if os.path.exists(lock):
@@ -97,7 +97,7 @@ class Clone:
         self.edited()
 
     def local_only(self):
-        """What a step back needs: a clone of ours, on a branch, with no edits; nobody else is asked."""
+        """What a step back needs: a clone of ours, on a branch, with no edits; the remote is not asked."""
         self._owned()
         self.branch = self.ask("symbolic-ref", "-q", "--short", "HEAD")
         if not self.branch:
@@ -116,7 +116,7 @@ class Clone:
         done = self.run("fetch", "-q", "--prune", "--tags", "--no-write-fetch-head", self.remote, more=SLOW)
         if done.returncode:
             said = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
-            why = (said.strip().splitlines() or ["git said nothing"])[-1]
+            why = (said.strip().splitlines() or ["no output of git"])[-1]
             raise Unreachable(f"not updated: '{self.remote}' cannot be had: {why}. Try it: git fetch {self.remote}")
 
     def forward(self, to):
@@ -129,13 +129,13 @@ class Clone:
         if self.is_ancestor(target, head):
             if to:
                 raise Refused(f"'{to}' is older than what is here", "batch/update_from_git.sh --rollback")
-            return head  # commits here that the remote has not: nothing to do, said by the caller
+            return head  # commits here that the remote does not have: nothing to do, the caller reports it
         ahead = self.ask("rev-list", "--count", f"{target}..HEAD")
         behind = self.ask("rev-list", "--count", f"HEAD..{target}")
         keep = f"git branch mine && git reset --hard {self.upstream} (keeps what is here as branch 'mine')"
         if head in self.ask("reflog", "show", "--format=%H", self.upstream).split():
-            raise Refused(f"'{self.upstream}' was force-pushed: what is here was in it and is no more", keep)
-        raise Refused(f"branch '{self.branch}' has diverged: {ahead} commits here that '{self.upstream}' has not, "
+            raise Refused(f"'{self.upstream}' was force-pushed: it had this commit once and has it no more", keep)
+        raise Refused(f"branch '{self.branch}' has diverged: {ahead} commits here that '{self.upstream}' lacks, "
                       f"{behind} there", keep)  # fmt: skip
 
     def changes(self, target):
@@ -157,7 +157,7 @@ class Clone:
         return put, delete
 
     def room(self, more_bytes):
-        """Raises Refused where there is no room for the new version beside the old one."""
+        """Raises Refused where there is no room for the new version next to the old one."""
         free, need = shutil.disk_usage(self.root).free, CODE_BYTES + more_bytes
         if free < need:
             raise Refused(f"the disk is too small: {free / 1e6:.0f} MB free, {need / 1e6:.0f} MB needed",

@@ -1,4 +1,4 @@
-"""The environment of a version: made beside the one in use, rehearsed, named after the pins it was made from."""
+"""The environment of a version: made next to the one in use, rehearsed, named after the pins it was made from."""
 
 import hashlib
 import os
@@ -62,7 +62,7 @@ def build(root, stage, sets, say):
     for each in sets:
         if not os.path.exists(f"{stage}/requirements-{each}.txt"):
             continue
-        say(f"packages of requirements-{each}.txt into {name}, beside the environment in use")
+        say(f"packages of requirements-{each}.txt into {name}, next to the environment in use")
         done = run(["bash", f"{stage}/jobs/make_venv.sh", f"requirements-{each}.txt", folder], stage, {}, BUILD_S)
         if done.returncode:
             drop(folder)
@@ -109,7 +109,7 @@ def usable(root, name):
 def run(command, folder, env, limit_s):
     """Run something to its end, output kept; what takes too long fails."""
     environ = {"PYTHON": getattr(sys, "_base_executable", sys.executable), **os.environ, **env}
-    environ.pop("OUTCOME_FD", None)  # what it says of itself is not what this job says
+    environ.pop("OUTCOME_FD", None)  # its outcome is not this job's
     try:
         return subprocess.run(
             command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -121,4 +121,4 @@ def run(command, folder, env, limit_s):
 
 def last(done):
     lines = [line for line in done.stdout.splitlines() if line.strip()]
-    return f"{lines[-1].strip() if lines else 'it said nothing'} (exit {done.returncode})"
+    return f"{lines[-1].strip() if lines else 'no output'} (exit {done.returncode})"

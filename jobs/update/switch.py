@@ -73,7 +73,7 @@ def finish(root):
     plan = read(root, PLAN)
     if not plan:
         return False
-    stage = os.path.join(locks(root), STAGE)
+    stage = os.path.join(root, plan.get("stage") or os.path.join(".locks", STAGE))
     for path in plan["put"]:
         source, target = os.path.join(stage, path), os.path.join(root, path)
         if os.path.lexists(source):
@@ -83,8 +83,9 @@ def finish(root):
         remove(root, path)
     if plan.get("venv"):
         point(root, plan["venv"])
-    set_head(root, plan)
-    write(root, STATE, plan["state"])
+    if plan.get("branch"):  # a deploy's target has none
+        set_head(root, plan)
+        write(root, STATE, plan["state"])
     drop(stage)
     os.unlink(os.path.join(locks(root), PLAN))
     sync(locks(root))
@@ -188,13 +189,23 @@ def drop(path):
 
 
 def main(argv):
-    """Finish what was begun in the clone `argv[0]`; 75 when its jobs, or an update that lives, do not let it."""
-    root = argv[0]
-    held = take(root, 120)
+    """Finish what was begun in the clone `argv[0]`; 75 when its jobs, or an update that lives, do not let it.
+
+    With a plan that is ready, `argv[1]`, and seconds to wait, `argv[2]`: begin that one, and carry it out.
+    """
+    root, ready = argv[0], argv[1] if len(argv) > 1 else ""
+    held = take(root, float(argv[2]) if ready else 120)
+    if held is None and ready:
+        return 75
     if held is None:
         sys.stderr.write("update: the code is in use; finish it later: batch/update_from_git.sh --finish\n")
         return 75
-    if finish(root):
+    if ready:
+        finish(root)
+        os.replace(ready, os.path.join(locks(root), PLAN))
+        sync(locks(root))
+        finish(root)
+    elif finish(root):
         sys.stderr.write("update: an update that was interrupted has been finished\n")
     return 0
 

@@ -49,7 +49,7 @@ def store(
 
     Returns one row: exchange, symbol, timeframe (str), new, changed, same, left (Int64: stored bars it lacks), rebased
     (Int64; 1: the whole series is now on the frame's basis), first, last (UTC closes). Raises BadDataError with nothing
-    stored for prices that cannot be true or would mix two bases, ConfigError when something has to be said of the
+    stored for prices that cannot be true or would mix two bases, ConfigError when a key has to be set for the
     frame, UsageError for an unknown market or timeframe.
     """
     from pyjobs.market.dumps.compare import bring_in
@@ -168,7 +168,7 @@ def _instrument(
 
 @contextmanager
 def _dump_of(df: pd.DataFrame, instrument: Instrument) -> Iterator[Dump]:
-    """The frame read as a file of it would be. What is wrong with it is told of the frame."""
+    """The frame read as a file of it would be. Errors name the frame."""
     import pandas as pd
 
     from pyjobs.market.calendars.hours import hours_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from pyjobs.runs import run_folder
 from pyjobs.runs.backtests import backtest_folder
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.files.os_files import has_file, held_text, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +43,8 @@ def runs() -> pd.DataFrame:
     folder = backtest_folder.backtests_dir()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         parts = backtest_folder.parts_of(path.name)
-        if parts and (path / run_folder.MANIFEST).is_file():
-            desk = _json(path / "metrics.json").get("desk") if (path / "metrics.json").is_file() else None
+        if parts and has_file(path / run_folder.MANIFEST):
+            desk = _figures(path).get("desk")
             kind, dash, strategy = parts[1].partition("-")
             known = dash and kind in ("sweep", "walk")
             name = (kind, strategy) if known else ("backtest", parts[1])
@@ -150,9 +150,9 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """A CSV of ours with exactly these columns of it. Raises MissingInputError, and BadDataError for another file."""
     import csv
 
-    if not path.is_file():
+    if not has_file(path):
         raise MissingInputError(f"{path}: no such file; was it a run of that kind?")
-    with path.open(encoding="utf-8", newline="") as handle:
+    with held_text(path) as handle:
         reader = csv.DictReader(handle)
         if lacking := set(columns) - set(reader.fieldnames or ()):
             raise BadDataError(f"{path}: no column {', '.join(sorted(lacking))}")
@@ -166,9 +166,16 @@ def _manifest(path: Path) -> Mapping[str, Any]:
         return {}
 
 
+def _figures(path: Path) -> Mapping[str, Any]:
+    try:
+        return _json(path / "metrics.json")
+    except BadDataError:  # the run is listed all the same
+        return {}
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_json(path)
     except (OSError, ValueError) as error:
         raise BadDataError(f"{path}: cannot be read: {error}") from None
     if not isinstance(found, dict):

@@ -57,7 +57,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def any_set(self) -> bool:
-        """Whether a person has said one of them."""
+        """Whether a person has set one of them."""
         return any(value is not None for value in self.values)
 
 
@@ -147,7 +147,7 @@ def made(
         actions=actions,
     )
     checked(spec, source)
-    spec.lane(source)  # an unknown strategy or parameter is told now
+    spec.lane(source)  # an unknown strategy or parameter is refused now
     return spec
 
 

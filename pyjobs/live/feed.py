@@ -26,7 +26,7 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 class Answer:
     """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
 
-    `persisted`: what came is stored. `told`: what is to be said. `splits`: those that are recorded, of raw prices;
+    `persisted`: what came is stored. `told`: what to report. `splits`: those that are recorded, of raw prices;
     None where splits are worked in, and all bars move with one.
     """
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from utils import paths
 from utils.files import atomic
-from utils.files.text_files import bytes_of
+from utils.files.os_files import held_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """That it is on, why, and whether what is open is to be left. `at`: when, UTC text; empty where nobody said."""
+    """That it is on, why, and whether what is open is to be left. `at`: when, UTC text; empty where unknown."""
 
     reason: str = ""
     flatten: bool = False
@@ -34,15 +34,15 @@ def state() -> Kill | None:
     """The switch; None when it is off. A file that cannot be read, or that a hand made, is on."""
     path = path_of()
     try:
-        content = bytes_of(path)
+        content = held_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return Kill(reason=f"{path} is a link to nothing") if path.is_symlink() else None
     except OSError as error:
         return Kill(reason=f"{path} cannot be read: {error.strerror}")
     try:
         found = json.loads(content)
         return Kill(reason=str(found["reason"]), flatten=bool(found["flatten"]), at=str(found["at"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Kill(reason=content.decode("utf-8", "replace").strip()[:200], flatten=b"flatten" in content)
 
 

@@ -1,7 +1,7 @@
 """The loop around steps: each in a process, a lock and a time limit of its own, so that none ever waits for another.
 
 It imports nothing heavy, knows no bar and no strategy, and sleeps while nothing is due. What it knows of each loop
-stands in data/live/loop.json, for heartbeat and health; whether it is alive, its lock says.
+stands in data/live/loop.json, for heartbeat and health; its lock shows whether it is alive.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def hold_code() -> int | None:
 
 
 def every_s(timeframe: str) -> int:
-    """The seconds of a bar; five minutes for one that there is not: each step of it says so."""
+    """The seconds of a bar; five minutes for an unknown timeframe, which each step refuses."""
     return STEP_S.get(timeframe, 300)
 
 
@@ -92,7 +92,7 @@ def next_due(timeframe: str, now_s: float, misses: int) -> float:
 
 
 class Scheduler:
-    """Runs until it is told to stop. `command` starts a step; `listed`: names and timeframes, or what is wrong."""
+    """Runs until a signal stops it. `command` starts a step; `listed`: names and timeframes, or what is wrong."""
 
     def __init__(
         self,
@@ -254,7 +254,7 @@ class Scheduler:
 
 
 def notify(text: str) -> None:
-    """Tell systemd, where it listens."""
+    """Tell systemd, where it listens: https://www.freedesktop.org/software/systemd/man/sd_notify.html."""
     where = os.environ.get("NOTIFY_SOCKET", "")
     if not where:
         return

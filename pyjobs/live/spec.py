@@ -84,7 +84,7 @@ class Spec:
         setup = make_setup(self.strategy, dict(self.params), source=source)
         if index := needs(setup):
             raise ConfigError(
-                f"{source}: {self.strategy} decides by {index} beside its own bars, and a loop journals its own bars "
+                f"{source}: {self.strategy} decides by {index} and its own bars, and a loop journals its own bars "
                 "alone: choose a strategy without an index"
             )
         if self.max_gap_bars and self.market != ROUND_THE_CLOCK:
@@ -129,7 +129,7 @@ def checked(spec: Spec, source: str) -> Spec:
 
 
 def of_row(tag: str, row: list[str], stored: str, source: str) -> Spec:
-    """The spec that a row of a journal tells of. Raises ConfigError where the cell is not one of ours."""
+    """The spec that a row of a journal holds. Raises ConfigError where the cell is not one of ours."""
     exchange, symbol, timeframe = row[:3]
     name, colon, rest = row[9].partition(":")
     values = dict(each.partition("=")[::2] for each in rest.split(";"))

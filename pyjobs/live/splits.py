@@ -70,7 +70,7 @@ def rebased(seen: Seen, stored: Bars) -> float:
 
 
 def between(lane: Lane, seen: Seen, new: Bars, splits: list[Split]) -> tuple[FloatArray, list[tuple[int, Split]]]:
-    """The factor of each new bar; and the splits that were told too late, with the number of their bar in `seen`."""
+    """The factor of each new bar; and the splits that came too late, with the number of their bar in `seen`."""
     factors, late = np.ones(len(new)), []
     days = lane.days(np.concatenate([seen.bars.ts_ms, new.ts_ms]))
     for split in splits:

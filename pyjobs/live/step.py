@@ -6,7 +6,6 @@ A step knows nothing of the step before but what stands in the files.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ from pyjobs.live.deciding.core import Lane, Stand, deciders
 from pyjobs.live.deciding.seen import Seen, scaled, seen_in
 from pyjobs.live.deciding.standing import restored
 from pyjobs.live.feed import Answer
-from pyjobs.live.journal import names
+from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
@@ -33,7 +32,6 @@ from utils.errors import BadDataError, ExternalDataUnavailable, LockBusyError, M
 from utils.files import os_files, private
 
 BLOCK = 4096  # bars decided between two syncs
-SIZES = "sizes.json"  # what the last step left; another size or time than that, and the files are looked at for longer
 CODE = names.DECISIONS.index("code")
 KIND, DETAIL = names.EVENTS.index("kind"), names.EVENTS.index("detail")
 EVENTS_SEEN = 400
@@ -44,7 +42,7 @@ READ_S = 0.2  # a comparison holds the lock while it reads
 class Setting:
     """What a step goes by besides its loop: limits, the loops of live.yaml, whether to ask anybody, the clock.
 
-    `synced` False: the caller says when what was written is to be made last (`Loop.journal.sync`).
+    `synced` False: the caller decides when what was written is synced to the disk (`Loop.journal.sync`).
     """
 
     now_ms: Callable[[], int]
@@ -56,7 +54,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step did: rows written, trades that ended, the last decided bar (0: none yet), what is to be said."""
+    """What a step did: rows written, trades that ended, the last decided bar (0: none yet), what to report."""
 
     rows: int
     trades: int
@@ -95,11 +93,12 @@ class Loop:
 
     def _opened(self) -> tuple[Stand, list[str]]:
         """After a clean step by the last rows; after anything else by ten thousand, and that is an event."""
+        last_sizes.refuse_cut(self.spec.place)
         journal, now_ms, need = self.journal, self.setting.now_ms(), self.lane.lookback + feed.OVERLAP
         told: list[str] = []
         with suppress(LookDeeper):
             told = journal.open(now_ms=now_ms, bars=need, deep=False)
-            if not told and self._kept_sizes() == journal.sizes():
+            if not told and last_sizes.kept(self.spec.place) == journal.sizes():
                 return restored(journal, self.lane), []
         told = [*told, *journal.open(now_ms=now_ms, bars=need, deep=True)]
         stand = restored(journal, self.lane)
@@ -131,7 +130,8 @@ class Loop:
             rows, trades = rows + block[0], trades + block[1]
         if failing:
             self._event("fetch_ok", self.stand.ts_ms, f"after {failing[names.EVENTS.index('at')]}")
-        self._keep_sizes()
+        if self.stand.ts_ms:
+            last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
         return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(told))
@@ -191,7 +191,7 @@ class Loop:
         factors, late = between(self.lane, self.seen, bars, list(answer.splits))
         for at, split in late:
             ts_ms = int(self.seen.bars.ts_ms[at])
-            self._event("split", ts_ms, f"{split.told} was told after its bar was decided: nothing is rescaled")
+            self._event("split", ts_ms, f"{split.told} came after its bar was decided: nothing is rescaled")
         new = Seen(bars=bars, factors=factors)
         upto, self.waits = unexplained(self.spec, self.lane, self.seen, new, list(answer.splits))
         return new.slice(0, upto)
@@ -232,7 +232,7 @@ class Loop:
         ]
 
     def _note_revisions(self, answer: Answer) -> None:
-        """What the provider now says of bars that were decided on, and bars older than the last decided: events."""
+        """Record as events: bars that were decided on and have changed, and bars older than the last decided."""
         known, old = self.seen.bars, answer.bars.until(self.stand.ts_ms)
         if not len(known) or not len(old):
             return
@@ -265,7 +265,7 @@ class Loop:
             self._event("released", self.stand.ts_ms, "")
 
     def _event(self, kind: str, ts_ms: int, detail: str) -> None:
-        """Add one, unless it is what the last of its kind about that bar said."""
+        """Add one, unless it repeats the last of its kind about that bar."""
         told = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
         if told[-1:] == [detail] and kind not in ("fetch_failed", "fetch_ok", "kill", "released"):
             return
@@ -276,18 +276,6 @@ class Loop:
     def _at(self) -> str:
         now = dt.datetime.fromtimestamp(self.setting.now_ms() / 1000, dt.UTC)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def _kept_sizes(self) -> object:
-        try:
-            return json.loads((self.spec.place.folder / SIZES).read_bytes())
-        except (OSError, ValueError):
-            return None
-
-    def _keep_sizes(self) -> None:
-        """Not synced: what is lost costs a longer look."""
-        if self.stand.ts_ms:
-            with suppress(OSError):
-                (self.spec.place.folder / SIZES).write_text(json.dumps(self.journal.sizes()))
 
 
 def said(spec: Spec, done: Outcome) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from utils.errors import CannotWriteError
 from utils.files import atomic
+from utils.files.os_files import read_json
 
 
 def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:
@@ -21,9 +22,9 @@ def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:
 
 
 def _first_at_s(path: Path) -> object:
-    """When the first of these notes was made, by the one that is there; None without one that says it."""
+    """When the first of these notes was made, by the one that is there; None without one that holds it."""
     try:
-        told = json.loads(path.read_bytes())
+        told = read_json(path)
         return told.get("first_at_s")
     except (OSError, ValueError, AttributeError):
         return None

@@ -1,4 +1,7 @@
-"""Copies of SQLite databases that others write to: by the backup API, never by copying the file."""
+"""Copies of SQLite databases that others write to: by the backup API, never by copying the file.
+
+Why: https://www.sqlite.org/howtocorrupt.html, section 1.2.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,24 @@ import time
 from pathlib import Path
 
 from utils.errors import BadDataError, CannotWriteError
+from utils.files.os_files import held
 
 MAGIC = b"SQLite format 3\x00"
 LIMIT_S = 60.0
 BUSY_S = 10.0
-WAL_BUG_SINCE, WAL_BUG_UNTIL = (3, 7, 0), (3, 51, 2)
 
 
 def is_database(path: Path) -> bool:
     """Whether the file begins as SQLite's do; what cannot be read is none."""
     try:
-        with path.open("rb") as handle:
+        with held(path) as handle:
             return handle.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
 
 
 def copy(source: Path, target: Path, *, limit_s: float = LIMIT_S) -> None:
-    """A consistent copy of a database that may be written at this moment; it has no journal beside it.
+    """A consistent copy of a database that may be written at this moment; it comes without a journal file.
 
     All pages in one step, so that a writer cannot make it begin anew; where the source stays locked for `limit_s`
     seconds, `VACUUM INTO` is tried. Raises BadDataError for what is no database, CannotWriteError.
@@ -61,11 +64,6 @@ def look(path: Path) -> dict[str, object]:
     except sqlite3.DatabaseError as error:
         raise BadDataError(f"'{path}' cannot be read as a database: {error}") from error
     return {"integrity": "; ".join(map(str, said)), "tables": tables}
-
-
-def version() -> tuple[str, bool]:
-    """SQLite's version here, and whether it has the WAL-reset bug (3.7.0 to 3.51.2, several processes on one WAL)."""
-    return sqlite3.sqlite_version, WAL_BUG_SINCE <= sqlite3.sqlite_version_info <= WAL_BUG_UNTIL
 
 
 def _quoted(name: str) -> str:

@@ -7,6 +7,7 @@ target's own (`.env`, `data/`, `secret/`, its desk) is among them.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -19,7 +20,7 @@ from pyjobs.machines.remote import Host, said
 from utils.errors import BadDataError, CannotWriteError, ConfigError, LockBusyError, MissingInputError
 
 TIMEOUT_S = 600.0
-INCOMING, MARK = ".incoming-deploy", ".deployed"
+INCOMING, MARK, SWITCH = ".incoming-deploy", ".deployed", "jobs/update/switch.py"
 OWN = ("config/desk.yaml", "config/desks/", "config/instances/", "strategies/", "config/env.local.sh")
 RUNTIME = (
     ".git", ".locks", ".venv", ".venvs", ".venv-peers", "venv", "data", "logs", "reports", "backtests", "secret",
@@ -38,8 +39,34 @@ sum=sha256sum; command -v sha256sum >/dev/null 2>&1 || sum='shasum -a 256'
 find . \\( {pruned} \\) -prune -o -type f -exec $sum {{}} + | sed 's/^/sum /'
 exit 0
 """
+PYTHON = """
+cd -- {folder} || exit 66
+for python in .venv/bin/python python3 ''; do
+  [ -z "$python" ] || ! "$python" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || break
+done
+"""
+BEGIN = """
+mkdir -p -- {folder}/.locks || exit 73
+{python}
+[ -z "$python" ] || [ ! -f .locks/update.plan ] || "$python" -I -S .locks/update.py "$PWD" || exit 75
+rm -rf -- {incoming} && mkdir -- {incoming} || exit 73
+"""
 PLACE = """
-cd -- {folder}/{incoming} || exit 66
+{python}
+sync
+if [ -n "$python" ]; then
+  cat >.locks/update.py.new <<'END-OF-SWITCH' && mv -f .locks/update.py.new .locks/update.py || exit 73
+{switch}
+END-OF-SWITCH
+  cat >.locks/deploy.plan <<'END-OF-PLAN' || exit 73
+{plan}
+END-OF-PLAN
+  printf '%s\\n' {told} >{incoming}/{mark} || exit 73
+  "$python" -I -S .locks/update.py "$PWD" .locks/deploy.plan {wait} || exit $?
+  find . -name __pycache__ -prune -exec rm -rf {{}} + 2>/dev/null
+  exit 0
+fi
+cd -- {incoming} || exit 66
 exec 9>>../.locks/code.lock || exit 73
 if command -v flock >/dev/null 2>&1; then flock -x -w {wait} 9 || exit 75; fi
 find . -type d -exec mkdir -p -- ../{{}} \\; || exit 73
@@ -142,7 +169,7 @@ def changes(tree: Tree, there: There) -> list[str]:
 def stale(tree: Tree, there: There) -> list[tuple[str, bool]]:
     """Files over there in folders of the code that this version has not, and whether each shadows or is shadowed.
 
-    `x.py` beside a new package `x/` (or the other way round) is what Python may import in the place of the new code.
+    Python may import an old `x.py` in the place of a new package `x/` (or the other way round).
     """
     code = {name.split("/")[0] for name in tree.sums if "/" in name}
     extra = [name for name in sorted(there.sums) if name not in tree.sums and name.split("/")[0] in code]
@@ -162,8 +189,11 @@ def stale(tree: Tree, there: There) -> list[tuple[str, bool]]:
     return found
 
 
-def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, wait_s: int) -> None:
+def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, clone: Path, wait_s: int) -> None:
     """Carry the changed files over, put them in place while no job holds the code, and verify the whole tree.
+
+    They are put in place as an update does it, by a plan: where that is killed, the next job over there ends it. (A
+    machine without Python has no jobs: there they are moved one by one.)
 
     Raises LockBusyError, CannotWriteError, BadDataError (what is there then is not what was sent).
     """
@@ -175,15 +205,20 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, wa
         if not any(path.iterdir()):
             path.rmdir()
     folder = shlex.quote(target.folder)
-    fresh = f"rm -rf -- {folder}/{INCOMING} && mkdir -p -- {folder}/.locks {folder}/{INCOMING} || exit 73\n"
-    made = target.host.run(fresh, timeout_s=TIMEOUT_S)  # what a deploy that was killed left is of another commit
+    python = PYTHON.format(folder=folder)
+    begin = BEGIN.format(folder=folder, incoming=INCOMING, python=python)
+    made = target.host.run(begin, timeout_s=TIMEOUT_S)  # what a deploy that was killed left is ended, or goes
+    if made.returncode == 75:
+        raise LockBusyError(f"jobs of '{target.host.remote}' are at work: nothing is in place, try later")
     if made.returncode:
         raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {said(made)}")
     done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{INCOMING}/"], target.folder)
     if done.returncode:
         raise target.host.lost("network", f"rsync failed (exit {done.returncode}), nothing is in place: {said(done)}")
     told = shlex.quote(f"{tree.commit} {tree.sha256}")
-    script = PLACE.format(folder=folder, incoming=INCOMING, wait=wait_s, told=told, mark=MARK)
+    plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": INCOMING}, indent=1)
+    switch = (clone / SWITCH).read_text(encoding="utf-8").rstrip("\n")
+    script = PLACE.format(incoming=INCOMING, wait=wait_s, told=told, mark=MARK, switch=switch, plan=plan, python=python)
     placed = target.host.run(script, timeout_s=TIMEOUT_S + wait_s)
     if placed.returncode == 75:
         raise LockBusyError(
@@ -198,7 +233,7 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, wa
 
 
 def restart(target: Target, units: Sequence[str]) -> None:
-    """Restart user services over there. Raises CannotWriteError with what systemctl says."""
+    """Restart user services over there. Raises CannotWriteError with the message of systemctl."""
     done = target.host.run(f"systemctl --user restart {' '.join(map(shlex.quote, units))}\n", timeout_s=TIMEOUT_S)
     if done.returncode:
         raise CannotWriteError(f"services of '{target.host.remote}' did not restart: {said(done)}")

@@ -97,7 +97,7 @@ def _run(verb: list[str], clone: Path, env: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def empty_folder(beside: Path) -> Iterator[Path]:
-    """A new folder in `beside`, removed at the end; what an earlier drill left there goes first."""
+    """A new folder in `beside`, removed at the end; first what an earlier drill left there is removed."""
     beside.mkdir(parents=True, exist_ok=True)
     for left in beside.glob(".drill-*"):
         shutil.rmtree(left, ignore_errors=True)

@@ -24,7 +24,7 @@ from pyjobs.machines import artifact
 from pyjobs.runs import released
 from pyjobs.runs.released import OWN
 from utils.errors import BadDataError, ConfigError, MissingInputError, UsageError
-from utils.files import atomic
+from utils.files import atomic, formats
 from utils.settings.name_values import name_values
 
 CURRENT, PREVIOUS, RELEASES, ARTIFACTS, HISTORY = "current", "previous", "releases", "artifacts", "releases.tsv"
@@ -160,10 +160,7 @@ def usable(environment: Environment, tag: str) -> released.Release:
 
 def readable(environment: Environment, release: released.Release) -> None:
     """Raises ConfigError where what is stored there is newer than what the release reads."""
-    try:
-        stored = int((environment.root / "data/format").read_text().strip() or 0)
-    except (OSError, ValueError):
-        stored = 0
+    stored = formats.stored(str(environment.root))
     if stored > release.reads_format:
         what = f"what is stored in '{environment.root}' has format {stored}"
         raise ConfigError(

@@ -112,7 +112,7 @@ def bring(fetch: Fetch, runs: Sequence[str]) -> list[str]:
 
 
 def _carry(fetch: Fetch, runs: Iterable[str]) -> str | None:
-    """rsync some runs into `.incoming`; None when it ended well, else what it said."""
+    """rsync some runs into `.incoming`; None when it ended well, else its message."""
     fetch.incoming.mkdir(parents=True, exist_ok=True)
     sources = [f"{fetch.host.remote}:{name}" for name in runs]
     done = fetch.host.rsync(["-rlt", *sources, f"{fetch.incoming}/"], fetch.root, keep_open=[fetch.hold])

@@ -53,7 +53,7 @@ def listed(target: Target) -> dict[str, str]:
 
 
 def lacking(raw: Path, there: dict[str, str], exchange: str) -> dict[str, dict[str, object]]:
-    """What a manifest says of each partition here (of one exchange, or all) that is not, or is another, over there."""
+    """The manifest's entry of each partition here (of one exchange, or all) that is missing or another over there."""
     found = {}
     for path in sorted(raw.glob(f"{exchange or '*'}/*/*/*.parquet")):
         if path.is_file() and not path.is_symlink():

@@ -45,7 +45,8 @@ class Host(NamedTuple):
     ) -> subprocess.CompletedProcess[bytes]:
         """rsync with `arguments`; paths of the other machine are relative to its `folder`.
 
-        Only what Apple's openrsync knows as well: no filters, and no path that a remote shell would take apart.
+        Only what Apple's openrsync (on macOS since 15.4) knows as well: no filters, and no path that a remote shell
+        would take apart.
         `keep_open` are descriptors that live as long as rsync does, should this process be killed.
         """
         if shutil.which("rsync") is None:
@@ -81,7 +82,7 @@ def no_questions() -> None:
 
 
 def said(done: subprocess.CompletedProcess[bytes]) -> str:
-    """The last line that a command said of its trouble, else its code."""
+    """The last line of a command's errors, else its code."""
     return _last(done.stderr) or f"exit {done.returncode}"
 
 

@@ -97,5 +97,5 @@ def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
         raise ExternalDataUnavailable("timeout", provider="git", symbol=pinned.name) from None
     if done.returncode:
         told = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
-        said = (told.strip().splitlines() or ["git said nothing"])[-1]
+        said = (told.strip().splitlines() or ["no output of git"])[-1]
         raise ExternalDataUnavailable("network", provider="git", symbol=pinned.name, detail=shown(said))

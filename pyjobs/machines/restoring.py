@@ -11,7 +11,7 @@ from pyjobs.machines import databases
 from pyjobs.machines.snapshot import FILES
 from pyjobs.runs import sealed
 from utils.errors import BadDataError, CannotWriteError
-from utils.files import atomic
+from utils.files import atomic, formats
 
 
 def restore(snapshot: Path, into: Path) -> int:
@@ -27,6 +27,7 @@ def restore(snapshot: Path, into: Path) -> int:
     files = told["files"]
     assert isinstance(files, dict)  # `read` has checked it
     names = sorted(name.removeprefix(f"{FILES}/") for name in files)
+    _same_format(told, into)
     there = [name for name in names if os.path.lexists(into / name)]
     other = [name for name in there if sealed.fingerprint(into / name) != files[f"{FILES}/{name}"]]
     if other:
@@ -38,6 +39,10 @@ def restore(snapshot: Path, into: Path) -> int:
     missing = set(names) - set(there)
     try:
         into.mkdir(parents=True, exist_ok=True)
+        if _format(told) > formats.FIRST:
+            (into / "data").mkdir(exist_ok=True)
+            formats.write(str(into), formats.MAY_HAVE, _format(told))
+            formats.write(str(into), formats.ALL_HAVE, _format(told))
         for name in sorted(missing):
             _put(snapshot / FILES / name, into / name)
     except OSError as error:
@@ -59,6 +64,20 @@ def check(told: Mapping[str, object], into: Path) -> None:
             raise BadDataError(
                 f"restored '{into / name}' has {now['tables']} rows, the backup counted {was.get('tables')}"
             )
+
+
+def _format(told: Mapping[str, object]) -> int:
+    """The format of what was backed up; one that was being migrated counts as not migrated."""
+    return int(str(told.get("format", formats.FIRST)))
+
+
+def _same_format(told: Mapping[str, object], into: Path) -> None:
+    """Raises CannotWriteError where files of two formats would lie side by side."""
+    if not formats.empty(str(into)) and formats.settled(str(into)) != _format(told):
+        raise CannotWriteError(
+            f"nothing restored: the backup has format {_format(told)}, what is in '{into / 'data'}' has format "
+            f"{formats.settled(str(into))}: restore into an empty folder; it is migrated there"
+        )
 
 
 def _put(source: Path, target: Path) -> None:

@@ -12,6 +12,8 @@ import contextlib
 import json
 import os
 import shutil
+import sqlite3
+import stat
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +31,8 @@ from pyjobs.runs.run_folder import (
     started_at,
 )
 from utils.errors import BadDataError, CannotWriteError
-from utils.files import atomic
-from utils.files.os_files import hold_folder
+from utils.files import atomic, formats
+from utils.files.os_files import has_file, has_folder, held, hold_folder
 
 FILES = "files"
 CONFIG = ("config/desks", "config/instances", "strategies")
@@ -49,10 +51,15 @@ GROWS = (".csv", ".jsonl")
 CHUNK = 1_000_000
 
 
+class Unreadable(Exception):
+    """A file is there and cannot be read: it is left out of the backup, and named."""
+
+
 def make(home: Path, folder: Path, *, now: datetime, clone: Path) -> Path:
     """Take a snapshot of `home` into `folder`; its final path. `clone`: where config/ is, when the home has none.
 
-    A database that cannot be copied is left out, named in the manifest's `problems`, and makes it `partial`.
+    What cannot be read, a database that cannot be copied, is left out, named in the manifest's `problems`, and makes
+    it `partial`.
     Raises CannotWriteError. Nothing half is ever called a snapshot.
     """
     building = _begin(folder, new_run_id(now))
@@ -74,7 +81,7 @@ def sources(home: Path, clone: Path) -> Iterator[tuple[str, Path]]:
     seen: set[str] = set()
     for root in dict.fromkeys((home, clone)):
         found = [path for tree in (TREES if root == home else CONFIG) for path in _walk(root / tree)]
-        found += [path for pattern in SINGLE for path in sorted(root.glob(pattern)) if path.is_file()]
+        found += [path for pattern in SINGLE for path in sorted(root.glob(pattern)) if has_file(path)]
         for path in found:
             name = path.relative_to(root).as_posix()
             if name not in seen:
@@ -103,7 +110,8 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
             if problem:
                 problems.append(problem)
                 continue
-        elif not _copied(path, target):
+        elif not _copied(path, target, problems):
+            target.unlink(missing_ok=True)
             continue
         print_of = sealed.fingerprint(target)
         files[f"{FILES}/{name}"] = print_of
@@ -111,7 +119,12 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
             _link(before / FILES / name, target, print_of)
     _sync(into)
     size = sum(int(str(each["bytes"])) for each in files.values() if isinstance(each, dict))
-    about = {"home": str(home), "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "sqlite": databases.version()[0]}
+    about: dict[str, object] = {
+        "home": str(home),
+        "format": formats.settled(str(home)),
+        "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "sqlite": sqlite3.sqlite_version,
+    }
     state = {"schema": 1, "status": "partial" if problems else "ok", "problems": problems, "desk": ""}
     return {**state, **about, "size_mb": round(size / 1e6, 6), "databases": found, "files": files}
 
@@ -131,24 +144,40 @@ def _database(path: Path, target: Path, found: dict[str, object], name: str) -> 
     return ""
 
 
-def _copied(source: Path, target: Path) -> bool:
-    """Copy a file; of one that grows by whole lines what was whole when it was opened. False: it went away."""
+def _copied(source: Path, target: Path, problems: list[str]) -> bool:
+    """Copy a file; of one that grows by whole lines what was whole when it was opened.
+
+    False: it went away, or cannot be read, which is one of the problems then. Raises OSError for what ails the copy.
+    """
+    with target.open("wb") as write:
+        try:
+            for piece in _pieces(source):
+                write.write(piece)
+        except FileNotFoundError:
+            return False
+        except Unreadable as error:
+            problems.append(str(error))
+            return False
+        if source.suffix in GROWS:
+            write.flush()
+            _cut_torn_line(target)
+    with contextlib.suppress(OSError):  # its time and mode are a comfort
+        shutil.copystat(source, target)
+    return True
+
+
+def _pieces(source: Path) -> Iterator[bytes]:
+    """What a file held when it was opened. Raises FileNotFoundError where it is gone, else Unreadable."""
     try:
-        with source.open("rb") as read, target.open("wb") as write:
+        with held(source) as read:
             left = os.fstat(read.fileno()).st_size
             while left > 0 and (piece := read.read(min(CHUNK, left))):
-                write.write(piece)
+                yield piece
                 left -= len(piece)
-            if source.suffix in GROWS:
-                write.flush()
-                _cut_torn_line(target)
-        shutil.copystat(source, target)
     except FileNotFoundError:
-        if source.exists():
-            raise
-        target.unlink(missing_ok=True)
-        return False
-    return True
+        raise
+    except OSError as error:
+        raise Unreadable(f"'{source}' cannot be read: {error.strerror}") from error
 
 
 def _cut_torn_line(path: Path) -> None:
@@ -190,16 +219,24 @@ def _previous(folder: Path) -> Path | None:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Every file below, in order; temporary files, caches and unfinished runs are passed over."""
-    if not folder.is_dir() or folder.is_symlink():
+    if not has_folder(folder) or folder.is_symlink():
         return
     for path in sorted(folder.iterdir()):
         name = path.name
         if name in NOT_OURS or atomic.TMP_MARK in name or name.startswith((BUILDING, REMOVING)):
             continue
-        if path.is_dir() and not path.is_symlink():
+        if has_folder(path) and not path.is_symlink():
             yield from _walk(path)
-        elif (path.is_symlink() or path.is_file()) and not name.endswith(("-journal", "-wal", "-shm")):
+        elif (path.is_symlink() or not _is_special(path)) and not name.endswith(("-journal", "-wal", "-shm")):
             yield path
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a pipe, a socket or a device; what cannot be looked at is tried, and named."""
+    try:
+        return not stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _is_db(path: Path) -> bool:
@@ -210,7 +247,9 @@ def _is_db(path: Path) -> bool:
 
 def _sync(folder: Path) -> None:
     for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.stat().st_nlink == 1:
+        if path.is_symlink():
+            continue
+        if path.is_file() and path.stat().st_nlink == 1:
             fd = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(fd)

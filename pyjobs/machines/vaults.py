@@ -59,7 +59,9 @@ def vault_of(text: str, environ: Mapping[str, str], local: Path) -> Vault:
         if shutil.which("restic") is None:
             raise ConfigError(f"BACKUP_TO={text}: restic is not installed")
         if not any(environ.get(name) for name in ("RESTIC_PASSWORD_FILE", "RESTIC_PASSWORD_COMMAND")):
-            raise ConfigError(f"BACKUP_TO={text}: RESTIC_PASSWORD_FILE says where the repository's password is")
+            raise ConfigError(
+                f"BACKUP_TO={text}: RESTIC_PASSWORD_FILE must name the file with the repository's password"
+            )
         return Vault(local, repository=text.removeprefix("restic:"))
     over_ssh = re.fullmatch(r"([^/:]+@[^/:]+):(/.+)", text)
     if over_ssh:
@@ -105,7 +107,7 @@ def fetch(vault: Vault, name: str, into: Path) -> Path:
 
 
 def listed(vault: Vault) -> list[str]:
-    """The names of the snapshots that are kept, oldest first (of restic: as it says them)."""
+    """The names of the snapshots that are kept, oldest first (of restic: as it lists them)."""
     if vault.repository:
         told = restic(vault, ["snapshots", "--tag", TAG, "--compact"])
         return told.stdout.decode("utf-8", "replace").splitlines()

@@ -58,7 +58,7 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
 
 
 def called(path: Path) -> str:
-    """What a desk's jobs and reports are called by, beside their own names: `us`; empty for the desk without a name."""
+    """What is added to the names of a desk's jobs and reports: `us`; empty for the desk without a name."""
     stem = path.stem if path.suffix in (".yaml", ".yml") else path.name
     return "" if stem in NAMELESS else re.sub(r"[^A-Za-z0-9._+-]", "_", stem)
 

@@ -22,7 +22,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `currency` is that of its instruments which name none; `prices` what the provider's days are, where that is known;
     `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close);
-    `quotes` the exchange that says what is traded now ("": this one, if its provider does).
+    `quotes` the exchange that knows today's prices ("": this one, if its provider does).
     """
 
     provider: str

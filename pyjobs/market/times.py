@@ -13,7 +13,7 @@ def utc_text(ts_ms: int) -> str:
 
 
 def parse_utc_ms(text: str) -> int:
-    """Milliseconds of `2026-11-20` (its midnight), `2026-11-20T09:30`, `…Z` or `…+09:00`; UTC unless it says else."""
+    """Milliseconds of `2026-11-20` (its midnight), `2026-11-20T09:30`, `…Z` or `…+09:00`; UTC unless it has a zone."""
     try:
         instant = dt.datetime.fromisoformat(text)
     except ValueError:

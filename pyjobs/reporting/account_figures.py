@@ -68,7 +68,7 @@ def short_window(sessions: int, per_year: float) -> str:
 
 
 def ruined(name: str, session: object) -> str:
-    """What is to be said where nothing is left."""
+    """The note on an account with nothing left."""
     return f"[WARN] {name}: ruin on {session}: equity is not above zero from then on, and has no returns"
 
 

@@ -229,7 +229,7 @@ def thousands(axes: Axes) -> None:
 def heat(axes: Axes, table: Sequence[Sequence[float]], *, top: float, written: Callable[[float], str] | None) -> None:
     """A table of numbers as colours, orange at -top, blue at +top; NaN is blank.
 
-    `written`: how to write each number into its cell; None: a scale at the side says what the colours mean.
+    `written`: how to write each number into its cell; None: a scale at the side shows what the colours mean.
     """
     from matplotlib.colors import LinearSegmentedColormap
 

@@ -1,4 +1,4 @@
-"""What a report says, before anybody decides how it looks: one page is rendered as Markdown and as HTML from this."""
+"""The content of a report, apart from its looks: one page is rendered as Markdown and as HTML from this."""
 
 from __future__ import annotations
 

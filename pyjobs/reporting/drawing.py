@@ -22,7 +22,7 @@ LINE = '<path class="s{number}" d="{path}"/>'
 
 
 def drawn(chart: Chart) -> str:
-    """The chart's HTML. A line without a number is not drawn; a chart without any says so."""
+    """The chart's HTML. A line without a number is not drawn; a chart without any gets a line instead."""
     known = {name: values for name, values in chart.lines.items() if any(value == value for value in values)}
     title = escape(chart.title)
     if not known:
@@ -49,7 +49,7 @@ def drawn(chart: Chart) -> str:
 
 
 def heat(table: Heat) -> str:
-    """The table's HTML: each cell coloured by its number beside the largest; phones get whole percents.
+    """The table's HTML: each cell coloured by its number relative to the largest; phones get whole percents.
 
     The last column, the sum of its row, stands apart without a colour.
     """

@@ -26,7 +26,7 @@ def families() -> list[str]:
 
 @cache
 def korean_font() -> tuple[str, str] | None:
-    """(family, file) of a font that has Korean: one of those that are known, else any whose name says so."""
+    """(family, file) of a font that has Korean: one of those that are known, else any whose name shows it."""
     return _korean_of(_listed()) or _korean_of(_installed_since())
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pyjobs.reporting import drawing, numbers, strips
 from pyjobs.reporting.document import Chart, Heat, Image, Page, Strip, Table, Text
+from utils.files.os_files import files_below
 from utils.tables import Column, without_empty
 
 LONG_CELL = 34  # characters; a longer one may be broken into lines
@@ -61,7 +62,7 @@ def render(
 
 def files_in(folder: Path) -> list[str]:
     """Names relative to `folder` of every file in it, in order."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in files_below(folder))
 
 
 def _lines(rows: Sequence[Sequence[str]], columns: Sequence[Column], links: Mapping[str, str]) -> str:

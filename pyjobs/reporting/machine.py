@@ -11,15 +11,17 @@ from pathlib import Path
 from pyjobs.reporting.pages.ops import HISTORY_SHOWN, Machine
 from pyjobs.runs import forecast
 from pyjobs.runs.job_history import to_run
+from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.witness import inputs_of, mixed, read
 from utils import clock
+from utils.files.os_files import files_below, held
 
 HISTORY_TAIL_BYTES = 64 * 1024
 AHEAD_S = 60
 
 
 def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None = None) -> Machine:
-    """The state of the machine now. Runs are counted beside `run_dir`: folders with a manifest.
+    """The state of the machine now. Runs are counted in the folder of `run_dir`: folders with a manifest.
 
     `newest`: of each series in the store (`exchange:symbol:timeframe`) the session of its newest bar.
     """
@@ -27,8 +29,8 @@ def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None =
     return Machine(
         disk_total=usage.total,
         disk_free=usage.free,
-        run_bytes=sum(path.stat().st_size for path in run_dir.rglob("*") if path.is_file()),
-        finished_runs=sum(1 for _ in run_dir.resolve().parent.glob("[!.]*/manifest.json")),
+        run_bytes=sum(map(_size, files_below(run_dir))),
+        finished_runs=len(finished_runs(run_dir.resolve().parent)),
         forecast=forecast.of_runs(
             run_dir.resolve().parent,
             free_bytes=usage.free,
@@ -40,11 +42,18 @@ def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None =
     )
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # gone, or out of reach since
+        return 0
+
+
 def last_entries(history: Path, count: int, now_s: float) -> list[dict[str, object]]:
     """The newest `count` entries of history.jsonl, oldest first. Torn and foreign lines, and runs from later
     than now, are passed over; no file, no entries."""
     try:
-        with history.open("rb") as handle:
+        with held(history) as handle:
             handle.seek(max(0, history.stat().st_size - HISTORY_TAIL_BYTES))
             lines = handle.read().split(b"\n")
     except OSError:

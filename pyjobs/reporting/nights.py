@@ -1,4 +1,4 @@
-"""reports/index.html lists every night of every desk; `latest` beside it, and in each desk's reports, is the newest."""
+"""reports/index.html lists every night of every desk; `latest` there, and in each desk's reports, is the newest."""
 
 from __future__ import annotations
 
@@ -72,6 +72,6 @@ def _point(link: Path, run: Path) -> None:
     try:
         made.symlink_to(os.path.relpath(run, link.parent))
         made.replace(link)
-    except OSError:  # a file system without links: the index says which is the newest
+    except OSError:  # a file system without links: the index names the newest
         with contextlib.suppress(OSError):
             made.unlink(missing_ok=True)

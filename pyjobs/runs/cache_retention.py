@@ -6,6 +6,7 @@ Who has a removed file mapped keeps it; who comes later makes it anew, silently.
 from __future__ import annotations
 
 import itertools
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,10 +45,10 @@ def look(folder: Path) -> list[Cached]:
     for path in itertools.chain.from_iterable((folder / name).glob("*") for name in FOLDERS):
         try:
             status = path.lstat()
-        except FileNotFoundError:
+        except OSError:
             continue
         each = Cached(path=path, size=status.st_size, made_s=status.st_mtime)
-        if path.is_file() and not path.is_symlink() and (path.suffix in (COLUMNS, MACHINE_CODE) or each.temporary):
+        if stat.S_ISREG(status.st_mode) and (path.suffix in (COLUMNS, MACHINE_CODE) or each.temporary):
             found.append(each)
     return found
 

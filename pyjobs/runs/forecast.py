@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from pyjobs.runs.retention import KEEP_MAX_RUNS
 from pyjobs.runs.run_folder import MANIFEST, finished_runs
+from utils.files.os_files import read_json
 
 WEEKDAYS, DAYS = 260, 365  # a year, as the sizing rule of the runbook has it
 LOOKED_AT = 20  # the newest manifests
@@ -73,9 +73,9 @@ def _sizes(runs: Iterable[Path]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for path in runs:
         try:
-            told = json.loads((path / MANIFEST).read_bytes())
+            told = read_json(path / MANIFEST)
             size, desk = told.get("size_mb"), str(told.get("desk"))
-        except (OSError, ValueError, AttributeError, RecursionError):
+        except (OSError, ValueError, AttributeError):
             continue
         if isinstance(size, int | float) and 0 <= size < 1e9:
             found[desk].append(float(size))

@@ -51,7 +51,7 @@ class JobPlans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The plans of a house with these desks: their markets by name; the desk without a name has an empty one.
 
         Each named desk has a line of its own for each job of a desk: what the file says of `nightly@us`, else what it
-        says of `nightly`, on that desk's market. Where each desk has a name nothing starts the job without one.
+        says of `nightly`, on that desk's market. Where every desk has a name, no job runs without one.
         """
         found: dict[str, JobPlan] = {}
         for job, plan in self.jobs.items():
@@ -158,7 +158,7 @@ def runs_of(runs: Iterable[JobRun], job: str, instance: str = "") -> list[JobRun
 def skips_in_a_row(runs: Sequence[JobRun]) -> int:
     """How many of the last runs that did work were skipped for reasons outside, counted back from the newest.
 
-    A run that might not ask the network says nothing about the outside: it neither counts nor ends the row.
+    A run that was not allowed to use the network shows nothing about the outside: it neither counts nor ends the row.
     """
     count = 0
     for run in reversed([run for run in runs if run.did_work and run.outcome != FORBIDDEN]):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from utils.files import atomic, newest
 from utils.files.atomic import sync_directory
+from utils.files.os_files import has_file, held
 from utils.history import lock
 
 KEEP_LOG_DAYS = 90
@@ -49,12 +50,12 @@ def compress(log: Path) -> None:
     Raises OSError, also where that one is damaged.
     """
     packed = log.with_name(log.name + PACKED)
-    more = packed.is_file() and not _holds(packed, log)
+    more = has_file(packed) and not _holds(packed, log)
 
     def pack(temporary: Path) -> None:
-        with log.open("rb") as plain, temporary.open("wb") as raw:
+        with held(log) as plain, temporary.open("wb") as raw:
             if more:
-                with packed.open("rb") as before:
+                with held(packed) as before:
                     shutil.copyfileobj(before, raw)
             with gzip.open(raw, "wb", compresslevel=6) as added:
                 shutil.copyfileobj(plain, added)
@@ -67,7 +68,7 @@ def compress(log: Path) -> None:
 def _holds(packed: Path, log: Path) -> bool:
     """Whether that is in it, and nothing else: a prune was killed between the two."""
     try:
-        with gzip.open(packed, "rb") as known, log.open("rb") as plain:
+        with held(packed) as raw, gzip.open(raw, "rb") as known, held(log) as plain:
             return hashlib.file_digest(known, "sha256").digest() == hashlib.file_digest(plain, "sha256").digest()
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise OSError(errno.EIO, f"'{packed.name}' is damaged: move it away", str(packed)) from error
@@ -81,13 +82,13 @@ def set_history_aside(history: Path, *, today: dt.date) -> Path | None:
     too, when somebody keeps that lock: the next prune will do.
     """
     aside = history.with_name(f"{history.stem}-{today}.jsonl")
-    if not history.is_file():  # a folder, or a pipe that would be waited for: health names it
+    if not has_file(history):  # a folder, or a pipe that would be waited for: health names it
         return None
     try:
-        with history.open("rb") as held:
-            if not lock(held.fileno()):
+        with held(history) as file:
+            if not lock(file.fileno()):
                 return None
-            here = os.fstat(held.fileno())
+            here = os.fstat(file.fileno())
             small = here.st_size < HISTORY_SET_ASIDE_BYTES
             if small or aside.exists() or not os.path.samestat(here, history.stat()):
                 return None

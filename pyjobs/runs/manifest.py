@@ -10,10 +10,11 @@ from pathlib import Path
 
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
-from pyjobs.runs.sealed import file_names, fingerprint
+from pyjobs.runs.sealed import prints
 from pyjobs.runs.witness import mixed
 from utils.errors import CannotWriteError
 from utils.files import atomic
+from utils.files.os_files import files_below, read_json
 
 read, verify = sealed.read, sealed.verify
 SCHEMA = 1
@@ -36,7 +37,7 @@ KEY_STATS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a manifest says besides its files. Times are aware; `inputs` is what `provenance` tells."""
+    """What a manifest holds besides its files. Times are aware; `inputs` comes from `provenance`."""
 
     run_id: str
     desk: str
@@ -53,7 +54,7 @@ def status_of(run_dir: Path, outcomes: Sequence[str]) -> str:
     if not outcomes or set(outcomes) != {"ok"}:
         return "partial"
     try:
-        fetched = json.loads((run_dir / "reports" / "fetch.json").read_text(encoding="utf-8"))
+        fetched = read_json(run_dir / "reports" / "fetch.json")
     except FileNotFoundError:
         return "ok"  # nothing of this desk is fetched
     except (OSError, ValueError):
@@ -65,15 +66,16 @@ def build(run_dir: Path, about: About) -> dict[str, object]:
     """The manifest of `run_dir` as it stands.
 
     `size_mb` is the sum of the apparent sizes in bytes of all files except the manifest and the pin, over 1e6.
+    `left_out`: what is there and is no file, or cannot be read, by name with the reason; then the run is `partial`.
     """
-    files = {name: fingerprint(run_dir / name) for name in file_names(run_dir)}
+    files, left_out = prints(run_dir)
     total = sum(int(str(entry["bytes"])) for entry in files.values())
     return {
         "schema": SCHEMA,
         "run_id": about.run_id,
         "desk": about.desk,
         "session": about.session,
-        "status": about.status,
+        "status": "partial" if left_out else about.status,
         "started_utc": utc_text(about.started),
         "finished_utc": utc_text(about.finished),
         "size_mb": round(total / BYTES_PER_MB, 6),
@@ -81,6 +83,7 @@ def build(run_dir: Path, about: About) -> dict[str, object]:
         "portfolio": portfolio_stats(run_dir / "portfolio"),
         "inputs": dict(about.inputs),
         "mixed": mixed(about.inputs),
+        **({"left_out": left_out} if left_out else {}),
         "files": files,
     }
 
@@ -98,12 +101,12 @@ def write(run_dir: Path, manifest: Mapping[str, object]) -> Path:
 def portfolio_stats(portfolio_dir: Path) -> dict[str, dict[str, object]]:
     """Key figures of each account, by `<account>/<constrained|unconstrained>`; the unreadable are absent."""
     stats: dict[str, dict[str, object]] = {}
-    for path in sorted(portfolio_dir.glob("*/*/metrics.json")):
+    for path in sorted(path for path in files_below(portfolio_dir) if path.name == "metrics.json"):
         try:
-            metrics = json.loads(path.read_text(encoding="utf-8"))
+            metrics = read_json(path)
         except (OSError, ValueError):
             continue
-        if isinstance(metrics, dict):
+        if isinstance(metrics, dict) and path.parent.parent.parent == portfolio_dir:
             stats[path.parent.relative_to(portfolio_dir).as_posix()] = {name: metrics.get(name) for name in KEY_STATS}
     return stats
 

@@ -1,20 +1,21 @@
-"""Pins: a file PINNED in a run keeps it from every prune. It says why, and may say until when.
+"""Pins: a file PINNED in a run keeps it from every prune. It holds the reason, and perhaps until when.
 
     reason: the baseline of the new scanner
     until: 2027-03-31
 
-A file that says nothing of the kind (an empty one, made by `touch`) pins for ever, and so does a date that is none.
+A file without such a date (an empty one, made by `touch`) pins for ever, and so does a date that is none.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 from pyjobs.runs.run_folder import PINNED
 from utils.errors import CannotWriteError, UsageError
-from utils.files import atomic
+from utils.files import atomic, os_files
 
 MOST_BYTES = 10_000
 LONGEST_REASON = 200
@@ -30,11 +31,10 @@ class Pin(NamedTuple):
 def read(run_dir: Path) -> Pin | None:
     """The pin of a run; None when it has none. What cannot be read is a pin all the same."""
     path = run_dir / PINNED
-    if not path.is_symlink() and not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
-        with path.open("rb") as handle:
-            lines = handle.read(MOST_BYTES).decode("utf-8", "replace").splitlines()
+        lines = os_files.held_bytes(path, MOST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError as error:
         return Pin(reason=f"its {PINNED} cannot be read: {error.strerror}")
     told = {key.strip(): value.strip() for key, found, value in (line.partition(":") for line in lines) if found}

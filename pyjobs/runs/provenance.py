@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +17,7 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import read_when_stable
 from pyjobs.runs import released
+from utils.files import os_files
 
 CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
 GIT_TIMEOUT_S = 10.0
@@ -29,6 +29,17 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def sha256_or_why(path: Path) -> str:
+    """The sha256 of one file among many; where it cannot be read, why not, so that the others stand."""
+    try:
+        with os_files.held(path) as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
 def combined(named: Iterable[tuple[str, str]]) -> str:
     """One sha256 over (name, hash) pairs, whatever order they come in."""
     text = "".join(f"{digest}  {name}\n" for name, digest in sorted(named))
@@ -38,8 +49,8 @@ def combined(named: Iterable[tuple[str, str]]) -> str:
 def code(clone: Path) -> dict[str, object]:
     """The commit and whether files differ from it, and a hash over the code files themselves.
 
-    `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and tells two dirty
-    trees apart. `commit` and `dirty` are null where git cannot say.
+    `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and distinguishes two
+    dirty trees apart. `commit` and `dirty` are null where git cannot say.
     """
     found = [p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts]
     release = released.read(clone)
@@ -51,13 +62,13 @@ def code(clone: Path) -> dict[str, object]:
     return {
         "commit": commit or None,
         "dirty": None if changes is None else bool(changes),
-        "sha256": combined((p.relative_to(clone).as_posix(), file_sha256(p)) for p in found),
+        "sha256": combined((p.relative_to(clone).as_posix(), sha256_or_why(p)) for p in found),
     }
 
 
 def config(desk_file: Path, config_dir: Path, lists: Sequence[Path] = ()) -> dict[str, object]:
     """The desk file by itself, and everything under config/ together with it and with `lists`: its CSVs, listings."""
-    named = [(f"config/{p.relative_to(config_dir).as_posix()}", file_sha256(p)) for p in _files(config_dir)]
+    named = [(f"config/{p.relative_to(config_dir).as_posix()}", sha256_or_why(p)) for p in _files(config_dir)]
     desk_hash = file_sha256(desk_file)
     held = {path.name: file_sha256(path) for path in lists}
     whole = combined([*named, ("desk", desk_hash), *((f"list {name}", digest) for name, digest in held.items())])
@@ -85,7 +96,7 @@ def marks(
 ) -> dict[str, str]:
     """By input a mark that is another as soon as a file of it is written, made or removed; far cheaper than its hash.
 
-    A file that is not there (any more) has none. Raises OSError for what cannot be looked at.
+    A file that is not there (any more) has none; one that cannot be looked at has the number of its error.
     """
     code_files = (p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts)
     return {
@@ -109,9 +120,13 @@ def _environment() -> list[Path]:
 def _mark(paths: Iterable[Path | str]) -> str:
     found = []
     for path in paths:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        try:
             status = os.stat(path)  # noqa: PTH116  # of thirty thousand partitions, before each step of a night
             found.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_dev}\0{status.st_ino}")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            found.append(f"{path}\0{error.errno}")
     return hashlib.sha256("\n".join(sorted(found)).encode()).hexdigest()
 
 
@@ -121,8 +136,14 @@ def _partitions(store: BarStore, key: SeriesKey) -> list[tuple[str, str]]:
 
 def _small_sha256(path: str) -> str:
     """As `file_sha256` of a file that is read at once, in a third of the time."""
-    with open(path, "rb", buffering=0) as handle:  # noqa: PTH123
-        return hashlib.sha256(handle.read()).hexdigest()
+    try:
+        descriptor = os.open(path, os_files.AT_ONCE)
+        with os.fdopen(descriptor, "rb", buffering=0) as handle:
+            return hashlib.sha256(handle.read()).hexdigest()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def dependencies(clone: Path) -> dict[str, object]:
@@ -140,7 +161,7 @@ def dependencies(clone: Path) -> dict[str, object]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
+    return sorted(os_files.files_below(folder))
 
 
 def _git(clone: Path, *arguments: str) -> str | None:

@@ -1,9 +1,9 @@
-"""Look at a folder of runs (nightly ones, or backtests), and remove what `retention` says may go."""
+"""Look at a folder of runs (nightly ones, or backtests), and remove what may go by `retention`."""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -14,8 +14,11 @@ from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, REMOVING, is_being_built, started_at
 from utils.errors import ConfigError
+from utils.files.os_files import has_folder, read_json
 
 Named = Callable[[str], object]
+NEVER_A_FILE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG)
+"""No manifest, or something else in its place; any other error may be gone tomorrow."""
 
 
 def is_night(name: str) -> bool:
@@ -38,7 +41,7 @@ def limit(name: str, flag: int | None, default: int) -> int:
 
 def look(runs_dir: Path, named: Named = is_night) -> list[Entry]:
     """Everything in `runs_dir`, by name; `named` knows the names of runs. A folder that is not there holds nothing."""
-    if not runs_dir.is_dir():
+    if not has_folder(runs_dir):
         return []
     return [_entry(path, named) for path in sorted(runs_dir.iterdir())]
 
@@ -69,14 +72,18 @@ def _entry(path: Path, named: Named) -> Entry:
         return Entry(name=name, kind="link")
     for kind, mark in (("building", BUILDING), ("removing", REMOVING), ("run", "")):
         run_id = name.removeprefix(mark)
-        if not name.startswith(mark) or not named(run_id) or not path.is_dir():
+        if not name.startswith(mark) or not named(run_id):
             continue
+        if not has_folder(path):
+            break
         if kind == "removing":
             return Entry(name=name, kind="removing", run_id=run_id)
         pin = pins.read(path)
         why, until = pin or ("", "")
         held = kind == "building" and is_being_built(path)
         status, group = _told(path) if kind == "run" else ("broken", "")
+        if status is None:
+            return Entry(name=name, kind="unread", run_id=run_id)
         return Entry(
             name=name, kind="run" if kind == "run" else "building", run_id=run_id, status=status, group=group,
             pinned=pin is not None, pin_reason=why, pin_until=until, held=held,
@@ -84,15 +91,20 @@ def _entry(path: Path, named: Named) -> Entry:
     return Entry(name=name, kind="foreign")
 
 
-def _told(path: Path) -> tuple[Status, str]:
-    """How the run went, and its desk or strategy. A backtest's manifest has no status: it is written when all is."""
+def _told(path: Path) -> tuple[Status | None, str]:
+    """How the run went, and its desk or strategy. A backtest's manifest has no status: it is written when all is.
+
+    No status: the disk does not say it now, which is no reason to call the run broken.
+    """
     backtest = backtest_folder.parts_of(path.name)
     group = backtest[1] if backtest else ""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = read_json(path / MANIFEST)
         status, desk = manifest.get("status", "ok" if backtest else ""), manifest.get("desk", "")
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (ValueError, AttributeError):
         return "broken", group
+    except OSError as error:
+        return ("broken" if error.errno in NEVER_A_FILE else None), group
     group = group or (desk if isinstance(desk, str) else "")
     return (status if status in ("ok", "partial") else "broken"), group
 

@@ -18,7 +18,7 @@ KEEP_DAYS = 30
 KEEP_MAX_RUNS = 120
 MAX_SHARE = 50
 
-Kind = Literal["run", "building", "removing", "link", "foreign"]
+Kind = Literal["run", "building", "removing", "link", "foreign", "unread"]
 Status = Literal["ok", "partial", "broken"]
 Action = Literal["keep", "remove"]
 _STAMP = re.compile(r"\d{8}(?:[T_-]?\d{4,9})?", re.ASCII)
@@ -141,6 +141,8 @@ def _decide_one(entry: Entry, view: _View) -> Decision:
         action, reason = _building(entry, view)
     elif entry.kind == "removing":
         action, reason = "remove", "left by an interrupted prune"
+    elif entry.kind == "unread":
+        action, reason = "keep", "its manifest cannot be read now: left alone"
     elif entry.kind == "link":
         action, reason = "keep", "a symbolic link: never followed, never removed"
     else:

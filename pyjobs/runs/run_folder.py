@@ -19,7 +19,7 @@ from typing import NamedTuple
 from utils import paths
 from utils.errors import CannotWriteError, MissingInputError
 from utils.files.atomic import TMP_MARK, sync_directory
-from utils.files.os_files import hold_folder
+from utils.files.os_files import has_file, has_folder, hold_folder
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
 MANIFEST = "manifest.json"
@@ -78,8 +78,11 @@ def begin(runs_dir: Path, run_id: str) -> Building:
 
 def sweep_all(run_dir: Path) -> None:
     """Remove the temporary files of steps that were killed, anywhere in a run that nobody fills any more."""
-    for leftover in [path for path in run_dir.rglob(f".*{TMP_MARK}*") if path.is_file() or path.is_symlink()]:
-        leftover.unlink(missing_ok=True)
+    for at, folders, names in os.walk(run_dir):
+        links = (name for name in folders if Path(at, name).is_symlink())
+        for name in (*names, *links):
+            if name.startswith(".") and TMP_MARK in name:
+                Path(at, name).unlink(missing_ok=True)
 
 
 def publish(building: Building) -> Path:
@@ -101,9 +104,9 @@ def publish(building: Building) -> Path:
 
 def finished_runs(runs_dir: Path) -> list[Path]:
     """Folders of finished runs, oldest first. Foreign names, links and folders without a manifest are not runs."""
-    if not runs_dir.is_dir():
+    if not has_folder(runs_dir):
         return []
-    found = [p for p in runs_dir.iterdir() if started_at(p.name) and not p.is_symlink() and (p / MANIFEST).is_file()]
+    found = [p for p in runs_dir.iterdir() if started_at(p.name) and not p.is_symlink() and has_file(p / MANIFEST)]
     return sorted(found, key=lambda path: path.name)
 
 

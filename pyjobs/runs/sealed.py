@@ -6,16 +6,18 @@ Standard library only, so that a laptop verifies a fetched run with any Python t
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Thread
 
 from pyjobs.runs.run_folder import MANIFEST, PINNED
 from utils.errors import BadDataError, MissingInputError
+from utils.files import os_files
+from utils.foreign_text import quoted
 
 AT_ONCE_BYTES = 1_000_000
+SHOWN = 200
 WORKERS = 4  # hashing releases the interpreter's lock
 PIECES = 16
 Piece = tuple[Path, Mapping[str, object], list[str]]
@@ -25,11 +27,13 @@ def read(run_dir: Path) -> dict[str, object]:
     """The manifest of a run. Raises MissingInputError or BadDataError."""
     path = run_dir / MANIFEST
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = os_files.read_json(path)
     except FileNotFoundError as error:
         raise MissingInputError(f"'{run_dir}' has no {MANIFEST}: not a finished run") from error
+    except OSError as error:
+        raise BadDataError(f"'{path}' cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise BadDataError(f"'{path}' is not JSON: {error}") from error
+        raise BadDataError(f"'{path}' is not JSON: {quoted(error, 80)}") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
         raise BadDataError(f"'{path}' has no list of files")
     return manifest
@@ -42,9 +46,11 @@ def verify(run_dir: Path) -> list[str]:
     """
     told = read(run_dir)["files"]
     assert isinstance(told, dict)  # `read` has checked it; this is for the type checker
-    present = set(file_names(run_dir))
-    problems = [f"'{name}' is missing" for name in sorted(told.keys() - present)]
-    problems += [f"'{name}' is not in the manifest" for name in sorted(present - told.keys())]
+    names, strange = _walked(run_dir)
+    present = {name for name in names if name not in (MANIFEST, PINNED)}
+    problems = [f"'{quoted(name, SHOWN)}' is missing" for name in sorted(told.keys() - present)]
+    problems += [f"'{quoted(name, SHOWN)}' is not in the manifest" for name in sorted(present - told.keys())]
+    problems += [f"'{quoted(name, SHOWN)}' {why}" for name, why in sorted(strange.items())]
     both = sorted(present & told.keys())
     pieces: list[Piece] = [(run_dir, told, both[at::PIECES]) for at in range(PIECES) if both[at::PIECES]]
     changed: list[tuple[str, str]] = []
@@ -59,14 +65,30 @@ def verify(run_dir: Path) -> list[str]:
 
 def file_names(run_dir: Path) -> list[str]:
     """Every file of a run as a relative name, sorted, without the manifest and the pin. Links count as files."""
-    return sorted(name for name in _walk(str(run_dir), "") if name not in (MANIFEST, PINNED))
+    return sorted(name for name in _walked(run_dir)[0] if name not in (MANIFEST, PINNED))
+
+
+def prints(run_dir: Path) -> tuple[dict[str, dict[str, object]], dict[str, str]]:
+    """What a manifest says of each file of a run; and by name what is there and cannot stand in it, and why.
+
+    That is no file (a pipe, a socket, a device), or it cannot be read.
+    """
+    names, left_out = _walked(run_dir)
+    found = {}
+    for name in sorted(names):
+        if name not in (MANIFEST, PINNED):
+            try:
+                found[name] = fingerprint(run_dir / name)
+            except OSError as error:
+                left_out[name] = f"cannot be read: {error.strerror}"
+    return found, left_out
 
 
 def fingerprint(path: Path | str) -> dict[str, object]:
-    """What a manifest says of one file: `bytes` and `sha256`; of a link where it points to."""
+    """A manifest's entry of one file: `bytes` and `sha256`; of a link where it points to."""
     if os.path.islink(path):  # noqa: PTH114
         return {"bytes": 0, "sha256": "", "link": os.readlink(path)}  # noqa: PTH115  # of each of hundreds of files
-    with open(path, "rb", buffering=0) as handle:  # noqa: PTH123
+    with os.fdopen(os.open(path, os_files.AT_ONCE), "rb", buffering=0) as handle:
         size = os.fstat(handle.fileno()).st_size
         if size <= AT_ONCE_BYTES:
             content = handle.readall()
@@ -95,14 +117,30 @@ def _changed(piece: Piece) -> list[tuple[str, str]]:
             continue
         if now != was:
             said = was.get("bytes") if isinstance(was, dict) else was
-            found.append((name, f"'{name}' has changed ({now['bytes']} bytes, the manifest says {said})"))
+            found.append((name, f"'{name}' has changed ({now['bytes']} bytes, in the manifest {said})"))
     return found
 
 
-def _walk(folder: str, under: str) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{under}{entry.name}/")
-            else:
-                yield f"{under}{entry.name}"
+def _walked(run_dir: Path) -> tuple[list[str], dict[str, str]]:
+    """The relative names of all files and links below; and what else is there, or cannot be listed, with the reason."""
+    names: list[str] = []
+    strange: dict[str, str] = {}
+    folders = [(str(run_dir), "")]
+    while folders:
+        folder, under = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    name = f"{under}{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append((entry.path, f"{name}/"))
+                    elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
+                        names.append(name)
+                    else:
+                        strange[name] = "is no file: a pipe, a socket or a device"
+        except FileNotFoundError:
+            if not under:
+                raise
+        except OSError as error:
+            strange[under or "."] = f"cannot be listed: {error.strerror}"
+    return names, strange

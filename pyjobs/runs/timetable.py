@@ -83,7 +83,7 @@ class Timetable:
 
 
 def _unknown(job: Timed, desk: str) -> bool:
-    """Whether health has to be told of the desk: one that is neither config/desk.yaml nor in config/desks/."""
+    """Whether health does not know the desk by itself: one that is neither config/desk.yaml nor in config/desks/."""
     return job.job == "healthcheck" and "/" in desk
 
 
@@ -169,7 +169,7 @@ def _usual(minutes: Iterable[int]) -> int:
 
 
 def added(path: Path, lines: str) -> bool:
-    """Whether `lines` now end the jobs file at `path`: only where it then says all that it said, and these jobs too."""
+    """Whether `lines` now end the jobs file at `path`: only where it then holds what it held, and these jobs too."""
     text = path.read_text(encoding="utf-8")
     whole = text + ("" if text.endswith("\n") else "\n") + lines
     try:
@@ -177,6 +177,6 @@ def added(path: Path, lines: str) -> bool:
         if set(before["jobs"]) & set(new["jobs"]) or after != {**before, "jobs": {**before["jobs"], **new["jobs"]}}:
             return False
     except (yaml.YAMLError, TypeError, KeyError):
-        return False  # a file of another form, or a broken one: healthcheck says what is wrong with it
+        return False  # a file of another form, or a broken one: healthcheck reports what is wrong with it
     write_text(path, whole)
     return True

@@ -1,7 +1,7 @@
 """What a run came from, taken when it was used: each step's code, configuration, data and packages as it began.
 
 A commit, an edit or another environment in the middle of a night makes the run say so: the input of the first step
-that used it stands in the manifest, and what it became, and from which step on, stands beside it as `mixed`.
+that used it stands in the manifest, and what it became, and from which step on, stands there as `mixed`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Witness:
 def read(run_dir: Path) -> list[dict[str, Any]]:
     """What was noted in a run folder; nothing when nothing was, or it cannot be read."""
     try:
-        found = json.loads(os_files.held_bytes(run_dir / FILE))
+        found = os_files.read_json(run_dir / FILE)
     except (OSError, ValueError):
         return []
     return [note for note in found if isinstance(note, dict)] if isinstance(found, list) else []

@@ -3,7 +3,7 @@
 It sees no future at any bar (spans of a traced run, for the cost of about one run, and truncations), decides from its
 lookback alone wherever the series starts, is silenced by a missing value for its windows and no longer, takes a gap as
 the next bar, gives the same bits twice without writing to its input, remembers nothing between calls, and its fold goes
-on from any bar through JSON. An error inside it is told like any other failure, with its line.
+on from any bar through JSON. An error inside it is reported like any other failure, with its line.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
 
 
 def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
-    """What a check says."""
+    """The lines of a check."""
     found: list[str] = []
     try:
         found.extend(check(setup, bars))
@@ -71,7 +71,7 @@ def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
 
 
 def is_malformed(setup: Setup, bars: Bars) -> Iterator[str]:
-    """Not what `Signals` asks for; or never an entry, so that nothing can be told of it."""
+    """Not what `Signals` asks for; or never an entry, so that nothing can be checked."""
     if not isinstance(setup.lookback, int) or setup.lookback < 1:
         yield f"its lookback is {setup.lookback!r}, not a whole number of bars"
     signals: Any = setup.signals(bars)
@@ -124,7 +124,7 @@ def spans(setup: Setup, bars: Bars) -> tuple[Signals, list[str]]:
             if array.last > 0:
                 found.append(f"{name} looks {array.last} bars ahead")
             if array.first <= -setup.lookback:
-                found.append(f"{name} looks back on {1 - array.first} bars, and lookback says {setup.lookback}")
+                found.append(f"{name} looks back on {1 - array.first} bars, and its lookback is {setup.lookback}")
         elif array is not None and not _constant(array):
             raise NotTraceable(f"{name} is a plain array")
     return dataclasses.replace(signals, **plain), found

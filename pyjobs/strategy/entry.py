@@ -16,7 +16,7 @@ class Entry:
     """How to make one strategy: its type, the inclusive range of each (whole-number) parameter, pairs that must ascend.
 
     `floats`: the ranges of those that need not be whole. `names`: parameters that are the name of something. Every type
-    also takes `side`: `long`, or, where it has a short side, `both` for that beside it.
+    also takes `side`: `long`, or, where it has a short side, `both`.
     """
 
     make: Callable[..., Setup]

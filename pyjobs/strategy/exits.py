@@ -45,7 +45,7 @@ class Exits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarded:
-    """A setup with exits of one's own beside its own; of two stops the nearer holds, of two time limits the shorter."""
+    """A setup with exits added to its own; of two stops the nearer holds, of two time limits the shorter."""
 
     setup: Setup
     exits: Exits

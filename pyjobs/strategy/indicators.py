@@ -61,7 +61,7 @@ def sma(values: FloatArray, n: int) -> FloatArray:
 
 @remembered
 def _decimal_sums(values: FloatArray) -> tuple[IntArray, IntArray, tuple[float, float]]:
-    """What `windows.decimal_sums` tells: sums, how many are not finite, and the scale."""
+    """What `windows.decimal_sums` returns: sums, how many are not finite, and the scale."""
     sums, broken, scale = np.empty(values.size + 1, np.int64), np.empty(values.size + 1, np.int64), np.zeros(2)
     where = address(sums), address(broken), address(scale)
     compiled.library().decimal_sums(address(values), values.size, *where)

@@ -1,4 +1,5 @@
-"""The life of one position, bar by bar: the one place where anything is entered or left. docs/SEMANTICS.md says why.
+"""The life of one position, bar by bar: the one place where anything is entered or left. docs/SEMANTICS.md has the
+reasons.
 
 These functions are compiled (see utils/native.py) for whole series and called as they stand, on lists, for one bar; so
 a backtest, a scan, an account and the live loop run the same lines. `s` is the state, `r` the rules, both flat vectors

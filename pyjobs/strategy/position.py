@@ -168,5 +168,5 @@ def _nan(value: float | None) -> float:
 
 
 def none_for_nan(value: float) -> float | None:
-    """What a kernel's number says: NaN is none."""
+    """A kernel's number, None for NaN."""
     return None if isnan(value) else float(value)

@@ -23,7 +23,7 @@ from pyjobs.strategy.signals import Setup
 from utils import paths
 from utils.errors import ConfigError
 
-OWN = "strategies"  # the user's folder, beside data/, and the package its files are modules of
+OWN = "strategies"  # the user's folder, next to data/, and the package its files are modules of
 Stamp = tuple[str, int, int]
 
 
@@ -113,7 +113,7 @@ def _fault(name: str, own: Stamp | None) -> str:
 
 def place_of(error: Exception) -> str:
     """An error in a strategy's file, with the file and the line."""
-    if isinstance(error, ConfigError):  # says so itself
+    if isinstance(error, ConfigError):  # its message is complete
         return str(error)
     at = error if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)[-1]
     text = error.msg if isinstance(error, SyntaxError) else error
@@ -129,7 +129,7 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     `source` names the file or the flags, for messages; `of_desk`: it is a line below a desk's `setups:`.
 
     Beside its own, every setup takes `side` and the parameters of `exits.Exits`. Raises ConfigError for an unknown name
-    or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message says what is
+    or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message names what is
     known and allowed.
     """
     place, kind = (f"{source}: setups", "setup") if of_desk else (source, "strategy")
@@ -172,7 +172,7 @@ def make_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, so
 
 
 def needs(setup: Setup) -> str | None:
-    """The index a strategy decides by beside the instrument, or None."""
+    """The index a strategy decides by in addition to the instrument, or None."""
     inner: Any = setup.setup if isinstance(setup, Guarded) else setup
     name: str | None = getattr(inner, "needs", None)
     return name

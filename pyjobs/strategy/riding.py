@@ -1,6 +1,6 @@
 """Whether a position rides through a bar: whether the kernel's steps before its close would leave it as it is.
 
-An account has thousands of positions, and nearly all of them do. Compiled beside the kernel.
+An account has thousands of positions, and nearly all of them do. Compiled with the kernel.
 """
 
 from __future__ import annotations

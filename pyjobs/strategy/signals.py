@@ -1,4 +1,4 @@
-"""What a setup says about a series of bars: at which closes it would enter, leave, and where its stop would lie."""
+"""What a setup finds in a series of bars: at which closes it would enter, leave, and where its stop would lie."""
 
 from __future__ import annotations
 

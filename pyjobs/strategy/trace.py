@@ -1,6 +1,6 @@
-"""Which bars does a decision see? A strategy run on `Traced` arrays tells it of every bar, for the cost of one run.
+"""Which bars does a decision see? A strategy run on `Traced` arrays shows it for every bar, for the cost of one run.
 
-A traced array carries, beside its values, the span of bars each element depends on, relative to the bar it stands at:
+A traced array carries, with its values, the span of bars each element depends on, relative to the bar it stands at:
 `first` (oldest, <= 0 as a rule) to `last` (0: the bar itself; above 0: the future). Elementwise functions unite spans,
 a slice shifts them, an indicator widens them by its window. What cannot be followed raises `NotTraceable`.
 """
@@ -69,7 +69,7 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def size(self) -> int:
-        """As ndarray.size: known before any bar is, so it tells nothing about prices."""
+        """As ndarray.size: known before any bar is, so it shows nothing about prices."""
         return int(self.values.size)
 
     @property

@@ -14,9 +14,10 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,40 @@ def feed(spec: Spec, exchange: Exchange, *, rough: Rough | None = None, sync_eve
     return ready
 
 
+def feed_both(pairs: Sequence[tuple[Spec, Exchange]], limits: Limits, *, rough: Rough | None = None) -> None:
+    """Two loops that count in each other's limits, an answer for each in turn."""
+    assert rough is None or rough.kill_at
+    setting = Setting(
+        now_ms=lambda: BEGAN_MS + 10**12, limits=limits, configured=tuple(spec.place for spec, _ in pairs),
+        fetched=False, synced=False,
+    )  # fmt: skip
+    loops = [Loop(spec, setting) for spec, _ in pairs]
+    todo = [exchange.after(loop.stand.ts_ms) for loop, (_, exchange) in zip(loops, pairs, strict=True)]
+    for ends in zip_longest(*todo):
+        for loop, (_, exchange), end in zip(loops, pairs, ends, strict=True):
+            if end is not None:
+                loop.take(exchange.answer(end))
+                loop.journal.sync()
+    for loop in loops:
+        loop.journal.close()
+
+
 def child(spec: Spec, exchange: Exchange, rough: Rough, *, sync_every: int = 1, kill_after_s: float = 0.0) -> int:
-    """`feed` in a fork; how it ended: 0, FULL, or below 0 the signal. Anything else raises, with its traceback."""
+    """`feed` in a fork, as `forked`."""
+    return forked(lambda: feed(spec, exchange, rough=rough, sync_every=sync_every), rough, kill_after_s=kill_after_s)
+
+
+def forked(work: Callable[[], object], rough: Rough, *, kill_after_s: float = 0.0) -> int:
+    """It in a fork; how it ended: 0, FULL, or below 0 the signal. Anything else raises, with its traceback."""
+    pid, told = begun(work, rough)
+    if kill_after_s:
+        time.sleep(kill_after_s)
+        os.kill(pid, signal.SIGKILL)
+    return ended(pid, told)
+
+
+def begun(work: Callable[[], object], rough: Rough) -> tuple[int, int]:
+    """A fork that does it: its pid, and where it says what went wrong."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -155,7 +188,7 @@ def child(spec: Spec, exchange: Exchange, rough: Rough, *, sync_every: int = 1, 
             for name in CALLS:
                 setattr(_Os, name, staticmethod(getattr(os, name)))
             rough.spoil()
-            feed(spec, exchange, rough=rough, sync_every=sync_every)
+            work()
             code = ENDED
         except CannotWriteError:
             code = FULL
@@ -165,16 +198,18 @@ def child(spec: Spec, exchange: Exchange, rough: Rough, *, sync_every: int = 1, 
             sys.stdout.flush()
             os._exit(code)
     os.close(write)
-    if kill_after_s:
-        time.sleep(kill_after_s)
-        os.kill(pid, signal.SIGKILL)
+    return pid, read
+
+
+def ended(pid: int, read: int) -> int:
+    """How it ended."""
     _, status = os.waitpid(pid, 0)
     told = os.read(read, 4000).decode()
     os.close(read)
-    ended = os.waitstatus_to_exitcode(status)
-    if ended == 1:
+    code = os.waitstatus_to_exitcode(status)
+    if code == 1:
         raise AssertionError(told)
-    return ended
+    return code
 
 
 def deterministic(path: Path, columns: int) -> list[str]:

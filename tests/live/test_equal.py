@@ -158,6 +158,13 @@ def test_eqflat_is_one_command_from_anywhere(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:3] == ["[decisions] PASS", "[trades] PASS"]
     assert (home / "data/processed/decisions/paper_bt_eqflat_20261120_120000/BTC_USD/5m/decisions.csv").is_file()
+    path = a_spec().place.decisions
+    path.write_bytes(path.read_bytes().replace(b",no_signal,", b",holding,", 1))
+    edited = subprocess.run([ROOT / "jobs/eqflat.sh", "paper"], cwd="/", capture_output=True, text=True)
+    assert edited.returncode == 65 and edited.stdout.splitlines()[:3] == [
+        "[decisions] FAIL", "[trades] FAIL", "Result: FAIL",
+    ]  # fmt: skip
+    assert "Cause: data changed" in edited.stdout
     missing = subprocess.run([ROOT / "jobs/eqflat.sh", "nope"], cwd="/", capture_output=True, text=True)
     assert missing.returncode == 66 and "there are no decisions of nope" in missing.stderr
     assert not list((home / "data/processed").rglob("nope*"))

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyjobs.live.config import Limits
 from pyjobs.live.equal import run_window, verdict
 from pyjobs.live.journal import names
 from pyjobs.live.spec import Spec
 from pyjobs.live.step import Setting, step
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from tests.live.killing import FULL, Exchange, Rough, child, deterministic, feed
+from tests.live.killing import FULL, Exchange, Rough, begun, child, deterministic, ended, feed, feed_both, forked
 from tests.live.worlds import PARAMS, a_spec, cells, walk
 from utils import paths, trading_day
 from utils.errors import LockBusyError
@@ -81,11 +82,11 @@ def killed_through(
     while hit < kills:
         full = rng.randint(1, most) if rng.random() < 0.1 else 0
         rough = Rough(kill_at=rng.randint(1, most), when=rng.choice(WHENS), full_at=full, jumps=rng.randint(1, 10**6))
-        ended = child(spec, exchange, rough, sync_every=sync_every)
-        if ended == 0:
+        how = child(spec, exchange, rough, sync_every=sync_every)
+        if how == 0:
             break
-        assert ended in (-signal.SIGKILL, FULL)
-        hit += ended == -signal.SIGKILL
+        assert how in (-signal.SIGKILL, FULL)
+        hit += how == -signal.SIGKILL
     feed(spec, exchange)
     return hit
 
@@ -147,25 +148,67 @@ def test_a_folder_that_is_read_only_ends_the_step_and_changes_nothing() -> None:
         spec.place.folder.chmod(0o700)
 
 
+def both_through(bars: int, days: int, kills: int, *, most: int) -> None:
+    """Two markets at once, killed at any call; each journal follows from its own records, whatever the other did."""
+    fast, slow = a_spec("fast"), krx_spec("slow")
+    pairs = (
+        (fast, Exchange(bars=walk(bars, 7), seed=7)),
+        (slow, Exchange(bars=days_of_krx(days, 8), seed=8, final=True)),
+    )
+    limits, rng, hit = Limits(open_positions=1, day_loss=400.0), random.Random(5), 0
+    while hit < kills:
+        rough = Rough(kill_at=rng.randint(1, most), when=rng.choice(WHENS))
+        how = forked(lambda rough=rough: feed_both(pairs, limits, rough=rough), rough)  # type: ignore[misc]
+        hit += how == -signal.SIGKILL
+        if how == 0:
+            break
+    feed_both(pairs, limits)
+    assert hit == kills
+    for spec, exchange in pairs:
+        made, rows = proven(spec), cells(spec.place.decisions)
+        told = exchange.answer(exchange.ends[-1]).bars.ts_ms
+        assert rows[-1]["ts_ms"] == str(told[-1 if exchange.final else -2])
+        assert made.compared.live_trades and "limit_open" in {row["blocked_by"] for row in rows}
+
+
+def test_two_markets_at_once_count_in_each_others_limits_whatever_the_kills() -> None:
+    both_through(130, 130, 5, most=60)
+
+
+@pytest.mark.torture
+def test_two_markets_at_once_through_two_hundred_kills() -> None:
+    both_through(20_000, 1300, 200, most=400)
+
+
+@pytest.mark.torture
+def test_days_of_a_market_with_holidays_through_a_hundred_kills() -> None:
+    exchange, calm, rough = Exchange(bars=days_of_krx(1300, 3), seed=3, final=True), krx_spec("calm"), krx_spec("rough")
+    feed(calm, exchange)
+    assert killed_through(rough, exchange, random.Random(3), 100, most=60, sync_every=3) == 100
+    assert files(rough) == files(calm)
+    assert proven(rough).compared.rows > 1000
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", [11])
 def test_three_years_of_five_minutes_through_five_hundred_kills(seed: int) -> None:
     """315 360 bars; every start after a kill is ready within a second of the processor."""
     exchange, calm, rough = Exchange(bars=walk(315_360, seed), seed=seed), a_spec("calm"), a_spec("rough")
-    feed(calm, exchange, sync_every=500)
+    beside = begun(lambda: feed(calm, exchange, sync_every=500), Rough())
     rng, hit = random.Random(seed), 0
     while hit < 520:
         where = Rough(jumps=rng.randint(1, 10**6), full_at=rng.randint(1, 4000) if rng.random() < 0.05 else 0)
         if rng.random() < 0.5:
             where.kill_at, where.when = rng.randint(1, 1800), rng.choice(WHENS)
-            ended = child(rough, exchange, where, sync_every=50)
+            how = child(rough, exchange, where, sync_every=50)
         else:
-            ended = child(rough, exchange, where, sync_every=50, kill_after_s=rng.uniform(0.05, 0.5))
-        if ended == 0:
+            how = child(rough, exchange, where, sync_every=50, kill_after_s=rng.uniform(0.05, 0.5))
+        if how == 0:
             break
-        hit += ended == -signal.SIGKILL
+        hit += how == -signal.SIGKILL
     began = time.process_time()
     ready = feed(rough, exchange, sync_every=500)
+    assert ended(*beside) == 0
     assert hit >= 500 and ready <= 1.0, (hit, ready, time.process_time() - began)
     assert files(rough) == files(calm)
     made = proven(rough)

@@ -180,7 +180,7 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
         )
 
     unheard = live("logs")
-    assert unheard.returncode == 66 and "no loop has said anything yet" in unheard.stderr
+    assert unheard.returncode == 66 and "no loop has written a log yet" in unheard.stderr
     assert live("up").stdout.startswith("started, pid ")
     try:
         log = home / "logs"

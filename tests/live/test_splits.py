@@ -158,7 +158,7 @@ def test_an_open_as_after_a_split_waits_until_a_person_says_what_it_was(home: Pa
     told(home, f"005930,{date_of(DAYS, 100)},split,50:1,", f"005930,{date_of(DAYS, 103)},base,0.93,late")
     assert stepped(105) == 1
     late = [row["detail"] for row in cells(spec.place.events) if row["kind"] == "split"]
-    assert late[-1] == f"base of {date_of(DAYS, 103)} was told after its bar was decided: nothing is rescaled"
+    assert late[-1] == f"base of {date_of(DAYS, 103)} came after its bar was decided: nothing is rescaled"
     assert judged("waits").passed
 
 

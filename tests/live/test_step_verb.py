@@ -103,7 +103,7 @@ def test_without_the_network_the_store_is_enough(world: World) -> None:
         ({"DATA_TAG": "../x"}, 64, "'../x' is not a tag"),
         ({"SYMBOL": "BTC,USD"}, 64, "cannot stand in a file of commas"),
         ({"STRATEGY": "no_such"}, 78, "unknown setup 'no_such'"),
-        ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI beside its own bars"),
+        ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI and its own bars"),
         ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),
         ({"TIMEFRAME": "2m"}, 64, "unknown timeframe '2m'"),
         ({"CCXT_EXCHANGE": "mtgox"}, 64, "unknown exchange 'mtgox'"),
@@ -172,3 +172,23 @@ def test_a_person_kills_and_releases(home: Path, capsys: pytest.CaptureFixture[s
     assert run(kill, ["--release"]) == 0 and run(kill, []) == 0
     (home / "data/live/KILL").touch()  # by hand
     assert run(kill, []) == 3
+
+
+def test_a_journal_that_was_cut_is_refused_and_a_torn_last_line_is_not(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for after_s in (0, 300, 300, 300, 300, 300):
+        assert world.step(after_s) == 0
+    whole, path = PLACE.decisions.read_bytes(), PLACE.decisions
+    path.write_bytes(whole[:-40])
+    assert world.step() == 0 and len(world.rows) == 6 and world.rows[-1]["late"] == "0"
+    path.write_bytes(whole[: whole.index(b"\n", 400) + 1])
+    left = path.read_bytes()
+    assert world.step() == 65 and path.read_bytes() == left
+    assert "shorter than the last step left it: it was cut, or an older copy was put back" in capsys.readouterr().err
+    path.write_bytes(whole.replace(b",state,", b",stato,", 1))
+    assert world.step() == 65
+    assert "(its column 9 is 'stato', ours 'state')" in capsys.readouterr().err
+    path.unlink()
+    path.mkdir()
+    assert world.step() == 65 and "is no file; nothing was written" in capsys.readouterr().err

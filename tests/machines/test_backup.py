@@ -215,6 +215,42 @@ def test_a_thousand_copies_of_a_live_database(tmp_path: Path, journal: str) -> N
     under_a_writer(tmp_path, journal, 1000)
 
 
+def backed_up_while_others_write(home: Path, tmp_path: Path, times: int) -> None:
+    """Whole backups while others write to the queue and to the decisions: each is restored and looked at."""
+    csv = home / "data/processed/decisions/live/BTCUSD/1m/decisions.csv"
+    appends = "import sys, time\nwhile True:\n    open(sys.argv[1], 'a').write('1,2\\n'); time.sleep(0.001)"
+    queue, path = str(home / "data/queue/mine.sqlite"), str(csv)
+    with (
+        subprocess.Popen([sys.executable, "-c", WRITER, queue, "DELETE"], stdout=subprocess.PIPE) as first,
+        subprocess.Popen([sys.executable, "-c", appends, path]) as second,
+    ):
+        assert first.stdout is not None and first.stdout.readline() == b"go\n"
+        rows = 0
+        for _ in range(times):
+            made = snapshot.make(home, home / "data/backups", now=NOW, clone=home)
+            assert sealed.read(made)["status"] == "ok"
+            into = tmp_path / "restored"
+            restoring.restore(made, into)  # hashes, integrity, and the rows that were counted
+            with contextlib.closing(sqlite3.connect(into / "data/queue/mine.sqlite")) as db:
+                a, b = (db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in "ab")
+            assert a == b >= rows  # both of a transaction, and nothing that an earlier backup had is lost
+            rows = a
+            for left in (into, made):
+                shutil.rmtree(left)
+        for each in (first, second):
+            each.kill()
+    assert rows
+
+
+def test_backups_under_a_live_writer_all_restore(home: Path, tmp_path: Path) -> None:
+    backed_up_while_others_write(home, tmp_path, 2)
+
+
+@pytest.mark.torture
+def test_a_thousand_whole_backups_under_a_live_writer_all_restore(home: Path, tmp_path: Path) -> None:
+    backed_up_while_others_write(home, tmp_path, 1000)
+
+
 def killed(home: Path, times: int) -> None:
     """Kill backups at chosen moments: what is called a backup restores, and the next one clears the rest away."""
     seeded = random.Random(20261120)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import random
+import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -29,6 +35,8 @@ def here(tmp_path: Path) -> Path:
     needed += [f"pyjobs/machines/{name}.py" for name in ("__init__", "deploying", "remote")]
     needed += ["pyjobs/runs/backtests/__init__.py", "secret/README.md", "logs/.gitkeep"]  # names of runtime folders
     needed += [path.relative_to(ROOT).as_posix() for path in (ROOT / "utils").rglob("*.py")]
+    needed += [path.relative_to(ROOT).as_posix() for path in (ROOT / "jobs").rglob("*.*") if path.suffix != ".pyc"]
+    needed += ["config/env.nas.sh"]
     for name in needed:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
@@ -108,3 +116,83 @@ def test_a_target_that_is_a_clone_with_edits_or_is_not_there_is_refused(
         refused.returncode == 78 and "is a clone with edits of its own, the first is 'utils/clock.py'" in refused.stderr
     )
     assert (there / "utils/progress.py").read_text() != ""
+
+
+def version(here: Path, number: int) -> None:
+    """A commit in which every part says `number`."""
+    (here / "parts").mkdir(exist_ok=True)
+    for part in range(30):
+        (here / f"parts/{part}").write_text(f"{number}\n")
+    git(here, "add", "-A")
+    git(here, "commit", "-qm", f"version {number}")
+
+
+def which(there: Path) -> str:
+    """The version that a job over there finds: all parts of one."""
+    chain = ["bash", str(there / "jobs/run_with_lock.sh"), "--name", "look", "bash", "-c", "cat parts/* | sort -u"]
+    env = {"PATH": os.environ["PATH"], "HOME": "/", "PYTHONBIN": sys.executable}
+    done = subprocess.run(chain, env=env, cwd=there, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def killed(server: Server, here: Path, there: Path, times: int) -> None:
+    """Kill deploys at chosen moments, here or over there: a job there finds the old version or the new one, whole."""
+    seeded, found = random.Random(20261129), Counter[str]()
+    version(here, 0)
+    assert deploy(server, here, there, "--new", "--yes").returncode == 0
+    began = time.monotonic()
+    version(here, 1)
+    assert deploy(server, here, there, "--yes").returncode == 0
+    lasts_s = time.monotonic() - began
+    env = {**server.env(TARGET=f"{server.remote}:{there}"), "PYTHONBIN": sys.executable, "PYTHONDONTWRITEBYTECODE": "1"}
+    for number in range(2, times + 2):
+        before = which(there)
+        version(here, number)
+        child = subprocess.Popen(
+            ["bash", str(here / "batch/deploy.sh"), "--yes"], cwd="/", env=env, process_group=0,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        if number % 3:  # near its last step
+            while not (there / ".locks/deploy.plan").exists() and child.poll() is None:
+                time.sleep(0.001)
+            time.sleep(seeded.uniform(0, 0.1))
+        else:
+            time.sleep(seeded.uniform(0, lasts_s))
+        if number % 2:
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            for pid in server.sessions():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+        child.wait()
+        time.sleep(0.05)
+        now = which(there)
+        assert now in {before, str(number)}
+        found["old" if now == before else "new"] += 1
+    assert deploy(server, here, there, "--yes").returncode == 0 and which(there) == str(times + 1)
+    print(found)
+
+
+def test_files_are_put_in_place_by_a_plan_that_waits_for_jobs_and_that_any_start_ends(tmp_path: Path) -> None:
+    for name, text in {
+        ".incoming-deploy/a": "new", ".incoming-deploy/b/c": "new", "a": "old", "b/c": "old", "b/theirs": "stays",
+        ".locks/deploy.plan": '{"put": ["a", "b/c"], "delete": [], "stage": ".incoming-deploy"}',
+    }.items():  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    switch = [sys.executable, "-I", "-S", str(ROOT / "jobs/update/switch.py"), str(tmp_path)]
+    with (tmp_path / ".locks/code.lock").open("w") as job:
+        fcntl.flock(job, fcntl.LOCK_SH)
+        assert subprocess.run([*switch, str(tmp_path / ".locks/deploy.plan"), "0"]).returncode == 75
+    assert (tmp_path / "a").read_text() == "old" and not (tmp_path / ".locks/update.plan").exists()
+    (tmp_path / ".locks/deploy.plan").rename(tmp_path / ".locks/update.plan")
+    (tmp_path / ".incoming-deploy/a").rename(tmp_path / "a")  # killed here
+    assert subprocess.run(switch, capture_output=True).returncode == 0
+    assert [(tmp_path / name).read_text() for name in ("a", "b/c", "b/theirs")] == ["new", "new", "stays"]
+    assert not (tmp_path / ".locks/update.plan").exists() and not (tmp_path / ".incoming-deploy").exists()
+
+
+@pytest.mark.torture
+def test_a_hundred_and_fifty_deploys_that_are_killed_on_either_side(server: Server, here: Path, tmp_path: Path) -> None:
+    killed(server, here, tmp_path / "there", 150)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -193,3 +194,39 @@ def test_killed_on_either_side_what_is_here_is_whole_and_the_next_fetch_goes_on(
 def test_a_hundred_and_fifty_kills_on_either_side(server: Server, there: Path, tmp_path: Path) -> None:
     large_runs(there)
     killed_while_fetching(server, there, tmp_path, 150)
+
+
+NEWER_THAN_BASH_3_2 = re.compile(
+    r"\b(?:declare|local|typeset) -[a-zA-Z]*[Anlug]|\b(?:mapfile|readarray|coproc)\b|\$\{[^}]*(?:,,?|\^\^?|@[A-Za-z])\}"
+    r"|&>>|\|&|;;?&|\bwait -n|\{[a-z_]+\}[<>]|\[\[ -v |\bprintf [^|;]*%\(|\$\{?(?:EPOCH|BASHPID|BASH_ARGV0|SRANDOM)"
+    r"|\[-\d+\]|\b(?:inherit_errexit|globstar|lastpipe|autocd)\b|\bread -[a-zA-Z]*[iN]\b|\$'[^']*\\u"
+)
+OPENRSYNC_KNOWS = {"-r", "-l", "-t", "-p", "-e", "--rsync-path", "--timeout", "--link-dest"}
+"""Of what its manual lists (macOS 15.4), what we use."""
+
+
+def test_what_runs_on_a_mac_is_written_for_its_bash_and_its_rsync() -> None:
+    for construct in (
+        "${a,,}",
+        "declare -A x",
+        "mapfile -t x",
+        "a &>>b",
+        "exec {fd}<x",
+        "printf '%(%F)T' -1",
+        "${a[-1]}",
+    ):
+        assert NEWER_THAN_BASH_3_2.search(construct), construct
+    for name in ("batch/fetch_runs.sh", "batch/deploy.sh", "batch/push_data.sh", "jobs/anywhere.sh"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        code = "\n".join(line.partition(" #")[0] for line in text.splitlines() if not line.startswith("#"))
+        assert not NEWER_THAN_BASH_3_2.search(code), name
+        assert "jobs/lib.sh" not in code  # the chain's own wants bash 4.4
+    used: set[str] = set()
+    for path in (ROOT / "pyjobs/machines").glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if "rsync(" in source or '"rsync"' in source:
+            used |= {f"-{letter}" for word in re.findall(r'\["-([a-z]+)",', source) for letter in word}
+            used |= set(re.findall(r'"(--(?:rsync|link|timeout|partial|delete|exclude|include|files)[a-z-]*)', source))
+            used |= set(re.findall(r'"rsync", "(-e)"', source))
+            used |= set(re.findall(r'f"(--[a-z-]+)=', source))
+    assert used and used <= OPENRSYNC_KNOWS, used - OPENRSYNC_KNOWS

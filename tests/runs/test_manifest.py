@@ -59,7 +59,7 @@ def test_an_untouched_run_verifies_also_when_it_is_pinned(sealed: Path) -> None:
 
 def test_a_changed_byte_a_missing_file_and_an_extra_one_are_each_named(sealed: Path) -> None:
     (sealed / "a.txt").write_bytes(b"hellO\n")
-    assert manifest.verify(sealed) == ["'a.txt' has changed (6 bytes, the manifest says 6)"]
+    assert manifest.verify(sealed) == ["'a.txt' has changed (6 bytes, in the manifest 6)"]
     (sealed / "a.txt").unlink()
     assert manifest.verify(sealed) == ["'a.txt' is missing"]
     (sealed / ".b").touch()
@@ -164,4 +164,4 @@ def test_a_file_larger_than_is_read_at_once_is_hashed_whole(sealed: Path) -> Non
     manifest.write(sealed, told)
     assert manifest.verify(sealed) == []
     (sealed / "large").write_bytes(large[:-1] + b"!")
-    assert manifest.verify(sealed) == ["'large' has changed (2097152 bytes, the manifest says 2097152)"]
+    assert manifest.verify(sealed) == ["'large' has changed (2097152 bytes, in the manifest 2097152)"]

@@ -122,7 +122,9 @@ def test_looking_one_bar_ahead_at_every_bar_is_named_without_running_again() -> 
 
 def test_a_lookback_that_is_too_short_is_named() -> None:
     cheat = Cheat(lambda bars: bars.close > sma(bars.close, 9), lookback=8)
-    assert "looks_ahead: entry looks back on 9 bars, and lookback says 8" in battery.failures(cheat, walk(200, seed=2))
+    assert "looks_ahead: entry looks back on 9 bars, and its lookback is 8" in battery.failures(
+        cheat, walk(200, seed=2)
+    )
 
 
 def test_a_running_total_depends_on_the_start() -> None:

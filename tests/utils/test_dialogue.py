@@ -67,5 +67,5 @@ def test_a_torn_file_of_answers_counts_as_none_and_a_closed_terminal_is_said(tmp
     kept = tmp_path / "kept.json"
     kept.write_text('{"n": "1')
     _, ask = answering()
-    with pytest.raises(UsageError, match="no answer to 'how many': --n says it, too"):
+    with pytest.raises(UsageError, match="no answer to 'how many': give it with --n"):
         Dialogue(kept, terminal=True, ask=ask).given("n", None, "how many", number, flag="--n")

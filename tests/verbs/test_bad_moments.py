@@ -50,7 +50,7 @@ def test_a_repair_of_what_was_never_ingested_says_so_instead_of_nothing_missing(
 def test_an_unknown_symbol_is_told_in_the_words_of_who_does_not_know_it(home: Home) -> None:
     done = home.run(["ingest", "--symbol", "NOPEUSD", "--timeframe", "1m", "--resume"])
     assert done.code == 69
-    assert "bitfinex NOPEUSD: no_data: it knows no such symbol (it says: 10020: symbol: invalid)" in done.errors
+    assert "bitfinex NOPEUSD: no_data: it knows no such symbol (its answer: 10020: symbol: invalid)" in done.errors
 
 
 def test_a_range_before_all_history_says_that_there_is_nothing(home: Home) -> None:
@@ -124,7 +124,7 @@ def test_a_clock_that_jumped_back_is_said_and_nobody_is_asked(home: Home, argv: 
     done = home.run(argv)
     assert done.code == 65
     assert "the newest stored bar closes 2026-11-20 1" in done.errors
-    assert "the clock says 2026-11-19 06:00 UTC: set the clock right; nothing was asked for" in done.errors
+    assert "the clock shows 2026-11-19 06:00 UTC: set the clock right; nothing was asked for" in done.errors
     assert (len(home.fake.requests()), stored(home)) == (asked, whole)
     home.now_s = NOW_S
     assert home.run(RESUME).code == 0

@@ -1,11 +1,13 @@
 """Ten jobs at once against a provider that bans for a day: together they send at most one request more in that day.
 
-The jobs are the shipped ones, each a process of its own, each round of them as new as after a restart; time is
-simulated on both sides. Each further request would make the ban longer.
+Each is a process of its own, each round of them as new as after a restart; time is simulated on both sides. Each
+further request would make the ban longer. `make torture` takes the shipped jobs, the chain around them included.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,19 @@ def at_once(machine: Machine, at_s: int) -> list[Ended]:
     return [machine.ended(number, job.returncode) for number, job in enumerate(jobs)]
 
 
-def banned_for_a_day(machine: Machine, rounds: tuple[int, ...], **options: Any) -> tuple[Ban, list[list[Ended]]]:
+def forks_at_once(machine: Machine, at_s: int) -> list[Ended]:
+    """The same of their verbs, as forks."""
+    machine.fake.clock.set((T0_S + at_s) * 1000)
+    env = {"NIGHTDESK_NOW": str(T0_S + at_s), "RETRY_BUDGET_S": "600"}
+    with ThreadPoolExecutor(10) as threads:
+        return list(threads.map(lambda number: machine.fork(number, **env), range(10)))
+
+
+def banned_for_a_day(
+    machine: Machine, rounds: tuple[int, ...], ten: Callable[[Machine, int], list[Ended]] = at_once, **options: Any
+) -> tuple[Ban, list[list[Ended]]]:
     ban = machine.fake.ban(machine.client.served_by, ALLOWED, ban_s=DAY_S, extends=True, **options)
-    return ban, [at_once(machine, at_s) for at_s in rounds]
+    return ban, [ten(machine, at_s) for at_s in rounds]
 
 
 def check(ban: Ban, ended: list[list[Ended]], kind: str) -> None:
@@ -55,7 +67,7 @@ def test_ten_yahoo_jobs_that_meet_a_bare_429_send_one_request_more_in_a_day(
     fakemarket: FakeMarket, tmp_path: Path
 ) -> None:
     machine = Machine(tmp_path / "home", fakemarket, "yfinance")
-    ban, ended = banned_for_a_day(machine, (0, AFTER_THE_MINUTE))
+    ban, ended = banned_for_a_day(machine, (0, AFTER_THE_MINUTE), forks_at_once)
     check(ban, ended, "rate_limit")
     assert ban.refused == 2  # and from now on nobody asks before the ban is over:
     assert ProviderStates(machine.home / "data/providers/state").read("yahoo").blocked_until_s * 1000 > ban.until_ms

@@ -169,7 +169,7 @@ def test_what_is_damaged_is_fetched_again_and_a_clock_behind_asks_for_nothing(ho
     home.at(FRIDAY_S - 10 * DAY_S)
     asked = home.asked("")
     assert home.fetch() == 65
-    assert home.asked("") == asked and "the clock says" in home.problem
+    assert home.asked("") == asked and "the clock shows" in home.problem
 
 
 def test_killed_half_way_and_started_again_it_has_every_bar_once(home: Home) -> None:

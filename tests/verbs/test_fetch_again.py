@@ -30,7 +30,7 @@ def test_one_symbol_in_another_currency_is_named_once_and_set_aside(home: Home) 
     home.fake.fault("yahoo", "other_currency", match="AAPL")
     assert home.fetch() == 0
     assert home.missing() == {"AAPL": "misfit"} and not home.report["partial"]
-    assert "[news] YAHOO: 1 of 3 misfit: AAPL" in home.said and "AAPL is in GBp (pence" in home.said
+    assert "[news] YAHOO: 1 of 3 misfit: AAPL" in home.said and "AAPL in GBp (pence" in home.said
     asked = home.asked("yahoo", "AAPL")
     assert home.fetch() == 0
     assert home.asked("yahoo", "AAPL") == asked and "[note] YAHOO: 1 of 3 misfit" in home.said
@@ -60,7 +60,7 @@ def test_an_ingest_of_all_sets_it_aside_as_well(home: Home) -> None:
         )
     home.fake.fault("yahoo", "other_currency", match="AAPL")
     assert run(ingest, ["--all", "--resume"]) == 0
-    assert "YAHOO:AAPL:1d: set aside: yf_etf says AAPL is in GBp" in home.captured.readouterr().out
+    assert "YAHOO:AAPL:1d: set aside: yf_etf has AAPL in GBp" in home.captured.readouterr().out
     asked = home.asked("yahoo", "AAPL")
     assert run(ingest, ["--all", "--resume"]) == 0 and home.asked("yahoo", "AAPL") == asked
     assert home.days("YAHOO", "MSFT")[-1] == "2026-11-20"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from pyjobs.runs.run_folder import finished_runs
 from tests.fakemarket.krx_shares import Event
 from tests.fakemarket.server import FakeMarket
 from tests.fakemarket.universe import INSTRUMENTS
+from tests.verb_process import run_verb
 from tests.verbs.fetching import HOUR_S, KOREA, Home, made_home
 from utils import trading_day
 from utils.run import run
@@ -202,8 +202,8 @@ def test_boards_are_asked_for_as_long_as_that_is_fewer_questions(lacking: list[i
 
 
 def test_a_night_on_fetched_bars_is_ok_and_says_what_it_fetched(home: Home) -> None:
-    command = [sys.executable, "-m", "pyjobs.nightly", "--desk", str(home.root / "desk.yaml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    desk = ("--desk", home.root / "desk.yaml")
+    done = run_verb("nightly", *desk, env=os.environ)
     assert (done.returncode, done.stderr) == (0, "")
     assert "[ok]   fetch " in done.stdout and "ok: 10 of 10 steps" in done.stdout
     (made,) = finished_runs(home.root / "data/server_runs")
@@ -212,7 +212,7 @@ def test_a_night_on_fetched_bars_is_ok_and_says_what_it_fetched(home: Home) -> N
     assert "What was fetched" in (made / "index.html").read_text(encoding="utf-8")
     home.fake.fault("krx", "503")
     home.at(seoul_s(TUESDAY, 20, 0))
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
+    done = run_verb("nightly", *desk, env=os.environ)
     assert done.returncode == 69
     late = finished_runs(home.root / "data/server_runs")[-1]
     assert manifest.read(late)["status"] == "partial"

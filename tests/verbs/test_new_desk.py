@@ -101,7 +101,7 @@ def test_on_a_terminal_it_asks_and_never_twice_for_the_same(env: dict[str, str],
     assert "unknown exchange 'nowhere'" in said and "exchange (" in said
     code, said = told("AAPL")  # what was no use is asked again, the rest is not
     assert code == 0, said
-    assert ": yahoo (as you answered before; --exchange says otherwise)" in said
+    assert ": yahoo (your earlier answer; --exchange changes it)" in said
     assert "cash: 250000," in (tmp_path / "d.yaml").read_text(encoding="utf-8")
     assert not (tmp_path / "data" / "new_desk.json").exists()
 

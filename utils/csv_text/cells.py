@@ -33,8 +33,8 @@ def write_rows(
     """Write `rows` lines of `columns` cells each to `out`; how many bytes they are.
 
     `cells`: the columns one after the other; `bits`: the same memory as integers. `kinds`: FLOAT (empty where it is not
-    finite), WHOLE (an integer of at most 2^53, empty where it is not finite) or LABEL (a number in `starts`, which says
-    where in `texts` each begins; one more says where the last ends). `powers`: see `shortest`. `found`: room for two.
+    finite), WHOLE (an integer of at most 2^53, empty where it is not finite) or LABEL (a number in `starts`, which
+    holds where in `texts` each begins, and where the last one ends). `powers`: see `shortest`. `found`: room for two.
     """
     at = 0
     for row in range(rows):

@@ -52,7 +52,7 @@ class Labels:
         self._laid = np.zeros(0, np.int8), np.zeros(1, np.int64)
 
     def number(self, *values: str) -> int:
-        """That of texts beside each other, quoted where CSV asks for it. Raises ValueError for one with a line end."""
+        """The number of `values` as one text, quoted where CSV needs it. Raises ValueError for one with a line end."""
         known = self._numbers.get(values)
         if known is None:
             known = self._numbers[values] = len(self._texts)
@@ -93,7 +93,7 @@ def _quoted(values: Sequence[str]) -> bytes:
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(values)
     if "\n" in out.getvalue():
-        raise ValueError(f"{values}: a text with a line end in it cannot be laid beside numbers")
+        raise ValueError(f"{values}: a text with a line end in it cannot be written in a line of numbers")
     return out.getvalue().encode()
 
 

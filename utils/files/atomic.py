@@ -1,4 +1,4 @@
-"""Files that are old or new, never half: written beside the target, synced, renamed.
+"""Files that are old or new, never half: written in the target's folder, synced, renamed.
 
 A device or a pipe (/dev/stdout, /dev/null) is written to: a rename would put a file in its place.
 """
@@ -37,7 +37,8 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 def sweep(folder: Path, name: str = "") -> None:
     """Remove the temporary files (of `name`, or all) that killed writers left; only while nobody else may write."""
     for leftover in folder.glob(f".{name or '*'}{TMP_MARK}*"):
-        leftover.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            leftover.unlink()
 
 
 def write_bytes(path: Path, content: bytes | memoryview, *, mode: int | None = None) -> None:
@@ -109,7 +110,7 @@ def write_text(path: Path, content: str) -> None:
 def sync_directory(path: Path) -> None:
     """Make a rename in `path` survive a power cut; filesystems that cannot sync a directory are left alone.
 
-    Raises OSError when the disk says that it has lost what was written.
+    Raises OSError when the disk reports that it has lost what was written.
     """
     if os.name == "nt":  # a folder cannot be opened there
         return
@@ -144,7 +145,7 @@ def _renamed_to(path: Path) -> Iterator[Path]:
         moved = True
         sync_directory(path.parent)
     except OSError as error:
-        if error.errno and str(error.filename) in ("None", str(temporary)):  # pyarrow, write and fsync name no file
+        if error.errno and str(error.filename) in ("None", str(temporary)):  # write, fsync and pyarrow 26 name no file
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
     finally:

@@ -1,4 +1,4 @@
-"""What is old, without a clock: of each kind of thing, all but those of its newest so many dates.
+"""What is old, without a clock: everything but the newest so many dates of its kind.
 
 A date is text that sorts by time (2026-11-20, 20261120) and stands in a name. A clock that was wrong for a night adds a
 date of its own and takes the place of one other; it makes nothing older than it is.

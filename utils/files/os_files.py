@@ -1,18 +1,19 @@
-"""What differs between systems in opening, locking and reading files. Elsewhere is no `fcntl` and no `O_CLOEXEC`.
+"""What differs between systems in opening, locking and reading files: Windows has no `fcntl` and no `O_CLOEXEC`.
 
-A lock is `flock` where the system has it, and filelock's (Windows) where it has not; either ends with its holder.
+A lock is `flock` where the system has it, else filelock's (Windows); either ends with its holder.
 """
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from utils.errors import BadDataError
 
@@ -30,13 +31,50 @@ READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
 
 
-def held_bytes(path: Path) -> bytes:
-    """What a file of ours holds, at once. Raises OSError: for a pipe or a device in its place EINVAL, nobody waits."""
-    descriptor = os.open(path, AT_ONCE)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
-        return file.read()
+def held_bytes(path: Path, most: int = -1) -> bytes:
+    """What a file of ours holds (its first `most` bytes), at once. Raises OSError as `held`."""
+    with held(path) as file:
+        return file.read(most)
+
+
+def read_json(path: Path) -> Any:
+    """What the JSON file at `path` says. Raises OSError as `held`, ValueError for all that is no JSON."""
+    import json
+
+    try:
+        return json.loads(held_bytes(path))
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def held_text(path: Path) -> TextIO:
+    """The file, open for reading as UTF-8 with its line ends as they are, as csv wants it. Raises OSError as `held`."""
+    return io.TextIOWrapper(held(path), encoding="utf-8", newline="")
+
+
+def held(path: Path | str) -> io.BufferedReader:
+    """The file, open for reading. Raises OSError: for a pipe or a device in its place EINVAL, and nobody waits."""
+    file = os.fdopen(os.open(path, AT_ONCE), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
+    return file
+
+
+def has_file(path: Path | str) -> bool:
+    """Whether a file is there; False, where Path.is_file raises, for what cannot be looked at: others come after it."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def has_folder(path: Path | str) -> bool:
+    """Whether a folder is there; False for what cannot be looked at, as `has_file`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every file below `folder`, in no order; linked folders are not entered, what cannot be looked at passed over."""
+    for at, _, names in os.walk(folder):
+        yield from (Path(at, name) for name in names if has_file(f"{at}/{name}"))
 
 
 def is_there(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """Results as JSON and CSV files that any program reads: no NaN in JSON, shortest exact floats, whole or not there.
 
-And reading what others put here without waiting for a pipe."""
+Also reads files that others put here, without waiting for a pipe."""
 
 from __future__ import annotations
 

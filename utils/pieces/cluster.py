@@ -69,12 +69,12 @@ def _connected(address: str, waits: Waits) -> Iterator[Client]:
 def _client(address: str, seconds: float) -> Client:
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what is wrong is said once, by us
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # we report what is wrong, once
     try:
         if address.startswith("tcp:"):
             _knock(address, seconds)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other versions: `_refuse_strangers` says so
+            warnings.simplefilter("ignore")  # about other versions: `_refuse_strangers` refuses them
             return Client(address, timeout=seconds, set_as_default=False)
     except (OSError, ValueError) as error:
         why = f"no Dask scheduler answers within {seconds:.0f} s: {one_line(error)}"
@@ -82,7 +82,7 @@ def _client(address: str, seconds: float) -> Client:
 
 
 def _knock(address: str, seconds: float) -> None:
-    """Raise OSError unless somebody answers there as Dask does: its client waits for ever for one who only listens.
+    """Raise OSError unless what listens there answers as Dask does: a client waits for ever for one that only listens.
 
     A message begins with its size, eight bytes, and the first is a greeting (distributed/comm/tcp.py, 2026.8).
     """
@@ -118,11 +118,11 @@ def _refuse_strangers(client: Client, address: str, work: Work) -> None:
 
 
 def _stranger(answer: Any, here: str) -> str:
-    """What is wrong with a worker that answered so; "" when nothing is, or when it has gone away."""
+    """What is wrong with a worker that gave `answer`; "" when nothing is, or when it has gone away."""
     if isinstance(answer, ImportError):
         return f"no nightdesk there ({answer})"
     if isinstance(answer, Exception):
         return "" if isinstance(answer, OSError) else one_line(answer)
     if differences := differing(identity(), answer[0]):
         return differences
-    return "" if answer[1] == here else "the same piece of work comes to other bits there than here"
+    return "" if answer[1] == here else "a piece of work gives other bits there than here"

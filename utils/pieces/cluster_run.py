@@ -84,7 +84,7 @@ class ClusterRun:
         batch, part = place
         self._given += 1
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # dask finds tasks of megabytes large; they are meant to be
+            warnings.simplefilter("ignore")  # distributed 2026.8 warns of tasks of megabytes; ours are meant to be
             if batch not in self._materials:
                 name, content = f"{self._name}-{self._given}-material", pickle.dumps(self._work.batches[batch][0])
                 self._materials[batch] = self._client.submit(bytes, content, key=name, pure=False)
@@ -115,7 +115,10 @@ class ClusterRun:
 
         if future.status == "error":
             self._failed(future)
-        elif future.status in ("lost", "pending"):  # with the worker that had the result: dask does it again
+        elif future.status in (
+            "lost",
+            "pending",
+        ):  # distributed 2026.8 does it again when the worker with the result is gone
             self._again(future)
         else:
             try:
@@ -133,7 +136,7 @@ class ClusterRun:
             del self._materials[batch]  # and the scheduler forgets it
 
     def _again(self, future: Future[bytes]) -> None:
-        """Wait for it anew; whether there is anybody to do it is not known while it only seems to have ended."""
+        """Wait for `future` anew; look after the workers now and then, since none may be left to do it again."""
         time.sleep(PAUSE_S)
         if time.monotonic() - self._looked > self._waits.look_s:
             self._look_after_workers()
@@ -147,7 +150,7 @@ class ClusterRun:
         if isinstance(error, ImportError | ConfigError):
             raise ConfigError(f"a worker of {self._address} cannot do this: {error}") from None
         if not isinstance(error, KilledWorker):
-            assert error is not None  # its status said so
+            assert error is not None  # its status is "error"
             raise error
         if place == self._alone:
             number = self._work.numbered().index(place) + 1

@@ -1,4 +1,4 @@
-"""What of a sweep runs on a cluster's workers, and who they are.
+"""The part of a sweep that runs on a cluster's workers, and how they are told apart.
 
 A scheduler needs nothing of ours: it only ever holds bytes, and functions that travel by value. A worker needs the same
 code, or it refuses: the same results to the last bit are promised.
@@ -29,8 +29,8 @@ _warm = threading.Event()
 
 
 def travelling() -> tuple[Callable[..., bytes], Callable[..., tuple[dict[str, str], str]]]:
-    """(do a piece, look at the worker). Functions within a function travel by value: a scheduler without us can hold
-    them, and a worker without us can say so."""
+    """(do a piece, look at the worker). Functions within a function travel by value: a scheduler without our code can
+    hold them, and a worker without it can report that."""
 
     def perform(function: bytes, expected: dict[str, str], name: str, material: bytes, part: bytes) -> bytes:
         try:
@@ -56,7 +56,7 @@ def performed(function: bytes, expected: dict[str, str], name: str, material: by
     work, share = pickle.loads(function), pickle.loads(part)
     if _warm.is_set():
         return pickle.dumps(work(_material(name, material), share))
-    with _first_lock:  # what is compiled or loaded once must not be by two threads at a time
+    with _first_lock:  # two threads must not compile or load the same thing at a time
         result = pickle.dumps(work(_material(name, material), share))
     _warm.set()
     return result
@@ -89,7 +89,7 @@ def digest(result: Any) -> str:
     """A sha256 of a result's bits; equal results have equal ones in every process."""
     out = BytesIO()
     pickler = pickle.Pickler(out)
-    pickler.fast = True  # else objects that are equal here and one and the same there would differ
+    pickler.fast = True  # else two equal objects here and one object used twice there would have different digests
     pickler.dump(result)
     return hashlib.sha256(out.getvalue()).hexdigest()
 

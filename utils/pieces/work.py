@@ -1,4 +1,4 @@
-"""Work that falls into independent pieces, and the local engine that does it: here, on as many processors as it pays.
+"""Work in independent pieces, and the local engine that does it, on as many processors as that pays for.
 
 A piece is one call `function(material, part)`; what it returns must not depend on where, when or after what it ran.
 Then every engine (this one, `utils.pieces.cluster`) gives the same results in the same order.
@@ -33,7 +33,7 @@ class Work:
         return sum(len(parts) for _, parts in self.batches)
 
     def piece(self, batch: int, part: int) -> Any:
-        """Do one."""
+        """Do one piece."""
         material, parts = self.batches[batch]
         return self.function(material, parts[part])
 
@@ -51,11 +51,11 @@ Engine = Callable[[Work, Progress], list[list[Any]]]  # the results of each batc
 
 
 def silent(done: int, of: int, what: str) -> None:
-    """Says nothing of the progress."""
+    """Show no progress."""
 
 
 def here(work: Work, progress: Progress) -> list[list[Any]]:
-    """This process, piece by piece."""
+    """Do all pieces in this process, one after the other."""
     return _local(work, 1, progress)
 
 

@@ -30,7 +30,7 @@ def load_yaml(path: Path, type_: type[T]) -> T:
     """The file at `path` as a `type_`. Unknown and missing keys, wrong types and bad YAML raise ConfigError."""
     text = _read(path)
     if len(text) >= LONG and (values := kept(path, text)) is not None:
-        with contextlib.suppress(msgspec.ValidationError):  # another type is asked for: below it is told what is wrong
+        with contextlib.suppress(msgspec.ValidationError):  # of another type: the error below names what is wrong
             return msgspec.convert(values, type_)
     node, data = _parse(path, text)
     try:
@@ -76,7 +76,7 @@ def _plain(what: str, data: Any, keys: list[Key], type_: type[Any]) -> str:
 
 
 def _known(what: str, keys: list[Key], type_: type[Any]) -> str:
-    """What may stand where something unknown does, and the nearest of it; nothing where that cannot be told."""
+    """The names that may stand where an unknown one does, with the nearest; empty where they are not known."""
     names: list[str] = []
     if what.startswith("Object contains unknown field"):
         found = _inspected(type_, keys[:-1])

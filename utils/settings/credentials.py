@@ -41,7 +41,7 @@ def _find(name: str) -> str | None:
 def for_provider(name: str) -> str | None:
     """As `find`; a key or password that no provider can have given is refused, by its name alone.
 
-    Such a one comes back in libraries' own error messages, and one of a few letters could not be told from their words.
+    Libraries quote such a key in their error messages, where one of a few letters could not be found again to hide it.
     """
     value = find(name)
     if not value:

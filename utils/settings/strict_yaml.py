@@ -1,4 +1,4 @@
-"""YAML without its traps: a key twice, dates that nobody meant, nesting and aliases that exhaust who reads them.
+"""YAML without its traps: a key given twice, text read as a date, nesting and aliases that exhaust the reader.
 
 And without waiting for it: a desk of thousands takes a quarter of a second to parse, so the plain values of a long text
 are kept under data/cache. They are true for one text and one parser, and say so; anything else there is passed over.

@@ -14,7 +14,7 @@ from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.benchmarks.closes import Benchmark
 
-# One benchmark or several: the figures against each stand under `benchmarks`, not beside the account's own.
+# One benchmark or several: the figures against each stand under `benchmarks`, apart from the account's own.
 _PER_BENCHMARK = ("alpha", "beta", "benchmark_return", "benchmark_start")
 _WITHOUT_LIMITS = (
     "total_return",

@@ -1,4 +1,4 @@
-"""A strategy on every account of a desk, beside its benchmarks: everything run_bt needs before it writes."""
+"""A strategy on every account of a desk, with its benchmarks: everything run_bt needs before it writes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A desk's setups, ready to look at bars: those that follow an index have it, and what that means for them is said.
+"""A desk's setups, ready to look at bars: those that follow an index have it, with a note on what that means.
 
-The index is the desk's instrument with role benchmark of that name (KOSPI, or what the setup's `index` says); a bar of
+The index is the desk's instrument with role benchmark of that name (KOSPI, or the setup's `index`); a bar of
 it counts from its close on.
 """
 
@@ -31,7 +31,7 @@ class DeskSetups:
 
 
 def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskSetups:
-    """Every setup of the desk. `judged`: whoever is about to backtest them is told of those that look ahead.
+    """Every setup of the desk. `judged`: for a backtest, those that look ahead are refused or noted.
 
     Raises ConfigError as `make_setups`, and for an index the desk does not have.
     """
@@ -61,7 +61,7 @@ def check_desk(desk: Desk, path: Path) -> None:
 
 
 def made(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> dict[str, Setup]:
-    """As `make_setups`; what is wrong in a desk's file is told with its line, and with the nearest name there is."""
+    """As `make_setups`; an error in a desk's file names the line, and the nearest name there is."""
     try:
         return make_setups(configured, source=source)
     except ConfigError as error:

@@ -44,9 +44,9 @@ FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the de
 class Job:
     """The desk as it was at the end of the window, the strategy's own parameters, and the accounts to run.
 
-    `params`: the desk's for this strategy with those of the command line over them. `actions`: by symbol.
-    `index`: what a strategy decides by beside the instrument, for those that do; `index_from`: where its closes came
-    from, when not from the desk's own instrument. `notes`: what a reader has to know about it.
+    `params`: the desk's for this strategy with those of the command line over them. `actions`: by symbol. `index`: what
+    a strategy decides by in addition to the instrument, for those that do; `index_from`: where its closes came from,
+    when not from the desk's own instrument. `notes`: what a reader has to know about it.
     """
 
     desk_file: Path
@@ -101,7 +101,7 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="may be repeated")
     parser.add_argument("--start", metavar="DATE", help="default: as soon as it can decide")
     parser.add_argument("--end", metavar="DATE", help="default: by the desk's own rule")
-    parser.add_argument(ALLOW, action="store_true", help="run one of your own that looks ahead; the result says so")
+    parser.add_argument(ALLOW, action="store_true", help="run one of your own that looks ahead; the result is marked")
     add_desk_flags(parser)
 
 
@@ -154,7 +154,8 @@ def _first_possible(
 ) -> tuple[dict[str, Any], Setup]:
     """`params` and what is made of them; where that cannot be, with the first of the swept values that can.
 
-    A default does not ascend to a window that was set beside a sweep. Raises as `make` of `params` when none can be.
+    The defaults of swept windows may not ascend together with a window that is set. Raises as `make` of `params` when
+    none can be.
     """
     try:
         return params, make(params)
@@ -217,7 +218,7 @@ def index_of(setup: Setup, taken: Snapshot, source: str) -> tuple[Bars | None, B
 
 
 def notes_of(name: str, setup: Setup, taken: Snapshot, index: Bars | None) -> list[str]:
-    """What has to be said of the index: since when it decides, and until when there is one."""
+    """The notes on the index: since when it decides, and until when there is one."""
     if index is None:
         return []
     benchmark = Instrument(

@@ -1,4 +1,4 @@
-"""An account beside a benchmark: figures over the sessions on which the benchmark's close is known."""
+"""An account against a benchmark: figures over the sessions on which the benchmark's close is known."""
 
 from __future__ import annotations
 

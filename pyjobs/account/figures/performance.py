@@ -93,7 +93,7 @@ def measures(
     """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
 
     `per_year`: sessions a year of the market whose closes the points are. `short`: less than a year of them, so that
-    what is said of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
+    a figure of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
     than two points nothing but the equity is defined.
     """
     undefined: dict[str, Any] = dict.fromkeys(FIGURES)

@@ -1,4 +1,4 @@
-"""What a tear sheet says beyond metrics.json, of an account and of a benchmark alike. Fractions, never percent.
+"""The figures of a tear sheet beyond metrics.json, of an account and of a benchmark alike. Fractions, never percent.
 
 `values`: worth at each session's close, ascending, above zero. NaN or None: undefined.
 """

@@ -1,8 +1,8 @@
 """An account's walk over the bars of all its sleeves, as `simulate` defines it, for utils/native.py to compile.
 
-`memory` says what the arguments hold. Only seats with a position or an order are looked at, moment by moment, in their
-order: a list that is kept; all others wait for an entry signal of theirs. Nearly all of these only age at a moment, so
-they are looked at twice: before the close to see which have something to do, and at it.
+The arguments are described in `memory`. Only seats with a position or an order are looked at, moment by moment, in
+their order: a list that is kept; all others wait for an entry signal of theirs. Nearly all of these only age at a
+moment, so they are looked at twice: before the close to see which have something to do, and at it.
 """
 
 from __future__ import annotations

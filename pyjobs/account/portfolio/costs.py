@@ -20,7 +20,7 @@ BASIS_POINT = 1e-4
 class Costs:
     """`fee_bps` of each fill's notional, and `sell_tax_bps` on top of it for a sale.
 
-    `sell_tax_by_time`: (from this UTC ms on, basis points), ascending; where it says something it replaces the flat
+    `sell_tax_by_time`: (from this UTC ms on, basis points), ascending; where it has a rate it replaces the flat
     `sell_tax_bps`. `slippage_bps`: how much worse than the bar's price a fill is. `borrow_bps`: of a short position's
     value, per year of 365 days. `fx_bps`: of each fill's notional that had to be converted.
     """

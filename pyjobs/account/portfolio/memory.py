@@ -138,7 +138,7 @@ class Signals(NamedTuple):
 class Tables(NamedTuple):
     """Taxes on sales by time, and ticks: `grid_from` and `grid_table` say from when on which table holds.
 
-    `table_begins` says where in `tick_from` (prices) and `tick` each table begins, and the last ends.
+    `table_begins` is where in `tick_from` (prices) and `tick` each table begins, and the last ends.
     """
 
     tax_from: Ints

@@ -14,7 +14,7 @@ one gets `max_weight` of the equity at the signal's close, never more than the f
 whole lots; one whose group (sector …) would then hold more than `max_group_weight` of the equity is refused. The
 proceeds of a short sale, and as much again, are not free until it is bought back.
 Unconstrained: each setup on each series has a position of its own and takes every signal while flat, always with the
-same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; beside the constrained run
+same notional, `max_weight` of the starting cash, in fractions, and cash may go below zero; next to the constrained run
 it shows what the constraints cost.
 
 All money is the account's own: an instrument in another currency is converted at every fill and every mark, at the
@@ -164,7 +164,7 @@ def _walked(names: Sequence[SleeveName], memory: Memory) -> AccountRun:
 
 
 def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
-    """What the seats hold after the last close: positions told to leave, and orders to enter."""
+    """What the seats hold after the last close: positions that are to leave, and orders to enter."""
     held = seats.side != 0
     found = np.flatnonzero((held & (seats.leaving != 0)) | (~held & (seats.order != 0)))
     return [

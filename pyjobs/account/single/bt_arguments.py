@@ -23,7 +23,7 @@ def add_flags(parser: Parser, *, bars_required: bool = True) -> None:
     )
     parser.add_argument("--param", action="append", default=[], metavar="K=V", help="a parameter; may be repeated")
     parser.add_argument(
-        ALLOW, action="store_true", help="go on with a strategy of your own that looks ahead; the result says so"
+        ALLOW, action="store_true", help="go on with a strategy of your own that looks ahead; the result is marked"
     )
     parser.add_argument("--bars", required=bars_required, type=Path, metavar="FILE", help="the bars, Parquet")
     parser.add_argument("--symbols", default="", metavar="A,B", help="only these (default all)")
@@ -67,7 +67,7 @@ def engine_of(args: argparse.Namespace) -> Engine:
 
 
 def refuse_mixed(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Raise UsageError for a flag of desks beside --bars, one of files without it, and for one file named twice."""
+    """Raise UsageError for a flag of desks with --bars, one of files without it, and for one file named twice."""
     for name in OF_DESKS if args.bars else OF_FILES:
         if getattr(args, name, None) != parser.get_default(name):
             raise UsageError(f"--{name.replace('_', '-')} goes {'without' if args.bars else 'with'} --bars")

@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Material:
-    """What a run needs beside a strategy: the series to trade, the index some strategies follow, money, the start."""
+    """A run without its strategy: the series to trade, the index some strategies follow, money, the start."""
 
     series: dict[str, Bars]
     index: Bars | None

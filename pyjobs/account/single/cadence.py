@@ -1,6 +1,6 @@
 """Which bars a strategy may decide by: the rule about gaps, and about values that are not there. Backtest and live.
 
-A gap is simply the next bar (docs/SEMANTICS.md), unless `most` says how many bars of time it may be; and an entry whose
+A gap is simply the next bar (docs/SEMANTICS.md), unless it is longer than `most` bars of time; and an entry whose
 own stop, target or trailing distance has no value would be one without it.
 """
 

@@ -1,4 +1,4 @@
-"""A strategy of the user's own that looks ahead earns what nobody can: it is refused, or its result says so.
+"""A strategy of the user's own that looks ahead earns what nobody can: it is refused, or its result is marked.
 
 Those of the library are tested. Told is what the battery finds on the bars that are about to be backtested, the newest
 of the longest series: at every one of them, with only the bars it may see. `check_strategy` looks at more than that.
@@ -13,12 +13,12 @@ from pyjobs.strategy.registry import REGISTRY
 from pyjobs.strategy.signals import Setup
 from utils.errors import BadDataError
 
-LOOKED_AT = 400  # bars, beside those that the first of them looks back on
+LOOKED_AT = 400  # bars, without those that the first of them looks back on
 ALLOW = "--despite-look-ahead"
 
 
 def findings(name: str, setup: Setup, series: Iterable[Bars]) -> list[str]:
-    """What the battery says of it: looking ahead, or back on more than its lookback; nothing of the library's own."""
+    """What the battery finds: looking ahead, or back on more than its lookback; nothing for the library's own."""
     if not REGISTRY.is_own(name):
         return []
     longest = max(series, key=len, default=None)

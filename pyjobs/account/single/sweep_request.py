@@ -70,7 +70,7 @@ def figures(result: Sweep, i: int) -> list[float | int]:
 
 
 def print_best(result: Sweep) -> None:
-    """The best set by mean return, with the number tried beside it, because the best of many is partly luck."""
+    """The best set by mean return, and the number tried, because the best of many is partly luck."""
     means = [figures(result, i)[0] for i in range(len(result.combos))]
     best = int(np.argmax(means))
     told = ", ".join(f"{key}={value}" for key, value in result.combos[best].items())

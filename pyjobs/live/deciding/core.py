@@ -1,6 +1,6 @@
 """One decision for each closed bar, by the lines a backtest runs: strategy, cadence rule, kernel, money on a file.
 
-Everything here follows from the bars and from what was recorded beside them (late, blocked, killed), so that a journal
+Everything here follows from the bars and from what was recorded with them (late, blocked, killed), so that a journal
 can be folded again and must give the same bytes. Nothing reads a clock, a file or the network.
 """
 
@@ -162,7 +162,7 @@ class Decider:
         return SKIPS[1] if self._broken[i] else SKIPS[2] if self._lacking[i] else ""
 
     def _before_close(self, i: int, ts: float, blocked: str) -> tuple[str, list[str]]:
-        """Open and range of a bar; the reason that is to be told, and the trades that ended."""
+        """Open and range of a bar; the reason to record, and the trades that ended."""
         s, out, at = self.stand.s, self._out, self.stand
         if s[kernel.ORDER] != 0.0 and "kill" in blocked:
             kernel.forget_order(s)

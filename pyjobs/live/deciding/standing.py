@@ -73,7 +73,7 @@ def _add_missing(journal: Journal, lane: Lane, known: int) -> None:
             lines += [f"{trade},{row[DECIDED_AT]}" for trade in missing]
     journal.files["trades"].append(lines)
     journal.files["trades"].sync()
-    journal.files["trades"].told.append(f"trades.csv: {len(lines)} trades added that the decisions tell of")
+    journal.files["trades"].told.append(f"trades.csv: {len(lines)} trades added that the decisions show")
 
 
 def recorded(cell: str) -> str:
@@ -84,6 +84,6 @@ def recorded(cell: str) -> str:
 
 def _apart(journal: Journal, known: int, told: int) -> BadDataError:
     return BadDataError(
-        f"{journal.place.trades}: has {known} trades where {journal.place.decisions.name} tells of {told}, and the "
+        f"{journal.place.trades}: has {known} trades where {journal.place.decisions.name} shows {told}, and the "
         "bars do not explain it: the two are not of one time. Put both back from one copy, or choose another tag"
     )

@@ -18,7 +18,7 @@ CAUSES = {
     "missing bar live": "a bar that the backtest has was never decided live",
     "late decision": "live came too late for the next open, or acted as if it had not",
     "revised bar": "the provider changed a bar after live had decided on it",
-    "restart": "live went on from another state than the row before it tells of",
+    "restart": "live went on from another state than that of the row before it",
     "stop-fill convention": "a stop was filled at a price that neither convention gives",
     "limit or kill": "a limit or the kill switch forbade an entry, or should have",
     "code or parameters changed": "another version of the code, or other parameters, decided there",

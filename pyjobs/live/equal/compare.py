@@ -6,6 +6,7 @@ so are those after it until both are flat again.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -64,7 +65,7 @@ class Compared:
 
 
 def by_events(row: Row) -> str:
-    """What the row itself says of why it may differ."""
+    """Why it may differ, by the row's own columns."""
     words = names.blocks(row[BLOCKED]) - {"no_cash"}
     if row[LATE] == "1" or words & {"late", "fetch_failed"}:
         return "late decision"
@@ -151,14 +152,15 @@ def _trades(found: Compared, live: Log, other: Log) -> None:
 
 
 def _counted(found: Compared, log: Log) -> list[Row]:
-    kept = []
+    """Stretches come in order and apart: the last one that begins by a trade's end is the only one to ask."""
+    kept, begins = [], [first for first, _, _ in found.excused]
     for row in log.trades:
         signal, left = int(row[SIGNAL]), int(row[names.TS_MS])
         if signal < found.synced_ms or left > found.last_ms:
             continue
-        if any(first <= left and signal <= last for first, last, _ in found.excused):
-            continue
-        kept.append(row)
+        k = bisect_right(begins, left) - 1
+        if k < 0 or found.excused[k][1] < signal:
+            kept.append(row)
     return kept
 
 

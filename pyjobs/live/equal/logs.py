@@ -27,7 +27,7 @@ A_STEP_S = 120.0  # longer than any
 
 
 class BadLine(BadDataError):
-    """A line of a journal is not what was written. `ts_ms`: its bar, 0 where that cannot be told."""
+    """A line of a journal is not what was written. `ts_ms`: its bar, 0 where that is not known."""
 
     def __init__(self, message: str, ts_ms: int) -> None:
         super().__init__(message)
@@ -121,6 +121,8 @@ def _text(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
+    except IsADirectoryError:
+        raise BadLine(f"{path}: is no file", 0) from None
 
 
 def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True) -> list[Row]:
@@ -154,7 +156,7 @@ def _time_in(message: str) -> int:
 
 
 def spec_of(log: Log) -> Spec:
-    """What the log's first row says it is. Raises ConfigError."""
+    """What the log is, by its first row. Raises ConfigError."""
     row = log.decisions[0]
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]

@@ -56,7 +56,7 @@ def _row_apart(k: int, row: list[str], done: Decided) -> Apart:
 
 
 def late_marks_differ(row: list[str]) -> bool:
-    """Whether one of `late` and `blocked_by` says that the bar came late, and the other does not."""
+    """Whether only one of `late` and `blocked_by` has the bar as late."""
     return (row[LATE] == "1") != bool({"late", "fetch_failed"} & set(row[BLOCKED].split("+")))
 
 
@@ -90,5 +90,5 @@ def _trades_apart(log: Log, wanted: list[str]) -> Apart | None:
 
 
 def stand_before(log: Log, lane: Lane, row: int) -> Stand:
-    """Where the file says the loop stood before that row."""
+    """Where the loop stood before that row, by the file."""
     return stand_after(lane, log.decisions[row - 1]) if row else Stand.first(lane.money)

@@ -27,7 +27,7 @@ def run(
     from_store: bool,
     at: str,
 ) -> str:
-    """Backtest the window of a tag's journal, or with the store's bars of a tag without one; one line that tells of it.
+    """Backtest the window of a tag's journal, or with the store's bars of a tag without one; return one line about it.
 
     Raises UsageError for a window that cannot be or a run that is there, MissingInputError without bars.
     """
@@ -58,7 +58,7 @@ def run(
 
 
 def _asked(tag: str, symbol: str, timeframe: str, *, from_store: bool) -> tuple[Log | None, Spec]:
-    """The tag's journal and what it is; without one, of the store's bars, what live.yaml or the environment says."""
+    """The tag's journal and what it is; without one, of the store's bars, that of live.yaml or the environment."""
     try:
         log = read(place_of(tag, symbol, timeframe), live=True)
     except MissingInputError as error:

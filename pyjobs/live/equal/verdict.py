@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +51,23 @@ def judge(live_place: Place, other_place: Place, *, stored: Seen | None = None) 
     Raises MissingInputError and ConfigError for what is not there or not ours.
     """
     made = Verdict(live_tag=live_place.tag, other_tag=other_place.tag)
+    with no_cycles():
+        return _judged(made, live_place, other_place, stored)
+
+
+@contextmanager
+def no_cycles() -> Iterator[None]:
+    """Without the collector of cycles, which looks at millions of cells again and again, and finds none."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _judged(made: Verdict, live_place: Place, other_place: Place, stored: Seen | None) -> Verdict:
     try:
         live = read(live_place, live=True)
     except BadLine as error:
@@ -59,15 +79,15 @@ def judge(live_place: Place, other_place: Place, *, stored: Seen | None = None) 
     return judged(made, live, other, stored=stored)
 
 
-def judged(made: Verdict, live: Log, other: Log, *, stored: Seen | None = None) -> Verdict:
-    """`judge` of two logs that have been read, into `made`."""
+def judged(made: Verdict, live: Log, other: Log, *, stored: Seen | None = None, made_here: bool = False) -> Verdict:
+    """`judge` of two logs that have been read, into `made`. `made_here`: the other is no file, and needs no proof."""
     spec = spec_of(live)
     _replayed(made, live, spec)
     made.compared = compare(live, other, _explainer(live, spec, stored))
     apart = made.compared.decisions or made.compared.trades
     if apart is not None and (made.first is None or 0 < apart.ts_ms < made.first.ts_ms):
         made.first, made.cause = apart, _cause(live, other, spec, apart, stored)
-    if made.first is None:
+    if made.first is None and not made_here:
         _refolded(made, live, other, spec, stored)
     failed = {each.layer for each in (made.first, made.compared.decisions, made.compared.trades) if each is not None}
     made.decisions, made.trades = "decisions" not in failed, "trades" not in failed
@@ -178,7 +198,7 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
 
 
 def around(bars: Bars, ts_ms: int) -> list[str]:
-    """The bars beside a close, as cells."""
+    """The bars around a close, as cells."""
     at = int(np.searchsorted(bars.ts_ms, ts_ms))
     some = bars.slice(max(0, at - AROUND), min(len(bars), at + AROUND + 1))
     return [",".join(str(getattr(some, name)[i]) for name in COLUMNS) for i in range(len(some))]

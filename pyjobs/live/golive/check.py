@@ -42,7 +42,8 @@ def file_of(tag: str) -> Path:
 def check(spec: Spec, now_s: float) -> Checked:
     """Check one loop and write what came of it. What cannot be read is a FAIL that says so."""
     try:
-        made, last_ms, rows = _judged(spec)
+        with verdict.no_cycles():
+            made, last_ms, rows = _judged(spec)
         found = made.compared
         told = verdict.as_lines(made)
         result = "PASS" if made.passed else "FAIL"
@@ -66,7 +67,7 @@ def _judged(spec: Spec) -> tuple[Verdict, int, int]:
         return verdict.broken(made, error, live=True), 0, 0
     own = spec_of(log)
     other = window.as_log(log, own.lane(f"tag {spec.tag}"), code=code_of(own.strategy))
-    return verdict.judged(made, log, other), log.last_ms, len(log.decisions)
+    return verdict.judged(made, log, other, made_here=True), log.last_ms, len(log.decisions)
 
 
 def as_json(done: Checked) -> dict[str, Any]:

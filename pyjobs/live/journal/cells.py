@@ -11,6 +11,8 @@ from pyjobs.strategy.lifecycle import FLAT
 FLAT_STATE = "flat"
 SIDES = {0.0: "flat", 1.0: "long", -1.0: "short"}
 _WHOLE = 2.0**53
+KEPT = 4096
+_said: dict[float, str] = {}  # texts of a state's numbers: most stay from bar to bar
 
 
 def number(value: float) -> str:
@@ -29,7 +31,15 @@ def state_text(s: Sequence[float]) -> str:
     """The kernel's state vector: `flat`, or its fifteen numbers in the kernel's order, separated by `|`."""
     if s[kernel.SIDE] == 0.0 and s[kernel.ORDER] == 0.0:
         return FLAT_STATE
-    return "|".join([number(value) for value in s])
+    if len(_said) > KEPT:
+        _said.clear()
+    known = _said.get
+    return "|".join([known(value) or _say(value) for value in s])
+
+
+def _say(value: float) -> str:
+    _said[value] = text = number(value)
+    return text
 
 
 def state_in(cell: str) -> list[float]:

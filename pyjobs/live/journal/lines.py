@@ -7,9 +7,11 @@ file and line. Cells hold no comma, quote or line end.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from zlib import crc32
 
@@ -65,7 +67,10 @@ class LinesFile:
         except FileNotFoundError:
             return []
         try:
-            size = os.fstat(fd).st_size
+            state = os.fstat(fd)
+            if not stat.S_ISREG(state.st_mode):
+                raise BadDataError(f"{self.path}: is no file; nothing was written. Move it away, or choose another tag")
+            size = state.st_size
             if not self._has_heading(fd, size):
                 return []
             text, begins = self._end(fd, size, rows + 1)
@@ -93,11 +98,18 @@ class LinesFile:
         if size < len(heading) and heading.startswith(found.rstrip(b"\0")):
             self._cut(0, size)
             return False
-        first = found.split(b"\n")[0].decode("utf-8", "replace")
         raise BadDataError(
-            f"{self.path}: its heading is not ours ({first[:60]!r}…, not {self.heading[:60]!r}…): it is of another "
-            "version or program; nothing was written. Move it away, or choose another tag"
+            f"{self.path}: its heading is not ours ({self._apart(found)}): it is of another version or program; "
+            "nothing was written. Move it away, or choose another tag"
         )
+
+    def _apart(self, found: bytes) -> str:
+        """Where a heading first differs from ours."""
+        theirs = found.split(b"\n")[0].decode("utf-8", "replace").split(",")
+        for number, (name, other) in enumerate(zip_longest(self.columns, theirs), 1):
+            if (name or "") != (other or ""):
+                return f"its column {number} is {(other or '')[:30]!r}, ours {name or ''!r}"
+        return "it goes on where ours ends"
 
     def _end(self, fd: int, size: int, rows: int) -> tuple[bytes, int]:
         """The file's end with at least `rows` lines, or all of it after the heading; and where that begins."""
@@ -136,9 +148,10 @@ class LinesFile:
             cells = line.split(",")
             if len(cells) != width:
                 raise self._wrong(line, f"has {len(cells)} cells, not {width}")
-            if before is not None and cells[-1] != f"{crc32(f'{before},{line[:-9]}'.encode()):08x}":
+            last = cells[-1]
+            if before is not None and last != "%08x" % crc32(f"{before},{line[:-9]}".encode()):  # noqa: UP031  # faster
                 raise self._wrong(line, "does not have the checksum of this line and those before it")
-            before = cells[-1]
+            before = last
             found.append(cells)
         return found
 

@@ -22,7 +22,7 @@ WARM_UP, DECIDED = "warm_up", "decided"  # kinds of a bar; `decided:0.02`: and a
 REASONS = {
     "stop_hit": "out at the stop; live at its price, in a backtest at the open where that had jumped over it",
     "target": "out at the target",
-    "signal": "out at the open, because the strategy said so at the close before",
+    "signal": "out at the open, because the strategy's exit signal came at the close before",
     "time": "out at the open, after `max_bars` closes",
     "kill": "out at the open, because a person flattened",
     "filled": "in at the open",
@@ -64,7 +64,7 @@ BLOCKED = {
 EVENT_KINDS = {
     "start": "a start after anything but a clean end of the step before",
     "repaired": "what a kill or a lost sync had left was set right",
-    "revised": "the provider now says other numbers about a bar that was decided on",
+    "revised": "the provider now has other numbers for a bar that was decided on",
     "old_bar": "a bar came that is older than the last decided one",
     "split": "from here on state, stop and older bars count times that factor: a split, an issue, a re-based series",
     "fetch_failed": "nothing came, and since when",

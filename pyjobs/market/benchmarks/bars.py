@@ -61,7 +61,7 @@ def find(
 ) -> Found:
     """The bars of benchmark `name` with closes in [start_ms, end_ms], from the first provider that has them all.
 
-    `providers` asks only these; `since_ms` says from where a provider is asked, when not from `start_ms`.
+    `providers` asks only these; `since_ms` is from where a provider is asked, when not from `start_ms`.
     Raises ExternalDataUnavailable when nobody has any, of the kind of the last provider that could have known.
     """
     benchmark, market = policy.benchmarks[name], policy.market_of(name)
@@ -95,7 +95,7 @@ def find(
 def request_for(
     name: str, benchmark: BenchmarkSource, source: str, market: str, *, start_ms: int, end_ms: int
 ) -> BarRequest:
-    """The question in the words of one provider; a local source is told every name the benchmark goes by."""
+    """The request in the words of one provider; for a local source with every name of the benchmark."""
     return BarRequest(
         symbol=benchmark.symbols.of(source) if source not in LOCAL else "",
         timeframe=TIMEFRAME,
@@ -112,7 +112,7 @@ def last_close_ms(market: str, end_ms: int, now_s: float) -> int:
 
 
 def nobody(name: str, attempts: list[Attempt]) -> ExternalDataUnavailable:
-    """The error when every provider failed: it tells of each; its kind is that of the last one that was asked."""
+    """The error when every provider failed: it names each; its kind is that of the last one that was asked."""
     kinds: dict[str, ExternalKind] = {kind: kind for kind in get_args(ExternalKind)} | {"not_set_up": "auth"}
     told = [kinds[one.kind] for one in attempts if one.provider not in LOCAL and one.kind in kinds]
     detail = "; ".join(f"{attempt.provider}: {attempt.kind}: {attempt.why}" for attempt in attempts)

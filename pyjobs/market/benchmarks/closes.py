@@ -91,7 +91,7 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
 
     When none does, from the one that reaches furthest into it: an old local file does not hide a fresher source, and is
     better than nothing. Raises ExternalDataUnavailable with the kind of the last real failure (no_data when all just
-    had nothing, NetworkForbidden when some might not be asked), naming what each provider said; BadDataError
+    had nothing, NetworkForbidden when some might not be asked), naming each provider's answer; BadDataError
     for a local file that is not what it should be.
     """
     source, said, behind = source_of(name, policy), [], []

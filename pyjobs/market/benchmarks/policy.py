@@ -110,7 +110,7 @@ def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], st
 
 
 def market_by_yahoo(symbol: str) -> str:
-    """The market a Yahoo symbol trades on, by its ending; the few indexes whose name says nothing are listed."""
+    """The market a Yahoo symbol trades on, by its ending; the few indexes without an ending are listed."""
     if symbol.endswith((".KS", ".KQ")) or symbol in ("^KS11", "^KS200", "^KQ11"):
         return "XKRX"
     if symbol == "^N225":

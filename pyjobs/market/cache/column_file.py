@@ -147,7 +147,7 @@ def series_in(memory: Any, counts: Counts, offset: int) -> Series:
 
 
 def footer_of(descriptor: int, size: int) -> dict[str, Any] | None:
-    """What was told `about` the series, their `series` (counts) and `crc`. None for a file that is not whole.
+    """The `about` of the series, their `series` (counts) and `crc`. None for a file that is not whole.
 
     Read, not mapped: of a mapped file the system takes in 64 KB around each touch, and a desk has thousands of files.
     """

@@ -1,4 +1,4 @@
-"""How the files in config/calendars come about: exchange_calendars says, the overlay corrects, one text per market."""
+"""Build the files in config/calendars, one per market: exchange_calendars gives the days, the overlay corrects them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ExtraSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class SpecialHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Local open and close (`HH:MM`) of a session the library has wrong. A `projection` says so in its note."""
+    """Local open and close (`HH:MM`) of a session the library has wrong. A `projection` is marked in its note."""
 
     date: dt.date
     open: str
@@ -89,7 +89,7 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """What the library says of one market: local hours by session, and which hours are regular from which date on.
+    """One market by the library: local hours by session, and which hours are regular from which date on.
 
     The market's clock is `ahead` of `zone`: so that a session which begins on the evening before lies on one date.
     `breaks`: (from which date on, (begin, end)) of its lunch, local.
@@ -112,7 +112,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
-    """One market's file, and what its overlay says in vain."""
+    """One market's file, and the entries of its overlay that change nothing."""
 
     text: str
     sessions: int
@@ -191,7 +191,7 @@ def compile_market(market: str, schedule: Schedule, overlay: MarketOverlay, cove
 def _corrected(
     schedule: Schedule, overlay: MarketOverlay
 ) -> tuple[dict[dt.date, Hours], dict[dt.date, str], list[str]]:
-    """Local hours by session after the overlay, why the overlay says so, and its entries that changed nothing."""
+    """Local hours by session after the overlay, the overlay's reasons, and its entries that changed nothing."""
     hours, why, redundant = dict(schedule.hours), {}, []
     for closure in overlay.closures:
         if hours.pop(closure.date, None) is None:
@@ -220,7 +220,7 @@ def _note(
     kinds += [f"{'late' if hours[1] > regular[1] else 'early'}_close"] * (hours[1] != regular[1])
     reason = why.get(day) or reasons.get(day.month) or reasons.get(ANY_MONTH)
     if not reason:
-        raise ConfigError(f"overlay: markets.{market}.reasons: {day} is {hours[0]}-{hours[1]}, and nothing says why")
+        raise ConfigError(f"overlay: markets.{market}.reasons: {day} is {hours[0]}-{hours[1]}, and no reason is given")
     return f"{','.join(kinds)}: {reason}"
 
 

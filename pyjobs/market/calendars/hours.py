@@ -28,7 +28,7 @@ class AssumedClose:
 
 
 # One rule per market for all sessions before its calendar file (2010). Half days, Saturdays and summer time of those
-# years are not in it: the time of day is an assumption, the date is what the dump says. Regular closes: KRX until
+# years are not in it: the time of day is an assumption, the date is the dump's. Regular closes: KRX until
 # 2016-07-31 and TSE until 2024-11-04 15:00, NYSE 16:00, FX 17:00 New York, Xetra until November 2003 20:00. In winter
 # time, so that no summer's bar closes too early; CME's day ends at 17:00 Chicago.
 def _at(clock: str, utc_offset_h: float) -> AssumedClose:

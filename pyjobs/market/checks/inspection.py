@@ -54,7 +54,7 @@ class Inspected:
 
 
 def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int) -> Inspected:
-    """Everything that can be told about one series. Reads all of it; raises nothing about its content."""
+    """Everything that can be known about one series. Reads all of it; raises nothing about its content."""
     parts, flaws = read_when_stable(lambda: _read(store, key), lambda: store.partitions(key))
     flaws += _set_aside(store, key, parts)
     for name, part in parts.items():
@@ -159,7 +159,7 @@ def _statistical(key: SeriesKey, bars: Bars, market: str | None) -> Iterator[Fla
 
 def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: int) -> Iterator[Flaw]:
     if key.timeframe.endswith(EXTENDED):
-        return  # nobody says which bars of those hours there should be
+        return  # no calendar has which bars of those hours there should be
     from_open = are_from_open(market, key.timeframe, bars.ts_ms)
     phase_ms = phase_of(market, key.timeframe, bars.ts_ms)
     expected = expected_closes(

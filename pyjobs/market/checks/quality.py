@@ -1,8 +1,8 @@
-"""What can be wrong with bars, told from the numbers alone. Each check gives a mask or positions over one series.
+"""What can be wrong with bars, by the numbers alone. Each check gives a mask or positions over one series.
 
 A *bad print* jumps away and back with nothing in between, or by a power of ten, as a misplaced decimal point does. A
 *flash crash* trades its way down and up: its bars touch their neighbours, and where it is a single bar's low, its
-volume is unusual; no crash opens or closes where no bar beside it has been. Volume proves nothing for a low that is a
+volume is unusual; no crash opens or closes where neither neighbour has been. Volume proves nothing for a low that is a
 hundredth or less of the price to within what a bar moves; but one cent, for what cost ten dollars or more, is where the
 stub quotes of 2010-05-06 stood, and was traded at. Thresholds are ours; the two are told apart in tests on a real
 market's shape and on injected errors.
@@ -26,7 +26,7 @@ ROUNDED = 0.01  # a price that lost two digits is off by so much of log10, and i
 STUB = 0.01
 BUSY = 5.0  # volume of so many times the usual: something did happen
 AROUND = 5  # bars on each side that say what is usual
-SEEN = 4 * AROUND  # what is bad is told by fewer bars than these on each side
+SEEN = 4 * AROUND  # fewer bars than these on each side show what is bad
 LOOKED_AT = 1 << 16  # bars at once: 20 MB
 
 

@@ -1,4 +1,4 @@
-"""Splits nobody worked in, told from prices, volumes and the gap between two bars.
+"""Splits that were not worked in, found by prices, volumes and the gap between two bars.
 
 A split changes the price between two bars, at the open, by p:1 or 1:q up to 1 000, or p:q with both up to 20, and for
 good; shares traded change by as much the other way (or not at all, where the volumes were put right already), so that
@@ -61,7 +61,7 @@ def _ratio(bars: Bars, at: int, jump: float, gap: FloatArray) -> float | None:
 def _volume_agrees(bars: Bars, near: slice, after: slice, jump: float, *, whole: bool) -> bool:
     before, since = float(np.median(bars.volume[near])), float(np.median(bars.volume[after]))
     if not before or not since:
-        return whole  # a series without volume: only a whole ratio says anything
+        return whole  # a series without volume: only a whole ratio means anything
     shares = np.log(since / before)
     follows = abs(shares + jump) < np.log(MONEY if whole else STEADY)
     return bool(follows or (whole and abs(shares) < np.log(STEADY)))

@@ -129,7 +129,7 @@ def _is_session(text: str, market: str) -> bool:
     try:
         return trading_day.load(market).session(dt.date.fromisoformat(text)) is not None
     except (ValueError, trading_day.CalendarRangeError):
-        return True  # not a date: read_actions says so; outside the calendar nobody knows
+        return True  # not a date: read_actions refuses it; outside the calendar it is not known
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -188,7 +188,7 @@ def _shared(block: Block, at: int, written: WrittenDesk, exchanges: dict[str, Ex
 def _unclear(block: Block) -> Iterator[tuple[str, str]]:
     given = [field for field in ("symbols", "csv", "listing") if getattr(block, field)]
     if len(given) != 1:
-        what = f"{' and '.join(given)} stand together" if given else "nothing says which symbols"
+        what = f"{' and '.join(given)} stand together" if given else "it names no symbols"
         yield given[1] if given else "", f"{what}: name one of symbols, csv, listing"
     for field in ("min_turnover", "min_price", "max_price", "min_sessions"):
         value = getattr(block, field)
@@ -243,7 +243,7 @@ def _passing(
 
 
 def _found(name: str, desk: Path, at: int) -> Path:
-    """The block's CSV file: beside the desk's file, else under the home."""
+    """The block's CSV file: in the folder of the desk's file, else under the home."""
     for folder in (desk.parent, paths.root()):
         if (folder / name).is_file():
             return folder / name

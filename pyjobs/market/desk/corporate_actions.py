@@ -1,4 +1,4 @@
-"""Splits and dividends, from a file beside the dumps, worked into raw series when they are read.
+"""Splits and dividends, from a file in the dumps' folder, worked into raw series when they are read.
 
 corporate_actions.csv has columns symbol, session, action, ratio, note; the store keeps what was traded.
 - `split`, ratio 50:1: fifty shares of one, first traded on `session`; a reverse split is 1:10. Older prices are divided
@@ -56,12 +56,12 @@ class Action:
 
 
 def file_of(desk: Desk) -> Path:
-    """Where a desk's corporate actions stand, whether there are any or not: beside its dumps."""
+    """Where a desk's corporate actions stand, whether there are any or not: in the folder of its dumps."""
     return paths.root() / desk.dumps / FILE
 
 
 def derived_file(exchange: str) -> Path:
-    """Where the bases stand that fetching has derived from what an exchange says."""
+    """Where the bases stand that fetching has derived from an exchange's base prices."""
     return paths.data_dir() / "actions" / f"{exchange}.csv"
 
 

@@ -34,7 +34,7 @@ SAMPLE_LABEL = "sample market, made-up prices"
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file, its universe blocks spelled out. `market` is the calendar of the desk's night; `session` says
+    """The whole file, its universe blocks spelled out. `market` is the calendar of the desk's night; `session` decides
     which session a run is about: `last_closed` (the newest session of `market` that has closed), or `last_bar` (see
     `last_bar_session`: for dumps that end in the past). `lists`: the CSV files and listings its universe came from."""
 

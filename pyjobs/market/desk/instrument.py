@@ -37,9 +37,9 @@ class Described(DumpKeys, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Instrument(Described, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One series: traded, only watched (scanned, never in an account), compared against, or a rate of exchange.
 
-    `prices` says what is already worked into it: nothing, splits alone, or splits and dividends.
-    `fetched`: its exchange brings its new bars (config/exchanges.yaml says from whom); without `file` all of them, with
-    one what comes after the file.
+    `prices` is what is already worked into it: nothing, splits alone, or splits and dividends.
+    `fetched`: its exchange brings its new bars (config/exchanges.yaml names the provider); without `file` all of them,
+    with one what comes after the file.
     """
 
     symbol: str

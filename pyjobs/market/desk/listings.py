@@ -1,4 +1,4 @@
-"""What an exchange lists: one file a session, data/listings/<EXCHANGE>/<session>.csv, kept as the provider said it.
+"""What an exchange lists: one file a session, data/listings/<EXCHANGE>/<session>.csv, kept as the provider gave it.
 
 Columns: symbol, name, board, close, turnover, shares, first_seen. `close` and `turnover` are of that session and in
 the exchange's currency, `nan` where there was none. `first_seen` is the first session whose listing had the symbol;
@@ -103,7 +103,7 @@ def write_listing(exchange: str, session: dt.date, rows: Iterable[Listed], *, sh
     """Keep what `exchange` listed on `session`; where it is. `first_seen` is filled in from the listing before.
 
     Raises BadDataError when it, or a board of it, has no more than half of the shares of the listing before: that is
-    a damaged answer, not a market. `shrunk` says that it is true all the same.
+    a damaged answer, not a market. With `shrunk` it is taken as true all the same.
     """
     new = list(rows)
     before = check_listing(exchange, session, new, shrunk=shrunk)

@@ -73,7 +73,7 @@ def of_member(instrument: Instrument) -> tuple[str, str] | None:
 
 
 def of_pairs(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
-    """(which one, what about its `base`): a rate of exchange says of what, nothing else does, no two say the same."""
+    """(which instrument, what is wrong with its `base`): only a rate of exchange has one, and no two have the same."""
     seen: dict[frozenset[str], int] = {}
     for i, each in enumerate(instruments):
         if each.role != "fx":

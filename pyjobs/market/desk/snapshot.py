@@ -20,7 +20,7 @@ DAY_MS = 86_400_000
 class Series:
     """One instrument and its bars that had closed. `stale`: the last one is older than the session asked for.
 
-    `fault` says why its bars cannot be read; it has none then.
+    `fault` is why its bars cannot be read; it has none then.
     """
 
     instrument: Instrument

@@ -1,4 +1,4 @@
-"""What somebody wants a new desk to be, and the desk file that says so, with comments."""
+"""What somebody wants a new desk to be, and the desk file for it, with comments."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ class Entry(Described, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of `universe:`: many instruments of one exchange that share all the rest, none of which has a file.
 
-    One of three says which: `symbols`, a list; `csv`, a file with the columns symbol, and perhaps name, group, role,
-    lot, kind; `listing`, boards of the exchange, such as KOSPI. A listing's shares must pass: `min_turnover` (of its
+    One of three keys names them: `symbols`, a list; `csv`, a file with the columns symbol, and perhaps name, group,
+    role, lot, kind; `listing`, boards such as KOSPI. A listing's shares must pass: `min_turnover` (of its
     session, in the currency), `min_price`, `max_price` (0: any), `min_sessions` since they were first listed.
     """
 

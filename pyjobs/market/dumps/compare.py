@@ -1,4 +1,4 @@
-"""A dump beside what the store holds of its series: what is new, changed, the same and left; never two bases.
+"""A dump compared with its stored series: what is new, changed, the same and left; never two bases.
 
 The dump of a desk is the truth of its series from its first to its last bar; later bars are the exchange's.
 """
@@ -103,7 +103,7 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
 
 
 def _stored(store: BarStore, key: SeriesKey, bars: Bars) -> tuple[Bars, list[Finding]]:
-    """The series' bars. A file of the stretch that `bars` replace, and that cannot be read, is moved aside and told."""
+    """The series' bars. An unreadable file of the stretch that `bars` replace is moved aside and named."""
     try:
         return store.read(key), []
     except BadDataError:
@@ -132,7 +132,7 @@ def _compared(old: Bars, bars: Bars) -> _Beside:
 
 
 def _refuse_other_times(instrument: Instrument, beside: _Beside, whole: Bars, bars: Bars, store: BarStore) -> None:
-    """A file read by another clock than the stored bars, whose own would stay between its or beside them."""
+    """Refuse a file read by another clock than the stored bars: those would stay between its bars, or next to them."""
     old = len(beside.old)
     if len(whole) < FEWEST or instrument.complete:
         return

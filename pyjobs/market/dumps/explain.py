@@ -27,7 +27,7 @@ def instrument_for(desk: Desk, path: Path, symbol: str | None) -> Instrument:
     if symbol is not None:
         raise UsageError(f"--symbol {symbol}: desk {desk.name} has no such instrument")
     raise UsageError(
-        f"--explain {path}: no instrument of desk {desk.name} has this file: --symbol SYMBOL says as whose it is read"
+        f"--explain {path}: no instrument of desk {desk.name} has this file: name its instrument with --symbol SYMBOL"
     )
 
 

@@ -94,7 +94,7 @@ def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: 
 
 
 def _failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
-    """The result for a series that cannot be read or written, with the code that says whose fault it is."""
+    """The result for a series that cannot be read or written, with the exit code of whose fault it is."""
     code, said = exit_code_for(error), str(error)
     if isinstance(error, PermissionError):
         said = f"{error.filename or path}: may not be read by this user"

@@ -1,6 +1,6 @@
 """Price files as people have them into bars: `read_dump` is the whole of it.
 
-`layout:` of an instrument says what a file is: one of the known formats (price_formats.toml), `ohlcv` (time, open,
+`layout:` of an instrument names its file's form: one of the known formats (price_formats.toml), `ohlcv` (time, open,
 high, low, close, volume), `ohlcv_start` and `ohlcv_close` (the same, by which end of the bar the time marks),
 `bitfinex` (start, open, close, high, low, volume), or `auto`, which takes column names where there are any, a format
 whose shape is plain to see, and an order of columns only when no other one fits the prices.
@@ -36,7 +36,7 @@ class Dump:
     """What a dump gave: bars, how many rows were read for them, and what was found on the way.
 
     The newest bar is not confirmed: nothing in the file shows that it was complete when it was written. `written_ms`:
-    when the file was, as far as its time tells.
+    when the file was, by its time.
     """
 
     bars: Bars
@@ -125,7 +125,7 @@ def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
 
 
 def _note_basis(reading: Reading, findings: Findings) -> None:
-    """A file that says itself whether its prices are adjusted, and says other than the desk."""
+    """Refuse a file that declares its prices raw or adjusted, where the desk declares the other."""
     told, prices = reading.grid.about.get("adjusted"), findings.source.instrument.prices
     if isinstance(told, bool) and told != (prices != "raw"):
         what = f"the file says its prices are {'adjusted' if told else 'raw'}, the desk {prices}"

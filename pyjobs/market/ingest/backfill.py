@@ -42,8 +42,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Report:
     """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again.
 
-    `first`: nothing of the series was stored before. `too_old`: what the provider said of a first stretch that lies
-    longer ago than it has bars of; empty for nothing.
+    `first`: nothing of the series was stored before. `too_old`: the provider's answer about a first
+    stretch that lies longer ago than it has bars of; else empty.
     """
 
     got: Got
@@ -136,7 +136,7 @@ def refuse_clock_behind(key: SeriesKey, newest_ms: int, now_ms: int) -> None:
     """Raises BadDataError when a bar is stored that by this clock cannot have closed yet."""
     if newest_ms > now_ms + TIMEFRAME_MS[key.timeframe]:
         raise BadDataError(
-            f"{key}: the newest stored bar closes {utc_text(newest_ms)}, but the clock says {utc_text(now_ms)}: "
+            f"{key}: the newest stored bar closes {utc_text(newest_ms)}, but the clock shows {utc_text(now_ms)}: "
             "set the clock right; nothing was asked for"
         )
 
@@ -203,7 +203,7 @@ def _fetch(
             except ExternalDataUnavailable as error:
                 if not is_an_answer(error):
                     raise
-                if store.provenance(key) is None:  # unknown, or not so long ago: the newest page tells
+                if store.provenance(key) is None:  # unknown, or not so long ago: the newest page shows it
                     if stop == last or refused is not None:
                         raise
                     done = added(done, fetch_window(store, key, source, cut[-1], now_ms=now_ms))
@@ -260,7 +260,7 @@ def newest_readable(store: BarStore, key: SeriesKey) -> tuple[tuple[int, bool] |
 
 
 def new_bars(store: BarStore, key: SeriesKey, start_ms: int | None = None) -> Callable[[], int]:
-    """Made before bars are fetched; tells how many there are then that were not there before.
+    """Made before bars are fetched; counts afterwards how many were not there before.
 
     `start_ms` (UTC) is from where they are fetched; None: on from the newest that is stored.
     """

@@ -58,7 +58,7 @@ def enabling(names: Sequence[str]) -> list[list[str]]:
 def enable_timers(names: Sequence[str], units: Path, *, say: Callable[[str], None]) -> None:
     """Enable the timers and start them. The units must be written.
 
-    Raises ConfigError where no manager can be asked, CannotWriteError with what systemctl said when it refuses.
+    Raises ConfigError where no manager can be asked, CannotWriteError with the message of systemctl when it refuses.
     """
     rest = f"the units are in {units}: enable them later, or leave out --systemd to get crontab lines"
     up = _ran(["systemctl", "--user", "show", "--property=Version"], rest)

@@ -38,7 +38,7 @@ def fetch_window(
     now_ms: int,
     compare_every_ms: int = looks.DAY_MS,
 ) -> Got:
-    """Ask for the bars that close within `window` (both ends included) and store them; `to_ask` says what besides.
+    """Ask for the bars that close within `window` (both ends included), and for `to_ask`, and store them.
 
     Raises ExternalDataUnavailable as the provider does, and BadDataError when what came cannot be true.
     """
@@ -92,7 +92,7 @@ def _newest_rescaled(store: BarStore, key: SeriesKey, source: SeriesSource, now_
             raise
         raise BadDataError(
             f"{key}: what is stored ends {utc_text(newest[0])}, and the provider has no bars of then any more "
-            f"({error.detail}): whether a split or dividend lies between cannot be told. Nothing was stored; "
+            f"({error.detail}): whether a split or dividend lies between is not known. Nothing was stored; "
             f"move {store.folder(key)} away to begin anew"
         ) from None
     return _moved(store, key, bars)

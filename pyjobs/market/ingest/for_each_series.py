@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 Work = Callable[[SeriesKey, SeriesSource, Instance], str]
-"""One series' work; returns the line that says what came of it."""
+"""One series' work; returns the line about its outcome."""
 Say = Callable[[str], object]
 
 
@@ -78,7 +78,7 @@ def for_each(
 ) -> int:
     """Do `work` for every instance, and return the worst exit code. `sources`: default, those of a scheduled job.
 
-    A series that two of them name is one. `progress` is told which of how many is worked on.
+    A series that two of them name is one. `progress` gets which of how many is worked on.
 
     A single one's error is raised as it is. With several, a failure is printed and the rest go on; then the answer is
     69 when all failures were outside, else the code of the first one that was not. A scheduled job first serves every
@@ -166,7 +166,7 @@ def foreseen() -> Iterator[None]:
 
 
 def _each_once(todo: Sequence[Instance], asking: Sources) -> list[Instance]:
-    """The first instance of each series; one that is none is left in, so that its error is told in its turn."""
+    """The first instance of each series; one that is none is left in, so that its error is reported in its turn."""
     found: dict[object, Instance] = {}
     for instance in todo:
         try:

@@ -1,4 +1,4 @@
-"""Which bars are missing from a series, how many of them one request brings, and what is stored beside them."""
+"""Which bars are missing from a series, how many of them one request brings, and which are stored around them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _name_of(path: str) -> str:
 
 
 def counted_from_open(store: BarStore, key: SeriesKey, market: str) -> bool:
-    """Whether the series' bars are counted from the open of each session, told by its newest partition."""
+    """Whether the series' bars are counted from the open of each session, by its newest partition."""
     if market == ROUND_THE_CLOCK:
         return False
 

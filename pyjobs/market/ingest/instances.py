@@ -30,7 +30,7 @@ _NAME = re.compile(r"(?P<symbol>.+)-(?P<timeframe>[0-9]+[mhd])")
 class Instance:
     """One series that is kept up to date. `lookback_days`: how far back a first ingest and every gap repair look.
 
-    `by_short_name`: its file has no exchange in its name, as they all were before. `fault` says what is wrong with its
+    `by_short_name`: its file has no exchange in its name, as they all were before. `fault` is what is wrong with its
     file, which then names no series but itself.
     """
 
@@ -94,7 +94,7 @@ def load_all(faults: dict[Path, ConfigError] | None = None) -> list[Instance]:
             faults[path] = error
             continue
         series = series_of(one)
-        found[series] = {**values, **found.get(series, {})}  # what the first one says, counts
+        found[series] = {**values, **found.get(series, {})}  # the first file counts
         where.setdefault(series, path)
         short |= {series} if one.by_short_name else set()
     made = [
@@ -156,7 +156,7 @@ def series_of(one: Instance) -> tuple[str, str, str]:
 
 
 def values_in(path: Path) -> dict[str, str]:
-    """What an env file says. Raises ConfigError naming the line."""
+    """The values of an env file. Raises ConfigError naming the line."""
     values: dict[str, str] = {}
     try:
         content = bytes_of(path)
@@ -201,7 +201,7 @@ def save(instance: Instance) -> Path:
 
 
 def _named(name: str) -> dict[str, str]:
-    """What a name says: symbol and timeframe, and the exchange where it begins with one of config/exchanges.yaml."""
+    """The parts of a name: symbol and timeframe, and the exchange where it begins with one of config/exchanges.yaml."""
     parts = _NAME.fullmatch(name)
     if parts is None:
         return {}

@@ -38,7 +38,7 @@ def with_left_out(old: Bars, new: Bars) -> tuple[Bars, tuple[str, ...], bool]:
         sides = [(int(at_old[at]), int(at_new[at])) for at in (right - 1, right) if 0 <= at < shared.size]
         kept = list(_rescaled(old, new, int(np.searchsorted(old.ts_ms, ts_ms)), sides)) if len(sides) == 2 else []
         rows += kept
-        what = "stays, moved as its neighbours were" if kept else "is gone: how far it has moved cannot be told"
+        what = "stays, moved as its neighbours were" if kept else "is gone: how far it has moved is not known"
         told.append(f"the provider leaves out the stored bar of {utc_text(ts_ms)}: it {what}")
     return merged(joined(rows), new), tuple(told), True
 

@@ -1,4 +1,4 @@
-"""When a series was last looked at again, and what is still to be: `.looks.json` beside its partitions.
+"""When a series was last looked at again, and what is still to be: `.looks.json` in the folder of its partitions.
 
 A provider revises bars, delivers late what it had not, and works a dividend in weeks after it fell due. So:
 

@@ -20,8 +20,8 @@ from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable
 
 EMPTY_FOR_SURE_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
-OVERLAP_BARS = 10  # asked for again beside adjusted bars, to see whether they are still the same
-OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late
+OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
+OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late (2026-11)
 CHANGED = 1e-6  # relative; providers round
 RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 
@@ -30,7 +30,7 @@ RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same f
 class Got:
     """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not.
 
-    `revised`: stored final bars that came with other numbers. `told`: what is to be said of it, each a sentence.
+    `revised`: stored final bars that came with other numbers. `told`: what to report about it, each a sentence.
     """
 
     bars: int = 0
@@ -65,7 +65,7 @@ class Question:
 
 
 Answer = Fetched | ConfirmedEmpty
-"""What a provider says to a `Question`, when it does not fail."""
+"""A provider's answer to a `Question`, when it does not fail."""
 
 
 def to_ask(
@@ -174,7 +174,7 @@ def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _St
 
 
 def _told(revised: IntArray) -> tuple[str, ...]:
-    """What is to be said of stored bars that came with other numbers."""
+    """The sentence about stored bars that came with other numbers."""
     if not revised.size:
         return ()
     which = (
@@ -186,7 +186,7 @@ def _told(revised: IntArray) -> tuple[str, ...]:
 
 
 def _untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
-    """What is to be said of rows that came, cannot be true, and stand for no bar that came besides."""
+    """The sentence about rows that came, cannot be true, and stand for no bar that came as well."""
     times = [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms] if fetched else []
     if not times:
         return ()
@@ -195,7 +195,7 @@ def _untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
 
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:
-    """Whether the provider was asked and said that it has nothing there: to ask the same again is of no use."""
+    """Whether the provider answered that it has nothing there: to ask it again is of no use."""
     return error.kind == "no_data"
 
 
@@ -223,7 +223,7 @@ def _confirmed(
 ) -> IntArray:
     """The closes the market should have in `window`, about which the provider answered, and that did not come.
 
-    Round the clock the provider says so itself (`ranges`). Elsewhere an answer that has bars before and after is one.
+    Round the clock the provider confirms that itself (`ranges`). Elsewhere an answer with bars before and after does.
     """
     if market != ROUND_THE_CLOCK and len(bars):
         ranges = (*ranges, (int(bars.ts_ms[0]), int(bars.ts_ms[-1])))

@@ -1,4 +1,4 @@
-"""Under which names the exchange that says what is traded now knows the symbols of another one."""
+"""Under which names the exchange with today's prices knows the symbols of another one."""
 
 from __future__ import annotations
 

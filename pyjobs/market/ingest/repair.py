@@ -31,7 +31,7 @@ from utils.errors import ExternalDataUnavailable
 class Repaired:
     """What became of the gaps: `missing` bars before, `filled`, `confirmed_empty`, and `left` (asked for in vain).
 
-    `refused`: what the provider said of the first stretch that it has nothing to say about (too old for it).
+    `refused`: what the provider answered about the first stretch that is too old for it.
     `again`: bars that were confirmed empty a while ago and were asked for again; those that came are among `filled`.
     """
 
@@ -96,7 +96,7 @@ def _now_empty(store: BarStore, key: SeriesKey, times: IntArray) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class _Asked:
-    """The questions of one repair. `refused`: the first stretch with one of `gaps` about which nothing can be said."""
+    """The questions of one repair. `refused`: the first stretch with one of `gaps` that cannot be decided."""
 
     store: BarStore
     key: SeriesKey

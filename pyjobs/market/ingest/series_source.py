@@ -1,4 +1,4 @@
-"""Whom to ask for one series, and the calendar that says which bars to expect."""
+"""Whom to ask for one series, and the calendar by which bars are expected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Ask = Callable[[BarRequest], Fetched]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesSource:
-    """Whom to ask for one series: its exchange's provider behind `ask`, and the calendar that says what to expect."""
+    """Whom to ask for one series: its exchange's provider behind `ask`, and the calendar by which bars are expected."""
 
     market: str
     page_bars: int

@@ -100,7 +100,7 @@ class Sources:
         return {symbol: found[name] for symbol, name in names.items() if not (elsewhere and _is_not_known(found[name]))}
 
     def _quoting(self, exchange: str) -> Exchange:
-        """Who says what is traded now at an exchange."""
+        """The provider of today's prices at an exchange."""
         return self._exchanges[self._exchanges[exchange].quotes or exchange]
 
     def state(self, key: SeriesKey) -> State:

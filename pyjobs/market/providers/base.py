@@ -38,7 +38,7 @@ class BarRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the provider says of the symbol it answered about; empty where it does not say.
+    """What the provider has the symbol as; empty where its answer does not hold that.
 
     `currency` as the provider writes it (GBp is pence); `zone` is a tz name; `kind` its own word (EQUITY, INDEX …);
     `granularity` is the length of the bars it sent, in its own words (1d, 15m).
@@ -53,7 +53,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened to a share before the open of `session` (YYYY-MM-DD), as the provider tells it beside its bars.
+    """What happened to a share before the open of `session` (YYYY-MM-DD), as the provider sends it with its bars.
 
     `value` of a `split` is the new shares for one old, of a `dividend` the amount for one share of now.
     """
@@ -69,7 +69,7 @@ class Quote:
 
     Prices are those of shares of now, `volume` that of the session so far; NaN where the provider does not say.
     `open` to `volume` belong to the session in which `last` was traded. `state` is the provider's word (REGULAR,
-    CLOSED …), `delay_s` how old it says its prices are; `about` what it says of the symbol.
+    CLOSED …), `delay_s` how old its prices are by its own word; `about` what it has the symbol as.
     """
 
     symbol: str
@@ -91,7 +91,7 @@ class Fetched:
 
     `last_final`: the last bar is past the time in which this provider still revises it. `confirmed_empty`: stretches
     within the request about which the provider answered and in which it has no bar (no trades): do not ask again.
-    `events` came with the bars, in order of time; a provider that tells none may still have some. `untrue`: the closes
+    `events` came with the bars, in order of time; a provider that sends none may still have some. `untrue`: the closes
     of rows within the request that cannot be true, and are none of the bars.
     """
 

@@ -1,7 +1,7 @@
 """Whether an answer is about what was asked: the symbol, its currency, its market, the days and the length of bars.
 
 Every door to the providers passes here (`ask`, `ask_many`, `ask_quotes`). What only the user can set right (the wrong
-exchange, the wrong currency) is BadDataError and says what would fit; what the provider has mixed up is `schema`.
+exchange, the wrong currency) is BadDataError and names what would fit; what the provider has mixed up is `schema`.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ def _same_symbol(about: About, provider: str, symbol: str) -> None:
 def _same_market(about: About, provider: str, symbol: str, market: str, currency: str) -> None:
     zone = zone_of(market)
     if about.zone and about.zone != zone:
-        said = f"{provider} says {symbol} trades in {about.zone}, and {market} is in {zone}"
+        said = f"{provider} has {symbol} as traded in {about.zone}, and {market} is in {zone}"
         raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
     if not _traded_on(market, about.kind):
-        said = f"{provider} says {symbol} is of the kind {about.kind}, and {market} has no such thing"
+        said = f"{provider} has {symbol} as of the kind {about.kind}, and {market} has no such thing"
         raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
     if currency and about.currency and about.currency != currency:
-        said = f"{provider} says {symbol} is in {about.currency}{_unit(about.currency)}, not in {currency}"
+        said = f"{provider} has {symbol} in {about.currency}{_unit(about.currency)}, not in {currency}"
         raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
 
 

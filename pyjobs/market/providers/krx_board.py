@@ -22,8 +22,10 @@ NAME = "krx_stock"
 MARKET = "XKRX"
 BOARDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX"}
 """Our names of the boards, and KRX's (MKT_ID)."""
-RATE_ROUNDING = 0.0051  # KRX rounds the rate of change to hundredths of a percent
-WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer is not what it says
+RATE_ROUNDING = (
+    0.0051  # KRX rounds the rate of change to hundredths of a percent (data.krx.co.kr, MDCSTAT01501, 2026-11-29)
+)
+WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer as a whole is not believed
 _CODE = re.compile(r"[0-9A-Z]{6}")
 
 

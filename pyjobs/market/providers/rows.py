@@ -24,7 +24,7 @@ Row = Sequence[str | float | int | None]
 Labels = Sequence[str | float | int | None] | FloatArray
 """The first column of rows."""
 
-_WIDEST_ROUNDING = 1e-3  # an index's open may lie this far outside its low..high: rounding, seen at Yahoo
+_WIDEST_ROUNDING = 1e-3  # an index's open may lie this far outside its low..high: Yahoo's rounding, 2026-11-20
 ENOUGH_FOR_SPACING = 30  # bars: fewer of an illiquid symbol may lie apart by chance
 _DAY = dt.timedelta(days=1)
 _NO_CLOSE = int(np.iinfo(np.int64).min)

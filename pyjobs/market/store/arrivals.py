@@ -31,7 +31,7 @@ class Arrival:
 def take(store: BarStore, arrived: BarStore, key: SeriesKey) -> Arrival:
     """Add to `store` the final bars of the series that only `arrived` has, and the times that it confirmed empty.
 
-    The series is refused whole where nothing shows that both are of one instrument on one basis: adjusted beside raw,
+    The series is refused whole where nothing shows that both are of one instrument on one basis: adjusted next to raw,
     prices a factor apart, many closes that differ, adjusted prices without a shared bar. A bar here is never changed.
     """
     try:

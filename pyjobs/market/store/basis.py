@@ -18,7 +18,7 @@ DIFFERENT = 0.002  # relative: more than files round, less than a dividend that 
 
 
 def of_file(about: Mapping[str, str], timeframe: str) -> Adjusted:
-    """What a file says is worked in. Yahoo's bars within the day have no dividends: before December 2026 they were
+    """What a file has worked in. Yahoo's bars within the day have no dividends: before December 2026 they were
     called adjusted, as its days are."""
     if about["adjusted"] == "adjusted" and about["provider"] == "yf_etf" and TIMEFRAME_MS[timeframe] < DAY_MS:
         return "split"
@@ -28,7 +28,7 @@ def of_file(about: Mapping[str, str], timeframe: str) -> Adjusted:
 def factor_between(old: Bars, new: Bars) -> float:
     """How many times as high the closes of `new` are, by the oldest bars that both have; 1.0 on one basis.
 
-    Also 1.0 where they share fewer than two bars: then nothing can be told.
+    Also 1.0 where they share fewer than two bars: then it cannot be known.
     """
     shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
     if shared.size < 2:

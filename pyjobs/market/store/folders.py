@@ -22,7 +22,7 @@ Seen = TypeVar("Seen")
 def read_when_stable(look: Callable[[], Seen], listed: Callable[[], object] = lambda: None) -> Seen:
     """What `look` sees of a series; once more when a file it was about to open has been moved by another job.
 
-    `listed`: and when that says something else afterwards. Raises BadDataError when this goes on for a minute.
+    `listed`: and when its result has changed afterwards. Raises BadDataError when this goes on for a minute.
     """
     until_s, gone = time.monotonic() + MOVING_S, "its files"
     while True:

@@ -52,7 +52,7 @@ class Partition:
     """One partition file, read: its bars (increasing in time; there may be none) and their provenance.
 
     `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have. `sealed`: from a
-    file whose checksum says that it is as `BarStore` wrote it, which looks at every bar before it does.
+    file whose checksum proves that `BarStore` wrote it, which looks at every bar before it does.
     """
 
     bars: Bars
@@ -63,7 +63,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outline:
-    """What a partition's footer alone tells. `aligned`: every close is a whole number of timeframes since 1970."""
+    """What a partition's footer alone holds. `aligned`: every close is a whole number of timeframes since 1970."""
 
     rows: int
     aligned: bool
@@ -189,7 +189,7 @@ def parsed(content: bytes, path: Path | str, key: SeriesKey) -> Partition:
 
 
 def read_sealed(path: str, key: SeriesKey) -> tuple[Bars, int] | None:
-    """The file's bars and their basis, without asking what else it says of them; None where that must be asked.
+    """The file's bars and their basis, without the rest of its metadata; None where that must be read.
 
     A fifth of the time of `read_partition`: a scan reads thousands. Raises BadDataError and OSError as that.
     """
@@ -203,12 +203,12 @@ def read_sealed(path: str, key: SeriesKey) -> tuple[Bars, int] | None:
 
 
 def _identity(key: SeriesKey) -> dict[str, str]:
-    """What a file says first."""
+    """The first metadata of a file."""
     return {"format": FORMAT, "exchange": key.exchange, "symbol": key.symbol, "timeframe": key.timeframe}
 
 
 def read_outline(path: Path | str, key: SeriesKey) -> Outline:
-    """What the file says of its bars; raises as `read_partition`, but does not look at them."""
+    """The file's metadata about its bars; raises as `read_partition`, but does not look at them."""
     end, size = _end_of(path)
     with _named(path):
         ours = plain.ending(end, size)

@@ -1,7 +1,7 @@
 """The Parquet file of a partition, laid out so that its columns are read where they lie: no decoding, no pyarrow.
 
 Six columns, required, each one page of plain little-endian numbers on a multiple of eight bytes, each page with its
-checksum; a single row group; what is told about the bars as key-value metadata. Any Parquet reader reads it
+checksum; a single row group; what is known about the bars as key-value metadata. Any Parquet reader reads it
 (https://parquet.apache.org/docs/file-format/). The last of these keys, PLACES, has a value of fixed length before a
 constant end: the number of bars, where each column and the footer begin, and checksums of the footer and of all before
 them. So we find the columns from the file's end, and see every changed bit. A partition of 250 days is read in 10 us
@@ -24,7 +24,7 @@ PLACES = "nightdesk.places"
 WIDTH = 8
 _LAST = PLACES.encode()
 _DTYPES = ("<i8", *["<f8"] * (len(COLUMNS) - 1))
-_LAYOUT = struct.Struct(f"<{3 + len(COLUMNS)}I")  # number of bars; where columns, the footer, and what is told begin
+_LAYOUT = struct.Struct(f"<{3 + len(COLUMNS)}I")  # number of bars; where columns, the footer, and the metadata begin
 _CRC = struct.Struct("<II")  # of the footer, of everything
 _VALUE = 2 * (_LAYOUT.size + _CRC.size)  # in hex: other readers take metadata for text
 _I32, _I64, _BINARY, _LIST, _STRUCT = 5, 6, 8, 9, 12  # thrift's compact protocol
@@ -190,15 +190,15 @@ class PlainFile:
         return np.frombuffer(self._content, _DTYPES[number], self.rows, self._layout[1 + number])
 
     def about(self) -> dict[bytes, bytes]:
-        """What was told about the bars."""
+        """The metadata about the bars."""
         return told_in(self._content, self._layout[-1])
 
     def tells_first(self, about: Mapping[str, str]) -> bool:
-        """Whether what was told begins with this."""
+        """Whether the metadata begins with `start`."""
         return self._content.startswith(b"".join([_pair(*pair) for pair in about.items()]), self._layout[-1])
 
     def told(self, key: str) -> bytes | None:
-        """What was told under `key`; None when it was not, or is not short. A value must not hold a key's name."""
+        """The metadata under `key`; None when there is none, or it is not short. A value must not hold a key's name."""
         head = b"\x18" + _text(key.encode()) + b"\x18"
         at = self._content.find(head, self._layout[-1]) + len(head)
         if at < len(head) or self._content[at] >= 0x80:
@@ -213,12 +213,12 @@ def opened(content: bytes) -> PlainFile | None:
         return None
     layout, _, crc = seen
     if zlib.crc32(memoryview(content)[: len(content) - _AFTER_VALUE - 2 * _CRC.size]) != crc:
-        raise ValueError("its checksum says that bytes of it have changed")
+        raise ValueError("its checksum does not fit: bytes of it have changed")
     return PlainFile(content, layout)
 
 
 def ending(content: bytes, size: int) -> tuple[int, bytes] | None:
-    """The number of bars, and what was told about them (for `told_in`), by the last bytes of a file of `size` bytes.
+    """The number of bars, and their metadata (for `told_in`), by the last bytes of a file of `size` bytes.
 
     None when we did not lay it out, or its footer is longer. Raises ValueError as `opened`.
     """
@@ -230,7 +230,7 @@ def ending(content: bytes, size: int) -> tuple[int, bytes] | None:
     if begin < 0:
         return None
     if zlib.crc32(memoryview(content)[begin : len(content) - _AFTER_VALUE - 2 * _CRC.size]) != crc:
-        raise ValueError("its checksum says that bytes of its footer have changed")
+        raise ValueError("its checksum does not fit: bytes of its footer have changed")
     return layout[0], content[layout[-1] - (size - len(content)) : len(content) - _AFTER_VALUE - _VALUE]
 
 
@@ -242,7 +242,7 @@ def _layout(content: bytes, size: int) -> tuple[tuple[int, ...], int, int] | Non
     value = bytes.fromhex(content[at : at + _VALUE].decode("ascii"))
     layout = _LAYOUT.unpack_from(value)
     if int.from_bytes(content[-8:-4], "little") != size - 8 - layout[-2]:
-        raise ValueError("its footer does not begin where its end says")
+        raise ValueError("its footer does not begin at the place that its end names")
     crc_of_footer, crc = _CRC.unpack_from(value, _LAYOUT.size)
     return layout, crc_of_footer, crc
 

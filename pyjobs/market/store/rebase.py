@@ -1,4 +1,4 @@
-"""Putting a whole series in another's place: staged beside it, declared complete, then moved in file by file.
+"""Put a whole series in another's place: staged next to it, declared complete, then moved in file by file.
 
 From the moment the staged files are declared complete, readers and later writers see them and not the old ones; before
 it they are rubbish. So a kill at any point leaves the old series or the new one.

@@ -44,7 +44,7 @@ class Absent:
         return silence.note_asked(self.store, key, market, self.now_ms)
 
     def set_aside(self, key: SeriesKey, market: str, error: NightdeskError) -> str:
-        """What to say of a series whose provider says that it has none of it; empty where that is a failure."""
+        """The line about a series whose provider answers that it has none of it; empty where that is a failure."""
         if isinstance(error, MisfitError):
             return self._misfit(key, error)
         if not isinstance(error, ExternalDataUnavailable):
@@ -60,7 +60,7 @@ class Absent:
             symbol_states.save(key.exchange, {_name(key): state})
             told = "nothing of it is stored: asked ever less often (--start asks at once)"
         self.gone.append(error)
-        return f"{key}: set aside: {error.provider} says: {error.detail}; {told}"
+        return f"{key}: set aside: {error.provider} answers: {error.detail}; {told}"
 
     def _misfit(self, key: SeriesKey, error: MisfitError) -> str:
         """It is in another currency, say: of many the others go on."""

@@ -127,7 +127,7 @@ def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[d
 def history_changes(days: Iterable[ShareDay]) -> list[BaseChange]:
     """What happened to one share between the sessions of its history (oldest first, none left out).
 
-    The first of them tells nothing: nobody knows what was before.
+    The first of them shows nothing: what was before is not known.
     """
     found: list[BaseChange] = []
     last: ShareDay | None = None

@@ -41,7 +41,7 @@ class Boards:
     """The boards of one exchange in one job. `kept`: those that were asked for before the desk could be read.
 
     `named` is what a command needs to be about this desk. `came` and `went` are symbols by which its listing changed;
-    `notes` what is to be said of it. `shut`: sessions of which a board had nothing, though they have closed.
+    `notes` what to report about it. `shut`: sessions of which a board had nothing, though they have closed.
     """
 
     exchange: str

@@ -45,7 +45,7 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """What one fetch works with. `need_bars` says how many bars setups look back; it is called when that matters.
+    """What one fetch works with. `need_bars` returns how many bars setups look back; it is called when that matters.
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).

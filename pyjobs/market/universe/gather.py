@@ -38,8 +38,8 @@ class Fetching:
 
     `lacking`: of a share that boards may bring in, the closes of sessions that are not known to have no bar of it.
     `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
-    provider has said something about the newest stretch. `error` is what the last question ended in, else None.
-    `revised`: stored bars that came with other numbers; `told`: what is to be said of them, a sentence each.
+    provider has answered about the newest stretch. `error` is what the last question ended in, else None.
+    `revised`: stored bars that came with other numbers; `told`: what to report about them, a sentence each.
     `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
     """
 

@@ -78,7 +78,7 @@ class ByBoard:
     def go_back(self, series: Sequence[Fetching], *, most: int | None, progress: Progress) -> None:
         """Go on with the history of those that are not through, by `most` sessions (None: to the end).
 
-        Nothing of it is due, so a failure is only said.
+        Nothing of it is due, so a failure is only reported.
         """
         series, left, total, asked = daily(series), most, 0, 0
         while self.error is None and (found := self._next(series, left)) is not None:

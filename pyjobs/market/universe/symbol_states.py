@@ -27,7 +27,7 @@ LOCK_TIMEOUT_S = 60.0
 class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol that does not deliver. `since` is the session it was first missed in, `sessions` how many those are.
 
-    `tries` counts the times it was asked for in vain, the last at `asked_ms`. `detail` is what the provider said.
+    `tries` counts the times it was asked for in vain, the last at `asked_ms`. `detail` is the provider's answer.
     """
 
     state: Standing

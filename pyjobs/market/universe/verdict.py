@@ -129,7 +129,7 @@ class _Judge:
         self._count(well, lacking, failed)
 
     def _was_misfit(self, one: Fetching) -> bool:
-        """Whether it was set aside beside others that fitted, which an evening too early or an outage does not undo."""
+        """Whether it was set aside while others fitted, which an evening too early or an outage does not undo."""
         before = self.known.get(name_of(one))
         return before is not None and before.state == "misfit"
 

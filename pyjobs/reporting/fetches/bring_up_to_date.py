@@ -1,4 +1,4 @@
-"""Bringing a desk's fetched bars up to date before something is said about them: the fetch, its table, its report."""
+"""Bring a desk's fetched bars up to date before a verb uses them: the fetch, its table, its report."""
 
 from __future__ import annotations
 

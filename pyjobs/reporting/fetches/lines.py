@@ -22,7 +22,7 @@ COLUMNS = (
 )
 SHOWN = 5
 SPELT = "is written "  # another provider's spelling
-SYMBOL = "<symbol>"  # in what is said of many, where each has its own
+SYMBOL = "<symbol>"  # in a line about many, where each has its own
 WHY = {
     "late": "the provider answers and has not this session yet",
     "no_bar": "expected bar missing: the provider has this session of the others",
@@ -72,7 +72,7 @@ def missing_lines(fetch: Fetch, *, all_of_them: bool = False) -> list[str]:
 
 
 def _of_any(each: Missing) -> str:
-    """What is said of a symbol, as it would be said of another one."""
+    """The line about a symbol, with SYMBOL in the place of its name: lines of many symbols become one."""
     return re.sub(rf"(?<!\w){re.escape(each.symbol)}(?!\w)", SYMBOL, each.detail)
 
 
@@ -86,7 +86,7 @@ def named(members: Sequence[Missing], all_of_them: bool) -> str:
 
 
 def notes(fetch: Fetch) -> list[str]:
-    """What else is to be said: how old the bars are when nobody could be asked, what was re-based, set aside, left."""
+    """The other lines: how old the bars are when no provider could be asked, what was re-based, set aside, left."""
     lines = []
     for each in fetch.exchanges:
         if not fetch.network:

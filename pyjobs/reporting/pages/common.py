@@ -1,4 +1,4 @@
-"""What several pages need: how a missing input is told, and the table of signals."""
+"""What several pages need: the line about a missing input, and the table of signals."""
 
 from __future__ import annotations
 

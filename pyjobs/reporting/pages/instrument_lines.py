@@ -22,7 +22,8 @@ def all_lines(snapshot: Snapshot, setups: Mapping[str, Setup]) -> list[Line]:
 
 
 def watched_lines(snapshot: Snapshot, setups: Mapping[str, Setup], symbols: Sequence[str]) -> list[Line]:
-    """The lines of `symbols` in their order; a symbol of several instruments has several, one of none says so.
+    """The lines of `symbols` in their order; a symbol of several instruments has several, an unknown one gets a line
+    that names it as such.
 
     A symbol may be written `EXCHANGE:SYMBOL`.
     """

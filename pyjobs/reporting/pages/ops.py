@@ -124,7 +124,7 @@ def _freshness(inputs: RunInputs, session: str | None, newest: Mapping[str, str]
 
 
 def _last(each: ImportedSeries, newest: Mapping[str, str]) -> str | None:
-    """The newest session there are bars of: in the store, whoever brought them; else what the import said."""
+    """The newest session there are bars of: in the store, whoever brought them; else the import's."""
     return newest.get(f"{each.exchange}:{each.symbol}:{each.timeframe}") or each.last_session
 
 

@@ -1,9 +1,10 @@
-"""What a run folder holds of its accounts, as types. What is missing or unreadable is told, and stops no report."""
+"""What a run folder holds of its accounts, as types. What is missing or unreadable is noted, and stops no report."""
 
 from __future__ import annotations
 
 import csv
 import datetime as dt
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, TextIO, TypeVar
 import msgspec
 
 from pyjobs.account.figures.account_types import POSITION_COLUMNS, Metrics, Position
+from utils.files.os_files import held_bytes, held_text
 
 T = TypeVar("T")
 VARIANTS = ("constrained", "unconstrained")
@@ -52,7 +54,7 @@ class AccountFiles:
 def _opened(path: Path) -> Iterator[TextIO]:
     """The file. Whatever makes its content no CSV becomes a ValueError, which csv.Error is not."""
     try:
-        with path.open(encoding="utf-8", newline="") as handle:
+        with held_text(path) as handle:
             yield handle
     except csv.Error as error:
         raise ValueError(str(error)) from error
@@ -85,9 +87,9 @@ def csv_columns(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) -> T | None:
-    """A file of the run folder; None where it is not there or not of this shape, and then `missing` says so."""
+    """A file of the run folder; None where it is not there or not of this shape, noted in `missing`."""
     try:
-        return msgspec.json.decode((run_dir / name).read_bytes(), type=kind)
+        return msgspec.json.decode(held_bytes(run_dir / name), type=kind)
     except FileNotFoundError:
         missing[name] = "is not there"
     except OSError as error:
@@ -98,7 +100,7 @@ def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) 
 
 
 def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> AccountFiles:
-    """Everything of one account that can be read; `missing` is told the rest."""
+    """Everything of one account that can be read; the rest is noted in `missing`."""
     variants = {}
     for name in VARIANTS:
         base = f"portfolio/{folder.name}/{name}"
@@ -107,7 +109,7 @@ def read_account(run_dir: Path, folder: Path, missing: dict[str, str]) -> Accoun
         if metrics and equity:
             variants[name] = Variant(metrics=metrics, equity=equity)
     benchmark = f"portfolio/{folder.name}/benchmark.csv"
-    closes = _curve(run_dir, benchmark, "close", missing) if (run_dir / benchmark).exists() else None
+    closes = _curve(run_dir, benchmark, "close", missing) if os.path.lexists(run_dir / benchmark) else None
     return AccountFiles(
         name=folder.name, variants=variants, benchmark=closes, positions=_positions(run_dir, folder, missing)
     )

@@ -1,4 +1,4 @@
-"""What a run folder holds, as types. What is missing or unreadable is said, and never stops a report."""
+"""What a run folder holds, as types. What is missing or unreadable is noted, and never stops a report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Steps(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInputs:
-    """Everything a report may want; None where it is missing, and `missing` says why, by file."""
+    """Everything a report may want; None where it is missing, with the reason in `missing`, by file."""
 
     data: Data | None
     scan: Scan | None

@@ -69,7 +69,7 @@ def summary(result: Record, gone: Sequence[Record], now_ms: int, market: str) ->
 
 
 def by_last_close(result: Record) -> list[str]:
-    """How many daily series are looked at by the close of a session before, because nobody says what is traded now."""
+    """How many daily series are looked at by an earlier session's close, for want of a provider of today's prices."""
     old = [
         each["as_of_ms"]
         for each in result["instruments"]

@@ -60,7 +60,7 @@ def known_part(curve: Curve, closes: FloatArray) -> tuple[Sequence[dt.date], Flo
 
 
 def columns_of(curve: Curve) -> dict[str, dict[str, Any]]:
-    """Figures by column, the account's first; what metrics.json says of them goes before what is computed here."""
+    """Figures by column, the account's first; those in metrics.json go before what is computed here."""
     given = {key: value for key, value in curve.metrics.items() if isinstance(value, int | float | str)}
     own = sheet.figures(curve.sessions, curve.worth, per_year=curve.per_year) if curve.alive else {}
     columns: dict[str, dict[str, Any]] = {curve.name: {**own, **given, "n_sessions": len(curve.sessions)}}

@@ -55,7 +55,7 @@ def scale_of(values: Sequence[float]) -> tuple[float, str]:
 
 
 def dates(sessions: Sequence[dt.date]) -> list[str]:
-    """Labels of a time axis: over some years the day is said at both ends only."""
+    """Labels of a time axis: over some years only both ends have the day."""
     if not sessions:
         return []
     short = (sessions[-1] - sessions[0]).days > LONG_DAYS

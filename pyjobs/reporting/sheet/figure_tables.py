@@ -1,4 +1,4 @@
-"""The figures of a tear sheet as tables: beside each benchmark, over years, in the worst times, by trade."""
+"""The figures of a tear sheet as tables: against each benchmark, over years, in the worst times, by trade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backtest in pictures: equity and drawdown beside benchmarks, returns by month, trades on the price.
+"""A backtest in pictures: equity and drawdown with benchmarks, returns by month, trades on the price.
 
 Equal data gives equal bytes, as for every picture of `charts`.
 """
@@ -48,7 +48,7 @@ def equity_picture(
 ) -> None:
     """Equity above, drawdown below; each benchmark starts with the account's money of its first session.
 
-    `lines_at`: places where a thin line says that something new begins.
+    `lines_at`: places where a thin line marks that something new begins.
     """
     figure, axes = charts.new_figure(rows=2, height_in=4.0)
     curves = {"account": list(equity), **{name: rebased(equity, closes) for name, closes in benchmarks.items()}}

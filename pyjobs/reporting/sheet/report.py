@@ -1,4 +1,4 @@
-"""report.txt of a backtest: what was run, on what, what came of it, and beside which benchmarks."""
+"""report.txt of a backtest: what was run, on what, with which result, and against which benchmarks."""
 
 from __future__ import annotations
 

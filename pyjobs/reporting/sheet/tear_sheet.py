@@ -1,4 +1,4 @@
-"""A tear sheet: one curve beside its benchmarks, in figures and in charts, as a page of sections."""
+"""A tear sheet: one curve with its benchmarks, in figures and in charts, as a page of sections."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pyjobs.reporting.sheet.curve import Curve, columns_of, known_part, number
 from pyjobs.reporting.sheet.curve_charts import below, dates, plain, scale_of
 from pyjobs.reporting.sheet.pictures import month_returns, rebased
 
-FEWEST_MONTHS, FEWEST_YEARS, FEWEST_TRADES = 12, 3, 5  # below, a distribution says nothing
+FEWEST_MONTHS, FEWEST_YEARS, FEWEST_TRADES = 12, 3, 5  # below, a distribution means nothing
 LOG_FROM = 3.0  # growth from which equal steps of money hide what happened early
 FIGURES_NOTE = (
     "Likely that Sharpe is above 0: the probabilistic Sharpe ratio of Bailey and López de Prado. Gain to pain: sum of "
     "returns over the sum of those below 0. Recovery: total return over the deepest drawdown. Ulcer index: root mean "
     "square of the drawdown. An asterisk: carried to a year from less than one. The rest "
-    "as metrics.json says; no risk-free rate is taken off."
+    "as in metrics.json; no risk-free rate is taken off."
 )
 LAST, UNDEFINED = "last ", "There is nothing to measure: fewer than two sessions, or equity not above zero."
 

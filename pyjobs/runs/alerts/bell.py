@@ -6,7 +6,7 @@ secret/alerts.yaml (mode 600), every key optional:
     heartbeat: https://hc-ping.com/…       the same at every look: who misses it learns that this machine is silent
     timeout_s: 20                          a hard limit for all of it together
 
-What was told is kept per address, so that one that could not be reached is tried again, and no other hears it twice.
+What each address has got is kept, so that one that could not be reached is tried again, and no other hears it twice.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequence[Path]) -> Check | None:
-    """Tell whoever does not know yet; the check says how that went. None without secret/alerts.yaml.
+    """Tell whoever does not know yet; return a check with the outcome. None without secret/alerts.yaml.
 
     Whatever goes wrong here is a WARN and changes no other verdict.
     """
@@ -74,7 +74,7 @@ def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequen
 
 
 def places() -> list[Path]:
-    """Where what was told is kept: the first that can be written; another when a disk has gone read-only."""
+    """Where the record of sent alerts is kept: the first place that can be written, since a disk may be read-only."""
     mark = hashlib.sha256(str(paths.root()).encode()).hexdigest()[:12]
     spare = Path(tempfile.gettempdir()) / f"nightdesk-{os.getuid()}-{mark}"
     return [paths.data_dir(), paths.logs_dir(), paths.locks_dir(), spare]
@@ -129,7 +129,7 @@ def _key(kind: str, address: str) -> str:
 
 
 def _read(folders: Sequence[Path]) -> dict[str, list[str]]:
-    """What was told, by the newest of the files that can be read."""
+    """The record of sent alerts, by the newest of the files that can be read."""
     found: list[tuple[float, dict[str, list[str]]]] = []
     for folder in folders:
         try:

@@ -16,7 +16,7 @@ LONGEST_S = 60.0
 
 
 class Message(NamedTuple):
-    """What one address is told: `well` after a recovery."""
+    """The message to one address: `well` after a recovery."""
 
     kind: Literal["apprise", "ping", "heartbeat"]
     address: str

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyjobs.runs import provenance
 from pyjobs.runs.manifest import utc_text
-from pyjobs.runs.provenance import combined, file_sha256
-from pyjobs.runs.sealed import file_names
+from pyjobs.runs.provenance import combined, file_sha256, sha256_or_why
+from pyjobs.runs.sealed import prints
 from pyjobs.runs.witness import mixed
+from utils.files.os_files import files_below
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
@@ -46,7 +47,7 @@ class Inputs:
         return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
 
     def told(self) -> dict[str, object]:
-        """The inputs as they were when the verb began; what has become another since then says so as `mixed`."""
+        """The inputs as they were when the verb began; what has changed since then is marked as `mixed`."""
         if self.begun is None:
             return self.now()
         found: dict[str, Any] = {name: dict(told) for name, told in self.begun.told.items()}
@@ -123,21 +124,16 @@ def filled_in(run_dir: Path) -> dict[str, object]:
 
 
 def described(run_dir: Path, name: str) -> dict[str, object]:
-    """What can be said by looking at the folder."""
-    files = {
-        each: {"bytes": (run_dir / each).stat().st_size, "sha256": file_sha256(run_dir / each)}
-        for each in file_names(run_dir)
-    }
-    return {"schema": SCHEMA, "kind": KIND, "run": name, "files": files}
+    """What the folder alone shows."""
+    files, left_out = prints(run_dir)
+    return {"schema": SCHEMA, "kind": KIND, "run": name, "files": files, **({"left_out": left_out} if left_out else {})}
 
 
 def code_files(clone: Path) -> dict[str, str]:
     """The sha256 of every file that `provenance.code` puts together."""
-    found = [path for folder in provenance.CODE_FOLDERS for path in sorted((clone / folder).rglob("*"))]
+    found = [path for folder in provenance.CODE_FOLDERS for path in sorted(files_below(clone / folder))]
     return {
-        path.relative_to(clone).as_posix(): file_sha256(path)
-        for path in found
-        if path.is_file() and "__pycache__" not in path.parts
+        path.relative_to(clone).as_posix(): sha256_or_why(path) for path in found if "__pycache__" not in path.parts
     }
 
 
@@ -150,9 +146,8 @@ def _hashed(what: str, named: Mapping[str, str]) -> dict[str, object]:
 
 
 def _config_files(desk_file: Path, config_dir: Path) -> Iterable[tuple[str, str]]:
-    for path in sorted(config_dir.rglob("*")):
-        if path.is_file():
-            yield f"config/{path.relative_to(config_dir).as_posix()}", file_sha256(path)
+    for path in sorted(files_below(config_dir)):
+        yield f"config/{path.relative_to(config_dir).as_posix()}", sha256_or_why(path)
     yield "desk", file_sha256(desk_file)
 
 

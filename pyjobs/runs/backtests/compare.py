@@ -11,12 +11,14 @@ import csv
 import io
 import itertools
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pyjobs.runs.run_folder import MANIFEST
+from utils.files.os_files import files_below, has_file, held_bytes, read_json
 
 TRADES = "trades.csv"
 PICTURES = (".png", ".html")
@@ -109,15 +111,18 @@ def changed_inputs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
 
 def _names(a: Path, b: Path) -> list[str]:
     """Every result of either run, the most telling first; manifests and pictures last."""
-    names = {p.relative_to(run).as_posix() for run in (a, b) for p in run.rglob("*") if p.is_file()} - {MANIFEST}
+    names = {p.relative_to(run).as_posix() for run in (a, b) for p in files_below(run)} - {MANIFEST}
     rank = {name: place for place, name in enumerate(_FIRST)}
     return sorted(names, key=lambda name: (name.endswith(PICTURES), rank.get(name, len(rank)), name))
 
 
 def _difference(a: Path, b: Path, name: str) -> Difference | None:
-    if not (a.is_file() and b.is_file()):
+    if not (has_file(a) and has_file(b)):
         return Difference(file=name, where="file", a=_there(a), b=_there(b))
-    mine, theirs = a.read_bytes(), b.read_bytes()
+    try:
+        mine, theirs = held_bytes(a), held_bytes(b)
+    except OSError as error:  # the other files are compared all the same
+        return Difference(file=name, where="cannot be read", a=f"{error.filename}", b=f"{error.strerror}")
     if mine == theirs:
         return None
     if name.endswith(PICTURES):
@@ -126,7 +131,7 @@ def _difference(a: Path, b: Path, name: str) -> Difference | None:
     try:
         every = _of_csv(*texts) if name.endswith(".csv") else _of_json(*texts) if name.endswith(".json") else None
         first = _first(name, every or _of_lines(*texts))
-    except (ValueError, csv.Error):  # not the JSON or CSV its name says
+    except (ValueError, csv.Error):  # not the JSON or CSV that its name promises
         first = _first(name, _of_lines(*texts))
     return first or Difference(file=name, where="bytes", a=f"{len(mine)} bytes", b=f"{len(theirs)} bytes")
 
@@ -196,22 +201,29 @@ def _unequal(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 def _manifest(run: Path) -> dict[str, Any]:
     try:
-        told = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        told = read_json(run / MANIFEST)
+    except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) else {}
 
 
 def _touched(name: str, run: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Results whose size or presence is not what the run's own manifest says: somebody changed them afterwards."""
-    import hashlib
-
+    """Results whose size or presence differs from the run's own manifest: somebody changed them afterwards."""
     for file, told in (manifest.get("files") or {}).items():
         path = run / file
-        if not path.is_file():
+        if not has_file(path):
             yield f"{name}: {file} is missing, its manifest has it"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != told.get("sha256"):
+        elif _sha256(path) != (told.get("sha256") if isinstance(told, dict) else ""):
             yield f"{name}: {file} was changed after the run: it is not what its manifest says"
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    try:
+        return hashlib.sha256(held_bytes(path)).hexdigest()
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _event(key: str, was: object, now: object) -> str:
@@ -233,7 +245,7 @@ def _commits(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _there(path: Path) -> str:
-    return "present" if path.is_file() else ABSENT
+    return "present" if has_file(path) else "no file" if os.path.lexists(path) else ABSENT
 
 
 def _shown(value: object) -> str:

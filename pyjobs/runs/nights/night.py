@@ -20,8 +20,8 @@ HEARTBEAT_S = 30.0
 class Night:
     """One night in its run folder.
 
-    `tell_session` is asked once, after the first step, for the session the night is about (None: cannot be told).
-    `say` gets one line per event, `began` each verb right before it starts. `about` goes into logs/steps.json beside
+    `tell_session` is asked once, after the first step, for the session the night is about (None: not known).
+    `say` gets one line per event, `began` each verb right before it starts. `about` goes into logs/steps.json with
     the steps.
     """
 

@@ -30,7 +30,7 @@ def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
 
 
 def after_prices(desk: Desk, reports: Path) -> str | None:
-    """The session by the desk's `last_bar` rule; None: no bars. Read from what import and fetch told: it is quick."""
+    """The session by the desk's `last_bar` rule; None: no bars. Read from the results of import and fetch, so quick."""
     session = last_bar_session(
         desk, {**_last_sessions(reports / "data.json", Data), **_last_sessions(reports / "fetch.json", Fetch)}
     )

@@ -82,16 +82,7 @@ def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> R
     outcome_read, outcome_write = os.pipe()
     try:
         handle.write(f"$ {shlex.join(command)}\n# start {_stamp(zone_s)}\n".encode())
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, OUTCOME_FD: str(outcome_write)},
-            pass_fds=(outcome_write,),
-            process_group=0,
-        )
+        process = begun(command, cwd, handle, outcome_write)
     except OSError:
         os.close(outcome_read)
         handle.close()
@@ -109,6 +100,20 @@ def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> R
     )
 
 
+def begun(command: Sequence[str], cwd: Path, output: IO[bytes], outcome_fd: int) -> subprocess.Popen[bytes]:
+    """The process of a command, in a group of its own; `outcome_fd` is where it reports its outcome."""
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, OUTCOME_FD: str(outcome_fd)},
+        pass_fds=(outcome_fd,),
+        process_group=0,
+    )
+
+
 def last_line(log: Path) -> str:
     """The last line of the command's own output so far, at most 200 characters; empty when there is none yet."""
     try:
@@ -122,7 +127,7 @@ def last_line(log: Path) -> str:
 
 
 def _outcome(fd: int) -> dict[str, object]:
-    """What the command said of its outcome, without waiting for whoever else still holds the pipe open."""
+    """What the command reported of its outcome, without waiting for other processes that hold the pipe open."""
     os.set_blocking(fd, False)
     received = b""
     with contextlib.suppress(BlockingIOError):

@@ -20,8 +20,8 @@ class Step:
     """One verb of the night.
 
     It starts when everything in `needs` has ended well and everything in `after` has ended, however. `session`: it is
-    about a session, and is skipped when none is known. (A report is told the session only if there is one: a page that
-    says what is missing is better than no page.)
+    about a session, and is skipped when none is known. (A report gets the session only if there is one: a page that
+    names what is missing is better than no page.)
     """
 
     number: int

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check
 from pyjobs.runs.verdict.records import AHEAD_S
+from utils.files.os_files import read_json
 
 DAY_S = 86_400.0
 BACKUP_DAYS, DRILL_DAYS = 3, 45
@@ -14,7 +14,7 @@ BACKUP, DRILL = "backups.json", "drill.json"
 
 
 def check_backup(data_dir: Path, now_s: float) -> Check:
-    """OK where none was ever made (a choice), said; else the age and the result of the last backup and drill.
+    """OK with a note where none was ever made (a choice); else the age and the result of the last backup and drill.
 
     A drill has DRILL_DAYS from the first backup on. Stamps from later than now are passed over: they cannot be.
     """
@@ -43,7 +43,7 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
 
 def _read(path: Path, now_s: float) -> dict[str, object]:
     try:
-        told = json.loads(path.read_bytes())
+        told = read_json(path)
     except (OSError, ValueError):
         return {}
     return told if isinstance(told, dict) and 0 < _at(told) <= now_s + AHEAD_S else {}

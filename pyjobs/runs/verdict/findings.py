@@ -51,6 +51,14 @@ LOOKED_AT: dict[str, Looked] = {
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"
     ),
+    "format": Looked(
+        "what is stored has the format that this version reads",
+        "until it has, no job reads it",
+        "`python -m pyjobs.migrate`",
+    ),
+    "secrets": Looked(
+        "only the jobs' user can read `.env` and `secret/`", "a key that others can read is theirs", "`chmod 600`"
+    ),
     "backup": Looked(
         "when the last backup and the last restore drill were, and how they went",
         "a backup that nobody has restored is a hope",
@@ -94,7 +102,7 @@ LOOKED_AT: dict[str, Looked] = {
     "live": Looked(
         "each paper loop: undecided bars, bars that stand still, failed fetches, late or missing ones; the kill switch",
         "a loop that has stopped looks like one with no signal",
-        "`jobs/live.sh status`, `events.csv` beside its decisions",
+        "`jobs/live.sh status`, `events.csv` in the folder of its decisions",
     ),
     "data": Looked(
         "the age of each series that is kept up to date: the desk's, the instances'",

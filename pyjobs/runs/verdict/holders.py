@@ -18,7 +18,7 @@ REHEARSED_S = 60.0  # a clock so near to the real one is the real one, read a mo
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, or held it when it was killed: the winner says so right after locking, by the jobs' clock."""
+    """Who holds a lock, or held it when it was killed: noted by the holder right after locking, by the jobs' clock."""
 
     name: str
     pid: int
@@ -58,7 +58,7 @@ def is_held(lock: Path, holder: Holder) -> bool:
 
 
 def _by_clock_of(now_s: float, holder: Holder) -> int:
-    """Since when, on the clock that says `now_s`: where that one is rehearsed and the stamp is not, as long ago."""
+    """Since when, on the clock of `now_s`: where that one is rehearsed and the stamp is not, as long ago."""
     began_s, real_s = _began_s(Path(f"/proc/{holder.pid}")), time.time()
     if abs(now_s - real_s) < REHEARSED_S:
         return holder.since_s

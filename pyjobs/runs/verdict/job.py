@@ -21,7 +21,7 @@ from utils import schedule
 from utils.exit_codes import ExitCode
 from utils.trading_day import Calendar, CalendarRangeError
 
-MOST_MISSED = 400  # times counted back; more are not told apart
+MOST_MISSED = 400  # times counted back; more are just "many"
 LATE_S = 60.0  # a run that ends so soon after another was kept out is the one that held the lock
 MANY = 2  # times due and not come: a failure
 
@@ -53,7 +53,7 @@ class Seen:
     anchor_s: float | None = None
 
     def day_of(self, run: JobRun) -> dt.date:
-        """The market's date a run was about: what it says, else the date it began.
+        """The market's date a run was about: by its own record, else the date it began.
 
         For a job that is due after the close, what began before the close is about the session before.
         """
@@ -93,7 +93,7 @@ def is_scheduled(plan: JobPlan, *, has_instances: bool) -> bool:
 
 
 def _running(seen: Seen, holder: Holder) -> Verdict:
-    """It runs now; what it has to make good stays said until it has."""
+    """It runs now; what it has to make good stays in the sentence until it has."""
     calendar = seen.calendar
     before = judge(_without_holder(seen))
     at = words.clock(holder.since_s, calendar)

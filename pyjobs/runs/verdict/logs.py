@@ -1,4 +1,4 @@
-"""What a dated log says of its last run, where the history says nothing: never ended, or how it ended."""
+"""What a dated log shows of its last run, where the history has no record: never ended, or how it ended."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import IO, NamedTuple
 from pyjobs.runs.job_history import JobRun
 from pyjobs.runs.log_retention import PACKED
 from utils.files import os_files
+from utils.files.os_files import held
 from utils.trading_day import Calendar
 
 LAST_LINES, LAST_BYTES, LAST_COLUMNS = 5, 4096, 200
@@ -88,7 +89,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _packed_end(path: Path) -> str:
     try:
-        with gzip.open(path, "rb") as handle:
+        with held(path) as raw, gzip.open(raw, "rb") as handle:
             end = b""
             while piece := handle.read(1_000_000):
                 end = (end + piece)[-LAST_BYTES:]

@@ -20,7 +20,7 @@ from pyjobs.market.providers.asking.circuit_breaker import State as ProviderStat
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import JobPlans, JobRun
-from pyjobs.runs.verdict import backups, places, records, repos, results, series, watched
+from pyjobs.runs.verdict import backups, machine, places, records, repos, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
@@ -50,7 +50,7 @@ class House(NamedTuple):
     desk_file: str | None = None
 
     def place(self) -> Place:
-        """The traces that runs leave beside the history."""
+        """The traces that runs leave apart from the history."""
         locks = paths.locks_dir()
         return Place(paths.logs_dir(), holders(locks, self.now_s), left_behind(locks))
 
@@ -76,6 +76,7 @@ def look(house: House) -> Iterator[Check]:
     yield results.check_storage(data / "server_runs", places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
+    yield from machine.check_stored(paths.ROOT, root)
     yield backups.check_backup(data, now_s)
     yield from repos.check_repos(root)
     yield from check_mirror()
@@ -126,7 +127,7 @@ def load_kept(failed: list[Check] | None = None) -> list[Kept]:
 
 
 def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
-    """Whether this clock agrees with what was written by it: runs and answers from later than now are told."""
+    """Whether this clock agrees with what was written by it: runs and answers from later than now are a WARN."""
     at = f"{dt.datetime.fromtimestamp(now_s, dt.UTC):%Y-%m-%d %H:%M} UTC"
     later = [float(run.end_s) for run in told.future] if not told.mended else []
     later += [s for state in states for s in (state.last_ok_s, state.last_failure_s) if s > now_s + AHEAD_S]
@@ -134,7 +135,7 @@ def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) ->
         return Check("clock", "OK", at, "clock")
     newest = f"{dt.datetime.fromtimestamp(min(max(later), 2e11), dt.UTC):%Y-%m-%d %H:%M} UTC"
     what = f"the newest of {len(later)} records from later is" if len(later) > 1 else "a record is"
-    return Check("clock", "WARN", f"is the clock right? It says {at}, but {what} of {newest}: passed over", "clock")
+    return Check("clock", "WARN", f"is the clock right? It shows {at}, but {what} of {newest}: passed over", "clock")
 
 
 def check_mirror() -> Iterator[Check]:
@@ -162,10 +163,10 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
     name, left = f"calendar {market}", calendar.days_left(now_s)
     today = dt.datetime.fromtimestamp(min(max(now_s, 0), 2e11), dt.UTC).date()
     if today < calendar.first:
-        told = f"is the clock right? It says {today}, the calendar begins on {calendar.first}"
+        told = f"is the clock right? It shows {today}, the calendar begins on {calendar.first}"
         return Check(name, "FAIL", told, "calendar")
     if left < 0:
-        told = f"ended {-left} days ago: is the clock right (it says {today})? Then update nightdesk"
+        told = f"ended {-left} days ago: is the clock right (it shows {today})? Then update nightdesk"
         return Check(name, "FAIL", told, "calendar")
     state: State = "WARN" if left < CALENDAR_WARNING_DAYS else "OK"
     return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")

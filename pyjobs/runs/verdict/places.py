@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pyjobs.runs import released
 from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.machine import uses_wal
 from pyjobs.runs.verdict.words import many
 from utils.errors import NightdeskError
 
@@ -139,12 +140,13 @@ def check_databases(folder: Path) -> Iterator[Check]:
         if said != "ok":
             yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
     if found:
-        told = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}, rollback journals"
+        wal = ", rollback journals" if not any(map(uses_wal, found)) else ""
+        told = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}{wal}"
         yield Check("databases", "OK", told, "databases")
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:
-    """Whether the Postgres of DATABASE_URL answers, asked beside us: one that hangs must not hang this as well."""
+    """Whether the Postgres of DATABASE_URL answers, asked in a thread: one that hangs must not hang this as well."""
     said: list[str] = []
 
     def ask() -> None:

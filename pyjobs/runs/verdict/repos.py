@@ -1,4 +1,4 @@
-"""Whether the repositories that repos.lock pins are what it says: one line each, tabs between, `#` begins a comment.
+"""Whether the repositories are as repos.lock pins them: one line each, tabs between, `#` begins a comment.
 
 name<TAB>folder<TAB>origin<TAB>commit
 """
@@ -54,7 +54,7 @@ def read(home: Path) -> list[Pinned]:
 
 
 def check_repos(home: Path) -> Iterator[Check]:
-    """A FAIL for each repository that is not what its line says; one OK for all that are; nothing without any."""
+    """A FAIL for each repository that is not as its line pins it; one OK for all that are; nothing without any."""
     try:
         pinned = read(home)
     except ConfigError as error:
@@ -67,7 +67,7 @@ def check_repos(home: Path) -> Iterator[Check]:
         if problem:
             yield Check(f"repos {each.name}", "FAIL", problem, "repos")
     if well:
-        yield Check("repos", "OK", f"{well} of {len(pinned)} pinned repositories are as {LOCK} says", "repos")
+        yield Check("repos", "OK", f"{well} of {len(pinned)} pinned repositories are as {LOCK} pins them", "repos")
 
 
 def problem_of(home: Path, pinned: Pinned) -> str:

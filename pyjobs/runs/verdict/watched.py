@@ -144,7 +144,7 @@ def calendars(plans: Mapping[str, JobPlan]) -> set[str]:
 
 
 def date_of(run: JobRun, calendar: Calendar) -> dt.date:
-    """The market's date a run says it was about, or that it began on."""
+    """The market's date a run was about by its own record, or that it began on."""
     try:
         return dt.date.fromisoformat(run.session)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is said of runs, in words a tired person understands; times are the market's, at that moment."""
+"""Sentences about runs, in words a tired person understands; times are the market's, at that moment."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tally(runs: Sequence[JobRun]) -> str:
 
 
 def next_due(plan: JobPlan, calendar: Calendar, now_s: float) -> str:
-    """`; not due before 23:30 today`, or on its date; nothing where that cannot be told."""
+    """`; not due before 23:30 today`, or on its date; nothing where that is not known."""
     day = jobs.next_due(plan, calendar, now_s)
     if day is None or not plan.due:
         return ""

@@ -32,7 +32,7 @@ class KrxMa200:
 
     @property
     def needs(self) -> str:
-        """The index it decides by beside the instrument."""
+        """The index it decides by in addition to the instrument."""
         return self.index
 
     @property

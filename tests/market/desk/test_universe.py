@@ -96,7 +96,7 @@ def test_one_on_another_basis_that_is_to_be_fetched_is_refused_with_the_key_to_s
         ("instruments:\n  - {symbol: X, exchange: OWN, file: x.csv, market: XNYS}\n",
          "desk.yaml:7: instruments[0].currency: no currency is named"),
         ("universe:\n  - {exchange: YAHOO}\n",
-         "desk.yaml:7: universe[0]: nothing says which symbols: name one of symbols, csv, listing"),
+         "desk.yaml:7: universe[0]: it names no symbols: name one of symbols, csv, listing"),
         ("universe:\n  - {exchange: YAHOO, symbols: [A], csv: u.csv}\n",
          "desk.yaml:7: universe[0].csv: symbols and csv stand together: name one of symbols, csv, listing"),
         ("universe:\n  - {exchange: KRY, symbols: [A]}\n",

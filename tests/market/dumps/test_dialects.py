@@ -193,7 +193,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         CURRENCY, "time,open,high,low,close,tick_volume,spread,real_volume\n1704204000,10,13,9,12,5,2,0\n1704207600,12,13,9,12,5,2,0\n", "say `zone:`"),
     "ticks": ({"market": "FX", "timeframe": "1m"}, "20120201 000003660,1.3066,1.3067,0\n20120201 000003960,1.3065,1.3067,0\n", "say `columns:"),
     "two series and no word which": ({}, "observation_date,SP500,NASDAQCOM\n2024-01-02,10,20\n", "say `columns:"),
-    "a vendor's excuse": ({}, '{"Information":"Thank you! Our rate limit is 25 requests a day."}', "it says 'Thank you! Our rate limit"),
+    "a vendor's excuse": ({}, '{"Information":"Thank you! Our rate limit is 25 requests a day."}', "its text: 'Thank you! Our rate limit"),
     "one impossible row": (
         {}, "Date,Open,High,Low,Close,Volume\n" + "".join(f"2024-01-{day:02},10,13,9,12,5\n" for day in range(2, 12)) + "2024-01-12,10,8,9,12,5\n",
         "line 12: high is below low; are columns swapped (see `layout:`)? 2024-01-12 open 10 high 8 low 9 close 12 volume 5; `bad_rows: drop` leaves such rows out"),

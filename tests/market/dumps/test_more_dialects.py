@@ -157,7 +157,7 @@ ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
     "arrays of a time and four prices": (COIN, "[[1704067200000,10,13,9,12],[1704153600000,10,13,9,12]]", "say `layout: coingecko` or `layout: ohlcv_start`"),
     "epochs that Excel has shortened": (COIN, rows(["1.70407E+12", "1.70415E+12"]), "line 2: '1.70407E+12' is an epoch that has lost its last digits"),
     "EST in summer": (MINUTES, rows(["20240702 09:30:00 EST"]), "EST in summer, America/New_York's clock or an hour later? Say `zone:`"),
-    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "nobody knows which time zone 'IST' is: say `zone:`"),
+    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "'IST' is no known time zone: say `zone:`"),
     "lean's minutes without their date": ({**MINUTES, "layout": "lean"}, "34200000,100000,130000,90000,120000,5\n", "line 1: 34200000: milliseconds since midnight, of which date?"),
     "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "say `layout: lean`"),
     "one price of lean's that is not whole": ({"layout": "lean"}, "20131007 00:00,100000,130000,90000,120000,5\n20131008 00:00,100000,130000,90000,120000,5\n20131009 00:00,100000,130000,90000,120000.5,5\n", "line 3: a price that is not whole, in a file of ten-thousandths"),
@@ -283,3 +283,78 @@ def test_volumes_of_eodhd_are_in_todays_shares_in_json_too(hours: dict[str, Mark
         '{"date":"2020-08-31","open":127,"high":131,"low":126,"close":129,"adjusted_close":126,"volume":223}]'
     )
     assert read(tmp_path / "x", hours, text, prices="adjusted").bars.volume.tolist() == [187, 223]
+
+
+NSE = "Date,series,OPEN,HIGH,LOW,close,VOLUME\n02-Jan-2024,EQ,10,13,9,12,500\n02-Jan-2024,BE,11,14,10,13,7\n03-Jan-2024,BE,12,13,9,12,6\n"
+OKX = [
+    "1704067200000,43000,43300,42900,43200,{},7.1,306000,1\n1704153600000,43200,43400,43100,43300,{},5.1,220000,1\n".format(
+        *contracts
+    )
+    for contracts in ((710, 510), (3060, 2200))  # of a hundredth of a coin, of 100 dollars
+]
+CHART = '{"prices":[[1704067200000,10.5],[1704153600000,11],[1704240000000,12],[1704267200000,12.5]],"market_caps":[[1704067200000,1],[1704153600000,1],[1704240000000,1],[1704267200000,1]],"total_volumes":[[1704067200000,9],[1704153600000,9],[1704240000000,9],[1704267200000,9]]}'
+
+
+def test_of_a_share_in_two_series_on_one_date_the_main_one_is_taken(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    dump = read(tmp_path / "x.csv", hours, NSE)
+    assert (dump.bars.close.tolist(), dump.bars.volume.tolist()) == ([12, 12], [500, 6])
+    assert [(each.count, each.example) for each in dump.cleaned if "another series" in each.what] == [(1, "BE")]
+    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'board' tells them apart .*`symbol_column: board`"):
+        read(tmp_path / "x.csv", hours, NSE.replace("series", "board"))
+
+
+@pytest.mark.parametrize("text", [*OKX, "ts,o,h,l,c,vol,volCcy,volCcyQuote,confirm\n" + OKX[0]])
+def test_contracts_are_not_taken_for_coins(hours: dict[str, MarketHours], tmp_path: Path, text: str) -> None:
+    assert read(tmp_path / "x.csv", hours, text, **COIN).bars.volume.tolist() == [7.1, 5.1]
+
+
+def test_a_chart_of_coingecko_is_its_prices_at_their_moments_without_the_running_day(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    dump = read(tmp_path / "x.json", hours, CHART, **COIN)
+    assert closes(dump) == ["2024-01-01T00:00", "2024-01-02T00:00", "2024-01-03T00:00"]
+    assert dump.bars.close.tolist() == [10.5, 11, 12]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date Open High Low Close Volume\n2024-01-02 10 13 9 12 5\n2024-01-03 12 13 9 12 6\n",
+        "      Date  Open  High  Low  Adj Close  Close Volume\n2024-01-02  10.0  13.0  9.0  11.0  12.0  5\n2024-01-03  12.0  13.0  9.0  11.0  12.0  6\n".replace(
+            "Close Volume", "Close  Volume"
+        ),
+        "            Open  High  Low  Close  Volume\nDate\n2024-01-02  10.0  13.0  9.0   12.0       5\n2024-01-03  12.0  13.0  9.0   12.0       6\n",
+    ],
+)
+def test_a_table_set_with_spaces_is_read(hours: dict[str, MarketHours], tmp_path: Path, text: str) -> None:
+    bars = read(tmp_path / "x.txt", hours, text).bars
+    assert (bars.open.tolist(), bars.close.tolist(), bars.volume.tolist()) == ([10, 12], [12, 12], [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("step", "timeframe", "seems"),
+    [(2, "1d", "2 days"), (3, "1d", "3 days"), (14, "1w", "fortnights"), (61, "1mo", "two months")],
+)
+def test_bars_of_several_days_weeks_or_months_are_not_those_of_one(
+    hours: dict[str, MarketHours], tmp_path: Path, step: int, timeframe: str, seems: str
+) -> None:
+    first = dt.date(2024, 1, 1)
+    text = rows([(first + dt.timedelta(days=step * at)).isoformat() for at in range(8)])
+    with pytest.raises(NightdeskError, match=f"line 2 and the next: its rows are {seems} apart"):
+        read(tmp_path / "x.csv", hours, text, market="24/7", timeframe=timeframe)
+
+
+def test_a_winter_time_of_europe_in_summer_is_asked_about(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = rows(["2024-07-02 09:00 CET", "2024-07-02 10:00 CET"])
+    told = {"market": "XETR", "timeframe": "1h", "layout": "ohlcv_start"}
+    with pytest.raises(NightdeskError, match=r"CET in summer, .* Say `zone:`"):
+        read(tmp_path / "x.csv", hours, text, **told)
+    assert closes(read(tmp_path / "x.csv", hours, text, zone="Europe/Berlin", **told))[0] == "2024-07-02T08:00"
+
+
+def test_one_field_under_two_names_by_turns_is_asked_about(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    row = '{{"date":"2024-01-0{}","open":10,"high":13,"low":9,"close":12,"{}":5}}'
+    with pytest.raises(NightdeskError, match="row 2: 'volume' is empty and 'vol' is not"):
+        read(tmp_path / "x.json", hours, f"[{row.format(2, 'volume')},{row.format(3, 'vol')}]")

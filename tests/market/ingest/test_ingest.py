@@ -199,7 +199,7 @@ def test_a_clock_that_jumped_back_is_named_and_nobody_is_asked(store: BarStore) 
     exchange.now_ms = MIDNIGHT_MS
     exchange.requests.clear()
     with pytest.raises(
-        BadDataError, match=r"newest stored bar closes 2026-01-01 01:40 UTC, .* says 2026-01-01 00:00 UTC"
+        BadDataError, match=r"newest stored bar closes 2026-01-01 01:40 UTC, .* shows 2026-01-01 00:00 UTC"
     ):
         resumed(store, exchange)
     assert exchange.requests == []
@@ -296,7 +296,7 @@ def test_a_series_the_provider_no_longer_overlaps_is_refused_and_not_mixed(store
     bars, exchange.now_ms = exchange.bars, int(exchange.bars.ts_ms[20 * 24])
     ranged(store, exchange, int(bars.ts_ms[0]), exchange.now_ms, HOURLY)
     exchange.bars, exchange.now_ms = scaled(bars, 0.5), int(bars.ts_ms[-1])
-    with pytest.raises(BadDataError, match=r"split or dividend lies between cannot be told. .* move .*1h away"):
+    with pytest.raises(BadDataError, match=r"split or dividend lies between is not known. .* move .*1h away"):
         resumed(store, exchange, HOURLY)
     exchange.now_ms = int(bars.ts_ms[45 * 24])  # the newest stored bars are still there, the oldest no longer
     with pytest.raises(BadDataError, match=r"cannot be re-based: .* \(a week of the last month\). .* move .*1h away"):

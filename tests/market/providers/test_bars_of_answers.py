@@ -127,5 +127,5 @@ def test_a_thing_is_taken_only_where_its_kind_is_traded(kind: str, zone: str, ma
     if fits:
         assert checked(answer, request) is answer
     else:
-        with pytest.raises(BadDataError, match=f"is of the kind {kind}"):
+        with pytest.raises(BadDataError, match=f"as of the kind {kind}"):
             checked(answer, request)

@@ -59,7 +59,7 @@ def test_killed_workers_cost_nothing_but_time(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_gives_other_bits_is_refused_before_anything_is_done(three: Cluster) -> None:
-    with pytest.raises(ConfigError, match=r"3 of 3 workers of tcp://.* comes to other bits there"):
+    with pytest.raises(ConfigError, match=r"3 of 3 workers of tcp://.* gives other bits there"):
         on_cluster(three.address)(work_of(pieces.of_this_process), silent)
 
 

@@ -1,4 +1,4 @@
-"""Prices and volumes on one basis: what an adjusted close says of the other prices, and a split of the volumes."""
+"""Prices and volumes on one basis: an adjusted close adjusts the other prices, and a split the volumes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _say(findings: Findings, what: str, reading: Reading, values: FloatArray, *,
 def _splits(reading: Reading, ratio: FloatArray, close: FloatArray, st: Stamps) -> FloatArray | None:
     """What each row's volume is multiplied by: the splits after it that the raw prices fell by; None without any.
 
-    A split is where the ratio of adjusted to raw close jumps by p:q, as the file's own column of splits says, or as
+    A split is where the ratio of adjusted to raw close jumps by p:q, as in the file's own column of splits, or as
     the raw close falls by. Where prices are in today's shares already, so are the volumes, and the ratio does not jump.
     """
     if reading.shape is not None and reading.shape.shares == "now":

@@ -11,11 +11,11 @@ from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.names import COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
-from pyjobs.market.dumps.meaning.plausible import is_a_price
+from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays, is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
 from pyjobs.market.dumps.meaning.tickers import one_ticker
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
-from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
 from utils.errors import BadDataError
 
@@ -24,7 +24,7 @@ OHLC = ("open", "high", "low", "close")
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Where each field stands, what the times mean, and what is to be said of the file as a whole."""
+    """Where each field stands, what the times mean, and the findings about the file as a whole."""
 
     grid: Grid
     places: dict[str, int]
@@ -119,12 +119,26 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tu
             columns = ", ".join(names)
             what = f"two columns are named {role}: {columns}; say which with `columns: {{{role}: NAME}}`"
             raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}")
+        if role == "volume" and len(candidates) > 1:
+            _refuse_in_turns(grid, candidates)
         places[role] = candidates[0][1]
         if role == "time":  # of `date` and `open_time` the latter may be a time of day
             places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
     return places, _volume(grid, instrument, places)
+
+
+def _refuse_in_turns(grid: Grid, candidates: list[tuple[int, int]]) -> None:
+    """One field under two names, by turns: where the first has no value, another has."""
+    (_, first), *others = candidates
+    lacking = [row for row in range(len(grid)) if grid.cell(row, first) == ""] if has_gaps(grid, first) else []
+    for _, place in others:
+        row = next((row for row in lacking if grid.cell(row, place) != ""), None)
+        if row is not None:
+            one, two = (grid.names or [])[first], (grid.names or [])[place]
+            what = f"{one!r} is empty and {two!r} is not: one field? Write one name, or say `columns: {{volume: NAME}}`"
+            raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[row])}: {what}")
 
 
 def _told(grid: Grid, name: str, wanted: str) -> int:
@@ -188,7 +202,10 @@ def _some(grid: Grid, place: int) -> str:
 
 
 def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
-    """The volume in units of what is traded, where the file has it in several; and what is said of the choice."""
+    """The volume in units of what is traded, where the file has it in several; and a note on the choice."""
+    money = next((at for at, name in enumerate(grid.names or ()) if column(name) == "volccyquote"), None)
+    if money is not None and "volume" not in instrument.columns:
+        return _counted(grid, places, money)
     if "volume" in places:
         return []
     named = {}
@@ -208,3 +225,15 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
         return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]
     what = "no column for volume: taken as 0"
     return [Finding(what=what, count=len(grid), first="", example=", ".join(grid.names or ())[:80])]
+
+
+def _counted(grid: Grid, places: dict[str, int], money: int) -> list[Finding]:
+    """OKX has three volumes; the one in coins is taken: for each of them the money is a price."""
+    columns = [at for at, name in enumerate(grid.names or ()) if column(name) in ("vol", "volume", "volccy")]
+    for place in columns:
+        if counts_what_money_pays(grid, places, place, money):
+            places["volume"] = place
+            return []
+    places.pop("volume", None)
+    what = "no volume taken: of none a price's worth is the money in volCcyQuote"
+    return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses one")]

@@ -16,7 +16,7 @@ PERIODS = {"D": "1d", "W": "1w", "M": "1mo", "1": "1m", "5": "5m", "15": "15m", 
 
 
 def refuse_other_length(reading: Reading, source: DumpSource) -> None:
-    """Raise BadDataError when a file says of its bars that they are of another length than the desk's."""
+    """Raise BadDataError when a file gives its bars another length than the desk."""
     _refuse_other_period(reading, source)
     _refuse_other_ends(reading, source)
 
@@ -44,7 +44,7 @@ def _refuse_other_ends(reading: Reading, source: DumpSource) -> None:
 
 
 def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
-    """A file that says how long its bars are, and says other than the desk."""
+    """Refuse a file that gives its bars another length than the desk."""
     if "period" not in reading.places or not len(reading.grid):
         return
     told = reading.grid.cell(0, reading.places["period"]).strip().upper()

@@ -75,7 +75,7 @@ def whole_ends(st: Stamps, source: DumpSource) -> Stamps:
 
 
 def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
-    """What the rows show: the last moment of their bar, its other end beside it, a session's open or close."""
+    """What the rows show: the last moment of their bar, its other end in a second column, a session's open or close."""
     others = [at for at, name in enumerate(reading.grid.names or ()) if column(name) in ENDS]
     if others and reading.places["time"] not in others:
         return "start"  # its length is compared with the desk's
@@ -104,7 +104,7 @@ def _are_last(st: Stamps, source: DumpSource) -> bool:
 def _by_session(ms: IntArray, source: DumpSource) -> Literal["", "start", "end"]:
     """A row at the open of a session, and none at a close, is a start; the other way round an end.
 
-    Where one session opens as the other closes (currencies, in the week) a row there says nothing.
+    Where one session opens as the other closes (currencies, in the week) a row there shows nothing.
     """
     hours = source.hours
     gap = hours.opens_ms[1:] > hours.closes_ms[:-1]

@@ -24,8 +24,20 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
     "volume": (
         *("volume", "vol", "v", "tradevolume", "basevolume", "basetokenvolume", "volumefrom", "realvolume"),
-        *("volumetraded", "거래량", "누적거래량", "出来高", "成交量", "成交股數"),
+        *(
+            "volumetraded",
+            "sharestraded",
+            "noofshares",
+            "tottrdqty",
+            "totaltradedquantity",
+            "거래량",
+            "누적거래량",
+            "出来高",
+            "成交量",
+            "成交股數",
+        ),
     ),
+    "series": ("series",),  # of a share, as the exchanges of India have it
     "ticks": ("tickvolume", "tickvol"),
     "symbol": (
         *("symbol", "ticker", "stock", "tic", "instrument", "instrumentname", "name", "code", "종목코드", "티커"),
@@ -36,5 +48,5 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "complete": ("complete", "confirm", "iscomplete", "isclosed", "isfinal", "closed"),
 }
 FIELD_OF = {spelling: (name, rank) for name, them in COLUMN_NAMES.items() for rank, spelling in enumerate(them)}
-RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period", "complete"})
-"""Fields of which a file may have several: the first is taken, the others are said not to be used."""
+RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period", "series", "complete"})
+"""Fields of which a file may have several: the first is taken, a finding names the others."""

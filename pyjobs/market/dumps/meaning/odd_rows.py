@@ -12,7 +12,7 @@ from pyjobs.market.dumps.reading.limits import unexpected
 
 
 def mended(reading: Reading, findings: Findings) -> None:
-    """Put such rows of `reading` back in their place, or refuse them as the desk says. Raises BadDataError."""
+    """Put such rows of `reading` back in their place, or refuse them, by the desk's keys. Raises BadDataError."""
     grid = reading.grid
     if not grid.odd:
         return

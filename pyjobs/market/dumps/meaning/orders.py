@@ -1,4 +1,4 @@
-"""Files without column names: in which order the prices stand, told by which order all rows allow."""
+"""Files without column names: the order of the prices is the one that all rows allow."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArr
     late = (local - usual) % DAY_MS
     off = timed & (np.minimum(late, DAY_MS - late) > HOUR_MS)
     if off.sum() * FEW_OFF > max(timed.sum(), FEW_OFF) or timed.sum() < 3:
-        return np.zeros(len(late), np.int64), {}  # the spacing tells what they are
+        return np.zeros(len(late), np.int64), {}  # the spacing decides what they are
     what = f"begins at another time of day than the others ({_clock(usual)})"
     return np.where(off, late, 0), dict.fromkeys(np.flatnonzero(off).tolist(), what)
 

@@ -1,4 +1,4 @@
-"""Whether numbers without column names can be what a format says they are: formats of one width are told apart so."""
+"""Whether numbers without column names can be a format's columns: this decides between formats of one width."""
 
 from __future__ import annotations
 
@@ -43,9 +43,17 @@ def is_a_price(grid: Grid, places: dict[str, int]) -> bool:
 
 
 def unfinished(grid: Grid, place: int) -> npt.NDArray[np.bool_] | None:
-    """Which rows a column says are not complete yet; None for a column of something else."""
+    """Which rows a column marks as not complete yet; None for a column of something else."""
     told = [str(each).strip().lower() for each in grid.columns[place].to_pylist()]
     return np.isin(told, NO) if set(told) <= {*YES, *NO} else None
+
+
+def counts_what_money_pays(grid: Grid, places: dict[str, int], volume: int, money: int) -> bool:
+    """Whether the money for one of what the column `volume` counts lies between low and high, in nearly all rows."""
+    low, high = (numbers(grid.columns[places[name]].slice(0, ROWS))[0] for name in ("low", "high"))
+    count, paid = (numbers(grid.columns[place].slice(0, ROWS))[0] for place in (volume, money))
+    traded = (count > 0) & (paid > 0)
+    return bool(traded.any()) and _between(paid[traded] / count[traded], low[traded], high[traded])
 
 
 class _Cells:

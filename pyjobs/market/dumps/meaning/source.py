@@ -29,7 +29,7 @@ class DumpSource:
     """The dump being read. `now_ms` is the wall clock; nothing in the file is younger than `taken_ms`.
 
     `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known). `zone`: whose clock
-    its times were ("": they said themselves which moment they are).
+    its times were ("": they carried their own zone).
     """
 
     path: Path

@@ -8,22 +8,33 @@ from __future__ import annotations
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
-from pyjobs.market.dumps.meaning.source import DumpSource, Table, date_text
+from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.columns import Reading
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings, Table, date_text
+from pyjobs.market.dumps.reading.fields import is_number, is_time
 from utils.errors import BadDataError
 
 SHARE = 0.6  # of the steps between rows that must be of one kind to say so
 FAR, ROUNDED, HALF = 0.2, 1e-4, 0.5  # closes of one time: no correction of each other; other ones; of all times
-SEVERAL = 0.1  # of the periods that may have two rows: a live price beside the day's
+SEVERAL = 0.1  # of the periods that may have two rows: a live price after the day's
+MAIN = "EQ"  # NSE's and BSE's series of shares that anybody may trade within the day
+MOST_KINDS, FEW = 20, 4
 FEWEST = 2
 FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
 OVERLAP_MS = 20 * 3_600_000  # days begin further apart, also where summer time takes an hour
-LENGTHS = ((1, "days"), (7, "weeks"), (30, "months"), (91, "quarters"), (365, "years"))
+LENGTHS = (
+    *((1, "days"), (7, "weeks"), (14, "fortnights"), (30, "months"), (61, "two months"), (91, "quarters")),
+    *((182, "half-years"), (365, "years")),
+)
+OWN = {"1d": 1, "1w": 7, "1mo": 30}
+FEW_DAYS = (2, 3, 4)  # apart: bars of several days of a market that never closes, such as Binance's 3d
 
 
 def refuse_other_spacing(table: Table, source: DumpSource) -> None:
     """Raise BadDataError when the rows' times show that they are no bars of the timeframe, or not of one symbol."""
-    if (table.wrong >= 0).any():
-        table = table.pick(table.wrong < 0)
+    left_out = (table.wrong >= 0) | (table.ts_ms > source.now_ms)
+    if left_out.any():
+        table = table.pick(~left_out)
     _refuse_several(table, source)
     rising = len(table) > 1 and bool((table.stamp[1:] > table.stamp[:-1]).all())
     stamps = table.stamp if rising else np.unique(table.stamp)
@@ -31,8 +42,10 @@ def refuse_other_spacing(table: Table, source: DumpSource) -> None:
         return
     seems = _intraday(stamps, source) if source.intraday else _daily(table, stamps, source)
     if seems:
+        at = int(np.argmin(table.stamp))
+        where = f"{source.labels[int(table.part[at])]}: {source.unit} {int(table.line[at])}"
         raise BadDataError(
-            f"{source.path}: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
+            f"{where} and the next: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
         )
 
 
@@ -64,7 +77,7 @@ def _intraday(stamps: IntArray, source: DumpSource) -> str:
         return f"{_text(int(steps[0]))} apart at least"
     if usual == bar or (bar in steps.tolist() and counts.max() < SHARE * counts.sum()):
         return ""
-    if not source.all_day and counts.sum() < FEW_STEPS:  # a night between two sessions says nothing
+    if not source.all_day and counts.sum() < FEW_STEPS:  # a night between two sessions shows nothing
         within = steps[steps < LONGEST_SESSION_MS]
         return f"{_text(int(within[0]))} apart" if within.size and bar not in within.tolist() else ""
     if counts.max() >= SHARE * counts.sum() or int(np.gcd.reduce(steps)) != bar:
@@ -91,11 +104,15 @@ def _daily(table: Table, stamps: IntArray, source: DumpSource) -> str:
     steps = steps[steps > 0]
     if steps.size < FEWEST:
         return _pair(stamps, steps, source)
-    least = {"1d": 5, "1w": 26, "1mo": 80}[source.instrument.timeframe]
+    own = OWN[source.instrument.timeframe]
+    if source.all_day and own == 1:
+        for few in FEW_DAYS:
+            if (steps == few).sum() >= SHARE * steps.size:
+                return f"{few} days apart"
     for days_long, name in LENGTHS:
         slack = max(days_long // 12, 0 if days_long == 7 else 3)
         near = np.abs(steps - days_long) <= slack
-        if days_long >= least and near.sum() >= SHARE * steps.size:
+        if days_long > own and near.sum() >= SHARE * steps.size:
             return f"{name} apart"
     if weekly or source.bar_ms == DAY_MS:
         return ""
@@ -119,3 +136,42 @@ def _text(ms: int) -> str:
             count = ms // unit
             return f"{count} {name}" if count > 1 else f"one {name[:-1]}"
     return f"{ms / 1000:g} seconds"
+
+
+def without_other_series(table: Table, reading: Reading, findings: Findings) -> Table:
+    """The main series of a share, where its exchange has several on one date; a date of another one alone stays."""
+    if "series" not in reading.places:
+        return table
+    cells = reading.grid.columns[reading.places["series"]].cast("string").to_pylist()
+    series = dict(zip(reading.grid.lines.tolist(), ((cell or "").strip().upper() for cell in cells), strict=True))
+    main = np.array([series[line] == MAIN for line in table.line.tolist()], bool)
+    others = ~main & np.isin(table.stamp, table.stamp[main])
+    if not others.any():
+        return table
+    names = sorted({series[line] for line in table.line[others].tolist()})
+    what = f"row of another series of the share, beside {MAIN}'s: left out"
+    first = f"{reading.grid.unit} {int(table.line[others][0])}"
+    found = Finding(what=what, count=int(others.sum()), first=first, example=", ".join(names[:FEW]))
+    findings.say(found, cleaned=True)
+    return table.pick(~others)
+
+
+def refuse_told_apart(reading: Reading, table: Table) -> None:
+    """Raise BadDataError where a column of words, used for nothing, differs in rows of one time and other closes."""
+    order = np.argsort(table.stamp, kind="stable")
+    stamp, close = table.stamp[order], table.ohlcv[order, 3]
+    at = np.flatnonzero((stamp[1:] == stamp[:-1]) & (close[1:] != close[:-1]) & (table.wrong[order][1:] < 0))
+    if not at.size or "series" in reading.places:
+        return
+    grid, one, two = reading.grid, order[at].tolist(), order[at + 1].tolist()
+    for place, name in enumerate(grid.names or ()):
+        if place in reading.places.values():
+            continue
+        words = [str(each).strip() for each in grid.columns[place].cast("string").unique().to_pylist() if each]
+        if not 1 < len(words) <= MOST_KINDS or any(is_number(word) or is_time(word) for word in words):
+            continue
+        if all(grid.cell(a, place) != grid.cell(b, place) for a, b in zip(one, two, strict=True)):
+            told = ", ".join(words[:FEW])
+            what = f"lines of one time have other prices, and {name!r} tells them apart ({told})"
+            lines = f"{grid.unit}s {int(table.line[one[0]])} and {int(table.line[two[0]])}"
+            raise BadDataError(f"{grid.label}: {lines}: {what}: say `symbol_column: {name}`, and which `symbol:`")

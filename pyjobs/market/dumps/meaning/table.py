@@ -19,6 +19,7 @@ from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.plausible import unfinished
 from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, DumpSource, Findings, Table
+from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other_series
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import give_back
@@ -58,7 +59,8 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
         ohlcv=ohlcv, wrong=complaints.of_row,
     )  # fmt: skip
-    return _without_nothing(table, reading, st, findings)
+    refuse_told_apart(reading, table)
+    return without_other_series(_without_nothing(table, reading, st, findings), reading, findings)
 
 
 def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findings) -> Table:
@@ -81,7 +83,7 @@ def _first_price(reading: Reading, at: int) -> str:
 
 
 def _without_unfinished(reading: Reading, findings: Findings) -> None:
-    """Bars that the file itself says are not complete yet."""
+    """Bars that the file itself marks as not complete yet."""
     if "complete" not in reading.places:
         return
     running = unfinished(reading.grid, reading.places["complete"])
@@ -98,7 +100,7 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
 
 
 def _of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> None:
-    """Only the instrument's rows of a file of many; a file of another name is told."""
+    """Only the instrument's rows of a file of many; a finding names a file of another symbol."""
     grid, wanted = reading.grid, source.instrument.symbol
     told = grid.about.get("ticker") or grid.about.get("symbol")
     if "symbol" in reading.places and len(grid):
@@ -108,7 +110,7 @@ def _of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> 
         names = pc.fill_null(pc.cast(grid.columns[reading.places["symbol"]], pa.string()), "")
         symbols = _without_gaps(reading, names)
         mine = [each for each in symbols if same_symbol(each, wanted)]
-        if not mine and (other := _column_with(reading, wanted)) is not None:  # codes beside names
+        if not mine and (other := _column_with(reading, wanted)) is not None:  # codes next to names
             reading.places["symbol"] = other
             reading.ignored = [name for name in reading.ignored if name != reading.name_of("symbol")]
             _of_one_symbol(reading, source, findings)
@@ -150,7 +152,7 @@ def _without_gaps(reading: Reading, names: Any) -> list[str]:
 
 
 def _refuse_unnamed(reading: Reading, wanted: str) -> None:
-    """A column that nobody knows for symbols, in which the wanted one stands beside others."""
+    """A column of unknown meaning in which the wanted symbol stands among others."""
     import pyarrow as pa
 
     grid = reading.grid
@@ -230,6 +232,6 @@ def _scale_of(reading: Reading, ohlcv: FloatArray) -> float:
 
 
 def _scaled(values: FloatArray, scale: float) -> FloatArray:
-    """By division where the inverse is whole, so that 16600 ten-thousandths are 1.66 and not a hair beside it."""
+    """By division where the inverse is whole, so that 16600 ten-thousandths are 1.66 and not one bit off."""
     inverse = round(1 / scale)
     return values / inverse if abs(inverse * scale - 1) < 1e-12 else values * scale

@@ -56,7 +56,7 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
     if shape and shape.time == "milliseconds":
         st = Stamps(np.full(len(grid), NAIVE, np.uint8), st.ms)
     if source.instrument.layout == "ohlcv_close" and str(cells.type).startswith("timestamp"):
-        st.kind[st.kind == DATE] = NAIVE  # midnights of a column of times are the ends that the desk says they are
+        st.kind[st.kind == DATE] = NAIVE  # midnights of a column of times are the ends that the desk's `layout` means
     if "clock" in reading.places:
         _with_clock(st, grid.columns[reading.places["clock"]], complaints)
     if source.instrument.layout == "lean":
@@ -136,7 +136,7 @@ def time_text(reading: Reading, at: int) -> str:
 
 
 def _own_zone(reading: Reading) -> str:
-    """The zone that a file says its times are of. Raises BadDataError for one that nobody knows."""
+    """The zone that a file gives for its times. Raises BadDataError for an unknown one."""
     from zoneinfo import ZoneInfo
 
     told = reading.grid.about.get("zone", "")

@@ -18,8 +18,8 @@ class Grid:
     """A table as it stood in a file (or in one member of an archive).
 
     `columns` are Arrow arrays of one length: strings of a text file, numbers and times where the file has types.
-    `names` are the header's cells, None without a header. `lines`: each row's line (`unit` says what that is).
-    `odd`: rows that have another number of cells, as (line, cells). `about`: what the file says of itself.
+    `names` are the header's cells, None without a header. `lines`: each row's line (`unit` is what that counts).
+    `odd`: rows that have another number of cells, as (line, cells). `about`: what the file declares about itself.
     """
 
     label: str
@@ -53,6 +53,15 @@ class Grid:
             lines=self.lines[rows], unit=self.unit, header_line=self.header_line, delimiter=self.delimiter,
             preamble=self.preamble, empty=self.empty, odd=self.odd, ends_cleanly=self.ends_cleanly, about=self.about,
         )  # fmt: skip
+
+
+def has_gaps(grid: Grid, place: int) -> bool:
+    """Whether a cell of a column is empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cells = grid.columns[place]
+    return bool(cells.null_count or (pa.types.is_string(cells.type) and pc.any(pc.equal(cells, "")).as_py()))
 
 
 def give_back(rows: int) -> None:

@@ -17,6 +17,7 @@ from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 DEEPEST = 4
+CHART = ("snapped_at", "price", "market_cap", "total_volume")
 TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezoneName")
 
 
@@ -35,7 +36,7 @@ def read_json(label: str, content: bytes) -> Grid:
     rows = _rows_in(data, about, DEEPEST)
     if rows is None:
         texts = [text for text in data.values() if isinstance(text, str)] if isinstance(data, dict) else []
-        said = f"; it says {quoted(texts[0], 120)!r}" if texts else ""
+        said = f"; its text: {quoted(texts[0], 120)!r}" if texts else ""
         what = "expected a list of rows, each a list of numbers or an object with named columns"
         raise BadDataError(f"{label}: {what}{said}")
     grid = rows if isinstance(rows, Grid) else _grid(label, rows)
@@ -59,6 +60,8 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         about["zone"] = zone
     if isinstance(data.get("timestamp"), list) and isinstance(data.get("indicators"), dict):
         return _chart(data)
+    if (pairs := _pairs(data)) is not None:
+        return pairs
     if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
         return _split(data)
     if _are_columns(lists := {name: value for name, value in data.items() if isinstance(value, list)}):
@@ -78,7 +81,9 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
 
 
 def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
-    """Rows that stand in a list of their own below what is said of their symbol (Tiingo's coins); else `data`."""
+    """Rows that stand in a list of their own below their symbol's fields (Tiingo's coins,
+    https://www.tiingo.com/documentation/crypto); else `data`.
+    """
     found: list[Any] = []
     for each in data:
         lists = [value for value in each.values() if isinstance(value, list)] if isinstance(each, dict) else []
@@ -99,6 +104,20 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         apart = len(nested) > 1 or not plain.keys().isdisjoint(fields)
         plain |= {f"{name}.{field}" if apart else field: value for field, value in fields.items()}
     return plain
+
+
+def _pairs(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """CoinGecko's market_chart, lists of (time, value) by name, as the rows of its download; None for another thing."""
+    lists = [data.get(name) for name in ("prices", "market_caps", "total_volumes")]
+    if not all(isinstance(each, list) and len(each) == len(data["prices"]) for each in lists):
+        return None
+    rows = []
+    for pairs in zip(*lists, strict=True):
+        if not all(isinstance(pair, list) and len(pair) == 2 and pair[0] == pairs[0][0] for pair in pairs):
+            return None
+        values = (pair[1] for pair in pairs)
+        rows.append(dict(zip(CHART, (pairs[0][0], *values), strict=True)))
+    return rows
 
 
 def _are_columns(data: dict[str, list[Any]]) -> bool:

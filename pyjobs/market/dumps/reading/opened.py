@@ -107,7 +107,7 @@ def _unzipped(label: str, content: bytes) -> bytes:
 
 
 def _members(label: str, content: bytes) -> Iterator[Grid]:
-    """The tables in a zip archive, by name; what a Mac or a vendor (checksums) puts beside them is left alone."""
+    """The tables in a zip archive, by name; what a Mac or a vendor (checksums) adds to them is left alone."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             infos = sorted(archive.infolist(), key=lambda info: info.filename)

@@ -85,7 +85,7 @@ def order_of(column: Any) -> str:
 
 
 def without_abbreviations(column: Any) -> Any:
-    """Times without a zone's abbreviation (EST, KST) behind them: the desk says whose clock they are."""
+    """Times without the zone's abbreviation (EST, KST) behind them: the desk's `zone` is their clock."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -133,7 +133,7 @@ def _numeric(column: Any) -> Stamps:
 
 
 def _as_ms(values: Any) -> IntArray:
-    """Epochs as milliseconds. The largest tells the unit of the column; where its other values, too, would all be of
+    """Epochs as milliseconds. The largest decides the unit of the column; where its other values, too, would all be of
     the first weeks of 1970, they are of a smaller unit (an archive that went from seconds or ms to us on the way)."""
     sizes = np.abs(values)
     unit = epoch_unit(float(sizes.max())) if len(values) else 1

@@ -40,7 +40,7 @@ def decoded(label: str, content: bytes) -> bytes:
         _check_utf8(content)
     except UnicodeDecodeError as error:
         try:
-            return content.decode("cp949").encode()  # what the KRX web site exports
+            return content.decode("cp949").encode()  # what data.krx.co.kr exports, 2026-11
         except UnicodeDecodeError:
             what = f"byte {error.start} is neither UTF-8 nor CP949"
             raise BadDataError(f"{label}: not a text file ({what})") from None
@@ -56,7 +56,7 @@ def _check_utf8(content: bytes) -> None:
         try:
             decoder.decode(content[at : at + PIECE], final=at + PIECE >= len(content))
         except UnicodeDecodeError as error:
-            content.decode("utf-8")  # says where
+            content.decode("utf-8")  # its error holds the place
             raise error from None
 
 
@@ -70,6 +70,9 @@ def read_text(label: str, content: bytes) -> Grid:
     lines = beginning.decode().splitlines()
     if not any(line.strip(" \t,;|") for line in lines):
         lines = content.decode().splitlines()  # a file that begins with so many empty ones
+    if (spaced := _by_spaces(lines)) is not None:
+        content = spaced.sub(b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", content))
+        lines = [spaced.sub(b"\t", line.strip().encode()).decode() for line in lines]
     delimiter, width = _shape(label, lines)
     start, head = _head(label, lines, delimiter, width)
     names = _names(head, lines[start : start + 1], delimiter)
@@ -80,6 +83,18 @@ def read_text(label: str, content: bytes) -> Grid:
     grid.preamble = [line for line in lines[: start - len(head)] if line.strip(" \t,;|")]
     grid.ends_cleanly = content.endswith((b"\n", b"\r"))
     return grid
+
+
+def _by_spaces(lines: Sequence[str]) -> re.Pattern[bytes] | None:
+    """What separates the cells of a table that is set with spaces: two or more, else any; None for another table."""
+    sample = [line.strip() for line in lines if line.strip()][:SAMPLE]
+    if not sample or any(mark in sample[-1] for mark in DELIMITERS) or sum(map(is_number, sample[-1].split())) < 4:
+        return None
+    for pattern, share in ((r" {2,}", 1.0), (r" +", 0.5)):
+        widths = [len(re.split(pattern, line)) for line in sample]
+        if widths[-1] >= 5 and widths.count(widths[-1]) >= share * len(widths):
+            return re.compile(pattern.encode())
+    return None
 
 
 def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:

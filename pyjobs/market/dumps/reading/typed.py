@@ -65,10 +65,10 @@ def read_workbook(label: str, content: bytes) -> Grid:
     found: list[tuple[str, list[list[Any]]]] = []
     try:
         _check_cells(label, content)
-        with warnings.catch_warnings(action="ignore"):  # of styles and of dates that Excel has not
+        with warnings.catch_warnings(action="ignore"):  # openpyxl 3.1.5: of styles, and of dates beyond Excel's
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
             for sheet in book.worksheets:
-                sheet.reset_dimensions()  # what a file says of its size is often wrong
+                sheet.reset_dimensions()  # openpyxl's docs, "Optimised Modes": some writers declare a wrong size
                 rows = [list(row) for row in sheet.iter_rows(values_only=True)]
                 if any(value not in (None, "") for row in rows for value in row):
                     found.append((sheet.title, rows))

@@ -31,6 +31,7 @@ SHORT = {
     "CEST": "+02:00",
     "EEST": "+03:00",
     "WEST": "+01:00",
+    "MEST": "+02:00",
     "MSK": "+03:00",
     "AEST": "+10:00",
     "AEDT": "+11:00",
@@ -40,8 +41,11 @@ WINTER = {
     "CST": ("-06:00", "America/Chicago"),
     "MST": ("-07:00", "America/Denver"),
     "PST": ("-08:00", "America/Los_Angeles"),
+    "CET": ("+01:00", "Europe/Berlin"),
+    "EET": ("+02:00", "Europe/Athens"),
+    "WET": ("+00:00", "Europe/Lisbon"),
 }
-"""Names of winter times that people also write in summer, when they mean the place."""
+"""Names of winter times that people also write in summer, when they mean the place. (MET is a place: IBKR's Europe.)"""
 SEVERAL = ("BST", "IST")
 ABBREVIATED = (*SHORT, *WINTER, *SEVERAL)
 
@@ -135,5 +139,5 @@ def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
             raise KeyError
         return naive.replace(tzinfo=ZoneInfo(named)).astimezone(dt.UTC)
     except (KeyError, ValueError, OSError):
-        told = f"{quoted(text, 60)!r}: nobody knows which time zone {quoted(zone, 60)!r} is"
+        told = f"{quoted(text, 60)!r}: {quoted(zone, 60)!r} is no known time zone"
         raise ValueError(f"{told}: say `zone:`, or write an offset like -04:00") from None

@@ -74,7 +74,9 @@ class ProviderStates:
         """What is known; a fresh state when nothing is, or when the file is damaged (it is then written anew)."""
         try:
             return msgspec.json.decode(os_files.held_bytes(self.path(provider)), type=State)
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except PermissionError:
+            raise
+        except (OSError, msgspec.MsgspecError):
             return State(provider=provider)
 
     def current(self, provider: str, now_s: float, wait_s: float) -> State:
@@ -95,7 +97,13 @@ class ProviderStates:
 
     def all(self) -> list[State]:
         """Every provider that has been asked, by name."""
-        return [self.read(path.stem) for path in sorted(self.folder.glob("*.json"))]
+        return [self._seen(path.stem) for path in sorted(self.folder.glob("*.json"))]
+
+    def _seen(self, provider: str) -> State:
+        try:
+            return self.read(provider)
+        except PermissionError:  # another user's: the others are told all the same
+            return State(provider=provider)
 
     def succeeded(self, provider: str, now_s: float) -> None:
         """Note a good answer, in one's turn; at most one write a minute while all is well."""

@@ -23,7 +23,7 @@ def cooldown_after(
     """Seconds to leave a provider alone after its `failures`-th failure in a row.
 
     `repeated`: the one before was of the same kind, and it was left alone for a minute or more after that.
-    What it said itself (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
+    Its own time (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
     Retry-After, after a minute's rest, is taken for a ban. Outages back off exponentially with full jitter, capped.
     """
     said = getattr(error, "retry_after_s", None)

@@ -16,7 +16,7 @@ from utils.settings import config
 
 TRIES = 4
 BUDGET_S, LAST_TRY_S = 30.0, 20.0  # a minute, less what a busy machine needs to start a job and to end it
-INTERACTIVE_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit that says nothing, and than most that do
+INTERACTIVE_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit without Retry-After, and than most with one
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class RetryBudget:
     `end_s` is when a try that still runs is ended; what has not been asked by then is not asked.
     `next_start` gives the UTC second at which the job is next started: no further try goes past it.
     `time_lost` is one for all questions of a job. `skip_unhealthy`: do not ask a provider whose last request failed.
-    `going`: the first try of a question must not go past the next start either. `say` is told of each wait.
+    `going`: the first try of a question must not go past the next start either. `say` gets a line about each wait.
     `now` gives UTC seconds, `sleep` waits, `jitter` gives 0 to 1: a rehearsal has its own.
     """
 
@@ -57,7 +57,7 @@ def retry_budget(
     """The budget from now on of a job that began at `began_s` (now), in UTC seconds.
 
     RETRY_BUDGET_S seconds (default 30) less what `time_lost` has cost already, LAST_TRY_S more for a try that runs, and
-    no further try past the next start: NEXT_START, a UTC second, when it is set; else what config/jobs.yaml says of
+    no further try past the next start: NEXT_START, a UTC second, when it is set; else by config/jobs.yaml that of
     $JOB, which is looked up only when a try has failed. Raises ConfigError for what is no number.
     """
     now_s, time_lost = clock.running_s(), time_lost or TimeLost()
@@ -84,7 +84,7 @@ def interactive(
 
 
 def _scheduled(began_s: float) -> float:
-    """The next start of the job that the chain says we are; a verb started by hand has none."""
+    """The next start of the job that the chain names; a verb started by hand has none."""
     job = os.environ.get("JOB")
     return schedule.next_start_s(job, config.own_or_default("jobs.yaml"), began_s) if job else math.inf
 

@@ -15,7 +15,7 @@ Place = tuple[str, ...]
 
 
 def doubt(empty: Any, known: Any) -> Fault | None:
-    """Why `empty`, from which a client read nothing, is not believed beside `known`, from which it read candles."""
+    """Why `empty`, from which a client read nothing, is not believed next to `known`, from which it read candles."""
     found = place_of_rows(known)
     if found is None:
         return Fault("schema", "no candles, and none to be found in an answer that should have some", retry_after_s=0.0)

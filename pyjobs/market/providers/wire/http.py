@@ -1,4 +1,4 @@
-"""One GET with a limit on its whole length, told as an `Answer`: a failing transport is a kind, not a class."""
+"""One GET with a limit on its whole length, returned as an `Answer`: a failing transport is a kind, not a class."""
 
 from __future__ import annotations
 

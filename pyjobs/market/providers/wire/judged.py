@@ -100,7 +100,7 @@ def krx_shares(answer: Answer, now_s: float) -> Fault | None:
 
 def _krx(answer: Answer, now_s: float, lists: Mapping[str, Sequence[str]], *, again: bool = False) -> Fault | None:
     if answer.body.strip() == b"LOGOUT":
-        detail = "KRX says LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?"
+        detail = "KRX answers LOGOUT: the session is not logged in; are KRX_ID and KRX_PW right?"
         return Fault("auth", detail, final=not again)
     if not answer.url.endswith(("getJsonData.cmd", "MDCCOMS001D1.cmd")):
         return page_fault(answer, now_s)
@@ -160,14 +160,14 @@ def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
     if code == _BITFINEX_LIMIT or "ratelimit" in str(text).lower() or "RATE_LIMIT" in str(text):
         return Fault("rate_limit", said, retry_after_s)
     if code == _BITFINEX_SYMBOL:
-        return Fault("no_data", f"it knows no such symbol (it says: {said})", retry_after_s=0.0)
+        return Fault("no_data", f"it knows no such symbol (its answer: {said})", retry_after_s=0.0)
     if code == _BITFINEX_CLOSED or "unavailable" in str(text):
         return Fault("outage", said, retry_after_s)
     return Fault(fault.kind if fault else "schema", said, retry_after_s)
 
 
 def alpaca(answer: Answer, now_s: float) -> Fault | None:
-    """Bars by symbol; `bars: null` is how it says that there are none."""
+    """Bars by symbol; `bars: null` means that there are none."""
     fault = fault_of(answer, now_s)
     content, bad = json_of(answer) if answer.status else (None, None)
     message = str(_get(content, "message") or "")

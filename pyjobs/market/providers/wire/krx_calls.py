@@ -66,7 +66,7 @@ def _logged_in(fetch: Callable[..., Any], *arguments: Any) -> Any:
     """What `fetch` returns; once more after another login when KRX has ended ours meanwhile."""
     try:
         return fetch(*arguments)
-    except ValueError:  # LOGOUT is no JSON; whatever else is none has ended the worker before pykrx reads it
+    except ValueError:  # 400 LOGOUT is no JSON (pykrx#276); other answers without JSON end the worker before
         import_module(_AUTH).set_auth_session(None)
         return fetch(*arguments)
 

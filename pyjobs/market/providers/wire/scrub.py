@@ -1,4 +1,4 @@
-"""Secrets of this process are kept out of all it says, in whatever form a library or a server repeats them."""
+"""Secrets of this process are kept out of all its output, in whatever form a library or a server repeats them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The calls to other people's clients. Only the worker imports this: some log in at import, some never time out.
 
 Each takes an ask and the credentials it needs, and returns rows `(start or date, o, h, l, c, v)`; or an object with
-`rows` and what else it was told: `about` and `events` (see `base`), and `invalid`, symbols it knows nothing of and why.
+`rows` and what came with them: `about` and `events` (see `base`), and `invalid`, unknown symbols and why.
 """
 
 from __future__ import annotations

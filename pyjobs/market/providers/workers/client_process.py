@@ -1,4 +1,4 @@
-"""A process in which somebody else's client runs: it gets questions through a pipe and tells answers, a line each.
+"""A process in which somebody else's client runs: it gets questions through a pipe and writes answers, a line each.
 
 The pipe, so that no list of processes shows a password; a process, so that what hangs can be ended.
 """
@@ -42,7 +42,7 @@ class ClientProcess:
             atexit.register(self.end)
 
     def answers(self, question: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """What it tells, as it comes, to the end of the question. Whoever leaves before that ends the process.
+        """Its answers, as they come, to the end of the question. Whoever leaves before that ends the process.
 
         Raises TimeoutError `question["limit_s"]` seconds after it was asked, RuntimeError when it has ended by itself.
         """
@@ -94,7 +94,7 @@ class ClientProcess:
 
 
 def started(client: str) -> subprocess.Popen[bytes]:
-    """A worker that has been told which client to load, and waits for its question."""
+    """A worker that loads its client, and waits for its question."""
     worker = subprocess.Popen(
         [sys.executable, "-m", "pyjobs.market.providers.workers.worker"],
         cwd=paths.ROOT,

@@ -18,7 +18,7 @@ LOADED_FIRST = {
 
 
 def load(client: str) -> None:
-    """Import what takes long and sends nothing; what is missing is told when the question is there."""
+    """Import what takes long and sends nothing; what is missing is reported when the question is there."""
     import requests  # noqa: F401 - for watch_requests
 
     with suppress(ImportError):

@@ -72,7 +72,7 @@ class Remote:
         return self.read(self.verdict(request, now_ms, limit_s), request, now_ms)
 
     def verdict(self, request: BarRequest, now_ms: int, limit_s: float) -> dict[str, Any]:
-        """What the client tells within `limit_s`, of which loading the client is a part."""
+        """The client's answers within `limit_s`, which includes loading the client."""
         question = self.question([self.asked(request, now_ms)], limit_s)
         for told in self.told(question, request.symbol):
             return told
@@ -171,7 +171,7 @@ class Remote:
         return self.fetched(told["rows"], request, true_now_ms(now_ms, told.get("sent_s")), told)
 
     def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
-        """The rows as bars, as they were at `now_ms`, with what was told beside them.
+        """The rows as bars, as they were at `now_ms`, with what came along with them.
 
         Raises Refused(schema) for rows of which none lies near the days that were asked for.
         """

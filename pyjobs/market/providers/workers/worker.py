@@ -60,7 +60,7 @@ NAMED_BY_CLIENTS: dict[str, ExternalKind] = {
 class Record:
     """The exchanges of one ask: how many, the failure that settled the matter, and the last one that did not.
 
-    `needed` says of an address whether it is asked at all while nobody has refused us for want of a login.
+    `needed` decides for an address whether it is asked at all while no answer has refused us for want of a login.
     """
 
     def __init__(self, judge: answers.Judge, needed: Callable[[str], bool] = lambda _: True) -> None:
@@ -148,7 +148,7 @@ def verdicts(question: dict[str, Any], secrets: dict[str, str], watch: Watch) ->
 
 
 def verdict(ask: dict[str, Any], secrets: dict[str, str], watch: Watch) -> dict[str, Any]:
-    """`{"rows": …, "sent_s": …}` and what a client tells besides, `{"fault": …}`, `{"missing": …}` or `{"bug": …}`."""
+    """`{"rows": …, "sent_s": …}` and what else a client sends, `{"fault": …}`, `{"missing": …}` or `{"bug": …}`."""
     client, call = ask["client"], ask.get("call", ask["client"])
     record = Record(judge_of(client, ask.get("symbol", "")), NEEDED.get(call, lambda _: True))
     watch.record, watch.pause_s = record, ask["pause_s"]
@@ -271,7 +271,7 @@ def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     if named == "no_data":
         return _told(Fault(named, "no such symbol", retry_after_s=0.0))
     if named:
-        return _told(Fault(named, f"the client says {_name(type(error))}: {excerpt(str(error))}"))
+        return _told(Fault(named, f"the client raises {_name(type(error))}: {excerpt(str(error))}"))
     if record.count:
         return _told(Fault("schema", f"the client cannot read the answer ({type(error).__name__})"))
     return {"bug": "".join(traceback.format_exception(error))}

@@ -184,7 +184,7 @@ def test_symbols_with_other_starts_share_a_page_only_while_it_costs_none() -> No
 MIXED_UP = {
     "other_symbol": ("it answers about OTHER", ExternalDataUnavailable),
     "other_currency": ("in GBp (pence, a hundredth of GBP), not in USD", BadDataError),
-    "other_zone": ("trades in Europe/London, and XNYS is in America/New_York", BadDataError),
+    "other_zone": ("traded in Europe/London, and XNYS is in America/New_York", BadDataError),
     "other_day": ("it answers about 2026-10-", ExternalDataUnavailable),
     "other_length": ("bars of 1wk, asked for 1d", ExternalDataUnavailable),
 }

@@ -1,0 +1,44 @@
+"""What the last step left behind it: bytes and times of the journal's files. A step looks longer at others.
+
+Not synced: what is lost costs a longer look.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+from pyjobs.live.journal.journal import Journal
+from pyjobs.live.journal.place import Place
+from utils.errors import BadDataError
+
+FILE = "sizes.json"
+A_TORN_LINE = 700  # bytes; two lines of decisions
+
+
+def kept(place: Place) -> object:
+    """What stands there; None for nothing."""
+    try:
+        return json.loads((place.folder / FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def keep(journal: Journal) -> None:
+    """After a clean step."""
+    with suppress(OSError):
+        (journal.place.folder / FILE).write_text(json.dumps(journal.sizes()))
+
+
+def refuse_cut(place: Place) -> None:
+    """Raises BadDataError where rows are gone that the last step left on the disk: no kill takes those."""
+    try:
+        gone = int(kept(place)[0][0]) - place.decisions.stat().st_size  # type: ignore[index]
+    except (OSError, TypeError, ValueError, IndexError):
+        return
+    if gone > A_TORN_LINE:
+        raise BadDataError(
+            f"{place.decisions}: is {gone} bytes shorter than the last step left it: it was cut, or an older copy was "
+            f"put back. Nothing was written; put the file of before back, or remove {FILE} beside it to go on from "
+            "here, late"
+        )
