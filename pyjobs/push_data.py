@@ -34,17 +34,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     raw, outgoing = paths.data_dir() / "raw", paths.data_dir() / "outgoing"
     if not any(raw.glob(f"{args.exchange or '*'}/*/*/*.parquet")):
         raise MissingInputError(f"no bars{' of ' + args.exchange if args.exchange else ''} in '{raw}': nothing to send")
-    files = pushing.lacking(raw, pushing.listed(target), args.exchange)
+    unread: list[str] = []
+    files = pushing.lacking(raw, pushing.listed(target), args.exchange, unread)
     megabytes = sum(int(str(each["bytes"])) for each in files.values()) / 1e6
     print(f"{len(files)} partitions to send, {megabytes:.2f} MB", flush=True)
     if args.dry_run or not files:
-        return ExitCode.OK
+        return _told(unread)
     push = pushing.packed(raw, outgoing, files)
     code, said = pushing.send(target, push)
     print(said, end="")
     shutil.rmtree(outgoing, ignore_errors=True)
     if code:
         raise BadDataError(f"{target.host.remote}: take_data ended with {code}; see above")
+    return _told(unread)
+
+
+def _told(unread: Sequence[str]) -> ExitCode:
+    """Raises BadDataError where partitions could not be read here: the others are over there by now."""
+    if unread:
+        raise BadDataError(f"{len(unread)} not pushed: {'; '.join(unread[:3])}")
     return ExitCode.OK
 
 

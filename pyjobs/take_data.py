@@ -17,6 +17,7 @@ from pyjobs.runs.run_folder import MANIFEST
 from utils import paths
 from utils.cli import Parser
 from utils.errors import BadDataError, MissingInputError
+from utils.files.os_files import has_file, matching
 from utils.run import run
 
 if TYPE_CHECKING:
@@ -36,11 +37,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     raw = paths.data_dir() / "raw"
     if args.list:
         for name in _partitions(raw):
-            print(sealed.fingerprint(raw / name)["sha256"], name)
+            try:
+                print(sealed.fingerprint(raw / name)["sha256"], name)
+            except OSError as error:
+                print(f"'{raw / name}' cannot be read: {error.strerror}", file=sys.stderr)
         return 0
     problems: list[str] = []
     for push in _pushes(args.push):
-        problems += _taken(raw, push)
+        try:
+            problems += _taken(raw, push)
+        except BadDataError as error:  # the other pushes are taken
+            problems.append(str(error))
     if problems:
         raise BadDataError(f"{len(problems)} not taken: {'; '.join(problems[:3])}")
     return 0
@@ -48,15 +55,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _partitions(root: Path) -> list[str]:
     """Names below `root`, sorted."""
-    return sorted(path.relative_to(root).as_posix() for path in root.glob("*/*/*/*.parquet") if path.is_file())
+    return [path.relative_to(root).as_posix() for path in matching(root, "*/*/*/*.parquet") if has_file(path)]
 
 
 def _pushes(wanted: str) -> list[Path]:
     """The pushes that have arrived; raises MissingInputError where the one that is named has not."""
     incoming = paths.data_dir() / "incoming"
-    if wanted and not (incoming / Path(wanted).name / MANIFEST).is_file():
+    if wanted and not (incoming / Path(wanted).name / MANIFEST).exists():
         raise MissingInputError(f"'{incoming / Path(wanted).name}' has no {MANIFEST}: push it again")
-    found = sorted(incoming.glob(f"*/{MANIFEST}"))
+    found = [path for path in matching(incoming, f"*/{MANIFEST}") if has_file(path)]
     return [path.parent for path in found if wanted in ("", path.parent.name)]
 
 

@@ -16,6 +16,7 @@ from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import market_days
 from utils import paths
 from utils.errors import NightdeskError
+from utils.files.os_files import matching
 
 STATE, STRATEGY, EQUITY, DAY_EQUITY = (
     names.DECISIONS.index(each) for each in ("state", "strategy", "equity", "day_equity")
@@ -44,7 +45,7 @@ def held_by(row: Row, at_ms: int) -> Held:
 def others(own: Place, configured: Iterable[Place]) -> list[Place]:
     """The other loops: those of live.yaml, and those of the same tag."""
     found = {place.folder: place for place in configured}
-    for path in (paths.data_dir() / "processed/decisions" / own.tag).glob("*/*/decisions.csv"):
+    for path in matching(paths.data_dir() / "processed/decisions" / own.tag, "*/*/decisions.csv"):
         place = Place.of_decisions(path)
         found.setdefault(place.folder, place)
     found.pop(own.folder, None)

@@ -19,6 +19,7 @@ from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
 from utils.errors import MissingInputError
 from utils.files.atomic import write_text
+from utils.files.os_files import has_file, matching
 
 LIST_TIMEOUT_S, TAKE_TIMEOUT_S = 600.0, 3600.0
 THERE = """
@@ -52,12 +53,22 @@ def listed(target: Target) -> dict[str, str]:
     return {name: sha256 for sha256, _, name in lines}
 
 
-def lacking(raw: Path, there: dict[str, str], exchange: str) -> dict[str, dict[str, object]]:
-    """The manifest's entry of each partition here (of one exchange, or all) that is missing or another over there."""
+def lacking(
+    raw: Path, there: dict[str, str], exchange: str, unread: list[str] | None = None
+) -> dict[str, dict[str, object]]:
+    """The manifest's entry of each partition here (of one exchange, or all) that is missing or another over there.
+
+    One that cannot be read is added to `unread`, when given, with the reason.
+    """
     found = {}
-    for path in sorted(raw.glob(f"{exchange or '*'}/*/*/*.parquet")):
-        if path.is_file() and not path.is_symlink():
-            about = sealed.fingerprint(path)
+    for path in matching(raw, f"{exchange or '*'}/*/*/*.parquet"):
+        if has_file(path) and not path.is_symlink():
+            try:
+                about = sealed.fingerprint(path)
+            except OSError as error:
+                if unread is not None:
+                    unread.append(f"'{path}' cannot be read: {error.strerror}")
+                continue
             if there.get(name := path.relative_to(raw).as_posix()) != about["sha256"]:
                 found[name] = about
     return found

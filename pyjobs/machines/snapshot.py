@@ -32,7 +32,7 @@ from pyjobs.runs.run_folder import (
 )
 from utils.errors import BadDataError, CannotWriteError
 from utils.files import atomic, formats
-from utils.files.os_files import has_file, has_folder, held, hold_folder
+from utils.files.os_files import has_file, has_folder, held, hold_folder, is_link
 
 FILES = "files"
 CONFIG = ("config/desks", "config/instances", "strategies")
@@ -103,7 +103,7 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
     for name, path in sources(home, clone):
         target = into / FILES / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_symlink():
+        if is_link(path):
             target.symlink_to(path.readlink())
         elif _is_db(path):
             problem = _database(path, target, found, name)
@@ -115,7 +115,7 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
             continue
         print_of = sealed.fingerprint(target)
         files[f"{FILES}/{name}"] = print_of
-        if before and not path.is_symlink():
+        if before and not is_link(path):
             _link(before / FILES / name, target, print_of)
     _sync(into)
     size = sum(int(str(each["bytes"])) for each in files.values() if isinstance(each, dict))
@@ -225,9 +225,9 @@ def _walk(folder: Path) -> Iterator[Path]:
         name = path.name
         if name in NOT_OURS or atomic.TMP_MARK in name or name.startswith((BUILDING, REMOVING)):
             continue
-        if has_folder(path) and not path.is_symlink():
+        if has_folder(path) and not is_link(path):
             yield from _walk(path)
-        elif (path.is_symlink() or not _is_special(path)) and not name.endswith(("-journal", "-wal", "-shm")):
+        elif (is_link(path) or not _is_special(path)) and not name.endswith(("-journal", "-wal", "-shm")):
             yield path
 
 
@@ -242,7 +242,7 @@ def _is_special(path: Path) -> bool:
 def _is_db(path: Path) -> bool:
     """The files of a run or a backtest are as sealed as their manifest: copied by bytes."""
     inside = any(started_at(part) or part == "backtests" for part in path.parts)
-    return not inside and not path.is_symlink() and databases.is_database(path)
+    return not inside and not is_link(path) and databases.is_database(path)
 
 
 def _sync(folder: Path) -> None:

@@ -73,14 +73,14 @@ def named_desks(config_dir: Path) -> list[DeskFile]:
     found: dict[str, DeskFile] = {}
     for folder in _folders(config_dir):
         for path in sorted((folder / "desks").glob("*.yaml")):
-            found.setdefault(path.stem, DeskFile(path.stem, path, path.lstat().st_mtime))
+            found.setdefault(path.stem, DeskFile(path.stem, path, _since(path)))
     return [found[name] for name in sorted(found)]
 
 
 def own_desks(config_dir: Path) -> list[DeskFile]:
     """Every desk of the user's own: config/desk.yaml first, then the named ones. Empty: there is only the sample."""
     own = next((each for folder in _folders(config_dir) if os.path.lexists(each := folder / "desk.yaml")), None)
-    return [*([DeskFile("", own, own.lstat().st_mtime)] if own else []), *named_desks(config_dir)]
+    return [*([DeskFile("", own, _since(own))] if own else []), *named_desks(config_dir)]
 
 
 def market_of(desk: DeskFile) -> str:
@@ -103,6 +103,14 @@ def name_problems(path: Path, name: str, config_dir: Path) -> Iterator[str]:
     nameless = here.name == "desk.yaml" and here.parent in _folders(config_dir)
     if nameless and name in [each.name for each in named_desks(config_dir)]:
         yield f"there is a desk {name!r} in config/desks/: each needs a name of its own"
+
+
+def _since(path: Path) -> float:
+    """When the file was written; 0 where the disk does not say it now."""
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _folders(config_dir: Path) -> list[Path]:

@@ -22,6 +22,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import read_when_stable
 from pyjobs.market.store.partitions import content_of, partition_span, read_outline, read_partition
 from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.files.os_files import out_of_reach
 from utils.settings import credentials
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str])
     there, told = set(store.series()), []
     for exchange, symbol, timeframe in db.execute(_HAS).fetchall() if there else ():
         key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-        if key in there or any(getattr(key, name) != want for name, want in wanted.items()):
+        unwanted = any(getattr(key, name) != want for name, want in wanted.items())
+        if unwanted or key in there or out_of_reach(store.folder(key)):
             continue
         series = (exchange, symbol, timeframe)
         with db.transaction():

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,8 +69,13 @@ def remove(runs_dir: Path, decision: Decision, named: Named = is_night) -> bool:
 
 def _entry(path: Path, named: Named) -> Entry:
     name = path.name
-    if path.is_symlink():
-        return Entry(name=name, kind="link")
+    try:
+        if stat.S_ISLNK(path.lstat().st_mode):
+            return Entry(name=name, kind="link")
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return Entry(name=name, kind="unread")
     for kind, mark in (("building", BUILDING), ("removing", REMOVING), ("run", "")):
         run_id = name.removeprefix(mark)
         if not name.startswith(mark) or not named(run_id):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from utils import paths
 from utils.errors import CannotWriteError, MissingInputError
 from utils.files.atomic import TMP_MARK, sync_directory
-from utils.files.os_files import has_file, has_folder, hold_folder
+from utils.files.os_files import has_file, has_folder, hold_folder, is_link
 
 SUBFOLDERS = ("reports", "backtests", "portfolio", "queue", "logs")
 MANIFEST = "manifest.json"
@@ -106,7 +106,7 @@ def finished_runs(runs_dir: Path) -> list[Path]:
     """Folders of finished runs, oldest first. Foreign names, links and folders without a manifest are not runs."""
     if not has_folder(runs_dir):
         return []
-    found = [p for p in runs_dir.iterdir() if started_at(p.name) and not p.is_symlink() and has_file(p / MANIFEST)]
+    found = [p for p in runs_dir.iterdir() if started_at(p.name) and not is_link(p) and has_file(p / MANIFEST)]
     return sorted(found, key=lambda path: path.name)
 
 

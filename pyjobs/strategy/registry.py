@@ -66,9 +66,12 @@ class Registry(Mapping[str, Entry]):
     def _own(name: str) -> Stamp | None:
         """The user's file of that name, and which it is of those that it has been."""
         path = paths.root() / OWN / f"{name}.py"
-        if not name.isidentifier() or not path.is_file():
+        try:
+            if not name.isidentifier() or not path.is_file():
+                return None
+            state = path.stat()
+        except OSError:  # it cannot be looked at; the others can
             return None
-        state = path.stat()
         return str(path), state.st_mtime_ns, state.st_size
 
 

@@ -37,6 +37,11 @@ def held_bytes(path: Path, most: int = -1) -> bytes:
         return file.read(most)
 
 
+def is_link(path: Path | str) -> bool:
+    """Whether a link is there; False for what cannot be looked at, as `has_file`."""
+    return os.path.islink(path)  # noqa: PTH114
+
+
 def read_json(path: Path) -> Any:
     """What the JSON file at `path` says. Raises OSError as `held`, ValueError for all that is no JSON."""
     import json
@@ -69,6 +74,24 @@ def has_file(path: Path | str) -> bool:
 def has_folder(path: Path | str) -> bool:
     """Whether a folder is there; False for what cannot be looked at, as `has_file`."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def out_of_reach(folder: Path) -> bool:
+    """Whether a folder is there and does not say what it holds: that is no reason to delete anything."""
+    try:
+        os.listdir(folder)  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """What `folder.glob(pattern)` finds, sorted; one that cannot be looked at, which ends that, hides no other here."""
+    import glob
+
+    return sorted(Path(folder, name) for name in glob.glob(pattern, root_dir=folder, include_hidden=True))  # noqa: PTH207
 
 
 def files_below(folder: Path) -> Iterator[Path]:

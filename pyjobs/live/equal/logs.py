@@ -67,7 +67,7 @@ class Log:
 def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
     """The place of a tag's only series, or of the one that is named. Raises MissingInputError and UsageError."""
     root = paths.data_dir() / "processed/decisions"
-    found = sorted((root / tag).glob("*/*/decisions.csv"))
+    found = os_files.matching(root / tag, "*/*/decisions.csv")
     wanted = [
         Place.of_decisions(path)
         for path in found
@@ -118,7 +118,7 @@ def still(place: Place) -> Iterator[None]:
 
 def _text(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return os_files.held_bytes(path)
     except FileNotFoundError:
         return b""
     except IsADirectoryError:

@@ -21,7 +21,8 @@ from pyjobs.market.dumps.benchmark_file import bars_of, files_for, plain_closes
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.names import folder_name
 from utils import clock
-from utils.errors import ExternalDataUnavailable, ExternalKind, NetworkForbidden, UsageError
+from utils.errors import BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden, UsageError
+from utils.files.os_files import matching
 
 ROUND_THE_CLOCK = "24/7"  # every date is a day
 FEWEST_DAYS = 2  # one close makes no return
@@ -182,12 +183,21 @@ def _cached(key: str, places: Places, market: str = ROUND_THE_CLOCK) -> Closes |
 
 
 def _stored(key: str, places: Places) -> Closes | None:
-    """The series of that symbol in the store; of several exchanges the one with the newest bar."""
-    found = []
-    for folder in sorted(places.store.root.glob(f"*/{folder_name(key)}/1d")):
-        bars = places.store.read(SeriesKey(exchange=folder.parts[-3], symbol=key, timeframe="1d"))
+    """The series of that symbol in the store; of several exchanges the one with the newest bar.
+
+    Raises BadDataError where none can be read and one is damaged.
+    """
+    found, damaged = [], None
+    for folder in matching(places.store.root, f"*/{folder_name(key)}/1d"):
+        try:
+            bars = places.store.read(SeriesKey(exchange=folder.parts[-3], symbol=key, timeframe="1d"))
+        except (BadDataError, OSError) as error:
+            damaged = damaged or error
+            continue
         if len(bars):
             found.append(bars)
+    if damaged and not found:
+        raise damaged
     return from_bars(max(found, key=lambda bars: int(bars.ts_ms[-1]))) if found else None
 
 

@@ -12,6 +12,7 @@ import datetime as dt
 import io
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from utils import paths, trading_day
 from utils.errors import BadDataError, MissingInputError
 from utils.files.atomic import write_text
+from utils.files.os_files import held_bytes, matching
 
 COLUMNS = ("symbol", "name", "board", "close", "turnover", "shares", "first_seen")
 SMALL_BOARD = 4  # shares; a board of fewer may well lose half of them
@@ -66,7 +68,11 @@ class Changes:
 
 def sessions_kept(exchange: str) -> list[dt.date]:
     """The sessions whose listings are kept, ascending."""
-    return [dt.date.fromisoformat(path.stem) for path in sorted(_folder(exchange).glob("????-??-??.csv"))]
+    kept = []
+    for path in matching(_folder(exchange), "????-??-??.csv"):
+        with suppress(ValueError):
+            kept.append(dt.date.fromisoformat(path.stem))
+    return kept
 
 
 def newest(exchange: str, *, market: str, now_s: float) -> Listing:
@@ -83,13 +89,19 @@ def newest(exchange: str, *, market: str, now_s: float) -> Listing:
 def read_listing(exchange: str, session: dt.date) -> Listing:
     """The listing of one session. Raises MissingInputError without it, BadDataError naming file and line."""
     path = _folder(exchange) / f"{session}.csv"
-    if not path.is_file():
-        raise MissingInputError(f"{path}: no such listing")
-    with path.open(encoding="utf-8", newline="") as handle:
+    try:
+        text = held_bytes(path).decode("utf-8")
+    except FileNotFoundError:
+        raise MissingInputError(f"{path}: no such listing") from None
+    except OSError as error:
+        raise BadDataError(f"{path}: cannot be read: {error.strerror}; mend it, or move it away") from None
+    except UnicodeDecodeError as error:
+        raise BadDataError(f"{path}: not UTF-8 text (byte {error.start}); move the file away") from None
+    with io.StringIO(text, newline="") as handle:
         table = csv.reader(handle)
-        if tuple(next(table, [])) != COLUMNS:
-            raise BadDataError(f"{path}:1: the columns are not {','.join(COLUMNS)}; move the file away")
         try:
+            if tuple(next(table, [])) != COLUMNS:
+                raise BadDataError(f"{path}:1: the columns are not {','.join(COLUMNS)}; move the file away")
             rows = tuple(
                 Listed(symbol, name, board, float(close), float(turnover), float(shares), first_seen)
                 for symbol, name, board, close, turnover, shares, first_seen in table

@@ -13,7 +13,8 @@ from pyjobs.market.store.names import folder_name
 from pyjobs.market.store.open_store import open_store
 from pyjobs.market.store.partitions import Provenance
 from utils import paths
-from utils.errors import ExternalDataUnavailable
+from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.files.os_files import matching
 
 
 class LocalCache:
@@ -74,10 +75,17 @@ class StoredBars:
     def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = 0.0) -> Fetched:  # noqa: ARG002 - as above
         """The series that reaches furthest. Raises ExternalDataUnavailable(no_data), BadDataError."""
         found: tuple[SeriesKey, Bars] | None = None
+        damaged: BadDataError | None = None
         for key in self._keys(request):
-            bars = self.store.read(key, start_ms=request.start_ms, end_ms=request.end_ms)
+            try:
+                bars = self.store.read(key, start_ms=request.start_ms, end_ms=request.end_ms)
+            except BadDataError as error:
+                damaged = damaged or error
+                continue
             if len(bars) and (found is None or bars.ts_ms[-1] > found[1].ts_ms[-1]):
                 found = key, bars
+        if found is None and damaged is not None:
+            raise damaged
         if found is None:
             raise _nothing(self.name, request, f"no bars of it in {self.store.root}")
         source = self.store.provenance(found[0])
@@ -87,7 +95,7 @@ class StoredBars:
     def _keys(self, request: BarRequest) -> Iterator[SeriesKey]:
         names = dict.fromkeys(name for name in (request.symbol, *request.local_keys) if name)
         for name in names:
-            for folder in sorted(self.store.root.glob(f"*/{folder_name(name)}/{request.timeframe}")):
+            for folder in matching(self.store.root, f"*/{folder_name(name)}/{request.timeframe}"):
                 yield SeriesKey(exchange=folder.parts[-3], symbol=name, timeframe=request.timeframe)
 
 

@@ -33,7 +33,7 @@ from pyjobs.market.store.partitions import (
 from pyjobs.market.times import utc_text
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
-from utils.files import private
+from utils.files import os_files, private
 from utils.files.atomic import written_together
 
 REBASE_READS, LOCK_TIMEOUT_S = 8, 60.0
@@ -64,12 +64,12 @@ class BarStore:
     def series(self) -> list[SeriesKey]:
         """Every series that has at least one partition, sorted by exchange, symbol, timeframe."""
         found = []
-        for folder in self.root.glob("*/*/*"):
+        for folder in os_files.matching(self.root, "*/*/*"):
             exchange, name, timeframe = folder.parts[-3:]
             symbol = symbol_of(name)
             if symbol is not None and timeframe in TIMEFRAME_MS:
                 key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-                if not folder.is_dir() or self.paths(key):  # what is no folder is for whoever looks at it to tell
+                if not os_files.has_folder(folder) or self.paths(key):  # no folder: whoever looks at it tells
                     found.append(key)
         return sorted(found, key=lambda key: (key.exchange, key.symbol, key.timeframe))
 

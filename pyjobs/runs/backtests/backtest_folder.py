@@ -17,7 +17,7 @@ from pathlib import Path
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, Building
 from utils import paths
 from utils.errors import CannotWriteError
-from utils.files.os_files import hold_folder
+from utils.files.os_files import has_file, has_folder, hold_folder, is_link
 
 # Ours is 8 digits, T, 9 digits, Z; runs of other tools, with fewer digits or another separator, are understood too.
 _NAME = re.compile(r"(\d{8}(?:[T_-]?\d{4,9})?Z?)_([A-Za-z].*)", re.ASCII)
@@ -83,6 +83,6 @@ def discard(building: Building) -> None:
 
 
 def _is_run(path: Path) -> bool:
-    if path.is_symlink() or not path.is_dir():
+    if is_link(path) or not has_folder(path):
         return False
-    return (path / MANIFEST).is_file() or all((path / name).is_file() for name in _LEAST)
+    return has_file(path / MANIFEST) or all(has_file(path / name) for name in _LEAST)

@@ -20,6 +20,7 @@ import msgspec
 
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
 from utils.files import atomic
+from utils.files.os_files import held_bytes, is_there
 
 BUSY_TIMEOUT_S = 10.0
 SCHEMA = """
@@ -91,7 +92,7 @@ def queue_path(data_dir: Path, desk: str) -> Path:
 def read_signals(scan_json: Path) -> list[Signal]:
     """The signals of a scan. Raises MissingInputError, or BadDataError naming the place in the file."""
     try:
-        return msgspec.json.decode(scan_json.read_bytes(), type=_Scan).signals
+        return msgspec.json.decode(held_bytes(scan_json), type=_Scan).signals
     except FileNotFoundError as error:
         raise MissingInputError(f"'{scan_json}' is not there: run the scan first") from error
     except msgspec.DecodeError as error:
@@ -107,6 +108,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_there(path)  # SQLite waits for a pipe for ever
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as queue:
             with suppress(sqlite3.OperationalError):  # a WAL queue of before stays one while it is read
                 queue.execute("PRAGMA journal_mode=DELETE")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check
 from utils.files import formats
+from utils.files.os_files import held
 
 WAL_BUG_SINCE, WAL_BUG_UNTIL = (3, 7, 0), (3, 51, 2)
 TOOL_S = 10.0
@@ -39,7 +40,7 @@ def has_wal_bug(version: tuple[int, ...]) -> bool:
 def uses_wal(path: Path) -> bool:
     """Whether a SQLite database has a write-ahead log, by bytes 18 and 19 of its header."""
     try:
-        with path.open("rb") as handle:
+        with held(path) as handle:
             head = handle.read(20)
     except OSError:
         return False

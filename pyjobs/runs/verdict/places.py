@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from pyjobs.runs import released
 from pyjobs.runs.verdict.findings import Check, State
@@ -128,21 +129,26 @@ def check_databases(folder: Path) -> Iterator[Check]:
     """Every signal queue: opened, looked through, and locked for writing as a night would."""
     found = sorted(folder.glob("*.sqlite"))
     for path in found:
-        try:
-            with contextlib.closing(
-                sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=LOCKED_S, isolation_level=None)
-            ) as queue:
-                (said,) = queue.execute("PRAGMA quick_check(1)").fetchone()
-                queue.execute("BEGIN IMMEDIATE")
-                queue.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            said = str(error)
+        said = _opening(path) or _looked_through(path)
         if said != "ok":
             yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
     if found:
         wal = ", rollback journals" if not any(map(uses_wal, found)) else ""
         told = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}{wal}"
         yield Check("databases", "OK", told, "databases")
+
+
+def _looked_through(path: Path) -> str:
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=LOCKED_S, isolation_level=None)
+        ) as queue:
+            (said,) = queue.execute("PRAGMA quick_check(1)").fetchone()
+            queue.execute("BEGIN IMMEDIATE")
+            queue.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        return str(error)
+    return str(said)
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:

@@ -17,6 +17,7 @@ from pyjobs.market.dumps.reading.objects import read_json
 from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
 from utils.errors import BadDataError, MissingInputError
+from utils.files.os_files import has_folder, matching
 from utils.files.text_files import bytes_of
 
 KNOWN = {
@@ -33,16 +34,19 @@ LISTING = {".csv", ".tsv", ".txt", ".json", ".gz", ".zip", ".parquet", ".feather
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that a path, a folder or a pattern stands for, by name. Raises MissingInputError when there is none."""
+    """The files that a path, a folder or a pattern stands for, by name. Raises MissingInputError when there is none.
+
+    What cannot be looked at is among them, so that whoever reads it names it: its rows are lacking.
+    """
     if path.is_dir():
-        found = sorted(each for each in path.iterdir() if each.is_file() and each.suffix.lower() in LISTING)
+        found = sorted(each for each in path.iterdir() if each.suffix.lower() in LISTING and not has_folder(each))
         if not found:
             raise MissingInputError(
                 f"{path}: is a folder, not a file, and holds no price file ({', '.join(sorted(LISTING))})"
             )
         return found
     if any(mark in path.name for mark in "*?[") and not path.exists():
-        found = sorted(each for each in path.parent.glob(path.name) if each.is_file())
+        found = [each for each in matching(path.parent, path.name) if not has_folder(each)]
         if found:
             return found
         raise MissingInputError(f"{path}: no file has such a name")
