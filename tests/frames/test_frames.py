@@ -184,9 +184,9 @@ def test_no_bar_of_a_file_for_backtests_closes_before_its_period_has_ended(marke
             assert close >= ends[key][int(number) - 1], key
 
 
-def test_a_backtest_says_where_a_files_days_are_dates(home: Path, tmp_path: Path) -> None:
+def test_a_backtest_refuses_days_that_are_dates(home: Path, tmp_path: Path) -> None:
     bars = frames.bars("SMP001", exchange="SAMPLE")
     dates = bars.set_axis(bars.index.normalize(), axis=0).rename_axis("time")
     path = frames.write_bars(tmp_path / "bars.parquet", {"A": dates, "B": bars})
-    said = said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross")
-    assert "[WARN] the days of 1 of 2 symbols are at midnight UTC of Mondays to Fridays (A)" in said
+    said = said_by(home, "run_bt", "--bars", str(path), "--strategy", "ma_cross", code=65)
+    assert "'A': days at midnight UTC of Mondays to Fridays (the first: ts_ms" in said

@@ -64,10 +64,8 @@ def account_trade_lines(account_trades: AccountTrades) -> Iterator[bytes]:
     own, where = _names(account_trades, labels)
     reasons = np.array([labels.number(reason) for reason in REASONS])
     for piece in csv_lines.pieces(len(account_trades), ROWS_AT_ONCE):
-        trades, money = (
-            np.ascontiguousarray(account_trades.columns.trades[piece].T),
-            [c[piece] for c in account_trades.columns[1:-1]],
-        )
+        rows, money = account_trades.piece(piece)
+        trades = np.ascontiguousarray(rows.T)
         sleeves, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
         _, size, fees, pnl, rate_in, rate_out, _ = map(csv_lines.numbers, money)
         signal, entry, leave = (csv_lines.whole(trades[place]) for place in TIMES)
@@ -81,7 +79,7 @@ def account_trade_lines(account_trades: AccountTrades) -> Iterator[bytes]:
 def _names(account_trades: AccountTrades, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:
     """The numbers of each sleeve's texts, before and between its numbers, where it traded; each has one side."""
     sides = np.zeros(len(account_trades.sleeves))
-    sides[account_trades.columns.seat.astype(np.int64)] = account_trades.trade(SIDE)
+    sides[account_trades.money("seat").astype(np.int64)] = account_trades.trade(SIDE)
     own, where = np.zeros(sides.size, np.int64), np.zeros(sides.size, np.int64)
     for number in np.flatnonzero(sides).tolist():
         sleeve = account_trades.sleeves[number]

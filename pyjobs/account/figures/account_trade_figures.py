@@ -53,10 +53,11 @@ def ended(account_trades: Sequence[AccountTrade]) -> Ended:
 
 
 def _of_columns(account_trades: AccountTrades) -> Ended:
-    reasons, money = account_trades.trade(REASON).astype(np.int64), account_trades.columns
+    reasons, pnl = account_trades.trade(REASON).astype(np.int64), account_trades.money("pnl")
     return Ended(
-        returns=money.pnl / (money.size * account_trades.trade(ENTRY_PRICE) * money.rate_in),
-        pnl=money.pnl,
+        returns=pnl
+        / (account_trades.money("size") * account_trades.trade(ENTRY_PRICE) * account_trades.money("rate_in")),
+        pnl=pnl,
         days=(account_trades.trade(EXIT_TIME) - account_trades.trade(ENTRY_TIME)) / DAY_MS,
         long=account_trades.trade(SIDE) > 0,
         reasons=reasons,

@@ -169,9 +169,12 @@ def _money_of(account_trades: Sequence[AccountTrade]) -> tuple[FloatArray, Float
         found = [d.pnl for d in closed], [d.fees for d in account_trades], [d.net_return for d in closed]
         pnls, fees, returns = (np.array(values, np.float64) for values in found)
         return pnls, fees, returns
-    ended, money = account_trades.trade(REASON) != kernel.STILL_OPEN, account_trades.columns
-    pnl, paid = money.pnl[ended], money.size * account_trades.trade(ENTRY_PRICE)
-    return pnl, money.fees, pnl / (paid * money.rate_in)[ended]
+    ended, paid = (
+        account_trades.trade(REASON) != kernel.STILL_OPEN,
+        account_trades.money("size") * account_trades.trade(ENTRY_PRICE),
+    )
+    pnl = account_trades.money("pnl")[ended]
+    return pnl, account_trades.money("fees"), pnl / (paid * account_trades.money("rate_in"))[ended]
 
 
 def _against(equity: FloatArray, benchmark: FloatArray | None, per_year: float) -> dict[str, float | None]:

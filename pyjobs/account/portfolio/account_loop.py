@@ -75,7 +75,7 @@ def walk(
                 borrow(account, seats, series, rates, lists.busy[h])
         equity = mark(account, lists, seats, series, signals, rates, points, room, j)
         if signals.events[j + 1] > signals.events[j]:
-            admit_orders(account, lists, seats, series, signals, rates, room, float(now), equity, j)
+            admit_orders(account, lists, seats, series, signals, rates, room, equity, j)
     for h in range(lists.n_busy[0]):
         if seats.quantity[lists.busy[h]] != 0.0:
             mark_account_trade(seats, series, tables, account_trades, room, lists.busy[h])

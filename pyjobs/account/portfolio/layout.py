@@ -16,6 +16,7 @@ from pyjobs.account.portfolio.lookups import Columns, named, rates_of, tables_of
 from pyjobs.account.portfolio.order_admission import EVENT
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sums import SUMS
+from pyjobs.account.portfolio.unlimited.moves import STEPS
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, Rules
@@ -71,13 +72,40 @@ class Layout:
             lists=memory.Lists(*(np.zeros(n, np.int64) for _ in range(5)), *(np.zeros(1, np.int64) for _ in range(4))),
             seats=memory.Seats(*(column.copy() for column in self.seats)),
             series=self.series._replace(**changing),
-            signals=self.signals,
+            signals=self._signals(terms),
             tables=self.tables,
             rates=self.rates,
-            points=memory.Points(*(np.empty(moments) for _ in memory.Points._fields)),
-            account_trades=_room_for(self.signals.events.size // EVENT),
+            points=memory.Points(*(np.zeros(moments) for _ in memory.Points._fields)),
+            account_trades=_room_for(self.signals.entries.size),
             room=memory.Room(np.zeros(kernel.STATE), np.zeros(kernel.RULES)),
         )
+
+    def _signals(self, terms: Terms) -> memory.Signals:
+        if not terms.constrained:
+            return self.signals
+        return self.signals._replace(
+            events=_events(self.seats.first_entry, self.signals.entries, self.series.moments, self.series.times.size)
+        )
+
+
+def room_to_follow(memory_of: Memory) -> tuple[memory.Worth, memory.Moves]:
+    """What a walk without limits needs beside its memory; most of it is never touched."""
+    account_trades, moments = memory_of.signals.n_entries, memory_of.series.n_times
+    short = memory_of.seats.stretch[memory_of.seats.sign < 0]
+    lends = int((memory_of.series.end - memory_of.series.next)[short].sum())
+    most = 3 * account_trades + lends
+    return (
+        memory.Worth(*(np.zeros(moments) for _ in memory.Worth._fields)),
+        memory.Moves(
+            step=np.empty(most, np.int32),
+            cash=np.empty(most),
+            account_trade=np.empty(most, np.int32),
+            order=np.empty(most, np.int32),
+            account_trades=np.empty(account_trades, np.int32),
+            begins=np.empty(STEPS * (moments + 1) + 1, np.int32),
+            count=np.zeros(1, np.int64),
+        ),
+    )
 
 
 def _room_for(account_trades: int) -> memory.AccountTradeColumns:
@@ -127,7 +155,7 @@ def lay_out(sleeves: Sequence[Sleeve], terms: Terms, start_ms: int, marks_ms: Se
         ),
         series=_series(bars, line, times, moments),
         signals=memory.Signals(
-            wanted.leaving, _events(wanted.places["first_entry"], wanted.entries, moments, times.size), wanted.levels
+            wanted.leaving, wanted.entries, np.empty(0, np.int32), wanted.levels, wanted.entries.size, len(sleeves)
         ),
         tables=tables,
         rates=rates,

@@ -124,15 +124,18 @@ class Series(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """`leaving`: exit signals, a bit per bar, sleeve by sleeve.
+    """`leaving`: exit signals, a bit per bar, sleeve by sleeve. `entries`: the bars of entry signals, sleeve by sleeve.
 
     `events`: for each moment where its entry signals begin, then of each, in the order of the seats, its seat and its
-    number; `levels`: what they carry.
+    number (none of them where the account has no limits); `levels`: what they carry.
     """
 
     leaving: Bytes
+    entries: Shorts
     events: Shorts
     levels: Floats
+    n_entries: int
+    n_seats: int
 
 
 class Tables(NamedTuple):
@@ -188,3 +191,28 @@ class Room(NamedTuple):
 
     s: Floats
     r: Floats
+
+
+class Worth(NamedTuple):
+    """What is known so far of the positions at every moment: the sums high + low of the long and the short ones."""
+
+    high: Floats
+    low: Floats
+    short_high: Floats
+    short_low: Floats
+
+
+class Moves(NamedTuple):
+    """Money that moves: `step`, by moment; `cash`; the number of the `account_trade` that it begins or ends, or -1.
+
+    `count`: how many there are. `order`: their numbers as they are counted; `account_trades`: those of the account
+    trades, likewise; `begins`: room for a number for each step.
+    """
+
+    step: Shorts
+    cash: Floats
+    account_trade: Shorts
+    order: Shorts
+    account_trades: Shorts
+    begins: Shorts
+    count: Ints

@@ -67,7 +67,7 @@ def close_seat(seats: Seats, series: Series, room: Room, k: int, ts: float, told
 
 def admit_orders(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, rates: Rates, room: Room,
-    ts: float, equity: float, j: int,
+    equity: float, j: int,
 ) -> None:  # fmt: skip
     """The entry signals of moment j at flat seats, in their order: each becomes an order or is refused."""
     wanting = lists.n_new[0] = 0
@@ -78,22 +78,31 @@ def admit_orders(
     for h in range(wanting):
         event = lists.wanting[h]
         k, n = signals.events[event], signals.events[event + 1]
-        why = refusal(account, lists, seats, series, rates, k, equity)
-        if why != TAKEN:
-            account.refused[why] += 1
-            continue
-        seats.budget[k] = account.max_weight * (equity if account.constrained else account.start_cash)
-        bar = next_bar(seats, series, k) - 1
-        take_out(seats, k, room)
-        at_close(
-            room.s, room.r, ts, series.high[bar], series.low[bar], seats.sign[k], 0,
-            level(seats, signals, k, n, HAS_STOP), level(seats, signals, k, n, HAS_DISTANCE),
-            level(seats, signals, k, n, HAS_TARGET), level(seats, signals, k, n, HAS_TRAIL),
-        )  # fmt: skip
-        put_back(seats, k, room)
-        lists.busy[lists.n_busy[0] + lists.n_new[0]] = k
-        lists.n_new[0] += 1
+        if ask(account, lists, seats, series, signals, rates, room, k, n, equity):
+            lists.busy[lists.n_busy[0] + lists.n_new[0]] = k
+            lists.n_new[0] += 1
     put_in_order(lists)
+
+
+def ask(
+    account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, rates: Rates, room: Room,
+    k: int, n: int, equity: float,
+) -> bool:  # fmt: skip
+    """Seat k's entry n, signalled at the bar that has just closed, becomes an order, or is refused; whether it did."""
+    why = refusal(account, lists, seats, series, rates, k, equity)
+    if why != TAKEN:
+        account.refused[why] += 1
+        return False
+    seats.budget[k] = account.max_weight * (equity if account.constrained else account.start_cash)
+    bar = next_bar(seats, series, k) - 1
+    take_out(seats, k, room)
+    at_close(
+        room.s, room.r, float(series.times[series.moments[bar]]), series.high[bar], series.low[bar], seats.sign[k], 0,
+        level(seats, signals, k, n, HAS_STOP), level(seats, signals, k, n, HAS_DISTANCE),
+        level(seats, signals, k, n, HAS_TARGET), level(seats, signals, k, n, HAS_TRAIL),
+    )  # fmt: skip
+    put_back(seats, k, room)
+    return True
 
 
 def level(seats: Seats, signals: Signals, k: int, n: int, bit: int) -> float:

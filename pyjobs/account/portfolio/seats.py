@@ -33,7 +33,7 @@ from pyjobs.strategy.kernel import (
 
 BASIS_POINT, YEAR_MS = 1e-4, 365 * 86_400_000.0  # money is lent by the year of 365 days
 NEAR = 1e-12  # relative: less than that off a tick is on it
-EXIT_TS, EXIT_PRICE = 5, 6  # places in a trade, as the kernel writes it
+EXIT_TS, EXIT_PRICE, REASON = 5, 6, 7  # places in a trade, as the kernel writes it
 SLOTS, ALREADY_HELD, GROUP_FULL, NO_CASH, STOP_PASSED, NO_RATE, TAKEN = range(7)  # why a signal is refused, and if not
 
 
@@ -108,6 +108,11 @@ def write_account_trade(seats: Seats, account_trades: AccountTradeColumns, k: in
 def open_rate(seats: Seats, rates: Rates, k: int, i: int) -> float:
     """The rate known when bar i opened."""
     return 1.0 if seats.rates_of[k] < 0 else float(rates.at_open[seats.to_rates[k] + i])
+
+
+def rate_at(seats: Seats, series: Series, rates: Rates, k: int, j: int) -> float:
+    """The rate of exchange at moment j."""
+    return 1.0 if seats.rates_of[k] < 0 else float(rates.at_moment[seats.rates_of[k] * series.n_times + j])
 
 
 def cost_of(seats: Seats, tables: Tables, k: int, ts: int, notional: float, sale: bool) -> float:

@@ -21,23 +21,23 @@ All money is the account's own: an instrument in another currency is converted a
 rates of `pyjobs.account.portfolio.fx`, fees with it; no cash is kept in another currency. Its stops and ticks are in
 its own.
 
-The loop itself is `account_loop`, compiled.
+The loops themselves are compiled: `account_loop`, and `unlimited.follow` for an account without limits.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
 from pyjobs.account.portfolio import account_loop, order_admission, seats, sums
-from pyjobs.account.portfolio.layout import Memory, Terms, lay_out
+from pyjobs.account.portfolio.layout import Memory, Terms, lay_out, room_to_follow
 from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
 from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.unlimited import follow, moves
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
 from pyjobs.strategy import kernel, riding
 from pyjobs.strategy.lifecycle import Trade
@@ -45,7 +45,8 @@ from utils import native
 
 __all__ = ["ENTRY_PRICE", "REASON", "AccountRun", "AccountTrade", "AccountTrades", "Terms", "simulate"]
 
-ENTRY_PRICE, REASON = 3, 7  # places in a trade, as the kernel writes it
+ENTRY_PRICE, REASON = kernel.ENTRY_PRICE, seats.REASON  # places in a trade, as the kernel writes it
+EXPORTS = (account_loop.walk, follow.follow_seats)
 REFUSALS = ("slots", "held", "group", "cash", "stop", "rate")  # in the order of `seats`
 
 
@@ -142,25 +143,36 @@ def simulate_each(
 
 
 def _walked(names: Sequence[SleeveName], memory: Memory) -> AccountRun:
-    _library().walk(*itertools.chain.from_iterable(map(native.addresses, memory)))
-    account, points, account_trades = memory.account, memory.points, memory.account_trades
-    for name, column in zip(
-        account_trades._fields[:-1], account_trades, strict=False
-    ):  # the memory that no account trade has needed is given back
-        column.resize(int(account_trades.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
+    if memory.account.constrained:
+        _library().walk(*_arguments(memory))
+        order = None
+    else:
+        worth, moves = room_to_follow(memory)
+        _library().follow_seats(*_arguments((*memory, worth, moves)))
+        order = moves.account_trades[: int(memory.account_trades.count[0])].copy()
+    account, points = memory.account, memory.points
     return AccountRun(
         ts_ms=memory.series.times,
         equity=points.equity,
         cash=points.cash,
         exposure=points.exposure,
         n_positions=points.positions.astype(np.int64),
-        account_trades=AccountTrades(
-            names, account_trades._replace(trades=account_trades.trades.reshape(-1, kernel.TRADE))
-        ),
+        account_trades=AccountTrades(names, _trimmed(memory.account_trades), order),
         refused=dict(zip(REFUSALS, account.refused.tolist(), strict=True)),
         traded=float(account.traded[0]),
         waiting=_waiting(names, memory.seats),
     )
+
+
+def _arguments(memory: Iterable[tuple[Any, ...]]) -> list[Any]:
+    return [each for part in memory for each in native.addresses(part)]
+
+
+def _trimmed(account_trades: AccountTradeColumns) -> AccountTradeColumns:
+    """Without the memory that no trade has needed; `trades` with a row for each."""
+    for name, column in zip(account_trades._fields[:-1], account_trades, strict=False):
+        column.resize(int(account_trades.count[0]) * (kernel.TRADE if name == "trades" else 1), refcheck=False)
+    return account_trades._replace(trades=account_trades.trades.reshape(-1, kernel.TRADE))
 
 
 def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
@@ -182,18 +194,24 @@ def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
     return native.load(
-        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop), (account_loop.walk,)
+        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop, moves, follow), EXPORTS
     )
 
 
 class AccountTrades(Sequence[AccountTrade]):
-    """What the walk wrote, as records once they are looked at: a sweep only counts them."""
+    """What the walk wrote, as records once they are looked at: a sweep only counts them.
 
-    def __init__(self, sleeves: Sequence[SleeveName], columns: AccountTradeColumns) -> None:
-        self.sleeves, self.columns = sleeves, columns
+    `order`: their numbers in `columns` by exit; None where they lie like that. There may be millions: they are never
+    all put in order, in memory, at once.
+    """
+
+    def __init__(
+        self, sleeves: Sequence[SleeveName], columns: AccountTradeColumns, order: IntArray | None = None
+    ) -> None:
+        self.sleeves, self._columns, self._order = sleeves, columns, order
 
     def __len__(self) -> int:
-        return len(self.columns.trades)
+        return len(self._columns.trades)
 
     @overload
     def __getitem__(self, at: int) -> AccountTrade: ...
@@ -207,8 +225,21 @@ class AccountTrades(Sequence[AccountTrade]):
 
     def trade(self, place: int) -> FloatArray:
         """One of the kernel's numbers of every trade."""
-        column: FloatArray = self.columns.trades[:, place]
+        column: FloatArray = self._columns.trades[:, place][self._which(slice(None))]
         return column
+
+    def money(self, name: str) -> FloatArray:
+        """One of `AccountTradeColumns`, but for the trades."""
+        column: FloatArray = getattr(self._columns, name)[self._which(slice(None))]
+        return column
+
+    def piece(self, some: slice) -> tuple[FloatArray, list[FloatArray]]:
+        """The trades of some trades, a row each, and the other columns."""
+        which = self._which(some)
+        return self._columns.trades[which], [column[which] for column in self._columns[1:-1]]
+
+    def _which(self, some: slice) -> slice | IntArray:
+        return some if self._order is None else self._order[some]
 
     def last(self, count: int) -> list[AccountTrade]:
         """The records of the last `count`; the walk writes those that are still open last."""
@@ -219,7 +250,8 @@ class AccountTrades(Sequence[AccountTrade]):
         return self._records(slice(None))
 
     def _records(self, some: slice) -> list[AccountTrade]:
-        columns = [column[some].tolist() for column in self.columns[:-1]]
+        trades, money = self.piece(some)
+        columns = [column.tolist() for column in (trades, *money)]
         return [_account_trade(self.sleeves[int(row[1])], *row) for row in zip(*columns, strict=True)]
 
 

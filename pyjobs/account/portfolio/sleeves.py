@@ -15,7 +15,7 @@ from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.column_file import done_with, give_back
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.signals import Setup, Signals, one_sided
@@ -56,6 +56,7 @@ def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]
             alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
             grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
             sleeves += _sleeves_on(series, aligned.bars(number), account, known, money, grid)
+    give_back()
     return Sleeves(sleeves=sleeves, left_out=left_out)
 
 

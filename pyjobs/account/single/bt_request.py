@@ -19,9 +19,6 @@ from pyjobs.strategy.signals import Setup
 from utils.cli import date_of
 from utils.errors import BadDataError, ConfigError, UsageError
 
-DAY_MS, THURSDAY, SATURDAY = 86_400_000, 3, 5  # 1970 began on a Thursday
-ENOUGH_DAYS = 10
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -80,7 +77,6 @@ def material_of(request: Request, index: str | None) -> Material | None:
     """Everything read and checked; None, with the skip line printed, when `index` is asked for and is not there."""
     money, (start_ms, end_ms) = money_of(request), window_of(request.start, request.end)
     series = read_bar_file(request.bars, cache=request.cache)
-    warn_of_dates(series)
     if index and index not in series:
         print(f"[SKIP] required benchmark unavailable: {index} (no such symbol in {request.bars})")
         return None
@@ -166,22 +162,6 @@ def warn_of_short(series: dict[str, Bars], setup: Setup) -> None:
     if 0 < len(short) < len(series):
         named = ", ".join(short[:5]) + (" …" if len(short) > 5 else "")
         print(f"[WARN] {len(short)} of {len(series)} symbols never trade: {setup.lookback} bars are needed: {named}")
-
-
-def warn_of_dates(series: Mapping[str, Bars]) -> None:
-    """Say where days stand at midnight UTC of Mondays to Fridays, as the dates of sessions do, before their close."""
-    found = []
-    for symbol, bars in series.items():
-        ts_ms = bars.ts_ms[:ENOUGH_DAYS]
-        weekday = (ts_ms // DAY_MS + THURSDAY) % 7
-        if len(ts_ms) >= ENOUGH_DAYS and not (ts_ms % DAY_MS).any() and weekday.max() < SATURDAY:
-            found.append(symbol)
-    if found:
-        named = ", ".join(found[:5]) + (" …" if len(found) > 5 else "")
-        print(
-            f"[WARN] the days of {len(found)} of {len(series)} symbols are at midnight UTC of Mondays to Fridays "
-            f"({named}): ts_ms is a bar's close, and these look like dates"
-        )
 
 
 def warn_of_index(setup: Setup, material: Material) -> None:

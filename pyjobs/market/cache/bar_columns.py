@@ -13,6 +13,8 @@ from pyjobs.market.arrow import values_of
 from pyjobs.market.bars import COLUMNS
 from utils.errors import BadDataError
 
+SYMBOLS = frozenset({"symbol", "ticker", "tic", "instrument", "stock", "code", "pair"})
+"""Names under which other tools write whose a row is."""
 ONLY_SYMBOL = "BARS"  # the name of a file's series when it has no symbol column
 BATCH_ROWS = 131_072
 _NONE, _UNKNOWN = np.empty(0, np.int32), -1
@@ -33,6 +35,18 @@ class BarColumns:
             kinds = {field.name: field.type for field in self._file.schema_arrow}
         _refuse_schema(path, kinds)
         self._has_symbols = "symbol" in kinds
+        for name in kinds if not self._has_symbols else ():
+            if name.lower() in SYMBOLS:
+                self._refuse_unnamed(name)
+
+    def _refuse_unnamed(self, name: str) -> None:
+        """Raise BadDataError where a column of another name says whose the rows are, and they are of several."""
+        with self._readable():
+            column = self._file.read(columns=[name], use_threads=False).column(0)
+            count = len(column.unique())
+        if count > 1:
+            what = f"no column symbol, and {name!r} holds {count} of them: call it symbol"
+            raise BadDataError(f"{self._path}: {what}")
 
     def counted(self) -> tuple[dict[str, int], bool]:
         """(rows of each symbol, in the order in which they first come; whether each one's rows lie together)."""

@@ -26,6 +26,8 @@ UNEVEN = (
     (6 * DAY_MS, 8 * DAY_MS + 1, TIMEFRAME_MS["1w"], 3 * DAY_MS),
     (26 * DAY_MS, 34 * DAY_MS, TIMEFRAME_MS["1mo"], 20 * DAY_MS),
 )
+MINUTE_MS, SECOND_MS, THURSDAY, SATURDAY = 60_000, 1000, 3, 5  # 1970 began on a Thursday
+ENOUGH_DAYS, SAMPLE = 10, 5000
 RUN_OF_OTHER_BARS = 10  # as many equal steps in a row are no gaps but another timeframe
 
 
@@ -94,11 +96,27 @@ def _refuse_bad(path: Path, series: Series) -> None:
         if not EARLIEST_MS < bars.ts_ms[0] <= bars.ts_ms[-1] < LATEST_MS:
             raise BadDataError(f"{where}: ts_ms {bars.ts_ms[0]} to {bars.ts_ms[-1]} are not milliseconds since 1970")
         step = timeframe_ms(bars.ts_ms)
+        _refuse_stamps(where, bars.ts_ms[:SAMPLE], step)
         if step is not None:
             _refuse_mixed(where, bars.ts_ms, step)
             steps[symbol] = step, len(bars)
         done_with(bars)
     _refuse_different(path, steps)
+
+
+def _refuse_stamps(where: str, ts_ms: IntArray, step: int | None) -> None:
+    """Refuse times that show that they are no closes: dates of sessions, or the last moment before a bar's end."""
+    weekday = (ts_ms // DAY_MS + THURSDAY) % 7
+    if step == DAY_MS and len(ts_ms) >= ENOUGH_DAYS and not (ts_ms % DAY_MS).any() and weekday.max() < SATURDAY:
+        raise BadDataError(
+            f"{where}: days at midnight UTC of Mondays to Fridays (the first: ts_ms {ts_ms[0]}) are dates, before the "
+            "close of their sessions: ts_ms is a bar's close: write that moment, or import the file (import_bars)"
+        )
+    last = (ts_ms % SECOND_MS == SECOND_MS - 1).all() or (ts_ms % MINUTE_MS == MINUTE_MS - SECOND_MS).all()
+    if len(ts_ms) > 1 and last:
+        raise BadDataError(
+            f"{where}: ts_ms {ts_ms[0]} is the last moment of a bar, not its close: write the moment after it"
+        )
 
 
 def _refuse_different(path: Path, steps: dict[str, tuple[int, int]]) -> None:

@@ -102,10 +102,7 @@ class Mapped(mmap.mmap):
         _touched.files[id(self)] = self
         _touched.rows += rows
         if _touched.rows > USED_ROWS:
-            used, _touched.files, _touched.rows = _touched.files, {}, 0
-            for memory in used.values():
-                with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
-                    memory.madvise(mmap.MADV_DONTNEED)
+            give_back()
 
 
 class _Touched(threading.local):
@@ -117,6 +114,14 @@ class _Touched(threading.local):
 
 
 _touched = _Touched()
+
+
+def give_back() -> None:
+    """All that this thread is done with, and has not been given back yet."""
+    used, _touched.files, _touched.rows = _touched.files, {}, 0
+    for memory in used.values():
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
+            memory.madvise(mmap.MADV_DONTNEED)
 
 
 def done_with(bars: Bars | IntArray) -> None:

@@ -17,9 +17,10 @@ from pyjobs.account.desk.walk_forward import between
 from pyjobs.account.portfolio import account_loop, sums
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
-from pyjobs.account.portfolio.layout import lay_out
+from pyjobs.account.portfolio.layout import lay_out, room_to_follow
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
+from pyjobs.account.portfolio.unlimited import follow
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -82,15 +83,39 @@ def test_the_compiled_walk_is_its_python_to_the_last_bit(constrained: bool) -> N
     marks = [day * DAY + 1 for day in range(20, 180, 7)]
     run = simulate(sleeves, terms, start_ms=10 * DAY, marks_ms=marks)
     memory = lay_out(sleeves, terms, 10 * DAY, marks).on(terms)
-    account_loop.walk(*memory)
+    order = slice(None)
+    if constrained:
+        account_loop.walk(*memory)
+    else:
+        worth, moves = room_to_follow(memory)
+        follow.follow_seats(*memory, worth, moves)
+        order = moves.account_trades[: len(run.account_trades)]
     assert len(run.account_trades) == memory.account_trades.count[0] > 20
     for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
         np.testing.assert_array_equal(column, mine)
     assert [account_trade.pnl for account_trade in run.account_trades] == memory.account_trades.pnl[
         : len(run.account_trades)
-    ].tolist()
+    ][order].tolist()
     refused = [count for reason, count in run.refused.items() if reason != "stop"]
     assert min(refused) > 0 if constrained else run.refused["rate"] > 0
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_an_account_followed_seat_by_seat_is_the_one_walked_moment_by_moment(seed: int) -> None:
+    """Marks, shorts, rates, gaps between bars: money is counted in the order of time, to the last bit."""
+    sleeves, terms = world(seed, 400)
+    terms = replace(terms, constrained=False)
+    sleeves.sort(key=lambda sleeve: sleeve.key.symbol)
+    marks = [day * DAY + 1 for day in range(20, 180, 7)]
+    run = simulate(sleeves, terms, start_ms=10 * DAY, marks_ms=marks)
+    laid = lay_out(sleeves, terms, 10 * DAY, marks)
+    memory = laid.on(terms)._replace(signals=laid.on(replace(terms, constrained=True)).signals)  # with all events
+    account_loop.walk(*memory)
+    for column, mine in zip(memory.points, (run.equity, run.cash, run.exposure, run.n_positions), strict=True):
+        np.testing.assert_array_equal(column, mine)
+    assert run.traded == memory.account.traded[0]
+    columns = [column[: len(run.account_trades)] for column in memory.account_trades[1:-1]]
+    np.testing.assert_array_equal(run.account_trades.piece(slice(None))[1], columns)
 
 
 @pytest.mark.parametrize("seed", range(4))

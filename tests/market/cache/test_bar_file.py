@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyjobs.market import bars as schema
+from pyjobs.market.bars import IntArray
 from pyjobs.market.cache.bar_columns import ONLY_SYMBOL
 from pyjobs.market.cache.bar_file import read_bar_file, timeframe_ms
+from pyjobs.market.calendars.hours import hours_of
 from utils.errors import BadDataError, MissingInputError
 
 DAY, MIN = 86_400_000, 60_000
@@ -226,3 +228,53 @@ def test_the_cache_gives_what_the_file_gives(tmp_path: Path, monkeypatch: pytest
         assert {name: len(bars) for name, bars in found.items()} == {"A": 60, "B": 70}
     written(tmp_path, columns(symbol="C"))
     assert list(read_bar_file(path)) == ["C"]
+
+
+HOURS = {market: hours_of(market) for market in ("XKRX", "XNYS", "XHKG", "24/7")}
+STEPS = {"5m": 5 * MIN, "30m": 30 * MIN, "1h": 60 * MIN, "4h": 240 * MIN, "1d": DAY}
+
+
+def closes_of(market: str, timeframe: str, first: int, count: int) -> IntArray:
+    """Closes of a market by its calendar: bars from each session's open, the last cut at its close; or of days."""
+    hours, step = HOURS[market], STEPS[timeframe]
+    at = int(np.searchsorted(hours.days, first))
+    opens, ends = hours.opens_ms[at : at + count], hours.closes_ms[at : at + count]
+    if timeframe == "1d":
+        return ends
+    whole = [
+        opened + step * np.arange(1, (close - opened) // step + 1) for opened, close in zip(opens, ends, strict=True)
+    ]
+    return np.concatenate(whole)
+
+
+def as_dates(closes: IntArray) -> IntArray:
+    return (closes - 1) // DAY * DAY
+
+
+WRONG: dict[str, Callable[[IntArray], IntArray]] = {
+    "last millisecond": lambda closes: closes - 1,
+    "last second": lambda closes: closes - 1000,
+    "seconds": lambda closes: closes // 1000,
+    "microseconds": lambda closes: closes * 1000,
+}
+
+
+@pytest.mark.parametrize("timeframe", STEPS)
+@pytest.mark.parametrize("market", HOURS)
+def test_no_bar_is_taken_with_a_close_before_the_end_of_its_period(tmp_path: Path, market: str, timeframe: str) -> None:
+    chance = np.random.default_rng(sum(map(ord, market + timeframe)))
+    for first in chance.integers(736_000, 738_500, 2).tolist():  # 2016 to 2022, summer and winter
+        closes = closes_of(market, timeframe, first, 12)
+        table = {**columns(len(closes)), "ts_ms": closes}
+        assert read(tmp_path, table)["A"].ts_ms.tolist() == closes.tolist()
+        stamps = dict(WRONG) | ({"dates": as_dates} if timeframe == "1d" and market != "24/7" else {})
+        for name, moved in stamps.items():
+            with pytest.raises(BadDataError):
+                pytest.fail(f"{name}: {read(tmp_path, table | {'ts_ms': moved(closes)})}")
+
+
+def test_rows_of_several_symbols_under_another_name_are_no_one_series(tmp_path: Path) -> None:
+    table = columns(symbol=None)
+    with pytest.raises(BadDataError, match="no column symbol, and 'Ticker' holds 2 of them: call it symbol"):
+        read(tmp_path, {**table, "Ticker": np.array(["A"] * 30 + ["B"] * 30)})
+    assert list(read(tmp_path, {**table, "Ticker": np.array(["A"] * 60)})) == ["BARS"]

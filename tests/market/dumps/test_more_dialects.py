@@ -358,3 +358,16 @@ def test_one_field_under_two_names_by_turns_is_asked_about(hours: dict[str, Mark
     row = '{{"date":"2024-01-0{}","open":10,"high":13,"low":9,"close":12,"{}":5}}'
     with pytest.raises(NightdeskError, match="row 2: 'volume' is empty and 'vol' is not"):
         read(tmp_path / "x.json", hours, f"[{row.format(2, 'volume')},{row.format(3, 'vol')}]")
+
+
+def test_days_of_a_broker_are_of_a_clock_that_must_be_said(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n2024.01.02\t10\t13\t9\t12\t5\t0\t3\n"
+    for market in ("FX", "24/7"):
+        with pytest.raises(
+            NightdeskError, match=r"line 2: 2024.01.02 is a day of the clock of .* \(metatrader5\): say"
+        ):
+            read(tmp_path / "x.csv", hours, text, market=market)
+        assert closes(read(tmp_path / "x.csv", hours, text, market=market, zone="Europe/Athens")) == [
+            "2024-01-02T22:00"
+        ]
+    assert closes(read(tmp_path / "x.csv", hours, text)) == ["2024-01-02T21:00"]

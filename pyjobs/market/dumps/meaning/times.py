@@ -63,14 +63,14 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
         _since_midnight(st, grid)
     elif shape is None or not shape.time:
         _refuse_small(st, reading, source)
-    _hint(st)
-    complaints.add(st.errors)
+    complaints.add(_hinted(st))
     zone = source.instrument.zone or _own_zone(reading) or (shape.zone if shape else "")
     if shape and shape.broker:
         st.kind[st.kind == INSTANT] = NAIVE
     local = st.kind == NAIVE
     days_of_a_zone = source.all_day or source.hours.market == "FX"
     if not source.intraday:
+        _refuse_days_of_a_broker(reading, st, zone or not days_of_a_zone)
         if days_of_a_zone and source.instrument.zone:
             named = st.kind == DATE
             st.ms[named] += DAY_MS if source.mark == "end" else 0  # a date is a day's name, and its end is the next one
@@ -86,6 +86,15 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
         complaints.add({int(rows[at]): f"{time_text(reading, int(rows[at]))} {what}" for at, what in never.items()})
         st.ms[local], st.kind[local] = ms, INSTANT
     return st
+
+
+def _refuse_days_of_a_broker(reading: Reading, st: Stamps, known: str | bool) -> None:
+    """Dates round the clock in a format of brokers, of no zone: whose midnight ends them cannot be known."""
+    named = np.flatnonzero(st.kind == DATE)
+    if named.size and reading.shape is not None and reading.shape.without and not known:
+        grid, at = reading.grid, int(named[0])
+        what = f"{time_text(reading, at)} is a day of the clock of whoever wrote it ({reading.shape.name}): say `zone:`"
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
 def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
@@ -149,12 +158,13 @@ def _own_zone(reading: Reading) -> str:
     return str(told)
 
 
-def _hint(st: Stamps) -> None:
-    """The key that would help is named where a whole column cannot be read."""
+def _hinted(st: Stamps) -> dict[int, str]:
+    """What is wrong with the rows; the key that would help is named where a whole column cannot be read."""
     for at, what in st.errors.items():
         if "is not a time" in what and len(st.errors) > 1:
             st.errors[at] = f"{what}; `dates:` says the order of day and month, `columns:` which column it is"
             break
+    return st.errors
 
 
 def _with_clock(st: Stamps, cells: Any, complaints: Complaints) -> None:

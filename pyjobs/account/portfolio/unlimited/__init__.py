@@ -1,0 +1,1 @@
+"""An account without limits: each series is followed alone, and the money is counted afterwards."""
