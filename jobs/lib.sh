@@ -39,7 +39,7 @@ entry() {
 }
 
 # market_day MARKET: sets CALENDAR and UTC_OFFSET, and (once for the whole chain) RUN_DATE, the market's own date.
-# BEYOND holds the problem when the calendar does not cover that date: whoever asks it a question must refuse then.
+# BEYOND holds the problem when the calendar does not cover that date: the caller must refuse then.
 market_day() {
   local line first='' last='' at=${NIGHTDESK_NOW:-$EPOCHSECONDS}
   CALENDAR=$ROOT/config/calendars/${1//\//-}.tsv UTC_OFFSET=''

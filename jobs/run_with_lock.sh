@@ -5,7 +5,7 @@
 # The lock is .locks/NAME.lock; without --name it is named after the script (after --log, for the generic runner), so
 # that two jobs never share one. Arguments reach SCRIPT untouched. When the lock is held, this names the holder and exits
 # with $LOCK_BUSY_RC (0 unless set). Lock files are never deleted: a deleted one could be locked twice.
-# The lock passes, as an open file, to the supervisor, and from there to nobody: a leaked daemon cannot hold it.
+# The lock passes, as an open file, to the supervisor, and no further: a leaked daemon cannot hold it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 
@@ -23,7 +23,7 @@ lock_name() {
   fi
 }
 
-# take_lock: open, lock, and make sure that what is locked is still what the name means. 1: somebody holds it.
+# take_lock: open, lock, and make sure that what is locked is still what the name means. 1: another run holds it.
 take_lock() {
   local rc
   while { exec {LOCK_FD}<>"$LOCK"; } 2>/dev/null || die 73 "cannot open lock file '$LOCK' for writing"; do

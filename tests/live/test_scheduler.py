@@ -17,7 +17,7 @@ import pytest
 
 from pyjobs.live import scheduler
 from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
-from pyjobs.live_loop import LOCK
+from pyjobs.live_loop import LOCK, Listed
 from pyjobs.live_loop import main as live_loop
 from utils.files import os_files
 from utils.run import run
@@ -213,3 +213,18 @@ def test_a_look_at_whether_it_lives_keeps_no_loop_from_beginning(home: Path) -> 
     until(lambda: (home / "data/live/loop.json").exists())
     process.terminate()
     assert process.communicate(timeout=20)[1] == b"" and process.returncode == 0
+
+
+def test_the_loops_are_asked_for_again_only_when_their_file_has_changed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "secret").mkdir()
+    python = home / "python"
+    python.write_text(f"#!/bin/sh\necho asked >> '{home}/asked'\nprintf 'paper\\t5m\\n'\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    listed = Listed()
+    for content in ("loops: {}", "loops: {paper: {}}"):
+        (home / "secret/live.yaml").write_text(content)
+        assert [listed() for _ in range(3)] == [([("paper", "5m")], "")] * 3
+    assert len((home / "asked").read_text().split()) == 2

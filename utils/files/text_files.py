@@ -77,7 +77,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _piped(fd: int, path: Path) -> bytes:
-    """All that is written into a pipe by somebody who closes it in time."""
+    """All that is written into a pipe, if it is closed in time."""
     received, until = bytearray(), time.monotonic() + PIPE_PATIENCE_S
     while time.monotonic() < until:
         try:

@@ -200,7 +200,7 @@ def index_of(setup: Setup, taken: Snapshot, source: str) -> tuple[Bars | None, B
     """The index a strategy follows: the desk's own, or KOSPI from wherever benchmarks come, with where it was found.
 
     That one is from before the first bar to the snapshot's session. Raises ExternalDataUnavailable when it cannot be
-    had, ConfigError for another index that the desk does not have: nobody knows when its days close.
+    had, ConfigError for another index that the desk does not have: the close of its days is not known.
     """
     name = needs(setup)
     if name is None:

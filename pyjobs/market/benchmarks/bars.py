@@ -40,7 +40,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A benchmark's bars. `stale`: nobody reached the last session; these are the ones that go furthest."""
+    """A benchmark's bars. `stale`: no provider reached the last session; these are the bars that go furthest."""
 
     fetched: Fetched
     stale: bool
@@ -62,7 +62,7 @@ def find(
     """The bars of benchmark `name` with closes in [start_ms, end_ms], from the first provider that has them all.
 
     `providers` asks only these; `since_ms` is from where a provider is asked, when not from `start_ms`.
-    Raises ExternalDataUnavailable when nobody has any, of the kind of the last provider that could have known.
+    Raises ExternalDataUnavailable when no provider has any, of the kind of the last one that could have known.
     """
     benchmark, market = policy.benchmarks[name], policy.market_of(name)
     target_ms = last_close_ms(market, end_ms, now_s)

@@ -143,7 +143,7 @@ def _impossible(key: SeriesKey, name: str, part: Partition) -> Iterator[Flaw]:
 def _statistical(key: SeriesKey, bars: Bars, market: str | None) -> Iterator[Flaw]:
     yield from _masked(key, "note", "halt: no volume, one price", bars, quality.halts(bars))
     bad = quality.bad_prints(bars)
-    yield from _masked(key, "WARN", "bad print: a price nobody can have traded at", bars, bad)
+    yield from _masked(key, "WARN", "bad print: a price at which no trade can have been", bars, bad)
     good = Bars(**{name: getattr(bars, name)[~bad] for name in bars.__slots__}) if bad.any() else bars
     for at, factor in breaks(good, market):
         yield _flaw(

@@ -55,7 +55,7 @@ def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_m
 
 
 def _absent(path: str, key: SeriesKey, expected: IntArray, *, quick: bool, newest: bool) -> IntArray:
-    """Those of `expected` that the partition lacks. `quick`: every slot is expected, so that counting may suffice."""
+    """The times of `expected` that the partition lacks. `quick`: every slot is expected, so counting may do."""
     if quick:
         seen = read_outline(path, key)
         if seen.aligned and seen.provenance.last_final and seen.rows + seen.empty.size == expected.size:

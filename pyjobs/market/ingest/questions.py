@@ -146,7 +146,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """What of an answer's stretch was stored before it: bars, of which `final` were final, and times without one."""
+    """What was stored of an answer's stretch before it: bars (`final` of them final), and times without one."""
 
     bars: Bars
     final: int
@@ -200,7 +200,7 @@ def is_an_answer(error: ExternalDataUnavailable) -> bool:
 
 
 def closed_bars(question: Question, fetched: Fetched | None, now_ms: int) -> Bars:
-    """Those of an answer that lie within the question and have closed. Raises BadDataError for what is no bar there."""
+    """The bars of an answer that lie within the question and have closed. Raises BadDataError for an impossible bar."""
     if fetched is None:
         return joined([])
     key, request = question.key, question.request

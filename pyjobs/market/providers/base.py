@@ -122,7 +122,7 @@ class Provider(Protocol):
         """Who is behind it, and may ban us: providers that ask the same servers share one state."""
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
-        """An earlier answer that is still true, without asking anybody; None without one."""
+        """An earlier answer that is still true, without a request; None without one."""
 
     def prepare(self) -> None:
         """Get ready for a `fetch` that comes after a pause; sends nothing."""

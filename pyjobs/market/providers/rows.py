@@ -164,7 +164,7 @@ def _columns(rows: Iterable[Row] | FloatArray) -> tuple[Labels, FloatArray]:
 
 
 def _bars(labels: Labels, prices: FloatArray, request: BarRequest, good: npt.NDArray[np.bool_]) -> Bars:
-    """The good ones, increasing in time; of two rows for one bar the later stands."""
+    """The good ones, increasing in time; of two rows for one bar the later counts."""
     closes = np.full(len(prices), _NO_CLOSE, np.int64)
     closes[good] = _closes_ms(_picked(labels, good), request)
     order = np.argsort(closes, kind="stable")  # stable: of two equal closes the later row comes second

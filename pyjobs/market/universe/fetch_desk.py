@@ -174,7 +174,7 @@ def _begin(one: Fetching, job: Job) -> None:
 
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
-    """Everybody once, and in a hurry nobody is waited for."""
+    """Ask for every series once; in a hurry without waiting."""
     with job.sources.only_healthy():
         for part in parts:
             _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
@@ -217,7 +217,7 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
 def _put_off(todo: Sequence[Fetching], job: Job, done: Callable[[Fetching], object]) -> None:
     """Fetch the first of many shares without any history now, the others on later nights: each costs a request.
 
-    By hand, where somebody watches, all of them.
+    By hand, where a person watches, all of them.
     """
     new = [one for one in todo if one.open and one.newest_ms is None]
     for one in new[FEW:] if job.sources.scheduled else ():

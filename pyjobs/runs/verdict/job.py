@@ -1,7 +1,7 @@
 """The verdict on a job: about the last time it was due, as of now. Health, `why` and the exit code have it from here.
 
 Well is: ended well; sent home on a holiday; skipped for reasons outside, within its budget; kept out by a run that then
-ended well. A run that a person started with a wrong command line (64) is nobody's outage, unless nothing else came.
+ended well. A run that a person started with a wrong command line (64) is no outage, unless nothing else came.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _of_day(runs: Sequence[JobRun], day: dt.date, seen: Seen) -> str:
 
 
 def _is_before_the_house(seen: Seen, due: dt.date) -> bool:
-    """Whether it was last due before there was anything here to start; by a clock set back nobody knows."""
+    """Whether it was last due before there was anything here to start; by a clock set back that is not known."""
     made_s = seen.anchor_s
     return made_s is not None and jobs.due_s(seen.plan, seen.calendar, due) < made_s <= seen.now_s
 

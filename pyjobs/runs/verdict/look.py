@@ -40,7 +40,7 @@ DAY_S = 86_400
 CALENDAR_WARNING_DAYS = 30
 RECENT_ERRORS_DAYS = 7
 MANY_FAILURES = 3
-SAID_TO_STAY = ("auth", "blocked", "schema")  # until an answer comes somebody has to do something
+SAID_TO_STAY = ("auth", "blocked", "schema")  # until an answer comes a person has to act
 
 
 class House(NamedTuple):
@@ -191,7 +191,7 @@ def check_jobs(plans: JobPlans, runs: Sequence[JobRun], kept: Sequence[Kept], ho
 
 
 def check_recent_errors(runs: Sequence[JobRun], now_s: float) -> Check:
-    """Failures of the last seven days, also those that a later run has made good; not one's own, nobody's typing."""
+    """Failures of the last seven days, also those made good since; without the watcher's and mistyped commands."""
     name, since_s = "recent errors", now_s - RECENT_ERRORS_DAYS * DAY_S
     failed = [
         run

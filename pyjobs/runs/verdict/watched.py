@@ -119,7 +119,7 @@ def seen(unit: Unit, place: Place, calendar: Calendar, now_s: float) -> Seen:
 
 
 def left_run(name: str, runs: Sequence[JobRun], left: Sequence[Holder], calendar: Calendar) -> logs.Last | None:
-    """A line of a holder that nobody took back, and no run in the history that began with it or later."""
+    """A line of a holder that is still there, and no run in the history that began with it or later."""
     for each in left:
         if each.name == name and all(run.start_s < each.since_s - SAME_RUN_S for run in runs):
             day = calendar.local_date(each.since_s).isoformat()

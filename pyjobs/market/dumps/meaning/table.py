@@ -218,7 +218,7 @@ def _numbers(
 
 
 def _scale_of(reading: Reading, ohlcv: FloatArray) -> float:
-    """That of the format (Lean's shares are in ten-thousandths, whole numbers); its indices and futures are not."""
+    """The format's unit of price (Lean has shares in ten-thousandths, whole numbers, but not indices and futures)."""
     if reading.shape is None or reading.shape.scale == 1.0 or not len(ohlcv):
         return 1.0
     parts = (np.nan_to_num(ohlcv[:, :4]) % 1 != 0).any(axis=1)

@@ -153,7 +153,7 @@ def _own_zone(reading: Reading) -> str:
         try:
             ZoneInfo(told)
         except (KeyError, ValueError, OSError):
-            what = f"its time zone is {quoted(told, 40)!r}, which nobody knows: say `zone:`"
+            what = f"its time zone is {quoted(told, 40)!r}, which is not known: say `zone:`"
             raise BadDataError(f"{reading.grid.label}: {what}") from None
     return str(told)
 

@@ -1,7 +1,7 @@
 """How many requests a minute a provider takes: learned from its own refusals, kept for all jobs of the machine.
 
 Published limits differ from what is enforced (Bitfinex: 10 to 90 a minute by the page, ccxt takes 89, users are refused
-below that), so none is assumed: nobody waits before a provider has refused. A rate limit after n requests within a
+below that), so none is assumed: no request waits before a provider has refused. A rate limit after n requests within a
 minute shows that n was too many: from then on 0.9 n are asked a minute, the first of them without a pause, and a tenth
 more for each day without another refusal. `<folder>/<rate_limit_group>.pace` next to the provider's state; lost,
 it is learned again.

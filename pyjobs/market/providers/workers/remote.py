@@ -130,7 +130,7 @@ class Remote:
     ) -> Iterator[tuple[Sequence[Asked], dict[str, Any] | Refused]]:
         """Each group of `question`'s asks with its verdict or failure; after the last one that was asked, `Unasked`.
 
-        Raises NotSetUp when nobody can be asked here at all.
+        Raises NotSetUp when this machine cannot ask at all.
         """
         failure, at = None, 0
         try:
@@ -153,7 +153,7 @@ class Remote:
             yield group, Unasked(kind, provider=self.name, symbol=name_of(group[0]), detail=detail)
 
     def check(self, told: Mapping[str, Any], symbol: str) -> None:
-        """Raise what a verdict that is no answer stands for."""
+        """Raise the error of a verdict that is no answer."""
         if "rows" in told:
             return
         if "fault" in told:
