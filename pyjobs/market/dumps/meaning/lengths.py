@@ -8,7 +8,7 @@ import numpy as np
 
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import ENDS, PERIOD_WORDS
-from pyjobs.market.dumps.meaning.source import Source
+from pyjobs.market.dumps.meaning.source import DumpSource
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.stamps import DATE, DAY_MS, stamps
 from utils.errors import BadDataError
@@ -28,13 +28,13 @@ _WORDS = {
 UNITS = {word: unit for unit, words in _WORDS.items() for word in words.split()}
 
 
-def refuse_other_length(reading: Reading, source: Source) -> None:
+def refuse_other_length(reading: Reading, source: DumpSource) -> None:
     """Raise BadDataError when a file gives its bars another length than the desk."""
     _refuse_other_period(reading, source)
     _refuse_other_ends(reading, source)
 
 
-def _refuse_other_ends(reading: Reading, source: Source) -> None:
+def _refuse_other_ends(reading: Reading, source: DumpSource) -> None:
     """A file that has the first and the last moment of each bar, as Binance's do, and bars of another length."""
     grid, names = reading.grid, [column(name) for name in reading.grid.names or ()]
     if not grid.names and reading.shape is not None:
@@ -56,7 +56,7 @@ def _refuse_other_ends(reading: Reading, source: Source) -> None:
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}; say `timeframe:`")
 
 
-def _refuse_other_period(reading: Reading, source: Source) -> None:
+def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
     """Refuse a file that gives its bars another length than the desk."""
     grid, where = reading.grid, "it"
     text = next((str(grid.about[name]) for name in PERIOD_WORDS if name in grid.about), "")
@@ -83,4 +83,4 @@ def length_of(text: str) -> str:
         count, unit = count // 60, "h"
     if unit == "h" and count % 24 == 0:
         count, unit = count // 24, "d"
-    return f"{count}{unit}" if unit and count else ""
+    return "1w" if (count, unit) == (7, "d") else f"{count}{unit}" if unit and count else ""
