@@ -114,7 +114,7 @@ def _said(line: str) -> None:
 
 def is_news(done: Report) -> bool:
     """Whether a series of many is worth a line of its own in the log: not when it has only gone on."""
-    return bool(done.first or done.got.rebased or done.got.told or done.set_aside)
+    return bool(done.first or done.got.rebased or done.got.told or done.set_aside or done.too_old)
 
 
 def summary(key: SeriesKey, done: Report, new: int) -> str:
@@ -129,7 +129,8 @@ def summary(key: SeriesKey, done: Report, new: int) -> str:
         line += "; re-based: a split or dividend changed the stored history"
     line += "".join(f"; {told}" for told in dict.fromkeys(got.told))
     if done.too_old:
-        line += f"; what is older cannot be had ({done.too_old})"
+        what = f"{done.lost} bars since the last run can no longer" if done.lost else "what is older cannot"
+        line += f"; {what} be had ({done.too_old})"
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"
     return line

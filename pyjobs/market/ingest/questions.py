@@ -140,7 +140,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     revised = before.revised_by(bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=_told(revised) + _untrue(fetched, bars),
+        revised=int(revised.size), told=told_of(revised) + _untrue(fetched, bars),
     )  # fmt: skip
 
 
@@ -173,8 +173,8 @@ def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _St
     return _Stored(bars=old, settled=len(old) - moving, empty=np.union1d(known, old.ts_ms))
 
 
-def _told(revised: IntArray) -> tuple[str, ...]:
-    """The sentence about stored bars that came with other numbers."""
+def told_of(revised: IntArray) -> tuple[str, ...]:
+    """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
     if not revised.size:
         return ()
     which = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
+from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NightdeskError
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import Bars
@@ -143,7 +143,7 @@ class AsksMany(Protocol):
 
     def fetch_many(
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
-    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One attempt at a chunk: an answer for each request, as they come; `gap_s` between two requests at least.
 
         After a failure that is about the provider nothing more is sent: what was not asked is `Unasked`.

@@ -110,7 +110,7 @@ class KrxStock(Remote):
 
     def fetch_many(
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
-    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One share after the other, in one login."""
         asks, known = [], []
         for request in requests:

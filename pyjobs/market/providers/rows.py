@@ -54,7 +54,7 @@ def to_fetched(
     _refuse_other_spacing(bars, request, provider)
     if len(labels) and not len(bars):
         detail = f"none of {len(labels)} rows is usable"
-        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail)
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
     end_ms = min(request.end_ms, now_ms)
     inside = (bars.ts_ms >= request.start_ms) & (bars.ts_ms <= end_ms)
     bars = Bars(**{name: getattr(bars, name)[inside] for name in COLUMNS})

@@ -14,6 +14,7 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
+from pyjobs.market.universe.board_looks import look_again
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
@@ -103,6 +104,8 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
         histories = job.histories_of(part.exchange)
         if histories is not None:
             began = time.monotonic()
+            last = ready_session(job.exchanges[part.exchange], job.now_ms / 1000).date
+            look_again(job.store, part.series, histories.boards, job.sources, last)
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)

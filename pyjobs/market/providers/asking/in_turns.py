@@ -41,7 +41,7 @@ class Asking(Generic[Q, A]):
     gate: str
     symbol: Callable[[Q], str]
     chunks: Callable[[Sequence[Q]], list[list[Q]]]
-    attempt: Callable[[Sequence[Q], float], Iterator[tuple[Q, A | ExternalDataUnavailable]]]
+    attempt: Callable[[Sequence[Q], float], Iterator[tuple[Q, A | NightdeskError]]]
     prepare: Callable[[], None] = lambda: None
 
 
@@ -118,9 +118,9 @@ class _Turn(Generic[Q, A]):
             raise not_asked(self.asking.provider, self.asking.symbol(chunk[0]))
         return min(last_s - now_s, LONGEST_FETCH_S)
 
-    def _attempt(self, chunk: Sequence[Q], limit_s: float) -> dict[Q, A | ExternalDataUnavailable]:
+    def _attempt(self, chunk: Sequence[Q], limit_s: float) -> dict[Q, A | NightdeskError]:
         began_s = self.patience.now()
-        answers: dict[Q, A | ExternalDataUnavailable] = dict(self.asking.attempt(chunk, limit_s))
+        answers: dict[Q, A | NightdeskError] = dict(self.asking.attempt(chunk, limit_s))
         took_s = self.patience.now() - began_s
         asked = [one for one in answers.values() if not isinstance(one, Unasked)]
         if any(map(_is_answer, asked)):
@@ -139,7 +139,7 @@ class _Turn(Generic[Q, A]):
         if not worth_another(failure.kind, self.tried, state, self.patience, took_s - self.fruitful_s):
             self.tried = self.patience.tries  # no other try for any of these
 
-    def _of_provider(self, answers: Sequence[A | ExternalDataUnavailable]) -> ExternalDataUnavailable | None:
+    def _of_provider(self, answers: Sequence[A | NightdeskError]) -> ExternalDataUnavailable | None:
         """The failure that is about the provider, not about one symbol: it stopped there, or all have failed."""
         failed = [one for one in answers if isinstance(one, ExternalDataUnavailable) and not _is_answer(one)]
         if not failed or (any(map(_is_answer, answers)) and not any(isinstance(one, Unasked) for one in failed)):
@@ -148,7 +148,7 @@ class _Turn(Generic[Q, A]):
         return asked[-1] if asked else failed[-1]
 
     def _judged(
-        self, chunk: Sequence[Q], answers: dict[Q, A | ExternalDataUnavailable]
+        self, chunk: Sequence[Q], answers: dict[Q, A | NightdeskError]
     ) -> tuple[list[tuple[Q, A | NightdeskError]], list[Q]]:
         settled: list[tuple[Q, A | NightdeskError]] = []
         again: list[Q] = []
