@@ -90,7 +90,7 @@ class World:
         """Health's checks of the jobs, by name."""
         now_s = float(seoul(self.now))
         told = records.read(self.home / "logs", now_s)
-        found = list(look.check_jobs(look.load_book(), told.runs, look.load_kept(), House(now_s)))
+        found = list(look.check_jobs(look.load_plans(), told.runs, look.load_kept(), House(now_s)))
         return {check.name: check for check in found}
 
     def says(self, name: str) -> tuple[str, str, int, str]:

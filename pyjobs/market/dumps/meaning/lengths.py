@@ -6,7 +6,7 @@ import numpy as np
 
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import ENDS
-from pyjobs.market.dumps.meaning.source import Source
+from pyjobs.market.dumps.meaning.source import DumpSource
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.stamps import DATE, DAY_MS, stamps
 from utils.errors import BadDataError
@@ -15,13 +15,13 @@ SHORTEST = 8
 PERIODS = {"D": "1d", "W": "1w", "M": "1mo", "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h"}
 
 
-def refuse_other_length(reading: Reading, source: Source) -> None:
+def refuse_other_length(reading: Reading, source: DumpSource) -> None:
     """Raise BadDataError when a file gives its bars another length than the desk."""
     _refuse_other_period(reading, source)
     _refuse_other_ends(reading, source)
 
 
-def _refuse_other_ends(reading: Reading, source: Source) -> None:
+def _refuse_other_ends(reading: Reading, source: DumpSource) -> None:
     """A file that has the first and the last moment of each bar, as Binance's do, and bars of another length."""
     grid, names = reading.grid, [column(name) for name in reading.grid.names or ()]
     if not grid.names and reading.shape is not None:
@@ -43,7 +43,7 @@ def _refuse_other_ends(reading: Reading, source: Source) -> None:
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}; say `timeframe:`")
 
 
-def _refuse_other_period(reading: Reading, source: Source) -> None:
+def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
     """Refuse a file that gives its bars another length than the desk."""
     if "period" not in reading.places or not len(reading.grid):
         return
