@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest.backfill import Report
     from pyjobs.market.ingest.instances import Instance
-    from pyjobs.market.ingest.series_source import Source
+    from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.store.bar_store import BarStore
     from pyjobs.market.universe.absent import Absent
     from utils.progress import ProgressReport
@@ -69,7 +69,7 @@ class _Job:
     absent: Absent
     went_on: list[bool] = field(default_factory=list)
 
-    def work(self, key: SeriesKey, source: Source, instance: Instance) -> str:
+    def work(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> str:
         """Ingest one; return the line about it."""
         from pyjobs.market import mirror
         from pyjobs.market.ingest.backfill import new_bars
@@ -91,7 +91,7 @@ class _Job:
         self.went_on.append(done.got.partitions > 0)
         return ""
 
-    def _ingested(self, key: SeriesKey, source: Source, instance: Instance) -> Report:
+    def _ingested(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> Report:
         from pyjobs.market.ingest import backfill
         from pyjobs.market.ingest.for_each_series import DAY_MS
 

@@ -14,8 +14,8 @@ from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window
 from pyjobs.market.ingest.gaps import Window, missing_bars
-from pyjobs.market.ingest.questions import EMPTY_SETTLES_MS, Got, is_an_answer
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.questions import EMPTY_FOR_SURE_MS, Got, is_an_answer
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.ingest.silence import last_known
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
@@ -57,7 +57,14 @@ class Report:
 
 
 def ingest_range(
-    store: BarStore, key: SeriesKey, source: Source, *, start_ms: int, end_ms: int, now_ms: int, progress: Progress
+    store: BarStore,
+    key: SeriesKey,
+    source: SeriesSource,
+    *,
+    start_ms: int,
+    end_ms: int,
+    now_ms: int,
+    progress: Progress,
 ) -> Report:
     """Fetch every bar that closes from `start_ms` to `end_ms`, over what is stored; remembered until it is done."""
     task = Task(start_ms=start_ms, end_ms=end_ms, next_ms=start_ms)
@@ -75,7 +82,7 @@ def given_up(store: BarStore, key: SeriesKey, start_ms: int, end_ms: int) -> str
 
 
 def ingest_resume(
-    store: BarStore, key: SeriesKey, source: Source, *, lookback_ms: int, now_ms: int, progress: Progress
+    store: BarStore, key: SeriesKey, source: SeriesSource, *, lookback_ms: int, now_ms: int, progress: Progress
 ) -> Report:
     """Finish the range that was begun, if any; else fetch from the newest stored bar to now (`lookback_ms` if none).
 
@@ -109,11 +116,11 @@ def ingest_resume(
 
 def _lost(store: BarStore, key: SeriesKey, market: str, newest_ms: int, now_ms: int) -> int:
     """How many bars lack that closed after `newest_ms`; the last minutes may still come."""
-    return int(missing_bars(store, key, market, first_ms=newest_ms + 1, last_ms=now_ms - EMPTY_SETTLES_MS).size)
+    return int(missing_bars(store, key, market, first_ms=newest_ms + 1, last_ms=now_ms - EMPTY_FOR_SURE_MS).size)
 
 
 def together(
-    source: Source, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
+    source: SeriesSource, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
 ) -> tuple[int, list[Window]]:
     """From where one request to now also brings what is to be looked at `again`; and the stretches it does not."""
     longest = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
@@ -151,7 +158,9 @@ def read_task(folder: Path) -> Task | None:
         return None
 
 
-def _finish(store: BarStore, key: SeriesKey, source: Source, task: Task, *, now_ms: int, progress: Progress) -> Report:
+def _finish(
+    store: BarStore, key: SeriesKey, source: SeriesSource, task: Task, *, now_ms: int, progress: Progress
+) -> Report:
     folder = store.folder(key)
     end = min(task.end_ms, now_ms)
     moved = store.set_aside_unreadable(key, task.start_ms, end)
@@ -183,7 +192,7 @@ def _forget(folder: Path) -> None:
 def _fetch(
     store: BarStore,
     key: SeriesKey,
-    source: Source,
+    source: SeriesSource,
     first: int,
     last: int,
     now_ms: int,

@@ -118,7 +118,7 @@ class Provider(Protocol):
     def network(self) -> bool:
         """Whether asking it leaves the machine."""
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """Who is behind it, and may ban us: providers that ask the same servers share one state."""
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
@@ -159,7 +159,7 @@ class Quotes(Protocol):
     def quotes_at_once(self) -> int:
         """The most symbols it is asked about in one attempt."""
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """As that of `Provider`."""
 
     def prepare(self) -> None:

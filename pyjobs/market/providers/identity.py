@@ -7,7 +7,7 @@ exchange, the wrong currency) is BadDataError and names what would fit; what the
 from __future__ import annotations
 
 from pyjobs.market.exchanges import load_exchanges
-from pyjobs.market.provider_names import GATES
+from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
 from pyjobs.market.providers.own_events import contradicted
 from utils import trading_day
@@ -105,7 +105,7 @@ def _fitting(provider: str, about: About) -> str:
     fitting = [
         name
         for name, one in load_exchanges(path).items()
-        if GATES.get(one.provider) == GATES.get(provider)
+        if RATE_LIMIT_GROUPS.get(one.provider) == RATE_LIMIT_GROUPS.get(provider)
         and about.zone in ("", zone_of(one.market))
         and _traded_on(one.market, about.kind)
         and one.currency in ("", about.currency or one.currency)

@@ -56,7 +56,7 @@ class Yahoo(Remote):
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""
-        kept = webcache.load(self.name, request, now_ms, settle_ms=self.settle_ms)
+        kept = webcache.load(self.name, request, now_ms, revised_for_ms=self.revised_for_ms)
         if kept is None:
             return None
         return self.fetched(kept.rows, request, kept.fetched_at_ms, {"about": kept.about, "events": kept.events})

@@ -108,7 +108,7 @@ class Boards:
             ]
 
 
-def settle_by_board(
+def take_from_boards(
     store: BarStore,
     todo: Sequence[Fetching],
     boards: Boards,
@@ -116,7 +116,7 @@ def settle_by_board(
     *,
     done: Callable[[Fetching], object],
 ) -> None:
-    """Settle what the boards can settle of all that is open; the rest stays open, to be asked for by itself."""
+    """Answer what the boards can answer of all that is open; the rest stays open, to be asked for by itself."""
     lacking = {id(one): one.lacking for one in daily(todo) if one.open and one.newest_ms is not None}
     for one in todo:
         if id(one) in lacking and not lacking[id(one)].size:

@@ -1,4 +1,4 @@
-"""The go-live table of a loop: each gate is green for its own reason, and says which file shows it."""
+"""The go-live table of a loop: each gate is green for its own reason, and names the file that shows it."""
 
 from __future__ import annotations
 

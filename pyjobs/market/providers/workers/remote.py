@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
-from pyjobs.market.providers import GATES
+from pyjobs.market.providers import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import (
     LONGEST_FETCH_S,
     About,
@@ -48,7 +48,7 @@ class Remote:
     needs: tuple[str, ...] = ()
     adjusted: Adjusted = "raw"
     timeframes: tuple[str, ...] = FETCHED
-    settle_ms = HOUR_MS
+    revised_for_ms = HOUR_MS
     pause_s = 10.0
     near_s = 7 * 86_400
     """How far from the range asked for the nearest end of an answer may lie, as its margins do; 0: anywhere."""
@@ -60,9 +60,9 @@ class Remote:
         """Start the process and let it load the client, so that the next question leaves without delay."""
         self._process.prepare()
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
         """Whose servers it asks."""
-        return GATES[self.name]
+        return RATE_LIMIT_GROUPS[self.name]
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
         """Nothing: the store is the cache."""
@@ -185,7 +185,7 @@ class Remote:
             raise self.refused("schema", request.symbol, detail, 0.0)
         found = to_fetched(
             rows, request, provider=self.name, adjusted=self.label(request, told), now_ms=now_ms,
-            settle_ms=self.settle_ms,
+            revised_for_ms=self.revised_for_ms,
         )  # fmt: skip
         events = told.get("events") or []
         if about is None and not events:
@@ -220,10 +220,10 @@ class Ccxt(Remote):
     name = "ccxt"
     client = "ccxt"
     package = "ccxt"
-    settle_ms = 60_000
+    revised_for_ms = 60_000
     near_s = 0  # some exchanges send their newest candles wherever the range lies
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
         return quote(request.symbol.partition(":")[0], safe="")
 
