@@ -22,7 +22,7 @@ from utils.files import atomic
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: what a person reads; `drill`: what went wrong, or ""."""
+    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or ""."""
 
     at_s: float
     last_ms: int = 0
