@@ -98,7 +98,7 @@ def test_a_bar_closes_when_its_file_says(hours: dict[str, MarketHours], tmp_path
     assert dump.bars.close[0] == 12
 
 
-# Instrument, text, the closes in UTC and the volumes: what a file says of its own rows.
+# Instrument, text, the closes in UTC and the volumes: what a file declares about its own rows.
 TOLD: dict[str, tuple[dict[str, Any], str, list[str], list[float]]] = {
     "coinapi: both ends, and the first and last trade": (
         COIN, "time_period_start;time_period_end;time_open;time_close;price_open;price_high;price_low;price_close;volume_traded\n"
