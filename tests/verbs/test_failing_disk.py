@@ -244,7 +244,7 @@ class Shim:
 
 def state(home: Home) -> dict[str, object]:
     """Every file a verb is there to write, to the byte; of imported bars, which note the real time, the columns."""
-    paths = [path for name in ("data/raw", "config") for path in (home.folder / name).rglob("*")]
+    paths = [path for name in ("data/raw", "config", "data/run") for path in (home.folder / name).rglob("*")]
     return {
         str(path.relative_to(home.folder)): pq.read_table(path).to_pydict() if "/T/" in str(path) else path.read_bytes()
         for path in paths
