@@ -1,4 +1,4 @@
-"""A whole night on a market of fetched bars: from the board of the day to index.html and manifest, beside a warm scan.
+"""A whole night on a market of fetched bars: from the board of the day to index.html and manifest, and a warm scan.
 
 All shares of KRX with ten years each, made up so that they end at the board's closes; the day after is fetched from
 fakemarket. In processor seconds, because a night works at two steps at a time; the peak is the greatest of any of its

@@ -1,4 +1,4 @@
-"""What can go wrong, and the script that says when: rules in order, the first that fits a request is served.
+"""What can go wrong, and the script of when: rules in order, the first that fits a request is served.
 
 A kind is something seen on the wire, not an error class: the same outage looks different at each provider, so a status
 comes with the body that provider sends (`Provider.failure`), and the rest is the same everywhere.

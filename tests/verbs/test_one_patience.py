@@ -103,7 +103,7 @@ def test_what_two_providers_in_trouble_cost_the_minute_job_and_the_third_has_its
 
 
 def told(lines: Sequence[str]) -> list[str]:
-    """The instances whose failure is said, in that order."""
+    """The instances whose failure is printed, in that order."""
     return [line.split(": ")[0] for line in lines if ": failed: " in line]
 
 

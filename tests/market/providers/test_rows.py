@@ -1,4 +1,4 @@
-"""From rows to bars: only what is closed, true and asked for; what is missing is said, nothing is made up."""
+"""From rows to bars: only what is closed, true and asked for; what is missing is reported, nothing is made up."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def rebased(store: BarStore) -> None:
 
 
 def staged(store: BarStore, tmp_path: Path) -> Callable[[], None]:
-    """A re-basing whose files are complete beside the old ones and not moved yet; moves them."""
+    """A re-basing whose files are complete next to the old ones and not moved yet; moves them."""
     aside = BarStore(tmp_path / "aside", locks=tmp_path / "aside-locks")
     put(aside, OLD)
     rebased(aside)

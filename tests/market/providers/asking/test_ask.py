@@ -52,7 +52,7 @@ class Clock:
 
 
 class Scripted:
-    """A provider that fails as told, one error a request, then answers."""
+    """A provider that fails with the given errors, one a request, then answers."""
 
     network = True
 

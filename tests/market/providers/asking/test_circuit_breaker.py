@@ -92,7 +92,7 @@ def test_a_hold_that_was_written_before_the_clock_was_set_back_counts_from_now_a
 def test_a_hold_of_a_clock_that_was_ahead_is_recounted_only_in_one_s_turn(tmp_path: Path) -> None:
     states = ProviderStates(tmp_path, locks=tmp_path)
     ahead = states.failed("bitfinex", refused("rate_limit", 90.0), T0 + 1_000_000, lambda: 0.5)
-    with states.turn("bitfinex", 1.0):  # who has it may sweep, and write what it was told
+    with states.turn("bitfinex", 1.0):  # who has it may sweep, and write its answer
         with pytest.raises(ExternalDataUnavailable, match="other jobs asked it"):
             ProviderStates(tmp_path, locks=tmp_path).current("bitfinex", T0, 0.05)
         assert states.read("bitfinex") == ahead
