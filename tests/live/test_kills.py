@@ -193,7 +193,11 @@ def test_days_of_a_market_with_holidays_through_a_hundred_kills() -> None:
 @pytest.mark.parametrize("seed", [11])
 def test_three_years_of_five_minutes_through_five_hundred_kills(seed: int) -> None:
     """315 360 bars; every start after a kill is ready within a second of the processor."""
-    exchange, calm, rough = Exchange(bars=walk(315_360, seed), seed=seed), a_spec("calm"), a_spec("rough")
+    exchange, calm, rough = (
+        Exchange(bars=walk(315_360, seed, home_every=5000), seed=seed),
+        a_spec("calm"),
+        a_spec("rough"),
+    )
     beside = begun(lambda: feed(calm, exchange, sync_every=500), Rough())
     rng, hit = random.Random(seed), 0
     while hit < 520:

@@ -20,10 +20,15 @@ BEGAN_MS = 1_700_000_100_000  # a multiple of five minutes
 PARAMS: Mapping[str, Any] = {"fast": 3, "slow": 8, "stop_atr": 1.5, "side": "both", "max_bars": 25}
 
 
-def walk(n: int, seed: int = 1, *, step_ms: int = STEP_MS) -> Bars:
-    """`n` bars of a made-up price, some of which jump over a stop at their open."""
+def walk(n: int, seed: int = 1, *, step_ms: int = STEP_MS, home_every: int = 0) -> Bars:
+    """`n` bars of a made-up price, some of which jump over a stop at their open.
+
+    `home_every`: so often the price is back where it began, so that over years no short loses all that there is.
+    """
     rng = np.random.default_rng(seed)
     moves = rng.normal(0, 0.004, n) + np.where(rng.random(n) < 0.03, rng.normal(0, 0.02, n), 0.0)
+    if home_every:
+        moves -= np.repeat(np.add.reduceat(moves, np.arange(0, n, home_every)) / home_every, home_every)[:n]
     close = np.round(30_000 * np.exp(np.cumsum(moves)), 1)
     jumps = np.where(rng.random(n) < 0.25, rng.normal(0, 200, n), 0.0)
     start = np.round(np.concatenate((close[:1], close[:-1])) + jumps, 1)
