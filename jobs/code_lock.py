@@ -1,7 +1,7 @@
 """A job holds the code it runs: an update waits until no job does, and a job that met an update starts anew.
 
 The lock is `.locks/code.lock` of the clone, shared by jobs, taken alone by jobs/update/. It is held by the supervisor
-for as long as the job lives, and by nobody that the job started.
+for as long as the job lives, and by no process that the job started.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ def hold(root):
         os.makedirs(root + "/.locks", 0o750, exist_ok=True)
         fd = os.open(root + "/.locks/code.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError:
-        return -1  # a clone that this user cannot write, nobody updates as this user
+        return -1  # this user cannot write the clone, and so cannot update it
     until, met = time.monotonic() + WAIT_S, False
     while True:
         try:

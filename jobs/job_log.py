@@ -47,7 +47,7 @@ class Log:
         self.echo_own = self.echo and asked != "output"
         self._second, self._stamp = 0, b""
         try:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # nobody waits for a pipe
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # so that a pipe is not waited for
             self.fd = os.open(path, flags, 0o644)
         except OSError as error:
             self.fd, self.problem = -1, error.strerror
@@ -92,7 +92,7 @@ class Log:
         self.at_line_start = True
 
     def hold(self, text):
-        """A line of our own that stands only if another follows before `drop`."""
+        """A line of our own that is written only if another follows before `drop`."""
         self.held = text
 
     def drop(self):

@@ -146,8 +146,9 @@ class Tree:
     def end(self, pid, first=signal.SIGTERM):
         """End everything below: `first`, a grace period, then SIGKILL until nothing is left. The code of `pid`.
 
-        That nothing is left is the kernel's word, not that of a look at /proc, which misses whoever forks and exits
-        all the time. Until then this does not return, so the lock is kept; after a while the log names who keeps it.
+        That nothing is left is the kernel's word, not that of a look at /proc, which misses a process that forks and
+        exits all the time. Until then this does not return, so the lock is kept; after a while the log names who keeps
+        it.
         """
         for victim in below(os.getpid()):
             signal_quietly(victim, first)

@@ -5,7 +5,7 @@
 # The lock is .locks/NAME.lock; without --name it is named after the script (after --log, for the generic runner), so
 # that two jobs never share one. Arguments reach SCRIPT untouched. When the lock is held, this names the holder and exits
 # with $LOCK_BUSY_RC (0 unless set). Lock files are never deleted: a deleted one could be locked twice.
-# The lock passes, as an open file, to the supervisor, and from there to nobody: a leaked daemon cannot hold it.
+# The lock passes, as an open file, to the supervisor, and no further: a leaked daemon cannot hold it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 
@@ -23,12 +23,12 @@ lock_name() {
   fi
 }
 
-# take_lock: open, lock, and make sure that what is locked is still what the name means. 1: somebody holds it.
+# take_lock: open, lock, and make sure that what is locked is still what the name means. 1: another run holds it.
 take_lock() {
   local rc
   while { exec {LOCK_FD}<>"$LOCK"; } 2>/dev/null || die 73 "cannot open lock file '$LOCK' for writing"; do
     rc=0
-    flock -n -E 75 "$LOCK_FD" || rc=$?
+    LC_ALL=C flock -n -E 75 "$LOCK_FD" || rc=$?
     ((rc == 0 || rc == 75)) || die 73 "cannot lock '$LOCK' (flock exit $rc): .locks must be on a local disk, and \
 flock must know -E (util-linux's does, BusyBox's may not)"
     [[ $LOCK -ef /dev/fd/$LOCK_FD ]] || continue
@@ -88,6 +88,6 @@ fi
 printf '%d\t%d\t%s\n' $$ "${NIGHTDESK_NOW:-$EPOCHSECONDS}" "${*@Q}" 2>/dev/null >"$HOLDER" || true
 export JOB=$NAME NIGHTDESK_LOCK_FD=$LOCK_FD NIGHTDESK_HOLDER=$HOLDER NIGHTDESK_RUN=$MARK
 case $1 in
-  */_run_generic.sh) exec "$BASH" "$@" ;;
+  */_run_generic.sh) LC_ALL=C exec "$BASH" "$@" ;; # what it reads is ASCII; the supervisor has UTF-8 again
   *) supervise -- "$@" ;;
 esac

@@ -59,7 +59,7 @@ class Options:
         self.utc_offset_s = int(os.environ.get("UTC_OFFSET", "0"))
 
 
-class Run:
+class SupervisedRun:
     """One run of a job: its attempts, and the end record with the outcome."""
 
     def __init__(self, options, sink, holder_fd=-1):
@@ -119,7 +119,7 @@ class Run:
         return {"1": 1} if self.options.log or os.path.sameopenfile(1, 2) else {"1": 1, "2": 2}
 
     def stopped(self, tree, pid):
-        """Our time is up or somebody wants us to stop: end the tree, and say which code that makes."""
+        """The time is up, or a signal to stop came: end the tree; return the exit code for that."""
         if tree.stop_signal:
             self.sink.say(f"[STOP] got {STOP_SIGNALS[tree.stop_signal]}: ending the job and all it started")
             code = tree.end(pid, tree.stop_signal)
@@ -145,7 +145,7 @@ class Run:
         return 0
 
     def judged(self, code):
-        """Whose fault it was that a program failed which is not ours; None, after a warning, when nobody can say."""
+        """Whose fault it was that a program failed which is not ours; None, after a warning, when the judge fails."""
         try:
             import judge
 
@@ -167,7 +167,7 @@ class Run:
             warn(f"{log.lost_bytes} bytes of the log were lost: {log.problem}: {self.options.log}")
         try:
             if not history.append(os.environ["NIGHTDESK_HOME"] + "/logs/history.jsonl", self.record(code, outcome)):
-                warn("logs/history.jsonl is kept locked by somebody: added to it without the lock")
+                warn("another process keeps logs/history.jsonl locked: added to it without the lock")
         except OSError as error:
             warn(f"cannot add to logs/history.jsonl: {error.strerror}")
         if code and not log.echo:
@@ -251,8 +251,8 @@ def main(argv):
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
-    private.settle(os.environ["NIGHTDESK_HOME"])
-    run, keeper = Run(options, sink, opened(holder)), os.getpid()
+    private.restrict(os.environ["NIGHTDESK_HOME"])
+    run, keeper = SupervisedRun(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()
     if worker:

@@ -93,7 +93,7 @@ def has_mark(pid, mark):
 
 
 def has_open(pid, status):
-    """Whether a process has the file of that status open for writing, as inherited; a reader is nobody of ours."""
+    """Whether a process has the file of that status open for writing, as inherited; a reader is not one of ours."""
     try:
         numbers = os.listdir(f"/proc/{pid}/fd")
     except OSError:

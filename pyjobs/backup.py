@@ -2,7 +2,7 @@
 
 A snapshot is a folder with the files under their own paths and a manifest of every byte; unchanged files are hard links
 to the one before. BACKUP_TO (or --to): a /folder, user@host:/folder over ssh, or restic:REPOSITORY. No secret is in
-it. Exit 65: a database is damaged and was left out; 69: the other machine cannot be had (the snapshot here stands).
+it. Exit 65: a database is damaged and was left out; 69: the other machine cannot be had (the snapshot here is kept).
 """
 
 from __future__ import annotations

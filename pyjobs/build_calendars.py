@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def add(market: str, path: Path) -> None:
     """Add a market that the library knows, as it knows it, to the end of the overlay.
 
-    Raises UsageError for one the library does not know, or that stands there.
+    Raises UsageError for one that the library does not know, or that is there already.
     """
     overlay = calendar_build.load_overlay(path)
     if market in overlay.markets:

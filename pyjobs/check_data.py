@@ -1,4 +1,4 @@
-"""Look at every stored bar: gaps, duplicates, impossible and bad prices, halts, stale ends, splits nobody worked in."""
+"""Look at every stored bar: gaps, duplicates, impossible and bad prices, halts, stale ends, splits not worked in."""
 
 from __future__ import annotations
 

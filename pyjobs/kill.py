@@ -17,7 +17,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Turn it on, release it, or say how it stands."""
+    """Turn it on, release it, or show whether it is on."""
     parser = Parser(verb="kill", doc=__doc__)
     parser.add_argument("--reason", metavar="TEXT", help="turn it on, and say why")
     parser.add_argument("--flatten", action="store_true", help="with --reason: leave what is open at the next open")

@@ -1,7 +1,7 @@
 """Keep paper loops stepping: those of live.yaml, or the one that the environment names (DATA_TAG, SYMBOL, TIMEFRAME …).
 
 A light process that sleeps while nothing is due and gives each step a process and a time limit of its own. --status
-shows how it stands: exit 3 when loops are configured and nobody keeps them, or one has not stepped well for three bars.
+shows how it stands: exit 3 when loops are configured and none runs, or one has not stepped well for three bars.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from pyjobs.live import scheduler
 from utils import clock, paths
@@ -21,7 +22,7 @@ from utils.exit_codes import ExitCode
 from utils.files import os_files, private
 from utils.run import run
 
-OWN = "environment"  # what the loop is called that stands in no file
+OWN = "environment"  # the name of the loop that is in no file
 LOCK = "live-loop.lock"
 LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
@@ -29,7 +30,7 @@ LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal stops it, or show how it stands."""
     parser = Parser(verb="live_loop", doc=__doc__)
-    parser.add_argument("--status", action="store_true", help="say how it stands, and end")
+    parser.add_argument("--status", action="store_true", help="show how the loops stand, and end")
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="S", help="with --status: give it S seconds to begin"
     )
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     private.make_folder(lock.parent)
     try:
         with os_files.locked(lock, LOOKED_AT_S):
-            scheduler.Scheduler(command=_command, listed=_listed, say=scheduler.stamped_log("live_loop")).run()
+            scheduler.Scheduler(command=_command, listed=Listed(), say=scheduler.stamped_log("live_loop")).run()
     except os_files.HeldElsewhere:
         raise LockBusyError(f"the loops are kept by another process already ({lock})") from None
     return ExitCode.OK
@@ -60,6 +61,29 @@ def _step(*flags: str) -> list[str]:
 
 def _command(name: str) -> list[str]:
     return _step() if name == OWN else _step("--instance", name)
+
+
+class Listed:
+    """`_listed`, asked again only when a file of loops has changed: each answer costs a process."""
+
+    def __init__(self) -> None:
+        self._seen: object = None
+        self._told: tuple[list[tuple[str, str]], str] = ([], "")
+
+    def __call__(self) -> tuple[list[tuple[str, str]], str]:
+        """Names and timeframes, or what is wrong."""
+        now = [_stat(folder / "live.yaml") for folder in (paths.secret_dir(), paths.config_dir())]
+        if now != self._seen or self._told[1]:
+            self._told, self._seen = _listed(), now
+        return self._told
+
+
+def _stat(path: Path) -> tuple[int, int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
 
 
 def _listed() -> tuple[list[tuple[str, str]], str]:

@@ -1,10 +1,10 @@
 """Write a desk of your own: which exchange, which symbols; fetch their history; say what to do next.
 
 On a terminal it asks for what no flag gives, and keeps the answers of a run that fails for the next one. A symbol that
-the exchange does not have is named and left out; 66 when it has none of them, 69 when nobody could be asked. Nothing
-that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also prints the crontab
-lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which market they ask about
-(config/env.local.sh).
+the exchange does not have is named and left out; 66 when it has none of them, 69 when the provider could not be asked.
+Nothing that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also prints the
+crontab lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which market they
+ask about (config/env.local.sh).
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def _cash(text: object) -> float:
 def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list[str], list[str]]:
     """The desk with its history fetched, the symbols to be left out of it, and those that have no bars yet.
 
-    Raises MissingInputError when there is none of them, and the first error when nobody could be asked.
+    Raises MissingInputError when there is none of them, and the first error when the provider could not be asked.
     """
     from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
     from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date
@@ -230,11 +230,11 @@ def _expect(table: Timetable, mine: str) -> None:
     """Write what the jobs go by, where nothing is yet; else say what it should be."""
     own_desk, name = not mine, mine if mine and "/" not in mine else ""
     shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
-    book = table.job_plans(shipped, name)
+    plans = table.job_plans(shipped, name)
     path = paths.secret_dir() / "jobs.yaml"
     if path.exists() and name:
         lines = "".join(
-            line for line in book.splitlines(keepends=True) if line.startswith("  ") and f'@{name}":' in line
+            line for line in plans.splitlines(keepends=True) if line.startswith("  ") and f'@{name}":' in line
         )
         if added(path, lines):
             print(f"{path}: {lines.count(chr(10))} lines added, when each job of {name} should have ended")
@@ -245,7 +245,7 @@ def _expect(table: Timetable, mine: str) -> None:
         print(f"{path} is yours and stays as it is; for {table.market} these would be due: {due}")
     else:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_text(path, book)
+        write_text(path, plans)
         print(f"{path}: when each job should have ended")
     local = paths.config_dir() / "env.local.sh"
     if own_desk and not local.exists():
@@ -256,7 +256,7 @@ def _expect(table: Timetable, mine: str) -> None:
 
 
 def _watch(desk: Desk, left_out: Sequence[str], mine: str) -> None:
-    """A watchlist of the desk's own symbols, where nobody has one yet; of a named desk it carries the name."""
+    """A watchlist of the desk's own symbols, where there is none yet; of a named desk it carries the name."""
     path = paths.secret_dir() / (f"watchlist.{mine}.yaml" if mine and "/" not in mine else "watchlist.yaml")
     if not path.exists():
         symbols = [each.symbol for each in desk.instruments if each.symbol not in left_out][:WATCHED]

@@ -8,6 +8,7 @@ never a run.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -24,7 +25,7 @@ from pyjobs.market.store.open_store import open_store
 from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder
 from pyjobs.runs.nights import session, step_process
-from pyjobs.runs.nights.night import Night, line, result_of
+from pyjobs.runs.nights.night import STEP_LIMIT_S, Night, line, result_of
 from pyjobs.runs.nights.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.run_folder import Building
 from pyjobs.runs.verdict.repos import check_repos
@@ -133,6 +134,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         pool=pool,
         session=known,
         zone_s=trading_day.load(desk.market).utc_offset_s(now.timestamp()),
+        limit_s=float(os.environ.get("STEP_LIMIT_S") or STEP_LIMIT_S),
     )
     return building, night
 

@@ -161,7 +161,7 @@ def _rollback(options: Namespace) -> None:
 
 
 def _old_code(environment: Environment, before: Path | None) -> None:
-    """Jobs that run go on with the version they began with; whoever never ends must be told to."""
+    """Jobs that run go on with the version they began with; a job that never ends must be restarted."""
     left = environments.at_work(before) if before and before != environment.current else []
     if before and left:
         told = ", ".join(map(str, left))

@@ -67,7 +67,7 @@ def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError 
 def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:
     """Raise when half of what is traded has no bar of the session: as the provider failed, else StaleDataError.
 
-    What is gone, halted or not listed yet is waited for by nobody.
+    What is gone, halted or not listed yet is not waited for.
     """
     traded = [series for series in snapshot.series if series.instrument.role == "trade"]
     known: dict[str, dict[str, SymbolState]] = {}

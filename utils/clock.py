@@ -6,7 +6,7 @@ import os
 import time
 
 _IMPORTED_S = time.monotonic()
-TOO_LATE_S = 1e11  # milliseconds that somebody took for seconds lie beyond
+TOO_LATE_S = 1e11  # milliseconds given as seconds lie beyond
 
 
 def now_s() -> float:

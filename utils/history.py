@@ -34,8 +34,8 @@ def _value(value: str | int | float | None) -> str:
 
 
 def lock(fd: int) -> bool:
-    """Lock an open file, waiting for a bounded time: whoever may read a file may lock it, and keep it locked."""
-    import fcntl  # the chain alone writes, and is for Unix; anybody may read
+    """Lock an open file, waiting for a bounded time: a process that may read a file may lock it, and keep it locked."""
+    import fcntl  # the chain alone writes, and is for Unix; reading works everywhere
 
     until = time.monotonic() + LOCK_WAIT_S
     while True:
@@ -54,8 +54,8 @@ def lock(fd: int) -> bool:
 def append(path: str, record: Mapping[str, str | int | float | None]) -> bool:
     """Add one line, whole or not at all; a line that a full disk tore earlier is closed first, not built upon.
 
-    False: somebody has kept the file locked, so the line was added without the lock (one write, which the system does
-    not mix with another's). Raises OSError (the file is then as long as before).
+    False: another process has kept the file locked, so the line was added without the lock (one write, which the system
+    does not mix with another's). Raises OSError (the file is then as long as before).
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     line = to_json_line(record)
@@ -107,7 +107,7 @@ def _opened(path: Path) -> TextIO | None:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:
         return None
-    if os.fstat(fd).st_mode & 0o170000 != 0o100000:  # stat.S_ISREG without importing stat: nobody waits for a pipe
+    if os.fstat(fd).st_mode & 0o170000 != 0o100000:  # stat.S_ISREG without importing stat: a pipe is not waited for
         os.close(fd)
         return None
     return open(fd, encoding="utf-8", errors="replace")  # it is open already

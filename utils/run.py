@@ -227,7 +227,7 @@ def _to_stderr(text: str) -> None:
 
 
 def _reader_gone(fd: int) -> bool:
-    """Whether `fd` is a pipe nobody reads any more; a BrokenPipeError may also come from a socket."""
+    """Whether `fd` is a pipe without a reader; a BrokenPipeError may also come from a socket."""
     poll = select.poll()
     with contextlib.suppress(OSError):
         poll.register(fd, select.POLLOUT)

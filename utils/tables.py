@@ -27,7 +27,7 @@ class Column:
 def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
     """Columns two spaces apart, one line per row, a line end after each; wide (Korean) characters count two.
 
-    A column in which nothing stands is left out, here and in Markdown and HTML.
+    An empty column is left out, here and in Markdown and HTML.
     """
     columns, rows = without_empty(columns, rows)
     cells = [_aligned(column, [column.title, *map(_plain, each)]) for column, each in _by_column(columns, rows)]

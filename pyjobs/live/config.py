@@ -23,7 +23,7 @@ DEFAULTS = {"exchange": "BITFINEX", "symbol": "BTC/USD", "timeframe": "5m", "str
 
 
 class Loop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One loop of the file; its key is the tag of its journal. `market`: for an exchange that nobody is asked about."""
+    """One loop of the file; its key is the tag of its journal. `market`: for an exchange without a provider."""
 
     symbol: str
     timeframe: str
@@ -52,7 +52,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def lacking(self) -> list[str]:
-        """Those that nobody has set."""
+        """The limits that are not set."""
         return [name for name, value in zip(self.__struct_fields__, self.values, strict=True) if value is None]
 
     @property

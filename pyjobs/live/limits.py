@@ -25,7 +25,7 @@ STATE, STRATEGY, EQUITY, DAY_EQUITY = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What one loop stands at: the money in a position or on its way into one (0: flat), and the day's loss."""
+    """One loop's share of the limits: the money in a position or on its way into one (0: flat), and the day's loss."""
 
     exchange: str
     symbol: str

@@ -213,7 +213,7 @@ class Scheduler:
         loop.last = {"end_s": now, "code": code, "said": said, "seconds": round(now - loop.started_s, 2), **good}
 
     def _end(self, loop: LoopProcess, why: str) -> None:
-        """End a running step and all that it started, at once: it may be killed anywhere, and nobody waits for it."""
+        """End a running step and all that it started, at once: it may be killed anywhere, and is not waited for."""
         process = loop.process
         if process is None or process.poll() is not None:
             loop.let_code_go()
@@ -236,7 +236,7 @@ class Scheduler:
             os.read(self._woken, 4096)
 
     def _tell(self, *, force: bool = False) -> None:
-        """How it stands, once a minute; a disk that takes nothing is no reason to stop."""
+        """Write the loop's state, once a minute; a disk that takes nothing is no reason to stop."""
         now = clock.running_s()
         if not force and now < self._tell_at:
             return

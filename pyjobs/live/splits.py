@@ -38,7 +38,7 @@ class Split(NamedTuple):
 
 
 def recorded(spec: Spec) -> list[Split]:
-    """Those of a raw series, by day; none where nothing is recorded. Raises BadDataError, MissingInputError."""
+    """The splits of a raw series, by day; none where nothing is recorded. Raises BadDataError, MissingInputError."""
     derived, own = paths.data_dir() / "actions" / f"{spec.exchange}.csv", paths.root() / spec.actions
     if spec.actions and not os_files.is_there(own):
         raise MissingInputError(f"loop {spec.tag}: actions: {own} is not there")

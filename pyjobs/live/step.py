@@ -40,7 +40,7 @@ READ_S = 0.2  # a comparison holds the lock while it reads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a step goes by besides its loop: limits, the loops of live.yaml, whether to ask anybody, the clock.
+    """What a step goes by besides its loop: limits, the loops of live.yaml, whether to ask a provider, the clock.
 
     `synced` False: the caller decides when what was written is synced to the disk (`Loop.journal.sync`).
     """

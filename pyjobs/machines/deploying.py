@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ INCOMING, MARK, SWITCH = ".incoming-deploy", ".deployed", "jobs/update/switch.py
 OWN = ("config/desk.yaml", "config/desks/", "config/instances/", "strategies/", "config/env.local.sh")
 RUNTIME = (
     ".git", ".locks", ".venv", ".venvs", ".venv-peers", "venv", "data", "logs", "reports", "backtests", "secret",
-    "strategies", INCOMING,
+    "strategies", f"{INCOMING}*",
 )  # fmt: skip  # at the top only: packages of ours have such names, too
 CACHES = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis")
 SUMS = """
@@ -49,20 +50,21 @@ BEGIN = """
 mkdir -p -- {folder}/.locks || exit 73
 {python}
 [ -z "$python" ] || [ ! -f .locks/update.plan ] || "$python" -I -S .locks/update.py "$PWD" || exit 75
-rm -rf -- {incoming} && mkdir -- {incoming} || exit 73
+mkdir -- {incoming} || exit 73
 """
 PLACE = """
 {python}
 sync
 if [ -n "$python" ]; then
-  cat >.locks/update.py.new <<'END-OF-SWITCH' && mv -f .locks/update.py.new .locks/update.py || exit 73
+  cat >.locks/update.py.$$ <<'END-OF-SWITCH' && mv -f .locks/update.py.$$ .locks/update.py || exit 73
 {switch}
 END-OF-SWITCH
-  cat >.locks/deploy.plan <<'END-OF-PLAN' || exit 73
+  cat >.locks/{incoming}.plan <<'END-OF-PLAN' || exit 73
 {plan}
 END-OF-PLAN
   printf '%s\\n' {told} >{incoming}/{mark} || exit 73
-  "$python" -I -S .locks/update.py "$PWD" .locks/deploy.plan {wait} || exit $?
+  "$python" -I -S .locks/update.py "$PWD" .locks/{incoming}.plan {wait} || exit $?
+  rm -rf -- {others}* .locks/{others}*
   find . -name __pycache__ -prune -exec rm -rf {{}} + 2>/dev/null
   exit 0
 fi
@@ -71,7 +73,7 @@ exec 9>>../.locks/code.lock || exit 73
 if command -v flock >/dev/null 2>&1; then flock -x -w {wait} 9 || exit 75; fi
 find . -type d -exec mkdir -p -- ../{{}} \\; || exit 73
 find . -type f -exec mv -f -- {{}} ../{{}} \\; || exit 73
-cd .. && rm -rf {incoming} && printf '%s\\n' {told} >{mark}.new && mv -f {mark}.new {mark} || exit 73
+cd .. && rm -rf -- {others}* && printf '%s\\n' {told} >{mark}.new && mv -f {mark}.new {mark} || exit 73
 find . -name __pycache__ -prune -exec rm -rf {{}} + 2>/dev/null
 exit 0
 """
@@ -206,19 +208,21 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
             path.rmdir()
     folder = shlex.quote(target.folder)
     python = PYTHON.format(folder=folder)
-    begin = BEGIN.format(folder=folder, incoming=INCOMING, python=python)
-    made = target.host.run(begin, timeout_s=TIMEOUT_S)  # what a deploy that was killed left is ended, or goes
+    incoming = f"{INCOMING}-{secrets.token_hex(4)}"  # one that was killed here may still wait for jobs over there
+    begin = BEGIN.format(folder=folder, incoming=incoming, python=python)
+    made = target.host.run(begin, timeout_s=TIMEOUT_S)  # what a deploy that was killed has begun is ended
     if made.returncode == 75:
         raise LockBusyError(f"jobs of '{target.host.remote}' are at work: nothing is in place, try later")
     if made.returncode:
         raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {said(made)}")
-    done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{INCOMING}/"], target.folder)
+    done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{incoming}/"], target.folder)
     if done.returncode:
         raise target.host.lost("network", f"rsync failed (exit {done.returncode}), nothing is in place: {said(done)}")
     told = shlex.quote(f"{tree.commit} {tree.sha256}")
-    plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": INCOMING}, indent=1)
+    plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": incoming}, indent=1)
     switch = (clone / SWITCH).read_text(encoding="utf-8").rstrip("\n")
-    script = PLACE.format(incoming=INCOMING, wait=wait_s, told=told, mark=MARK, switch=switch, plan=plan, python=python)
+    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "told": told, "mark": MARK}
+    script = PLACE.format(**words, switch=switch, plan=plan, python=python)
     placed = target.host.run(script, timeout_s=TIMEOUT_S + wait_s)
     if placed.returncode == 75:
         raise LockBusyError(

@@ -50,7 +50,7 @@ def _desks(folder: Path) -> list[str]:
 
 
 def _lend(home: Path, folder: Path) -> None:
-    """Hard links (whoever writes a bar renames: the original stays), or copies on another disk."""
+    """Hard links (a bar is written by a rename: the original stays), or copies on another disk."""
     for name in LENT:
         if (home / name).is_dir() and not (folder / name).exists():
             shutil.copytree(home / name, folder / name, symlinks=True, copy_function=_linked)

@@ -208,7 +208,7 @@ def prune(environment: Environment, keep: int) -> Iterator[str]:
 
 
 def sweep(root: Path) -> None:
-    """Remove what was half made or half removed; only while nobody else installs there."""
+    """Remove what was half made or half removed; only while no other install runs there."""
     for place in (root / RELEASES, root / ARTIFACTS):
         for path in place.glob(".*"):
             shutil.rmtree(path, ignore_errors=True)

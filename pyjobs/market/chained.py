@@ -105,7 +105,7 @@ class Chained(Bars):
         column = held() if held is not None else None
         if column is None:
             column = np.concatenate([getattr(part, name) for part in self.parts])
-            column.flags.writeable = False  # as those of a part are: somebody else may be given the same one
+            column.flags.writeable = False  # as those of a part are: another caller may get the same one
             self._columns[name] = weakref.ref(column)
         return column
 

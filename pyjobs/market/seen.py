@@ -1,4 +1,4 @@
-"""What was seen in a series when it was laid on disk, so that nobody need touch its bars for it again: its ends, and
+"""What was seen in a series when it was laid on disk, so that its bars need not be read for it again: its ends, and
 where it opens far from the close before."""
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ Block = Text | Table | Image | Chart | Heat | Strip
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A heading and what stands under it. `half`: two of these stand side by side where there is room."""
+    """A heading and its content. `half`: two of these go side by side where there is room."""
 
     title: str
     blocks: Sequence[Block]

@@ -69,7 +69,7 @@ def readable(text: str) -> str:
 
 @cache
 def _say_hint() -> None:
-    """Once a process, for whoever reads the log."""
+    """A warning for the reader of the log, once a process."""
     print(f"[WARN] {HINT}", file=sys.stderr)
 
 

@@ -34,7 +34,7 @@ class Cached:
 
     @property
     def abandoned(self) -> bool:
-        """Whether the process that was writing it has ended: its pid stands in the name."""
+        """Whether the process that was writing it has ended: its pid is in the name."""
         pid = self.path.name.rpartition(TMP_MARK)[2].partition("-")[0]
         return self.temporary and not (pid.isascii() and pid.isdigit() and Path(f"/proc/{pid}").exists())
 

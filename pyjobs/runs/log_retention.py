@@ -27,7 +27,7 @@ _DATED = re.compile(r"(.+)[_-](\d{4}-\d{2}-\d{2})\.(log|jsonl)(?:\.gz)?", re.ASC
 
 
 def dated(names: Iterable[str]) -> list[tuple[str, str, str]]:
-    """(kind, date, name) of dated logs and of histories set aside; other names are nobody's business."""
+    """(kind, date, name) of dated logs and of histories set aside; other names are left out."""
     found = ((match, name) for name in names if (match := _DATED.fullmatch(name)))
     return [(f"{match[1]}.{match[3]}", match[2], name) for match, name in found if _is_date(match[2])]
 
@@ -77,9 +77,9 @@ def _holds(packed: Path, log: Path) -> bool:
 def set_history_aside(history: Path, *, today: dt.date) -> Path | None:
     """Rename a history that has grown to history-<date>.jsonl and return that; None when it is still small.
 
-    A rename loses nothing: whoever has the file open goes on writing to it, the next run starts a new one. Done under
-    the history's own lock: of two prunes the later one must not put the new, short one in the long one's place. None,
-    too, when somebody keeps that lock: the next prune will do.
+    A rename loses nothing: a job that has the file open goes on writing to it, the next run starts a new one. Done
+    under the history's own lock: of two prunes the later one must not put the new, short one in the long one's place.
+    None, too, when somebody keeps that lock: the next prune will do.
     """
     aside = history.with_name(f"{history.stem}-{today}.jsonl")
     if not has_file(history):  # a folder, or a pipe that would be waited for: health names it

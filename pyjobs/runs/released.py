@@ -14,7 +14,6 @@ from utils.errors import BadDataError
 ABOUT = ".release.json"
 OWN = ("config/desk.yaml", "config/env.local.sh", "config/desks", "config/instances")
 """What is of the environment, not of a release, in folders of the code."""
-MADE_HERE = (".pyc", ".pyo")
 
 
 class Release(NamedTuple):
@@ -78,7 +77,7 @@ def differences(folder: Path, release: Release) -> Iterator[str]:
             path = Path(at) / each
             name = path.relative_to(folder).as_posix()
             ours = name in release.files or name in links or name == ABOUT
-            if not ours and not name.startswith(OWN) and not each.endswith(MADE_HERE):
+            if not ours and not name.startswith(OWN) and path.parent.name != "__pycache__":
                 yield f"'{name}' is not of the release"
 
 

@@ -77,7 +77,7 @@ def begin(runs_dir: Path, run_id: str) -> Building:
 
 
 def sweep_all(run_dir: Path) -> None:
-    """Remove the temporary files of steps that were killed, anywhere in a run that nobody fills any more."""
+    """Remove the temporary files of steps that were killed, anywhere in a run that is not being filled any more."""
     for at, folders, names in os.walk(run_dir):
         links = (name for name in folders if Path(at, name).is_symlink())
         for name in (*names, *links):

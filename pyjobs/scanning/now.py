@@ -117,7 +117,7 @@ def scan_now(
 
 
 def _closed(scan: NowScan, series: Series, setups: Mapping[str, Setup]) -> None:
-    """By the last closed bar: intraday, or daily from files, of which nobody knows a price of now."""
+    """By the last closed bar: intraday, or daily from files, without a price of now."""
     status = status_of(series, scan.need)
     record = {**instrument_record(series, status), "provisional": False}
     scan.instruments.append({**record, "as_of_ms": record["last_ts_ms"]})

@@ -1,7 +1,7 @@
 """Every strategy by name: the files of `library/` and the user's own in `strategies/`, each with its `ENTRY`.
 
 A strategy is added as one file in one of them; it is then configurable, swept, backtested and put through the battery.
-A file that cannot be loaded is in nobody's way but its own. Two files of one name are refused.
+A file that cannot be loaded hides no other. Two files of one name are refused.
 """
 
 from __future__ import annotations

@@ -211,7 +211,7 @@ def test_other_parameters_are_told_at_the_first_row() -> None:
 
 
 def clean_run(seed: int) -> verdict.Verdict:
-    """A life of its own making, and what the validator says."""
+    """A life of its own making, and the validator's verdict."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(90, 160))
     bars: Bars = walk(n, seed)

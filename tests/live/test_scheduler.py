@@ -17,7 +17,7 @@ import pytest
 
 from pyjobs.live import scheduler
 from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
-from pyjobs.live_loop import LOCK
+from pyjobs.live_loop import LOCK, Listed
 from pyjobs.live_loop import main as live_loop
 from utils.files import os_files
 from utils.run import run
@@ -111,7 +111,7 @@ def test_a_loop_of_another_timeframe_leaves_no_step_of_before(one: Made, monkeyp
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 61))
     kept.turn()
     assert said == ["a: on, 1m", "a: step ended: it is now of 5m", "a: on, 5m"]
-    kept._end(kept._lanes["a"], "done")
+    kept._end(kept._loops["a"], "done")
 
 
 def test_a_disk_that_takes_no_file_stops_no_scheduler(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,14 +138,14 @@ def test_no_step_begins_amid_an_update_and_no_update_amid_a_step(
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 5))
     (home / "update.plan").touch()  # a kill has left it half done
     kept.turn()
-    assert kept._lanes["a"].process is None and len(said) == 2
+    assert kept._loops["a"].process is None and len(said) == 2
     (home / "update.plan").unlink()
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 10))
     kept.turn()
-    assert kept._lanes["a"].process is not None
+    assert kept._loops["a"].process is not None
     with pytest.raises(os_files.HeldElsewhere), os_files.locked(lock, 0.0):
         pass
-    kept._end(kept._lanes["a"], "done")
+    kept._end(kept._loops["a"], "done")
     with os_files.locked(lock, 0.0):
         pass
 
@@ -213,3 +213,18 @@ def test_a_look_at_whether_it_lives_keeps_no_loop_from_beginning(home: Path) -> 
     until(lambda: (home / "data/live/loop.json").exists())
     process.terminate()
     assert process.communicate(timeout=20)[1] == b"" and process.returncode == 0
+
+
+def test_the_loops_are_asked_for_again_only_when_their_file_has_changed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "secret").mkdir()
+    python = home / "python"
+    python.write_text(f"#!/bin/sh\necho asked >> '{home}/asked'\nprintf 'paper\\t5m\\n'\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    listed = Listed()
+    for content in ("loops: {}", "loops: {paper: {}}"):
+        (home / "secret/live.yaml").write_text(content)
+        assert [listed() for _ in range(3)] == [([("paper", "5m")], "")] * 3
+    assert len((home / "asked").read_text().split()) == 2

@@ -89,8 +89,8 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     edited = deploy(server, here, there, "--yes")
     assert edited.returncode == 78 and "1 tracked files are edited here, the first is 'utils/clock.py'" in edited.stderr
     git(here, "restore", ".")
-    (there / ".incoming-deploy/utils").mkdir(parents=True)
-    (there / ".incoming-deploy/utils/killed.py").write_text("of a deploy that was killed")
+    (there / ".incoming-deploy-0a/utils").mkdir(parents=True)
+    (there / ".incoming-deploy-0a/utils/killed.py").write_text("of a deploy that was killed")
     done = deploy(server, here, there, "--yes")
     assert done.returncode == 0, done.stderr
     assert (there / "utils/clock.py").read_text() == "now = 1\n" and (there / "utils/added.py").exists()
@@ -98,7 +98,7 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     assert (there / ".env").read_text() == "KRX_PW=theirs\n" and (
         there / "config/desk.yaml"
     ).read_text() == "name: theirs\n"
-    assert not (there / ".incoming-deploy").exists() and not (there / "utils/killed.py").exists()
+    assert not list(there.glob(".incoming-deploy*")) and not (there / "utils/killed.py").exists()
 
 
 def test_a_target_that_is_a_clone_with_edits_or_is_not_there_is_refused(
@@ -119,7 +119,7 @@ def test_a_target_that_is_a_clone_with_edits_or_is_not_there_is_refused(
 
 
 def version(here: Path, number: int) -> None:
-    """A commit in which every part says `number`."""
+    """A commit in which every part holds `number`."""
     (here / "parts").mkdir(exist_ok=True)
     for part in range(30):
         (here / f"parts/{part}").write_text(f"{number}\n")
@@ -154,7 +154,7 @@ def killed(server: Server, here: Path, there: Path, times: int) -> None:
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         if number % 3:  # near its last step
-            while not (there / ".locks/deploy.plan").exists() and child.poll() is None:
+            while not list((there / ".locks").glob("*.plan")) and child.poll() is None:
                 time.sleep(0.001)
             time.sleep(seeded.uniform(0, 0.1))
         else:
@@ -168,7 +168,7 @@ def killed(server: Server, here: Path, there: Path, times: int) -> None:
         child.wait()
         time.sleep(0.05)
         now = which(there)
-        assert now in {before, str(number)}
+        assert now in {before, str(number - 1), str(number)}  # one whose client was killed may end later
         found["old" if now == before else "new"] += 1
     assert deploy(server, here, there, "--yes").returncode == 0 and which(there) == str(times + 1)
     print(found)

@@ -35,7 +35,7 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def sweep(folder: Path, name: str = "") -> None:
-    """Remove the temporary files (of `name`, or all) that killed writers left; only while nobody else may write."""
+    """Remove the temporary files (of `name`, or all) that killed writers left, while no other process may write."""
     for leftover in folder.glob(f".{name or '*'}{TMP_MARK}*"):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             leftover.unlink()
@@ -129,7 +129,7 @@ def _renamed_to(path: Path) -> Iterator[Path]:
     """A temporary name for what takes the place of `path` when the block ends well, and goes when it does not."""
     if not _is_plain(path):
         if path.exists() and not (path.is_file() or path.is_dir()):
-            reader = os.open(path, os.O_WRONLY | os.O_NONBLOCK) if path.is_fifo() else -1  # ENXIO: nobody reads
+            reader = os.open(path, os.O_WRONLY | os.O_NONBLOCK) if path.is_fifo() else -1  # ENXIO: it has no reader
             try:
                 yield path
             finally:

@@ -26,7 +26,7 @@ else:
 
 _EXACT = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)  # without the latter Windows changes line ends
 READ = os.O_RDONLY | _EXACT
-AT_ONCE = READ | getattr(os, "O_NONBLOCK", 0)  # nobody waits for a pipe in a file's place
+AT_ONCE = READ | getattr(os, "O_NONBLOCK", 0)  # a pipe in a file's place is not waited for
 READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
 
@@ -58,7 +58,7 @@ def held_text(path: Path) -> TextIO:
 
 
 def held(path: Path | str) -> io.BufferedReader:
-    """The file, open for reading. Raises OSError: for a pipe or a device in its place EINVAL, and nobody waits."""
+    """The file, open for reading. Raises OSError: for a pipe or a device in its place EINVAL, without waiting."""
     file = os.fdopen(os.open(path, AT_ONCE), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()

@@ -30,7 +30,7 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
     _set(os.fspath(path), mode)
 
 
-def settle(home: str) -> None:
+def restrict(home: str) -> None:
     """Give what is here its mode and group. What belongs to another user is left to `problems`."""
     for path, mode in _looked_at(home):
         _set(path, mode)
@@ -46,7 +46,7 @@ def problems(home: str) -> list[str]:
         except OSError:
             continue
         if path.startswith(closed):
-            continue  # whatever its mode, nobody gets there
+            continue  # whatever its mode, it cannot be reached
         more = stat.S_IMODE(status.st_mode) & 0o777 & ~mode
         if more:
             found.append(f"'{path}' has mode {stat.S_IMODE(status.st_mode) & 0o777:o}, not {mode:o}")
@@ -73,7 +73,7 @@ def group_id() -> int | None:
 
 
 def _looked_at(home: str) -> Iterator[tuple[str, int]]:
-    """(path, mode) of each folder and file in the table that is here; links are nobody's business."""
+    """(path, mode) of each folder and file in the table that is here; links are left out."""
     for name, mode in FOLDER_MODES.items():
         folder = os.path.join(home, name)
         yield folder, mode

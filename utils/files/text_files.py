@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import msgspec
 
@@ -20,10 +20,46 @@ from utils.errors import CannotWriteError
 from utils.files import atomic, os_files
 
 PIPE_PATIENCE_S = 5.0
+PATIENCE_S = 120.0  # a slow server delivers the largest price file in less
+T = TypeVar("T")
 
 
-def bytes_of(path: Path) -> bytes:
-    """What the file at `path` holds. A device, or a pipe that nobody fills within seconds, is an OSError (EINVAL)."""
+def bytes_of(path: Path, patience_s: float = PATIENCE_S) -> bytes:
+    """What the file at `path` holds. A device, or a pipe that nobody fills within seconds, is an OSError (EINVAL).
+
+    One that does not answer for `patience_s` seconds, on a server that has gone away, is one as well (ETIMEDOUT): it is
+    read by a thread, which is left behind then. Each file costs the start of that thread, 0.1 ms.
+    """
+    return within(patience_s, lambda: _bytes_of(path), path)
+
+
+def within(patience_s: float, act: Callable[[], T], path: Path) -> T:
+    """What `act` returns or raises; OSError (ETIMEDOUT) naming `path` where it does neither in time.
+
+    A system call that hangs cannot be ended from inside its process, so it is left to a thread that nobody waits for.
+    """
+    import threading  # every job has it by then
+
+    told: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            told.append(act())
+        except BaseException as error:  # noqa: BLE001  # raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(patience_s)
+    if thread.is_alive():
+        raise OSError(errno.ETIMEDOUT, f"has not answered for {patience_s:.0f} s", str(path))
+    if failed:
+        raise failed[0]
+    return told[0]
+
+
+def _bytes_of(path: Path) -> bytes:
     fd = os.open(path, os_files.READ | os_files.AT_ONCE)
     mode = os.fstat(fd).st_mode
     if stat.S_ISFIFO(mode):
@@ -41,7 +77,7 @@ def bytes_of(path: Path) -> bytes:
 
 
 def _piped(fd: int, path: Path) -> bytes:
-    """All that is written into a pipe by somebody who closes it in time."""
+    """All that is written into a pipe, if it is closed in time."""
     received, until = bytearray(), time.monotonic() + PIPE_PATIENCE_S
     while time.monotonic() < until:
         try:

@@ -185,13 +185,13 @@ def params_of(setup: Setup) -> dict[str, Any]:
 def places() -> Places:
     """Where benchmarks may come from: this machine, then the network, which ALLOW_NET_FETCH=0 forbids."""
     from pyjobs.market.benchmarks.bars import network_asks
-    from pyjobs.market.providers.asking.ask import patience
     from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+    from pyjobs.market.providers.asking.retry_budget import retry_budget
 
     def closes(put: Callable[[str, dt.date, dt.date], Bars]) -> Fetch:
         return lambda symbol, start, end: from_bars(put(symbol, start, end))
 
-    asks = network_asks(ProviderStates(), patience())
+    asks = network_asks(ProviderStates(), retry_budget())
     fetch = {name: closes(put) for name, put in asks.items()}
     return Places(store=open_store(), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
 
@@ -200,7 +200,7 @@ def index_of(setup: Setup, taken: Snapshot, source: str) -> tuple[Bars | None, B
     """The index a strategy follows: the desk's own, or KOSPI from wherever benchmarks come, with where it was found.
 
     That one is from before the first bar to the snapshot's session. Raises ExternalDataUnavailable when it cannot be
-    had, ConfigError for another index that the desk does not have: nobody knows when its days close.
+    had, ConfigError for another index that the desk does not have: the close of its days is not known.
     """
     name = needs(setup)
     if name is None:

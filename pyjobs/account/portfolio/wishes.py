@@ -18,7 +18,7 @@ KINDS = (kernel.HAS_STOP, kernel.HAS_DISTANCE, kernel.HAS_TARGET, kernel.HAS_TRA
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wishes:
-    """Signals of `size` bars without what nobody will look at: 1 bit a bar, and 4 bytes and its levels an entry.
+    """Signals of `size` bars without what is never read: 1 bit a bar, and 4 bytes and its levels an entry.
 
     `entries`: the numbers of the bars at whose close it wants in and not out, increasing (int32). `levels`: what each
     carries (stop, distances of stop, target and trailing stop; NaN: none), a column for each bit of `has`

@@ -75,7 +75,7 @@ class Stand:
         return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
 
     def copy(self) -> Stand:
-        """Another that stands there."""
+        """A second state with the same values."""
         return replace(self, s=list(self.s))
 
     def rescale(self, factor: float) -> None:

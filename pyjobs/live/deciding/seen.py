@@ -36,7 +36,7 @@ class Seen:
         return len(self.bars)
 
     def slice(self, first: int, end: int) -> Seen:
-        """Those of [first, end)."""
+        """The bars [first, end)."""
         return Seen(bars=self.bars.slice(first, end), factors=self.factors[first:end])
 
     def until(self, ts_ms: int) -> Seen:

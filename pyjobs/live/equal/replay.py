@@ -39,11 +39,13 @@ def replay(log: Log, lane: Lane) -> Apart | None:
         for a, b, zero, decider in deciders(lane, stand, log.seen, begin + shift, end + shift, first=first):
             for i in range(a, b):
                 row = log.decisions[i - shift]
-                done = decider.decide(i - zero, recorded(row[BLOCKED]))
-                text = ",".join(row[: names.DETERMINISTIC])
-                if done.text != text or done.blocked_by != row[BLOCKED] or late_marks_differ(row):
+                blocked = row[BLOCKED]
+                done = decider.decide(i - zero, recorded(blocked) if blocked else "")
+                same = done.text == ",".join(row[: names.DETERMINISTIC]) and done.blocked_by == blocked
+                if not same or ((blocked or row[LATE] != "0") and late_marks_differ(row)):
                     return _row_apart(i - shift, row, done)
-                trades += [f"{trade},{row[DECIDED_AT]}" for trade in done.trades]
+                if done.trades:
+                    trades += [f"{trade},{row[DECIDED_AT]}" for trade in done.trades]
     return whole or _trades_apart(log, trades)
 
 

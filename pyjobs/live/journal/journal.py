@@ -183,7 +183,7 @@ class Journal:
         return self.files["events"].tail(rows)
 
     def sizes(self) -> list[list[int]]:
-        """Bytes and times of the files that decisions are made from, to see whether anybody else wrote to them."""
+        """Bytes and times of the files that decisions are made from, to see whether another process wrote to them."""
         found = []
         for name in ("decisions", "bars", "trades"):
             try:

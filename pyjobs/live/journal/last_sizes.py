@@ -17,7 +17,7 @@ A_TORN_LINE = 700  # bytes; two lines of decisions
 
 
 def kept(place: Place) -> object:
-    """What stands there; None for nothing."""
+    """The content of the file; None for nothing."""
     try:
         return json.loads((place.folder / FILE).read_bytes())
     except (OSError, ValueError):

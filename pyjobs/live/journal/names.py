@@ -15,7 +15,7 @@ TRADES = (
     *("stop", "exit_price", "reason", "bars_held", "quantity", "return", "decided_at", "checksum"),
 )
 EVENTS = ("exchange", "symbol", "timeframe", "ts_ms", "kind", "detail", "at", "checksum")
-TS_MS = 3  # where it stands in each of them
+TS_MS = 3  # its column in each of them
 
 WARM_UP, DECIDED = "warm_up", "decided"  # kinds of a bar; `decided:0.02`: and all prices before it count times 0.02
 
@@ -59,7 +59,7 @@ BLOCKED = {
     "limit_all": "`notional` would have been passed",
     "limit_open": "`open_positions` would have been passed",
     "limit_day_loss": "`day_loss` has been reached",
-    "limits_unreadable": "another loop's last row could not be read, so nobody knows the totals",
+    "limits_unreadable": "another loop's last row could not be read, so the totals are not known",
 }
 EVENT_KINDS = {
     "start": "a start after anything but a clean end of the step before",

@@ -1,7 +1,7 @@
 """Bars as raw columns that a process maps into memory instead of decoding: derived from files, never truth itself.
 
 A cache file names its sources with size, times, inode and a digest of their content, and the code that read and checked
-them. It is served while all of that stands; when only times moved, the content decides; otherwise it is built again,
+them. It is served while all of that holds; when only times moved, the content decides; otherwise it is built again,
 silently. Times are not trusted for a source touched within two seconds of the cache: a clock cannot tell such writes
 apart. It is written without waiting for the disk, so after a reboot its own checksum is verified first. Where nothing
 can be written, bars come from the source.
@@ -139,7 +139,7 @@ def _laid(path: Path, stream: Stream, about: Mapping[str, Any], still: Callable[
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w+b") as file:
             series = stream.laid(file, about)
-        if still():  # nobody wrote in between
+        if still():  # no other process wrote in between
             temporary.replace(path)
         return series
     except OSError:

@@ -2,7 +2,7 @@
 
 Columns: symbol, name, board, close, turnover, shares, first_seen. `close` and `turnover` are of that session and in
 the exchange's currency, `nan` where there was none. `first_seen` is the first session whose listing had the symbol;
-it is empty for those that stood in the very first listing that was kept: nobody knows since when.
+it is empty for those in the very first listing that was kept: since when is not known.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def of_pairs(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
 
 
 def of_twins(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
-    """(which one, what about its `symbol`): providers read aapl as AAPL, and nobody wants a share twice."""
+    """(which one, what about its `symbol`): providers read aapl as AAPL, which would be the same share twice."""
     seen: dict[tuple[str, str, str], str] = {}
     for i, each in enumerate(instruments):
         if each.fetched:

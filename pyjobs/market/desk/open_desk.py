@@ -47,7 +47,7 @@ def opened(args: Namespace, check: Callable[[Desk, Path], None]) -> tuple[Path, 
 
 
 def must_be_session(market: str, day: dt.date) -> None:
-    """Raise UsageError for a day on which the market does not trade; CalendarRangeError where nobody knows."""
+    """Raise UsageError for a day on which the market does not trade; CalendarRangeError beyond the calendar."""
     calendar = trading_day.load(market)
     if calendar.session(day) is None:
         raise UsageError(f"{day} is not a session of {market}; the one before is {calendar.previous_session(day).date}")

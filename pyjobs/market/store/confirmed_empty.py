@@ -30,7 +30,7 @@ def from_text(text: str, step_ms: int) -> IntArray:
 
 
 def without(times: IntArray, taken: IntArray) -> IntArray:
-    """Those of `times` that are not among `taken`; both increasing."""
+    """The members of `times` that are not among `taken`; both increasing."""
     if not times.size or not taken.size:
         return times
     at = np.minimum(np.searchsorted(taken, times), taken.size - 1)
@@ -38,5 +38,5 @@ def without(times: IntArray, taken: IntArray) -> IntArray:
 
 
 def within(times: IntArray, first_ms: int, last_ms: int) -> IntArray:
-    """Those of `times` from `first_ms` to `last_ms`, both included."""
+    """The members of `times` from `first_ms` to `last_ms`, both included."""
     return times[np.searchsorted(times, first_ms) : np.searchsorted(times, last_ms, side="right")]

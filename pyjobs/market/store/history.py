@@ -77,7 +77,7 @@ _about = msgspec.json.Decoder(About)
 def _made(sources: Sequence[str], key: SeriesKey) -> dict[str, Bars]:
     """Their bars, named by what `About` them is known.
 
-    Raises FileNotFoundError when they are of two bases: somebody moves them.
+    Raises FileNotFoundError when they are of two bases: another process moves them.
     """
     parts = [_read(source, key) for source in sources]
     (basis, *others) = {basis for _, basis in parts}

@@ -18,7 +18,7 @@ def joined(parts: list[Bars]) -> Bars:
 
 
 def merged(old: Bars, new: Bars) -> Bars:
-    """Both, increasing in time; where they share a time the new bar stands. Each must be increasing already."""
+    """Both, increasing in time; where they share a time the new bar counts. Each must be increasing already."""
     both = joined([old, new])
     if not len(old) or not len(new) or old.last_ms < new.ts_ms[0]:
         return both

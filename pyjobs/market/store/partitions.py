@@ -148,7 +148,7 @@ def read_partition(path: Path | str, key: SeriesKey) -> Partition:
 
 
 def content_of(path: Path | str) -> bytes:
-    """The file's bytes. Raises BadDataError where no file stands in its place, or a link that leads nowhere."""
+    """The file's bytes. Raises BadDataError for anything but a file in its place, or a link that leads nowhere."""
     try:
         descriptor = os.open(path, os_files.READ | getattr(os, "O_NONBLOCK", 0))  # nobody waits for a pipe
         try:

@@ -186,7 +186,7 @@ class PlainFile:
         return Bars(**{name: self.column(i) for i, name in enumerate(COLUMNS)})
 
     def column(self, number: int) -> Any:
-        """That of COLUMNS[number]."""
+        """The values of COLUMNS[number]."""
         return np.frombuffer(self._content, _DTYPES[number], self.rows, self._layout[1 + number])
 
     def about(self) -> dict[bytes, bytes]:

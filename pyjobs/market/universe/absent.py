@@ -74,7 +74,7 @@ class Absent:
         return f"{key}: set aside: {error}; asked ever less often (--start asks at once)"
 
     def failure(self) -> NightdeskError | None:
-        """That of those set aside, when nobody at all has answered: then it may be the provider."""
+        """The error of those set aside, when no series at all was answered: then it may be the provider."""
         return self.gone[0] if self.gone and not self.answered else None
 
     @property

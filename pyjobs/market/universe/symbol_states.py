@@ -2,7 +2,7 @@
 
 A symbol the provider does not know (any more) is asked for ever less often: after 1, 2, 4 … 30 days. It is news once,
 and is listed quietly from then on. A symbol without a bar of the session is asked for again after an hour; when it has
-been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and nobody waits for its bars.
+been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and its bars are not waited for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
     def rests(self, now_ms: int, session: str) -> bool:
-        """Whether it is not asked for yet about `session`. A clock that was ahead then keeps nobody away."""
+        """Whether it is not asked for yet about `session`. A clock that was ahead then does not count."""
         if self.asked_ms > now_ms:
             return False
         if self.state not in ("gone", "unknown", "renamed", "misfit"):
@@ -93,7 +93,7 @@ def load(exchange: str) -> dict[str, SymbolState]:
 
 
 def not_waited_for(key: SeriesKey, known: dict[str, dict[str, SymbolState]]) -> SymbolState | None:
-    """What is known of a series whose bars nobody waits for: gone, halted, not listed. `known` keeps what was read."""
+    """What is known of a series that is not waited for: gone, halted, not listed. `known` keeps what was read."""
     states = known.get(key.exchange)
     if states is None:
         states = known[key.exchange] = load(key.exchange)

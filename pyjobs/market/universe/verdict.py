@@ -58,7 +58,7 @@ class Verdict:
         return self._worst() if failed else None
 
     def _worst(self) -> NightdeskError:
-        """The error of somebody who was asked, if there is one."""
+        """The error of a request that was made, if there is one."""
         from pyjobs.market.providers.base import NotAsked
 
         outside = [error for error in self.errors if isinstance(error, ExternalDataUnavailable)]

@@ -78,7 +78,7 @@ def _quantity(value: float | None) -> str:
 
 
 def doubts_of_bars(inputs: RunInputs) -> list[str]:
-    """That markets have sessions of their own, and which newest bars nobody has confirmed yet."""
+    """That markets have sessions of their own, and which newest bars are not confirmed yet."""
     scan, data = inputs.scan, inputs.data
     several = sessions_of_markets([(x.market, x.last_session) for x in scan.instruments]) if scan else ""
     open_ = [each.symbol for each in data.instruments if each.unconfirmed_ts_ms is not None] if data else []

@@ -76,7 +76,7 @@ EXTREMES: Rows = tuple(
 
 
 def beside(rows: Rows, columns: Mapping[str, Mapping[str, Any]], per_year: float) -> Table:
-    """A row per figure that is known of anybody, a column for the account and each benchmark, marked by its age."""
+    """A row per figure that any of them has, a column for the account and each benchmark, marked by its age."""
     cells = [
         [label, *(marked(show(number(c.get(key))), key, short=c["n_sessions"] <= per_year) for c in columns.values())]
         for label, key, show in rows

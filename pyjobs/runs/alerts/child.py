@@ -16,7 +16,7 @@ MOST_AT_ONCE = 32
 
 
 def main() -> None:
-    """Send them all at once: one that never answers takes nobody else's time.
+    """Send them all at once: one that never answers delays no other.
 
     An address stands in no answer, because it is a secret.
     """

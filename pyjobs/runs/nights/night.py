@@ -14,6 +14,7 @@ from pyjobs.runs.nights.steps import Step, StepResult, log_name, ready, why_not,
 
 POLL_S = 0.02
 HEARTBEAT_S = 30.0
+STEP_LIMIT_S = 7200.0  # half of what the whole night has
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Night:
 
     `tell_session` is asked once, after the first step, for the session the night is about (None: not known).
     `say` gets one line per event, `began` each verb right before it starts. `about` goes into logs/steps.json with
-    the steps.
+    the steps. A step that takes longer than `limit_s` seconds is ended, which is 124, and the others go on.
     """
 
     run_dir: Path
@@ -37,6 +38,7 @@ class Night:
     pool: int = 2
     session: str | None = None
     zone_s: int = 0
+    limit_s: float = STEP_LIMIT_S
     done: dict[str, StepResult] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     outcomes: dict[str, Mapping[str, object]] = field(default_factory=dict)
@@ -77,12 +79,16 @@ class Night:
         beat = time.monotonic() + HEARTBEAT_S
         while self.running and all(child.process.poll() is None for child in self.running.values()):
             time.sleep(POLL_S)
+            late = [child for child in self.running.values() if time.monotonic() - child.started > self.limit_s]
+            if late:
+                step_process.time_out(late, self.limit_s)
+                break
             if time.monotonic() >= beat:
                 beat += HEARTBEAT_S
                 for verb, child in self.running.items():
                     seconds = time.monotonic() - child.started
                     self.say(f"[....] {verb} {seconds:.0f} s so far: {step_process.last_line(child.log)}")
-        for verb in [verb for verb, child in self.running.items() if child.process.poll() is not None]:
+        for verb in [verb for verb, child in self.running.items() if child.late or child.process.poll() is not None]:
             child = self.running.pop(verb)
             step = next(step for step in self.steps if step.verb == verb)
             self._finish(step, self._result(step, child.wait()))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from utils import clock
+from utils.exit_codes import ExitCode
 from utils.foreign_text import outcome_of, quoted
 
 TERM_GRACE_S = 5.0
@@ -42,10 +43,11 @@ class Running:
     outcome_fd: int
     started: float
     zone_s: int
+    late: bool = False
 
     def wait(self) -> Ended:
-        """Wait for its end, and write the end record into the log."""
-        code = self.process.wait()
+        """Wait for its end (not of one that was given up), and write the end record into the log."""
+        code = ExitCode.TIMED_OUT if self.late else self.process.wait()
         seconds = time.monotonic() - self.started
         ended = Ended(
             exit_code=code if code >= 0 else 128 - code, seconds=round(seconds, 3), outcome=_outcome(self.outcome_fd)
@@ -71,6 +73,25 @@ def stop_all(children: Sequence[Running]) -> None:
             child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
         child.signal_group(signal.SIGKILL)
         child.wait()
+
+
+def time_out(children: Sequence[Running], limit_s: float) -> None:
+    """End these, as they have had `limit_s` seconds: TERM to each group, KILL to what is still there after five.
+
+    One that the kernel cannot end, as it waits for a disk, is waited for no longer than ten, and given up.
+    """
+    for child in children:
+        child.late = True
+        with contextlib.suppress(OSError):
+            child.handle.write(f"took longer than {limit_s:g} s (STEP_LIMIT_S): ended\n".encode())
+        child.signal_group(signal.SIGTERM)
+    deadline = time.monotonic() + TERM_GRACE_S
+    for child in children:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        child.signal_group(signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.process.wait(timeout=TERM_GRACE_S)
 
 
 def start(command: Sequence[str], log: Path, *, cwd: Path, zone_s: int = 0) -> Running:

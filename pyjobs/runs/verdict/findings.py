@@ -80,7 +80,7 @@ LOOKED_AT: dict[str, Looked] = {
         "cron sees 0 of a skip, and nothing of what never starts",
         "`jobs/why.sh JOB`",
     ),
-    "not scheduled": Looked("jobs nothing starts by itself", "they are nobody's outage", "`config/jobs.yaml`"),
+    "not scheduled": Looked("jobs nothing starts by itself", "they are no outage", "`config/jobs.yaml`"),
     "recent errors": Looked(
         "failures of seven days", "also those that a later run made good", "`jobs/why.sh JOB DATE`"
     ),

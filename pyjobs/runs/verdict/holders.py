@@ -33,7 +33,7 @@ def holders(folder: Path, now_s: float) -> list[Holder]:
 
 
 def left_behind(folder: Path) -> list[Holder]:
-    """Who was killed while it held a lock, and all its watchers with it: its line stands, and nobody holds the lock."""
+    """The run that was killed with its watchers while it held a lock: its line is there, and the lock is free."""
     return [each for each in _written(folder) if not is_held(folder / f"{each.name}.lock", each)]
 
 

@@ -54,7 +54,7 @@ def check_lock_files(folder: Path) -> Iterator[Check]:
     for path in sorted(folder.glob("*.lock")):
         problem = _opening(path)
         if problem:
-            told = f"whoever needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
+            told = f"a job that needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
             yield Check(f"lock {path.stem}", "FAIL", told, "lock")
 
 

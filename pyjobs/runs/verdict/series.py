@@ -59,7 +59,7 @@ def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, no
 
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
-    """The check of a series whose bars nobody waits for; a name that was never known may be a typing error."""
+    """The check of a series whose bars are not waited for; a name that was never known may be a typing error."""
     doubtful = known.state in ("unknown", "misfit")
     said = f" ({known.detail})" if doubtful and known.detail else ""
     told = f"{known.state} since {known.since}{said}: its bars are not waited for"
@@ -70,7 +70,7 @@ def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: fl
     """A series that is kept up to date is late: whether it is asked for all the same and its provider has none."""
     since = silence.silent_since(store, key, market, int(now_s * 1000))
     known = looks.load(store, key)
-    long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then nobody asks any more
+    long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then no job asks any more
     if since is None or known is None or known.asked_ms < max(since, long_ago):
         return late
     told = f"silent since {utc_text(since)}, asked {utc_text(known.asked_ms)}: its provider has no newer bar"

@@ -1,4 +1,4 @@
-"""The real files beside the clone: every oddity counted a second time, by the csv and json modules alone."""
+"""The real files outside the clone: every oddity counted a second time, by the csv and json modules alone."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pyjobs.runs.nights import step_process
-from pyjobs.runs.nights.night import line, result_of
-from pyjobs.runs.nights.steps import NIGHT, StepResult, night_code, ready, why_not
+from pyjobs.runs.nights.night import Night, line, result_of
+from pyjobs.runs.nights.steps import NIGHT, Step, StepResult, night_code, ready, why_not
 
 
 def result(step: str, code: int | None, *, reason: str = "") -> StepResult:
@@ -132,3 +132,24 @@ def gone(pid: int) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_a_step_that_takes_too_long_is_ended_by_name_and_the_next_one_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "logs").mkdir()
+    naps = {"slow": "trap '' TERM; sleep 60 & wait", "quick": "echo done"}
+    monkeypatch.setattr(step_process, "TERM_GRACE_S", 0.1)
+    said: list[str] = []
+    night = Night(
+        run_dir=tmp_path, clone=tmp_path, desk_file=tmp_path / "d.yaml", about={}, tell_session=lambda: None,
+        steps=[
+            Step(number=1, verb="slow", session=False),
+            Step(number=2, verb="quick", after=("slow",), session=False),
+        ],
+        say=said.append, limit_s=0.3,
+    )  # fmt: skip
+    monkeypatch.setattr(Night, "_command", lambda _, step: ["sh", "-c", naps[step.verb]])
+    slow, quick = night.run()
+    assert (slow.exit_code, slow.reason) == (124, "took longer than 0.3 s (STEP_LIMIT_S): ended")
+    assert quick.outcome == "ok"

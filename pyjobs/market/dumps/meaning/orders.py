@@ -22,7 +22,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 
 
 def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]:
-    """(field -> column, the order's name). Raises BadDataError for a width or an order nobody knows."""
+    """(field -> column, the order's name). Raises BadDataError for an unknown width or order."""
     width = len(grid.columns)
     if grid.unit == "line" and width == 2:
         return {"time": 0, **dict.fromkeys(FIELDS[:4], 1)}, "closes"

@@ -78,7 +78,7 @@ def is_time(text: str) -> bool:
 def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose: bool = False) -> float:
     """The number in a field: `1,234.5` is 1234.5, `647.28M` is 647 280 000, `$3` is 3; an empty or null field is NaN.
 
-    `decimal_comma`: `1,5` is 1.5. `commas` False: a comma is refused, as nobody can say what it is. Raises ValueError.
+    `decimal_comma`: `1,5` is 1.5. `commas` False: a comma is refused, as its meaning is not known. Raises ValueError.
     """
     text = text.strip()
     if text.lower() in MISSING:

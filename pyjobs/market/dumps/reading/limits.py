@@ -41,7 +41,7 @@ def check_rows(label: str, count: int) -> None:
 def unexpected(label: str, text: str) -> str:
     """A line that is not what a price file begins with, for a message, unless it may be a secret of somebody's.
 
-    That is what looks like one (`NAME=value`), stands in a hidden file or below `secret`, or nobody else may read.
+    That is what looks like one (`NAME=value`), is in a hidden file or below `secret`, or only its owner may read.
     """
     path = Path(label)
     try:

@@ -18,7 +18,7 @@ from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
 from utils.errors import BadDataError, MissingInputError
 from utils.files.os_files import has_folder, matching
-from utils.files.text_files import bytes_of
+from utils.files.text_files import PATIENCE_S, bytes_of, within
 
 KNOWN = {
     b"%PDF": "a PDF",
@@ -60,8 +60,8 @@ def files_of(path: Path) -> list[Path]:
 
 def grids(path: Path) -> Iterator[Grid]:
     """Every table that `path` stands for. Raises MissingInputError, and BadDataError naming what cannot be read."""
-    for each in files_of(path):
-        check_size(str(each), each.stat().st_size)
+    for each, size in within(PATIENCE_S, lambda: [(file, file.stat().st_size) for file in files_of(path)], path):
+        check_size(str(each), size)
         yield from _grids(str(each), each.name.lower(), bytes_of(each))
 
 

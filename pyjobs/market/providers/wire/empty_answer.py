@@ -28,13 +28,13 @@ def doubt(empty: Any, known: Any) -> Fault | None:
 
 
 def place_of_rows(content: Any) -> Place | None:
-    """Where the longest list stands that objects lead to; None without one that is not empty."""
+    """The path through objects to the longest list; None without one that is not empty."""
     places = dict(_lists(content, ()))
     return max(places, key=lambda place: places[place], default=None)
 
 
 def value_at(content: Any, place: Place) -> Any:
-    """What stands there; None where nothing does."""
+    """The value at the path; None where there is none."""
     for name in place:
         content = content.get(name) if isinstance(content, dict) else None
     return content

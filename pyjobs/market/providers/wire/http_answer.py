@@ -64,7 +64,7 @@ class Stopped(BaseException):
 
 
 def fault_of(answer: Answer, now_s: float) -> Fault | None:
-    """What is wrong with an answer before anybody looks for data in it: transport, status, an empty body, a page."""
+    """What is wrong with an answer before data is looked for in it: transport, status, an empty body, a page."""
     if answer.failed:
         return Fault(answer.failed, answer.detail)
     retry_after_s = hold_of(answer, now_s)

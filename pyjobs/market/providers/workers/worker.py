@@ -253,7 +253,7 @@ def _exchange(record: Record, url: str, send: Callable[[], Any]) -> Any:
 
 
 class NotNeeded(ConnectionError):
-    """In place of an exchange that nobody needs; clients take it for a connection that failed, and do without."""
+    """In place of a request that is not needed; clients take it for a connection that failed, and do without."""
 
 
 def _limited(timeout: Any, pause_s: float) -> float:
