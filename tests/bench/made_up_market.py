@@ -36,7 +36,7 @@ def main(desk: Path, symbols: int) -> None:
 
 
 def walk(ts_ms: np.ndarray, seed: int) -> Bars:
-    """Prices to the cent that wander; each is the float that its two decimals read as, as a file or a provider has it."""
+    """Prices to the cent that wander; each is the float that its two decimals read as, as a file has it."""
     rng = np.random.default_rng(seed)
     close = np.round(100 * np.exp(np.cumsum(0.015 * rng.standard_normal(ts_ms.size))) + 1, 2)
     start = np.concatenate((close[:1], close[:-1]))
