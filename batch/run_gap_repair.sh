@@ -7,6 +7,8 @@
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry gap_repair "$@"
 if (($# == 0)) || [[ $1 == -* ]]; then
+  # shellcheck source=jobs/unless_configured.sh
+  . "$ROOT/jobs/unless_configured.sh"
   unless_configured gap_repair
   exec "$BASH" jobs/run_with_lock.sh --name gap_repair jobs/_run_generic.sh --log gap_repair --market 24/7 --timeout 3600 -- \
     jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.gap_repair --all "$@"

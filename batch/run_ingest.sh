@@ -7,6 +7,8 @@
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry ingest "$@"
 if (($# == 0)) || [[ $1 == -* ]]; then
+  # shellcheck source=jobs/unless_configured.sh
+  . "$ROOT/jobs/unless_configured.sh"
   unless_configured ingest
   exec "$BASH" jobs/run_with_lock.sh --name ingest jobs/_run_generic.sh --log ingest --market 24/7 --brief yes --timeout 900 -- \
     jobs/run_py_guarded.sh "$PYTHONBIN" -u -m pyjobs.ingest --all --resume "$@"

@@ -29,7 +29,7 @@ guard() {
   [[ $1 != none ]] || return 0 # such a job runs on: the one that brings newer calendars must
   [[ ! $BEYOND ]] || die 78 "$BEYOND"
   # not by a process substitution: bash does not wait for one, and it would hold the lock a moment longer than we do
-  found=$(grep -e "^$RUN_DATE" -e '^# end ' "$CALENDAR") || true
+  found=$(LC_ALL=C grep -e "^$RUN_DATE" -e '^# end ' "$CALENDAR") || true
   [[ $found == *'# end '* ]] || die 78 "'$CALENDAR' is cut off: its last line, '# end …', is missing"
   WHY="$RUN_DATE is not a trading day of $MARKET"
   [[ $found == "$RUN_DATE"* ]] || return 200

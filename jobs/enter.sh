@@ -32,11 +32,14 @@ value() {
 
 # check_values: a wrong word in the environment is named here, once, not where it is used. Patterns: a regex costs more.
 check_values() {
-  local name busy=${LOCK_BUSY_RC:-0}
+  local name given busy=${LOCK_BUSY_RC:-0}
   value NIGHTDESK_NOW 0-9 11 "UTC seconds since 1970, such as of: date -u --date '2026-11-27 18:10 +0900' +%s"
   for name in TERM_GRACE_S RETRY_BUDGET_S STEP_LIMIT_S; do value "$name" 0-9. 9 "a number of seconds"; done
   value NEXT_START 0-9. 20 "UTC seconds since 1970"
-  for name in KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS KEEP_PLAIN_LOG_DAYS KEEP_CACHE_MB PRUNE_MAX_SHARE; do value "$name" 0-9 9 "a whole number"; done
+  for name in KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS KEEP_PLAIN_LOG_DAYS KEEP_CACHE_MB PRUNE_MAX_SHARE; do
+    given=${!name:-}
+    [[ $given != *[!0-9]* && ${#given} -le 9 ]] || value "$name" 0-9 9 "a whole number"
+  done
   value MARKET A-Za-z0-9/_- 32 "the name of a calendar in config/calendars, such as XKRX"
   [[ $busy != *[!0-9]* && ${#busy} -le 3 && $((10#$busy)) -le 255 ]] ||
     die 78 "LOCK_BUSY_RC=${busy@Q} is not an exit code (0 to 255; set in config/env.local.sh, the crontab or the shell)"

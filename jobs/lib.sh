@@ -62,7 +62,7 @@ update nightdesk, or build newer calendars (python -m pyjobs.build_calendars)"
 # record JOB CODE OUTCOME LOG: add a line to logs/history.jsonl for a run that ended before the supervisor started.
 record() {
   local file=$NIGHTDESK_HOME/logs/history.jsonl instance=${1#"${1%%@*}"} now=${NIGHTDESK_NOW:-}
-  [[ $now =~ ^[0-9]{1,12}$ ]] || now=$EPOCHSECONDS
+  [[ $now && $now != *[!0-9]* && ${#now} -le 12 ]] || now=$EPOCHSECONDS
   umask 027 # whoever calls this ends right after it
   printf -v now '"session":"%s","start":%d,"end":%d,"attempts":0,"code":%d' "${RUN_DATE:-}" "$now" "$now" "$2"
   add "$file" "{\"job\":\"${1%%@*}\",\"instance\":\"${instance#@}\",$now,\"outcome\":\"$3\",\"log\":\"$4\"}"
@@ -74,23 +74,9 @@ add() {
     printf '%s: cannot add to %s\n' "${0##*/}" "$1" >&2
 }
 
-# unless_configured JOB: end here, well, where no instance is configured; the day's log shows it once.
-unless_configured() {
-  local folder found stamp log
-  for folder in "$NIGHTDESK_HOME/secret" "$NIGHTDESK_HOME/config" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/nightdesk"; do
-    for found in "$folder"/instances/*.env; do [[ ! -e $found ]] || return 0; done
-  done
-  market_day 24/7 && log=$NIGHTDESK_HOME/logs/$1_$RUN_DATE.log
-  [[ ! -f $log ]] || ! grep -q -F '[SKIP] no instance is configured' "$log" || exit 0
-  TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' "$EPOCHSECONDS"
-  add "$log" "$stamp [SKIP] no instance is configured: nothing to do (python -m pyjobs.bootstrap_symbols makes some)"
-  record "$1" 0 ok "logs/${log##*/}"
-  exit 0
-}
-
 # supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).
 supervise() {
-  exec "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import supervise
+  LC_ALL=C.UTF-8 exec "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import supervise
 sys.exit(supervise.main(sys.argv[2:]))' "$ROOT" "$@"
 }
 

@@ -28,7 +28,7 @@ take_lock() {
   local rc
   while { exec {LOCK_FD}<>"$LOCK"; } 2>/dev/null || die 73 "cannot open lock file '$LOCK' for writing"; do
     rc=0
-    flock -n -E 75 "$LOCK_FD" || rc=$?
+    LC_ALL=C flock -n -E 75 "$LOCK_FD" || rc=$?
     ((rc == 0 || rc == 75)) || die 73 "cannot lock '$LOCK' (flock exit $rc): .locks must be on a local disk, and \
 flock must know -E (util-linux's does, BusyBox's may not)"
     [[ $LOCK -ef /dev/fd/$LOCK_FD ]] || continue
@@ -88,6 +88,6 @@ fi
 printf '%d\t%d\t%s\n' $$ "${NIGHTDESK_NOW:-$EPOCHSECONDS}" "${*@Q}" 2>/dev/null >"$HOLDER" || true
 export JOB=$NAME NIGHTDESK_LOCK_FD=$LOCK_FD NIGHTDESK_HOLDER=$HOLDER NIGHTDESK_RUN=$MARK
 case $1 in
-  */_run_generic.sh) exec "$BASH" "$@" ;;
+  */_run_generic.sh) LC_ALL=C exec "$BASH" "$@" ;; # what it reads is ASCII; the supervisor has UTF-8 again
   *) supervise -- "$@" ;;
 esac

@@ -59,7 +59,7 @@ class Options:
         self.utc_offset_s = int(os.environ.get("UTC_OFFSET", "0"))
 
 
-class Run:
+class SupervisedRun:
     """One run of a job: its attempts, and the end record with the outcome."""
 
     def __init__(self, options, sink, holder_fd=-1):
@@ -251,8 +251,8 @@ def main(argv):
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
-    private.settle(os.environ["NIGHTDESK_HOME"])
-    run, keeper = Run(options, sink, opened(holder)), os.getpid()
+    private.restrict(os.environ["NIGHTDESK_HOME"])
+    run, keeper = SupervisedRun(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()
     if worker:

@@ -103,7 +103,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
-    from pyjobs.market.ingest.series_source import Source
+    from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.open_store import open_store
     from utils.progress import ProgressReport
@@ -111,7 +111,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     store, now_ms, progress = open_store(), clock.now_ms(), ProgressReport(sys.stderr)
     asking = Sources(progress.say)
 
-    def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+    def work(key: SeriesKey, source: SeriesSource, instance: Instance) -> str:
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
         added = backfill.new_bars(store, key)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest.instances import Instance
     from pyjobs.market.ingest.repair import repair
-    from pyjobs.market.ingest.series_source import Source
+    from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.store.open_store import open_store
     from utils.progress import ProgressReport
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     progress = ProgressReport(sys.stderr)
     refused: list[ExternalDataUnavailable | None] = []
 
-    def work(key: SeriesKey, source: Source, instance: Instance) -> str:
+    def work(key: SeriesKey, source: SeriesSource, instance: Instance) -> str:
         if not store.partitions(key):
             if args.all:
                 return f"{key}: nothing is stored yet: its first ingest is still to come"

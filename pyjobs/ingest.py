@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest.backfill import Report
     from pyjobs.market.ingest.instances import Instance
-    from pyjobs.market.ingest.series_source import Source
+    from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.store.bar_store import BarStore
     from pyjobs.market.universe.absent import Absent
     from utils.progress import ProgressReport
@@ -69,7 +69,7 @@ class _Job:
     absent: Absent
     went_on: list[bool] = field(default_factory=list)
 
-    def work(self, key: SeriesKey, source: Source, instance: Instance) -> str:
+    def work(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> str:
         """Ingest one; return the line about it."""
         from pyjobs.market import mirror
         from pyjobs.market.ingest.backfill import new_bars
@@ -91,7 +91,7 @@ class _Job:
         self.went_on.append(done.got.partitions > 0)
         return ""
 
-    def _ingested(self, key: SeriesKey, source: Source, instance: Instance) -> Report:
+    def _ingested(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> Report:
         from pyjobs.market.ingest import backfill
         from pyjobs.market.ingest.for_each_series import DAY_MS
 
@@ -114,7 +114,7 @@ def _said(line: str) -> None:
 
 def is_news(done: Report) -> bool:
     """Whether a series of many is worth a line of its own in the log: not when it has only gone on."""
-    return bool(done.first or done.got.rebased or done.got.told or done.set_aside)
+    return bool(done.first or done.got.rebased or done.got.told or done.set_aside or done.too_old)
 
 
 def summary(key: SeriesKey, done: Report, new: int) -> str:
@@ -129,7 +129,8 @@ def summary(key: SeriesKey, done: Report, new: int) -> str:
         line += "; re-based: a split or dividend changed the stored history"
     line += "".join(f"; {told}" for told in dict.fromkeys(got.told))
     if done.too_old:
-        line += f"; what is older cannot be had ({done.too_old})"
+        what = f"{done.lost} bars since the last run can no longer" if done.lost else "what is older cannot"
+        line += f"; {what} be had ({done.too_old})"
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"
     return line

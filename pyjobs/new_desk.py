@@ -230,11 +230,11 @@ def _expect(table: Timetable, mine: str) -> None:
     """Write what the jobs go by, where nothing is yet; else say what it should be."""
     own_desk, name = not mine, mine if mine and "/" not in mine else ""
     shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
-    book = table.job_plans(shipped, name)
+    plans = table.job_plans(shipped, name)
     path = paths.secret_dir() / "jobs.yaml"
     if path.exists() and name:
         lines = "".join(
-            line for line in book.splitlines(keepends=True) if line.startswith("  ") and f'@{name}":' in line
+            line for line in plans.splitlines(keepends=True) if line.startswith("  ") and f'@{name}":' in line
         )
         if added(path, lines):
             print(f"{path}: {lines.count(chr(10))} lines added, when each job of {name} should have ended")
@@ -245,7 +245,7 @@ def _expect(table: Timetable, mine: str) -> None:
         print(f"{path} is yours and stays as it is; for {table.market} these would be due: {due}")
     else:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_text(path, book)
+        write_text(path, plans)
         print(f"{path}: when each job should have ended")
     local = paths.config_dir() / "env.local.sh"
     if own_desk and not local.exists():

@@ -24,7 +24,7 @@ from utils.run import run
 if TYPE_CHECKING:
     from pyjobs.market.benchmarks.bars import Found
     from pyjobs.market.benchmarks.policy import Policy
-    from pyjobs.market.providers.asking.ask import RetryBudget
+    from pyjobs.market.providers.asking.retry_budget import RetryBudget
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,14 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from pyjobs.market.benchmarks.policy import load_policy
-    from pyjobs.market.providers.asking.ask import patience
+    from pyjobs.market.providers.asking.retry_budget import retry_budget
 
     policy = load_policy(args.policy)
     names = [name.strip() for name in args.benchmarks.split(",")] if args.benchmarks else list(policy.benchmarks)
     for name in names:
         if name not in policy.benchmarks:
             raise UsageError(f"--benchmarks: unknown {name!r} (known: {', '.join(policy.benchmarks)})")
-    return _warm_all(names, policy, patience(budget_s=args.budget_s))
+    return _warm_all(names, policy, retry_budget(budget_s=args.budget_s))
 
 
 def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
@@ -55,13 +55,13 @@ def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
     from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
     from pyjobs.market.store.open_store import open_store
 
-    store, book = open_store(), ProviderStates()
+    store, states = open_store(), ProviderStates()
     errors: dict[str, NightdeskError] = {}
     for name in names:
         try:
             with foreseen():
                 found = benchmark_bars.warm(
-                    name, policy, store, now_s=clock.now_s(), book=book, patience=waiting, say=_progress
+                    name, policy, store, now_s=clock.now_s(), states=states, budget=waiting, say=_progress
                 )
         except (ExternalDataUnavailable, BadDataError, CannotWriteError, LockBusyError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")

@@ -14,7 +14,7 @@ from utils.run import run
 
 def main(argv: Sequence[str] | None = None) -> int:
     """List every provider that has been asked, or forget one (or `all`), so that it is asked again at once."""
-    from pyjobs.market.providers import GATES
+    from pyjobs.market.providers import RATE_LIMIT_GROUPS
     from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_line
 
     parser = Parser(verb="provider_state", doc=__doc__)
@@ -23,20 +23,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    book = ProviderStates()
+    states = ProviderStates()
     if args.reset:
-        known = {state.provider for state in book.all()}
-        gate = GATES.get(args.reset, args.reset)
-        if gate not in known | set(GATES.values()) | {"all"}:
-            raise UsageError(f"--reset: unknown provider {args.reset!r} (known: {', '.join(sorted({*known, *GATES}))})")
-        for name in sorted(known) if gate == "all" else [gate]:
-            print(f"{name}: {'forgotten; it is asked again' if book.reset(name) else 'nothing was known'}")
+        known = {state.provider for state in states.all()}
+        rate_limit_group = RATE_LIMIT_GROUPS.get(args.reset, args.reset)
+        if rate_limit_group not in known | set(RATE_LIMIT_GROUPS.values()) | {"all"}:
+            raise UsageError(
+                f"--reset: unknown provider {args.reset!r} (known: {', '.join(sorted({*known, *RATE_LIMIT_GROUPS}))})"
+            )
+        for name in sorted(known) if rate_limit_group == "all" else [rate_limit_group]:
+            print(f"{name}: {'forgotten; it is asked again' if states.reset(name) else 'nothing was known'}")
         return ExitCode.OK
-    states = book.all()
-    width = max((len(state.provider) for state in states), default=0)
-    for state in states:
+    all_states = states.all()
+    width = max((len(state.provider) for state in all_states), default=0)
+    for state in all_states:
         print(f"{state.provider:{width}}  {as_line(state, clock.now_s())}")
-    if not states:
+    if not all_states:
         print("no provider has been asked yet")
     return ExitCode.OK
 

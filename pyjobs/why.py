@@ -9,7 +9,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator, Sequence
 
-from pyjobs.runs.job_history import JobPlan, JobPlans, Run, runs_of
+from pyjobs.runs.job_history import JobPlan, JobPlans, JobRun, runs_of
 from pyjobs.runs.verdict import day, logs, look, records, watched
 from pyjobs.runs.verdict.job import Verdict, judge
 from pyjobs.runs.verdict.look import House
@@ -36,14 +36,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    book, now_s = look.load_book(), clock.now_s()
+    plans, now_s = look.load_plans(), clock.now_s()
     runs = records.read(paths.logs_dir(), now_s).runs
     if args.date:
-        print(f"{args.job} {args.date}: {_of_day(book, runs, args.job, date_of(args.date, 'DATE'), now_s)}")
+        print(f"{args.job} {args.date}: {_of_day(plans, runs, args.job, date_of(args.date, 'DATE'), now_s)}")
         return 0
-    found = list(_units(book, runs, args.job or "", now_s))
+    found = list(_units(plans, runs, args.job or "", now_s))
     if args.job and not found:
-        known = sorted({*book.jobs, *(run.job for run in runs)})
+        known = sorted({*plans.jobs, *(run.job for run in runs)})
         raise UsageError(f"unknown job {args.job!r}; known: {', '.join(known)}")
     for unit in found:
         verdict = _judged(unit, now_s)
@@ -55,33 +55,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _units(book: JobPlans, runs: Sequence[Run], asked: str, now_s: float) -> Iterator[Unit]:
+def _units(plans: JobPlans, runs: Sequence[JobRun], asked: str, now_s: float) -> Iterator[Unit]:
     """What is judged of the job that is asked about (of each, when none is), scheduled or not."""
     name, _, instance = asked.partition("@")
-    job = book.name_of(name)
+    job = plans.name_of(name)
     made_s = watched.house_made_s(paths.root(), runs)
-    judged, others = watched.units(book, runs, look.load_kept(), now_s, made_s, look.load_since())
-    if instance or (asked and job not in book.jobs):
+    judged, others = watched.units(plans, runs, look.load_kept(), now_s, made_s, look.load_since())
+    if instance or (asked and job not in plans.jobs):
         exact = [unit for unit in judged if unit.name == f"{job}@{instance}"]
         mine = runs_of(runs, job, instance)
-        plan = book.plan_of(job, instance) or JobPlan(market=trading_day.DEFAULT_MARKET, every="never", skip_budget=1)
-        yield from exact or ([Unit(job, instance, plan, mine, made_s)] if mine or job in book.jobs else [])
+        plan = plans.plan_of(job, instance) or JobPlan(market=trading_day.DEFAULT_MARKET, every="never", skip_budget=1)
+        yield from exact or ([Unit(job, instance, plan, mine, made_s)] if mine or job in plans.jobs else [])
         return
-    for each in book.jobs:
+    for each in plans.jobs:
         if not asked or each == job:
             named = [unit for unit in judged if unit.job == each]
             yield from named
-            rest = _unscheduled(book, each, runs, made_s) if each in others else None
+            rest = _unscheduled(plans, each, runs, made_s) if each in others else None
             if rest is not None and (rest.runs or not named or asked):  # with desks that have names, no other is missed
                 yield rest
 
 
-def _unscheduled(book: JobPlans, line: str, runs: Sequence[Run], made_s: float | None) -> Unit:
+def _unscheduled(plans: JobPlans, line: str, runs: Sequence[JobRun], made_s: float | None) -> Unit:
     """A job that nothing starts here; an interval without an instance is none."""
     job, _, instance = line.partition("@")
-    plan = book.jobs[line]
+    plan = plans.jobs[line]
     plan = JobPlan(market=plan.market, every="never", skip_budget=plan.skip_budget, log=plan.log)
-    mine = [run for run in runs_of(runs, job, instance) if instance or f"{job}@{run.instance}" not in book.jobs]
+    mine = [run for run in runs_of(runs, job, instance) if instance or f"{job}@{run.instance}" not in plans.jobs]
     return Unit(job, instance, plan, mine, made_s)
 
 
@@ -89,12 +89,12 @@ def _judged(unit: Unit, now_s: float) -> Verdict:
     return judge(watched.seen(unit, House(now_s).place(), trading_day.load(unit.plan.market), now_s))
 
 
-def _of_day(book: JobPlans, runs: Sequence[Run], asked: str, on: dt.date, now_s: float) -> str:
+def _of_day(plans: JobPlans, runs: Sequence[JobRun], asked: str, on: dt.date, now_s: float) -> str:
     name, _, instance = asked.partition("@")
-    job = book.name_of(name)
-    mine, plan = runs_of(runs, job, instance), book.plan_of(job, instance)
+    job = plans.name_of(name)
+    mine, plan = runs_of(runs, job, instance), plans.plan_of(job, instance)
     if not mine and plan is None:
-        known = sorted({*book.jobs, *(run.job for run in runs)})
+        known = sorted({*plans.jobs, *(run.job for run in runs)})
         raise UsageError(f"unknown job {asked!r}; known: {', '.join(known)}")
     calendar = trading_day.load(plan.market if plan else trading_day.DEFAULT_MARKET)
     prefix = ((plan.log if plan else "") or job) + (f"@{instance}" if instance else "")

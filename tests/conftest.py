@@ -43,7 +43,7 @@ def golden_cases() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real prices, kept beside the clone; tests that need them skip where they are absent."""
+    """Real prices, kept outside the clone; tests that need them skip where they are absent."""
     folder = Path(os.environ.get("NIGHTDESK_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"no shared data folder at {folder}")

@@ -123,14 +123,14 @@ def test_every_key_that_a_config_file_may_hold_stands_in_an_example() -> None:
 def test_every_job_of_the_crontab_has_a_plan_and_a_log_named_in_the_runbook() -> None:
     from pyjobs.runs.job_history import load_job_plans
 
-    book = load_job_plans(ROOT / "config/jobs.yaml")
+    plans = load_job_plans(ROOT / "config/jobs.yaml")
     for name in set(ENTRY_POINTS) - BY_HAND:
         source = (ROOT / "batch" / name).read_text(encoding="utf-8")
         job = re.search(r"--name ([a-z_]+)", source)
         log = re.search(r"--log ([a-z_]+)", source)
         assert job and log
-        assert job[1] in book.jobs
-        assert (book.jobs[job[1]].log or job[1]) == log[1]
+        assert job[1] in plans.jobs
+        assert (plans.jobs[job[1]].log or job[1]) == log[1]
         assert f"`logs/{log[1]}_DATE.log`" in OPERATIONS
 
 

@@ -19,7 +19,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     interval: str = ""
 
 
-class _Book(msgspec.Struct, frozen=True, kw_only=True):
+class _Plans(msgspec.Struct, frozen=True, kw_only=True):
     jobs: dict[str, _Plan]
 
 
@@ -32,21 +32,21 @@ def interval_s(text: str) -> int:
     return seconds
 
 
-def next_start_s(job: str, book: Path, now_s: float) -> float:
-    """UTC seconds of the next start of `job` after `now_s`; infinity when `book` (jobs.yaml) gives it no interval.
+def next_start_s(job: str, jobs_file: Path, now_s: float) -> float:
+    """UTC seconds of the next start of `job` after `now_s`; infinity when `jobs_file` (jobs.yaml) gives it no interval.
 
     `job` may be an instance, `ingest@BTCUSD-1m`. Raises ConfigError for an interval that is none.
     """
-    every_s = _interval_of(job.partition("@")[0], book)
+    every_s = _interval_of(job.partition("@")[0], jobs_file)
     return (now_s // every_s + 1) * every_s if every_s else math.inf
 
 
 @cache
-def _interval_of(job: str, book: Path) -> int:
-    plan = load_yaml(book, _Book).jobs.get(job)
+def _interval_of(job: str, jobs_file: Path) -> int:
+    plan = load_yaml(jobs_file, _Plans).jobs.get(job)
     if plan is None or not plan.interval:
         return 0
     try:
         return interval_s(plan.interval)
     except ValueError as error:
-        raise wrong(book, ["jobs", job, "interval"], str(error)) from None
+        raise wrong(jobs_file, ["jobs", job, "interval"], str(error)) from None

@@ -172,7 +172,7 @@ def switched(clone, plan, wait_s):
         os.replace(itself + ".new", itself)
         switch.write(ROOT, switch.PLAN, plan)
         switch.finish(ROOT)
-        settle_stamps()
+        finish_stamps()
         environment.forget(ROOT, {plan["venv"] or here, was or here})
         migrated()
 
@@ -197,7 +197,7 @@ def packages_are_old():
     return os.path.exists(stamp) and os.path.exists(pinned) and os.stat(stamp).st_mtime < os.stat(pinned).st_mtime
 
 
-def settle_stamps():
+def finish_stamps():
     """`make setup` compares times: the environment in use has what is pinned now."""
     for name in environment.sets_here(ROOT):
         if os.path.exists(f"{ROOT}/.venv/.installed-{name}"):

@@ -17,7 +17,7 @@ from utils.files.os_files import has_file, held_text, read_json
 if TYPE_CHECKING:
     import pandas as pd
 
-Run = str | Path | None
+RunPath = str | Path | None
 TEXT = ("symbol", "side", "setup", "reason", "exchange", "timeframe", "currency", "status", "why")
 KINDS = {
     **dict.fromkeys(TEXT, "str"),
@@ -54,7 +54,7 @@ def runs() -> pd.DataFrame:
     return typed(rows, {**names, "started": "utc", "path": "str"})
 
 
-def decisions(run: Run = None) -> pd.DataFrame:
+def decisions(run: RunPath = None) -> pd.DataFrame:
     """What a night's scan decided, by default the newest's: a row for each signal, in the order of the queue.
 
     Columns session (its date), exchange, symbol, timeframe, setup, side, time (UTC close that decided), close, stop
@@ -66,7 +66,7 @@ def decisions(run: Run = None) -> pd.DataFrame:
     return table.rename(columns={"ts_ms": "time"})
 
 
-def trades(run: Run = None, *, account: str | None = None, constrained: bool = True) -> pd.DataFrame:
+def trades(run: RunPath = None, *, account: str | None = None, constrained: bool = True) -> pd.DataFrame:
     """The trades of an account of a run (default: the newest backtest, its first account), by the order they ended in.
 
     Columns as trades.csv, times in UTC without the `_ts_ms` in their names: signal, entry, exit. Prices in the
@@ -77,7 +77,7 @@ def trades(run: Run = None, *, account: str | None = None, constrained: bool = T
     return table.rename(columns={f"{name}_ts_ms": name for name in ("signal", "entry", "exit")})
 
 
-def equity(run: Run = None, *, account: str | None = None, constrained: bool = True) -> pd.DataFrame:
+def equity(run: RunPath = None, *, account: str | None = None, constrained: bool = True) -> pd.DataFrame:
     """An account at each session's close: index `time` (UTC), columns session (its date), equity, cash, exposure
     (a fraction of equity), n_positions, return (of the session; NaN at the first). Money in the account's currency."""
     table = _table(_account(run, account, constrained=constrained) / "equity_curve.csv", CURVE_COLUMNS)
@@ -85,7 +85,7 @@ def equity(run: Run = None, *, account: str | None = None, constrained: bool = T
     return table.rename(columns={"ts_ms": "time"}).set_index("time")
 
 
-def metrics(run: Run = None, *, constrained: bool = True) -> pd.DataFrame:
+def metrics(run: RunPath = None, *, constrained: bool = True) -> pd.DataFrame:
     """The figures of a run: a row for each account, float64 columns as metrics.json has them; fractions, no percent.
 
     Texts (start, end, currency) are str. Lists and tables in it (terms, benchmarks) are left to metrics.json itself.
@@ -103,7 +103,7 @@ def metrics(run: Run = None, *, constrained: bool = True) -> pd.DataFrame:
     return table
 
 
-def _folder(run: Run, *, kind: str | None = None) -> Path:
+def _folder(run: RunPath, *, kind: str | None = None) -> Path:
     """The folder of a run by its name, its path, or the newest of its kind (default: backtest)."""
     if isinstance(run, Path) or (isinstance(run, str) and "/" in run):
         folder = Path(run)
@@ -136,7 +136,7 @@ def _accounts(folder: Path, *, constrained: bool) -> dict[str, Path]:
     return {str(first): folder, **{path.name: path for path in others}}
 
 
-def _account(run: Run, account: str | None, *, constrained: bool) -> Path:
+def _account(run: RunPath, account: str | None, *, constrained: bool) -> Path:
     folder = _folder(run)
     known = _accounts(folder, constrained=constrained)
     if not known:

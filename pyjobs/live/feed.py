@@ -78,7 +78,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
     source = Sources().of(spec.key)
     ask = source.ask
 
-    def noted(request):  # type: ignore[no-untyped-def]  # as Source.ask
+    def noted(request):  # type: ignore[no-untyped-def]  # as SeriesSource.ask
         answer = ask(request)
         came.append(answer.bars)
         if os.environ.get("FORCE_PERSIST_FAIL") == "1":

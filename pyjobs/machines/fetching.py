@@ -20,6 +20,7 @@ from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs, started_at
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, NightdeskError
 from utils.files.atomic import sync_directory, write_text
+from utils.foreign_text import quoted
 
 INCOMING, META, HISTORY, PRUNED = ".incoming", "_meta", "pull_history.tsv", "pruned.txt"
 COLUMNS = ("pull_timestamp_utc", "remote", "remote_root", "run_count", "latest_run_id", "latest_size_mb")
@@ -218,5 +219,5 @@ def record(fetch: Fetch, stamp: str) -> None:
     except FileNotFoundError:
         before = []
     whole = [line for line in before if line.count("\t") == len(COLUMNS) - 1] or ["\t".join(COLUMNS)]
-    clean = "\t".join(field.replace("\t", " ").replace("\n", " ") for field in row)
+    clean = "\t".join(quoted(field, 200) for field in row)
     write_text(path, "\n".join([*whole, clean]) + "\n")

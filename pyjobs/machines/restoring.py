@@ -12,6 +12,7 @@ from pyjobs.machines.snapshot import FILES
 from pyjobs.runs import sealed
 from utils.errors import BadDataError, CannotWriteError
 from utils.files import atomic, formats
+from utils.foreign_text import quoted
 
 
 def restore(snapshot: Path, into: Path) -> int:
@@ -26,6 +27,9 @@ def restore(snapshot: Path, into: Path) -> int:
     told = sealed.read(snapshot)
     files = told["files"]
     assert isinstance(files, dict)  # `read` has checked it
+    strange = next((name for name in sorted(files) if not name.startswith(f"{FILES}/")), None)
+    if strange is not None:
+        raise BadDataError(f"'{snapshot}' is no backup: it holds '{quoted(strange, 200)}' beside {FILES}/")
     names = sorted(name.removeprefix(f"{FILES}/") for name in files)
     _same_format(told, into)
     there = [name for name in names if os.path.lexists(into / name)]
@@ -60,10 +64,8 @@ def check(told: Mapping[str, object], into: Path) -> None:
         now = databases.look(into / name)
         if now["integrity"] != "ok":
             raise BadDataError(f"restored '{into / name}' is damaged: {now['integrity']}")
-        if now["tables"] != was.get("tables"):
-            raise BadDataError(
-                f"restored '{into / name}' has {now['tables']} rows, the backup counted {was.get('tables')}"
-            )
+        if not isinstance(was, dict) or now["tables"] != was.get("tables"):
+            raise BadDataError(f"restored '{into / name}' has {now['tables']} rows, the backup counted {quoted(was)}")
 
 
 def _format(told: Mapping[str, object]) -> int:

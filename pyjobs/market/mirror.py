@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from pyjobs.market.bars import COLUMNS, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.folders import settled
+from pyjobs.market.store.folders import read_when_stable
 from pyjobs.market.store.partitions import content_of, partition_span, read_outline, read_partition
 from utils.errors import BadDataError, CannotWriteError, ConfigError
 from utils.files.os_files import out_of_reach
@@ -154,7 +154,7 @@ def mirror(db: Connection[Any], store: BarStore, key: SeriesKey, *, compare: boo
     adjusted prices nothing that is there changes then, for they might be of another basis.
     """
     _check_schema(db)
-    return settled(lambda: _mirror(db, store, key, compare=compare))
+    return read_when_stable(lambda: _mirror(db, store, key, compare=compare))
 
 
 def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str]) -> list[tuple[SeriesKey, int]]:

@@ -19,7 +19,7 @@ MADE_BY = {
 WITHIN_THE_DAY: dict[str, Literal["split"]] = {"yf_etf": "split"}
 """What is worked into bars shorter than a day, of providers whose days are on another basis."""
 NAMES: tuple[str, ...] = tuple(MADE_BY)
-GATES = {
+RATE_LIMIT_GROUPS = {
     "yf_index": "yahoo",
     "yf_etf": "yahoo",
     "pykrx_index": "krx",

@@ -15,8 +15,10 @@ from pyjobs.runs import manifest
 from pyjobs.runs.run_folder import finished_runs
 from utils.errors import NightdeskError
 from utils.files import atomic
+from utils.foreign_text import quoted
 
 PAGE = Path(__file__).with_name("nights.html")
+SHORT = 80
 SHOWN = "/constrained"  # the one that is shown
 
 
@@ -47,7 +49,9 @@ def _row(run: Path, reports: Path, seen: set[str]) -> str:
         told = {"status": "broken"}
     link = html.escape(os.path.relpath(run / "index.html", reports), quote=True)
     began = f"{run.name[:4]}-{run.name[4:6]}-{run.name[6:8]} {run.name[9:11]}:{run.name[11:13]}"
-    desk, session, status = (html.escape(str(told.get(name) or "?")) for name in ("desk", "session", "status"))
+    desk, session, status = (
+        html.escape(quoted(told.get(name) or "?", SHORT)) for name in ("desk", "session", "status")
+    )
     newest = "" if desk in seen else ' class="newest"'
     seen.add(desk)
     night = f'<td><a href="{link}" title="{run.name}">{session if session != "?" else run.name}</a></td>'
@@ -57,11 +61,17 @@ def _row(run: Path, reports: Path, seen: set[str]) -> str:
 
 def _accounts(told: Mapping[str, Any]) -> str:
     """What each account has gained since its start, as the manifest has it."""
-    variants = told.get("portfolio") or {}
+    variants = told.get("portfolio")
     found = {
-        name.removesuffix(SHOWN): each.get("total_return") for name, each in variants.items() if name.endswith(SHOWN)
-    }
-    return "".join(f"<i>{html.escape(name)} {numbers.change(value)}</i>" for name, value in found.items()) or "–"
+        name.removesuffix(SHOWN): value
+        for name, each in (variants.items() if isinstance(variants, dict) else ())
+        if name.endswith(SHOWN) and isinstance(each, dict)
+        and isinstance(value := each.get("total_return"), int | float | None) and abs(value or 0) < 1e100
+    }  # fmt: skip
+    return (
+        "".join(f"<i>{html.escape(quoted(name, SHORT))} {numbers.change(value)}</i>" for name, value in found.items())
+        or "–"
+    )
 
 
 def _point(link: Path, run: Path) -> None:

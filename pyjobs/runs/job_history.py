@@ -48,7 +48,7 @@ class JobPlans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.jobs.get(f"{job}@{instance}") or self.jobs.get(job)
 
     def on_desks(self, markets: Mapping[str, str]) -> JobPlans:
-        """The book of a house with these desks: their markets by name; the desk without a name has an empty one.
+        """The plans of a house with these desks: their markets by name; the desk without a name has an empty one.
 
         Each named desk has a line of its own for each job of a desk: what the file says of `nightly@us`, else what it
         says of `nightly`, on that desk's market. Where every desk has a name, no job runs without one.
@@ -71,7 +71,7 @@ def _by_hand(plan: JobPlan) -> JobPlan:
     return msgspec.structs.replace(plan, every="never", interval="", due="")
 
 
-class Run(NamedTuple):
+class JobRun(NamedTuple):
     """One line of the history. Times are UTC seconds; `session` is the market's date the run was about."""
 
     job: str
@@ -98,8 +98,8 @@ class Run(NamedTuple):
 
 def load_job_plans(path: Path) -> JobPlans:
     """config/jobs.yaml; ConfigError for an `interval` that is none, a `due` that is no time of day, or lacks."""
-    book = load_yaml(path, JobPlans)
-    for name, plan in book.jobs.items():
+    plans = load_yaml(path, JobPlans)
+    for name, plan in plans.jobs.items():
         if plan.interval:
             try:
                 schedule.interval_s(plan.interval)
@@ -112,17 +112,17 @@ def load_job_plans(path: Path) -> JobPlans:
                 raise ConfigError(
                     f"{path}: jobs.{name}.due: {plan.due!r} is not a time of day such as '18:45'"
                 ) from None
-    return book
+    return plans
 
 
-def to_run(record: Mapping[str, Any]) -> Run:
+def to_run(record: Mapping[str, Any]) -> JobRun:
     """A history record, whatever older fields it lacks. Raises ValueError for one that cannot be a run of ours."""
     text = {key: quoted(_text(record.get(key))) for key in ("job", "instance", "session", "outcome", "log", "kind")}
     text["outcome"] = text["outcome"].replace("network-forbidden", NETWORK_FORBIDDEN)  # its name before 2026-11-29
     number = {key: _whole(record.get(key)) for key in ("start", "end", "attempts", "code")}
     if not text["job"] or not text["outcome"] or number["end"] < number["start"] or number["code"] > 255:
         raise ValueError(f"no run of ours: {record!r:.200}")
-    return Run(
+    return JobRun(
         text["job"],
         text["instance"],
         text["session"],
@@ -149,13 +149,13 @@ def _whole(value: object) -> int:
     return int(value or 0)
 
 
-def runs_of(runs: Iterable[Run], job: str, instance: str = "") -> list[Run]:
+def runs_of(runs: Iterable[JobRun], job: str, instance: str = "") -> list[JobRun]:
     """The runs of one job (of one instance of it, when given), in the order they ended."""
     found = [run for run in runs if run.job == job and (not instance or run.instance == instance)]
     return sorted(found, key=lambda run: run.end_s)
 
 
-def skips_in_a_row(runs: Sequence[Run]) -> int:
+def skips_in_a_row(runs: Sequence[JobRun]) -> int:
     """How many of the last runs that did work were skipped for reasons outside, counted back from the newest.
 
     A run that was not allowed to use the network shows nothing about the outside: it neither counts nor ends the row.

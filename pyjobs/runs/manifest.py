@@ -99,7 +99,7 @@ def write(run_dir: Path, manifest: Mapping[str, object]) -> Path:
 
 
 def portfolio_stats(portfolio_dir: Path) -> dict[str, dict[str, object]]:
-    """Key figures of each account's books, by `<account>/<constrained|unconstrained>`; the unreadable are absent."""
+    """Key figures of each account, by `<account>/<constrained|unconstrained>`; the unreadable are absent."""
     stats: dict[str, dict[str, object]] = {}
     for path in sorted(path for path in files_below(portfolio_dir) if path.name == "metrics.json"):
         try:

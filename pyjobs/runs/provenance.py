@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.folders import settled
+from pyjobs.market.store.folders import read_when_stable
 from pyjobs.runs import released
 from utils.files import os_files
 
@@ -80,7 +80,7 @@ def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
     series: dict[str, str] = {}
     files = 0
     for key in keys:
-        held = settled(partial(_partitions, store, key), partial(store.partitions, key))
+        held = read_when_stable(partial(_partitions, store, key), partial(store.partitions, key))
         files += len(held)
         series[str(key)] = combined(held)
     return {"files": files, "series": series, "sha256": combined(series.items())}

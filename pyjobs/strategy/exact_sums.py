@@ -24,7 +24,7 @@ MOST = 65536
 LOWEST, HIGHEST = 1e-250, 1e250
 
 
-def settle(n: int, size: int, values: Floats, rests: Floats, doubtful: Bytes, out: Floats) -> int:
+def round_exactly(n: int, size: int, values: Floats, rests: Floats, doubtful: Bytes, out: Floats) -> int:
     """Set `out` where `doubtful` is 1 and the window fits, and `doubtful` to 0 there; how many are left.
 
     `rests`: where not 0, the value stands for a short decimal and not for itself; such a window does not fit.

@@ -51,7 +51,7 @@ def sma(values: FloatArray, n: int) -> FloatArray:
         highs, lows, rests, broken = map(address, sums)
         doubtful = np.zeros(values.size, dtype=np.int8)
         at, where, unsure = address(values), address(out), address(doubtful)
-        if loops.mean_floats(values.size, n, largest, where, unsure, highs, lows, broken) and loops.settle(
+        if loops.mean_floats(values.size, n, largest, where, unsure, highs, lows, broken) and loops.round_exactly(
             n, values.size, at, rests, unsure, where
         ):
             for t in np.flatnonzero(doubtful).tolist():

@@ -1,4 +1,4 @@
-"""What a tear sheet says beyond metrics.json, against hand-made curves and pandas."""
+"""The figures of a tear sheet beyond metrics.json, against hand-made curves and pandas."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ FILL = (
     + """
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.listings import write_listing
-from pyjobs.market.providers.asking.ask import patience
+from pyjobs.market.providers.asking.retry_budget import retry_budget
 from pyjobs.market.providers.krx_stock import KrxStock, ask_boards
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.boards import listing_of
 from utils import paths
 asked = [(board, dt.date(2026, 11, 19)) for board in ("KOSPI", "KOSDAQ")]
-days = [day for _, day in ask_boards(KrxStock(), asked, book=ProviderStates(), patience=patience())]
+days = [day for _, day in ask_boards(KrxStock(), asked, states=ProviderStates(), budget=retry_budget())]
 store = BarStore(paths.data_dir() / "raw")
 for symbol in (symbol for day in days for symbol in day.rows):
     key = SeriesKey(exchange="KRX", symbol=symbol, timeframe="1d")

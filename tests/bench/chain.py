@@ -1,4 +1,4 @@
-"""What the chain costs: each way of running a job in turn, many times, beside the job alone in the same run."""
+"""What the chain costs: each way of running a job in turn, many times, and the job alone in the same run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the decision core costs, as whole processes, beside other engines and a floor, all in the same run.
+"""What the decision core costs, as whole processes, with other engines and a floor, all in the same run.
 
 Workloads are those of WORKLOADS.md, made by `workloads.py`. The other engines run in `.venv-peers` (`make
 bench-peers`), by the scripts in `peers/`. Times are the fastest and the median of a few, and the least time on

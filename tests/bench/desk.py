@@ -55,7 +55,7 @@ def scan(home: Path) -> None:
 
 
 def the_day_after(home: Path, desk: Path, warm: Measured) -> None:
-    """One bar more for each series, and what a night does then; beside the warm scan, in processor seconds."""
+    """One bar more for each series, and what a night does then; and the warm scan, in processor seconds."""
     env, out = {"NIGHTDESK_HOME": str(home), "ALLOW_NET_FETCH": "0"}, home / "run"
     for name in ("reports", "backtests", "portfolio", "queue", "logs"):
         (out / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Ingest from fakemarket, whole processes: a minute of 100 symbols beside its floor, and a backfill's time and memory.
+"""Ingest from fakemarket, whole processes: a minute of 100 symbols and its floor, and a backfill's time and memory.
 
 The floor is a process that imports what is needed, asks for the same candles over one kept connection, and does nothing
 with them. fakemarket is a process of its own; its share of an exchange is in both.

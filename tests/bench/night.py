@@ -1,4 +1,4 @@
-"""A whole night on a market of fetched bars: from the board of the day to index.html and manifest, beside a warm scan.
+"""A whole night on a market of fetched bars: from the board of the day to index.html and manifest, and a warm scan.
 
 All shares of KRX with ten years each, made up so that they end at the board's closes; the day after is fetched from
 fakemarket. In processor seconds, because a night works at two steps at a time; the peak is the greatest of any of its
@@ -19,7 +19,7 @@ FILL = """
 import datetime as dt, numpy as np
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.listings import write_listing
-from pyjobs.market.providers.asking.ask import patience
+from pyjobs.market.providers.asking.retry_budget import retry_budget
 from pyjobs.market.providers.krx_stock import KrxStock, ask_boards
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.store.bar_store import BarStore
@@ -27,7 +27,7 @@ from pyjobs.market.universe.boards import listing_of
 from tests.bench.made_up_market import BARS, LAST, walk
 from utils import paths, trading_day
 asked = [(board, dt.date.fromisoformat(LAST)) for board in ("KOSPI", "KOSDAQ")]
-days = [day for _, day in ask_boards(KrxStock(), asked, book=ProviderStates(), patience=patience())]
+days = [day for _, day in ask_boards(KrxStock(), asked, states=ProviderStates(), budget=retry_budget())]
 write_listing("KRX", asked[0][1], listing_of(days))
 store = BarStore(paths.data_dir() / "raw")
 closes = [s.close_utc_s * 1000 for s in trading_day.load("XKRX").sessions() if s.date.isoformat() <= LAST][-BARS:]

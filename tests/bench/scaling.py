@@ -70,7 +70,7 @@ def fit(points: Sequence[Point]) -> Line:
 
 
 def within(points: Sequence[Point], size: float) -> float:
-    """Half the 95 % prediction interval of the line at `size`, as a fraction of what it says there.
+    """Half the 95 % prediction interval of the line at `size`, as a fraction of its value there.
 
     Weighted least squares with errors in proportion to the value: s^2 (1 + x0' (X'X)^-1 x0), Student's t.
     """
@@ -83,7 +83,7 @@ def within(points: Sequence[Point], size: float) -> float:
 
 
 def missed_by(points: Sequence[Point], factor: float) -> float:
-    """How far the largest is from what a line says that knows only sizes up to the largest / `factor`; a fraction."""
+    """How far the largest is from a line that knows only sizes up to the largest / `factor`; a fraction."""
     largest = points[-1]
     known = [point for point in points if point.size * factor <= largest.size * 1.01]
     return fit(known).at(largest.size) / largest.seconds - 1

@@ -1,4 +1,4 @@
-"""The bar store on one symbol-year of minutes, beside DuckDB, SQLite and one big Parquet file."""
+"""The bar store on one symbol-year of minutes, against DuckDB, SQLite and one big Parquet file."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ JOB = """
 import sys
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.providers import BarRequest, provider
-from pyjobs.market.providers.asking.ask import interactive
+from pyjobs.market.providers.asking.retry_budget import interactive
 from pyjobs.market.providers.asking.ask_many import ask_many
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.store.bar_store import BarStore
@@ -28,7 +28,7 @@ name, symbols, first_ms = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3])
 asked = [BarRequest(symbol=symbol, timeframe="1d", start_ms=first_ms, end_ms=clock.now_ms(), market="XNYS",
                     currency="USD") for symbol in symbols]
 store, stored = BarStore(paths.data_dir() / "raw"), 0
-for request, got in ask_many(provider(name), asked, book=ProviderStates(), patience=interactive(print)):
+for request, got in ask_many(provider(name), asked, states=ProviderStates(), budget=interactive(print)):
     assert not isinstance(got, Exception), got
     store.write(SeriesKey(exchange=name, symbol=request.symbol, timeframe="1d"), got.bars, provider=name,
                 fetched_at_ms=got.fetched_at_ms, adjusted=got.adjusted, last_final=got.last_final)
@@ -37,12 +37,12 @@ assert stored == len(symbols)
 """
 QUOTES = """
 import sys
-from pyjobs.market.providers.asking.ask import interactive
+from pyjobs.market.providers.asking.retry_budget import interactive
 from pyjobs.market.providers.quotes import Quote, ask_quotes
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 symbols = sys.argv[2].split(",")
-states, patience = ProviderStates(), interactive(print)
-found = ask_quotes(sys.argv[1], symbols, book=states, patience=patience, market="XNYS", currency="USD")
+states, budget = ProviderStates(), interactive(print)
+found = ask_quotes(sys.argv[1], symbols, states=states, budget=budget, market="XNYS", currency="USD")
 assert all(isinstance(one, Quote) for one in found.values()) and len(found) == len(symbols)
 """
 SHARES = [f"Z{a}{b}{c}" for a in "ABCDEFGHIJ" for b in "ABCDEFGHIJ" for c in "ABCDEFGHIJ"]

@@ -192,7 +192,7 @@ def rows(one: Instrument, bars: Bars, adjustment: str, market: Market) -> list[R
 
 
 def page(series: list[tuple[str, list[Row]]], limit: int, token: str, newest_first: bool) -> dict[str, object]:
-    """`limit` rows from where `token` points, all symbols counted together; the token says where the next begin."""
+    """`limit` rows from where `token` points, all symbols counted together; the token is where the next begin."""
     flat = [(name, row) for name, found in series for row in (reversed(found) if newest_first else found)]
     begin = int(base64.urlsafe_b64decode(token).decode().partition("|")[2]) if token else 0
     served: dict[str, list[Row]] = {}

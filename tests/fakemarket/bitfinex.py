@@ -17,7 +17,7 @@ from tests.fakemarket.universe import INSTRUMENTS, Instrument, by_name
 from tests.fakemarket.wire import Reply, Request, json_reply
 
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "3h": 180, "6h": 360, "12h": 720, "1D": 1440}
-LONG = {"1W": 7, "7D": 7, "14D": 14, "1M": 31}  # ccxt says 7D
+LONG = {"1W": 7, "7D": 7, "14D": 14, "1M": 31}  # 7D is ccxt's
 CANDLES = re.compile(r"/v2/candles/trade:(?P<tf>[^:/]+):(?P<pair>t[^/]+)/(?P<section>hist|last)$")
 LIMIT, MOST = 100, 10_000
 WINDOW = 1.2  # a window of this many times `limit` buckets is looked at first, for those that have no trade

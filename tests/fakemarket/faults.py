@@ -1,4 +1,4 @@
-"""What can go wrong, and the script that says when: rules in order, the first that fits a request is served.
+"""What can go wrong, and the script of when: rules in order, the first that fits a request is served.
 
 A kind is something seen on the wire, not an error class: the same outage looks different at each provider, so a status
 comes with the body that provider sends (`Provider.failure`), and the rest is the same everywhere.
@@ -13,7 +13,10 @@ from tests.fakemarket.wire import Request, target
 
 STATUS_KINDS = ("429", "418", "500", "503", "401", "403", "404")
 BODY_KINDS = ("html", "empty", "null", "null_bars", "cut_json", "renamed", "block200", "block403", "login", "echo")
-MIXED_KINDS = ("other_symbol", "other_currency", "other_zone", "other_day", "other_length", "unadjusted", "untrue_row")
+MIXED_KINDS = (
+    "other_symbol", "other_currency", "other_zone", "other_day", "other_length", "unadjusted", "undivided", "unsplit",
+    "other_unit", "untrue_row",
+)  # fmt: skip
 SOCKET_KINDS = ("short_body", "reset", "hang", "drip", "bad_cert", "refuse")
 KINDS = STATUS_KINDS + BODY_KINDS + MIXED_KINDS + SOCKET_KINDS
 
@@ -42,6 +45,9 @@ MEANING = {
     "other_length": "bars that say they are weeks (Yahoo)",
     "untrue_row": "a second row whose high is half its low (Yahoo)",
     "unadjusted": "days without their adjusted closes (Yahoo)",
+    "other_unit": "the newest row in pounds instead of pence, a hundredth of those before (Yahoo)",
+    "undivided": "adjusted closes that have none of the dividends that are told (Yahoo)",
+    "unsplit": "a split that is told and not worked into the prices before it (Yahoo)",
     "short_body": "the connection ends before Content-Length is reached",
     "reset": "the connection is reset before any answer",
     "hang": "the request is taken and never answered",

@@ -67,7 +67,7 @@ class Krx:
         return self.data(request, market)
 
     def data(self, request: Request, market: Market) -> Reply:
-        """One statistics call, told by its `bld`."""
+        """One statistics call, named by its `bld`."""
         bld = request.params.get("bld", "").rpartition("/")[2]
         if bld == "MDCSTAT01501":
             day = dt.datetime.strptime(request.params["trdDd"], "%Y%m%d").date()  # noqa: DTZ007 - a date

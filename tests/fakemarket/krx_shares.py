@@ -1,4 +1,4 @@
-"""KRX's shares as its statistics site has them: 2 700 made-up ones beside those of the universe, by day or by share.
+"""KRX's shares as its statistics site has them: 2 700 made-up ones and those of the universe, by day or by share.
 
 Any session of any share out of a seed (`walk.uniform`), so a whole board costs milliseconds. Prices are raw: as they
 were traded, on the grid of ticks. Splits, bonus and rights issues move the base price; what was listed moves with a

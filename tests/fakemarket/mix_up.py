@@ -28,6 +28,13 @@ def mixed_up(body: bytes, kind: str) -> bytes:
             quote["high"][1] = quote["low"][1] / 2
         if kind == "unadjusted":
             result["indicators"].pop("adjclose", None)
+        if kind == "other_unit":
+            for column in result["indicators"]["quote"][0], *result["indicators"].get("adjclose", []):
+                column.update({name: [*v[:-1], v[-1] / 100] for name, v in column.items() if v and name != "volume"})
+        if kind == "undivided":
+            result["indicators"]["adjclose"][0]["adjclose"] = result["indicators"]["quote"][0]["close"]
+        if kind == "unsplit":
+            _unsplit(result)
         if kind == "other_day" and "timestamp" in result:
             result["timestamp"] = [at - int(BEFORE.total_seconds()) for at in result["timestamp"]]
     for row in (content.get("quoteResponse") or {}).get("result") or []:
@@ -35,6 +42,17 @@ def mixed_up(body: bytes, kind: str) -> bytes:
     if isinstance(content.get("bars"), dict):
         content["bars"] = _bars(content["bars"], kind)
     return json.dumps(content).encode()
+
+
+def _unsplit(result: dict[str, Any]) -> None:
+    """The splits it tells are no longer in the prices before them."""
+    for split in result.get("events", {}).get("splits", {}).values():
+        ratio = split["numerator"] / split["denominator"]
+        columns = [*result["indicators"]["quote"], *result["indicators"].get("adjclose", [])]
+        for column in (values for each in columns for name, values in each.items() if name != "volume"):
+            for at, second in enumerate(result["timestamp"]):
+                if second < split["date"] and column[at] is not None:
+                    column[at] *= ratio
 
 
 def _bars(bars: dict[str, list[dict[str, Any]]], kind: str) -> dict[str, list[dict[str, Any]]]:

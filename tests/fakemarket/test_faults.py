@@ -79,7 +79,7 @@ def test_a_status_is_served_with_a_body(fakemarket: FakeMarket, provider: str, s
     fakemarket.fault(provider, status)
     head, body = exchange(fakemarket, provider)
     served = head.split(b" ")[1].decode()
-    assert served == ("400" if (provider, status) == ("krx", "401") else status)  # KRX says 400 LOGOUT
+    assert served == ("400" if (provider, status) == ("krx", "401") else status)  # KRX answers 400 LOGOUT
     assert body
 
 
@@ -152,7 +152,7 @@ def test_null_bars_are_the_providers_envelope_with_nothing_in_it(fakemarket: Fak
 
 
 def test_a_reset_is_a_reset_and_not_an_end(fakemarket: FakeMarket) -> None:
-    """Python's TLS hides the difference, so this looks at the host asked without it, and at what curl says."""
+    """Python's TLS hides the difference, so this looks at the host asked without it, and at curl's message."""
     fakemarket.fault("*", "reset")
     with socket.create_connection(("127.0.0.1", fakemarket.port), timeout=30) as plain:
         plain.sendall(b"GET http://fchart.stock.naver.com/sise.nhn?symbol=005930 HTTP/1.1\r\n\r\n")

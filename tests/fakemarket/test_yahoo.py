@@ -1,4 +1,4 @@
-"""Yahoo: what chart v8 says, right and wrong, compared with the scalar oracle."""
+"""Yahoo: answers of chart v8, right and wrong, compared with the scalar oracle."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def opened(one: Instrument, day: dt.date, now_s: int) -> bool:
 
 
 def out_of_reach(interval: str, start_s: int, end_s: int, now_s: int) -> str:
-    """What Yahoo says when an intraday request is too old or too long; empty when it is neither."""
+    """Yahoo's message when an intraday request is too old or too long; empty when it is neither."""
     if interval not in MINUTES:
         return ""
     back, span = REACH_DAYS.get(interval, HOUR_REACH)

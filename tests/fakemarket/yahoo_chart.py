@@ -1,4 +1,4 @@
-"""The body of a Yahoo chart: rows, their times, events and what it says about the instrument."""
+"""The body of a Yahoo chart: rows, their times, events and the instrument's own fields."""
 
 from __future__ import annotations
 

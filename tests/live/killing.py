@@ -33,13 +33,13 @@ from tests.live.worlds import BEGAN_MS
 from utils.errors import CannotWriteError
 
 CALLS = ("write", "fsync", "truncate", "open")
-FULL, ENDED = 7, 0  # how a child says that its disk was full, and that it is through
+FULL, ENDED = 7, 0  # exit codes of a child whose disk was full, and of one that is through
 WINDOW = 220
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
-    """Which bars it has told after its `k`-th answer. `final`: its newest bar is past revisions (days of a market)."""
+    """Which bars it has sent after its `k`-th answer. `final`: its newest bar is past revisions (days of a market)."""
 
     bars: Bars
     seed: int
@@ -63,7 +63,7 @@ class Exchange:
         return kinds
 
     def answer(self, end: int) -> Answer:
-        """The bars that it tells of when `end` have come."""
+        """The bars that it has sent when `end` have come."""
         start = max(0, end - WINDOW)
         part = {name: getattr(self.bars, name)[start:end].copy() for name in COLUMNS}
         age, odd = end - np.arange(start, end), self.odd[start:end]
@@ -178,7 +178,7 @@ def forked(work: Callable[[], object], rough: Rough, *, kill_after_s: float = 0.
 
 
 def begun(work: Callable[[], object], rough: Rough) -> tuple[int, int]:
-    """A fork that does it: its pid, and where it says what went wrong."""
+    """A fork that does it: its pid, and where it writes what went wrong."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:

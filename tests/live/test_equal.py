@@ -27,7 +27,7 @@ BARS = walk(420, seed=4)
 
 
 def a_run(home: Path, capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str]:
-    """Backtest and compare; the code and what was said."""
+    """Backtest and compare; the code and the output."""
     assert home.is_dir()
     assert run(live_backtest, ["--tag", "paper", "--runid", "r1", *flags]) == 0
     capsys.readouterr()

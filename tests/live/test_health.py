@@ -1,4 +1,4 @@
-"""Health says of each loop whether its decisions are stale, and for how long after a gap it is to be watched."""
+"""Health shows for each loop whether its decisions are stale, and for how long after a gap it is to be watched."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stored(spec: Spec, bars: Bars) -> BarStore:
 
 
 def looked(at: int) -> dict[str, tuple[str, str]]:
-    """What health says just after bar `at` has closed."""
+    """Health's check just after bar `at` has closed."""
     now_ms = int(BARS.ts_ms[at]) + 10_000
     return {each.name: (each.state, each.detail) for each in health.look(now_ms)}
 

@@ -29,7 +29,7 @@ def files(place: Place) -> dict[str, bytes]:
 
 
 def same(place: Place, content: dict[str, bytes]) -> bool:
-    """Whether the files are those; told without a difference of thousands of bytes."""
+    """Whether the files are those; without a difference of thousands of bytes in the message."""
     return files(place) == content
 
 

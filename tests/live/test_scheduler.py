@@ -111,7 +111,7 @@ def test_a_loop_of_another_timeframe_leaves_no_step_of_before(one: Made, monkeyp
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 61))
     kept.turn()
     assert said == ["a: on, 1m", "a: step ended: it is now of 5m", "a: on, 5m"]
-    kept._end(kept._lanes["a"], "done")
+    kept._end(kept._loops["a"], "done")
 
 
 def test_a_disk_that_takes_no_file_stops_no_scheduler(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,14 +138,14 @@ def test_no_step_begins_amid_an_update_and_no_update_amid_a_step(
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 5))
     (home / "update.plan").touch()  # a kill has left it half done
     kept.turn()
-    assert kept._lanes["a"].process is None and len(said) == 2
+    assert kept._loops["a"].process is None and len(said) == 2
     (home / "update.plan").unlink()
     monkeypatch.setenv("NIGHTDESK_NOW", str(time.time() + 10))
     kept.turn()
-    assert kept._lanes["a"].process is not None
+    assert kept._loops["a"].process is not None
     with pytest.raises(os_files.HeldElsewhere), os_files.locked(lock, 0.0):
         pass
-    kept._end(kept._lanes["a"], "done")
+    kept._end(kept._loops["a"], "done")
     with os_files.locked(lock, 0.0):
         pass
 

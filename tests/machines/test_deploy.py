@@ -119,7 +119,7 @@ def test_a_target_that_is_a_clone_with_edits_or_is_not_there_is_refused(
 
 
 def version(here: Path, number: int) -> None:
-    """A commit in which every part says `number`."""
+    """A commit in which every part holds `number`."""
     (here / "parts").mkdir(exist_ok=True)
     for part in range(30):
         (here / f"parts/{part}").write_text(f"{number}\n")

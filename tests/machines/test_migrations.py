@@ -74,7 +74,7 @@ def words(home: Path) -> set[str]:
 
 
 def sides(home: Path) -> set[str]:
-    """What the column that the new version reads says; `none` where it is not there."""
+    """The value of the column that the new version reads; `none` where it is not there."""
     found = set()
     for path in (home / "data/queue").glob("*.sqlite"):
         with contextlib.closing(sqlite3.connect(path)) as db:

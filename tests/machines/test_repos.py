@@ -32,7 +32,7 @@ def commit(folder: Path, text: str, *push: str) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two clones beside each other, each with an origin."""
+    """Two clones in one folder, each with an origin."""
     made = tmp_path / "home"
     for name in ("stream", "api"):
         (made / name).mkdir(parents=True)

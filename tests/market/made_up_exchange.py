@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.partitions import Adjusted
 
@@ -49,7 +49,7 @@ class MadeUpExchange:
     market: str = "24/7"
     page_bars: int = 10_000
     adjusted: Adjusted = "raw"
-    settle_ms: int = 60_000
+    revised_for_ms: int = 60_000
     page_days: dict[str, int] = field(default_factory=dict)
     requests: list[BarRequest] = field(default_factory=list)
 
@@ -68,11 +68,11 @@ class MadeUpExchange:
             symbol=request.symbol,
             adjusted=self.adjusted,
             fetched_at_ms=self.now_ms,
-            last_final=bool(bars.ts_ms[-1] + self.settle_ms <= self.now_ms),
+            last_final=bool(bars.ts_ms[-1] + self.revised_for_ms <= self.now_ms),
             confirmed_empty=whole,
         )
 
     @property
-    def source(self) -> Source:
+    def source(self) -> SeriesSource:
         """To hand to the code under test."""
-        return Source(market=self.market, page_bars=self.page_bars, page_days=self.page_days, ask=self.ask)
+        return SeriesSource(market=self.market, page_bars=self.page_bars, page_days=self.page_days, ask=self.ask)

@@ -1,4 +1,4 @@
-"""The real prices beside the clone, read by hand: an answer to compare ours with must not come from our own readers."""
+"""The real prices outside the clone, read by hand: an answer to compare with must not come from our own readers."""
 
 from __future__ import annotations
 

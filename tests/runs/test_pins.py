@@ -1,4 +1,4 @@
-"""A pin keeps its run, says why, and ends by later nights, never by a clock."""
+"""A pin keeps its run, holds the reason, and ends by later nights, never by a clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs may go: tables with the verdict written by hand beside each entry; no clock appears in any of them."""
+"""Which runs may go: tables with the verdict written by hand after each entry; no clock appears in any of them."""
 
 from __future__ import annotations
 

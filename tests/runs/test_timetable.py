@@ -82,12 +82,16 @@ def test_what_the_jobs_expect_follows_the_lines(tmp_path: Path) -> None:
     table = timetable("XNYS", [YAHOO], "Europe/Berlin", ONE_SUMMER)
     path = tmp_path / "jobs.yaml"
     path.write_text(table.job_plans((ROOT / "config/jobs.yaml").read_text(encoding="utf-8")), encoding="utf-8")
-    book, shipped = load_job_plans(path).jobs, load_job_plans(ROOT / "config/jobs.yaml").jobs
-    assert list(book) == list(shipped)
-    assert {plan.market for plan in book.values()} == {"XNYS", "24/7"}  # ingest and gap repair are anybody's
+    plans, shipped = load_job_plans(path).jobs, load_job_plans(ROOT / "config/jobs.yaml").jobs
+    assert list(plans) == list(shipped)
+    assert {plan.market for plan in plans.values()} == {"XNYS", "24/7"}  # ingest and gap repair are anybody's
     # it starts at 16:50, or 17:50 when Berlin is only five hours ahead, and may take eighty minutes
-    assert (book["nightly"].due, book["report_eod"].due, book["precache_benchmarks"].due) == ("19:10", "17:55", "09:30")
-    assert book["scanner"].interval == shipped["scanner"].interval
+    assert (plans["nightly"].due, plans["report_eod"].due, plans["precache_benchmarks"].due) == (
+        "19:10",
+        "17:55",
+        "09:30",
+    )
+    assert plans["scanner"].interval == shipped["scanner"].interval
 
 
 def test_a_clone_with_a_space_and_a_percent_is_quoted_and_another_desk_named() -> None:

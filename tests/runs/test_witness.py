@@ -1,4 +1,4 @@
-"""Inputs are taken when a step begins: what changes while a night runs is told, with both."""
+"""Inputs are taken when a step begins: what changes while a night runs is marked, with both."""
 
 from __future__ import annotations
 

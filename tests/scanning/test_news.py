@@ -1,4 +1,4 @@
-"""A signal is news once; what has gone is said once; a clock that ran ahead makes nobody believe the future."""
+"""A signal is news once; what has gone is printed once; a clock that ran ahead makes nobody believe the future."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def house(tmp_path: Path) -> Any:
 
 
 def wait_for(path: Path, timeout_s: float = HANGS_S) -> None:
-    """Wait until a job says, by making a file, that it has come this far."""
+    """Wait until a job shows, by making a file, that it has come this far."""
     until = time.monotonic() + timeout_s
     while not path.exists():
         assert time.monotonic() < until, f"{path} did not appear"

@@ -41,7 +41,7 @@ def desk(house: House) -> Path:
 
 
 def night(house: House, desk: Path, *more: str) -> tuple[int, str]:
-    """A night's exit code, and everything that was said."""
+    """A night's exit code, and all its output."""
     argv = [str(house.clone / "batch/run_nightly.sh"), "--desk", str(desk), *more]
     ended = house.run(argv, NIGHTDESK_NOW=NOW, PYTHONBIN=sys.executable)
     return ended.returncode, ended.stderr.decode() + house.log("nightly")

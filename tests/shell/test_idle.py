@@ -1,4 +1,4 @@
-"""A job that cron starts every minute says little while there is little to say."""
+"""A job that cron starts every minute logs little while there is little to log."""
 
 from __future__ import annotations
 

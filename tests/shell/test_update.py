@@ -52,7 +52,7 @@ class Clone:
         return self.git("rev-parse", "HEAD", at=self.there)
 
     def version(self, number: int) -> str:
-        """A commit in which every part says `number`; one file comes, one goes, one changes its folder."""
+        """A commit in which every part holds `number`; one file comes, one goes, one changes its folder."""
         for part in range(PARTS):
             (self.there / f"parts/{part}").write_text(f"{number}\n")
         for old in self.there.glob("parts/only-*"):
@@ -279,7 +279,7 @@ def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
         clone.git("config", name, value, at=clone.there)
     signed = clone.push(c_txt="3")
     assert clone.update(**signers)[::2] == (0, signed)
-    fake = tmp_path / "gpg"  # what gpg says of a good signature of any key that it knows
+    fake = tmp_path / "gpg"  # prints what gpg prints of a good signature of any key that it knows
     good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG AAAAAAAAAAAAAAAA them\n[GNUPG:] TRUST_ULTIMATE 0 pgp"
     armour = "-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----"
     fake.write_text(

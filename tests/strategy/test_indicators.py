@@ -84,7 +84,7 @@ def test_the_mean_of_a_constant_is_the_constant(price: float, n: int) -> None:
 
 
 def test_equal_means_over_different_windows_are_equal() -> None:
-    # (0.1 + 0.3) / 2 == (0.3 + 0.2 + 0.1 + 0.3 + 0.1) / 5 == 0.2 in decimal; in binary, pandas says 0.2 < 0.2 here.
+    # (0.1 + 0.3) / 2 == (0.3 + 0.2 + 0.1 + 0.3 + 0.1) / 5 == 0.2 in decimal; in binary, pandas has 0.2 < 0.2 here.
     values = np.array([0.3, 0.2, 0.1, 0.3, 0.1])
     assert sma(values, 2)[-1] == sma(values, 5)[-1] == 0.2
 
@@ -221,7 +221,7 @@ def test_adjusted_prices_far_from_the_start_are_still_exact() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.integers(2**52, 2**53 - 1), min_size=2, max_size=24), st.data())
 def test_ties_and_near_ties_of_long_floats_are_rounded_once(mantissas: list[int], data: st.DataObject) -> None:
-    # Mantissas of all 53 bits, mostly with an even number of them: means on and beside the half of a last bit.
+    # Mantissas of all 53 bits, mostly with an even number of them: means on and next to the half of a last bit.
     scales = data.draw(st.lists(st.integers(-60, -20), min_size=len(mantissas), max_size=len(mantissas)))
     values = [math.ldexp(m, scale) for m, scale in zip(mantissas, scales, strict=True)]
     n = len(values)

@@ -21,7 +21,7 @@ installed = pytest.mark.skipif(not PYTHON.exists(), reason=f"the other engines a
 
 
 class Told:
-    """A strategy that wants what a case says, at the bars it says."""
+    """A strategy that wants what a case wants, at its bars."""
 
     lookback = 1
 

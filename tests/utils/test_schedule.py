@@ -21,7 +21,7 @@ jobs:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Path:
+def jobs_file(tmp_path: Path) -> Path:
     path = tmp_path / "jobs.yaml"
     path.write_text(BOOK)
     return path
@@ -40,8 +40,10 @@ def book(tmp_path: Path) -> Path:
         ("fx", 0.0, math.inf),
     ],
 )
-def test_the_next_start_is_the_next_whole_interval(book: Path, job: str, after_s: float, next_s: float) -> None:
-    assert next_start_s(job, book, MIDNIGHT_S + after_s) == (MIDNIGHT_S + next_s if next_s < math.inf else math.inf)
+def test_the_next_start_is_the_next_whole_interval(jobs_file: Path, job: str, after_s: float, next_s: float) -> None:
+    assert next_start_s(job, jobs_file, MIDNIGHT_S + after_s) == (
+        MIDNIGHT_S + next_s if next_s < math.inf else math.inf
+    )
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("60s", 60), ("5m", 300), ("6h", 21_600), ("24h", 86_400)])

@@ -1,4 +1,4 @@
-"""A desk of twelve fetched symbols over two exchanges, and what a fetch of it says; its home knows only fakemarket."""
+"""A desk of twelve fetched symbols over two exchanges, and the output of a fetch; its home knows only fakemarket."""
 
 from __future__ import annotations
 

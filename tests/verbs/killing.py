@@ -36,7 +36,7 @@ exchanges:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a verb ended: its code (-9: killed), what it said, and what became of its standard error."""
+    """How a verb ended: its code (-9: killed), its output, and what became of its standard error."""
 
     code: int
     said: str

@@ -93,7 +93,7 @@ class Killer:
             home.extra = kept
 
     def _by_the_clock(self, home: Home, argv: list[str], where: str) -> Ended:
-        """Anywhere; or from the first request on; or when it has said what it did."""
+        """Anywhere; or from the first request on; or when it has printed what it did."""
         before, after = self.takes
         asked, process = len(self.fake.requests()), home.start(argv)
         until = time.monotonic() + 3 * (before + after) + 5
@@ -110,7 +110,7 @@ class Killer:
         return ended(process)
 
     def _phase(self, log: Path, said: str, asked: bool) -> str:
-        """What the verb was doing when it died, by what it had noted, said and asked."""
+        """What the verb was doing when it died, by what it had noted, printed and asked."""
         noted = _noted(log)
         if noted and noted[-1]:
             return noted[-1]

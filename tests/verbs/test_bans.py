@@ -21,7 +21,9 @@ from tests.verbs.outage import CLIENTS, Ended, Machine
 T0_S = 1_795_176_000  # 2026-11-20 12:00 UTC, a Friday
 DAY_S = 86_400
 ALLOWED = 4  # requests before the ban: the first job has its bars by then, or is in the middle of asking
-AFTER_THE_MINUTE = 1200  # a limit that says nothing is taken for one of a minute or two at first; jobs may start slowly
+AFTER_THE_MINUTE = (
+    1200  # a limit without Retry-After is taken for one of a minute or two at first; jobs may start slowly
+)
 ROUNDS = (0, AFTER_THE_MINUTE, DAY_S - 300)
 
 

@@ -89,8 +89,8 @@ def test_the_night_and_run_bt_convert_alike(desk: Path, tmp_path: Path, capsys: 
     fired = {row["symbol"] for row in rows(out / "backtests/triggers.csv")}
     assert fired == {"HOME", "AWAY"}
     for account in ("world", "usd"):
-        for book in ("constrained", "unconstrained"):
-            assert adds_up(out / "portfolio" / account / book) == {"KRW", "USD"}
+        for variant in ("constrained", "unconstrained"):
+            assert adds_up(out / "portfolio" / account / variant) == {"KRW", "USD"}
     assert run(run_bt.main, ["--strategy", "ma_cross", "--desk", str(desk), "--benchmarks", "S&P500"]) == ExitCode.OK
     kept = backtest_folder.runs_of(backtest_folder.backtests_dir(), "ma_cross")[-1]
     assert rows(kept / "trades.csv") == rows(out / "portfolio/world/constrained/trades.csv")

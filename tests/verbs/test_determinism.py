@@ -1,4 +1,4 @@
-"""The same inputs give the same bytes: whatever threads, processes beside it, seed of hashing and processor."""
+"""The same inputs give the same bytes: whatever threads, other processes, seed of hashing and processor."""
 
 from __future__ import annotations
 

@@ -58,11 +58,11 @@ DOORS = re.compile(
 )
 """By what a verb comes to the series of a desk, of the store or of the instances."""
 NO_RESULT_OF_SERIES = ("make_manifest", "new_desk", "nightly", "report_ops", "report_scan", "why")
-"""Verbs that pass such a door and say nothing that one series could keep from being said."""
+"""Verbs that pass such a door and print nothing that one series could keep from being printed."""
 
 
 class House:
-    """A home with three series, and what the verb that ran last has said."""
+    """A home with three series, and the output of the verb that ran last."""
 
     def __init__(self, root: Path, captured: pytest.CaptureFixture[str]) -> None:
         self.root, self.captured = root, captured

@@ -36,6 +36,14 @@ def test_one_symbol_in_another_currency_is_named_once_and_set_aside(home: Home) 
     assert home.asked("yahoo", "AAPL") == asked and "[note] YAHOO: 1 of 3 misfit" in home.said
 
 
+def test_a_share_of_another_market_is_told_so_although_none_of_its_hours_is_one_of_this_market(home: Home) -> None:
+    for symbol in ("005930.KS", "AAPL"):
+        argv = ["--exchange", "YAHOO", "--symbol", symbol, "--timeframe", "1h", "--start", "2026-11-10"]
+        assert run(ingest, argv) == (65 if symbol != "AAPL" else 0)  # and nobody is kept from asking
+    told = home.captured.readouterr().err
+    assert "traded in Asia/Seoul, and XNYS is in America/New_York: exchange YAHOO_KR fits" in told
+
+
 def test_where_nothing_of_an_exchange_fits_it_is_the_desk_that_is_wrong(home: Home) -> None:
     home.fake.fault("yahoo", "other_currency")
     assert home.fetch() == 65

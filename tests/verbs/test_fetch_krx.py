@@ -139,7 +139,7 @@ def test_a_scan_at_half_past_ten_has_prices_of_now_of_krx_shares(home: Home) -> 
         [code, "1d", "trade", "2026-11-24 10:10 UTC+9", "provisional"] for code in ("005930", "000660")
     ]
     samsung = next(one for one in INSTRUMENTS if one.krx_stock == "005930")
-    home.at(seoul_s(TUESDAY, 10, 10))  # Yahoo is twenty minutes late with Korea, and says so
+    home.at(seoul_s(TUESDAY, 10, 10))  # Yahoo is twenty minutes late with Korea, by its own delay field
     now = home.fake.market.daily(samsung, TUESDAY, TUESDAY).ohlc[-1, 3]
     assert float(rows[0][4].replace(",", "")) == pytest.approx(now, abs=0.51)
     assert home.days("KRX", "005930")[-1] == "2026-11-23", "nothing provisional is stored"

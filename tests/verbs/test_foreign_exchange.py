@@ -1,4 +1,4 @@
-"""EUR/USD by the minute through the real yfinance: what the market's week says, no weekend, the fewest requests."""
+"""EUR/USD by the minute through the real yfinance: the market's week, no weekend, the fewest requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What health says of a desk on fetched bars: who is gone is no alarm, and a market without bars is one line."""
+"""Health's checks of a desk on fetched bars: who is gone is no alarm, and a market without bars is one line."""
 
 from __future__ import annotations
 

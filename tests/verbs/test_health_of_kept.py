@@ -1,4 +1,4 @@
-"""What health says of instances that bring nothing: a provider that is silent, and a job that asks nobody."""
+"""Health's checks of instances that bring nothing: a provider that is silent, and a job that asks for nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_dead_pair_is_silent_since_and_a_name_nobody_knows_is_set_aside(
     assert run(ingest, ["--all", "--resume"]) == 0
     world.fake.market.halt("LTCUSD", NOON_S * 1000, (NOON_S + 9 * DAY_S) * 1000)
     world.at(NOON_S + 3 * DAY_S)
-    assert told(capsys)["LTCUSD"][0] == "FAIL"  # nobody has asked
+    assert told(capsys)["LTCUSD"][0] == "FAIL"  # no job has asked
     assert run(ingest, ["--all", "--resume"]) == 0
     found = told(capsys)
     assert found["BTCUSD"][0] == "OK"
@@ -51,7 +51,7 @@ def test_a_dead_pair_is_silent_since_and_a_name_nobody_knows_is_set_aside(
     state, detail = found["NOPEUSD"]
     assert state == "WARN" and detail.startswith("unknown since 2026-11-20")
     world.at(NOON_S + 7 * DAY_S)
-    assert told(capsys)["LTCUSD"][0] == "FAIL"  # and nobody asks any more
+    assert told(capsys)["LTCUSD"][0] == "FAIL"  # and no job asks any more
 
 
 def test_where_nothing_of_an_exchange_comes_silence_is_no_excuse(

@@ -1,4 +1,4 @@
-"""krx_ma200 on a desk: the index is the desk's own benchmark, and every page says since when it decides."""
+"""krx_ma200 on a desk: the index is the desk's own benchmark, and every page shows since when it decides."""
 
 from __future__ import annotations
 

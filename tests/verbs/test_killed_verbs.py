@@ -94,7 +94,7 @@ THOUSAND = {"backfill": (4, 95), "repair": (3, 107), "minute": (3, 87), "foreign
 
 
 class Proof:
-    """One story told undisturbed, to compare with, and the kills counted so far."""
+    """One undisturbed run, to compare with, and the kills counted so far."""
 
     def __init__(self, story: Story, fake: FakeMarket, folder: Path, rng: random.Random) -> None:
         self.story, self.fake, self.folder, self.rng = story, fake, folder, rng

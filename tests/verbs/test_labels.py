@@ -1,4 +1,4 @@
-"""A series says what is worked into its prices, as the answers showed: the verbs against fakemarket."""
+"""A series is labelled with what is worked into its prices, as the answers showed: the verbs against fakemarket."""
 
 from __future__ import annotations
 

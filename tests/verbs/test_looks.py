@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pyjobs.gap_repair import main as gap_repair
@@ -89,6 +90,56 @@ def test_a_dividend_that_is_told_nine_months_late_is_worked_in(world: World) -> 
     assert close_at(world, SPY, FEBRUARY_23_MS) == pytest.approx(
         before - 5.0, abs=0.1
     )  # of a price adjusted for others since
+
+
+def test_a_day_that_came_without_prices_is_asked_for_again_by_the_next_run(world: World) -> None:
+    """https://github.com/ranaroussi/yfinance/issues/2925"""
+    wednesday_s = FRIDAY_S - 2 * DAY_S
+    world.at(FRIDAY_S)
+    world.fake.yahoo.null_rows.add((wednesday_s - 8 * HOUR_S - HOUR_S // 2) * 1000)  # half past nine in New York
+    assert run(ingest, [*DAYS, "--start", "2026-11-01"]) == 0
+    assert [str(day)[8:10] for day in world.store.read(SPY).ts_ms[-3:].astype("datetime64[ms]")] == ["17", "19", "20"]
+    world.fake.yahoo.null_rows.clear()
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    assert [str(day)[8:10] for day in world.store.read(SPY).ts_ms[-3:].astype("datetime64[ms]")] == ["18", "19", "20"]
+
+
+def test_a_split_that_is_told_and_not_worked_in_yet_is_no_fall_of_the_prices(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.at(FRIDAY_S)
+    world.fake.market.split("SPY", dt.date(2026, 11, 23), 4.0)
+    assert run(ingest, [*DAYS, "--start", "2026-10-01"]) == 0
+    friday_ms = FRIDAY_S * 1000 - 2 * HOUR_S * 1000
+    before = close_at(world, SPY, friday_ms)
+    world.fake.fault("yahoo", "unsplit")
+    world.at(FRIDAY_S + 3 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 69
+    assert "a split of 4 for 1 on 2026-11-23 that is not in its prices before" in capsys.readouterr().err
+    assert world.store.newest(SPY) == (friday_ms, True)
+    world.fake.script.clear()
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    assert close_at(world, SPY, friday_ms) == pytest.approx(before / 4, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("undivided", "the adjusted closes have none of the dividends that are told"),
+        ("other_unit", "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it tells no split"),
+    ],
+)
+def test_an_answer_that_contradicts_itself_changes_no_history(
+    world: World, capsys: pytest.CaptureFixture[str], fault: str, said: str
+) -> None:
+    world.at(FRIDAY_S)
+    assert run(ingest, [*DAYS, "--start", "2026-09-01"]) == 0
+    before = world.store.read(SPY)
+    world.fake.fault("yahoo", fault)
+    world.at(FRIDAY_S + 3 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 69
+    assert said in capsys.readouterr().err
+    assert np.array_equal(world.store.read(SPY).close, before.close)
 
 
 def test_a_dead_pair_is_asked_for_ever_less_often_and_said_to_be_silent(

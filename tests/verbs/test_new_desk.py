@@ -1,4 +1,4 @@
-"""From a list of symbols to a desk on which everything works, against fakemarket; and what cannot be is said once."""
+"""From a list of symbols to a desk on which everything works, against fakemarket; what cannot be is reported once."""
 
 from __future__ import annotations
 

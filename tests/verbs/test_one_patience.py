@@ -103,7 +103,7 @@ def test_what_two_providers_in_trouble_cost_the_minute_job_and_the_third_has_its
 
 
 def told(lines: Sequence[str]) -> list[str]:
-    """The instances whose failure is said, in that order."""
+    """The instances whose failure is printed, in that order."""
     return [line.split(": ")[0] for line in lines if ": failed: " in line]
 
 
@@ -134,11 +134,11 @@ def test_gap_repair_asks_a_provider_once_that_is_to_be_left_alone(
     assert sorted(told(capsys.readouterr().out.splitlines())) == [f"{pair}-1m" for pair in PAIRS]
 
 
-def failing(gate: str, *, failures: int, last_s: float) -> None:
-    book = ProviderStates()
-    book.folder.mkdir(parents=True, exist_ok=True)
-    known = State(provider=gate, kind="outage", failures=failures, last_failure_s=last_s)
-    book.path(gate).write_bytes(msgspec.json.encode(known))
+def failing(rate_limit_group: str, *, failures: int, last_s: float) -> None:
+    states = ProviderStates()
+    states.folder.mkdir(parents=True, exist_ok=True)
+    known = State(provider=rate_limit_group, kind="outage", failures=failures, last_failure_s=last_s)
+    states.path(rate_limit_group).write_bytes(msgspec.json.encode(known))
 
 
 @pytest.mark.parametrize(

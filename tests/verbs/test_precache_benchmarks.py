@@ -1,4 +1,4 @@
-"""Benchmarks are brought into the store in the policy's order; what failed is said, and the exit code tells."""
+"""Benchmarks are brought into the store in the policy's order; what failed is reported, also by the exit code."""
 
 from __future__ import annotations
 

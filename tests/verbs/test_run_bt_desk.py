@@ -133,7 +133,7 @@ def test_the_page_of_a_run_says_what_its_report_says_and_every_link_of_it_leads_
     links = re.findall(r'(?:href|src)="([^#"]*?)"', page)
     assert {"trades_AAA_1d.png", "accounts/usd/trades.csv"} <= set(links)
     assert all((latest() / unquote(each)).is_file() for each in links)
-    assert "made-up" not in page  # that is said of the sample only
+    assert "made-up" not in page  # only the sample is marked so
 
 
 def test_the_report_says_of_each_account_since_when_it_runs(desk: Path) -> None:

@@ -1,4 +1,4 @@
-"""The scanner while a market is open: prices of now, news once, nothing provisional stored, every trouble said."""
+"""The scanner while a market is open: prices of now, news once, nothing provisional stored, every trouble reported."""
 
 from __future__ import annotations
 

@@ -205,8 +205,8 @@ def test_setup_backtest_writes_what_came_of_every_trigger(desk: Path, run_dir: P
 
 def test_account_backtest_writes_both_books_and_they_balance(desk: Path, run_dir: Path) -> None:
     assert run(account_backtest.main, ["--desk", str(desk), "--out", str(run_dir)]) == ExitCode.OK
-    for book in ("constrained", "unconstrained"):
-        folder = run_dir / "portfolio" / "krw" / book
+    for variant in ("constrained", "unconstrained"):
+        folder = run_dir / "portfolio" / "krw" / variant
         metrics, curve, trades = (
             load(folder / "metrics.json"),
             rows(folder / "equity_curve.csv"),
@@ -245,8 +245,8 @@ def test_an_account_without_any_bar_is_written_as_undefined(desk: Path, run_dir:
     text = DESK.replace("\nsetups:", other).replace("currency: KRW, file: z.csv", "currency: EUR, file: z.csv")
     desk.write_text(text, encoding="utf-8")
     assert run(account_backtest.main, ["--desk", str(desk), "--out", str(run_dir)]) == ExitCode.OK
-    for book in ("constrained", "unconstrained"):
-        folder = run_dir / "portfolio" / "eur" / book
+    for variant in ("constrained", "unconstrained"):
+        folder = run_dir / "portfolio" / "eur" / variant
         metrics = load(folder / "metrics.json")
         assert (metrics["sharpe"], metrics["n_trades"], metrics["left_out"][0]["why"]) == (None, 0, "no bars")
         assert rows(folder / "equity_curve.csv") == rows(folder / "trades.csv") == []

@@ -185,7 +185,7 @@ class Box:
         return [json.loads(line) for line in (self.clone / "logs/history.jsonl").read_text().splitlines()]
 
     def health(self, day: dt.date) -> str:
-        """What the day's last health check said of the whole: OK, WARN or FAIL."""
+        """The day's last health check of the whole: OK, WARN or FAIL."""
         log = self.clone / f"logs/healthcheck_{day}.log"
         said = re.findall(r"health: (\w+)", log.read_text()) if log.exists() else []
         return str(said[-1]) if said else ""

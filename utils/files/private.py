@@ -30,7 +30,7 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
     _set(os.fspath(path), mode)
 
 
-def settle(home: str) -> None:
+def restrict(home: str) -> None:
     """Give what is here its mode and group. What belongs to another user is left to `problems`."""
     for path, mode in _looked_at(home):
         _set(path, mode)

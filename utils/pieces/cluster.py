@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from utils.errors import ConfigError, ExternalDataUnavailable, UsageError
-from utils.pieces.cluster_run import Run, Waits
+from utils.pieces.cluster_run import ClusterRun, Waits
 from utils.pieces.cluster_task import differing, digest, identity, travelling
 from utils.pieces.work import Engine, Progress, Work
 from utils.run import one_line
@@ -48,7 +48,7 @@ def on_cluster(address: str, waits: Waits | None = None) -> Engine:
             return [[] for _ in work.batches]
         with _connected(address, waits or Waits()) as client:
             _refuse_strangers(client, address, work)
-            return work.by_batch(iter(Run(client, address, work, progress, waits or Waits()).results()))
+            return work.by_batch(iter(ClusterRun(client, address, work, progress, waits or Waits()).results()))
 
     return engine
 

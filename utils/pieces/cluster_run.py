@@ -41,7 +41,7 @@ class Waits:
     look_s: float = 5.0
 
 
-class Run:
+class ClusterRun:
     """`results()` once. See `cluster.on_cluster` for what it raises."""
 
     def __init__(self, client: Client, address: str, work: Work, progress: Progress, waits: Waits) -> None:

@@ -185,13 +185,13 @@ def params_of(setup: Setup) -> dict[str, Any]:
 def places() -> Places:
     """Where benchmarks may come from: this machine, then the network, which ALLOW_NET_FETCH=0 forbids."""
     from pyjobs.market.benchmarks.bars import network_asks
-    from pyjobs.market.providers.asking.ask import patience
     from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+    from pyjobs.market.providers.asking.retry_budget import retry_budget
 
     def closes(put: Callable[[str, dt.date, dt.date], Bars]) -> Fetch:
         return lambda symbol, start, end: from_bars(put(symbol, start, end))
 
-    asks = network_asks(ProviderStates(), patience())
+    asks = network_asks(ProviderStates(), retry_budget())
     fetch = {name: closes(put) for name, put in asks.items()}
     return Places(store=open_store(), cache_dir=paths.data_dir() / "benchmarks", fetch=fetch)
 

@@ -14,15 +14,15 @@ import msgspec
 from pyjobs.live.equal import verdict, window
 from pyjobs.live.equal.logs import BadLine, read, spec_of
 from pyjobs.live.equal.verdict import Verdict
-from pyjobs.live.golive.drill import drilled
+from pyjobs.live.golive.drill import NOT_YET, drilled
 from pyjobs.live.spec import Spec, code_of
 from utils import paths
-from utils.errors import NightdeskError
+from utils.errors import MissingInputError, NightdeskError
 from utils.files import atomic
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found. `result`: PASS or FAIL; `told`: the lines a person reads; `drill`: what went wrong, or ""."""
+    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or ""."""
 
     at_s: float
     last_ms: int = 0
@@ -33,6 +33,11 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     told: list[str] = []
     drill: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether a person has to look; a loop that has just begun is red, and no failure."""
+        return self.result == "FAIL" or self.drill not in ("", NOT_YET)
+
 
 def file_of(tag: str) -> Path:
     """Where a loop's last check stands."""
@@ -40,7 +45,7 @@ def file_of(tag: str) -> Path:
 
 
 def check(spec: Spec, now_s: float) -> Checked:
-    """Check one loop and write what came of it. What cannot be read is a FAIL that says so."""
+    """Check one loop and write what came of it. What cannot be read is a FAIL that names it."""
     try:
         with verdict.no_cycles():
             made, last_ms, rows = _judged(spec)
@@ -51,6 +56,9 @@ def check(spec: Spec, now_s: float) -> Checked:
             at_s=now_s, last_ms=last_ms, rows=rows, trades=found.live_trades, explained=found.explained,
             result=result, told=told, drill=drilled(spec),
         )  # fmt: skip
+    except MissingInputError as error:
+        begun = spec.place.bars.exists()  # then decisions have been there
+        done = Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", told=[str(error)], drill=NOT_YET)
     except (NightdeskError, OSError, ValueError) as error:
         done = Checked(at_s=now_s, told=[str(error)], drill="the journal cannot be read")
     path = file_of(spec.tag)

@@ -20,6 +20,7 @@ from pyjobs.live.step import Loop, Setting
 from pyjobs.market.bars import TIMEFRAME_MS
 from utils.errors import NightdeskError
 
+NOT_YET = "the loop has not decided two bars yet"
 NAMES = ("decisions", "bars", "trades", "events")
 DECIDED_AT = names.DECISIONS.index("decided_at")
 
@@ -45,7 +46,7 @@ def _torn_and_back(twin: Spec) -> str:
     kept = {name: path.read_bytes() if (path := getattr(place, name)).exists() else b"" for name in NAMES[:3]}
     rows = LinesFile(path=place.decisions, columns=names.DECISIONS).tail(2)
     if len(rows) < 2:
-        return "the loop has not decided two bars yet"
+        return NOT_YET
     whole = kept["decisions"]
     begins = whole.rfind(b"\n", 0, len(whole) - 1) + 1
     place.decisions.write_bytes(whole[: (begins + len(whole)) // 2])  # a kill amid the write of the last row

@@ -13,6 +13,7 @@ from pyjobs.live.spec import Spec
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, IntArray
 from pyjobs.market.ingest.gaps import missing_bars
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.times import utc_text
 
 SHOWN = 288  # bars: a day of five minutes
 DECIDED, LATE, BLOCKED, MISSING = "decided", "late", "blocked", "missing"
@@ -42,13 +43,15 @@ def strip(spec: Spec, store: BarStore, now_ms: int) -> list[Cell]:
 
 
 def _add_missing(cells: dict[int, Cell], spec: Spec, store: BarStore, now_ms: int) -> None:
-    """What was due after the first of them and is not there, or not decided."""
+    """What was due after the first of them and is not there, or not decided; a loop leaves out the newest stored."""
     first, until = min(cells), now_ms - TIMEFRAME_MS[spec.timeframe] - SLACK_MS
+    newest = store.newest(spec.key)
     stored = store.read(spec.key, start_ms=first, end_ms=until).ts_ms.tolist()
     absent = missing_bars(store, spec.key, spec.market, first_ms=first, last_ms=until).tolist()
     for times, why in ((stored, "stored, and not decided"), (absent, "not there")):
         for ts_ms in times:
-            cells.setdefault(ts_ms, Cell(ts_ms, MISSING, why))
+            if newest is None or ts_ms != newest[0]:
+                cells.setdefault(ts_ms, Cell(ts_ms, MISSING, why))
 
 
 def of_row(row: Row) -> Cell:
@@ -95,7 +98,7 @@ def _counted(
     for day in reversed(whole):
         bad = next((cell for cell in by_day[day] if cell.state in (LATE, MISSING) or "persist" in cell.why), None)
         if bad is not None:
-            return count, f"ts_ms {bad.ts_ms} {bad.why or bad.state}"
+            return count, f"{utc_text(bad.ts_ms)} {bad.why or bad.state}"
         count += 1
         if count == most:
             break

@@ -13,8 +13,9 @@ from pyjobs.market.benchmarks.policy import LOCAL, BenchmarkSource, Policy, mark
 from pyjobs.market.ingest.fetching import put_in_place
 from pyjobs.market.ingest.questions import rescaled
 from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
-from pyjobs.market.providers.asking.ask import RetryBudget, ask
+from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.store.bar_store import BarStore
 from utils import trading_day
 from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
@@ -22,7 +23,7 @@ from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailabl
 TIMEFRAME = "1d"
 DAY_MS = 86_400_000
 OVERLAP_MS = 14 * DAY_MS
-SETTLES_MS = 3_600_000  # so long after its close no provider of benchmarks revises a day
+REVISED_FOR_MS = 3_600_000  # so long after its close no provider of benchmarks revises a day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,8 @@ def find(
     start_ms: int,
     end_ms: int,
     now_s: float,
-    book: ProviderStates,
-    patience: RetryBudget,
+    states: ProviderStates,
+    budget: RetryBudget,
     providers: tuple[str, ...] | None = None,
     since_ms: Mapping[str, int] | None = None,
 ) -> Found:
@@ -71,7 +72,7 @@ def find(
         first_ms = (since_ms or {}).get(source, start_ms)
         request = request_for(name, benchmark, source, market, start_ms=first_ms, end_ms=end_ms)
         try:
-            fetched = ask(provider(source), request, book=book, patience=patience)
+            fetched = ask(provider(source), request, states=states, budget=budget)
         except ExternalDataUnavailable as error:
             attempts.append(Attempt(provider=source, kind=error.kind, why=error.detail))
             continue
@@ -126,8 +127,8 @@ def warm(
     store: BarStore,
     *,
     now_s: float,
-    book: ProviderStates,
-    patience: RetryBudget,
+    states: ProviderStates,
+    budget: RetryBudget,
     say: Callable[[str], None],
 ) -> Found:
     """Bring a benchmark into the store up to the last closed session, unless it is there already.
@@ -141,13 +142,13 @@ def warm(
     span: dict[str, Any] = {"start_ms": benchmark.start_ms, "end_ms": end_ms, "now_s": now_s}
     here: Found | None = None
     with contextlib.suppress(ExternalDataUnavailable):
-        here = find(name, policy, **span, book=book, patience=patience, providers=local)
+        here = find(name, policy, **span, states=states, budget=budget, providers=local)
         if not remote or not (here.stale or _provisional(here.fetched, end_ms)):
             return here
     say(f"{name}: asking {', '.join(remote) or 'none: no network provider is named'}")
     since_ms = {source: _next_ms(name, benchmark, source, store) for source in remote}
     try:
-        found = find(name, policy, **span, book=book, patience=patience, providers=remote, since_ms=since_ms)
+        found = find(name, policy, **span, states=states, budget=budget, providers=remote, since_ms=since_ms)
     except ExternalDataUnavailable as error:
         if here is None or here.stale:
             raise
@@ -159,7 +160,7 @@ def warm(
 
 def _provisional(fetched: Fetched, now_ms: int) -> bool:
     """Whether the newest stored bar was fetched while its provider still revised it, and would be final by now."""
-    return not fetched.last_final and now_ms >= int(fetched.bars.ts_ms[-1]) + SETTLES_MS
+    return not fetched.last_final and now_ms >= int(fetched.bars.ts_ms[-1]) + REVISED_FOR_MS
 
 
 def _next_ms(name: str, benchmark: BenchmarkSource, source: str, store: BarStore) -> int:
@@ -207,7 +208,7 @@ Ask = Callable[[str, dt.date, dt.date], Bars]
 """(a provider's own symbol, first day, last day) -> daily bars, at least one; raises ExternalDataUnavailable."""
 
 
-def network_asks(book: ProviderStates, patience: RetryBudget) -> dict[str, Ask]:
+def network_asks(states: ProviderStates, budget: RetryBudget) -> dict[str, Ask]:
     """One `Ask` for each network provider of benchmarks, for a job that walks the order by itself."""
 
     def of(source: str) -> Ask:
@@ -218,7 +219,7 @@ def network_asks(book: ProviderStates, patience: RetryBudget) -> dict[str, Ask]:
                 end_ms=_midnight_ms(last) + DAY_MS, market=market,
             )  # fmt: skip
             try:
-                return ask(provider(source), request, book=book, patience=patience).bars
+                return ask(provider(source), request, states=states, budget=budget).bars
             except NotSetUp as error:
                 raise ExternalDataUnavailable("auth", provider=source, symbol=symbol, detail=str(error)) from None
 

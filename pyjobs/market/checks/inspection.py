@@ -14,10 +14,10 @@ from pyjobs.market.checks import quality
 from pyjobs.market.checks.splits import breaks
 from pyjobs.market.desk.snapshot import is_stale
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
-from pyjobs.market.ingest.questions import EMPTY_SETTLES_MS
+from pyjobs.market.ingest.questions import EMPTY_FOR_SURE_MS
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
-from pyjobs.market.store.folders import QUARANTINE, settled
+from pyjobs.market.store.folders import QUARANTINE, read_when_stable
 from pyjobs.market.store.partitions import Partition, partition_name, partition_span, read_partition, runs
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError
@@ -55,7 +55,7 @@ class Inspected:
 
 def inspect(store: BarStore, key: SeriesKey, market: str | None, *, now_ms: int) -> Inspected:
     """Everything that can be known about one series. Reads all of it; raises nothing about its content."""
-    parts, flaws = settled(lambda: _read(store, key), lambda: store.partitions(key))
+    parts, flaws = read_when_stable(lambda: _read(store, key), lambda: store.partitions(key))
     flaws += _set_aside(store, key, parts)
     for name, part in parts.items():
         flaws += _impossible(key, name, part)
@@ -166,7 +166,7 @@ def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: 
         market, key.timeframe, int(bars.ts_ms[0]), int(bars.ts_ms[-1]), from_open=from_open, phase_ms=phase_ms
     )
     missing = without(without(expected, bars.ts_ms), empty)
-    missing = missing[(missing <= now_ms - EMPTY_SETTLES_MS) | (missing > now_ms)]  # a quiet minute may still come
+    missing = missing[(missing <= now_ms - EMPTY_FOR_SURE_MS) | (missing > now_ms)]  # a quiet minute may still come
     yield from _by_partition(key, "WARN", "gap: missing by the market's calendar", missing)
     yield from _by_partition(key, "note", "confirmed empty by the provider", within(empty, 0, int(bars.ts_ms[-1])))
     known = bars.ts_ms[bars.ts_ms >= expected[0]] if expected.size else NO_TIMES

@@ -4,6 +4,11 @@ A split changes the price between two bars, at the open, by p:1 or 1:q up to 1 0
 good; shares traded change by as much the other way (or not at all, where the volumes were put right already), so that
 the money traded stays what it was; and the day itself is like any other. A crash falls within the bar, or on many times
 the volume, or over a day as wild as none before. Coins and currencies do not split. Thresholds are ours.
+
+On 26 674 real days of four Korean shares (1985 to 2018, adjusted) and 20 332 real candles of a coin taken for a share
+nothing is called a split. Splits planted on those days are found 9 times in 10 if p:1 or 1:q (2 in 3 where the volume
+was put right already), 2 in 3 of p:q. One that moves the price by less than BREAK (5:4, 6:5) is not told: with 20 %
+instead, 4 in 10 of those are found, and one ordinary night is called one (2026-11-29, 150 of each kind).
 """
 
 from __future__ import annotations

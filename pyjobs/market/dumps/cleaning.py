@@ -17,7 +17,7 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.market.dumps.halts import halted, missing_prices
 from pyjobs.market.dumps.meaning.periods import NOT_YET
-from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, Findings, Mask, Source, Table, date_text
+from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, DumpSource, Findings, Mask, Table, date_text
 from utils.errors import BadDataError
 
 ROUNDING = 1e-9
@@ -79,7 +79,7 @@ def _kind(complaint: str) -> str:
     return re.sub(r"'[^']*'|\d[\d\s:.TZ/+-]*", "", complaint)
 
 
-def _refuse_future(table: Table, source: Source) -> None:
+def _refuse_future(table: Table, source: DumpSource) -> None:
     """A bar that begins after now is a file misread, or made up."""
     today = int(source.hours.dates_of(np.array([source.now_ms], np.int64))[0])
     early = source.bar_ms if source.intraday else 0
@@ -96,7 +96,7 @@ def _refuse_future(table: Table, source: Source) -> None:
     raise source.refuse(int(table.line[at]), f"{text} is in the future{more}", found.size, int(table.part[at]))
 
 
-def _still_open(source: Source) -> int:
+def _still_open(source: DumpSource) -> int:
     """How far ahead the end of a running week or month lies, in days at most; a day's is today; a stamp's tomorrow."""
     return {"1w": 7, "1mo": 31}.get(source.instrument.timeframe, 1 if source.all_day else 0)
 
@@ -153,7 +153,7 @@ def _possible(table: Table, findings: Findings) -> Table:
     return table
 
 
-def _last_place(source: Source, table: Table) -> float:
+def _last_place(source: DumpSource, table: Table) -> float:
     """How far adjusting may have pushed a close over its high: one unit of the last place, nothing for raw prices."""
     if source.instrument.prices == "raw":
         return 0.0
@@ -200,7 +200,7 @@ def _in_sessions(table: Table, findings: Findings) -> Table:
     return replace(table, ts_ms=ts_ms)
 
 
-def _refuse_another_market(table: Table, closed: Mask, known: int, source: Source) -> None:
+def _refuse_another_market(table: Table, closed: Mask, known: int, source: DumpSource) -> None:
     """Rows of so many dates without a session that they are of another market, or another zone's dates."""
     if closed.sum() < FEWEST_CLOSED or closed.sum() <= CLOSED_SHARE * known:
         return

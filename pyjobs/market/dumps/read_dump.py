@@ -20,7 +20,7 @@ from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended
-from pyjobs.market.dumps.meaning.source import Findings, Source, when
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import table_of
 from pyjobs.market.dumps.meaning.tickers import of_the_symbol
@@ -54,7 +54,7 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
     """
     written_ms = max(each.stat().st_mtime_ns for each in files_of(path)) // 1_000_000
-    source = Source(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=min(now_ms, written_ms))
+    source = DumpSource(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=min(now_ms, written_ms))
     findings = Findings(source)
     readings = _readings(path, source, findings)
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
@@ -81,7 +81,7 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     )
 
 
-def _readings(path: Path, source: Source, findings: Findings) -> list[Reading]:
+def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
     readings = []
     for grid in of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings):
         source.labels.append(grid.label)

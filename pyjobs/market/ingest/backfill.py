@@ -13,9 +13,9 @@ from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window
-from pyjobs.market.ingest.gaps import Window
-from pyjobs.market.ingest.questions import Got, is_an_answer
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.gaps import Window, missing_bars
+from pyjobs.market.ingest.questions import EMPTY_FOR_SURE_MS, Got, is_an_answer
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.ingest.silence import last_known
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
@@ -42,8 +42,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Report:
     """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again.
 
-    `first`: nothing of the series was stored before. `too_old`: the provider's answer about a first
-    stretch that lies longer ago than it has bars of; else empty.
+    `first`: nothing of the series was stored before. `too_old`: the provider's answer about an older
+    stretch that lies longer ago than it has bars of; else empty. `lost`: how many bars since the newest
+    stored one are missing because of that.
     """
 
     got: Got
@@ -52,10 +53,18 @@ class Report:
     set_aside: tuple[str, ...] = ()
     first: bool = False
     too_old: str = ""
+    lost: int = 0
 
 
 def ingest_range(
-    store: BarStore, key: SeriesKey, source: Source, *, start_ms: int, end_ms: int, now_ms: int, progress: Progress
+    store: BarStore,
+    key: SeriesKey,
+    source: SeriesSource,
+    *,
+    start_ms: int,
+    end_ms: int,
+    now_ms: int,
+    progress: Progress,
 ) -> Report:
     """Fetch every bar that closes from `start_ms` to `end_ms`, over what is stored; remembered until it is done."""
     task = Task(start_ms=start_ms, end_ms=end_ms, next_ms=start_ms)
@@ -73,12 +82,11 @@ def given_up(store: BarStore, key: SeriesKey, start_ms: int, end_ms: int) -> str
 
 
 def ingest_resume(
-    store: BarStore, key: SeriesKey, source: Source, *, lookback_ms: int, now_ms: int, progress: Progress
+    store: BarStore, key: SeriesKey, source: SeriesSource, *, lookback_ms: int, now_ms: int, progress: Progress
 ) -> Report:
     """Finish the range that was begun, if any; else fetch from the newest stored bar to now (`lookback_ms` if none).
 
-    How far back a first one looks is a wish: where the provider has bars of a part of it, the rest is `too_old`. Raises
-    as the provider where bars since the newest stored one are no longer to be had.
+    Where the provider has bars of a part of it only, those are stored, and the rest is `too_old`.
     """
     task = read_task(store.folder(key))
     if task:
@@ -93,18 +101,26 @@ def ingest_resume(
     due = looks.to_look_at(key, looks.load(store, key), now_ms) if newest else {}
     start, apart = together(source, key, start, now_ms, due.values())
     got, refused = _fetch(store, key, source, start, now_ms, now_ms, progress, lambda _: None)
-    if refused is not None and (newest is not None or not got.bars):
+    if refused is not None and not got.bars:
         raise refused
     for first, last in apart:  # what is too long ago by now is not looked at
         got = added(got, _fetch(store, key, source, first, last, now_ms, progress, lambda _: None)[0])
     looks.note_looked(store, key, now_ms, due)
-    why = refused.detail if refused is not None else ""
-    done = Report(got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None, too_old=why)
+    lost = _lost(store, key, source.market, newest[0], now_ms) if newest and refused is not None else 0
+    why = refused.detail if refused is not None and (lost or not newest) else ""
+    done = Report(
+        got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None, too_old=why, lost=lost
+    )
     return _not_nothing(store, key, done)
 
 
+def _lost(store: BarStore, key: SeriesKey, market: str, newest_ms: int, now_ms: int) -> int:
+    """How many bars lack that closed after `newest_ms`; the last minutes may still come."""
+    return int(missing_bars(store, key, market, first_ms=newest_ms + 1, last_ms=now_ms - EMPTY_FOR_SURE_MS).size)
+
+
 def together(
-    source: Source, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
+    source: SeriesSource, key: SeriesKey, start: int, now_ms: int, again: Iterable[Window]
 ) -> tuple[int, list[Window]]:
     """From where one request to now also brings what is to be looked at `again`; and the stretches it does not."""
     longest = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
@@ -142,7 +158,9 @@ def read_task(folder: Path) -> Task | None:
         return None
 
 
-def _finish(store: BarStore, key: SeriesKey, source: Source, task: Task, *, now_ms: int, progress: Progress) -> Report:
+def _finish(
+    store: BarStore, key: SeriesKey, source: SeriesSource, task: Task, *, now_ms: int, progress: Progress
+) -> Report:
     folder = store.folder(key)
     end = min(task.end_ms, now_ms)
     moved = store.set_aside_unreadable(key, task.start_ms, end)
@@ -174,7 +192,7 @@ def _forget(folder: Path) -> None:
 def _fetch(
     store: BarStore,
     key: SeriesKey,
-    source: Source,
+    source: SeriesSource,
     first: int,
     last: int,
     now_ms: int,

@@ -21,7 +21,7 @@ from pyjobs.market.ingest.questions import (
     take_in,
     to_ask,
 )
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import joined
@@ -32,7 +32,7 @@ from utils.errors import BadDataError, ExternalDataUnavailable
 def fetch_window(
     store: BarStore,
     key: SeriesKey,
-    source: Source,
+    source: SeriesSource,
     window: tuple[int, int],
     *,
     now_ms: int,
@@ -52,7 +52,7 @@ def fetch_window(
     return take_in(store, question, answer, now_ms=now_ms) or rebase(store, question, source, now_ms=now_ms)
 
 
-def _asked(key: SeriesKey, source: Source, first: int, last: int, now_ms: int) -> tuple[Bars, Fetched | None]:
+def _asked(key: SeriesKey, source: SeriesSource, first: int, last: int, now_ms: int) -> tuple[Bars, Fetched | None]:
     """The closed bars within the stretch, and the answer (None: confirmed empty)."""
     question = Question(key=key, request=request_of(key, source.market, first, last), known=None)
     try:
@@ -62,7 +62,7 @@ def _asked(key: SeriesKey, source: Source, first: int, last: int, now_ms: int) -
     return closed_bars(question, fetched, now_ms), fetched
 
 
-def _rescaled_apart(store: BarStore, question: Question, source: Source, now_ms: int) -> bool:
+def _rescaled_apart(store: BarStore, question: Question, source: SeriesSource, now_ms: int) -> bool:
     """Whether the newest, or the oldest, stored prices are on another basis now, where the question does not tell."""
     key = question.key
     if question.apart and _newest_rescaled(store, key, source, now_ms):
@@ -80,7 +80,7 @@ def _rescaled_apart(store: BarStore, question: Question, source: Source, now_ms:
     return _moved(store, key, bars)
 
 
-def _newest_rescaled(store: BarStore, key: SeriesKey, source: Source, now_ms: int) -> bool:
+def _newest_rescaled(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) -> bool:
     """Whether the newest stored prices are on another basis now. Raises BadDataError where nobody can tell any more."""
     newest = store.newest(key)
     if newest is None:
@@ -106,7 +106,7 @@ def _moved(store: BarStore, key: SeriesKey, bars: Bars) -> bool:
     return rescaled(key, old, bars, adjusted=True)
 
 
-def rebase(store: BarStore, question: Question, source: Source, *, now_ms: int) -> Got:
+def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms: int) -> Got:
     """Fetch the whole series again, as far as the question goes, and put it in the stored one's place.
 
     A few bars that the provider leaves out stay, on the new basis, where that basis is known; all are named.

@@ -7,12 +7,13 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
 from pyjobs.market.ingest.instances import Instance
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.store.names import folder_name
 from utils import paths
 from utils.cli import Parser
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from utils.progress import ProgressReport
 
 DAY_MS = 86_400_000
-Work = Callable[[SeriesKey, Source, Instance], str]
+Work = Callable[[SeriesKey, SeriesSource, Instance], str]
 """One series' work; returns the line about its outcome."""
 Say = Callable[[str], object]
 
@@ -85,44 +86,68 @@ def for_each(
     """
     from pyjobs.market.ingest.sources import Sources
 
-    asking = sources or Sources()
-    failed: list[NightdeskError] = []
-    todo = _each_once(todo, asking)
-    ended = 0
+    job_sources = sources or Sources()
+    run = _Run(job=job, work=work, say=say, sources=job_sources, progress=progress, todo=_each_once(todo, job_sources))
+    if len(run.todo) == 1:
+        run.attempt(run.todo[0])
+        return int(ExitCode.OK)
+    with job_sources.only_healthy():
+        put_off = run.healthy_first()
+    run.rest(job_sources.in_turn(put_off))
+    return _worst(run.failed, len(run.todo), say)
 
-    def attempt(instance: Instance) -> None:
-        key = asking.key(instance)
-        if progress is not None:
-            progress.part(ended + 1, len(todo))
-        source = asking.of(key)
-        with series_lock(job, key):
-            say(work(key, source, instance))
 
-    def put_off(rest: Sequence[Instance]) -> dict[Instance, NightdeskError]:
-        """Attempt all of them; return those that can wait, and why. The other failures are printed."""
-        nonlocal ended
-        later: dict[Instance, NightdeskError] = {}
-        for instance in rest:
-            try:
-                with foreseen():
-                    attempt(instance)
-            except NightdeskError as error:
-                if asking.skip_unhealthy and asking.can_wait(error):
-                    later[instance] = error
-                    continue
-                say(f"{instance.name}: failed: {error}")
-                failed.append(error)
-            ended += 1
-        return later
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One job's series. `failed`: the errors so far, each printed; `ended`: how many series need nothing more."""
 
-    if len(todo) == 1:
-        attempt(todo[0])
-    else:
-        asking.skip_unhealthy = asking.scheduled
-        later = put_off(todo)
-        asking.skip_unhealthy = False
-        put_off(asking.in_turn(later))
-    return _worst(failed, len(todo), say)
+    job: str
+    work: Work
+    say: Say
+    sources: Sources
+    progress: ProgressReport | None
+    todo: Sequence[Instance]
+    failed: list[NightdeskError] = field(default_factory=list)
+    ended: int = 0
+
+    def healthy_first(self) -> dict[Instance, NightdeskError]:
+        """Attempt all; a scheduled job puts off those that another try may help. Returns these, with their errors."""
+        put_off: dict[Instance, NightdeskError] = {}
+        for instance in self.todo:
+            error = self._error_of(instance)
+            if error is not None and self.sources.scheduled and self.sources.can_wait(error):
+                put_off[instance] = error
+            else:
+                self._end(instance, error)
+        return put_off
+
+    def rest(self, put_off: Sequence[Instance]) -> None:
+        """Attempt those that were put off, while there is time."""
+        for instance in put_off:
+            self._end(instance, self._error_of(instance))
+
+    def attempt(self, instance: Instance) -> None:
+        """Do the work of one series under its lock."""
+        key = self.sources.key(instance)
+        if self.progress is not None:
+            self.progress.part(self.ended + 1, len(self.todo))
+        source = self.sources.of(key)
+        with series_lock(self.job, key):
+            self.say(self.work(key, source, instance))
+
+    def _error_of(self, instance: Instance) -> NightdeskError | None:
+        try:
+            with foreseen():
+                self.attempt(instance)
+        except NightdeskError as error:
+            return error
+        return None
+
+    def _end(self, instance: Instance, error: NightdeskError | None) -> None:
+        if error is not None:
+            self.say(f"{instance.name}: failed: {error}")
+            self.failed.append(error)
+        self.ended += 1
 
 
 @contextmanager

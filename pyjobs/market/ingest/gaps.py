@@ -10,7 +10,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes, phase_of
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES, without
-from pyjobs.market.store.folders import settled
+from pyjobs.market.store.folders import read_when_stable
 from pyjobs.market.store.partitions import SUFFIX, partition_span, read_outline, read_times
 from utils.errors import BadDataError
 
@@ -28,7 +28,7 @@ def missing_bars(
     should it be known to begin by then). A last bar that was stored as not final, and then passed over, counts as
     missing. Raises BadDataError naming an unreadable partition.
     """
-    return settled(lambda: _missing(store, key, market, first_ms, last_ms, since_ms))
+    return read_when_stable(lambda: _missing(store, key, market, first_ms, last_ms, since_ms))
 
 
 def _missing(store: BarStore, key: SeriesKey, market: str, first_ms: int, last_ms: int, since_ms: int) -> IntArray:
@@ -72,7 +72,7 @@ def first_bar(store: BarStore, key: SeriesKey) -> int:
     A first partition that cannot be read (and is older than what is looked at, else it would have been set aside)
     counts with its own beginning.
     """
-    return settled(lambda: _first_of(store.paths(key), key))
+    return read_when_stable(lambda: _first_of(store.paths(key), key))
 
 
 def _first_of(files: list[str], key: SeriesKey) -> int:
@@ -104,7 +104,7 @@ def counted_from_open(store: BarStore, key: SeriesKey, market: str) -> bool:
                     return are_from_open(market, key.timeframe, times)
         return False
 
-    return settled(look)
+    return read_when_stable(look)
 
 
 def stored_before(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
@@ -117,7 +117,7 @@ def stored_before(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
                 return int(times[times.searchsorted(ts_ms) - 1])
         return None
 
-    return settled(look)
+    return read_when_stable(look)
 
 
 def stored_after(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
@@ -130,7 +130,7 @@ def stored_after(store: BarStore, key: SeriesKey, ts_ms: int) -> int | None:
                 return int(times[times.searchsorted(ts_ms, side="right")])
         return None
 
-    return settled(look)
+    return read_when_stable(look)
 
 
 def page_end(missing: IntArray, at: int, expected: IntArray, *, page_bars: int, page_ms: int) -> int:

@@ -10,7 +10,7 @@ from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, Se
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.ingest.gaps import NEVER, first_bar
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
@@ -19,7 +19,7 @@ from pyjobs.market.store.partitions import Provenance
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable
 
-EMPTY_SETTLES_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
+EMPTY_FOR_SURE_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
 OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late (2026-11)
 CHANGED = 1e-6  # relative; providers round
@@ -71,7 +71,7 @@ Answer = Fetched | ConfirmedEmpty
 def to_ask(
     store: BarStore,
     key: SeriesKey,
-    source: Source,
+    source: SeriesSource,
     window: tuple[int, int],
     *,
     now_ms: int,
@@ -109,7 +109,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     fetched = None if isinstance(answer, ConfirmedEmpty) else answer
     bars = closed_bars(question, fetched, now_ms)
     ranges = answer.confirmed_empty
-    empty = _confirmed(key, request.market, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+    empty = _confirmed(key, request.market, (first, min(last, now_ms - EMPTY_FOR_SURE_MS)), ranges, bars)
     if fetched is None:
         if known is None:
             return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
@@ -136,25 +136,25 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     if question.whole and len(bars):
         looks.change(store, key, compared_ms=now_ms)
     if request.market == ROUND_THE_CLOCK:
-        _whole(key, provider, (first, min(last, now_ms - EMPTY_SETTLES_MS)), ranges, bars)
+        _whole(key, provider, (first, min(last, now_ms - EMPTY_FOR_SURE_MS)), ranges, bars)
     revised = before.revised_by(bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=_told(revised) + _untrue(fetched, bars),
+        revised=int(revised.size), told=told_of(revised) + _untrue(fetched, bars),
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """What was stored of an answer's stretch before it: bars (`settled` of them final), and times without one."""
+    """What was stored of an answer's stretch before it: bars (`final` of them final), and times without one."""
 
     bars: Bars
-    settled: int
+    final: int
     empty: IntArray
 
     def revised_by(self, new: Bars) -> IntArray:
         """The closes of those that came with other numbers."""
-        old = self.bars.slice(0, self.settled)
+        old = self.bars.slice(0, self.final)
         shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
         same = [
             np.isclose(getattr(old, name)[at_old], getattr(new, name)[at_new], rtol=CHANGED, atol=0.0)
@@ -166,15 +166,15 @@ class _Stored:
 def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _Stored:
     newest = store.newest(key)
     if newest is None:
-        return _Stored(bars=joined([]), settled=0, empty=NO_TIMES)
+        return _Stored(bars=joined([]), final=0, empty=NO_TIMES)
     old = store.read(key, start_ms=int(bars.ts_ms[0]), end_ms=int(bars.ts_ms[-1])) if len(bars) else joined([])
     moving = bool(len(old)) and int(old.ts_ms[-1]) == newest[0] and not newest[1]
     known = store.confirmed_empty(key, start_ms=int(empty[0]), end_ms=int(empty[-1])) if empty.size else NO_TIMES
-    return _Stored(bars=old, settled=len(old) - moving, empty=np.union1d(known, old.ts_ms))
+    return _Stored(bars=old, final=len(old) - moving, empty=np.union1d(known, old.ts_ms))
 
 
-def _told(revised: IntArray) -> tuple[str, ...]:
-    """The sentence about stored bars that came with other numbers."""
+def told_of(revised: IntArray) -> tuple[str, ...]:
+    """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
     if not revised.size:
         return ()
     which = (

@@ -20,8 +20,8 @@ from pyjobs.market.ingest.gaps import (
     stored_after,
     stored_before,
 )
-from pyjobs.market.ingest.questions import EMPTY_SETTLES_MS, Got, is_an_answer
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.questions import EMPTY_FOR_SURE_MS, Got, is_an_answer
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import partition_span
 from utils.errors import ExternalDataUnavailable
@@ -47,7 +47,7 @@ class Repaired:
 
 
 def repair(
-    store: BarStore, key: SeriesKey, source: Source, *, lookback_ms: int, now_ms: int, progress: Progress
+    store: BarStore, key: SeriesKey, source: SeriesSource, *, lookback_ms: int, now_ms: int, progress: Progress
 ) -> Repaired:
     """Fill the gaps between now minus `lookback_ms` and the newest stored bar.
 
@@ -56,7 +56,7 @@ def repair(
     bars are missing ones. Raises BadDataError when the clock is behind
     the newest stored bar, ExternalDataUnavailable (never of kind no_data) with what came before it stored.
     """
-    first, last = now_ms - lookback_ms, now_ms - EMPTY_SETTLES_MS
+    first, last = now_ms - lookback_ms, now_ms - EMPTY_FOR_SURE_MS
     newest_file = max((path.stem for path in store.files(key, first, last)), default=None)
     moved = store.set_aside_unreadable(key, first, last)
     newest = store.newest(key)
@@ -100,7 +100,7 @@ class _Asked:
 
     store: BarStore
     key: SeriesKey
-    source: Source
+    source: SeriesSource
     gaps: IntArray
     now_ms: int
     progress: Progress

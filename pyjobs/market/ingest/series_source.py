@@ -13,7 +13,7 @@ Ask = Callable[[BarRequest], Fetched]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class SeriesSource:
     """Whom to ask for one series: its exchange's provider behind `ask`, and the calendar by which bars are expected."""
 
     market: str

@@ -1,8 +1,9 @@
-"""Whom a job may ask, with the machine-wide state, the retries and ALLOW_NET_FETCH, and one patience for all of it."""
+"""Whom a job may ask, with the machine-wide state, the retries and ALLOW_NET_FETCH, and one budget for all of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -11,11 +12,13 @@ from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.questions import is_an_answer
 from pyjobs.market.ingest.quoted_as import quoted_as
-from pyjobs.market.ingest.series_source import Source
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
-from pyjobs.market.providers.asking.ask import WORTH_ANOTHER_TRY, RetryBudget, TimeLost, ask, interactive, patience
+from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.ask_many import Answered, ask_many
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, State
+from pyjobs.market.providers.asking.retry_budget import RetryBudget, TimeLost, interactive, retry_budget
+from pyjobs.market.providers.asking.stop import WORTH_ANOTHER_TRY
 from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
@@ -29,16 +32,16 @@ class Sources:
     """The providers of one job's series. `tell` gets a line before each wait, which may then be long; without it the
     job is a `scheduled` one, with little time.
 
-    While `skip_unhealthy`, no provider is waited for, and one whose last request failed is not asked.
+    A scheduled job makes two passes: `only_healthy` first, then the rest in the order of `in_turn`.
     """
 
     def __init__(self, tell: Callable[[str], object] | None = None) -> None:
-        self.skip_unhealthy = False
+        self._skip_unhealthy = False
         self.scheduled = tell is None
         self._exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-        self._book, self._providers = ProviderStates(), dict[str, Provider]()
-        how = partial(interactive, tell) if tell else patience
-        self._waiting = partial(how, began_s=clock.running_s(), trouble=TimeLost())
+        self._states, self._providers = ProviderStates(), dict[str, Provider]()
+        how = partial(interactive, tell) if tell else retry_budget
+        self._waiting = partial(how, began_s=clock.running_s(), time_lost=TimeLost())
 
     def key(self, instance: Instance) -> SeriesKey:
         """The series of an instance. Raises UsageError for what there is not, ConfigError for a file that is none."""
@@ -48,21 +51,21 @@ class Sources:
             self._exchanges, exchange=instance.exchange, symbol=instance.symbol, timeframe=instance.timeframe
         )
 
-    def of(self, key: SeriesKey) -> Source:
+    def of(self, key: SeriesKey) -> SeriesSource:
         """Whom to ask about a series. Raises ConfigError for an unknown provider."""
         exchange, made = self._exchanges[key.exchange], self._provider_of(key.exchange)
         currency = "" if exchange.market == "FX" else exchange.currency  # a currency's price is in any other
 
         def put(request: BarRequest) -> Fetched:
             request = replace(request, currency=request.currency or currency)
-            return ask(made, request, book=self._book, patience=self._patience())
+            return ask(made, request, states=self._states, budget=self._retry_budget())
 
-        return Source(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
+        return SeriesSource(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
 
     def ask_many(self, exchange: str, requests: Sequence[BarRequest]) -> Iterator[Answered]:
         """Each request with its answer or its error, in the order they come; all of one exchange."""
         made = self._provider_of(exchange)
-        return ask_many(made, requests, book=self._book, patience=self._patience())
+        return ask_many(made, requests, states=self._states, budget=self._retry_budget())
 
     def ask_boards(
         self, exchange: str, asked: Sequence[BoardAsked]
@@ -70,7 +73,7 @@ class Sources:
         """Each (board, session) of an exchange whose provider has boards, with its shares or its error."""
         made = self._provider_of(exchange)
         assert isinstance(made, KrxStock), "nobody else has boards"
-        return ask_boards(made, asked, book=self._book, patience=self._patience())
+        return ask_boards(made, asked, states=self._states, budget=self._retry_budget())
 
     def has_quotes(self, exchange: str) -> bool:
         """Whether the exchange's provider can be asked what is traded now."""
@@ -88,8 +91,8 @@ class Sources:
         found = ask_quotes(
             at.provider,
             list(names.values()),
-            book=self._book,
-            patience=self._patience(),
+            states=self._states,
+            budget=self._retry_budget(),
             market=at.market,
             currency=at.currency,
         )
@@ -103,7 +106,16 @@ class Sources:
     def state(self, key: SeriesKey) -> State:
         """What is known of those who are asked about a series."""
         any_request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=0, end_ms=0)
-        return self._book.read(self._provider_of(key.exchange).gate(any_request))
+        return self._states.read(self._provider_of(key.exchange).rate_limit_group(any_request))
+
+    @contextmanager
+    def only_healthy(self) -> Iterator[None]:
+        """The first pass of a scheduled job: waits for no provider, asks none whose last request failed."""
+        self._skip_unhealthy = self.scheduled
+        try:
+            yield
+        finally:
+            self._skip_unhealthy = False
 
     def can_wait(self, error: NightdeskError) -> bool:
         """Whether another try later in this job may help."""
@@ -116,17 +128,17 @@ class Sources:
 
         Rotate each provider's series by its failure count, so that one bad series cannot starve the rest.
         """
-        gates: dict[str, list[Instance]] = {}
-        states: dict[str, State] = {}
+        groups: dict[str, list[Instance]] = {}
+        known: dict[str, State] = {}
         for one, error in put_off.items():
             if isinstance(error, NotAsked):
                 state = self.state(self.key(one))
-                states.setdefault(state.provider, state)
-                gates.setdefault(state.provider, []).append(one)
+                known.setdefault(state.provider, state)
+                groups.setdefault(state.provider, []).append(one)
         order: list[Instance] = []
-        for gate in sorted(gates, key=lambda name: states[name].last_failure_s):
-            cut = states[gate].failures % len(gates[gate])
-            order += gates[gate][cut:] + gates[gate][:cut]
+        for rate_limit_group in sorted(groups, key=lambda name: known[name].last_failure_s):
+            cut = known[rate_limit_group].failures % len(groups[rate_limit_group])
+            order += groups[rate_limit_group][cut:] + groups[rate_limit_group][:cut]
         return [*order, *(one for one in put_off if one not in order)]
 
     def _provider_of(self, exchange: str) -> Provider:
@@ -134,9 +146,9 @@ class Sources:
             self._providers[exchange] = provider(self._exchanges[exchange].provider)
         return self._providers[exchange]
 
-    def _patience(self) -> RetryBudget:
+    def _retry_budget(self) -> RetryBudget:
         own = self._waiting()
-        return replace(own, deadline_s=own.now(), tries=1, skip_unhealthy=True) if self.skip_unhealthy else own
+        return replace(own, deadline_s=own.now(), tries=1, skip_unhealthy=True) if self._skip_unhealthy else own
 
 
 def _is_not_known(answer: Quote | NightdeskError) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 
-from pyjobs.market.provider_names import GATES, MADE_BY, NAMES
+from pyjobs.market.provider_names import MADE_BY, NAMES, RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import (
     BarRequest,
     ConfirmedEmpty,
@@ -19,8 +19,8 @@ from pyjobs.market.providers.base import (
 from utils.errors import ConfigError
 
 __all__ = [
-    "GATES",
     "NAMES",
+    "RATE_LIMIT_GROUPS",
     "BarRequest",
     "ConfirmedEmpty",
     "Fetched",

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, Fetched, Quote, Refused
 from pyjobs.market.providers.workers.remote import Remote, each_or_error
-from utils.errors import ConfigError, ExternalDataUnavailable
+from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError
 from utils.settings import credentials
 
 LONGEST_SYMBOLS = 3_500  # bytes, commas escaped: an address of more than 4 KB is refused, and the rest takes some
@@ -74,7 +74,7 @@ class Alpaca(Remote):
 
     def fetch_many(
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
-    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One request for each group, and its further pages."""
         together = groups(requests)
         asks = [

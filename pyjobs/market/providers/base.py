@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind
+from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, NightdeskError
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import Bars
@@ -118,7 +118,7 @@ class Provider(Protocol):
     def network(self) -> bool:
         """Whether asking it leaves the machine."""
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """Who is behind it, and may ban us: providers that ask the same servers share one state."""
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
@@ -143,7 +143,7 @@ class AsksMany(Protocol):
 
     def fetch_many(
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
-    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One attempt at a chunk: an answer for each request, as they come; `gap_s` between two requests at least.
 
         After a failure that is about the provider nothing more is sent: what was not asked is `Unasked`.
@@ -159,7 +159,7 @@ class Quotes(Protocol):
     def quotes_at_once(self) -> int:
         """The most symbols it is asked about in one attempt."""
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """As that of `Provider`."""
 
     def prepare(self) -> None:

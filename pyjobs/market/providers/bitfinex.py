@@ -24,7 +24,7 @@ from utils.errors import ExternalDataUnavailable, UsageError
 
 URL = "https://api-pub.bitfinex.com/v2/candles/trade:{timeframe}:{symbol}/hist"
 PAGE_BARS, PAGE_S, PAUSE_S = 10_000, 30.0, 10.0
-SETTLE_MS = 60_000
+REVISED_FOR_MS = 60_000
 _NAMES = {"1m": "1m", "5m": "5m", "15m": "15m", "30m": "30m", "1h": "1h", "1d": "1D"}
 _CANDLES = msgspec.json.Decoder(list[tuple[float, float, float, float, float, float]])  # numbers only, and six
 
@@ -36,7 +36,7 @@ class Bitfinex:
     network = True
     quotes_at_once = 20
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - all symbols come from one place
         """Itself."""
         return self.name
 
@@ -67,7 +67,9 @@ class Bitfinex:
             answered = replace(request, end_ms=min(last + TIMEFRAME_MS[request.timeframe], request.end_ms))
         rows = np.concatenate([np.empty((0, 6)), *found])
         now_ms = true_now_ms(now_ms, max(sent, default=None))
-        return to_fetched(rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=SETTLE_MS)
+        return to_fetched(
+            rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, revised_for_ms=REVISED_FOR_MS
+        )
 
     def fetch_quotes(
         self, symbols: Sequence[str], *, limit_s: float = LONGEST_FETCH_S

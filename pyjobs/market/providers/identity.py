@@ -7,8 +7,9 @@ exchange, the wrong currency) is BadDataError and names what would fit; what the
 from __future__ import annotations
 
 from pyjobs.market.exchanges import load_exchanges
-from pyjobs.market.provider_names import GATES
+from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
+from pyjobs.market.providers.own_events import contradicted
 from utils import trading_day
 from utils.errors import BadDataError, MisfitError
 from utils.settings import config
@@ -27,15 +28,21 @@ EXCHANGED = ("EQUITY", "ETF", "INDEX", "MUTUALFUND")
 
 def checked(fetched: Fetched, request: BarRequest) -> Fetched:
     """`fetched`, when it is about what `request` asked for; raises BadDataError or Refused(schema)."""
-    about = fetched.about
-    if about is None:
+    if fetched.about is None:
         return fetched
-    _same_symbol(about, fetched.provider, request.symbol)
-    _same_market(about, fetched.provider, request.symbol, request.market, request.currency)
+    check_about(fetched.about, fetched.provider, request)
+    if why := contradicted(fetched, request.market):
+        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
+    return fetched
+
+
+def check_about(about: About, provider: str, request: BarRequest) -> None:
+    """Raises as `checked` when an answer, of which nothing is read yet, says that it is about something else."""
+    _same_symbol(about, provider, request.symbol)
+    _same_market(about, provider, request.symbol, request.market, request.currency)
     if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
         detail = f"it sends bars of {about.granularity}, asked for {request.timeframe}"
-        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
-    return fetched
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
 
 
 def fits(fetched: Fetched, request: BarRequest) -> bool:
@@ -98,7 +105,7 @@ def _fitting(provider: str, about: About) -> str:
     fitting = [
         name
         for name, one in load_exchanges(path).items()
-        if GATES.get(one.provider) == GATES.get(provider)
+        if RATE_LIMIT_GROUPS.get(one.provider) == RATE_LIMIT_GROUPS.get(provider)
         and about.zone in ("", zone_of(one.market))
         and _traded_on(one.market, about.kind)
         and one.currency in ("", about.currency or one.currency)

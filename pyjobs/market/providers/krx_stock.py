@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pyjobs.market.calendars.hours import hours_of
-from pyjobs.market.provider_names import GATES
+from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import RetryBudget, network_allowed
+from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.providers.base import LONGEST_FETCH_S, BarRequest, ConfirmedEmpty, Fetched, Range, Refused
 from pyjobs.market.providers.krx_board import BOARDS, MARKET, NAME, BoardDay, NoBoard, ShareDay, board_day, share_days
 from pyjobs.market.providers.rows import Row, true_now_ms
@@ -30,7 +31,7 @@ from utils.files import os_files
 from utils.files.atomic import sweep, write_text
 from utils.trading_day import CalendarRangeError
 
-SETTLED_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
+REVISED_FOR_MS = 3 * 3_600_000  # trading after hours ends at 18:00, two and a half hours after the close
 MARGIN_DAYS = 20  # of sessions before a history, whose closes say what its first base price should be
 PIECE_DAYS = 730  # what pykrx 1.2.9 asks for at once (website/krx/krxio.py); between two pieces it waits a second
 CHUNK_S = 20.0  # about what one attempt at many shares takes; its limit is LONGEST_FETCH_S
@@ -57,7 +58,7 @@ class KrxStock(Remote):
     keeps = True
     needs = ("KRX_ID", "KRX_PW")
     timeframes = ("1d",)
-    settle_ms = SETTLED_MS
+    revised_for_ms = REVISED_FOR_MS
     near_s = (MARGIN_DAYS + 7) * 86_400  # a halt may lie between the margin and the range
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
@@ -82,7 +83,7 @@ class KrxStock(Remote):
         if told.get("isins"):
             _keep_isins(told["isins"], now_ms)
         days = tuple(share_days(request.symbol, rows[0]))
-        empty = _idle(days, request.start_ms, min(request.end_ms, now_ms - SETTLED_MS))
+        empty = _idle(days, request.start_ms, min(request.end_ms, now_ms - REVISED_FOR_MS))
         bars: list[Row] = [
             [str(day.session), day.row.open, day.row.high, day.row.low, day.row.close, day.row.volume]
             for day in days
@@ -110,7 +111,7 @@ class KrxStock(Remote):
 
     def fetch_many(
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
-    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One share after the other, in one login."""
         asks, known = [], []
         for request in requests:
@@ -167,9 +168,9 @@ class KrxStock(Remote):
 
 
 def ask_boards(
-    provider: KrxStock, asked: Sequence[BoardAsked], *, book: ProviderStates, patience: RetryBudget
+    provider: KrxStock, asked: Sequence[BoardAsked], *, states: ProviderStates, budget: RetryBudget
 ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
-    """Each (board, session) with its day, or with the error it ended in, through KRX's gate as `ask_many` does it.
+    """Each (board, session) with its day, or with the error it ended in, in turns as `ask_many` does it.
 
     What has not been published yet is NoBoard: an answer, and no failure of the provider.
     """
@@ -177,18 +178,18 @@ def ask_boards(
     if not network_allowed():
         yield from ((one, NetworkForbidden(provider=NAME, symbol=named(one))) for one in asked)
         return
-    gate = GATES[NAME]
+    rate_limit_group = RATE_LIMIT_GROUPS[NAME]
     asking: Asking[BoardAsked, BoardDay] = Asking(
         provider=NAME,
-        gate=gate,
+        rate_limit_group=rate_limit_group,
         symbol=named,
         chunks=lambda some: [list(some[at : at + BOARDS_AT_ONCE]) for at in range(0, len(some), BOARDS_AT_ONCE)],
         attempt=lambda chunk, limit_s: provider.fetch_boards(
-            chunk, clock.now_ms(), limit_s=limit_s, gap_s=pace.gap_s(gate, book, patience.now())
+            chunk, clock.now_ms(), limit_s=limit_s, gap_s=pace.gap_s(rate_limit_group, states, budget.now())
         ),
         prepare=provider.prepare,
     )
-    yield from in_turns(asked, asking, book=book, patience=patience)
+    yield from in_turns(asked, asking, states=states, budget=budget)
 
 
 def named(asked: BoardAsked) -> str:
@@ -210,7 +211,7 @@ def _day_of(told: Mapping[str, Any], asked: BoardAsked, now_ms: int) -> BoardDay
     now_ms, close_ms = true_now_ms(now_ms, told.get("sent_s")), hours_of(MARKET).close_ms(session.toordinal())
     if now_ms < close_ms:  # our clock is ahead of KRX's
         return NoBoard(board, session, f"{session} has not closed yet by KRX's clock: its prices still move")
-    final = now_ms >= close_ms + SETTLED_MS
+    final = now_ms >= close_ms + REVISED_FOR_MS
     try:
         return board_day(told["rows"][0], board, session, ts_ms=close_ms, fetched_at_ms=now_ms, final=final)
     except Refused as error:

@@ -26,7 +26,7 @@ class LocalCache:
     name = "local_cache"
     network = False
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
         """Itself."""
         return self.name
 
@@ -46,7 +46,7 @@ class LocalCache:
         closes = plain_closes(path)
         if closes is not None:
             rows: list[Row] = [(day.isoformat(), *[close] * 4, 0.0) for day, close in closes.items()]
-            return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, settle_ms=0)
+            return to_fetched(rows, request, provider=self.name, adjusted="raw", now_ms=now_ms, revised_for_ms=0)
         bars = bars_of(path, request.symbol, request.market, now_ms=now_ms)
         source = Provenance(provider=self.name, fetched_at_ms=now_ms, adjusted="raw", last_final=True)
         return _within(self.name, request, path.name, bars, source)
@@ -61,7 +61,7 @@ class StoredBars:
     def __init__(self, store: BarStore | None = None) -> None:
         self.store = store or open_store()
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - there is nobody to ban us
         """Itself."""
         return self.name
 

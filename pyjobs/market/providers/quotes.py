@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyjobs.market.providers import provider
-from pyjobs.market.providers.asking.ask import RetryBudget, network_allowed
+from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.providers.base import BarRequest, Quote, Quotes
 from pyjobs.market.providers.identity import checked_quote
 from utils.errors import ConfigError, NetworkForbidden, NightdeskError
@@ -24,8 +25,8 @@ def ask_quotes(
     provider_name: str,
     symbols: Sequence[str],
     *,
-    book: ProviderStates,
-    patience: RetryBudget,
+    states: ProviderStates,
+    budget: RetryBudget,
     market: str = "24/7",
     currency: str = "",
 ) -> dict[str, Quote | NightdeskError]:
@@ -43,14 +44,14 @@ def ask_quotes(
     at_once = asked.quotes_at_once
     asking: Asking[str, Quote] = Asking(
         provider=provider_name,
-        gate=asked.gate(any_request),
+        rate_limit_group=asked.rate_limit_group(any_request),
         symbol=lambda symbol: symbol,
         chunks=lambda some: [list(some[at : at + at_once]) for at in range(0, len(some), at_once)],
         attempt=lambda chunk, limit_s: asked.fetch_quotes(chunk, limit_s=limit_s),
         prepare=asked.prepare,
     )
     found: dict[str, Quote | NightdeskError] = {}
-    for symbol, answer in in_turns(list(dict.fromkeys(symbols)), asking, book=book, patience=patience):
+    for symbol, answer in in_turns(list(dict.fromkeys(symbols)), asking, states=states, budget=budget):
         try:
             found[symbol] = (
                 answer if isinstance(answer, NightdeskError) else checked_quote(answer, provider_name, market, currency)

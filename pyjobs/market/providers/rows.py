@@ -37,11 +37,11 @@ def to_fetched(
     provider: str,
     adjusted: Adjusted,
     now_ms: int,
-    settle_ms: int,
+    revised_for_ms: int,
 ) -> Fetched:
     """The rows that are closed, true, traded and asked for.
 
-    `settle_ms`: how long after its close the provider revises a bar. An array of rows has six columns, the start in
+    `revised_for_ms`: so long after its close the provider revises a bar. An array of rows has six columns, the start in
     milliseconds first. Raises ConfirmedEmpty when a proper answer holds nothing in the range; Refused(schema) when no
     row can be true, or the bars are longer ones.
     """
@@ -54,11 +54,11 @@ def to_fetched(
     _refuse_other_spacing(bars, request, provider)
     if len(labels) and not len(bars):
         detail = f"none of {len(labels)} rows is usable"
-        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail)
+        raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
     end_ms = min(request.end_ms, now_ms)
     inside = (bars.ts_ms >= request.start_ms) & (bars.ts_ms <= end_ms)
     bars = Bars(**{name: getattr(bars, name)[inside] for name in COLUMNS})
-    empty = gaps(bars.ts_ms, request, until_ms=min(request.end_ms, now_ms - settle_ms))
+    empty = gaps(bars.ts_ms, request, until_ms=min(request.end_ms, now_ms - revised_for_ms))
     if not len(bars):
         raise ConfirmedEmpty(provider=provider, symbol=request.symbol, ranges=empty)
     return Fetched(
@@ -67,7 +67,7 @@ def to_fetched(
         symbol=request.symbol,
         adjusted=adjusted,
         fetched_at_ms=now_ms,
-        last_final=bool(bars.ts_ms[-1] + settle_ms <= now_ms),
+        last_final=bool(bars.ts_ms[-1] + revised_for_ms <= now_ms),
         confirmed_empty=empty,
         untrue=() if good.all() else _untrue(labels, good, request, end_ms),
     )

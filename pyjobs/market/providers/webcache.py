@@ -35,10 +35,10 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     events: list[dict[str, Any]] = []
 
 
-def load(provider: str, request: BarRequest, now_ms: int, *, settle_ms: int) -> Kept | None:
+def load(provider: str, request: BarRequest, now_ms: int, *, revised_for_ms: int) -> Kept | None:
     """The answer kept for this question since the last session closed; None without one, or for a damaged file.
 
-    `settle_ms`: how long after its close a bar is revised.
+    `revised_for_ms`: how long after its close a bar is revised.
     """
     if request.timeframe != "1d":
         return None
@@ -46,8 +46,8 @@ def load(provider: str, request: BarRequest, now_ms: int, *, settle_ms: int) -> 
         kept = msgspec.json.decode(os_files.held_bytes(_file(provider, request, now_ms)), type=Kept)
     except (OSError, msgspec.MsgspecError):
         return None
-    settled_ms = kept.last_ts_ms + settle_ms
-    if kept.fetched_at_ms < settled_ms <= now_ms:
+    final_ms = kept.last_ts_ms + revised_for_ms
+    if kept.fetched_at_ms < final_ms <= now_ms:
         return None
     return kept if kept.start_ms <= request.start_ms and request.end_ms >= kept.last_ts_ms else None
 

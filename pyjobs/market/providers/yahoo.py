@@ -12,13 +12,14 @@ from pyjobs.market.providers.base import LONGEST_FETCH_S, About, BarRequest, Fet
 from pyjobs.market.providers.identity import fits, zone_of
 from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from pyjobs.market.store.partitions import Adjusted
-from utils.errors import ExternalDataUnavailable, UsageError
+from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
 
 AT_ONCE = 50  # charts in one turn: some twenty seconds where a chart takes 0.3, and the time limit ends at 45
 NEVER_SPLIT = ("", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE")
 """Kinds, in Yahoo's words, whose prices are what was traded; and an answer that names none."""
 CLASS_ELSEWHERE = re.compile(r"([A-Z]{1,5})\.([A-Z])")
 """BRK.B, as Alpaca and the exchange itself have it."""
+SOON_MENDED_MS = 10 * 86_400_000  # rows without prices are filled within days; an older one may stay as it is for ever
 GAP_S = 0.1  # between two charts: nobody publishes a limit, and a burst is what is banned first
 
 
@@ -55,16 +56,17 @@ class Yahoo(Remote):
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""
-        kept = webcache.load(self.name, request, now_ms, settle_ms=self.settle_ms)
+        kept = webcache.load(self.name, request, now_ms, revised_for_ms=self.revised_for_ms)
         if kept is None:
             return None
         return self.fetched(kept.rows, request, kept.fetched_at_ms, {"about": kept.about, "events": kept.events})
 
     def read(self, told: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
-        """As every Remote; a good answer is kept, and one about something else is not."""
+        """As every Remote; a good answer is kept, and one about something else, or with a bad new row, is not."""
         found = super().read(told, request, now_ms)
-        if fits(found, request):
-            webcache.save(self.name, request, told, found.fetched_at_ms, last_ts_ms=int(found.bars.ts_ms[-1]))
+        last_ms = int(found.bars.ts_ms[-1])
+        if fits(found, request) and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in found.untrue):
+            webcache.save(self.name, request, told, found.fetched_at_ms, last_ts_ms=last_ms)
         return found
 
     def chunks(self, requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
@@ -73,7 +75,7 @@ class Yahoo(Remote):
 
     def fetch_many(
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
-    ) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+    ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One chart after the other in one client process; each is kept as it comes."""
         question = self.question([self.asked(one, now_ms) for one in requests], limit_s, gap_s=max(gap_s, GAP_S))
         for group, told in self.told_each(question, [[one] for one in requests], lambda one: one.symbol):

@@ -16,7 +16,7 @@ import numpy as np
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, IntArray, SeriesKey, checked
 from pyjobs.market.store import history, rebase
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
-from pyjobs.market.store.folders import locked, make_folder, set_aside, settled
+from pyjobs.market.store.folders import locked, make_folder, read_when_stable, set_aside
 from pyjobs.market.store.merge import beside, joined, merge_partition
 from pyjobs.market.store.names import folder_name, symbol_of
 from pyjobs.market.store.partitions import (
@@ -122,7 +122,7 @@ class BarStore:
         for attempt in range(REBASE_READS):
             if attempt:  # a sleep of no time waits for the processor, thousands of times
                 time.sleep(0.02 * attempt)
-            parts = settled(look)
+            parts = read_when_stable(look)
             if len({part.provenance.basis for part in parts}) <= 1:
                 return parts
         raise BadDataError(
@@ -137,7 +137,7 @@ class BarStore:
             files = self.paths(key)
             return self._partition(files[-1], key).provenance if files else None
 
-        return settled(look)
+        return read_when_stable(look)
 
     def newest(self, key: SeriesKey) -> tuple[int, bool] | None:
         """The close of the newest bar and whether it is final; None without a bar. Opens the newest files only."""
@@ -149,7 +149,7 @@ class BarStore:
                     return int(part.bars.ts_ms[-1]), part.provenance.last_final
             return None
 
-        return settled(look)
+        return read_when_stable(look)
 
     def write(
         self,

@@ -19,7 +19,7 @@ MOVING_S = 60.0  # moving a whole re-based series in takes a slow disk seconds
 Seen = TypeVar("Seen")
 
 
-def settled(look: Callable[[], Seen], listed: Callable[[], object] = lambda: None) -> Seen:
+def read_when_stable(look: Callable[[], Seen], listed: Callable[[], object] = lambda: None) -> Seen:
     """What `look` sees of a series; once more when a file it was about to open has been moved by another job.
 
     `listed`: and when its result has changed afterwards. Raises BadDataError when this goes on for a minute.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import math
 from collections.abc import Iterable, Iterator
@@ -22,22 +23,29 @@ COLUMNS = ("symbol", "session", "action", "ratio", "source")
 LOCK_S = 60.0
 
 
-def keep_changes(exchange: str, changes: Iterable[BaseChange]) -> int:
-    """Put the changes into the exchange's file, and return how many lines are new or other than before.
+def keep_changes(
+    exchange: str, changes: Iterable[BaseChange], *, instead_of: Iterable[tuple[str, dt.date]] = ()
+) -> int:
+    """Put the changes into the exchange's file, and return how many lines are new, other than before, or gone.
 
-    The later entry of one symbol and session wins; the file is ordered by session and symbol, old or new and never
-    half, and not touched when nothing changes. Raises BadDataError for a file that is not ours, LockBusyError, OSError.
+    The later entry of one symbol and session wins; `instead_of`: what is known of these has been worked out anew, and
+    goes unless it is among the changes. The file is ordered by session and symbol, old or new and never half, and not
+    touched when nothing changes. Raises BadDataError for a file that is not ours, LockBusyError, OSError.
     """
     rows = {(one.symbol, f"{one.session}"): _row(one) for one in changes}
-    if not rows:
+    anew = {(symbol, f"{session}") for symbol, session in instead_of}
+    if not rows and not anew:
         return 0
     path = derived_file(exchange)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(exchange):
         sweep(path.parent, path.name)
         known = _read(exchange)
-        news = sum(known.get(place) != row for place, row in rows.items())
+        gone = known.keys() & anew - rows.keys()
+        news = sum(known.get(place) != row for place, row in rows.items()) + len(gone)
         if news:
+            for place in gone:
+                del known[place]
             text = io.StringIO()
             out = csv.writer(text, lineterminator="\n")
             out.writerow(COLUMNS)

@@ -74,7 +74,7 @@ def _tried(store: BarStore, day: BoardDay, key: SeriesKey, row: BoardRow) -> boo
     try:
         with foreseen():
             if row.traded:
-                return _write(store, key, day, row)
+                return put_bar(store, key, day, row)
             _remember_idle(store, key, day)
     except NightdeskError as error:
         return error
@@ -168,7 +168,8 @@ def listing_of(days: Sequence[BoardDay]) -> list[Listed]:
     return sorted(rows, key=lambda row: (order.index(row.board), row.symbol))
 
 
-def _write(store: BarStore, key: SeriesKey, day: BoardDay, row: BoardRow) -> bool:
+def put_bar(store: BarStore, key: SeriesKey, day: BoardDay, row: BoardRow) -> bool:
+    """Write the session's raw bar of a share that has traded; whether that has changed anything."""
     numbers = {name: np.array([getattr(row, name)], np.float64) for name in ("open", "high", "low", "close", "volume")}
     bars = Bars(ts_ms=np.array([day.ts_ms], np.int64), **numbers)
     return bool(_put(store, key, day, bars))

@@ -42,6 +42,7 @@ class Boards:
 
     `named` is what a command needs to be about this desk. `came` and `went` are symbols by which its listing changed;
     `notes` what to report about it. `shut`: sessions of which a board had nothing, though they have closed.
+    `seen`: sessions that were asked for in this job.
     """
 
     exchange: str
@@ -52,6 +53,7 @@ class Boards:
     came: list[str] = field(default_factory=list)
     went: list[str] = field(default_factory=list)
     shut: set[dt.date] = field(default_factory=set)
+    seen: set[dt.date] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     questions: int = 0
 
@@ -66,6 +68,7 @@ class Boards:
             if day is not None:
                 got[day][name] = answer
                 self.questions += 1
+                self.seen.add(day)
             while session is not None and len(got[session]) == len(self.names):
                 yield session, got.pop(session)
                 session = next(ready, None)
@@ -105,7 +108,7 @@ class Boards:
             ]
 
 
-def settle_by_board(
+def take_from_boards(
     store: BarStore,
     todo: Sequence[Fetching],
     boards: Boards,
@@ -113,7 +116,7 @@ def settle_by_board(
     *,
     done: Callable[[Fetching], object],
 ) -> None:
-    """Settle what the boards can settle of all that is open; the rest stays open, to be asked for by itself."""
+    """Answer what the boards can answer of all that is open; the rest stays open, to be asked for by itself."""
     lacking = {id(one): one.lacking for one in daily(todo) if one.open and one.newest_ms is not None}
     for one in todo:
         if id(one) in lacking and not lacking[id(one)].size:

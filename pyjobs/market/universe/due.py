@@ -17,7 +17,7 @@ from utils import trading_day
 from utils.trading_day import Calendar, Session
 
 READY_AFTER_S = 900  # without a time of its own, a provider has the day's bars so long after the close
-SETTLES_MS = 3_600_000  # a bar that was stored as not final is asked for again so long after its close
+REVISED_FOR_MS = 3_600_000  # a bar that was stored as not final is asked for again so long after its close
 LONGEST_PAUSE_MS = 20 * 86_400_000  # no market is closed for longer
 FIRST_DAYS = 3_653  # how far back daily bars are fetched at first: ten years
 
@@ -46,7 +46,7 @@ class Want:
         """Whether a bar is closed that is not stored, or the newest stored one may have been revised since."""
         if self.newest_ms is None or self.newest_ms < self.closed_ms:
             return True
-        return not self.final and now_ms >= self.newest_ms + SETTLES_MS
+        return not self.final and now_ms >= self.newest_ms + REVISED_FOR_MS
 
 
 @dataclass(slots=True, kw_only=True)

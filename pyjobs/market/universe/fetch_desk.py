@@ -14,7 +14,8 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, settle_by_board
+from pyjobs.market.universe.board_looks import look_again
+from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, take_from_boards
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
@@ -103,6 +104,8 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
         histories = job.histories_of(part.exchange)
         if histories is not None:
             began = time.monotonic()
+            last = ready_session(job.exchanges[part.exchange], job.now_ms / 1000).date
+            look_again(job.store, part.series, histories.boards, job.sources, last)
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)
@@ -175,10 +178,9 @@ def _begin(one: Fetching, job: Job) -> None:
 
 def _first_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
     """Ask for every series once; in a hurry without waiting."""
-    job.sources.skip_unhealthy = job.sources.scheduled
-    for part in parts:
-        _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
-    job.sources.skip_unhealthy = False
+    with job.sources.only_healthy():
+        for part in parts:
+            _gather(part, todo[part.exchange], job, lambda one: None if _again(one, job) else job.done(one))
 
 
 def _second_pass(parts: Sequence[Part], todo: Mapping[str, list[Fetching]], job: Job) -> None:
@@ -209,7 +211,7 @@ def _gather(part: Part, todo: Sequence[Fetching], job: Job, done: Callable[[Fetc
         histories = job.histories_of(part.exchange)
         if histories is not None:
             histories.begin([one for one in todo if one.open and one.newest_ms is None], done=done)
-        settle_by_board(job.store, todo, boards, job.sources, done=done)
+        take_from_boards(job.store, todo, boards, job.sources, done=done)
         _put_off(todo, job, done)
     gather(job.store, todo, job.sources, now_ms=job.now_ms, done=done)
     part.seconds += time.monotonic() - began

@@ -116,7 +116,7 @@ def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_m
 
 
 def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_ms: int) -> Iterator[Fetching]:
-    """One question about each; those come back that one question does not settle."""
+    """One question about each; those come back that one question does not answer."""
     of: dict[BarRequest, tuple[Fetching, Question]] = {}
     for one in todo:
         one.error = None
@@ -142,13 +142,13 @@ def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_m
         one.asked += not isinstance(answer, NOBODY_ASKED)
         if isinstance(answer, NightdeskError) and not isinstance(answer, ConfirmedEmpty):
             _failed(one, answer)
-        elif _settled(store, one, question, answer, now_ms):
+        elif _is_answered(store, one, question, answer, now_ms):
             one.windows.pop(0)
         elif one.error is None:
             yield one
 
 
-def _settled(store: BarStore, one: Fetching, question: Question, answer: Answer, now_ms: int) -> bool:
+def _is_answered(store: BarStore, one: Fetching, question: Question, answer: Answer, now_ms: int) -> bool:
     """Store the answer. False when that was not possible: the error is noted, or the series is to be re-based."""
     try:
         if isinstance(answer, FetchedShare):  # before the bars: without a split between them they are wrong

@@ -93,12 +93,12 @@ def changed_inputs(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     asked = [_change(key, was, now) for key, was, now in _unequal(a.get("request") or {}, b.get("request") or {})]
     if asked and a.get("request") and b.get("request"):
         yield f"request: {_some(asked)}"
-    mine, theirs = a.get("inputs") or {}, b.get("inputs") or {}
+    mine, theirs = _table(a.get("inputs")), _table(b.get("inputs"))
     other_stretch = any(
         key in ("start", "end") for key, _, _ in _unequal(a.get("request") or {}, b.get("request") or {})
     )
     for name in INPUTS:
-        was, now = mine.get(name) or {}, theirs.get(name) or {}
+        was, now = _table(mine.get(name)), _table(theirs.get(name))
         if was and now and was.get("sha256") != now.get("sha256"):
             listed = next((key for key in ("files", "series", "packages") if isinstance(now.get(key), dict)), "")
             every = list(_unequal(was.get(listed) or {}, now.get(listed) or {}))
@@ -207,9 +207,14 @@ def _manifest(run: Path) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def _table(value: object) -> Mapping[str, Any]:
+    """What a manifest has there, if it is a table; nobody knows who wrote it."""
+    return value if isinstance(value, dict) else {}
+
+
 def _touched(name: str, run: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Results whose size or presence differs from the run's own manifest: somebody changed them afterwards."""
-    for file, told in (manifest.get("files") or {}).items():
+    for file, told in _table(manifest.get("files")).items():
         path = run / file
         if not has_file(path):
             yield f"{name}: {file} is missing, its manifest has it"

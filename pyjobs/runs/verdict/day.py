@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyjobs.runs.job_history import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, JobRun
 from pyjobs.runs.verdict import logs, words
 from pyjobs.runs.verdict.holders import Holder
 from utils import schedule
@@ -16,7 +16,7 @@ from utils.trading_day import Calendar
 def told(
     *,
     day: dt.date,
-    runs: Sequence[Run],
+    runs: Sequence[JobRun],
     holder: Holder | None,
     left: logs.Last | None = None,
     plan: JobPlan | None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pyjobs.runs import job_history as jobs
-from pyjobs.runs.job_history import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, JobRun
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import State
 from pyjobs.runs.verdict.holders import LONG_HELD_S, Holder
@@ -46,13 +46,13 @@ class Seen:
 
     plan: JobPlan
     calendar: Calendar
-    runs: Sequence[Run]
+    runs: Sequence[JobRun]
     now_s: float
     holder: Holder | None = None
     left: Last | None = None
     anchor_s: float | None = None
 
-    def day_of(self, run: Run) -> dt.date:
+    def day_of(self, run: JobRun) -> dt.date:
         """The market's date a run was about: by its own record, else the date it began.
 
         For a job that is due after the close, what began before the close is about the session before.
@@ -181,7 +181,7 @@ def _by_due(seen: Seen) -> Verdict:
     return _missed(seen, due, ours)
 
 
-def _of_day(runs: Sequence[Run], day: dt.date, seen: Seen) -> str:
+def _of_day(runs: Sequence[JobRun], day: dt.date, seen: Seen) -> str:
     """The last of `runs`, and how many there were that day, of whatever outcome."""
     same_day = [run for run in seen.runs if seen.day_of(run) == day]
     return words.of_run(runs[-1], seen.calendar) + words.tally(same_day)
@@ -193,7 +193,7 @@ def _is_before_the_house(seen: Seen, due: dt.date) -> bool:
     return made_s is not None and jobs.due_s(seen.plan, seen.calendar, due) < made_s <= seen.now_s
 
 
-def _missed(seen: Seen, due: dt.date, ours: Sequence[Run]) -> Verdict:
+def _missed(seen: Seen, due: dt.date, ours: Sequence[JobRun]) -> Verdict:
     """It was due and did not come: once is a WARN, twice a FAIL."""
     missed = _times_missed(seen, due)
     state: State = "FAIL" if missed >= MANY else "WARN"
@@ -243,7 +243,7 @@ def _met_until(seen: Seen) -> dt.date:
     return newest
 
 
-def _is_well(run: Run) -> bool:
+def _is_well(run: JobRun) -> bool:
     return run.outcome == "ok" or run.outcome == jobs.FORBIDDEN or run.is_outside_skip
 
 
@@ -257,7 +257,7 @@ def _skipping(seen: Seen, day: dt.date) -> Verdict | None:
     return Verdict("FAIL" if skips > 2 * budget else "WARN", "skipped", day, told, last.log)
 
 
-def _word(run: Run) -> str:
+def _word(run: JobRun) -> str:
     return {"ok": "ran", "skip:busy": "busy"}.get(run.outcome, "skipped")
 
 

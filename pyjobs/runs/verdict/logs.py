@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from pyjobs.runs.job_history import Run
+from pyjobs.runs.job_history import JobRun
 from pyjobs.runs.log_retention import PACKED
 from utils.files import os_files
 from utils.files.os_files import held
@@ -31,7 +31,7 @@ class Last(NamedTuple):
     day: str
     started_s: float
     log: str
-    run: Run | None
+    run: JobRun | None
 
 
 def newest(folder: Path, prefix: str, today: dt.date) -> tuple[str, Path] | None:
@@ -44,7 +44,7 @@ def newest(folder: Path, prefix: str, today: dt.date) -> tuple[str, Path] | None
     return max(found, default=None)
 
 
-def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of: tuple[str, str]) -> Last | None:
+def unrecorded(day: str, path: Path, runs: Sequence[JobRun], calendar: Calendar, of: tuple[str, str]) -> Last | None:
     """The log's last run when the history does not know it: it never ended, or there are more ends than runs.
 
     `of` is (job, instance). None when the history knows them all, or the log has none or cannot be read. A
@@ -65,7 +65,7 @@ def unrecorded(day: str, path: Path, runs: Sequence[Run], calendar: Calendar, of
             began_s = _at((starts if starts and starts[-1].start() > before else ends)[-1][1], calendar)
             at, outcome, code, tries = (each.decode() for each in ends[-1].groups())
             end_s = int(_at(at.encode(), calendar))
-            run = Run(*of, day, int(began_s), end_s, int(tries), int(code), outcome, name, "")
+            run = JobRun(*of, day, int(began_s), end_s, int(tries), int(code), outcome, name, "")
             return Last(day, began_s, name, run)
     except (OSError, ValueError):
         return None

@@ -19,7 +19,7 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_li
 from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
-from pyjobs.runs.job_history import JobPlans, Run
+from pyjobs.runs.job_history import JobPlans, JobRun
 from pyjobs.runs.verdict import backups, machine, places, records, repos, results, series, watched
 from pyjobs.runs.verdict.findings import Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
@@ -59,7 +59,7 @@ def look(house: House) -> Iterator[Check]:
     """Look at everything; a check is an answer, also when its subject cannot be read."""
     now_s, failed = house.now_s, list[Check]()
     told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
-    book = _tried(f"config {JOBS_FILE}", failed, load_book) or JobPlans(jobs={})
+    plans = _tried(f"config {JOBS_FILE}", failed, load_plans) or JobPlans(jobs={})
     found = [_tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)]
     known = [desk for desk in found if desk is not None]
     kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
@@ -80,10 +80,10 @@ def look(house: House) -> Iterator[Check]:
     yield backups.check_backup(data, now_s)
     yield from repos.check_repos(root)
     yield from check_mirror()
-    markets = watched.calendars(book.jobs)
+    markets = watched.calendars(plans.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}
     yield from check_calendars(sorted(markets), now_s)
-    yield from check_jobs(book, told.runs, kept, house)
+    yield from check_jobs(plans, told.runs, kept, house)
     yield check_recent_errors(told.runs, now_s)
     yield records.check_history(told)
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
@@ -99,7 +99,7 @@ def look(house: House) -> Iterator[Check]:
     yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s)
 
 
-def load_book() -> JobPlans:
+def load_plans() -> JobPlans:
     """The jobs file that counts, yours in secret/ or else config/jobs.yaml, with a line for each desk there is."""
     markets = {each.name: desks.market_of(each) for each in desks.own_desks(paths.config_dir())}
     return jobs.load_job_plans(config.own_or_default(JOBS_FILE)).on_desks(markets)
@@ -172,10 +172,10 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
     return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")
 
 
-def check_jobs(book: JobPlans, runs: Sequence[Run], kept: Sequence[Kept], house: House) -> Iterator[Check]:
+def check_jobs(plans: JobPlans, runs: Sequence[JobRun], kept: Sequence[Kept], house: House) -> Iterator[Check]:
     """The verdict on each job that is scheduled, instance by instance; the others are one line."""
     now_s, place = house.now_s, house.place()
-    units, others = watched.units(book, runs, kept, now_s, watched.house_made_s(paths.root(), runs), load_since())
+    units, others = watched.units(plans, runs, kept, now_s, watched.house_made_s(paths.root(), runs), load_since())
     if house.desk_file:
         name = desks.called(desks.desk_path(house.desk_file, paths.config_dir()))
         units = [unit for unit in units if unit.job not in jobs.OF_A_DESK or unit.instance == name]
@@ -190,7 +190,7 @@ def check_jobs(book: JobPlans, runs: Sequence[Run], kept: Sequence[Kept], house:
         yield Check("not scheduled", "OK", ", ".join(others), "not scheduled")
 
 
-def check_recent_errors(runs: Sequence[Run], now_s: float) -> Check:
+def check_recent_errors(runs: Sequence[JobRun], now_s: float) -> Check:
     """Failures of the last seven days, also those made good since; without the watcher's and mistyped commands."""
     name, since_s = "recent errors", now_s - RECENT_ERRORS_DAYS * DAY_S
     failed = [

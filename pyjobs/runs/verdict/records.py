@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyjobs.runs.job_history import Run, to_run
+from pyjobs.runs.job_history import JobRun, to_run
 from pyjobs.runs.verdict.findings import Check
 from pyjobs.runs.verdict.words import many
 from utils import history
@@ -18,9 +18,9 @@ MENDED_S = 86_400  # a day of good records behind one from the future: the clock
 class Records(NamedTuple):
     """`runs`: not later than now, in the order they ended. `foreign`: lines passed over. `future`: runs from later."""
 
-    runs: list[Run]
+    runs: list[JobRun]
     foreign: int = 0
-    future: Sequence[Run] = ()
+    future: Sequence[JobRun] = ()
     mended: bool = False
 
 
@@ -33,8 +33,8 @@ def read(logs: Path, now_s: float) -> Records:
 
 def sorted_out(records: Iterable[Mapping[str, Any]], now_s: float, foreign: int = 0) -> Records:
     """Records in the order of the file, judged: ours, foreign or absurd, or from the future."""
-    runs: list[Run] = []
-    future: list[Run] = []
+    runs: list[JobRun] = []
+    future: list[JobRun] = []
     since: list[int] = []  # ends of the good records after the last one from the future
     for record in records:
         try:

@@ -14,6 +14,7 @@ from pyjobs.runs.run_folder import finished_runs, started_at
 from pyjobs.runs.verdict.findings import Check
 from pyjobs.runs.verdict.records import AHEAD_S
 from utils.errors import NightdeskError
+from utils.foreign_text import quoted
 
 
 def check_last_runs(runs_dir: Path, now_s: float, desks: Sequence[str]) -> list[Check]:
@@ -48,9 +49,14 @@ def _last_run(name: str, path: Path) -> Check:
         return Check(name, "WARN", str(error), "run")
     mixed = told.get("mixed")
     if isinstance(mixed, list) and mixed:
-        return Check(name, "WARN", f"{path.name} is mixed: {'; '.join(map(str, mixed))}", "run")
+        return Check(name, "WARN", f"{path.name} is mixed: {quoted('; '.join(map(str, mixed)))}", "run")
     state = told.get("status")
-    return Check(name, "OK" if state == "ok" else "WARN", f"{path.name} of {told.get('session')}: {state}", "run")
+    return Check(
+        name,
+        "OK" if state == "ok" else "WARN",
+        f"{path.name} of {quoted(told.get('session'), 80)}: {quoted(state, 80)}",
+        "run",
+    )
 
 
 def check_storage(runs_dir: Path, free_bytes: int) -> Check:

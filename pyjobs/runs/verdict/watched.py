@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.runs.job_history import JobPlan, JobPlans, Run
+from pyjobs.runs.job_history import JobPlan, JobPlans, JobRun
 from pyjobs.runs.verdict import logs
 from pyjobs.runs.verdict.holders import Holder
 from pyjobs.runs.verdict.job import Seen, is_scheduled
@@ -32,7 +32,7 @@ class Unit(NamedTuple):
     job: str
     instance: str
     plan: JobPlan
-    runs: Sequence[Run]
+    runs: Sequence[JobRun]
     since_s: float | None
 
     @property
@@ -50,8 +50,8 @@ class Place(NamedTuple):
 
 
 def units(
-    book: JobPlans,
-    runs: Sequence[Run],
+    plans: JobPlans,
+    runs: Sequence[JobRun],
     kept: Sequence[Kept],
     now_s: float,
     since_s: float | None,
@@ -63,7 +63,7 @@ def units(
     """
     judged: list[Unit] = []
     others: list[str] = []
-    for line, plan in book.jobs.items():
+    for line, plan in plans.jobs.items():
         job, _, instance = line.partition("@")
         if instance:
             own = [run for run in runs if run.job == job and run.instance == instance]
@@ -72,7 +72,7 @@ def units(
             else:
                 others.append(line)
             continue
-        mine = [run for run in runs if run.job == job and f"{job}@{run.instance}" not in book.jobs]
+        mine = [run for run in runs if run.job == job and f"{job}@{run.instance}" not in plans.jobs]
         found = list(_of_job(job, plan, mine, [k for k in kept if k.gap_repair or job != "gap_repair"], now_s, since_s))
         judged += found
         if not found:
@@ -81,7 +81,7 @@ def units(
 
 
 def _of_job(
-    job: str, plan: JobPlan, runs: Sequence[Run], kept: Sequence[Kept], now_s: float, since_s: float | None
+    job: str, plan: JobPlan, runs: Sequence[JobRun], kept: Sequence[Kept], now_s: float, since_s: float | None
 ) -> Iterable[Unit]:
     own = {run.instance for run in runs if run.instance and run.end_s > now_s - FORGOTTEN_S}
     by_interval = plan.every == "never"
@@ -118,7 +118,7 @@ def seen(unit: Unit, place: Place, calendar: Calendar, now_s: float) -> Seen:
     )
 
 
-def left_run(name: str, runs: Sequence[Run], left: Sequence[Holder], calendar: Calendar) -> logs.Last | None:
+def left_run(name: str, runs: Sequence[JobRun], left: Sequence[Holder], calendar: Calendar) -> logs.Last | None:
     """A line of a holder that is still there, and no run in the history that began with it or later."""
     for each in left:
         if each.name == name and all(run.start_s < each.since_s - SAME_RUN_S for run in runs):
@@ -127,7 +127,7 @@ def left_run(name: str, runs: Sequence[Run], left: Sequence[Holder], calendar: C
     return None
 
 
-def house_made_s(root: Path, runs: Sequence[Run]) -> float | None:
+def house_made_s(root: Path, runs: Sequence[JobRun]) -> float | None:
     """Since when there has been a house here: its first run, or the oldest of the files it keeps; None without any."""
     times = [float(run.start_s) for run in runs]
     for folder in (root, root / "config", root / "secret", root / "data", root / "data" / "raw", root / "logs"):
@@ -143,7 +143,7 @@ def calendars(plans: Mapping[str, JobPlan]) -> set[str]:
     return {plan.market for plan in plans.values()}
 
 
-def date_of(run: Run, calendar: Calendar) -> dt.date:
+def date_of(run: JobRun, calendar: Calendar) -> dt.date:
     """The market's date a run was about by its own record, or that it began on."""
     try:
         return dt.date.fromisoformat(run.session)

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pyjobs.runs import job_history as jobs
-from pyjobs.runs.job_history import FORBIDDEN, JobPlan, Run
+from pyjobs.runs.job_history import FORBIDDEN, JobPlan, JobRun
 from utils.trading_day import Calendar
 
 CRONTAB = "is its line in the crontab (crontab -l), and was the machine on?"
 ZONE = "are its crontab line and the machine's time zone right?"
 
 
-def of_run(run: Run, calendar: Calendar) -> str:
+def of_run(run: JobRun, calendar: Calendar) -> str:
     """One run: ran, busy, skipped because, or failed."""
     at, see = clock(run.end_s, calendar), f"; see {run.log}" if run.log else ""
     if run.outcome == "ok":
@@ -37,7 +37,7 @@ def of_run(run: Run, calendar: Calendar) -> str:
     return f"failed: exit {run.code} at {at} {tries}{see}"
 
 
-def tally(runs: Sequence[Run]) -> str:
+def tally(runs: Sequence[JobRun]) -> str:
     """` (3 runs: 2 ok, 1 fail)`; nothing for fewer than two."""
     if len(runs) < 2:
         return ""

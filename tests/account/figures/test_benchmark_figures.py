@@ -1,4 +1,4 @@
-"""An account beside a benchmark, by hand."""
+"""An account against a benchmark, by hand."""
 
 from __future__ import annotations
 

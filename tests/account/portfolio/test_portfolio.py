@@ -221,7 +221,7 @@ def test_the_books_balance(world: tuple[list[Sleeve], Terms]) -> None:
 
 
 def worth_by_account_trades(sleeves: list[Sleeve], run: AccountRun) -> np.ndarray:
-    """Second source: what the list of account trades says was held at each time, at the newest close of its series."""
+    """Second source: what was held at each time by the list of account trades, at the newest close of its series."""
     worth = np.zeros(run.ts_ms.size)
     for account_trade in run.account_trades:
         bars = next(sleeve.bars for sleeve in sleeves if sleeve.key == account_trade.key)

@@ -14,7 +14,7 @@ DRAWN = np.random.default_rng(5)
 
 
 def states(n: int) -> list[list[float]]:
-    """Positions about a price of 100, some told to leave, some with an order; NaN where there is no level."""
+    """Positions about a price of 100, some that are to leave, some with an order; NaN where there is no level."""
     found = []
     for number in range(n):
         state = [0.0] * kernel.STATE

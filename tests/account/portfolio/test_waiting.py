@@ -30,7 +30,7 @@ def flat(symbol: str, price: float, *, enters: int, leaves: int | None = None) -
 
 
 def test_what_leaves_at_the_next_open_and_what_enters_within_the_limits_is_told_with_its_money() -> None:
-    """A (100) is bought at bar 1 for 4000: 40 shares, told to leave at the last close. B (50) is held: 80 shares.
+    """A (100) is bought at bar 1 for 4000: 40 shares, to leave at the last close. B (50) is held: 80 shares.
 
     C and D signal at the last close; one seat is left only once A leaves, and a position that leaves still counts: both
     are refused. Without B there is one seat, and C (by symbol) gets it: 40 % of 10 000.

@@ -24,7 +24,7 @@ Case = dict[str, Any]
 
 
 class Row(NamedTuple):
-    """A trade as an engine tells it; bars from 0. An open one ends at the last close, or at None."""
+    """A trade as an engine reports it; bars from 0. An open one ends at the last close, or at None."""
 
     side: str
     entry_bar: int

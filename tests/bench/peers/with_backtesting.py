@@ -22,7 +22,7 @@ NAMES = ("Open", "High", "Low", "Close")
 
 
 class Told(Strategy):
-    """Enters and leaves where it is told, by bar number; exits of one side and entries of the other reverse."""
+    """Enters and leaves at given bars; exits of one side and entries of the other reverse."""
 
     case = None
 

@@ -1,4 +1,4 @@
-"""The go-live table of a loop: each gate is green for its own reason, and says which file shows it."""
+"""The go-live table of a loop: each gate is green for its own reason, and names the file that shows it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pyjobs.live_check import main as live_check
 from pyjobs.live_step import main as live_step
 from pyjobs.market.bars import Bars
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.times import utc_text
 from tests.live.worlds import a_loop, walk
 from utils.run import run
 
@@ -113,7 +114,7 @@ def test_clean_days_are_whole_days_in_which_each_bar_was_decided_in_time(spec: S
     for upto in range(117, 161):
         loop.take(Answer(bars=more.slice(60, upto), final=False))
     now_ms = MIDNIGHT_MS + 160 * HOUR_MS
-    assert strips.clean_days(spec, store, now_ms, 9) == (1, f"ts_ms {BARS.ts_ms[111]} late")
+    assert strips.clean_days(spec, store, now_ms, 9) == (1, f"{utc_text(int(BARS.ts_ms[111]))} late")
     assert strips.clean_days(spec, store, now_ms + 48 * HOUR_MS, 9)[0] == 0  # nothing came since
 
 
@@ -167,3 +168,21 @@ def test_without_a_loop_there_is_nothing_to_check(home: Path, capsys: pytest.Cap
     assert "there is no loop in live.yaml" in capsys.readouterr().out
     assert run(live_check, ["--instance", "x"]) == 64
     assert check.last_of("x") is None
+
+
+def test_a_loop_that_has_just_begun_is_red_and_no_failure(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "secret").mkdir()
+    (home / "secret/live.yaml").write_text(FILE)
+    monkeypatch.setenv("NIGHTDESK_NOW", str(NOW_MS / 1000))
+    made = config.named(config.load(), "paper")
+    assert run(live_check, []) == 0
+    gate = found()["equivalence PASS"]
+    assert not gate.green and gate.found.startswith("NOT YET: ") and gate.found.endswith("has no decision yet")
+    stored(made, BARS)
+    a_loop(made).take(Answer(bars=BARS, final=False))
+    assert run(live_check, []) == 0
+    assert found()["restart drill passed"].found == "the loop has not decided two bars yet"
+    assert not found()["restart drill passed"].green
+    assert [cell.state for cell in strips.strip(made, BarStore(home / "data/raw"), NOW_MS + 2 * HOUR_MS)] == ["decided"]
+    made.place.decisions.unlink()
+    assert run(live_check, []) == 65

@@ -32,7 +32,7 @@ def places(tmp_path: Path, **fetch: Fetch) -> Places:
 
 
 def answering(answer: Closes | ExternalDataUnavailable) -> Fetch:
-    """A provider that always says the same."""
+    """A provider that always gives the same answer."""
 
     def fetch(*_: object) -> Closes:
         if isinstance(answer, ExternalDataUnavailable):

@@ -142,7 +142,7 @@ def test_neither_end_is_judged_by_the_other(monkeypatch: pytest.MonkeyPatch) -> 
     bars = day(200)
     for name in ("open", "high", "low", "close"):
         getattr(bars, name)[100:] *= 5  # a jump that lasts
-    bars.high[0] *= 5  # a wick as high as the last price, but no power of ten from any price beside it
+    bars.high[0] *= 5  # a wick as high as the last price, but no power of ten from any price next to it
     for together in (30, 200):
         monkeypatch.setattr(quality, "LOOKED_AT", together)
         assert not quality.bad_prints(bars).any()

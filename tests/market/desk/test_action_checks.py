@@ -1,4 +1,4 @@
-"""corporate_actions.csv written wrong: refused, or said; and weekly bars that are called daily."""
+"""corporate_actions.csv written wrong: refused, or reported; and weekly bars that are called daily."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listings: kept with their date, never half a market, and what came and went is told."""
+"""Listings: kept with their date, never half a market, and what came and went is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The desk file that is written for somebody says what they wished, and loads."""
+"""The desk file that is written for somebody holds what they wished, and loads."""
 
 from __future__ import annotations
 

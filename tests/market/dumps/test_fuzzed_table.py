@@ -1,4 +1,4 @@
-"""Bars written in each format of the table, as its row says, come back the same or are refused."""
+"""Bars written in each format of the table, by its row, come back the same or are refused."""
 
 from __future__ import annotations
 

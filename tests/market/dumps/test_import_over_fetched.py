@@ -1,4 +1,4 @@
-"""A file beside a fetched series: the old history and what goes on from it are on one basis, or nothing is stored."""
+"""A file of a fetched series: the old history and what goes on from it are on one basis, or nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are not what the desk says, one test a kind: what is right for each, on public files and made-up ones."""
+"""Files that are not what the desk declares, one test a kind: what is right for each, on public files and made-up ones."""
 
 # ruff: noqa: E501 - rows of files as they come
 from __future__ import annotations

@@ -12,6 +12,7 @@ import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.meaning.lengths import length_of
 from pyjobs.market.dumps.read_dump import Dump, read_dump
 from pyjobs.market.dumps.reading import limits
 from utils.errors import NightdeskError
@@ -97,7 +98,7 @@ def test_a_bar_closes_when_its_file_says(hours: dict[str, MarketHours], tmp_path
     assert dump.bars.close[0] == 12
 
 
-# Instrument, text, the closes in UTC and the volumes: what a file says of its own rows.
+# Instrument, text, the closes in UTC and the volumes: what a file declares about its own rows.
 TOLD: dict[str, tuple[dict[str, Any], str, list[str], list[float]]] = {
     "coinapi: both ends, and the first and last trade": (
         COIN, "time_period_start;time_period_end;time_open;time_close;price_open;price_high;price_low;price_close;volume_traded\n"
@@ -371,3 +372,46 @@ def test_days_of_a_broker_are_of_a_clock_that_must_be_said(hours: dict[str, Mark
             "2024-01-02T22:00"
         ]
     assert closes(read(tmp_path / "x.csv", hours, text)) == ["2024-01-02T21:00"]
+
+
+@pytest.mark.parametrize(
+    ("word", "length"),
+    [
+        ("1week", "1w"),
+        ("60min", "1h"),
+        ("M5", "5m"),
+        ("M", "1mo"),
+        ("1M", "1mo"),
+        ("1m", "1m"),
+        ("daily", "1d"),
+        ("2h", "2h"),
+        ("EQ", ""),
+    ],
+)
+def test_a_word_for_the_length_of_bars_means_a_timeframe(word: str, length: str) -> None:
+    assert length_of(word) == length
+
+
+def test_a_file_that_gives_its_bars_another_length_is_refused(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    values = '[{"datetime":"2024-01-02","open":"10","high":"13","low":"9","close":"12","volume":"5"}]'
+    text = '{"meta":{"symbol":"X","interval":"LENGTH"},"values":' + values + "}"
+    with pytest.raises(NightdeskError, match=r"it says 1week \(1w\), but the instrument is 1d"):
+        read(tmp_path / "x.json", hours, text.replace("LENGTH", "1week"))
+    assert closes(read(tmp_path / "x.json", hours, text.replace("LENGTH", "1day"))) == ["2024-01-02T21:00"]
+    with pytest.raises(NightdeskError, match=r"its column interval says 4h \(4h\), but the instrument is 1h"):
+        read(
+            tmp_path / "x.csv",
+            hours,
+            "time,interval,o,h,l,c,v\n1704067200,4h,10,13,9,12,5\n",
+            **HOURLY,
+            layout="ohlcv_start",
+        )
+
+
+def test_a_volume_for_which_the_money_is_no_price_is_named(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = (
+        "open_time,open,high,low,close,volume,close_time,quote_volume\n1704067200000,10,13,9,12,{},1704070799999,55\n"
+    )
+    for volume, named in ((5, False), (700, True)):
+        dump = read(tmp_path / "x.csv", hours, text.format(volume), **HOURLY)
+        assert any("is not a price's worth of it" in each.what for each in dump.oddities) is named

@@ -40,7 +40,7 @@ def test_a_row_that_is_left_out_is_moved_as_its_neighbours_have_moved() -> None:
 
 def test_a_row_about_which_nobody_can_tell_is_left_out_and_named() -> None:
     old = of_closes(10.0, 20.0, 40.0, 50.0)
-    for there in ([1, 2, 3], [0, 1, 3]):  # the first, about which one neighbour tells only; then beside the split
+    for there in ([1, 2, 3], [0, 1, 3]):  # the first, which has one neighbour only; then next to the split
         new = picked(of_closes(5.0, 10.0, 40.0, 50.0), np.array(there))
         found, told, few = with_left_out(old, new)
         assert same_bars(found, new) and few and "it is gone: how far it has moved" in told[0]

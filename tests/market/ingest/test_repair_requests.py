@@ -1,4 +1,5 @@
-"""Gap repair asks for no more than it must: beside the fewest requests there can be, counted here by another method.
+"""Gap repair asks for no more than it must: compared with the fewest requests there can be, counted here by another
+method.
 
 The fewest: pages of `page_bars` bars, counted in the market's own hours, and of `page_days` at most, that cover what is
 missing. It is found here by trying every way to cut, with the hours read from the calendar's file by hand.

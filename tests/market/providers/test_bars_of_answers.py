@@ -23,7 +23,7 @@ PRICES = (10.0, 11.0, 9.0, 10.5, 100.0)
 
 def fetched(rows: list[tuple[object, ...]], timeframe: str, market: str, now_ms: int = NOW_MS) -> Fetched:
     request = BarRequest(symbol="X", timeframe=timeframe, start_ms=0, end_ms=2**45, market=market)
-    return to_fetched(rows, request, provider="p", adjusted="raw", now_ms=now_ms, settle_ms=0)  # type: ignore[arg-type]
+    return to_fetched(rows, request, provider="p", adjusted="raw", now_ms=now_ms, revised_for_ms=0)  # type: ignore[arg-type]
 
 
 def at(text: str) -> int:

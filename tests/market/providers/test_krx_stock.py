@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.providers.asking.ask import patience
 from pyjobs.market.providers.asking.ask_many import ask_many
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+from pyjobs.market.providers.asking.retry_budget import retry_budget
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Refused
 from pyjobs.market.providers.krx_board import BoardDay, NoBoard
 from pyjobs.market.providers.krx_stock import FetchedShare, KrxStock, ask_boards
@@ -69,10 +69,10 @@ def test_both_boards_of_a_session_are_two_requests_and_every_row_is_the_wires(fa
 def test_a_day_that_is_not_there_yet_is_an_answer_and_closes_no_gate(fakemarket: FakeMarket) -> None:
     fakemarket.krx.shares.publish = dt.time(18, 30)
     fakemarket.clock.set(ms("2026-11-20T09:00"))
-    book = ProviderStates()
-    ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=book, patience=patience(budget_s=PATIENT_S))
+    states = ProviderStates()
+    ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], states=states, budget=retry_budget(budget_s=PATIENT_S))
     assert isinstance(answer, NoBoard) and answer.kind == "no_data"
-    assert not book.read("krx").failures
+    assert not states.read("krx").failures
 
 
 @pytest.mark.parametrize(("session", "now"), [(dt.date(2026, 10, 9), EVENING), (FRIDAY, ms("2026-11-20T06:29"))])
@@ -149,7 +149,7 @@ def test_a_share_that_is_gone_keeps_its_history_and_a_halted_week_is_confirmed_e
 
 def test_many_shares_are_asked_in_one_login_and_an_unknown_one_hides_no_other(fakemarket: FakeMarket) -> None:
     wanted = [one(code, "2026-10-01", "2026-11-20") for code in ("200000", "999999", "300000", "005930")]
-    told = dict(ask_many(KrxStock(), wanted, book=ProviderStates(), patience=patience(budget_s=PATIENT_S)))
+    told = dict(ask_many(KrxStock(), wanted, states=ProviderStates(), budget=retry_budget(budget_s=PATIENT_S)))
     assert [type(told[request]).__name__ for request in wanted] == [
         "FetchedShare", "Refused", "FetchedShare", "FetchedShare",
     ]  # fmt: skip
@@ -159,7 +159,7 @@ def test_many_shares_are_asked_in_one_login_and_an_unknown_one_hides_no_other(fa
 def test_what_a_failure_in_the_middle_leaves_unasked_comes_with_the_next_try(fakemarket: FakeMarket) -> None:
     fakemarket.fault("krx", "503", match=DATA, after=1, times=1)
     asked = [("KOSPI", dt.date(2026, 11, day)) for day in (17, 18, 19)]
-    told = list(ask_boards(KrxStock(), asked, book=ProviderStates(), patience=patience(budget_s=PATIENT_S)))
+    told = list(ask_boards(KrxStock(), asked, states=ProviderStates(), budget=retry_budget(budget_s=PATIENT_S)))
     assert [type(day).__name__ for _, day in told] == ["BoardDay"] * 3 and {one for one, _ in told} == set(asked)
 
 
@@ -167,7 +167,7 @@ def test_what_a_user_may_not_ask(fakemarket: FakeMarket, monkeypatch: pytest.Mon
     with pytest.raises(UsageError, match="NASDAQ"):
         list(KrxStock().fetch_boards([("NASDAQ", FRIDAY)], EVENING))
     monkeypatch.setenv("ALLOW_NET_FETCH", "0")
-    ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], book=ProviderStates(), patience=patience())
+    ((_, answer),) = ask_boards(KrxStock(), [("KOSPI", FRIDAY)], states=ProviderStates(), budget=retry_budget())
     assert isinstance(answer, NetworkForbidden)
     assert not fakemarket.requests("krx")
 

@@ -1,4 +1,4 @@
-"""From rows to bars: only what is closed, true and asked for; what is missing is said, nothing is made up."""
+"""From rows to bars: only what is closed, true and asked for; what is missing is reported, nothing is made up."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ def minutes(*starts: int) -> list[Row]:
     return [(T0 + start * MINUTE, 10.0, 12.0, 9.0, 11.0, 5.0) for start in starts]
 
 
-def fetched(rows: list[Row], *, first: int = 1, last: int = 10, now: int = 60, settle: int = 1) -> object:
+def fetched(rows: list[Row], *, first: int = 1, last: int = 10, now: int = 60, revised: int = 1) -> object:
     request = BarRequest(symbol="X", timeframe="1m", start_ms=T0 + first * MINUTE, end_ms=T0 + last * MINUTE)
-    return to_fetched(rows, request, provider="p", adjusted="raw", now_ms=T0 + now * MINUTE, settle_ms=settle * MINUTE)
+    return to_fetched(
+        rows, request, provider="p", adjusted="raw", now_ms=T0 + now * MINUTE, revised_for_ms=revised * MINUTE
+    )
 
 
 def closes(answer: object) -> list[int]:
@@ -42,7 +44,7 @@ def test_a_bar_is_named_by_its_close_and_minutes_without_trades_are_told_as_empt
 
 
 def test_an_open_bar_is_left_out_and_its_minute_is_not_called_empty() -> None:
-    answer = fetched(minutes(0, 1, 2), now=2, settle=1)
+    answer = fetched(minutes(0, 1, 2), now=2, revised=1)
     assert closes(answer) == [1, 2] and empty(answer) == []
     assert answer.last_final is False  # type: ignore[attr-defined]
     assert fetched(minutes(0, 1, 2), now=9).last_final is True  # type: ignore[attr-defined]
@@ -88,7 +90,7 @@ def test_rows_that_come_as_an_array_are_judged_as_others_are() -> None:
     between_minutes = (T0 + 4 * MINUTE + 17_000, 10.0, 12.0, 9.0, 11.0, 5.0)
     rows = np.array([*minutes(2, 0), later, low_above_high, between_minutes, *minutes(20)], np.float64)
     request = BarRequest(symbol="X", timeframe="1m", start_ms=T0 + MINUTE, end_ms=T0 + 10 * MINUTE)
-    answer = to_fetched(rows, request, provider="p", adjusted="raw", now_ms=T0 + 60 * MINUTE, settle_ms=MINUTE)
+    answer = to_fetched(rows, request, provider="p", adjusted="raw", now_ms=T0 + 60 * MINUTE, revised_for_ms=MINUTE)
     assert closes(answer) == [1, 3] and answer.bars.close.tolist() == [11.0, 12.5]
     assert empty(answer) == [(2, 2), (4, 10)]
 
@@ -146,7 +148,7 @@ def test_a_day_closes_when_its_session_does_and_a_day_without_a_session_is_no_ba
     request = BarRequest(symbol="X", timeframe="1d", start_ms=0, end_ms=1_900_000_000_000, market="XKRX")
     now_ms = int(dt.datetime(2026, 11, 23, tzinfo=dt.UTC).timestamp()) * 1000
     rows: list[Row] = [(day, 10.0, 12.0, 9.0, 11.0, 5.0) for day in days]
-    answer = to_fetched(rows, request, provider="p", adjusted="raw", now_ms=now_ms, settle_ms=0)
+    answer = to_fetched(rows, request, provider="p", adjusted="raw", now_ms=now_ms, revised_for_ms=0)
     said = [dt.datetime.fromtimestamp(int(ts) / 1000, dt.UTC).isoformat() for ts in answer.bars.ts_ms]
     assert said == ["2026-11-18T06:30:00+00:00", "2026-11-19T07:30:00+00:00"]
     assert answer.confirmed_empty == ()

@@ -6,16 +6,20 @@ What is expected of Kraken's answers: https://docs.kraken.com/api/docs/rest-api/
 from __future__ import annotations
 
 import importlib.util
+import json
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, provider
 from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.wire.empty_answer import doubt
+from pyjobs.market.providers.workers.client_calls import ccxt
 from tests.fakemarket.server import FakeMarket
 
 HOUR_MS = 3_600_000
@@ -100,6 +104,32 @@ def test_what_lies_before_the_newest_candles_that_it_sends_is_not_confirmed_empt
     with pytest.raises(Refused, match="newest 720 candles only") as refusal:
         fetch(long_ago)
     assert not isinstance(refusal.value, ConfirmedEmpty)
+
+
+class Quiet:
+    """Like Coinbase: three minutes from `since` on, less the quiet ones; nobody traded from 4 to 9."""
+
+    features: ClassVar[dict[str, Any]] = {"spot": {"fetchOHLCV": {"limit": 3}}}
+    last_http_response = "[[1, 2]]"
+
+    def __init__(self, _: dict[str, Any]) -> None:
+        self.asked: list[int] = []
+
+    def load_markets(self) -> list[str]:
+        return ["A/B"]
+
+    def fetch_ohlcv(self, _: str, __: str, *, limit: int, since: int = 0) -> list[list[int]]:
+        page = [[at, 1, 1, 1, 1, 1] for at in range(since, since + min(limit, 3)) if not 4 <= at <= 9 and at <= 12]
+        self.last_http_response = json.dumps(page)
+        return page
+
+
+def test_a_page_without_candles_is_about_itself_and_not_about_all_that_comes_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ccxt", SimpleNamespace(exchanges=["quiet"], quiet=Quiet))  # a client, not ours
+    question = {"symbol": "quiet:A/B", "timeframe": "1m", "step_ms": 1, "start_ms": 2, "end_ms": 13}
+    assert [row[0] for row in ccxt(question, {})] == [1, 2, 3, 10, 11, 12]
 
 
 ROWS = [[1, 2, 3], [4, 5, 6]]

@@ -34,7 +34,7 @@ ALL_OVER_MS = int(FULL.ts_ms[-1]) + DAY_MS
 
 Say = Callable[[int], None]
 Step = Callable[[BarStore, Say], None]
-"""Works on the store, and says up to which ts_ms everything is committed."""
+"""Works on the store, and prints up to which ts_ms everything is committed."""
 
 
 def exchange(now_ms: int = ALL_OVER_MS) -> MadeUpExchange:

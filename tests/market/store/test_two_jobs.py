@@ -17,7 +17,7 @@ from pyjobs.market.ingest.fetching import fetch_window
 from pyjobs.market.ingest.gaps import first_bar, missing_bars, stored_after, stored_before
 from pyjobs.market.store import rebase
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.folders import set_aside, settled
+from pyjobs.market.store.folders import read_when_stable, set_aside
 from pyjobs.market.store.merge import same_bars
 from pyjobs.runs import provenance
 from pyjobs.runs.verdict.series import check_all
@@ -63,7 +63,7 @@ def rebased(store: BarStore) -> None:
 
 
 def staged(store: BarStore, tmp_path: Path) -> Callable[[], None]:
-    """A re-basing whose files are complete beside the old ones and not moved yet; moves them."""
+    """A re-basing whose files are complete next to the old ones and not moved yet; moves them."""
     aside = BarStore(tmp_path / "aside", locks=tmp_path / "aside-locks")
     put(aside, OLD)
     rebased(aside)
@@ -164,7 +164,7 @@ def test_the_newest_bar_is_looked_for_where_it_is_now_when_its_file_has_been_set
 def test_a_file_that_stays_listed_and_cannot_be_opened_is_named_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyjobs.market.store.folders.MOVING_S", -1.0)
     with pytest.raises(BadDataError, match=r"^/gone\.parquet: kept changing"):
-        settled(lambda: Path("/gone.parquet").read_bytes())
+        read_when_stable(lambda: Path("/gone.parquet").read_bytes())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a fetch says of many symbols, and what an instrument is called where two exchanges have its symbol."""
+"""The lines of a fetch about many symbols, and what an instrument is called where two exchanges have its symbol."""
 
 from __future__ import annotations
 

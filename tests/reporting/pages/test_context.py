@@ -1,4 +1,4 @@
-"""The last day and the last twenty, on bars whose answers can be told in the head."""
+"""The last day and the last twenty, on bars whose answers can be computed in the head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's files as a killed machine may leave them: what cannot be read is told, and stops no report."""
+"""A run's files as a killed machine may leave them: what cannot be read is noted, and stops no report."""
 
 from __future__ import annotations
 

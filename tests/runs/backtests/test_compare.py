@@ -1,4 +1,4 @@
-"""Two backtests side by side: what is a drift, what is said first, which input changed, and how quickly."""
+"""Two backtests side by side: what is a drift, what comes first, which input changed, and how quickly."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyjobs import why
-from pyjobs.runs.job_history import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, JobRun
 from pyjobs.runs.verdict.job import Seen, judge
 from tests.runs.verdict.test_verdict import FRI, MON, THU, a_world, home
 from tests.runs.verdict.worlds import seoul
@@ -35,10 +35,10 @@ def minute_by_minute(stretches: list[tuple[str, int]]) -> list[str]:
     return [outcome for outcome, minutes in stretches for _ in range(minutes)]
 
 
-def a_run(minute: int, outcome: str, instance: str = "") -> Run:
+def a_run(minute: int, outcome: str, instance: str = "") -> JobRun:
     at = FROM_S + 60 * minute
     code = 1 if outcome == "fail" else 0
-    return Run("ingest", instance, FRI, at, at, 0 if outcome == "skip:busy" else 1, code, outcome, "", "")
+    return JobRun("ingest", instance, FRI, at, at, 0 if outcome == "skip:busy" else 1, code, outcome, "", "")
 
 
 @settings(max_examples=400)

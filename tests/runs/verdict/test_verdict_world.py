@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
 from pyjobs.runs import log_retention
-from pyjobs.runs.job_history import JobPlan, Run
+from pyjobs.runs.job_history import JobPlan, JobRun
 from pyjobs.runs.verdict import findings, look, places, records, series
 from pyjobs.runs.verdict.findings import LOOKED_AT, Check
 from pyjobs.runs.verdict.job import Seen, judge
@@ -90,7 +90,7 @@ def test_what_locks_logs_and_the_age_of_the_house_say(
     assert kept
 
 
-def a_run(line: str) -> Run:
+def a_run(line: str) -> JobRun:
     from pyjobs.runs.job_history import to_run
 
     return to_run(a_record(line))
@@ -174,10 +174,10 @@ def all_of(home: Path, now: str = EVENING, desk: str | None = None) -> dict[str,
 
 
 def test_a_broken_file_is_a_failure_that_leaves_the_other_checks_standing(home: Path) -> None:
-    desk, book = home / "desk.yaml", home / "secret/jobs.yaml"
+    desk, path = home / "desk.yaml", home / "secret/jobs.yaml"
     desk.write_text("name: [\n")
-    book.parent.mkdir()
-    book.write_text("jobs: {nightly: {market: XKRX, every: fortnight, skip_budget: 1}}\n")
+    path.parent.mkdir()
+    path.write_text("jobs: {nightly: {market: XKRX, every: fortnight, skip_budget: 1}}\n")
     (home / "config/instances").mkdir(parents=True)
     (home / "config/instances/x.env").write_text("CT_SYMBOL\n")
     found = all_of(home, desk=str(desk))
@@ -249,7 +249,9 @@ def test_whatever_the_history_health_is_never_ok_while_a_due_job_has_not_ended_w
     for day, outcome in zip(SESSIONS, outcomes, strict=False):
         if outcome != "none":
             at = int(seoul(f"{day} 18:10"))
-            runs.append(Run("report_eod", "", str(day), at, at + 9, 1, 1 if outcome == "fail" else 0, outcome, "", ""))
+            runs.append(
+                JobRun("report_eod", "", str(day), at, at + 9, 1, 1 if outcome == "fail" else 0, outcome, "", "")
+            )
     last = SESSIONS[min(len(outcomes) - 1 + later, len(SESSIONS) - 1)]
     found = judge(Seen(plan=EOD, calendar=XKRX, runs=runs, now_s=float(seoul(f"{last} 19:00")), anchor_s=0.0))
     told = dict(zip(SESSIONS, outcomes, strict=False)).get(last, "none")

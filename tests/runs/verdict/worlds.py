@@ -87,10 +87,10 @@ class World:
         (folder / f"{name}.holder").write_text(f"{pid}\t{seoul(since)}\t'jobs/_run_generic.sh'\n")
 
     def checks(self) -> dict[str, Check]:
-        """What health says of the jobs, by name."""
+        """Health's checks of the jobs, by name."""
         now_s = float(seoul(self.now))
         told = records.read(self.home / "logs", now_s)
-        found = list(look.check_jobs(look.load_book(), told.runs, look.load_kept(), House(now_s)))
+        found = list(look.check_jobs(look.load_plans(), told.runs, look.load_kept(), House(now_s)))
         return {check.name: check for check in found}
 
     def says(self, name: str) -> tuple[str, str, int, str]:

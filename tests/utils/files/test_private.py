@@ -36,7 +36,7 @@ def test_modes_are_the_tables_whatever_the_umask(tmp_path: Path, mask: int) -> N
         (tmp_path / "logs").mkdir()
         (tmp_path / "logs/history-2026-11-20.jsonl").touch()
         history.append(str(tmp_path / "logs/history.jsonl"), {"job": "x"})
-        private.settle(str(tmp_path))
+        private.restrict(str(tmp_path))
     finally:
         os.umask(before)
     assert {name: mode(tmp_path / name) for name in private.FOLDER_MODES} == {
@@ -74,7 +74,7 @@ def test_the_first_job_of_a_clone_makes_its_locks_and_history_private(house: Hou
 def test_a_link_in_the_place_of_a_folder_changes_nothing_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o755)
     (tmp_path / ".locks").symlink_to(tmp_path / "elsewhere")
-    private.settle(str(tmp_path))
+    private.restrict(str(tmp_path))
     assert mode(tmp_path / "elsewhere") == 0o755
 
 
@@ -103,7 +103,9 @@ def test_a_history_that_somebody_keeps_locked_delays_a_job_for_a_moment_and_lose
         errors = [job.communicate()[1] for job in jobs]
         assert time.monotonic() - began < 60
     assert [job.returncode for job in jobs] == [0, 0, 0]
-    assert all(b"is kept locked by somebody: added to it without the lock" in error for error in errors)
+    assert all(
+        b"another process keeps logs/history.jsonl locked: added to it without the lock" in error for error in errors
+    )
     assert sorted(record["job"] for record in house.history()) == ["job0", "job1", "job2"]
 
 

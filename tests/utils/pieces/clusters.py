@@ -54,7 +54,7 @@ class Cluster:
             process.wait()
 
     def logs(self) -> str:
-        """What everybody said."""
+        """The output of all processes."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log")))
 
     def _start(self, what: str, *flags: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:

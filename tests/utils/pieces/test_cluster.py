@@ -126,7 +126,7 @@ def test_nobody_there_and_somebody_who_never_answers_are_network_failures_that_n
         port = silent_one.getsockname()[1]
         for listening in (False, True):
             if listening:
-                silent_one.listen()  # the kernel accepts; nobody says a word
+                silent_one.listen()  # the kernel accepts; no byte is sent
             with pytest.raises(
                 ExternalDataUnavailable, match=rf"tcp://127\.0\.0\.1:{port}: network: no Dask"
             ) as raised:

@@ -40,7 +40,7 @@ def test_results_come_in_order_however_many_processes_work(workers: int) -> None
 
 def test_with_more_than_one_processor_others_work_too() -> None:
     own, found = json.loads(script("of_this_process", 3))
-    assert own in [pid for batch in found for *_, pid in batch]  # the first piece tells how long one takes
+    assert own in [pid for batch in found for *_, pid in batch]  # the first piece shows how long one takes
     assert {pid for batch in found for *_, pid in batch} - {own}
 
 

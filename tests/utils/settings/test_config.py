@@ -1,4 +1,4 @@
-"""Config files: what is wrong is said with file, line, key and value."""
+"""Config files: an error names file, line, key and value."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.source import Findings, Source
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
 
@@ -22,7 +22,7 @@ MOST, FIT = 1000, 0.03
 
 def adjusted_numbers(
     reading: Reading,
-    source: Source,
+    source: DumpSource,
     findings: Findings,
     ohlcv: FloatArray,
     st: Stamps,

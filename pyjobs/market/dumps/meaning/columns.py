@@ -19,6 +19,7 @@ from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
 from utils.errors import BadDataError
 
+MONEY = ("quotevolume", "quoteassetvolume")
 OHLC = ("open", "high", "low", "close")
 
 
@@ -207,7 +208,7 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
     if money is not None and "volume" not in instrument.columns:
         return _counted(grid, places, money)
     if "volume" in places:
-        return []
+        return _of_contracts(grid, instrument, places)
     named = {}
     for place, name in enumerate(grid.names or ()):
         if match := re.fullmatch(r"\s*volume[\s_(]+([A-Za-z0-9]+)\)?\s*", name, re.IGNORECASE):
@@ -225,6 +226,17 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
         return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]
     what = "no column for volume: taken as 0"
     return [Finding(what=what, count=len(grid), first="", example=", ".join(grid.names or ())[:80])]
+
+
+def _of_contracts(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
+    """A note where the money in the file is no price's worth of its volume, as of contracts (Binance's COIN-M)."""
+    money = next((at for at, name in enumerate(grid.names or ()) if column(name) in MONEY), None)
+    if money is None or "volume" in instrument.columns or not {"low", "high"} <= places.keys():
+        return []
+    if not len(grid) or counts_what_money_pays(grid, places, places["volume"], money):
+        return []
+    what = f"volume: the file's {(grid.names or [])[money]} is not a price's worth of it: contracts, or another unit?"
+    return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses another")]
 
 
 def _counted(grid: Grid, places: dict[str, int], money: int) -> list[Finding]:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from pyjobs.market.dumps.meaning.columns import Reading
-from pyjobs.market.dumps.meaning.names import ENDS
-from pyjobs.market.dumps.meaning.source import Source
+from pyjobs.market.dumps.meaning.names import ENDS, PERIOD_WORDS
+from pyjobs.market.dumps.meaning.source import DumpSource
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.stamps import DATE, DAY_MS, stamps
 from utils.errors import BadDataError
+from utils.foreign_text import quoted
 
 SHORTEST = 8
 PERIODS = {"D": "1d", "W": "1w", "M": "1mo", "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h"}
+BEFORE = {"S": "s", "M": "m", "H": "h", "D": "d", "W": "w", "MN": "mo"}
+_WORDS = {
+    "s": "s sec second seconds",
+    "m": "m min mins minute minutes t",
+    "h": "h hr hour hours hourly",
+    "d": "d day days daily",
+    "w": "w wk week weeks weekly",
+    "mo": "M mo mon month months monthly",
+}
+UNITS = {word: unit for unit, words in _WORDS.items() for word in words.split()}
 
 
-def refuse_other_length(reading: Reading, source: Source) -> None:
+def refuse_other_length(reading: Reading, source: DumpSource) -> None:
     """Raise BadDataError when a file gives its bars another length than the desk."""
     _refuse_other_period(reading, source)
     _refuse_other_ends(reading, source)
 
 
-def _refuse_other_ends(reading: Reading, source: Source) -> None:
+def _refuse_other_ends(reading: Reading, source: DumpSource) -> None:
     """A file that has the first and the last moment of each bar, as Binance's do, and bars of another length."""
     grid, names = reading.grid, [column(name) for name in reading.grid.names or ()]
     if not grid.names and reading.shape is not None:
@@ -43,14 +56,31 @@ def _refuse_other_ends(reading: Reading, source: Source) -> None:
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}; say `timeframe:`")
 
 
-def _refuse_other_period(reading: Reading, source: Source) -> None:
+def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
     """Refuse a file that gives its bars another length than the desk."""
-    if "period" not in reading.places or not len(reading.grid):
-        return
-    told = reading.grid.cell(0, reading.places["period"]).strip().upper()
-    timeframe = source.instrument.timeframe
-    if PERIODS.get(told, timeframe) != timeframe:
-        what = (
-            f"its column {reading.name_of('period')} says {told} ({PERIODS[told]}), but the instrument is {timeframe}"
-        )
-        raise BadDataError(f"{reading.grid.label}: {what}")
+    grid, where = reading.grid, "it"
+    text = next((str(grid.about[name]) for name in PERIOD_WORDS if name in grid.about), "")
+    if "period" in reading.places and len(grid):
+        text, where = grid.cell(0, reading.places["period"]), f"its column {reading.name_of('period')}"
+    found = length_of(text)
+    if found and found != source.instrument.timeframe:
+        what = f"{where} says {quoted(text.strip(), 20)} ({found}), but the instrument is {source.instrument.timeframe}"
+        raise BadDataError(f"{grid.label}: {what}")
+
+
+def length_of(text: str) -> str:
+    """The timeframe, or a length like one (`2h`), that a word for it means; "" for words of something else."""
+    text = text.strip()
+    if text.upper() in PERIODS:
+        return PERIODS[text.upper()]
+    match = re.fullmatch(r"(\d{1,4})[\s_-]*([A-Za-z]+)", text)
+    count, unit = (int(match[1]), UNITS.get(match[2], UNITS.get(match[2].lower(), ""))) if match else (1, "")
+    if match is None and (before := re.fullmatch(r"([SMHDW]|MN)(\d{1,3})", text)):  # OANDA's, MetaTrader's
+        count, unit = int(before[2]), BEFORE[before[1]]
+    elif match is None:
+        unit = UNITS.get(text.lower(), "")
+    if unit == "m" and count % 60 == 0:
+        count, unit = count // 60, "h"
+    if unit == "h" and count % 24 == 0:
+        count, unit = count // 24, "d"
+    return "1w" if (count, unit) == (7, "d") else f"{count}{unit}" if unit and count else ""

@@ -12,7 +12,7 @@ from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import ENDS, STARTS
-from pyjobs.market.dumps.meaning.source import Findings, Mark, Source
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings, Mark
 from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.stamps import INSTANT, NAIVE, Stamps, stamps
@@ -23,7 +23,7 @@ SAMPLE = 5000  # rows of a file that show which end it is
 MINUTE_MS, SECOND_MS = 60_000, 1000
 
 
-def mark_of(readings: Sequence[Reading], source: Source, findings: Findings) -> Mark:
+def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Mark:
     """Which end it is; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
     instrument, shape = source.instrument, readings[0].shape
     if instrument.layout in ("ohlcv_start", "ohlcv_close"):
@@ -64,7 +64,7 @@ def _is_naive(reading: Reading) -> bool:
     return "clock" in reading.places or bool((stamps(cells).kind == NAIVE).all())
 
 
-def whole_ends(st: Stamps, source: Source) -> Stamps:
+def whole_ends(st: Stamps, source: DumpSource) -> Stamps:
     """Times that are the last second of a bar, or the last minute of a day, moved to its end."""
     if source.mark != "end" or source.instrument.layout == "ohlcv_close" or not _are_last(st, source):
         return st
@@ -74,7 +74,7 @@ def whole_ends(st: Stamps, source: Source) -> Stamps:
     return replace(st, ms=localised(ends, source.zone)[0] if source.zone else ends)
 
 
-def _shown(reading: Reading, source: Source) -> Literal["", "start", "end"]:
+def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
     """What the rows show: the last moment of their bar, its other end in a second column, a session's open or close."""
     others = [at for at, name in enumerate(reading.grid.names or ()) if column(name) in ENDS]
     if others and reading.places["time"] not in others:
@@ -92,7 +92,7 @@ def _shown(reading: Reading, source: Source) -> Literal["", "start", "end"]:
     return _by_session(st.ms[timed], source) if source.intraday and not source.all_day else ""
 
 
-def _are_last(st: Stamps, source: Source) -> bool:
+def _are_last(st: Stamps, source: DumpSource) -> bool:
     timed = st.kind == INSTANT
     if not timed.any() or (not source.intraday and not source.all_day):
         return False
@@ -101,7 +101,7 @@ def _are_last(st: Stamps, source: Source) -> bool:
     return bool((local % step >= step - slack).all())
 
 
-def _by_session(ms: IntArray, source: Source) -> Literal["", "start", "end"]:
+def _by_session(ms: IntArray, source: DumpSource) -> Literal["", "start", "end"]:
     """A row at the open of a session, and none at a close, is a start; the other way round an end.
 
     Where one session opens as the other closes (currencies, in the week) a row there shows nothing.

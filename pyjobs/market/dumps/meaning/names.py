@@ -9,42 +9,62 @@ STARTS = (
 """Names of the time at which a bar begins."""
 ENDS = ("timeperiodend", "closetime", "timeclose", "endat", "endtime", "timeend", "windowend")
 """Names of the time at which it ends; taken for its time only where there is no other."""
+PERIOD_WORDS = ("period", "interval", "timeframe", "granularity", "resolution")
+"""Names under which a file gives the length of its bars."""
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
     "time": (
         *("unix", "unixtimestamp", "ts", "mts", *STARTS, "timestamp", "datetime", "date", "time", "tradedate"),
-        *("observationdate", "t", "day", "candledatetimeutc", "begins", "timeest", "timecet", "timelocal"),
+        *("observationdate", "t", "day", "candledatetimeutc", "begins", "timeest", "timecet", "timelocal", "datum"),
         *("날짜", "일자", "거래일", "거래일자", "기준일", "일시", "체결시간", "日付", "日期", "交易日期", *ENDS),
     ),
-    "open": ("open", "o", "openprice", "openingprice", "priceopen", "시가", "시작가", "오픈", "始値", "开盘", "開盤價"),
-    "high": ("high", "h", "highprice", "pricehigh", "max", "고가", "高値", "最高", "最高價"),
-    "low": ("low", "l", "lowprice", "pricelow", "min", "저가", "安値", "最低", "最低價"),
+    "open": (
+        *(
+            "open",
+            "o",
+            "openprice",
+            "openingprice",
+            "priceopen",
+            "시가",
+            "시작가",
+            "오픈",
+            "eröffnung",
+            "ouv",
+            "ouverture",
+        ),
+        *("ouverture", "始値", "开盘", "開盤價"),
+    ),
+    "high": ("high", "h", "highprice", "pricehigh", "max", "고가", "hoch", "haut", "高値", "最高", "最高價"),
+    "low": ("low", "l", "lowprice", "pricelow", "min", "저가", "tief", "bas", "安値", "最低", "最低價"),
     "close": (
-        *("close", "c", "closeprice", "priceclose", "last", "closelast", "종가", "현재가", "終値", "收盘", "收盤價"),
+        *(
+            "close",
+            "c",
+            "closeprice",
+            "priceclose",
+            "last",
+            "closelast",
+            "종가",
+            "현재가",
+            "schluss",
+            "schlusskurs",
+            "clot",
+        ),
+        *("schlusskurs", "clôture", "終値", "收盘", "收盤價"),
     ),
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
     "volume": (
         *("volume", "vol", "v", "tradevolume", "basevolume", "basetokenvolume", "volumefrom", "realvolume"),
-        *(
-            "volumetraded",
-            "sharestraded",
-            "noofshares",
-            "tottrdqty",
-            "totaltradedquantity",
-            "거래량",
-            "누적거래량",
-            "出来高",
-            "成交量",
-            "成交股數",
-        ),
+        *("volumetraded", "sharestraded", "noofshares", "tottrdqty", "totaltradedquantity", "volumen", "거래량"),
+        *("누적거래량", "出来高", "成交量", "成交股數"),
     ),
     "series": ("series",),  # of a share, as the exchanges of India have it
     "ticks": ("tickvolume", "tickvol"),
     "symbol": (
         *("symbol", "ticker", "stock", "tic", "instrument", "instrumentname", "name", "code", "종목코드", "티커"),
-        *("종목", "단축코드", "证券代码"),
+        *("종목", "단축코드", "证券代码", "股票代码", "tscode"),
     ),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
-    "period": ("per", "period"),
+    "period": ("per", *PERIOD_WORDS),
     "complete": ("complete", "confirm", "iscomplete", "isclosed", "isfinal", "closed"),
 }
 FIELD_OF = {spelling: (name, rank) for name, them in COLUMN_NAMES.items() for rank, spelling in enumerate(them)}

@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
-from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, Mask, Source
+from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, DumpSource, Mask
 from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
 from pyjobs.market.dumps.reading.zones import local_ms, localised
 from utils.errors import BadDataError
@@ -22,7 +22,7 @@ FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
 
 
-def closes(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+def closes(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:
     """(local date, close in UTC ms or NOT_YET, what is wrong) of each row."""
     if source.intraday:
         return _intraday(st, source)
@@ -36,7 +36,7 @@ def utc_days(ms: IntArray) -> IntArray:
     return ms // DAY_MS + EPOCH_ORDINAL
 
 
-def _intraday(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+def _intraday(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:
     errors: Errors = {}
     _refuse_most(st.kind == NAIVE, f"have {NO_ZONE}", source)
     for at in np.flatnonzero(st.kind == DATE).tolist():
@@ -51,14 +51,14 @@ def _intraday(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     return day, start + source.bar_ms, errors
 
 
-def _refuse_most(wrong: Mask, what: str, source: Source) -> None:
+def _refuse_most(wrong: Mask, what: str, source: DumpSource) -> None:
     """Refuse at once what so many rows have that a line for each would take more memory than all of them."""
     count = int(wrong.sum())
     if count > MANY and count > source.instrument.bad_rows_limit * wrong.size:
         raise BadDataError(f"{source.path}: {count:,} of {wrong.size:,} rows {what}")
 
 
-def _from_open(start: IntArray, day: IntArray, source: Source) -> Mask:
+def _from_open(start: IntArray, day: IntArray, source: DumpSource) -> Mask:
     """Which bars are counted from the open of their session: New York's hours run from half past nine."""
     if source.all_day:
         return np.zeros(len(start), bool)
@@ -66,7 +66,7 @@ def _from_open(start: IntArray, day: IntArray, source: Source) -> Mask:
     return np.asarray(here & ((start - source.hours.opens_ms[at]) % source.bar_ms == 0), np.bool_)
 
 
-def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+def _daily(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:
     day, ts_ms, errors = utc_days(st.ms), np.full(len(st.ms), NOT_YET, np.int64), dict[int, str]()
     timed = st.kind == INSTANT
     errors |= _of_no_zone(st, source)
@@ -88,7 +88,7 @@ def _daily(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     return day, ts_ms, errors
 
 
-def _of_no_zone(st: Stamps, source: Source) -> Errors:
+def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:
     """Times of day of no zone, where they do not show that they are the exchange's: another zone's name another day."""
     naive, hours = st.kind == NAIVE, source.hours
     if not naive.any():
@@ -105,7 +105,7 @@ def _of_no_zone(st: Stamps, source: Source) -> Errors:
     return dict.fromkeys(np.flatnonzero(clocked).tolist(), what)
 
 
-def _off_the_others(st: Stamps, timed: Mask, source: Source) -> tuple[IntArray, Errors]:
+def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArray, Errors]:
     """By how much some few days begin after the hour of all the others, and what to say of them."""
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     clocks, counts = np.unique(local[timed] % DAY_MS, return_counts=True)
@@ -122,7 +122,7 @@ def _clock(ms: int) -> str:
     return f"{ms // HOUR_MS:02d}:{ms // 60_000 % 60:02d}"
 
 
-def _ends(start: IntArray, length: int, source: Source) -> IntArray:
+def _ends(start: IntArray, length: int, source: DumpSource) -> IntArray:
     """A day or a week after each start, by the clock of the file's zone.
 
     Without a zone, or where summer time moves the starts by an hour: the next start or an hour more.
@@ -137,7 +137,7 @@ def _ends(start: IntArray, length: int, source: Source) -> IntArray:
     return np.asarray(np.where(after - start < length, start + length, np.minimum(after, start + length + HOUR_MS)))
 
 
-def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: Source) -> Errors:
+def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: DumpSource) -> Errors:
     """Rows whose own day ends after the session their date has: stored by it they would be known too early."""
     errors: Errors = {}
     hours, fx = source.hours, source.hours.market == "FX"
@@ -164,7 +164,7 @@ def _date(ordinal: int) -> str:
     return dt.date.fromordinal(int(ordinal)).isoformat()
 
 
-def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
+def _longer(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:
     """Weeks end with the last session of their Monday to Sunday, months with that of the calendar's month."""
     day, errors = _dates(st, source)
     errors |= _of_no_zone(st, source)
@@ -189,7 +189,7 @@ def _longer(st: Stamps, source: Source) -> tuple[IntArray, IntArray, Errors]:
     return _last_session(first, last, source), np.full(len(day), NOT_YET, np.int64), errors
 
 
-def _dates(st: Stamps, source: Source) -> tuple[IntArray, Errors]:
+def _dates(st: Stamps, source: DumpSource) -> tuple[IntArray, Errors]:
     """The date that each time has where it was written; of months also what may be of the one before or after."""
     back = 1 if source.mark == "end" else 0
     day, timed = utc_days(st.ms), st.kind == INSTANT
@@ -210,7 +210,7 @@ def _dates(st: Stamps, source: Source) -> tuple[IntArray, Errors]:
     return day, dict.fromkeys(np.flatnonzero(other).tolist(), what)
 
 
-def _own_ends(st: Stamps, first: IntArray, last: IntArray, source: Source) -> IntArray:
+def _own_ends(st: Stamps, first: IntArray, last: IntArray, source: DumpSource) -> IntArray:
     """Ends of weeks and months round the clock that are not UTC's: as far after it as the starts are, or more."""
     timed = st.kind == INSTANT
     midnight = (last + 1 - EPOCH_ORDINAL) * DAY_MS
@@ -233,7 +233,7 @@ def _span(day: IntArray, weekly: bool) -> tuple[IntArray, IntArray]:
     return first, after - 1
 
 
-def _last_session(first: IntArray, last: IntArray, source: Source) -> IntArray:
+def _last_session(first: IntArray, last: IntArray, source: DumpSource) -> IntArray:
     """The last session in each span of dates; before the calendar its last weekday, where it has none its end."""
     hours = source.hours
     at = np.maximum(np.searchsorted(hours.days, last, side="right") - 1, 0)

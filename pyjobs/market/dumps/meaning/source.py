@@ -25,7 +25,7 @@ EXAMPLES = 20  # bad rows that are listed one by one
 
 
 @dataclass(slots=True, kw_only=True)
-class Source:
+class DumpSource:
     """The dump being read. `now_ms` is the wall clock; nothing in the file is younger than `taken_ms`.
 
     `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known). `zone`: whose clock
@@ -93,7 +93,7 @@ class Table:
 class Findings:
     """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade."""
 
-    source: Source
+    source: DumpSource
     halted: set[int] = field(default_factory=set)
     cleaned: list[Finding] = field(default_factory=list)
     oddities: list[Finding] = field(default_factory=list)
@@ -151,18 +151,18 @@ class Findings:
             notes.append(Finding(what=what, count=int(found.size), first=_when(self.source, first), example=example))
 
 
-def _values(source: Source, row: Table) -> str:
+def _values(source: DumpSource, row: Table) -> str:
     o, h, lo, c, v = (f"{value:,.10g}" for value in row.ohlcv[0])
     return f"{_when(source, row)} open {o} high {h} low {lo} close {c} volume {v}"
 
 
-def _when(source: Source, row: Table) -> str:
+def _when(source: DumpSource, row: Table) -> str:
     if int(row.day[0]) == UNTIMED:
         return f"{source.unit} {int(row.line[0])}"
     return when(source, int(row.day[0]), int(row.ts_ms[0]))
 
 
-def when(source: Source, day: int, ts_ms: int) -> str:
+def when(source: DumpSource, day: int, ts_ms: int) -> str:
     """A bar's time for a person: the session of a daily bar, the UTC start of an intraday one."""
     if not source.intraday:
         return dt.date.fromordinal(day).isoformat()

@@ -10,7 +10,7 @@ import numpy as np
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
-from pyjobs.market.dumps.meaning.source import Findings, Source, Table, date_text
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings, Table, date_text
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from utils.errors import BadDataError
 
@@ -30,7 +30,7 @@ OWN = {"1d": 1, "1w": 7, "1mo": 30}
 FEW_DAYS = (2, 3, 4)  # apart: bars of several days of a market that never closes, such as Binance's 3d
 
 
-def refuse_other_spacing(table: Table, source: Source) -> None:
+def refuse_other_spacing(table: Table, source: DumpSource) -> None:
     """Raise BadDataError when the rows' times show that they are no bars of the timeframe, or not of one symbol."""
     left_out = (table.wrong >= 0) | (table.ts_ms > source.now_ms)
     if left_out.any():
@@ -49,7 +49,7 @@ def refuse_other_spacing(table: Table, source: Source) -> None:
         )
 
 
-def _refuse_several(table: Table, source: Source) -> None:
+def _refuse_several(table: Table, source: DumpSource) -> None:
     if len(table) < FEWEST or (table.stamp[1:] > table.stamp[:-1]).all() or (table.stamp[1:] < table.stamp[:-1]).all():
         return
     order = np.argsort(table.stamp, kind="stable")
@@ -70,7 +70,7 @@ def _refuse_several(table: Table, source: Source) -> None:
         )
 
 
-def _intraday(stamps: IntArray, source: Source) -> str:
+def _intraday(stamps: IntArray, source: DumpSource) -> str:
     steps, counts = np.unique(np.diff(stamps), return_counts=True)
     bar, usual = source.bar_ms, int(steps[counts.argmax()])
     if steps[0] % bar and steps[0] < bar:
@@ -85,7 +85,7 @@ def _intraday(stamps: IntArray, source: Source) -> str:
     return ""
 
 
-def _daily(table: Table, stamps: IntArray, source: Source) -> str:
+def _daily(table: Table, stamps: IntArray, source: DumpSource) -> str:
     weekly = source.instrument.timeframe == "1w"
     day, stamp = table.day, table.stamp
     if not ((stamp[1:] > stamp[:-1]).all() and (day[1:] >= day[:-1]).all()):
@@ -119,7 +119,7 @@ def _daily(table: Table, stamps: IntArray, source: Source) -> str:
     return f"{int(np.median(steps))} days apart" if np.median(steps) < 20 else ""
 
 
-def _pair(stamps: IntArray, steps: IntArray, source: Source) -> str:
+def _pair(stamps: IntArray, steps: IntArray, source: DumpSource) -> str:
     """Two rows alone: a week apart to the day, or on one day of two months."""
     if steps.tolist() == [7] and source.instrument.timeframe == "1d":
         return "one week apart"

@@ -18,7 +18,7 @@ from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.plausible import unfinished
 from pyjobs.market.dumps.meaning.shapes import same_symbol
-from pyjobs.market.dumps.meaning.source import UNTIMED, Findings, Source, Table
+from pyjobs.market.dumps.meaning.source import UNTIMED, DumpSource, Findings, Table
 from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other_series
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
@@ -30,7 +30,7 @@ from utils.errors import BadDataError
 FEW = 6
 
 
-def table_of(readings: Sequence[Reading], source: Source, findings: Findings) -> Table:
+def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Table:
     """All rows of all files. A daily row's `ts_ms` is 0 until its session is known; an intraday one's is final.
 
     Raises BadDataError for a file of several symbols of which none is the instrument, ConfigError when the desk must
@@ -43,7 +43,7 @@ def table_of(readings: Sequence[Reading], source: Source, findings: Findings) ->
     return Table(**{name: np.concatenate([getattr(each, name) for each in tables]) for name in names})
 
 
-def _table(reading: Reading, source: Source, findings: Findings, part: int) -> Table:
+def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) -> Table:
     _of_one_symbol(reading, source, findings)
     _without_unfinished(reading, findings)
     refuse_other_length(reading, source)
@@ -99,7 +99,7 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
         findings.say(Finding(what=what, count=count, first="", example=example), cleaned=True)
 
 
-def _of_one_symbol(reading: Reading, source: Source, findings: Findings) -> None:
+def _of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> None:
     """Only the instrument's rows of a file of many; a finding names a file of another symbol."""
     grid, wanted = reading.grid, source.instrument.symbol
     told = grid.about.get("ticker") or grid.about.get("symbol")
@@ -177,7 +177,9 @@ def _column_with(reading: Reading, wanted: str) -> int | None:
     return None
 
 
-def _numbers(reading: Reading, source: Source, findings: Findings, complaints: Complaints, st: Stamps) -> FloatArray:
+def _numbers(
+    reading: Reading, source: DumpSource, findings: Findings, complaints: Complaints, st: Stamps
+) -> FloatArray:
     """OHLCV; for adjusted prices with an `Adj Close` column, all of it on that column's basis."""
     grid, places, shape = reading.grid, reading.places, reading.shape
     texts = [grid.columns[places[name]] for name in OHLC]

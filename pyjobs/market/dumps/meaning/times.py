@@ -10,7 +10,7 @@ import numpy as np
 
 from pyjobs.market.bars import IntArray
 from pyjobs.market.dumps.meaning.columns import Reading
-from pyjobs.market.dumps.meaning.source import Findings, Source
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.stamps import (
@@ -44,7 +44,7 @@ class Complaints:
                 self._ledger.complaints.append(what)
 
 
-def times_of(reading: Reading, source: Source, complaints: Complaints) -> Stamps:
+def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> Stamps:
     """The time of each row, as an instant where its zone is known; what is wrong with one is in `complaints`."""
     grid, shape = reading.grid, reading.shape
     cells = grid.columns[reading.places["time"]]
@@ -97,7 +97,7 @@ def _refuse_days_of_a_broker(reading: Reading, st: Stamps, known: str | bool) ->
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
-def _refuse_small(st: Stamps, reading: Reading, source: Source) -> None:
+def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
     """Numbers that would all be of the first days of 1970: days as Excel counts them, months like 202401, or clocks."""
     if not len(st.ms) or not (st.kind == INSTANT).all():
         return
@@ -113,7 +113,7 @@ def _refuse_small(st: Stamps, reading: Reading, source: Source) -> None:
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
 
-def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: Source) -> dict[int, str]:
+def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: DumpSource) -> dict[int, str]:
     """Days written as another date than that of the session they fall into: a zone that is not the exchange's.
 
     Stored by the session they fall into they would be known a day early.

@@ -19,6 +19,7 @@ from utils.foreign_text import quoted
 DEEPEST = 4
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
 TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezoneName")
+LENGTHS = ("interval", "granularity", "timeframe", "resolution", "period")
 
 
 def read_json(label: str, content: bytes) -> Grid:
@@ -55,6 +56,7 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
     if not isinstance(data, dict) or not deep:
         return None
     about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
+    about.update({name: data[name] for name in LENGTHS if isinstance(data.get(name), str)})
     zone = next((value for name, value in data.items() if re.fullmatch(r"\d+\. Time Zone", str(name))), None)
     if isinstance(zone, str):
         about["zone"] = zone

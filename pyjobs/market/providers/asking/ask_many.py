@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import RetryBudget, ask, network_allowed
+from pyjobs.market.providers.asking.ask import ask, network_allowed
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.in_turns import Asking, in_turns
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.providers.base import AsksMany, BarRequest, Fetched, Provider
 from pyjobs.market.providers.identity import checked
 from utils import clock
@@ -17,16 +18,16 @@ Answered = tuple[BarRequest, Fetched | NightdeskError]
 
 
 def ask_many(
-    provider: Provider, requests: Sequence[BarRequest], *, book: ProviderStates, patience: RetryBudget
+    provider: Provider, requests: Sequence[BarRequest], *, states: ProviderStates, budget: RetryBudget
 ) -> Iterator[Answered]:
     """Each request with its bars, or with the error `ask` raises for it, in the order the answers come.
 
-    A provider that can be asked about many symbols at once (`AsksMany`) is asked a chunk in a turn at its gate. What
-    today's downloads answer comes first. Who takes an answer may ask the same provider about another thing.
+    A provider that can be asked about many symbols at once (`AsksMany`) is asked a chunk in a turn. What today's
+    downloads answer comes first. Who takes an answer may ask the same provider about another thing.
     """
     requests = list(dict.fromkeys(requests))
     if not isinstance(provider, AsksMany):
-        yield from _one_by_one(provider, requests, book, patience)
+        yield from _one_by_one(provider, requests, states, budget)
         return
     open_: list[BarRequest] = []
     for request in requests:
@@ -35,30 +36,30 @@ def ask_many(
             open_.append(request)
         else:
             yield request, answer
-    by_gate: dict[str, list[BarRequest]] = {}
+    by_group: dict[str, list[BarRequest]] = {}
     for request in open_:
-        by_gate.setdefault(provider.gate(request), []).append(request)
-    for gate, some in by_gate.items():
+        by_group.setdefault(provider.rate_limit_group(request), []).append(request)
+    for rate_limit_group, some in by_group.items():
         asking: Asking[BarRequest, Fetched] = Asking(
             provider=provider.name,
-            gate=gate,
+            rate_limit_group=rate_limit_group,
             symbol=lambda request: request.symbol,
             chunks=provider.chunks,
-            attempt=lambda chunk, limit_s, gate=gate: provider.fetch_many(  # type: ignore[misc]  # as above
-                chunk, clock.now_ms(), limit_s=limit_s, gap_s=pace.gap_s(gate, book, patience.now())
+            attempt=lambda chunk, limit_s, rate_limit_group=rate_limit_group: provider.fetch_many(  # type: ignore[misc]  # as above
+                chunk, clock.now_ms(), limit_s=limit_s, gap_s=pace.gap_s(rate_limit_group, states, budget.now())
             ),
             prepare=provider.prepare,
         )
-        for request, answer in in_turns(some, asking, book=book, patience=patience):
+        for request, answer in in_turns(some, asking, states=states, budget=budget):
             yield request, _identified(request, answer)
 
 
 def _one_by_one(
-    provider: Provider, requests: Sequence[BarRequest], book: ProviderStates, patience: RetryBudget
+    provider: Provider, requests: Sequence[BarRequest], states: ProviderStates, budget: RetryBudget
 ) -> Iterator[Answered]:
     for request in requests:
         try:
-            yield request, ask(provider, request, book=book, patience=patience)
+            yield request, ask(provider, request, states=states, budget=budget)
         except NightdeskError as error:
             yield request, error
 

@@ -1,7 +1,7 @@
-"""What the machine knows about each provider: `data/providers/state/<gate>.json`, shared by all jobs and kept.
+"""What the machine knows about each provider: `data/providers/state/<group>.json`, shared by all jobs and kept.
 
-A gate is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock, else the
-provider's own name.
+A rate-limit group is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock,
+else the provider's own name.
 After a refusal no job on this machine calls the provider until the time in its file, also after a restart.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from pyjobs.market.providers.asking.cooldown import BACKOFF_S, FIXED_S, LIMIT_FLOOR_S, cooldown_after
 from pyjobs.market.providers.base import NotAsked
 from utils import paths
 from utils.errors import ExternalDataUnavailable, ExternalKind
@@ -21,16 +22,7 @@ from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 from utils.foreign_text import quoted
 
-DAY_S = 86_400.0
 JUMPED_S = 60.0  # a failure that is to happen only later than this was written before the clock was set back
-BAN_S = DAY_S + 300.0  # a ban of a day has ended by then
-FIXED_S: dict[ExternalKind, float] = {"blocked": BAN_S, "auth": DAY_S / 4, "schema": DAY_S / 24}
-BACKOFF_S: dict[ExternalKind, tuple[float, float]] = {
-    "outage": (2.0, 300.0),
-    "timeout": (2.0, 300.0),
-    "network": (2.0, 300.0),
-}
-LIMIT_FLOOR_S = 60.0  # a rate limit that does not say for how long; the first full window of every provider we know
 RESET_S = 60.0  # longer than anybody's turn
 RESET = "python -m pyjobs.provider_state --reset"
 
@@ -119,15 +111,17 @@ class ProviderStates:
         if known.failures or known.blocked_until_s or not 0 <= now_s - known.last_ok_s < 60:
             self._write(State(provider=provider, last_ok_s=now_s))
 
-    def failed(self, gate: str, error: ExternalDataUnavailable, now_s: float, jitter: Callable[[], float]) -> State:
+    def failed(
+        self, rate_limit_group: str, error: ExternalDataUnavailable, now_s: float, jitter: Callable[[], float]
+    ) -> State:
         """Note a failure, in one's turn, and until when everybody leaves it alone. `jitter` gives 0 to 1."""
-        known = self.read(gate)
+        known = self.read(rate_limit_group)
         failures = known.failures + 1
         rested = known.blocked_until_s - known.last_failure_s >= LIMIT_FLOOR_S
         again = known.kind == error.kind and known.failures > 0 and rested
-        retry_after_s = hold_after(error, failures, repeated=again, jitter=jitter)
+        retry_after_s = cooldown_after(error, failures, repeated=again, jitter=jitter)
         state = State(
-            provider=gate,
+            provider=rate_limit_group,
             blocked_until_s=now_s + retry_after_s if retry_after_s else 0.0,
             kind=error.kind,
             detail=quoted(error.detail),
@@ -171,32 +165,14 @@ class ProviderStates:
         write_bytes(self.path(state.provider), content, mode=private.FILE_MODES[private.STATE])
 
 
-def hold_after(error: ExternalDataUnavailable, failures: int, *, repeated: bool, jitter: Callable[[], float]) -> float:
-    """Seconds to leave a provider alone after its `failures`-th failure in a row.
-
-    `repeated`: the one before was of the same kind, and it was left alone for a minute or more after that.
-    Its own time (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
-    Retry-After, after a minute's rest, is taken for a ban. Outages back off exponentially with full jitter, capped.
-    """
-    said = getattr(error, "retry_after_s", None)
-    if error.kind in FIXED_S and said != 0:
-        return max(FIXED_S[error.kind], said or 0.0)
-    if said is not None:
-        return float(said)
-    if error.kind == "rate_limit":
-        return BAN_S if repeated else LIMIT_FLOOR_S * (1 + jitter())
-    base_s, cap_s = BACKOFF_S.get(error.kind, (0.0, 0.0))
-    return min(cap_s, base_s * 2.0 ** min(failures - 1, 30)) * jitter()
-
-
 def as_line(state: State, now_s: float) -> str:
     """One line for a person: what is the matter, and until when."""
     left_s = state.cooldown_left_s(now_s)
     last_ok = f"last answer {_when(state.last_ok_s)}" if state.last_ok_s else "no answer yet"
     if not state.failures:
         return last_ok
-    trouble = f"{state.failures} failures in a row, last {state.kind}: {state.detail}; {last_ok}"
-    return f"not asked before {_when(now_s + left_s)}: {trouble}" if left_s else trouble
+    time_lost = f"{state.failures} failures in a row, last {state.kind}: {state.detail}; {last_ok}"
+    return f"not asked before {_when(now_s + left_s)}: {time_lost}" if left_s else time_lost
 
 
 def waiting_line(state: State, now_s: float) -> str:

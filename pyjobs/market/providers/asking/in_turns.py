@@ -1,7 +1,7 @@
-"""Many questions to one provider, a turn at its gate for some of them at a time: no question hides another.
+"""Many questions to one provider, a turn for some of them at a time: no question hides another.
 
-As `ask` does it for one: its gate first, one job at a time, again after a pause when that can help. Nothing is handed
-on during a turn, so that who takes an answer may ask the same provider.
+As `ask` does it for one: one job at a time, again after a pause when that can help. Nothing is handed on during a turn,
+so that who takes an answer may ask the same provider.
 """
 
 from __future__ import annotations
@@ -11,17 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import (
-    SHORTEST_TRY_S,
-    WORTH_ANOTHER_TRY,
-    RetryBudget,
-    hopeless,
-    not_asked,
-    note,
-    wait_until_open,
-    worth_another,
-)
+from pyjobs.market.providers.asking.ask import note, wait_until_open
 from pyjobs.market.providers.asking.circuit_breaker import Busy, ProviderStates, refusal
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
+from pyjobs.market.providers.asking.stop import SHORTEST_TRY_S, WORTH_ANOTHER_TRY, hopeless, not_asked, worth_another
 from pyjobs.market.providers.base import LONGEST_FETCH_S, NotAsked, Unasked
 from utils.errors import ExternalDataUnavailable, NightdeskError
 
@@ -38,20 +31,20 @@ class Asking(Generic[Q, A]):
     """
 
     provider: str
-    gate: str
+    rate_limit_group: str
     symbol: Callable[[Q], str]
     chunks: Callable[[Sequence[Q]], list[list[Q]]]
-    attempt: Callable[[Sequence[Q], float], Iterator[tuple[Q, A | ExternalDataUnavailable]]]
+    attempt: Callable[[Sequence[Q], float], Iterator[tuple[Q, A | NightdeskError]]]
     prepare: Callable[[], None] = lambda: None
 
 
 def in_turns(
-    questions: Sequence[Q], asking: Asking[Q, A], *, book: ProviderStates, patience: RetryBudget
+    questions: Sequence[Q], asking: Asking[Q, A], *, states: ProviderStates, budget: RetryBudget
 ) -> Iterator[tuple[Q, A | NightdeskError]]:
     """Each question with its answer, or with the error it ended in, in the order in which that was known.
 
     Those that failed for a while come again when all have been asked. The time in which answers come, and in which
-    they are taken, is not the patience's: it is for waiting and for failing.
+    they are taken, is not the budget's: it is for waiting and for failing.
     """
     waiting, tried = list(questions), 0
     failures: dict[Q, NightdeskError] = {}
@@ -59,15 +52,13 @@ def in_turns(
         tried += 1
         again: list[Q] = []
         for chunk in asking.chunks(waiting):
-            turn = _Turn(asking=asking, book=book, patience=patience, tried=tried, failures=failures)
-            settled, failed = turn.take(chunk)
-            began_s = patience.now()
-            yield from settled
+            turn = _Turn(asking=asking, states=states, budget=budget, tried=tried, failures=failures)
+            done, failed = turn.take(chunk)
+            began_s = budget.now()
+            yield from done
             again += failed
-            spent_s = patience.now() - began_s + turn.fruitful_s
-            patience = replace(
-                patience, deadline_s=patience.deadline_s + spent_s, end_s=patience.end_s + spent_s, going=True
-            )
+            spent_s = budget.now() - began_s + turn.fruitful_s
+            budget = replace(budget, deadline_s=budget.deadline_s + spent_s, end_s=budget.end_s + spent_s, going=True)
         waiting = again
 
 
@@ -79,67 +70,67 @@ class _Turn(Generic[Q, A]):
     """
 
     asking: Asking[Q, A]
-    book: ProviderStates
-    patience: RetryBudget
+    states: ProviderStates
+    budget: RetryBudget
     tried: int
     failures: dict[Q, NightdeskError]
     fruitful_s: float = 0.0
 
     def take(self, chunk: Sequence[Q]) -> tuple[list[tuple[Q, A | NightdeskError]], list[Q]]:
-        """What is settled, and the questions that are worth another try."""
+        """What is done, and the questions that are worth another try."""
         try:
             while True:
                 self._wait(chunk)
-                with self.book.turn(self.asking.gate, self.patience.deadline_s - self.patience.now()):
+                with self.states.turn(self.asking.rate_limit_group, self.budget.deadline_s - self.budget.now()):
                     limit_s = self._limit_s(chunk)
                     if limit_s:
                         return self._judged(chunk, self._attempt(chunk, limit_s))
         except NotAsked as error:
             if isinstance(error, Busy):
-                self.patience.trouble.lost_s += error.waited_s
+                self.budget.time_lost.lost_s += error.waited_s
             return [(one, self.failures.get(one) or _named(error, self.asking.symbol(one))) for one in chunk], []
         except NightdeskError as error:  # it cannot be asked here at all
             return [(one, error) for one in chunk], []
 
     def _wait(self, chunk: Sequence[Q]) -> None:
         symbol = self.asking.symbol(chunk[0])
-        wait_until_open(self.asking.gate, symbol, self.asking.prepare, self.book, self.patience)
-        pace.wait(self.asking.provider, self.asking.gate, symbol, self.book, self.patience)
+        wait_until_open(self.asking.rate_limit_group, symbol, self.asking.prepare, self.states, self.budget)
+        pace.wait(self.asking.provider, self.asking.rate_limit_group, symbol, self.states, self.budget)
 
     def _limit_s(self, chunk: Sequence[Q]) -> float:
         """How long the attempt may take; 0 when another job has just been refused. Raises NotAsked."""
-        patience, now_s, state = self.patience, self.patience.now(), self.book.read(self.asking.gate)
+        budget, now_s, state = self.budget, self.budget.now(), self.states.read(self.asking.rate_limit_group)
         if state.cooldown_left_s(now_s):
             return 0.0
-        if state.failures and hopeless(state, patience):
+        if state.failures and hopeless(state, budget):
             raise refusal(state, self.asking.symbol(chunk[0]), now_s)
-        last_s = min(patience.end_s, patience.next_start()) if self.tried > 1 or patience.going else patience.end_s
+        last_s = min(budget.end_s, budget.next_start()) if self.tried > 1 or budget.going else budget.end_s
         if last_s - now_s < SHORTEST_TRY_S:
             raise not_asked(self.asking.provider, self.asking.symbol(chunk[0]))
         return min(last_s - now_s, LONGEST_FETCH_S)
 
-    def _attempt(self, chunk: Sequence[Q], limit_s: float) -> dict[Q, A | ExternalDataUnavailable]:
-        began_s = self.patience.now()
-        answers: dict[Q, A | ExternalDataUnavailable] = dict(self.asking.attempt(chunk, limit_s))
-        took_s = self.patience.now() - began_s
+    def _attempt(self, chunk: Sequence[Q], limit_s: float) -> dict[Q, A | NightdeskError]:
+        began_s = self.budget.now()
+        answers: dict[Q, A | NightdeskError] = dict(self.asking.attempt(chunk, limit_s))
+        took_s = self.budget.now() - began_s
         asked = [one for one in answers.values() if not isinstance(one, Unasked)]
         if any(map(_is_answer, asked)):
             self.fruitful_s = took_s
         failure = self._of_provider(list(answers.values()))
-        pace.count(self.asking.gate, len(asked), self.book, self.patience, failure)
+        pace.count(self.asking.rate_limit_group, len(asked), self.states, self.budget, failure)
         if failure is None:
-            self.book.succeeded(self.asking.gate, self.patience.now())
-            self.patience.trouble.given_up.discard(self.asking.gate)
+            self.states.succeeded(self.asking.rate_limit_group, self.budget.now())
+            self.budget.time_lost.given_up.discard(self.asking.rate_limit_group)
         else:
             self._note(failure, took_s)
         return answers
 
     def _note(self, failure: ExternalDataUnavailable, took_s: float) -> None:
-        state = note(self.asking.gate, failure, self.book, self.patience)
-        if not worth_another(failure.kind, self.tried, state, self.patience, took_s - self.fruitful_s):
-            self.tried = self.patience.tries  # no other try for any of these
+        state = note(self.asking.rate_limit_group, failure, self.states, self.budget)
+        if not worth_another(failure.kind, self.tried, state, self.budget, took_s - self.fruitful_s):
+            self.tried = self.budget.tries  # no other try for any of these
 
-    def _of_provider(self, answers: Sequence[A | ExternalDataUnavailable]) -> ExternalDataUnavailable | None:
+    def _of_provider(self, answers: Sequence[A | NightdeskError]) -> ExternalDataUnavailable | None:
         """The failure that is about the provider, not about one symbol: it stopped there, or all have failed."""
         failed = [one for one in answers if isinstance(one, ExternalDataUnavailable) and not _is_answer(one)]
         if not failed or (any(map(_is_answer, answers)) and not any(isinstance(one, Unasked) for one in failed)):
@@ -148,20 +139,20 @@ class _Turn(Generic[Q, A]):
         return asked[-1] if asked else failed[-1]
 
     def _judged(
-        self, chunk: Sequence[Q], answers: dict[Q, A | ExternalDataUnavailable]
+        self, chunk: Sequence[Q], answers: dict[Q, A | NightdeskError]
     ) -> tuple[list[tuple[Q, A | NightdeskError]], list[Q]]:
-        settled: list[tuple[Q, A | NightdeskError]] = []
+        done: list[tuple[Q, A | NightdeskError]] = []
         again: list[Q] = []
         for one in chunk:
             answer = answers[one]
             failed = isinstance(answer, ExternalDataUnavailable) and answer.kind in WORTH_ANOTHER_TRY
             if isinstance(answer, ExternalDataUnavailable) and not isinstance(answer, Unasked):
                 self.failures[one] = answer
-            if failed and self.tried < self.patience.tries:
+            if failed and self.tried < self.budget.tries:
                 again.append(one)
             else:
-                settled.append((one, answer))
-        return settled, again
+                done.append((one, answer))
+        return done, again
 
 
 def _is_answer(answer: object) -> bool:

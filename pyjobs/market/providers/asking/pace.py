@@ -3,7 +3,7 @@
 Published limits differ from what is enforced (Bitfinex: 10 to 90 a minute by the page, ccxt takes 89, users are refused
 below that), so none is assumed: no request waits before a provider has refused. A rate limit after n requests within a
 minute shows that n was too many: from then on 0.9 n are asked a minute, the first of them without a pause, and a tenth
-more for each day without another refusal. `<folder>/<gate>.pace` next to the provider's state; lost,
+more for each day without another refusal. `<folder>/<rate_limit_group>.pace` next to the provider's state; lost,
 it is learned again.
 """
 
@@ -23,7 +23,7 @@ from utils.files.atomic import temporary_beside
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pyjobs.market.providers.asking.ask import RetryBudget
+    from pyjobs.market.providers.asking.retry_budget import RetryBudget
 
 MINUTE_S, DAY_S = 60.0, 86_400.0
 MOST = 1_000  # more in a minute are not remembered
@@ -59,25 +59,29 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
         return recent[-allowed] + MINUTE_S - now_s
 
 
-def wait(provider: str, gate: str, symbol: str, book: ProviderStates, patience: RetryBudget) -> None:
+def wait(provider: str, rate_limit_group: str, symbol: str, states: ProviderStates, budget: RetryBudget) -> None:
     """Sleep until another request is within what the provider takes. Raises NotAsked when that is past the deadline."""
-    known, now_s = _read(_path(gate, book)), patience.now()
+    known, now_s = _read(_path(rate_limit_group, states)), budget.now()
     wait_s = known.wait_s(now_s)
     if not wait_s:
         return
     ends_s, limit = now_s + wait_s, known.allowed(now_s)
     why = f"it takes {limit} requests a minute (learned from its refusal), and they have been made"
-    if patience.skip_unhealthy or ends_s >= patience.deadline_s or ends_s >= patience.next_start():
+    if budget.skip_unhealthy or ends_s >= budget.deadline_s or ends_s >= budget.next_start():
         raise NotAsked("rate_limit", provider=provider, symbol=symbol, detail=f"not asked for {wait_s:.0f} s: {why}")
-    patience.say(f"{gate}: waiting {wait_s:.0f} s: {why}")
-    patience.sleep(wait_s)
+    budget.say(f"{rate_limit_group}: waiting {wait_s:.0f} s: {why}")
+    budget.sleep(wait_s)
 
 
 def count(
-    gate: str, requests: int, book: ProviderStates, patience: RetryBudget, failure: ExternalDataUnavailable | None
+    rate_limit_group: str,
+    requests: int,
+    states: ProviderStates,
+    budget: RetryBudget,
+    failure: ExternalDataUnavailable | None,
 ) -> None:
     """Note, in one's turn, that so many requests were made; a rate limit is learned from."""
-    path, now_s = _path(gate, book), patience.now()
+    path, now_s = _path(rate_limit_group, states), budget.now()
     seen = _read(path).with_more(requests, now_s)
     if failure is not None and failure.kind == "rate_limit":
         made = len(seen.times)
@@ -94,14 +98,14 @@ def count(
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def gap_s(gate: str, book: ProviderStates, now_s: float) -> float:
+def gap_s(rate_limit_group: str, states: ProviderStates, now_s: float) -> float:
     """Seconds between two requests at the pace that has been learned; 0 without one."""
-    known = _read(_path(gate, book))
+    known = _read(_path(rate_limit_group, states))
     return MINUTE_S / known.allowed(now_s) if known.limit else 0.0
 
 
-def _path(gate: str, book: ProviderStates) -> Path:
-    return book.path(gate).with_suffix(".pace")
+def _path(rate_limit_group: str, states: ProviderStates) -> Path:
+    return states.path(rate_limit_group).with_suffix(".pace")
 
 
 def _read(path: Path) -> Pace:

@@ -121,17 +121,27 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG00
         raise Stopped(Fault("schema", "the exchange's list of markets has none"))
     step = question["step_ms"]
     start, last = question["start_ms"] - step, question["end_ms"] - step
-    found: Rows = []
+    found, believed = Rows(), name in OF_EXCHANGES
     while start <= last:
         page = exchange.fetch_ohlcv(pair, question["timeframe"], since=start, limit=_CCXT_PAGE.get(name, PAGE_BARS))
-        if not page and name not in OF_EXCHANGES:
+        if not page and not believed:
             _believe(exchange, pair, question["timeframe"])
+            believed = True
+        if not page:  # nothing on this page: what comes after so long a silence is another page's
+            start += _page_bars(exchange, name) * step
+            continue
         page = [row for row in page if row[0] >= start]
         found += page
         if not page or page[-1][0] >= last:
             break
         start = page[-1][0] + step
     return found
+
+
+def _page_bars(exchange: Any, name: str) -> int:
+    """How many bars of time one page of an exchange is about, as ccxt knows it."""
+    about = ((exchange.features or {}).get("spot") or {}).get("fetchOHLCV") or {}
+    return min(about.get("limit") or PAGE_BARS, _CCXT_PAGE.get(name, PAGE_BARS))
 
 
 def _believe(exchange: Any, pair: str, timeframe: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
-from pyjobs.market.providers import GATES
+from pyjobs.market.providers import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import (
     LONGEST_FETCH_S,
     About,
@@ -20,12 +20,13 @@ from pyjobs.market.providers.base import (
     Refused,
     Unasked,
 )
+from pyjobs.market.providers.identity import check_about
 from pyjobs.market.providers.rows import to_fetched, true_now_ms
 from pyjobs.market.providers.workers.client_process import ClientProcess
 from pyjobs.market.store.partitions import Adjusted
 from pyjobs.market.times import utc_text
 from utils import paths
-from utils.errors import ExternalDataUnavailable, UsageError
+from utils.errors import ExternalDataUnavailable, MisfitError, NightdeskError, UsageError
 from utils.settings import credentials
 
 HOUR_MS = 3_600_000
@@ -47,7 +48,7 @@ class Remote:
     needs: tuple[str, ...] = ()
     adjusted: Adjusted = "raw"
     timeframes: tuple[str, ...] = FETCHED
-    settle_ms = HOUR_MS
+    revised_for_ms = HOUR_MS
     pause_s = 10.0
     near_s = 7 * 86_400
     """How far from the range asked for the nearest end of an answer may lie, as its margins do; 0: anywhere."""
@@ -59,9 +60,9 @@ class Remote:
         """Start the process and let it load the client, so that the next question leaves without delay."""
         self._process.prepare()
 
-    def gate(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
+    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
         """Whose servers it asks."""
-        return GATES[self.name]
+        return RATE_LIMIT_GROUPS[self.name]
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
         """Nothing: the store is the cache."""
@@ -173,19 +174,23 @@ class Remote:
     def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
         """The rows as bars, as they were at `now_ms`, with what came along with them.
 
-        Raises Refused(schema) for rows of which none lies near the days that were asked for.
+        Raises Refused(schema) for rows of which none lies near the days that were asked for, and as `check_about`:
+        before the rows are read, for those of another market may all lie outside this one's sessions.
         """
+        about = About(**told["about"]) if told.get("about") else None
+        if about is not None:
+            check_about(about, self.name, request)
         if self.near_s and rows and not any(_near(row[0], request, self.near_s * 1000) for row in (rows[0], rows[-1])):
             detail = f"it answers about {_when(rows[0][0])} to {_when(rows[-1][0])}, which was not asked for"
             raise self.refused("schema", request.symbol, detail, 0.0)
         found = to_fetched(
             rows, request, provider=self.name, adjusted=self.label(request, told), now_ms=now_ms,
-            settle_ms=self.settle_ms,
+            revised_for_ms=self.revised_for_ms,
         )  # fmt: skip
-        about, events = told.get("about"), told.get("events") or []
-        if not about and not events:
+        events = told.get("events") or []
+        if about is None and not events:
             return found
-        return replace(found, about=About(**about) if about else None, events=tuple(Event(**one) for one in events))
+        return replace(found, about=about, events=tuple(Event(**one) for one in events))
 
     def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
         """What is worked into the prices of an answer."""
@@ -215,10 +220,10 @@ class Ccxt(Remote):
     name = "ccxt"
     client = "ccxt"
     package = "ccxt"
-    settle_ms = 60_000
+    revised_for_ms = 60_000
     near_s = 0  # some exchanges send their newest candles wherever the range lies
 
-    def gate(self, request: BarRequest) -> str:
+    def rate_limit_group(self, request: BarRequest) -> str:
         """The exchange: one that bans ccxt bans our own client too."""
         return quote(request.symbol.partition(":")[0], safe="")
 
@@ -246,10 +251,10 @@ def _when(label: str | float) -> str:
 
 def each_or_error(
     groups: Sequence[BarRequest], read: Callable[[BarRequest], Fetched]
-) -> Iterator[tuple[BarRequest, Fetched | ExternalDataUnavailable]]:
+) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
     """What `read` makes of each request of one verdict, or what it raises for it."""
     for request in groups:
         try:
             yield request, read(request)
-        except ExternalDataUnavailable as error:
+        except (ExternalDataUnavailable, MisfitError) as error:
             yield request, error

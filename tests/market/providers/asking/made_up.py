@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from pyjobs.market.providers import BarRequest, provider
-from pyjobs.market.providers.asking.ask import RetryBudget, ask
+from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from utils.errors import ExternalDataUnavailable
 
 
@@ -64,13 +65,13 @@ SERVED_BY = {
 
 def job(folder: Path, start_s: float, hours: int, every_s: int) -> list[str]:
     """Ask bitfinex every `every_s` simulated seconds for `hours`; the kind of each answer, `ok` for bars."""
-    book = ProviderStates(folder / "state", locks=folder / "locks")
+    states = ProviderStates(folder / "state", locks=folder / "locks")
     said = []
     for at_s in range(0, hours * 3600, every_s):
         now_s = start_s + at_s
         waiting = RetryBudget(deadline_s=now_s + 30, now=lambda now=now_s: now, sleep=lambda _: None)  # type: ignore[misc]
         try:
-            ask(provider("bitfinex"), QUESTIONS["bitfinex"], book=book, patience=waiting)
+            ask(provider("bitfinex"), QUESTIONS["bitfinex"], states=states, budget=waiting)
             said.append("ok")
         except ExternalDataUnavailable as error:
             said.append(error.kind)

@@ -11,9 +11,10 @@ import pytest
 
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, provider
 from pyjobs.market.providers.alpaca import groups
-from pyjobs.market.providers.asking.ask import RetryBudget, TimeLost, ask
+from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.ask_many import ask_many
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+from pyjobs.market.providers.asking.retry_budget import RetryBudget, TimeLost
 from pyjobs.market.providers.base import Event, NotAsked, Unasked
 from pyjobs.market.providers.quotes import ask_quotes
 from tests.fakemarket import oracle
@@ -27,23 +28,23 @@ SHARES = [f"ZAA{letter}" for letter in "ABCDEF"]
 
 
 class World:
-    def __init__(self, fake: FakeMarket, book: ProviderStates) -> None:
-        self.fake, self.book, self.now_s = fake, book, NOW_MS / 1000
+    def __init__(self, fake: FakeMarket, states: ProviderStates) -> None:
+        self.fake, self.states, self.now_s = fake, states, NOW_MS / 1000
 
-    def patience(self, budget_s: float = 0.0, tries: int = 4) -> RetryBudget:
+    def budget(self, budget_s: float = 0.0, tries: int = 4) -> RetryBudget:
         """Time stands still but for what is slept."""
 
         def sleep(seconds: float) -> None:
             self.now_s += seconds
 
         return RetryBudget(
-            deadline_s=self.now_s + budget_s, end_s=self.now_s + 600, tries=tries, trouble=TimeLost(),
+            deadline_s=self.now_s + budget_s, end_s=self.now_s + 600, tries=tries, time_lost=TimeLost(),
             now=lambda: self.now_s, sleep=sleep, jitter=lambda: 0.5,
         )  # fmt: skip
 
     def many(self, name: str, requests: list[BarRequest], budget_s: float = 0.0) -> dict[str, Fetched | NightdeskError]:
         asked = provider(name)
-        found = ask_many(asked, requests, book=self.book, patience=self.patience(budget_s))
+        found = ask_many(asked, requests, states=self.states, budget=self.budget(budget_s))
         return {request.symbol: answer for request, answer in found}
 
     def charts(self) -> list[str]:
@@ -83,12 +84,12 @@ def test_each_symbol_has_its_own_bars_and_no_symbol_hides_another(world: World, 
     nothing = told[unknown]
     assert isinstance(nothing, ExternalDataUnavailable) and nothing.kind == "no_data"
     assert len(world.fake.requests()) == (7 if name == "yf_etf" else 1)
-    assert world.book.read("yahoo" if name == "yf_etf" else "alpaca").failures == 0
+    assert world.states.read("yahoo" if name == "yf_etf" else "alpaca").failures == 0
 
 
 def test_one_and_many_are_answered_alike_and_say_what_the_provider_says_of_a_symbol(world: World) -> None:
     request = days("AAPL", "2026-11-02")
-    one = ask(provider("yf_index"), request, book=world.book, patience=world.patience())
+    one = ask(provider("yf_index"), request, states=world.states, budget=world.budget())
     many = world.many("yf_etf", [request])["AAPL"]
     assert isinstance(many, Fetched) and one.bars.ts_ms.tolist() == many.bars.ts_ms.tolist()
     assert one.bars.close[-1] == many.bars.close[-1] == oracle.session_bar("AAPL", THURSDAY)[3]
@@ -107,7 +108,7 @@ def test_a_ban_in_the_middle_ends_the_sending_and_what_came_before_it_counts(wor
     kinds = {told[symbol].kind for symbol in SHARES[2:]}  # type: ignore[union-attr]  # they are errors
     assert kinds == {"rate_limit"}
     assert isinstance(told["ZAAD"], Unasked) and "after ZAAC" in str(told["ZAAD"])
-    assert world.book.read("yahoo").kind == "rate_limit"
+    assert world.states.read("yahoo").kind == "rate_limit"
     again = world.many("yf_etf", [days("ZAAF")])["ZAAF"]
     assert isinstance(again, NotAsked) and world.charts() == SHARES[:3]
     kept = world.many("yf_etf", [days("ZAAA")])["ZAAA"]  # today's download needs nobody
@@ -126,13 +127,13 @@ def test_one_symbol_whose_answer_is_broken_closes_no_door_to_the_others(world: W
     told = world.many("yf_etf", [days(symbol) for symbol in SHARES[:3]])
     broken = told["ZAAB"]
     assert isinstance(broken, ExternalDataUnavailable) and broken.kind == "schema"
-    assert len(closes(told["ZAAC"])) == 2 and world.book.read("yahoo").failures == 0
+    assert len(closes(told["ZAAC"])) == 2 and world.states.read("yahoo").failures == 0
 
 
 def test_three_failures_in_a_row_are_the_providers_and_nothing_more_is_sent(world: World) -> None:
     world.fake.fault("yahoo", "503", match="/chart/")
     told = world.many("yf_etf", [days(symbol) for symbol in SHARES])
-    assert len(world.charts()) == 3 and world.book.read("yahoo").kind == "outage"
+    assert len(world.charts()) == 3 and world.states.read("yahoo").kind == "outage"
     assert {one.kind for one in told.values()} == {"outage"}  # type: ignore[union-attr]  # they are errors
 
 
@@ -197,7 +198,7 @@ def test_an_answer_about_something_else_is_refused_through_every_door(world: Wor
     assert isinstance(told["SPY"], error) and says in str(told["SPY"])
     assert len(closes(told["QQQ"])) == 2
     with pytest.raises(error) as refused:
-        ask(provider("yf_index"), days("SPY"), book=world.book, patience=world.patience())
+        ask(provider("yf_index"), days("SPY"), states=world.states, budget=world.budget())
     assert says in str(refused.value)
     world.fake.reset()  # it was not kept as today's answer
     assert len(closes(world.many("yf_etf", [days("SPY")])["SPY"])) == 2
@@ -220,12 +221,12 @@ def test_alpaca_is_held_to_the_question_too(world: World, kind: str) -> None:
 )
 def test_who_names_the_wrong_exchange_is_told_the_right_one(world: World, request_: BarRequest, fits: str) -> None:
     with pytest.raises(BadDataError, match=fits):
-        ask(provider("yf_etf"), request_, book=world.book, patience=world.patience())
+        ask(provider("yf_etf"), request_, states=world.states, budget=world.budget())
 
 
 def test_a_coins_day_at_yahoo_is_utcs(world: World) -> None:
     found = ask(
-        provider("yf_index"), days("BTC-USD", "2026-11-18", market="24/7"), book=world.book, patience=world.patience()
+        provider("yf_index"), days("BTC-USD", "2026-11-18", market="24/7"), states=world.states, budget=world.budget()
     )
     # the bar that closes at midnight on the 18th is the 17th's; today's is still running
     assert [int(at) for at in found.bars.ts_ms] == [ms(day) for day in ("2026-11-18", "2026-11-19", "2026-11-20")]
@@ -235,7 +236,7 @@ def test_a_coins_day_at_yahoo_is_utcs(world: World) -> None:
 def quotes(
     world: World, name: str, symbols: list[str], market: str = "XNYS", currency: str = "USD"
 ) -> dict[str, object]:
-    return dict(ask_quotes(name, symbols, book=world.book, patience=world.patience(), market=market, currency=currency))
+    return dict(ask_quotes(name, symbols, states=world.states, budget=world.budget(), market=market, currency=currency))
 
 
 def test_a_quote_says_when_it_was_traded_and_how_the_session_has_gone(world: World) -> None:
@@ -264,7 +265,7 @@ def test_fifty_quotes_are_one_request_and_a_delay_is_said(world: World) -> None:
 
 def test_after_charts_the_same_process_gets_its_cookie_and_crumb_for_quotes(world: World) -> None:
     asked = provider("yf_etf")
-    list(ask_many(asked, [days("SPY")], book=world.book, patience=world.patience()))
+    list(ask_many(asked, [days("SPY")], states=world.states, budget=world.budget()))
     (symbol, quote), *_ = asked.fetch_quotes(["SPY"])  # type: ignore[attr-defined]
     assert symbol == "SPY" and quote.last > 0
     world.fake.yahoo.rotate_crumb()

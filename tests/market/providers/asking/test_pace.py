@@ -10,8 +10,9 @@ import pytest
 
 from pyjobs.market.providers import provider
 from pyjobs.market.providers.asking import pace
-from pyjobs.market.providers.asking.ask import RetryBudget, ask
+from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.providers.base import NotAsked, Refused
 from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking.made_up import QUESTIONS
@@ -25,12 +26,12 @@ class Job:
     """A job whose time passes only while it waits."""
 
     def __init__(self, folder: Path, now_s: float = MIDNIGHT_S) -> None:
-        self.book, self.now_s = ProviderStates(folder / "state", locks=folder / "locks"), now_s
-        self.book.folder.mkdir(parents=True, exist_ok=True)
+        self.states, self.now_s = ProviderStates(folder / "state", locks=folder / "locks"), now_s
+        self.states.folder.mkdir(parents=True, exist_ok=True)
         self.slept: list[float] = []
         self.told: list[Callable[[float], object]] = []
 
-    def patience(self, budget_s: float = 1e6) -> RetryBudget:
+    def budget(self, budget_s: float = 1e6) -> RetryBudget:
         return RetryBudget(
             deadline_s=self.now_s + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 0.5
         )
@@ -42,8 +43,8 @@ class Job:
             tell(self.now_s)
 
     def request(self, budget_s: float = 1e6, failure: Refused | None = None) -> None:
-        pace.wait("bitfinex", "bitfinex", "BTCUSD", self.book, self.patience(budget_s))
-        pace.count("bitfinex", 1, self.book, self.patience(), failure)
+        pace.wait("bitfinex", "bitfinex", "BTCUSD", self.states, self.budget(budget_s))
+        pace.count("bitfinex", 1, self.states, self.budget(), failure)
 
 
 def refused_at(job: Job, number: int) -> None:
@@ -114,7 +115,7 @@ def test_the_real_limit_is_met_once_and_then_no_more(
     for number in range(200):
         request = replace(question, start_ms=question.start_ms + number * 3_600_000)
         try:
-            ask(bitfinex, request, book=job.book, patience=replace(job.patience(), tries=1))
+            ask(bitfinex, request, states=job.states, budget=replace(job.budget(), tries=1))
             answered += 1
         except ExternalDataUnavailable as error:
             assert error.kind == "rate_limit"

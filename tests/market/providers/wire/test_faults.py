@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from pyjobs.market.providers import Provider, provider
-from pyjobs.market.providers.asking.ask import ask, patience
+from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
+from pyjobs.market.providers.asking.retry_budget import retry_budget
 from pyjobs.market.providers.workers.remote import Remote
 from tests.fakemarket.server import FakeMarket
 from tests.market.providers.asking.made_up import KIND_OF, QUESTIONS, SERVED_BY, ms
@@ -135,9 +136,9 @@ def test_a_slow_server_at_our_own_client_with_the_shipped_limits_is_a_timeout_wi
     fakemarket: FakeMarket, tmp_path: Path, fault: str
 ) -> None:
     fakemarket.fault("bitfinex", fault)
-    book, began = ProviderStates(tmp_path / "s", locks=tmp_path / "l"), time.monotonic()
+    states, began = ProviderStates(tmp_path / "s", locks=tmp_path / "l"), time.monotonic()
     with pytest.raises(ExternalDataUnavailable, match="timeout"):
-        ask(provider("bitfinex"), QUESTIONS["bitfinex"], book=book, patience=patience())
+        ask(provider("bitfinex"), QUESTIONS["bitfinex"], states=states, budget=retry_budget())
     assert time.monotonic() - began < 60
 
 
@@ -153,8 +154,8 @@ def test_retry_after_is_met_within_a_second_by_the_real_clients_too(
     """
     source = ready(name)
     fakemarket.fault(SERVED_BY[name], "429", retry_after=form, times=1)
-    book = ProviderStates(tmp_path / "s", locks=tmp_path / "l")
-    assert len(ask(source, QUESTIONS[name], book=book, patience=patience(budget_s=300)).bars)
+    states = ProviderStates(tmp_path / "s", locks=tmp_path / "l")
+    assert len(ask(source, QUESTIONS[name], states=states, budget=retry_budget(budget_s=300)).bars)
     served = fakemarket.requests(SERVED_BY[name])
     (refused,) = (one for one in served if one.status == 429)
     due_s = refused.at_s + 20 if form == "20" else parsedate_to_datetime(refused.retry_after).timestamp()
