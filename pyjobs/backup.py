@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from pyjobs.machines import backup_record, snapshot, vaults
 from pyjobs.machines.vaults import Vault
 from pyjobs.runs import prune, retention, sealed
-from pyjobs.runs.retention import Entry
+from pyjobs.runs.retention import Decision, Entry
 from pyjobs.runs.verdict.backups import BACKUP
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError
+from utils.files import newest
 from utils.run import run
 
 KEEP_BACKUPS = 30
@@ -54,13 +55,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prune(vault: Vault, keep: int, there: Sequence[str]) -> None:
-    """By the one retention module: of so many dates the backups stay, and never the newest good one."""
-    for each in retention.decide(prune.look(vault.folder), keep_days=keep, keep_max_runs=sys.maxsize):
-        if each.action == "remove" and prune.remove(vault.folder, each):
+    """By the one retention module: of so many dates the backups stay, and never the newest good one.
+
+    Where more than PRUNE_MAX_SHARE percent would go at once, none does, and that is said.
+    """
+    for each in _going(prune.look(vault.folder), keep, str(vault.folder)):
+        if prune.remove(vault.folder, each):
             print(f"{each.entry.name}: removed: {each.reason}")
     entries = [Entry(name=name, kind="run", run_id=name, status="ok") for name in there]
+    vaults.remove(vault, [each.entry.name for each in _going(entries, keep, vault.name)])
+
+
+def _going(entries: Sequence[Entry], keep: int, where: str) -> list[Decision]:
+    share = prune.limit("PRUNE_MAX_SHARE", None, retention.MAX_SHARE)
     decided = retention.decide(entries, keep_days=keep, keep_max_runs=sys.maxsize)
-    vaults.remove(vault, [each.entry.name for each in decided if each.action == "remove"])
+    going = [each for each in decided if each.action == "remove"]
+    backups = [each for each in going if each.entry.kind == "run"]
+    of = sum(each.entry.kind == "run" for each in decided)
+    if newest.too_many(len(backups), of, share):
+        print(f"[WARN] {len(backups)} of {of} backups in '{where}' are old, more than {share} %: none removed", end=" ")
+        print("(when that is right: PRUNE_MAX_SHARE=100)")
+        return [each for each in going if each.entry.kind != "run"]
+    return going
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     no_questions()
     target = _target(os.environ.get("TARGET", ""))
-    raw, outgoing = paths.data_dir() / "raw", paths.data_dir() / "outgoing"
+    raw, outgoing = paths.bars_dir(), paths.data_dir() / "outgoing"
     if not any(raw.glob(f"{args.exchange or '*'}/*/*/*.parquet")):
         raise MissingInputError(f"no bars{' of ' + args.exchange if args.exchange else ''} in '{raw}': nothing to send")
     unread: list[str] = []

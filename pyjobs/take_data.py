@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--push", metavar="ID", default="", help="one folder of data/incoming/; default: all")
     args = parser.parse_args(argv)
-    raw = paths.data_dir() / "raw"
+    raw = paths.bars_dir()
     if args.list:
         for name in _partitions(raw):
             try:

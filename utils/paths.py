@@ -29,6 +29,11 @@ def data_dir() -> Path:
     return root() / "data"
 
 
+def bars_dir() -> Path:
+    """Every stored bar."""
+    return data_dir() / "raw"
+
+
 def logs_dir() -> Path:
     """Dated logs and history.jsonl."""
     return root() / "logs"

@@ -71,7 +71,7 @@ def known() -> dict[int, ModuleType]:
 
 
 def newer(stored: int, reads: int) -> str:
-    """What is said where the code is older than what is stored."""
+    """The message where the code is older than what is stored."""
     return (
         f"what is stored has format {stored}, and this version reads up to {reads}: a newer version wrote here; "
         "go forward (batch/update_from_git.sh), or restore a backup of before (python -m pyjobs.restore --list)"

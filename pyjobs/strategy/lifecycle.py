@@ -56,30 +56,6 @@ class Room(threading.local):
 room = Room()
 
 
-def on_close(
-    state: State,
-    rules: Rules,
-    ts_ms: int,
-    *,
-    entry: bool,
-    leave: bool,
-    level: float,
-    distances: tuple[float, float, float] = (nan, nan, nan),
-    high: float = nan,
-    low: float = nan,
-) -> State:
-    """Step 3 for the one side of `rules`. `level` and `distances` (of stop, target, trail): what an entry would carry.
-
-    `high` and `low` of the bar are looked at by trailing stops only.
-    """
-    long = rules.side == "long"
-    s = state.vector()
-    wanted = (1.0 if long else -1.0) if entry else 0.0
-    leaving = (kernel.LEAVE_LONG if long else kernel.LEAVE_SHORT) if leave else 0
-    kernel.at_close(s, rules.vector(), float(ts_ms), high, low, wanted, leaving, level, *distances)
-    return State.of(s)
-
-
 def mark(state: State, rules: Rules, ts_ms: int, close: float) -> Trade | None:  # noqa: ARG001  # one shape of step
     """The position as a trade marked to `close`, reason `open`; None when there is no position."""
     if state.phase not in ("open", "exiting"):

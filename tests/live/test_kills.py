@@ -102,8 +102,8 @@ def test_killed_at_any_call_it_becomes_what_it_would_have_been(market: str) -> N
     else:
         exchange, calm, rough = Exchange(bars=walk(200, 2), seed=2), a_spec("calm"), a_spec("rough")
     feed(calm, exchange)
-    hit = killed_through(rough, exchange, random.Random(3), 10, most=40, sync_every=3)
-    assert hit == 10
+    hit = killed_through(rough, exchange, random.Random(3), 7, most=40, sync_every=3)
+    assert hit == 7
     assert files(rough) == files(calm)
     made = proven(rough)
     assert made.compared.live_trades > 3
@@ -117,9 +117,9 @@ def test_each_write_sync_and_cut_of_a_block_is_a_good_moment_to_die() -> None:
     calm = a_spec("calm")
     feed(calm, exchange)
     wanted = files(calm)
-    for at in range(1, 26, 2):
+    for at in range(1, 26, 3):
         spec = a_spec(f"at{at}")
-        assert child(spec, exchange, Rough(kill_at=at + 8, when=WHENS[at // 2 % 3])) == -signal.SIGKILL
+        assert child(spec, exchange, Rough(kill_at=at + 8, when=WHENS[at // 3 % 3])) == -signal.SIGKILL
         feed(spec, exchange)
         assert files(spec) == wanted, at
 

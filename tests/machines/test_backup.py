@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs import backup, pin_run, restore
-from pyjobs.machines import backup_record, databases, restoring, snapshot
+from pyjobs.machines import backup_record, databases, restoring, snapshot, vaults
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.verdict.backups import check_backup
@@ -319,6 +319,20 @@ def test_backups_go_into_restic_where_it_is_installed(
     shutil.rmtree(home / "data/backups")
     assert restore.main(["--from", f"restic:{tmp_path}/repo", "--into", str(tmp_path / "anew")]) == 0
     assert files_of(tmp_path / "anew") == WANTED
+
+
+def test_where_most_backups_would_go_at_once_none_does_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(1, 16):
+        make_run(tmp_path, f"202611{day:02d}T131000Z-{day:04d}", files=0)
+    names = [path.name for path in finished_runs(tmp_path)]
+    backup._prune(vaults.Vault(tmp_path), 2, [])
+    assert [path.name for path in finished_runs(tmp_path)] == names
+    assert "[WARN] 13 of 15 backups" in capsys.readouterr().out
+    monkeypatch.setenv("PRUNE_MAX_SHARE", "100")
+    backup._prune(vaults.Vault(tmp_path), 2, [])
+    assert [path.name for path in finished_runs(tmp_path)] == names[-2:]
 
 
 def test_health_knows_how_old_the_backup_and_the_drill_are(home: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,3 +166,19 @@ def test_a_file_larger_than_is_read_at_once_is_hashed_whole(sealed: Path) -> Non
     assert manifest.verify(sealed) == []
     (sealed / "large").write_bytes(large[:-1] + b"!")
     assert manifest.verify(sealed) == ["'large' has changed (2097152 bytes, in the manifest 2097152)"]
+
+
+def test_a_pipe_in_a_run_is_left_out_by_name_and_makes_it_partial(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/a.md").write_text("x")
+    (tmp_path / "reports/b.md").symlink_to("a.md")
+    os.mkfifo(tmp_path / "reports/pipe")
+    about = manifest.About(
+        run_id="20261120T131000Z-0001", desk="d", session=None, status="ok", started=NOW, finished=NOW, steps=[],
+        inputs={},
+    )  # fmt: skip
+    content = manifest.build(tmp_path, about)
+    assert content["left_out"] == {"reports/pipe": "is no file: a pipe, a socket or a device"}
+    assert content["status"] == "partial" and list(content["files"]) == ["reports/a.md", "reports/b.md"]  # type: ignore[call-overload]
+    manifest.write(tmp_path, content)
+    assert manifest.verify(tmp_path) == ["'reports/pipe' is no file: a pipe, a socket or a device"]

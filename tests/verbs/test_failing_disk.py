@@ -7,6 +7,7 @@ after the other, by a preloaded library.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import re
@@ -184,6 +185,7 @@ STORIES = {
         two_dumps, ["import_bars", "--desk", "HOME/desk.yaml", "--dumps", "HOME/dumps", "--out", "HOME/data/run"]
     ),
 }
+OF_ONE_RUN = ("new", "same")
 CAUSES = {"ENOSPC": errno.ENOSPC, "EIO": errno.EIO}
 
 
@@ -201,7 +203,7 @@ class Shim:
         self.old = state(prepared)
         calm = self.home("calm")
         assert self.run(calm).code == 0
-        self.new = state(calm)
+        self.new, self.report = state(calm), told_by(calm)
         self.steps = steps_in(calm.folder / STEPS)
 
     def home(self, name: str) -> Home:
@@ -232,14 +234,23 @@ class Shim:
         done = self.run(home)
         assert done.code == 0, done
         assert state(home) == self.new, at
+        assert told_by(home) == self.report, at
         assert not home.leftovers()
         shutil.rmtree(home.folder)
 
     def check(self, home: Home, at: int) -> None:
+        told_by(home)  # whole, or not there
         for name, content in state(home).items():
             if not name.endswith(TASK):
                 assert content in (self.old.get(name), self.new.get(name)), (at, name)
         home.check_files()
+
+
+def told_by(home: Home) -> list[dict[str, object]]:
+    """What data.json says of each instrument, without how much of it this very run brought; empty without the file."""
+    path = home.folder / "data/run/reports/data.json"
+    found = json.loads(path.read_text())["instruments"] if path.exists() else []
+    return [{key: value for key, value in each.items() if key not in OF_ONE_RUN} for each in found]
 
 
 def state(home: Home) -> dict[str, object]:

@@ -45,7 +45,7 @@ def file_of(tag: str) -> Path:
 
 
 def check(spec: Spec, now_s: float) -> Checked:
-    """Check one loop and write what came of it. What cannot be read is a FAIL that says so."""
+    """Check one loop and write what came of it. What cannot be read is a FAIL that names it."""
     try:
         with verdict.no_cycles():
             made, last_ms, rows = _judged(spec)

@@ -93,7 +93,7 @@ def _one(found: LiveFile, name: str, store: BarStore, now_s: float) -> Standing:
 
 
 def _tried(asks: str, path: Path, look_at: Callable[[], tuple[bool, str, float | None]]) -> Gate:
-    """A gate that reads the journal: one that cannot be read is red, and says so."""
+    """A gate that reads the journal: one that cannot be read is red, and named."""
     try:
         green, found, age_s = look_at()
         return _gate(asks, green, found, path, age_s)

@@ -58,7 +58,7 @@ class SpecialHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class MarketOverlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One market. `published_to`: the last day the exchange itself has announced; the rest is worked out from rules.
 
-    `last` is the last day the library knows, where that is not the overlay's own. `reasons` (by month, 0 for any) says
+    `last` is the last day the library knows, where that is not the overlay's own. `reasons` (by month, 0 for any) is
     why the library's own late opens and half days are what they are.
     """
 

@@ -33,11 +33,6 @@ class Imported:
     error: str | None = None
     exit_code: ExitCode = ExitCode.OK
 
-    @property
-    def partitions_changed(self) -> int:
-        """How many files of the store were written."""
-        return len(self.stored.partitions) if self.stored else 0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:

@@ -8,4 +8,4 @@ from utils import paths
 
 def open_store() -> BarStore:
     """The bars under data/raw of NIGHTDESK_HOME, or of the clone. Nothing is read or made yet."""
-    return BarStore(paths.data_dir() / "raw")
+    return BarStore(paths.bars_dir())

@@ -103,7 +103,9 @@ def test_a_history_that_somebody_keeps_locked_delays_a_job_for_a_moment_and_lose
         errors = [job.communicate()[1] for job in jobs]
         assert time.monotonic() - began < 60
     assert [job.returncode for job in jobs] == [0, 0, 0]
-    assert all(b"is kept locked by somebody: added to it without the lock" in error for error in errors)
+    assert all(
+        b"another process keeps logs/history.jsonl locked: added to it without the lock" in error for error in errors
+    )
     assert sorted(record["job"] for record in house.history()) == ["job0", "job1", "job2"]
 
 

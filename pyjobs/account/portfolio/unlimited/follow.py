@@ -143,7 +143,7 @@ def only_ages(seats: Seats, k: int) -> bool:
 
 
 def stirs(seats: Seats, series: Series, signals: Signals, k: int, bar: int, end: int) -> int:
-    """The first of the bars [bar, end) at which such a position may end, or is told to leave; `end` when none is."""
+    """The first of the bars [bar, end) at which such a position may end, or is to leave; `end` when none is."""
     side, stop, target, bits = seats.side[k], seats.stop[k], seats.target[k], seats.to_bits[k]
     if seats.max_bars[k] > 0.0:
         end = min(end, bar + max(int(seats.max_bars[k] - seats.held[k]) - 1, 0))
