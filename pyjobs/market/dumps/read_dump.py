@@ -64,8 +64,6 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
     source.mark = mark_of(readings, source, findings)
     table = table_of(readings, source, findings)
     _note_files(readings, findings)
-    for each in readings:
-        each.grid.columns = []  # as much again
     give_back(read)
     refuse_other_spacing(table, source)
     bars, table = bars_from(table, findings)

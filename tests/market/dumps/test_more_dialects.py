@@ -415,3 +415,15 @@ def test_a_volume_for_which_the_money_is_no_price_is_named(hours: dict[str, Mark
     for volume, named in ((5, False), (700, True)):
         dump = read(tmp_path / "x.csv", hours, text.format(volume), **HOURLY)
         assert any("is not a price's worth of it" in each.what for each in dump.oddities) is named
+
+
+def test_the_files_of_a_folder_have_one_bound_together(
+    hours: dict[str, MarketHours], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_TOGETHER", 3)
+    (tmp_path / "many").mkdir()
+    for month, name in enumerate("ab", 1):
+        (tmp_path / "many" / f"{name}.csv").write_text(rows([f"2024-0{month}-02", f"2024-0{month}-05"]))
+    instrument = Instrument(symbol="X", exchange="T", market="XNYS", timeframe="1d", currency="USD", file="many")
+    with pytest.raises(NightdeskError, match="its files have more than 3 rows together: name a part of the files"):
+        read_dump(tmp_path / "many", instrument, hours["XNYS"], now_ms=NOW_MS)

@@ -36,11 +36,16 @@ def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings
     Raises BadDataError for a file of several symbols of which none is the instrument, ConfigError when the desk must
     say which end of a bar a time marks.
     """
-    tables = [_table(reading, source, findings, part) for part, reading in enumerate(readings)]
+    tables = []
+    for part, reading in enumerate(readings):
+        tables.append(_table(reading, source, findings, part))
+        reading.grid.columns = []  # as much again
     if len(tables) == 1:
         return tables[0]
     names = ("part", "line", "stamp", "day", "ts_ms", "ohlcv", "wrong")
-    return Table(**{name: np.concatenate([getattr(each, name) for each in tables]) for name in names})
+    parts = {name: [getattr(each, name) for each in tables] for name in names}
+    tables.clear()
+    return Table(**{name: np.concatenate(parts.pop(name)) for name in names})
 
 
 def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) -> Table:

@@ -9,6 +9,7 @@ from utils.foreign_text import quoted
 
 LARGEST_BYTES, LARGEST_JSON_BYTES = 130_000_000, 64_000_000  # of what an archive unpacks to; 500 MB of memory
 LONGEST_LINE_BYTES, MOST_EMPTY, MOST_ROWS = 1_000_000, 1_000_000, 3_000_000
+MOST_TOGETHER = 2_400_000  # rows of several files, which are in memory twice while they are joined
 
 
 def check_size(label: str, size: int, most: int = LARGEST_BYTES, *, cut: bool = False) -> None:
@@ -36,6 +37,13 @@ def check_rows(label: str, count: int) -> None:
     if count > MOST_ROWS:
         told = "split it into several files (`file:` may be a folder or a pattern)"
         raise BadDataError(f"{label}: at most {MOST_ROWS:,} rows are read, and it has {count:,}: {told}")
+
+
+def check_rows_together(label: str, counts: list[int]) -> None:
+    """Refuse more rows in the files of a folder, a pattern or an archive than fit into 500 MB. Raises BadDataError."""
+    if len(counts) > 1 and sum(counts) > MOST_TOGETHER:
+        what = "name a part of the files by a pattern in `file:`, import it, then the next part: stored bars stay"
+        raise BadDataError(f"{label}: its files have more than {MOST_TOGETHER:,} rows together: {what}")
 
 
 def unexpected(label: str, text: str) -> str:

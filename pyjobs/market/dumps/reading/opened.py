@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.reading.limits import LARGEST_BYTES, check_size
+from pyjobs.market.dumps.reading.limits import LARGEST_BYTES, check_rows_together, check_size
 from pyjobs.market.dumps.reading.objects import read_json
 from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
@@ -60,9 +60,13 @@ def files_of(path: Path) -> list[Path]:
 
 def grids(path: Path) -> Iterator[Grid]:
     """Every table that `path` stands for. Raises MissingInputError, and BadDataError naming what cannot be read."""
+    rows: list[int] = []
     for each, size in within(PATIENCE_S, lambda: [(file, file.stat().st_size) for file in files_of(path)], path):
         check_size(str(each), size)
-        yield from _grids(str(each), each.name.lower(), bytes_of(each))
+        for grid in _grids(str(each), each.name.lower(), bytes_of(each)):
+            rows.append(len(grid))
+            check_rows_together(str(path), rows)
+            yield grid
 
 
 def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
