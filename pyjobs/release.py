@@ -148,7 +148,7 @@ def _rollback(options: Namespace) -> None:
     if not tag or (current and current.name == tag):
         others = [each for each in environments.kept(environment) if current is None or each != current.name]
         raise MissingInputError(
-            f"'{environment.root}' knows no release before: rollback ROOT TAG ({', '.join(others) or 'none is kept'})"
+            f"'{environment.root}' knows none before: rollback ROOT TAG ({', '.join(others) or 'no other is kept'})"
         )
     with installing.alone(environment):
         release = environments.usable(environment, tag)

@@ -110,6 +110,13 @@ def address(array: Any) -> int:
     return where
 
 
+def give_back_freed() -> None:
+    """What has been freed goes back to the system, where the C library can do that."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 def _alike(given: np.dtype[Any], asked: np.dtype[Any]) -> bool:
     """Whether numbers of one type can be read as the other; bytes may have a sign or not."""
     return given.itemsize == asked.itemsize and (given.kind == "f") == (asked.kind == "f")

@@ -36,11 +36,11 @@ def main(desk: Path, symbols: int) -> None:
 
 
 def walk(ts_ms: np.ndarray, seed: int) -> Bars:
-    """Prices to the cent that wander."""
+    """Prices to the cent that wander; each is the float that its two decimals read as, as a file has it."""
     rng = np.random.default_rng(seed)
-    close = np.round(100 * np.exp(np.cumsum(0.015 * rng.standard_normal(ts_ms.size))), 2) + 1
+    close = np.round(100 * np.exp(np.cumsum(0.015 * rng.standard_normal(ts_ms.size))) + 1, 2)
     start = np.concatenate((close[:1], close[:-1]))
-    high, low = np.maximum(start, close) + 0.25, np.minimum(start, close) - 0.25
+    high, low = np.round(np.maximum(start, close) + 0.25, 2), np.round(np.minimum(start, close) - 0.25, 2)
     return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(ts_ms.size))
 
 

@@ -205,7 +205,7 @@ def test_a_key_that_is_not_among_the_signers_signs_nothing_here(bench: Bench, tm
         (["install", "/nowhere", "/nowhere"], MissingInputError, "'/nowhere' is no environment"),
         (["promote", "STAGING", "PROD"], MissingInputError, "nothing runs in '.*staging'"),
         (["promote", "STAGING", "STAGING"], ConfigError, "have the same root"),
-        (["rollback", "STAGING"], MissingInputError, r"knows no release before: .*\(none is kept\)"),
+        (["rollback", "STAGING"], MissingInputError, r"knows none before: .*\(no other is kept\)"),
         (["rollback", "STAGING", "v7"], MissingInputError, r"'v7' is not kept in .* \(it has none\)"),
         (["init", "STAGING", "--name", "x", "--port", "1", "--signers", "SIGNERS"], UsageError, "is there already"),
         (["list", "STAGING", "v1"], UsageError, "list takes 0 to 1 words"),

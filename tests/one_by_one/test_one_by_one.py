@@ -13,6 +13,7 @@ import pytest
 
 from tests.one_by_one.going import TABLE, lacking, made
 from tests.one_by_one.spoiled import SPOILED, away
+from utils.files import text_files
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).with_name("failing_opens.c")
@@ -34,6 +35,7 @@ def test_one_bad_thing_among_many_hides_no_other(name: str, tmp_path: Path, monk
     wrong = []
     home, whole = tmp_path / "home", tmp_path / "whole"
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
+    monkeypatch.setattr(text_files, "PIPE_PATIENCE_S", 0.1)
     place = made(name, home)
     for what, spoil in {WELL: str, **SPOILED}.items():
         if TABLE[name].changes and what != WELL:

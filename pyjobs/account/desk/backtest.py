@@ -23,6 +23,7 @@ from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.strategy.signals import Setup
 from utils import trading_day
+from utils.native import give_back_freed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +67,7 @@ def backtest(
         marks_ms=[ts_ms for _, ts_ms in closes],
     )
     del found  # its signals are laid out: of thousands of series they are not in memory twice
+    give_back_freed()
     variants = {
         name: _variant(run, account, closes, benchmark, told, snapshot.desk.market)
         for name, run in zip(("constrained", "unconstrained"), runs, strict=True)

@@ -47,7 +47,7 @@ class Wishes:
         ]
         if leave.size != size or any(each.size != size for _, each in columns):
             raise ValueError(f"signals must have one entry per bar, {size} in all")
-        entries = (entry & ~leave).nonzero()[0]
+        entries = (entry > leave).nonzero()[0]  # in, and not out
         carried = [(bit, each[entries]) for bit, each in columns]
         given = [(bit, each) for bit, each in carried if (each == each).any()]
         levels = np.empty((entries.size, len(given)))
