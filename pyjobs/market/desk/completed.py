@@ -22,6 +22,8 @@ from utils.settings import config
 from utils.settings.config import Key, dotted, nearest, wrong
 
 _DESCRIBED = Described.__struct_fields__
+BOUNDS = ("min_turnover", "min_price", "max_price", "min_sessions")  # a listing's shares must pass them
+SHOWN = 10
 
 
 class Place(NamedTuple):
@@ -190,7 +192,7 @@ def _unclear(block: Block) -> Iterator[tuple[str, str]]:
     if len(given) != 1:
         what = f"{' and '.join(given)} stand together" if given else "it names no symbols"
         yield given[1] if given else "", f"{what}: name one of symbols, csv, listing"
-    for field in ("min_turnover", "min_price", "max_price", "min_sessions"):
+    for field in BOUNDS:
         value = getattr(block, field)
         if not 0 <= value < float("inf"):
             yield field, f"must be 0 or more, is {value:g}"
@@ -227,16 +229,7 @@ def _passing(
     for board in block.listing:
         if board not in boards:
             raise place.error(path, "listing", f"{listing.path} has no board {board!r} (it has {', '.join(boards)})")
-    found = listings.passing(
-        listing.rows,
-        boards=block.listing,
-        session=listing.session,
-        market=market,
-        min_turnover=block.min_turnover,
-        min_price=block.min_price,
-        max_price=block.max_price,
-        min_sessions=block.min_sessions,
-    )
+    found = passing(listing, block, market)
     if not found:
         raise place.error(path, "listing", f"none of the {len(listing.rows)} shares in {listing.path} passes")
     return found
@@ -249,3 +242,48 @@ def _found(name: str, desk: Path, at: int) -> Path:
             return folder / name
     places = ", ".join(dict.fromkeys(str(folder / name) for folder in (desk.parent, paths.root())))
     raise wrong(desk, ["universe", at, "csv"], f"no such file: {places}")
+
+
+def passing(listing: listings.Listing, block: Block, market: str) -> list[listings.Listed]:
+    """The shares of a listing that a block of a desk takes, in the listing's order."""
+    bounds = {name: getattr(block, name) for name in BOUNDS}
+    return listings.passing(listing.rows, boards=block.listing, session=listing.session, market=market, **bounds)
+
+
+def members_moved(path: Path, *, now_s: float) -> dict[str, list[str]]:
+    """A line by exchange for each filtered block of the desk at `path` whose members changed with the newest listing.
+
+    A block without a bound has none: its members are the listing's own. Raises as `load_desk`.
+    """
+    blocks = [(at, each) for at, each in enumerate(config.load_yaml(path, WrittenDesk).universe) if _is_filtered(each)]
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml")) if blocks else {}
+    found: dict[str, list[str]] = {}
+    for at, block in blocks:
+        market = block.market or exchanges[block.exchange].market
+        two = listings.newest_two(block.exchange, market=market, now_s=now_s)
+        if two is not None:
+            found.setdefault(block.exchange, []).extend(_lines(f"universe.{at}", block, market, *two))
+    return found
+
+
+def _is_filtered(block: Block) -> bool:
+    return bool(block.listing) and any(getattr(block, name) for name in BOUNDS)
+
+
+def _lines(place: str, block: Block, market: str, before: listings.Listing, now: listings.Listing) -> list[str]:
+    old, new = passing(before, block, market), passing(now, block, market)
+    had, has = {each.symbol for each in old}, {each.symbol for each in new}
+    let_in = [each for each in new if each.symbol not in had]
+    let_out = [each for each in old if each.symbol not in has]
+    if not let_in and not let_out:
+        return []
+    bounds = ", ".join(f"{name} {getattr(block, name):,g}" for name in BOUNDS if getattr(block, name))
+    return [
+        f"{place} ({bounds}): {len(new)} shares pass; new since {before.session}: {_few(let_in)}; "
+        f"no longer: {_few(let_out)}"
+    ]
+
+
+def _few(rows: Sequence[listings.Listed]) -> str:
+    named = ", ".join(f"{each.symbol} {each.name}".strip() for each in rows[:SHOWN])
+    return (f"{named} and {len(rows) - SHOWN} more" if len(rows) > SHOWN else named) or "none"

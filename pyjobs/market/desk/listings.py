@@ -58,13 +58,6 @@ class Changes:
     went: tuple[Listed, ...]
     renamed: tuple[tuple[Listed, Listed], ...]
 
-    def lines(self) -> list[str]:
-        """For people: `came: 005935 Samsung (KOSPI)`, one line each."""
-        told = [(f"came {self.now}", each) for each in self.came]
-        told += [(f"gone since {self.before}", each) for each in self.went]
-        lines = [f"{what}: {each.symbol} {each.name} ({each.board})" for what, each in told]
-        return [*lines, *(f"renamed {self.now}: {new.symbol} {old.name} to {new.name}" for old, new in self.renamed)]
-
 
 def sessions_kept(exchange: str) -> list[dt.date]:
     """The sessions whose listings are kept, ascending."""
@@ -81,7 +74,8 @@ def newest(exchange: str, *, market: str, now_s: float) -> Listing:
     kept = [session for session in sessions_kept(exchange) if session <= today]
     if not kept:
         raise MissingInputError(
-            f"{_folder(exchange)}: no listing of {exchange} was kept yet; bring it with: python -m pyjobs.fetch"
+            f"{_folder(exchange)}: no listing of {exchange} was kept yet; bring it with: "
+            "python -m pyjobs.fetch, and --desk NAME for a desk that is not config/desk.yaml"
         )
     return read_listing(exchange, kept[-1])
 
@@ -141,13 +135,11 @@ def check_listing(exchange: str, session: dt.date, rows: Sequence[Listed], *, sh
     return before
 
 
-def changes(exchange: str, *, market: str, now_s: float) -> Changes | None:
-    """What came and went between the two newest listings that are not of a day to come; None without two."""
+def newest_two(exchange: str, *, market: str, now_s: float) -> tuple[Listing, Listing] | None:
+    """The two newest listings that are not of a day to come, the older first; None without two."""
     today = trading_day.load(market).local_date(now_s)
     kept = [day for day in sessions_kept(exchange) if day <= today]
-    if len(kept) < 2:
-        return None
-    return between(read_listing(exchange, kept[-2]), read_listing(exchange, kept[-1]))
+    return (read_listing(exchange, kept[-2]), read_listing(exchange, kept[-1])) if len(kept) > 1 else None
 
 
 def between(before: Listing, now: Listing) -> Changes:

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from pyjobs.account.desk.desk_setups import check_desk, made
+from pyjobs.market.desk.completed import members_moved
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
+from pyjobs.market.desk.listings import sessions_kept
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
@@ -39,11 +41,23 @@ def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
     """
     job = new_job()
     job.history, job.named = history, _flag_for(path)
-    bring_listings(wanted_listings(path), job)
+    wanted = wanted_listings(path)
+    kept = {exchange: sessions_kept(exchange) for exchange in wanted}
+    bring_listings(wanted, job)
     desk = load_desk(path)
     check_desk(desk, path)
+    if any(sessions_kept(exchange) != kept[exchange] for exchange in wanted):
+        _note_filters(path, job)
     job.need_bars = need_of(desk, source=str(path))
     return desk, job
+
+
+def _note_filters(path: Path, job: Job) -> None:
+    """Which shares the desk's filters let in or out with a new listing: once, as a listing is new once."""
+    for exchange, lines in members_moved(path, now_s=job.now_ms / 1000).items():
+        boards = job.boards_of(exchange)
+        if boards is not None:
+            boards.notes += lines
 
 
 def _flag_for(path: Path) -> str:

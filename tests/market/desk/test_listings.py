@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.desk.listings import Listed, between, changes, read_listing, sessions_kept, write_listing
+from pyjobs.market.desk.listings import Listed, between, newest_two, read_listing, sessions_kept, write_listing
 from utils.errors import BadDataError, MissingInputError
 
 FRIDAY, MONDAY, TUESDAY = dt.date(2026, 11, 13), dt.date(2026, 11, 16), dt.date(2026, 11, 17)
@@ -38,19 +38,16 @@ def test_a_listing_comes_back_as_it_was_written(home: Path) -> None:
     assert (second.symbol, second.name, str(second.close), second.turnover) == ("000660", "SK, 하이닉스", "nan", 0.0)
 
 
-def test_what_came_went_and_changed_its_name_is_told() -> None:
+def test_the_two_newest_listings_are_not_of_a_day_to_come_and_tell_what_came_went_and_changed_its_name() -> None:
     write_listing("KRX", FRIDAY, [share(1), share(2), share(3)])
-    assert changes("KRX", market="XKRX", now_s=TUESDAY_NOON) is None
+    assert newest_two("KRX", market="XKRX", now_s=TUESDAY_NOON) is None
     write_listing("KRX", MONDAY, [share(1), share(3, name="Newname"), share(4, "KOSDAQ")])
     write_listing("KRX", dt.date(2026, 11, 18), [share(9), share(8)], shrunk=True)  # to come
-    found = changes("KRX", market="XKRX", now_s=TUESDAY_NOON)
-    assert found is not None
-    assert found.lines() == [
-        "came 2026-11-16: 000004 Share 4 (KOSDAQ)",
-        "gone since 2026-11-13: 000002 Share 2 (KOSPI)",
-        "renamed 2026-11-16: 000003 Share 3 to Newname",
-    ]
-    assert found == between(read_listing("KRX", FRIDAY), read_listing("KRX", MONDAY))
+    two = newest_two("KRX", market="XKRX", now_s=TUESDAY_NOON)
+    assert two is not None and [each.session for each in two] == [FRIDAY, MONDAY]
+    found = between(*two)
+    assert [each.symbol for each in found.came] == ["000004"] and [each.symbol for each in found.went] == ["000002"]
+    assert [(old.name, new.name) for old, new in found.renamed] == [("Share 3", "Newname")]
 
 
 def test_first_seen_is_kept_from_listing_to_listing() -> None:
