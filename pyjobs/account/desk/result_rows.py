@@ -63,7 +63,8 @@ def account_trade_lines(account_trades: AccountTrades) -> Iterator[bytes]:
     labels = csv_lines.Labels()
     own, where = _names(account_trades, labels)
     reasons = np.array([labels.number(reason) for reason in REASONS])
-    for piece in csv_lines.pieces(len(account_trades), ROWS_AT_ONCE):
+
+    def lines(piece: slice) -> bytes:
         rows, money = account_trades.piece(piece)
         trades = np.ascontiguousarray(rows.T)
         sleeves, why = money[0].astype(np.int64), trades[REASON].astype(np.int64)
@@ -73,7 +74,9 @@ def account_trade_lines(account_trades: AccountTrades) -> Iterator[bytes]:
         net = csv_lines.numbers(pnl.values / (size.values * trades[ENTRY_PRICE] * rate_in.values))
         opened = (labels.column(own[sleeves]), signal, entry, bought, size, stop)
         closed = (leave, sold, labels.column(reasons[why]), fees, pnl, net)
-        yield labels.lines((*opened, *closed, labels.column(where[sleeves]), rate_in, rate_out))
+        return labels.lines((*opened, *closed, labels.column(where[sleeves]), rate_in, rate_out))
+
+    return csv_lines.made_ahead(lines, csv_lines.pieces(len(account_trades), ROWS_AT_ONCE))
 
 
 def _names(account_trades: AccountTrades, labels: csv_lines.Labels) -> tuple[IntArray, IntArray]:

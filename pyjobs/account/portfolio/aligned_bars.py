@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pyjobs.market.bars import Bars, FloatArray, IntArray
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.column_file import done_with, give_back
 from pyjobs.market.chained import parts_of
 
+AHEAD = 32  # so many series are copied at a time, while signals are made of those before them
 KEPT_ALIGNED = 2  # so many desks' bars are kept in one piece for the next run on them, 32 bytes a bar
 Places = npt.NDArray[np.int32]  # of things in other arrays
 PRICES = ("open", "high", "low", "close")
@@ -49,7 +51,8 @@ class AlignedSeries(Bars):
 class AlignedBars:
     """Room for series one after the other: `starts` of each and the end, `prices`: opens, highs, lows, closes.
 
-    A series is copied when it is asked for, once. Series with the same times share the array of these.
+    A series is copied once: with its neighbours, as soon as one shortly before them is asked for, by a thread of its
+    own. Series with the same times share the array of these.
     """
 
     def __init__(self, series: Sequence[Bars]) -> None:
@@ -58,25 +61,47 @@ class AlignedBars:
         self._sources = series
         self._laid: list[AlignedSeries | None] = [None] * len(series)
         self._times: IntArray = np.empty(0, np.int64)
+        self._copies: dict[int, threading.Thread] = {}  # by the first of AHEAD series
+        self._copied: set[int] = set()
 
     def bars(self, number: int) -> AlignedSeries:
         """The series with this number, copied here."""
         laid = self._laid[number]
         if laid is None:
-            laid = self._laid[number] = self._copied(number, self._sources[number])
+            laid = self._laid[number] = self._made(number, self._sources[number])
         return laid
 
-    def _copied(self, number: int, bars: Bars) -> AlignedSeries:
-        at, parts = self.starts[number], parts_of(bars)
-        opens, highs, lows, closes = self.prices
-        for part in parts:
-            end = at + len(part)
-            opens[at:end], highs[at:end], lows[at:end], closes[at:end] = part.open, part.high, part.low, part.close
-            at = end
+    def _made(self, number: int, bars: Bars) -> AlignedSeries:
+        self._wait_for(number - number % AHEAD)
+        parts = parts_of(bars)
         if not _same(parts, self._times):
             self._times = np.concatenate([np.empty(0, np.int64), *(part.ts_ms for part in parts)])
         done_with(bars)
         return AlignedSeries(self, number, bars, self._times)
+
+    def _wait_for(self, first: int) -> None:
+        """Until the prices of AHEAD series from `first` on lie here; the next ones are begun."""
+        if first in self._copied:
+            return
+        for begin in (first, first + AHEAD):
+            if begin < len(self._sources) and begin not in self._copies:
+                self._copies[begin] = threading.Thread(target=self._copy, args=(begin,))
+                self._copies[begin].start()
+        self._copies[first].join()
+        if first not in self._copied:
+            self._copy(first)  # what went wrong in the thread is raised here
+
+    def _copy(self, first: int) -> None:
+        opens, highs, lows, closes = self.prices
+        for number in range(first, min(first + AHEAD, len(self._sources))):
+            at = self.starts[number]
+            for part in parts_of(self._sources[number]):
+                end = at + len(part)
+                opens[at:end], highs[at:end], lows[at:end], closes[at:end] = part.open, part.high, part.low, part.close
+                at = end
+            done_with(self._sources[number])
+        give_back()
+        self._copied.add(first)
 
 
 def _same(parts: Sequence[Bars], times: IntArray) -> bool:
