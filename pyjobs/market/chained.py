@@ -34,6 +34,10 @@ class Chained(Bars):
     def __len__(self) -> int:
         return self._begins[-1]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the parts, for a worker of a cluster: its columns are no fields that could be set there."""
+        return Chained, (self.parts,)
+
     @property
     def last_ms(self) -> int:
         """As in Bars; touches the last part only."""

@@ -59,11 +59,14 @@ def held_text(path: Path) -> TextIO:
 
 def held(path: Path | str) -> io.BufferedReader:
     """The file, open for reading. Raises OSError: for a pipe or a device in its place EINVAL, without waiting."""
-    file = os.fdopen(os.open(path, AT_ONCE), "rb")
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
-    return file
+    descriptor = os.open(path, AT_ONCE)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):  # os.fdopen names the descriptor, not the path, and leaves it open
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "is a pipe or a device, not a file", str(path))
 
 
 def has_file(path: Path | str) -> bool:

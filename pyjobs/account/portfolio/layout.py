@@ -103,7 +103,10 @@ def room_to_follow(memory_of: Memory) -> tuple[memory.Worth, memory.Moves]:
             order=np.empty(most, np.int32),
             account_trades=np.empty(account_trades, np.int32),
             begins=np.empty(STEPS * (moments + 1) + 1, np.int32),
+            held=np.empty(memory_of.signals.n_seats, np.int32),
+            place=np.empty(account_trades, np.int32),
             count=np.zeros(1, np.int64),
+            n_held=np.zeros(1, np.int64),
         ),
     )
 

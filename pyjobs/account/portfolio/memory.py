@@ -206,7 +206,8 @@ class Moves(NamedTuple):
     """Money that moves: `step`, by moment; `cash`; the number of the `account_trade` that it begins or ends, or -1.
 
     `count`: how many there are. `order`: their numbers as they are counted; `account_trades`: those of the account
-    trades, likewise; `begins`: room for a number for each step.
+    trades, likewise; `begins`: room for a number for each step. While they are counted: `held`: the `n_held` account
+    trades that last, in no order; `place`: of each of these where it stands there.
     """
 
     step: Shorts
@@ -215,4 +216,7 @@ class Moves(NamedTuple):
     order: Shorts
     account_trades: Shorts
     begins: Shorts
+    held: Shorts
+    place: Shorts
     count: Ints
+    n_held: Ints

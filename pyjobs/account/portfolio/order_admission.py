@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import nan
 
+import numpy as np
+
 from pyjobs.account.portfolio.memory import Account, Lists, Rates, Room, Seats, Series, Signals
 from pyjobs.account.portfolio.seats import (
     ALREADY_HELD,
@@ -72,16 +74,21 @@ def admit_orders(
     """The entry signals of moment j at flat seats, in their order: each becomes an order or is refused."""
     wanting = lists.n_new[0] = 0
     for event in range(signals.events[j], signals.events[j + 1], EVENT):
-        if is_flat(seats, signals.events[event]):
+        if is_flat(seats, wide(signals.events[event])):
             lists.wanting[wanting] = event
             wanting += 1
     for h in range(wanting):
         event = lists.wanting[h]
-        k, n = signals.events[event], signals.events[event + 1]
+        k, n = wide(signals.events[event]), wide(signals.events[event + 1])
         if ask(account, lists, seats, series, signals, rates, room, k, n, equity):
             lists.busy[lists.n_busy[0] + lists.n_new[0]] = k
             lists.n_new[0] += 1
     put_in_order(lists)
+
+
+def wide(number: int) -> int:
+    """An int32 as an int64, which all other numbers are: else what it is handed to would be compiled for both."""
+    return int(np.int64(number))
 
 
 def ask(

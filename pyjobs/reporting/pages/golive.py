@@ -174,7 +174,3 @@ def _benchmark(metrics: Metrics) -> str:
 
 def _no_account(inputs: RunInputs) -> Text:
     return absent(inputs, "portfolio/", "There are no account backtests")
-
-
-def _refused(metrics: Metrics) -> str:
-    return ", ".join(f"{n:,} {why}" for why, n in (metrics.signals_refused or {}).items() if n) or "none"

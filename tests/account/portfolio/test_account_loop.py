@@ -118,6 +118,27 @@ def test_an_account_followed_seat_by_seat_is_the_one_walked_moment_by_moment(see
     np.testing.assert_array_equal(run.account_trades.piece(slice(None))[1], columns)
 
 
+class CountedReads(list[float]):
+    """Numbers that count how often they are looked at."""
+
+    reads = 0
+
+    def __getitem__(self, at: object) -> float:  # type: ignore[override]  # never a slice
+        self.reads += 1
+        return super().__getitem__(at)  # type: ignore[call-overload, no-any-return]
+
+
+def test_worth_is_summed_over_what_is_held_and_not_over_every_trade() -> None:
+    """Of few positions many a sum lies between two numbers and is taken exactly: at one moment of four with two."""
+    sleeves, terms = world(5)
+    terms = replace(terms, constrained=False)
+    memory = lay_out(sleeves, terms, 0, ()).on(terms)
+    trades = CountedReads(memory.account_trades.trades.tolist())
+    memory = memory._replace(account_trades=memory.account_trades._replace(trades=trades))
+    follow.follow_seats(*memory, *room_to_follow(memory))
+    assert 100 < memory.account_trades.count[0] < trades.reads < 10 * memory.account_trades.count[0]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_cash_and_account_trades_add_up_whatever_the_account_knows(seed: int) -> None:
     """Equity at the end is the starting cash and what every trade made: money neither comes nor goes on its way."""

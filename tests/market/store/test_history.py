@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import shutil
 from itertools import pairwise
@@ -185,6 +186,14 @@ def test_bars_in_several_places_are_bars_in_one(sizes: list[int], data: st.DataO
         assert same_bars(apart.until(ts_ms), whole.until(ts_ms))
         assert apart.last_ms == whole.last_ms
     assert len(apart.until(0)) == 0
+
+
+def test_bars_in_several_places_reach_a_worker_of_a_cluster(store: BarStore) -> None:
+    put(store, DAYS)
+    bars = store.read(KEY)
+    sent = pickle.loads(pickle.dumps(bars))
+    assert isinstance(bars, Chained) and same_bars(sent, bars)
+    assert seen.is_seen(sent) == seen.is_seen(bars)
 
 
 def test_a_column_put_together_is_let_go_with_its_last_holder(store: BarStore) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import nan
 
 from pyjobs.account.portfolio.memory import Account, AccountTradeColumns, Moves, Points, Rates, Seats, Series, Worth
-from pyjobs.account.portfolio.seats import EXIT_PRICE, EXIT_TS, REASON, rate_at
+from pyjobs.account.portfolio.seats import EXIT_PRICE, rate_at
 from pyjobs.account.portfolio.sums import TINY, add, begin_sum, is_certain, total
-from pyjobs.strategy.kernel import ENTRY_PRICE, ENTRY_TS, SIGNAL_TS, STILL_OPEN, TRADE
+from pyjobs.strategy.kernel import ENTRY_PRICE, SIGNAL_TS, TRADE
 
 AT_OPEN, ENTERS, IN_RANGE, LENDS, STEPS = range(5)  # the steps of a moment at which money moves
 STAYS = AT_OPEN  # after the last moment: no money moves, a trade is written
@@ -46,12 +46,29 @@ def count_money(
             if j < series.n_times:
                 account.cash[0] += moves.cash[move]
                 account.traded[0] += traded(moves, account_trades, move, step)
-            if step in (AT_OPEN, IN_RANGE):
+            if step == ENTERS:
+                hold(moves, moves.account_trade[move])
+            elif step in (AT_OPEN, IN_RANGE):
+                let_go(moves, moves.account_trade[move])
                 moves.account_trades[n_trades] = moves.account_trade[move]
                 n_trades += 1
             at += 1
         if j < series.n_times:
-            strike(account, seats, series, rates, points, account_trades, worth, j)
+            strike(account, seats, series, rates, points, account_trades, worth, moves, j)
+
+
+def hold(moves: Moves, account_trade: int) -> None:
+    """From here on it is among `moves.held`."""
+    n = moves.n_held[0]
+    moves.held[n], moves.place[account_trade] = account_trade, n
+    moves.n_held[0] = n + 1
+
+
+def let_go(moves: Moves, account_trade: int) -> None:
+    """It is no longer; the last of them takes its place."""
+    moves.n_held[0] -= 1
+    place, last = moves.place[account_trade], moves.held[moves.n_held[0]]
+    moves.held[place], moves.place[last] = last, place
 
 
 def sort_moves(moves: Moves, account_trades: AccountTradeColumns, n_times: int) -> None:
@@ -102,20 +119,20 @@ def traded(moves: Moves, account_trades: AccountTradeColumns, move: int, step: i
 
 def strike(
     account: Account, seats: Seats, series: Series, rates: Rates, points: Points,
-    account_trades: AccountTradeColumns, worth: Worth, j: int,
+    account_trades: AccountTradeColumns, worth: Worth, moves: Moves, j: int,
 ) -> None:  # fmt: skip
     """The account at moment j."""
-    net = summed(account, seats, series, rates, points, account_trades, worth, j, -1.0)
+    net = summed(account, seats, series, rates, points, account_trades, worth, moves, j, -1.0)
     equity, gross = account.cash[0] + net, net
     if worth.short_high[j] != 0.0:
-        gross = summed(account, seats, series, rates, points, account_trades, worth, j, 1.0)
+        gross = summed(account, seats, series, rates, points, account_trades, worth, moves, j, 1.0)
     points.equity[j], points.cash[j] = equity, account.cash[0]
     points.exposure[j] = gross / equity if equity > 0.0 else nan
 
 
 def summed(
     account: Account, seats: Seats, series: Series, rates: Rates, points: Points,
-    account_trades: AccountTradeColumns, worth: Worth, j: int, shorts: float,
+    account_trades: AccountTradeColumns, worth: Worth, moves: Moves, j: int, shorts: float,
 ) -> float:  # fmt: skip
     """All positions at moment j, the short ones times `shorts`, rounded once, to even."""
     held, term = points.positions[j], shorts * worth.short_high[j]
@@ -126,21 +143,17 @@ def summed(
     low += (worth.high[j] - (high - virtual)) + (term - virtual)
     if is_certain(high, low, (held + 2.0) * (held + 2.0) * size * TINY):
         return float(high + low)
-    return exact_sum(account, seats, series, rates, account_trades, j, shorts)
+    return exact_sum(account, seats, series, rates, account_trades, moves, j, shorts)
 
 
 def exact_sum(
-    account: Account, seats: Seats, series: Series, rates: Rates, account_trades: AccountTradeColumns, j: int,
-    shorts: float,
+    account: Account, seats: Seats, series: Series, rates: Rates, account_trades: AccountTradeColumns, moves: Moves,
+    j: int, shorts: float,
 ) -> float:  # fmt: skip
     """`summed`, added without rounding."""
-    n, now = begin_sum(account.parts), float(series.times[j])
-    for d in range(account_trades.count[0]):
-        trade = d * TRADE
-        if account_trades.trades[trade + ENTRY_TS] > now:
-            continue
-        if account_trades.trades[trade + EXIT_TS] <= now and account_trades.trades[trade + REASON] != STILL_OPEN:
-            continue
+    n = begin_sum(account.parts)
+    for h in range(moves.n_held[0]):
+        d = moves.held[h]
         k = int(account_trades.seat[d])
         term = (
             account_trades.size[d] * series.close[last_bar(seats, series, k, j)] * rate_at(seats, series, rates, k, j)
