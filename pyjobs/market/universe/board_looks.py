@@ -28,7 +28,7 @@ from pyjobs.market.providers.krx_board import NAME, BoardDay, BoardRow, NoBoard
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 from pyjobs.market.universe.action_file import keep_changes
-from pyjobs.market.universe.base_prices import MOVED_SHARE, base_changes, before_of, before_of_listing
+from pyjobs.market.universe.base_prices import MOVED_SHARE, BaseChange, base_changes, before_of, before_of_listing
 from pyjobs.market.universe.boards import put_bar
 from pyjobs.market.universe.by_board import Answer, Boards, daily
 from pyjobs.market.universe.gather import Fetching
@@ -89,10 +89,10 @@ def look_again(store: BarStore, series: Sequence[Fetching], boards: Boards, sour
     _save(boards.exchange, wanted.looked)
 
 
-def _days_of(answers: Mapping[str, Answer]) -> list[BoardDay]:
-    """The boards of a session that has some still. Raises what keeps them from being there."""
+def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[BoardDay]:
+    """A session's boards, those that it has still or (`whole`) all. Raises what keeps them from being there."""
     for answer in answers.values():
-        if isinstance(answer, NightdeskError) and not isinstance(answer, NoBoard):
+        if isinstance(answer, NightdeskError) and (whole or not isinstance(answer, NoBoard)):
             raise answer
     return [each for each in answers.values() if isinstance(each, BoardDay)]
 
@@ -136,18 +136,21 @@ def _as_now(was: listings.Listed, rows: Mapping[str, BoardRow]) -> listings.List
 
 
 def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], changed: set[str]) -> None:
-    """Work out anew what base prices say of these shares, on the session and on the one after it."""
+    """Work out anew what base prices say of these shares, on the session and on the one after it, where both days of a
+    comparison are there; what is known of the others stays."""
     session, calendar = days[0].session, trading_day.load(boards.market)
     before, after = calendar.previous_session(session).date, calendar.next_session(session).date
-    found = []
+    found, anew = list[BaseChange](), set[tuple[str, dt.date]]()
     if before in listings.sessions_kept(boards.exchange):
         known = before_of_listing(listings.read_listing(boards.exchange, before))
         found += base_changes(known, days, shut=boards.shut)
+        anew |= {(symbol, session) for symbol in changed}
     if after in listings.sessions_kept(boards.exchange):
         ((_, answers),) = boards.days([after], sources)
-        found += base_changes(before_of(days), _days_of(answers), shut=boards.shut)
-    asked = {(symbol, day) for symbol in changed for day in (session, after)}
-    keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in asked], instead_of=asked)
+        follows = _days_of(answers, whole=True)
+        found += base_changes(before_of(days), follows, shut=boards.shut)
+        anew |= {(symbol, after) for day in follows for symbol in changed & day.rows.keys()}
+    keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in anew], instead_of=anew)
 
 
 def _put(store: BarStore, one: Fetching, days: Sequence[BoardDay], row: BoardRow) -> None:
