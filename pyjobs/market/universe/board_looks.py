@@ -1,9 +1,10 @@
 """Boards that are stored are asked for again when they are one, five and twenty sessions old, once at each age.
 
 A board brings a session of all its shares, so a night looks at three sessions by two questions each. What has changed
-since is stored, counted and named as every revised bar is, and what its base prices tell is worked out anew. A bar that
-a board has no longer stays. Up to where they were looked at stands in data/universe/<exchange>.boards.json; without it
-the looks begin anew. Nothing of it is due: a failure is only said, and the next night asks.
+since is stored, counted and named as every revised bar is, and what its base prices tell is worked out anew; of every
+share that came from the exchange, whichever desk has it. A bar that a board has no longer stays. Up to where they were
+looked at stands in data/universe/<exchange>.boards.json; without it the looks begin anew. Nothing of it is due: a
+failure is only said, and the next night asks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS
+from pyjobs.market.bars import COLUMNS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import first_bar
@@ -74,7 +75,7 @@ def look_again(store: BarStore, series: Sequence[Fetching], boards: Boards, sour
     series = [one for one in daily(series) if one.newest_ms is not None]
     wanted, kept = due(boards.exchange, boards.market, last), listings.sessions_kept(boards.exchange)
     sessions = [
-        day for day in wanted.sessions if day in kept and day not in boards.seen and series
+        day for day in wanted.sessions if day in kept and day not in boards.seen
     ]  # without its listing nothing says of which day rows are
     try:
         for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
@@ -114,9 +115,12 @@ def _look(
     base = {was.symbol for was in kept.rows if was.symbol in changed and _has_other_base(was, rows[was.symbol])}
     if base:  # before the bars: prices without a split between them are wrong
         _keep_changes(boards, sources, days, base)
-    for one in series:
-        if one.want.key.symbol in changed:
-            _put(store, one, days, rows[one.want.key.symbol])
+    mine = {one.want.key.symbol: one for one in series}
+    for symbol in sorted(changed):
+        if symbol in mine:
+            _put(store, mine[symbol], days, rows[symbol])
+        else:
+            _put_of_others(store, boards, days, rows[symbol])
     listings.write_listing(
         boards.exchange, session, [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
     )
@@ -154,24 +158,44 @@ def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], ch
 
 
 def _put(store: BarStore, one: Fetching, days: Sequence[BoardDay], row: BoardRow) -> None:
-    """Store a share's bar where it is another one, or was not there, and say so; of a series that had begun by then."""
-    key, day = one.want.key, next(day for day in days if row.symbol in day.rows)
+    """Store what is otherwise of a share of this desk, and count it."""
+    told, revised, new = _put_row(store, one.want.key, days, row)
+    one.told, one.revised, one.new_bars = one.told + told, one.revised + revised, one.new_bars + new
+
+
+def _put_of_others(store: BarStore, boards: Boards, days: Sequence[BoardDay], row: BoardRow) -> None:
+    """Store it of a share that only another desk has, for which this session is not looked at again."""
+    key = SeriesKey(exchange=boards.exchange, symbol=row.symbol, timeframe="1d")
+    try:
+        with foreseen():
+            known = store.provenance(key)
+            told, _, _ = _put_row(store, key, days, row) if known and known.provider == NAME else ((), 0, 0)
+    except NightdeskError as error:
+        told = (str(error),)
+    boards.notes += [f"{key}: {each}" for each in told]
+
+
+def _put_row(
+    store: BarStore, key: SeriesKey, days: Sequence[BoardDay], row: BoardRow
+) -> tuple[tuple[str, ...], int, int]:
+    """Store a share's bar where it is another one, or was not there, in a series that had begun by then.
+
+    Returns what there is to say, and how many bars were revised and are new.
+    """
+    day = next(day for day in days if row.symbol in day.rows)
     if not row.traded or first_bar(store, key) > day.ts_ms:
-        return
+        return (), 0, 0
     old = store.read(key, start_ms=day.ts_ms, end_ms=day.ts_ms)
     if len(old) and all(getattr(old, name)[0] == getattr(row, name) for name in COLUMNS[1:]):
-        return
+        return (), 0, 0
     try:
         with foreseen():
             put_bar(store, key, day, row)
     except NightdeskError as error:  # one that cannot be written hides no other
-        one.told += (f"the revised bar of {utc_text(day.ts_ms)} could not be stored: {error}",)
-        return
+        return (f"the revised bar of {utc_text(day.ts_ms)} could not be stored: {error}",), 0, 0
     if len(old):
-        one.revised, one.told = one.revised + 1, one.told + told_of(np.array([day.ts_ms], np.int64))
-    else:
-        one.new_bars += 1
-        one.told += (f"a bar that was not there has come: that of {utc_text(day.ts_ms)}",)
+        return told_of(np.array([day.ts_ms], np.int64)), 1, 0
+    return (f"a bar that was not there has come: that of {utc_text(day.ts_ms)}",), 0, 1
 
 
 def _path(exchange: str) -> Path:

@@ -164,3 +164,15 @@ def test_a_split_stays_known_where_the_session_before_it_is_in_no_listing() -> N
         (reached.paths.data_dir() / f"listings/KRX/{session}.csv").unlink()
     look_again(BarStore(Path(reached.paths.data_dir()) / "raw"), series, boards, exchange, SESSIONS[10])  # type: ignore[arg-type]
     assert close_on(PLAIN, REVISED) == [1090.0] and f"{PLAIN},{REVISED},base,0.5" in actions()
+
+
+def test_a_share_of_another_desk_is_corrected_by_the_desk_whose_night_comes_first() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    series, boards = lived_until(exchange, 10)
+    store = BarStore(Path(reached.paths.data_dir()) / "raw")
+    look_again(store, series[1:], boards, exchange, SESSIONS[10])  # type: ignore[arg-type]
+    assert close_on(PLAIN, REVISED) == [1090.0] and len(store.series()) == 2
+    assert boards.notes == [f"KRX:{PLAIN}:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC"]
