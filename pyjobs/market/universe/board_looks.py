@@ -77,17 +77,20 @@ def look_again(store: BarStore, series: Sequence[Fetching], boards: Boards, sour
     sessions = [
         day for day in wanted.sessions if day in kept and day not in boards.seen
     ]  # without its listing nothing says of which day rows are
-    try:
-        for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
+    failed: NightdeskError | None = None
+    for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
+        try:
             days = _days_of(answers)
             if days:
                 _look(store, series, boards, sources, days)
-    except NetworkForbidden:
-        return
-    except NightdeskError as error:
-        boards.notes.append(f"boards of earlier sessions could not be looked at again: {error}")
-        return
-    _save(boards.exchange, wanted.looked)
+        except NetworkForbidden:
+            return
+        except NightdeskError as error:  # one that is refused hides no other
+            failed = failed or error
+    if failed is None:
+        _save(boards.exchange, wanted.looked)
+    else:
+        boards.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
 
 
 def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[BoardDay]:

@@ -176,3 +176,18 @@ def test_a_share_of_another_desk_is_corrected_by_the_desk_whose_night_comes_firs
     look_again(store, series[1:], boards, exchange, SESSIONS[10])  # type: ignore[arg-type]
     assert close_on(PLAIN, REVISED) == [1090.0] and len(store.series()) == 2
     assert boards.notes == [f"KRX:{PLAIN}:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC"]
+
+
+def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    lived_until(exchange, 10)
+    exchange.down.add(SESSIONS[5])
+    series, boards = looked(exchange, 10)
+    assert close_on(PLAIN, REVISED) == [1090.0] and [one.revised for one in series] == [1, 0]
+    assert "boards of earlier sessions could not be looked at again" in boards.notes[0]
+    exchange.down.clear()
+    looked(exchange, 10)
+    assert SESSIONS[5] in exchange.asked
