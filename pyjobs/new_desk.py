@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import shlex
 import sys
 import tempfile
 from argparse import Namespace
@@ -72,8 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
     if left_out:
         print(f"left out, see above: {', '.join(left_out)}")
-    mine = _flag_for(target)
-    named = f" --desk {shlex.quote(mine)}" if mine else ""
+    mine, named = desks.word_for(target, paths.config_dir()), desks.flag_for(target, paths.config_dir())
     if bare:
         few = f"{', '.join(bare[:EXAMPLES])}{' …' if len(bare) > EXAMPLES else ''}"
         print(f"without bars yet: {len(bare)} ({few}); nights bring them, or now: python -m pyjobs.fetch{named}")
@@ -119,14 +117,6 @@ def _target(args: Namespace) -> Path:
         more = "" if args.out or args.name else ", or --name NAME for a second desk"
         raise UsageError(f"{target} is there already, and nothing is overwritten: move it away, or --out FILE{more}")
     return target
-
-
-def _flag_for(target: Path) -> str:
-    """What --desk has to say of this desk; nothing where jobs find it without."""
-    config = paths.config_dir().absolute()
-    if target == config / "desk.yaml":
-        return ""
-    return target.stem if target == config / "desks" / f"{target.stem}.yaml" else str(target)
 
 
 def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pyjobs.account.desk.desk_setups import check_desk, made
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
+from pyjobs.market.desks import flag_for
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
@@ -38,21 +38,12 @@ def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
     Raises as `load_desk`, and as the provider when there is no listing at all.
     """
     job = new_job()
-    job.history, job.named = history, _flag_for(path)
+    job.history, job.named = history, flag_for(path, paths.config_dir())
     bring_listings(wanted_listings(path), job)
     desk = load_desk(path)
     check_desk(desk, path)
     job.need_bars = need_of(desk, source=str(path))
     return desk, job
-
-
-def _flag_for(path: Path) -> str:
-    """What a command needs to be about the desk in that file."""
-    folder = paths.config_dir()
-    if path.resolve() == (folder / "desk.yaml").resolve():
-        return ""
-    named = path.resolve().parent == (folder / "desks").resolve()
-    return f" --desk {shlex.quote(path.stem if named else str(path))}"
 
 
 def new_job(need_bars: Callable[[], int] = lambda: 0) -> Job:
