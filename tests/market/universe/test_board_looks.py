@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.bars import SeriesKey
+from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import board_looks, reached
@@ -17,8 +17,8 @@ from pyjobs.market.universe.base_prices import BaseChange
 from pyjobs.market.universe.board_looks import look_again
 from pyjobs.market.universe.boards import store_board
 from pyjobs.market.universe.by_board import Boards
-from pyjobs.market.universe.gather import Fetching
-from tests.market.universe.test_history_by_board import IDLE, PLAIN, SESSIONS, Exchange16, actions, job
+from pyjobs.market.universe.gather import Fetching, begin
+from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16, actions, job
 from utils import trading_day
 
 MANY = [f"1{number:05d}" for number in range(30)]
@@ -176,6 +176,15 @@ def test_a_share_of_another_desk_is_corrected_by_the_desk_whose_night_comes_firs
     look_again(store, series[1:], boards, exchange, SESSIONS[10])  # type: ignore[arg-type]
     assert close_on(PLAIN, REVISED) == [1090.0] and len(store.series()) == 2
     assert boards.notes == [f"KRX:{PLAIN}:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC"]
+
+
+def test_a_share_that_is_asked_for_by_itself_is_looked_at_again_once_a_week_as_others_are() -> None:
+    series, _ = lived_until(Revising(), 14)
+    one, begins = series[0], []
+    for day in range(7):
+        begin(one, need_bars=0, now_ms=EVENING_MS + day * DAY_MS)
+        begins.append((one.newest_ms or 0) - one.windows[0][0])
+    assert sorted(each // DAY_MS for each in begins) == [5] * 6 + [35]
 
 
 def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None:
