@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dialogue = Dialogue(paths.data_dir() / "new_desk.json")
     wishes = _wishes(args, exchanges, dialogue)
     try:
-        desk, left_out, bare = _fetched(wishes, exchanges)
+        desk, left_out, bare = _fetched(wishes, exchanges, target)
     except MissingInputError:
         dialogue.ask_again("symbols")
         raise
@@ -186,7 +186,7 @@ def _cash(text: object) -> float:
     return cash
 
 
-def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list[str], list[str]]:
+def _fetched(wishes: Wishes, exchanges: dict[str, Exchange], target: Path) -> tuple[Desk, list[str], list[str]]:
     """The desk with its history fetched, the symbols to be left out of it, and those that have no bars yet.
 
     Raises MissingInputError when there is none of them, and the first error when the provider could not be asked.
@@ -197,7 +197,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"
         path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
-        desk, job = begun(path, history=SESSIONS_A_JOB)
+        desk, job = begun(path, history=SESSIONS_A_JOB, kept_at=target)
         verdict = bring_up_to_date(desk, job)
     store = open_store()
     ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]

@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,10 +66,12 @@ def called(path: Path) -> str:
 
 def word_for(path: Path, config_dir: Path) -> str:
     """What --desk takes for the desk in that file; empty where jobs find it without."""
-    for name in ("", path.stem):
-        with suppress(ConfigError):
-            if desk_path(name, config_dir).resolve() == path.resolve():
-                return name
+    at = path.resolve()
+    for folder in _folders(config_dir):
+        if at == (folder / "desk.yaml").resolve():
+            return ""
+        if at.parent == (folder / "desks").resolve() and path.suffix == ".yaml":
+            return path.stem
     return str(path)
 
 

@@ -31,14 +31,15 @@ from utils.tables import text_table
 REPORT = "reports/fetch.json"
 
 
-def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
+def begun(path: Path, *, history: int | None = 0, kept_at: Path | None = None) -> tuple[Desk, Job]:
     """The desk in the file at `path`, and a fetch for it. A listing the desk names is brought when none was kept.
 
-    `history`: by how many sessions it may go back where histories come by the board (None: to the end).
+    `history`: by how many sessions it may go back where histories come by the board (None: to the end). `kept_at`:
+    where the desk's file will be, when that is not `path`: commands that are printed name it.
     Raises as `load_desk`, and as the provider when there is no listing at all.
     """
     job = new_job()
-    job.history, job.named = history, flag_for(path, paths.config_dir())
+    job.history, job.named = history, flag_for(kept_at or path, paths.config_dir())
     bring_listings(wanted_listings(path), job)
     desk = load_desk(path)
     check_desk(desk, path)
