@@ -115,8 +115,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
         added = backfill.new_bars(store, key)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
-        older = f"; what is older cannot be had ({done.too_old})" if done.too_old else ""
-        return f"{key}: {added()} new bars{older}; {instances.save(instance)}"
+        return f"{key}: {added()} new bars{done.not_had}; {instances.save(instance)}"
 
     ready: list[Instance] = []
     failed: list[NightdeskError] = []

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from pyjobs.market.desk import open_desk
-from pyjobs.market.desks import desk_path
+from pyjobs.market.desks import desk_path, flag_for
 from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
 from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date, is_fetched
 from utils import paths
@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     path = desk_path(args.desk, paths.config_dir())
     desk, job = begun(path, history=None if sys.stderr.isatty() else SESSIONS_A_JOB)
     if not is_fetched(desk):
-        print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars")
+        named = flag_for(path, paths.config_dir())
+        print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars{named}")
         return ExitCode.OK
     verdict = bring_up_to_date(desk, job, session=args.session, out=args.out, all_missing=args.all_missing)
     error = verdict.error()

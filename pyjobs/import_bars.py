@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from pyjobs.account.desk.desk_setups import check_setups
     from pyjobs.market.desk.desk_file import load_desk
-    from pyjobs.market.desks import desk_path
+    from pyjobs.market.desks import desk_path, flag_for
     from pyjobs.market.dumps.import_desk import import_desk
     from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.open_store import open_store
@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.explain is not None:
         return _explain(desk, args.explain, args.symbol)
     if not any(instrument.file for instrument in desk.instruments):
-        print(f"desk {desk.name}: no instrument has a file; its bars are fetched: python -m pyjobs.fetch")
+        named = flag_for(path, paths.config_dir())
+        print(f"desk {desk.name}: no instrument has a file; its bars are fetched: python -m pyjobs.fetch{named}")
         return ExitCode.OK
     dumps = args.dumps or paths.root() / desk.dumps
     if not dumps.is_dir():

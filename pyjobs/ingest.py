@@ -128,9 +128,7 @@ def summary(key: SeriesKey, done: Report, new: int) -> str:
     if got.rebased:
         line += "; re-based: a split or dividend changed the stored history"
     line += "".join(f"; {told}" for told in dict.fromkeys(got.told))
-    if done.too_old:
-        what = f"{done.lost} bars since the last run can no longer" if done.lost else "what is older cannot"
-        line += f"; {what} be had ({done.too_old})"
+    line += done.not_had
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"
     return line

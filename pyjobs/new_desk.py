@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-import shlex
 import sys
 import tempfile
 from argparse import Namespace
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     dialogue = Dialogue(paths.data_dir() / "new_desk.json")
     wishes = _wishes(args, exchanges, dialogue)
     try:
-        desk, left_out, bare = _fetched(wishes, exchanges)
+        desk, left_out, bare = _fetched(wishes, exchanges, target)
     except MissingInputError:
         dialogue.ask_again("symbols")
         raise
@@ -72,8 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
     if left_out:
         print(f"left out, see above: {', '.join(left_out)}")
-    mine = _flag_for(target)
-    named = f" --desk {shlex.quote(mine)}" if mine else ""
+    mine, named = desks.word_for(target, paths.config_dir()), desks.flag_for(target, paths.config_dir())
     if bare:
         few = f"{', '.join(bare[:EXAMPLES])}{' …' if len(bare) > EXAMPLES else ''}"
         print(f"without bars yet: {len(bare)} ({few}); nights bring them, or now: python -m pyjobs.fetch{named}")
@@ -119,14 +117,6 @@ def _target(args: Namespace) -> Path:
         more = "" if args.out or args.name else ", or --name NAME for a second desk"
         raise UsageError(f"{target} is there already, and nothing is overwritten: move it away, or --out FILE{more}")
     return target
-
-
-def _flag_for(target: Path) -> str:
-    """What --desk has to say of this desk; nothing where jobs find it without."""
-    config = paths.config_dir().absolute()
-    if target == config / "desk.yaml":
-        return ""
-    return target.stem if target == config / "desks" / f"{target.stem}.yaml" else str(target)
 
 
 def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:
@@ -196,7 +186,7 @@ def _cash(text: object) -> float:
     return cash
 
 
-def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list[str], list[str]]:
+def _fetched(wishes: Wishes, exchanges: dict[str, Exchange], target: Path) -> tuple[Desk, list[str], list[str]]:
     """The desk with its history fetched, the symbols to be left out of it, and those that have no bars yet.
 
     Raises MissingInputError when there is none of them, and the first error when the provider could not be asked.
@@ -207,7 +197,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange]) -> tuple[Desk, list
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"
         path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
-        desk, job = begun(path, history=SESSIONS_A_JOB)
+        desk, job = begun(path, history=SESSIONS_A_JOB, kept_at=target)
         verdict = bring_up_to_date(desk, job)
     store = open_store()
     ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]

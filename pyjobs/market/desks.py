@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +62,23 @@ def called(path: Path) -> str:
     """What is added to the names of a desk's jobs and reports: `us`; empty for the desk without a name."""
     stem = path.stem if path.suffix in (".yaml", ".yml") else path.name
     return "" if stem in NAMELESS else re.sub(r"[^A-Za-z0-9._+-]", "_", stem)
+
+
+def word_for(path: Path, config_dir: Path) -> str:
+    """What --desk takes for the desk in that file; empty where jobs find it without."""
+    at = path.resolve()
+    for folder in _folders(config_dir):
+        if at == (folder / "desk.yaml").resolve():
+            return ""
+        if at.parent == (folder / "desks").resolve() and path.suffix == ".yaml":
+            return path.stem
+    return str(path)
+
+
+def flag_for(path: Path, config_dir: Path) -> str:
+    """What a command needs to be about the desk in that file: ` --desk us`, or nothing."""
+    word = word_for(path, config_dir)
+    return f" --desk {shlex.quote(word)}" if word else ""
 
 
 def reports_of(path: Path) -> Path:

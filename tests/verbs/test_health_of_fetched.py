@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyjobs import healthcheck
+from pyjobs import healthcheck, import_bars
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
+from pyjobs.reporting.fetches.bring_up_to_date import begun
 from utils.run import run
 
 NOW_S = int(dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC).timestamp())  # a Saturday
@@ -68,6 +69,29 @@ def test_a_series_nobody_waits_for_is_no_alarm_and_a_silent_one_is(
     assert states == {"GOOD": "OK", "GONE": "OK", "QUIET": "OK", "LATE": "FAIL", "NOPE": "WARN", "NEW": "WARN"}
     assert found["data YAHOO:GONE:1d"][1] == "gone since 2026-11-09: its bars are not waited for"
     assert found["data YAHOO:NEW:1d"][1].startswith("no bars yet, others of YAHOO have some")
+    assert found["data YAHOO:NEW:1d"][1].endswith(f"python -m pyjobs.fetch --desk {home / 'desk.yaml'}")
+
+
+@pytest.mark.parametrize(
+    ("where", "flag"),
+    [("config/desk.yaml", ""), ("config/desks/us.yaml", " --desk us"), ("my desks/us.yaml", " --desk '{}'")],
+)
+def test_a_command_that_is_printed_is_about_the_desk_it_was_printed_for(
+    home: Path, capsys: pytest.CaptureFixture[str], where: str, flag: str
+) -> None:
+    path = home / where
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{DESK.replace('mine', path.stem)}  - {{exchange: YAHOO, symbols: [SPY]}}\n")
+    assert run(import_bars.main, ["--desk", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(f"its bars are fetched: python -m pyjobs.fetch{flag.format(path)}\n")
+
+
+@pytest.mark.parametrize(("where", "flag"), [("config/desk.yaml", ""), ("config/desks/us.yaml", " --desk us")])
+def test_a_desk_that_is_still_being_made_is_named_by_where_it_will_be(home: Path, where: str, flag: str) -> None:
+    draft = home / "draft.yaml"  # as new_desk has it in a folder that is gone afterwards
+    draft.write_text(f"{DESK}  - {{exchange: YAHOO, symbols: [SPY]}}\n")
+    _, job = begun(draft, kept_at=home / where)
+    assert job.named == flag
 
 
 def test_thirty_one_series_without_a_bar_are_one_row_that_names_them_all(

@@ -175,3 +175,13 @@ def test_a_delisted_symbol_and_one_never_known_are_set_aside_and_the_others_go_o
     (world.home / "config/instances/BTCUSD-1m.env").unlink()
     world.at(NOON_S + 2 * DAY_S)
     assert run(ingest, ["--all", "--resume"]) == 69  # nobody has answered: it may be the provider
+
+
+def test_a_symbol_in_other_letters_is_no_series_of_its_own(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.at(FRIDAY_S)
+    assert run(ingest, [*DAYS, "--start", "2026-11-01"]) == 0
+    asked = len(world.fake.requests("yahoo"))
+    lower = ["spy" if word == "SPY" else word for word in DAYS]
+    assert run(ingest, [*lower, "--start", "2026-11-01"]) == 65
+    assert "YAHOO:spy:1d: SPY is stored, and the provider takes both for the same: write SPY" in capsys.readouterr().err
+    assert len(world.fake.requests("yahoo")) == asked and world.store.series() == [SPY]

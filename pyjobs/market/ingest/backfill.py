@@ -55,6 +55,12 @@ class Report:
     too_old: str = ""
     lost: int = 0
 
+    @property
+    def not_had(self) -> str:
+        """What of the series cannot be had, and why, as the end of a line about it; empty for nothing."""
+        what = f"{self.lost} bars since the last run can no longer" if self.lost else "what is older cannot"
+        return f"; {what} be had ({self.too_old})" if self.too_old else ""
+
 
 def ingest_range(
     store: BarStore,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.partitions import Provenance
 from pyjobs.market.times import utc_text
-from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.errors import BadDataError, ExternalDataUnavailable, MisfitError
 
 EMPTY_FOR_SURE_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
@@ -83,6 +83,8 @@ def to_ask(
     `compare_every_ms` the whole history, or (where that is no single request) its oldest bars besides.
     """
     known = store.provenance(key)
+    if known is None and source.market != ROUND_THE_CLOCK:  # coins there are that differ in that alone: kPEPE
+        _refuse_other_letters(store, key)
     (first, last), apart, oldest, whole = window, False, False, False
     if known is not None and known.adjusted != "raw":
         first, last = _beside_stored(store, key, window, now_ms)
@@ -97,6 +99,17 @@ def to_ask(
             first = min(first, begins) if whole else first
     request = request_of(key, source.market, first, last)
     return Question(key=key, request=request, known=known, apart=apart, oldest=oldest, whole=whole)
+
+
+def _refuse_other_letters(store: BarStore, key: SeriesKey) -> None:
+    """Raises MisfitError where the same symbol is stored in other letters: a provider reads spy as SPY."""
+    for symbol in {key.symbol.upper(), key.symbol.lower()} - {key.symbol}:
+        twin = replace(key, symbol=symbol)
+        if store.partitions(twin):
+            raise MisfitError(
+                f"{key}: {symbol} is stored, and the provider takes both for the same: write {symbol}, or move "
+                f"{store.folder(twin)} away"
+            )
 
 
 def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int) -> Got | None:

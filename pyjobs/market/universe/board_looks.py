@@ -1,9 +1,10 @@
 """Boards that are stored are asked for again when they are one, five and twenty sessions old, once at each age.
 
 A board brings a session of all its shares, so a night looks at three sessions by two questions each. What has changed
-since is stored, counted and named as every revised bar is, and what its base prices tell is worked out anew. A bar that
-a board has no longer stays. Up to where they were looked at stands in data/universe/<exchange>.boards.json; without it
-the looks begin anew. Nothing of it is due: a failure is only said, and the next night asks.
+since is stored, counted and named as every revised bar is, and what its base prices tell is worked out anew; of every
+share that came from the exchange, whichever desk has it. A bar that a board has no longer stays. Up to where they were
+looked at stands in data/universe/<exchange>.boards.json; without it the looks begin anew. Nothing of it is due: a
+failure is only said, and the next night asks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS
+from pyjobs.market.bars import COLUMNS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import first_bar
@@ -28,7 +29,7 @@ from pyjobs.market.providers.krx_board import NAME, BoardDay, BoardRow, NoBoard
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 from pyjobs.market.universe.action_file import keep_changes
-from pyjobs.market.universe.base_prices import MOVED_SHARE, base_changes, before_of, before_of_listing
+from pyjobs.market.universe.base_prices import MOVED_SHARE, BaseChange, base_changes, before_of, before_of_listing
 from pyjobs.market.universe.boards import put_bar
 from pyjobs.market.universe.by_board import Answer, Boards, daily
 from pyjobs.market.universe.gather import Fetching
@@ -74,25 +75,28 @@ def look_again(store: BarStore, series: Sequence[Fetching], boards: Boards, sour
     series = [one for one in daily(series) if one.newest_ms is not None]
     wanted, kept = due(boards.exchange, boards.market, last), listings.sessions_kept(boards.exchange)
     sessions = [
-        day for day in wanted.sessions if day in kept and day not in boards.seen and series
+        day for day in wanted.sessions if day in kept and day not in boards.seen
     ]  # without its listing nothing says of which day rows are
-    try:
-        for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
+    failed: NightdeskError | None = None
+    for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
+        try:
             days = _days_of(answers)
             if days:
                 _look(store, series, boards, sources, days)
-    except NetworkForbidden:
-        return
-    except NightdeskError as error:
-        boards.notes.append(f"boards of earlier sessions could not be looked at again: {error}")
-        return
-    _save(boards.exchange, wanted.looked)
+        except NetworkForbidden:
+            return
+        except NightdeskError as error:  # one that is refused hides no other
+            failed = failed or error
+    if failed is None:
+        _save(boards.exchange, wanted.looked)
+    else:
+        boards.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
 
 
-def _days_of(answers: Mapping[str, Answer]) -> list[BoardDay]:
-    """The boards of a session that has some still. Raises what keeps them from being there."""
+def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[BoardDay]:
+    """A session's boards, those that it has still or (`whole`) all. Raises what keeps them from being there."""
     for answer in answers.values():
-        if isinstance(answer, NightdeskError) and not isinstance(answer, NoBoard):
+        if isinstance(answer, NightdeskError) and (whole or not isinstance(answer, NoBoard)):
             raise answer
     return [each for each in answers.values() if isinstance(each, BoardDay)]
 
@@ -114,9 +118,12 @@ def _look(
     base = {was.symbol for was in kept.rows if was.symbol in changed and _has_other_base(was, rows[was.symbol])}
     if base:  # before the bars: prices without a split between them are wrong
         _keep_changes(boards, sources, days, base)
-    for one in series:
-        if one.want.key.symbol in changed:
-            _put(store, one, days, rows[one.want.key.symbol])
+    mine = {one.want.key.symbol: one for one in series}
+    for symbol in sorted(changed):
+        if symbol in mine:
+            _put(store, mine[symbol], days, rows[symbol])
+        else:
+            _put_of_others(store, boards, days, rows[symbol])
     listings.write_listing(
         boards.exchange, session, [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
     )
@@ -136,39 +143,62 @@ def _as_now(was: listings.Listed, rows: Mapping[str, BoardRow]) -> listings.List
 
 
 def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], changed: set[str]) -> None:
-    """Work out anew what base prices say of these shares, on the session and on the one after it."""
+    """Work out anew what base prices say of these shares, on the session and on the one after it, where both days of a
+    comparison are there; what is known of the others stays."""
     session, calendar = days[0].session, trading_day.load(boards.market)
     before, after = calendar.previous_session(session).date, calendar.next_session(session).date
-    found = []
+    found, anew = list[BaseChange](), set[tuple[str, dt.date]]()
     if before in listings.sessions_kept(boards.exchange):
         known = before_of_listing(listings.read_listing(boards.exchange, before))
         found += base_changes(known, days, shut=boards.shut)
+        anew |= {(symbol, session) for symbol in changed}
     if after in listings.sessions_kept(boards.exchange):
         ((_, answers),) = boards.days([after], sources)
-        found += base_changes(before_of(days), _days_of(answers), shut=boards.shut)
-    asked = {(symbol, day) for symbol in changed for day in (session, after)}
-    keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in asked], instead_of=asked)
+        follows = _days_of(answers, whole=True)
+        found += base_changes(before_of(days), follows, shut=boards.shut)
+        anew |= {(symbol, after) for day in follows for symbol in changed & day.rows.keys()}
+    keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in anew], instead_of=anew)
 
 
 def _put(store: BarStore, one: Fetching, days: Sequence[BoardDay], row: BoardRow) -> None:
-    """Store a share's bar where it is another one, or was not there, and say so; of a series that had begun by then."""
-    key, day = one.want.key, next(day for day in days if row.symbol in day.rows)
+    """Store what is otherwise of a share of this desk, and count it."""
+    told, revised, new = _put_row(store, one.want.key, days, row)
+    one.told, one.revised, one.new_bars = one.told + told, one.revised + revised, one.new_bars + new
+
+
+def _put_of_others(store: BarStore, boards: Boards, days: Sequence[BoardDay], row: BoardRow) -> None:
+    """Store it of a share that only another desk has, for which this session is not looked at again."""
+    key = SeriesKey(exchange=boards.exchange, symbol=row.symbol, timeframe="1d")
+    try:
+        with foreseen():
+            known = store.provenance(key)
+            told, _, _ = _put_row(store, key, days, row) if known and known.provider == NAME else ((), 0, 0)
+    except NightdeskError as error:
+        told = (str(error),)
+    boards.notes += [f"{key}: {each}" for each in told]
+
+
+def _put_row(
+    store: BarStore, key: SeriesKey, days: Sequence[BoardDay], row: BoardRow
+) -> tuple[tuple[str, ...], int, int]:
+    """Store a share's bar where it is another one, or was not there, in a series that had begun by then.
+
+    Returns what there is to say, and how many bars were revised and are new.
+    """
+    day = next(day for day in days if row.symbol in day.rows)
     if not row.traded or first_bar(store, key) > day.ts_ms:
-        return
+        return (), 0, 0
     old = store.read(key, start_ms=day.ts_ms, end_ms=day.ts_ms)
     if len(old) and all(getattr(old, name)[0] == getattr(row, name) for name in COLUMNS[1:]):
-        return
+        return (), 0, 0
     try:
         with foreseen():
             put_bar(store, key, day, row)
     except NightdeskError as error:  # one that cannot be written hides no other
-        one.told += (f"the revised bar of {utc_text(day.ts_ms)} could not be stored: {error}",)
-        return
+        return (f"the revised bar of {utc_text(day.ts_ms)} could not be stored: {error}",), 0, 0
     if len(old):
-        one.revised, one.told = one.revised + 1, one.told + told_of(np.array([day.ts_ms], np.int64))
-    else:
-        one.new_bars += 1
-        one.told += (f"a bar that was not there has come: that of {utc_text(day.ts_ms)}",)
+        return told_of(np.array([day.ts_ms], np.int64)), 1, 0
+    return (f"a bar that was not there has come: that of {utc_text(day.ts_ms)}",), 0, 1
 
 
 def _path(exchange: str) -> Path:

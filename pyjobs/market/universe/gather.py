@@ -16,7 +16,6 @@ from pyjobs.market.ingest.questions import Answer, Got, Question, closed_bars, i
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.providers.base import NotAsked, Unasked
-from pyjobs.market.providers.krx_board import NAME as BY_BOARD
 from pyjobs.market.providers.krx_stock import FetchedShare
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES
@@ -76,7 +75,7 @@ def begin(one: Fetching, *, need_bars: int, now_ms: int) -> None:
     span_ms = exchange.page_days.get(want.key.timeframe, 100_000) * TIMEFRAME_MS["1d"]
     windows = []
     longest_ms = min(exchange.page_bars * step, span_ms)
-    if one.newest_ms is not None and exchange.provider != BY_BOARD:
+    if one.newest_ms is not None:
         first = min(first, max(one.newest_ms - again_ms(want.key, one.newest_ms, now_ms), now_ms - longest_ms + 1))
     for start, stop in pages(first, now_ms, longest_ms) if now_ms - first > longest_ms else [(first, now_ms)]:
         begins = -(-start // step) * step if exchange.market == ROUND_THE_CLOCK else start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shlex
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -13,6 +12,7 @@ from pyjobs.account.desk.desk_setups import check_desk, made
 from pyjobs.market.desk.completed import members_moved
 from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.desk.listings import sessions_kept
+from pyjobs.market.desks import flag_for
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
@@ -33,14 +33,15 @@ from utils.tables import text_table
 REPORT = "reports/fetch.json"
 
 
-def begun(path: Path, *, history: int | None = 0) -> tuple[Desk, Job]:
+def begun(path: Path, *, history: int | None = 0, kept_at: Path | None = None) -> tuple[Desk, Job]:
     """The desk in the file at `path`, and a fetch for it. A listing the desk names is brought when none was kept.
 
-    `history`: by how many sessions it may go back where histories come by the board (None: to the end).
+    `history`: by how many sessions it may go back where histories come by the board (None: to the end). `kept_at`:
+    where the desk's file will be, when that is not `path`: commands that are printed name it.
     Raises as `load_desk`, and as the provider when there is no listing at all.
     """
     job = new_job()
-    job.history, job.named = history, _flag_for(path)
+    job.history, job.named = history, flag_for(kept_at or path, paths.config_dir())
     wanted = wanted_listings(path)
     kept = {exchange: sessions_kept(exchange) for exchange in wanted}
     bring_listings(wanted, job)
@@ -58,15 +59,6 @@ def _note_filters(path: Path, job: Job) -> None:
         boards = job.boards_of(exchange)
         if boards is not None:
             boards.notes += lines
-
-
-def _flag_for(path: Path) -> str:
-    """What a command needs to be about the desk in that file."""
-    folder = paths.config_dir()
-    if path.resolve() == (folder / "desk.yaml").resolve():
-        return ""
-    named = path.resolve().parent == (folder / "desks").resolve()
-    return f" --desk {shlex.quote(path.stem if named else str(path))}"
 
 
 def new_job(need_bars: Callable[[], int] = lambda: 0) -> Job:

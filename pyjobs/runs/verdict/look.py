@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -60,8 +60,8 @@ def look(house: House) -> Iterator[Check]:
     now_s, failed = house.now_s, list[Check]()
     told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
     plans = _tried(f"config {JOBS_FILE}", failed, load_plans) or JobPlans(jobs={})
-    found = [_tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)]
-    known = [desk for desk in found if desk is not None]
+    found = {path: _tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)}
+    known = [desk for desk in found.values() if desk is not None]
     kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
     states = _tried("provider", failed, ProviderStates().all) or []
     yield check_clock(told, states, now_s)
@@ -96,7 +96,7 @@ def look(house: House) -> Iterator[Check]:
     for loop in live_health.look(int(now_s * 1000)):
         yield Check(loop.name, loop.state, loop.detail, "live")
     wanted = [each for desk in known for each in _desk_series(desk)]
-    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s)
+    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s, _flags(found))
 
 
 def load_plans() -> JobPlans:
@@ -229,6 +229,16 @@ def _desk_files(house: House, failed: list[Check]) -> Iterator[tuple[str, Path]]
         return
     for each in own:
         yield f"config desk {each.name}".rstrip(), each.path
+
+
+def _flags(found: Mapping[Path, Desk | None]) -> dict[SeriesKey, str]:
+    """For each series what a command needs to be about its desk, of several the first."""
+    flags: dict[SeriesKey, str] = {}
+    for path, desk in found.items():
+        flag = desks.flag_for(path, paths.config_dir())
+        for one in desk.instruments if desk else ():
+            flags.setdefault(one.key, flag)
+    return flags
 
 
 def _desk(path: Path) -> Desk:

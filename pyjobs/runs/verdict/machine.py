@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pyjobs.runs.verdict.findings import Check
+from utils import paths
 from utils.files import formats
 from utils.files.os_files import held
 
@@ -74,13 +75,21 @@ def check_format(clone: Path, home: Path) -> Iterator[Check]:
 
 
 def check_secrets(home: Path) -> Iterator[Check]:
-    """A FAIL for each secret that somebody else may read; nothing where nobody may."""
+    """A FAIL for each secret that somebody else may read; nothing where nobody may.
+
+    What overrules a file of config/ lies in secret/ because it is one's own; it holds no credentials.
+    """
     inside = sorted((home / "secret").rglob("*")) if (home / "secret").is_dir() else []
     closed = _others(home / "secret") == 0
     for path in [home / ".env", *([] if closed else inside)]:
-        if path.name != "README.md" and path.is_file() and _others(path):
+        if path.is_file() and _others(path) and not _is_setting(path):
             mode = stat.S_IMODE(path.stat().st_mode)
             yield Check("secrets", "FAIL", f"others may read '{path}' (mode {mode:o}): chmod 600 '{path}'", "secrets")
+
+
+def _is_setting(path: Path) -> bool:
+    name = path.name
+    return name in ("README.md", "signers") or name.startswith("watchlist") or (paths.ROOT / "config" / name).is_file()
 
 
 def check_tools(path: str | None = None) -> Iterator[Check]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
@@ -28,8 +29,16 @@ Rule = Literal["minutes", "session", "fetched", "any"]
 STRICT: dict[Rule, int] = {"minutes": 0, "session": 1, "fetched": 2, "any": 3}
 
 
-def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, now_s: float) -> Iterator[Check]:
-    """One check for each series of (series, market, rule), by the strictest rule that is given for it."""
+def check_all(
+    wanted: Sequence[tuple[SeriesKey, str, Rule]],
+    store: BarStore,
+    now_s: float,
+    flags: Mapping[SeriesKey, str] = MappingProxyType({}),
+) -> Iterator[Check]:
+    """One check for each series of (series, market, rule), by the strictest rule that is given for it.
+
+    `flags`: what a command needs to be about the desk that has a series (` --desk us`), where it needs that.
+    """
     by_key: dict[SeriesKey, tuple[str, Rule]] = {}
     for key, market, rule in sorted(wanted, key=lambda each: (str(each[0]), STRICT[each[2]])):
         by_key.setdefault(key, (market, rule))
@@ -54,7 +63,7 @@ def check_all(wanted: Sequence[tuple[SeriesKey, str, Rule]], store: BarStore, no
                 late.append((key, market, found))
             else:
                 yield found
-    yield from (_bare(key, delivering) for key in bare)
+    yield from (_bare(key, delivering, flags.get(key, "")) for key in bare)
     yield from (_silent(store, key, market, found, now_s, key.exchange in delivering) for key, market, found in late)
 
 
@@ -84,12 +93,13 @@ def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: fl
     )
 
 
-def _bare(key: SeriesKey, delivering: Collection[str]) -> Check:
+def _bare(key: SeriesKey, delivering: Collection[str], flag: str) -> Check:
     """The check of a fetched series without a bar, by whether others of its exchange have some."""
+    command = f"python -m pyjobs.fetch{flag}"
     if key.exchange in delivering:
-        told = f"no bars yet, others of {key.exchange} have some: a later night brings them; python -m pyjobs.fetch"
+        told = f"no bars yet, others of {key.exchange} have some: a later night brings them; {command}"
         return Check(f"data {key}", "WARN", told, "data")
-    return Check(f"data {key}", "FAIL", "no bars at all: python -m pyjobs.fetch", "data")
+    return Check(f"data {key}", "FAIL", f"no bars at all: {command}", "data")
 
 
 def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: float, rule: Rule) -> Check:

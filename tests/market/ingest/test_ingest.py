@@ -284,11 +284,13 @@ def test_a_first_ingest_that_looks_back_too_far_stores_what_there_is_and_says_th
     exchange.now_ms = int(bars.ts_ms[50 * 24])
     done = resumed(store, exchange, HOURLY, days=45)
     assert done.first and done.too_old == "a week of the last month" and len(store.read(HOURLY)) > 21 * 24
+    assert done.not_had == "; what is older cannot be had (a week of the last month)"
     later = of_the_month(105 * 24)  # 55 days without a job: a part of them can no longer be had
     later.adjusted = "raw"
     done = resumed(store, later, HOURLY)
     stored = store.read(HOURLY, start_ms=exchange.now_ms + 1)
     assert done.too_old == "a week of the last month" and done.lost == 55 * 24 - 1 - len(stored)
+    assert done.not_had == f"; {done.lost} bars since the last run can no longer be had (a week of the last month)"
     assert 21 * 24 < len(stored) < 32 * 24 and store.newest(HOURLY) == (int(later.bars.ts_ms[-1]), False)
     assert not resumed(store, later, HOURLY).too_old  # once
 

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs.market.bars import SeriesKey
+from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import board_looks, reached
+from pyjobs.market.universe.action_file import keep_changes
+from pyjobs.market.universe.base_prices import BaseChange
 from pyjobs.market.universe.board_looks import look_again
 from pyjobs.market.universe.boards import store_board
 from pyjobs.market.universe.by_board import Boards
-from pyjobs.market.universe.gather import Fetching
-from tests.market.universe.test_history_by_board import IDLE, PLAIN, SESSIONS, Exchange16, actions, job
+from pyjobs.market.universe.gather import Fetching, begin
+from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16, actions, job
 from utils import trading_day
 
 MANY = [f"1{number:05d}" for number in range(30)]
@@ -134,3 +136,67 @@ def test_a_board_of_another_day_is_refused_and_a_failure_is_said_and_tried_again
     exchange.down.clear()
     looked(exchange, 10)
     assert SESSIONS[9] in exchange.asked
+
+
+def test_where_the_next_session_is_not_to_be_had_nothing_is_corrected_and_the_next_night_asks() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    lived_until(exchange, 10)
+    exchange.shut.add(SESSIONS[10])  # KRX answers with an empty board for a while
+    _, boards = looked(exchange, 10)
+    assert "boards of earlier sessions could not be looked at again" in boards.notes[0]
+    assert close_on(PLAIN, REVISED) == [654.0] and actions()[-1].startswith(f"{PLAIN},{SESSIONS[10]}")
+    exchange.shut.clear()
+    series, _ = looked(exchange, 10)
+    assert close_on(PLAIN, REVISED) == [1090.0] and [one.revised for one in series] == [1, 0]
+
+
+def test_a_split_stays_known_where_the_session_before_it_is_in_no_listing() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    series, boards = lived_until(exchange, 10)
+    keep_changes("KRX", [BaseChange(symbol=PLAIN, session=REVISED, kind="base", ratio=0.5, source="the history")])
+    for session in SESSIONS[:9]:
+        (reached.paths.data_dir() / f"listings/KRX/{session}.csv").unlink()
+    look_again(BarStore(Path(reached.paths.data_dir()) / "raw"), series, boards, exchange, SESSIONS[10])  # type: ignore[arg-type]
+    assert close_on(PLAIN, REVISED) == [1090.0] and f"{PLAIN},{REVISED},base,0.5" in actions()
+
+
+def test_a_share_of_another_desk_is_corrected_by_the_desk_whose_night_comes_first() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    series, boards = lived_until(exchange, 10)
+    store = BarStore(Path(reached.paths.data_dir()) / "raw")
+    look_again(store, series[1:], boards, exchange, SESSIONS[10])  # type: ignore[arg-type]
+    assert close_on(PLAIN, REVISED) == [1090.0] and len(store.series()) == 2
+    assert boards.notes == [f"KRX:{PLAIN}:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC"]
+
+
+def test_a_share_that_is_asked_for_by_itself_is_looked_at_again_once_a_week_as_others_are() -> None:
+    series, _ = lived_until(Revising(), 14)
+    one, begins = series[0], []
+    for day in range(7):
+        begin(one, need_bars=0, now_ms=EVENING_MS + day * DAY_MS)
+        begins.append((one.newest_ms or 0) - one.windows[0][0])
+    assert sorted(each // DAY_MS for each in begins) == [5] * 6 + [35]
+
+
+def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    lived_until(exchange, 10)
+    exchange.down.add(SESSIONS[5])
+    series, boards = looked(exchange, 10)
+    assert close_on(PLAIN, REVISED) == [1090.0] and [one.revised for one in series] == [1, 0]
+    assert "boards of earlier sessions could not be looked at again" in boards.notes[0]
+    exchange.down.clear()
+    looked(exchange, 10)
+    assert SESSIONS[5] in exchange.asked

@@ -59,7 +59,13 @@ def test_what_is_stored_in_another_format_than_is_read_is_a_failure(tmp_path: Pa
 
 def test_a_secret_that_others_can_read_is_named_unless_they_cannot_get_there(tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir(mode=0o755)
-    for name, mode in ((".env", 0o600), ("secret/alerts.yaml", 0o644), ("secret/README.md", 0o644)):
+    for name, mode in (
+        (".env", 0o600),
+        ("secret/alerts.yaml", 0o644),
+        ("secret/README.md", 0o644),
+        ("secret/jobs.yaml", 0o644),
+        ("secret/watchlist.yaml", 0o644),
+    ):
         (tmp_path / name).write_text("")
         (tmp_path / name).chmod(mode)
     (tmp_path / "secret").chmod(0o755)

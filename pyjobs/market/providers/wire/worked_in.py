@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 WEEK_S = 7 * 86_400  # a dividend may be told days before it is worked in
-LEAST = 1e-3  # of the price: a smaller one may be lost in rounding
+LEAST = 1e-3  # of the price: a smaller one may be lost in rounding; one above the price is told in another unit
 
 Column = Sequence[float | None]
 
@@ -20,7 +20,8 @@ def none_is_worked_in(result: Mapping[str, Any]) -> bool:
     """Whether `result` (a chart of days) tells dividends of more than a week ago, and its closes have none of them."""
     times, quotes = result.get("timestamp") or [], result["indicators"]
     told = ((result.get("events") or {}).get("dividends") or {}).values()
-    old = [one for one in told if times and one["date"] < times[-1] - WEEK_S]
+    own = (None, "", result["meta"].get("currency"))  # in another currency (yfinance 1.7.0, history.py): no measure
+    old = [one for one in told if times and one["date"] < times[-1] - WEEK_S and one.get("currency") in own]
     closes, adjusted = quotes["quote"][0].get("close") or [], quotes["adjclose"][0].get("adjclose") or []
     seen = [_is_in(one["amount"], bisect_left(times, one["date"]), closes, adjusted) for one in old]
     return False in seen and True not in seen
@@ -29,7 +30,7 @@ def none_is_worked_in(result: Mapping[str, Any]) -> bool:
 def _is_in(amount: float, at: int, closes: Column, adjusted: Column) -> bool | None:
     """Whether the row before `at` is adjusted by at least half of the dividend; None where it cannot be seen."""
     before, after = _factor(range(at - 1, -1, -1), closes, adjusted), _factor(range(at, len(closes)), closes, adjusted)
-    if before is None or after is None or amount < LEAST * before[1]:
+    if before is None or after is None or not LEAST * before[1] <= amount < before[1]:
         return None
     return 1 - before[0] / after[0] > amount / before[1] / 2
 
