@@ -103,7 +103,7 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:
     names = grid.names or []
     told = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
-    if instrument.symbol_column:
+    if instrument.symbol_column and instrument.symbol_column not in grid.about:  # beside the rows, as Polygon has it
         told["symbol"] = _told(grid, "symbol", instrument.symbol_column)
     found: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(names):
