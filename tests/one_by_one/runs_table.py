@@ -21,6 +21,7 @@ from pyjobs.runs import (
     witness,
 )  # fmt: skip
 from pyjobs.runs.backtests import backtest_folder, backtest_manifest, compare
+from pyjobs.runs.verdict import machine as checked_machine
 from pyjobs.runs.verdict import results
 from tests.one_by_one.spoiled import Loop
 from tests.runs.test_run_folder import NOW, make_run
@@ -29,6 +30,16 @@ IDS = ("20261118T131000Z-0001", "20261119T131000Z-0002", "20261120T131000Z-0003"
 MIDDLE = IDS[1]
 OTHERS = frozenset((IDS[0], IDS[2]))
 BACKTESTS = tuple(f"2026112{day}T131000000Z_a" for day in (0, 1, 2))
+
+
+def secrets(home: Path) -> Path:
+    """That others may read."""
+    (home / "secret").mkdir()
+    (home / "secret").chmod(0o755)
+    for each in "abc":
+        (home / f"secret/{each}.yaml").touch()
+        (home / f"secret/{each}.yaml").chmod(0o644)
+    return home / "secret/b.yaml"
 
 
 def runs(home: Path) -> Path:
@@ -226,6 +237,11 @@ RUNS_TABLE: dict[str, Loop] = {
         make=lambda h: runs(h) / MIDDLE / "reports/1.md",
         read=lambda h: [str(machine.look_around(h / "data/server_runs" / MIDDLE, h / "none").finished_runs)],
         others=frozenset(("3",)),
+    ),
+    "runs/verdict/machine.py check_secrets": Loop(
+        make=secrets,
+        read=lambda h: [each.detail.split("'")[1].rpartition("/")[2] for each in checked_machine.check_secrets(h)],
+        others=frozenset(("a.yaml", "c.yaml")),
     ),
     "runs/witness.py read": Loop(
         make=files("run/logs", "a.json", "inputs.json", "c.json"),

@@ -20,10 +20,10 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `zone`: of times without one (`Asia/Seoul`, `-05:00`). `dates`: the order of dates like 03/04/2020. `columns`: which
     column of the file is which field, where its name does not say. `scale`: what its prices are multiplied by (0.01:
-    pence). `symbol_column`: the column of the symbols, in a file of many. `hours: extended`: bars before the
-    open and after the close, too, as a series of their own. `bad_rows: drop`, or a per cent: rows that cannot be true
-    are left out, up to that share (default 1 %), instead of the whole file. `complete: true`: what the store
-    holds of the series and the file lacks goes.
+    pence). `symbol_column`: the column of the symbols, in a file of many, or of one that calls the instrument by
+    another name. `hours: extended`: bars before the open and after the close, too, as a series of their own.
+    `bad_rows: drop`, or a per cent: rows that cannot be true are left out, up to that share (default 1 %), instead of
+    the whole file. `complete: true`: what the store holds of the series and the file lacks goes.
     """
 
     layout: str = "auto"

@@ -29,6 +29,7 @@ from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from utils.errors import BadDataError
+from utils.files.text_files import PATIENCE_S, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
 
     Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
     """
-    written_ms = max(each.stat().st_mtime_ns for each in files_of(path)) // 1_000_000
+    written_ms = within(PATIENCE_S, lambda: max(each.stat().st_mtime_ns for each in files_of(path)), path) // 1_000_000
     source = DumpSource(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=min(now_ms, written_ms))
     findings = Findings(source)
     readings = _readings(path, source, findings)

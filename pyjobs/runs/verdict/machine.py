@@ -15,7 +15,7 @@ from pathlib import Path
 from pyjobs.runs.verdict.findings import Check
 from utils import paths
 from utils.files import formats
-from utils.files.os_files import held
+from utils.files.os_files import files_below, has_file, held, matching
 
 WAL_BUG_SINCE, WAL_BUG_UNTIL = (3, 7, 0), (3, 51, 2)
 TOOL_S = 10.0
@@ -57,7 +57,7 @@ def check_stored(clone: Path, home: Path) -> Iterator[Check]:
 
 def check_wal(data: Path, version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Iterator[Check]:
     """A WARN for each database of ours with a write-ahead log, where SQLite has the bug; nothing else."""
-    for path in sorted([*data.glob("queue/*.sqlite"), *data.glob("*.sqlite"), *data.glob("*.db")]):
+    for path in (*matching(data / "queue", "*.sqlite"), *matching(data, "*.sqlite"), *matching(data, "*.db")):
         if has_wal_bug(version) and uses_wal(path):
             named = ".".join(map(str, version))
             told = f"has a write-ahead log, which SQLite {named} may damage (3.7.0 to 3.51.2): the next night takes it"
@@ -79,12 +79,12 @@ def check_secrets(home: Path) -> Iterator[Check]:
 
     What overrules a file of config/ lies in secret/ because it is one's own; it holds no credentials.
     """
-    inside = sorted((home / "secret").rglob("*")) if (home / "secret").is_dir() else []
+    inside = sorted(files_below(home / "secret"))
     closed = _others(home / "secret") == 0
     for path in [home / ".env", *([] if closed else inside)]:
-        if path.is_file() and _others(path) and not _is_setting(path):
-            mode = stat.S_IMODE(path.stat().st_mode)
-            yield Check("secrets", "FAIL", f"others may read '{path}' (mode {mode:o}): chmod 600 '{path}'", "secrets")
+        if has_file(path) and _others(path) and not _is_setting(path):
+            told = f"others may read '{path}' (mode {_mode(path):o}): chmod 600 '{path}'"
+            yield Check("secrets", "FAIL", told, "secrets")
 
 
 def _is_setting(path: Path) -> bool:
@@ -112,8 +112,12 @@ def check_tools(path: str | None = None) -> Iterator[Check]:
 
 
 def _others(path: Path) -> int:
+    return _mode(path) & 0o077
+
+
+def _mode(path: Path) -> int:
     try:
-        return path.stat().st_mode & 0o077
+        return stat.S_IMODE(path.stat().st_mode)
     except OSError:
         return 0
 

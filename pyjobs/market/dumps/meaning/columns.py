@@ -21,6 +21,7 @@ from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
 OHLC = ("open", "high", "low", "close")
+MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the day
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:
     names = grid.names or []
     told = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
-    if instrument.symbol_column:
+    if instrument.symbol_column and instrument.symbol_column not in grid.about:  # beside the rows, as Polygon has it
         told["symbol"] = _told(grid, "symbol", instrument.symbol_column)
     found: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(names):
@@ -125,9 +126,15 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tu
         places[role] = candidates[0][1]
         if role == "time":  # of `date` and `open_time` the latter may be a time of day
             places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
+    if "series" in places and MAIN_SERIES not in map(str.strip, _words(grid, places["series"])):
+        del places["series"]  # another exchange's, or a column of symbols
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
     return places, _volume(grid, instrument, places)
+
+
+def _words(grid: Grid, place: int) -> list[str]:
+    return [str(each).upper() for each in grid.columns[place].cast("string").unique().to_pylist() if each]
 
 
 def _refuse_in_turns(grid: Grid, candidates: list[tuple[int, int]]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.columns import Reading
+from pyjobs.market.dumps.meaning.columns import MAIN_SERIES, Reading
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings, Table, date_text
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from utils.errors import BadDataError
@@ -17,7 +17,7 @@ from utils.errors import BadDataError
 SHARE = 0.6  # of the steps between rows that must be of one kind to say so
 FAR, ROUNDED, HALF = 0.2, 1e-4, 0.5  # closes of one time: no correction of each other; other ones; of all times
 SEVERAL = 0.1  # of the periods that may have two rows: a live price after the day's
-MAIN = "EQ"  # NSE's and BSE's series of shares that anybody may trade within the day
+SHARES = frozenset({MAIN_SERIES, "BE", "BZ", "SM", "ST", "SZ"})  # with those of delivery only, and of small companies
 MOST_KINDS, FEW = 20, 4
 FEWEST = 2
 FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
@@ -139,17 +139,21 @@ def _text(ms: int) -> str:
 
 
 def without_other_series(table: Table, reading: Reading, findings: Findings) -> Table:
-    """The main series of a share, where its exchange has several on one date; a date of another one alone stays."""
+    """The main series of a share, where its exchange has several on one date; a date of delivery alone stays.
+
+    One of a bond or a warrant goes: a company's bonds may be older than its share.
+    """
     if "series" not in reading.places:
         return table
     cells = reading.grid.columns[reading.places["series"]].cast("string").to_pylist()
-    series = dict(zip(reading.grid.lines.tolist(), ((cell or "").strip().upper() for cell in cells), strict=True))
-    main = np.array([series[line] == MAIN for line in table.line.tolist()], bool)
-    others = ~main & np.isin(table.stamp, table.stamp[main])
+    by_line = dict(zip(reading.grid.lines.tolist(), ((cell or "").strip().upper() for cell in cells), strict=True))
+    series = np.array([by_line[line] for line in table.line.tolist()], np.str_)
+    main = series == MAIN_SERIES
+    others = ~main & (np.isin(table.stamp, table.stamp[main]) | ~np.isin(series, list(SHARES)))
     if not others.any():
         return table
-    names = sorted({series[line] for line in table.line[others].tolist()})
-    what = f"row of another series of the share, beside {MAIN}'s: left out"
+    names = sorted(set(series[others].tolist()))
+    what = f"row of another series of the share, beside {MAIN_SERIES}'s: left out"
     first = f"{reading.grid.unit} {int(table.line[others][0])}"
     found = Finding(what=what, count=int(others.sum()), first=first, example=", ".join(names[:FEW]))
     findings.say(found, cleaned=True)

@@ -17,7 +17,7 @@ from pyjobs.market.dumps.meaning.marks import whole_ends
 from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.plausible import unfinished
-from pyjobs.market.dumps.meaning.shapes import same_symbol
+from pyjobs.market.dumps.meaning.shapes import is_another, same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, DumpSource, Findings, Table
 from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other_series
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
@@ -26,6 +26,7 @@ from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
 from utils.errors import BadDataError
+from utils.foreign_text import quoted
 
 FEW = 6
 
@@ -138,9 +139,22 @@ def _of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> 
     else:
         _refuse_unnamed(reading, wanted)
     if isinstance(told, str) and told and not same_symbol(told, wanted):
+        _refuse_another(reading, source, told)
         findings.say(
             Finding(what=f"the file calls it {told!r}", count=len(grid), first="", example=f"the desk {wanted!r}")
         )
+
+
+def _refuse_another(reading: Reading, source: DumpSource, told: str) -> None:
+    """Raise BadDataError for a file that is plainly another instrument's, unless the desk names where it says so."""
+    grid, instrument = reading.grid, source.instrument
+    if instrument.symbol_column or "symbol" in instrument.columns or not is_another(told, instrument.symbol):
+        return
+    inside = next((name for name in ("ticker", "symbol") if grid.about.get(name) == told), "symbol")
+    name = reading.name_of("symbol") if "symbol" in reading.places else inside
+    what = f"the file is of {quoted(told, 40)!r} ({quoted(name, 40)}), the desk's symbol is {instrument.symbol!r}"
+    cure = f"`file` or `symbol` is wrong; where both are one thing, say `symbol_column: {quoted(name, 40)}`"
+    raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0]) if len(grid) else 1}: {what}: {cure}")
 
 
 def _without_gaps(reading: Reading, names: Any) -> list[str]:
