@@ -24,7 +24,7 @@ from utils.files import os_files
 NEVER = ("24/7", "FX")
 EPOCH = dt.date(1970, 1, 1).toordinal()
 SIMPLE: FloatArray = np.array(
-    sorted({p / q for p in range(1, 21) for q in range(1, 21)} | {1 / n for n in range(1, 1001)})
+    sorted({p / q for p in range(1, 21) for q in range(1, 21)} | {n**k for n in range(1, 1001) for k in (1.0, -1.0)})
 )
 ROUNDED = 0.0005  # relative: a re-based series' prices are rounded anew
 
