@@ -82,6 +82,16 @@ def between(lane: Lane, seen: Seen, new: Bars, splits: list[Split]) -> tuple[Flo
     return factors, late
 
 
+def marked(lane: Lane, seen: Seen, told: list[Split]) -> list[Split]:
+    """The splits that are marked in a loop's bars and are none of `told`: those of the file of its `actions`."""
+    factors, _ = between(lane, Seen.of(seen.bars.slice(0, 0)), seen.bars, told)
+    at = np.flatnonzero((seen.factors != 1.0) & (factors == 1.0))
+    days = lane.days(seen.bars.ts_ms[at]).tolist()
+    return [
+        Split(day, factor, "marked in bars.csv") for day, factor in zip(days, seen.factors[at].tolist(), strict=True)
+    ]
+
+
 def unexplained(spec: Spec, lane: Lane, seen: Seen, new: Seen, splits: list[Split]) -> tuple[int, str]:
     """The first new raw bar that opens as only after a split, of which nothing is recorded, and what to say of it;
     their number and "" where there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +205,18 @@ def test_two_splits_that_come_late_for_one_bar_are_told_once_each(home: Path) ->
     for upto in range(FIRST + 3, FIRST + 6):
         a_day(a_loop(spec), DAYS, upto)
     assert len([row for row in cells(spec.place.events) if row["kind"] == "split"]) == 2
+
+
+def test_the_stores_bars_have_the_splits_that_a_loop_was_told_by_its_own_file(home: Path) -> None:
+    spec, bars = replace(krx_spec("own"), actions="mine.csv"), split_at(DAYS, AT, QUARTER)
+    (home / "mine.csv").write_text(f"symbol,session,action,ratio,note\n005930,{date_of(DAYS, AT)},split,4:1,\n")
+    loop = a_loop(spec)
+    for upto in range(FIRST, END + 1):
+        a_day(loop, bars, upto)
+    BarStore(home / "data/raw").write(
+        spec.key, bars.slice(0, END), provider="test", fetched_at_ms=0, adjusted="raw", last_final=True
+    )
+    stored = run_window.stored(spec.place)
+    assert stored.factors[AT] == QUARTER and (stored.factors != 1.0).sum() == 1
+    made = judged("own", stored=stored)
+    assert made.passed and not made.compared.explained, "\n".join(verdict.as_lines(made))
