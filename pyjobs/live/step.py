@@ -102,6 +102,8 @@ class Loop:
                 return restored(journal, self.lane), []
         told = [*told, *journal.open(now_ms=now_ms, bars=need, deep=True)]
         stand = restored(journal, self.lane)
+        if not stand.ts_ms:
+            last_sizes.forget(self.spec.place)
         told = list(dict.fromkeys([*told, *(each for file in journal.files.values() for each in file.told)]))
         if stand.ts_ms or told:
             journal.event("repaired" if told else "start", stand.ts_ms, "; ".join(told), self._at())
