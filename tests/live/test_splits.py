@@ -210,6 +210,7 @@ def test_two_splits_that_come_late_for_one_bar_are_told_once_each(home: Path) ->
 def test_the_stores_bars_have_the_splits_that_a_loop_was_told_by_its_own_file(home: Path) -> None:
     spec, bars = replace(krx_spec("own"), actions="mine.csv"), split_at(DAYS, AT, QUARTER)
     (home / "mine.csv").write_text(f"symbol,session,action,ratio,note\n005930,{date_of(DAYS, AT)},split,4:1,\n")
+    told(home, f"005930,{date_of(DAYS, AT - 1)},base,{QUARTER},a day too early")
     loop = a_loop(spec)
     for upto in range(FIRST, END + 1):
         a_day(loop, bars, upto)
@@ -220,3 +221,17 @@ def test_the_stores_bars_have_the_splits_that_a_loop_was_told_by_its_own_file(ho
     assert stored.factors[AT] == QUARTER and (stored.factors != 1.0).sum() == 1
     made = judged("own", stored=stored)
     assert made.passed and not made.compared.explained, "\n".join(verdict.as_lines(made))
+
+
+def test_a_split_that_a_person_writes_anew_on_its_right_day_counts_once(home: Path) -> None:
+    spec, bars = replace(krx_spec("anew"), actions="mine.csv"), split_at(DAYS, AT, QUARTER)
+    (home / "mine.csv").write_text("symbol,session,action,ratio,note\n")
+    told(home, f"005930,{date_of(DAYS, AT - 1)},base,{QUARTER},a day too early")
+    for upto in range(AT - 2, AT + 1):
+        a_day(a_loop(spec), bars, upto)
+    (home / "mine.csv").write_text(f"symbol,session,action,ratio,note\n005930,{date_of(DAYS, AT)},split,4:1,\n")
+    for upto in range(AT + 1, AT + 4):
+        a_day(a_loop(spec), bars, upto)
+    marks = [row["kind"] for row in cells(spec.place.bars) if ":" in row["kind"]]
+    assert marks == ["decided:0.25"]
+    assert "nothing is rescaled" in [row["detail"] for row in cells(spec.place.events) if row["kind"] == "split"][1]

@@ -11,7 +11,7 @@ from pyjobs.live.equal.logs import Log, place_of, read, spec_of
 from pyjobs.live.equal.window import write
 from pyjobs.live.journal.place import Place, checked_tag
 from pyjobs.live.spec import Spec, code_of
-from pyjobs.live.splits import as_seen, between, marked, recorded
+from pyjobs.live.splits import as_seen, between, recorded, with_marked
 from pyjobs.market.store.open_store import open_store
 from utils.errors import MissingInputError, UsageError
 
@@ -87,7 +87,7 @@ def stored_of(spec: Spec, log: Log | None = None) -> Seen:
     bars, about = store.read(spec.key), store.provenance(spec.key)
     if about is None or about.adjusted == "raw":
         lane, nothing, splits = spec.lane(f"tag {spec.tag}"), Seen.of(bars.slice(0, 0)), recorded(spec)
-        own = [] if log is None else marked(lane, log.seen, splits)
-        factors, _ = between(lane, nothing, bars, [*splits, *own])
+        splits = splits if log is None else with_marked(lane, log.seen, splits)
+        factors, _ = between(lane, nothing, bars, splits)
         return Seen(bars=bars, factors=factors)
     return Seen.of(bars) if log is None else as_seen(log.seen, bars)
