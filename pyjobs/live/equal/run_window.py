@@ -41,7 +41,8 @@ def run(
     seen = stored_of(spec, log) if log is None or from_store else log.seen
     bars = seen.bars
     if not len(bars):
-        raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in the store")
+        where = "the store" if log is None or from_store else log.place.bars
+        raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in {where}")
     start_ms, end_ms = start_ms or int(bars.ts_ms[0]), end_ms or bars.last_ms
     if start_ms > end_ms:
         raise UsageError(f"START_TS_MS {start_ms} is after END_TS_MS {end_ms}")
