@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import UsageError
+from utils.errors import NightdeskError, UsageError
 from utils.exit_codes import ExitCode
 from utils.files import atomic
 from utils.run import run
@@ -32,19 +32,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     found, now_s = config.load(), clock.now_s()
     if args.instance and args.instance not in found.loops:
         raise UsageError(f"--instance {args.instance}: {config.path_of()} has no such loop")
-    failed = []
+    failed, errors = [], list[Exception]()
     for name in [args.instance] if args.instance else found.loops:
-        done = check.check(config.named(found, name), now_s)
+        try:
+            done = check.check(config.named(found, name), now_s)
+        except Exception as error:  # noqa: BLE001  # what is wrong with one loop is no matter of the others
+            errors.append(error)
+            continue
         if done.failed:
             failed.append((name, done))
     standing = gates.look(clock.now_s())
     _write_page(standing)
     if args.json == "1":
         print(json.dumps(gates.as_json(standing), ensure_ascii=False, indent=1))
-        return ExitCode.BAD_DATA if failed else ExitCode.OK
-    print("\n".join(gates.as_lines(standing)) or "there is no loop in live.yaml")
-    for name, done in failed:
-        print("\n".join([f"{name}:", *done.told, *([f"restart drill: {done.drill}"] if done.drill else [])]))
+    else:
+        print("\n".join(gates.as_lines(standing)) or "there is no loop in live.yaml")
+        for name, done in failed:
+            print("\n".join([f"{name}:", *done.told, *([f"restart drill: {done.drill}"] if done.drill else [])]))
+    unforeseen = [error for error in errors if not isinstance(error, NightdeskError)]
+    if unforeseen or (errors and not failed):
+        raise [*unforeseen, *errors][0]
     return ExitCode.BAD_DATA if failed else ExitCode.OK
 
 

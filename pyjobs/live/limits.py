@@ -9,13 +9,13 @@ import numpy as np
 
 from pyjobs.live.config import Limits
 from pyjobs.live.deciding.core import Check
-from pyjobs.live.journal import names
+from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import FLAT_STATE
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import market_days
 from utils import paths
-from utils.errors import NightdeskError
+from utils.errors import BadDataError, NightdeskError
 from utils.files.os_files import matching
 
 STATE, STRATEGY, EQUITY, DAY_EQUITY = (
@@ -65,8 +65,13 @@ def totals(places: Iterable[Place], at_ms: int) -> list[Held] | None:
 
 
 def last_row(place: Place) -> list[Row]:
-    """Its last whole row, if any. Nothing is mended here: the file is another loop's."""
+    """Its last whole row, if any. Nothing is mended here: the file is another loop's.
+
+    Raises BadDataError where a step has left a file that is gone; and as `LinesFile.peek`.
+    """
     if not place.decisions.exists():
+        if last_sizes.kept(place):
+            raise BadDataError(f"{place.decisions}: is gone")
         return []
     content = LinesFile(path=place.decisions, columns=names.DECISIONS)
     return content.peek(1)

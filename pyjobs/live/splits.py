@@ -15,7 +15,7 @@ import numpy as np
 from pyjobs.live.deciding.core import Lane
 from pyjobs.live.deciding.seen import Seen, scaled
 from pyjobs.live.spec import Spec
-from pyjobs.market.bars import COLUMNS, Bars, FloatArray
+from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray
 from pyjobs.market.store.basis import DIFFERENT, factor_between
 from utils import paths
 from utils.errors import MissingInputError
@@ -24,7 +24,7 @@ from utils.files import os_files
 NEVER = ("24/7", "FX")
 EPOCH = dt.date(1970, 1, 1).toordinal()
 SIMPLE: FloatArray = np.array(
-    sorted({p / q for p in range(1, 21) for q in range(1, 21)} | {1 / n for n in range(1, 1001)})
+    sorted({p / q for p in range(1, 21) for q in range(1, 21)} | {n**k for n in range(1, 1001) for k in (1.0, -1.0)})
 )
 ROUNDED = 0.0005  # relative: a re-based series' prices are rounded anew
 
@@ -70,16 +70,45 @@ def rebased(seen: Seen, stored: Bars) -> float:
 
 
 def between(lane: Lane, seen: Seen, new: Bars, splits: list[Split]) -> tuple[FloatArray, list[tuple[int, Split]]]:
-    """The factor of each new bar; and the splits that came too late, with the number of their bar in `seen`."""
+    """The factor of each new bar; and the splits that came too late, with the number of their bar in `seen`.
+
+    One that counted already, some days earlier, is too late: a person wrote it anew on its right day, say.
+    """
     factors, late = np.ones(len(new)), []
     days = lane.days(np.concatenate([seen.bars.ts_ms, new.ts_ms]))
     for split in splits:
         at = int(np.searchsorted(days, split.day))
-        if at >= len(seen) and 0 < at < len(days):
+        if at >= len(seen) and (counted := _counted(seen, days, split)) is not None:
+            late.append((counted, split))
+        elif at >= len(seen) and 0 < at < len(days):
             factors[at - len(seen)] *= split.factor
         elif 0 < at < len(seen) and seen.factors[at] == 1.0 and split.factor != 1.0:
             late.append((at, split))
     return factors, late
+
+
+def _counted(seen: Seen, days: IntArray, split: Split) -> int | None:
+    """The number of the bar at which the same split, by factor and about its day, has counted; None for none."""
+    if split.factor == 1.0 or (seen.factors == 1.0).all():
+        return None
+    from pyjobs.market.desk.corporate_actions import SAME_EVENT_DAYS
+
+    near = np.abs(days[: len(seen)] - split.day) <= SAME_EVENT_DAYS
+    found = np.flatnonzero(near & (np.abs(seen.factors / split.factor - 1.0) < ROUNDED))
+    return int(found[-1]) if len(found) else None
+
+
+def with_marked(lane: Lane, seen: Seen, told: list[Split]) -> list[Split]:
+    """`told`, and the splits that are marked in a loop's bars alone, of its `actions`: near those `told` gives way."""
+    factors, _ = between(lane, Seen.of(seen.bars.slice(0, 0)), seen.bars, told)
+    at = np.flatnonzero((seen.factors != 1.0) & (factors == 1.0))
+    days = lane.days(seen.bars.ts_ms[at]).tolist()
+    if not days:
+        return told
+    from pyjobs.market.desk.corporate_actions import SAME_EVENT_DAYS
+
+    own = [Split(day, each, "marked") for day, each in zip(days, seen.factors[at].tolist(), strict=True)]
+    return [*own, *(each for each in told if all(abs(each.day - day) > SAME_EVENT_DAYS for day in days))]
 
 
 def unexplained(spec: Spec, lane: Lane, seen: Seen, new: Seen, splits: list[Split]) -> tuple[int, str]:

@@ -102,6 +102,8 @@ class Loop:
                 return restored(journal, self.lane), []
         told = [*told, *journal.open(now_ms=now_ms, bars=need, deep=True)]
         stand = restored(journal, self.lane)
+        if not stand.ts_ms:
+            last_sizes.forget(self.spec.place)
         told = list(dict.fromkeys([*told, *(each for file in journal.files.values() for each in file.told)]))
         if stand.ts_ms or told:
             journal.event("repaired" if told else "start", stand.ts_ms, "; ".join(told), self._at())
@@ -214,12 +216,13 @@ class Loop:
                     done = decider.decide(i, words[is_late], check)
                     lines.append(f"{done.text},{int(is_late)},{done.blocked_by},{done.risk},{self.code},{at}")
                     trades += [f"{trade},{at}" for trade in done.trades]
+            for i in np.flatnonzero(new.factors != 1.0).tolist():  # before it is so: a kill between loses none
+                factor = float(new.factors[i])
+                self._event("split", int(new.bars.ts_ms[i]), f"all before it counts times {factor!r}")
             self.journal.append([*warm, *self._bar_lines(new, names.DECIDED)], lines, trades)
         except BaseException:
             self.stand = before
             raise
-        for i in np.flatnonzero(new.factors != 1.0).tolist():
-            self._event("split", int(new.bars.ts_ms[i]), f"all before it counts times {float(new.factors[i])!r}")
         self.seen = whole.last(self.lane.lookback + feed.OVERLAP)
         self.journal.decisions = [[*lines[-1].split(","), ""]]
         return len(lines), len(trades)
@@ -265,9 +268,10 @@ class Loop:
             self._event("released", self.stand.ts_ms, "")
 
     def _event(self, kind: str, ts_ms: int, detail: str) -> None:
-        """Add one, unless it repeats the last of its kind about that bar."""
+        """Add one, unless it repeats the last of its kind about that bar; of splits, which may be several, any."""
         told = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
-        if told[-1:] == [detail] and kind not in ("fetch_failed", "fetch_ok", "kill", "released"):
+        repeated = detail in (told if kind == "split" else told[-1:])
+        if repeated and kind not in ("fetch_failed", "fetch_ok", "kill", "released"):
             return
         at = self._at()
         self.journal.event(kind, ts_ms, detail, at)

@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
+import numpy as np
 import pytest
 
+from pyjobs.live.deciding.seen import scaled
+from pyjobs.live.equal.causes import of_trade_cells
 from pyjobs.live.equal.logs import read
 from pyjobs.live.equal.replay import replay
 from pyjobs.live.feed import Answer
@@ -18,6 +21,7 @@ from pyjobs.live_backtest import main as live_backtest
 from pyjobs.live_eq import main as live_eq
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.strategy import kernel
 from tests.live.worlds import a_loop, a_spec, cells, fed, walk
 from utils.files import os_files
 from utils.run import run
@@ -188,3 +192,24 @@ def test_what_is_not_there_is_named(
     assert run(live_backtest if verb == "bt" else live_eq, argv) == code
     assert says in capsys.readouterr().err
     assert len(list((home / "data/processed").rglob("*.csv"))) == 2
+
+
+def test_a_loss_of_all_money_at_an_open_beyond_the_stop_is_told_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    spec, jump, bars = a_spec(), 0, BARS
+    loop = a_loop(spec)
+    for upto in range(60, 260):
+        if not jump and loop.stand.s[kernel.SIDE] < 0.0 and loop.stand.s[kernel.EXIT] == 0.0:
+            jump = upto - 1
+            after = np.where(np.arange(len(bars)) >= jump, 3.0, 1.0)
+            bars = scaled(bars, after)
+        loop.take(Answer(bars=bars.slice(0, upto), final=False))
+    assert run(live_backtest, ["--tag", "paper", "--runid", "r1"]) == 0
+    assert run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r1"]) == 65
+    assert "Cause: stop-fill convention" in capsys.readouterr().out
+
+
+def test_a_fill_that_neither_gives_is_told_as_that_whatever_the_money() -> None:
+    live = "MADEUP,X,5m,9,3,long,1,2,10.0,9.0,9.0,stop_hit,4,100.0,-0.1,now,0a"
+    other = "MADEUP,X,5m,9,4,long,1,2,10.0,9.0,8.9,stop_hit,4,90.0,-0.11,then,0b"
+    assert of_trade_cells(live.split(","), other.split(",")) == "stop-fill convention"
+    assert of_trade_cells(live.split(","), other.replace("stop_hit,4", "stop_hit,5").split(",")) == "data changed"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.live.feed import Answer
-from pyjobs.live.journal import names
+from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.place import Place
 from tests.live.worlds import a_loop, a_spec, cells, fed, walk
 from utils.errors import BadDataError, ConfigError, NightdeskError
@@ -210,3 +210,12 @@ def test_the_time_is_column_four_as_operators_type_it() -> None:
     place = whole()
     assert place.decisions.parts[-5:] == ("decisions", "paper", "BTC_USD", "5m", "decisions.csv")
     assert place.trades.parts[-5:] == ("trades", "paper", "BTC_USD", "5m", "trades.csv")
+
+
+def test_a_journal_that_begins_again_in_an_old_folder_survives_a_kill_of_its_first_step() -> None:
+    loop, bars = fed(a_loop(a_spec()), BARS, 60, 75), BARS
+    last_sizes.keep(loop.journal)
+    for path in (loop.spec.place.decisions, loop.spec.place.bars, loop.spec.place.trades):
+        path.unlink(missing_ok=True)  # moved away by hand, as a refusal tells
+    fed(a_loop(a_spec()), bars, 76, 76)  # killed before it kept its sizes
+    assert a_loop(a_spec()).stand.ts_ms == int(bars.ts_ms[74])

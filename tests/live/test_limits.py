@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyjobs.live.config import Limits
 from pyjobs.live.equal.logs import place_of
+from pyjobs.live.journal import last_sizes
 from pyjobs.live.limits import others, totals
 from tests.live.worlds import STEP_MS, a_loop, a_spec, cells, fed, walk
 
@@ -37,3 +38,11 @@ def test_what_another_loop_won_or_lost_on_a_day_that_is_over_is_not_todays() -> 
     for later_ms, loss in ((STEP_MS, lost), (86_400_000, 0.0)):
         found = totals([spec.place], at_ms + later_ms)
         assert found is not None and [each.loss for each in found] == [loss]
+
+
+def test_a_loop_whose_decisions_are_gone_is_not_taken_for_one_that_holds_nothing() -> None:
+    loop = fed(a_loop(a_spec()), walk(70), 60, 70)
+    assert totals([a_spec("new").place], 0) == []
+    last_sizes.keep(loop.journal)
+    loop.spec.place.decisions.unlink()
+    assert totals([loop.spec.place], 0) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pyjobs.live.deciding.seen import Seen, scaled, seen_in
 from pyjobs.live.equal import run_window, verdict
 from pyjobs.live.equal.logs import read
 from pyjobs.live.feed import Answer
+from pyjobs.live.journal.journal import Journal
 from pyjobs.live.spec import Spec
 from pyjobs.live.splits import as_seen, rebased, recorded
 from pyjobs.live.step import Loop, Setting, step
@@ -164,7 +166,7 @@ def test_an_open_as_after_a_split_waits_until_a_person_says_what_it_was(home: Pa
 
 def test_a_factor_is_a_ratio_of_whole_numbers_where_it_is_one_but_for_rounding() -> None:
     seen = Seen.of(DAYS.slice(0, 16))
-    for factor, wanted in ((0.02, 0.02), (2 / 3, 2 / 3), (0.9876, 0.9876), (1.0005, 1.0)):
+    for factor, wanted in ((0.02, 0.02), (2 / 3, 2 / 3), (50.002, 50.0), (0.9876, 0.9876), (1.0005, 1.0)):
         stored = scaled(seen.bars, factor)
         found = rebased(seen, Bars(**{n: getattr(stored, n) for n in Bars.__slots__}))
         assert found == pytest.approx(wanted, abs=1e-9)
@@ -174,3 +176,62 @@ def test_a_factor_that_cannot_be_is_refused() -> None:
     row = ["MADEUP", "X", "1d", "86400000", "1", "1", "1", "1", "1", "decided:0", "0"]
     with pytest.raises(BadDataError, match="not above zero"):
         seen_in([row])
+
+
+@pytest.mark.parametrize("written", ["the event", "nothing"])
+def test_a_kill_about_a_split_leaves_one_event_of_it(home: Path, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    bars, spec = split_at(DAYS, AT, QUARTER), krx_spec("killed")
+    told(home, f"005930,{date_of(DAYS, AT)},base,{QUARTER},made up")
+    a_day(a_loop(spec), bars, AT)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        loop = a_loop(spec)
+        patch.setattr(Journal, "append" if written == "the event" else "event", killed)
+        a_day(loop, bars, AT + 1)
+    a_day(a_loop(spec), bars, AT + 1)
+    assert cells(spec.place.bars)[-1]["kind"] == "decided:0.25"
+    assert [row["ts_ms"] for row in cells(spec.place.events) if row["kind"] == "split"] == [str(bars.ts_ms[AT])]
+
+
+def test_two_splits_that_come_late_for_one_bar_are_told_once_each(home: Path) -> None:
+    spec = krx_spec("late")
+    for upto in range(FIRST, FIRST + 3):
+        a_day(a_loop(spec), DAYS, upto)
+    day = date_of(DAYS, FIRST)
+    told(home, f"005930,{day},base,0.93,one", f"005930,{day},split,21:20,two")
+    for upto in range(FIRST + 3, FIRST + 6):
+        a_day(a_loop(spec), DAYS, upto)
+    assert len([row for row in cells(spec.place.events) if row["kind"] == "split"]) == 2
+
+
+def test_the_stores_bars_have_the_splits_that_a_loop_was_told_by_its_own_file(home: Path) -> None:
+    spec, bars = replace(krx_spec("own"), actions="mine.csv"), split_at(DAYS, AT, QUARTER)
+    (home / "mine.csv").write_text(f"symbol,session,action,ratio,note\n005930,{date_of(DAYS, AT)},split,4:1,\n")
+    told(home, f"005930,{date_of(DAYS, AT - 1)},base,{QUARTER},a day too early")
+    loop = a_loop(spec)
+    for upto in range(FIRST, END + 1):
+        a_day(loop, bars, upto)
+    BarStore(home / "data/raw").write(
+        spec.key, bars.slice(0, END), provider="test", fetched_at_ms=0, adjusted="raw", last_final=True
+    )
+    stored = run_window.stored(spec.place)
+    assert stored.factors[AT] == QUARTER and (stored.factors != 1.0).sum() == 1
+    made = judged("own", stored=stored)
+    assert made.passed and not made.compared.explained, "\n".join(verdict.as_lines(made))
+
+
+def test_a_split_that_a_person_writes_anew_on_its_right_day_counts_once(home: Path) -> None:
+    spec, bars = replace(krx_spec("anew"), actions="mine.csv"), split_at(DAYS, AT, QUARTER)
+    (home / "mine.csv").write_text("symbol,session,action,ratio,note\n")
+    told(home, f"005930,{date_of(DAYS, AT - 1)},base,{QUARTER},a day too early")
+    for upto in range(AT - 2, AT + 1):
+        a_day(a_loop(spec), bars, upto)
+    (home / "mine.csv").write_text(f"symbol,session,action,ratio,note\n005930,{date_of(DAYS, AT)},split,4:1,\n")
+    for upto in range(AT + 1, AT + 4):
+        a_day(a_loop(spec), bars, upto)
+    marks = [row["kind"] for row in cells(spec.place.bars) if ":" in row["kind"]]
+    assert marks == ["decided:0.25"]
+    assert "nothing is rescaled" in [row["detail"] for row in cells(spec.place.events) if row["kind"] == "split"][1]

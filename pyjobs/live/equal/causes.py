@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pyjobs.live.deciding.core import Decider, Lane, Stand
-from pyjobs.live.deciding.standing import recorded
+from pyjobs.live.deciding.standing import CASH, recorded
 from pyjobs.live.equal.logs import BLOCKED, CODE, LATE, Log
 from pyjobs.live.equal.replay import Apart, late_marks_differ, stand_before
 from pyjobs.live.journal import names
@@ -19,7 +19,7 @@ CAUSES = {
     "late decision": "live came too late for the next open, or acted as if it had not",
     "revised bar": "the provider changed a bar after live had decided on it",
     "restart": "live went on from another state than that of the row before it",
-    "stop-fill convention": "a stop was filled at a price that neither convention gives",
+    "stop-fill convention": "a stop was filled at a price that neither convention gives, or its open took all money",
     "limit or kill": "a limit or the kill switch forbade an entry, or should have",
     "code or parameters changed": "another version of the code, or other parameters, decided there",
     "data changed": "a file or the bars are not what they were when they were written",
@@ -27,6 +27,7 @@ CAUSES = {
     "unknown": "none of the known causes can be shown",
 }
 KIND = EVENTS.index("kind")
+ENTRY, LEFT, REASON = (names.TRADES.index(each) for each in ("entry_ts_ms", "exit_price", "reason"))
 
 
 def of_replay(log: Log, lane: Lane, apart: Apart, code: str) -> str:
@@ -119,8 +120,17 @@ def of_trade_cells(live: list[str], other: list[str]) -> str:
     """The cause of two trades that differ, by the cells that do."""
     if len(live) != len(other) or len(live) < 3:
         return "unknown"
-    apart = {name for name, a, b in zip(names.TRADES, live, other, strict=False) if a != b}
-    fills = "exit_price" in apart <= {"exit_price", "return", "decided_at"}
+    apart = {name for name, a, b in zip(names.TRADES[:-2], live, other, strict=False) if a != b}  # what was decided
+    fills = "exit_price" in apart <= {"exit_price", "return", "number", "quantity"}
     if fills and live[names.TRADES.index("reason")] == "stop_hit":
         return "stop-fill convention"
     return "data changed"
+
+
+def ruined_by_a_fill(live: Log, other: Log, row: list[str], theirs: list[str]) -> bool:
+    """Whether at these decisions one has no money left and the other has, after a stop with two fills."""
+    if (float(row[CASH]) > 0.0) == (float(theirs[CASH]) > 0.0):
+        return False
+    paid = {trade[ENTRY]: trade[LEFT] for trade in other.trades if trade[REASON] == "stop_hit"}
+    ended = (trade for trade in live.trades if int(trade[names.TS_MS]) <= int(row[names.TS_MS]))
+    return any(paid.get(trade[ENTRY], trade[LEFT]) != trade[LEFT] for trade in ended)

@@ -74,7 +74,9 @@ def by_events(row: Row) -> str:
 
 def compare(live: Log, other: Log, explain: Explain = by_events) -> Compared:
     """See the module."""
-    found = Compared(first_ms=max(live.first_ms, other.first_ms), last_ms=min(live.last_ms, other.last_ms))
+    found = Compared()
+    if live.decisions and other.decisions:
+        found.first_ms, found.last_ms = max(live.first_ms, other.first_ms), min(live.last_ms, other.last_ms)
     mine = [row for row in live.decisions if found.first_ms <= int(row[names.TS_MS]) <= found.last_ms]
     theirs = [row for row in other.decisions if found.first_ms <= int(row[names.TS_MS]) <= found.last_ms]
     if not mine or not theirs:

@@ -11,7 +11,7 @@ from pyjobs.live.equal.logs import Log, place_of, read, spec_of
 from pyjobs.live.equal.window import write
 from pyjobs.live.journal.place import Place, checked_tag
 from pyjobs.live.spec import Spec, code_of
-from pyjobs.live.splits import as_seen, between, recorded
+from pyjobs.live.splits import as_seen, between, recorded, with_marked
 from pyjobs.market.store.open_store import open_store
 from utils.errors import MissingInputError, UsageError
 
@@ -41,7 +41,8 @@ def run(
     seen = stored_of(spec, log) if log is None or from_store else log.seen
     bars = seen.bars
     if not len(bars):
-        raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in the store")
+        where = "the store" if log is None or from_store else log.place.bars
+        raise MissingInputError(f"tag {tag}: there is no bar of {spec.key} in {where}")
     start_ms, end_ms = start_ms or int(bars.ts_ms[0]), end_ms or bars.last_ms
     if start_ms > end_ms:
         raise UsageError(f"START_TS_MS {start_ms} is after END_TS_MS {end_ms}")
@@ -86,7 +87,8 @@ def stored_of(spec: Spec, log: Log | None = None) -> Seen:
     store = open_store()
     bars, about = store.read(spec.key), store.provenance(spec.key)
     if about is None or about.adjusted == "raw":
-        nothing = Seen.of(bars.slice(0, 0))
-        factors, _ = between(spec.lane(f"tag {spec.tag}"), nothing, bars, recorded(spec))
+        lane, nothing, splits = spec.lane(f"tag {spec.tag}"), Seen.of(bars.slice(0, 0)), recorded(spec)
+        splits = splits if log is None else with_marked(lane, log.seen, splits)
+        factors, _ = between(lane, nothing, bars, splits)
         return Seen(bars=bars, factors=factors)
     return Seen.of(bars) if log is None else as_seen(log.seen, bars)

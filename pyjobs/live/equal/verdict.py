@@ -191,6 +191,8 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
         return "data changed" if foreign.size else "missing bar live"
     if codes - {code}:
         return "code or parameters changed"
+    if first.other and causes.ruined_by_a_fill(live, other, first.live.split(","), first.other.split(",")):
+        return "stop-fill convention"
     if stored is not None and changed_bars(live.bars, stored.bars):
         told = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
         return "revised bar" if told else "data changed"

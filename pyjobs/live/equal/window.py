@@ -37,6 +37,8 @@ def decided(lane: Lane, seen: Seen, start_ms: int) -> tuple[list[str], list[str]
     begin = int(np.searchsorted(seen.bars.ts_ms, start_ms))
     rows: list[str] = []
     trades: list[str] = []
+    if begin == len(seen):
+        return rows, trades
     for a, b, _, decider in deciders(lane, Stand.first(lane.money), seen, begin, len(seen), at_stop=False):
         for i in range(a, b):
             done = decider.decide(i)

@@ -19,12 +19,18 @@ from pyjobs.live.spec import Spec, code_of
 from utils import paths
 from utils.errors import MissingInputError, NightdeskError
 from utils.files import atomic
+from utils.run import one_line
+
+NEVER = "it was not reached"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or ""."""
+    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or "".
+
+    `of`: as `name_of`."""
 
     at_s: float
+    of: str = ""
     last_ms: int = 0
     rows: int = 0
     trades: int = 0
@@ -45,26 +51,45 @@ def file_of(tag: str) -> Path:
 
 
 def check(spec: Spec, now_s: float) -> Checked:
-    """Check one loop and write what came of it. What cannot be read is a FAIL that names it."""
+    """Check one loop and write what came of it. What cannot be read is a FAIL that names it; what nobody has foreseen
+    (a strategy of one's own may raise anything) is one, too, and is raised."""
+    try:
+        done = _checked(spec, now_s)
+    except Exception as error:
+        _write(spec, Checked(at_s=now_s, told=[one_line(error)], drill=NEVER))
+        raise
+    return _write(spec, done)
+
+
+def _write(spec: Spec, done: Checked) -> Checked:
+    path = file_of(spec.tag)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = as_json(msgspec.structs.replace(done, of=name_of(spec)))
+    atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    return done
+
+
+def name_of(spec: Spec) -> str:
+    """Which journal a check is about: a loop that was given another series or strategy is another."""
+    return f"{spec.place.name} {spec.fingerprint}"
+
+
+def _checked(spec: Spec, now_s: float) -> Checked:
     try:
         with verdict.no_cycles():
             made, last_ms, rows = _judged(spec)
         found = made.compared
         told = verdict.as_lines(made)
         result = "PASS" if made.passed else "FAIL"
-        done = Checked(
+        return Checked(
             at_s=now_s, last_ms=last_ms, rows=rows, trades=found.live_trades, explained=found.explained,
             result=result, told=told, drill=drilled(spec),
         )  # fmt: skip
     except MissingInputError as error:
         begun = spec.place.bars.exists()  # then decisions have been there
-        done = Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", told=[str(error)], drill=NOT_YET)
+        return Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", told=[str(error)], drill=NOT_YET)
     except (NightdeskError, OSError, ValueError) as error:
-        done = Checked(at_s=now_s, told=[str(error)], drill="the journal cannot be read")
-    path = file_of(spec.tag)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, json.dumps(as_json(done), indent=1, ensure_ascii=False) + "\n")
-    return done
+        return Checked(at_s=now_s, told=[str(error)], drill="the journal cannot be read")
 
 
 def _judged(spec: Spec) -> tuple[Verdict, int, int]:

@@ -132,6 +132,7 @@ def _drilled(spec: Spec, now_s: float) -> Gate:
 
 def _last_check(spec: Spec, now_s: float) -> tuple[check.Checked | None, float | None, bool]:
     done = check.last_of(spec.tag)
+    done = done if done is not None and done.of == check.name_of(spec) else None
     age = None if done is None else now_s - done.at_s
     return done, age, age is not None and 0 <= age <= CHECK_S
 

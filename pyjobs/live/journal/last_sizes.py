@@ -30,6 +30,12 @@ def keep(journal: Journal) -> None:
         (journal.place.folder / FILE).write_text(json.dumps(journal.sizes()))
 
 
+def forget(place: Place) -> None:
+    """Where a journal begins: what was kept is of another, which was moved away."""
+    with suppress(OSError):
+        (place.folder / FILE).unlink(missing_ok=True)
+
+
 def refuse_cut(place: Place) -> None:
     """Raises BadDataError where rows are gone that the last step left on the disk: no kill takes those."""
     try:

@@ -186,3 +186,40 @@ def test_a_loop_that_has_just_begun_is_red_and_no_failure(home: Path, monkeypatc
     assert [cell.state for cell in strips.strip(made, BarStore(home / "data/raw"), NOW_MS + 2 * HOUR_MS)] == ["decided"]
     made.place.decisions.unlink()
     assert run(live_check, []) == 65
+
+
+def test_a_loop_that_cannot_be_checked_is_red_and_the_others_are_checked(
+    spec: Spec, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = "  lost: {exchange: BITFINEX, symbol: BTCUSD, timeframe: 1h, strategy: no_such}\n"
+    (home / "secret/live.yaml").write_text(FILE.replace("loops:\n", f"loops:\n{lost}"))
+    assert run(live_check, []) == 78
+    told = capsys.readouterr()
+    assert "equivalence PASS: PASS" in told.out and "no_such" in told.err
+    spec.place.bars.unlink()
+    assert run(live_check, []) == 65
+    assert "paper:\n[decisions] FAIL" in capsys.readouterr().out
+    assert not found_of("paper")["equivalence PASS"].green
+
+
+def found_of(name: str) -> dict[str, gates.Gate]:
+    return {gate.asks: gate for loop in gates.look(NOW_MS / 1000).loops for gate in loop.gates if loop.name == name}
+
+
+def test_a_check_that_broke_down_is_red_and_not_the_check_of_before(
+    spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(live_check, []) == 0 and found()["equivalence PASS"].green and spec.tag
+    monkeypatch.setattr(check, "drilled", lambda _: {}["x"])
+    assert run(live_check, []) == 1
+    assert found()["equivalence PASS"].found == "FAIL: KeyError: 'x'"
+
+
+@pytest.mark.parametrize(("was", "now"), [("fast: 3", "fast: 4"), ("BTCUSD", "BTC/USD"), ("1h", "4h")])
+def test_what_was_checked_of_another_loop_of_that_name_is_no_evidence(
+    spec: Spec, home: Path, was: str, now: str
+) -> None:
+    assert run(live_check, []) == 0 and found()["equivalence PASS"].green and spec.tag
+    (home / "secret/live.yaml").write_text(FILE.replace(was, now))
+    gate = found()["equivalence PASS"]
+    assert (gate.green, gate.found) == (False, "never checked") and not found()["restart drill passed"].green
