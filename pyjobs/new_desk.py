@@ -33,11 +33,12 @@ from utils.cli import Parser
 from utils.dialogue import Dialogue
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
-from utils.files.atomic import write_text
+from utils.files.atomic import write_bytes, write_text
 from utils.run import run
 from utils.settings import config
 
 EXAMPLES = 5  # of many symbols, so many are named
+OWN = 0o600  # of what lies in secret/, whatever the mode of that folder
 WATCHED = 30  # symbols of a first watchlist
 NOT_THERE = (
     "unknown",
@@ -235,7 +236,7 @@ def _expect(table: Timetable, mine: str) -> None:
         print(f"{path} is yours and stays as it is; for {table.market} these would be due: {due}")
     else:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_text(path, plans)
+        write_bytes(path, plans.encode(), mode=OWN)
         print(f"{path}: when each job should have ended")
     local = paths.config_dir() / "env.local.sh"
     if own_desk and not local.exists():
@@ -251,7 +252,8 @@ def _watch(desk: Desk, left_out: Sequence[str], mine: str) -> None:
     if not path.exists():
         symbols = [each.symbol for each in desk.instruments if each.symbol not in left_out][:WATCHED]
         lines = [f"  - {json.dumps(symbol, ensure_ascii=False)}\n" for symbol in symbols]
-        write_text(path, "# What run_report_watchlist.sh reports on: symbols of the desk.\nsymbols:\n" + "".join(lines))
+        text = "# What run_report_watchlist.sh reports on: symbols of the desk.\nsymbols:\n" + "".join(lines)
+        write_bytes(path, text.encode(), mode=OWN)
         print(f"{path}: the watchlist, the desk's first {len(symbols)} symbols")
 
 
