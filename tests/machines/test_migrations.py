@@ -235,7 +235,7 @@ def test_an_update_migrates_and_its_rollback_is_refused_by_name(clone: Clone) ->
     assert code == 0 and "what is stored has format 2 now: 4 files changed" in log, log
     assert look(clone) == ("2", "new") and sides(clone.here) == {"long"}
     code, log, after = clone.update("--rollback")
-    assert (code, after) == (78, head) and "what is stored has format 2 since the update, and" in log
+    assert (code, after) == (78, head) and "the stored data has format 2 since the update, and" in log
 
 
 def dies_at(clone: Clone, moments: Iterator[float]) -> None:

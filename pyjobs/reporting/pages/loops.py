@@ -54,7 +54,8 @@ def _verdicts(loops: Loops) -> str:
     if len(ready) == len(loops.loops):
         return "GO: every gate of every loop is green."
     red = sum(not gate.green for loop in loops.loops for gate in loop.gates)
-    return f"NO-GO: {red} gates are red; {len(ready)} of {len(loops.loops)} loops have none."
+    gates = "1 gate is" if red == 1 else f"{red} gates are"
+    return f"NO-GO: {gates} red; {len(ready)} of {len(loops.loops)} loops have none."
 
 
 def _strip(loop: Loop) -> Strip:

@@ -17,13 +17,13 @@ MARKS = [
     Mark(NOON_MS + 102 * HOUR_MS, "blocked", "limit_open"),
     Mark(NOON_MS + 103 * HOUR_MS, "missing", "not there"),
 ]
-RATE_LIMIT_GROUPS = [
+GATES = [
     Gate("14 clean days", True, "14 of 14", "data/x/decisions.csv", 60.0),
     Gate("health OK", False, "FAIL: <b>stale</b>", "data/x/decisions.csv", 36_000.0),
 ]
 LOOPS = Loops(
     NOON_MS / 1000,
-    [Loop("paper", "BITFINEX:BTCUSD:1h", RATE_LIMIT_GROUPS, MARKS), Loop("new", "", RATE_LIMIT_GROUPS[:1], [])],
+    [Loop("paper", "BITFINEX:BTCUSD:1h", GATES, MARKS), Loop("new", "", GATES[:1], [])],
 )
 
 
@@ -34,7 +34,7 @@ def rendered() -> str:
 
 def test_each_gate_is_green_or_red_with_its_evidence_and_age() -> None:
     text = rendered()
-    assert "NO-GO: 1 groups are red; 1 of 2 loops have none." in text
+    assert "NO-GO: 1 gate is red; 1 of 2 loops have none." in text
     assert text.count('class="good">green</td>') == 2 and text.count('class="bad">red</td>') == 1
     assert "FAIL: &lt;b&gt;stale&lt;/b&gt;" in text and ">10.0 h</td>" in text and ">1 min</td>" in text
     assert golive_sections(None) == [] and strip_sections(Loops(0.0, [])) == []
