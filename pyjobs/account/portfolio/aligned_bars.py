@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.cache.column_file import done_with, give_back
 from pyjobs.market.chained import parts_of
 
-AHEAD = 32  # so many series are copied at a time, while signals are made of those before them
+AHEAD = 64  # so many series are copied in one go: one at a time, between signals, costs twice as much
 KEPT_ALIGNED = 2  # so many desks' bars are kept in one piece for the next run on them, 32 bytes a bar
 Places = npt.NDArray[np.int32]  # of things in other arrays
 PRICES = ("open", "high", "low", "close")
@@ -51,8 +50,8 @@ class AlignedSeries(Bars):
 class AlignedBars:
     """Room for series one after the other: `starts` of each and the end, `prices`: opens, highs, lows, closes.
 
-    A series is copied once: with its neighbours, as soon as one shortly before them is asked for, by a thread of its
-    own. Series with the same times share the array of these.
+    A series is copied once, with its neighbours, when one of them is asked for. Series with the same times share the
+    array of these.
     """
 
     def __init__(self, series: Sequence[Bars]) -> None:
@@ -61,7 +60,6 @@ class AlignedBars:
         self._sources = series
         self._laid: list[AlignedSeries | None] = [None] * len(series)
         self._times: IntArray = np.empty(0, np.int64)
-        self._copies: dict[int, threading.Thread] = {}  # by the first of AHEAD series
         self._copied: set[int] = set()
 
     def bars(self, number: int) -> AlignedSeries:
@@ -72,24 +70,13 @@ class AlignedBars:
         return laid
 
     def _made(self, number: int, bars: Bars) -> AlignedSeries:
-        self._wait_for(number - number % AHEAD)
+        if number - number % AHEAD not in self._copied:
+            self._copy(number - number % AHEAD)
         parts = parts_of(bars)
         if not _same(parts, self._times):
             self._times = np.concatenate([np.empty(0, np.int64), *(part.ts_ms for part in parts)])
         done_with(bars)
         return AlignedSeries(self, number, bars, self._times)
-
-    def _wait_for(self, first: int) -> None:
-        """Until the prices of AHEAD series from `first` on lie here; the next ones are begun."""
-        if first in self._copied:
-            return
-        for begin in (first, first + AHEAD):
-            if begin < len(self._sources) and begin not in self._copies:
-                self._copies[begin] = threading.Thread(target=self._copy, args=(begin,))
-                self._copies[begin].start()
-        self._copies[first].join()
-        if first not in self._copied:
-            self._copy(first)  # what went wrong in the thread is raised here
 
     def _copy(self, first: int) -> None:
         opens, highs, lows, closes = self.prices

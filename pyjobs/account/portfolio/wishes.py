@@ -38,26 +38,23 @@ class Wishes:
         entry, leave = signals.entry, signals.exit
         size = entry.size
         stop = None if signals.stop is no_stop_of(size) else signals.stop
-        columns = [
-            (bit, each)
-            for bit, each in zip(
-                KINDS, (stop, signals.stop_distance, signals.target_distance, signals.trail_distance), strict=True
-            )
-            if each is not None
-        ]
-        if leave.size != size or any(each.size != size for _, each in columns):
+        columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
+        if any(each is not None and each.size != size for each in (leave, *columns)):
             raise ValueError(f"signals must have one entry per bar, {size} in all")
         entries = (entry > leave).nonzero()[0]  # in, and not out
-        carried = [(bit, each[entries]) for bit, each in columns]
-        given = [(bit, each) for bit, each in carried if (each == each).any()]
+        given, has = [], 0
+        for bit, each in zip(KINDS, columns, strict=True):
+            if each is not None and ((carried := each[entries]) == carried).any():
+                given.append(carried)
+                has |= bit
         levels = np.empty((entries.size, len(given)))
-        for number, (_, each) in enumerate(given):
-            levels[:, number] = each
+        for number, carried in enumerate(given):
+            levels[:, number] = carried
         return cls(
             size=size,
             entries=entries.astype(np.int32),
             levels=levels,
-            has=sum([bit for bit, _ in given]),
+            has=has,
             leaving=np.packbits(leave, bitorder="little"),
             rules=_rules(signals.side, signals.stop_loss, signals.take_profit, signals.trail, signals.max_bars),
         )
