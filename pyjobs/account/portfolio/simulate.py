@@ -35,7 +35,7 @@ from typing import Any, overload
 import numpy as np
 
 from pyjobs.account.portfolio import account_loop, order_admission, seats, sums
-from pyjobs.account.portfolio.layout import Memory, Terms, lay_out, room_to_follow
+from pyjobs.account.portfolio.layout import Layout, Memory, Terms, lay_out, room_to_follow
 from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.unlimited import follow, moves
@@ -135,16 +135,21 @@ def simulate_each(
 ) -> Iterator[AccountRun]:
     """Several runs over the same sleeves, which differ in money and limits, and not in costs or `stop_loss`.
 
-    They are made at once, in threads: a compiled walk holds nothing that another one changes.
+    They are made when the first is asked for, at once, in threads: a compiled walk holds nothing that another changes.
     """
     ordered = sorted(sleeves, key=lambda x: (x.key.symbol, x.key.exchange, x.key.timeframe, x.setup))
     laid = lay_out(ordered, terms[0], start_ms, marks_ms)
     names = [SleeveName(key=each.key, setup=each.setup, currency=each.currency) for each in ordered]
-    _library()  # loaded once, before threads ask for it
+    return _walks(names, laid, terms)
+
+
+def _walks(names: Sequence[SleeveName], laid: Layout, terms: Sequence[Terms]) -> Iterator[AccountRun]:
     if len(terms) == 1:
-        return iter([_walked(names, laid.on(terms[0]))])
+        yield _walked(names, laid.on(terms[0]))
+        return
+    _library()  # loaded once, before threads ask for it
     with ThreadPoolExecutor(len(terms)) as pool:
-        return iter(list(pool.map(lambda each: _walked(names, laid.on(each)), terms)))
+        yield from list(pool.map(lambda each: _walked(names, laid.on(each)), terms))
 
 
 def _walked(names: Sequence[SleeveName], memory: Memory) -> AccountRun:
