@@ -23,6 +23,7 @@ from pyjobs.runs import released
 from pyjobs.runs.released import Release
 from pyjobs.runs.verdict.repos import LOCK, git
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, UsageError
+from utils.files.os_files import has_file
 
 NAMESPACE = "nightdesk-release"
 ABOUT, SUMS, SIGNATURE = "release.json", "SHA256SUMS", "SHA256SUMS.sig"
@@ -83,6 +84,7 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
     """
     if not (folder / SUMS).is_file():
         raise MissingInputError(f"'{folder}' is no release: it has no {SUMS}")
+    only_files(folder)
     who = _signer(folder, signers)
     expected = dict[str, str]()
     for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
@@ -101,6 +103,13 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
     if f"nightdesk-{name_of(release.tag)}.tar.gz" not in expected:
         raise BadDataError(f"'{folder}' says it is release '{release.tag}' and has no archive of that name")
     return release, who
+
+
+def only_files(folder: Path) -> None:
+    """Raises BadDataError for a folder, a pipe, or whatever else is no file, in place of one of a release."""
+    for path in sorted(folder.iterdir()):
+        if not has_file(path):
+            raise BadDataError(f"'{path}' is not what was signed: it is no file; get the release anew")
 
 
 def digest(folder: Path) -> str:

@@ -45,6 +45,7 @@ def bring(environment: Environment, source: Path, say: Say, *, packages: str = "
     incoming = environment.root / ARTIFACTS / ".incoming"
     if not source.is_dir():
         raise MissingInputError(f"there is no release '{source}': the folder that `release build` has made")
+    artifact.only_files(source)
     shutil.copytree(source, incoming)
     release, who = artifact.verify(incoming, environment.root / SIGNERS)
     environments.readable(environment, release)

@@ -159,6 +159,9 @@ def tampered(folder: Path, how: str) -> None:
         fresh = hashlib.sha256((folder / "release.json").read_bytes()).hexdigest()
         lines = [f"{fresh}  release.json" if "release.json" in line else line for line in sums.splitlines()]
         (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n")
+    elif how in ("folder", "pipe"):
+        (folder / "release.json").unlink()
+        (Path.mkdir if how == "folder" else os.mkfifo)(folder / "release.json")
     elif how == "more":
         (folder / "install.sh").write_text("")
     else:
@@ -169,6 +172,8 @@ def tampered(folder: Path, how: str) -> None:
     ("how", "said"),
     [
         ("archive", "'.*nightdesk-v1.tar.gz' is not what was signed"),
+        ("folder", "'.*release.json' is not what was signed"),
+        ("pipe", "'.*release.json' is not what was signed"),
         ("hashes", "is not signed by anybody in"),
         ("more", "'install.sh' is not of the release"),
         ("release.json", "'release.json' is missing"),
