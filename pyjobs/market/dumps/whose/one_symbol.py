@@ -1,4 +1,4 @@
-"""Of a file the rows of the desk's instrument alone: chosen by codes; what is another's is refused, or asked for."""
+"""The rows of the desk's instrument alone: chosen by codes; what is another's is refused, or asked for."""
 
 from __future__ import annotations
 
