@@ -21,6 +21,7 @@ from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import CannotWriteError, LockBusyError
 from utils.exit_codes import ExitCode
+from utils.files import os_files
 from utils.files.atomic import write_text
 from utils.run import run
 
@@ -118,7 +119,7 @@ def _units() -> list[Path]:
 
 
 def _is_our_unit(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = os_files.held_bytes(path).decode("utf-8", "replace")
     for command in re.findall(r"^ExecStart=(.*)", text, re.MULTILINE):
         try:
             if _start_ours(shlex.split(command.replace("%%", "%").replace("$$", "$")), paths.entrance()):
