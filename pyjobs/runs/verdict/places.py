@@ -15,9 +15,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pyjobs.runs import released
-from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.findings import Check, State, many
 from pyjobs.runs.verdict.machine import uses_wal
-from pyjobs.runs.verdict.words import many
 from utils.errors import NightdeskError
 from utils.files import os_files
 
