@@ -25,12 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--lookback-days", metavar="N", type=float, help="how far back (default: the instance's CT_LOOKBACK_DAYS)"
     )
+    parser.add_argument(
+        "--accept-lost", action="store_true", help="ask for nothing: bars that can no longer be had are taken for lost"
+    )
     args = parser.parse_args(argv)
     if args.lookback_days is not None and not 0 < args.lookback_days < 40_000:
         parser.error(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
 
     from pyjobs.market import mirror
     from pyjobs.market.bars import SeriesKey
+    from pyjobs.market.ingest import lost
     from pyjobs.market.ingest.instances import Instance
     from pyjobs.market.ingest.repair import repair
     from pyjobs.market.ingest.series_source import SeriesSource
@@ -47,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.all:
                 return f"{key}: nothing is stored yet: its first ingest is still to come"
             raise MissingInputError(f"{key}: nothing is stored of it, so nothing can be missing: ingest it first")
+        if args.accept_lost:
+            count = lost.accept(store, key, source.market, now_ms)
+            return f"{key}: {count} lost bars: nobody waits for them any more"
         days = args.lookback_days or instance.lookback_days
         lookback_ms = int(days * jobs.DAY_MS)
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)

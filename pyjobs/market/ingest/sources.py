@@ -60,7 +60,10 @@ class Sources:
             request = replace(request, currency=request.currency or currency)
             return ask(made, request, states=self._states, budget=self._retry_budget())
 
-        return SeriesSource(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
+        return SeriesSource(
+            market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put,
+            silent_ms=exchange.silent_ms, letters_count=exchange.letters_count,
+        )  # fmt: skip
 
     def ask_many(self, exchange: str, requests: Sequence[BarRequest]) -> Iterator[Answered]:
         """Each request with its answer or its error, in the order they come; all of one exchange."""

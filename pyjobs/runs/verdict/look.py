@@ -13,7 +13,7 @@ from pyjobs.live import health as live_health
 from pyjobs.market import desks, mirror
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.exchanges import Exchange, load_exchanges
 from pyjobs.market.ingest import instances
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_line
 from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
@@ -63,6 +63,7 @@ def look(house: House) -> Iterator[Check]:
     found = {path: _tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)}
     known = [desk for desk in found.values() if desk is not None]
     kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
+    silent_ms = {name: one.silent_ms for name, one in (_tried("config exchanges", failed, _exchanges) or {}).items()}
     states = _tried("provider", failed, ProviderStates().all) or []
     yield check_clock(told, states, now_s)
     yield places.git_head(paths.ROOT)
@@ -96,7 +97,7 @@ def look(house: House) -> Iterator[Check]:
     for loop in live_health.look(int(now_s * 1000)):
         yield Check(loop.name, loop.state, loop.detail, "live")
     wanted = [each for desk in known for each in _desk_series(desk)]
-    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s, _flags(found))
+    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s, _flags(found), silent_ms)
 
 
 def load_plans() -> JobPlans:
@@ -254,9 +255,13 @@ def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
         yield each.key, each.market, "any" if last_bar else "fetched" if each.fetched else "session"
 
 
+def _exchanges() -> dict[str, Exchange]:
+    return load_exchanges(config.own_or_default("exchanges.yaml"))
+
+
 def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
     every = _tried("config instances", [], lambda: instances.load_all({}))
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml")) if every else {}
+    exchanges = _exchanges() if every else {}
     for each in every or []:
         exchange = exchanges.get(each.exchange)
         key = SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe)
