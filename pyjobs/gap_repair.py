@@ -20,15 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Repair every series the command line names; the exit code is the worst one's."""
     from pyjobs.market.ingest import for_each_series as jobs
 
-    parser = Parser(verb="gap_repair", doc=__doc__)
-    jobs.add_series_flags(parser)
-    parser.add_argument(
-        "--lookback-days", metavar="N", type=float, help="how far back (default: the instance's CT_LOOKBACK_DAYS)"
-    )
-    parser.add_argument(
-        "--accept-lost", action="store_true", help="ask for nothing: bars that can no longer be had are taken for lost"
-    )
-    args = parser.parse_args(argv)
+    args = (parser := _parser()).parse_args(argv)
     if args.lookback_days is not None and not 0 < args.lookback_days < 40_000:
         parser.error(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
 
@@ -62,6 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
     return jobs.for_each(todo, job="gap_repair", work=work, say=print, progress=progress) or _unless_all(refused)
+
+
+def _parser() -> Parser:
+    from pyjobs.market.ingest import for_each_series as jobs
+
+    parser = Parser(verb="gap_repair", doc=__doc__)
+    jobs.add_series_flags(parser)
+    parser.add_argument(
+        "--lookback-days", metavar="N", type=float, help="how far back (default: the instance's CT_LOOKBACK_DAYS)"
+    )
+    parser.add_argument(
+        "--accept-lost", action="store_true", help="ask for nothing: bars that can no longer be had are taken for lost"
+    )
+    return parser
 
 
 def _unless_all(refused: Sequence[ExternalDataUnavailable | None]) -> int:

@@ -195,11 +195,7 @@ def told_of(revised: IntArray) -> tuple[str, ...]:
     """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
     if not revised.size:
         return ()
-    which = (
-        f", the first that of {utc_text(int(revised[0]))}"
-        if revised.size > 1
-        else f": that of {utc_text(int(revised[0]))}"
-    )
+    which = f"{', the first' if revised.size > 1 else ':'} that of {utc_text(int(revised[0]))}"
     return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
 
 
@@ -208,7 +204,7 @@ def _untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
     times = [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms] if fetched else []
     if not times:
         return ()
-    which = f", the first that of {utc_text(times[0])}" if len(times) > 1 else f": that of {utc_text(times[0])}"
+    which = f"{', the first' if len(times) > 1 else ':'} that of {utc_text(times[0])}"
     return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}",)
 
 

@@ -63,18 +63,18 @@ def look(house: House) -> Iterator[Check]:
     found = {path: _tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)}
     known = [desk for desk in found.values() if desk is not None]
     kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
-    silent_ms = {name: one.silent_ms for name, one in (_tried("config exchanges", failed, _exchanges) or {}).items()}
+    silent_ms = _tried("config exchanges", failed, _silences) or {}
     states = _tried("provider", failed, ProviderStates().all) or []
     yield check_clock(told, states, now_s)
     yield places.git_head(paths.ROOT)
     yield places.check_python(paths.ROOT, paths.root())
     yield from failed
-    root, data = paths.root(), paths.data_dir()
-    folders = [paths.logs_dir(), data, paths.locks_dir(), data / "server_runs"]
+    root, data, runs = paths.root(), paths.data_dir(), paths.data_dir() / "server_runs"
+    folders = [paths.logs_dir(), data, paths.locks_dir(), runs]
     yield from places.writable(folders, root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
-    yield results.check_storage(data / "server_runs", places.free_at(data))
+    yield results.check_storage(runs, places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
     yield from machine.check_stored(paths.ROOT, root)
@@ -90,8 +90,8 @@ def look(house: House) -> Iterator[Check]:
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
     yield from places.check_lock_files(paths.locks_dir())
     yield from check_providers(states, now_s)
-    several = house.desk_file is not None or len(known) > 1
-    yield from results.check_last_runs(data / "server_runs", now_s, [desk.name for desk in known if several])
+    names = [desk.name for desk in known if house.desk_file is not None or len(known) > 1]
+    yield from results.check_last_runs(runs, now_s, names)
     for desk in known:
         yield from results.check_actions(desk)
     for loop in live_health.look(int(now_s * 1000)):
@@ -257,6 +257,10 @@ def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
 
 def _exchanges() -> dict[str, Exchange]:
     return load_exchanges(config.own_or_default("exchanges.yaml"))
+
+
+def _silences() -> dict[str, int]:
+    return {name: one.silent_ms for name, one in _exchanges().items()}
 
 
 def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
