@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -96,8 +97,13 @@ def look(house: House) -> Iterator[Check]:
         yield from results.check_actions(desk)
     for loop in live_health.look(int(now_s * 1000)):
         yield Check(loop.name, loop.state, loop.detail, "live")
-    wanted = [each for desk in known for each in _desk_series(desk)]
-    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s, _flags(found), silent_ms)
+    yield from series.check_all(
+        [*chain.from_iterable(map(_desk_series, known)), *_kept_series()],
+        BarStore(data / "raw"),
+        now_s,
+        _flags(found),
+        silent_ms,
+    )
 
 
 def load_plans() -> JobPlans:
