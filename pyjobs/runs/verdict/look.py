@@ -71,8 +71,7 @@ def look(house: House) -> Iterator[Check]:
     yield places.check_python(paths.ROOT, paths.root())
     yield from failed
     root, data, runs = paths.root(), paths.data_dir(), paths.data_dir() / "server_runs"
-    folders = [paths.logs_dir(), data, paths.locks_dir(), runs]
-    yield from places.writable(folders, root)
+    yield from places.writable(folders := [paths.logs_dir(), data, paths.locks_dir(), runs], root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
     yield results.check_storage(runs, places.free_at(data))
@@ -91,19 +90,14 @@ def look(house: House) -> Iterator[Check]:
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
     yield from places.check_lock_files(paths.locks_dir())
     yield from check_providers(states, now_s)
-    names = [desk.name for desk in known if house.desk_file is not None or len(known) > 1]
-    yield from results.check_last_runs(runs, now_s, names)
+    several = house.desk_file is not None or len(known) > 1
+    yield from results.check_last_runs(runs, now_s, [desk.name for desk in known if several])
     for desk in known:
         yield from results.check_actions(desk)
     for loop in live_health.look(int(now_s * 1000)):
         yield Check(loop.name, loop.state, loop.detail, "live")
-    yield from series.check_all(
-        [*chain.from_iterable(map(_desk_series, known)), *_kept_series()],
-        BarStore(data / "raw"),
-        now_s,
-        _flags(found),
-        silent_ms,
-    )
+    every = [*chain.from_iterable(map(_desk_series, known)), *_kept_series()]
+    yield from series.check_all(every, BarStore(data / "raw"), now_s, _flags(found), silent_ms)
 
 
 def load_plans() -> JobPlans:

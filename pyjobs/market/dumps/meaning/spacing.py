@@ -143,11 +143,14 @@ def _is_regular(stamps: IntArray, steps: IntArray, days_long: int) -> bool:
 
 
 def _pair(stamps: IntArray, steps: IntArray, source: DumpSource) -> str:
-    """Two rows alone: a week apart to the day, or at one end of two months."""
+    """Two rows alone: a week apart to the day, or on one day of two months."""
     if steps.tolist() == [7] and source.instrument.timeframe == "1d":
         return "one week apart"
-    monthly = source.instrument.timeframe != "1mo" and steps.size and 28 <= steps[0] <= 31
-    return "one month apart" if monthly and _is_regular(stamps, steps, 30) else ""
+    days = (stamps // DAY_MS).astype("datetime64[D]")
+    of_month = (days - days.astype("datetime64[M]")).astype(np.int64)
+    if steps.size and 28 <= steps[0] <= 31 and of_month[0] == of_month[-1] and source.instrument.timeframe != "1mo":
+        return "one month apart"
+    return ""
 
 
 def _text(ms: int) -> str:
