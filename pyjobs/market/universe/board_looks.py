@@ -149,10 +149,8 @@ def _look(look: Look, days: Sequence[BoardDay]) -> None:
     base = {was.symbol for was in kept.rows if was.symbol in changed and _has_other_base(was, rows[was.symbol])}
     if base:  # before the bars: prices without a split between them are wrong
         _keep_changes(boards, look.sources, days, base)
-    for day in days:
-        for row in day.rows.values():
-            _put(look, day, row)
-    if changed:
+    changed -= {symbol for day in days for symbol, row in day.rows.items() if not _put(look, day, row)}
+    if changed:  # what could not be written stays otherwise, for the next look
         listed = [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
         listings.write_listing(boards.exchange, session, listed)
 
@@ -188,29 +186,30 @@ def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], ch
     keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in anew], instead_of=anew)
 
 
-def _put(look: Look, day: BoardDay, row: BoardRow) -> None:
+def _put(look: Look, day: BoardDay, row: BoardRow) -> bool:
     """Store a share's bar where it is another one, or was not there, in a series of the exchange that had begun by
-    then, and say so."""
+    then, and say so. False where it could not be written, which hides no other."""
     key = SeriesKey(exchange=look.boards.exchange, symbol=row.symbol, timeframe="1d")
     try:
         with foreseen():
             if not row.traded or not look.store.partitions(key) or first_bar(look.store, key) > day.ts_ms:
-                return
+                return True
             old = look.store.read(key, start_ms=day.ts_ms, end_ms=day.ts_ms)
             if len(old) and all(getattr(old, name)[0] == getattr(row, name) for name in COLUMNS[1:]):
-                return
+                return True
             known = look.store.provenance(key)
             if known is None or known.provider != NAME:
-                return
+                return True
             put_bar(look.store, key, day, row)
-    except NightdeskError as error:  # one that cannot be written hides no other
+    except NightdeskError as error:
         look.notes.append(f"{key}: the bar of {utc_text(day.ts_ms)} could not be looked at again: {error}")
-        return
+        return False
     if len(old):
         look.revised += 1
         look.told += [f"{key}: {said}" for said in told_of(np.array([day.ts_ms], np.int64))]
     else:
         look.told.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
+    return True
 
 
 def _path(exchange: str) -> Path:
