@@ -150,7 +150,7 @@ def read_library(market: str, covers: Covers) -> Schedule:
     zone, ahead = ZoneInfo(calendar.tz.key), AHEAD.get(market, dt.timedelta(0))
     hours = {
         day.date(): (_clock(zone, day.date(), opens, ahead), _clock(zone, day.date(), closes, ahead))
-        for day, opens, closes in zip(calendar.sessions, _moments(calendar.opens), _moments(calendar.closes), strict=True)
+        for day, opens, closes in zip(calendar.sessions, *map(_moments, (calendar.opens, calendar.closes)), strict=True)
     }
     regular = ((covers.first, ("00:00", "24:00")),) if ahead else _regular_from(calendar, covers.first)
     lunch = tuple(_breaks_from(calendar, zone, covers.first))
