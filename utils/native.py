@@ -107,8 +107,7 @@ def address(array: Any) -> int:
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time, and a sweep asks often
     except (TypeError, ValueError):  # read-only, or empty
-        where: int = array.__array_interface__["data"][0]
-        return where
+        return int(array.__array_interface__["data"][0])
 
 
 def give_back_freed() -> None:
