@@ -170,7 +170,8 @@ def killed(server: Server, here: Path, there: Path, times: int) -> None:
         else:
             time.sleep(seeded.uniform(0, lasts_s))
         if number % 2:
-            os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was quicker than we are
+                os.killpg(child.pid, signal.SIGKILL)
         else:
             for pid in server.sessions():
                 with contextlib.suppress(OSError):
