@@ -14,6 +14,7 @@ two environments share something; 75: another install is at work. Whatever fails
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -24,9 +25,11 @@ from pathlib import Path
 from pyjobs.machines import artifact, environments, installing
 from pyjobs.machines.environments import CURRENT, PREVIOUS, Environment
 from pyjobs.runs import released
+from pyjobs.runs.verdict.repos import check_repos
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import MissingInputError, UsageError
+from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.files import os_files
 from utils.run import run
 
 COUNTS = {
@@ -81,8 +84,12 @@ def _build(options: Namespace) -> None:
     known = sorted(_built(into), key=lambda each: each[0].committed_s, reverse=True)
     for old, folder in known[_keep() :]:
         if folder != made:
-            shutil.rmtree(folder)
-            print(f"removed: release {old.tag} (KEEP_RELEASES)")
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:  # the new one is made, and the others can go
+                print(f"[WARN] release {old.tag} cannot be removed: {error.strerror} ('{error.filename}')")
+            else:
+                print(f"removed: release {old.tag} (KEEP_RELEASES)")
 
 
 def _verify(options: Namespace) -> None:
@@ -127,6 +134,7 @@ def _promote(options: Namespace) -> None:
 
 
 def _into(environment: Environment, folder: Path, done: str, packages: str) -> None:
+    environments.alone_here(environment)
     with installing.alone(environment):
         release, sha256 = installing.bring(environment, folder, _say, packages=packages)
         before = environment.current
@@ -138,7 +146,7 @@ def _into(environment: Environment, folder: Path, done: str, packages: str) -> N
         print(f"{environment.name} runs release {release.tag}; before: {before.name if before else 'nothing'}")
         for tag in environments.prune(environment, _keep()):
             print(f"removed: release {tag} (KEEP_RELEASES)")
-    _old_code(environment, before)
+    _told_after(environment, before)
 
 
 def _rollback(options: Namespace) -> None:
@@ -157,11 +165,18 @@ def _rollback(options: Namespace) -> None:
             environment, "rollback", release, artifact.digest(environment.root / environments.ARTIFACTS / tag), _utc()
         )
     print(f"{environment.name} runs release {tag} again; before: {current.name if current else 'nothing'}")
-    _old_code(environment, current)
+    _told_after(environment, current)
 
 
-def _old_code(environment: Environment, before: Path | None) -> None:
-    """Jobs that run go on with the version they began with; a job that never ends must be restarted."""
+def _told_after(environment: Environment, before: Path | None) -> None:
+    """Jobs that run go on with the version they began with; a job that never ends must be restarted.
+
+    Repositories that the release pins and that are not at their commits are named, with the command.
+    """
+    for each in check_repos(environment.root):
+        if each.state != "OK":
+            sync = f"{shlex.quote(str(environment.root / CURRENT / 'nightdesk'))} repos sync"
+            print(f"[WARN] {each.name}: {each.detail}: {sync}")
     left = environments.at_work(before) if before and before != environment.current else []
     if before and left:
         told = ", ".join(map(str, left))
@@ -184,8 +199,16 @@ def _list(options: Namespace) -> None:
 
 
 def _built(into: Path) -> list[tuple[released.Release, Path]]:
-    found = [path for path in into.glob("[!.]*") if (path / artifact.ABOUT).is_file()]
-    return [(released.parse((path / artifact.ABOUT).read_text(encoding="utf-8"), path), path) for path in sorted(found)]
+    """The releases that were built here, with their folders, by name; one that is damaged is named and left out."""
+    found = []
+    for path in os_files.matching(into, "[!.]*"):
+        try:
+            found.append((released.parse(os_files.held_bytes(path / artifact.ABOUT), path), path))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, BadDataError) as error:
+            print(f"[WARN] '{path}' is no release: {error}")
+    return found
 
 
 def _keep() -> int:

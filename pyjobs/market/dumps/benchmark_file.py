@@ -11,6 +11,7 @@ from pathlib import Path
 from pyjobs.market.bars import Bars
 from pyjobs.market.store.names import folder_name
 from utils.errors import BadDataError
+from utils.files import os_files
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".parquet", ".feather", ".xlsx", ".csv.gz", ".zip")
 
@@ -35,7 +36,7 @@ def plain_closes(path: Path) -> dict[dt.date, float] | None:
     """
     if path.suffix not in (".csv", ".tsv", ".txt"):
         return None
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as handle:
+    with os_files.held_text(path, "utf-8-sig", "replace") as handle:
         table = csv.reader(handle)
         try:
             if [cell.strip().lower() for cell in next(table, [])] != ["date", "close"]:
@@ -65,6 +66,12 @@ def bars_of(path: Path, symbol: str, market: str, *, now_ms: int) -> Bars:
     from pyjobs.market.dumps.read_dump import read_dump
 
     instrument = Instrument(
-        symbol=symbol or path.stem, exchange="LOCAL", market=market, timeframe="1d", file=path.name, currency=""
-    )
+        symbol=symbol or path.stem,
+        exchange="LOCAL",
+        market=market,
+        timeframe="1d",
+        file=path.name,
+        currency="",
+        role="benchmark",
+    )  # fmt: skip
     return read_dump(path, instrument, hours_of(market), now_ms=now_ms).bars
