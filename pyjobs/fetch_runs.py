@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     here = paths.data_dir() / "server_runs_remote"
     fetch = _fetch(here, write=not options.dry_run)
     there = fetching.listed(fetch)
+    if not there:
+        print(f"[WARN] '{fetch.root}' over there has no finished run: is it the server's data/server_runs?", flush=True)
     wanted = fetching.missing_here(fetch, there, since)
     megabytes = sum(there[name] for name in wanted)
     if options.dry_run:
@@ -101,9 +103,9 @@ def _prune(here: Path, keep_days: int, keep_max_runs: int) -> None:
     decisions = retention.decide(prune.look(here), keep_days=keep_days, keep_max_runs=keep_max_runs)
     doomed = [each for each in decisions if each.action == "remove"]
     fetching.note_pruned(here, [each.entry.run_id for each in doomed])
-    for each in doomed:
-        if prune.remove(here, each):
-            print(f"{each.entry.name}: removed here: {each.reason}")
+    for each, wrong in prune.remove_each(here, doomed):
+        if wrong != "":
+            print(f"[WARN] cannot be removed: {wrong}" if wrong else f"{each.entry.name}: removed here: {each.reason}")
 
 
 def _summary(here: Path, before: set[str]) -> None:

@@ -24,7 +24,7 @@ from pyjobs.machines import artifact
 from pyjobs.runs import released
 from pyjobs.runs.released import OWN
 from utils.errors import BadDataError, ConfigError, MissingInputError, UsageError
-from utils.files import atomic, formats
+from utils.files import atomic, formats, os_files
 from utils.settings.name_values import name_values
 
 CURRENT, PREVIOUS, RELEASES, ARTIFACTS, HISTORY = "current", "previous", "releases", "artifacts", "releases.tsv"
@@ -52,7 +52,7 @@ class Environment(NamedTuple):
 
 
 def make(root: Path, name: str, port: int, signers: Path) -> Environment:
-    """A new environment in a folder that is not there yet. Raises UsageError, MissingInputError."""
+    """A new environment in a folder that is not there yet. Raises UsageError, MissingInputError, ConfigError."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of an environment: a small letter, then letters, digits, `_`, `-`")
     if not 0 < port < 65536:
@@ -61,6 +61,8 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
         raise UsageError(f"'{root}' is there already: nothing was changed")
     if not signers.is_file():
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
+    for other in _beside(root):
+        _distinct(Environment(root, name, str(port)), other)
     beside = root.with_name(f".making-{root.name}")
     shutil.rmtree(beside, ignore_errors=True)
     for folder in FOLDERS:
@@ -69,7 +71,7 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
         (beside / folder).mkdir(parents=True)
     (beside / "secret").chmod(0o700)
     (beside / ".locks").chmod(0o750)
-    atomic.write_bytes(beside / SIGNERS, signers.read_bytes(), mode=0o600)
+    atomic.write_bytes(beside / SIGNERS, os_files.held_bytes(signers), mode=0o600)
     env = f"{ENV_HEAD}{PROJECT}=nightdesk-{name}\n{PORT}={port}\n"
     atomic.write_bytes(beside / ".env", env.encode(), mode=0o600)
     settings = f"{SETTINGS_HEAD}ENV={name}\nexport NIGHTDESK_HOME={shlex.quote(str(root))}\n"
@@ -91,13 +93,7 @@ def load(root: Path) -> Environment:
 
 def separate(one: Environment, other: Environment) -> None:
     """Raises ConfigError where two environments share what each must have of its own."""
-    for what, mine, theirs in (
-        ("root", one.root, other.root),
-        ("name", one.name, other.name),
-        ("port", one.port, other.port),
-    ):
-        if mine == theirs:
-            raise ConfigError(f"'{one.root}' and '{other.root}' have the same {what}, '{mine}': each needs its own")
+    _distinct(one, other)
     for name in (".env", *FOLDERS):
         first, second = one.root / name, other.root / name
         if first.exists() and second.exists() and first.samefile(second):
@@ -107,6 +103,26 @@ def separate(one: Environment, other: Environment) -> None:
         raise ConfigError(
             f"'{one.root}' and '{other.root}' have the same DATABASE_URL: one would write into the other's bars"
         )
+
+
+def alone_here(environment: Environment) -> None:
+    """Raises ConfigError where an environment in the same folder shares something with it, as `separate`."""
+    for other in _beside(environment.root):
+        separate(environment, other)
+
+
+def _beside(root: Path) -> Iterator[Environment]:
+    """The other environments in the folder in which one lies, or will."""
+    for other in sorted(root.parent.iterdir()) if root.parent.is_dir() else ():
+        if other.resolve() != root.resolve() and (other / RELEASES).is_dir() and (other / ".env").is_file():
+            yield load(other)
+
+
+def _distinct(one: Environment, other: Environment) -> None:
+    pairs = {"root": (one.root, other.root), "name": (one.name, other.name), "port": (one.port, other.port)}
+    for what, (mine, theirs) in pairs.items():
+        if mine == theirs:
+            raise ConfigError(f"'{one.root}' and '{other.root}' have the same {what}, '{mine}': each needs its own")
 
 
 def link_own(environment: Environment, into: Path) -> None:
@@ -169,9 +185,9 @@ def readable(environment: Environment, release: released.Release) -> None:
 
 
 def kept(environment: Environment) -> list[str]:
-    """The tags of the releases that are unpacked there, the newest commit first."""
-    found = [released.read(path) for path in (environment.root / RELEASES).iterdir() if not path.name.startswith(".")]
-    return [each.tag for each in sorted(filter(None, found), key=lambda each: (-each.committed_s, each.tag))]
+    """The tags of the releases that are unpacked there, the newest commit first; damaged ones are left out."""
+    found = released.all_of(environment.root / RELEASES)
+    return [each.tag for each in sorted(found, key=lambda each: (-each.committed_s, each.tag))]
 
 
 def at_work(folder: Path) -> list[int]:
@@ -201,7 +217,10 @@ def prune(environment: Environment, keep: int) -> Iterator[str]:
                 (place / tag).rename(gone)
         yield tag
     sweep(root)
-    used = {(root / RELEASES / tag / ".venv").resolve().name for tag in kept(environment)}
+    for path in (root / ARTIFACTS).iterdir():  # of an install that was killed and not begun again
+        if not (root / RELEASES / path.name).exists():
+            shutil.rmtree(path, ignore_errors=True)
+    used = {(folder / ".venv").resolve().name for folder in (root / RELEASES).iterdir()}  # damaged or not
     for path in (root / ".venvs").iterdir():
         if path.name not in used:
             shutil.rmtree(path, ignore_errors=True)
@@ -225,7 +244,7 @@ def note(environment: Environment, done: str, release: released.Release, sha256:
 def _dotenv(root: Path) -> dict[str, str]:
     path = root / ".env"
     try:
-        return {name: value for _, _, name, value in name_values(path.read_bytes(), path) if name}
+        return {name: value for _, _, name, value in name_values(os_files.held_bytes(path), path) if name}
     except OSError as error:
         raise ConfigError(f"'{path}' cannot be read: {error.strerror}") from error
 

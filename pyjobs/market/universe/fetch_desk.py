@@ -14,26 +14,27 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.board_looks import look_again
+from pyjobs.market.universe.board_looks import Found, take_found
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, take_from_boards
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
-from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
+from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError
 
 Progress = Callable[[int, int, str], object]
 
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """One exchange's share of the work. `asked`: series about which its provider was asked; `seconds`: that took."""
+    """One exchange's share of the work, and the `seconds` that took. `found`: by looks since the last fetch."""
 
     exchange: str
     series: list[Fetching] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    found: Found = field(default_factory=Found)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,15 +98,12 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     _second_pass(parts, todo, job)
     _look_again(parts, job)
     verdict = judged({part.exchange: part.series for part in parts}, known, now_ms=job.now_ms)
-    for exchange, changes in verdict.changes.items():
-        if changes:
-            symbol_states.save(exchange, changes)
+    _keep_states(verdict.changes)
     for part in parts:  # last: nothing of it is due
         histories = job.histories_of(part.exchange)
         if histories is not None:
+            part.found = take_found(part.exchange)
             began = time.monotonic()
-            last = ready_session(job.exchanges[part.exchange], job.now_ms / 1000).date
-            look_again(job.store, part.series, histories.boards, job.sources, last)
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)
@@ -122,6 +120,19 @@ def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
             raise ConfigError(f"exchange {exchange}: its provider has no listings (KRX has)")
         boards.names = tuple(dict.fromkeys([*boards.names, *names]))
         bring_listing(boards, ready_session(job.exchanges[exchange], job.now_ms / 1000).date, job.sources)
+
+
+def _keep_states(changes: Mapping[str, dict[str, SymbolState | None]]) -> None:
+    """Save those of each exchange; the first that cannot be is raised when the others are saved."""
+    failed: list[OSError | LockBusyError] = []
+    for exchange, some in changes.items():
+        try:
+            if some:
+                symbol_states.save(exchange, some)
+        except (OSError, LockBusyError) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, SymbolState]]]:
