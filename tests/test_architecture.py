@@ -58,7 +58,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "asking bitfinex krx_board local workers",
         "alpaca krx_stock quotes yahoo",
     ),
-    "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+    "pyjobs.account": ("engine_flags sweep_axes portfolio", "figures single", "desk"),
     "pyjobs.live": (
         "journal kill_switch scheduler",
         "deciding",
