@@ -127,7 +127,7 @@ def test_a_scheduler_that_dies_leaves_no_half_output(home: Path, monkeypatch: py
         (["--engine", "dask", "--scheduler", "127.0.0.1:8786"], "is not an address such as tcp://"),
         (["--engine", "dask", "--scheduler", "tcp://127.0.0.1:8786", "--workers", "2"], "goes with --engine local"),
         (["--workers", "0"], "--workers 0 is not one or more"),
-        (["--bars", "x.parquet", "--desk", "d.yaml"], "unrecognized arguments: --desk d.yaml"),
+        (["--bars", "x.parquet", "--desk", "d.yaml"], "unrecognized arguments: --desk"),
         (["--fee-bps", "3"], "unrecognized arguments: --fee-bps 3; a run on a file of bars has flags of its own"),
         (["--param", "fast=3"], "already given by another --sweep or a --param"),
         (["--sweep", "side=long,both"], "on a desk, numbers only"),
