@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wishes import Wishes
 from pyjobs.market.bars import Bars
-from pyjobs.market.cache.column_file import done_with, give_back
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.signals import Setup, Signals, one_sided
@@ -40,7 +41,7 @@ def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]
     grids: dict[tuple[str, str, str], Grid] = {}
     traded = [series for series in snapshot.series if _is_traded(series.instrument, account)]
     aligned = aligned_bars_of(tuple(series.bars for series in traded))
-    for number, series in enumerate(traded):
+    for number, series in one_at_a_time(enumerate(traded), lambda each: each[1].bars, for_good=True):
         instrument = series.instrument
         short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
         if short:
@@ -56,7 +57,6 @@ def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]
             alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
             grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
             sleeves += _sleeves_on(series, aligned.bars(number), account, known, money, grid)
-    give_back()
     return Sleeves(sleeves=sleeves, left_out=left_out)
 
 
@@ -138,10 +138,9 @@ def first_decision_ms(sleeves: Sequence[Sleeve], setups: Mapping[str, Setup]) ->
         if known is None or first < known[1]:
             firsts[id(sleeve.bars)] = sleeve.bars, first
     found = []
-    for bars, first in firsts.values():
+    for bars, first in one_at_a_time(firsts.values(), itemgetter(0)):
         first = min(first, len(bars) - 1)
         found.append(bars.slice(first, first + 1).last_ms)  # not the column: there are thousands
-        done_with(bars)
     return min(found, default=None)
 
 
