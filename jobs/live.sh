@@ -22,6 +22,7 @@ supervisor() {
 
 up() {
   local pid text config=${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user
+  [[ ! -e $NIGHTDESK_HOME/repos.lock ]] || "$PYTHONBIN" -m pyjobs.repos check >/dev/null || true # it says what is not as pinned
   if managed; then
     mkdir -p -- "$config" || die 73 "cannot make '$config'"
     text=$(<config/schedule/systemd/nightdesk-live.service)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.live import scheduler
+from pyjobs.runs.verdict import repos as pinned_repos
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import LockBusyError, UsageError
@@ -49,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     private.make_folder(lock.parent)
     try:
         with os_files.locked(lock, LOOKED_AT_S):
-            scheduler.Scheduler(command=_command, listed=Listed(), say=scheduler.stamped_log("live_loop")).run()
+            say = scheduler.stamped_log("live_loop")
+            for wrong in pinned_repos.warnings(paths.root()):
+                say(f"[WARN] {wrong}")
+            scheduler.Scheduler(command=_command, listed=Listed(), say=say).run()
     except os_files.HeldElsewhere:
         raise LockBusyError(f"the loops are kept by another process already ({lock})") from None
     return ExitCode.OK

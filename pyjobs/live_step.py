@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from utils import clock
+from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
 from utils.run import exit_code_for, one_line, run
@@ -41,6 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         print("".join(f"{name}\t{loop.timeframe}\n" for name, loop in found.loops.items()), end="")
         return 0
+    if os.path.lexists(paths.root() / "repos.lock"):  # where nothing is pinned nothing of it is imported
+        from pyjobs.runs.verdict import repos as pinned_repos
+
+        for wrong in pinned_repos.warnings(paths.root()):
+            print(f"[WARN] {wrong}")
     setting = Setting(
         now_ms=clock.now_ms,
         limits=found.limits,

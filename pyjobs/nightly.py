@@ -28,7 +28,7 @@ from pyjobs.runs.nights import session, step_process
 from pyjobs.runs.nights.night import STEP_LIMIT_S, Night, line, result_of
 from pyjobs.runs.nights.steps import Step, StepResult, night_code, steps_of
 from pyjobs.runs.run_folder import Building
-from pyjobs.runs.verdict.repos import check_repos
+from pyjobs.runs.verdict import repos as pinned_repos
 from pyjobs.runs.witness import Witness
 from utils import clock, paths, trading_day
 from utils.cli import Parser
@@ -106,9 +106,8 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
 def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: int) -> tuple[Building, Night]:
     """The run folder, and the night that will fill it."""
     now = datetime.fromtimestamp(clock.now_s(), UTC)
-    for wrong in check_repos(paths.root()):
-        if wrong.state != "OK":
-            _say(f"[WARN] {wrong.name}: {wrong.detail}")
+    for wrong in pinned_repos.warnings(paths.root()):
+        _say(f"[WARN] {wrong}")
     known = session.at_start(desk, asked=asked, now_s=now.timestamp())
     building = run_folder.begin(paths.data_dir() / "server_runs", run_folder.new_run_id(now))
     _say(f"night {building.run_id} of desk '{desk.name}' ({desk_file.name}), session {known or 'of the newest bar'}")

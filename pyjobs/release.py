@@ -14,6 +14,7 @@ two environments share something; 75: another install is at work. Whatever fails
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -24,6 +25,7 @@ from pathlib import Path
 from pyjobs.machines import artifact, environments, installing
 from pyjobs.machines.environments import CURRENT, PREVIOUS, Environment
 from pyjobs.runs import released
+from pyjobs.runs.verdict.repos import check_repos
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import MissingInputError, UsageError
@@ -138,7 +140,7 @@ def _into(environment: Environment, folder: Path, done: str, packages: str) -> N
         print(f"{environment.name} runs release {release.tag}; before: {before.name if before else 'nothing'}")
         for tag in environments.prune(environment, _keep()):
             print(f"removed: release {tag} (KEEP_RELEASES)")
-    _old_code(environment, before)
+    _told_after(environment, before)
 
 
 def _rollback(options: Namespace) -> None:
@@ -157,11 +159,18 @@ def _rollback(options: Namespace) -> None:
             environment, "rollback", release, artifact.digest(environment.root / environments.ARTIFACTS / tag), _utc()
         )
     print(f"{environment.name} runs release {tag} again; before: {current.name if current else 'nothing'}")
-    _old_code(environment, current)
+    _told_after(environment, current)
 
 
-def _old_code(environment: Environment, before: Path | None) -> None:
-    """Jobs that run go on with the version they began with; a job that never ends must be restarted."""
+def _told_after(environment: Environment, before: Path | None) -> None:
+    """Jobs that run go on with the version they began with; a job that never ends must be restarted.
+
+    Repositories that the release pins and that are not at their commits are named, with the command.
+    """
+    for each in check_repos(environment.root):
+        if each.state != "OK":
+            sync = f"{shlex.quote(str(environment.root / CURRENT / 'nightdesk'))} repos sync"
+            print(f"[WARN] {each.name}: {each.detail}: {sync}")
     left = environments.at_work(before) if before and before != environment.current else []
     if before and left:
         told = ", ".join(map(str, left))

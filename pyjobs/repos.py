@@ -2,7 +2,8 @@
 
 repos.lock has a line for each: name, folder, origin, commit. `lock NAME=FOLDER…` writes it (without names: the same
 ones anew) and pins only what its origin has. `sync` clones what is missing and checks out what differs, never over
-edits. Exit 78: something is not as pinned, or has edits; 69: an origin cannot be had; 65: a pinned commit is gone.
+edits; in an environment, whose pins come with its release, what would lie outside lies in its repos/NAME. Exit 78:
+something is not as pinned, or has edits; 69: an origin cannot be had; 65: a pinned commit is gone.
 """
 
 from __future__ import annotations

@@ -9,14 +9,21 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def root() -> Path:
-    """The folder that runtime state lives under: `NIGHTDESK_HOME`, else the clone itself."""
-    return Path(os.environ.get("NIGHTDESK_HOME") or ROOT)
+    """The folder that runtime state lives under: `NIGHTDESK_HOME`, else the environment, else the clone itself."""
+    given = os.environ.get("NIGHTDESK_HOME")
+    return Path(given) if given else environment() or ROOT
+
+
+def environment() -> Path | None:
+    """The environment (staging, prod) that this code was installed into as a release; None for a clone."""
+    above = ROOT.parent.parent
+    return above if ROOT.parent.name == "releases" and (above / "current").is_symlink() else None
 
 
 def entrance() -> Path:
     """The clone by the path that a schedule names: of a release it is the environment's `current`, whatever runs."""
-    link = ROOT.parent.parent / "current"
-    return link if ROOT.parent.name == "releases" and link.is_symlink() else ROOT
+    above = environment()
+    return above / "current" if above else ROOT
 
 
 def config_dir() -> Path:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyjobs.runs.verdict.repos import LOCK, Pinned, folder_of, git, problem_of, shown
+from pyjobs.runs.verdict.repos import LOCK, Pinned, folder_of, git, in_environment, problem_of, shown
 from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable
 from utils.files import atomic
 
@@ -20,8 +20,10 @@ def pin(home: Path, named: Iterable[tuple[str, str]]) -> list[Pinned]:
     """Write repos.lock: each (name, folder) as it is now.
 
     Raises ConfigError where one is no clone, is edited, has no origin, or is at a commit that its origin has not: what
-    is pinned must be what another machine can have.
+    is pinned must be what another machine can have; and in an environment, whose pins come with its release.
     """
+    if in_environment(home):
+        raise ConfigError(f"what '{home}' pins came with its release: repos lock where that is built, then a new one")
     found = []
     for name, folder in named:
         path = home / folder

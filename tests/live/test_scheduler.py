@@ -172,6 +172,7 @@ def test_without_loops_nothing_is_missed_and_with_some_it_is(home: Path, capsys:
 def test_up_status_and_down_are_three_commands(home: Path) -> None:
     (home / "secret").mkdir()
     (home / "secret/live.yaml").write_text("loops:\n  a: {symbol: BTC/USD, timeframe: 5m, strategy: ma_cross}\n")
+    (home / "repos.lock").write_text("api\tapi\tfile:///x\t" + "0" * 40 + "\n")
     env = {**os.environ, "ALLOW_NET_FETCH": "0", "XDG_RUNTIME_DIR": str(home), "DBUS_SESSION_BUS_ADDRESS": "disabled:"}
 
     def live(word: str) -> subprocess.CompletedProcess[str]:
@@ -181,7 +182,8 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
 
     unheard = live("logs")
     assert unheard.returncode == 66 and "no loop has written a log yet" in unheard.stderr
-    assert live("up").stdout.startswith("started, pid ")
+    up = live("up")
+    assert up.stdout.startswith("started, pid ") and "1 of 1 are not as pinned: api: '" in up.stderr
     try:
         log = home / "logs"
         until(
@@ -190,6 +192,7 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
             ),
             40,
         )
+        assert any("[WARN] repos api: '" in path.read_text() for path in log.glob("live_loop_*.log"))
         assert live("up").stdout.startswith("running already")
         second = live("run")
         assert second.returncode == 75 and "the loops are kept already, by pid" in second.stderr

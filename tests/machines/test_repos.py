@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs import repos
+from pyjobs import live_step, repos
+from pyjobs.runs.verdict import repos as pinned_repos
 from pyjobs.runs.verdict.repos import check_repos, read
 from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, MissingInputError, UsageError
 
@@ -137,3 +138,53 @@ def test_without_a_lock_nothing_is_looked_at(home: Path) -> None:
         repos.main(["check"])
     with pytest.raises(UsageError):
         repos.main(["check", "a=b"])
+
+
+def test_a_start_asks_git_only_about_what_has_changed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pinned_repos.warnings(home) == []
+    assert repos.main(["lock", "stream=stream", "api=api"]) == 0
+    path = os.environ["PATH"]
+    for _ in range(2):
+        assert pinned_repos.warnings(home) == []
+        monkeypatch.setenv("PATH", str(tmp_path))  # no git is there: it is not asked
+    (home / "api/a.txt").write_text("two")  # as long as before
+    assert [line.split(":")[0] for line in pinned_repos.warnings(home)] == ["repos api"]
+    monkeypatch.setenv("PATH", path)
+    said = ["api: '{}': 1 tracked files are edited, the first is 'a.txt'", "api: '{}' is at {}, pinned is {}"]
+    told = pinned_repos.warnings(home)
+    assert told == [f"repos {said[0].format(home / 'api')}: python -m pyjobs.repos sync"]
+    assert live_step.main(["--all"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"[WARN] {told[0]}"
+    later = commit(home / "api", "two")
+    pinned = read(home)[1].commit
+    assert pinned_repos.warnings(home) == [
+        f"repos {said[1].format(home / 'api', later[:9], pinned[:9])}: python -m pyjobs.repos sync"
+    ]
+    assert repos.main(["sync"]) == 0 and pinned_repos.warnings(home) == []
+    (home / "data/repos_seen.json").write_text('{"api": {"line": 1}}')
+    assert pinned_repos.warnings(home) == []
+    (home / "repos.lock").write_text("api\n")
+    assert "line 1: 1 fields, not 4" in pinned_repos.warnings(home)[0]
+
+
+def test_an_environment_has_repositories_of_its_own(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was pinned beside the builder's clone would be one folder for staging and prod."""
+    assert repos.main(["lock", f"stream={home}/stream", "api=api"]) == 0
+    release = tmp_path / "prod/releases/v1"
+    release.mkdir(parents=True)
+    shutil.copy(home / "repos.lock", release)
+    (tmp_path / "prod/current").symlink_to("releases/v1")
+    (tmp_path / "prod/repos.lock").symlink_to("current/repos.lock")
+    monkeypatch.delenv("NIGHTDESK_HOME")
+    monkeypatch.setattr("utils.paths.ROOT", release)
+    before = git(home / "stream", "rev-parse", "HEAD")
+    commit(home / "stream", "later")
+    assert repos.main(["sync"]) == 0 and repos.main(["check"]) == 0
+    assert git(tmp_path / "prod/repos/stream", "rev-parse", "HEAD") == before
+    assert (tmp_path / "prod/api/a.txt").read_text() == "one"
+    with pytest.raises(ConfigError, match="came with its release: repos lock where that is built"):
+        repos.main(["lock"])

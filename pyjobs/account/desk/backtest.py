@@ -56,7 +56,7 @@ def backtest(
     first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
     `notes` go into the metrics.
     """
-    found = sleeves_of(snapshot, account, setups)
+    found = sleeves_of(snapshot, account, setups, second_core=True)
     closes = session_closes(snapshot, first_decision_ms(found.sleeves, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
     told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.sleeves)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.chained import parts_of
+from utils.pieces import forked
 
 AHEAD = 64  # so many series are copied in one go: one at a time, between signals, costs twice as much
 KEPT_ALIGNED = 2  # so many desks' bars are kept in one piece for the next run on them, 32 bytes a bar
@@ -52,16 +53,25 @@ class AlignedBars:
     """Room for series one after the other: `starts` of each and the end, `prices`: opens, highs, lows, closes.
 
     A series is copied once, with its neighbours, when one of them is asked for. Series with the same times share the
-    array of these.
+    array of these. `shared`: a copy of this process may copy some of them.
     """
 
-    def __init__(self, series: Sequence[Bars]) -> None:
+    def __init__(self, series: Sequence[Bars], *, shared: bool) -> None:
         self.starts: list[int] = [0, *itertools.accumulate(len(bars) for bars in series)]
-        self.prices: FloatArray = np.empty((4, self.starts[-1]))
+        shape = 4, self.starts[-1]
+        self.prices: FloatArray = forked.shared_room(shape) if shared else np.empty(shape)
         self._sources = series
         self._laid: list[AlignedSeries | None] = [None] * len(series)
         self._times: IntArray = np.empty(0, np.int64)
         self._copied: set[int] = set()
+
+    def size(self, number: int) -> int:
+        """How many bars the series with this number has."""
+        return self.starts[number + 1] - self.starts[number]
+
+    def are_copied(self, numbers: Iterable[int]) -> None:
+        """Say that another process has copied these series here, each with its neighbours."""
+        self._copied |= {number - number % AHEAD for number in numbers}
 
     def bars(self, number: int) -> AlignedSeries:
         """The series with this number, copied here."""
@@ -126,9 +136,9 @@ class Timeline:
 
 
 @lru_cache(maxsize=KEPT_ALIGNED)
-def aligned_bars_of(series: tuple[Bars, ...]) -> AlignedBars:
-    """These series aligned."""
-    return AlignedBars(series)
+def aligned_bars_of(series: tuple[Bars, ...], *, shared: bool = False) -> AlignedBars:
+    """These series aligned; `shared` with copies of this process."""
+    return AlignedBars(series, shared=shared)
 
 
 def laid(series: Sequence[Bars]) -> list[AlignedSeries]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pyjobs.account.portfolio import memory, seats
 from pyjobs.account.portfolio.aligned_bars import PRICES, AlignedSeries, Places, Timeline, laid, timeline_of
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.lookups import Columns, named, rates_of, tables_of
+from pyjobs.account.portfolio.lookups import Columns, rates_of, tables_of
 from pyjobs.account.portfolio.order_admission import EVENT
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sums import SUMS
@@ -234,29 +234,32 @@ class Wanted:
 
 
 def _wishes(sleeves: Sequence[Sleeve], begins: Mapping[int, int], ends: Mapping[int, int]) -> Wanted:
-    bits: list[BitArray] = [np.zeros(1, np.uint8)]
-    entries: list[Places] = [np.zeros(0, np.int32)]
-    levels: list[FloatArray] = [np.zeros(0)]
-    rows, n_bits, n_entries, n_levels = [], 8, 0, 0
     for sleeve in sleeves:
-        wishes, bars = sleeve.wishes, len(sleeve.bars)
-        if wishes.size != bars:
-            raise ValueError(f"{sleeve.key}: signals must have one entry per bar, {bars} in all")
-        before = begins[id(sleeve.bars)] + bars - ends[id(sleeve.bars)]  # bars that no account sees
-        first = int(np.searchsorted(wishes.entries, before)) if before else 0
-        rows.append((n_bits + before - begins[id(sleeve.bars)], n_entries, n_levels))
-        bits.append(wishes.leaving)
-        entries.append(wishes.entries[first:] + np.int32(begins[id(sleeve.bars)] - before))
-        levels.append(wishes.levels[first:].reshape(-1))
-        n_bits += 8 * wishes.leaving.size
-        n_entries += entries[-1].size
-        n_levels += levels[-1].size
+        if sleeve.wishes.size != len(sleeve.bars):
+            raise ValueError(f"{sleeve.key}: signals must have one entry per bar, {len(sleeve.bars)} in all")
+    first = np.array([begins[id(sleeve.bars)] for sleeve in sleeves], np.int64)
+    begin = np.array([ends[id(sleeve.bars)] - sleeve.wishes.size for sleeve in sleeves], np.int64)
+    unseen = first - begin  # bars of each that no account sees
+    seen = [sleeve.wishes.entries_from(before) for sleeve, before in zip(sleeves, unseen.tolist(), strict=True)]
+    leaving = [np.zeros(1, np.uint8), *(sleeve.wishes.leaving for sleeve in sleeves)]
+    entries = [np.zeros(0, np.int32), *(each for each, _ in seen)]
+    levels = [np.zeros(0), *(each.reshape(-1) for _, each in seen)]
+    shifts = np.repeat(begin.astype(np.int32), np.array([each.size for each, _ in seen], np.int64))
     return Wanted(
-        leaving=np.concatenate(bits),
-        entries=np.concatenate(entries),
+        leaving=np.concatenate(leaving),
+        entries=np.concatenate(entries) + shifts,
         levels=np.concatenate(levels),
-        places=named(("to_bits", "first_entry", "first_level"), rows),
+        places={
+            "to_bits": 8 * _begins(leaving) - begin,
+            "first_entry": _begins(entries),
+            "first_level": _begins(levels),
+        },
     )
+
+
+def _begins(arrays: Sequence[npt.NDArray[Any]]) -> IntArray:
+    """Where each array but the first begins when they lie one after the other."""
+    return np.cumsum([each.size for each in arrays], dtype=np.int64)[:-1]
 
 
 def _events(firsts: IntArray, entries: Places, moments: Places, n_times: int) -> Places:

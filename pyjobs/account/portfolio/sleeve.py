@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyjobs.account.portfolio.fx import Conversion
 from pyjobs.account.portfolio.krx import Grid
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -14,13 +14,12 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes_of_series import Named, wishes_of
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
-from pyjobs.strategy.signals import Setup, Signals, one_sided
-from pyjobs.strategy.trace import remembering
+from pyjobs.strategy.signals import Setup
 from utils import trading_day
 
 WHOLE_SHARE = 1.0
@@ -35,13 +34,14 @@ class Sleeves:
     left_out: list[dict[str, str]]
 
 
-def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]) -> Sleeves:
-    """Everything the account trades of the desk."""
-    sleeves, left_out = [], []
-    grids: dict[tuple[str, str, str], Grid] = {}
+def sleeves_of(
+    snapshot: Snapshot, account: Account, setups: Mapping[str, Setup], *, second_core: bool = False
+) -> Sleeves:
+    """Everything the account trades of the desk. `second_core`: half of the signals may be made in another process."""
+    left_out, wanted = [], {}
+    converted: dict[int, Conversion | None] = {}
     traded = [series for series in snapshot.series if _is_traded(series.instrument, account)]
-    aligned = aligned_bars_of(tuple(series.bars for series in traded))
-    for number, series in one_at_a_time(enumerate(traded), lambda each: each[1].bars, for_good=True):
+    for number, series in enumerate(traded):
         instrument = series.instrument
         short = [name for name, setup in setups.items() if len(series.bars) < setup.lookback]
         if short:
@@ -54,9 +54,16 @@ def sleeves_of(snapshot: Snapshot, account: Account, setups: Mapping[str, Setup]
         if why:
             left_out.append(_left(instrument, why))
         if money is not None or instrument.currency == account.currency:
-            alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
-            grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
-            sleeves += _sleeves_on(series, aligned.bars(number), account, known, money, grid)
+            wanted[number], converted[number] = known, money
+    aligned = aligned_bars_of(tuple(series.bars for series in traded), shared=second_core)
+    made = wishes_of(aligned, wanted, second_core=second_core)
+    grids: dict[tuple[str, str, str], Grid] = {}
+    sleeves = []
+    for number, named in one_at_a_time(made.items(), lambda each: traded[each[0]].bars, for_good=True):
+        instrument = traded[number].instrument
+        alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
+        grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
+        sleeves += _sleeves_on(traded[number], aligned.bars(number), account, named, converted[number], grid)
     return Sleeves(sleeves=sleeves, left_out=left_out)
 
 
@@ -65,31 +72,25 @@ def _is_traded(instrument: Instrument, account: Account) -> bool:
 
 
 def _sleeves_on(
-    series: Series, bars: Bars, account: Account, setups: Mapping[str, Setup], money: Conversion | None, grid: Grid
+    series: Series, bars: Bars, account: Account, made: Named, money: Conversion | None, grid: Grid
 ) -> list[Sleeve]:
     instrument = series.instrument
+    lot, taxed = lot_of(series), is_taxed(account, instrument)
     return [
         Sleeve(
             key=instrument.key,
             setup=name,
             bars=bars,
-            wishes=Wishes.of(signals),
-            lot=lot_of(series),
+            wishes=wishes,
+            lot=lot,
             group=instrument.group,
             currency=instrument.currency,
             grid=grid,
-            taxed=is_taxed(account, instrument),
+            taxed=taxed,
             conversion=money,
         )
-        for name, signals in _signals(bars, setups)
+        for name, wishes in made
     ]
-
-
-def _signals(bars: Bars, setups: Mapping[str, Setup]) -> Iterator[tuple[str, Signals]]:
-    """Those of each setup and side; what several of them are made of is made once."""
-    with remembering():
-        for name, setup in setups.items():
-            yield from ((name, each) for each in one_sided(setup.signals(bars)))
 
 
 def _converted(snapshot: Snapshot, account: Account, series: Series, warm_up: int) -> tuple[Conversion | None, str]:

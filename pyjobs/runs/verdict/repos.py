@@ -5,22 +5,27 @@ name<TAB>folder<TAB>origin<TAB>commit
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from pyjobs.runs.verdict.findings import Check
 from utils.errors import ConfigError
+from utils.files import atomic
+from utils.files.os_files import read_json
 
-LOCK = "repos.lock"
+LOCK, SEEN = "repos.lock", "data/repos_seen.json"
 GIT_TIMEOUT_S = 20.0
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
+Stamps = dict[str, list[int]]
 
 
 class Pinned(NamedTuple):
@@ -88,8 +93,14 @@ def problem_of(home: Path, pinned: Pinned) -> str:
 
 
 def folder_of(home: Path, pinned: Pinned) -> Path:
-    """Where it lies."""
-    return home / pinned.folder
+    """Where it lies; in an environment `repos/NAME`, where the pinned folder is not below it: none is shared."""
+    outside = os.path.isabs(pinned.folder) or os.path.normpath(pinned.folder).startswith("..")  # noqa: PTH117  # no link
+    return home / "repos" / pinned.name if outside and in_environment(home) else home / pinned.folder
+
+
+def in_environment(home: Path) -> bool:
+    """Whether what is pinned came with a release: `release install` links repos.lock to that of what runs."""
+    return (home / LOCK).is_symlink() and (home / "releases").is_dir()
 
 
 def git(folder: Path, *words: str) -> str | None:
@@ -113,6 +124,89 @@ def git(folder: Path, *words: str) -> str | None:
 def shown(origin: str) -> str:
     """An address without the password that may stand in it."""
     return _PASSWORD.sub("://…@", origin)
+
+
+def warnings(home: Path) -> list[str]:
+    """What is not as repos.lock of the home pins it, a sentence each with what to do, for whatever starts.
+
+    data/repos_seen.json has, of each repository that was as pinned, the files that say so with their stamps. While none
+    has changed no git is started: a start costs a look at each file.
+    """
+    if not os.path.lexists(home / LOCK):
+        return []
+    try:
+        pinned = read(home)
+    except ConfigError as error:
+        return [f"{error}: nothing of it was looked at"]
+    before, now, found = _read(home / SEEN), dict[str, object](), list[str]()
+    for each in pinned:
+        known = before.get(each.name)
+        if _unchanged(home, each, known):
+            now[each.name] = known
+            continue
+        problem, seen = _looked_at(home, each)
+        if problem:
+            found.append(f"repos {each.name}: {problem}: python -m pyjobs.repos sync")
+        elif seen:
+            now[each.name] = seen
+    if now != before:
+        with suppress(OSError):  # the next start asks git again
+            (home / SEEN).parent.mkdir(parents=True, exist_ok=True)
+            atomic.write_text(home / SEEN, json.dumps(now) + "\n")
+    return found
+
+
+def _looked_at(home: Path, pinned: Pinned) -> tuple[str, dict[str, object]]:
+    """What git says of a repository, and what to go by as long as it stays so; {} where it changed meanwhile."""
+    folder = folder_of(home, pinned)
+    paths = _files_of(folder)
+    stamps = _stamps(paths)
+    problem = problem_of(home, pinned)
+    whole = stamps and not problem and stamps == _stamps(paths)
+    return problem, {"line": list(pinned), "folder": str(folder), "stamps": stamps} if whole else {}
+
+
+def _unchanged(home: Path, pinned: Pinned, known: object) -> bool:
+    if not isinstance(known, dict):
+        return False
+    stamps, same = known.get("stamps"), known.get("line") == list(pinned)
+    if not same or known.get("folder") != str(folder_of(home, pinned)) or not isinstance(stamps, dict) or not stamps:
+        return False
+    return _stamps(stamps) == stamps
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Every file by which git would say which commit is there, from where, edited or not; [] where it says nothing."""
+    told = git(folder, "rev-parse", "--absolute-git-dir", "--git-common-dir")
+    tracked = git(folder, "ls-files", "-z")
+    if not told or tracked is None or len(told.splitlines()) != 2:
+        return []
+    own, common = (folder / line for line in told.splitlines())
+    branch = git(folder, "symbolic-ref", "-q", "HEAD") or "HEAD"
+    own_files = [own / name for name in ("HEAD", "index", "config.worktree")]
+    shared = [common / name for name in ("config", "packed-refs", "reftable/tables.list", branch)]
+    return [str(path) for path in (*own_files, *shared, *(folder / name for name in tracked.split("\0") if name))]
+
+
+def _stamps(paths: Mapping[str, object] | list[str]) -> Stamps:
+    """When each was last changed, how, and how long it is; [] for what is not there."""
+    found = Stamps()
+    for path in paths:
+        try:
+            state = os.lstat(path)
+        except OSError:
+            found[path] = []
+        else:
+            found[path] = [state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino, state.st_mode]
+    return found
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        told = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _wrong(fields: list[str], known: set[str]) -> str:

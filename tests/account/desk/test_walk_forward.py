@@ -16,7 +16,7 @@ from pyjobs.account.desk.walk_forward import between, walk, windows
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.simulate import Terms
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.account.sweep_axes import axis
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals

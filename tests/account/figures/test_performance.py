@@ -12,7 +12,7 @@ from pyjobs.account.figures.account_types import FIGURES
 from pyjobs.account.figures.performance import curve, measures
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.registry import make_setups
 

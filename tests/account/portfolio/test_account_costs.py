@@ -14,7 +14,7 @@ from pyjobs.account.portfolio.seats import on_grid
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sleeves import costs_on, grid_of
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.strategy.signals import Side, Signals

@@ -21,7 +21,7 @@ from pyjobs.account.portfolio.layout import lay_out, room_to_follow
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.unlimited import follow
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
 from utils import trading_day

@@ -17,7 +17,7 @@ from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sleeves import costs_on, sleeves_of
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
 from pyjobs.market.desk.snapshot import Series, Snapshot

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, fold
 from pyjobs.strategy.signals import Signals, one_sided

@@ -8,7 +8,7 @@ from pyjobs.account.desk.positions import positions
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wishes import Wishes
+from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
 

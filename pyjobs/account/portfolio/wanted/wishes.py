@@ -59,6 +59,13 @@ class Wishes:
             rules=_rules(signals.side, signals.stop_loss, signals.take_profit, signals.trail, signals.max_bars),
         )
 
+    def entries_from(self, first: int) -> tuple[npt.NDArray[np.int32], FloatArray]:
+        """`entries` at bars from `first` on, and their `levels`."""
+        if not self.entries.size or self.entries[0] >= first:
+            return self.entries, self.levels
+        at = int(np.searchsorted(self.entries, first))
+        return self.entries[at:], self.levels[at:]
+
     def slice(self, start: int, stop: int) -> Wishes:
         """The wishes at bars [start, stop)."""
         stop = min(stop, self.size)

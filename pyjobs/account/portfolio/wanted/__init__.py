@@ -1,0 +1,1 @@
+"""What strategies want on series, as an account reads it."""
