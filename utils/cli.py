@@ -55,6 +55,24 @@ def hand_over(verb: str, arguments: Sequence[str]) -> int:
     return code
 
 
+def name_and_value(text: str, what: str, form: str = "NAME=VALUE") -> tuple[str, str]:
+    """`fast=10` as (fast, 10). Raises UsageError that begins with `what` where either is missing."""
+    name, _, value = (each.strip() for each in text.partition("="))
+    if not (name and value):
+        raise UsageError(f"{what} {text!r} is not {form}".lstrip())
+    return name, value
+
+
+def value_of(text: str) -> int | float | str:
+    """A number where `text` reads as one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def date_of(text: str, what: str) -> dt.date:
     """`text` (YYYY-MM-DD) as a date. Raises UsageError that begins with `what`, a flag or the name of an argument."""
     try:

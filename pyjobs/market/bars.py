@@ -128,6 +128,12 @@ def first_problem(bars: Bars, walk: Callable[[Iterable[Bars]], Iterator[Bars]] =
     return f"bar {first} (ts_ms {bars.ts_ms[first]}) {what}; {count} such"
 
 
+def in_order(opened: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which bars have their open and close within low..high; those with a missing number have not."""
+    inside: npt.NDArray[np.bool_] = (low <= np.minimum(opened, close)) & (np.maximum(opened, close) <= high)
+    return inside
+
+
 def _is_good(bars: Bars, before: IntArray) -> bool:
     """Whether `_problems` finds none, in a third of the time: every comparison with a NaN is false."""
     if not len(bars):
@@ -138,8 +144,7 @@ def _is_good(bars: Bars, before: IntArray) -> bool:
         times[0] > before[0]
         and np.logical_and.reduce(times[1:] > times[:-1])
         and least(low) > 0
-        and np.logical_and.reduce(low <= np.minimum(bars.open, bars.close))
-        and np.logical_and.reduce(np.maximum(bars.open, bars.close) <= high)
+        and np.logical_and.reduce(in_order(bars.open, high, low, bars.close))
         and most(high) < np.inf
         and least(bars.volume) >= 0
         and most(bars.volume) < np.inf

@@ -44,7 +44,8 @@ from pyjobs.account.portfolio.seats import (
     value,
     write_account_trade,
 )
-from pyjobs.account.portfolio.sums import TINY, add, begin_sum, exact_worth, gross_worth, is_certain, total
+from pyjobs.account.portfolio.sums import exact_worth, gross_worth
+from pyjobs.strategy.exact_sums import TINY, add, begin_sum, is_certain, total
 from pyjobs.strategy.kernel import ORDER, SIDE, STILL_OPEN, TRADE, at_open, in_range, leave
 from pyjobs.strategy.riding import rides_open, rides_range
 

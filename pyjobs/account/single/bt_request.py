@@ -17,7 +17,7 @@ from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, needs
 from pyjobs.strategy.signals import Setup
-from utils.cli import date_of
+from utils.cli import date_of, name_and_value, value_of
 from utils.errors import BadDataError, ConfigError, UsageError
 
 
@@ -112,15 +112,8 @@ def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:
 
 def parameter(text: str) -> tuple[str, int | float | str]:
     """`fast=10` as (fast, 10): a number when it reads as one."""
-    key, equals, value = text.partition("=")
-    if not (key and equals and value):
-        raise UsageError(f"--param {text!r} is not NAME=VALUE")
-    for kind in (int, float):
-        try:
-            return key, kind(value)
-        except ValueError:
-            continue
-    return key, value
+    name, value = name_and_value(text, "--param")
+    return name, value_of(value)
 
 
 def money_of(request: Request) -> Money:
