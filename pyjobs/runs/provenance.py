@@ -50,7 +50,8 @@ def code(clone: Path, files: Mapping[str, str] | None = None) -> dict[str, objec
     """The commit and whether files differ from it, and a hash over the code files themselves.
 
     `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and distinguishes two
-    dirty trees apart; `files` are these where they are known already. `commit` and `dirty` are null where git cannot say.
+    dirty trees apart; `files` are these where they are known already. `commit` and `dirty` are null where git cannot
+    say.
     """
     release = released.read(clone)
     commit = release.commit if release else _git(clone, "rev-parse", "HEAD")

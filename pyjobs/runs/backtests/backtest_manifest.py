@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 KIND = "backtest"
-# What may differ between two runs of the same inputs: their names and times, and nothing else.
-NOT_COMPARED = ("run", "times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
