@@ -10,6 +10,9 @@
 cd -- "$ROOT" || die 77 "cannot enter '$ROOT'"
 STATE=$NIGHTDESK_HOME/data/live UNIT=nightdesk-live.service
 AGAIN_S=5
+if [[ ${ROOT%/*} == */releases && -L ${ROOT%/*/*}/current ]]; then # of an environment: units are the user's, this is its name
+  project=$(sed -n 's/^COMPOSE_PROJECT_NAME=//p' "${ROOT%/*/*}/.env") UNIT=${project:?"is missing in the environment's .env"}.live.service
+fi
 
 managed() { [[ ! ${DATA_TAG:-} ]] && type -P systemctl >/dev/null && systemctl --user show --property=Version >/dev/null 2>&1; }
 
@@ -21,12 +24,10 @@ supervisor() {
 }
 
 up() {
-  local pid text config=${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user
+  local pid
   [[ ! -e $NIGHTDESK_HOME/repos.lock ]] || "$PYTHONBIN" -m pyjobs.repos check >/dev/null || true # it says what is not as pinned
   if managed; then
-    mkdir -p -- "$config" || die 73 "cannot make '$config'"
-    text=$(<config/schedule/systemd/nightdesk-live.service)
-    printf '%s\n' "${text//@ROOT@/$ROOT}" >"$config/$UNIT" || die 73 "cannot write '$config/$UNIT'"
+    "$PYTHONBIN" -m pyjobs.write_units --live >/dev/null || exit
     { systemctl --user daemon-reload && systemctl --user enable --now "$UNIT"; } || die 73 "systemctl --user refused $UNIT"
     printf 'started as %s\n' "$UNIT"
     return

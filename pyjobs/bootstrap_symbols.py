@@ -7,7 +7,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils import clock, paths
@@ -138,25 +137,19 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
 
 
 def _timers(ready: Sequence[Instance], *, enable: bool, each: bool) -> None:
-    import os
-
     from pyjobs.market.ingest import bootstrap
-    from pyjobs.runs.units import unit_texts as for_lines
-    from utils.files.atomic import write_text
+    from pyjobs.runs import units
 
-    home = os.environ.get("XDG_CONFIG_HOME")
-    units = (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
-    units.mkdir(parents=True, exist_ok=True)
     templates = paths.config_dir() / "schedule" / "systemd"
     texts = bootstrap.unit_texts(templates, paths.entrance())
     lines = bootstrap.crontab_lines(paths.entrance(), gap_repair=any(one.gap_repair for one in ready))
-    for_all = {} if each else for_lines("\n".join(lines), paths.entrance(), "UTC")
-    for name, text in {**texts, **for_all}.items():
-        write_text(units / name, text)
-    names = bootstrap.unit_names(ready) if each else sorted(name for name in for_all if name.endswith(".timer"))
-    print(f"units written to {units}")
+    for_all = {} if each else units.unit_texts("\n".join(lines), paths.entrance(), "UTC")
+    units.write({**texts, **for_all})
+    timers = bootstrap.unit_names(ready) if each else sorted(name for name in for_all if name.endswith(".timer"))
+    names = [units.named(name) for name in timers]
+    print(f"units written to {units.folder()}")
     if enable:
-        bootstrap.enable_timers(names, units, say=print)
+        bootstrap.enable_timers(names, units.folder(), say=print)
     else:
         print("\n  ".join(["enable them with:", *map(shlex.join, bootstrap.enabling(names))]))
 

@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.open_store import open_store
     from utils.files.atomic import write_text
+    from utils.files.text_files import PATIENCE_S, within
 
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"desk {desk.name}: no instrument has a file; its bars are fetched: python -m pyjobs.fetch{named}")
         return ExitCode.OK
     dumps = args.dumps or paths.root() / desk.dumps
-    if not dumps.is_dir():
+    if not within(PATIENCE_S, dumps.is_dir, dumps):
         raise MissingInputError(f"{dumps}: no such folder of dumps (desk {desk.name}: `dumps`, or --dumps DIR)")
     results = import_desk(desk, dumps, open_store(), now_ms=clock.now_ms(), progress=_progress)
     if args.out:

@@ -7,6 +7,7 @@ data/crontab_before_*. Exit 75 while a job is at work. Safe to run twice.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -17,10 +18,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pyjobs.runs import units
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import CannotWriteError, LockBusyError
 from utils.exit_codes import ExitCode
+from utils.files import os_files
 from utils.files.atomic import write_text
 from utils.run import run
 
@@ -34,28 +37,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     yes = parser.parse_args(argv).yes
     crontab = _crontab()
     lines = [line for line in crontab.splitlines() if is_ours(line, paths.entrance())]
-    units = _units()
-    environments = [path for name in ENVIRONMENTS if os.path.lexists(path := paths.ROOT / name)]
-    if not (lines or units or environments):
+    installed = _units()
+    environments = sorted(set(_environments()))
+    if not (lines or installed or environments):
         print("nothing of this clone is installed on this machine")
         return ExitCode.OK
     verb = "removed" if yes else "would go"
     if yes:
         _nobody_at_work()
         _without(crontab, lines)
-        _disable(units)
+        _disable(installed)
     for line in lines:
         print(f"crontab line {verb}: {line}")
-    for unit in units:
+    for unit in installed:
         print(f"unit {verb}: {unit}")
     for path in environments:
         if yes:
             _remove(path)
         print(f"environment {verb}: {path}")
-    kept = "data/, logs/, reports/, secret/, config/ and the code stay"
-    print(
-        f"{kept}; `make setup` brings the environment back" if yes else f"{kept}; do it with: batch/uninstall.sh --yes"
-    )
+    kept, back = "data/, logs/, reports/, secret/, config/ and the code stay", "`make setup`"
+    if paths.environment():
+        back = "`release install` of the release"
+    print(f"{kept}; {back} brings the packages back" if yes else f"{kept}; do it with: batch/uninstall.sh --yes")
     return ExitCode.OK
 
 
@@ -77,13 +80,17 @@ def _start_ours(words: Sequence[str], root: Path) -> bool:
         named = Path(re.sub(r"^(~|\$HOME|\$\{HOME\})(?=/)", str(Path.home()), word.rstrip(";")))
         if before == "cd":
             folder /= named
-        elif named.suffix == ".sh" and named.parent.name == "batch" and _is(folder / named.parent.parent, root):
+        elif (
+            named.suffix == ".sh" and named.parent.name in ("batch", "jobs") and _is(folder / named.parent.parent, root)
+        ):
             return True
     return False
 
 
 def _is(folder: Path, root: Path) -> bool:
-    return folder.resolve() == root.resolve()
+    """The clone itself; any release of an environment is as much its own as the one that runs."""
+    environment, found = paths.environment(), folder.resolve()
+    return found == root.resolve() or bool(environment and found.parent == (environment / "releases").resolve())
 
 
 def _crontab() -> str:
@@ -108,27 +115,29 @@ def _without(crontab: str, lines: Sequence[str]) -> None:
 
 
 def _units() -> list[Path]:
-    """The user's unit files that start something of this clone, and the links that enable their instances."""
-    home = os.environ.get("XDG_CONFIG_HOME")
-    folder = (Path(home) if home else Path.home() / ".config") / "systemd/user"
+    """The user's unit files that start something of this clone, and the links that enable them or their instances."""
+    folder = units.folder()
     ours = {path.stem for path in folder.glob("nightdesk-*.service") if _is_our_unit(path)}
     names = [f"{stem}{suffix}" for stem in sorted(ours) for suffix in (".service", ".timer")]
-    links = [link for link in folder.glob("*.wants/nightdesk-*.timer") if f"{link.stem.partition('@')[0]}@" in ours]
+    links = [
+        link for link in folder.glob("*.wants/nightdesk-*") if {link.stem, f"{link.stem.partition('@')[0]}@"} & ours
+    ]
     return [*sorted(links), *(path for name in names if os.path.lexists(path := folder / name))]
 
 
 def _is_our_unit(path: Path) -> bool:
     text = path.read_text(encoding="utf-8", errors="replace")
-    for command in re.findall(r"^ExecStart=(.*)", text, re.MULTILINE):
-        try:
-            if _start_ours(shlex.split(command.replace("%%", "%").replace("$$", "$")), paths.entrance()):
-                return True
-        except ValueError:
-            continue
-    return False
+    return any(_start_ours(words, paths.entrance()) for words in units.commands(text))
 
 
-def _disable(units: Sequence[Path]) -> None:
+def _environments() -> list[Path]:
+    """The Python packages of this clone, or of the environment that it is a release of."""
+    environment = paths.environment()
+    found = [environment / ".venvs", *(environment / "releases").glob("*/.venv")] if environment else []
+    return [path for path in [*(paths.ROOT / name for name in ENVIRONMENTS), *found] if os.path.lexists(path)]
+
+
+def _disable(installed: Sequence[Path]) -> None:
     """Stop the timers, then remove the files; where no manager answers, only the files."""
     systemctl = shutil.which("systemctl")
 
@@ -136,19 +145,26 @@ def _disable(units: Sequence[Path]) -> None:
         if systemctl:
             subprocess.run([systemctl, "--user", *words], capture_output=True, check=False)
 
-    for unit in units:
-        if unit.suffix == ".timer" and "@." not in unit.name:
+    for unit in installed:  # a service that a timer starts is not enabled itself
+        alone = unit.suffix == ".service" and unit.with_suffix(".timer") not in installed
+        if (unit.suffix == ".timer" or alone) and "@." not in unit.name:
             ask("disable", "--now", unit.name)
-    for unit in units:
+    for unit in installed:
         unit.unlink(missing_ok=True)
-    if units:
+    if installed:
         ask("daemon-reload")
 
 
 def _nobody_at_work() -> None:
-    """Raises LockBusyError while a job of this clone holds its lock."""
+    """Raises LockBusyError while a job of this clone holds its lock, or the paper loops are kept."""
     from pyjobs.runs.verdict.holders import holders
 
+    loops = paths.locks_dir() / "live-loop.lock"
+    try:
+        with os_files.locked(loops, 0.0) if loops.exists() else contextlib.nullcontext():
+            pass
+    except os_files.HeldElsewhere:
+        raise LockBusyError("the paper loops are kept: jobs/live.sh down, then again") from None
     held = holders(paths.locks_dir(), clock.now_s())
     if held:
         named = ", ".join(f"{each.name} (pid {each.pid})" for each in held)

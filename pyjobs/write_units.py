@@ -6,18 +6,16 @@ gap_repair are one for all series. With --enable the timers are started, too.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.market.ingest import bootstrap
-from pyjobs.runs.units import unit_texts
+from pyjobs.runs import units
 from utils import paths, wall_clock
 from utils.cli import Parser
 from utils.errors import MissingInputError
-from utils.files.atomic import write_text
 from utils.run import run
 
 
@@ -29,30 +27,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--zone", metavar="ZONE", help="whose clock its times are; default: the box's (example: Seoul's)"
     )
     parser.add_argument("--enable", action="store_true", help="start the timers, now and after every boot")
+    parser.add_argument(
+        "--live", action="store_true", help="only the service that keeps the paper loops; print its name"
+    )
     args = parser.parse_args(argv)
+    if args.live:
+        print(*units.write(units.live_unit()))  # its name
+        return 0
     source = paths.config_dir() / "schedule" / "crontab.example" if args.crontab is None else Path(args.crontab)
     zone = args.zone or ("Asia/Seoul" if args.crontab is None else wall_clock.box_zone())
     wall_clock.zone_of(zone)
-    texts = unit_texts(sys.stdin.read() if args.crontab == "-" else source.read_text("utf-8"), paths.entrance(), zone)
+    crontab = sys.stdin.read() if args.crontab == "-" else source.read_text("utf-8")
+    texts = units.unit_texts(crontab, paths.entrance(), zone)
     if not texts:
         raise MissingInputError(f"{args.crontab or source}: no line starts anything in batch/")
-    units = units_folder()
-    units.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        write_text(units / name, text)
-    timers = sorted(name for name in texts if name.endswith(".timer"))
-    print(f"{len(timers)} timers and their services written to {units}")
+    timers = [name for name in units.write(texts) if name.endswith(".timer")]
+    print(f"{len(timers)} timers and their services written to {units.folder()}")
     if args.enable:
-        bootstrap.enable_timers(timers, units, say=print)
+        bootstrap.enable_timers(timers, units.folder(), say=print)
     else:
         print("\n  ".join(["enable them with:", *map(shlex.join, bootstrap.enabling(timers))]))
     return 0
-
-
-def units_folder() -> Path:
-    """Where the user's manager looks for units."""
-    home = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
 
 
 if __name__ == "__main__":

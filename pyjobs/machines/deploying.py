@@ -34,8 +34,11 @@ if [ -e .git ] && command -v git >/dev/null 2>&1; then
   echo "clone $(git -c safe.directory=* -c core.fileMode=false status --porcelain -uno 2>/dev/null | head -n 1)"
 fi
 [ ! -f {mark} ] || echo "mark $(head -n 1 {mark})"
+here=$(pwd -P)
 systemctl --user list-units 'nightdesk-*' --type=service --state=running --plain --no-legend 2>/dev/null |
-  while read -r unit rest; do echo "unit $unit"; done
+  while read -r unit rest; do
+    case $(systemctl --user show -p ExecStart "$unit" 2>/dev/null) in *"$here/"* | *"$PWD/"*) echo "unit $unit" ;; esac
+  done
 sum=sha256sum; command -v sha256sum >/dev/null 2>&1 || sum='shasum -a 256'
 find . \\( {pruned} \\) -prune -o -type f -exec $sum {{}} + | sed 's/^/sum /'
 exit 0

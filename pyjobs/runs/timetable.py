@@ -15,7 +15,7 @@ import yaml
 from pyjobs.market.exchanges import Exchange
 from pyjobs.runs.job_history import OF_A_DESK
 from utils import trading_day, wall_clock
-from utils.files.atomic import write_text
+from utils.files.atomic import write_bytes
 from utils.trading_day import Calendar, Session
 from utils.wall_clock import DAY_MIN, clock_text
 
@@ -178,5 +178,5 @@ def added(path: Path, lines: str) -> bool:
             return False
     except (yaml.YAMLError, TypeError, KeyError):
         return False  # a file of another form, or a broken one: healthcheck reports what is wrong with it
-    write_text(path, whole)
+    write_bytes(path, whole.encode(), mode=0o600)  # what lies in secret/ is its owner's alone
     return True

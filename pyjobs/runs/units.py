@@ -1,15 +1,24 @@
-"""Crontab lines as systemd user units: for each a service that runs the same command, and a timer of the same times."""
+"""Crontab lines as systemd user units: for each a service that runs the same command, and a timer of the same times.
+
+Units are the user's, whatever clone wrote them: those of an environment have its name (`nightdesk-prod.nightly.timer`),
+and what starts something of another clone is not written over.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.errors import BadDataError
+from utils import paths
+from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.files.atomic import write_text
+from utils.settings.name_values import name_values
 
+PREFIX, PROJECT = "nightdesk-", "COMPOSE_PROJECT_NAME"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LINE = re.compile(r"(@reboot|\S+ +\S+ +\S+ +\S+ +\S+) +(.+/batch/(?:run_)?([a-z_]+)\.sh.*)")
 _SERVICE = """\
@@ -127,3 +136,78 @@ def _quoted(word: str) -> str:
     """A word of ExecStart: quoted where need be; `%` and `$` mean something to systemd."""
     plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{plain}"' if re.search(r"[^A-Za-z0-9_./@:=,+%-]", word) or not word else plain
+
+
+def folder() -> Path:
+    """Where the user's manager looks for units."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
+
+
+def named(unit: str) -> str:
+    """The name of a unit of this clone: `nightdesk-nightly.timer`, of an environment `nightdesk-prod.nightly.timer`.
+
+    Raises ConfigError where the environment's .env does not say its name.
+    """
+    environment = paths.environment()
+    if environment is None:
+        return unit
+    env = environment / ".env"
+    try:
+        values = {name: value for _, _, name, value in name_values(env.read_bytes(), env)}
+    except OSError as error:
+        raise ConfigError(f"'{env}' cannot be read: {error.strerror}") from error
+    if not values.get(PROJECT):
+        raise ConfigError(f"'{env}': {PROJECT}=nightdesk-NAME must stand there: units have the environment's name")
+    return f"{values[PROJECT]}.{unit.removeprefix(PREFIX)}"
+
+
+def write(texts: Mapping[str, str]) -> list[str]:
+    """Write units (names as of a clone) for this clone; the names that they have.
+
+    Raises ConfigError where one starts another clone that is there, before anything is written; CannotWriteError.
+    """
+    found = {named(unit): text for unit, text in texts.items()}
+    for name in found:
+        other = _clone_of(folder() / name)
+        if other and other.is_dir() and other.resolve() != paths.entrance().resolve():
+            raise ConfigError(
+                f"'{folder() / name}' starts another clone, '{other}': one of both by crontab, or uninstall it there"
+            )
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        for name, text in found.items():
+            write_text(folder() / name, text)
+    except OSError as error:
+        raise CannotWriteError(f"cannot write '{error.filename}': {error.strerror}") from error
+    return sorted(found)
+
+
+def _clone_of(unit: Path) -> Path | None:
+    """The clone that a unit starts something of, or its service, where it is a timer; None without one."""
+    try:
+        text = unit.with_suffix(".service").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return next((root for words in commands(text) for root in _roots(words)), None)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """What a service starts, as words."""
+    for command in re.findall(r"^ExecStart=(.*)", text, re.MULTILINE):
+        try:
+            yield shlex.split(command.replace("%%", "%").replace("$$", "$"))
+        except ValueError:
+            continue
+
+
+def _roots(words: list[str]) -> Iterator[Path]:
+    paths_of = (Path(word) for word in words if word.endswith(".sh"))
+    return (path.parent.parent for path in paths_of if path.parent.name in ("batch", "jobs"))
+
+
+def live_unit() -> dict[str, str]:
+    """The service that keeps the paper loops, by its name as of a clone."""
+    template = paths.config_dir() / "schedule/systemd" / f"{PREFIX}live.service"
+    root = str(paths.entrance()).replace("\\", r"\\").replace('"', r"\"").replace("%", "%%")
+    return {template.name: template.read_text(encoding="utf-8").replace("@ROOT@", root)}

@@ -126,6 +126,7 @@ def test_the_jobs_of_a_second_desk_are_added_to_a_jobs_file_that_then_says_all_i
     path = tmp_path / "jobs.yaml"
     path.write_text(JOBS)
     assert added(path, LINES) and path.read_text() == f"{JOBS}\n{LINES}"
+    assert path.stat().st_mode & 0o777 == 0o600
     assert not added(path, LINES), "they are there already"
     assert list(load_job_plans(path).jobs) == ["nightly", "nightly@us"]
 

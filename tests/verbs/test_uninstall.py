@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -56,6 +57,7 @@ def test_without_yes_it_says_what_would_go_and_with_it_that_goes_and_nothing_els
     (units / "timers.target.wants").mkdir(parents=True)
     escaped = str(clone).replace("%", "%%")
     roots = {"nightdesk-nightly": escaped, "nightdesk-ingest@": escaped, "nightdesk-scanner": "/srv/o"}
+    (units / "nightdesk-live.service").write_text(f'[Service]\nExecStart="{escaped}/jobs/live.sh" loop\n')
     for name, root in roots.items():
         (units / f"{name}.service").write_text(f'[Service]\nExecStart="{root}/batch/run_x.sh" %i\n')
         (units / f"{name}.timer").write_text("[Timer]\n")
@@ -64,7 +66,7 @@ def test_without_yes_it_says_what_would_go_and_with_it_that_goes_and_nothing_els
     before = installed(clone)
     dry = uninstall(clone)
     assert dry.returncode == 0, dry.stderr
-    assert dry.stdout.count("would go: ") == 1 + 5 + 3 and installed(clone) == before
+    assert dry.stdout.count("would go: ") == 1 + 6 + 3 and installed(clone) == before
     assert table.read_text() == OTHERS + ours
 
     done = uninstall(clone, "--yes")
@@ -110,3 +112,30 @@ def test_a_line_is_ours_by_the_clone_it_starts_not_by_its_words(
         "* * * * * echo 'unfinished": False,
     }.items():
         assert is_ours(line, root) == ours, line
+
+
+def test_a_release_takes_the_packages_and_the_schedule_of_its_environment_with_it(clone: Path) -> None:
+    root = clone.parent / "prod"
+    (root / "releases").mkdir(parents=True)
+    clone.rename(root / "releases/v1")
+    shutil.rmtree(root / "releases/v1/.venvs")
+    (root / "releases/v1/.venv").unlink()
+    for name in (".venvs/1/bin", "data", "secret", "releases/v0"):
+        (root / name).mkdir(parents=True)
+    for name in ("v0", "v1"):
+        (root / f"releases/{name}/.venv").symlink_to("../../.venvs/1")
+    (root / "current").symlink_to("releases/v1")
+    lines = [f"* * * * * {root}/{name}/batch/run_ingest.sh\n" for name in ("current", "releases/v0")]
+    (root.parent / "table").write_text(OTHERS + "".join(lines))
+    moved = root.parent / "crontab"
+    assert moved.exists()
+    env = {"PATH": f"{root.parent}:/usr/bin:/bin", "HOME": str(root.parent), "PYTHONBIN": sys.executable}
+    argv = ["bash", str(root / "current/batch/uninstall.sh"), "--yes"]
+    with (root / "releases/v1/.locks/live-loop.lock").open("w") as loops:
+        fcntl.flock(loops, fcntl.LOCK_EX)
+        kept = subprocess.run(argv, env=env | {"NIGHTDESK_HOME": str(root / "releases/v1")}, capture_output=True)
+        assert kept.returncode == 75 and b"jobs/live.sh down, then again" in kept.stderr
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "`release install` of the release brings the packages back" in done.stdout
+    assert (root.parent / "table").read_text() == OTHERS and (root / "data").is_dir() and (root / "secret").is_dir()
+    assert not list(root.glob("**/.venv*"))

@@ -54,19 +54,11 @@ def begin(clone: str, home: str) -> None:
 
 def write(home: str, name: str, value: int) -> None:
     """Write one of the two numbers: whole or not at all, synced. Raises OSError."""
-    path = os.path.join(home, name)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.write(f"{value}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(path + ".new", path)
-    if os.name == "nt":  # a folder cannot be opened there
-        return
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    from pathlib import Path
+
+    from utils.files import atomic
+
+    atomic.write_text(Path(home, name), f"{value}\n")
 
 
 def number(path: str) -> int:

@@ -65,6 +65,12 @@ def bars_of(path: Path, symbol: str, market: str, *, now_ms: int) -> Bars:
     from pyjobs.market.dumps.read_dump import read_dump
 
     instrument = Instrument(
-        symbol=symbol or path.stem, exchange="LOCAL", market=market, timeframe="1d", file=path.name, currency=""
-    )
+        symbol=symbol or path.stem,
+        exchange="LOCAL",
+        market=market,
+        timeframe="1d",
+        file=path.name,
+        currency="",
+        role="benchmark",
+    )  # fmt: skip
     return read_dump(path, instrument, hours_of(market), now_ms=now_ms).bars

@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.desk.desk_file import Desk, Instrument
-from pyjobs.market.dumps.import_desk import Imported, import_desk
+from pyjobs.market.dumps.import_desk import Imported, failed, import_desk
 from pyjobs.market.dumps.reading.opened import files_of
 from pyjobs.market.store.bar_store import BarStore
 from utils import paths
 from utils.errors import MissingInputError
 from utils.files import os_files
 from utils.files.atomic import write_bytes
+from utils.files.text_files import PATIENCE_S, within
 
 Seen = dict[str, list[int]]
 
@@ -26,16 +27,23 @@ Seen = dict[str, list[int]]
 def import_changed(
     desk: Desk, dumps: Path, store: BarStore, *, now_ms: int, progress: Callable[[str], None] = lambda _: None
 ) -> list[Imported]:
-    """As `import_desk`, of the instruments whose file has changed; none when there is no such folder."""
-    if not dumps.is_dir():
-        return []
-    known, now = _read(desk), {str(each.key): _state(dumps, each) for each in desk.instruments if each.file}
+    """As `import_desk`, of the instruments whose file has changed; none when there is no such folder.
+
+    Where the folder does not answer, the first instrument is named as failed.
+    """
+    known, files = _read(desk), [each for each in desk.instruments if each.file]
+    try:
+        if not files or not within(PATIENCE_S, dumps.is_dir, dumps):
+            return []
+        now = within(PATIENCE_S, lambda: {str(each.key): _state(dumps, each) for each in files}, dumps)
+    except TimeoutError as error:
+        return [failed(files[0], dumps, error)]
     todo = [each for each in desk.instruments if each.file and known.get(str(each.key)) != now[str(each.key)]]
     results = import_desk(
         msgspec.structs.replace(desk, instruments=todo), dumps, store, now_ms=now_ms, progress=progress
     )
-    failed = {str(each.instrument.key) for each in results if each.error}
-    kept = {name: state for name, state in now.items() if name not in failed}
+    bad = {str(each.instrument.key) for each in results if each.error}
+    kept = {name: state for name, state in now.items() if name not in bad}
     if kept != known:
         path = _path(desk)
         path.parent.mkdir(parents=True, exist_ok=True)

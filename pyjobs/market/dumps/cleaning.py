@@ -18,6 +18,7 @@ from pyjobs.market.bars import Bars
 from pyjobs.market.dumps.halts import halted, missing_prices
 from pyjobs.market.dumps.meaning.periods import NOT_YET
 from pyjobs.market.dumps.meaning.source import EXAMPLES, UNTIMED, DumpSource, Findings, Mask, Table, date_text
+from pyjobs.market.dumps.units import one_unit
 from utils.errors import BadDataError
 
 ROUNDING = 1e-9
@@ -45,7 +46,7 @@ def bars_from(table: Table, findings: Findings) -> tuple[Bars, Table]:
     table = _in_order_once(table, findings)
     table = _priced(table, findings)
     table = _traded(table, findings)
-    table = _possible(table, findings)
+    table = one_unit(_possible(table, findings), findings)
     if findings.bad > source.instrument.bad_rows_limit * rows:
         raise BadDataError(
             f"{source.path}: {findings.bad} of {rows} rows cannot be true, more than the "

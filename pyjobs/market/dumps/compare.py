@@ -183,11 +183,12 @@ def _other_basis(instrument: Instrument, beside: _Beside, bars: Bars) -> float:
 
 def _two_bases(instrument: Instrument, factor: float, beside: _Beside, outside: int, store: BarStore) -> BadDataError:
     rest = outside + beside.left.size
+    cure = "Bring a file of the whole history" + ("" if instrument.complete else ", say `complete: true`")
     return BadDataError(
         f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored "
         f"({beside.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; "
-        "two bases would meet, so nothing was stored. Bring a file of the whole history, say `complete: true`, take "
-        f"the instrument's `file` out of the desk, or move {store.folder(instrument.key)} away"
+        f"two bases would meet, so nothing was stored. {cure}, take the instrument's `file` out of the desk, or move "
+        f"{store.folder(instrument.key)} away"
     )
 
 

@@ -12,6 +12,7 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.compare import Stored, bring_in
 from pyjobs.market.dumps.read_dump import Dump, read_dump
+from pyjobs.market.dumps.unreachable import Unreachable
 from pyjobs.market.store.bar_store import BarStore
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
@@ -44,6 +45,7 @@ class _Task:
     store: BarStore
     now_ms: int
     progress: Callable[[str], None]
+    unreachable: Unreachable
 
 
 def import_desk(
@@ -56,7 +58,8 @@ def import_desk(
     instruments = [each for each in desk.instruments if each.file]
     hours = {market: hours_of(market) for market in sorted({i.market for i in instruments})}
     task = _Task(
-        instruments=instruments, dumps=dumps, hours=hours, store=store, now_ms=now_ms, progress=progress
+        instruments=instruments, dumps=dumps, hours=hours, store=store, now_ms=now_ms, progress=progress,
+        unreachable=Unreachable(dumps),
     )  # fmt: skip
     work = Work(function=_piece, batches=[(task, range(len(instruments)))])
     return local(pays_s=PAYS_S)(work, silent)[0] if instruments else []
@@ -64,31 +67,36 @@ def import_desk(
 
 def _piece(task: _Task, at: int) -> Imported:
     instrument, started = task.instruments[at], time.perf_counter()
-    result = _import_one(instrument, task.dumps, task.hours[instrument.market], task.store, task.now_ms)
+    result = _import_one(instrument, task)
     done = result.error or f"{len(result.dump.bars) if result.dump else 0} bars"
     seconds = time.perf_counter() - started
     task.progress(f"[{at + 1}/{len(task.instruments)}] {instrument.key} {done} ({seconds:.2f} s)")
     return result
 
 
-def _import_one(instrument: Instrument, dumps: Path, hours: MarketHours, store: BarStore, now_ms: int) -> Imported:
-    path = dumps / instrument.file
+def _import_one(instrument: Instrument, task: _Task) -> Imported:
+    path, store, now_ms = task.dumps / instrument.file, task.store, task.now_ms
     try:
-        dump = read_dump(path, instrument, hours, now_ms=now_ms)
+        task.unreachable.refuse(path)
+        try:
+            dump = read_dump(path, instrument, task.hours[instrument.market], now_ms=now_ms)
+        except TimeoutError:
+            task.unreachable.note(path)
+            raise
     except Exception as error:  # noqa: BLE001 - whatever is in a file, the others are read
-        return _failed(instrument, path, error)
+        return failed(instrument, path, error)
     try:
         stored = bring_in(dump, instrument, store, now_ms=now_ms)
     except OSError as error:
         if error.errno in NO_DISK:
             raise  # no other series can be written either
-        return _failed(instrument, store.folder(instrument.key), error)
+        return failed(instrument, store.folder(instrument.key), error)
     except Exception as error:  # noqa: BLE001 - as above
-        return _failed(instrument, path, error)
+        return failed(instrument, path, error)
     return Imported(instrument=instrument, dump=dump, stored=stored)
 
 
-def _failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
+def failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
     """The result for a series that cannot be read or written, with the exit code of whose fault it is."""
     code, said = exit_code_for(error), str(error)
     if isinstance(error, PermissionError):

@@ -23,11 +23,11 @@ from pyjobs.market.dumps.meaning.odd_rows import mended
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import table_of
-from pyjobs.market.dumps.meaning.tickers import of_the_symbol
 from pyjobs.market.dumps.oddities import note_oddities
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
+from pyjobs.market.dumps.whose.tickers import of_the_symbol
 from utils.errors import BadDataError
 from utils.files.text_files import PATIENCE_S, within
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,8 +29,7 @@ EVERY = {"ingest": "* * * * *", "gap-repair": "17 */6 * * *"}
 def crontab_lines(root: Path, *, gap_repair: bool) -> list[str]:
     """Crontab lines that keep every instance up to date; a path with spaces is quoted, `%` escaped."""
     jobs = ["ingest", *(["gap-repair"] if gap_repair else [])]
-    quote = "'" if " " in str(root) else ""
-    return [f"{EVERY[job]}  {quote}{root}/batch/{UNITS[job]}{quote}".replace("%", r"\%") for job in jobs]
+    return [f"{EVERY[job]}  {shlex.quote(f'{root}/batch/{UNITS[job]}')}".replace("%", r"\%") for job in jobs]
 
 
 def unit_names(instances: Sequence[Instance]) -> list[str]:

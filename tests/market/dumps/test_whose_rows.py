@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
+from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps import read_dump
-from pyjobs.market.dumps.meaning.shapes import is_another
+from pyjobs.market.dumps.whose.issuers import verdict
 from tests.market.dumps.test_more_dialects import read
 from utils.errors import NightdeskError
 
@@ -63,18 +64,102 @@ def test_a_file_of_another_share_is_refused_until_the_desk_names_where_it_says_s
 
 OTHERS = ["TSLA AAPL", "tsla AAPL", "TSLA.US AAPL", "NASDAQ:TSLA AAPL", "000660 005930", "A000660 005930"]
 OTHERS += ["000660.KS 005930.KS", "sh.600000 600519", "ETH/USDT BTC/USDT", "ETHUSDT BTCUSD", "KRW-ETH KRW-BTC"]
-OTHERS += ["BTC-USD BTC-KRW", "EURUSD GBPUSD", "ethusdt BTCUSDT"]
-NONE = ["XBT/USD BTC/USD", "XBTUSD BTCUSD", "XXBTZUSD BTCUSD", "KRW-BTC BTC/KRW", "USDT_BTC BTCUSDT", "BTCUSDT BTC"]
-NONE += ["BTCUSDT BTC-USD", "BINANCE:BTCUSDT BTCUSDT", "X:BTCUSD BTC/USD", "BTC-PERPETUAL BTC-USD", "tBTCUSD BTCUSD"]
-NONE += ["bitcoin BTC", "Bitcoin BTC", "Tesla AAPL", "애플 AAPL", "삼성전자 005930", "Samsung 005930", "2781 BTC"]
-NONE += ["US0378331005 AAPL", "AAPL.O AAPL", "AAPL AAPL.US", "^GSPC SPX", "GSPC SPX", "ESZ4 ES", "TSLA F", "AAPL X"]
-NONE += ["KR7005930003 005930", "72030 7203", "HK.00700 700", "00700 0700", "1001 KOSPI", "KS11 KOSPI", "KRW=X USDKRW"]
-NONE += ["005930 SAMSUNG", "BTC/USDT X", "RELIANCE-EQ RELIANCE", "EURUSD.m EURUSD", "BRK-B BRK.B"]
+OTHERS += ["BTC-USD BTC-KRW", "EURUSD GBPUSD", "ethusdt BTCUSDT", "KR7000660001 005930", "TW0002317005 2330"]
+OTHERS += ["AU000000CBA7 BHP", "US0378331005 US5949181045"]
+SAME = ["XBT/USD BTC/USD", "XBTUSD BTCUSD", "XXBTZUSD BTCUSD", "KRW-BTC BTC/KRW", "USDT_BTC BTCUSDT", "BTCUSDT BTC"]
+SAME += ["BTCUSDT BTC-USD", "BINANCE:BTCUSDT BTCUSDT", "X:BTCUSD BTC/USD", "BTC-PERPETUAL BTC-USD", "tBTCUSD BTCUSD"]
+SAME += [
+    "AAPL.O AAPL",
+    "AAPL AAPL.US",
+    "^GSPC SPX",
+    "GSPC SPX",
+    "ESZ4 ES",
+    "HK.00700 700",
+    "00700 0700",
+    "KRW=X USDKRW",
+]
+SAME += ["KR7005930003 005930", "KR7005930003 005930.KS", "TW0002330008 2330.TW", "AU000000BHP4 BHP", "EURUSD.m EURUSD"]
+SAME += ["RELIANCE-EQ RELIANCE", "BRK-B BRK.B", "bitcoin BTC", "Bitcoin KRW-BTC", "Ethereum ETHUSDT"]
+SAME += ["72030 7203", "Microsoft MSFT", "Visa V", "Ford F"]
+ASKED = ["Tesla AAPL", "애플 AAPL", "삼성전자 005930", "Samsung 005930", "US0378331005 AAPL", "Alphabet GOOGL"]
+ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930"]
+UNKNOWN = ["2781 BTC", "BTC/USD X", "1001 KOSPI", "KS11 KOSPI", "005930 SAMSUNG", "US0378331006 AAPL"]
 
 
-@pytest.mark.parametrize(("pairs", "another"), [(OTHERS, True), (NONE, False)])
-def test_only_a_code_of_the_same_kind_is_held_against_the_desks_symbol(pairs: list[str], another: bool) -> None:
-    assert [each for each in pairs if is_another(*each.split(" ")) is not another] == []
+@pytest.mark.parametrize(("pairs", "right"), [(OTHERS, "two"), (SAME, "one"), (ASKED, "asked"), (UNKNOWN, "")])
+def test_codes_of_one_kind_are_compared_and_names_must_suggest_the_symbol(pairs: list[str], right: str) -> None:
+    def told(one: str, other: str) -> str:
+        return verdict(one, Instrument(symbol=other, exchange="T", market="XNYS", timeframe="1d", currency="USD"))
+
+    assert [each for each in pairs if told(*each.split(" ")) != right] == []
+
+
+NAMES = [("Apple Inc.", "APPLE", "one"), ("Apple Inc.", "Microsoft Corp", "two"), ("삼성전자", "(주)삼성전자", "one")]
+NAMES += [
+    ("삼성전자우", "삼성전자", "two"),
+    ("Meta Platforms, Inc. Class A", "Meta Platforms", "one"),
+    ("애플", "Apple", "asked"),
+]
+NAMES += [("애플", "Apple", "asked"), ("MSFT US Equity", "", "two"), ("AAPL US Equity", "Anything", "one")]
+NAMES += [("Nestlé S.A.", "Nestle", "one")]
+
+
+@pytest.mark.parametrize(("told", "name", "right"), NAMES)
+def test_a_name_is_held_against_the_one_that_the_desk_gives(told: str, name: str, right: str) -> None:
+    mine = Instrument(symbol="AAPL", exchange="T", market="XNYS", timeframe="1d", currency="USD", name=name)
+    assert verdict(told, mine) == right
+
+
+MSFT = table("Security", ("02", "Microsoft Corporation", 100), ("03", "Microsoft Corporation", 101))
+
+
+def test_a_file_of_a_name_that_may_be_anothers_asks_the_desk(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    with pytest.raises(NightdeskError, match=r"of 'Microsoft Corporation' \(Security\), and nothing shows .* 'AAPL'"):
+        read(tmp_path / "x.csv", hours, MSFT, symbol="AAPL")
+    for key in ({"symbol": "MSFT"}, {"symbol": "X", "name": "Microsoft"}, {"symbol": "X", "symbol_column": "Security"}):
+        assert read(tmp_path / "x.csv", hours, MSFT, **key).bars.close.tolist() == [100, 101]
+    with pytest.raises(NightdeskError, match=r"the desk's symbol is 'AAPL' \(Apple Inc\): `file` or `symbol` is wrong"):
+        read(tmp_path / "x.csv", hours, MSFT, symbol="AAPL", name="Apple Inc")
+    assert len(read(tmp_path / "x.csv", hours, MSFT, symbol="AAPL", role="benchmark").bars) == 2
+
+
+def test_names_that_follow_one_another_at_one_price_are_one_share_and_others_are_several(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    renamed = [("02", "Facebook Inc", 100), ("03", "FACEBOOK INC.", 101), ("04", "Meta Platforms Inc", 103)]
+    dump = read(tmp_path / "x.csv", hours, table("Company", *renamed), symbol="META")
+    assert dump.bars.close.tolist() == [100, 101, 103]
+    told = next(each for each in dump.oddities if "renamed?" in each.what)
+    assert (told.first, told.example) == ("line 4", "'Facebook Inc', then 'Meta Platforms Inc'")
+    for several in ([*renamed[:2], ("04", "Meta", 150)], [renamed[0], ("03", "Meta", 100), ("04", "Facebook", 100)]):
+        with pytest.raises(NightdeskError, match=r"holds 2 symbols \(Facebook Inc, Meta\), none of them 'META1'"):
+            read(tmp_path / "x.csv", hours, table("Company", *several), symbol="META1")
+
+
+ALPACA = '{"bars":{"TSLA":[{"t":"2024-01-02T05:00:00Z","o":10,"h":13,"l":9,"c":12,"v":5,"n":3,"vw":10.5}]}}'
+KRAKEN = (
+    '{"result":{"XETHZUSD":[[1704153600,"10","13","9","12","11","5",9],[1704240000,"10","13","9","12","11","5",9]]}}'
+)
+ABOVE = f"Symbol: TSLA\ndate,{OHLCV}\n2024-01-02,10,13,9,12,5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"), [(ALPACA, "TSLA"), (ABOVE, "TSLA"), (KRAKEN, "ETH/USD"), ("Date,TSLA\n2024-01-02,12\n", "TSLA")]
+)
+def test_whose_a_file_is_may_stand_beside_its_rows(
+    hours: dict[str, MarketHours], tmp_path: Path, text: str, symbol: str
+) -> None:
+    market = "24/7" if "/" in symbol else "XNYS"
+    assert read(tmp_path / "x.csv", hours, text, symbol=symbol, market=market).bars.close[0] == 12
+    with pytest.raises(NightdeskError, match=r"desk's symbol is '(AAPL|BTC/USD)': "):
+        read(tmp_path / "x.csv", hours, text, symbol="AAPL" if market == "XNYS" else "BTC/USD", market=market)
+
+
+def test_of_a_table_of_closes_the_column_named_as_the_symbol_is_taken(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    closes = "Date,MSFT,AAPL\n2024-01-02,370.5,185.5\n2024-01-03,371.5,184.5\n"
+    assert read(tmp_path / "x.csv", hours, closes, symbol="AAPL").bars.close.tolist() == [185.5, 184.5]
 
 
 def test_a_server_that_does_not_even_say_how_old_a_file_is_ends_the_wait(

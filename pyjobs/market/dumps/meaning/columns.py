@@ -13,13 +13,18 @@ from pyjobs.market.dumps.meaning.names import COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays, is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
-from pyjobs.market.dumps.meaning.tickers import one_ticker
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
+from pyjobs.market.dumps.whose.symbols import compared, same_symbol
+from pyjobs.market.dumps.whose.tickers import one_ticker, told_above
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
+NO_SYMBOLS = frozenset(
+    {"price", "value", "rate", "close", "last", "px", "nav", "index", "level", "yield", "mid", "bid", "ask"}
+)
+"""What a column of one value is called that says nothing of whose it is."""
 OHLC = ("open", "high", "low", "close")
 MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the day
 
@@ -43,6 +48,7 @@ class Reading:
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
     """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
+    told_above(grid)
     if grid.names is None:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)
@@ -189,17 +195,37 @@ def _only_closes(reading: Reading, instrument: Instrument) -> None:
     names = grid.names or []
     if any(name in places for name in ("open", "high", "low")):
         return
-    if "close" not in places and len(names) == 2 and places.get("time") == 0 and is_number(_some(grid, 1)):
-        places["close"] = 1
+    if "close" not in places and (own := _named_by_symbol(grid, instrument, places)) is not None:
+        places["close"] = own
     if "close" not in places or "time" not in places:
         return
     name = column(names[places["close"]])
     told = "close" in instrument.columns or (reading.shape is not None and reading.shape.take.get(name) == "close")
-    if len(names) > 2 and not told and name != "close":
+    mine = same_symbol(names[places["close"]], instrument.symbol)
+    if len(names) > 2 and not told and name != "close" and not mine:
         return
     places |= dict.fromkeys(("open", "high", "low"), places["close"])
     what = "only one price a row: open, high and low are the close"
     reading.said.append(Finding(what=what, count=len(grid), first="", example=f"column {reading.name_of('close')}"))
+
+
+def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int]) -> int | None:
+    """The only column beside the time, or of several the one that is named as the instrument: its closes."""
+    names = grid.names or []
+    if "time" not in places:
+        return None
+    if len(names) > 2:
+        mine = [
+            at for at, name in enumerate(names) if at not in places.values() and same_symbol(name, instrument.symbol)
+        ]
+        return mine[0] if len(mine) == 1 and is_number(_some(grid, mine[0])) else None
+    if places["time"] != 0 or len(names) != 2 or not is_number(_some(grid, 1)):
+        return None
+    if compared(names[1], instrument.symbol) == "two" and column(names[1]) not in NO_SYMBOLS:
+        what = f"line {grid.header_line or 1}: its one value is called {names[1]!r}, the desk's symbol is "
+        cure = f"where that is its price, say `columns: {{close: {names[1]}}}`"
+        raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
+    return 1
 
 
 def _some(grid: Grid, place: int) -> str:

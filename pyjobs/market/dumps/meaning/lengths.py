@@ -17,6 +17,7 @@ from utils.foreign_text import quoted
 SHORTEST = 8
 PERIODS = {"D": "1d", "W": "1w", "M": "1mo", "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h"}
 BEFORE = {"S": "s", "M": "m", "H": "h", "D": "d", "W": "w", "MN": "mo"}
+MONTHS = (1, 2, 3, 4, 6, 12)
 _WORDS = {
     "s": "s sec second seconds",
     "m": "m min mins minute minutes t",
@@ -63,9 +64,15 @@ def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
     if "period" in reading.places and len(grid):
         text, where = grid.cell(0, reading.places["period"]), f"its column {reading.name_of('period')}"
     found = length_of(text)
-    if found and found != source.instrument.timeframe:
+    if found and source.instrument.timeframe not in (found, _in_capitals(text)):
         what = f"{where} says {quoted(text.strip(), 20)} ({found}), but the instrument is {source.instrument.timeframe}"
         raise BadDataError(f"{grid.label}: {what}")
+
+
+def _in_capitals(text: str) -> str:
+    """The minutes that `15M` or `1M` means where capitals are not of months: the rows' distances decide."""
+    match = re.fullmatch(r"\s*(\d{1,4})\s*M\s*", text)
+    return length_of(f"{match[1]}m") if match else ""
 
 
 def length_of(text: str) -> str:
@@ -79,6 +86,8 @@ def length_of(text: str) -> str:
         count, unit = int(before[2]), BEFORE[before[1]]
     elif match is None:
         unit = UNITS.get(text.lower(), "")
+    if unit == "mo" and text[-1:] == "M" and count not in MONTHS:
+        unit = "m"  # nobody has bars of 15 months
     if unit == "m" and count % 60 == 0:
         count, unit = count // 60, "h"
     if unit == "h" and count % 24 == 0:

@@ -11,6 +11,28 @@ ENDS = ("timeperiodend", "closetime", "timeclose", "endat", "endtime", "timeend"
 """Names of the time at which it ends; taken for its time only where there is no other."""
 PERIOD_WORDS = ("period", "interval", "timeframe", "granularity", "resolution")
 """Names under which a file gives the length of its bars."""
+CODES = (
+    *("symbol", "ticker", "stock", "tic", "instrument", "code", "종목코드", "티커", "단축코드", "证券代码", "股票代码"),
+    *("tscode", "mnemonic", "instid", "pair", "currencypair", "productid", "ric", "srtncd", "stckshrniscd", "stkcd"),
+    *("tickersymbol", "stockcode", "symbolcode", "tradingsymbol", "銘柄コード", "コード", "證券代號"),
+)
+IDENTIFIERS = ("isin", "isincode", "isincd", "isinno", "표준코드")
+NAMED = (
+    *("instrumentname", "name", "종목", "종목명", "company", "companyname", "security", "securityname", "securitydesc"),
+    *(
+        "issuer",
+        "issuername",
+        "comnam",
+        "longname",
+        "shortname",
+        "itmsnm",
+        "htskorisnm",
+        "회사명",
+        "기업명",
+        "stockname",
+    ),
+    *("stockname", "銘柄名", "证券名称", "股票名称", "名称", "證券名稱"),
+)
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
     "time": (
         *("unix", "unixtimestamp", "ts", "mts", *STARTS, "timestamp", "datetime", "date", "time", "tradedate"),
@@ -59,10 +81,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     ),
     "series": ("series",),  # of a share, as the exchanges of India have it
     "ticks": ("tickvolume", "tickvol"),
-    "symbol": (
-        *("symbol", "ticker", "stock", "tic", "instrument", "instrumentname", "name", "code", "종목코드", "티커"),
-        *("종목", "단축코드", "证券代码", "股票代码", "tscode"),
-    ),
+    "symbol": (*CODES, *IDENTIFIERS, *NAMED),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
     "period": ("per", *PERIOD_WORDS),
     "complete": ("complete", "confirm", "iscomplete", "isclosed", "isfinal", "closed"),

@@ -10,7 +10,7 @@ import numpy as np
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import MAIN_SERIES, Reading
-from pyjobs.market.dumps.meaning.source import DumpSource, Findings, Table, date_text
+from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, DumpSource, Findings, Table, date_text
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from utils.errors import BadDataError
 
@@ -20,6 +20,7 @@ SEVERAL = 0.1  # of the periods that may have two rows: a live price after the d
 SHARES = frozenset({MAIN_SERIES, "BE", "BZ", "SM", "ST", "SZ"})  # with those of delivery only, and of small companies
 MOST_KINDS, FEW = 20, 4
 FEWEST = 2
+FEW_ROWS, MONTH_ENDS = 4, 5
 FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
 OVERLAP_MS = 20 * 3_600_000  # days begin further apart, also where summer time takes an hour
 LENGTHS = (
@@ -100,8 +101,7 @@ def _daily(table: Table, stamps: IntArray, source: DumpSource) -> str:
     close = close[close < OVERLAP_MS]
     if source.all_day and close.size and close.size > SEVERAL * (stamps.size - 1):
         return f"{_text(int(np.median(close)))} apart"
-    steps = np.diff(stamps // DAY_MS)
-    steps = steps[steps > 0]
+    steps = _steps(stamps, source)
     if steps.size < FEWEST:
         return _pair(stamps, steps, source)
     own = OWN[source.instrument.timeframe]
@@ -112,11 +112,34 @@ def _daily(table: Table, stamps: IntArray, source: DumpSource) -> str:
     for days_long, name in LENGTHS:
         slack = max(days_long // 12, 0 if days_long == 7 else 3)
         near = np.abs(steps - days_long) <= slack
-        if days_long > own and near.sum() >= SHARE * steps.size:
+        if days_long > own and near.sum() >= SHARE * steps.size and _is_regular(stamps, steps, days_long):
             return f"{name} apart"
     if weekly or source.bar_ms == DAY_MS:
         return ""
     return f"{int(np.median(steps))} days apart" if np.median(steps) < 20 else ""
+
+
+def _steps(stamps: IntArray, source: DumpSource) -> IntArray:
+    """The days from row to row; one from a session to the next, however long its holiday."""
+    days = stamps // DAY_MS
+    steps = np.diff(days)
+    if not source.all_day:
+        hours, ordinals = source.hours, days + EPOCH_ORDINAL
+        at, here = hours.sessions_at(ordinals)
+        steps = np.where(here[1:] & here[:-1] & (np.diff(at) == 1), 1, steps)
+    return np.asarray(steps[steps > 0], np.int64)
+
+
+def _is_regular(stamps: IntArray, steps: IntArray, days_long: int) -> bool:
+    """Whether few rows are so far apart as by a rule: to the day, or at one end of their months."""
+    if steps.size >= FEW_ROWS:
+        return True
+    if days_long < 28:
+        return bool((steps == days_long).all())
+    days = (stamps // DAY_MS).astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    first, last = (days - months).astype(np.int64) + 1, ((months + 1).astype("datetime64[D]") - days).astype(np.int64)
+    return bool((first == first[0]).all() or (first <= MONTH_ENDS).all() or (last <= MONTH_ENDS).all())
 
 
 def _pair(stamps: IntArray, steps: IntArray, source: DumpSource) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,21 +13,16 @@ from pyjobs.market.dumps.meaning.basis import adjusted_numbers
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
-from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.periods import closes
 from pyjobs.market.dumps.meaning.plausible import unfinished
-from pyjobs.market.dumps.meaning.shapes import is_another, same_symbol
 from pyjobs.market.dumps.meaning.source import UNTIMED, DumpSource, Findings, Table
 from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other_series
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
-from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
+from pyjobs.market.dumps.whose.one_symbol import of_one_symbol
 from utils.errors import BadDataError
-from utils.foreign_text import quoted
-
-FEW = 6
 
 
 def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Table:
@@ -50,7 +44,7 @@ def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings
 
 
 def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) -> Table:
-    _of_one_symbol(reading, source, findings)
+    of_one_symbol(reading, source, findings)
     _without_unfinished(reading, findings)
     refuse_other_length(reading, source)
     complaints = Complaints(len(reading.grid), findings)
@@ -103,97 +97,6 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
         )
         reading.grid = reading.grid.picked(~running)
         findings.say(Finding(what=what, count=count, first="", example=example), cleaned=True)
-
-
-def _of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> None:
-    """Only the instrument's rows of a file of many; a finding names a file of another symbol."""
-    grid, wanted = reading.grid, source.instrument.symbol
-    told = grid.about.get("ticker") or grid.about.get("symbol")
-    if "symbol" in reading.places and len(grid):
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        names = pc.fill_null(pc.cast(grid.columns[reading.places["symbol"]], pa.string()), "")
-        symbols = _without_gaps(reading, names)
-        mine = [each for each in symbols if same_symbol(each, wanted)]
-        if not mine and (other := _column_with(reading, wanted)) is not None:  # codes next to names
-            reading.places["symbol"] = other
-            reading.ignored = [name for name in reading.ignored if name != reading.name_of("symbol")]
-            _of_one_symbol(reading, source, findings)
-            return
-        if len(mine) > 1:
-            mine = [each for each in mine if each == wanted] or mine
-        if len(symbols) > 1:
-            if len(mine) != 1:
-                listed = ", ".join(sorted(symbols)[:FEW]) + (" …" if len(symbols) > FEW else "")
-                what = f"holds {len(symbols)} symbols ({listed}), none of them {wanted!r}: `symbol:` chooses one"
-                raise BadDataError(f"{grid.label}: {what}")
-            keep = np.array(pc.equal(names, mine[0]).to_pylist(), bool)
-            others = int((~keep).sum())
-            what = f"rows of {len(symbols) - 1} other symbols: left out"
-            findings.say(
-                Finding(what=what, count=others, first="", example=", ".join(sorted(symbols)[:FEW])), cleaned=True
-            )
-            reading.grid = grid.picked(keep)
-        told = mine[0] if mine else symbols[0]
-    else:
-        _refuse_unnamed(reading, wanted)
-    if isinstance(told, str) and told and not same_symbol(told, wanted):
-        _refuse_another(reading, source, told)
-        findings.say(
-            Finding(what=f"the file calls it {told!r}", count=len(grid), first="", example=f"the desk {wanted!r}")
-        )
-
-
-def _refuse_another(reading: Reading, source: DumpSource, told: str) -> None:
-    """Raise BadDataError for a file that is plainly another instrument's, unless the desk names where it says so."""
-    grid, instrument = reading.grid, source.instrument
-    if instrument.symbol_column or "symbol" in instrument.columns or not is_another(told, instrument.symbol):
-        return
-    inside = next((name for name in ("ticker", "symbol") if grid.about.get(name) == told), "symbol")
-    name = reading.name_of("symbol") if "symbol" in reading.places else inside
-    what = f"the file is of {quoted(told, 40)!r} ({quoted(name, 40)}), the desk's symbol is {instrument.symbol!r}"
-    cure = f"`file` or `symbol` is wrong; where both are one thing, say `symbol_column: {quoted(name, 40)}`"
-    raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0]) if len(grid) else 1}: {what}: {cure}")
-
-
-def _without_gaps(reading: Reading, names: Any) -> list[str]:
-    """The symbols of a column; one that only some rows have is all rows' (Kiwoom's first row alone has it)."""
-    import pyarrow.compute as pc
-
-    symbols = [str(each) for each in pc.unique(names).to_pylist()]
-    told = [each for each in symbols if each.strip()]
-    if len(told) == len(symbols) or len(told) < 2:
-        return told or symbols
-    grid, at = reading.grid, int(pc.index(names, next(each for each in symbols if not each.strip())).as_py())
-    what = f"no symbol in {reading.name_of('symbol')!r}, in a file of {len(told)} symbols: whose row is it?"
-    raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
-
-
-def _refuse_unnamed(reading: Reading, wanted: str) -> None:
-    """A column of unknown meaning in which the wanted symbol stands among others."""
-    import pyarrow as pa
-
-    grid = reading.grid
-    for place, name in enumerate(grid.names or ()):
-        cells = grid.columns[place]
-        if place in reading.places.values() or not pa.types.is_string(cells.type):
-            continue
-        told = [each for each in cells.unique().to_pylist() if each]
-        if len(told) > 1 and any(same_symbol(each, wanted) for each in told):
-            what = f"column {name!r} holds {wanted!r} and {len(told) - 1} others: say `symbol_column: {name}`"
-            raise BadDataError(f"{grid.label}: {what}")
-
-
-def _column_with(reading: Reading, wanted: str) -> int | None:
-    """Another column of symbols that has the wanted one in a row: a file of codes and names has both."""
-    grid = reading.grid
-    for place, name in enumerate(grid.names or ()):
-        if column(name) in COLUMN_NAMES["symbol"] and place not in reading.places.values():
-            cells = grid.columns[place].cast("string").unique().to_pylist()
-            if any(same_symbol(each, wanted) for each in cells if each):
-                return place
-    return None
 
 
 def _numbers(

@@ -42,7 +42,7 @@ def check_rows(label: str, count: int) -> None:
 def check_rows_together(label: str, counts: list[int]) -> None:
     """Refuse more rows in the files of a folder, a pattern or an archive than fit into 500 MB. Raises BadDataError."""
     if len(counts) > 1 and sum(counts) > MOST_TOGETHER:
-        what = "name a part of the files by a pattern in `file:`, import it, then the next part: stored bars stay"
+        what = "name a part of the files by a pattern in `file:`, import it, then the next, without `complete`"
         raise BadDataError(f"{label}: its files have more than {MOST_TOGETHER:,} rows together: {what}")
 
 

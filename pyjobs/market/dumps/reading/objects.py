@@ -18,7 +18,18 @@ from utils.foreign_text import quoted
 
 DEEPEST = 4
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
-TOLD = ("ticker", "symbol", "adjusted", "currency", "timezone", "exchangeTimezoneName")
+TOLD = ("ticker", "symbol", "instrument", "name", "isin", "adjusted", "currency", "timezone", "exchangeTimezoneName")
+WHOSE = {  # in other words: Alpha Vantage's, KIS's, Kiwoom's
+    "2. Symbol": "symbol",
+    "2. Digital Currency Code": "symbol",
+    "stck_shrn_iscd": "symbol",
+    "stk_cd": "symbol",
+    "instrument_name": "instrument",
+    "product_id": "symbol",
+    "instId": "symbol",
+}
+_CODE_KEY = re.compile(r"(?!(?:OHLCV?|DATA|BARS|ROWS|RESULTS?|CANDLES|OUTPUT\d?)$)[A-Z0-9^][A-Z0-9.^=/_:-]*")
+"""The name of the only rows of a document: those of a symbol, or just a name."""
 LENGTHS = ("interval", "granularity", "timeframe", "resolution", "period")
 
 
@@ -57,6 +68,9 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return None
     about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
     about.update({name: data[name] for name in LENGTHS if isinstance(data.get(name), str)})
+    about.update({told: data[name] for name, told in WHOSE.items() if isinstance(data.get(name), str)})
+    if isinstance(data.get("2. From Symbol"), str):
+        about["symbol"] = f"{data['2. From Symbol']}/{data.get('3. To Symbol', '')}"
     zone = next((value for name, value in data.items() if re.fullmatch(r"\d+\. Time Zone", str(name))), None)
     if isinstance(zone, str):
         about["zone"] = zone
@@ -79,6 +93,8 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         named = [set(rows[0]) for rows in found.values()]
         if all(each == named[0] for each in named):  # rows by their symbol
             return [{"symbol": name, **row} for name, rows in found.items() for row in rows if isinstance(row, dict)]
+    if len(found) == 1 and _CODE_KEY.fullmatch(only := str(next(iter(found)))):
+        about.setdefault("symbol", only)
     return next(iter(found.values())) if len(found) == 1 else None
 
 

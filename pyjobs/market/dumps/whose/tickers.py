@@ -7,17 +7,25 @@ from collections.abc import Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.shapes import same_symbol
 from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.whose.symbols import same_symbol
 from utils.errors import BadDataError
 
 PRICES = frozenset({"open", "high", "low", "close"})
 _FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
 _LAST = re.compile(rf"(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)[ _./|-]+(?P<field>{_FIELD})", re.IGNORECASE)
+_ABOVE = re.compile(r"[#\s\"]*(symbol|ticker|isin)\"?\s*[:=,;\t]\s*\"?([^\s\",;]+)[\s\",;]*", re.IGNORECASE)
 _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
+
+
+def told_above(grid: Grid) -> None:
+    """Note the symbol that a line before the table gives (`Symbol: MSFT`)."""
+    for line in grid.preamble:
+        if match := _ABOVE.fullmatch(line.strip()):
+            grid.about.setdefault(match[1].lower(), match[2])
 
 
 def one_ticker(grid: Grid, instrument: Instrument) -> None:

@@ -1,0 +1,1 @@
+"""Whose rows a file has: codes, identifiers, names; one instrument of many."""

@@ -1,0 +1,94 @@
+"""Whether a name or an identifier is that of a desk's instrument: Apple Inc under AAPL, KR7005930003 under 005930."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+from pyjobs.market.desk.instrument import Instrument
+from pyjobs.market.dumps.whose.symbols import bases_of, compared, pair_of
+
+Verdict = Literal["one", "two", "asked", ""]
+"""`asked`: a name, of which nothing shows that it is the instrument's. "": nothing that could be held against it."""
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}\d")
+_CODE_IN = {"KR": (slice(3, 9), r"[0-9A-Z]{6}"), "TW": (slice(5, 9), r"\d{4}"), "AU": (slice(8, 11), r"[A-Z0-9]{3}")}
+"""Where a country's identifiers hold the code that its exchange trades by, and what such a code is."""
+_FORMS = frozenset((
+    *("inc", "incorporated", "corp", "corporation", "co", "company", "companies", "ltd", "limited", "plc", "ag", "sa"),
+    *("se", "nv", "spa", "ab", "asa", "oyj", "kgaa", "the", "class", "common", "stock", "ordinary", "shares", "share"),
+    *("adr", "ads", "del", "new", "com", "group", "holding", "holdings", "trust", "etf", "fund"),
+))  # fmt: skip
+_LISTED = re.compile(r"(\S+)(?: [A-Z]{2})? (?:Equity|Index|Curncy|Comdty)", re.IGNORECASE)  # Bloomberg's
+_KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
+WORDLESS = 2  # letters of a symbol that stand in too many names
+
+
+def verdict(told: str, instrument: Instrument) -> Verdict:
+    """Whether what a file calls its rows is the instrument: by code, by identifier, by name."""
+    told, symbol = unicodedata.normalize("NFC", told).strip(), instrument.symbol
+    if is_isin(told):
+        return _by_identifier(told, symbol)
+    listed = _LISTED.fullmatch(told)
+    if by_code := compared(listed[1] if listed else told, symbol):
+        return by_code
+    if pair_of(told.upper()) or (re.search(r"\d", told) and re.fullmatch(r"[\d.:^_/A-Z-]+", told)):
+        return ""  # a number of a vendor's, a code of another kind
+    if instrument.name and _letters(instrument.name) == _letters(told):
+        return "one" if _is_name(told, instrument.name) else "two"
+    return "one" if any(_suggests(told, base) for base in bases_of(symbol)) else "asked"
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names differ in spelling alone (Apple Inc, APPLE INC.)."""
+    return _words(one) == _words(other)
+
+
+def is_isin(text: str) -> bool:
+    """Whether it is an ISIN, by its check digit (ISO 6166)."""
+    if not _ISIN.fullmatch(text):
+        return False
+    digits = [int(each) for each in "".join(str(int(letter, 36)) for letter in text)]
+    twice = [digit * 2 if at % 2 else digit for at, digit in enumerate(reversed(digits))]
+    return sum(digit // 10 + digit % 10 for digit in twice) % 10 == 0
+
+
+def _by_identifier(isin: str, symbol: str) -> Verdict:
+    if is_isin(symbol.upper()):
+        return "one" if isin == symbol.upper() else "two"
+    where, code = _CODE_IN.get(isin[:2], (slice(0), ""))
+    mine = re.search(rf"(?<![0-9A-Z])A?({code})(?![0-9A-Z])", symbol.upper()) if code else None
+    if mine is None:
+        return "asked"
+    return "one" if isin[where] == mine[1] else "two"
+
+
+def _letters(text: str) -> str:
+    """The alphabet of a text, as far as it matters here."""
+    return next((unicodedata.name(each).split(" ")[0] for each in text if each.isalpha()), "")
+
+
+def _words(name: str) -> list[str]:
+    if re.search("[가-힣]", name):
+        return [_KOREAN.sub("", name).upper()]
+    plain = unicodedata.normalize("NFKD", name.lower().replace("&", " and "))
+    words = re.findall(r"\w+", "".join(each for each in plain if not unicodedata.combining(each)).replace("'", ""))
+    return [word for word in words if word not in _FORMS] or words
+
+
+def _is_name(told: str, wanted: str) -> bool:
+    """Whether one name has the other's words, from the first on."""
+    one, other = sorted((_words(told), _words(wanted)), key=len)
+    return other[: len(one)] == one
+
+
+def _suggests(name: str, base: str) -> bool:
+    """Whether the letters of a symbol stand in a name, in their order, from the start of a word on."""
+    words = re.findall(r"[A-Z0-9]+", unicodedata.normalize("NFKD", name).upper().replace("'", ""))
+    if not base or not words:
+        return False
+    if len(base) <= WORDLESS:
+        return words[0].startswith(base) or "".join(word[0] for word in words).startswith(base)
+    once = re.sub(r"(.)\1", r"\1", base)
+    pattern = re.compile(".*?".join(map(re.escape, once)))
+    return any(pattern.match(re.sub(r"(.)\1", r"\1", " ".join(words[at:]))) for at in range(len(words)))

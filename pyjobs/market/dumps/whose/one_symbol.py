@@ -1,0 +1,186 @@
+"""The rows of the desk's instrument alone: chosen by codes; what is another's is refused, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.columns import Reading
+from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
+from pyjobs.market.dumps.meaning.source import DumpSource, Findings
+from pyjobs.market.dumps.meaning.times import Complaints, times_of
+from pyjobs.market.dumps.reading.fields import column
+from pyjobs.market.dumps.reading.numbers import numbers
+from pyjobs.market.dumps.whose.issuers import alike, is_isin, verdict
+from pyjobs.market.dumps.whose.symbols import same_symbol
+from utils.errors import BadDataError
+from utils.foreign_text import quoted
+
+FEW = 6
+NEXT_DAY_MS, NEXT_PRICE = 12 * 86_400_000, 0.3  # of one share under its next name
+ABOUT = ("ticker", "symbol", "instrument", "name", "isin")
+
+
+def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> None:
+    """Only the instrument's rows of a file of many; a finding names a file that calls it otherwise.
+
+    Raises BadDataError for a file of several of which none is the instrument, for one of another instrument, and for
+    one of a name of which nothing shows that it is the instrument's: the desk says it is (`name`, `symbol_column`).
+    """
+    grid, wanted = reading.grid, source.instrument.symbol
+    told = {f"its {name}": grid.about[name] for name in ABOUT if isinstance(grid.about.get(name), str)}
+    columns = _columns(reading) if len(grid) else []
+    if not columns:
+        _refuse_unnamed(reading, wanted)
+    for place, names, values in columns:
+        mine = [each for each in values if same_symbol(each, wanted)]
+        mine = [each for each in mine if each == wanted] or mine
+        if len(mine) == 1 or (mine and len(mine) == len(values)):
+            _use(reading, place)
+            _keep(reading, names, values, mine, findings)
+            return
+        if len(mine) > 1:
+            raise _several(reading, values, wanted)
+    for place, names, values in columns:
+        if len(values) > 1 and not _is_renamed(reading, place, names, values, source, findings):
+            raise _several(reading, values, wanted)
+        told[(grid.names or [])[place] if grid.names else f"column {place + 1}"] = values[-1]
+    _judge(reading, told, source, findings)
+
+
+def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
+    """(place, cells, what they hold) of the columns that tell whose a row is, the surest first."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    grid, spellings = reading.grid, COLUMN_NAMES["symbol"]
+    plain = [(column(name), at) for at, name in enumerate(grid.names or ())]
+    ranked = [(spellings.index(name), at) for name, at in plain if name in spellings]
+    others = [at for _, at in sorted(ranked) if at not in reading.places.values()]
+    found = []
+    for place in [*([reading.places["symbol"]] if "symbol" in reading.places else []), *others]:
+        names = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(grid.columns[place], pa.string()), ""))
+        if values := _without_gaps(reading, place, names):
+            found.append((place, names, values))
+    return found
+
+
+def _without_gaps(reading: Reading, place: int, names: Any) -> list[str]:
+    """The symbols of a column; one that only some rows have is all rows' (Kiwoom's first row alone has it)."""
+    import pyarrow.compute as pc
+
+    symbols = [str(each) for each in pc.unique(names).to_pylist()]
+    told = [each for each in symbols if each]
+    if len(told) == len(symbols) or len(told) < 2:
+        return told
+    grid, at = reading.grid, int(pc.index(names, "").as_py())
+    name = (grid.names or [])[place]
+    what = f"no symbol in {name!r}, in a file of {len(told)} symbols: whose row is it?"
+    raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
+
+
+def _use(reading: Reading, place: int) -> None:
+    reading.places["symbol"] = place
+    reading.ignored = [name for name in reading.ignored if name != reading.name_of("symbol")]
+
+
+def _keep(reading: Reading, names: Any, values: Sequence[str], mine: Sequence[str], findings: Findings) -> None:
+    import pyarrow.compute as pc
+
+    if len(mine) == len(values):
+        return
+    keep = np.array(pc.equal(names, mine[0]).to_pylist(), bool)
+    what, example = f"rows of {len(values) - 1} other symbols: left out", ", ".join(sorted(values)[:FEW])
+    findings.say(Finding(what=what, count=int((~keep).sum()), first="", example=example), cleaned=True)
+    reading.grid = reading.grid.picked(keep)
+
+
+def _several(reading: Reading, values: Sequence[str], wanted: str) -> BadDataError:
+    listed = quoted(", ".join(sorted(values)[:FEW]), 200) + (" …" if len(values) > FEW else "")
+    what = f"holds {len(values)} symbols ({listed}), none of them {wanted!r}: `symbol:` chooses one"
+    return BadDataError(f"{reading.grid.label}: {what}")
+
+
+def _is_renamed(
+    reading: Reading, place: int, names: Any, values: list[str], source: DumpSource, findings: Findings
+) -> bool:
+    """Whether the names of a column follow one another in time, as those of one share do, at one price."""
+    cells = np.array(names.to_pylist(), np.str_)
+    for other in values[1:]:
+        cells[cells == other] = next(each for each in values if alike(each, other))
+    kept = list(dict.fromkeys(cells.tolist()))
+    st = times_of(reading, source, Complaints(len(cells), Findings(source)))
+    order = np.argsort(st.ms, kind="stable")
+    cells, ms = cells[order], st.ms[order]
+    at = np.flatnonzero(cells[1:] != cells[:-1])
+    close = np.array(numbers(reading.grid.columns[reading.places["close"]])[0])[order]
+    values[:] = list(dict.fromkeys(cells.tolist()))
+    if at.size != len(kept) - 1 or not st.kind.all():
+        return False
+    step = np.abs(np.log(close[at + 1] / close[at]))
+    if (ms[at + 1] - ms[at] > NEXT_DAY_MS).any() or not (step < NEXT_PRICE).all():
+        return False
+    for i in at.tolist():
+        line = int(reading.grid.lines[order][i + 1])
+        name = (reading.grid.names or [])[place]
+        what, example = (
+            f"{name} changes in the middle: one share, renamed?",
+            f"{str(cells[i])!r}, then {str(cells[i + 1])!r}",
+        )
+        findings.say(Finding(what=what, count=1, first=f"{reading.grid.unit} {line}", example=quoted(example, 120)))
+    return True
+
+
+def _judge(reading: Reading, told: dict[str, str], source: DumpSource, findings: Findings) -> None:
+    """Refuse what is another's, or may be; name what the file calls the instrument."""
+    instrument, grid = source.instrument, reading.grid
+    let_in = bool(instrument.symbol_column or "symbol" in instrument.columns)
+    verdicts = {where: verdict(each, instrument) for where, each in told.items()}
+    for where, each in told.items():
+        if verdicts[where] == "two" and not let_in:
+            raise BadDataError(f"{_place(reading)}: {_another(where, each, source)}")
+    asked = next((where for where, each in verdicts.items() if each == "asked"), "")
+    if asked and "one" not in verdicts.values() and not let_in and instrument.role != "benchmark":
+        raise BadDataError(f"{_place(reading)}: {_asked(asked, told[asked], source)}")
+    for each in told.values():
+        if not same_symbol(each, instrument.symbol):
+            what = f"the file calls it {quoted(each, 60)!r}"
+            findings.say(Finding(what=what, count=len(grid), first="", example=f"the desk {instrument.symbol!r}"))
+            return
+
+
+def _place(reading: Reading) -> str:
+    grid = reading.grid
+    return f"{grid.label}: {grid.unit} {int(grid.lines[0]) if len(grid) else 1}"
+
+
+def _another(where: str, told: str, source: DumpSource) -> str:
+    instrument, name = source.instrument, quoted(where.removeprefix("its "), 40)
+    mine = f"{instrument.symbol!r}" + (f" ({instrument.name})" if instrument.name else "")
+    what = f"the file is of {quoted(told, 40)!r} ({name}), the desk's symbol is {mine}"
+    return f"{what}: `file` or `symbol` is wrong; where both are one thing, say `symbol_column: {name}`"
+
+
+def _asked(where: str, told: str, source: DumpSource) -> str:
+    name, symbol = quoted(where.removeprefix("its "), 40), source.instrument.symbol
+    what = f"the file is of {quoted(told, 40)!r} ({name}), and nothing shows that this is the desk's {symbol!r}"
+    cure = f"`symbol_column: {name}`" if is_isin(told) else f"`name: {quoted(told, 40)}` or `symbol_column: {name}`"
+    return f"{what}: where it is, say {cure} of the instrument"
+
+
+def _refuse_unnamed(reading: Reading, wanted: str) -> None:
+    """A column of unknown meaning in which the wanted symbol stands among others."""
+    import pyarrow as pa
+
+    grid = reading.grid
+    for place, name in enumerate(grid.names or ()):
+        cells = grid.columns[place]
+        if place in reading.places.values() or not pa.types.is_string(cells.type):
+            continue
+        told = [each for each in cells.unique().to_pylist() if each]
+        if len(told) > 1 and any(same_symbol(each, wanted) for each in told):
+            what = f"column {name!r} holds {wanted!r} and {len(told) - 1} others: say `symbol_column: {name}`"
+            raise BadDataError(f"{grid.label}: {what}")
