@@ -4,8 +4,8 @@ import os
 import sys
 from importlib.util import find_spec
 
-STANDALONE = {"pyjobs.fetch_runs", "pyjobs.deploy", "pyjobs.push_data"}  # a laptop needs no package for it
-# else every verb would end in a traceback about a module nobody has heard of
+STANDALONE = {f"pyjobs.{verb}" for verb in ("fetch_runs", "deploy", "push_data", "uninstall", "doctor")}
+# every other verb would end in a traceback about a module nobody has heard of
 if find_spec("msgspec") is None and not STANDALONE & set(sys.orig_argv):
     sys.stderr.write(
         f"{sys.executable} has not the packages of requirements-nas.txt: run 'make setup' (or mend PYTHONBIN)\n"

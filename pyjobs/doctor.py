@@ -1,7 +1,7 @@
 """What this machine has: tools and their versions, SQLite and its WAL-reset bug, modes of secrets and locks, room.
 
-For a machine on which nothing may run yet: it needs no desk, no data and no configuration. Exit 3 on FAIL. Safe at any
-time; it changes nothing. What runs, and how it went, is the business of healthcheck.
+For a machine on which nothing may run yet: it needs no package, no desk, no data and no configuration. Exit 3 on FAIL.
+Safe at any time; it changes nothing. What runs, and how it went, is the business of healthcheck.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     root, data = paths.root(), paths.data_dir()
     checks = [
         places.git_head(paths.ROOT),
+        places.check_python(paths.ROOT, root),
         *machine.check_tools(),
         *machine.check_stored(paths.ROOT, root),
         places.check_private(private.problems(str(root))),

@@ -12,7 +12,7 @@ from pyjobs.market.desks import desk_path
 from pyjobs.runs.manifest import utc_text
 from pyjobs.runs.nights import signal_queue
 from pyjobs.runs.run_folder import BUILDING
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import many
 from utils import clock, paths, trading_day
 from utils.cli import Parser
 from utils.run import run

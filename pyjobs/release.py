@@ -129,6 +129,7 @@ def _promote(options: Namespace) -> None:
 
 
 def _into(environment: Environment, folder: Path, done: str, packages: str) -> None:
+    environments.alone_here(environment)
     with installing.alone(environment):
         release, sha256 = installing.bring(environment, folder, _say, packages=packages)
         before = environment.current

@@ -30,6 +30,7 @@ ABOUT, SUMS, SIGNATURE = "release.json", "SHA256SUMS", "SHA256SUMS.sig"
 FORMAT = "config/data_format.txt"
 BUILDING = ".building-"
 LIMIT_S = 300.0
+SAYS_NOTHING = ("No principal matched.", "Could not verify signature.")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+)", re.ASCII)
 
@@ -129,7 +130,8 @@ def unpack(folder: Path, release: Release, into: Path, *, leave: Sequence[str]) 
                 continue
             name = member.name.removeprefix(prefix)
             content = archive.extractfile(member) if member.isreg() else None
-            if content is None or name == member.name or name not in release.files or ".." in name.split("/"):
+            below = {"", ".", ".."}.isdisjoint(name.split("/"))  # also `nightdesk-v1//etc/passwd`
+            if content is None or name == member.name or name not in release.files or not below or name in found:
                 raise BadDataError(f"the archive of release '{release.tag}' has '{member.name}', which is not of it")
             written = content.read()
             if hashlib.sha256(written).hexdigest() != release.files[name]:
@@ -198,21 +200,38 @@ def _signer(folder: Path, signers: Path) -> str:
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
     if not (folder / SIGNATURE).is_file():
         raise BadDataError(f"release '{folder}' is not signed: it has no {SIGNATURE}")
-    common = [_ssh_keygen(), "-Y"]
-    with_file = ["-s", str(folder / SIGNATURE), "-f", str(signers)]
+    common, with_file = [_ssh_keygen(), "-Y"], ["-s", str(folder / SIGNATURE), "-f", str(signers)]
     found = subprocess.run([*common, "find-principals", *with_file], capture_output=True, text=True, check=False)
-    who = found.stdout.split("\n")[0].split(",")[0].strip()
-    if found.returncode == 0 and who:
-        with (folder / SUMS).open("rb") as signed:
+    said = found.stderr
+    for who in dict.fromkeys([*found.stdout.split("\n"), *_named_in(signers)]):
+        if not who.strip():
+            continue
+        with (folder / SUMS).open("rb") as signed:  # a line may be for other namespaces, or have expired: all are tried
             done = subprocess.run(
-                [*common, "verify", "-I", who, "-n", NAMESPACE, *with_file], stdin=signed, capture_output=True,
+                [*common, "verify", "-I", who.strip(), "-n", NAMESPACE, *with_file], stdin=signed, capture_output=True,
                 text=True, timeout=LIMIT_S, check=False,
             )  # fmt: skip
         if done.returncode == 0:
-            return who
-        found = done
-    said = (found.stderr.strip().splitlines() or found.stdout.strip().splitlines() or ["no signer is known"])[-1]
-    raise BadDataError(f"release '{folder}' is not signed by anybody in '{signers}': {said}")
+            return who.strip()
+        said += done.stderr
+    raise BadDataError(
+        f"release '{folder}' is not signed by anybody in '{signers}': {_why(said)}: a new key belongs into that file"
+    )
+
+
+def _named_in(signers: Path) -> list[str]:
+    """Who stands in a file of signers: the first word of each line, which may be several with commas."""
+    lines = signers.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [who for line in lines if line.strip() and line[0] != "#" for who in line.split()[0].strip('"').split(",")]
+
+
+def _why(said: str) -> str:
+    """What ssh-keygen said, once each: that a key has expired says more than that none matched."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [
+        line for line in dict.fromkeys(lines) if line not in ("No principal matched.", "Could not verify signature.")
+    ]
+    return "; ".join(told) or (lines[-1] if lines else "no signer is known")
 
 
 def _ssh_keygen() -> str:

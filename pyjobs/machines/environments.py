@@ -52,7 +52,7 @@ class Environment(NamedTuple):
 
 
 def make(root: Path, name: str, port: int, signers: Path) -> Environment:
-    """A new environment in a folder that is not there yet. Raises UsageError, MissingInputError."""
+    """A new environment in a folder that is not there yet. Raises UsageError, MissingInputError, ConfigError."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name of an environment: a small letter, then letters, digits, `_`, `-`")
     if not 0 < port < 65536:
@@ -61,6 +61,8 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
         raise UsageError(f"'{root}' is there already: nothing was changed")
     if not signers.is_file():
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
+    for other in _beside(root):
+        _distinct(Environment(root, name, str(port)), other)
     beside = root.with_name(f".making-{root.name}")
     shutil.rmtree(beside, ignore_errors=True)
     for folder in FOLDERS:
@@ -91,13 +93,7 @@ def load(root: Path) -> Environment:
 
 def separate(one: Environment, other: Environment) -> None:
     """Raises ConfigError where two environments share what each must have of its own."""
-    for what, mine, theirs in (
-        ("root", one.root, other.root),
-        ("name", one.name, other.name),
-        ("port", one.port, other.port),
-    ):
-        if mine == theirs:
-            raise ConfigError(f"'{one.root}' and '{other.root}' have the same {what}, '{mine}': each needs its own")
+    _distinct(one, other)
     for name in (".env", *FOLDERS):
         first, second = one.root / name, other.root / name
         if first.exists() and second.exists() and first.samefile(second):
@@ -107,6 +103,26 @@ def separate(one: Environment, other: Environment) -> None:
         raise ConfigError(
             f"'{one.root}' and '{other.root}' have the same DATABASE_URL: one would write into the other's bars"
         )
+
+
+def alone_here(environment: Environment) -> None:
+    """Raises ConfigError where an environment in the same folder shares something with it, as `separate`."""
+    for other in _beside(environment.root):
+        separate(environment, other)
+
+
+def _beside(root: Path) -> Iterator[Environment]:
+    """The other environments in the folder in which one lies, or will."""
+    for other in sorted(root.parent.iterdir()) if root.parent.is_dir() else ():
+        if other.resolve() != root.resolve() and (other / RELEASES).is_dir() and (other / ".env").is_file():
+            yield load(other)
+
+
+def _distinct(one: Environment, other: Environment) -> None:
+    pairs = {"root": (one.root, other.root), "name": (one.name, other.name), "port": (one.port, other.port)}
+    for what, (mine, theirs) in pairs.items():
+        if mine == theirs:
+            raise ConfigError(f"'{one.root}' and '{other.root}' have the same {what}, '{mine}': each needs its own")
 
 
 def link_own(environment: Environment, into: Path) -> None:
@@ -201,6 +217,9 @@ def prune(environment: Environment, keep: int) -> Iterator[str]:
                 (place / tag).rename(gone)
         yield tag
     sweep(root)
+    for path in (root / ARTIFACTS).iterdir():  # of an install that was killed and not begun again
+        if not (root / RELEASES / path.name).exists():
+            shutil.rmtree(path, ignore_errors=True)
     used = {(root / RELEASES / tag / ".venv").resolve().name for tag in kept(environment)}
     for path in (root / ".venvs").iterdir():
         if path.name not in used:

@@ -59,7 +59,12 @@ def bring(environment: Environment, source: Path, say: Say, *, packages: str = "
     final = environment.root / RELEASES / release.tag
     if _is_whole(environment, final, release):
         return release, sha256
-    _unpacked(environment, held, release, say, packages or _set_of(environment))
+    try:
+        _unpacked(environment, held, release, say, packages or _set_of(environment))
+    except BadDataError:
+        if not final.exists():  # a good one of that tag may come
+            shutil.rmtree(held)
+        raise
     return release, sha256
 
 

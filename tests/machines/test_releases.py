@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -201,6 +204,72 @@ def test_a_key_that_is_not_among_the_signers_signs_nothing_here(bench: Bench, tm
     assert [path.name for path in (bench.clone / "data/releases").iterdir()] == ["v1"]
 
 
+def resigned(bench: Bench, folder: Path, member: tarfile.TarInfo, content: bytes) -> None:
+    """One more member in the archive of v1, listed and signed by the right key: a builder gone bad."""
+    with tarfile.open(folder / "nightdesk-v1.tar.gz") as old:
+        kept = [(each, old.extractfile(each)) for each in old]
+        with tarfile.open(folder / "new", "w:gz") as new:
+            for each, source in kept:
+                new.addfile(each, source)
+            member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    (folder / "new").replace(folder / "nightdesk-v1.tar.gz")
+    about = json.loads((folder / "release.json").read_text())
+    about["files"][member.name.removeprefix("nightdesk-v1/")] = hashlib.sha256(content).hexdigest()
+    (folder / "release.json").write_text(json.dumps(about))
+    sums = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n"
+            for name in ("nightdesk-v1.tar.gz", "release.json")]  # fmt: skip
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    (folder / "SHA256SUMS.sig").unlink()
+    subprocess.run(
+        ["ssh-keygen", "-Y", "sign", "-q", "-f", str(bench.key), "-n", "nightdesk-release", "SHA256SUMS"],
+        cwd=folder, check=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("nightdesk-v1/../../../out", tarfile.REGTYPE),
+        ("nightdesk-v1//OUT", tarfile.REGTYPE),
+        ("/OUT", tarfile.REGTYPE),
+        ("nightdesk-v1/pyjobs/part.py", tarfile.REGTYPE),
+        ("nightdesk-v1/out", tarfile.SYMTYPE),
+        ("nightdesk-v1/out", tarfile.LNKTYPE),
+        ("nightdesk-v1/out", tarfile.CHRTYPE),
+    ],
+)
+def test_an_archive_that_would_write_elsewhere_is_refused_though_it_is_signed(
+    bench: Bench, tmp_path: Path, name: str, kind: bytes
+) -> None:
+    folder = bench.built("v1")
+    member = tarfile.TarInfo(name.replace("OUT", str(tmp_path / "out").lstrip("/")))
+    member.type, member.linkname = kind, str(tmp_path / "target")
+    resigned(bench, folder, member, b"bad" if kind == tarfile.REGTYPE else b"")
+    with pytest.raises(BadDataError, match=r"archive of release 'v1' (has '.*', which is not of it|is not what was)"):
+        bench.release("install", bench.staging, folder)
+    assert not list(tmp_path.rglob("out")) and not (bench.staging / "current").is_symlink()
+    shutil.rmtree(folder)
+    bench.release("install", bench.staging, bench.built("v1"))  # the bad one is not kept as what v1 is
+
+
+def test_a_key_counts_from_when_until_when_and_for_what_its_line_says(bench: Bench) -> None:
+    folder, signers = bench.built("v1"), bench.staging / "secret/signers"
+    key = bench.key.with_suffix(".pub").read_text()
+    for line, said in (
+        ('a@x valid-before="20200101" ', "key has expired: verify time .* > valid-before 2020"),
+        ('a@x valid-after="20990101" ', "key is not yet valid"),
+        ('a@x namespaces="git" ', 'not permitted for use in signature namespace "nightdesk-release"'),
+    ):
+        signers.write_text(line + key)
+        with pytest.raises(BadDataError, match=rf"{said}.*: a new key belongs into that file"):
+            bench.release("install", bench.staging, folder)
+        signers.write_text(line + key + f"# renewed\nb@x,c@x {key}")
+        bench.release("verify", folder, "--signers", signers)
+    bench.release("install", bench.staging, folder)
+    assert bench.runs(bench.staging) == "1"
+
+
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [
@@ -213,6 +282,8 @@ def test_a_key_that_is_not_among_the_signers_signs_nothing_here(bench: Bench, tm
         (["rollback", "STAGING"], MissingInputError, r"knows none before: .*\(no other is kept\)"),
         (["rollback", "STAGING", "v7"], MissingInputError, r"'v7' is not kept in .* \(it has none\)"),
         (["init", "STAGING", "--name", "x", "--port", "1", "--signers", "SIGNERS"], UsageError, "is there already"),
+        (["init", "THIRD", "--name", "x", "--port", "5434", "--signers", "SIGNERS"], ConfigError, "same port, '5434'"),
+        (["init", "THIRD", "--name", "prod", "--port", "1", "--signers", "SIGNERS"], ConfigError, "same name, 'prod'"),
         (["list", "STAGING", "v1"], UsageError, "list takes 0 to 1 words"),
     ],
 )
@@ -220,7 +291,12 @@ def test_what_cannot_be_is_named(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], error: type[NightdeskError], said: str
 ) -> None:
     monkeypatch.setenv("RELEASE_KEY", str(bench.key))
-    named = {"STAGING": bench.staging, "PROD": bench.prod, "SIGNERS": bench.signers}
+    named = {
+        "THIRD": bench.prod.with_name("third"),
+        "STAGING": bench.staging,
+        "PROD": bench.prod,
+        "SIGNERS": bench.signers,
+    }
     with pytest.raises(error, match=said):
         bench.release(*[named.get(word, word) for word in words])
 
@@ -229,8 +305,9 @@ def test_environments_that_share_something_are_refused(bench: Bench) -> None:
     bench.release("install", bench.staging, bench.built("v1"))
     own = (bench.prod / ".env").read_text()
     (bench.prod / ".env").write_text(own.replace("5434", "5433"))
-    with pytest.raises(ConfigError, match="have the same port, '5433'"):
-        bench.release("promote", bench.staging, bench.prod)
+    for words in (["promote", bench.staging, bench.prod], ["install", bench.prod, bench.built("v2")]):
+        with pytest.raises(ConfigError, match="have the same port, '5433'"):
+            bench.release(*words)
     (bench.prod / ".env").write_text(own + "DATABASE_URL=postgresql://a\n")
     with (bench.staging / ".env").open("a") as file:
         file.write("DATABASE_URL=postgresql://a\n")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Table, Text
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import many
 from pyjobs.scanning.scan_file import Scan, Scanned, Signal
 from utils.tables import Called, Column, called
 

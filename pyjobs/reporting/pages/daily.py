@@ -8,7 +8,7 @@ from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import BAR_STATUS, HAS_BAR, absent, called_in, movers, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars, held_blocks
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import many
 from pyjobs.scanning.scan_file import Scanned
 from utils.tables import Called, Column
 

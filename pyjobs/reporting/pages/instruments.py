@@ -9,7 +9,7 @@ from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import noted, sessions_of_markets
 from pyjobs.reporting.pages.context import Context
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import many
 from utils.tables import Column
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from pyjobs.reporting.document import Block, Image, Page, Section, Table, Text
 from pyjobs.reporting.pages.common import absent, called_in, noted, signal_count, signal_table
 from pyjobs.reporting.pages.held import doubts_of_bars
 from pyjobs.reporting.run_files.read_run import RunInputs
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import many
 from pyjobs.scanning.scan_file import Scan
 from utils.tables import Column
 

@@ -10,7 +10,7 @@ from typing import Any
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.reporting import numbers
 from pyjobs.reporting.scans.tables import money_of, names_of, setups_by_series
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import many
 from pyjobs.scanning.open_markets import Closed
 from utils import trading_day
 from utils.tables import Column, markdown_table, text_table

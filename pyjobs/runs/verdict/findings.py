@@ -183,3 +183,8 @@ def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
         row: dict[str, object] = {"name": c.name, "state": c.state, "detail": c.detail, "kind": c.kind, "cure": c.cure}
         rows.append(row | {"names": names} if names else row)
     return {"state": worst(checks), "checks": rows}
+
+
+def many(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {noun}{'s' if count != 1 else ''}"

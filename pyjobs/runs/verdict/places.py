@@ -15,9 +15,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pyjobs.runs import released
-from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.findings import Check, State, many
 from pyjobs.runs.verdict.machine import uses_wal
-from pyjobs.runs.verdict.words import many
 from utils.errors import NightdeskError
 
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000

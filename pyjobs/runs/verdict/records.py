@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pyjobs.runs.job_history import JobRun, to_run
-from pyjobs.runs.verdict.findings import Check
-from pyjobs.runs.verdict.words import many
+from pyjobs.runs.verdict.findings import Check, many
 from utils import history
 
 AHEAD_S = 60  # a record so little ahead of this clock is no riddle

@@ -15,7 +15,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.runs.verdict import words
-from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.findings import Check, State, many
 from utils import trading_day
 from utils.errors import NightdeskError
 from utils.trading_day import Calendar
@@ -141,7 +141,7 @@ def by_session(series: str, last_session: dt.date | None, calendar: Calendar, no
         behind = len(calendar.sessions_between(max(last_session, calendar.first), newest))
         behind -= calendar.session(max(last_session, calendar.first)) is not None
     state: State = "OK" if behind <= 0 else "WARN" if behind == 1 else "FAIL"
-    late = "" if state == "OK" else f", {words.many(behind, 'session')} behind {newest}"
+    late = "" if state == "OK" else f", {many(behind, 'session')} behind {newest}"
     return Check(name, state, f"last bar {last_session}{late}", "data")
 
 

@@ -87,8 +87,3 @@ def span(seconds: int) -> str:
         if seconds > 60 and seconds % 60 == 0
         else f"{seconds} s"
     )
-
-
-def many(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count} {noun}{'s' if count != 1 else ''}"

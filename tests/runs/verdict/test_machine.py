@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,9 @@ def test_doctor_needs_no_desk_no_data_and_no_configuration(
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
     assert doctor.main([]) in (0, 3)
     assert "doctor: " in capsys.readouterr().out
+
+
+def test_doctor_and_uninstall_need_no_packages() -> None:
+    code = "import sys; sys.orig_argv += ['pyjobs.doctor']; import pyjobs.doctor, pyjobs.uninstall"
+    bare = subprocess.run([sys.executable, "-S", "-c", code], cwd=paths.ROOT, capture_output=True, text=True)
+    assert bare.returncode == 0, bare.stderr
