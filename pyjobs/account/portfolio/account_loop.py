@@ -54,10 +54,8 @@ def walk(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, tables: Tables, rates: Rates,
     points: Points, account_trades: AccountTradeColumns, room: Room,
 ) -> int:  # fmt: skip
-    """Every moment in order: an entry of `points` each, a account trade for each position that ends.
-
-    Last come the account trades of those still open, marked to their last close.
-    """
+    """Every moment in order: an entry of `points` each, an account trade for each position that ends; last come those
+    still open, marked to their last close."""
     for j in range(series.n_times):
         now = series.times[j]
         look(series, j)
