@@ -59,9 +59,9 @@ def _prune(vault: Vault, keep: int, there: Sequence[str]) -> None:
 
     Where more than PRUNE_MAX_SHARE percent would go at once, none does, and that is said.
     """
-    for each in _going(prune.look(vault.folder), keep, str(vault.folder)):
-        if prune.remove(vault.folder, each):
-            print(f"{each.entry.name}: removed: {each.reason}")
+    for each, wrong in prune.remove_each(vault.folder, _going(prune.look(vault.folder), keep, str(vault.folder))):
+        if wrong != "":
+            print(f"[WARN] cannot be removed: {wrong}" if wrong else f"{each.entry.name}: removed: {each.reason}")
     entries = [Entry(name=name, kind="run", run_id=name, status="ok") for name in there]
     vaults.remove(vault, [each.entry.name for each in _going(entries, keep, vault.name)])
 

@@ -101,9 +101,9 @@ def _prune(here: Path, keep_days: int, keep_max_runs: int) -> None:
     decisions = retention.decide(prune.look(here), keep_days=keep_days, keep_max_runs=keep_max_runs)
     doomed = [each for each in decisions if each.action == "remove"]
     fetching.note_pruned(here, [each.entry.run_id for each in doomed])
-    for each in doomed:
-        if prune.remove(here, each):
-            print(f"{each.entry.name}: removed here: {each.reason}")
+    for each, wrong in prune.remove_each(here, doomed):
+        if wrong != "":
+            print(f"[WARN] cannot be removed: {wrong}" if wrong else f"{each.entry.name}: removed here: {each.reason}")
 
 
 def _summary(here: Path, before: set[str]) -> None:

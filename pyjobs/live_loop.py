@@ -108,7 +108,7 @@ def _status() -> int:
     """One line for each loop; the worst of them is the exit code."""
     now, alive = clock.now_s(), _is_held()
     try:
-        known = json.loads((paths.data_dir() / "live" / scheduler.STATE).read_bytes())
+        known = json.loads(os_files.held_bytes(paths.data_dir() / "live" / scheduler.STATE))
     except (OSError, ValueError):
         known = {"loops": {}, "at_s": 0.0, "pid": 0}
     listed, wrong = _listed()

@@ -33,6 +33,7 @@ from utils.cli import Parser
 from utils.dialogue import Dialogue
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
+from utils.files import os_files
 from utils.files.atomic import write_bytes, write_text
 from utils.run import run
 from utils.settings import config
@@ -242,7 +243,7 @@ def _expect(table: Timetable, mine: str) -> None:
     if own_desk and not local.exists():
         write_text(local, f"# Values of this machine (config/env.nas.sh explains them).\nMARKET={table.market}\n")
         print(f"{local}: MARKET={table.market}")
-    elif own_desk and f"MARKET={table.market}" not in local.read_text(encoding="utf-8"):
+    elif own_desk and f"MARKET={table.market}" not in os_files.held_bytes(local).decode("utf-8"):
         print(f"{local} is yours and stays as it is; put this line into it: MARKET={table.market}")
 
 

@@ -171,12 +171,10 @@ def _prune_cache(told: Told, keep_mb: int) -> None:
 def _remove(told: Told, runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
     """Remove what may go; one that cannot be removed does not keep the others. Returns the problems."""
     failed = []
-    for decision in decisions:
-        try:
-            if not prune.remove(runs_dir, decision, named):
-                told.say(f"'{decision.entry.name}' has changed since it was looked at: left alone")
-        except OSError as error:
-            failed.append(f"'{decision.entry.name}': {error.strerror} ('{error.filename}')")
+    for decision, wrong in prune.remove_each(runs_dir, decisions, named):
+        if wrong == "":
+            told.say(f"'{decision.entry.name}' has changed since it was looked at: left alone")
+        failed += [wrong] if wrong else []
     return failed
 
 

@@ -28,7 +28,8 @@ from pyjobs.runs import released
 from pyjobs.runs.verdict.repos import check_repos
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import MissingInputError, UsageError
+from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.files import os_files
 from utils.run import run
 
 COUNTS = {
@@ -83,8 +84,12 @@ def _build(options: Namespace) -> None:
     known = sorted(_built(into), key=lambda each: each[0].committed_s, reverse=True)
     for old, folder in known[_keep() :]:
         if folder != made:
-            shutil.rmtree(folder)
-            print(f"removed: release {old.tag} (KEEP_RELEASES)")
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:  # the new one is made, and the others can go
+                print(f"[WARN] release {old.tag} cannot be removed: {error.strerror} ('{error.filename}')")
+            else:
+                print(f"removed: release {old.tag} (KEEP_RELEASES)")
 
 
 def _verify(options: Namespace) -> None:
@@ -194,8 +199,16 @@ def _list(options: Namespace) -> None:
 
 
 def _built(into: Path) -> list[tuple[released.Release, Path]]:
-    found = [path for path in into.glob("[!.]*") if (path / artifact.ABOUT).is_file()]
-    return [(released.parse((path / artifact.ABOUT).read_text(encoding="utf-8"), path), path) for path in sorted(found)]
+    """The releases that were built here, with their folders, by name; one that is damaged is named and left out."""
+    found = []
+    for path in os_files.matching(into, "[!.]*"):
+        try:
+            found.append((released.parse(os_files.held_bytes(path / artifact.ABOUT), path), path))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, BadDataError) as error:
+            print(f"[WARN] '{path}' is no release: {error}")
+    return found
 
 
 def _keep() -> int:

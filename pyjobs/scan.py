@@ -20,7 +20,7 @@ from pyjobs.market.desk.snapshot import Snapshot, refuse_unread
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.reporting.scans.tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
-from pyjobs.scanning.records import scanned
+from pyjobs.scanning.records import Undecided, scanned
 from utils import clock, paths
 from utils.errors import StaleDataError
 from utils.exit_codes import ExitCode
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
     found = setups_of(taken, source=str(path))
-    result = {**scanned(taken, found.setups), "notes": found.notes}
+    undecided = Undecided()
+    result = {**scanned(taken, found.setups, undecided), "notes": [*found.notes, *undecided.notes]}
     title = f"{taken.desk.banner or taken.desk.name}: scan of {taken.session}"
     print(as_text(result, title), end="")
     if out is None:
@@ -59,6 +60,7 @@ def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
         write_json(out / "reports" / "scan.json", result)
     refuse_stale(taken, path)
     refuse_unread(taken)
+    undecided.refuse()
     return ExitCode.OK
 
 

@@ -126,7 +126,7 @@ def _units() -> list[Path]:
 
 
 def _is_our_unit(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = os_files.held_bytes(path).decode("utf-8", "replace")
     return any(_start_ours(words, paths.entrance()) for words in units.commands(text))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from utils.errors import UsageError
+from utils.files import os_files
 from utils.files.atomic import write_text
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ class Dialogue:
         self._ask = ask
         self._kept: dict[str, str] = {}
         with suppress(OSError, ValueError):
-            found = json.loads(kept.read_text(encoding="utf-8"))
+            found = json.loads(os_files.held_bytes(kept))
             self._kept = {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
 
     def given(

@@ -89,12 +89,16 @@ def metrics(run: RunPath = None, *, constrained: bool = True) -> pd.DataFrame:
     """The figures of a run: a row for each account, float64 columns as metrics.json has them; fractions, no percent.
 
     Texts (start, end, currency) are str. Lists and tables in it (terms, benchmarks) are left to metrics.json itself.
+    The row of an account whose file cannot be read is empty.
     """
     import pandas as pd
 
     rows = {}
     for name, folder in _accounts(_folder(run), constrained=constrained).items():
-        told = _json(folder / "metrics.json")
+        try:
+            told = _json(folder / "metrics.json")
+        except BadDataError:  # its row is empty, and hides no other
+            told = {}
         rows[name] = {key: value for key, value in told.items() if not isinstance(value, list | dict)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("account")
     for name in table.columns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
 from pyjobs.market.store.open_store import open_store
 from utils import clock, paths
 from utils.cli import date_of
-from utils.errors import MissingInputError, UsageError
+from utils.errors import BadDataError, MissingInputError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,15 +27,19 @@ DAY_MS = 86_400_000
 
 
 def series() -> pd.DataFrame:
-    """Every stored series: columns exchange, symbol, timeframe (str), bars (Int64), first, last (UTC closes)."""
+    """Every stored series: columns exchange, symbol, timeframe (str), bars (Int64), first, last (UTC closes).
+
+    The last three of one that cannot be read are missing (`<NA>`, `NaT`); `bars` says why.
+    """
     store = open_store()
     rows = []
     for key in store.series():
-        ts_ms = store.read(key).ts_ms
-        span = {"first": int(ts_ms[0]), "last": int(ts_ms[-1])} if len(ts_ms) else {}
-        rows.append(
-            {"exchange": key.exchange, "symbol": key.symbol, "timeframe": key.timeframe, "bars": len(ts_ms), **span}
-        )
+        about: dict[str, object] = {"exchange": key.exchange, "symbol": key.symbol, "timeframe": key.timeframe}
+        rows.append(about)
+        with suppress(BadDataError, OSError):  # it hides no other
+            ts_ms = store.read(key).ts_ms
+            about["bars"] = len(ts_ms)
+            about |= {"first": int(ts_ms[0]), "last": int(ts_ms[-1])} if len(ts_ms) else {}
     names = dict.fromkeys(("exchange", "symbol", "timeframe"), "str")
     return typed(rows, {**names, "bars": "Int64", "first": "utc", "last": "utc"})
 

@@ -26,6 +26,7 @@ from pyjobs.strategy.registry import OWN, make_setup, needs
 from utils import paths, trading_day
 from utils.cli import name_and_value, value_of
 from utils.errors import ConfigError, UsageError
+from utils.files import os_files
 
 FORMAT = 1  # of the journal: a change of its columns is another
 ROUND_THE_CLOCK = "24/7"
@@ -172,4 +173,4 @@ def code_of(strategy: str) -> str:
     files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
     files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core)]
     files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
-    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    return hashlib.sha256(b"\0".join(os_files.held_bytes(path) for path in files)).hexdigest()[:12]

@@ -23,6 +23,7 @@ from pyjobs.runs import released
 from pyjobs.runs.released import Release
 from pyjobs.runs.verdict.repos import LOCK, git
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, UsageError
+from utils.files import os_files
 from utils.files.os_files import has_file
 
 NAMESPACE = "nightdesk-release"
@@ -50,7 +51,7 @@ def build(clone: Path, home: Path, tag: str, key: Path, into: Path) -> Path:
         )
     final = into / tag
     if final.is_dir():
-        built = released.parse((final / ABOUT).read_text(encoding="utf-8"), final / ABOUT)
+        built = released.parse(os_files.held_bytes(final / ABOUT), final / ABOUT)
         if built.commit != commit:
             raise ConfigError(f"release '{tag}' was built from {built.commit[:9]}, and the tag is at {commit[:9]} now: "
                               "a release is never another one; take another tag")  # fmt: skip
@@ -88,7 +89,7 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
     only_files(folder)
     who = _signer(folder, signers)
     expected = dict[str, str]()
-    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+    for line in os_files.held_bytes(folder / SUMS).decode("utf-8").splitlines():
         found = _SUM.fullmatch(line)
         if not found:
             raise BadDataError(f"'{folder / SUMS}' has a line that is none of sha256sum's: {line[:80]!r}")
@@ -100,7 +101,7 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
     for name, digest in expected.items():
         if _sha256(folder / name) != digest:
             raise BadDataError(f"'{folder / name}' is not what was signed: get the release anew")
-    release = released.parse((folder / ABOUT).read_text(encoding="utf-8"), folder / ABOUT)
+    release = released.parse(os_files.held_bytes(folder / ABOUT), folder / ABOUT)
     if f"nightdesk-{name_of(release.tag)}.tar.gz" not in expected:
         raise BadDataError(f"'{folder}' says it is release '{release.tag}' and has no archive of that name")
     return release, who

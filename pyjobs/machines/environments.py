@@ -24,7 +24,7 @@ from pyjobs.machines import artifact
 from pyjobs.runs import released
 from pyjobs.runs.released import OWN
 from utils.errors import BadDataError, ConfigError, MissingInputError, UsageError
-from utils.files import atomic, formats
+from utils.files import atomic, formats, os_files
 from utils.settings.name_values import name_values
 
 CURRENT, PREVIOUS, RELEASES, ARTIFACTS, HISTORY = "current", "previous", "releases", "artifacts", "releases.tsv"
@@ -71,7 +71,7 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
         (beside / folder).mkdir(parents=True)
     (beside / "secret").chmod(0o700)
     (beside / ".locks").chmod(0o750)
-    atomic.write_bytes(beside / SIGNERS, signers.read_bytes(), mode=0o600)
+    atomic.write_bytes(beside / SIGNERS, os_files.held_bytes(signers), mode=0o600)
     env = f"{ENV_HEAD}{PROJECT}=nightdesk-{name}\n{PORT}={port}\n"
     atomic.write_bytes(beside / ".env", env.encode(), mode=0o600)
     settings = f"{SETTINGS_HEAD}ENV={name}\nexport NIGHTDESK_HOME={shlex.quote(str(root))}\n"
@@ -185,9 +185,9 @@ def readable(environment: Environment, release: released.Release) -> None:
 
 
 def kept(environment: Environment) -> list[str]:
-    """The tags of the releases that are unpacked there, the newest commit first."""
-    found = [released.read(path) for path in (environment.root / RELEASES).iterdir() if not path.name.startswith(".")]
-    return [each.tag for each in sorted(filter(None, found), key=lambda each: (-each.committed_s, each.tag))]
+    """The tags of the releases that are unpacked there, the newest commit first; damaged ones are left out."""
+    found = released.all_of(environment.root / RELEASES)
+    return [each.tag for each in sorted(found, key=lambda each: (-each.committed_s, each.tag))]
 
 
 def at_work(folder: Path) -> list[int]:
@@ -220,7 +220,7 @@ def prune(environment: Environment, keep: int) -> Iterator[str]:
     for path in (root / ARTIFACTS).iterdir():  # of an install that was killed and not begun again
         if not (root / RELEASES / path.name).exists():
             shutil.rmtree(path, ignore_errors=True)
-    used = {(root / RELEASES / tag / ".venv").resolve().name for tag in kept(environment)}
+    used = {(folder / ".venv").resolve().name for folder in (root / RELEASES).iterdir()}  # damaged or not
     for path in (root / ".venvs").iterdir():
         if path.name not in used:
             shutil.rmtree(path, ignore_errors=True)
@@ -244,7 +244,7 @@ def note(environment: Environment, done: str, release: released.Release, sha256:
 def _dotenv(root: Path) -> dict[str, str]:
     path = root / ".env"
     try:
-        return {name: value for _, _, name, value in name_values(path.read_bytes(), path) if name}
+        return {name: value for _, _, name, value in name_values(os_files.held_bytes(path), path) if name}
     except OSError as error:
         raise ConfigError(f"'{path}' cannot be read: {error.strerror}") from error
 

@@ -19,6 +19,7 @@ from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, SSH_FAILED, Ho
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs, started_at
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, NightdeskError
+from utils.files import os_files
 from utils.files.atomic import sync_directory, write_text
 from utils.foreign_text import quoted
 
@@ -188,7 +189,7 @@ def forget_gone(fetch: Fetch, there: Container[str]) -> None:
 def pruned_before(here: Path) -> list[str]:
     """Runs that were pruned here although the server may still have them."""
     try:
-        return (here / META / PRUNED).read_text(encoding="utf-8").split()
+        return os_files.held_bytes(here / META / PRUNED).decode("utf-8").split()
     except FileNotFoundError:
         return []
 
@@ -215,7 +216,7 @@ def record(fetch: Fetch, stamp: str) -> None:
     path = fetch.here / META / HISTORY
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        before = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        before = os_files.held_bytes(path).decode("utf-8", "replace").split("\n")
     except FileNotFoundError:
         before = []
     whole = [line for line in before if line.count("\t") == len(COLUMNS) - 1] or ["\t".join(COLUMNS)]

@@ -221,7 +221,12 @@ def _walk(folder: Path) -> Iterator[Path]:
     """Every file below, in order; temporary files, caches and unfinished runs are passed over."""
     if not has_folder(folder) or folder.is_symlink():
         return
-    for path in sorted(folder.iterdir()):
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:  # it is tried as a file, and named
+        yield folder
+        return
+    for path in inside:
         name = path.name
         if name in NOT_OURS or atomic.TMP_MARK in name or name.startswith((BUILDING, REMOVING)):
             continue

@@ -16,6 +16,7 @@ import msgspec
 
 from utils import paths, trading_day
 from utils.errors import ConfigError
+from utils.files import os_files
 from utils.settings.config import load_yaml, nearest
 
 NAMELESS = ("desk", "desk.sample")  # the stems of files whose desk is the house's own: it needs no name
@@ -66,11 +67,11 @@ def called(path: Path) -> str:
 
 def word_for(path: Path, config_dir: Path) -> str:
     """What --desk takes for the desk in that file; empty where jobs find it without."""
-    at = path.resolve()
+    at = os.path.realpath(path)  # where Path.resolve raises for a loop of links
     for folder in _folders(config_dir):
-        if at == (folder / "desk.yaml").resolve():
+        if at == os.path.realpath(folder / "desk.yaml"):
             return ""
-        if at.parent == (folder / "desks").resolve() and path.suffix == ".yaml":
+        if os.path.dirname(at) == os.path.realpath(folder / "desks") and path.suffix == ".yaml":  # noqa: PTH120
             return path.stem
     return str(path)
 
@@ -90,7 +91,7 @@ def named_desks(config_dir: Path) -> list[DeskFile]:
     """The desks in config/desks/, by name; of two of one name the home's counts."""
     found: dict[str, DeskFile] = {}
     for folder in _folders(config_dir):
-        for path in sorted((folder / "desks").glob("*.yaml")):
+        for path in os_files.matching(folder / "desks", "*.yaml"):
             found.setdefault(path.stem, DeskFile(path.stem, path, _since(path)))
     return [found[name] for name in sorted(found)]
 

@@ -12,7 +12,7 @@ from pyjobs.reporting.document import Page, markdown
 from utils import paths
 from utils.cli import Parser
 from utils.errors import CannotWriteError, MissingInputError
-from utils.files import atomic
+from utils.files import atomic, os_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,4 +55,4 @@ def put_text(path: Path, text: str, summary: str) -> Path:
 
 def pictures(run_dir: Path) -> list[str]:
     """The PNG files in the run's reports/ folder."""
-    return sorted(path.name for path in (run_dir / "reports").glob("[!.]*.png"))
+    return [path.name for path in os_files.matching(run_dir / "reports", "[!.]*.png")]

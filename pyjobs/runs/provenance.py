@@ -25,7 +25,7 @@ GIT_TIMEOUT_S = 10.0
 
 def file_sha256(path: Path) -> str:
     """The sha256 of a file's bytes, in hex."""
-    with path.open("rb") as handle:
+    with os_files.held(path) as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 

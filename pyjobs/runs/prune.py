@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pyjobs.runs import pins
@@ -45,6 +45,22 @@ def look(runs_dir: Path, named: Named = is_night) -> list[Entry]:
     if not has_folder(runs_dir):
         return []
     return [_entry(path, named) for path in sorted(runs_dir.iterdir())]
+
+
+def remove_each(
+    runs_dir: Path, decisions: Iterable[Decision], named: Named = is_night
+) -> Iterator[tuple[Decision, str | None]]:
+    """Carry out each, with what is wrong: one that cannot be removed keeps no other.
+
+    None where all is well; where it has changed since it was looked at, an empty text.
+    """
+    for decision in decisions:
+        try:
+            gone = remove(runs_dir, decision, named)
+        except OSError as error:
+            yield decision, f"'{decision.entry.name}': {error.strerror} ('{error.filename}')"
+        else:
+            yield decision, None if gone else ""
 
 
 def remove(runs_dir: Path, decision: Decision, named: Named = is_night) -> bool:

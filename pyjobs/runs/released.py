@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.errors import BadDataError
+from utils.files import os_files
 
 ABOUT = ".release.json"
 OWN = ("config/desk.yaml", "config/env.local.sh", "config/desks", "config/instances")
@@ -33,19 +34,36 @@ def read(folder: Path) -> Release | None:
     """The release that was unpacked there; None where none was. Raises BadDataError for one that cannot be read."""
     path = folder / ABOUT
     try:
-        text = path.read_text(encoding="utf-8")
+        text = os_files.held_bytes(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise BadDataError(f"'{path}' cannot be read: {error.strerror}") from error
     return parse(text, path)
 
 
-def parse(text: str, path: Path) -> Release:
+def all_of(folder: Path, damaged: list[str] | None = None) -> list[Release]:
+    """The releases in the folders of `folder`, in no order; what is wrong with others goes into `damaged`, if given.
+
+    Raises OSError where `folder` itself cannot be listed.
+    """
+    found = []
+    for path in folder.iterdir():
+        try:
+            found += [] if path.name.startswith(".") else [read(path)]
+        except BadDataError as error:  # one that is damaged hides no other
+            if damaged is not None:
+                damaged.append(str(error))
+    return [each for each in found if each is not None]
+
+
+def parse(text: str | bytes, path: Path) -> Release:
     """The release that `text` (of `path`) tells of. Raises BadDataError."""
     try:
         told = json.loads(text)
         release = Release(**{name: told[name] for name in Release._fields})
         whole = all(isinstance(told[name], kind) for name, kind in zip(Release._fields, _KINDS, strict=True))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadDataError(f"'{path}' does not say which release it is: {error!r}") from error
     if not whole:
         raise BadDataError(f"'{path}' does not say which release it is")
@@ -67,7 +85,7 @@ def differences(folder: Path, release: Release) -> Iterator[str]:
         if links & _and_above(name):
             continue
         try:
-            with (folder / name).open("rb") as handle:
+            with os_files.held(folder / name) as handle:
                 if hashlib.file_digest(handle, "sha256").hexdigest() != digest:
                     yield f"'{name}' was changed"
         except OSError:

@@ -12,7 +12,7 @@ from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.base import Quote
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.scanning.provisional import Running, with_quote
-from pyjobs.scanning.records import Record, instrument_record, signal_records, status_of
+from pyjobs.scanning.records import Record, Undecided, instrument_record, signal_records, status_of
 from pyjobs.strategy.scan import longest_lookback
 from pyjobs.strategy.signals import Setup
 from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError
@@ -52,6 +52,7 @@ class NowScan:
     bars: dict[str, dict[str, float]] = field(default_factory=dict)
     looked_at: set[str] = field(default_factory=set)
     errors: list[NightdeskError] = field(default_factory=list)
+    undecided: Undecided = field(default_factory=Undecided)
     live: int = 0
     behind: int = 0
 
@@ -126,7 +127,7 @@ def _closed(scan: NowScan, series: Series, setups: Mapping[str, Setup]) -> None:
         session = series.last_session.isoformat() if series.last_session else None
         scan.signals += [
             {**signal, "provisional": False, "as_of_ms": signal["ts_ms"]}
-            for signal in signal_records(series.instrument, series.bars, session, setups)
+            for signal in signal_records(series.instrument, series.bars, session, setups, scan.undecided)
         ]
 
 
@@ -159,5 +160,5 @@ def _live(scan: NowScan, series: Series, live: Running, setups: Mapping[str, Set
         scan.looked_at.add(key)
         scan.signals += [
             {**signal, "provisional": True, "as_of_ms": live.as_of_ms}
-            for signal in signal_records(each, live.bars, session, setups)
+            for signal in signal_records(each, live.bars, session, setups, scan.undecided)
         ]

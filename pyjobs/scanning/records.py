@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,12 +14,34 @@ from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.scanning.scan_file import Scanned, Signal
 from pyjobs.strategy.scan import last_bar_signals, longest_lookback
 from pyjobs.strategy.signals import Setup
+from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 Record = dict[str, Any]
 
 
-def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> Record:
-    """The content of scan.json."""
+@dataclass(slots=True)
+class Undecided:
+    """Setups that raised where they were asked: each says so, and hides no other."""
+
+    notes: list[str] = field(default_factory=list)
+    first: Exception | None = None
+
+    def add(self, instrument: Instrument, failed: Mapping[str, Exception]) -> None:
+        """What setups raised, by name, of an instrument."""
+        for name, error in failed.items():
+            said = f"setup {name} cannot be decided for {instrument.key}: {type(error).__name__}: {error}"
+            self.notes.append(quoted(f"[WARN] {said}", LONGEST_MESSAGE))
+            self.first = self.first or error
+
+    def refuse(self) -> None:
+        """Raise what the first one raised; whoever goes on without it calls this last."""
+        if self.first is not None:
+            self.first.add_note(self.notes[0])
+            raise self.first
+
+
+def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], undecided: Undecided) -> Record:
+    """The content of scan.json, but for the notes; what cannot be decided is told to `undecided`."""
     need = longest_lookback(setups)
     instruments, signals = [], []
     for series in snapshot.series:
@@ -26,7 +49,7 @@ def scanned(snapshot: Snapshot, setups: Mapping[str, Setup]) -> Record:
         instruments.append(instrument_record(series, status))
         if status in ("ok", "too_few_bars") and series.instrument.scanned:
             session = series.last_session.isoformat() if series.last_session else None
-            signals += signal_records(series.instrument, series.bars, session, setups)
+            signals += signal_records(series.instrument, series.bars, session, setups, undecided)
     return {
         "desk": snapshot.desk.name,
         "session": snapshot.session.isoformat(),
@@ -68,9 +91,10 @@ def instrument_record(series: Series, status: str) -> Record:
 
 
 def signal_records(
-    instrument: Instrument, bars: Bars, session: str | None, setups: Mapping[str, Setup]
+    instrument: Instrument, bars: Bars, session: str | None, setups: Mapping[str, Setup], undecided: Undecided
 ) -> list[Record]:
     """The signals of the last of `bars`, which is of `session`, as rows of scan.json."""
+    failed: dict[str, Exception] = {}
     found = [
         Signal(
             symbol=instrument.symbol,
@@ -84,6 +108,7 @@ def signal_records(
             stop=signal.stop,
             why=signal.why,
         )
-        for signal in last_bar_signals(bars, setups)
+        for signal in last_bar_signals(bars, setups, failed)
     ]
+    undecided.add(instrument, failed)
     return [Record(msgspec.to_builtins(each)) for each in found]

@@ -23,15 +23,24 @@ class Signal:
     why: str
 
 
-def last_bar_signals(bars: Bars, setups: Mapping[str, Setup]) -> list[Signal]:
-    """One signal per setup and side that enters at the last bar, in their order. A setup short of bars is silent."""
+def last_bar_signals(
+    bars: Bars, setups: Mapping[str, Setup], failed: dict[str, Exception] | None = None
+) -> list[Signal]:
+    """One signal per setup and side that enters at the last bar, in their order. A setup short of bars is silent.
+
+    What one raises goes into `failed` by its name, where that is given; else it ends this.
+    """
     found, newest = [], last(bars, longest_lookback(setups)).together()
     tails = {lookback: last(newest, lookback) for lookback in {setup.lookback for setup in setups.values()}}
     with remembering():  # what setups that look back equally far are made of
         for name, setup in setups.items():
             tail = tails[setup.lookback]
-            if len(tail) >= setup.lookback:
-                found += _signals_of(name, setup, tail)
+            try:
+                found += _signals_of(name, setup, tail) if len(tail) >= setup.lookback else []
+            except Exception as error:  # a strategy of one's own may raise anything
+                if failed is None:
+                    raise
+                failed[name] = error
     return found
 
 

@@ -17,13 +17,14 @@ class Loop:
 
     `make` builds a home that has at least three of them and returns the one to be spoiled; `read` goes through them as
     the code does and returns what it has met; whatever the one looks like, `others` are among that.
-    `changes`: reading changes the home, so that each try needs a new one.
+    `changes`: reading changes the home, so that each try needs a new one. `long`: it is tried by `make torture` alone.
     """
 
     make: Callable[[Path], Path]
     read: Callable[[Path], object]
     others: frozenset[str]
     changes: bool = False
+    long: bool = False
 
 
 def away(path: Path) -> None:

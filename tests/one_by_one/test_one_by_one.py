@@ -30,7 +30,10 @@ def preload(folder: Path) -> dict[str, str]:
     return {**os.environ, "LD_PRELOAD": library.name, "LD_LIBRARY_PATH": where.rstrip(":")}
 
 
-@pytest.mark.parametrize("name", TABLE)
+MARKED = [pytest.param(name, marks=[pytest.mark.torture] if TABLE[name].long else []) for name in TABLE]
+
+
+@pytest.mark.parametrize("name", MARKED)
 def test_one_bad_thing_among_many_hides_no_other(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = []
     home, whole = tmp_path / "home", tmp_path / "whole"

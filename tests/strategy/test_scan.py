@@ -70,3 +70,33 @@ def test_wanting_in_and_out_at_one_close_is_no_signal(n: int) -> None:
 def test_the_longest_lookback_decides_how_many_bars_are_needed() -> None:
     assert longest_lookback(SETUPS) == 50
     assert longest_lookback({}) == 1
+
+
+class Raising:
+    """A strategy of one's own that cannot bear a falling close."""
+
+    lookback = 2
+
+    def signals(self, bars: Bars) -> Signals:
+        """Enters at every bar."""
+        if bars.close[-1] < bars.close[-2]:
+            raise IndexError("\x1b[31mno")
+        return Signals(
+            entry=np.ones(len(bars), dtype=bool), exit=np.zeros(len(bars), dtype=bool), stop=np.full(len(bars), np.nan)
+        )
+
+    def why(self, bars: Bars, t: int) -> str:  # noqa: ARG002
+        """Nothing."""
+        return ""
+
+
+def test_a_setup_that_raises_hides_no_other_where_it_is_told_to_and_says_so() -> None:
+    bars = walk(400)
+    falls = int(np.flatnonzero(np.diff(bars.close) < 0)[0]) + 2
+    failed: dict[str, Exception] = {}
+    last_bar_signals(bars.slice(0, falls), {"bad": Raising(), **SETUPS}, failed)
+    assert list(failed) == ["bad"] and isinstance(failed["bad"], IndexError)
+    rises = int(np.flatnonzero(np.diff(bars.close) > 0)[0]) + 2
+    assert [each.setup for each in last_bar_signals(bars.slice(0, rises), {"bad": Raising()}, failed)] == ["bad"]
+    with pytest.raises(IndexError):
+        last_bar_signals(bars.slice(0, falls), {"bad": Raising()})

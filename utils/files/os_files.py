@@ -52,9 +52,9 @@ def read_json(path: Path) -> Any:
         raise ValueError("is nested too deeply") from None
 
 
-def held_text(path: Path) -> TextIO:
-    """The file, open for reading as UTF-8 with its line ends as they are, as csv wants it. Raises OSError as `held`."""
-    return io.TextIOWrapper(held(path), encoding="utf-8", newline="")
+def held_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> TextIO:
+    """The file, open for reading as text with its line ends as they are, as csv wants it. Raises OSError as `held`."""
+    return io.TextIOWrapper(held(path), encoding=encoding, errors=errors, newline="")
 
 
 def held(path: Path | str) -> io.BufferedReader:
@@ -72,6 +72,11 @@ def held(path: Path | str) -> io.BufferedReader:
 def has_file(path: Path | str) -> bool:
     """Whether a file is there; False, where Path.is_file raises, for what cannot be looked at: others come after it."""
     return os.path.isfile(path)  # noqa: PTH113
+
+
+def exists(path: Path | str) -> bool:
+    """Whether anything is there that can be looked at; False, where Path.exists raises, as `has_file`."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def has_folder(path: Path | str) -> bool:
@@ -105,11 +110,11 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 def is_there(path: Path) -> bool:
     """Whether the file is there. Raises BadDataError for a link to nothing, a folder or a pipe in its place."""
-    if path.is_file():
+    if has_file(path):
         return True
     if not os.path.lexists(path):
         return False
-    what = "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "a link to nothing"
+    what = "a folder" if has_folder(path) else "a pipe or a device" if exists(path) else "a link to nothing"
     raise BadDataError(f"'{path}' is {what}, not a file: mend it or remove it")
 
 

@@ -18,7 +18,7 @@ from pyjobs.live.golive.drill import NOT_YET, drilled
 from pyjobs.live.spec import Spec, code_of
 from utils import paths
 from utils.errors import MissingInputError, NightdeskError
-from utils.files import atomic
+from utils.files import atomic, os_files
 from utils.run import one_line
 
 NEVER = "it was not reached"
@@ -112,6 +112,6 @@ def as_json(done: Checked) -> dict[str, Any]:
 def last_of(tag: str) -> Checked | None:
     """What the last check of a loop found; None where there was none, or its file is torn."""
     try:
-        return msgspec.json.decode(file_of(tag).read_bytes(), type=Checked)
+        return msgspec.json.decode(os_files.held_bytes(file_of(tag)), type=Checked)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pyjobs.live.journal.journal import Journal
 from pyjobs.live.journal.place import Place
 from utils.errors import BadDataError
+from utils.files import os_files
 
 FILE = "sizes.json"
 A_TORN_LINE = 700  # bytes; two lines of decisions
@@ -19,7 +20,7 @@ A_TORN_LINE = 700  # bytes; two lines of decisions
 def kept(place: Place) -> object:
     """The content of the file; None for nothing."""
     try:
-        return json.loads((place.folder / FILE).read_bytes())
+        return json.loads(os_files.held_bytes(place.folder / FILE))
     except (OSError, ValueError):
         return None
 

@@ -21,6 +21,7 @@ from pyjobs.market.store.folders import QUARANTINE, read_when_stable
 from pyjobs.market.store.partitions import Partition, partition_name, partition_span, read_partition, runs
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError
+from utils.files import os_files
 
 Level = Literal["FAIL", "WARN", "note"]
 BREAK = "adjustment break: the price jumps for good, as by a split"
@@ -124,7 +125,7 @@ def _flaw(
 
 def _set_aside(store: BarStore, key: SeriesKey, parts: Collection[str]) -> Iterator[Flaw]:
     """What lies in .quarantine/: a warning until a readable partition stands in its place again."""
-    for path in sorted((store.folder(key) / QUARANTINE).glob("*")):
+    for path in os_files.matching(store.folder(key) / QUARANTINE, "*"):
         name = path.name.partition(".")[0]
         replaced = name in parts
         cure = "fetched again since: remove it when you have looked" if replaced else "gap_repair fetches it again"

@@ -134,6 +134,6 @@ def _is_session(text: str, market: str) -> bool:
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     if not os_files.is_there(path):
         return
-    with path.open(encoding="utf-8-sig", newline="") as handle:
+    with os_files.held_text(path, "utf-8-sig") as handle:
         for row in (reader := csv.DictReader(handle)):
             yield reader.line_num, row

@@ -105,7 +105,7 @@ def read_actions(path: Path) -> list[Action]:
         return []
     refuse_misread(path, list(KINDS))
     found = []
-    with path.open(encoding="utf-8-sig", newline="") as handle:
+    with os_files.held_text(path, "utf-8-sig") as handle:
         for number, row in enumerate(csv.DictReader(handle), 2):
             kind = KINDS.get(row.get("action", ""))
             if kind is None:

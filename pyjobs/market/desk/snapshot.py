@@ -89,7 +89,7 @@ def _read(desk: Desk, store: BarStore) -> tuple[dict[SeriesKey, Bars], dict[Seri
         key = instrument.key
         try:
             bars[key] = store.read(key)
-        except BadDataError as error:
+        except (BadDataError, OSError) as error:
             bars[key], faults[key] = joined([]), str(error)
     return bars, faults
 

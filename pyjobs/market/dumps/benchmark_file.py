@@ -11,6 +11,7 @@ from pathlib import Path
 from pyjobs.market.bars import Bars
 from pyjobs.market.store.names import folder_name
 from utils.errors import BadDataError
+from utils.files import os_files
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".parquet", ".feather", ".xlsx", ".csv.gz", ".zip")
 
@@ -35,7 +36,7 @@ def plain_closes(path: Path) -> dict[dt.date, float] | None:
     """
     if path.suffix not in (".csv", ".tsv", ".txt"):
         return None
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as handle:
+    with os_files.held_text(path, "utf-8-sig", "replace") as handle:
         table = csv.reader(handle)
         try:
             if [cell.strip().lower() for cell in next(table, [])] != ["date", "close"]:

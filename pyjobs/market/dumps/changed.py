@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -46,8 +47,9 @@ def import_changed(
     kept = {name: state for name, state in now.items() if name not in bad}
     if kept != known:
         path = _path(desk)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, msgspec.json.encode(kept) + b"\n")
+        with suppress(OSError):  # not known, all are imported again; what ails the disk, the store has told
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(path, msgspec.json.encode(kept) + b"\n")
     return results
 
 
@@ -69,5 +71,5 @@ def _path(desk: Desk) -> Path:
 def _read(desk: Desk) -> Seen:
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(desk)), type=Seen)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):  # then all are imported, and it is written anew
         return {}

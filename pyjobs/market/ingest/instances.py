@@ -14,6 +14,7 @@ from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.names import folder_name, symbol_of
 from utils import paths
 from utils.errors import ConfigError, UsageError
+from utils.files import os_files
 from utils.files.atomic import write_text
 from utils.files.text_files import bytes_of
 from utils.foreign_text import quoted
@@ -111,7 +112,7 @@ def files() -> list[Path]:
     """The file of every configured instance, sorted by name."""
     found: dict[str, Path] = {}
     for folder in folders():
-        for path in sorted(folder.glob("*.env")):
+        for path in os_files.matching(folder, "*.env"):
             found.setdefault(path.stem, path)
     return [path for _, path in sorted(found.items())]
 

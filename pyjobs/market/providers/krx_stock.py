@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -238,7 +239,8 @@ def _keep_isins(isins: Mapping[str, str], now_ms: int) -> None:
     sweep(path.parent)  # one job at a time asks KRX
     write_text(path, json.dumps(isins))
     for old in sorted(path.parent.glob("isins_*.json"))[:-KEPT]:
-        old.unlink(missing_ok=True)
+        with suppress(OSError):  # gone, or no file: today's is written
+            old.unlink()
 
 
 def _isin_file(now_ms: int) -> Path:

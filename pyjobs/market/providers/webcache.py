@@ -7,6 +7,7 @@ bar was not final yet, and would be by now: an answer is never more final than i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ def save(provider: str, request: BarRequest, told: Mapping[str, Any], now_ms: in
     names = [("", each.name.partition("_")[0], each.name) for each in path.parent.glob("*.json")]
     for old in older(names, KEPT):
         if old != path.name:  # a clock that was ahead has left newer names
-            (path.parent / old).unlink(missing_ok=True)
+            with suppress(OSError):  # gone, or no file: the new one is written
+                (path.parent / old).unlink()
 
 
 def _file(provider: str, request: BarRequest, now_ms: int) -> Path:

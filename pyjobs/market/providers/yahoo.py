@@ -77,8 +77,15 @@ class Yahoo(Remote):
         self, requests: Sequence[BarRequest], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
     ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
         """One chart after the other in one client process; each is kept as it comes."""
-        question = self.question([self.asked(one, now_ms) for one in requests], limit_s, gap_s=max(gap_s, GAP_S))
-        for group, told in self.told_each(question, [[one] for one in requests], lambda one: one.symbol):
+        asks, groups = [], []
+        for one in requests:
+            try:
+                asks.append(self.asked(one, now_ms))
+                groups.append([one])
+            except UsageError as error:  # it hides no other
+                yield one, error
+        question = self.question(asks, limit_s, gap_s=max(gap_s, GAP_S))
+        for group, told in self.told_each(question, groups, lambda one: one.symbol) if groups else ():
             if isinstance(told, Refused):
                 yield group[0], told
             else:

@@ -63,7 +63,7 @@ def _read(exchange: str) -> dict[tuple[str, str], list[str]]:
     path = derived_file(exchange)
     if not os_files.is_there(path):
         return {}
-    with path.open(encoding="utf-8", newline="") as handle:
+    with os_files.held_text(path) as handle:
         table = csv.reader(handle)
         if tuple(next(table, ())) != COLUMNS:
             raise BadDataError(f"{path}:1: the columns are not {','.join(COLUMNS)}; move the file away")

@@ -119,13 +119,17 @@ def _look(
     if base:  # before the bars: prices without a split between them are wrong
         _keep_changes(boards, sources, days, base)
     mine = {one.want.key.symbol: one for one in series}
-    for symbol in sorted(changed):
-        if symbol in mine:
-            _put(store, mine[symbol], days, rows[symbol])
-        else:
-            _put_of_others(store, boards, days, rows[symbol])
+    stored = {
+        symbol
+        for symbol in sorted(changed)
+        if (
+            _put(store, mine[symbol], days, rows[symbol], boards)
+            if symbol in mine
+            else _put_of_others(store, boards, days, rows[symbol])
+        )
+    }  # what could not be written stays otherwise, for the next look
     listings.write_listing(
-        boards.exchange, session, [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
+        boards.exchange, session, [_as_now(was, rows) if was.symbol in stored else was for was in kept.rows]
     )
 
 
@@ -160,13 +164,19 @@ def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], ch
     keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in anew], instead_of=anew)
 
 
-def _put(store: BarStore, one: Fetching, days: Sequence[BoardDay], row: BoardRow) -> None:
-    """Store what is otherwise of a share of this desk, and count it."""
-    told, revised, new = _put_row(store, one.want.key, days, row)
+def _put(store: BarStore, one: Fetching, days: Sequence[BoardDay], row: BoardRow, boards: Boards) -> bool:
+    """Store what is otherwise of a share of this desk, and count it; one that cannot be written hides no other."""
+    try:
+        with foreseen():
+            told, revised, new = _put_row(store, one.want.key, days, row)
+    except NightdeskError as error:
+        boards.notes.append(f"{one.want.key}: {error}")
+        return False
     one.told, one.revised, one.new_bars = one.told + told, one.revised + revised, one.new_bars + new
+    return True
 
 
-def _put_of_others(store: BarStore, boards: Boards, days: Sequence[BoardDay], row: BoardRow) -> None:
+def _put_of_others(store: BarStore, boards: Boards, days: Sequence[BoardDay], row: BoardRow) -> bool:
     """Store it of a share that only another desk has, for which this session is not looked at again."""
     key = SeriesKey(exchange=boards.exchange, symbol=row.symbol, timeframe="1d")
     try:
@@ -174,8 +184,10 @@ def _put_of_others(store: BarStore, boards: Boards, days: Sequence[BoardDay], ro
             known = store.provenance(key)
             told, _, _ = _put_row(store, key, days, row) if known and known.provider == NAME else ((), 0, 0)
     except NightdeskError as error:
-        told = (str(error),)
+        boards.notes.append(f"{key}: {error}")
+        return False
     boards.notes += [f"{key}: {each}" for each in told]
+    return True
 
 
 def _put_row(

@@ -21,7 +21,7 @@ from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
-from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, NightdeskError
+from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError
 
 Progress = Callable[[int, int, str], object]
 
@@ -97,9 +97,7 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     _second_pass(parts, todo, job)
     _look_again(parts, job)
     verdict = judged({part.exchange: part.series for part in parts}, known, now_ms=job.now_ms)
-    for exchange, changes in verdict.changes.items():
-        if changes:
-            symbol_states.save(exchange, changes)
+    _keep_states(verdict.changes)
     for part in parts:  # last: nothing of it is due
         histories = job.histories_of(part.exchange)
         if histories is not None:
@@ -122,6 +120,19 @@ def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
             raise ConfigError(f"exchange {exchange}: its provider has no listings (KRX has)")
         boards.names = tuple(dict.fromkeys([*boards.names, *names]))
         bring_listing(boards, ready_session(job.exchanges[exchange], job.now_ms / 1000).date, job.sources)
+
+
+def _keep_states(changes: Mapping[str, dict[str, SymbolState | None]]) -> None:
+    """Save those of each exchange; the first that cannot be is raised when the others are saved."""
+    failed: list[OSError | LockBusyError] = []
+    for exchange, some in changes.items():
+        try:
+            if some:
+                symbol_states.save(exchange, some)
+        except (OSError, LockBusyError) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, SymbolState]]]:

@@ -85,10 +85,18 @@ def path_of(exchange: str) -> Path:
 
 
 def load(exchange: str) -> dict[str, SymbolState]:
-    """The states by `SYMBOL:timeframe`; none without a file, or of a damaged one (it is then written anew)."""
+    """The states by `SYMBOL:timeframe`; none without a file, or of one that cannot be read (`save` tells of it)."""
+    try:
+        return _read(exchange)
+    except OSError:
+        return {}
+
+
+def _read(exchange: str) -> dict[str, SymbolState]:
+    """As `load`; a damaged file is written anew, what ails the disk is raised: nothing is lost by writing then."""
     try:
         return msgspec.json.decode(os_files.held_bytes(path_of(exchange)), type=_File).symbols
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
         return {}
 
 
@@ -114,7 +122,7 @@ def save(exchange: str, changes: dict[str, SymbolState | None]) -> None:
     private.make_folder(locks)
     try:
         with FileLock(locks / f"universe-{exchange}.lock", timeout=LOCK_TIMEOUT_S):
-            known = load(exchange)
+            known = _read(exchange)
             found = {**known, **changes}
             left = {name: state for name, state in sorted(found.items()) if state is not None}
             if left == known:

@@ -40,12 +40,14 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     found = setups_of(with_running(taken, lives), source=str(path))
     scan = NowScan(running=running, quotes=quotes, need=need)
     result = scan_now(taken, found.setups, lives, scan)
-    notes = [*map(page.closed_line, closed_markets(desk, running, clock.now_s())), *found.notes]
+    closed = map(page.closed_line, closed_markets(desk, running, clock.now_s()))
+    notes = [*closed, *found.notes, *scan.undecided.notes]
     _say(taken, result, notes, scan, now_ms, path)
     error = scan.error() or (fetched.error() if fetched else None)
     if error is not None:
         raise error
     snapshot.refuse_unread(taken)
+    scan.undecided.refuse()
     return ExitCode.OK
 
 

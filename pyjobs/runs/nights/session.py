@@ -14,6 +14,7 @@ from pyjobs.market.dumps.data_file import Data
 from pyjobs.market.universe.fetch_file import Fetch
 from utils import trading_day
 from utils.cli import date_or_auto
+from utils.files import os_files
 
 
 def at_start(desk: Desk, *, asked: str, now_s: float) -> str | None:
@@ -39,7 +40,7 @@ def after_prices(desk: Desk, reports: Path) -> str | None:
 
 def _last_sessions(file: Path, kind: type[Data] | type[Fetch]) -> dict[SeriesKey, dt.date]:
     try:
-        series = msgspec.json.decode(file.read_bytes(), type=kind).instruments
+        series = msgspec.json.decode(os_files.held_bytes(file), type=kind).instruments
         return {
             SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe): dt.date.fromisoformat(
                 each.last_session

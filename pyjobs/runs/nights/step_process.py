@@ -16,6 +16,7 @@ from typing import IO
 
 from utils import clock
 from utils.exit_codes import ExitCode
+from utils.files import os_files
 from utils.foreign_text import outcome_of, quoted
 
 TERM_GRACE_S = 5.0
@@ -138,7 +139,7 @@ def begun(command: Sequence[str], cwd: Path, output: IO[bytes], outcome_fd: int)
 def last_line(log: Path) -> str:
     """The last line of the command's own output so far, at most 200 characters; empty when there is none yet."""
     try:
-        with log.open("rb") as handle:
+        with os_files.held(log) as handle:
             handle.seek(max(0, log.stat().st_size - LAST_LINE_BYTES))
             text = handle.read().decode("utf-8", errors="replace")
     except OSError:

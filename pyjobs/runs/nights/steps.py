@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from utils.exit_codes import ExitCode
-from utils.files import atomic
+from utils.files import atomic, os_files
 
 STEPS_FILE = "logs/steps.json"
 Outcome = Literal["ok", "fail", "skip"]
@@ -117,7 +117,7 @@ def write_steps(run_dir: Path, *, about: Mapping[str, object], results: Sequence
 
 def read_steps(run_dir: Path) -> dict[str, Any]:
     """What `write_steps` wrote. Raises OSError or ValueError as it comes."""
-    content = json.loads((run_dir / STEPS_FILE).read_text(encoding="utf-8"))
+    content = json.loads(os_files.held_bytes(run_dir / STEPS_FILE))
     if not isinstance(content, dict):
         raise ValueError(f"'{run_dir / STEPS_FILE}' is not a JSON object")
     return content

@@ -78,7 +78,7 @@ def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
 
 def _written(folder: Path) -> list[Holder]:
     found = []  # of each file its first line; what follows is the chain's own
-    for path in sorted(folder.glob("*.holder")):
+    for path in os_files.matching(folder, "*.holder"):
         try:
             line, _, _ = os_files.held_bytes(path).decode(errors="replace").partition("\n")
         except OSError:

@@ -18,6 +18,7 @@ from pyjobs.runs import released
 from pyjobs.runs.verdict.findings import Check, State, many
 from pyjobs.runs.verdict.machine import uses_wal
 from utils.errors import NightdeskError
+from utils.files import os_files
 
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
 PYTHON_TIMEOUT_S, GIT_TIMEOUT_S = 30.0, 20.0
@@ -50,7 +51,7 @@ def check_record_file(history: Path) -> Iterator[Check]:
 
 def check_lock_files(folder: Path) -> Iterator[Check]:
     """A FAIL for each lock file that no run of ours can open: left by root, or something else in its place."""
-    for path in sorted(folder.glob("*.lock")):
+    for path in os_files.matching(folder, "*.lock"):
         problem = _opening(path)
         if problem:
             told = f"a job that needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
@@ -97,7 +98,7 @@ def free_at(folder: Path) -> int:
 
 
 def _existing(folder: Path) -> Path:
-    while not folder.exists() and folder != folder.parent:
+    while not os_files.exists(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
 
@@ -126,7 +127,7 @@ def check_private(problems: Sequence[str]) -> Check:
 
 def check_databases(folder: Path) -> Iterator[Check]:
     """Every signal queue: opened, looked through, and locked for writing as a night would."""
-    found = sorted(folder.glob("*.sqlite"))
+    found = os_files.matching(folder, "*.sqlite")
     for path in found:
         said = _opening(path) or _looked_through(path)
         if said != "ok":

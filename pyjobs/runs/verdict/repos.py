@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pyjobs.runs.verdict.findings import Check
 from utils.errors import ConfigError
-from utils.files import atomic
+from utils.files import atomic, os_files
 from utils.files.os_files import read_json
 
 LOCK, SEEN = "repos.lock", "data/repos_seen.json"
@@ -41,7 +41,7 @@ def read(home: Path) -> list[Pinned]:
     """What repos.lock of the home pins; nothing where there is none. Raises ConfigError naming the line."""
     path = home / LOCK
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = os_files.held_bytes(path).decode("utf-8").splitlines()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
@@ -78,7 +78,7 @@ def check_repos(home: Path) -> Iterator[Check]:
 def problem_of(home: Path, pinned: Pinned) -> str:
     """How a repository differs from its line; empty: not at all. Nobody else is asked."""
     folder = folder_of(home, pinned)
-    if not folder.is_dir():
+    if not os_files.has_folder(folder):
         return f"'{folder}' is not there"
     head = git(folder, "rev-parse", "HEAD")
     if head is None:

@@ -97,7 +97,7 @@ class ProviderStates:
 
     def all(self) -> list[State]:
         """Every provider that has been asked, by name."""
-        return [self._seen(path.stem) for path in sorted(self.folder.glob("*.json"))]
+        return [self._seen(path.stem) for path in os_files.matching(self.folder, "*.json")]
 
     def _seen(self, provider: str) -> State:
         try:
