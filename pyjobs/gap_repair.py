@@ -20,17 +20,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Repair every series the command line names; the exit code is the worst one's."""
     from pyjobs.market.ingest import for_each_series as jobs
 
-    parser = Parser(verb="gap_repair", doc=__doc__)
-    jobs.add_series_flags(parser)
-    parser.add_argument(
-        "--lookback-days", metavar="N", type=float, help="how far back (default: the instance's CT_LOOKBACK_DAYS)"
-    )
-    args = parser.parse_args(argv)
+    args = (parser := _parser()).parse_args(argv)
     if args.lookback_days is not None and not 0 < args.lookback_days < 40_000:
         parser.error(f"--lookback-days {args.lookback_days:g} is not a number of days above 0")
 
     from pyjobs.market import mirror
     from pyjobs.market.bars import SeriesKey
+    from pyjobs.market.ingest import lost
     from pyjobs.market.ingest.instances import Instance
     from pyjobs.market.ingest.repair import repair
     from pyjobs.market.ingest.series_source import SeriesSource
@@ -47,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.all:
                 return f"{key}: nothing is stored yet: its first ingest is still to come"
             raise MissingInputError(f"{key}: nothing is stored of it, so nothing can be missing: ingest it first")
+        if args.accept_lost:
+            count = lost.accept(store, key, source.market, now_ms)
+            return f"{key}: {count} lost bars: nobody waits for them any more"
         days = args.lookback_days or instance.lookback_days
         lookback_ms = int(days * jobs.DAY_MS)
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
@@ -55,6 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
     return jobs.for_each(todo, job="gap_repair", work=work, say=print, progress=progress) or _unless_all(refused)
+
+
+def _parser() -> Parser:
+    from pyjobs.market.ingest import for_each_series as jobs
+
+    parser = Parser(verb="gap_repair", doc=__doc__)
+    jobs.add_series_flags(parser)
+    parser.add_argument(
+        "--lookback-days", metavar="N", type=float, help="how far back (default: the instance's CT_LOOKBACK_DAYS)"
+    )
+    parser.add_argument(
+        "--accept-lost", action="store_true", help="ask for nothing: bars that can no longer be had are taken for lost"
+    )
+    return parser
 
 
 def _unless_all(refused: Sequence[ExternalDataUnavailable | None]) -> int:

@@ -75,16 +75,16 @@ class _Job:
         from pyjobs.market.ingest.backfill import new_bars
 
         resumes, brief = self.args.resume, self.args.all and not sys.stderr.isatty()
-        if resumes and (why := self.absent.resting(key, source.market)):
+        if resumes and (why := self.absent.resting(key, source)):
             return "" if brief else why
         new = new_bars(self.store, key, self.args.start)
         try:
             done = self._ingested(key, source, instance)
         except (ExternalDataUnavailable, MisfitError) as error:
-            if resumes and (why := self.absent.set_aside(key, source.market, error)):
+            if resumes and (why := self.absent.set_aside(key, source, error)):
                 return why
             raise
-        silent = self.absent.has_answered(key, source.market) if resumes else ""
+        silent = self.absent.has_answered(key, source) if resumes else ""
         told = summary(key, done, new()) + (f"; {silent}" if silent else "") + mirror.follow(self.store, key)
         if not brief or silent or is_news(done):
             return told

@@ -21,7 +21,10 @@ from typing import cast
 from pyjobs.account.desk.desk_setups import check_setups
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import called, desk_path, reports_of
+from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.open_store import open_store
+from pyjobs.market.universe.by_board import PROVIDER
+from pyjobs.market.universe.due import fetched_instruments
 from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder
 from pyjobs.runs.nights import session, step_process
@@ -40,6 +43,7 @@ from utils.errors import (
 )
 from utils.exit_codes import ExitCode
 from utils.run import run
+from utils.settings import config
 
 
 class _Told(BaseException):
@@ -97,7 +101,8 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
     pruned = _after(desk, desk_file, "prune_runs")
     _list_nights(final, desk_file)
     _summary(final, results, seconds=time.monotonic() - began)
-    code = night_code([*results, pruned])
+    looked = [_after(desk, desk_file, "look_again")] if _has_boards(desk) else []  # last: nothing of the night needs it
+    code = night_code([*results, pruned, *looked])
     if code == ExitCode.EXTERNAL:
         raise _external(results, night.outcomes)
     return code
@@ -142,6 +147,12 @@ def _steps(desk: Desk) -> tuple[Step, ...]:
     return steps_of(
         imports=any(each.file for each in desk.instruments), fetches=any(each.fetched for each in desk.instruments)
     )
+
+
+def _has_boards(desk: Desk) -> bool:
+    """Whether any of its series comes by the board, where stored sessions are looked at again."""
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    return any(exchanges[each.exchange].provider == PROVIDER for each in fetched_instruments(desk, exchanges))
 
 
 def _after(desk: Desk, desk_file: Path, verb: str, *arguments: str) -> StepResult:

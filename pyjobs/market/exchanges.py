@@ -15,6 +15,7 @@ from utils.settings.config import load_yaml, wrong
 from utils.trading_day import known_markets
 
 Prices = Literal["", "raw", "split", "adjusted"]
+_UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": DAY_MS}
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,7 +23,9 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `currency` is that of its instruments which name none; `prices` what the provider's days are, where that is known;
     `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close);
-    `quotes` the exchange that knows today's prices ("": this one, if its provider does).
+    `quotes` the exchange that knows today's prices ("": this one, if its provider does); `silent_after` how long
+    without a trade a series of it is silent, and is asked for ever less often (30m, 6h, 2d);
+    `letters_count` whether symbols may differ in small and capital letters alone.
     """
 
     provider: str
@@ -33,6 +36,13 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prices: Prices = ""
     ready: str = ""
     quotes: str = ""
+    silent_after: str = "1h"
+    letters_count: bool = False
+
+    @property
+    def silent_ms(self) -> int:
+        """`silent_after` in milliseconds."""
+        return int(self.silent_after[:-1]) * _UNITS_MS[self.silent_after[-1]]
 
 
 class Exchanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,6 +66,9 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
             raise wrong(path, ["exchanges", name, "page_bars"], f"must be at least 1, is {exchange.page_bars}")
         if exchange.ready and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", exchange.ready):
             raise wrong(path, ["exchanges", name, "ready"], f"{exchange.ready!r} is not a time of day like 18:35")
+        if not re.fullmatch(r"[1-9]\d{0,3}[mhd]", exchange.silent_after):
+            what = f"{exchange.silent_after!r} is no length of time like 30m, 6h or 2d"
+            raise wrong(path, ["exchanges", name, "silent_after"], what)
         if exchange.quotes and (exchange.quotes not in found or found[exchange.quotes].market != exchange.market):
             what = f"{exchange.quotes!r} is no exchange of this file on {exchange.market}"
             raise wrong(path, ["exchanges", name, "quotes"], what)

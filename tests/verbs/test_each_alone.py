@@ -46,6 +46,7 @@ ELSEWHERE = {
     "import_bars": "tests/verbs/test_one_bad_thing.py",
     "live_step": "tests/live",
     "live_check": "tests/live",
+    "look_again": "tests/market/universe/test_board_looks.py",
     "mirror_candles": "tests/verbs/test_mirror_verbs.py",
     "push_data": "tests/machines",
     "take_data": "tests/machines",

@@ -11,7 +11,7 @@ import pytest
 from pyjobs import report_eod, scan
 from pyjobs.market.desk import listings
 from pyjobs.market.exchanges import Exchange
-from pyjobs.market.ingest.quoted_as import quoted_as
+from pyjobs.market.ingest.sources import quoted_as
 from pyjobs.market.universe.by_board import worth_asking
 from pyjobs.market.universe.due import ready_session
 from pyjobs.runs import manifest

@@ -13,7 +13,8 @@ from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window
-from pyjobs.market.ingest.gaps import Window, missing_bars
+from pyjobs.market.ingest.gaps import Window
+from pyjobs.market.ingest.lost import note as note_lost
 from pyjobs.market.ingest.questions import EMPTY_FOR_SURE_MS, Got, is_an_answer
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.ingest.silence import last_known
@@ -112,17 +113,13 @@ def ingest_resume(
     for first, last in apart:  # what is too long ago by now is not looked at
         got = added(got, _fetch(store, key, source, first, last, now_ms, progress, lambda _: None)[0])
     looks.note_looked(store, key, now_ms, due)
-    lost = _lost(store, key, source.market, newest[0], now_ms) if newest and refused is not None else 0
+    since = (newest[0] + 1, now_ms - EMPTY_FOR_SURE_MS) if newest else None  # the last minutes may still come
+    lost = note_lost(store, key, source.market, since) if since and refused is not None else 0
     why = refused.detail if refused is not None and (lost or not newest) else ""
     done = Report(
         got=got, first_ms=start, last_ms=now_ms, set_aside=moved, first=newest is None, too_old=why, lost=lost
     )
     return _not_nothing(store, key, done)
-
-
-def _lost(store: BarStore, key: SeriesKey, market: str, newest_ms: int, now_ms: int) -> int:
-    """How many bars lack that closed after `newest_ms`; the last minutes may still come."""
-    return int(missing_bars(store, key, market, first_ms=newest_ms + 1, last_ms=now_ms - EMPTY_FOR_SURE_MS).size)
 
 
 def together(

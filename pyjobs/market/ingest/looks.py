@@ -30,7 +30,6 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EPOCH_WEEKDAY, TURNS = 3, (1, 2, 3, 4)  # Monday is 0
 AGES = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS}
 PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS
-SILENT_MS = HOUR_MS  # before that nobody is called silent
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +52,13 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
-    """`looked`: by age, up to which close the bars were looked at when they were so old."""
+    """`looked`: by age, up to which close the bars were looked at when they were so old. `lost`: see that module."""
 
     looked: dict[str, int] = {}
     compared_ms: int = 0
     asked_ms: int = 0
     confirmed: tuple[Confirmed, ...] = ()
+    lost: tuple[tuple[int, int], ...] = ()
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:
@@ -70,7 +70,7 @@ def load(store: BarStore, key: SeriesKey) -> Looks | None:
 
 
 def change(store: BarStore, key: SeriesKey, **values: object) -> None:
-    """Keep these values; of a series that has a folder. `confirmed` and `looked` are functions of the old ones."""
+    """Keep these values; of a series that has a folder. a function is one of the old one."""
     with store.writing(key) as folder:
         known = load(store, key) or Looks()
         new = {name: value(getattr(known, name)) if callable(value) else value for name, value in values.items()}

@@ -15,9 +15,11 @@ from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
+from pyjobs.market.store.names import symbol_of
 from pyjobs.market.store.partitions import Provenance
 from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable, MisfitError
+from utils.files import os_files
 
 EMPTY_FOR_SURE_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
@@ -83,7 +85,7 @@ def to_ask(
     `compare_every_ms` the whole history, or (where that is no single request) its oldest bars besides.
     """
     known = store.provenance(key)
-    if known is None and source.market != ROUND_THE_CLOCK:  # coins there are that differ in that alone: kPEPE
+    if known is None and not source.letters_count:
         _refuse_other_letters(store, key)
     (first, last), apart, oldest, whole = window, False, False, False
     if known is not None and known.adjusted != "raw":
@@ -103,12 +105,15 @@ def to_ask(
 
 def _refuse_other_letters(store: BarStore, key: SeriesKey) -> None:
     """Raises MisfitError where the same symbol is stored in other letters: a provider reads spy as SPY."""
-    for symbol in {key.symbol.upper(), key.symbol.lower()} - {key.symbol}:
+    if key.symbol.upper() == key.symbol.lower():
+        return
+    for name in os_files.matching(store.root / key.exchange, "*"):
+        symbol = symbol_of(name.name) or ""
         twin = replace(key, symbol=symbol)
-        if store.partitions(twin):
+        if symbol != key.symbol and symbol.casefold() == key.symbol.casefold() and store.partitions(twin):
             raise MisfitError(
                 f"{key}: {symbol} is stored, and the provider takes both for the same: write {symbol}, or move "
-                f"{store.folder(twin)} away"
+                f"{store.folder(twin)} away (an exchange with two such symbols says `letters_count: true`)"
             )
 
 
@@ -190,11 +195,7 @@ def told_of(revised: IntArray) -> tuple[str, ...]:
     """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
     if not revised.size:
         return ()
-    which = (
-        f", the first that of {utc_text(int(revised[0]))}"
-        if revised.size > 1
-        else f": that of {utc_text(int(revised[0]))}"
-    )
+    which = f"{', the first' if revised.size > 1 else ':'} that of {utc_text(int(revised[0]))}"
     return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
 
 
@@ -203,7 +204,7 @@ def _untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
     times = [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms] if fetched else []
     if not times:
         return ()
-    which = f", the first that of {utc_text(times[0])}" if len(times) > 1 else f": that of {utc_text(times[0])}"
+    which = f"{', the first' if len(times) > 1 else ':'} that of {utc_text(times[0])}"
     return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}",)
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.desk import listings
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.ingest.instances import Instance
 from pyjobs.market.ingest.questions import is_an_answer
-from pyjobs.market.ingest.quoted_as import quoted_as
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, Fetched, Provider, provider
 from pyjobs.market.providers.asking.ask import ask
@@ -20,12 +20,16 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, State
 from pyjobs.market.providers.asking.retry_budget import RetryBudget, TimeLost, interactive, retry_budget
 from pyjobs.market.providers.asking.stop import WORTH_ANOTHER_TRY
 from pyjobs.market.providers.base import NotAsked
+from pyjobs.market.providers.krx_board import NAME as KRX_SHARES
 from pyjobs.market.providers.krx_board import BoardDay
 from pyjobs.market.providers.krx_stock import BoardAsked, KrxStock, ask_boards
 from pyjobs.market.providers.quotes import Quote, ask_quotes, has_quotes
 from utils import clock
-from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError
+from utils.errors import ConfigError, ExternalDataUnavailable, MissingInputError, NightdeskError
 from utils.settings import config
+
+ENDINGS = {"KOSPI": ".KS", "KOSDAQ": ".KQ"}
+"""What Yahoo puts behind KRX's codes, by board; it has no share of KONEX."""
 
 
 class Sources:
@@ -60,7 +64,10 @@ class Sources:
             request = replace(request, currency=request.currency or currency)
             return ask(made, request, states=self._states, budget=self._retry_budget())
 
-        return SeriesSource(market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put)
+        return SeriesSource(
+            market=exchange.market, page_bars=exchange.page_bars, page_days=exchange.page_days, ask=put,
+            silent_ms=exchange.silent_ms, letters_count=exchange.letters_count,
+        )  # fmt: skip
 
     def ask_many(self, exchange: str, requests: Sequence[BarRequest]) -> Iterator[Answered]:
         """Each request with its answer or its error, in the order they come; all of one exchange."""
@@ -154,3 +161,17 @@ class Sources:
 def _is_not_known(answer: Quote | NightdeskError) -> bool:
     """Whether the provider was asked and has no such symbol."""
     return isinstance(answer, ExternalDataUnavailable) and is_an_answer(answer)
+
+
+def quoted_as(exchange: str, of: Exchange, symbols: Sequence[str], *, now_s: float) -> dict[str, str]:
+    """The name of each symbol where its quotes come from; of KRX's shares by the board of its newest listing.
+
+    Without a listing a share is looked for on KOSPI: a code of the other board is unknown there, never another share.
+    """
+    if not of.quotes or of.provider != KRX_SHARES:
+        return {symbol: symbol for symbol in symbols}
+    try:
+        boards = {row.symbol: row.board for row in listings.newest(exchange, market=of.market, now_s=now_s).rows}
+    except MissingInputError:
+        boards = {}
+    return {symbol: symbol + ENDINGS.get(boards.get(symbol, ""), ENDINGS["KOSPI"]) for symbol in symbols}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import silence
 from pyjobs.market.ingest.questions import is_an_answer
+from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
 from pyjobs.market.universe.symbol_states import SymbolState
@@ -29,21 +30,21 @@ class Absent:
     gone: list[NightdeskError] = field(default_factory=list)
     _states: dict[str, dict[str, SymbolState]] = field(default_factory=dict)
 
-    def resting(self, key: SeriesKey, market: str) -> str:
+    def resting(self, key: SeriesKey, source: SeriesSource) -> str:
         """Why a series is not asked for now, for a person; empty when it is."""
         known = self._known(key)
         if self.many and known is not None and known.rests(self.now_ms, self._today):
             return f"{key}: {known.state} since {known.since} ({known.detail}): not asked yet"
-        return silence.resting(self.store, key, market, self.now_ms)
+        return silence.resting(self.store, key, source, self.now_ms)
 
-    def has_answered(self, key: SeriesKey, market: str) -> str:
+    def has_answered(self, key: SeriesKey, source: SeriesSource) -> str:
         """It was asked for without a failure; what to say of one that is silent."""
         self.answered += 1
         if self._known(key) is not None:
             symbol_states.save(key.exchange, {_name(key): None})
-        return silence.note_asked(self.store, key, market, self.now_ms)
+        return silence.note_asked(self.store, key, source, self.now_ms)
 
-    def set_aside(self, key: SeriesKey, market: str, error: NightdeskError) -> str:
+    def set_aside(self, key: SeriesKey, source: SeriesSource, error: NightdeskError) -> str:
         """The line about a series whose provider answers that it has none of it; empty where that is a failure."""
         if isinstance(error, MisfitError):
             return self._misfit(key, error)
@@ -51,7 +52,7 @@ class Absent:
             return ""
         if not is_an_answer(error):
             return ""
-        told = silence.note_asked(self.store, key, market, self.now_ms)
+        told = silence.note_asked(self.store, key, source, self.now_ms)
         if not self.many or not (told or self.store.newest(key) is None):
             return ""
         if not told:

@@ -1,10 +1,11 @@
 """Boards that are stored are asked for again when they are one, five and twenty sessions old, once at each age.
 
-A board brings a session of all its shares, so a night looks at three sessions by two questions each. What has changed
-since is stored, counted and named as every revised bar is, and what its base prices tell is worked out anew; of every
-share that came from the exchange, whichever desk has it. A bar that a board has no longer stays. Up to where they were
-looked at stands in data/universe/<exchange>.boards.json; without it the looks begin anew. Nothing of it is due: a
-failure is only said, and the next night asks.
+A board brings a session of all its shares, so three sessions are six questions. They are put after a night is published
+(`pyjobs.look_again`), not by its fetch, which is for what is due. What has changed since, in any of a bar's numbers, is
+stored, counted and named as every revised bar is, and what its base prices tell is worked out anew; of every share that
+came from the exchange, whichever desk has it. A bar that a board has no longer stays. Up to where they were looked at,
+and what the next fetch is to report of it, stands in data/universe/<exchange>.boards.json; without it the looks begin
+anew. Nothing of it is due: a failure is only said, and the next night asks.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -25,14 +26,13 @@ from pyjobs.market.ingest.gaps import first_bar
 from pyjobs.market.ingest.questions import told_of
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.base import Refused
-from pyjobs.market.providers.krx_board import NAME, BoardDay, BoardRow, NoBoard
+from pyjobs.market.providers.krx_board import BOARDS, NAME, BoardDay, BoardRow, NoBoard
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import MOVED_SHARE, BaseChange, base_changes, before_of, before_of_listing
 from pyjobs.market.universe.boards import put_bar
-from pyjobs.market.universe.by_board import Answer, Boards, daily
-from pyjobs.market.universe.gather import Fetching
+from pyjobs.market.universe.by_board import Answer, Boards
 from utils import paths, trading_day
 from utils.errors import NetworkForbidden, NightdeskError
 from utils.files import os_files, private
@@ -42,10 +42,18 @@ AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
 MOST = 9  # sessions a job looks at: after a pause of weeks the newest of those that are due
 
 
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What looks have found that no fetch has reported yet: how many bars were revised, and which, a sentence each."""
+
+    revised: int = 0
+    told: tuple[str, ...] = ()
+
+
 class _File(msgspec.Struct, frozen=True, kw_only=True):
-    """By age, the last session that was looked at when it was so old."""
+    """`looked`: by age, the last session that was looked at when it was so old."""
 
     looked: dict[str, dt.date] = {}
+    found: Found = Found()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +64,28 @@ class Due:
     looked: dict[str, dt.date]
 
 
+@dataclass(slots=True, kw_only=True)
+class Look:
+    """One job's looks at an exchange. `notes`: what could not be done."""
+
+    store: BarStore
+    sources: Sources
+    boards: Boards
+    revised: int = 0
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said besides."""
+        return self.boards.notes
+
+
 def due(exchange: str, market: str, last: dt.date) -> Due:
     """What is to be looked at by the session `last`, the newest one that is ready; nothing where an age is new."""
     calendar = trading_day.load(market)
     first = max(calendar.first, last - dt.timedelta(days=90))
     days = [one.date for one in calendar.sessions_between(first, last)]
-    known, looked, found = _load(exchange), dict[str, dt.date](), set[dt.date]()
+    known, looked, found = _load(exchange).looked, dict[str, dt.date](), set[dt.date]()
     for age, back in AGES.items():
         if len(days) > back:
             looked[age] = days[-1 - back]
@@ -70,27 +94,37 @@ def due(exchange: str, market: str, last: dt.date) -> Due:
     return Due(sessions=tuple(sorted(found)[-MOST:]), looked={**known, **looked})
 
 
-def look_again(store: BarStore, series: Sequence[Fetching], boards: Boards, sources: Sources, last: dt.date) -> None:
-    """Ask for the boards that are due, and store what has changed; what there is to say goes to series and boards."""
-    series = [one for one in daily(series) if one.newest_ms is not None]
-    wanted, kept = due(boards.exchange, boards.market, last), listings.sessions_kept(boards.exchange)
-    sessions = [
-        day for day in wanted.sessions if day in kept and day not in boards.seen
-    ]  # without its listing nothing says of which day rows are
+def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date) -> Look:
+    """Ask for the boards that are due by the session `last`, store what has changed, and say what that was."""
+    wanted, kept = due(exchange, market, last), listings.sessions_kept(exchange)
+    sessions = [day for day in wanted.sessions if day in kept]  # without its listing nothing says of which day rows are
+    names = {row.board for day in sessions for row in listings.read_listing(exchange, day).rows}
+    boards = Boards(exchange=exchange, market=market, names=tuple(name for name in BOARDS if name in names))
+    look = Look(store=store, sources=sources, boards=boards)
     failed: NightdeskError | None = None
     for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
         try:
             days = _days_of(answers)
             if days:
-                _look(store, series, boards, sources, days)
+                _look(look, days)
         except NetworkForbidden:
-            return
+            return look
         except NightdeskError as error:  # one that is refused hides no other
             failed = failed or error
-    if failed is None:
-        _save(boards.exchange, wanted.looked)
-    else:
-        boards.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
+    if failed is not None:
+        look.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
+    known = _load(exchange)
+    found = Found(revised=known.found.revised + look.revised, told=(*known.found.told, *look.told))
+    _save(exchange, _File(looked=wanted.looked if failed is None else known.looked, found=found))
+    return look
+
+
+def take_found(exchange: str) -> Found:
+    """What looks have found since the last report; it is reported once."""
+    known = _load(exchange)
+    if known.found != Found():
+        _save(exchange, _File(looked=known.looked))
+    return known.found
 
 
 def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[BoardDay]:
@@ -101,10 +135,9 @@ def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[Boar
     return [each for each in answers.values() if isinstance(each, BoardDay)]
 
 
-def _look(
-    store: BarStore, series: Sequence[Fetching], boards: Boards, sources: Sources, days: Sequence[BoardDay]
-) -> None:
+def _look(look: Look, days: Sequence[BoardDay]) -> None:
     """Store what one session's boards have otherwise than they had; nothing of boards of another day."""
+    boards = look.boards
     session, rows = days[0].session, {symbol: row for day in days for symbol, row in day.rows.items()}
     kept = listings.read_listing(boards.exchange, session)
     changed = {was.symbol for was in kept.rows if was.symbol in rows and _is_other(was, rows[was.symbol])}
@@ -113,24 +146,13 @@ def _look(
     if len(moved) > MOVED_SHARE * len(priced):
         detail = f"{len(moved)} of {len(priced)} closes are not those that were stored: the prices of another day"
         raise Refused("schema", provider=NAME, symbol=f"{boards.exchange} {session}", detail=detail, retry_after_s=0.0)
-    if not changed:
-        return
     base = {was.symbol for was in kept.rows if was.symbol in changed and _has_other_base(was, rows[was.symbol])}
     if base:  # before the bars: prices without a split between them are wrong
-        _keep_changes(boards, sources, days, base)
-    mine = {one.want.key.symbol: one for one in series}
-    stored = {
-        symbol
-        for symbol in sorted(changed)
-        if (
-            _put(store, mine[symbol], days, rows[symbol], boards)
-            if symbol in mine
-            else _put_of_others(store, boards, days, rows[symbol])
-        )
-    }  # what could not be written stays otherwise, for the next look
-    listings.write_listing(
-        boards.exchange, session, [_as_now(was, rows) if was.symbol in stored else was for was in kept.rows]
-    )
+        _keep_changes(boards, look.sources, days, base)
+    changed -= {symbol for day in days for symbol, row in day.rows.items() if not _put(look, day, row)}
+    if changed:  # what could not be written stays otherwise, for the next look
+        listed = [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
+        listings.write_listing(boards.exchange, session, listed)
 
 
 def _is_other(was: listings.Listed, row: BoardRow) -> bool:
@@ -164,75 +186,52 @@ def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], ch
     keep_changes(boards.exchange, [each for each in found if (each.symbol, each.session) in anew], instead_of=anew)
 
 
-def _put(store: BarStore, one: Fetching, days: Sequence[BoardDay], row: BoardRow, boards: Boards) -> bool:
-    """Store what is otherwise of a share of this desk, and count it; one that cannot be written hides no other."""
+def _put(look: Look, day: BoardDay, row: BoardRow) -> bool:
+    """Store a share's bar where it is another one, or was not there, in a series of the exchange that had begun by
+    then, and say so. False where it could not be written, which hides no other."""
+    key = SeriesKey(exchange=look.boards.exchange, symbol=row.symbol, timeframe="1d")
     try:
         with foreseen():
-            told, revised, new = _put_row(store, one.want.key, days, row)
+            if not row.traded or not look.store.partitions(key) or first_bar(look.store, key) > day.ts_ms:
+                return True
+            old = look.store.read(key, start_ms=day.ts_ms, end_ms=day.ts_ms)
+            if len(old) and all(getattr(old, name)[0] == getattr(row, name) for name in COLUMNS[1:]):
+                return True
+            known = look.store.provenance(key)
+            if known is None or known.provider != NAME:
+                return True
+            put_bar(look.store, key, day, row)
     except NightdeskError as error:
-        boards.notes.append(f"{one.want.key}: {error}")
+        look.notes.append(f"{key}: the bar of {utc_text(day.ts_ms)} could not be looked at again: {error}")
         return False
-    one.told, one.revised, one.new_bars = one.told + told, one.revised + revised, one.new_bars + new
-    return True
-
-
-def _put_of_others(store: BarStore, boards: Boards, days: Sequence[BoardDay], row: BoardRow) -> bool:
-    """Store it of a share that only another desk has, for which this session is not looked at again."""
-    key = SeriesKey(exchange=boards.exchange, symbol=row.symbol, timeframe="1d")
-    try:
-        with foreseen():
-            known = store.provenance(key)
-            told, _, _ = _put_row(store, key, days, row) if known and known.provider == NAME else ((), 0, 0)
-    except NightdeskError as error:
-        boards.notes.append(f"{key}: {error}")
-        return False
-    boards.notes += [f"{key}: {each}" for each in told]
-    return True
-
-
-def _put_row(
-    store: BarStore, key: SeriesKey, days: Sequence[BoardDay], row: BoardRow
-) -> tuple[tuple[str, ...], int, int]:
-    """Store a share's bar where it is another one, or was not there, in a series that had begun by then.
-
-    Returns what there is to say, and how many bars were revised and are new.
-    """
-    day = next(day for day in days if row.symbol in day.rows)
-    if not row.traded or first_bar(store, key) > day.ts_ms:
-        return (), 0, 0
-    old = store.read(key, start_ms=day.ts_ms, end_ms=day.ts_ms)
-    if len(old) and all(getattr(old, name)[0] == getattr(row, name) for name in COLUMNS[1:]):
-        return (), 0, 0
-    try:
-        with foreseen():
-            put_bar(store, key, day, row)
-    except NightdeskError as error:  # one that cannot be written hides no other
-        return (f"the revised bar of {utc_text(day.ts_ms)} could not be stored: {error}",), 0, 0
     if len(old):
-        return told_of(np.array([day.ts_ms], np.int64)), 1, 0
-    return (f"a bar that was not there has come: that of {utc_text(day.ts_ms)}",), 0, 1
+        look.revised += 1
+        look.told += [f"{key}: {said}" for said in told_of(np.array([day.ts_ms], np.int64))]
+    else:
+        look.told.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
+    return True
 
 
 def _path(exchange: str) -> Path:
     return paths.data_dir() / "universe" / f"{exchange}.boards.json"
 
 
-def _load(exchange: str) -> dict[str, dt.date]:
-    """By age, up to where was looked; nothing without a file, or for a damaged one."""
+def _load(exchange: str) -> _File:
+    """What is known; nothing without a file, or for a damaged one."""
     try:
-        return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=_File).looked
+        return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=_File)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
-        return {}
+        return _File()
 
 
-def _save(exchange: str, looked: dict[str, dt.date]) -> None:
+def _save(exchange: str, content: _File) -> None:
     from filelock import FileLock, Timeout
 
     path, locks = _path(exchange), paths.locks_dir()
-    if looked == _load(exchange):
+    if content == _load(exchange):
         return
     private.make_folder(locks)
     with suppress(Timeout), FileLock(locks / f"universe-{exchange}.boards.lock", timeout=0):
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path.parent, path.name)
-        write_bytes(path, msgspec.json.encode(_File(looked=looked)) + b"\n")
+        write_bytes(path, msgspec.json.encode(content) + b"\n")

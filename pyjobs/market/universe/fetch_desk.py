@@ -14,7 +14,7 @@ from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.board_looks import look_again
+from pyjobs.market.universe.board_looks import Found, take_found
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, take_from_boards
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
@@ -28,12 +28,13 @@ Progress = Callable[[int, int, str], object]
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """One exchange's share of the work. `asked`: series about which its provider was asked; `seconds`: that took."""
+    """One exchange's share of the work, and the `seconds` that took. `found`: by looks since the last fetch."""
 
     exchange: str
     series: list[Fetching] = field(default_factory=list)
     set_aside: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    found: Found = field(default_factory=Found)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,9 +102,8 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     for part in parts:  # last: nothing of it is due
         histories = job.histories_of(part.exchange)
         if histories is not None:
+            part.found = take_found(part.exchange)
             began = time.monotonic()
-            last = ready_session(job.exchanges[part.exchange], job.now_ms / 1000).date
-            look_again(job.store, part.series, histories.boards, job.sources, last)
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)

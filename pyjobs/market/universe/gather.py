@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, SeriesKey
-from pyjobs.market.ingest import looks
+from pyjobs.market.ingest import looks, lost
 from pyjobs.market.ingest.backfill import RESUME_OVERLAP_BARS, pages
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.fetching import fetch_window, rebase
@@ -40,6 +40,7 @@ class Fetching:
     provider has answered about the newest stretch. `error` is what the last question ended in, else None.
     `revised`: stored bars that came with other numbers; `told`: what to report about them, a sentence each.
     `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
+    `too_old`: stretches that its provider does not reach any more.
     """
 
     want: Want
@@ -56,6 +57,7 @@ class Fetching:
     told: tuple[str, ...] = ()
     halted: bool = False
     put_off: bool = False
+    too_old: list[Window] = field(default_factory=list)
     error: NightdeskError | None = None
 
     @property
@@ -110,8 +112,23 @@ def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_m
             _single(store, one, sources, now_ms=now_ms)
         for one in rest:
             if not one.open:
+                _name_lost(store, one)
                 done(one)
         rest = [one for one in rest if one.open]
+
+
+def _name_lost(store: BarStore, one: Fetching) -> None:
+    """Note and say which bars since its newest one can no longer be had; of a history that begins there are none."""
+    newest_ms, market = one.want.newest_ms, one.want.exchange.market
+    if newest_ms is None or not one.too_old:
+        return
+    windows, one.too_old = one.too_old, []
+    count = sum(lost.note(store, one.want.key, market, (max(a, newest_ms + 1), b)) for a, b in windows if b > newest_ms)
+    if count:
+        one.told = (
+            *one.told,
+            f"{count} bars since the last fetch can no longer be had: its provider reaches not so far",
+        )
 
 
 def _round(store: BarStore, todo: Iterable[Fetching], sources: Sources, *, now_ms: int) -> Iterator[Fetching]:
@@ -208,7 +225,7 @@ def _failed(one: Fetching, error: NightdeskError) -> None:
     """Note it. What a provider does not have (too long ago for it) keeps no newer window from being asked for."""
     one.error = error
     if isinstance(error, ExternalDataUnavailable) and is_an_answer(error) and len(one.windows) > 1:
-        one.windows.pop(0)
+        one.too_old.append(one.windows.pop(0))
         return
     one.answered = False
     one.windows.clear()

@@ -57,8 +57,11 @@ def _exchange(part: Part, result: Result, boards: Boards | None) -> FetchedFrom:
         missing=len(missing),
         provisional=[one.want.key.symbol for one in part.series if one.newest_ms is not None and not one.final],
         rebased=[str(one.want.key) for one in part.series if one.rebased],
-        revised=sum(one.revised for one in part.series),
-        told=[f"{one.want.key}: {told}" for one in part.series for told in dict.fromkeys(one.told)],
+        revised=part.found.revised + sum(one.revised for one in part.series),
+        told=[
+            *part.found.told,
+            *(f"{one.want.key}: {told}" for one in part.series for told in dict.fromkeys(one.told)),
+        ],
         set_aside=part.set_aside,
         oldest=utc_text(min(ages)) if ages else "",
         newest=utc_text(max(ages)) if ages else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ from pyjobs.live import health as live_health
 from pyjobs.market import desks, mirror
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
-from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.exchanges import Exchange, load_exchanges
 from pyjobs.market.ingest import instances
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates, as_line
 from pyjobs.market.providers.asking.circuit_breaker import State as ProviderState
@@ -63,17 +64,17 @@ def look(house: House) -> Iterator[Check]:
     found = {path: _tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)}
     known = [desk for desk in found.values() if desk is not None]
     kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
+    silent_ms = _tried("config exchanges", failed, _silences) or {}
     states = _tried("provider", failed, ProviderStates().all) or []
     yield check_clock(told, states, now_s)
     yield places.git_head(paths.ROOT)
     yield places.check_python(paths.ROOT, paths.root())
     yield from failed
-    root, data = paths.root(), paths.data_dir()
-    folders = [paths.logs_dir(), data, paths.locks_dir(), data / "server_runs"]
-    yield from places.writable(folders, root)
+    root, data, runs = paths.root(), paths.data_dir(), paths.data_dir() / "server_runs"
+    yield from places.writable(folders := [paths.logs_dir(), data, paths.locks_dir(), runs], root)
     yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
     yield places.check_disk([*folders, root])
-    yield results.check_storage(data / "server_runs", places.free_at(data))
+    yield results.check_storage(runs, places.free_at(data))
     yield places.check_private(private.problems(str(root)))
     yield from places.check_databases(data / "queue")
     yield from machine.check_stored(paths.ROOT, root)
@@ -90,13 +91,13 @@ def look(house: House) -> Iterator[Check]:
     yield from places.check_lock_files(paths.locks_dir())
     yield from check_providers(states, now_s)
     several = house.desk_file is not None or len(known) > 1
-    yield from results.check_last_runs(data / "server_runs", now_s, [desk.name for desk in known if several])
+    yield from results.check_last_runs(runs, now_s, [desk.name for desk in known if several])
     for desk in known:
         yield from results.check_actions(desk)
     for loop in live_health.look(int(now_s * 1000)):
         yield Check(loop.name, loop.state, loop.detail, "live")
-    wanted = [each for desk in known for each in _desk_series(desk)]
-    yield from series.check_all([*wanted, *_kept_series()], BarStore(data / "raw"), now_s, _flags(found))
+    every = [*chain.from_iterable(map(_desk_series, known)), *_kept_series()]
+    yield from series.check_all(every, BarStore(data / "raw"), now_s, _flags(found), silent_ms)
 
 
 def load_plans() -> JobPlans:
@@ -254,9 +255,17 @@ def _desk_series(desk: Desk) -> Iterable[tuple[SeriesKey, str, series.Rule]]:
         yield each.key, each.market, "any" if last_bar else "fetched" if each.fetched else "session"
 
 
+def _exchanges() -> dict[str, Exchange]:
+    return load_exchanges(config.own_or_default("exchanges.yaml"))
+
+
+def _silences() -> dict[str, int]:
+    return {name: one.silent_ms for name, one in _exchanges().items()}
+
+
 def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
     every = _tried("config instances", [], lambda: instances.load_all({}))
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml")) if every else {}
+    exchanges = _exchanges() if every else {}
     for each in every or []:
         exchange = exchanges.get(each.exchange)
         key = SeriesKey(exchange=each.exchange, symbol=each.symbol, timeframe=each.timeframe)

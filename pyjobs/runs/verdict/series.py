@@ -11,6 +11,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.ingest import looks, silence
+from pyjobs.market.ingest.lost import still_lost
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
@@ -34,10 +35,12 @@ def check_all(
     store: BarStore,
     now_s: float,
     flags: Mapping[SeriesKey, str] = MappingProxyType({}),
+    silent_ms: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[Check]:
     """One check for each series of (series, market, rule), by the strictest rule that is given for it.
 
     `flags`: what a command needs to be about the desk that has a series (` --desk us`), where it needs that.
+    `silent_ms`: by exchange, after how long without a trade a series of it is silent; elsewhere an hour.
     """
     by_key: dict[SeriesKey, tuple[str, Rule]] = {}
     for key, market, rule in sorted(wanted, key=lambda each: (str(each[0]), STRICT[each[2]])):
@@ -58,9 +61,12 @@ def check_all(
         elif newest is None and rule == "fetched":
             bare.append(key)
         else:
-            found = _look(key, newest[0] if newest else None, calendar, now_s, rule)
+            after_ms = silent_ms.get(key.exchange, looks.HOUR_MS)
+            found = _look(key, newest[0] if newest else None, calendar, now_s, rule, after_ms)
             if rule == "minutes" and found.state == "FAIL" and newest:
                 late.append((key, market, found))
+            elif found.state == "OK" and rule in ("minutes", "fetched"):
+                yield _still_well(store, key, market, found, now_s, after_ms)
             else:
                 yield found
     yield from (_bare(key, delivering, flags.get(key, "")) for key in bare)
@@ -73,6 +79,23 @@ def _absent(key: SeriesKey, known: SymbolState) -> Check:
     said = f" ({known.detail})" if doubtful and known.detail else ""
     told = f"{known.state} since {known.since}{said}: its bars are not waited for"
     return Check(f"data {key}", "WARN" if doubtful else "OK", told, "data")
+
+
+def _still_well(store: BarStore, key: SeriesKey, market: str, well: Check, now_s: float, after_ms: int) -> Check:
+    """A series whose bars come: whether there are trades in them, and none is lost since a long pause."""
+    try:
+        dead = market == "24/7" and silence.silent_since(store, key, market, int(now_s * 1000), silent_ms=after_ms)
+        lost = still_lost(store, key, market)
+    except (NightdeskError, OSError) as error:
+        return Check(well.name, "FAIL", f"cannot be read: {error}", "data")
+    told = [f"silent since {utc_text(dead)}: its bars come, and there is no trade in them. Is it gone?"] if dead else []
+    if lost.size:
+        told.append(
+            f"{lost.size} bars from {utc_text(int(lost[0]))} to {utc_text(int(lost[-1]))} can no longer be had; import "
+            "them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost --exchange "
+            f"{key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
+        )
+    return Check(well.name, "WARN", "; ".join(told), "data") if told else well
 
 
 def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: float, others_deliver: bool) -> Check:
@@ -102,7 +125,7 @@ def _bare(key: SeriesKey, delivering: Collection[str], flag: str) -> Check:
     return Check(f"data {key}", "FAIL", f"no bars at all: {command}", "data")
 
 
-def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: float, rule: Rule) -> Check:
+def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: float, rule: Rule, silent_ms: int) -> Check:
     if newest_ms is not None and newest_ms > now_s * 1000 + AHEAD_MS + min(TIMEFRAME_MS[key.timeframe], DAY_MS):
         at = dt.datetime.fromtimestamp(newest_ms / 1000, dt.UTC)
         return Check(
@@ -120,7 +143,7 @@ def _look(key: SeriesKey, newest_ms: int | None, calendar: Calendar, now_s: floa
         and TIMEFRAME_MS[key.timeframe] < DAY_MS
         and calendar.market == "24/7"
     ):
-        return by_the_minute(key, newest_ms, calendar, now_s)
+        return by_the_minute(key, newest_ms, calendar, now_s, silent_ms / 1000)
     last = session_of(calendar.market)(newest_ms) if newest_ms is not None else None
     return by_session(str(key), last, calendar, now_s)
 
@@ -145,10 +168,12 @@ def by_session(series: str, last_session: dt.date | None, calendar: Calendar, no
     return Check(name, state, f"last bar {last_session}{late}", "data")
 
 
-def by_the_minute(key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: float) -> Check:
+def by_the_minute(
+    key: SeriesKey, newest_ms: int, calendar: Calendar, now_s: float, least_s: float = LEAST_BUDGET_S
+) -> Check:
     """How old the newest bar of a market that never closes is: past its budget a WARN, past a day a FAIL."""
     age_s = now_s - newest_ms / 1000
-    budget_s = max(3 * TIMEFRAME_MS[key.timeframe] / 1000, LEAST_BUDGET_S)
+    budget_s = max(3 * TIMEFRAME_MS[key.timeframe] / 1000, least_s)
     state: State = "OK" if age_s <= budget_s else "WARN" if age_s <= 86_400 + budget_s else "FAIL"
     at = dt.datetime.fromtimestamp(newest_ms / 1000 + calendar.utc_offset_s(newest_ms / 1000), dt.UTC)
     late = f", {words.age(age_s)} old, budget {words.age(budget_s)}" if state != "OK" else ""
