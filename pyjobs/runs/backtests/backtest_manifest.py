@@ -127,8 +127,8 @@ def described(run_dir: Path, name: str) -> dict[str, object]:
     return {"schema": SCHEMA, "kind": KIND, "run": name, "files": files, **({"left_out": left_out} if left_out else {})}
 
 
-def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in told.items() if not isinstance(value, dict)}
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if not isinstance(value, dict)}
 
 
 def _hashed(what: str, named: Mapping[str, str]) -> dict[str, object]:
