@@ -205,8 +205,8 @@ def cross(a: Floats, b: Floats, size: int, out: Bytes) -> int:
     if size > 0:
         out[0] = 0
     for t in range(1, size):
-        rose, fell = a[t] > b[t] and a[t - 1] <= b[t - 1], a[t] < b[t] and a[t - 1] >= b[t - 1]
-        out[t] = 1 if rose else (-1 if fell else 0)
+        rose, fell = (a[t] > b[t]) & (a[t - 1] <= b[t - 1]), (a[t] < b[t]) & (a[t - 1] >= b[t - 1])
+        out[t] = int(rose) - int(fell)  # without a branch: several bars at once
     return 0
 
 
