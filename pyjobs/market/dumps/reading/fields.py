@@ -19,6 +19,7 @@ MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:[. \u00a0\u202f']\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
+_APOSTROPHES = re.compile(r"[+-]?\d{1,3}(?:['\u2019]\d{3})+(?:\.\d+)?")  # Switzerland's thousands
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _SIGNS = "$€£¥₩원%"
 
@@ -39,6 +40,7 @@ _CLOCK = (
     rf"(?:[\s-]*(?P<ap>[AaPp][Mm])(?![A-Za-z]))?(?:\s*(?P<z>{ZONE}))?)?"
 )
 _TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
+_MINGUO = re.compile(r"(1\d{2})([/.-])(\d{2})\2(\d{2})")  # Taiwan's years, from 100 (2011) on
 _CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?")
 _EPOCH = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?|-\d{1,8}(?:\.\d+)?|\d{9,10}\.\d+")
 _SHORT_EPOCH = re.compile(r"(\d\.(\d+))[eE]\+?(\d{1,2})")
@@ -53,7 +55,7 @@ class Unclear(ValueError):
 
 def column(name: str) -> str:
     """A header cell without what people vary: `Adj Close` is adjclose, `<TICKVOL>` tickvol."""
-    return re.sub(r"[\s_\-.<>()\"'*/%,:]", "", name).lower()
+    return re.sub(r"[\s_\-.<>()\"'*/%,:$#]", "", name).lower()
 
 
 def is_number(text: str) -> bool:
@@ -88,6 +90,7 @@ def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose
         bare = text[0] + text[1:].strip(_SIGNS + " ")
     factor = _UNITS.get(bare[-1:].upper(), 1.0)
     bare = bare[:-1].rstrip() if factor != 1 else bare
+    bare = re.sub("['\u2019]", "", bare) if _APOSTROPHES.fullmatch(bare) else bare
     if _PLAIN.fullmatch(bare) and not (decimal_comma and re.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+", bare)):
         return finite(float(bare) * factor)
     if (decimal_comma or loose) and _DECIMAL_COMMA.fullmatch(bare):
@@ -120,6 +123,8 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
         match = pattern.fullmatch(text)
         if match:
             return _from(match.groupdict(), text, order)
+    if minguo := _MINGUO.fullmatch(text):
+        return dt.date(int(minguo[1]) + 1911, int(minguo[3]), int(minguo[4]))
     if text.isascii() and text.isdigit() and len(text) in (12, 14) and _compact(text):
         return dt.datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     if short := _SHORT_EPOCH.fullmatch(text):
