@@ -16,8 +16,9 @@ import numpy as np
 from pyjobs.account.single import cadence, equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money
-from pyjobs.live.deciding import core
+from pyjobs.live.deciding import core, one_bar, seen
 from pyjobs.live.deciding.core import Lane
+from pyjobs.live.journal import cells
 from pyjobs.live.journal.journal import Identity
 from pyjobs.live.journal.place import Place, checked_symbol, checked_tag
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, IntArray, SeriesKey
@@ -177,9 +178,9 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategies, kernel, indicators, core, equity loop. Twelve digits."""
+    """What decides, as it stands on this disk: strategies, kernel, indicators, windows, core, money. Twelve digits."""
     here = Path(kernel.__file__).parent
     files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
-    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core)]
+    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core, one_bar, seen, cells)]
     files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
     return hashlib.sha256(b"\0".join(os_files.held_bytes(path) for path in files)).hexdigest()[:12]
