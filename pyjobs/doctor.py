@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from pyjobs.runs.verdict import findings, machine, places
-from pyjobs.runs.verdict.asked import Asked
+from pyjobs.runs.verdict.findings import Asked
 from utils import paths
 from utils.cli import Parser
 from utils.files import private

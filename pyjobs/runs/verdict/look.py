@@ -22,8 +22,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import JobPlans, JobRun
 from pyjobs.runs.verdict import backups, machine, places, records, repos, results, series, watched
-from pyjobs.runs.verdict.asked import Asked
-from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.findings import Asked, Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records

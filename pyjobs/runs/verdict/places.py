@@ -16,8 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pyjobs.runs import released
-from pyjobs.runs.verdict.asked import Asked
-from pyjobs.runs.verdict.findings import Check, State, many
+from pyjobs.runs.verdict.findings import Asked, Check, State, many
 from pyjobs.runs.verdict.machine import uses_wal
 from utils.errors import NightdeskError
 from utils.files import os_files
