@@ -52,7 +52,9 @@ def test_a_price_file_on_a_server_that_has_gone_away_costs_its_own_series_only(t
 
 
 HEALTH = """
-import sys; from pyjobs.runs.verdict import findings; findings.Asked.__init__.__defaults__ = (1.0,); findings.ONCE_SILENT_S = 0.5
+from pyjobs.runs.verdict import findings
+findings.Asked.__init__.__defaults__ = (1.0,)
+findings.ONCE_SILENT_S = 0.5
 from pyjobs import healthcheck
 print(healthcheck.main(["--json", "1"]))
 """
