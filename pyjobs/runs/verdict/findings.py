@@ -203,7 +203,7 @@ class Asked:
 
     patience_s: float = PATIENCE_S
 
-    def answer(self, act: Callable[[], T], path: Path) -> T:
+    def in_time(self, act: Callable[[], T], path: Path) -> T:
         """What `act` returns or raises; OSError (ETIMEDOUT) naming `path` where it does neither in time."""
         try:
             return within(self.patience_s, act, path)
@@ -212,10 +212,10 @@ class Asked:
                 self.patience_s = min(self.patience_s, ONCE_SILENT_S)
             raise
 
-    def of(self, home: Path, kind: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    def ask_each(self, home: Path, kind: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
         """What `ask` finds; a FAIL where it does not answer in time."""
         try:
-            yield from self.answer(lambda: list(ask()), home)
+            yield from self.in_time(lambda: list(ask()), home)
         except OSError as error:
             if not is_silence(error):
                 raise

@@ -75,7 +75,7 @@ def look(house: House) -> Iterator[Check]:
     data, runs = paths.data_dir(), paths.data_dir() / "server_runs"
     folders = [paths.logs_dir(), data, paths.locks_dir(), runs]
     yield from places.writable(folders, paths.root(), asked)
-    yield from chain.from_iterable(asked.of(paths.root(), *row) for row in _of_the_house(folders, now_s))
+    yield from chain.from_iterable(asked.ask_each(paths.root(), *row) for row in _of_the_house(folders, now_s))
     markets = watched.calendars(plans.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}
     several = house.desk_file is not None or len(known) > 1
@@ -90,10 +90,10 @@ def look(house: House) -> Iterator[Check]:
         *(("actions", partial(results.check_actions, desk)) for desk in known),
         ("live", lambda: [Check(x.name, x.state, x.detail, "live") for x in live_health.look(int(now_s * 1000))]),
     ]
-    yield from chain.from_iterable(asked.of(paths.root(), *row) for row in rows)
+    yield from chain.from_iterable(asked.ask_each(paths.root(), *row) for row in rows)
     every = [*chain.from_iterable(map(_desk_series, known)), *(tried("data", lambda: list(_kept_series())) or [])]
     seen = partial(series.check_all, every, BarStore(data / "raw"), now_s, _flags(found), silent_ms)
-    yield from Asked(SERIES_S).of(data / "raw", "data", seen)
+    yield from Asked(SERIES_S).ask_each(data / "raw", "data", seen)
 
 
 def _of_the_house(folders: Sequence[Path], now_s: float) -> list[tuple[str, Callable[[], Iterable[Check]]]]:
@@ -287,7 +287,7 @@ def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
 def _tried(asked: Asked, failed: list[Check], name: str, ask: Callable[[], T]) -> T | None:
     """What `ask` answers; None when it cannot, which is then one of the `failed`."""
     try:
-        return asked.answer(ask, paths.root())
+        return asked.in_time(ask, paths.root())
     except (NightdeskError, OSError) as error:
         kind = name.partition(" ")[0]
         failed.append(Check(name, "FAIL", str(error), kind))

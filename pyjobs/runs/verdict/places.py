@@ -34,7 +34,7 @@ def writable(folders: Sequence[Path], root: Path, asked: Asked) -> Iterator[Chec
     for folder in folders:
         name = folder.relative_to(root).as_posix()
         try:
-            problem = asked.answer(partial(_try, folder, lock=folder.name == ".locks"), folder)
+            problem = asked.in_time(partial(_try, folder, lock=folder.name == ".locks"), folder)
         except OSError as error:
             problem = f"{error.strerror}"
         if problem:
