@@ -35,10 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     checks = list(look(House(now_s, args.desk)))
     ring = partial(bell.ring, checks, now_s, secret=paths.secret_dir(), keep_in=bell.places())
     try:
-        told = within(RING_S, ring, paths.root())
+        found = within(RING_S, ring, paths.root())
     except OSError as error:  # what was found is printed
-        told = findings.Check("alerts", "FAIL", f"cannot tell of it: {error}", "alerts")
-    checks += [told] if told else []
+        found = findings.Check("alerts", "FAIL", f"cannot tell of it: {error}", "alerts")
+    checks += [found] if found else []
     state = findings.worst(checks)
     if args.json == "1":
         print(json.dumps(findings.as_json(checks), ensure_ascii=False, indent=1))

@@ -6,7 +6,6 @@ What was asked for serves also where it cannot be stored.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,13 +48,13 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     """
     store = open_store()
     came: list[Bars] = []
-    persisted, told = True, tuple[str, ...]()
+    persisted, found = True, tuple[str, ...]()
     if fetched and os.environ.get("FORCE_FETCH_FAIL") == "1":
         raise ExternalDataUnavailable(
             "network", provider=spec.exchange, symbol=spec.stored, detail="FORCE_FETCH_FAIL=1 rehearses a failed fetch"
         )
     if fetched:
-        persisted, told = _fetch(spec, store, came, bars, now_ms)
+        persisted, found = _fetch(spec, store, came, bars, now_ms)
     stored = store.read(spec.key, start_ms=since_ms or None)
     whole = merged(stored, [each for each in came if not persisted])
     if since_ms:
@@ -66,7 +65,7 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
     about = store.provenance(spec.key)
     splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
-    return Answer(bars=whole, final=final, persisted=persisted, told=told, splits=splits)
+    return Answer(bars=whole, final=final, persisted=persisted, told=found, splits=splits)
 
 
 def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...]]:
@@ -117,6 +116,3 @@ def merged(stored: Bars, came: list[Bars]) -> Bars:
     _, first = np.unique(backwards, return_index=True)
     at = backwards.size - 1 - first
     return Bars(**{name: values[at] for name, values in columns.items()})
-
-
-Feed = Callable[[int], Answer]

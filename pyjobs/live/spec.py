@@ -25,6 +25,7 @@ from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.strategy import kernel, library
 from pyjobs.strategy.registry import OWN, make_setup, needs
 from utils import paths, trading_day
+from utils.cli import name_and_value, value_of
 from utils.errors import ConfigError, UsageError
 from utils.files import os_files
 
@@ -150,23 +151,13 @@ def of_row(tag: str, row: list[str], stored: str, source: str) -> Spec:
     )  # fmt: skip
 
 
-def value_of(text: str) -> Value:
-    """A parameter's value: a number when it reads as one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def params_of(text: str, source: str) -> dict[str, Value]:
     """`fast=5,slow=20` as a mapping. Raises UsageError."""
     found: dict[str, Value] = {}
     for each in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = each.partition("=")
-        if not (name and equals and value) or name in found:
-            raise UsageError(f"{source}: {each!r} is not NAME=VALUE, once")
+        name, value = name_and_value(each, f"{source}:")
+        if name in found:
+            raise UsageError(f"{source}: {name} is given twice")
         found[name] = value_of(value)
     return found
 

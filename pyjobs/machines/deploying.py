@@ -225,10 +225,10 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
         if isinstance(failed, CannotWriteError):  # what has arrived would fill its disk for good
             target.host.run(f"cd -- {folder} && rm -rf -- {incoming}\n", timeout_s=TIMEOUT_S)
         raise failed
-    told = shlex.quote(f"{tree.commit} {tree.sha256}")
+    found = shlex.quote(f"{tree.commit} {tree.sha256}")
     plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": incoming}, indent=1)
     switch = (clone / SWITCH).read_text(encoding="utf-8").rstrip("\n")
-    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "told": told, "mark": MARK}
+    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "told": found, "mark": MARK}
     script = PLACE.format(**words, switch=switch, plan=plan, python=python)
     placed = target.host.run(script, timeout_s=TIMEOUT_S + wait_s)
     if placed.returncode == 75:

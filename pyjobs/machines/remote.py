@@ -76,8 +76,8 @@ class Host(NamedTuple):
         if done.returncode in (126, 127) or "command not found" in text or "rsync: not found" in text:
             return ConfigError(f"'{self.remote}' has no rsync ({said(done)}): install it there{more}")
         if done.returncode == RSYNC_FILE_IO or "No space left" in text or "Permission denied (13)" in text:
-            told = self.run(ROOM.format(folder=shlex.quote(folder)), timeout_s=60).stdout.decode("utf-8", "replace")
-            room = f"; there: {told.strip()}" if told.strip() else ""
+            words = self.run(ROOM.format(folder=shlex.quote(folder)), timeout_s=60).stdout.decode("utf-8", "replace")
+            room = f"; there: {words.strip()}" if words.strip() else ""
             why = said(done) if "Broken pipe" not in said(done) else "rsync ended with 11"
             return CannotWriteError(f"'{self.remote}:{folder}' cannot be written or read ({why}{room}){more}")
         why = "the connection" if done.returncode in (SSH_FAILED, 12, 30, 35) else "rsync"

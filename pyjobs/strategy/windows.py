@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan, sqrt
+from math import nan
 
 import numpy as np
 
@@ -186,20 +186,6 @@ def recursive_mean(values: Floats, size: int, window: int, weight: float, out: F
         if window % 2 == 0:
             for t in range(begin, end):
                 out[t] = out[t] + weight * (values[t] - out[t])
-    return 0
-
-
-def spread(values: Floats, size: int, n: int, means: Floats, out: Floats) -> int:
-    """Distance of each value from its window's mean in (population) standard deviations; NaN where that is zero."""
-    for t in range(size):
-        out[t] = nan
-        if t < n - 1:
-            continue
-        squares = 0.0
-        for j in range(t - n + 1, t + 1):
-            squares += (values[j] - means[t]) * (values[j] - means[t])
-        if squares > 0.0:
-            out[t] = (values[t] - means[t]) / sqrt(squares / n)
     return 0
 
 

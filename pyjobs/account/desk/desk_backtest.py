@@ -32,12 +32,6 @@ class DeskResults:
     benchmarks: list[Benchmark]
     warnings: list[str]
 
-    @property
-    def used(self) -> list[Benchmark]:
-        """Those whose closes are in the results of the first account, which is the one that is drawn."""
-        names = self.accounts[0].metrics["benchmarks"]
-        return [each for each in self.benchmarks if each.name in names]
-
 
 def run(job: Job, names: str | None) -> DeskResults:
     """Run them. `names`: benchmarks, separated by commas; None: the desk's own, and those its market requires.
@@ -77,8 +71,8 @@ def _account(
     """One account; a benchmark in another currency is not for it."""
     account = job.accounts[name]
     result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
-    beside = [each for each in found if each.currency in ("", account.currency)]
+    other = [each for each in found if each.currency in ("", account.currency)]
     metrics = metrics_of(
-        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=beside, missing=missing
+        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=other, missing=missing
     )
     return AccountResults(name=name, result=result, metrics=metrics)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from pyjobs.account.single.look_ahead import refuse_or_tell
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
@@ -70,17 +70,17 @@ def made(configured: Mapping[str, Mapping[str, int | float | str]], *, source: s
         raise ConfigError(_placed(configured, source, str(error))) from None
 
 
-def _placed(configured: Mapping[str, Mapping[str, int | float | str]], source: str, told: str) -> str:
+def _placed(configured: Mapping[str, Mapping[str, int | float | str]], source: str, text: str) -> str:
     """The message with the line of the setup, or of the parameter, that alone gives the same one."""
     for name in configured:
-        if _problem(name, configured[name], source) == told:
-            params = {} if _problem(name, {}, source) == told else configured[name]
-            alone = [key for key, value in params.items() if _problem(name, {key: value}, source) == told]
+        if _problem(name, configured[name], source) == text:
+            params = {} if _problem(name, {}, source) == text else configured[name]
+            alone = [key for key, value in params.items() if _problem(name, {key: value}, source) == text]
             line = line_of(Path(source), ["setups", name, *alone[:1]])
             at = f"{source}:{line}" if line else source
-            known = told.rpartition("known: ")[2].split(", ") if "known: " in told else []
-            return told.replace(source, at, 1) + nearest([name, *alone][-1], known)
-    return told
+            known = text.rpartition("known: ")[2].split(", ") if "known: " in text else []
+            return text.replace(source, at, 1) + nearest([name, *alone][-1], known)
+    return text
 
 
 def _problem(name: str, params: Mapping[str, int | float | str], source: str) -> str:
@@ -134,10 +134,9 @@ def first_closes(snapshot: Snapshot) -> Callable[[int], int]:
     @cache
     def first_close(at: int) -> int:
         earliest = 2**62
-        for series in snapshot.series:
-            if series.instrument.scanned and len(series.bars) > at:
-                earliest = min(earliest, series.bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
-                done_with(series.bars)
+        scanned = (each.bars for each in snapshot.series if each.instrument.scanned and len(each.bars) > at)
+        for bars in one_at_a_time(scanned):
+            earliest = min(earliest, bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
         return earliest
 
     return first_close

@@ -157,11 +157,11 @@ class Decider:
     def decide(self, i: int, blocked: str = "", check: Check | None = None) -> Decided:
         """Bar `i`. `blocked`: what forbids an entry there, as recorded or as it is; `check` is asked about an order."""
         at, ts_ms, close = self.stand, self._times[i], self._close[i]
-        s, p, before, told, risk = at.s, at.p, at.s[kernel.SIDE], 0, ""
+        s, p, before, found, risk = at.s, at.p, at.s[kernel.SIDE], 0, ""
         ended: list[str] = []
         one_bar.new_day(p, self._days[i])
         if before != 0.0 or s[kernel.ORDER] != 0.0:
-            told, ended = self._opened(i, float(ts_ms), "kill" in blocked)
+            found, ended = self._opened(i, float(ts_ms), "kill" in blocked)
         skip = self._skip(i)
         if skip:
             blocked = f"{blocked}+{TOLD[skip]}" if blocked else TOLD[skip]
@@ -176,7 +176,7 @@ class Decider:
         at.ts_ms = ts_ms
         state = state_text(s) if side != 0.0 or s[kernel.ORDER] != 0.0 else FLAT_STATE
         text = (
-            f"{self._prefix}{ts_ms},{ACTIONS[SKIP if skip else action]},{TOLD[told or skip or reason]},"
+            f"{self._prefix}{ts_ms},{ACTIONS[SKIP if skip else action]},{TOLD[found or skip or reason]},"
             f"{SIDES[before]},{SIDES[side]},{state},{self._identity},"
             f"{p[ENDED]},{p[MONEY]!r},{p[SHARES]!r},{p[WORTH]!r},{p[DAY_WORTH]!r},{self._seal(i, close)}"
         )
@@ -184,8 +184,8 @@ class Decider:
 
     def _seal(self, i: int, close: float) -> str:
         """The seal of the bar that was decided on; bars.csv must have this one."""
-        told = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
-        return f"{crc32(told.encode()):08x}"
+        text = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
+        return f"{crc32(text.encode()):08x}"
 
     def _skip(self, i: int) -> int:
         """What is told of a bar at which no entry can be decided; 0 for any other."""
@@ -196,7 +196,7 @@ class Decider:
     def _opened(self, i: int, ts: float, killed: bool) -> tuple[int, list[str]]:
         """Open and range of a bar; what is told of it, and the trades that ended."""
         out, sizes, p = self._out, self._sizes, self.stand.p
-        told, n = divmod(
+        found, n = divmod(
             one_bar.opened(
                 self.stand.s, self._rules, p, ts, self._open[i], self._high[i], self._low[i], killed, self._at_stop,
                 self._fee, out, sizes, 0, self._worth, self._ts, self._price,
@@ -204,9 +204,9 @@ class Decider:
             4,
         )  # fmt: skip
         if not n:
-            return told, []
+            return found, []
         p[ENDED] += n
-        return told, trade_texts(self.lane, np.array(out[: n * TRADE]).reshape(n, TRADE), sizes, self.stand.trades - n)
+        return found, trade_texts(self.lane, np.array(out[: n * TRADE]).reshape(n, TRADE), sizes, self.stand.trades - n)
 
     def _wished(self, i: int, ts: float, blocked: str, check: Check | None) -> tuple[int, str, str]:
         """Signals become orders, unless something forbids it: orders, what refused one, what the limits saw."""

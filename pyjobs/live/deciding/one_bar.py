@@ -72,8 +72,8 @@ def opened(
         if s[SIDE] != 0.0:
             emptied(s)
         p[SHARES] = 0.0
-    told = int(out[(at + n - 1) * TRADE + TRADE_REASON]) if n > 0 else FILLED
-    return 4 * told + n
+    found = int(out[(at + n - 1) * TRADE + TRADE_REASON]) if n > 0 else FILLED
+    return 4 * found + n
 
 
 def paid_out(

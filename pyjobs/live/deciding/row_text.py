@@ -130,7 +130,7 @@ def rows_alike(
         k = row + i - start
         forbids, before = int(against.forbids[k]), s[SIDE]
         new_day(p, series.day[i])
-        told = filled(bench, series, i, forbids & KILLED != 0, at_stop != 0, fee, k, trades, sizes, ended)
+        found = filled(bench, series, i, forbids & KILLED != 0, at_stop != 0, fee, k, trades, sizes, ended)
         skip = FEW_BARS if i + 1 < series.lookback else 0
         if skip == 0 and series.broken[i] + series.lacking[i] > 0:
             skip = CADENCE if series.broken[i] else FEATURES
@@ -143,8 +143,8 @@ def rows_alike(
         action, reason = done // 32, done % 32
         if skip:
             action, reason = SKIP, skip
-        if told:
-            reason = told
+        if found:
+            reason = found
         size = write_row(bench, series, i, action, reason, before, side, against)
         begins = against.starts[k]
         if size != against.ends[k] - begins:

@@ -12,7 +12,6 @@ from pyjobs.live.deciding.standing import CASH, recorded
 from pyjobs.live.equal.logs import BLOCKED, CODE, LATE, Log
 from pyjobs.live.equal.replay import Apart, late_marks_differ, stand_before
 from pyjobs.live.journal import names
-from pyjobs.live.journal.names import EVENTS
 from utils.errors import NightdeskError
 
 CAUSES = {
@@ -27,7 +26,6 @@ CAUSES = {
     "strategy looks ahead": "with the bars that came later the strategy decides otherwise than it did live",
     "unknown": "none of the known causes can be shown",
 }
-KIND = EVENTS.index("kind")
 ENTRY, LEFT, REASON = (names.TRADES.index(each) for each in ("entry_ts_ms", "exit_price", "reason"))
 
 

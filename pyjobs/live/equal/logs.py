@@ -166,8 +166,3 @@ def spec_of(log: Log) -> Spec:
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]
     return of_row(log.place.tag, row, stored, str(log.place.decisions))
-
-
-def files_of(place: Place) -> tuple[Path, Path]:
-    """Decisions and trades."""
-    return place.decisions, place.trades

@@ -99,10 +99,10 @@ def judged(made: Verdict, live: Log, other: Log, *, stored: Seen | None = None, 
 def broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
     """The verdict on a log of which a line cannot be read."""
     made.cause = "data changed"
-    told = str(error)
-    layer = "trades" if "trades.csv" in told.partition(":")[0] else "decisions"
+    text = str(error)
+    layer = "trades" if "trades.csv" in text.partition(":")[0] else "decisions"
     made.first = Mismatch(
-        layer=layer, ts_ms=error.ts_ms, live=told if live else "", other="" if live else told, what=told
+        layer=layer, ts_ms=error.ts_ms, live=text if live else "", other="" if live else text, what=text
     )
     made.decisions = layer == "trades"
     return made
@@ -124,12 +124,12 @@ def _replayed(made: Verdict, live: Log, spec: Spec) -> None:
 def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Seen | None) -> None:
     """Whether the backtest's files are what a backtest of these bars gives, also where differences are excused."""
     seen, lane = (live.seen if stored is None else stored).until(other.last_ms), spec.lane(f"tag {live.place.tag}")
-    told = other.trades.cells(0, len(names.TRADES) - 2, np.arange(len(other.trades)))
-    if window.is_so(lane, seen, other.decisions, told):
+    result = other.trades.cells(0, len(names.TRADES) - 2, np.arange(len(other.trades)))
+    if window.is_so(lane, seen, other.decisions, result):
         return
     rows, trades = window.decided(lane, seen, other.first_ms)
     found = other.decisions.cells(0, names.DETERMINISTIC, np.arange(len(other.decisions)))
-    for layer, mine, wanted in (("decisions", found, rows), ("trades", told, trades)):
+    for layer, mine, wanted in (("decisions", found, rows), ("trades", result, trades)):
         if mine != wanted:
             k = next(
                 (k for k, (a, b) in enumerate(zip(mine, wanted, strict=False)) if a != b), min(len(mine), len(wanted))
@@ -196,8 +196,8 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
     if first.other and causes.ruined_by_a_fill(live, other, first.live.split(","), first.other.split(",")):
         return "stop-fill convention"
     if stored is not None and changed_bars(live.bars, stored.bars):
-        told = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
-        return "revised bar" if told else "data changed"
+        lines = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
+        return "revised bar" if lines else "data changed"
     return "data changed"
 
 
@@ -238,9 +238,9 @@ def as_lines(made: Verdict) -> list[str]:
     if found.live_trades != found.other_trades:
         lines.append(f"[trades] length mismatch: LIVE={found.live_trades} BT={found.other_trades}")
     if made.passed:
-        told = f"{found.rows} decisions and {found.live_trades} trades compared from {found.synced_ms} on"
+        text = f"{found.rows} decisions and {found.live_trades} trades compared from {found.synced_ms} on"
         excused = f"; {found.explained} differ and are explained ({_by_cause(found)})" if found.explained else ""
-        return [*lines, told + excused]
+        return [*lines, text + excused]
     assert made.first is not None, "what does not pass has a first mismatch"
     run = made.other_tag.partition("_bt_")[2]
     return [

@@ -26,7 +26,6 @@ from pyjobs.market.bars import Bars
 from pyjobs.strategy import kernel
 from utils.errors import BadDataError, NightdeskError, UsageError
 
-TRADE_CELLS = 12  # of the core's, of which the first ten are the engine's
 ENGINE_CELLS = (3, 5, 6, 7, 8, 9, 10, 11)  # ts, side, signal, entry, price, stop, exit price, reason
 
 

@@ -61,7 +61,7 @@ def look(house: House) -> Iterator[Check]:
     """Look at everything; a check is an answer, also when its subject cannot be read, or does not answer in time."""
     now_s, failed, asked = house.now_s, list[Check](), Asked()
     tried = partial(_tried, asked, failed)
-    told = tried("history", lambda: records.read(paths.logs_dir(), now_s)) or Records([])
+    result = tried("history", lambda: records.read(paths.logs_dir(), now_s)) or Records([])
     plans = tried(f"config {JOBS_FILE}", load_plans) or JobPlans(jobs={})
     files = tried("config desks", lambda: list(_desk_files(house, failed))) or []
     found = {path: tried(name, partial(_desk, path)) for name, path in files}
@@ -69,7 +69,7 @@ def look(house: House) -> Iterator[Check]:
     kept = tried("config instances", lambda: load_kept(failed)) or []
     silent_ms = tried("config exchanges", _silences) or {}
     states = tried("provider", ProviderStates().all) or []
-    yield from [check_clock(told, states, now_s), places.git_head(paths.ROOT)]
+    yield from [check_clock(result, states, now_s), places.git_head(paths.ROOT)]
     yield places.check_python(paths.ROOT, paths.root())
     yield from failed
     data, runs = paths.data_dir(), paths.data_dir() / "server_runs"
@@ -81,8 +81,8 @@ def look(house: House) -> Iterator[Check]:
     several = house.desk_file is not None or len(known) > 1
     rows: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("calendar", lambda: check_calendars(sorted(markets), now_s)),
-        ("job", lambda: check_jobs(plans, told.runs, kept, house)),
-        ("history", lambda: [check_recent_errors(told.runs, now_s), records.check_history(told)]),
+        ("job", lambda: check_jobs(plans, result.runs, kept, house)),
+        ("history", lambda: [check_recent_errors(result.runs, now_s), records.check_history(result)]),
         ("lock", lambda: check_locks([each for each in house.place().held if each.name != WATCHER], now_s)),
         ("lock", lambda: places.check_lock_files(paths.locks_dir())),
         ("provider", lambda: check_providers(states, now_s)),
@@ -139,10 +139,10 @@ def load_kept(failed: list[Check] | None = None) -> list[Kept]:
     return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in every]
 
 
-def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
+def check_clock(found: Records, states: Sequence[ProviderState], now_s: float) -> Check:
     """Whether this clock agrees with what was written by it: runs and answers from later than now are a WARN."""
     at = f"{dt.datetime.fromtimestamp(now_s, dt.UTC):%Y-%m-%d %H:%M} UTC"
-    later = [float(run.end_s) for run in told.future] if not told.mended else []
+    later = [float(run.end_s) for run in found.future] if not found.mended else []
     later += [s for state in states for s in (state.last_ok_s, state.last_failure_s) if s > now_s + AHEAD_S]
     if not later:
         return Check("clock", "OK", at, "clock")
@@ -176,11 +176,11 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
     name, left = f"calendar {market}", calendar.days_left(now_s)
     today = dt.datetime.fromtimestamp(min(max(now_s, 0), 2e11), dt.UTC).date()
     if today < calendar.first:
-        told = f"is the clock right? It shows {today}, the calendar begins on {calendar.first}"
-        return Check(name, "FAIL", told, "calendar")
+        text = f"is the clock right? It shows {today}, the calendar begins on {calendar.first}"
+        return Check(name, "FAIL", text, "calendar")
     if left < 0:
-        told = f"ended {-left} days ago: is the clock right (it shows {today})? Then update nightdesk"
-        return Check(name, "FAIL", told, "calendar")
+        text = f"ended {-left} days ago: is the clock right (it shows {today})? Then update nightdesk"
+        return Check(name, "FAIL", text, "calendar")
     state: State = "WARN" if left < CALENDAR_WARNING_DAYS else "OK"
     return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")
 
@@ -218,8 +218,8 @@ def check_recent_errors(runs: Sequence[JobRun], now_s: float) -> Check:
         return Check(name, "OK", f"none in {RECENT_ERRORS_DAYS} days", name)
     last = failed[-1]
     see = f"see {last.log}" if last.log else "no log"
-    told = f"{len(failed)} in {RECENT_ERRORS_DAYS} days, last {last.job} exit {last.code}: {see}"
-    return Check(name, "WARN", told, name)
+    text = f"{len(failed)} in {RECENT_ERRORS_DAYS} days, last {last.job} exit {last.code}: {see}"
+    return Check(name, "WARN", text, name)
 
 
 def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check]:

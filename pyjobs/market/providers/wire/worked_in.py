@@ -19,9 +19,9 @@ Column = Sequence[float | None]
 def none_is_worked_in(result: Mapping[str, Any]) -> bool:
     """Whether `result` (a chart of days) tells dividends of more than a week ago, and its closes have none of them."""
     times, quotes = result.get("timestamp") or [], result["indicators"]
-    told = ((result.get("events") or {}).get("dividends") or {}).values()
+    found = ((result.get("events") or {}).get("dividends") or {}).values()
     own = (None, "", result["meta"].get("currency"))  # in another currency (yfinance 1.7.0, history.py): no measure
-    old = [one for one in told if times and one["date"] < times[-1] - WEEK_S and one.get("currency") in own]
+    old = [one for one in found if times and one["date"] < times[-1] - WEEK_S and one.get("currency") in own]
     closes, adjusted = quotes["quote"][0].get("close") or [], quotes["adjclose"][0].get("adjclose") or []
     seen = [_is_in(one["amount"], bisect_left(times, one["date"]), closes, adjusted) for one in old]
     return False in seen and True not in seen

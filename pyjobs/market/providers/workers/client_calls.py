@@ -232,11 +232,13 @@ def _of_known(
         try:
             found = ask(left)
         except Exception as error:
-            said = next((name for name in left if str(error).rstrip('"} \n').endswith(f"invalid symbol: {name}")), None)
-            if said is None:
+            result = next(
+                (name for name in left if str(error).rstrip('"} \n').endswith(f"invalid symbol: {name}")), None
+            )
+            if result is None:
                 raise
-            invalid[said] = f"invalid symbol: {said}"
-            left.remove(said)
+            invalid[result] = f"invalid symbol: {result}"
+            left.remove(result)
             continue
         if others := sorted(set(found) - set(left)):
             raise Stopped(
