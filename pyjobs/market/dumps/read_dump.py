@@ -29,7 +29,8 @@ from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
 from utils.errors import BadDataError
-from utils.files.text_files import PATIENCE_S, within
+from utils.files.in_time import within
+from utils.files.text_files import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
