@@ -190,7 +190,8 @@ class Remote:
         events = told.get("events") or []
         if about is None and not events:
             return found
-        return replace(found, about=about, events=tuple(Event(**one) for one in events))
+        late = tuple((session, factor) for session, factor in told.get("worked_in") or [])
+        return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
     def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
         """What is worked into the prices of an answer."""
