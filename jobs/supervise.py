@@ -172,8 +172,8 @@ class SupervisedRun:
             warn(f"cannot add to logs/history.jsonl: {error.strerror}")
         if code and not log.echo:
             last = log.tail.bytes().decode("utf-8", "replace").splitlines()[-MAILED_LINES:]
-            said = [f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}"]
-            warn("\n  ".join(said + [quoted(line, MAILED_COLUMNS) for line in last]))
+            lines = [f"{self.options.job}: exit {code} ({outcome}); log: {self.options.log}"]
+            warn("\n  ".join(lines + [quoted(line, MAILED_COLUMNS) for line in last]))
 
     def outcome(self, code):
         """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""

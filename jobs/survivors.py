@@ -113,23 +113,23 @@ def has_open(pid, status):
 def main(argv):
     """End what is left of the run of `argv`: its mark and its holder file. 75 when something cannot be ended."""
     mark, holder = os.fsencode(argv[0]), argv[1]
-    began, empty, told = time.monotonic(), 0, 0
+    began, empty, found = time.monotonic(), 0, 0
     while empty < EMPTY_LOOKS:
         left = survivors(mark, holder)
         if not left:
             empty += 1
-            if not told:
+            if not found:
                 break
             time.sleep(0.01)
             continue
         empty, passed_s = 0, time.monotonic() - began
         number = signal.SIGTERM if passed_s < 1.5 else signal.SIGKILL
-        if number != told:
+        if number != found:
             name = "TERM" if number == signal.SIGTERM else "KILL"
             os.write(
                 2, f"run_with_lock.sh: {name}: the last run was killed and left processes: {describe(left)}\n".encode()
             )
-        told = number
+        found = number
         for pid in left:
             signal_quietly(pid, number)
         if passed_s > PATIENCE_S:

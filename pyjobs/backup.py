@@ -37,16 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     vault = vaults.vault_of(where, os.environ, local)
     now = datetime.fromtimestamp(clock.now_s(), UTC)
     made = snapshot.make(paths.root(), vault.folder, now=now, clone=paths.ROOT)
-    told = sealed.read(made)
+    record = sealed.read(made)
     there = vaults.send(vault, made)
-    problems = told.get("problems")
+    problems = record.get("problems")
     bad = [str(each) for each in problems] if isinstance(problems, list) else []
-    files = told["files"]
+    files = record["files"]
     count = len(files) if isinstance(files, dict) else 0
-    print(f"{made.name}: {count} files, {told['size_mb']} MB, in '{vault.name}'")
+    print(f"{made.name}: {count} files, {record['size_mb']} MB, in '{vault.name}'")
     if vault.folder == local and not vault.host and not vault.repository:
         print("[WARN] it lies on the disk of what it is a backup of: BACKUP_TO=/other/disk or user@host:/folder")
-    noted = {"at_s": now.timestamp(), "snapshot": made.name, "to": vault.name, "size_mb": told["size_mb"]}
+    noted = {"at_s": now.timestamp(), "snapshot": made.name, "to": vault.name, "size_mb": record["size_mb"]}
     backup_record.note(paths.data_dir(), BACKUP, {**noted, "problems": bad})
     _prune(vault, keep, there)
     if bad:

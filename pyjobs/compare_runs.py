@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         lines = [f"[compare] nothing to compare: {len(pair)} run of {args.strategy} in '{folder}'"]
         verdict = "SAME"
     else:
-        told = compare(*pair)
-        lines, verdict = told.lines(), told.verdict
+        found = compare(*pair)
+        lines, verdict = found.lines(), found.verdict
     text = "\n".join([*lines, *notes]) + "\n"
     sys.stdout.write(text)
     if args.log:
@@ -55,8 +55,8 @@ def _latest(folder: Path, strategy: str) -> list[Path]:
     runs = backtest_folder.runs_of(folder, strategy, now)
     later = len(backtest_folder.runs_of(folder, strategy)) - len(runs)
     if later:
-        told = f"{later} run{'s' if later > 1 else ''} of {strategy} from later than now"
-        print(f"[WARN] {told} passed over: is the clock right?")
+        text = f"{later} run{'s' if later > 1 else ''} of {strategy} from later than now"
+        print(f"[WARN] {text} passed over: is the clock right?")
     return runs[-2:]
 
 

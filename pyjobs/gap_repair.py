@@ -88,7 +88,7 @@ def summary(done: Repaired) -> str:
     )
     if done.refused is not None:
         line += f"; not to be had: {done.refused.detail}"
-    line += "".join(f"; {told}" for told in dict.fromkeys(done.got.told))
+    line += "".join(f"; {entry}" for entry in dict.fromkeys(done.got.told))
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine: {', '.join(done.set_aside)}"
     return line

@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     now_s = clock.now_s()
     checks = list(look(House(now_s, args.desk)))
-    told = bell.ring(checks, now_s, secret=paths.secret_dir(), keep_in=bell.places())
-    checks += [told] if told else []
+    found = bell.ring(checks, now_s, secret=paths.secret_dir(), keep_in=bell.places())
+    checks += [found] if found else []
     state = findings.worst(checks)
     if args.json == "1":
         print(json.dumps(findings.as_json(checks), ensure_ascii=False, indent=1))

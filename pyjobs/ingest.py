@@ -85,9 +85,9 @@ class _Job:
                 return why
             raise
         silent = self.absent.has_answered(key, source) if resumes else ""
-        told = summary(key, done, new()) + (f"; {silent}" if silent else "") + mirror.follow(self.store, key)
+        text = summary(key, done, new()) + (f"; {silent}" if silent else "") + mirror.follow(self.store, key)
         if not brief or silent or is_news(done):
-            return told
+            return text
         self.went_on.append(done.got.partitions > 0)
         return ""
 
@@ -100,8 +100,8 @@ class _Job:
             lookback_ms = int(instance.lookback_days * DAY_MS)
             return backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         start_ms, end_ms = self.args.start + 1, now_ms if self.args.end is None else self.args.end
-        if told := backfill.given_up(store, key, start_ms, end_ms):
-            print(told)
+        if found := backfill.given_up(store, key, start_ms, end_ms):
+            print(found)
         return backfill.ingest_range(
             store, key, source, start_ms=start_ms, end_ms=end_ms, now_ms=now_ms, progress=progress
         )
@@ -127,7 +127,7 @@ def summary(key: SeriesKey, done: Report, new: int) -> str:
         line += f", {got.empty} confirmed empty"
     if got.rebased:
         line += "; re-based: a split or dividend changed the stored history"
-    line += "".join(f"; {told}" for told in dict.fromkeys(got.told))
+    line += "".join(f"; {entry}" for entry in dict.fromkeys(got.told))
     line += done.not_had
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"

@@ -115,8 +115,8 @@ def _status() -> int:
     bad = bool(wrong)
     if wrong:
         print(f"live.yaml: {wrong}")
-    told = f"alive, pid {known['pid']}, last word {max(0, now - known['at_s']):.0f} s ago" if alive else "not running"
-    print(f"live loop: {told}; {len(known['loops'] if alive else listed)} loops")
+    text = f"alive, pid {known['pid']}, last word {max(0, now - known['at_s']):.0f} s ago" if alive else "not running"
+    print(f"live loop: {text}; {len(known['loops'] if alive else listed)} loops")
     if not alive:
         return ExitCode.UNWELL if listed or bad else ExitCode.OK
     bad = bad or now - known["at_s"] > 3 * scheduler.TELL_EVERY_S

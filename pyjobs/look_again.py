@@ -38,7 +38,7 @@ def lines(exchange: str, look: Look) -> list[str]:
     """What one exchange's looks have come to."""
     asked, questions = len(look.boards.seen), look.boards.questions
     head = f"{exchange}: {asked} sessions looked at again by {questions} questions, {look.revised} bars revised"
-    return [head, *(f"[news] {said}" for said in look.told), *(f"[WARN] {exchange}: {said}" for said in look.notes)]
+    return [head, *(f"[news] {entry}" for entry in look.told), *(f"[WARN] {exchange}: {entry}" for entry in look.notes)]
 
 
 if __name__ == "__main__":

@@ -56,20 +56,20 @@ def _verify(run_dir: Path) -> int:
 def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
     """What logs/steps.json holds about the night, and where everything came from. No steps file: partial."""
     try:
-        told = steps.read_steps(run_dir)
+        record = steps.read_steps(run_dir)
     except (OSError, ValueError):
-        told = {}
+        record = {}
     run_id = run_dir.name.removeprefix(BUILDING)
-    outcomes = [step["outcome"] for step in told.get("steps", [])]
+    outcomes = [step["outcome"] for step in record.get("steps", [])]
     now = datetime.fromtimestamp(clock.now_s(), UTC)
     return manifest.About(
         run_id=run_id,
         desk=desk.name,
-        session=told.get("session"),
+        session=record.get("session"),
         status=manifest.status_of(run_dir, outcomes),
         started=started_at(run_id) or now,
         finished=now,
-        steps=told.get("steps", []),
+        steps=record.get("steps", []),
         inputs=_inputs(run_dir, desk_file, desk),
     )
 

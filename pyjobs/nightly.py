@@ -196,10 +196,10 @@ def _list_nights(final: Path, desk_file: Path) -> None:
 def _external(results: Sequence[StepResult], outcomes: Mapping[str, Mapping[str, object]]) -> ExternalDataUnavailable:
     """The first external failure, so that the supervisor learns its kind and provider from us too."""
     first = next(result for result in results if result.exit_code == ExitCode.EXTERNAL)
-    told = outcomes.get(first.step, {})
-    provider, symbol = str(told.get("provider") or first.step), str(told.get("symbol") or "")
-    detail = str(told.get("detail") or first.reason)
-    kind = cast(ExternalKind, told.get("kind") if told.get("kind") in EXTERNAL_KINDS else "outage")
+    found = outcomes.get(first.step, {})
+    provider, symbol = str(found.get("provider") or first.step), str(found.get("symbol") or "")
+    detail = str(found.get("detail") or first.reason)
+    kind = cast(ExternalKind, found.get("kind") if found.get("kind") in EXTERNAL_KINDS else "outage")
     return ExternalDataUnavailable(kind, provider=provider, symbol=symbol, detail=detail)
 
 

@@ -38,22 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_log_days = prune.limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
     plain_log_days = prune.limit("KEEP_PLAIN_LOG_DAYS", options.keep_plain_log_days, log_retention.KEEP_PLAIN_LOG_DAYS)
     keep_cache_mb = prune.limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
-    told = Told(share=share, dry_run=options.dry_run, as_json=options.json == "1")
+    found = Told(share=share, dry_run=options.dry_run, as_json=options.json == "1")
     runs_dir = options.runs or paths.data_dir() / "server_runs"
     decisions = retention.decide(prune.look(runs_dir), keep_days=keep_days, keep_max_runs=keep_max_runs)
-    _prune_runs(told, runs_dir, decisions, named=prune.is_night)
+    _prune_runs(found, runs_dir, decisions, named=prune.is_night)
     if options.keep_backtest_days is not None or os.environ.get("KEEP_BACKTEST_DAYS"):
         folder, keep = backtest_folder.backtests_dir(), prune.limit("KEEP_BACKTEST_DAYS", options.keep_backtest_days, 1)
         decisions = retention.decide(prune.look(folder, prune.is_backtest), keep_days=keep, keep_max_runs=sys.maxsize)
-        _prune_runs(told, folder, decisions, named=prune.is_backtest)
-    _prune_logs(told, keep_log_days, plain_log_days)
-    _prune_cache(told, keep_cache_mb)
-    told.end()
-    if told.failed:
-        raise CannotWriteError(f"cannot remove {len(told.failed)}: {told.failed[0]}")
-    if told.stopped and not options.dry_run:
+        _prune_runs(found, folder, decisions, named=prune.is_backtest)
+    _prune_logs(found, keep_log_days, plain_log_days)
+    _prune_cache(found, keep_cache_mb)
+    found.end()
+    if found.failed:
+        raise CannotWriteError(f"cannot remove {len(found.failed)}: {found.failed[0]}")
+    if found.stopped and not options.dry_run:
         raise BadDataError(
-            f"nothing removed where more than {share} % would go: {'; '.join(told.stopped)}. See why with --dry-run; "
+            f"nothing removed where more than {share} % would go: {'; '.join(found.stopped)}. See why with --dry-run; "
             "when it is right: --max-share 100, or PRUNE_MAX_SHARE"
         )
     return 0
@@ -114,66 +114,66 @@ def _parser() -> Parser:
     return parser
 
 
-def _prune_runs(told: Told, folder: Path, decisions: Sequence[Decision], *, named: prune.Named) -> None:
+def _prune_runs(found: Told, folder: Path, decisions: Sequence[Decision], *, named: prune.Named) -> None:
     """Show and carry out decisions. What a dead night or a dead prune left goes in any case: a full disk needs that."""
     rows = [[decision.entry.name, decision.action, decision.reason] for decision in decisions]
-    told.say(text_table([Column("item"), Column("decision"), Column("reason")], rows).removesuffix("\n"))
+    found.say(text_table([Column("item"), Column("decision"), Column("reason")], rows).removesuffix("\n"))
     doomed = [decision for decision in decisions if decision.action == "remove"]
     runs = [decision for decision in doomed if decision.entry.kind == "run"]
     of = sum(decision.entry.kind == "run" for decision in decisions)
-    stopped = newest.too_many(len(runs), of, told.share)
+    stopped = newest.too_many(len(runs), of, found.share)
     going = [decision for decision in doomed if not (stopped and decision.entry.kind == "run")]
-    failed = [] if told.dry_run else _remove(told, folder, going, named)
-    done = "to remove" if told.dry_run else "removed"
-    told.say(f"{len(decisions) - len(going)} kept, {len(going) - len(failed)} {done}")
+    failed = [] if found.dry_run else _remove(found, folder, going, named)
+    done = "to remove" if found.dry_run else "removed"
+    found.say(f"{len(decisions) - len(going)} kept, {len(going) - len(failed)} {done}")
     items = [{"item": name, "decision": action, "reason": reason} for name, action, reason in rows]
-    told.document["runs" if named is prune.is_night else "backtests"] = {"folder": str(folder), "items": items}
-    told.stopped += [f"{len(runs)} of {of} in '{folder}'"] if stopped else []
-    told.failed += failed
+    found.document["runs" if named is prune.is_night else "backtests"] = {"folder": str(folder), "items": items}
+    found.stopped += [f"{len(runs)} of {of} in '{folder}'"] if stopped else []
+    found.failed += failed
 
 
-def _prune_logs(told: Told, keep_days: int, plain_days: int) -> None:
+def _prune_logs(found: Told, keep_days: int, plain_days: int) -> None:
     """Remove old logs, compress those in between, set a long history aside, and say what was done."""
     folder, today = paths.logs_dir(), datetime.fromtimestamp(clock.now_s(), UTC).date()
     names = [path.name for path in folder.iterdir() if not path.is_symlink()] if folder.is_dir() else []
     old, of = log_retention.old_logs(names, keep_days=keep_days), len(log_retention.dated(names))
     packed = [name for name in log_retention.to_compress(names, keep_days=plain_days) if name not in old]
-    told.document["logs"] = {"folder": str(folder), "remove": old, "compress": packed}
-    if newest.too_many(len(old), of, told.share):
-        told.stopped.append(f"{len(old)} of {of} logs in '{folder}'")
+    found.document["logs"] = {"folder": str(folder), "remove": old, "compress": packed}
+    if newest.too_many(len(old), of, found.share):
+        found.stopped.append(f"{len(old)} of {of} logs in '{folder}'")
         return
-    said = f"older than the newest {keep_days} dates of their name"
-    if told.dry_run:
-        told.say(f"{len(old)} logs to remove: {said}; {len(packed)} to compress")
+    text = f"older than the newest {keep_days} dates of their name"
+    if found.dry_run:
+        found.say(f"{len(old)} logs to remove: {text}; {len(packed)} to compress")
         return
     failed = _each(log_retention.compress, (folder / name for name in packed))
     failed += _each(_gone, (folder / name for name in old))
     aside = log_retention.set_history_aside(folder / "history.jsonl", today=today)
-    told.say(
-        f"{len(old)} logs removed: {said}; {len(packed)} compressed"
+    found.say(
+        f"{len(old)} logs removed: {text}; {len(packed)} compressed"
         + (f"; history set aside as {aside.name}" if aside else "")
         + (f"; {len(failed)} of both failed" if failed else "")
     )
-    told.failed += failed
+    found.failed += failed
 
 
-def _prune_cache(told: Told, keep_mb: int) -> None:
+def _prune_cache(result: Told, keep_mb: int) -> None:
     """Bring data/cache within its size, and say what was done."""
     found = cache_retention.look(paths.data_dir() / "cache")
     gone = cache_retention.surplus(found, keep_mb=keep_mb)
-    told.failed += [] if told.dry_run else _each(_gone, (each.path for each in gone))
+    result.failed += [] if result.dry_run else _each(_gone, (each.path for each in gone))
     size = sum(each.size for each in gone) / cache_retention.MB
-    done = "to remove" if told.dry_run else "removed"
-    told.say(f"{len(gone)} of {len(found)} cache files {done}: {size:.1f} MB of what is past {keep_mb} MB")
-    told.document["cache"] = {"remove": [str(each.path) for each in gone], "of": len(found), "mb": round(size, 6)}
+    done = "to remove" if result.dry_run else "removed"
+    result.say(f"{len(gone)} of {len(found)} cache files {done}: {size:.1f} MB of what is past {keep_mb} MB")
+    result.document["cache"] = {"remove": [str(each.path) for each in gone], "of": len(found), "mb": round(size, 6)}
 
 
-def _remove(told: Told, runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
+def _remove(found: Told, runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
     """Remove what may go; one that cannot be removed does not keep the others. Returns the problems."""
     failed = []
     for decision, wrong in prune.remove_each(runs_dir, decisions, named):
         if wrong == "":
-            told.say(f"'{decision.entry.name}' has changed since it was looked at: left alone")
+            found.say(f"'{decision.entry.name}' has changed since it was looked at: left alone")
         failed += [wrong] if wrong else []
     return failed
 

@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.dry_run or not files:
         return _told(unread)
     push = pushing.packed(raw, outgoing, files)
-    code, said = pushing.send(target, push)
-    print(said, end="")
+    code, found = pushing.send(target, push)
+    print(found, end="")
     shutil.rmtree(outgoing, ignore_errors=True)
     if code:
         raise BadDataError(f"{target.host.remote}: take_data ended with {code}; see above")

@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         night = {"session": options.session, "run_id": run_id, "queued_utc": queued_utc, "today": today}
         filled = signal_queue.fill(queue, signals, **night)
         signal_queue.snapshot(queue, options.out / "queue")
-    told = f"{filled.added} new to the queue, {filled.expired} older ones expired"
-    print(f"{many(filled.offered, 'signal')} of {options.session}: {told}")
+    text = f"{filled.added} new to the queue, {filled.expired} older ones expired"
+    print(f"{many(filled.offered, 'signal')} of {options.session}: {text}")
     print(f"{filled.in_queue} in '{path}'")
     return 0
 

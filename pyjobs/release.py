@@ -179,8 +179,8 @@ def _told_after(environment: Environment, before: Path | None) -> None:
             print(f"[WARN] {each.name}: {each.detail}: {sync}")
     left = environments.at_work(before) if before and before != environment.current else []
     if before and left:
-        told = ", ".join(map(str, left))
-        print(f"[WARN] these run release {before.name} until they end (loops: jobs/live.sh down, then up): {told}")
+        text = ", ".join(map(str, left))
+        print(f"[WARN] these run release {before.name} until they end (loops: jobs/live.sh down, then up): {text}")
 
 
 def _list(options: Namespace) -> None:

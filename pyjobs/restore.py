@@ -51,12 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _drill(vault: Vault, name: str) -> int:
     with drill.empty_folder(paths.data_dir()) as folder:
         snapshot = vaults.fetch(vault, name, folder / "carried")
-        told = drill.drill(snapshot, paths.root(), folder / "home", paths.ROOT)
-    said = {"at_s": clock.now_s(), "from": vault.name, "ok": told.ok, "detail": told.detail}
-    backup_record.note(paths.data_dir(), DRILL, said)
-    if not told.ok:
-        raise BadDataError(f"the drill failed: {told.detail}")
-    print(f"the drill went well: {told.detail}")
+        found = drill.drill(snapshot, paths.root(), folder / "home", paths.ROOT)
+    record = {"at_s": clock.now_s(), "from": vault.name, "ok": found.ok, "detail": found.detail}
+    backup_record.note(paths.data_dir(), DRILL, record)
+    if not found.ok:
+        raise BadDataError(f"the drill failed: {found.detail}")
+    print(f"the drill went well: {found.detail}")
     return 0
 
 

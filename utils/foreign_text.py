@@ -59,23 +59,23 @@ def outcome_of(received: bytes) -> dict[str, str | int]:
         if not line or len(line) > LONGEST_LINE:
             continue
         try:
-            said = json.loads(line)
+            record = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(said, dict):
-            note |= _known(said)
+        if isinstance(record, dict):
+            note |= _known(record)
     return note
 
 
-def _known(said: Mapping[str, object]) -> dict[str, str | int]:
+def _known(record: Mapping[str, object]) -> dict[str, str | int]:
     """The keys of a line that are known and hold what they should."""
     found: dict[str, str | int] = {}
     for key, longest in TEXTS.items():
-        value = said.get(key)
+        value = record.get(key)
         if isinstance(value, str) and value and (key != "kind" or _WORD.issuperset(value)):
             found[key] = quoted(value, longest)
     for key in FLAGS:
-        number = said.get(key)
+        number = record.get(key)
         if isinstance(number, int) and 0 <= number <= 255:
             found[key] = int(number)
     return found

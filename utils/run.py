@@ -194,8 +194,8 @@ def one_line(error: BaseException) -> str:
         where = f" '{error.filename}'" if error.filename is not None else ""
         what = "read or write" if error.errno in (errno.EIO, errno.EACCES, errno.EPERM) else "write"
         return f"cannot {what}{where}: {error.strerror}; {_CURES[error.errno]}"
-    told = text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
-    return quoted(told, LONGEST_MESSAGE)
+    words = text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
+    return quoted(words, LONGEST_MESSAGE)
 
 
 def _shortened(text: str) -> str:

@@ -21,15 +21,15 @@ _STREAMS = re.compile(r"/asyncio/(streams|sslproto|selector_events)\.py|(create|
 
 def of_chain(chain: Sequence[Raised], rules: Rules) -> Verdict:
     """The final exception decides; one that only wraps another is asked what it was raised from."""
-    final, said = chain[-1], str(chain[-1])
+    final, text = chain[-1], str(chain[-1])
     if rules.classes.waits_for_us(final.name) or any(_waited(raised, rules) for raised in chain):
-        return verdict(OURS, "waits for this program itself", said)
-    never = rules.never_external(said, always=True)
+        return verdict(OURS, "waits for this program itself", text)
+    never = rules.never_external(text, always=True)
     if never or _own_service_is_down(chain, rules):
-        return verdict(OURS, never or "a service of this machine", said)
+        return verdict(OURS, never or "a service of this machine", text)
     drift = next((rule for rule in rules.drift if _drifted(rule, final)), None)
     if drift:
-        return verdict(drift.kind, drift.name, said)
+        return verdict(drift.kind, drift.name, text)
     if len(chain) > 1 and chain[-2].frames and "site-packages/" in chain[-2].frames[0].file:
         origin = of_chain(chain[:-1], rules)  # a client library caught it, and raised what it makes of it
         if origin.external:
@@ -41,7 +41,7 @@ def of_chain(chain: Sequence[Raised], rules: Rules) -> Verdict:
         return _by_status(final, rules)
     if disposition in (None, BY_WORDS):
         return _by_words(chain, rules)
-    return verdict(rules.refined(disposition, final.message), "class", said)
+    return verdict(rules.refined(disposition, final.message), "class", text)
 
 
 def _disposition(final: Raised, rules: Rules) -> str | None:
@@ -77,31 +77,31 @@ def _by_status(final: Raised, rules: Rules) -> Verdict:
 
 def _by_words(chain: Sequence[Raised], rules: Rules) -> Verdict:
     """The verdict where the class decides nothing: by its words, then by what it was explicitly raised from."""
-    final, said = chain[-1], str(chain[-1])
+    final, words = chain[-1], str(chain[-1])
     never = rules.never_external(final.message)
     before = chain[-2] if len(chain) > 1 else None
     if before and len(before.message) > 2 and final.message.endswith(before.message) and not never:
         return of_chain(chain[:-1], rules)
     text = None if never else rules.text_kind(final.message)
     if never or text:
-        return verdict(*(text or (OURS, str(never))), said)
+        return verdict(*(text or (OURS, str(never))), words)
     quoted = before and len(before.message) > 7 and before.message[:80] in final.message
     if before and (final.link == "cause" or quoted):
         return of_chain(chain[:-1], rules)
-    return verdict(OURS, "class", said)
+    return verdict(OURS, "class", words)
 
 
 def _of_wire(chain: Sequence[Raised], rules: Rules) -> Verdict:
     """A time-out or a lost connection is the network's only if code that talks to the network raised it."""
-    final, said = chain[-1], str(chain[-1])
+    final, text = chain[-1], str(chain[-1])
     frames = [frame for raised in chain for frame in raised.frames]
     last = final.frames[-1] if final.frames else None
     raised_here = last is not None and not last.library and last.source.startswith("raise ")
     from_socket = bool(_SOCKET_WORDS.match(final.message)) or rules.classes.on_the_wire(f.file for f in frames)
     if raised_here or not from_socket or any(frame.function == "accept" for frame in frames) or _own_waiting(frames):
-        return verdict(OURS, "not on the wire", said)
+        return verdict(OURS, "not on the wire", text)
     timed_out = "Timeout" in final.name or "timed out" in final.message.lower()
-    return verdict(rules.refined("timeout" if timed_out else "network", final.message), "wire", said)
+    return verdict(rules.refined("timeout" if timed_out else "network", final.message), "wire", text)
 
 
 def _own_waiting(frames: Sequence[Frame]) -> bool:

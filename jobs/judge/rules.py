@@ -96,9 +96,9 @@ class Rules(NamedTuple):
 
     def refined(self, kind: str, text: str) -> str:
         """The kind that `text` gives, where the class alone means no more than `network`."""
-        said = self.text_kind(text) if kind == "network" else None
-        if said and said[0] in ("rate_limit", "outage", "timeout"):
-            return said[0]
+        found = self.text_kind(text) if kind == "network" else None
+        if found and found[0] in ("rate_limit", "outage", "timeout"):
+            return found[0]
         return "timeout" if kind == "network" and _TIMED_OUT.search(text) else kind
 
     def states_an_error(self, line: str) -> bool:

@@ -115,8 +115,8 @@ class Clone:
         """Ask the remote. Raises Unreachable."""
         done = self.run("fetch", "-q", "--prune", "--tags", "--no-write-fetch-head", self.remote, more=SLOW)
         if done.returncode:
-            said = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
-            why = (said.strip().splitlines() or ["no output of git"])[-1]
+            found = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
+            why = (found.strip().splitlines() or ["no output of git"])[-1]
             raise Unreachable(f"not updated: '{self.remote}' cannot be had: {why}. Try it: git fetch {self.remote}")
 
     def forward(self, to):
@@ -140,9 +140,9 @@ class Clone:
 
     def changes(self, target):
         """(paths to put, paths to delete) from here to `target`. Raises Refused for what would be overwritten."""
-        said = self.told_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
+        lines = self.told_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
         put, delete = [], []
-        for about, path in zip(said[::2], said[1::2], strict=False):
+        for about, path in zip(lines[::2], lines[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)
             if path.startswith(PROTECTED) and path not in SHIPPED and not path.endswith("/.gitkeep"):
                 raise Refused(f"the new version brings '{path}', which is yours", "tell those who publish it")

@@ -44,17 +44,17 @@ def read(root, name):
     """A JSON file in .locks; {} when there is none."""
     try:
         with open(os.path.join(locks(root), name), encoding="utf-8") as file:
-            told = json.load(file)
+            found = json.load(file)
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
-def write(root, name, told):
+def write(root, name, found):
     """Write a JSON file in .locks: whole or not at all."""
     path = os.path.join(locks(root), name)
     with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(told, file, indent=1)
+        json.dump(found, file, indent=1)
         file.flush()
         os.fsync(file.fileno())
     os.replace(path + ".new", path)
@@ -123,24 +123,24 @@ def remove(root, path):
 
 def point(root, target):
     """Let `.venv` be a link to `target` (relative to the clone): one rename, also where a folder stood there before."""
-    link, beside = os.path.join(root, ".venv"), os.path.join(locks(root), "venv.new")
+    link, temporary = os.path.join(root, ".venv"), os.path.join(locks(root), "venv.new")
     kept = os.path.join(root, ".venvs", "before-updates")
     if os.path.islink(link) and os.readlink(link) == target:
-        if os.path.isdir(beside) and not os.path.islink(beside):  # killed right after the exchange
+        if os.path.isdir(temporary) and not os.path.islink(temporary):  # killed right after the exchange
             drop(kept)
-            os.rename(beside, kept)
+            os.rename(temporary, kept)
         return
-    drop(beside)
-    os.symlink(target, beside)
+    drop(temporary)
+    os.symlink(target, temporary)
     if os.path.islink(link) or not os.path.lexists(link):
-        os.replace(beside, link)
+        os.replace(temporary, link)
         return
-    if not exchange(beside, link):
+    if not exchange(temporary, link):
         os.rename(link, kept)  # a filesystem that cannot exchange two names: for an instant there is none
-        os.replace(beside, link)
+        os.replace(temporary, link)
         return
     drop(kept)
-    os.rename(beside, kept)
+    os.rename(temporary, kept)
 
 
 def exchange(one, other):

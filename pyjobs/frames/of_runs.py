@@ -38,8 +38,8 @@ def runs() -> pd.DataFrame:
     """
     rows = []
     for path in run_folder.finished_runs(paths.data_dir() / "server_runs"):
-        told = _manifest(path)
-        rows.append(_row(path, "night", told.get("desk"), None, _stamp_ms(path.name)))
+        found = _manifest(path)
+        rows.append(_row(path, "night", found.get("desk"), None, _stamp_ms(path.name)))
     folder = backtest_folder.backtests_dir()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         parts = backtest_folder.parts_of(path.name)
@@ -96,10 +96,10 @@ def metrics(run: RunPath = None, *, constrained: bool = True) -> pd.DataFrame:
     rows = {}
     for name, folder in _accounts(_folder(run), constrained=constrained).items():
         try:
-            told = _json(folder / "metrics.json")
+            record = _json(folder / "metrics.json")
         except BadDataError:  # its row is empty, and hides no other
-            told = {}
-        rows[name] = {key: value for key, value in told.items() if not isinstance(value, list | dict)}
+            record = {}
+        rows[name] = {key: value for key, value in record.items() if not isinstance(value, list | dict)}
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("account")
     for name in table.columns:
         numeric = all(value is None or isinstance(value, int | float) for value in table[name])

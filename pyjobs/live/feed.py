@@ -49,13 +49,13 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     """
     store = open_store()
     came: list[Bars] = []
-    persisted, told = True, tuple[str, ...]()
+    persisted, found = True, tuple[str, ...]()
     if fetched and os.environ.get("FORCE_FETCH_FAIL") == "1":
         raise ExternalDataUnavailable(
             "network", provider=spec.exchange, symbol=spec.stored, detail="FORCE_FETCH_FAIL=1 rehearses a failed fetch"
         )
     if fetched:
-        persisted, told = _fetch(spec, store, came, bars, now_ms)
+        persisted, found = _fetch(spec, store, came, bars, now_ms)
     stored = store.read(spec.key, start_ms=since_ms or None)
     whole = merged(stored, [each for each in came if not persisted])
     if since_ms:
@@ -66,7 +66,7 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
     about = store.provenance(spec.key)
     splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
-    return Answer(bars=whole, final=final, persisted=persisted, told=told, splits=splits)
+    return Answer(bars=whole, final=final, persisted=persisted, told=found, splits=splits)
 
 
 def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...]]:

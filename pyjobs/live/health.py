@@ -77,8 +77,8 @@ def one(name: str, spec: Spec, store: BarStore, now_ms: int) -> Standing:
     if marked:
         found.append(("WARN", f"{marked} of the last {len(rows)} bars could not be stored (persist_failed)"))
     worst: State = max((each[0] for each in found), key=ORDER.index, default="OK")
-    told = [detail for _, detail in found] or [f"decided up to {utc_text(last)}"]
-    return Standing(name, worst, "; ".join([*told, f"clean_trailing_cadence_diffs {clean}"]))
+    lines = [detail for _, detail in found] or [f"decided up to {utc_text(last)}"]
+    return Standing(name, worst, "; ".join([*lines, f"clean_trailing_cadence_diffs {clean}"]))
 
 
 def _standing_still(spec: Spec, store: BarStore, last: int, now_ms: int) -> list[tuple[State, str]]:
@@ -94,10 +94,10 @@ def _standing_still(spec: Spec, store: BarStore, last: int, now_ms: int) -> list
 
 def _failing(spec: Spec) -> list[tuple[State, str]]:
     """Whether the last that is known of its provider is a failure, and since when."""
-    told = [row for row in _last(spec, "events", SEEN) if row[KIND] in ("fetch_failed", "fetch_ok")]
-    if not told or told[-1][KIND] == "fetch_ok":
+    lines = [row for row in _last(spec, "events", SEEN) if row[KIND] in ("fetch_failed", "fetch_ok")]
+    if not lines or lines[-1][KIND] == "fetch_ok":
         return []
-    return [("WARN", f"nothing came since {told[-1][AT]} ({told[-1][DETAIL]})")]
+    return [("WARN", f"nothing came since {lines[-1][AT]} ({lines[-1][DETAIL]})")]
 
 
 def clean_trailing(rows: list[Row], spec: Spec, store: BarStore) -> int:

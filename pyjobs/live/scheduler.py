@@ -204,13 +204,13 @@ class Scheduler:
         loop.let_code_go()
         loop.process = loop.output = None
         code = process.returncode if code is None else code
-        said = text.splitlines()[-1][:300] if text else ""
-        if code or NOTHING not in said:
-            self._say(f"{loop.name}: {said}" + (f" (exit {code})" if code else ""))
-        loop.misses = 0 if code == 0 and NOTHING not in said else loop.misses + 1
+        words = text.splitlines()[-1][:300] if text else ""
+        if code or NOTHING not in words:
+            self._say(f"{loop.name}: {words}" + (f" (exit {code})" if code else ""))
+        loop.misses = 0 if code == 0 and NOTHING not in words else loop.misses + 1
         loop.due_s = next_due(loop.timeframe, now, loop.misses)
         good = {"ok_s": now} if code == 0 else {"ok_s": loop.last.get("ok_s")}
-        loop.last = {"end_s": now, "code": code, "said": said, "seconds": round(now - loop.started_s, 2), **good}
+        loop.last = {"end_s": now, "code": code, "said": words, "seconds": round(now - loop.started_s, 2), **good}
 
     def _end(self, loop: LoopProcess, why: str) -> None:
         """End a running step and all that it started, at once: it may be killed anywhere, and is not waited for."""

@@ -95,25 +95,25 @@ class Loop:
         """After a clean step by the last rows; after anything else by ten thousand, and that is an event."""
         last_sizes.refuse_cut(self.spec.place)
         journal, now_ms, need = self.journal, self.setting.now_ms(), self.lane.lookback + feed.OVERLAP
-        told: list[str] = []
+        lines: list[str] = []
         with suppress(LookDeeper):
-            told = journal.open(now_ms=now_ms, bars=need, deep=False)
-            if not told and last_sizes.kept(self.spec.place) == journal.sizes():
+            lines = journal.open(now_ms=now_ms, bars=need, deep=False)
+            if not lines and last_sizes.kept(self.spec.place) == journal.sizes():
                 return restored(journal, self.lane), []
-        told = [*told, *journal.open(now_ms=now_ms, bars=need, deep=True)]
+        lines = [*lines, *journal.open(now_ms=now_ms, bars=need, deep=True)]
         stand = restored(journal, self.lane)
         if not stand.ts_ms:
             last_sizes.forget(self.spec.place)
-        told = list(dict.fromkeys([*told, *(each for file in journal.files.values() for each in file.told)]))
-        if stand.ts_ms or told:
-            journal.event("repaired" if told else "start", stand.ts_ms, "; ".join(told), self._at())
+        lines = list(dict.fromkeys([*lines, *(each for file in journal.files.values() for each in file.told)]))
+        if stand.ts_ms or lines:
+            journal.event("repaired" if lines else "start", stand.ts_ms, "; ".join(lines), self._at())
         if lacking := self.setting.limits.lacking:
-            told.append(f"nobody has set {', '.join(lacking)} in live.yaml: no entry is held back by them")
-        return stand, told
+            lines.append(f"nobody has set {', '.join(lacking)} in live.yaml: no entry is held back by them")
+        return stand, lines
 
     def step(self) -> Outcome:
         """Take one. What was decided before an error stays decided."""
-        told, self.told = self.told, []
+        found, self.told = self.told, []
         failing = next((row for row in reversed(self.events) if row[KIND] in ("fetch_failed", "fetch_ok")), None)
         failing = failing if failing and failing[KIND] == "fetch_failed" else None
         try:
@@ -122,7 +122,7 @@ class Loop:
             if failing is None:
                 self._event("fetch_failed", self.stand.ts_ms, f"{error.kind}: {error.detail}")
             raise
-        told += answer.told
+        found += answer.told
         self._note_revisions(answer)
         self._note_kill()
         if self.journal.decisions and self.journal.decisions[-1][CODE] != self.code:
@@ -136,7 +136,7 @@ class Loop:
             last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
-        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(told))
+        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(found))
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
         """Decide what an answer holds: how many rows, how many trades that ended."""
@@ -269,8 +269,8 @@ class Loop:
 
     def _event(self, kind: str, ts_ms: int, detail: str) -> None:
         """Add one, unless it repeats the last of its kind about that bar; of splits, which may be several, any."""
-        told = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
-        repeated = detail in (told if kind == "split" else told[-1:])
+        lines = [row[DETAIL] for row in self.events if row[KIND] == kind and row[names.TS_MS] == str(ts_ms)]
+        repeated = detail in (lines if kind == "split" else lines[-1:])
         if repeated and kind not in ("fetch_failed", "fetch_ok", "kill", "released"):
             return
         at = self._at()

@@ -56,25 +56,25 @@ def build(clone: Path, home: Path, tag: str, key: Path, into: Path) -> Path:
             raise ConfigError(f"release '{tag}' was built from {built.commit[:9]}, and the tag is at {commit[:9]} now: "
                               "a release is never another one; take another tag")  # fmt: skip
         return final
-    beside = into / f"{BUILDING}{tag}"
-    shutil.rmtree(beside, ignore_errors=True)
+    other = into / f"{BUILDING}{tag}"
+    shutil.rmtree(other, ignore_errors=True)
     try:
-        beside.mkdir(parents=True)
+        other.mkdir(parents=True)
         archive, files = _archive(clone, commit, tag)
-        (beside / f"nightdesk-{tag}.tar.gz").write_bytes(archive)
+        (other / f"nightdesk-{tag}.tar.gz").write_bytes(archive)
         committed_s = int(git(clone, "log", "-1", "--format=%ct", commit) or 0)
         about = Release(tag, commit, committed_s, _format(clone, commit), files)
-        (beside / ABOUT).write_text(released.as_text(about), encoding="utf-8")
+        (other / ABOUT).write_text(released.as_text(about), encoding="utf-8")
         if (home / LOCK).is_file():
-            shutil.copyfile(home / LOCK, beside / LOCK)
-        sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(beside.iterdir()))
-        (beside / SUMS).write_text(sums, encoding="utf-8")
-        _sign(beside / SUMS, key)
-        beside.rename(final)
+            shutil.copyfile(home / LOCK, other / LOCK)
+        sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(other.iterdir()))
+        (other / SUMS).write_text(sums, encoding="utf-8")
+        _sign(other / SUMS, key)
+        other.rename(final)
     except OSError as error:
         raise CannotWriteError(f"no release in '{into}': {error.strerror} ('{error.filename}')") from error
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(other, ignore_errors=True)
     return final
 
 
@@ -191,8 +191,8 @@ def _sign(path: Path, key: Path) -> None:
         capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     if done.returncode or not path.with_name(SIGNATURE).is_file():
-        said = (done.stderr.strip().splitlines() or ["ssh-keygen said nothing"])[-1]
-        raise ConfigError(f"'{key}' does not sign: {said} (a key with a passphrase: ssh-add it, and name its .pub)")
+        found = (done.stderr.strip().splitlines() or ["ssh-keygen said nothing"])[-1]
+        raise ConfigError(f"'{key}' does not sign: {found} (a key with a passphrase: ssh-add it, and name its .pub)")
 
 
 def _signer(folder: Path, signers: Path) -> str:
@@ -203,7 +203,7 @@ def _signer(folder: Path, signers: Path) -> str:
         raise BadDataError(f"release '{folder}' is not signed: it has no {SIGNATURE}")
     common, with_file = [_ssh_keygen(), "-Y"], ["-s", str(folder / SIGNATURE), "-f", str(signers)]
     found = subprocess.run([*common, "find-principals", *with_file], capture_output=True, text=True, check=False)
-    said = found.stderr
+    result = found.stderr
     for who in dict.fromkeys([*found.stdout.split("\n"), *_named_in(signers)]):
         if not who.strip():
             continue
@@ -214,9 +214,9 @@ def _signer(folder: Path, signers: Path) -> str:
             )  # fmt: skip
         if done.returncode == 0:
             return who.strip()
-        said += done.stderr
+        result += done.stderr
     raise BadDataError(
-        f"release '{folder}' is not signed by anybody in '{signers}': {_why(said)}: a new key belongs into that file"
+        f"release '{folder}' is not signed by anybody in '{signers}': {_why(result)}: a new key belongs into that file"
     )
 
 
@@ -226,13 +226,13 @@ def _named_in(signers: Path) -> list[str]:
     return [who for line in lines if line.strip() and line[0] != "#" for who in line.split()[0].strip('"').split(",")]
 
 
-def _why(said: str) -> str:
+def _why(text: str) -> str:
     """What ssh-keygen said, once each: that a key has expired says more than that none matched."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    texts = [
         line for line in dict.fromkeys(lines) if line not in ("No principal matched.", "Could not verify signature.")
     ]
-    return "; ".join(told) or (lines[-1] if lines else "no signer is known")
+    return "; ".join(texts) or (lines[-1] if lines else "no signer is known")
 
 
 def _ssh_keygen() -> str:

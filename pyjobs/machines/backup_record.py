@@ -11,12 +11,12 @@ from utils.files import atomic
 from utils.files.os_files import read_json
 
 
-def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:
+def note(data_dir: Path, file: str, record: Mapping[str, object]) -> None:
     """Write it with the time of the first such note, whole or not at all. Raises CannotWriteError."""
-    first = {"first_at_s": _first_at_s(data_dir / file) or told["at_s"]}
+    first = {"first_at_s": _first_at_s(data_dir / file) or record["at_s"]}
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(data_dir / file, json.dumps({**told, **first}, ensure_ascii=False, indent=1) + "\n")
+        atomic.write_text(data_dir / file, json.dumps({**record, **first}, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         raise CannotWriteError(f"cannot write '{data_dir / file}': {error.strerror}") from error
 
@@ -24,7 +24,7 @@ def note(data_dir: Path, file: str, told: Mapping[str, object]) -> None:
 def _first_at_s(path: Path) -> object:
     """When the first of these notes was made, by the one that is there; None without one that holds it."""
     try:
-        told = read_json(path)
-        return told.get("first_at_s")
+        record = read_json(path)
+        return record.get("first_at_s")
     except (OSError, ValueError, AttributeError):
         return None

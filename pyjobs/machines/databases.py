@@ -58,12 +58,12 @@ def look(path: Path) -> dict[str, object]:
     """`integrity` (`ok`, or what is wrong) and `tables`: rows by table. Raises BadDataError for what is no database."""
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_S)) as db:
-            said = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+            lines = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
             names = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
             tables = {name: db.execute(f'SELECT count(*) FROM "{_quoted(name)}"').fetchone()[0] for (name,) in names}
     except sqlite3.DatabaseError as error:
         raise BadDataError(f"'{path}' cannot be read as a database: {error}") from error
-    return {"integrity": "; ".join(map(str, said)), "tables": tables}
+    return {"integrity": "; ".join(map(str, lines)), "tables": tables}
 
 
 def _quoted(name: str) -> str:

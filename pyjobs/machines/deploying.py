@@ -221,10 +221,10 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
     done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{incoming}/"], target.folder)
     if done.returncode:
         raise target.host.lost("network", f"rsync failed (exit {done.returncode}), nothing is in place: {said(done)}")
-    told = shlex.quote(f"{tree.commit} {tree.sha256}")
+    found = shlex.quote(f"{tree.commit} {tree.sha256}")
     plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": incoming}, indent=1)
     switch = (clone / SWITCH).read_text(encoding="utf-8").rstrip("\n")
-    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "told": told, "mark": MARK}
+    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "told": found, "mark": MARK}
     script = PLACE.format(**words, switch=switch, plan=plan, python=python)
     placed = target.host.run(script, timeout_s=TIMEOUT_S + wait_s)
     if placed.returncode == 75:

@@ -33,8 +33,8 @@ def drill(snapshot: Path, home: Path, folder: Path, clone: Path) -> Drilled:
     """Restore `snapshot` into `folder` (empty), and run a night of each desk there; nothing of `home` is touched."""
     try:
         count = restore(snapshot, folder)
-        told = sealed.read(snapshot).get("databases")
-        rows = sum(sum(each["tables"].values()) for each in told.values()) if isinstance(told, dict) else 0
+        found = sealed.read(snapshot).get("databases")
+        rows = sum(sum(each["tables"].values()) for each in found.values()) if isinstance(found, dict) else 0
         _lend(home, folder)
         nights = [_night(desk, folder, clone) for desk in _desks(folder)]
     except NightdeskError as error:
@@ -70,16 +70,16 @@ def _night(desk: str, folder: Path, clone: Path) -> str:
     if desk == SAMPLE and not (folder / "data/sample").exists():
         _run(["make_sample"], clone, env)
     before = {path.name for path in finished_runs(folder / "data/server_runs")}
-    said = _run(["nightly", "--desk", desk], clone, env)
+    result = _run(["nightly", "--desk", desk], clone, env)
     new = [path for path in finished_runs(folder / "data/server_runs") if path.name not in before]
     if not new:
-        raise BadDataError(f"no night could be run on what was restored ({Path(desk).name}): {said}")
+        raise BadDataError(f"no night could be run on what was restored ({Path(desk).name}): {result}")
     steps = sealed.read(new[-1]).get("steps")
     failed = [each for each in steps if each.get("outcome") != "ok"] if isinstance(steps, list) else []
     worse = [each for each in failed if each.get("step") not in BRINGS_PRICES]
     if worse:
-        told = worse[0]
-        raise BadDataError(f"in the night on what was restored {told.get('step')} failed: {told.get('reason')}")
+        found = worse[0]
+        raise BadDataError(f"in the night on what was restored {found.get('step')} failed: {found.get('reason')}")
     return f"a night of {Path(desk).stem}"
 
 
@@ -96,12 +96,12 @@ def _run(verb: list[str], clone: Path, env: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def empty_folder(beside: Path) -> Iterator[Path]:
-    """A new folder in `beside`, removed at the end; first what an earlier drill left there is removed."""
-    beside.mkdir(parents=True, exist_ok=True)
-    for left in beside.glob(".drill-*"):
+def empty_folder(other: Path) -> Iterator[Path]:
+    """A new folder in `other`, removed at the end; first what an earlier drill left there is removed."""
+    other.mkdir(parents=True, exist_ok=True)
+    for left in other.glob(".drill-*"):
         shutil.rmtree(left, ignore_errors=True)
-    folder = beside / f".drill-{os.getpid()}"
+    folder = other / f".drill-{os.getpid()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -63,20 +63,20 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
     for other in _beside(root):
         _distinct(Environment(root, name, str(port)), other)
-    beside = root.with_name(f".making-{root.name}")
-    shutil.rmtree(beside, ignore_errors=True)
+    temporary = root.with_name(f".making-{root.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
     for folder in FOLDERS:
-        (beside / folder).mkdir(parents=True)
+        (temporary / folder).mkdir(parents=True)
     for folder in ("config/desks", "config/instances", RELEASES, ARTIFACTS, ".venvs"):
-        (beside / folder).mkdir(parents=True)
-    (beside / "secret").chmod(0o700)
-    (beside / ".locks").chmod(0o750)
-    atomic.write_bytes(beside / SIGNERS, os_files.held_bytes(signers), mode=0o600)
+        (temporary / folder).mkdir(parents=True)
+    (temporary / "secret").chmod(0o700)
+    (temporary / ".locks").chmod(0o750)
+    atomic.write_bytes(temporary / SIGNERS, os_files.held_bytes(signers), mode=0o600)
     env = f"{ENV_HEAD}{PROJECT}=nightdesk-{name}\n{PORT}={port}\n"
-    atomic.write_bytes(beside / ".env", env.encode(), mode=0o600)
+    atomic.write_bytes(temporary / ".env", env.encode(), mode=0o600)
     settings = f"{SETTINGS_HEAD}ENV={name}\nexport NIGHTDESK_HOME={shlex.quote(str(root))}\n"
-    atomic.write_text(beside / "config/env.local.sh", settings)
-    beside.rename(root)
+    atomic.write_text(temporary / "config/env.local.sh", settings)
+    temporary.rename(root)
     return load(root)
 
 
@@ -84,11 +84,11 @@ def load(root: Path) -> Environment:
     """The environment in a folder. Raises MissingInputError where there is none, ConfigError for its `.env`."""
     if not (root / RELEASES).is_dir() or not (root / ".env").is_file():
         raise MissingInputError(f"'{root}' is no environment: python -m pyjobs.release init '{root}' --name NAME …")
-    said = _dotenv(root)
-    name = said.get(PROJECT, "").removeprefix("nightdesk-")
-    if not _NAME.fullmatch(name) or not said.get(PORT, "").isdigit():
+    found = _dotenv(root)
+    name = found.get(PROJECT, "").removeprefix("nightdesk-")
+    if not _NAME.fullmatch(name) or not found.get(PORT, "").isdigit():
         raise ConfigError(f"'{root / '.env'}': {PROJECT}=nightdesk-NAME and {PORT}=PORT must stand there")
-    return Environment(root.resolve(), name, said[PORT])
+    return Environment(root.resolve(), name, found[PORT])
 
 
 def separate(one: Environment, other: Environment) -> None:
@@ -250,10 +250,10 @@ def _dotenv(root: Path) -> dict[str, str]:
 
 
 def _point(link: Path, target: str) -> None:
-    beside = link.with_name(f".{link.name}.new")
-    beside.unlink(missing_ok=True)
-    beside.symlink_to(target)
-    beside.replace(link)
+    temporary = link.with_name(f".{link.name}.new")
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(target)
+    temporary.replace(link)
     atomic.sync_directory(link.parent)
 
 

@@ -138,8 +138,8 @@ def _arrived(fetch: Fetch, name: str) -> str:
     """
     path = fetch.incoming / name
     try:
-        told = sealed.read(path)["files"]
-        for extra in set(sealed.file_names(path)) - set(told):  # type: ignore[call-overload]  # `read` made sure
+        found = sealed.read(path)["files"]
+        for extra in set(sealed.file_names(path)) - set(found):  # type: ignore[call-overload]  # `read` made sure
             (path / extra).unlink()
         (path / PINNED).unlink(missing_ok=True)
         problems = sealed.verify(path)
@@ -147,7 +147,7 @@ def _arrived(fetch: Fetch, name: str) -> str:
         (path / MANIFEST).unlink(missing_ok=True)
         return str(error)
     if problems:
-        for each in told if isinstance(told, dict) else ():
+        for each in found if isinstance(found, dict) else ():
             if any(line.startswith(f"'{each}' has changed") for line in problems):
                 (path / each).unlink()
         return f"is not what its manifest says: {problems[0]}" + (

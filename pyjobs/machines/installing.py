@@ -69,25 +69,25 @@ def bring(environment: Environment, source: Path, say: Say, *, packages: str = "
 
 
 def _unpacked(environment: Environment, held: Path, release: Release, say: Say, packages: str) -> None:
-    beside = environment.root / RELEASES / f".building-{release.tag}"
+    temporary = environment.root / RELEASES / f".building-{release.tag}"
     final = environment.root / RELEASES / release.tag
-    artifact.unpack(held, release, beside, leave=NOT_UNPACKED)
+    artifact.unpack(held, release, temporary, leave=NOT_UNPACKED)
     if (held / "repos.lock").is_file():
-        shutil.copyfile(held / "repos.lock", beside / "repos.lock")
+        shutil.copyfile(held / "repos.lock", temporary / "repos.lock")
         release = release._replace(
             files={**release.files, "repos.lock": hashlib.sha256((held / "repos.lock").read_bytes()).hexdigest()}
         )
-    venv = _packages(environment, beside, packages, say)
-    (beside / ".venv").symlink_to(f"../../.venvs/{venv.name}")
-    environments.link_own(environment, beside)
-    (beside / released.ABOUT).write_text(released.as_text(release), encoding="utf-8")
-    _rehearse(environment, beside, venv / "bin/python", say)
+    venv = _packages(environment, temporary, packages, say)
+    (temporary / ".venv").symlink_to(f"../../.venvs/{venv.name}")
+    environments.link_own(environment, temporary)
+    (temporary / released.ABOUT).write_text(released.as_text(release), encoding="utf-8")
+    _rehearse(environment, temporary, venv / "bin/python", say)
     os.sync()
     if not final.exists():
-        beside.rename(final)
-    elif not exchange(beside, final):  # one that was edited, or lost its packages; it may be what runs
+        temporary.rename(final)
+    elif not exchange(temporary, final):  # one that was edited, or lost its packages; it may be what runs
         final.rename(environment.root / RELEASES / ".removing")
-        beside.rename(final)
+        temporary.rename(final)
     atomic.sync_directory(final.parent)
     environments.sweep(environment.root)
 

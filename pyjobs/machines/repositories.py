@@ -55,12 +55,12 @@ def sync(home: Path, pinned: Pinned) -> str:
     if not problem_of(home, pinned):
         return "as it is"
     if not folder.exists():
-        beside = folder.with_name(f".cloning-{folder.name}")
-        shutil.rmtree(beside, ignore_errors=True)
+        temporary = folder.with_name(f".cloning-{folder.name}")
+        shutil.rmtree(temporary, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remote(pinned, folder.parent, "clone", "-q", "--no-checkout", pinned.origin, str(beside))
-        _checkout(beside, pinned)
-        beside.rename(folder)
+        _remote(pinned, folder.parent, "clone", "-q", "--no-checkout", pinned.origin, str(temporary))
+        _checkout(temporary, pinned)
+        temporary.rename(folder)
         return f"cloned, at {pinned.commit[:9]}"
     origin = git(folder, "config", "remote.origin.url")
     if origin != pinned.origin:
@@ -98,6 +98,6 @@ def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
     except subprocess.TimeoutExpired:
         raise ExternalDataUnavailable("timeout", provider="git", symbol=pinned.name) from None
     if done.returncode:
-        told = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
-        said = (told.strip().splitlines() or ["no output of git"])[-1]
-        raise ExternalDataUnavailable("network", provider="git", symbol=pinned.name, detail=shown(said))
+        found = done.stderr.partition("\nfatal: Could not read from remote repository")[0]  # ssh's own words
+        result = (found.strip().splitlines() or ["no output of git"])[-1]
+        raise ExternalDataUnavailable("network", provider="git", symbol=pinned.name, detail=shown(result))

@@ -24,14 +24,14 @@ def restore(snapshot: Path, into: Path) -> int:
     problems = sealed.verify(snapshot)
     if problems:
         raise BadDataError(f"the backup '{snapshot}' is damaged: {problems[0]} ({len(problems)} differences)")
-    told = sealed.read(snapshot)
-    files = told["files"]
+    record = sealed.read(snapshot)
+    files = record["files"]
     assert isinstance(files, dict)  # `read` has checked it
     strange = next((name for name in sorted(files) if not name.startswith(f"{FILES}/")), None)
     if strange is not None:
         raise BadDataError(f"'{snapshot}' is no backup: it holds '{quoted(strange, 200)}' beside {FILES}/")
     names = sorted(name.removeprefix(f"{FILES}/") for name in files)
-    _same_format(told, into)
+    _same_format(record, into)
     there = [name for name in names if os.path.lexists(into / name)]
     other = [name for name in there if sealed.fingerprint(into / name) != files[f"{FILES}/{name}"]]
     if other:
@@ -43,23 +43,23 @@ def restore(snapshot: Path, into: Path) -> int:
     missing = set(names) - set(there)
     try:
         into.mkdir(parents=True, exist_ok=True)
-        if _format(told) > formats.FIRST:
+        if _format(record) > formats.FIRST:
             (into / "data").mkdir(exist_ok=True)
-            formats.write(str(into), formats.MAY_HAVE, _format(told))
-            formats.write(str(into), formats.ALL_HAVE, _format(told))
+            formats.write(str(into), formats.MAY_HAVE, _format(record))
+            formats.write(str(into), formats.ALL_HAVE, _format(record))
         for name in sorted(missing):
             _put(snapshot / FILES / name, into / name)
     except OSError as error:
         raise CannotWriteError(
             f"cannot restore '{error.filename or into}': {error.strerror}; start it again"
         ) from error
-    check(told, into)
+    check(record, into)
     return len(names)
 
 
-def check(told: Mapping[str, object], into: Path) -> None:
+def check(record: Mapping[str, object], into: Path) -> None:
     """Whether every database is whole and has the rows that the backup counted. Raises BadDataError."""
-    known = told.get("databases")
+    known = record.get("databases")
     for name, was in known.items() if isinstance(known, dict) else ():
         now = databases.look(into / name)
         if now["integrity"] != "ok":
@@ -68,16 +68,16 @@ def check(told: Mapping[str, object], into: Path) -> None:
             raise BadDataError(f"restored '{into / name}' has {now['tables']} rows, the backup counted {quoted(was)}")
 
 
-def _format(told: Mapping[str, object]) -> int:
+def _format(record: Mapping[str, object]) -> int:
     """The format of what was backed up; one that was being migrated counts as not migrated."""
-    return int(str(told.get("format", formats.FIRST)))
+    return int(str(record.get("format", formats.FIRST)))
 
 
-def _same_format(told: Mapping[str, object], into: Path) -> None:
+def _same_format(record: Mapping[str, object], into: Path) -> None:
     """Raises CannotWriteError where files of two formats would lie side by side."""
-    if not formats.empty(str(into)) and formats.settled(str(into)) != _format(told):
+    if not formats.empty(str(into)) and formats.settled(str(into)) != _format(record):
         raise CannotWriteError(
-            f"nothing restored: the backup has format {_format(told)}, what is in '{into / 'data'}' has format "
+            f"nothing restored: the backup has format {_format(record)}, what is in '{into / 'data'}' has format "
             f"{formats.settled(str(into))}: restore into an empty folder; it is migrated there"
         )
 

@@ -133,14 +133,14 @@ def _database(path: Path, target: Path, found: dict[str, object], name: str) -> 
     """Copy a database and note its rows in `found`; what is wrong with it, when it is left out."""
     try:
         databases.copy(path, target)
-        told = databases.look(target)
+        result = databases.look(target)
     except BadDataError as error:
         target.unlink(missing_ok=True)
         return str(error)
-    if told["integrity"] != "ok":
+    if result["integrity"] != "ok":
         target.unlink()
-        return f"'{path}' is damaged: {told['integrity']}"
-    found[name] = told
+        return f"'{path}' is damaged: {result['integrity']}"
+    found[name] = result
     return ""
 
 
@@ -195,11 +195,11 @@ def _link(before: Path, target: Path, print_of: dict[str, object]) -> None:
 
     What lies there is read, not its manifest: a file that has rotted must not take the place of the fresh one.
     """
-    beside = atomic.temporary_beside(target)
+    temporary = atomic.temporary_beside(target)
     with contextlib.suppress(OSError):
         if sealed.fingerprint(before) == print_of:
-            os.link(before, beside)
-            beside.replace(target)
+            os.link(before, temporary)
+            temporary.replace(target)
 
 
 def _begin(folder: Path, run_id: str) -> Building:

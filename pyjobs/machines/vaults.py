@@ -109,8 +109,8 @@ def fetch(vault: Vault, name: str, into: Path) -> Path:
 def listed(vault: Vault) -> list[str]:
     """The names of the snapshots that are kept, oldest first (of restic: as it lists them)."""
     if vault.repository:
-        told = restic(vault, ["snapshots", "--tag", TAG, "--compact"])
-        return told.stdout.decode("utf-8", "replace").splitlines()
+        found = restic(vault, ["snapshots", "--tag", TAG, "--compact"])
+        return found.stdout.decode("utf-8", "replace").splitlines()
     if vault.host is None:
         return [path.name for path in finished_runs(vault.folder)]
     return _names(vault.host.run(LIST.format(folder=shlex.quote(vault.path)), timeout_s=TIMEOUT_S))
@@ -158,7 +158,7 @@ def _send_over_ssh(vault: Vault, host: Host, snapshot: Path) -> list[str]:
         raise host.lost("network", f"rsync failed (exit {done.returncode}): {said(done)}")
     files = sealed.read(snapshot)["files"]
     assert isinstance(files, dict)  # `read` has checked it
-    sums = "\n".join(f"{told['sha256']}  {name}" for name, told in sorted(files.items()) if told.get("sha256"))
+    sums = "\n".join(f"{entry['sha256']}  {name}" for name, entry in sorted(files.items()) if entry.get("sha256"))
     script = VERIFY.format(folder=shlex.quote(vault.path), name=snapshot.name, sums=sums)
     done = host.run(script, timeout_s=TIMEOUT_S)
     if done.returncode == 65:

@@ -165,7 +165,7 @@ def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str])
     the schema is there.
     """
     _check_schema(db)
-    there, told = set(store.series()), []
+    there, lines = set(store.series()), []
     for exchange, symbol, timeframe in db.execute(_HAS).fetchall() if there else ():
         key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
         unwanted = any(getattr(key, name) != want for name, want in wanted.items())
@@ -175,8 +175,8 @@ def forget_gone(db: Connection[Any], store: BarStore, wanted: Mapping[str, str])
         with db.transaction():
             rows = db.execute(f"DELETE FROM candles WHERE {_SERIES}", series).rowcount
             db.execute(f"DELETE FROM candles_partitions WHERE {_SERIES}", series)
-        told.append((key, rows))
-    return told
+        lines.append((key, rows))
+    return lines
 
 
 def _mirror(db: Connection[Any], store: BarStore, key: SeriesKey, *, compare: bool) -> Mirrored:

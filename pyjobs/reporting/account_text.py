@@ -55,8 +55,8 @@ def _shown(variant: Variant, key: str, show: Show) -> str:
 def _refused(variant: Variant) -> str:
     """How many, and for what: `31 slots, 4 held`."""
     counts = variant.metrics["signals_refused"]
-    told = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
-    return ", ".join(told) or numbers.NOTHING
+    lines = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
+    return ", ".join(lines) or numbers.NOTHING
 
 
 def _number(variant: Variant, key: str) -> float | None:

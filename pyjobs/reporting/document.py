@@ -127,9 +127,9 @@ def _block(block: Block) -> str:
 def _letters(strip: Strip) -> str:
     """A letter for each cell, what the letters are, and a time before each row."""
     rows = [strip.cells[at : at + LETTERS_A_ROW] for at in range(0, len(strip.cells), LETTERS_A_ROW)]
-    told = ", ".join(f"`{letter}` {state}" for state, letter in LETTERS.items())
+    text = ", ".join(f"`{letter}` {state}" for state, letter in LETTERS.items())
     lines = [f"    {row[0][0]} {''.join(LETTERS.get(state, '?') for _, state, _ in row)}" for row in rows]
-    return "\n".join([f"{markdown_text(strip.title)} ({told})", "", *lines, ""])
+    return "\n".join([f"{markdown_text(strip.title)} ({text})", "", *lines, ""])
 
 
 def _heat_rows(heat: Heat) -> list[list[str]]:

@@ -42,26 +42,26 @@ def write_index(runs_dir: Path, reports: Path, newest: Path, desk_reports: Path)
 
 def _row(run: Path, reports: Path, seen: set[str]) -> str:
     """One night; `seen`: the desks that had one already."""
-    told: Mapping[str, Any]
+    record: Mapping[str, Any]
     try:
-        told = manifest.read(run)
+        record = manifest.read(run)
     except (NightdeskError, OSError):
-        told = {"status": "broken"}
+        record = {"status": "broken"}
     link = html.escape(os.path.relpath(run / "index.html", reports), quote=True)
     began = f"{run.name[:4]}-{run.name[4:6]}-{run.name[6:8]} {run.name[9:11]}:{run.name[11:13]}"
     desk, session, status = (
-        html.escape(quoted(told.get(name) or "?", SHORT)) for name in ("desk", "session", "status")
+        html.escape(quoted(record.get(name) or "?", SHORT)) for name in ("desk", "session", "status")
     )
     newest = "" if desk in seen else ' class="newest"'
     seen.add(desk)
     night = f'<td><a href="{link}" title="{run.name}">{session if session != "?" else run.name}</a></td>'
-    rest = f'<td>{_accounts(told)}</td><td class="{status}">{status}</td><td class="began">{began}</td>'
+    rest = f'<td>{_accounts(record)}</td><td class="{status}">{status}</td><td class="began">{began}</td>'
     return f'<tr{newest}>{night}<td class="desk">{desk}</td>{rest}</tr>'
 
 
-def _accounts(told: Mapping[str, Any]) -> str:
+def _accounts(record: Mapping[str, Any]) -> str:
     """What each account has gained since its start, as the manifest has it."""
-    variants = told.get("portfolio")
+    variants = record.get("portfolio")
     found = {
         name.removesuffix(SHOWN): value
         for name, each in (variants.items() if isinstance(variants, dict) else ())

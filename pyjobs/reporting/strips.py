@@ -36,8 +36,8 @@ def _rows(strip: Strip) -> list[Sequence[tuple[str, str, str]]]:
 
 
 def _titled(place: int, label: str, kind: str, why: str) -> str:
-    told = f"{label} {kind}" + (f": {why}" if why else "")
-    return _cell(place, kind) if kind == "decided" else f"<g>{_cell(place, kind)}<title>{escape(told)}</title></g>"
+    text = f"{label} {kind}" + (f": {why}" if why else "")
+    return _cell(place, kind) if kind == "decided" else f"<g>{_cell(place, kind)}<title>{escape(text)}</title></g>"
 
 
 def _cell(place: int, kind: str) -> str:

@@ -49,11 +49,11 @@ class Forecast(NamedTuple):
         if not self.night_mb:
             return "no night has been kept yet: no forecast"
         years = f"{_size(self.weekdays_mb)} a year on weekdays, {_size(self.days_mb)} every day"
-        told = f"{_size(self.night_mb)} a night: {years}"
+        text = f"{_size(self.night_mb)} a night: {years}"
         left = self.nights_left
         if left is not None:
-            return f"{told}; the disk is full in {left} nights"
-        return f"{told}; {self.most} runs are kept at most, {_size(self.night_mb / max(1, self.a_night) * self.most)}"
+            return f"{text}; the disk is full in {left} nights"
+        return f"{text}; {self.most} runs are kept at most, {_size(self.night_mb / max(1, self.a_night) * self.most)}"
 
 
 def of_runs(runs_dir: Path, *, free_bytes: int, keep_max_runs: int = KEEP_MAX_RUNS) -> Forecast:
@@ -73,8 +73,8 @@ def _sizes(runs: Iterable[Path]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for path in runs:
         try:
-            told = read_json(path / MANIFEST)
-            size, desk = told.get("size_mb"), str(told.get("desk"))
+            record = read_json(path / MANIFEST)
+            size, desk = record.get("size_mb"), str(record.get("desk"))
         except (OSError, ValueError, AttributeError):
             continue
         if isinstance(size, int | float) and 0 <= size < 1e9:

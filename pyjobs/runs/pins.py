@@ -37,9 +37,9 @@ def read(run_dir: Path) -> Pin | None:
         lines = os_files.held_bytes(path, MOST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError as error:
         return Pin(reason=f"its {PINNED} cannot be read: {error.strerror}")
-    told = {key.strip(): value.strip() for key, found, value in (line.partition(":") for line in lines) if found}
-    until = told.get("until", "")
-    reason = told.get("reason", "") or " ".join(line.strip() for line in lines if not line.startswith("until:"))
+    record = {key.strip(): value.strip() for key, found, value in (line.partition(":") for line in lines) if found}
+    until = record.get("until", "")
+    reason = record.get("reason", "") or " ".join(line.strip() for line in lines if not line.startswith("until:"))
     if until and not _is_date(until):
         return Pin(reason=f"{reason} (until {until!r}, which is no date: for ever)".strip()[:LONGEST_REASON])
     return Pin(reason=reason.strip()[:LONGEST_REASON], until=until)

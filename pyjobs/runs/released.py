@@ -60,9 +60,9 @@ def all_of(folder: Path, damaged: list[str] | None = None) -> list[Release]:
 def parse(text: str | bytes, path: Path) -> Release:
     """The release that `text` (of `path`) tells of. Raises BadDataError."""
     try:
-        told = json.loads(text)
-        release = Release(**{name: told[name] for name in Release._fields})
-        whole = all(isinstance(told[name], kind) for name, kind in zip(Release._fields, _KINDS, strict=True))
+        record = json.loads(text)
+        release = Release(**{name: record[name] for name in Release._fields})
+        whole = all(isinstance(record[name], kind) for name, kind in zip(Release._fields, _KINDS, strict=True))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadDataError(f"'{path}' does not say which release it is: {error!r}") from error
     if not whole:

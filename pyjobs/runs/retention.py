@@ -130,8 +130,8 @@ def _lapsed(entry: Entry, runs: Iterable[Entry]) -> bool:
 
 def _pin(entry: Entry) -> str:
     """`pinned until 2027-03-31: why`."""
-    told = "pinned" + (f" until {entry.pin_until}" if entry.pin_until else "")
-    return told + (f": {entry.pin_reason}" if entry.pin_reason else "")
+    text = "pinned" + (f" until {entry.pin_until}" if entry.pin_until else "")
+    return text + (f": {entry.pin_reason}" if entry.pin_reason else "")
 
 
 def _decide_one(entry: Entry, view: _View) -> Decision:

@@ -44,15 +44,15 @@ def verify(run_dir: Path) -> list[str]:
 
     A file is compared by bytes, then sha256. Missing and extra files count; the pin does not. Raises as `read` does.
     """
-    told = read(run_dir)["files"]
-    assert isinstance(told, dict)  # `read` has checked it; this is for the type checker
+    found = read(run_dir)["files"]
+    assert isinstance(found, dict)  # `read` has checked it; this is for the type checker
     names, strange = _walked(run_dir)
     present = {name for name in names if name not in (MANIFEST, PINNED)}
-    problems = [f"'{quoted(name, SHOWN)}' is missing" for name in sorted(told.keys() - present)]
-    problems += [f"'{quoted(name, SHOWN)}' is not in the manifest" for name in sorted(present - told.keys())]
+    problems = [f"'{quoted(name, SHOWN)}' is missing" for name in sorted(found.keys() - present)]
+    problems += [f"'{quoted(name, SHOWN)}' is not in the manifest" for name in sorted(present - found.keys())]
     problems += [f"'{quoted(name, SHOWN)}' {why}" for name, why in sorted(strange.items())]
-    both = sorted(present & told.keys())
-    pieces: list[Piece] = [(run_dir, told, both[at::PIECES]) for at in range(PIECES) if both[at::PIECES]]
+    both = sorted(present & found.keys())
+    pieces: list[Piece] = [(run_dir, found, both[at::PIECES]) for at in range(PIECES) if both[at::PIECES]]
     changed: list[tuple[str, str]] = []
     helpers = [Thread(target=_work, args=(pieces, changed)) for _ in range(min(WORKERS, os.cpu_count() or 1) - 1)]
     for each in helpers:
@@ -107,17 +107,17 @@ def _work(pieces: list[Piece], changed: list[tuple[str, str]]) -> None:
 
 
 def _changed(piece: Piece) -> list[tuple[str, str]]:
-    run_dir, told, names = piece
+    run_dir, result, names = piece
     found = []
     for name in names:
         try:
-            was, now = told[name], fingerprint(f"{run_dir}/{name}")
+            was, now = result[name], fingerprint(f"{run_dir}/{name}")
         except OSError as error:
             found.append((name, f"'{name}' cannot be read: {error.strerror}"))
             continue
         if now != was:
-            said = was.get("bytes") if isinstance(was, dict) else was
-            found.append((name, f"'{name}' has changed ({now['bytes']} bytes, in the manifest {said})"))
+            outcome = was.get("bytes") if isinstance(was, dict) else was
+            found.append((name, f"'{name}' has changed ({now['bytes']} bytes, in the manifest {outcome})"))
     return found
 
 

@@ -87,10 +87,10 @@ def unit_texts(crontab: str, clone: Path, zone: str) -> dict[str, str]:
         often = any("*" in field for field in line.fields[:2])
         what = " ".join([line.job, *line.arguments])
         settings = "".join(f"Environment={_quoted(each)}\n" for each in line.settings)
-        command, told = " ".join(map(_quoted, words)), what.replace("%", "%%")
-        texts[f"{line.unit}.service"] = _SERVICE.format(what=told, command=command, settings=settings)
+        command, text = " ".join(map(_quoted, words)), what.replace("%", "%%")
+        texts[f"{line.unit}.service"] = _SERVICE.format(what=text, command=command, settings=settings)
         texts[f"{line.unit}.timer"] = _TIMER.format(
-            what=told,
+            what=text,
             when=on_calendar(line, zone),
             accuracy="1s" if often else "1min",
             persistent="false" if often else "true",

@@ -53,7 +53,7 @@ class Witness:
             return  # a file went away under our eyes: the next step will tell
         self.marks |= {name: marks[name] for name in changed}
         known = latest(self.taken)
-        news = {name: told for name, told in changed.items() if _hash(told) != _hash(known.get(name))}
+        news = {name: entry for name, entry in changed.items() if _hash(entry) != _hash(known.get(name))}
         if changed:
             self.taken.append({"step": step, **news, MARKS: dict(self.marks)})
             atomic.write_text(self.run_dir / FILE, json.dumps(self.taken, indent=1, ensure_ascii=False) + "\n")
@@ -87,13 +87,13 @@ def inputs_of(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for note in taken:
         for name in INPUTS:
-            told = note.get(name)
-            if told is None:
+            result = note.get(name)
+            if result is None:
                 continue
             if name not in found:
-                found[name] = dict(told)
+                found[name] = dict(result)
             else:
-                then = {key: value for key, value in told.items() if not isinstance(value, dict)}
+                then = {key: value for key, value in result.items() if not isinstance(value, dict)}
                 found[name].setdefault("mixed", []).append({"from_step": note.get("step"), **then})
     return found
 
@@ -114,5 +114,5 @@ def latest(taken: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: note[name] for note in taken for name in INPUTS if note.get(name) is not None}
 
 
-def _hash(told: Mapping[str, Any] | None) -> tuple[object, object]:
-    return ((told or {}).get("sha256"), (told or {}).get("commit"))
+def _hash(record: Mapping[str, Any] | None) -> tuple[object, object]:
+    return ((record or {}).get("sha256"), (record or {}).get("commit"))

@@ -29,8 +29,8 @@ class Undecided:
     def add(self, instrument: Instrument, failed: Mapping[str, Exception]) -> None:
         """What setups raised, by name, of an instrument."""
         for name, error in failed.items():
-            said = f"setup {name} cannot be decided for {instrument.key}: {type(error).__name__}: {error}"
-            self.notes.append(quoted(f"[WARN] {said}", LONGEST_MESSAGE))
+            text = f"setup {name} cannot be decided for {instrument.key}: {type(error).__name__}: {error}"
+            self.notes.append(quoted(f"[WARN] {text}", LONGEST_MESSAGE))
             self.first = self.first or error
 
     def refuse(self) -> None:

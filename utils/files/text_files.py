@@ -40,12 +40,12 @@ def within(patience_s: float, act: Callable[[], T], path: Path) -> T:
     """
     import threading  # every job has it by then
 
-    told: list[T] = []
+    lines: list[T] = []
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            told.append(act())
+            lines.append(act())
         except BaseException as error:  # noqa: BLE001  # raised again below
             failed.append(error)
 
@@ -56,7 +56,7 @@ def within(patience_s: float, act: Callable[[], T], path: Path) -> T:
         raise OSError(errno.ETIMEDOUT, f"has not answered for {patience_s:.0f} s", str(path))
     if failed:
         raise failed[0]
-    return told[0]
+    return lines[0]
 
 
 def _bytes_of(path: Path) -> bytes:

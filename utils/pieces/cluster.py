@@ -108,11 +108,11 @@ def _refuse_strangers(client: Client, address: str, work: Work) -> None:
     here = digest(pickle.loads(pickle.dumps(work.piece(batch, part))))
     sent = (pickle.dumps(work.function), uuid.uuid4().hex, pickle.dumps(material), pickle.dumps(parts[part]))
     answers: dict[str, Any] = client.run(travelling()[1], *sent, on_error="return")
-    wrong = {worker: said for worker, answer in answers.items() if (said := _stranger(answer, here))}
+    wrong = {worker: entry for worker, answer in answers.items() if (entry := _stranger(answer, here))}
     if wrong:
-        told = [f"{worker}: {said}" for worker, said in wrong.items()][:SHOWN]
+        found = [f"{worker}: {entry}" for worker, entry in wrong.items()][:SHOWN]
         raise ConfigError(
-            f"{len(wrong)} of {len(answers)} workers of {address} cannot do this: {'; '.join(told)}"
+            f"{len(wrong)} of {len(answers)} workers of {address} cannot do this: {'; '.join(found)}"
             f"{'; …' if len(wrong) > SHOWN else ''}. Start each in a clone of this commit with the same packages"
         )
 

@@ -41,10 +41,10 @@ def load_yaml(path: Path, type_: type[T]) -> T:
     except msgspec.ValidationError as error:
         what, keys = _locate(str(error), data, type_)
     where, given = _place(node, keys)
-    told = f" (is {given}){_quoted(what, given)}" if given else ""
+    words = f" (is {given}){_quoted(what, given)}" if given else ""
     for at, number in _split_numbers(node, []) if "`key`" in what or "unknown field" in what else ():
         raise ConfigError(_message(path, _place(node, at)[0], at, number))
-    raise ConfigError(_message(path, where, keys, _plain(what, data, keys, type_)) + told + _known(what, keys, type_))
+    raise ConfigError(_message(path, where, keys, _plain(what, data, keys, type_)) + words + _known(what, keys, type_))
 
 
 def line_of(path: Path, keys: list[Key]) -> int | None:

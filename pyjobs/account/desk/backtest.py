@@ -59,7 +59,7 @@ def backtest(
     found = sleeves_of(snapshot, account, setups, second_core=True)
     closes = session_closes(snapshot, first_decision_ms(found.sleeves, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
-    told = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.sleeves)}
+    record = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.sleeves)}
     runs = simulate_each(
         found.sleeves,
         [terms_of(account, constrained=constrained) for constrained in (True, False)],
@@ -69,7 +69,7 @@ def backtest(
     del found  # its signals are laid out: of thousands of series they are not in memory twice
     give_back_freed()
     variants = {
-        name: _variant(run, account, closes, benchmark, told, snapshot.desk.market)
+        name: _variant(run, account, closes, benchmark, record, snapshot.desk.market)
         for name, run in zip(("constrained", "unconstrained"), runs, strict=True)
     }
     pairs = [] if benchmark is None else zip(closes, benchmark.tolist(), strict=True)
@@ -117,8 +117,8 @@ def _variant(
     per_year = sessions_a_year(market, [point.session for point in points]) if points else 0
     figures = measures(points, run, benchmark, per_year=per_year)
     metrics = Metrics(**figures, currency=account.currency, conventions=dict(CONVENTIONS), **notes)
-    told = msgspec.structs.asdict(metrics)
-    return Variant(metrics=told, curve=points, account_trades=run.account_trades, waiting=run.waiting)
+    record = msgspec.structs.asdict(metrics)
+    return Variant(metrics=record, curve=points, account_trades=run.account_trades, waiting=run.waiting)
 
 
 def _benchmark_closes(snapshot: Snapshot, currency: str, closes: Sequence[tuple[dt.date, int]]) -> FloatArray | None:

@@ -77,8 +77,8 @@ def _account(
     """One account; a benchmark in another currency is not for it."""
     account = job.accounts[name]
     result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
-    beside = [each for each in found if each.currency in ("", account.currency)]
+    other = [each for each in found if each.currency in ("", account.currency)]
     metrics = metrics_of(
-        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=beside, missing=missing
+        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=other, missing=missing
     )
     return AccountResults(name=name, result=result, metrics=metrics)

@@ -70,17 +70,17 @@ def made(configured: Mapping[str, Mapping[str, int | float | str]], *, source: s
         raise ConfigError(_placed(configured, source, str(error))) from None
 
 
-def _placed(configured: Mapping[str, Mapping[str, int | float | str]], source: str, told: str) -> str:
+def _placed(configured: Mapping[str, Mapping[str, int | float | str]], source: str, text: str) -> str:
     """The message with the line of the setup, or of the parameter, that alone gives the same one."""
     for name in configured:
-        if _problem(name, configured[name], source) == told:
-            params = {} if _problem(name, {}, source) == told else configured[name]
-            alone = [key for key, value in params.items() if _problem(name, {key: value}, source) == told]
+        if _problem(name, configured[name], source) == text:
+            params = {} if _problem(name, {}, source) == text else configured[name]
+            alone = [key for key, value in params.items() if _problem(name, {key: value}, source) == text]
             line = line_of(Path(source), ["setups", name, *alone[:1]])
             at = f"{source}:{line}" if line else source
-            known = told.rpartition("known: ")[2].split(", ") if "known: " in told else []
-            return told.replace(source, at, 1) + nearest([name, *alone][-1], known)
-    return told
+            known = text.rpartition("known: ")[2].split(", ") if "known: " in text else []
+            return text.replace(source, at, 1) + nearest([name, *alone][-1], known)
+    return text
 
 
 def _problem(name: str, params: Mapping[str, int | float | str], source: str) -> str:

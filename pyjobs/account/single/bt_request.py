@@ -181,10 +181,10 @@ def warn_of_index(setup: Setup, material: Material) -> None:
 
 def warn_of_look_ahead(request: Request, setup: Setup, material: Material) -> None:
     """Say that a strategy looks ahead where that was allowed. Raises BadDataError where not."""
-    told = refuse_or_tell(
+    found = refuse_or_tell(
         request.strategy, setup, material.series.values(), allowed=request.despite_look_ahead
     )  # fmt: skip
-    print("".join(f"{line}\n" for line in told), end="")
+    print("".join(f"{line}\n" for line in found), end="")
 
 
 def _day(ts_ms: int) -> dt.date:

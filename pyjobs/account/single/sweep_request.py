@@ -73,9 +73,9 @@ def print_best(result: Sweep) -> None:
     """The best set by mean return, and the number tried, because the best of many is partly luck."""
     means = [figures(result, i)[0] for i in range(len(result.combos))]
     best = int(np.argmax(means))
-    told = ", ".join(f"{key}={value}" for key, value in result.combos[best].items())
+    text = ", ".join(f"{key}={value}" for key, value in result.combos[best].items())
     print(f"{len(result.combos)} parameter sets on {len(result.symbols)} symbols; mean return {np.mean(means):+.2%}")
-    print(f"best of {len(means)}: {told}: mean return {means[best]:+.2%}")
+    print(f"best of {len(means)}: {text}: mean return {means[best]:+.2%}")
 
 
 def _lines(result: Sweep, names: Sequence[str]) -> Iterator[str]:

@@ -152,8 +152,8 @@ class Decider:
 
     def _seal(self, i: int, close: float) -> str:
         """The seal of the bar that was decided on; bars.csv must have this one."""
-        told = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
-        return f"{crc32(told.encode()):08x}"
+        text = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
+        return f"{crc32(text.encode()):08x}"
 
     def _skip(self, i: int) -> str:
         """The reason for which no entry can be decided at bar `i`."""

@@ -82,8 +82,8 @@ def recorded(cell: str) -> str:
     return "+".join(word for word in cell.split("+") if word in known)
 
 
-def _apart(journal: Journal, known: int, told: int) -> BadDataError:
+def _apart(journal: Journal, known: int, found: int) -> BadDataError:
     return BadDataError(
-        f"{journal.place.trades}: has {known} trades where {journal.place.decisions.name} shows {told}, and the "
+        f"{journal.place.trades}: has {known} trades where {journal.place.decisions.name} shows {found}, and the "
         "bars do not explain it: the two are not of one time. Put both back from one copy, or choose another tag"
     )

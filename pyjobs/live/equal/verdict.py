@@ -99,10 +99,10 @@ def judged(made: Verdict, live: Log, other: Log, *, stored: Seen | None = None, 
 def broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
     """The verdict on a log of which a line cannot be read."""
     made.cause = "data changed"
-    told = str(error)
-    layer = "trades" if "trades.csv" in told.partition(":")[0] else "decisions"
+    text = str(error)
+    layer = "trades" if "trades.csv" in text.partition(":")[0] else "decisions"
     made.first = Mismatch(
-        layer=layer, ts_ms=error.ts_ms, live=told if live else "", other="" if live else told, what=told
+        layer=layer, ts_ms=error.ts_ms, live=text if live else "", other="" if live else text, what=text
     )
     made.decisions = layer == "trades"
     return made
@@ -126,8 +126,8 @@ def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Seen | N
     seen = (live.seen if stored is None else stored).until(other.last_ms)
     rows, trades = window.decided(spec.lane(f"tag {live.place.tag}"), seen, other.first_ms)
     found = [",".join(row[: names.DETERMINISTIC]) for row in other.decisions]
-    told = [",".join(row[:-2]) for row in other.trades]
-    for layer, mine, wanted in (("decisions", found, rows), ("trades", told, trades)):
+    lines = [",".join(row[:-2]) for row in other.trades]
+    for layer, mine, wanted in (("decisions", found, rows), ("trades", lines, trades)):
         if mine != wanted:
             k = next(
                 (k for k, (a, b) in enumerate(zip(mine, wanted, strict=False)) if a != b), min(len(mine), len(wanted))
@@ -194,8 +194,8 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
     if first.other and causes.ruined_by_a_fill(live, other, first.live.split(","), first.other.split(",")):
         return "stop-fill convention"
     if stored is not None and changed_bars(live.bars, stored.bars):
-        told = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
-        return "revised bar" if told else "data changed"
+        lines = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
+        return "revised bar" if lines else "data changed"
     return "data changed"
 
 
@@ -236,9 +236,9 @@ def as_lines(made: Verdict) -> list[str]:
     if found.live_trades != found.other_trades:
         lines.append(f"[trades] length mismatch: LIVE={found.live_trades} BT={found.other_trades}")
     if made.passed:
-        told = f"{found.rows} decisions and {found.live_trades} trades compared from {found.synced_ms} on"
+        text = f"{found.rows} decisions and {found.live_trades} trades compared from {found.synced_ms} on"
         excused = f"; {found.explained} differ and are explained ({_by_cause(found)})" if found.explained else ""
-        return [*lines, told + excused]
+        return [*lines, text + excused]
     assert made.first is not None, "what does not pass has a first mismatch"
     run = made.other_tag.partition("_bt_")[2]
     return [

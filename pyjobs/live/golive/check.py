@@ -79,11 +79,11 @@ def _checked(spec: Spec, now_s: float) -> Checked:
         with verdict.no_cycles():
             made, last_ms, rows = _judged(spec)
         found = made.compared
-        told = verdict.as_lines(made)
+        outcome = verdict.as_lines(made)
         result = "PASS" if made.passed else "FAIL"
         return Checked(
             at_s=now_s, last_ms=last_ms, rows=rows, trades=found.live_trades, explained=found.explained,
-            result=result, told=told, drill=drilled(spec),
+            result=result, told=outcome, drill=drilled(spec),
         )  # fmt: skip
     except MissingInputError as error:
         begun = spec.place.bars.exists()  # then decisions have been there

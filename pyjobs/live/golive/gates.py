@@ -103,8 +103,8 @@ def _tried(asks: str, path: Path, look_at: Callable[[], tuple[bool, str, float |
 
 def _clean(found: LiveFile, spec: Spec, store: BarStore, now_s: float) -> tuple[bool, str, float | None]:
     days, why = strips.clean_days(spec, store, int(now_s * 1000), found.clean_days)
-    told = f"{days} of {found.clean_days}" + (f": {why}" if why else "")
-    return days >= found.clean_days, told, _age(spec.place.decisions, now_s)
+    text = f"{days} of {found.clean_days}" + (f": {why}" if why else "")
+    return days >= found.clean_days, text, _age(spec.place.decisions, now_s)
 
 
 def _healthy(spec: Spec, store: BarStore, now_s: float) -> tuple[bool, str, float | None]:
@@ -125,9 +125,9 @@ def _equal(spec: Spec, now_s: float) -> Gate:
 
 def _drilled(spec: Spec, now_s: float) -> Gate:
     done, age, fresh = _last_check(spec, now_s)
-    told = "never" if done is None else done.drill or "came back to the same bytes"
+    text = "never" if done is None else done.drill or "came back to the same bytes"
     green = fresh and done is not None and not done.drill
-    return _gate("restart drill passed", green, told, check.file_of(spec.tag), age)
+    return _gate("restart drill passed", green, text, check.file_of(spec.tag), age)
 
 
 def _last_check(spec: Spec, now_s: float) -> tuple[check.Checked | None, float | None, bool]:
@@ -139,8 +139,8 @@ def _last_check(spec: Spec, now_s: float) -> tuple[check.Checked | None, float |
 
 def _limited(found: LiveFile, now_s: float) -> Gate:
     lacking, file = found.limits.lacking, config.path_of()
-    said = f"not set: {', '.join(lacking)}" if lacking else "all four are set"
-    return _gate("limits set by a person", not lacking, said, file, _age(file, now_s))
+    text = f"not set: {', '.join(lacking)}" if lacking else "all four are set"
+    return _gate("limits set by a person", not lacking, text, file, _age(file, now_s))
 
 
 def _killed(spec: Spec, now_s: float) -> tuple[bool, str, float | None]:
@@ -155,14 +155,14 @@ def _killed(spec: Spec, now_s: float) -> tuple[bool, str, float | None]:
             age = now_s - dt.datetime.fromisoformat(tried[AT]).timestamp()
     recent = age is not None and 0 <= age <= DAY_S
     if kill_switch.state() is not None:
-        green, told = False, "it is on"
+        green, text = False, "it is on"
     elif tried is None:
-        green, told = False, "no step has ever seen it on"
+        green, text = False, "no step has ever seen it on"
     elif seen[-1][KIND] == "kill":
-        green, told = False, "seen on; no step has seen it off again yet"
+        green, text = False, "seen on; no step has seen it off again yet"
     else:
-        green, told = recent, "seen on, and off again" + ("" if recent else ", too long ago")
-    return green, told, age
+        green, text = recent, "seen on, and off again" + ("" if recent else ", too long ago")
+    return green, text, age
 
 
 def _gate(asks: str, green: bool, found: str, path: Path, age_s: float | None) -> Gate:

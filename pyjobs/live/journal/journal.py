@@ -80,7 +80,7 @@ class Journal:
                 "right, or put the file of before back; nothing was written"
             )
         self._drop_undecided(last, deep=deep)
-        return [told for file in self.files.values() for told in file.told]
+        return [entry for file in self.files.values() for entry in file.told]
 
     def _refuse_foreign(self) -> None:
         """Raises ConfigError for a file of another series, strategy or parameters."""

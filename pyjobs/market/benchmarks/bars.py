@@ -114,11 +114,11 @@ def last_close_ms(market: str, end_ms: int, now_s: float) -> int:
 def nobody(name: str, attempts: list[Attempt]) -> ExternalDataUnavailable:
     """The error when every provider failed: it names each; its kind is that of the last one that was asked."""
     kinds: dict[str, ExternalKind] = {kind: kind for kind in get_args(ExternalKind)} | {"not_set_up": "auth"}
-    told = [kinds[one.kind] for one in attempts if one.provider not in LOCAL and one.kind in kinds]
+    lines = [kinds[one.kind] for one in attempts if one.provider not in LOCAL and one.kind in kinds]
     detail = "; ".join(f"{attempt.provider}: {attempt.kind}: {attempt.why}" for attempt in attempts)
     if any(attempt.kind == NETWORK_FORBIDDEN for attempt in attempts):
         return NetworkForbidden(provider="benchmark", symbol=name, detail=detail)
-    return ExternalDataUnavailable(told[-1] if told else "no_data", provider="benchmark", symbol=name, detail=detail)
+    return ExternalDataUnavailable(lines[-1] if lines else "no_data", provider="benchmark", symbol=name, detail=detail)
 
 
 def warm(

@@ -95,7 +95,7 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
     had nothing, NetworkForbidden when some might not be asked), naming each provider's answer; BadDataError
     for a local file that is not what it should be.
     """
-    source, said, behind = source_of(name, policy), [], []
+    source, lines, behind = source_of(name, policy), [], []
     kind: ExternalKind = "no_data"
     forbidden = False
     for provider in source.providers:
@@ -104,11 +104,11 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
             symbol, closes = _ask(name, provider, source, places, market, (start, end))
         except ExternalDataUnavailable as error:
             kind, forbidden = error.kind, forbidden or isinstance(error, NetworkForbidden)
-            said.append(f"{provider}: {error.kind}{f' ({error.detail})' if error.detail else ''}")
+            lines.append(f"{provider}: {error.kind}{f' ({error.detail})' if error.detail else ''}")
             continue
         found = Benchmark(name=name, provider=provider, symbol=symbol, closes=closes.within(start, end))
         if found.closes.days.size < FEWEST_DAYS:
-            said.append(f"{provider}: nothing of {start} to {end}")
+            lines.append(f"{provider}: nothing of {start} to {end}")
         elif np.datetime64(end) - found.closes.days[-1] <= np.timedelta64(HOLIDAY_DAYS, "D"):
             return found
         else:
@@ -116,8 +116,8 @@ def find(name: str, policy: Policy, places: Places, *, start: dt.date, end: dt.d
     if behind:
         return max(behind, key=lambda each: (each.closes.days[-1], -behind.index(each)))
     if forbidden:
-        raise NetworkForbidden(provider=source.providers[-1], symbol=name, detail="; ".join(said))
-    raise ExternalDataUnavailable(kind, provider=source.providers[-1], symbol=name, detail="; ".join(said))
+        raise NetworkForbidden(provider=source.providers[-1], symbol=name, detail="; ".join(lines))
+    raise ExternalDataUnavailable(kind, provider=source.providers[-1], symbol=name, detail="; ".join(lines))
 
 
 def parse_names(text: str) -> list[str]:

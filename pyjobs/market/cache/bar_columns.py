@@ -94,18 +94,18 @@ class BarColumns:
 
     def _runs(self, names: dict[str, int]) -> Iterator[tuple[Any, Any]]:
         """(number of the symbol, how many rows) of each run of rows, by pieces; new names get the next numbers."""
-        told, numbers = None, _NONE
+        found, numbers = None, _NONE
         for symbols in self._symbols():
-            if told is None or not told.equals(symbols.dictionary):
-                told = symbols.dictionary
-                numbers = np.full(len(told), _UNKNOWN, np.int32)
+            if found is None or not found.equals(symbols.dictionary):
+                found = symbols.dictionary
+                numbers = np.full(len(found), _UNKNOWN, np.int32)
             indices = values_of(symbols.indices, np.int32)
             starts = np.flatnonzero(np.diff(indices, prepend=-1))
             begun = indices[starts]
             if (numbers[begun] == _UNKNOWN).any():
                 used, first = np.unique(begun, return_index=True)
                 for index in used[np.argsort(first)].tolist():  # the order of a dictionary is anyone's
-                    numbers[index] = names.setdefault(str(told[index].as_py()), len(names))
+                    numbers[index] = names.setdefault(str(found[index].as_py()), len(names))
             yield numbers[begun], np.diff(starts, append=len(indices))
 
     def _symbols(self) -> Iterator[Any]:

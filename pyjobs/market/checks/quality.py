@@ -69,8 +69,8 @@ def _bad_prints(bars: Bars) -> Mask:
     nearer = np.where(np.abs(earlier) < np.abs(later), earlier, later)  # so that a jump that lasts is near its own side
     far = np.abs(nearer) > np.log10(FAR)
     before, after = np.append(np.nan, bars.close[:-1]), np.append(bars.open[1:], np.nan)
-    beside = (prices - np.log10(before), prices - np.log10(after))  # in a fast market
-    off = np.fmin.reduce([np.abs(factor - np.round(factor)) for factor in (nearer, *beside)])  # from a power of ten
+    other = (prices - np.log10(before), prices - np.log10(after))  # in a fast market
+    off = np.fmin.reduce([np.abs(factor - np.round(factor)) for factor in (nearer, *other)])  # from a power of ten
     exact = far & (off < np.maximum(*_sides(prices[1] - prices[2])) + ROUNDED)
     wick = exact[1:3] & ~(far[0] | far[3])  # a high or low alone
     slipped = far & (off < SLIP) & ~_neighbour_reaches(prices, wick)
@@ -93,8 +93,8 @@ def _away_and_back(bars: Bars, side: FloatArray) -> Mask:
     for start, stop in itertools.pairwise(edges.tolist()):
         if away[start]:
             low, high = bars.low[start:stop].min() * 0.9, bars.high[start:stop].max() * 1.1
-            beside = [at for at in (start - 1, stop) if 0 <= at < len(bars)]
-            found[start:stop] = all(bars.low[at] * 0.9 > high or bars.high[at] * 1.1 < low for at in beside)
+            other = [at for at in (start - 1, stop) if 0 <= at < len(bars)]
+            found[start:stop] = all(bars.low[at] * 0.9 > high or bars.high[at] * 1.1 < low for at in other)
     return found
 
 

@@ -44,8 +44,8 @@ def refuse_misread(path: Path, known: Sequence[str]) -> None:
             continue
         event = ((row.get("symbol") or "").strip(), (row.get("session") or "").strip(), word)
         if event in first:
-            told = " ".join(event)
-            raise BadDataError(f"{path}: line {number}: {told} is there twice (first on line {first[event]})")
+            text = " ".join(event)
+            raise BadDataError(f"{path}: line {number}: {text} is there twice (first on line {first[event]})")
         first[event] = number
 
 
@@ -92,8 +92,8 @@ def sparse(snapshot: Snapshot) -> list[str]:
         if sessions > 0 and n / sessions < SPARSE:
             found.append(f"{each.symbol} 1d has {n} bars in {sessions} sessions of {each.market}")
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    told = "; ".join(found[:SHOWN])
-    return [f"[WARN] {told}{more}: are these weekly bars called daily?"] if found else []
+    text = "; ".join(found[:SHOWN])
+    return [f"[WARN] {text}{more}: are these weekly bars called daily?"] if found else []
 
 
 def _dates(market: str) -> list[dt.date]:

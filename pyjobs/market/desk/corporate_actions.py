@@ -84,14 +84,14 @@ def actions_of(desk: Desk) -> list[Action]:
 
 def with_room(own: Sequence[Action], derived: Sequence[Action]) -> list[Action]:
     """The derived actions that the user's own leave room for: no split or base of that symbol is near."""
-    told: dict[str, list[dt.date]] = {}
+    record: dict[str, list[dt.date]] = {}
     for each in own:
         if each.kind != "dividend":
-            told.setdefault(each.symbol, []).append(each.session)
+            record.setdefault(each.symbol, []).append(each.session)
     return [
         each
         for each in derived
-        if all(abs((each.session - day).days) > SAME_EVENT_DAYS for day in told.get(each.symbol, ()))
+        if all(abs((each.session - day).days) > SAME_EVENT_DAYS for day in record.get(each.symbol, ()))
     ]
 
 

@@ -63,15 +63,15 @@ def bars_from(table: Table, findings: Findings) -> tuple[Bars, Table]:
 
 def _readable(table: Table, findings: Findings, among: Mask) -> Table:
     """Without the rows `among` these that have a complaint: it is the error, or they are left out."""
-    complaints, said = findings.complaints, 0
+    complaints, found = findings.complaints, 0
     wrong = (table.wrong >= 0) & among
     kinds = complaints if findings.source.instrument.bad_rows_limit or not wrong.any() else [*map(_kind, complaints)]
     while wrong.any():
         first = int(table.wrong[np.argmax(wrong)])
         what = complaints[first]
         alike = [i for i, kind in enumerate(kinds) if kind == kinds[first]]
-        gone = wrong if said == EXAMPLES else wrong & np.isin(table.wrong, alike)
-        table, wrong, said = findings.refuse(what, table, gone), wrong[~gone], said + 1
+        gone = wrong if found == EXAMPLES else wrong & np.isin(table.wrong, alike)
+        table, wrong, found = findings.refuse(what, table, gone), wrong[~gone], found + 1
     return table
 
 

@@ -68,17 +68,17 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
         raise BadDataError(
             f"{key}: the store holds {known.adjusted} prices, these are {instrument.prices}; never mixed"
         )
-    beside = _compared(old, bars)
+    other = _compared(old, bars)
     outside = len(old) - len(within(old.ts_ms, int(bars.ts_ms[0]), int(bars.ts_ms[-1])))
-    _refuse_other_times(instrument, beside, old, bars, store)
-    scaled = _other_basis(instrument, beside, bars)
-    if scaled and instrument.fetched and not beside.new.size and not instrument.complete:
-        return Stored(same=int(beside.at_new.size), left=int(beside.left.size))  # re-based by its exchange since
+    _refuse_other_times(instrument, other, old, bars, store)
+    scaled = _other_basis(instrument, other, bars)
+    if scaled and instrument.fetched and not other.new.size and not instrument.complete:
+        return Stored(same=int(other.at_new.size), left=int(other.left.size))  # re-based by its exchange since
     before = int((old.ts_ms < bars.ts_ms[0]).sum())
-    if scaled and (outside or beside.left.size) and not (instrument.complete and before == outside):
-        raise _two_bases(instrument, scaled, beside, outside, store)
+    if scaled and (outside or other.left.size) and not (instrument.complete and before == outside):
+        raise _two_bases(instrument, scaled, other, outside, store)
     final = _is_final(dump, store, instrument, now_ms)
-    gone = beside.left.size + before if instrument.complete else 0
+    gone = other.left.size + before if instrument.complete else 0
     if len(old) and (scaled or gone):
         later = old.slice(int(np.searchsorted(old.ts_ms, bars.ts_ms[-1], side="right")), len(old))
         kept = joined([later]) if instrument.complete else old
@@ -95,10 +95,10 @@ def bring_in(dump: Dump, instrument: Instrument, store: BarStore, *, now_ms: int
             key, bars, provider=PROVIDER, fetched_at_ms=now_ms, adjusted=instrument.prices, last_final=final
         )
     return Stored(
-        new=int(beside.new.size), changed=int(beside.changed.size), left=int(beside.left.size), gone=gone,
-        same=int(beside.at_new.size - beside.changed.size), rebased=bool(scaled and len(old)), partitions=partitions,
+        new=int(other.new.size), changed=int(other.changed.size), left=int(other.left.size), gone=gone,
+        same=int(other.at_new.size - other.changed.size), rebased=bool(scaled and len(old)), partitions=partitions,
         unconfirmed=_unconfirmed(store, instrument, bars),
-        findings=(*torn, *_findings(beside, before, bars, gone=gone)),
+        findings=(*torn, *_findings(other, before, bars, gone=gone)),
     )  # fmt: skip
 
 
@@ -131,16 +131,16 @@ def _compared(old: Bars, bars: Bars) -> _Beside:
     )  # fmt: skip
 
 
-def _refuse_other_times(instrument: Instrument, beside: _Beside, whole: Bars, bars: Bars, store: BarStore) -> None:
+def _refuse_other_times(instrument: Instrument, other: _Beside, whole: Bars, bars: Bars, store: BarStore) -> None:
     """Refuse a file read by another clock than the stored bars: those would stay between its bars, or next to them."""
-    old = len(beside.old)
+    old = len(other.old)
     if len(whole) < FEWEST or instrument.complete:
         return
-    doubtful = beside.changed.size > OTHER_TIMES * beside.at_new.size or not beside.at_new.size
-    if old >= FEWEST and beside.left.size > OTHER_TIMES * old:
+    doubtful = other.changed.size > OTHER_TIMES * other.at_new.size or not other.at_new.size
+    if old >= FEWEST and other.left.size > OTHER_TIMES * old:
         what = (
-            f"{beside.left.size} of {old} stored bars of this stretch are at times that the file lacks (the first: "
-            f"{utc_text(int(beside.left[0]))})"
+            f"{other.left.size} of {old} stored bars of this stretch are at times that the file lacks (the first: "
+            f"{utc_text(int(other.left[0]))})"
         )
     elif doubtful and (shift := _shift_ms(instrument, whole, bars)):
         what = f"the file's bars stand in the store {abs(shift) / 3_600_000:g} h {'later' if shift > 0 else 'earlier'}"
@@ -165,11 +165,11 @@ def _shift_ms(instrument: Instrument, old: Bars, bars: Bars) -> int:
     return 0
 
 
-def _other_basis(instrument: Instrument, beside: _Beside, bars: Bars) -> float:
+def _other_basis(instrument: Instrument, other: _Beside, bars: Bars) -> float:
     """By what the file's prices differ from the stored ones where that is another basis; 0 where it is not."""
-    if beside.at_old.size < 2:
+    if other.at_old.size < 2:
         return 0.0
-    ratio = bars.close[beside.at_new] / beside.old.close[beside.at_old]
+    ratio = bars.close[other.at_new] / other.old.close[other.at_old]
     moved = np.abs(ratio - 1) > CHANGED
     if not moved.any():
         return 0.0
@@ -181,12 +181,12 @@ def _other_basis(instrument: Instrument, beside: _Beside, bars: Bars) -> float:
     return factor if far and (alike or ratio.size < FEWEST) else 0.0
 
 
-def _two_bases(instrument: Instrument, factor: float, beside: _Beside, outside: int, store: BarStore) -> BadDataError:
-    rest = outside + beside.left.size
+def _two_bases(instrument: Instrument, factor: float, other: _Beside, outside: int, store: BarStore) -> BadDataError:
+    rest = outside + other.left.size
     cure = "Bring a file of the whole history" + ("" if instrument.complete else ", say `complete: true`")
     return BadDataError(
         f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored "
-        f"({beside.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; "
+        f"({other.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; "
         f"two bases would meet, so nothing was stored. {cure}, take the instrument's `file` out of the desk, or move "
         f"{store.folder(instrument.key)} away"
     )
@@ -214,21 +214,21 @@ def _unconfirmed(store: BarStore, instrument: Instrument, bars: Bars) -> int | N
     return newest[0] if newest is not None and not newest[1] and newest[0] == bars.ts_ms[-1] else None
 
 
-def _findings(beside: _Beside, before: int, bars: Bars, *, gone: int) -> list[Finding]:
+def _findings(other: _Beside, before: int, bars: Bars, *, gone: int) -> list[Finding]:
     found = []
-    if beside.changed.size:
-        at = int(np.searchsorted(bars.ts_ms, beside.changed[0]))
-        was = beside.old.close[np.searchsorted(beside.old.ts_ms, beside.changed[0])]
+    if other.changed.size:
+        at = int(np.searchsorted(bars.ts_ms, other.changed[0]))
+        was = other.old.close[np.searchsorted(other.old.ts_ms, other.changed[0])]
         example = f"close {was:.10g} -> {bars.close[at]:.10g}"
         what = "stored bar changed by the file"
         found.append(
-            Finding(what=what, count=beside.changed.size, first=utc_text(int(beside.changed[0])), example=example)
+            Finding(what=what, count=other.changed.size, first=utc_text(int(other.changed[0])), example=example)
         )
-    if beside.left.size:
+    if other.left.size:
         what = "stored bar that the file lacks: " + ("gone" if gone else "left (`complete: true` lets it go)")
-        times = f"… {utc_text(int(beside.left[-1]))}"
-        found.append(Finding(what=what, count=beside.left.size, first=utc_text(int(beside.left[0])), example=times))
-    if gone > beside.left.size:
+        times = f"… {utc_text(int(other.left[-1]))}"
+        found.append(Finding(what=what, count=other.left.size, first=utc_text(int(other.left[0])), example=times))
+    if gone > other.left.size:
         what = "stored bar before the file's first: gone"
         found.append(Finding(what=what, count=before, first="", example=""))
     return found

@@ -98,12 +98,12 @@ def _import_one(instrument: Instrument, task: _Task) -> Imported:
 
 def failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
     """The result for a series that cannot be read or written, with the exit code of whose fault it is."""
-    code, said = exit_code_for(error), str(error)
+    code, text = exit_code_for(error), str(error)
     if isinstance(error, PermissionError):
-        said = f"{error.filename or path}: may not be read by this user"
+        text = f"{error.filename or path}: may not be read by this user"
     elif isinstance(error, OSError):
-        said = f"{path}: {error.strerror or error}"
+        text = f"{path}: {error.strerror or error}"
         code = ExitCode.MISSING_INPUT if code == ExitCode.BUG else code
     elif not isinstance(error, NightdeskError):
-        said = f"{path}: {type(error).__name__}: {error}"
-    return Imported(instrument=instrument, error=quoted(said, LONGEST_MESSAGE), exit_code=code)
+        text = f"{path}: {type(error).__name__}: {error}"
+    return Imported(instrument=instrument, error=quoted(text, LONGEST_MESSAGE), exit_code=code)

@@ -125,7 +125,7 @@ def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
 
 def _note_basis(reading: Reading, findings: Findings) -> None:
     """Refuse a file that declares its prices raw or adjusted, where the desk declares the other."""
-    told, prices = reading.grid.about.get("adjusted"), findings.source.instrument.prices
-    if isinstance(told, bool) and told != (prices != "raw"):
-        what = f"the file says its prices are {'adjusted' if told else 'raw'}, the desk {prices}"
+    found, prices = reading.grid.about.get("adjusted"), findings.source.instrument.prices
+    if isinstance(found, bool) and found != (prices != "raw"):
+        what = f"the file says its prices are {'adjusted' if found else 'raw'}, the desk {prices}"
         findings.say(Finding(what=what, count=len(reading.grid), first="", example="`prices:` of the instrument"))

@@ -25,8 +25,8 @@ class Unreachable:
         """Raise OSError (ETIMEDOUT) for a file in a folder that has not answered before."""
         for folder in (path, *path.parents):
             if (first := self._gone.get(folder)) is not None:
-                said = f"not asked for: {folder} has not answered for {first.name}"
-                raise OSError(errno.ETIMEDOUT, said, str(path))
+                text = f"not asked for: {folder} has not answered for {first.name}"
+                raise OSError(errno.ETIMEDOUT, text, str(path))
 
     def note(self, path: Path) -> None:
         """Remember that `path` was waited for in vain, and how far up nothing answers any more."""

@@ -147,11 +147,11 @@ def _cheaper(bars: Bars, factor: float) -> Bars:
 
 def put_in_place(store: BarStore, key: SeriesKey, new: Bars, answer: Fetched, *, now_ms: int) -> Got:
     """Put `new` in the place of the whole series, with what `with_left_out` keeps of the stored one."""
-    whole, told, few = with_left_out(store.read(key), new)
+    whole, found, few = with_left_out(store.read(key), new)
     changed = store.rebase(
         key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final,
         whole=not few,
     )  # fmt: skip
     looks.change(store, key, compared_ms=now_ms)
-    told += untrue(answer, new)
-    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=told)
+    found += untrue(answer, new)
+    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=found)

@@ -166,8 +166,8 @@ def values_in(path: Path) -> dict[str, str]:
     for number, line, name, value in name_values(content, path):
         if name not in KEYS:
             text = line.strip()
-            told = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
-            raise ConfigError(f"{path}:{number}: {told} none of {', '.join(key + '=…' for key in KEYS)}")
+            words = f"{quoted(text, 80)!r} is" if text.startswith("CT_") else "the line is"  # else it may be a secret
+            raise ConfigError(f"{path}:{number}: {words} none of {', '.join(key + '=…' for key in KEYS)}")
         values[name] = value
     return values
 

@@ -33,14 +33,14 @@ def with_left_out(old: Bars, new: Bars) -> tuple[Bars, tuple[str, ...], bool]:
         return new, (), False
     shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
     after = np.searchsorted(shared, lost)
-    rows, told = list[Bars](), list[str]()
+    rows, found = list[Bars](), list[str]()
     for ts_ms, right in zip(lost.tolist(), after.tolist(), strict=True):
         sides = [(int(at_old[at]), int(at_new[at])) for at in (right - 1, right) if 0 <= at < shared.size]
         kept = list(_rescaled(old, new, int(np.searchsorted(old.ts_ms, ts_ms)), sides)) if len(sides) == 2 else []
         rows += kept
         what = "stays, moved as its neighbours were" if kept else "is gone: how far it has moved is not known"
-        told.append(f"the provider leaves out the stored bar of {utc_text(ts_ms)}: it {what}")
-    return merged(joined(rows), new), tuple(told), True
+        found.append(f"the provider leaves out the stored bar of {utc_text(ts_ms)}: it {what}")
+    return merged(joined(rows), new), tuple(found), True
 
 
 def _rescaled(old: Bars, new: Bars, at: int, sides: list[tuple[int, int]]) -> Iterator[Bars]:

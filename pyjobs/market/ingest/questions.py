@@ -204,11 +204,11 @@ def untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
     if fetched is None:
         return ()
     late = ", ".join(session for session, _ in fetched.worked_in)
-    told = (f"told and not in the provider's prices yet, so worked in here: the dividend of {late}",) if late else ()
+    lines = (f"told and not in the provider's prices yet, so worked in here: the dividend of {late}",) if late else ()
     if not (times := [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms]):
-        return told
+        return lines
     which = f"{', the first' if len(times) > 1 else ':'} that of {utc_text(times[0])}"
-    return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}", *told)
+    return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}", *lines)
 
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:

@@ -46,11 +46,11 @@ class Alpaca(Remote):
         """As every Remote, in the form for several symbols."""
         return {**super().asked(request, now_ms), "symbols": [request.symbol]}
 
-    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, record: Mapping[str, Any]) -> Fetched:
         """As every Remote, of the rows by symbol that came; Refused for one that it does not know."""
-        if request.symbol in told["invalid"]:
-            raise self.refused("no_data", request.symbol, told["invalid"][request.symbol], 0.0)
-        return super().fetched(rows.get(request.symbol, []), request, now_ms, told)
+        if request.symbol in record["invalid"]:
+            raise self.refused("no_data", request.symbol, record["invalid"][request.symbol], 0.0)
+        return super().fetched(rows.get(request.symbol, []), request, now_ms, record)
 
     def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
         """As every Remote; where a class of shares is spelt as Yahoo does, with how it is spelt here."""
@@ -81,26 +81,26 @@ class Alpaca(Remote):
             {**self.asked(group[0], now_ms), "symbols": list(dict.fromkeys(one.symbol for one in group))}
             for group in together
         ]
-        for group, told in self.told_each(self.question(asks, limit_s, gap_s=gap_s), together, lambda one: one.symbol):
+        for group, entry in self.told_each(self.question(asks, limit_s, gap_s=gap_s), together, lambda one: one.symbol):
             for request in group:
-                if isinstance(told, Refused):
-                    yield request, told.about(request.symbol)
+                if isinstance(entry, Refused):
+                    yield request, entry.about(request.symbol)
                 else:
-                    yield from each_or_error([request], lambda one, told=told: self.read(told, one, now_ms))  # type: ignore[misc]
+                    yield from each_or_error([request], lambda one, entry=entry: self.read(entry, one, now_ms))  # type: ignore[misc]
 
     def fetch_quotes(
         self, symbols: Sequence[str], *, limit_s: float = LONGEST_FETCH_S
     ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
         """Snapshots: one request for all of them."""
         question = self.question([{"call": "alpaca_quotes", "symbols": list(symbols)}], limit_s)
-        for group, told in self.told_each(question, [symbols], lambda symbol: symbol):
+        for group, entry in self.told_each(question, [symbols], lambda symbol: symbol):
             for symbol in group:
-                if isinstance(told, Refused):
-                    yield symbol, told.about(symbol)
-                elif symbol in told["rows"]:
-                    yield symbol, Quote(symbol=symbol, **told["rows"][symbol])
+                if isinstance(entry, Refused):
+                    yield symbol, entry.about(symbol)
+                elif symbol in entry["rows"]:
+                    yield symbol, Quote(symbol=symbol, **entry["rows"][symbol])
                 else:
-                    detail = told["invalid"].get(symbol, "it has no trade of it today or yesterday")
+                    detail = entry["invalid"].get(symbol, "it has no trade of it today or yesterday")
                     yield symbol, self.refused("no_data", symbol, detail, 0.0)
 
 

@@ -76,14 +76,14 @@ def _same_symbol(about: About, provider: str, symbol: str) -> None:
 def _same_market(about: About, provider: str, symbol: str, market: str, currency: str) -> None:
     zone = zone_of(market)
     if about.zone and about.zone != zone:
-        said = f"{provider} has {symbol} as traded in {about.zone}, and {market} is in {zone}"
-        raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+        text = f"{provider} has {symbol} as traded in {about.zone}, and {market} is in {zone}"
+        raise MisfitError(f"{text}: {_fitting(provider, about)}; nothing of it was taken")
     if not _traded_on(market, about.kind):
-        said = f"{provider} has {symbol} as of the kind {about.kind}, and {market} has no such thing"
-        raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+        text = f"{provider} has {symbol} as of the kind {about.kind}, and {market} has no such thing"
+        raise MisfitError(f"{text}: {_fitting(provider, about)}; nothing of it was taken")
     if currency and about.currency and about.currency != currency:
-        said = f"{provider} has {symbol} in {about.currency}{_unit(about.currency)}, not in {currency}"
-        raise MisfitError(f"{said}: {_fitting(provider, about)}; nothing of it was taken")
+        text = f"{provider} has {symbol} in {about.currency}{_unit(about.currency)}, not in {currency}"
+        raise MisfitError(f"{text}: {_fitting(provider, about)}; nothing of it was taken")
 
 
 def _traded_on(market: str, kind: str) -> bool:

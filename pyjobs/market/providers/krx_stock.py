@@ -76,13 +76,13 @@ class KrxStock(Remote):
             "last": f"{last:%Y%m%d}",
         }
 
-    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, record: Mapping[str, Any]) -> Fetched:
         """A FetchedShare: sessions without a trade have no bar, and are confirmed empty once they are final.
 
         ConfirmedEmpty when there is no bar in the range.
         """
-        if told.get("isins"):
-            _keep_isins(told["isins"], now_ms)
+        if record.get("isins"):
+            _keep_isins(record["isins"], now_ms)
         days = tuple(share_days(request.symbol, rows[0]))
         empty = _idle(days, request.start_ms, min(request.end_ms, now_ms - REVISED_FOR_MS))
         bars: list[Row] = [
@@ -124,11 +124,11 @@ class KrxStock(Remote):
                 known.append([request])
         if not known:
             return
-        for group, told in self.told_each(self.question(asks, limit_s, gap_s=gap_s), known, lambda one: one.symbol):
-            if isinstance(told, Refused):
-                yield group[0], told
+        for group, entry in self.told_each(self.question(asks, limit_s, gap_s=gap_s), known, lambda one: one.symbol):
+            if isinstance(entry, Refused):
+                yield group[0], entry
             else:
-                yield from each_or_error(group, lambda one, told=told: self.read(told, one, now_ms))  # type: ignore[misc]
+                yield from each_or_error(group, lambda one, entry=entry: self.read(entry, one, now_ms))  # type: ignore[misc]
 
     def fetch_board(self, board: str, session: dt.date, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> BoardDay:
         """All shares of KOSPI, KOSDAQ or KONEX on a session that has closed.
@@ -164,8 +164,8 @@ class KrxStock(Remote):
             {"call": "krx_board", "board": BOARDS[board], "day": f"{session:%Y%m%d}"} for board, session in due.values()
         ]
         question = self.question(asks, limit_s, gap_s=gap_s)
-        for (name,), told in self.told_each(question, [[name] for name in due], str):
-            yield due[name], told if isinstance(told, Refused) else _day_of(told, due[name], now_ms)
+        for (name,), entry in self.told_each(question, [[name] for name in due], str):
+            yield due[name], entry if isinstance(entry, Refused) else _day_of(entry, due[name], now_ms)
 
 
 def ask_boards(
@@ -207,14 +207,14 @@ def _not_to_be_asked(asked: BoardAsked, now_ms: int) -> NoBoard | None:
     return NoBoard(*asked, f"{asked[1]} has not closed yet: not asked") if now_ms < close_ms else None
 
 
-def _day_of(told: Mapping[str, Any], asked: BoardAsked, now_ms: int) -> BoardDay | ExternalDataUnavailable:
+def _day_of(record: Mapping[str, Any], asked: BoardAsked, now_ms: int) -> BoardDay | ExternalDataUnavailable:
     board, session = asked
-    now_ms, close_ms = true_now_ms(now_ms, told.get("sent_s")), hours_of(MARKET).close_ms(session.toordinal())
+    now_ms, close_ms = true_now_ms(now_ms, record.get("sent_s")), hours_of(MARKET).close_ms(session.toordinal())
     if now_ms < close_ms:  # our clock is ahead of KRX's
         return NoBoard(board, session, f"{session} has not closed yet by KRX's clock: its prices still move")
     final = now_ms >= close_ms + REVISED_FOR_MS
     try:
-        return board_day(told["rows"][0], board, session, ts_ms=close_ms, fetched_at_ms=now_ms, final=final)
+        return board_day(record["rows"][0], board, session, ts_ms=close_ms, fetched_at_ms=now_ms, final=final)
     except Refused as error:
         return error
 

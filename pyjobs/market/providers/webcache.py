@@ -54,7 +54,7 @@ def load(provider: str, request: BarRequest, now_ms: int, *, revised_for_ms: int
     return kept if kept.start_ms <= request.start_ms and request.end_ms >= kept.last_ts_ms else None
 
 
-def save(provider: str, request: BarRequest, told: Mapping[str, Any], now_ms: int, *, last_ts_ms: int) -> None:
+def save(provider: str, request: BarRequest, record: Mapping[str, Any], now_ms: int, *, last_ts_ms: int) -> None:
     """Keep a daily answer that reaches the last closed session, and drop all but the newest sessions of the ticker."""
     market = trading_day.load(request.market)
     if request.timeframe != "1d" or last_ts_ms < market.last_closed_session(now_ms / 1000).close_utc_s * 1000:
@@ -64,8 +64,8 @@ def save(provider: str, request: BarRequest, told: Mapping[str, Any], now_ms: in
     sweep(path.parent)  # one job at a time asks Yahoo
     kept = Kept(
         provider=provider, symbol=request.symbol, fetched_at_ms=now_ms, start_ms=request.start_ms,
-        last_ts_ms=last_ts_ms, rows=told["rows"], about=told.get("about"), events=told.get("events") or [],
-        worked_in=told.get("worked_in") or [],
+        last_ts_ms=last_ts_ms, rows=record["rows"], about=record.get("about"), events=record.get("events") or [],
+        worked_in=record.get("worked_in") or [],
     )  # fmt: skip
     write_bytes(path, msgspec.json.encode(kept))
     names = [("", each.name.partition("_")[0], each.name) for each in path.parent.glob("*.json")]

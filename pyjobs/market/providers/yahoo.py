@@ -43,11 +43,11 @@ class Yahoo(Remote):
             )
         return {**super().asked(request, now_ms), "zone": zone_of(request.market)}
 
-    def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:
+    def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:
         """What the answer shows: splits are in all prices of what can split, dividends in closes that come adjusted."""
         if self.adjusted == "adjusted":
             return "adjusted" if request.timeframe == "1d" else "split"
-        about = told.get("about") or {}
+        about = record.get("about") or {}
         return "raw" if about.get("kind", "") in NEVER_SPLIT else "split"
 
     def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
@@ -63,12 +63,12 @@ class Yahoo(Remote):
             return None
         return self.fetched(kept.rows, request, kept.fetched_at_ms, msgspec.structs.asdict(kept))
 
-    def read(self, told: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
+    def read(self, record: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
         """As every Remote; a good answer is kept, and one about something else, or with a bad new row, is not."""
-        found = super().read(told, request, now_ms)
+        found = super().read(record, request, now_ms)
         last_ms = int(found.bars.ts_ms[-1])
         if fits(found, request) and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in found.untrue):
-            webcache.save(self.name, request, told, found.fetched_at_ms, last_ts_ms=last_ms)
+            webcache.save(self.name, request, record, found.fetched_at_ms, last_ts_ms=last_ms)
         return found
 
     def chunks(self, requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
@@ -87,28 +87,28 @@ class Yahoo(Remote):
             except UsageError as error:  # it hides no other
                 yield one, error
         question = self.question(asks, limit_s, gap_s=max(gap_s, GAP_S))
-        for group, told in self.told_each(question, groups, lambda one: one.symbol) if groups else ():
-            if isinstance(told, Refused):
-                yield group[0], told
+        for group, entry in self.told_each(question, groups, lambda one: one.symbol) if groups else ():
+            if isinstance(entry, Refused):
+                yield group[0], entry
             else:
-                yield from each_or_error(group, lambda one, told=told: self.read(told, one, now_ms))  # type: ignore[misc]
+                yield from each_or_error(group, lambda one, entry=entry: self.read(entry, one, now_ms))  # type: ignore[misc]
 
     def fetch_quotes(
         self, symbols: Sequence[str], *, limit_s: float = LONGEST_FETCH_S
     ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
         """One request for all of them, after those for a cookie and a crumb where the client has none yet."""
         question = self.question([{"call": "yfinance_quotes", "symbols": list(symbols)}], limit_s)
-        for group, told in self.told_each(question, [symbols], lambda symbol: symbol):
+        for group, entry in self.told_each(question, [symbols], lambda symbol: symbol):
             for symbol in group:
-                yield symbol, self._quote(symbol, told)
+                yield symbol, self._quote(symbol, entry)
 
-    def _quote(self, symbol: str, told: dict[str, Any] | Refused) -> Quote | Refused:
-        if isinstance(told, Refused):
-            return told.about(symbol)
-        named = {str(row["symbol"]).casefold(): row for row in told["rows"]}
+    def _quote(self, symbol: str, record: dict[str, Any] | Refused) -> Quote | Refused:
+        if isinstance(record, Refused):
+            return record.about(symbol)
+        named = {str(row["symbol"]).casefold(): row for row in record["rows"]}
         row = named.get(symbol.casefold())
         if row is None:
-            others = ", ".join(itertools.islice((name for name in named if name not in told["asked"]), 3))
+            others = ", ".join(itertools.islice((name for name in named if name not in record["asked"]), 3))
             detail = f"it answers about {others}" if others else "it has no quote of it"
             return self.refused("schema" if others else "no_data", symbol, detail, 0.0)
         return Quote(**{**row, "symbol": symbol, "about": About(**row["about"])})

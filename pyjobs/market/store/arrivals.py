@@ -35,18 +35,18 @@ def take(store: BarStore, arrived: BarStore, key: SeriesKey) -> Arrival:
     prices a factor apart, many closes that differ, adjusted prices without a shared bar. A bar here is never changed.
     """
     try:
-        bars, told = arrived.read(key), arrived.provenance(key)
-        if told is None:
+        bars, found = arrived.read(key), arrived.provenance(key)
+        if found is None:
             return Arrival(key=key, refused="has no partition")
-        bars = bars if told.last_final else bars.slice(0, max(0, len(bars) - 1))
+        bars = bars if found.last_final else bars.slice(0, max(0, len(bars) - 1))
         here, known = store.read(key), store.provenance(key)
         if known and not known.last_final:
             here = here.slice(0, max(0, len(here) - 1))  # it may still change, so a final one may take its place
         shared = _Shared.of(here, bars)
-        if why := _doubt(here, bars, shared, known, told):
+        if why := _doubt(here, bars, shared, known, found):
             return Arrival(key=key, refused=why)
         store.write(
-            key, bars, provider=told.provider, fetched_at_ms=told.fetched_at_ms, adjusted=told.adjusted,
+            key, bars, provider=found.provider, fetched_at_ms=found.fetched_at_ms, adjusted=found.adjusted,
             last_final=True, empty=arrived.confirmed_empty(key), basis=known.basis if known else None, only_new=True,
         )  # fmt: skip
     except (BadDataError, LockBusyError) as error:
@@ -75,14 +75,14 @@ class _Shared:
         return cls(times, np.any(columns, axis=0), bars.close[theirs] / here.close[mine])
 
 
-def _doubt(here: Bars, bars: Bars, shared: _Shared, known: Provenance | None, told: Provenance) -> str:
+def _doubt(here: Bars, bars: Bars, shared: _Shared, known: Provenance | None, found: Provenance) -> str:
     """Why the two may not be one series; empty where they may."""
     if known is None or not len(here) or not len(bars):
         return ""
-    if known.adjusted != told.adjusted:
-        return f"the store here holds {known.adjusted} prices, those that arrived are {told.adjusted}; never mixed"
+    if known.adjusted != found.adjusted:
+        return f"the store here holds {known.adjusted} prices, those that arrived are {found.adjusted}; never mixed"
     if not shared.times.size:
-        if told.adjusted == "raw":
+        if found.adjusted == "raw":
             return ""
         return "no bar is in both, so nothing shows that the adjusted prices are on one basis"
     apart = shared.apart

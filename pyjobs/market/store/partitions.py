@@ -274,8 +274,8 @@ class ForeignPartition(Exception):
 
 
 @lru_cache(maxsize=512)  # partitions that were written together say the same of themselves: half the time of a gap scan
-def _outline_of(told: bytes, key: SeriesKey) -> Outline:
-    return _outline(plain.told_in(told), 0, key)
+def _outline_of(found: bytes, key: SeriesKey) -> Outline:
+    return _outline(plain.told_in(found), 0, key)
 
 
 def _outline(metadata: Mapping[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:

@@ -105,8 +105,8 @@ def encoded(bars: Bars, about: Mapping[str, str]) -> bytes:
             parts.append(part)
             crc = zlib.crc32(part, crc)
         at += pad + len(head) + len(content)
-    footer, told = _footer(len(bars), columns, about)
-    layout = (len(bars), *(places or [at] * len(COLUMNS)), at, at + told)
+    footer, found = _footer(len(bars), columns, about)
+    layout = (len(bars), *(places or [at] * len(COLUMNS)), at, at + found)
     value = _LAYOUT.pack(*layout).hex().encode()
     crcs = [zlib.crc32(value, zlib.crc32(footer, start)) for start in (0, crc)]
     length = len(footer) + _VALUE + len(_END)

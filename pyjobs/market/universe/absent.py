@@ -52,16 +52,16 @@ class Absent:
             return ""
         if not is_an_answer(error):
             return ""
-        told = silence.note_asked(self.store, key, source, self.now_ms)
-        if not self.many or not (told or self.store.newest(key) is None):
+        text = silence.note_asked(self.store, key, source, self.now_ms)
+        if not self.many or not (text or self.store.newest(key) is None):
             return ""
-        if not told:
+        if not text:
             before = self._known(key)
             state = symbol_states.after(before, "unknown", session=self._today, now_ms=self.now_ms, detail=error.detail)
             symbol_states.save(key.exchange, {_name(key): state})
-            told = "nothing of it is stored: asked ever less often (--start asks at once)"
+            text = "nothing of it is stored: asked ever less often (--start asks at once)"
         self.gone.append(error)
-        return f"{key}: set aside: {error.provider} answers: {error.detail}; {told}"
+        return f"{key}: set aside: {error.provider} answers: {error.detail}; {text}"
 
     def _misfit(self, key: SeriesKey, error: MisfitError) -> str:
         """It is in another currency, say: of many the others go on."""

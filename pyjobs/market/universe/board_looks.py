@@ -206,7 +206,7 @@ def _put(look: Look, day: BoardDay, row: BoardRow) -> bool:
         return False
     if len(old):
         look.revised += 1
-        look.told += [f"{key}: {said}" for said in told_of(np.array([day.ts_ms], np.int64))]
+        look.told += [f"{key}: {entry}" for entry in told_of(np.array([day.ts_ms], np.int64))]
     else:
         look.told.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
     return True

@@ -47,11 +47,13 @@ def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> 
     One series that cannot be written hides no other. The bar is written whatever stands before it: who lets sessions
     out leaves a gap. Raises OSError (a full disk), with every series old or new.
     """
-    told, present = StoredBoard(), list[tuple[SeriesKey, BoardRow]]()
+    found, present = StoredBoard(), list[tuple[SeriesKey, BoardRow]]()
     for key in wanted:
         symbol, row = key.symbol, day.rows.get(key.symbol)
         if row is None:
-            missing = told.unpriced if symbol in day.unpriced else told.untrue if symbol in day.untrue else told.absent
+            missing = (
+                found.unpriced if symbol in day.unpriced else found.untrue if symbol in day.untrue else found.absent
+            )
             missing.append(symbol)
         else:
             present.append((key, row))
@@ -61,12 +63,12 @@ def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> 
     for at, (key, row) in enumerate(present):
         outcome = done[at % WRITERS][at // WRITERS]
         if isinstance(outcome, NightdeskError):
-            told.failed[key.symbol] = outcome
+            found.failed[key.symbol] = outcome
         elif row.traded:
-            (told.stored if outcome else told.same).append(key.symbol)
+            (found.stored if outcome else found.same).append(key.symbol)
         else:
-            told.halted.append(key.symbol)
-    return told
+            found.halted.append(key.symbol)
+    return found
 
 
 def _tried(store: BarStore, day: BoardDay, key: SeriesKey, row: BoardRow) -> bool | NightdeskError:

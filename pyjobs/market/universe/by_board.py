@@ -233,10 +233,10 @@ def _put_away(store: BarStore, todays: Sequence[Fetching], days: Sequence[BoardD
     return left
 
 
-def _tell(mine: Sequence[Fetching], day: BoardDay, told: StoredBoard) -> None:
+def _tell(mine: Sequence[Fetching], day: BoardDay, found: StoredBoard) -> None:
     """What a board has brought each of its shares."""
     time = np.array([day.ts_ms], np.int64)
-    stored, idle = {*told.stored, *told.same}, {*told.halted, *told.unpriced}
+    stored, idle = {*found.stored, *found.same}, {*found.halted, *found.unpriced}
     for one in mine:
         symbol = one.want.key.symbol
         one.asked, one.by_board = one.asked + 1, one.by_board + 1
@@ -246,8 +246,8 @@ def _tell(mine: Sequence[Fetching], day: BoardDay, told: StoredBoard) -> None:
             one.halted = False
         elif symbol in idle:
             one.halted = True
-        elif symbol in told.failed:
-            one.error = told.failed[symbol]
+        elif symbol in found.failed:
+            one.error = found.failed[symbol]
             one.windows.clear()
         else:
             one.error = BadDataError(f"{one.want.key}: its prices of {day.session} on {day.board} cannot be true")

@@ -60,7 +60,7 @@ def _exchange(part: Part, result: Result, boards: Boards | None) -> FetchedFrom:
         revised=part.found.revised + sum(one.revised for one in part.series),
         told=[
             *part.found.told,
-            *(f"{one.want.key}: {told}" for one in part.series for told in dict.fromkeys(one.told)),
+            *(f"{one.want.key}: {entry}" for one in part.series for entry in dict.fromkeys(one.told)),
         ],
         set_aside=part.set_aside,
         oldest=utc_text(min(ages)) if ages else "",

@@ -50,12 +50,12 @@ def write_sweep(folder: Path, sweep: Sweep, about: Mapping[str, object], *, labe
 
 
 def _write_page(folder: Path, sweep: Sweep, about: Mapping[str, object], label: str) -> None:
-    told: list[Block] = [
+    lines: list[Block] = [
         Text(line.removeprefix("[WARN] "), tone="warn" if "[WARN]" in line else "plain") for line in luck(sweep, about)
     ]
     sections = [
         Section(title="The best", blocks=[Table(columns=COLUMNS, rows=best_of(sweep))]),
-        Section(title="How much luck", blocks=told, half=True),
+        Section(title="How much luck", blocks=lines, half=True),
         Section(title="All of them", blocks=[Image(path="heatmap.png", alt="Sharpe ratio by parameters")], half=True),
     ]
     title = f"sweep of {about['strategy']} on desk {about['desk']}, account {about['account']}"
@@ -99,17 +99,17 @@ def luck(sweep: Sweep, about: Mapping[str, object]) -> list[str]:
     """What the best one is worth, and what has to be known of it."""
     deflated, best = sweep.deflated, sweep.best
     lucky = deflated.expected_best * math.sqrt(sweep.per_year)
-    told = [
+    lines = [
         f"best of {deflated.trials}: {named(best.params)}, Sharpe {_a_year(sweep, best.sharpe)}",
         f"the best of {deflated.trials} without any skill would show {_a_year(sweep, lucky)}",
         f"probability that it is better than that (deflated Sharpe ratio): {_percent(deflated.probability)}",
         f"probability that it is better than nothing, had it been the only trial: {_percent(deflated.against_zero)}",
         f"verdict: {deflated.verdict()}",
     ]
-    told += [f"left out: {each}" for each in sweep.left_out[:SHOWN]]
+    lines += [f"left out: {each}" for each in sweep.left_out[:SHOWN]]
     if len(sweep.left_out) > SHOWN:
-        told.append(f"left out: {len(sweep.left_out) - SHOWN} more, see metrics.json")
-    return told + beside_figures(about, len(sweep.sessions), sweep.per_year)
+        lines.append(f"left out: {len(sweep.left_out) - SHOWN} more, see metrics.json")
+    return lines + beside_figures(about, len(sweep.sessions), sweep.per_year)
 
 
 def heat_map(path: Path, title: str, sweep: Sweep) -> None:

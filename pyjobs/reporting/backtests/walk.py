@@ -72,10 +72,10 @@ def _write_page(
         unit="from 1",
         metrics=figures,
     )
-    told = [
+    lines = [
         Text(line.removeprefix("[WARN] "), tone="warn" if "[WARN]" in line else "plain") for line in words(found, about)
     ]
-    folds = Section(title="Folds", blocks=[Table(columns=COLUMNS_SHOWN, rows=lines_of(found)), *told])
+    folds = Section(title="Folds", blocks=[Table(columns=COLUMNS_SHOWN, rows=lines_of(found)), *lines])
     page = tear_sheet(curve, anchor="tests", title="Tests")
     first = Page(
         name="folds",
@@ -139,7 +139,7 @@ def words(found: WalkForward, about: Mapping[str, object]) -> list[str]:
     """All tests together, and what has to be known of them."""
     two = numbers.decimal(2)
     a_year = marked(numbers.change(_known(found.cagr)), "cagr", short=len(found.sessions) <= found.per_year)
-    told = [
+    lines = [
         f"tests together: return {numbers.change(_known(found.total_return))}, "
         f"a year {a_year}, Sharpe {_of_all(found)}, "
         f"max drawdown {numbers.change(_known(found.max_drawdown))}",
@@ -147,11 +147,11 @@ def words(found: WalkForward, about: Mapping[str, object]) -> list[str]:
         f"{found.n_params} different choices in {len(found.folds)} folds",
     ]
     if found.untested:
-        told.append(
+        lines.append(
             f"{len(found.untested)} sessions, {found.untested[0]} to {found.untested[-1]}, are not tested: "
             "too few for another fold"
         )
-    return told + beside_figures(about, len(found.sessions), found.per_year)
+    return lines + beside_figures(about, len(found.sessions), found.per_year)
 
 
 def _of_all(found: WalkForward) -> str:

@@ -36,8 +36,8 @@ def absent(inputs: RunInputs, name: str, what: str) -> Text:
     fate = next(
         (f"{step.step}: {step.outcome}, {step.reason or 'no reason given'}" for step in steps if step.step == verb), ""
     )
-    told = f"{what}: '{name}' {inputs.missing.get(name, 'is not there')}"
-    return Text(f"{told} ({fate})." if fate else f"{told}.", tone="warn")
+    text = f"{what}: '{name}' {inputs.missing.get(name, 'is not there')}"
+    return Text(f"{text} ({fate})." if fate else f"{text}.", tone="warn")
 
 
 def called_in(scan: Scan | None, others: Iterable[tuple[str, str]] = ()) -> Called:
@@ -82,8 +82,8 @@ def sessions_of_markets(newest: Iterable[tuple[str, str | None]]) -> str:
     last: dict[str, str] = {}
     for market, session in newest:
         last[market] = max(last.get(market, ""), session or "")
-    told = ", ".join(f"{market} {session or 'none yet'}" for market, session in sorted(last.items()) if market)
-    return f"Each instrument's last session is its own market's: {told}." if len(last) > 1 else ""
+    text = ", ".join(f"{market} {session or 'none yet'}" for market, session in sorted(last.items()) if market)
+    return f"Each instrument's last session is its own market's: {text}." if len(last) > 1 else ""
 
 
 def movers(instruments: Sequence[Scanned]) -> list[Scanned]:

@@ -35,12 +35,12 @@ def _summary(inputs: RunInputs) -> str:
     if inputs.scan is None:
         return "The scan is missing, so little is known of this session."
     ranked = movers(inputs.scan.instruments)
-    told = signal_count(inputs.scan.signals).capitalize()
+    found = signal_count(inputs.scan.signals).capitalize()
     if not ranked:
-        return f"{told}; no instrument has a bar of this session."
+        return f"{found}; no instrument has a bar of this session."
     up = sum((each.change or 0) > 0 for each in ranked)
     down = sum((each.change or 0) < 0 for each in ranked)
-    return f"{told}; of {many(len(ranked), 'instrument')} {up} rose and {down} fell."
+    return f"{found}; of {many(len(ranked), 'instrument')} {up} rose and {down} fell."
 
 
 def _signals(inputs: RunInputs) -> list[Block]:

@@ -54,21 +54,21 @@ def held_blocks(inputs: RunInputs) -> list[Block]:
 def _summary(account: str, positions: Sequence[Position]) -> str:
     count = {what: sum(each.next_open == what for each in positions) for what in ORDER}
     held = count["hold"] + count["leave"]
-    told = [f"{count[what]} to {verb}" for what, verb in (("leave", "close"), ("enter", "open")) if count[what]]
+    lines = [f"{count[what]} to {verb}" for what, verb in (("leave", "close"), ("enter", "open")) if count[what]]
     what = f"{held} position{'' if held == 1 else 's'}"
-    return f"Account {account}: {what}; at the next open {' and '.join(told) if told else 'nothing to do'}."
+    return f"Account {account}: {what}; at the next open {' and '.join(lines) if lines else 'nothing to do'}."
 
 
 def _row(each: Position, account: str, money: str, symbol: str, name: str) -> list[str]:
-    told = [symbol, WORDS[(each.next_open, each.side)], name, account, each.setup]
+    lines = [symbol, WORDS[(each.next_open, each.side)], name, account, each.setup]
     if each.next_open == "enter":
         since = f"signal {numbers.utc_time(each.signal_ts_ms)[:10]}"
-        told += [f"for {numbers.count(each.budget)} {money}", since, numbers.NOTHING]
+        lines += [f"for {numbers.count(each.budget)} {money}", since, numbers.NOTHING]
     else:
-        told += [_quantity(each.quantity), numbers.utc_time(each.entry_ts_ms)[:10]]
-        told.append(numbers.price(each.entry_price, each.currency))
+        lines += [_quantity(each.quantity), numbers.utc_time(each.entry_ts_ms)[:10]]
+        lines.append(numbers.price(each.entry_price, each.currency))
     prices = [numbers.price(each.last_price, each.currency), numbers.change(each.net_return)]
-    return [*told, *prices, numbers.price(each.stop, each.currency)]
+    return [*lines, *prices, numbers.price(each.stop, each.currency)]
 
 
 def _quantity(value: float | None) -> str:
@@ -82,20 +82,20 @@ def doubts_of_bars(inputs: RunInputs) -> list[str]:
     scan, data = inputs.scan, inputs.data
     several = sessions_of_markets([(x.market, x.last_session) for x in scan.instruments]) if scan else ""
     open_ = [each.symbol for each in data.instruments if each.unconfirmed_ts_ms is not None] if data else []
-    told = [several] if several else []
+    lines = [several] if several else []
     for each in inputs.fetch.exchanges if inputs.fetch else []:
         if each.provisional:
             count, names = len(each.provisional), ", ".join(each.provisional[:NAMED])
             more = "" if count == each.series else f" ({names}{f' and {count - NAMED} more' if count > NAMED else ''})"
-            told.append(
+            lines.append(
                 f"The newest bar of {count} of {each.series} fetched series of {each.exchange} is provisional{more}: "
                 "the provider may still revise it, and is asked again."
             )
     if data and open_:
         named = "" if len(open_) == len(data.instruments) else f" ({', '.join(open_[:NAMED])}"
         more = "" if not named else f" and {len(open_) - NAMED} more)" if len(open_) > NAMED else ")"
-        told.append(
+        lines.append(
             f"The newest bar of {len(open_)} of {len(data.instruments)} imported series is unconfirmed{named}{more}: "
             "no later row and no later file has shown yet that it was complete."
         )
-    return told
+    return lines

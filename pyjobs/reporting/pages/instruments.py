@@ -59,11 +59,11 @@ def eod_page(*, session: str, lines: Sequence[Line], notes: Sequence[str] = ()) 
 def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line], notes: Sequence[str] = ()) -> Page:
     """The symbols somebody watches, on the morning of `date`, as of `session`."""
     lost = [line.symbol for line in lines if line.context is None]
-    told = f"; without prices: {', '.join(lost)}" if lost else ""
+    text = f"; without prices: {', '.join(lost)}" if lost else ""
     return Page(
         name=f"watchlist_{date}",
         title=f"Watchlist of {date}",
-        summary=f"{len(lines)} lines from {source}, prices as of session {session}{told}.",
+        summary=f"{len(lines)} lines from {source}, prices as of session {session}{text}.",
         sections=[Section(title="Watched", blocks=_blocks(lines, notes))],
     )
 

@@ -69,12 +69,12 @@ def counted(marks: Sequence[Mark]) -> str:
     """`270 decided, 8 late, 6 blocked (4 kill, 2 limit_open), 4 missing`."""
     states = Counter(mark.state for mark in marks)
     why = Counter(mark.why for mark in marks if mark.state == "blocked")
-    told = []
+    lines = []
     for state in STATES:
         if states[state]:
             because = ", ".join(f"{n} {word}" for word, n in sorted(why.items())) if state == "blocked" else ""
-            told.append(f"{states[state]} {state}" + (f" ({because})" if because else ""))
-    return ", ".join(told)
+            lines.append(f"{states[state]} {state}" + (f" ({because})" if because else ""))
+    return ", ".join(lines)
 
 
 def aged(age_s: float | None) -> str:

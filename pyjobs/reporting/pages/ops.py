@@ -72,9 +72,9 @@ def _summary(inputs: RunInputs) -> str:
     skipped = [step.step for step in inputs.steps.steps if step.outcome == "skip"]
     if not failed and not skipped:
         return f"All {len(inputs.steps.steps)} steps before this report ended well."
-    told = [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
-    told += [f"{len(skipped)} skipped ({', '.join(skipped)})"] if skipped else []
-    return f"Of {len(inputs.steps.steps)} steps before this report {' and '.join(told)}."
+    lines = [f"{len(failed)} failed ({', '.join(failed)})"] if failed else []
+    lines += [f"{len(skipped)} skipped ({', '.join(skipped)})"] if skipped else []
+    return f"Of {len(inputs.steps.steps)} steps before this report {' and '.join(lines)}."
 
 
 def _steps(inputs: RunInputs) -> list[Block]:
@@ -163,8 +163,8 @@ def _disk(machine: Machine) -> list[Block]:
         f"{machine.disk_free / 1e9:,.1f} GB free of {machine.disk_total / 1e9:,.1f} GB ({numbers.percent(free)}). "
         f"This run so far: {numbers.megabytes(machine.run_bytes)}; finished runs kept: {machine.finished_runs}."
     )
-    told = machine.forecast[:1].upper() + machine.forecast[1:] + "."
-    return [Text(text, tone="warn" if free < LOW_DISK else "plain"), Text(told)]
+    words = machine.forecast[:1].upper() + machine.forecast[1:] + "."
+    return [Text(text, tone="warn" if free < LOW_DISK else "plain"), Text(words)]
 
 
 def _history(machine: Machine) -> list[Block]:

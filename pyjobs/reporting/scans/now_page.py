@@ -57,9 +57,9 @@ def summary(result: Record, gone: Sequence[Record], now_ms: int, market: str) ->
     """`scan at 2026-11-20 10:30 UTC-5 (XNYS): 12 instruments, 2 signals: 1 new, 1 since before; 1 gone`."""
     news = Counter(signal["news"] for signal in result["signals"])
     words = {"new": "new", "since": "since before", "again": "again"}
-    told = ", ".join(f"{news[kind]} {word}" for kind, word in words.items() if news[kind])
+    text = ", ".join(f"{news[kind]} {word}" for kind, word in words.items() if news[kind])
     head = f"scan at {local(now_ms, market)} ({market}): {many(len(result['instruments']), 'instrument')}"
-    signals = many(len(result["signals"]), "signal") + (f": {told}" if told else "")
+    signals = many(len(result["signals"]), "signal") + (f": {text}" if text else "")
     states = Counter(each["status"] for each in result["instruments"] if each["status"] != "ok")
     rest = [f"{count} {WHY.get(status, status)}" for status, count in sorted(states.items())]
     old = [each["as_of_ms"] for each in result["instruments"] if each["status"] == "no_price" and each["as_of_ms"]]
@@ -159,5 +159,5 @@ def as_markdown(result: Record, notes: Sequence[str], gone: Sequence[Record], he
     """The page: what is new, what has gone, every instrument with the time its price is of."""
     markets = {(each["exchange"], each["symbol"]): each["market"] for each in result["instruments"]}
     signals = markdown_table(SIGNALS, signal_rows(result)) if result["signals"] else "No setup fires now.\n"
-    said = "".join(f"\n{line}\n" for line in [*gone_lines(gone, markets), *notes])
-    return f"# {head}\n\n{signals}{said}\n{markdown_table(INSTRUMENTS, instrument_rows(result))}"
+    text = "".join(f"\n{line}\n" for line in [*gone_lines(gone, markets), *notes])
+    return f"# {head}\n\n{signals}{text}\n{markdown_table(INSTRUMENTS, instrument_rows(result))}"

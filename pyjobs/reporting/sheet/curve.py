@@ -66,9 +66,9 @@ def columns_of(curve: Curve) -> dict[str, dict[str, Any]]:
     columns: dict[str, dict[str, Any]] = {curve.name: {**own, **given, "n_sessions": len(curve.sessions)}}
     for name, closes in curve.benchmarks.items():
         sessions, values = known_part(curve, closes)
-        told = dict(curve.metrics.get("benchmarks", {}).get(name, {}))
+        record = dict(curve.metrics.get("benchmarks", {}).get(name, {}))
         found = sheet.figures(sessions, values, per_year=curve.per_year)
-        columns[name] = {**found, **told, "n_sessions": len(sessions)}
+        columns[name] = {**found, **record, "n_sessions": len(sessions)}
     for each in columns.values():
         each.setdefault("calmar", _calmar(number(each.get("cagr")), number(each.get("max_drawdown"))))
     return columns

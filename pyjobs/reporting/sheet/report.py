@@ -54,8 +54,8 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     parts = ["\n".join(head) + "\n", text_table(columns, rows)]
     parts += [text for name, each in accounts.items() for text in _benchmarks(name, each)]
     parts += [f"[WARN] benchmark unavailable: {name} (skipped)\n{name}: {why}\n" for name, why in _missing(first)]
-    told = list(dict.fromkeys(line for name, each in accounts.items() for line in beside(name, each)))
-    parts += ["\n".join(told) + "\n"] if told else []
+    lines = list(dict.fromkeys(line for name, each in accounts.items() for line in beside(name, each)))
+    parts += ["\n".join(lines) + "\n"] if lines else []
     parts.append("The conventions are in metrics.json. A dash: not defined.\n")
     return "\n".join(parts)
 
@@ -79,20 +79,20 @@ def _benchmarks(name: str, metrics: Mapping[str, Any]) -> list[str]:
 
 def beside(name: str, metrics: Mapping[str, Any]) -> list[str]:
     """What a reader must know before believing the figures of an account."""
-    told = [
+    lines = [
         f"[WARN] benchmark {each} ends {figures['last_close']}: older closes are used from then on"
         for each, figures in metrics["benchmarks"].items()
         if figures["end"] and (_day(metrics["end"]) - _day(figures["last_close"])).days > HOLIDAY_DAYS
     ]
-    told += [note for note in metrics.get("notes", []) if not note.startswith(FIRST)]
+    lines += [note for note in metrics.get("notes", []) if not note.startswith(FIRST)]
     if metrics.get("short"):
-        told.append(short_window(metrics["n_sessions"], metrics["sessions_per_year"]))
+        lines.append(short_window(metrics["n_sessions"], metrics["sessions_per_year"]))
     for variant, of in ((metrics, f"account {name}"), (metrics["unconstrained"], f"account {name} without limits")):
-        told += [ruined(of, variant["ruin"])] if variant.get("ruin") else []
-    told += [
+        lines += [ruined(of, variant["ruin"])] if variant.get("ruin") else []
+    lines += [
         f"account {name}: left out: {each['symbol']} {each['timeframe']}: {each['why']}" for each in metrics["left_out"]
     ]
-    return told + [f"account {name}: {line}" for line in ended_early(metrics["behind"])]
+    return lines + [f"account {name}: {line}" for line in ended_early(metrics["behind"])]
 
 
 def ended_early(series: Sequence[Mapping[str, str]]) -> list[str]:
@@ -120,8 +120,8 @@ def _missing(metrics: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 
 def _refused(counts: object) -> str:
-    told = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
-    return ", ".join(told) or numbers.NOTHING
+    lines = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
+    return ", ".join(lines) or numbers.NOTHING
 
 
 def _number(figures: Mapping[str, Any], key: str) -> float | None:

@@ -32,10 +32,10 @@ LAST, UNDEFINED = "last ", "There is nothing to measure: fewer than two sessions
 
 def tear_sheet(curve: Curve, *, anchor: str, title: str, notes: Sequence[str] = ()) -> Page:
     """The page; `notes` stand first. Without returns (see `Curve.alive`) there is the curve, and what is missing."""
-    told = [Text(note.removeprefix("[WARN] "), tone="warn" if "[WARN]" in note else "note") for note in notes]
+    lines = [Text(note.removeprefix("[WARN] "), tone="warn" if "[WARN]" in note else "note") for note in notes]
     if curve.metrics.get("ruin"):
-        told.append(Text(f"{ruined(curve.name, curve.metrics['ruin']).removeprefix('[WARN] ')}.", tone="warn"))
-    sections = [Section(title="Worth", blocks=[*told, *_worth(curve)])]
+        lines.append(Text(f"{ruined(curve.name, curve.metrics['ruin']).removeprefix('[WARN] ')}.", tone="warn"))
+    sections = [Section(title="Worth", blocks=[*lines, *_worth(curve)])]
     sections += _measured(curve) if curve.alive else [Section(title="Figures", blocks=[Text(UNDEFINED, tone="warn")])]
     sections += _traded(curve)
     return Page(name=anchor, title=title, summary=_summary(curve), sections=evened(sections))
@@ -57,12 +57,12 @@ def evened(sections: Sequence[Section]) -> list[Section]:
 
 def _summary(curve: Curve) -> str:
     figures = curve.metrics
-    told = f"{curve.sessions[0]} to {curve.sessions[-1]}, {len(curve.sessions):,} sessions"
-    beside = "".join(
+    text = f"{curve.sessions[0]} to {curve.sessions[-1]}, {len(curve.sessions):,} sessions"
+    other = "".join(
         f"; {name} {numbers.change(number(each.get('total_return')))}"
         for name, each in figures.get("benchmarks", {}).items()
     )
-    return f"{told}: {numbers.change(number(figures.get('total_return')))}{beside}."
+    return f"{text}: {numbers.change(number(figures.get('total_return')))}{other}."
 
 
 def _worth(curve: Curve) -> list[Block]:
@@ -116,8 +116,8 @@ def _rolling(curve: Curve) -> list[Section]:
         chart = Chart(title="exposure, % of equity", labels=labels, lines={curve.name: shown}, show=plain, area=True)
         blocks.append(Section(title="Exposure", blocks=[chart], half=True))
     if len(labels) < half + 2:
-        told = f"Rolling figures look back on {half} sessions; there are {len(labels)}."
-        return [*blocks, Section(title="Rolling", blocks=[Text(told, tone="note")], half=True)]
+        text = f"Rolling figures look back on {half} sessions; there are {len(labels)}."
+        return [*blocks, Section(title="Rolling", blocks=[Text(text, tone="note")], half=True)]
     returns = {curve.name: curve.returns}
     whole = {name: closes for name, closes in curve.benchmarks.items() if len(known_part(curve, closes)[0])}
     returns |= {name: closes[1:] / closes[:-1] - 1 for name, closes in whole.items()}

@@ -57,13 +57,13 @@ def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequen
     except ConfigError as error:
         return Check("alert", "WARN", str(error), "alert")
     failing = sorted({_named(check) for check in checks if check.state == "FAIL"})
-    told = _read(keep_in)
-    messages = list(_due(alerts, told, failing, [check for check in checks if check.state == "FAIL"]))
+    found = _read(keep_in)
+    messages = list(_due(alerts, found, failing, [check for check in checks if check.state == "FAIL"]))
     problems = send.all_of(messages, alerts.timeout_s)
     for message, problem in zip(messages, problems, strict=True):
         if not problem and message.kind != "heartbeat":
-            told[_key(message.kind, message.address)] = failing
-    kept = _keep(keep_in, told, now_s) if messages else True
+            found[_key(message.kind, message.address)] = failing
+    kept = _keep(keep_in, found, now_s) if messages else True
     wrong = [f"{message.kind}: {problem}" for message, problem in zip(messages, problems, strict=True) if problem]
     if not kept:
         wrong.append("the last alert cannot be noted: it may be sent again")
@@ -87,7 +87,7 @@ def _load(path: Path) -> Alerts:
 
 
 def _due(
-    alerts: Alerts, told: Mapping[str, list[str]], failing: Sequence[str], checks: Sequence[Check]
+    alerts: Alerts, record: Mapping[str, list[str]], failing: Sequence[str], checks: Sequence[Check]
 ) -> list[Message]:
     """Whom to tell: of something that has begun to fail, or, once, that all is well again."""
     title, body = _text(checks)
@@ -96,7 +96,7 @@ def _due(
         *(("apprise", each) for each in alerts.apprise),
         *([("ping", alerts.ping)] if alerts.ping else []),
     ]:
-        known = told.get(_key(kind, address), [])
+        known = record.get(_key(kind, address), [])
         news = set(failing) - set(known) if failing else set(known)
         if news:
             found.append(Message("ping" if kind == "ping" else "apprise", address, title, body, not failing))
@@ -134,18 +134,18 @@ def _read(folders: Sequence[Path]) -> dict[str, list[str]]:
     for folder in folders:
         try:
             kept: Any = json.loads(os_files.held_bytes(folder / KEPT))
-            told = {str(key): [str(name) for name in names] for key, names in kept["told"].items()}
-            found.append((float(kept["at_s"]), told))
+            record = {str(key): [str(name) for name in names] for key, names in kept["told"].items()}
+            found.append((float(kept["at_s"]), record))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
     return max(found, key=lambda each: each[0])[1] if found else {}
 
 
-def _keep(folders: Sequence[Path], told: Mapping[str, list[str]], now_s: float) -> bool:
+def _keep(folders: Sequence[Path], record: Mapping[str, list[str]], now_s: float) -> bool:
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            atomic.write_text(folder / KEPT, json.dumps({"at_s": now_s, "told": told}, indent=1) + "\n")
+            atomic.write_text(folder / KEPT, json.dumps({"at_s": now_s, "told": record}, indent=1) + "\n")
         except OSError:
             continue
         return True

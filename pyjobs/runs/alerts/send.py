@@ -40,11 +40,11 @@ def all_of(messages: Sequence[Message], timeout_s: float) -> list[str]:
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         out, _ = child.communicate()
-    said = dict[int, str]()
+    found = dict[int, str]()
     for line in out.splitlines():
         try:
             number, problem = json.loads(line)
-            said[int(number)] = str(problem)
+            found[int(number)] = str(problem)
         except (ValueError, TypeError):
             continue
-    return [said.get(number, f"no answer in {limit_s:.0f} s") for number in range(len(messages))]
+    return [found.get(number, f"no answer in {limit_s:.0f} s") for number in range(len(messages))]

@@ -137,8 +137,8 @@ def code_files(clone: Path) -> dict[str, str]:
     }
 
 
-def _plain(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in told.items() if not isinstance(value, dict)}
+def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if not isinstance(value, dict)}
 
 
 def _hashed(what: str, named: Mapping[str, str]) -> dict[str, object]:

@@ -59,14 +59,14 @@ class Comparison:
 
     def lines(self) -> list[str]:
         """The report, its verdict first."""
-        told = [f"[compare] {self.verdict}", f"A (previous): {self.a}", f"B (latest):   {self.b}"]
+        lines = [f"[compare] {self.verdict}", f"A (previous): {self.a}", f"B (latest):   {self.b}"]
         if self.differences:
-            told.append(f"first difference: {self.differences[0].text()}")
+            lines.append(f"first difference: {self.differences[0].text()}")
             if self.differences[0].file != TRADES:
-                told.append(f"{TRADES}: no difference")
-            told += [f"also: {each.text()}" for each in self.differences[1:]]
-        told += [f"changed input: {line}" for line in self.changed] or ["changed input: none"]
-        return told + [f"note: {note}" for note in self.notes]
+                lines.append(f"{TRADES}: no difference")
+            lines += [f"also: {each.text()}" for each in self.differences[1:]]
+        lines += [f"changed input: {line}" for line in self.changed] or ["changed input: none"]
+        return lines + [f"note: {note}" for note in self.notes]
 
 
 def compare(a: Path, b: Path) -> Comparison:
@@ -75,15 +75,15 @@ def compare(a: Path, b: Path) -> Comparison:
     drift = [each for each in found if not each.file.endswith(PICTURES)]
     drawn = [each.file for each in found if each.file.endswith(PICTURES)]
     notes = [f"pictures differ, which alone is no drift: {_some(drawn)}"] if drawn else []
-    told = _manifest(a), _manifest(b)
-    notes += [f"{name}: its inputs are not known" for name, m in zip("AB", told, strict=True) if not m.get("inputs")]
-    notes += [note for name, path, m in (("A", a, told[0]), ("B", b, told[1])) for note in _touched(name, path, m)]
+    lines = _manifest(a), _manifest(b)
+    notes += [f"{name}: its inputs are not known" for name, m in zip("AB", lines, strict=True) if not m.get("inputs")]
+    notes += [note for name, path, m in (("A", a, lines[0]), ("B", b, lines[1])) for note in _touched(name, path, m)]
     return Comparison(
         a=a.name,
         b=b.name,
         verdict="DRIFT" if drift else "SAME",
         differences=drift,
-        changed=list(changed_inputs(*told)),
+        changed=list(changed_inputs(*lines)),
         notes=notes,
     )
 
@@ -201,10 +201,10 @@ def _unequal(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
 
 def _manifest(run: Path) -> dict[str, Any]:
     try:
-        told = read_json(run / MANIFEST)
+        record = read_json(run / MANIFEST)
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def _table(value: object) -> Mapping[str, Any]:
@@ -214,11 +214,11 @@ def _table(value: object) -> Mapping[str, Any]:
 
 def _touched(name: str, run: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """Results whose size or presence differs from the run's own manifest: somebody changed them afterwards."""
-    for file, told in _table(manifest.get("files")).items():
+    for file, entry in _table(manifest.get("files")).items():
         path = run / file
         if not has_file(path):
             yield f"{name}: {file} is missing, its manifest has it"
-        elif _sha256(path) != (told.get("sha256") if isinstance(told, dict) else ""):
+        elif _sha256(path) != (entry.get("sha256") if isinstance(entry, dict) else ""):
             yield f"{name}: {file} was changed after the run: it is not what its manifest says"
 
 
@@ -239,9 +239,9 @@ def _change(key: str, was: object, now: object) -> str:
     return f"{key} {_shown(was)} -> {_shown(now)}"
 
 
-def _some(told: list[str]) -> str:
-    more = f" and {len(told) - NAMED_CHANGES} more" if len(told) > NAMED_CHANGES else ""
-    return "; ".join(told[:NAMED_CHANGES]) + more if told else "another hash, no list to name what"
+def _some(lines: list[str]) -> str:
+    more = f" and {len(lines) - NAMED_CHANGES} more" if len(lines) > NAMED_CHANGES else ""
+    return "; ".join(lines[:NAMED_CHANGES]) + more if lines else "another hash, no list to name what"
 
 
 def _commits(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:

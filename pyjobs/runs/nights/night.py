@@ -125,8 +125,8 @@ def result_of(verb: str, ended: Ended, *, log: Path, shown_log: str) -> StepResu
     """How a command ended, with the reason it gave: what `utils.run` reported, else the last line of its log."""
     reason = ""
     if ended.exit_code:
-        told, kind = str(ended.outcome.get("detail") or ""), str(ended.outcome.get("kind") or "")
-        reason = (told or step_process.last_line(log)).strip().rpartition("\n")[2]
+        text, kind = str(ended.outcome.get("detail") or ""), str(ended.outcome.get("kind") or "")
+        reason = (text or step_process.last_line(log)).strip().rpartition("\n")[2]
         reason = f"{kind}: {reason}" if kind not in reason else reason
     return StepResult(
         step=verb,

@@ -23,34 +23,34 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
         return Check("backup", "OK", "none has been made here: batch/run_backup.sh makes one", "backup")
     age = (now_s - _at(backup)) / DAY_S
     late = age > BACKUP_DAYS
-    told = f"{backup.get('snapshot')} in {backup.get('to')}, {_days(age)} old"
+    text = f"{backup.get('snapshot')} in {backup.get('to')}, {_days(age)} old"
     bad = backup.get("problems")
     if isinstance(bad, list) and bad:
-        return Check("backup", "FAIL", f"{told}, without {bad[0]}", "backup")
+        return Check("backup", "FAIL", f"{text}, without {bad[0]}", "backup")
     if drill.get("ok") is False:
-        return Check("backup", "FAIL", f"{told}; the restore drill failed: {drill.get('detail')}", "backup")
+        return Check("backup", "FAIL", f"{text}; the restore drill failed: {drill.get('detail')}", "backup")
     first_s = backup.get("first_at_s")
     if not drill and isinstance(first_s, int | float) and 0 <= now_s - first_s <= DRILL_DAYS * DAY_S:
-        told += "; not yet restored: batch/run_drill.sh tries it"
-        return Check("backup", "WARN" if late else "OK", told, "backup")
+        text += "; not yet restored: batch/run_drill.sh tries it"
+        return Check("backup", "WARN" if late else "OK", text, "backup")
     if not drill:
-        return Check("backup", "WARN", f"{told}; nobody has tried to restore one: batch/run_drill.sh", "backup")
+        return Check("backup", "WARN", f"{text}; nobody has tried to restore one: batch/run_drill.sh", "backup")
     drilled = (now_s - _at(drill)) / DAY_S
     old = late or drilled > DRILL_DAYS
-    told += f"; restored {_days(drilled)} ago: {drill.get('detail')}"
-    return Check("backup", "WARN" if old else "OK", told, "backup")
+    text += f"; restored {_days(drilled)} ago: {drill.get('detail')}"
+    return Check("backup", "WARN" if old else "OK", text, "backup")
 
 
 def _read(path: Path, now_s: float) -> dict[str, object]:
     try:
-        told = read_json(path)
+        record = read_json(path)
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) and 0 < _at(told) <= now_s + AHEAD_S else {}
+    return record if isinstance(record, dict) and 0 < _at(record) <= now_s + AHEAD_S else {}
 
 
-def _at(told: dict[str, object]) -> float:
-    at_s = told.get("at_s")
+def _at(record: dict[str, object]) -> float:
+    at_s = record.get("at_s")
     return float(at_s) if isinstance(at_s, int | float) else 0.0
 
 

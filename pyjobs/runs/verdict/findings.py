@@ -154,19 +154,19 @@ def as_lines(checks: Sequence[Check]) -> list[str]:
 
 def _few(checks: Sequence[Check]) -> list[tuple[Check, list[str]]]:
     """The checks; many of a kind that say the same (500 series that are well, or bare) as one, and their names."""
-    said = Counter(_same(check) for check in checks)
+    found = Counter(_same(check) for check in checks)
     shown: list[tuple[Check, list[str]]] = []
     names: dict[tuple[str, State, str], list[str]] = {}
     for check in checks:
-        what, count = _same(check), said[_same(check)]
+        what, count = _same(check), found[_same(check)]
         if not check.kind or count <= SHOWN_WELL:
             shown.append((check, []))
         elif what in names:
             names[what].append(check.name)
         else:
             names[what] = [check.name]
-            told = f"{count} are well" if check.state == "OK" else f"{count}, the first {check.name}: {check.detail}"
-            shown.append((Check(what[0], check.state, told, check.kind), names[what]))
+            text = f"{count} are well" if check.state == "OK" else f"{count}, the first {check.name}: {check.detail}"
+            shown.append((Check(what[0], check.state, text, check.kind), names[what]))
     return shown
 
 

@@ -71,8 +71,8 @@ def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
     checks = []
     for holder in held:
         age_s = int(now_s - holder.since_s)
-        told = f"held by pid {holder.pid} for {age_s // 60} min: {holder.command}"
-        checks.append(Check(f"lock {holder.name}", "WARN" if age_s > LONG_HELD_S else "OK", told, "lock"))
+        text = f"held by pid {holder.pid} for {age_s // 60} min: {holder.command}"
+        checks.append(Check(f"lock {holder.name}", "WARN" if age_s > LONG_HELD_S else "OK", text, "lock"))
     return checks or [Check("locks", "OK", "none held", "lock")]
 
 

@@ -78,10 +78,10 @@ def judge(seen: Seen) -> Verdict:
     if seen.holder is not None:
         return _running(seen, seen.holder)
     if seen.left is not None:
-        told = "killed: its last run started and never ended (it, its supervisor, or the machine was killed)"
+        text = "killed: its last run started and never ended (it, its supervisor, or the machine was killed)"
         see = f"; see {seen.left.log}" if seen.left.log else ""
         day = _date_of(seen.left.day) or seen.calendar.local_date(seen.left.started_s)
-        return Verdict("FAIL", "killed", day, told + see, seen.left.log)
+        return Verdict("FAIL", "killed", day, text + see, seen.left.log)
     if seen.plan.every == "never":
         return _by_interval(seen) if seen.plan.interval else _unscheduled(seen)
     return _by_due(seen)
@@ -98,11 +98,11 @@ def _running(seen: Seen, holder: Holder) -> Verdict:
     before = judge(_without_holder(seen))
     at = words.clock(holder.since_s, calendar)
     day = calendar.local_date(min(holder.since_s, seen.now_s))
-    told = f"running since {at} (pid {holder.pid})"
+    text = f"running since {at} (pid {holder.pid})"
     state = before.state
     if state == "OK" and seen.now_s - holder.since_s > LONG_HELD_S:
-        state, told = "WARN", told + f", {words.age(seen.now_s - holder.since_s)}"
-    return Verdict(state, "running", day, told + (f"; before: {before.sentence}" if seen.runs else ""), before.log)
+        state, text = "WARN", text + f", {words.age(seen.now_s - holder.since_s)}"
+    return Verdict(state, "running", day, text + (f"; before: {before.sentence}" if seen.runs else ""), before.log)
 
 
 def _without_holder(seen: Seen) -> Seen:
@@ -114,8 +114,8 @@ def _unscheduled(seen: Seen) -> Verdict:
     if not seen.runs:
         return Verdict("OK", "not scheduled", today, "never started: nothing starts it by itself; run it by hand")
     last = seen.runs[-1]
-    told = f"{words.of_run(last, seen.calendar)}; nothing in the jobs file starts it"
-    return Verdict("OK", "not scheduled", seen.day_of(last), told, last.log)
+    text = f"{words.of_run(last, seen.calendar)}; nothing in the jobs file starts it"
+    return Verdict("OK", "not scheduled", seen.day_of(last), text, last.log)
 
 
 def _by_interval(seen: Seen) -> Verdict:
@@ -138,10 +138,10 @@ def _by_interval(seen: Seen) -> Verdict:
         return Verdict(state, "failed", day, words.of_run(last, seen.calendar) + rest, last.log)
     if age_s is None or age_s > budget_s:
         state = "WARN" if age_s is None or age_s <= 2 * budget_s else "FAIL"
-        told = f"last ran {words.age(age_s)} ago" if last and age_s is not None else "never started: no record of it"
+        text = f"last ran {words.age(age_s)} ago" if last and age_s is not None else "never started: no record of it"
         turned_away = words.tally([run for run in seen.runs if not run.did_work and run.end_s > (since_s or 0)])
         return Verdict(
-            state, "never started", day, f"{told}; {rhythm}: {words.CRONTAB}{turned_away}", last.log if last else ""
+            state, "never started", day, f"{text}; {rhythm}: {words.CRONTAB}{turned_away}", last.log if last else ""
         )
     assert last is not None or well is None  # an age within the budget comes from a run, or from a young house
     if last is None:
@@ -172,10 +172,10 @@ def _by_due(seen: Seen) -> Verdict:
             telling[-1].log,
         )
     if misused:
-        told = (
+        text = (
             f"{words.of_run(misused[-1], seen.calendar)}: the line that starts it is wrong, nothing else came for {due}"
         )
-        return Verdict("FAIL", "failed", due, told, misused[-1].log)
+        return Verdict("FAIL", "failed", due, text, misused[-1].log)
     if not seen.runs and _is_before_the_house(seen, due):
         return Verdict("OK", "not due", seen.calendar.local_date(seen.now_s), f"not started yet{after}")
     return _missed(seen, due, ours)
@@ -201,16 +201,16 @@ def _missed(seen: Seen, due: dt.date, ours: Sequence[JobRun]) -> Verdict:
     times = f", missed {missed} times" if missed >= MANY else ""
     sent_home = [run for run in seen.runs if not run.did_work and seen.day_of(run) >= due]
     if sent_home and all(run.outcome == "skip:busy" for run in sent_home):
-        told = f"busy: {words.of_run(sent_home[-1], seen.calendar)}; {when}{times}, and no run of it ended well"
-        return Verdict(state, "busy", due, told + words.tally(sent_home))
+        text = f"busy: {words.of_run(sent_home[-1], seen.calendar)}; {when}{times}, and no run of it ended well"
+        return Verdict(state, "busy", due, text + words.tally(sent_home))
     if ours:
-        told = f"never started: no record of it ({when}{times}; last seen for {seen.day_of(ours[-1])}): {words.CRONTAB}"
+        text = f"never started: no record of it ({when}{times}; last seen for {seen.day_of(ours[-1])}): {words.CRONTAB}"
     elif seen.runs:
         sent = f"the guard skipped it {len(seen.runs)} times, last {seen.runs[-1].outcome}"
-        told = f"never ran: {sent} ({when}{times}): {words.ZONE}"
+        text = f"never ran: {sent} ({when}{times}): {words.ZONE}"
     else:
-        told = f"never started: no record of it ({when}{times}): {words.CRONTAB}"
-    return Verdict(state, "never started", due, told, ours[-1].log if ours else "")
+        text = f"never started: no record of it ({when}{times}): {words.CRONTAB}"
+    return Verdict(state, "never started", due, text, ours[-1].log if ours else "")
 
 
 def _times_missed(seen: Seen, due: dt.date) -> int:
@@ -253,8 +253,8 @@ def _skipping(seen: Seen, day: dt.date) -> Verdict | None:
     if skips <= budget:
         return None
     last = next(run for run in reversed(seen.runs) if run.is_outside_skip)
-    told = f"{skips} skips in a row, budget {budget}: {words.of_run(last, seen.calendar)}"
-    return Verdict("FAIL" if skips > 2 * budget else "WARN", "skipped", day, told, last.log)
+    text = f"{skips} skips in a row, budget {budget}: {words.of_run(last, seen.calendar)}"
+    return Verdict("FAIL" if skips > 2 * budget else "WARN", "skipped", day, text, last.log)
 
 
 def _word(run: JobRun) -> str:

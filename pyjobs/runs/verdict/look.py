@@ -59,14 +59,14 @@ class House(NamedTuple):
 def look(house: House) -> Iterator[Check]:
     """Look at everything; a check is an answer, also when its subject cannot be read."""
     now_s, failed = house.now_s, list[Check]()
-    told = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
+    result = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
     plans = _tried(f"config {JOBS_FILE}", failed, load_plans) or JobPlans(jobs={})
     found = {path: _tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)}
     known = [desk for desk in found.values() if desk is not None]
     kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
     silent_ms = _tried("config exchanges", failed, _silences) or {}
     states = _tried("provider", failed, ProviderStates().all) or []
-    yield check_clock(told, states, now_s)
+    yield check_clock(result, states, now_s)
     yield places.git_head(paths.ROOT)
     yield places.check_python(paths.ROOT, paths.root())
     yield from failed
@@ -84,9 +84,9 @@ def look(house: House) -> Iterator[Check]:
     markets = watched.calendars(plans.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}
     yield from check_calendars(sorted(markets), now_s)
-    yield from check_jobs(plans, told.runs, kept, house)
-    yield check_recent_errors(told.runs, now_s)
-    yield records.check_history(told)
+    yield from check_jobs(plans, result.runs, kept, house)
+    yield check_recent_errors(result.runs, now_s)
+    yield records.check_history(result)
     yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
     yield from places.check_lock_files(paths.locks_dir())
     yield from check_providers(states, now_s)
@@ -127,10 +127,10 @@ def load_kept(failed: list[Check] | None = None) -> list[Kept]:
     return [Kept(each.name, since[instances.series_of(each)], each.gap_repair) for each in every]
 
 
-def check_clock(told: Records, states: Sequence[ProviderState], now_s: float) -> Check:
+def check_clock(found: Records, states: Sequence[ProviderState], now_s: float) -> Check:
     """Whether this clock agrees with what was written by it: runs and answers from later than now are a WARN."""
     at = f"{dt.datetime.fromtimestamp(now_s, dt.UTC):%Y-%m-%d %H:%M} UTC"
-    later = [float(run.end_s) for run in told.future] if not told.mended else []
+    later = [float(run.end_s) for run in found.future] if not found.mended else []
     later += [s for state in states for s in (state.last_ok_s, state.last_failure_s) if s > now_s + AHEAD_S]
     if not later:
         return Check("clock", "OK", at, "clock")
@@ -164,11 +164,11 @@ def check_calendar(market: str, calendar: Calendar, now_s: float) -> Check:
     name, left = f"calendar {market}", calendar.days_left(now_s)
     today = dt.datetime.fromtimestamp(min(max(now_s, 0), 2e11), dt.UTC).date()
     if today < calendar.first:
-        told = f"is the clock right? It shows {today}, the calendar begins on {calendar.first}"
-        return Check(name, "FAIL", told, "calendar")
+        text = f"is the clock right? It shows {today}, the calendar begins on {calendar.first}"
+        return Check(name, "FAIL", text, "calendar")
     if left < 0:
-        told = f"ended {-left} days ago: is the clock right (it shows {today})? Then update nightdesk"
-        return Check(name, "FAIL", told, "calendar")
+        text = f"ended {-left} days ago: is the clock right (it shows {today})? Then update nightdesk"
+        return Check(name, "FAIL", text, "calendar")
     state: State = "WARN" if left < CALENDAR_WARNING_DAYS else "OK"
     return Check(name, state, f"{left} days left" + (": update nightdesk" if state == "WARN" else ""), "calendar")
 
@@ -206,8 +206,8 @@ def check_recent_errors(runs: Sequence[JobRun], now_s: float) -> Check:
         return Check(name, "OK", f"none in {RECENT_ERRORS_DAYS} days", name)
     last = failed[-1]
     see = f"see {last.log}" if last.log else "no log"
-    told = f"{len(failed)} in {RECENT_ERRORS_DAYS} days, last {last.job} exit {last.code}: {see}"
-    return Check(name, "WARN", told, name)
+    text = f"{len(failed)} in {RECENT_ERRORS_DAYS} days, last {last.job} exit {last.code}: {see}"
+    return Check(name, "WARN", text, name)
 
 
 def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check]:

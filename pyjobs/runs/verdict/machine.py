@@ -60,9 +60,9 @@ def check_wal(data: Path, version: tuple[int, ...] = sqlite3.sqlite_version_info
     for path in (*matching(data / "queue", "*.sqlite"), *matching(data, "*.sqlite"), *matching(data, "*.db")):
         if has_wal_bug(version) and uses_wal(path):
             named = ".".join(map(str, version))
-            told = f"has a write-ahead log, which SQLite {named} may damage (3.7.0 to 3.51.2): the next night takes it"
+            text = f"has a write-ahead log, which SQLite {named} may damage (3.7.0 to 3.51.2): the next night takes it"
             cure = f" off, or sqlite3 '{path}' 'PRAGMA journal_mode=DELETE'"
-            yield Check(f"database {path.name}", "WARN", told + cure, "databases")
+            yield Check(f"database {path.name}", "WARN", text + cure, "databases")
 
 
 def check_format(clone: Path, home: Path) -> Iterator[Check]:
@@ -83,8 +83,8 @@ def check_secrets(home: Path) -> Iterator[Check]:
     closed = _others(home / "secret") == 0
     for path in [home / ".env", *([] if closed else inside)]:
         if has_file(path) and _others(path) and not _is_setting(path):
-            told = f"others may read '{path}' (mode {_mode(path):o}): chmod 600 '{path}'"
-            yield Check("secrets", "FAIL", told, "secrets")
+            text = f"others may read '{path}' (mode {_mode(path):o}): chmod 600 '{path}'"
+            yield Check("secrets", "FAIL", text, "secrets")
 
 
 def _is_setting(path: Path) -> bool:
@@ -96,19 +96,19 @@ def check_tools(path: str | None = None) -> Iterator[Check]:
     """Each tool with its version, by the PATH: a FAIL for one that every job needs, a WARN for the others."""
     yield Check("python", "OK", f"{sys.version.split()[0]} ({sys.executable})", "tools")
     version, bug = sqlite3.sqlite_version, has_wal_bug(sqlite3.sqlite_version_info)
-    told = "has the WAL-reset bug (3.7.0 to 3.51.2); our databases use rollback journals, which it does not touch"
-    yield Check("sqlite", "OK", f"{version} {told if bug else 'has not the WAL-reset bug of 3.7.0 to 3.51.2'}", "tools")
+    text = "has the WAL-reset bug (3.7.0 to 3.51.2); our databases use rollback journals, which it does not touch"
+    yield Check("sqlite", "OK", f"{version} {text if bug else 'has not the WAL-reset bug of 3.7.0 to 3.51.2'}", "tools")
     for name, (words, what_for, needed) in TOOLS.items():
         found = shutil.which(name, path=path)
         if found is None:
             if name not in OPTIONAL:
                 yield Check(name, "FAIL" if needed else "WARN", f"is not installed; it is for {what_for}", "tools")
             continue
-        said = _said([found, *words]) if words else ""
-        old = name == "bash" and _bash_is_old(said)
-        kind = "openrsync" if "openrsync" in said else name
+        phrase = _said([found, *words]) if words else ""
+        old = name == "bash" and _bash_is_old(phrase)
+        kind = "openrsync" if "openrsync" in phrase else name
         more = "too old: nightdesk's jobs want 4.4 (fetch_runs, push_data and deploy do not)" if old else found
-        yield Check(kind, "WARN" if old else "OK", f"{_version(said)} ({more})".strip(), "tools")
+        yield Check(kind, "WARN" if old else "OK", f"{_version(phrase)} ({more})".strip(), "tools")
 
 
 def _others(path: Path) -> int:
@@ -133,11 +133,11 @@ def _said(command: list[str]) -> str:
     return done.stdout or done.stderr
 
 
-def _version(said: str) -> str:
-    found = _VERSION.search(said)
+def _version(text: str) -> str:
+    found = _VERSION.search(text)
     return found[0] if found else ""
 
 
-def _bash_is_old(said: str) -> bool:
-    found = re.search(r"version (\d+)\.(\d+)", said)
+def _bash_is_old(text: str) -> bool:
+    found = re.search(r"version (\d+)\.(\d+)", text)
     return found is not None and (int(found[1]), int(found[2])) < (4, 4)

@@ -45,8 +45,8 @@ def check_record_file(history: Path) -> Iterator[Check]:
     """A FAIL where no run can add its line to the history; nothing where it can."""
     problem = _opening(history)
     if problem:
-        told = f"no run can be recorded in '{history}': {problem}: move it away, the next run makes a new one"
-        yield Check("write history", "FAIL", told, "write")
+        text = f"no run can be recorded in '{history}': {problem}: move it away, the next run makes a new one"
+        yield Check("write history", "FAIL", text, "write")
 
 
 def check_lock_files(folder: Path) -> Iterator[Check]:
@@ -54,8 +54,8 @@ def check_lock_files(folder: Path) -> Iterator[Check]:
     for path in os_files.matching(folder, "*.lock"):
         problem = _opening(path)
         if problem:
-            told = f"a job that needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
-            yield Check(f"lock {path.stem}", "FAIL", told, "lock")
+            text = f"a job that needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
+            yield Check(f"lock {path.stem}", "FAIL", text, "lock")
 
 
 def _opening(path: Path) -> str:
@@ -120,8 +120,8 @@ def room(free_bytes: int, where: str) -> Check:
 
 def check_private(problems: Sequence[str]) -> Check:
     """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may."""
-    said = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
-    detail = f"{said}: the next job sets it right, or the owner with chmod and chown" if problems else "as it should be"
+    text = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
+    detail = f"{text}: the next job sets it right, or the owner with chmod and chown" if problems else "as it should be"
     return Check("other users", "WARN" if problems else "OK", detail, "other users")
 
 
@@ -129,13 +129,13 @@ def check_databases(folder: Path) -> Iterator[Check]:
     """Every signal queue: opened, looked through, and locked for writing as a night would."""
     found = os_files.matching(folder, "*.sqlite")
     for path in found:
-        said = _opening(path) or _looked_through(path)
-        if said != "ok":
-            yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {said}", "databases")
+        result = _opening(path) or _looked_through(path)
+        if result != "ok":
+            yield Check(f"database {path.name}", "FAIL", f"cannot be used: {path}: {result}", "databases")
     if found:
         wal = ", rollback journals" if not any(map(uses_wal, found)) else ""
-        told = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}{wal}"
-        yield Check("databases", "OK", told, "databases")
+        text = f"{many(len(found), 'signal queue')} looked at; SQLite {sqlite3.sqlite_version}{wal}"
+        yield Check("databases", "OK", text, "databases")
 
 
 def _looked_through(path: Path) -> str:
@@ -143,29 +143,29 @@ def _looked_through(path: Path) -> str:
         with contextlib.closing(
             sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=LOCKED_S, isolation_level=None)
         ) as queue:
-            (said,) = queue.execute("PRAGMA quick_check(1)").fetchone()
+            (found,) = queue.execute("PRAGMA quick_check(1)").fetchone()
             queue.execute("BEGIN IMMEDIATE")
             queue.execute("ROLLBACK")
     except sqlite3.Error as error:
         return str(error)
-    return str(said)
+    return str(found)
 
 
 def check_mirror(try_out: Callable[[], None], limit_s: float = MIRROR_S) -> Check:
     """Whether the Postgres of DATABASE_URL answers, asked in a thread: one that hangs must not hang this as well."""
-    said: list[str] = []
+    lines: list[str] = []
 
     def ask() -> None:
         try:
             try_out()
-            said.append("")
+            lines.append("")
         except NightdeskError as error:
-            said.append(str(error))
+            lines.append(str(error))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(limit_s)
-    problem = said[0] if said else f"the Postgres of DATABASE_URL: no answer in {limit_s:g} s"
+    problem = lines[0] if lines else f"the Postgres of DATABASE_URL: no answer in {limit_s:g} s"
     return Check("mirror", "FAIL" if problem else "OK", problem or "answers, and has the tables", "mirror")
 
 
@@ -193,12 +193,12 @@ def git_head(clone: Path) -> Check:
     release = released.read(clone)
     if release:
         wrong = list(released.differences(clone, release))
-        told = (
+        text = (
             f"; not as released: {many(len(wrong), 'file')}, the first: {wrong[0]}"
             if wrong
             else ", every file as released"
         )
-        return Check("code", "FAIL" if wrong else "OK", f"release {release.tag}, {release.commit[:9]}{told}", "code")
+        return Check("code", "FAIL" if wrong else "OK", f"release {release.tag}, {release.commit[:9]}{text}", "code")
     git = ["git", "-c", f"safe.directory={clone}", "-C", str(clone)]
     try:
         head = _git(

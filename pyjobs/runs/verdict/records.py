@@ -53,7 +53,7 @@ def sorted_out(records: Iterable[Mapping[str, Any]], now_s: float, foreign: int 
 
 def check_history(records: Records) -> Check:
     """How many lines were passed over; a torn or foreign one is no fault of tonight's."""
-    told = many(len(records.runs), "run")
-    told += f", {many(records.foreign, 'foreign or torn line')} passed over" if records.foreign else ""
-    told += f", {len(records.future)} from later than now passed over" if records.future else ""
-    return Check("history", "OK", told, "history")
+    text = many(len(records.runs), "run")
+    text += f", {many(records.foreign, 'foreign or torn line')} passed over" if records.foreign else ""
+    text += f", {len(records.future)} from later than now passed over" if records.future else ""
+    return Check("history", "OK", text, "history")

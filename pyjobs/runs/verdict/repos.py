@@ -177,11 +177,11 @@ def _unchanged(home: Path, pinned: Pinned, known: object) -> bool:
 
 def _files_of(folder: Path) -> list[str]:
     """Every file by which git would say which commit is there, from where, edited or not; [] where it says nothing."""
-    told = git(folder, "rev-parse", "--absolute-git-dir", "--git-common-dir")
+    found = git(folder, "rev-parse", "--absolute-git-dir", "--git-common-dir")
     tracked = git(folder, "ls-files", "-z")
-    if not told or tracked is None or len(told.splitlines()) != 2:
+    if not found or tracked is None or len(found.splitlines()) != 2:
         return []
-    own, common = (folder / line for line in told.splitlines())
+    own, common = (folder / line for line in found.splitlines())
     branch = git(folder, "symbolic-ref", "-q", "HEAD") or "HEAD"
     own_files = [own / name for name in ("HEAD", "index", "config.worktree")]
     shared = [common / name for name in ("config", "packed-refs", "reftable/tables.list", branch)]
@@ -203,10 +203,10 @@ def _stamps(paths: Mapping[str, object] | list[str]) -> Stamps:
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        told = read_json(path)
+        record = read_json(path)
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return record if isinstance(record, dict) else {}
 
 
 def _wrong(fields: list[str], known: set[str]) -> str:

@@ -44,28 +44,28 @@ def check_last_runs(runs_dir: Path, now_s: float, desks: Sequence[str]) -> list[
 
 def _last_run(name: str, path: Path) -> Check:
     try:
-        told = manifest.read(path)
+        record = manifest.read(path)
     except (NightdeskError, OSError) as error:
         return Check(name, "WARN", str(error), "run")
-    mixed = told.get("mixed")
+    mixed = record.get("mixed")
     if isinstance(mixed, list) and mixed:
         return Check(name, "WARN", f"{path.name} is mixed: {quoted('; '.join(map(str, mixed)))}", "run")
-    state = told.get("status")
+    state = record.get("status")
     return Check(
         name,
         "OK" if state == "ok" else "WARN",
-        f"{path.name} of {quoted(told.get('session'), 80)}: {quoted(state, 80)}",
+        f"{path.name} of {quoted(record.get('session'), 80)}: {quoted(state, 80)}",
         "run",
     )
 
 
 def check_storage(runs_dir: Path, free_bytes: int) -> Check:
     """What the nights take a year, and when the disk is full: a WARN when that is within thirty nights."""
-    told = forecast.of_runs(
+    found = forecast.of_runs(
         runs_dir, free_bytes=free_bytes, keep_max_runs=forecast.most_runs(os.environ.get("KEEP_MAX_RUNS"))
     )
-    soon = told.nights_left is not None and told.nights_left < forecast.FEW_NIGHTS
-    return Check("storage", "WARN" if soon else "OK", told.sentence(), "storage")
+    soon = found.nights_left is not None and found.nights_left < forecast.FEW_NIGHTS
+    return Check("storage", "WARN" if soon else "OK", found.sentence(), "storage")
 
 
 def check_actions(desk: Desk) -> list[Check]:

@@ -76,9 +76,9 @@ def check_all(
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
     """The check of a series whose bars are not waited for; a name that was never known may be a typing error."""
     doubtful = known.state in ("unknown", "misfit")
-    said = f" ({known.detail})" if doubtful and known.detail else ""
-    told = f"{known.state} since {known.since}{said}: its bars are not waited for"
-    return Check(f"data {key}", "WARN" if doubtful else "OK", told, "data")
+    phrase = f" ({known.detail})" if doubtful and known.detail else ""
+    text = f"{known.state} since {known.since}{phrase}: its bars are not waited for"
+    return Check(f"data {key}", "WARN" if doubtful else "OK", text, "data")
 
 
 def _still_well(store: BarStore, key: SeriesKey, market: str, well: Check, now_s: float, after_ms: int) -> Check:
@@ -88,14 +88,16 @@ def _still_well(store: BarStore, key: SeriesKey, market: str, well: Check, now_s
         lost = still_lost(store, key, market)
     except (NightdeskError, OSError) as error:
         return Check(well.name, "FAIL", f"cannot be read: {error}", "data")
-    told = [f"silent since {utc_text(dead)}: its bars come, and there is no trade in them. Is it gone?"] if dead else []
+    lines = (
+        [f"silent since {utc_text(dead)}: its bars come, and there is no trade in them. Is it gone?"] if dead else []
+    )
     if lost.size:
-        told.append(
+        lines.append(
             f"{lost.size} bars from {utc_text(int(lost[0]))} to {utc_text(int(lost[-1]))} can no longer be had; import "
             "them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost --exchange "
             f"{key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
         )
-    return Check(well.name, "WARN", "; ".join(told), "data") if told else well
+    return Check(well.name, "WARN", "; ".join(lines), "data") if lines else well
 
 
 def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: float, others_deliver: bool) -> Check:
@@ -105,13 +107,13 @@ def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: fl
     long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then no job asks any more
     if since is None or known is None or known.asked_ms < max(since, long_ago):
         return late
-    told = f"silent since {utc_text(since)}, asked {utc_text(known.asked_ms)}: its provider has no newer bar"
+    text = f"silent since {utc_text(since)}, asked {utc_text(known.asked_ms)}: its provider has no newer bar"
     if not others_deliver:
-        return Check(late.name, "FAIL", f"{told}, nor of any other of {key.exchange}", "data")
+        return Check(late.name, "FAIL", f"{text}, nor of any other of {key.exchange}", "data")
     return Check(
         late.name,
         "WARN",
-        f"{told}; of others of {key.exchange} it has. Is it gone? Then so may be its instance",
+        f"{text}; of others of {key.exchange} it has. Is it gone? Then so may be its instance",
         "data",
     )
 
@@ -120,8 +122,8 @@ def _bare(key: SeriesKey, delivering: Collection[str], flag: str) -> Check:
     """The check of a fetched series without a bar, by whether others of its exchange have some."""
     command = f"python -m pyjobs.fetch{flag}"
     if key.exchange in delivering:
-        told = f"no bars yet, others of {key.exchange} have some: a later night brings them; {command}"
-        return Check(f"data {key}", "WARN", told, "data")
+        text = f"no bars yet, others of {key.exchange} have some: a later night brings them; {command}"
+        return Check(f"data {key}", "WARN", text, "data")
     return Check(f"data {key}", "FAIL", f"no bars at all: {command}", "data")
 
 

@@ -76,20 +76,20 @@ def _splits(reading: Reading, ratio: FloatArray, close: FloatArray, st: Stamps) 
         return None
     rows = np.flatnonzero(np.isfinite(ratio))
     rows = rows[np.argsort(st.ms[rows], kind="stable")]
-    told = None
+    result = None
     if "split" in reading.places:
-        told = np.nan_to_num(numbers(reading.grid.columns[reading.places["split"]])[0], nan=1.0)
-        told[told <= 0] = 1.0
+        result = np.nan_to_num(numbers(reading.grid.columns[reading.places["split"]])[0], nan=1.0)
+        result[result <= 0] = 1.0
     factor = np.ones(len(ratio))
     found = False
     for at in range(1, rows.size):
         now, before = rows[at], rows[at - 1]
         jump = ratio[now] / ratio[before]
-        if 1 / SPLIT_LEAST < jump < SPLIT_LEAST and (told is None or told[now] == 1.0):
+        if 1 / SPLIT_LEAST < jump < SPLIT_LEAST and (result is None or result[now] == 1.0):
             continue
-        size = told[now] if told is not None and told[now] != 1.0 else _nearest(jump)
+        size = result[now] if result is not None and result[now] != 1.0 else _nearest(jump)
         fits = abs(jump / size - 1) < 0.2 and abs(close[before] / close[now] / size - 1) < 0.5
-        if size != 1.0 and fits and (told is None or told[now] != 1.0):
+        if size != 1.0 and fits and (result is None or result[now] != 1.0):
             factor[rows[:at]] *= size
             found = True
     return factor if found else None

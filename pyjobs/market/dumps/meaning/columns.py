@@ -53,8 +53,8 @@ def understood(grid: Grid, instrument: Instrument) -> Reading:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)
     shape = shape_of(grid, instrument)
-    places, said = _places(grid, instrument, shape)
-    reading = Reading(grid=grid, places=places, shape=shape, said=said)
+    places, found = _places(grid, instrument, shape)
+    reading = Reading(grid=grid, places=places, shape=shape, said=found)
     _only_closes(reading, instrument)
     missing = [name for name in ("time", *OHLC) if name not in places]
     if missing:
@@ -68,7 +68,7 @@ def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
     """Read a file without column names: by the table of formats, else by the order that fits all rows."""
     width = len(grid.columns)
     if instrument.columns:
-        places = {name: _numbered(grid, name, told, width) for name, told in instrument.columns.items()}
+        places = {name: _numbered(grid, name, entry, width) for name, entry in instrument.columns.items()}
         return Reading(grid=grid, places=places, shape=None, order="columns")
     shape = headless_shape(grid, instrument, width)
     if shape is not None:
@@ -87,15 +87,15 @@ def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) 
     if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
         place = places["volume"] + 1
         what = f"column {place}, {grid.cell(0, place - 1)!r}, stands between low and high in every row: no volume"
-        told = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
-        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {told}")
+        text = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {text}")
 
 
-def _numbered(grid: Grid, name: str, told: str, width: int) -> int:
-    if not (told.isdigit() and 1 <= int(told) <= width):
-        what = f"has no header, so `columns: {{{name}: …}}` is a column's number from 1 to {width}; is {told!r}"
+def _numbered(grid: Grid, name: str, text: str, width: int) -> int:
+    if not (text.isdigit() and 1 <= int(text) <= width):
+        what = f"has no header, so `columns: {{{name}: …}}` is a column's number from 1 to {width}; is {text!r}"
         raise BadDataError(f"{grid.label}: {what}")
-    return int(told) - 1
+    return int(text) - 1
 
 
 def _missing(grid: Grid, missing: Sequence[str]) -> str:
@@ -108,18 +108,18 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
 
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:
     names = grid.names or []
-    told = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
+    record = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
     if instrument.symbol_column and instrument.symbol_column not in grid.about:  # beside the rows, as Polygon has it
-        told["symbol"] = _told(grid, "symbol", instrument.symbol_column)
+        record["symbol"] = _told(grid, "symbol", instrument.symbol_column)
     found: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(names):
-        if place in told.values():
+        if place in record.values():
             continue
         plain = column(name)
         role, rank = (shape.take[plain], 0) if shape and plain in shape.take else FIELD_OF.get(plain, ("", 0))
-        if role and role not in told:
+        if role and role not in record:
             found.setdefault(role, []).append((rank, place))
-    places = dict(told)
+    places = dict(record)
     for role, candidates in found.items():
         candidates.sort()
         twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
@@ -160,8 +160,8 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
     for place, each in enumerate(names):
         if each == wanted or column(each) == column(wanted):
             return place
-    told = unexpected(grid.label, ", ".join(names))
-    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {told}"
+    found = unexpected(grid.label, ", ".join(names))
+    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {found}"
     raise BadDataError(f"{grid.label}: {what}")
 
 
@@ -200,9 +200,9 @@ def _only_closes(reading: Reading, instrument: Instrument) -> None:
     if "close" not in places or "time" not in places:
         return
     name = column(names[places["close"]])
-    told = "close" in instrument.columns or (reading.shape is not None and reading.shape.take.get(name) == "close")
+    found = "close" in instrument.columns or (reading.shape is not None and reading.shape.take.get(name) == "close")
     mine = same_symbol(names[places["close"]], instrument.symbol)
-    if len(names) > 2 and not told and name != "close" and not mine:
+    if len(names) > 2 and not found and name != "close" and not mine:
         return
     places |= dict.fromkeys(("open", "high", "low"), places["close"])
     what = "only one price a row: open, high and low are the close"

@@ -21,13 +21,13 @@ def mended(reading: Reading, findings: Findings) -> None:
     refused: list[tuple[int, list[str]]] = []
     for line, cells in grid.odd:
         if line > last and _is_remark(cells):
-            said = Finding(
+            found = Finding(
                 what="line after the table: left out",
                 count=1,
                 first=f"line {line}",
                 example=unexpected(grid.label, cells[0]),
             )
-            findings.say(said, cleaned=True)
+            findings.say(found, cleaned=True)
         elif len(cells) > width and not any(cell.strip() for cell in cells[width:]):
             kept.append((line, cells[:width]))
         elif _only_lacks_volume(reading, cells) and (line < last or grid.ends_cleanly):
@@ -42,8 +42,8 @@ def mended(reading: Reading, findings: Findings) -> None:
 
 def _is_remark(cells: list[str]) -> bool:
     """Words below a table (`Downloaded from …`), which no row that was cut off begins with."""
-    told = [cell.strip() for cell in cells if cell.strip()]
-    return len(told) == 1 and told[0][:1].isalpha() and " " in told[0]
+    lines = [cell.strip() for cell in cells if cell.strip()]
+    return len(lines) == 1 and lines[0][:1].isalpha() and " " in lines[0]
 
 
 def _only_lacks_volume(reading: Reading, cells: list[str]) -> bool:

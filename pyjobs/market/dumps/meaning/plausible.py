@@ -44,8 +44,8 @@ def is_a_price(grid: Grid, places: dict[str, int]) -> bool:
 
 def unfinished(grid: Grid, place: int) -> npt.NDArray[np.bool_] | None:
     """Which rows a column marks as not complete yet; None for a column of something else."""
-    told = [str(each).strip().lower() for each in grid.columns[place].to_pylist()]
-    return np.isin(told, NO) if set(told) <= {*YES, *NO} else None
+    lines = [str(each).strip().lower() for each in grid.columns[place].to_pylist()]
+    return np.isin(lines, NO) if set(lines) <= {*YES, *NO} else None
 
 
 def counts_what_money_pays(grid: Grid, places: dict[str, int], volume: int, money: int) -> bool:

@@ -198,7 +198,7 @@ def refuse_told_apart(reading: Reading, table: Table) -> None:
         if not 1 < len(words) <= MOST_KINDS or any(is_number(word) or is_time(word) for word in words):
             continue
         if all(grid.cell(a, place) != grid.cell(b, place) for a, b in zip(one, two, strict=True)):
-            told = ", ".join(words[:FEW])
-            what = f"lines of one time have other prices, and {name!r} tells them apart ({told})"
+            text = ", ".join(words[:FEW])
+            what = f"lines of one time have other prices, and {name!r} tells them apart ({text})"
             lines = f"{grid.unit}s {int(table.line[one[0]])} and {int(table.line[two[0]])}"
             raise BadDataError(f"{grid.label}: {lines}: {what}: say `symbol_column: {name}`, and which `symbol:`")

@@ -67,9 +67,9 @@ def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findi
     """Without rows of neither a time nor a price, and those that only tell of a dividend or a split (Yahoo's pages)."""
     priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
     bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
-    told = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
+    lines = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
     keep = np.ones(len(table), bool)
-    for rows, what in ((bare, "row without a time and prices: left out"), (told, "dividend or split: left out")):
+    for rows, what in ((bare, "row without a time and prices: left out"), (lines, "dividend or split: left out")):
         if rows:
             first = f"{reading.grid.unit} {int(table.line[rows[0]])}"
             example = _first_price(reading, rows[0])

@@ -124,12 +124,12 @@ def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: D
     at, here = hours.sessions_at(day)
     inside = here & (st.kind == INSTANT) & (st.ms > hours.opens_ms[at]) & (st.ms < hours.closes_ms[at])
     found = np.flatnonzero(inside)
-    told = (
+    result = (
         re.match(r"\s*(\d{4}-\d{2}-\d{2})", reading.grid.cell(int(found[0]), reading.places["time"]))
         if found.size
         else None
     )
-    if told is None or dt.date.fromisoformat(told[1]).toordinal() == day[found[0]]:
+    if result is None or dt.date.fromisoformat(result[1]).toordinal() == day[found[0]]:
         return {}
     return {
         row: f"{time_text(reading, row)} is within the session of {dt.date.fromordinal(int(day[row]))}, another date: "
@@ -148,14 +148,14 @@ def _own_zone(reading: Reading) -> str:
     """The zone that a file gives for its times. Raises BadDataError for an unknown one."""
     from zoneinfo import ZoneInfo
 
-    told = reading.grid.about.get("zone", "")
-    if told:
+    found = reading.grid.about.get("zone", "")
+    if found:
         try:
-            ZoneInfo(told)
+            ZoneInfo(found)
         except (KeyError, ValueError, OSError):
-            what = f"its time zone is {quoted(told, 40)!r}, which is not known: say `zone:`"
+            what = f"its time zone is {quoted(found, 40)!r}, which is not known: say `zone:`"
             raise BadDataError(f"{reading.grid.label}: {what}") from None
-    return str(told)
+    return str(found)
 
 
 def _hinted(st: Stamps) -> dict[int, str]:

@@ -15,8 +15,8 @@ MOST_TOGETHER = 2_400_000  # rows of several files, which are in memory twice wh
 def check_size(label: str, size: int, most: int = LARGEST_BYTES, *, cut: bool = False) -> None:
     """Refuse what would not fit into memory. `cut`: it was not read to its end, so its size is not known."""
     if size > most:
-        told = "unpacks to more than that" if cut else f"has {size:,}"
-        what = f"at most {most:,} bytes are read, and it {told}"
+        text = "unpacks to more than that" if cut else f"has {size:,}"
+        what = f"at most {most:,} bytes are read, and it {text}"
         raise BadDataError(f"{label}: {what}: split it into several files (`file:` may be a folder or a pattern)")
 
 
@@ -35,8 +35,8 @@ def check_lines(label: str, content: bytes) -> None:
 def check_rows(label: str, count: int) -> None:
     """Refuse more rows than six years of minutes, round the clock, have. Raises BadDataError."""
     if count > MOST_ROWS:
-        told = "split it into several files (`file:` may be a folder or a pattern)"
-        raise BadDataError(f"{label}: at most {MOST_ROWS:,} rows are read, and it has {count:,}: {told}")
+        text = "split it into several files (`file:` may be a folder or a pattern)"
+        raise BadDataError(f"{label}: at most {MOST_ROWS:,} rows are read, and it has {count:,}: {text}")
 
 
 def check_rows_together(label: str, counts: list[int]) -> None:

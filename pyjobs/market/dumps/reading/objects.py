@@ -48,9 +48,9 @@ def read_json(label: str, content: bytes) -> Grid:
     rows = _rows_in(data, about, DEEPEST)
     if rows is None:
         texts = [text for text in data.values() if isinstance(text, str)] if isinstance(data, dict) else []
-        said = f"; its text: {quoted(texts[0], 120)!r}" if texts else ""
+        words = f"; its text: {quoted(texts[0], 120)!r}" if texts else ""
         what = "expected a list of rows, each a list of numbers or an object with named columns"
-        raise BadDataError(f"{label}: {what}{said}")
+        raise BadDataError(f"{label}: {what}{words}")
     grid = rows if isinstance(rows, Grid) else _grid(label, rows)
     grid.label, grid.unit, grid.about = label, "row", about
     return grid
@@ -68,7 +68,7 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return None
     about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
     about.update({name: data[name] for name in LENGTHS if isinstance(data.get(name), str)})
-    about.update({told: data[name] for name, told in WHOSE.items() if isinstance(data.get(name), str)})
+    about.update({entry: data[name] for name, entry in WHOSE.items() if isinstance(data.get(name), str)})
     if isinstance(data.get("2. From Symbol"), str):
         about["symbol"] = f"{data['2. From Symbol']}/{data.get('3. To Symbol', '')}"
     zone = next((value for name, value in data.items() if re.fullmatch(r"\d+\. Time Zone", str(name))), None)
@@ -107,10 +107,10 @@ def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
         lists = [value for value in each.values() if isinstance(value, list)] if isinstance(each, dict) else []
         if len(lists) != 1 or not lists[0] or not all(isinstance(row, dict) for row in lists[0]):
             return data
-        told = next((each[name] for name in TOLD[:2] if isinstance(each.get(name), str)), "")
+        result = next((each[name] for name in TOLD[:2] if isinstance(each.get(name), str)), "")
         if len(data) == 1:
-            about |= {"symbol": told} if told else {}
-        found += lists[0] if len(data) == 1 else [{"symbol": told, **row} for row in lists[0]]
+            about |= {"symbol": result} if result else {}
+        found += lists[0] if len(data) == 1 else [{"symbol": result, **row} for row in lists[0]]
     return found or data
 
 

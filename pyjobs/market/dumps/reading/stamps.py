@@ -156,8 +156,8 @@ def _bounded(found: Stamps, values: Any = None) -> Stamps:
     """`found` without what is no time of any price; `values`: what the file has."""
     outside = ((found.ms < EARLIEST_MS) | (found.ms >= LATEST_MS)) & (found.kind != BAD)
     for at in np.flatnonzero(outside).tolist():
-        told = f"{found.ms[at]} ms" if values is None else f"{values[at]}"
-        found.errors[at], found.kind[at] = f"{told} is no time of the years {EARLIEST_YEAR} to 5138", BAD
+        text = f"{found.ms[at]} ms" if values is None else f"{values[at]}"
+        found.errors[at], found.kind[at] = f"{text} is no time of the years {EARLIEST_YEAR} to 5138", BAD
     return found
 
 

@@ -118,8 +118,8 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
     if pairs:
         return pairs
     line = lines.index(sample[0]) + 1
-    told = f"neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}"
-    raise BadDataError(f"{label}: line {line}: {told}: expected a time, four prices and a volume a row")
+    text = f"neither tabs, semicolons nor commas make columns of {unexpected(label, sample[0])}"
+    raise BadDataError(f"{label}: line {line}: {text}: expected a time, four prices and a volume a row")
 
 
 def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple[int, list[list[str]]]:
@@ -134,8 +134,8 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
         if len(cells) >= width - 1:
             head.append(cells)
         if len(head) > HEADER_LINES:
-            told = unexpected(label, line)
-            raise BadDataError(f"{label}: line {at + 1}: no number in {told}, nor in the lines before it")
+            found = unexpected(label, line)
+            raise BadDataError(f"{label}: line {at + 1}: no number in {found}, nor in the lines before it")
     return len(lines), head
 
 

@@ -139,5 +139,5 @@ def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
             raise KeyError
         return naive.replace(tzinfo=ZoneInfo(named)).astimezone(dt.UTC)
     except (KeyError, ValueError, OSError):
-        told = f"{quoted(text, 60)!r}: {quoted(zone, 60)!r} is no known time zone"
-        raise ValueError(f"{told}: say `zone:`, or write an offset like -04:00") from None
+        words = f"{quoted(text, 60)!r}: {quoted(zone, 60)!r} is no known time zone"
+        raise ValueError(f"{words}: say `zone:`, or write an offset like -04:00") from None

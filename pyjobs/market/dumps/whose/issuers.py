@@ -24,19 +24,19 @@ _KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
 WORDLESS = 2  # letters of a symbol that stand in too many names
 
 
-def verdict(told: str, instrument: Instrument) -> Verdict:
+def verdict(text: str, instrument: Instrument) -> Verdict:
     """Whether what a file calls its rows is the instrument: by code, by identifier, by name."""
-    told, symbol = unicodedata.normalize("NFC", told).strip(), instrument.symbol
-    if is_isin(told):
-        return _by_identifier(told, symbol)
-    listed = _LISTED.fullmatch(told)
-    if by_code := compared(listed[1] if listed else told, symbol):
+    text, symbol = unicodedata.normalize("NFC", text).strip(), instrument.symbol
+    if is_isin(text):
+        return _by_identifier(text, symbol)
+    listed = _LISTED.fullmatch(text)
+    if by_code := compared(listed[1] if listed else text, symbol):
         return by_code
-    if pair_of(told.upper()) or (re.search(r"\d", told) and re.fullmatch(r"[\d.:^_/A-Z-]+", told)):
+    if pair_of(text.upper()) or (re.search(r"\d", text) and re.fullmatch(r"[\d.:^_/A-Z-]+", text)):
         return ""  # a number of a vendor's, a code of another kind
-    if instrument.name and _letters(instrument.name) == _letters(told):
-        return "one" if _is_name(told, instrument.name) else "two"
-    return "one" if any(_suggests(told, base) for base in bases_of(symbol)) else "asked"
+    if instrument.name and _letters(instrument.name) == _letters(text):
+        return "one" if _is_name(text, instrument.name) else "two"
+    return "one" if any(_suggests(text, base) for base in bases_of(symbol)) else "asked"
 
 
 def alike(one: str, other: str) -> bool:
@@ -76,9 +76,9 @@ def _words(name: str) -> list[str]:
     return [word for word in words if word not in _FORMS] or words
 
 
-def _is_name(told: str, wanted: str) -> bool:
+def _is_name(text: str, wanted: str) -> bool:
     """Whether one name has the other's words, from the first on."""
-    one, other = sorted((_words(told), _words(wanted)), key=len)
+    one, other = sorted((_words(text), _words(wanted)), key=len)
     return other[: len(one)] == one
 
 

@@ -31,7 +31,7 @@ def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> N
     one of a name of which nothing shows that it is the instrument's: the desk says it is (`name`, `symbol_column`).
     """
     grid, wanted = reading.grid, source.instrument.symbol
-    told = {f"its {name}": grid.about[name] for name in ABOUT if isinstance(grid.about.get(name), str)}
+    record = {f"its {name}": grid.about[name] for name in ABOUT if isinstance(grid.about.get(name), str)}
     columns = _columns(reading) if len(grid) else []
     if not columns:
         _refuse_unnamed(reading, wanted)
@@ -47,8 +47,8 @@ def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> N
     for place, names, values in columns:
         if len(values) > 1 and not _is_renamed(reading, place, names, values, source, findings):
             raise _several(reading, values, wanted)
-        told[(grid.names or [])[place] if grid.names else f"column {place + 1}"] = values[-1]
-    _judge(reading, told, source, findings)
+        record[(grid.names or [])[place] if grid.names else f"column {place + 1}"] = values[-1]
+    _judge(reading, record, source, findings)
 
 
 def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
@@ -73,12 +73,12 @@ def _without_gaps(reading: Reading, place: int, names: Any) -> list[str]:
     import pyarrow.compute as pc
 
     symbols = [str(each) for each in pc.unique(names).to_pylist()]
-    told = [each for each in symbols if each]
-    if len(told) == len(symbols) or len(told) < 2:
-        return told
+    lines = [each for each in symbols if each]
+    if len(lines) == len(symbols) or len(lines) < 2:
+        return lines
     grid, at = reading.grid, int(pc.index(names, "").as_py())
     name = (grid.names or [])[place]
-    what = f"no symbol in {name!r}, in a file of {len(told)} symbols: whose row is it?"
+    what = f"no symbol in {name!r}, in a file of {len(lines)} symbols: whose row is it?"
     raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
@@ -134,18 +134,18 @@ def _is_renamed(
     return True
 
 
-def _judge(reading: Reading, told: dict[str, str], source: DumpSource, findings: Findings) -> None:
+def _judge(reading: Reading, record: dict[str, str], source: DumpSource, findings: Findings) -> None:
     """Refuse what is another's, or may be; name what the file calls the instrument."""
     instrument, grid = source.instrument, reading.grid
     let_in = bool(instrument.symbol_column or "symbol" in instrument.columns)
-    verdicts = {where: verdict(each, instrument) for where, each in told.items()}
-    for where, each in told.items():
+    verdicts = {where: verdict(each, instrument) for where, each in record.items()}
+    for where, each in record.items():
         if verdicts[where] == "two" and not let_in:
             raise BadDataError(f"{_place(reading)}: {_another(where, each, source)}")
     asked = next((where for where, each in verdicts.items() if each == "asked"), "")
     if asked and "one" not in verdicts.values() and not let_in and instrument.role != "benchmark":
-        raise BadDataError(f"{_place(reading)}: {_asked(asked, told[asked], source)}")
-    for each in told.values():
+        raise BadDataError(f"{_place(reading)}: {_asked(asked, record[asked], source)}")
+    for each in record.values():
         if not same_symbol(each, instrument.symbol):
             what = f"the file calls it {quoted(each, 60)!r}"
             findings.say(Finding(what=what, count=len(grid), first="", example=f"the desk {instrument.symbol!r}"))
@@ -157,17 +157,17 @@ def _place(reading: Reading) -> str:
     return f"{grid.label}: {grid.unit} {int(grid.lines[0]) if len(grid) else 1}"
 
 
-def _another(where: str, told: str, source: DumpSource) -> str:
+def _another(where: str, text: str, source: DumpSource) -> str:
     instrument, name = source.instrument, quoted(where.removeprefix("its "), 40)
     mine = f"{instrument.symbol!r}" + (f" ({instrument.name})" if instrument.name else "")
-    what = f"the file is of {quoted(told, 40)!r} ({name}), the desk's symbol is {mine}"
+    what = f"the file is of {quoted(text, 40)!r} ({name}), the desk's symbol is {mine}"
     return f"{what}: `file` or `symbol` is wrong; where both are one thing, say `symbol_column: {name}`"
 
 
-def _asked(where: str, told: str, source: DumpSource) -> str:
+def _asked(where: str, text: str, source: DumpSource) -> str:
     name, symbol = quoted(where.removeprefix("its "), 40), source.instrument.symbol
-    what = f"the file is of {quoted(told, 40)!r} ({name}), and nothing shows that this is the desk's {symbol!r}"
-    cure = f"`symbol_column: {name}`" if is_isin(told) else f"`name: {quoted(told, 40)}` or `symbol_column: {name}`"
+    what = f"the file is of {quoted(text, 40)!r} ({name}), and nothing shows that this is the desk's {symbol!r}"
+    cure = f"`symbol_column: {name}`" if is_isin(text) else f"`name: {quoted(text, 40)}` or `symbol_column: {name}`"
     return f"{what}: where it is, say {cure} of the instrument"
 
 
@@ -180,7 +180,7 @@ def _refuse_unnamed(reading: Reading, wanted: str) -> None:
         cells = grid.columns[place]
         if place in reading.places.values() or not pa.types.is_string(cells.type):
             continue
-        told = [each for each in cells.unique().to_pylist() if each]
-        if len(told) > 1 and any(same_symbol(each, wanted) for each in told):
-            what = f"column {name!r} holds {wanted!r} and {len(told) - 1} others: say `symbol_column: {name}`"
+        lines = [each for each in cells.unique().to_pylist() if each]
+        if len(lines) > 1 and any(same_symbol(each, wanted) for each in lines):
+            what = f"column {name!r} holds {wanted!r} and {len(lines) - 1} others: say `symbol_column: {name}`"
             raise BadDataError(f"{grid.label}: {what}")

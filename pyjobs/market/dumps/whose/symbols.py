@@ -28,32 +28,32 @@ def _spellings(symbol: str) -> set[str]:
     return {each.lstrip("0") if each.isdigit() else each for each in found}
 
 
-def compared(told: str, wanted: str) -> Literal["one", "two", ""]:
+def compared(text: str, wanted: str) -> Literal["one", "two", ""]:
     """Whether a file's code and the desk's are one, or plainly two: TSLA under AAPL, ETH/USDT under BTC/USDT.
 
     Only codes of one kind are compared, of which neither is part of the other; "": names, identifiers, indices and
     whatever else cannot be held against the desk's symbol.
     """
-    told, wanted = re.sub("^t(?=[A-Z:]{6,}$)", "", told.strip()), wanted.strip().upper()  # Bitfinex's tBTCUSD
-    if same_symbol(told, wanted):
+    text, wanted = re.sub("^t(?=[A-Z:]{6,}$)", "", text.strip()), wanted.strip().upper()  # Bitfinex's tBTCUSD
+    if same_symbol(text, wanted):
         return "one"
-    if told != told.upper() and not _is_small_code(told):
+    if text != text.upper() and not _is_small_code(text):
         return ""  # a name
-    told = re.sub(r"=[XF]$", "", told.upper())  # Yahoo's rates and futures
-    plain, mine = (_plain(each) for each in (told, wanted))
+    text = re.sub(r"=[XF]$", "", text.upper())  # Yahoo's rates and futures
+    plain, mine = (_plain(each) for each in (text, wanted))
     if len(min(plain, mine, key=len)) >= LEAST and (plain in mine or mine in plain):
         return "one"
     for kind in (_number, pair_of, _share):
-        one, other = kind(told), kind(wanted)
+        one, other = kind(text), kind(wanted)
         if one and other:
             return "one" if one == other else "two"
     return ""
 
 
-def _is_small_code(told: str) -> bool:
+def _is_small_code(text: str) -> bool:
     """Whether small letters are a code's all the same: tsla, tsla.us, ethusdt."""
-    short = len(told) <= LONGEST_SMALL or re.search(r"[^a-z]", told) is not None
-    return told == told.lower() and (short or bool(pair_of(told.upper())))
+    short = len(text) <= LONGEST_SMALL or re.search(r"[^a-z]", text) is not None
+    return text == text.lower() and (short or bool(pair_of(text.upper())))
 
 
 def _plain(symbol: str) -> str:

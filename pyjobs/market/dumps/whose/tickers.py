@@ -73,12 +73,12 @@ def _apart(names: Sequence[str]) -> list[str]:
     if PRICES & {column(name) for name in names} or any("@" in name for name in names):
         return list(names)
     for read in (_pair, _first, _last):
-        told = [read(name) for name in names]
-        tickers = {ticker for _, ticker in told if ticker}
-        if tickers and all({column(field) for field, each in told if each == ticker} >= PRICES for ticker in tickers):
+        lines = [read(name) for name in names]
+        tickers = {ticker for _, ticker in lines if ticker}
+        if tickers and all({column(field) for field, each in lines if each == ticker} >= PRICES for ticker in tickers):
             return [
                 f"{field}@{ticker}" if ticker else field or name
-                for name, (field, ticker) in zip(names, told, strict=True)
+                for name, (field, ticker) in zip(names, lines, strict=True)
             ]
     return list(names)
 

@@ -26,11 +26,11 @@ def cooldown_after(
     Its own time (Retry-After) counts; a block lasts a day at least. A second rate limit in a row without a
     Retry-After, after a minute's rest, is taken for a ban. Outages back off exponentially with full jitter, capped.
     """
-    said = getattr(error, "retry_after_s", None)
-    if error.kind in FIXED_S and said != 0:
-        return max(FIXED_S[error.kind], said or 0.0)
-    if said is not None:
-        return float(said)
+    found = getattr(error, "retry_after_s", None)
+    if error.kind in FIXED_S and found != 0:
+        return max(FIXED_S[error.kind], found or 0.0)
+    if found is not None:
+        return float(found)
     if error.kind == "rate_limit":
         return BAN_S if repeated else LIMIT_FLOOR_S * (1 + jitter())
     base_s, cap_s = BACKOFF_S.get(error.kind, (0.0, 0.0))

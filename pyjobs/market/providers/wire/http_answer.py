@@ -117,12 +117,12 @@ def hold_of(answer: Answer, now_s: float) -> float | None:
 
     A date is measured by our clock where that agrees with the answer's own Date, which has no fractions; else by that.
     """
-    said = answer.headers.get("retry-after", "").strip()
-    if not said:
+    text = answer.headers.get("retry-after", "").strip()
+    if not text:
         return None
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", said):
-        return min(float(said), LONGEST_HOLD_S)
-    until, sent = _http_date_s(said), _http_date_s(answer.headers.get("date", ""))
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+        return min(float(text), LONGEST_HOLD_S)
+    until, sent = _http_date_s(text), _http_date_s(answer.headers.get("date", ""))
     if until is None:
         return None
     if sent is None:

@@ -41,9 +41,9 @@ def yahoo(answer: Answer, now_s: float) -> Fault | None:
             return None
         return Fault(fault.kind, fault.detail, fault.retry_after_s, final=fault.kind in ("blocked", "rate_limit"))
     fault = fault_of(answer, now_s)
-    said = _yahoo_error(answer) if answer.status in (200, 400, 401, 404, 422) else None
-    if said or fault:
-        return said or fault
+    found = _yahoo_error(answer) if answer.status in (200, 400, 401, 404, 422) else None
+    if found or fault:
+        return found or fault
     content, fault = json_of(answer)
     if fault:
         return fault
@@ -137,9 +137,9 @@ def bitfinex(answer: Answer, now_s: float) -> Fault | None:
     """Candles `[MTS, OPEN, CLOSE, HIGH, LOW, VOLUME]`, or one of the exchange's error forms, whatever the status."""
     fault = fault_of(answer, now_s)
     content, bad = (None, None) if answer.failed else json_of(answer)
-    said = _bitfinex_error(content, fault)
-    if said or fault or bad:
-        return said or fault or bad
+    found = _bitfinex_error(content, fault)
+    if found or fault or bad:
+        return found or fault or bad
     if not isinstance(content, list):
         return Fault("schema", "not a list of candles")
     if "/candles/" not in answer.url:
@@ -156,14 +156,14 @@ def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
     if not isinstance(content, list) or content[:1] != ["error"]:
         return None
     code, text = ([*content[1:3], "", ""])[:2]
-    said = f"{code}: {text}"
+    words = f"{code}: {text}"
     if code == _BITFINEX_LIMIT or "ratelimit" in str(text).lower() or "RATE_LIMIT" in str(text):
-        return Fault("rate_limit", said, retry_after_s)
+        return Fault("rate_limit", words, retry_after_s)
     if code == _BITFINEX_SYMBOL:
-        return Fault("no_data", f"it knows no such symbol (its answer: {said})", retry_after_s=0.0)
+        return Fault("no_data", f"it knows no such symbol (its answer: {words})", retry_after_s=0.0)
     if code == _BITFINEX_CLOSED or "unavailable" in str(text):
-        return Fault("outage", said, retry_after_s)
-    return Fault(fault.kind if fault else "schema", said, retry_after_s)
+        return Fault("outage", words, retry_after_s)
+    return Fault(fault.kind if fault else "schema", words, retry_after_s)
 
 
 def alpaca(answer: Answer, now_s: float) -> Fault | None:

@@ -41,15 +41,15 @@ def share(question: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, 
     """
     os.environ.update(secrets)
     core = import_module(_CORE)
-    symbol, isin, told = question["symbol"], question["isin"], {}
+    symbol, isin, record = question["symbol"], question["isin"], {}
     if not isin and not _isins:
         _isins.update(_asked_isins(core))
-        told = _isins
+        record = _isins
     isin = isin or _isins.get(symbol)
     if not isin:
         raise Stopped(Fault("no_data", f"KRX lists no share {symbol!r}, and listed none", retry_after_s=0.0))
     frame = _logged_in(core.개별종목시세().fetch, question["first"], question["last"], isin, 1)
-    return {"rows": [_texts(frame, SHARE_FIELDS)], "isins": told}
+    return {"rows": [_texts(frame, SHARE_FIELDS)], "isins": record}
 
 
 def _asked_isins(core: Any) -> dict[str, str]:

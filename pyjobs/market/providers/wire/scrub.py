@@ -29,13 +29,13 @@ def scrub(text: str) -> str:
     return _pattern[0].sub(HIDDEN, text) if _pattern else text
 
 
-def scrubbed(told: Any) -> Any:
+def scrubbed(found: Any) -> Any:
     """Scrub all texts in lists and mappings, keys included; numbers are left as they are."""
-    if isinstance(told, str):
-        return scrub(told)
-    if isinstance(told, dict):
-        return {scrub(str(key)): scrubbed(value) for key, value in told.items()}
-    return [scrubbed(value) for value in told] if isinstance(told, list | tuple) else told
+    if isinstance(found, str):
+        return scrub(found)
+    if isinstance(found, dict):
+        return {scrub(str(key)): scrubbed(value) for key, value in found.items()}
+    return [scrubbed(value) for value in found] if isinstance(found, list | tuple) else found
 
 
 def _pattern_of(form: str) -> str:

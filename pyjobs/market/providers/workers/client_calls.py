@@ -73,10 +73,10 @@ def _adjust(frame: Any, dividends: Mapping[int, float]) -> list[tuple[int, float
 
 def _dividends(ticker: Any, frame: Any) -> dict[int, float]:
     """What is told in the currency of the prices, by row. In another one it is no measure (yfinance keeps it apart)."""
-    told, own = ticker._lazy_load_price_history()._dividends, ticker.get_history_metadata().get("currency")
+    found, own = ticker._lazy_load_price_history()._dividends, ticker.get_history_metadata().get("currency")
     foreign = set()
-    if getattr(told, "columns", None) is not None and "currency" in told.columns:
-        foreign = {day.date() for day, currency in told["currency"].items() if currency not in (own, "", None)}
+    if getattr(found, "columns", None) is not None and "currency" in found.columns:
+        foreign = {day.date() for day, currency in found["currency"].items() if currency not in (own, "", None)}
     values = frame["Dividends"].to_numpy(float)
     return {at: float(values[at]) for at in values.nonzero()[0].tolist() if frame.index[at].date() not in foreign}
 
@@ -261,11 +261,13 @@ def _of_known(
         try:
             found = ask(left)
         except Exception as error:
-            said = next((name for name in left if str(error).rstrip('"} \n').endswith(f"invalid symbol: {name}")), None)
-            if said is None:
+            result = next(
+                (name for name in left if str(error).rstrip('"} \n').endswith(f"invalid symbol: {name}")), None
+            )
+            if result is None:
                 raise
-            invalid[said] = f"invalid symbol: {said}"
-            left.remove(said)
+            invalid[result] = f"invalid symbol: {result}"
+            left.remove(result)
             continue
         if others := sorted(set(found) - set(left)):
             raise Stopped(

@@ -75,8 +75,8 @@ class Remote:
     def verdict(self, request: BarRequest, now_ms: int, limit_s: float) -> dict[str, Any]:
         """The client's answers within `limit_s`, which includes loading the client."""
         question = self.question([self.asked(request, now_ms)], limit_s)
-        for told in self.told(question, request.symbol):
-            return told
+        for entry in self.told(question, request.symbol):
+            return entry
         raise RuntimeError(f"{self.name}: the worker has answered nothing")
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
@@ -135,15 +135,15 @@ class Remote:
         """
         failure, at = None, 0
         try:
-            for told in self.told(question, name_of(groups[0][0])):
-                group, at = groups[told["at"]], told["at"] + 1
+            for entry in self.told(question, name_of(groups[0][0])):
+                group, at = groups[entry["at"]], entry["at"] + 1
                 try:
-                    self.check(told, name_of(group[0]))
+                    self.check(entry, name_of(group[0]))
                 except Refused as error:
                     failure = error
                     yield group, error
                 else:
-                    yield group, told
+                    yield group, entry
         except Refused as error:
             failure = self.refused(error.kind, name_of(groups[at][0]), error.detail) if at < len(groups) else error
             yield from [(group, failure) for group in groups[at : at + 1]]
@@ -153,47 +153,47 @@ class Remote:
             detail = f"not asked, after {failure.symbol}: {failure.detail}" if failure else "not asked"
             yield group, Unasked(kind, provider=self.name, symbol=name_of(group[0]), detail=detail)
 
-    def check(self, told: Mapping[str, Any], symbol: str) -> None:
+    def check(self, record: Mapping[str, Any], symbol: str) -> None:
         """Raise the error of a verdict that is no answer."""
-        if "rows" in told:
+        if "rows" in record:
             return
-        if "fault" in told:
-            raise self.refused(symbol=symbol, **told["fault"])
-        if "missing" in told:
+        if "fault" in record:
+            raise self.refused(symbol=symbol, **record["fault"])
+        if "missing" in record:
             raise NotSetUp(
-                f"{self.name}: the Python package {self.package} is not installed here (no {told['missing']})"
+                f"{self.name}: the Python package {self.package} is not installed here (no {record['missing']})"
                 ": `make setup-providers`, or take the provider out of config/data_sources.yaml"
             )
-        raise RuntimeError(f"{self.name}: in the worker:\n{told.get('bug')}")
+        raise RuntimeError(f"{self.name}: in the worker:\n{record.get('bug')}")
 
-    def read(self, told: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
+    def read(self, record: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
         """The bars of a verdict, no bar later than its provider's clock; Refused, ConfirmedEmpty, NotSetUp."""
-        self.check(told, request.symbol)
-        return self.fetched(told["rows"], request, true_now_ms(now_ms, told.get("sent_s")), told)
+        self.check(record, request.symbol)
+        return self.fetched(record["rows"], request, true_now_ms(now_ms, record.get("sent_s")), record)
 
-    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, record: Mapping[str, Any]) -> Fetched:
         """The rows as bars, as they were at `now_ms`, with what came along with them.
 
         Raises Refused(schema) for rows of which none lies near the days that were asked for, and as `check_about`:
         before the rows are read, for those of another market may all lie outside this one's sessions.
         """
-        about = About(**told["about"]) if told.get("about") else None
+        about = About(**record["about"]) if record.get("about") else None
         if about is not None:
             check_about(about, self.name, request)
         if self.near_s and rows and not any(_near(row[0], request, self.near_s * 1000) for row in (rows[0], rows[-1])):
             detail = f"it answers about {_when(rows[0][0])} to {_when(rows[-1][0])}, which was not asked for"
             raise self.refused("schema", request.symbol, detail, 0.0)
         found = to_fetched(
-            rows, request, provider=self.name, adjusted=self.label(request, told), now_ms=now_ms,
+            rows, request, provider=self.name, adjusted=self.label(request, record), now_ms=now_ms,
             revised_for_ms=self.revised_for_ms,
         )  # fmt: skip
-        events = told.get("events") or []
+        events = record.get("events") or []
         if about is None and not events:
             return found
-        late = tuple((session, factor) for session, factor in told.get("worked_in") or [])
+        late = tuple((session, factor) for session, factor in record.get("worked_in") or [])
         return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
-    def label(self, request: BarRequest, told: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
+    def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
         """What is worked into the prices of an answer."""
         return self.adjusted
 
@@ -228,7 +228,7 @@ class Ccxt(Remote):
         """The exchange: one that bans ccxt bans our own client too."""
         return quote(request.symbol.partition(":")[0], safe="")
 
-    def fetched(self, rows: Any, request: BarRequest, now_ms: int, told: Mapping[str, Any]) -> Fetched:
+    def fetched(self, rows: Any, request: BarRequest, now_ms: int, record: Mapping[str, Any]) -> Fetched:
         """As every Remote; what lies before an exchange's newest candles, when it sends only those, is not answered."""
         step_ms = TIMEFRAME_MS[request.timeframe]
         if len(rows) >= NEWEST_ONLY and rows[-1][0] + 3 * step_ms > now_ms:
@@ -236,7 +236,7 @@ class Ccxt(Remote):
         if request.start_ms > request.end_ms:
             detail = f"it sends its newest {len(rows)} candles only, and the range lies before them"
             raise self.refused("no_data", request.symbol, detail)
-        return super().fetched(rows, request, now_ms, told)
+        return super().fetched(rows, request, now_ms, record)
 
 
 def _near(label: str | float, request: BarRequest, margin_ms: int) -> bool:

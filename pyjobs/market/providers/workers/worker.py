@@ -116,8 +116,8 @@ def main() -> int:
         busy = end_after(question["limit_s"] + 5)
         secrets = question.pop("secrets")
         hide(secrets.values())
-        for told in itertools.chain(verdicts(question, secrets, watch), [{"end": True}]):
-            safe = {name: value if name == "rows" else scrubbed(value) for name, value in told.items()}
+        for entry in itertools.chain(verdicts(question, secrets, watch), [{"end": True}]):
+            safe = {name: value if name == "rows" else scrubbed(value) for name, value in entry.items()}
             out.write(msgspec.json.encode(safe) + b"\n")
             out.flush()
         busy.cancel()
@@ -139,11 +139,11 @@ def verdicts(question: dict[str, Any], secrets: dict[str, str], watch: Watch) ->
     for at, ask in enumerate(question["asks"]):
         if at:
             time.sleep(question["gap_s"])
-        told = verdict({**question, **ask}, secrets, watch)
-        yield {"at": at, **told}
-        kind = told["fault"]["kind"] if "fault" in told else ""
+        found = verdict({**question, **ask}, secrets, watch)
+        yield {"at": at, **found}
+        kind = found["fault"]["kind"] if "fault" in found else ""
         failed = failed + 1 if kind not in ("", "no_data") else 0
-        if kind in ENDS_IT or failed == MOST_IN_A_ROW or "missing" in told or "bug" in told:
+        if kind in ENDS_IT or failed == MOST_IN_A_ROW or "missing" in found or "bug" in found:
             return
 
 
@@ -155,14 +155,14 @@ def verdict(ask: dict[str, Any], secrets: dict[str, str], watch: Watch) -> dict[
     try:
         from pyjobs.market.providers.workers.client_calls import CALLS
 
-        told = CALLS[call](ask, secrets)
+        found = CALLS[call](ask, secrets)
     except Stopped as stop:
         return _told(stop.fault)
     except ImportError as error:
         return {"missing": error.name or client}
     except Exception as error:  # noqa: BLE001 - whatever a client raises, the wire has said what happened
         return _after_exception(error, record)
-    answer = told if isinstance(told, dict) else {"rows": told}
+    answer = found if isinstance(found, dict) else {"rows": found}
     fault = record.settled or (None if answer["rows"] or answer.get("invalid") else record.pending)
     return _told(fault) if fault else {**answer, "sent_s": record.sent_s}
 
@@ -263,11 +263,11 @@ def _limited(timeout: Any, pause_s: float) -> float:
 
 def _after_exception(error: Exception, record: Record) -> dict[str, Any]:
     """A client failed although no answer settled the matter: it could not read what it was given."""
-    told = record.settled or record.pending  # yfinance 1.7.0 without curl_cffi makes an AttributeError of our end
+    found = record.settled or record.pending  # yfinance 1.7.0 without curl_cffi makes an AttributeError of our end
     named = next((kind for kind in map(NAMED_BY_CLIENTS.get, map(_name, type(error).__mro__)) if kind), None)
     clear = named not in (None, "outage")  # to ccxt (4.5.64, base/exchange.py) many a refusal is an outage
-    if told and (told.final or told.kind != "schema" or not clear):
-        return _told(told)
+    if found and (found.final or found.kind != "schema" or not clear):
+        return _told(found)
     if named == "no_data":
         return _told(Fault(named, "no such symbol", retry_after_s=0.0))
     if named:
