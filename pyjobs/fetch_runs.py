@@ -41,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     here = paths.data_dir() / "server_runs_remote"
     fetch = _fetch(here, write=not options.dry_run)
     there = fetching.listed(fetch)
+    if not there:
+        print(f"[WARN] '{fetch.root}' over there has no finished run: is it the server's data/server_runs?", flush=True)
     wanted = fetching.missing_here(fetch, there, since)
     megabytes = sum(there[name] for name in wanted)
     if options.dry_run:

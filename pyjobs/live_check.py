@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from utils import clock, paths
 from utils.cli import Parser
@@ -17,6 +18,9 @@ from utils.errors import NightdeskError, UsageError
 from utils.exit_codes import ExitCode
 from utils.files import atomic
 from utils.run import run
+
+if TYPE_CHECKING:
+    from pyjobs.live.golive.table import GoLive
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from pyjobs.live import config
-    from pyjobs.live.golive import check, gates
+    from pyjobs.live.golive import check, gates, table
 
     found, now_s = config.load(), clock.now_s()
     if args.instance and args.instance not in found.loops:
@@ -44,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     standing = gates.look(clock.now_s())
     _write_page(standing)
     if args.json == "1":
-        print(json.dumps(gates.as_json(standing), ensure_ascii=False, indent=1))
+        print(json.dumps(table.as_json(standing), ensure_ascii=False, indent=1))
     else:
-        print("\n".join(gates.as_lines(standing)) or "there is no loop in live.yaml")
+        print("\n".join(table.as_lines(standing)) or "there is no loop in live.yaml")
         for name, done in failed:
             print("\n".join([f"{name}:", *done.told, *([f"restart drill: {done.drill}"] if done.drill else [])]))
     unforeseen = [error for error in errors if not isinstance(error, NightdeskError)]
@@ -55,16 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return ExitCode.BAD_DATA if failed else ExitCode.OK
 
 
-def _write_page(standing: object) -> None:
+def _write_page(standing: GoLive) -> None:
     """data/live/golive.html: the table and the strips, on a page of their own."""
-    import msgspec
-
     from pyjobs.reporting import html
     from pyjobs.reporting.pages.loops import loops_page
-    from pyjobs.reporting.run_files.loops import Loops
 
-    loops = msgspec.convert(msgspec.to_builtins(standing), Loops)
-    page = loops_page(loops)
+    page = loops_page(standing)
     folder = paths.data_dir() / "live"
     folder.mkdir(parents=True, exist_ok=True)
     text = html.render(title=page.title, label="", cards=[], pages=[page], files=[])

@@ -10,11 +10,12 @@ import json
 import sys
 from collections.abc import Sequence
 
-from pyjobs.live.golive import gates
+from pyjobs.live.golive import gates, table
 from pyjobs.reporting import charts
 from pyjobs.reporting.command import ReportCall, parsed, pictures, put, put_text
 from pyjobs.reporting.pages.golive import EXPECTANCY_CHART, equity_chart, golive_page
 from pyjobs.reporting.run_files.read_run import RunInputs, read_run
+from pyjobs.runs.nights.loops import FILE
 from utils import clock
 from utils.errors import NightdeskError
 from utils.run import run
@@ -38,7 +39,7 @@ def _note_loops(call: ReportCall) -> None:
         print(f"[WARN] paper loops: {error}")
         return
     if found.loops:
-        put_text(call.run_dir / "reports/live.json", json.dumps(gates.as_json(found), indent=1) + "\n", "paper loops")
+        put_text(call.run_dir / FILE, json.dumps(table.as_json(found), indent=1) + "\n", "paper loops")
 
 
 def _draw(call: ReportCall, inputs: RunInputs) -> None:

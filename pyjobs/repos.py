@@ -15,7 +15,7 @@ from pathlib import Path
 from pyjobs.machines import repositories
 from pyjobs.runs.verdict import repos as pinned_repos
 from utils import paths
-from utils.cli import Parser
+from utils.cli import Parser, name_and_value
 from utils.errors import ConfigError, MissingInputError, NightdeskError, UsageError
 from utils.run import run
 
@@ -40,10 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _named(text: str) -> tuple[str, str]:
-    name, found, folder = text.partition("=")
-    if not found or not name or not folder or "\t" in text:
+    if "\t" in text:
         raise UsageError(f"{text!r} is not NAME=FOLDER")
-    return name, folder
+    return name_and_value(text, "", "NAME=FOLDER")
 
 
 def _check(home: Path, known: Sequence[pinned_repos.Pinned]) -> int:

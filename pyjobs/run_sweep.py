@@ -1,15 +1,13 @@
-"""Backtest a strategy with every combination of parameters: on a desk's account, or with --bars on a file of bars.
+"""Backtest a strategy with every combination of parameters, on an account of a desk.
 
---sweep K=2,3,5 or K=2..11 or K=20..110:10 (from, to, by) may be repeated. On a desk, kept as
+--sweep K=2,3,5 or K=2..11 or K=20..110:10 (from, to, by) may be repeated. Kept as
 backtests/<timestamp>_sweep-<strategy>/ with every trial, a heat map of Sharpe ratios and the deflated Sharpe ratio of
 the best (Bailey & Lopez de Prado, 2014), which measures how lucky it is; on the first account unless --account names
-one.
-
-With --bars, on each symbol alone: --out gets a line per parameter set, over all symbols; --per-symbol one per set and
-symbol. Windows that do not ascend are left out, and counted.
+one. Windows that do not ascend are left out, and counted.
 
 --engine local works here, on all processors when that pays; --engine dask on the Dask cluster of --scheduler. The
-results are the same to the byte.
+results are the same to the byte. With --bars FILE it is run_sweep_file, on a file of bars:
+python -m pyjobs.run_sweep_file -h.
 """
 
 from __future__ import annotations
@@ -18,17 +16,10 @@ import argparse
 import datetime as dt
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from pyjobs.account.single.bt_arguments import (
-    add_desk_flags,
-    add_engine_flags,
-    add_flags,
-    engine_of,
-    refuse_mixed,
-    request_of,
-)
-from utils.cli import Parser
+from pyjobs.account.desk.desk_flags import OF_A_FILE, add_desk_flags, on_a_file
+from pyjobs.account.engine_flags import add_engine_flags, engine_of
+from utils.cli import Parser, hand_over
 from utils.exit_codes import ExitCode
 from utils.pieces.work import Engine
 from utils.progress import ProgressReport
@@ -36,42 +27,20 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """On a file or on a desk, as the flags say; see the module."""
-    made = parser()
-    args = made.parse_args(argv)
-    refuse_mixed(made, args)
-    engine = engine_of(args)
-    return _on_file(args, engine) if args.bars else _on_desk(args, engine)
+    """Run every combination, write the run folder, print its report."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if on_a_file(arguments):
+        return hand_over("run_sweep_file", arguments)
+    parser = Parser(verb="run_sweep", doc=__doc__, elsewhere=OF_A_FILE.format("run_sweep_file"))
+    add_desk_flags(parser)
+    parser.add_argument("--sweep", action="append", required=True, metavar="K=VALUES", help="an axis; may be repeated")
+    add_engine_flags(parser)
+    args = parser.parse_args(arguments)
+    return _kept(args, engine_of(args))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = Parser(verb="run_sweep", doc=__doc__)
-    add_flags(made, bars_required=False)
-    made.add_argument("--sweep", action="append", required=True, metavar="K=VALUES", help="an axis; may be repeated")
-    made.add_argument("--out", type=Path, metavar="OUT.csv", help="one line per parameter set")
-    made.add_argument("--per-symbol", type=Path, metavar="OUT.csv", help="one line per parameter set and symbol")
-    add_desk_flags(made)
-    add_engine_flags(made)
-    return made
-
-
-def _on_file(args: argparse.Namespace, engine: Engine) -> int:
-    from pyjobs.account.single.sweep_request import print_best, sweep_of, write_per_symbol, write_sets
-
-    result = sweep_of(request_of(args), args.sweep, engine, ProgressReport(sys.stderr))
-    if result is None:
-        return ExitCode.OK
-    if args.out:
-        write_sets(args.out, result)
-    if args.per_symbol:
-        write_per_symbol(args.per_symbol, result)
-    print_best(result)
-    return ExitCode.OK
-
-
-def _on_desk(args: argparse.Namespace, engine: Engine) -> int:
-    """A sweep on a file needs none of these imports."""
+def _kept(args: argparse.Namespace, engine: Engine) -> int:
+    """A sweep on a file comes through this module, and needs none of these imports."""
     from pyjobs.account.desk import desk_sweep
     from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.account.sweep_axes import axes_of

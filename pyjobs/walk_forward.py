@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from pyjobs.account.desk import desk_sweep
 from pyjobs.account.desk.backtest import terms_of
-from pyjobs.account.desk.strategy_job import add_flags, look_up
+from pyjobs.account.desk.desk_flags import add_desk_flags
+from pyjobs.account.desk.strategy_job import look_up
 from pyjobs.account.desk.walk_forward import walk
-from pyjobs.account.single.bt_arguments import add_engine_flags, engine_of
+from pyjobs.account.engine_flags import add_engine_flags, engine_of
 from pyjobs.account.sweep_axes import axes_of
 from pyjobs.reporting.backtests.walk import write_walk
 from pyjobs.runs.backtests import backtest_folder
@@ -30,7 +31,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every combination once, walk, write the run folder, print its report."""
     parser = Parser(verb="walk_forward", doc=__doc__)
-    add_flags(parser)
+    add_desk_flags(parser)
     parser.add_argument("--sweep", action="append", required=True, metavar="K=VALUES", help="may be repeated")
     parser.add_argument("--train", type=int, default=504, metavar="N", help="sessions to choose on (default 504)")
     parser.add_argument("--test", type=int, default=126, metavar="N", help="sessions to trade on (default 126)")

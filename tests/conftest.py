@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import os
 import shutil
 import signal
@@ -22,11 +24,12 @@ KEPT = "NIGHTDESK_SHARED_DATA"
 OURS = ("NIGHTDESK_", "CT_", "KRX_", "APCA_", "KEEP_")
 SETTINGS = {
     "ALLOW_NET_FETCH", "BT_STRATEGY", "DATABASE_URL", "ENV", "JOB", "LOCK_BUSY_RC", "MARKET", "NEXT_START",
-    "PYTHONBIN", "RETRY_BUDGET_S", "TERM_GRACE_S", "XDG_CONFIG_HOME",
+    "PYTHONBIN", "PYTHONDONTWRITEBYTECODE", "RETRY_BUDGET_S", "TERM_GRACE_S", "XDG_CONFIG_HOME",
 }  # fmt: skip
 for name in list(os.environ):  # neither this machine's settings nor its proxies are what is tested
     if name in SETTINGS or name.lower().endswith("_proxy") or (name.startswith(OURS) and name != KEPT):
         del os.environ[name]
+sys.dont_write_bytecode = False  # read and written as everywhere: else each of 2 000 processes compiles what it imports
 for number in (signal.SIGINT, signal.SIGQUIT):  # a shell has its background jobs ignore them, and theirs
     signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
@@ -86,6 +89,19 @@ LONG = (
     "verbs/test_killed_verbs.py", "market/calendars/test_calendar_build.py", "market/providers/asking/test_ask.py",
     "shell/test_exit_codes.py", "shell/test_external_guard.py", "verbs/test_new_desk.py", "shell/test_update.py",
 )  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Each worker begins with another file: what one has compiled (ten seconds in a fresh clone) the others read."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args != session.config.getini("testpaths"):
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for path in files[first:] + files[:first]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection says what cannot be imported
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

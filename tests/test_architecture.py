@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
         "asking bitfinex krx_board local workers",
         "alpaca krx_stock quotes yahoo",
     ),
-    "pyjobs.account": ("sweep_axes portfolio", "figures single", "desk"),
+    "pyjobs.account": ("engine_flags sweep_axes portfolio", "figures single", "desk"),
     "pyjobs.live": (
         "journal kill_switch scheduler",
         "deciding",
@@ -104,10 +105,17 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """All nodes of a file's syntax tree, read once for all tests."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Every module a file imports, at the top or inside a function; `from a import b` counts as a and a.b."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -166,8 +174,8 @@ def test_a_verb_imports_no_verb_and_has_the_shape_of_one(path: Path) -> None:
     others = {f"pyjobs.{verb.stem}" for verb in VERBS}
     assert not imports_of(path) & others
     source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    assert (ast.get_docstring(tree) or "").strip()
+    tree = nodes_of(path)[0]
+    assert isinstance(tree, ast.Module) and (ast.get_docstring(tree) or "").strip()
     assert any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
     assert source.rstrip().endswith("sys.exit(run(main))")
 
@@ -228,11 +236,64 @@ def test_the_judge_of_foreign_programs_reaches_neither_our_jobs_nor_anything_but
 def test_a_file_hides_no_two_things(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert len(source.splitlines()) <= 300
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             size = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
             assert size <= 40, f"{node.name}: {size} lines"
+
+
+FOR_OTHERS = {
+    "ema": "an indicator for strategies of one's own",
+    "is_trading_day": "the contract has it",
+    "in_trading_hours": "the contract has it",
+    "MEANING": "the table of the runbook is held equal to it",
+    "ACTIONS": "what the columns of a journal may hold, for a reader",
+}
+"""What only tests call, and why it is there all the same."""
+
+
+def test_nothing_is_there_that_only_tests_call() -> None:
+    """Functions, classes and constants of a module: named in it, or imported or looked up by another one."""
+    code = [path for path in tracked("*.py") if "tests" not in path.parts]
+    named = {path: {node.id for node in nodes_of(path) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+             for path in code}  # fmt: skip
+    looked_up: dict[str, set[str]] = {}  # attributes, by the last word of what a file imports
+    everywhere, by_name = set[str](), set[str]()
+    for path in code:
+        words = {node.attr for node in nodes_of(path) if isinstance(node, ast.Attribute)}
+        by_name |= {
+            word
+            for node in nodes_of(path)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.:]+", node.value)
+            for word in re.split("[.:]", node.value)
+        }
+        everywhere |= words
+        for name in imports_of(path):
+            looked_up.setdefault(name.rpartition(".")[2], set()).update(words)
+    imported = set().union(*map(imports_of, code))
+    idle = []
+    for path in code:
+        module = module_name(path)
+        for node in nodes_of(path):
+            if isinstance(node, ast.ClassDef):
+                methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+                idle += [f"{module}.{name}" for name in methods - everywhere if not name.startswith("__")]
+        for name in defined_in(path) - named[path] - by_name - {"main", *FOR_OTHERS}:
+            parts = module.split(".")  # the files of jobs/ import each other by their names alone
+            aliases = {".".join(parts[at:]) for at in range(len(parts) if parts[0] == "jobs" else 1)}
+            if not {f"{alias}.{name}" for alias in aliases} & imported and name not in looked_up.get(path.stem, ()):
+                idle.append(f"{module}.{name}")
+    assert not idle, "\n".join(idle)
+
+
+def defined_in(path: Path) -> set[str]:
+    tree = nodes_of(path)[0]
+    assert isinstance(tree, ast.Module)
+    found = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    targets += [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
+    return {name for name in found | {each.id for each in targets if isinstance(each, ast.Name)} if name[:2] != "__"}
 
 
 def test_every_shell_file_is_short_executable_and_begins_the_same_way() -> None:

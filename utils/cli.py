@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import importlib
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from utils.errors import UsageError
@@ -23,7 +25,9 @@ class Parser(argparse.ArgumentParser):
     Flags must be written out (`--sess` is not `--session`): a later flag cannot change an old crontab's meaning.
     """
 
-    def __init__(self, *, verb: str, doc: str | None) -> None:
+    def __init__(self, *, verb: str, doc: str | None, elsewhere: str = "") -> None:
+        """`elsewhere`: where the flags are that this verb does not know, for its message."""
+        self._elsewhere = elsewhere
         super().__init__(
             prog=f"python -m pyjobs.{verb}",
             description=doc,
@@ -40,7 +44,33 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print usage and the problem to stderr, exit 64."""
         self.print_usage(sys.stderr)
+        if self._elsewhere and message.startswith("unrecognized"):
+            message += f"; {self._elsewhere}"
         self.exit(ExitCode.USAGE, f"{self.prog}: usage: {message}\n")
+
+
+def hand_over(verb: str, arguments: Sequence[str]) -> int:
+    """Go on as another verb, in this process: for a command line that began as this one's. Returns its exit code."""
+    code: int = importlib.import_module(f"pyjobs.{verb}").main(arguments)
+    return code
+
+
+def name_and_value(text: str, what: str, form: str = "NAME=VALUE") -> tuple[str, str]:
+    """`fast=10` as (fast, 10). Raises UsageError that begins with `what` where either is missing."""
+    name, _, value = (each.strip() for each in text.partition("="))
+    if not (name and value):
+        raise UsageError(f"{what} {text!r} is not {form}".lstrip())
+    return name, value
+
+
+def value_of(text: str) -> int | float | str:
+    """A number where `text` reads as one."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def date_of(text: str, what: str) -> dt.date:

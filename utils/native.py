@@ -104,10 +104,10 @@ def _fields(kind: type) -> dict[str, Kind]:
 
 def address(array: Any) -> int:
     """Where a C-contiguous numpy array begins. The caller keeps the array alive, and its type to the signature."""
-    if array.size and array.flags.writeable:
+    try:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))  # a fifth of the time, and a sweep asks often
-    where: int = array.__array_interface__["data"][0]
-    return where
+    except (TypeError, ValueError):  # read-only, or empty
+        return int(array.__array_interface__["data"][0])
 
 
 def give_back_freed() -> None:

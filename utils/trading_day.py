@@ -205,12 +205,6 @@ def sessions_between(first: dt.date, last: dt.date, market: str = DEFAULT_MARKET
     return load(market).sessions_between(first, last)
 
 
-def coverage(market: str = DEFAULT_MARKET) -> tuple[dt.date, dt.date]:
-    """The first and the last date that `market`'s file can answer for."""
-    calendar = load(market)
-    return calendar.first, calendar.last
-
-
 def days_left(market: str = DEFAULT_MARKET, now_s: float | None = None) -> int:
     """Days until `market`'s file ends, negative afterwards."""
     return load(market).days_left(_now(now_s))

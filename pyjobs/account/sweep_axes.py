@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from utils.cli import name_and_value
 from utils.errors import UsageError
 
 Value = int | float | str
@@ -31,16 +32,16 @@ def axis(text: str) -> tuple[str, list[Value]]:
 
     Whole numbers are int. Raises UsageError for anything else, a value that is given twice, and an endless range.
     """
-    name, _, values = text.partition("=")
+    name, values = name_and_value(text, "--sweep", f"an axis: {_WRITE}")
     first, dots, rest = values.partition("..")
     last, _, step = rest.partition(":")
     try:
         found = _range(float(first), float(last), float(step or 1)) if dots else list(map(_value, values.split(",")))
     except (ValueError, ZeroDivisionError, OverflowError) as error:
         raise UsageError(f"--sweep {text!r}: {_why(error)}{_WRITE}") from None
-    if not name.strip() or len(set(found)) < len(found):
-        raise UsageError(f"--sweep {text!r}: needs a name, and values that are given once")
-    return name.strip(), found
+    if len(set(found)) < len(found):
+        raise UsageError(f"--sweep {text!r}: needs values that are given once")
+    return name, found
 
 
 def grid(axes: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:

@@ -6,7 +6,6 @@ What was asked for serves also where it cannot be stored.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,6 +116,3 @@ def merged(stored: Bars, came: list[Bars]) -> Bars:
     _, first = np.unique(backwards, return_index=True)
     at = backwards.size - 1 - first
     return Bars(**{name: values[at] for name, values in columns.items()})
-
-
-Feed = Callable[[int], Answer]

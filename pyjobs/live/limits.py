@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +15,18 @@ from pyjobs.live.journal.cells import FLAT_STATE
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import market_days
+from pyjobs.market.bars import DAY_MS
 from utils import paths
 from utils.errors import BadDataError, NightdeskError
-from utils.files.os_files import matching
+from utils.files import os_files, private
 
 STATE, STRATEGY, EQUITY, DAY_EQUITY = (
     names.DECISIONS.index(each) for each in ("state", "strategy", "equity", "day_equity")
 )
+
+LOCK = "live-limits.lock"
+TURN_S = 10.0  # a loop has its turn for the milliseconds of a block; what takes longer is a disk that hangs
+ABANDONED_MS = 14 * DAY_MS  # longer than any market is closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,25 +48,59 @@ def held_by(row: Row, at_ms: int) -> Held:
     return Held(exchange=row[0], symbol=row[1], notional=equity if busy else 0.0, loss=loss)
 
 
+class Turn:
+    """One loop at a time reads what all hold, decides and writes its rows: else two might both be the last allowed.
+
+    It is taken at the first order of a block (`is_mine`), and given back at the end of the `with`, when all is written.
+    """
+
+    def __init__(self, wait_s: float = TURN_S) -> None:
+        self._wait_s, self._held, self._tried, self._mine = wait_s, ExitStack(), False, False
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def is_mine(self) -> bool:
+        """Whether no other loop is between its totals and its row; False where one was for all of the wait."""
+        if not self._tried:
+            self._tried, path = True, paths.locks_dir() / LOCK
+            try:
+                private.make_folder(path.parent)
+                self._held.enter_context(os_files.locked(path, self._wait_s))
+                self._mine = True
+            except (os_files.HeldElsewhere, OSError):
+                self._mine = False
+        return self._mine
+
+
 def others(own: Place, configured: Iterable[Place]) -> list[Place]:
-    """The other loops: those of live.yaml, and those of the same tag."""
+    """The other loops: those of live.yaml, and whatever else has a loop's journal here (a backtest has no bars.csv)."""
     found = {place.folder: place for place in configured}
-    for path in matching(paths.data_dir() / "processed/decisions" / own.tag, "*/*/decisions.csv"):
+    for path in os_files.matching(paths.data_dir() / "processed/decisions", "*/*/*/bars.csv"):
         place = Place.of_decisions(path)
         found.setdefault(place.folder, place)
     found.pop(own.folder, None)
     return list(found.values())
 
 
-def totals(places: Iterable[Place], at_ms: int) -> list[Held] | None:
-    """What each of them holds at `at_ms`; None where one cannot be read. One that has decided nothing holds nothing."""
+def totals(places: Iterable[Place], at_ms: int, configured: Container[Place] = ()) -> list[Held] | str:
+    """What each of them holds at `at_ms`; the name of one that cannot be read.
+
+    One that has decided nothing holds nothing, nor does one that is not `configured` and has decided no bar for
+    ABANDONED_MS: it was given up.
+    """
     found = []
     for place in places:
         try:
             rows = last_row(place)
+            if rows and place not in configured and int(rows[0][names.TS_MS]) < at_ms - ABANDONED_MS:
+                continue
             found += [held_by(row, at_ms) for row in rows]
         except (NightdeskError, OSError, ValueError):
-            return None
+            return place.name
     return found
 
 
@@ -78,7 +118,7 @@ def last_row(place: Place) -> list[Row]:
 
 
 def check_of(
-    limits: Limits, own: tuple[str, str], own_loss: Callable[[], float], now_held: Callable[[int], list[Held] | None]
+    limits: Limits, own: tuple[str, str], own_loss: Callable[[], float], now_held: Callable[[int], list[Held] | str]
 ) -> Check | None:
     """The check of a loop on `own` (exchange, symbol); None where a person has set nothing."""
     if not limits.any_set:
@@ -86,13 +126,13 @@ def check_of(
 
     def check(at_ms: int, notional: float) -> tuple[str, str]:
         found = now_held(at_ms)
-        if found is None:
-            return "limits_unreadable", ""
+        if isinstance(found, str):
+            return "limits_unreadable", f"unreadable={found}"
         symbol = sum(each.notional for each in found if (each.exchange, each.symbol) == own) + notional
         whole = sum(each.notional for each in found) + notional
         count = sum(each.notional > 0.0 for each in found) + 1
         lost = sum(each.loss for each in found) + own_loss()
-        seen = f"symbol={symbol:.2f};all={whole:.2f};open={count};loss={lost:.2f}"
+        seen = f"symbol={symbol:.2f};all={whole:.2f};open={count};loss={lost:.2f};loops={len(found) + 1}"
         return _passed(limits, symbol, whole, count, lost), seen
 
     return check

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -105,7 +105,8 @@ class Scheduler:
         self._command, self._listed, self._say, self._limit_s = command, listed, say, limit_s
         self._loops: dict[str, LoopProcess] = {}
         self._stopped = self._updated = False
-        self._list_at = self._tell_at = self._seen_s = 0.0
+        self._list_at = self._tell_at = self._pat_at = self._seen_s = 0.0
+        self._pat_every_s = watchdog_s(os.environ) / 2  # half of what systemd waits for, as sd_watchdog_enabled(3) asks
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
@@ -122,10 +123,10 @@ class Scheduler:
                 self.turn()
                 self._sleep()
         finally:
+            notify("STOPPING=1")
             for loop in self._loops.values():
                 self._end(loop, "stopped")
             self._tell(force=True)
-            notify("STOPPING=1")
 
     def turn(self) -> None:
         """Take in what has ended, start what is due."""
@@ -148,6 +149,9 @@ class Scheduler:
             if loop.process is None and loop.due_s <= now and busy < AT_ONCE:
                 busy += self._start(loop, now)
         self._tell()
+        if time.monotonic() >= self._pat_at:  # at the end of a turn: one that hangs pats no dog
+            self._pat_at = time.monotonic() + self._pat_every_s
+            notify("WATCHDOG=1")
 
     def _set_back(self, now: float) -> None:
         """The clock was: what was due by the old one would be due an hour, or a year, too late."""
@@ -231,7 +235,8 @@ class Scheduler:
         until = [self._list_at, self._tell_at]
         for loop in self._loops.values():
             until.append(loop.started_s + self._limit_s + 0.1 if loop.process is not None else loop.due_s)
-        select.select([self._woken], [], [], max(0.05, min(until) - now))
+        wait_s = min(min(until) - now, self._pat_at - time.monotonic())
+        select.select([self._woken], [], [], max(0.05, wait_s))
         with contextlib.suppress(BlockingIOError):
             os.read(self._woken, 4096)
 
@@ -241,7 +246,6 @@ class Scheduler:
         if not force and now < self._tell_at:
             return
         self._tell_at = now + TELL_EVERY_S
-        notify("WATCHDOG=1")
         loops = {loop.name: {"timeframe": loop.timeframe, **loop.last} for loop in self._loops.values()}
         content = {"pid": os.getpid(), "at_s": now, "stopped": self._stopped, "loops": loops}
         folder = paths.data_dir() / "live"
@@ -262,6 +266,13 @@ def notify(text: str) -> None:
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.connect(address)
         line.send(text.encode())
+
+
+def watchdog_s(environ: Mapping[str, str]) -> float:
+    """Within how many seconds systemd wants to hear from this process; endless where it does not ask it."""
+    usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
+    asked = usec.isdecimal() and int(usec) > 0 and pid in ("", str(os.getpid()))
+    return int(usec) / 1e6 if asked else float("inf")
 
 
 def stamped_log(name: str) -> Callable[[str], None]:

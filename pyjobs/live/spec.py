@@ -16,14 +16,16 @@ import numpy as np
 from pyjobs.account.single import cadence, equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money
-from pyjobs.live.deciding import core
+from pyjobs.live.deciding import core, one_bar, seen
 from pyjobs.live.deciding.core import Lane
+from pyjobs.live.journal import cells
 from pyjobs.live.journal.journal import Identity
 from pyjobs.live.journal.place import Place, checked_symbol, checked_tag
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.strategy import kernel, library
 from pyjobs.strategy.registry import OWN, make_setup, needs
 from utils import paths, trading_day
+from utils.cli import name_and_value, value_of
 from utils.errors import ConfigError, UsageError
 from utils.files import os_files
 
@@ -149,23 +151,13 @@ def of_row(tag: str, row: list[str], stored: str, source: str) -> Spec:
     )  # fmt: skip
 
 
-def value_of(text: str) -> Value:
-    """A parameter's value: a number when it reads as one."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
 def params_of(text: str, source: str) -> dict[str, Value]:
     """`fast=5,slow=20` as a mapping. Raises UsageError."""
     found: dict[str, Value] = {}
     for each in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = each.partition("=")
-        if not (name and equals and value) or name in found:
-            raise UsageError(f"{source}: {each!r} is not NAME=VALUE, once")
+        name, value = name_and_value(each, f"{source}:")
+        if name in found:
+            raise UsageError(f"{source}: {name} is given twice")
         found[name] = value_of(value)
     return found
 
@@ -177,9 +169,9 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategies, kernel, indicators, core, equity loop. Twelve digits."""
+    """What decides, as it stands on this disk: strategies, kernel, indicators, windows, core, money. Twelve digits."""
     here = Path(kernel.__file__).parent
     files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
-    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core)]
+    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core, one_bar, seen, cells)]
     files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
     return hashlib.sha256(b"\0".join(os_files.held_bytes(path) for path in files)).hexdigest()[:12]

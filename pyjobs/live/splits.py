@@ -99,7 +99,7 @@ def _counted(seen: Seen, days: IntArray, split: Split) -> int | None:
 
 
 def with_marked(lane: Lane, seen: Seen, lines: list[Split]) -> list[Split]:
-    """`lines`, and the splits that are marked in a loop's bars alone, of its `actions`: near those `lines` gives way."""
+    """`lines`, and the splits that are marked in a loop's bars alone: near those `lines` gives way."""
     factors, _ = between(lane, Seen.of(seen.bars.slice(0, 0)), seen.bars, lines)
     at = np.flatnonzero((seen.factors != 1.0) & (factors == 1.0))
     days = lane.days(seen.bars.ts_ms[at]).tolist()

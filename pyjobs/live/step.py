@@ -23,7 +23,7 @@ from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
-from pyjobs.live.limits import check_of, others, totals
+from pyjobs.live.limits import LOCK, Held, Turn, check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.live.splits import alike, between, rebased, unexplained
 from pyjobs.market.bars import COLUMNS, Bars
@@ -199,6 +199,10 @@ class Loop:
         return new.slice(0, upto)
 
     def _block(self, new: Seen, late: list[bool], words: list[str], warm: list[str]) -> tuple[int, int]:
+        with Turn() as turn:
+            return self._decided(new, late, words, warm, turn)
+
+    def _decided(self, new: Seen, late: list[bool], words: list[str], warm: list[str], turn: Turn) -> tuple[int, int]:
         known = self.seen.last(self.lane.lookback + feed.OVERLAP)
         whole, n = known.then(new), len(known)
         before = self.stand.copy()
@@ -206,7 +210,7 @@ class Loop:
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
             lambda: self.stand.day_equity - self.stand.equity,
-            lambda at_ms: totals(others(self.spec.place, self.setting.configured), at_ms),
+            lambda at_ms: self._held_elsewhere(at_ms) if turn.is_mine() else LOCK,
         )
         at, lines, trades = self._at(), [], []
         try:
@@ -226,6 +230,10 @@ class Loop:
         self.seen = whole.last(self.lane.lookback + feed.OVERLAP)
         self.journal.decisions = [[*lines[-1].split(","), ""]]
         return len(lines), len(trades)
+
+    def _held_elsewhere(self, at_ms: int) -> list[Held] | str:
+        configured = self.setting.configured
+        return totals(others(self.spec.place, configured), at_ms, configured)
 
     def _bar_lines(self, new: Seen, kind: str) -> list[str]:
         prefix, columns = self.lane.prefix, [getattr(new.bars, name).tolist() for name in COLUMNS]

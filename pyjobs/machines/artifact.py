@@ -31,7 +31,6 @@ ABOUT, SUMS, SIGNATURE = "release.json", "SHA256SUMS", "SHA256SUMS.sig"
 FORMAT = "config/data_format.txt"
 BUILDING = ".building-"
 LIMIT_S = 300.0
-SAYS_NOTHING = ("No principal matched.", "Could not verify signature.")
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9._-]+)", re.ASCII)
 

@@ -52,6 +52,7 @@ done
 BEGIN = """
 mkdir -p -- {folder}/.locks || exit 73
 {python}
+find . -maxdepth 1 -name '{others}-*' -mtime +1 -exec rm -rf {{}} + # of deploys that were killed
 [ -z "$python" ] || [ ! -f .locks/update.plan ] || "$python" -I -S .locks/update.py "$PWD" || exit 75
 mkdir -- {incoming} || exit 73
 """
@@ -212,7 +213,7 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
     folder = shlex.quote(target.folder)
     python = PYTHON.format(folder=folder)
     incoming = f"{INCOMING}-{secrets.token_hex(4)}"  # one that was killed here may still wait for jobs over there
-    begin = BEGIN.format(folder=folder, incoming=incoming, python=python)
+    begin = BEGIN.format(folder=folder, incoming=incoming, others=INCOMING, python=python)
     made = target.host.run(begin, timeout_s=TIMEOUT_S)  # what a deploy that was killed has begun is ended
     if made.returncode == 75:
         raise LockBusyError(f"jobs of '{target.host.remote}' are at work: nothing is in place, try later")
@@ -220,7 +221,10 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
         raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {said(made)}")
     done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{incoming}/"], target.folder)
     if done.returncode:
-        raise target.host.lost("network", f"rsync failed (exit {done.returncode}), nothing is in place: {said(done)}")
+        failed = target.host.failed(done, target.folder, ", nothing is in place")
+        if isinstance(failed, CannotWriteError):  # what has arrived would fill its disk for good
+            target.host.run(f"cd -- {folder} && rm -rf -- {incoming}\n", timeout_s=TIMEOUT_S)
+        raise failed
     found = shlex.quote(f"{tree.commit} {tree.sha256}")
     plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": incoming}, indent=1)
     switch = (clone / SWITCH).read_text(encoding="utf-8").rstrip("\n")

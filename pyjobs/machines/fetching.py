@@ -15,10 +15,10 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, SSH_FAILED, Host, said
+from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, Host, said
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs, started_at
-from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, NightdeskError
+from utils.errors import BadDataError, CannotWriteError, MissingInputError, NightdeskError
 from utils.files import os_files
 from utils.files.atomic import sync_directory, write_text
 from utils.foreign_text import quoted
@@ -122,12 +122,9 @@ def _carry(fetch: Fetch, runs: Iterable[str]) -> str | None:
         return None
     if done.returncode in (RSYNC_PARTIAL, RSYNC_VANISHED):
         return said(done)
-    if "No space left" in (text := done.stderr.decode("utf-8", "replace")):
+    if b"No space left" in done.stderr:
         raise CannotWriteError(f"cannot write '{fetch.incoming}': no space left on device: free some, start it again")
-    if done.returncode in (126, 127) or "command not found" in text or "rsync: not found" in text:
-        raise ConfigError(f"'{fetch.host.remote}' has no rsync ({said(done)}): install it there")
-    why = "the connection" if done.returncode in (SSH_FAILED, 12, 30, 35) else "rsync"
-    raise fetch.host.lost("network", f"{why} failed (exit {done.returncode}): {said(done)}")
+    raise fetch.host.failed(done, fetch.root)
 
 
 def _arrived(fetch: Fetch, name: str) -> str:

@@ -99,7 +99,7 @@ def send(target: Target, push: Path) -> tuple[int, str]:
     for source, place in ((f"{push}/raw", f"{push.name}/"), (f"{push}/{MANIFEST}", f"{push.name}/")):
         done = target.host.rsync(["-rlt", source, f"{target.host.remote}:{place}"], incoming)
         if done.returncode:
-            raise target.host.lost("network", f"rsync failed (exit {done.returncode}): {said(done)}")
+            raise target.host.failed(done, incoming)
     script = THERE.format(root=shlex.quote(target.root), flags=f"--push {push.name}")
     done = target.host.run(script, timeout_s=TAKE_TIMEOUT_S)
     return done.returncode, done.stdout.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")

@@ -10,12 +10,21 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from utils.errors import ConfigError, ExternalDataUnavailable, ExternalKind, UsageError
+from utils.errors import (
+    CannotWriteError,
+    ConfigError,
+    ExternalDataUnavailable,
+    ExternalKind,
+    NightdeskError,
+    UsageError,
+)
 
 SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ClearAllForwardings=yes"
 SSH_FAILED = 255
 RSYNC_IDLE_S = 120
-RSYNC_VANISHED, RSYNC_PARTIAL = 24, 23
+RSYNC_VANISHED, RSYNC_PARTIAL, RSYNC_FILE_IO = 24, 23, 11
+ROOM = """df -Pk -- {folder} 2>/dev/null | awk 'NR == 2 {{ printf "%.1f MB free at %s", $4 / 1000, $6 }}'
+"""
 
 
 class Host(NamedTuple):
@@ -37,7 +46,7 @@ class Host(NamedTuple):
         except subprocess.TimeoutExpired:
             raise self.lost("timeout", f"no answer in {timeout_s:g} s") from None
         if done.returncode == SSH_FAILED:
-            raise self.lost("network", _last(done.stderr) or "ssh ended with 255")
+            raise self._not_let_in(done.stderr)
         return done
 
     def rsync(
@@ -57,6 +66,30 @@ class Host(NamedTuple):
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.PIPE, pass_fds=keep_open, check=False
         )
+
+    def failed(self, done: subprocess.CompletedProcess[bytes], folder: str, more: str = "") -> NightdeskError:
+        """What it means that rsync to or from `folder` over there failed; `more` is said with it.
+
+        A disk there that is full is nobody's outage: rsync ends with 11, and its message is often lost on the way.
+        """
+        text = done.stderr.decode("utf-8", "replace")
+        if done.returncode in (126, 127) or "command not found" in text or "rsync: not found" in text:
+            return ConfigError(f"'{self.remote}' has no rsync ({said(done)}): install it there{more}")
+        if done.returncode == RSYNC_FILE_IO or "No space left" in text or "Permission denied (13)" in text:
+            words = self.run(ROOM.format(folder=shlex.quote(folder)), timeout_s=60).stdout.decode("utf-8", "replace")
+            room = f"; there: {words.strip()}" if words.strip() else ""
+            why = said(done) if "Broken pipe" not in said(done) else "rsync ended with 11"
+            return CannotWriteError(f"'{self.remote}:{folder}' cannot be written or read ({why}{room}){more}")
+        why = "the connection" if done.returncode in (SSH_FAILED, 12, 30, 35) else "rsync"
+        return self.lost("network", f"{why} failed (exit {done.returncode}){more}: {said(done)}")
+
+    def _not_let_in(self, stderr: bytes) -> ExternalDataUnavailable:
+        """Why ssh ended with 255; what a person has to mend is no outage that passes."""
+        text, last = stderr.decode("utf-8", "replace"), _last(stderr) or "ssh ended with 255"
+        if "IDENTIFICATION HAS CHANGED" in text:
+            cure = "its host key is another one than before; where that is right, ssh-keygen -R forgets the old one"
+            return self.lost("auth", f"{last} {cure}")
+        return self.lost("auth" if "verification failed" in last or "Permission denied" in last else "network", last)
 
     def lost(self, kind: ExternalKind, detail: str) -> ExternalDataUnavailable:
         """That it cannot be had, with what to try."""

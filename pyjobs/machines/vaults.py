@@ -102,7 +102,7 @@ def fetch(vault: Vault, name: str, into: Path) -> Path:
         return vault.folder / name
     done = vault.host.rsync(["-rlt", f"{vault.host.remote}:{name}/", f"{into}/"], vault.path)
     if done.returncode:
-        raise vault.host.lost("network", f"rsync failed (exit {done.returncode}): {said(done)}")
+        raise vault.host.failed(done, vault.path)
     return into
 
 
@@ -155,7 +155,10 @@ def _send_over_ssh(vault: Vault, host: Host, snapshot: Path) -> list[str]:
     target = f"{host.remote}:.incoming-{snapshot.name}/"
     done = host.rsync(["-rlt", *link, f"{snapshot}/", target], vault.path)
     if done.returncode:
-        raise host.lost("network", f"rsync failed (exit {done.returncode}): {said(done)}")
+        failed = host.failed(done, vault.path)
+        if isinstance(failed, CannotWriteError):  # the next backup has another name: nothing would go on from it
+            host.run(f"cd -- {folder} && rm -rf -- .incoming-{snapshot.name}\n", timeout_s=TIMEOUT_S)
+        raise failed
     files = sealed.read(snapshot)["files"]
     assert isinstance(files, dict)  # `read` has checked it
     sums = "\n".join(f"{entry['sha256']}  {name}" for name, entry in sorted(files.items()) if entry.get("sha256"))

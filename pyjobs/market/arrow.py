@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pyjobs.market.bars import COLUMNS, Bars
-
 
 def values_of(part: Any, dtype: npt.DTypeLike) -> Any:
     """An Arrow array of `dtype`'s width and without nulls as numpy; no copy, read-only."""
@@ -25,18 +23,6 @@ def column_of(table: Any, name: str) -> Any:
         raise ValueError(f"column {name} is {column.type} with {column.null_count} empty cells, not {dtype}")
     parts = [values_of(chunk, dtype) for chunk in column.chunks]
     return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype), *parts])
-
-
-def table_of(bars: Bars, about: dict[str, str]) -> Any:
-    """The bars as an Arrow table with `about` in its schema; no copy."""
-    import pyarrow as pa
-
-    arrays = []
-    for name in COLUMNS:
-        values = np.ascontiguousarray(getattr(bars, name), _dtype(name))
-        kind = pa.int64() if values.dtype.kind == "i" else pa.float64()
-        arrays.append(pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)]))
-    return pa.Table.from_arrays(arrays, names=list(COLUMNS), metadata=about)
 
 
 def _dtype(name: str) -> np.dtype[Any]:

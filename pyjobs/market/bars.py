@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,28 +105,33 @@ def last(bars: Bars, count: int) -> Bars:
     return bars.slice(max(0, len(bars) - count), len(bars))
 
 
-def first_problem(bars: Bars, done: Callable[[Bars], object] = lambda _: None) -> str | None:
+def first_problem(bars: Bars, walk: Callable[[Iterable[Bars]], Iterator[Bars]] = iter) -> str | None:
     """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises.
 
-    `done` is given each piece of the series that has been looked at.
+    `walk`: how to go over the pieces of a long series, `cache.release.one_at_a_time` where it lies in a mapped file.
     """
     found: dict[int, tuple[str, int, int]] = {}
-    for start, stop in pieces(0, len(bars)):
-        piece = bars.slice(start, stop)
+    start = stop = 0
+    for piece in walk(bars.slice(*edges) for edges in pieces(0, len(bars))):
+        start, stop = stop, stop + len(piece)
         before = bars.ts_ms[start - 1 : start] if start else bars.ts_ms[:1] - 1
         if _is_good(piece, before):
-            done(piece)
             continue
         for rank, (what, where) in enumerate(_problems(piece, before)):
             bad = np.flatnonzero(where)
             if bad.size:
                 _, first, count = found.get(rank, ("", start + int(bad[0]), 0))
                 found[rank] = what, first, count + bad.size
-        done(piece)
     if not found:
         return None
     what, first, count = found[min(found)]
     return f"bar {first} (ts_ms {bars.ts_ms[first]}) {what}; {count} such"
+
+
+def in_order(opened: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which bars have their open and close within low..high; those with a missing number have not."""
+    inside: npt.NDArray[np.bool_] = (low <= np.minimum(opened, close)) & (np.maximum(opened, close) <= high)
+    return inside
 
 
 def _is_good(bars: Bars, before: IntArray) -> bool:
@@ -139,8 +144,7 @@ def _is_good(bars: Bars, before: IntArray) -> bool:
         times[0] > before[0]
         and np.logical_and.reduce(times[1:] > times[:-1])
         and least(low) > 0
-        and np.logical_and.reduce(low <= np.minimum(bars.open, bars.close))
-        and np.logical_and.reduce(np.maximum(bars.open, bars.close) <= high)
+        and np.logical_and.reduce(in_order(bars.open, high, low, bars.close))
         and most(high) < np.inf
         and least(bars.volume) >= 0
         and most(bars.volume) < np.inf

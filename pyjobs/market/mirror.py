@@ -212,8 +212,10 @@ def _digests(files: Iterable[Path]) -> tuple[dict[str, str], BadDataError | None
     for path in files:
         try:
             found[path.stem] = hashlib.sha256(content_of(path)).hexdigest()
-        except BadDataError as error:
-            torn = torn or error
+        except FileNotFoundError:
+            raise  # moved by another job: all begins anew
+        except (BadDataError, OSError) as error:
+            torn = torn or BadDataError(str(error))
     return found, torn
 
 
@@ -225,8 +227,10 @@ def _copy_all(
     for path in files:
         try:
             about.add(_copy(db, key, path, digests.get(path.stem, "")))
-        except BadDataError as error:
-            torn = torn or error
+        except FileNotFoundError:
+            raise  # moved by another job: all begins anew
+        except (BadDataError, OSError) as error:
+            torn = torn or BadDataError(str(error))
         else:
             copied += 1
     return copied, about, torn

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -46,13 +46,13 @@ def combined(named: Iterable[tuple[str, str]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def code(clone: Path) -> dict[str, object]:
+def code(clone: Path, files: Mapping[str, str] | None = None) -> dict[str, object]:
     """The commit and whether files differ from it, and a hash over the code files themselves.
 
     `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and distinguishes two
-    dirty trees apart. `commit` and `dirty` are null where git cannot say.
+    dirty trees apart; `files` are these where they are known already. `commit` and `dirty` are null where git cannot
+    say.
     """
-    found = [p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts]
     release = released.read(clone)
     commit = release.commit if release else _git(clone, "rev-parse", "HEAD")
     if release:
@@ -62,17 +62,36 @@ def code(clone: Path) -> dict[str, object]:
     return {
         "commit": commit or None,
         "dirty": None if changes is None else bool(changes),
-        "sha256": combined((p.relative_to(clone).as_posix(), sha256_or_why(p)) for p in found),
+        "sha256": combined((files or code_files(clone)).items()),
     }
+
+
+def code_files(clone: Path) -> dict[str, str]:
+    """The sha256 of every file of CODE_FOLDERS, by its path in the clone."""
+    return {path.relative_to(clone).as_posix(): sha256_or_why(path) for path in _code(clone)}
+
+
+def _code(clone: Path) -> Iterable[Path]:
+    return (p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts)
 
 
 def config(desk_file: Path, config_dir: Path, lists: Sequence[Path] = ()) -> dict[str, object]:
     """The desk file by itself, and everything under config/ together with it and with `lists`: its CSVs, listings."""
-    named = [(f"config/{p.relative_to(config_dir).as_posix()}", sha256_or_why(p)) for p in _files(config_dir)]
-    desk_hash = file_sha256(desk_file)
+    named = config_files(desk_file, config_dir)
     held = {path.name: file_sha256(path) for path in lists}
-    whole = combined([*named, ("desk", desk_hash), *((f"list {name}", digest) for name, digest in held.items())])
-    return {"desk_file": desk_file.name, "desk_sha256": desk_hash, **({"lists": held} if held else {}), "sha256": whole}
+    whole = combined([*named.items(), *((f"list {name}", digest) for name, digest in held.items())])
+    return {
+        "desk_file": desk_file.name,
+        "desk_sha256": named["desk"],
+        **({"lists": held} if held else {}),
+        "sha256": whole,
+    }
+
+
+def config_files(desk_file: Path, config_dir: Path) -> dict[str, str]:
+    """The sha256 of every file under config/, by its path, and of the desk file as `desk`."""
+    named = {f"config/{p.relative_to(config_dir).as_posix()}": sha256_or_why(p) for p in _files(config_dir)}
+    return {**named, "desk": file_sha256(desk_file)}
 
 
 def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
@@ -98,9 +117,8 @@ def marks(
 
     A file that is not there (any more) has none; one that cannot be looked at has the number of its error.
     """
-    code_files = (p for folder in CODE_FOLDERS for p in _files(clone / folder) if "__pycache__" not in p.parts)
     return {
-        "code": _mark([*code_files, *_heads(clone)]),
+        "code": _mark([*_code(clone), *_heads(clone)]),
         "config": _mark([*_files(config_dir), desk_file, *lists]),
         "data": _mark(path for key in keys for path in store.paths(key)),
         "dependencies": _mark([clone / "requirements-nas.txt", *_environment()]),

@@ -12,8 +12,6 @@ from pyjobs.market.desk.desk_file import Desk
 from utils import trading_day
 from utils.trading_day import Session
 
-ROUND_THE_CLOCK = "24/7"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:

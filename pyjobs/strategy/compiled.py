@@ -10,7 +10,7 @@ from utils import native
 EXPORTS = (
     *(kernel.fold, kernel.follow),
     *(windows.decimal_sums, windows.mean_decimals, windows.running_sums, windows.mean_floats, exact_sums.round_exactly),
-    *(windows.recursive_mean, windows.spread, windows.changes, windows.cross, windows.shares),
+    *(windows.recursive_mean, windows.changes, windows.cross, windows.shares),
 )
 
 

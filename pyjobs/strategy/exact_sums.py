@@ -1,4 +1,8 @@
-"""Correctly rounded means by 120-bit integers, where double-double arithmetic leaves the last bit uncertain.
+"""Sums and means that are rounded once.
+
+Sums of any numbers: `add` keeps parts that share no bit (Shewchuk 1997, as in Python's math.fsum), `total` rounds them,
+and `is_certain` says when a sum of two numbers is enough. Means of windows: by 120-bit integers, where double-double
+arithmetic leaves the last bit uncertain.
 
 In units of the smallest value's last bit every value of a window is an integer. They are added as such, in two limbs of
 60 bits, divided, and rounded once (half to even), as Python divides its unbounded integers. Mostly it is about exact
@@ -22,6 +26,9 @@ LAST_BIT = 2.0**-53  # of the power of two above a value
 WIDEST = 2.0**40  # the largest value over the smallest: 53 + 40 + 16 bits fit
 MOST = 65536
 LOWEST, HIGHEST = 1e-250, 1e250
+SUMS = 128  # room for an exact sum: at most 40 parts that share no bit, and one for what is not finite
+TINY = 2.0**-103  # relative error of adding a rounding error to others, times the number of terms twice, with room
+ULP = 2.0**-52
 
 
 def round_exactly(n: int, size: int, values: Floats, rests: Floats, doubtful: Bytes, out: Floats) -> int:
@@ -108,3 +115,58 @@ def bit_length(value: int) -> int:
         value >>= 1
         bits += 1
     return bits
+
+
+def is_certain(high: float, low: float, slack: float) -> bool:
+    """Whether high + low, rounded, is what every number within `slack` of their sum is rounded to."""
+    result = high + low
+    virtual = result - high
+    rest = (high - (result - virtual)) + (low - virtual)
+    slack += abs(rest) * ULP
+    return bool(slack - slack == 0.0 and result + (rest + slack) == result and result + (rest - slack) == result)
+
+
+def begin_sum(parts: Floats) -> int:
+    """An exact sum of nothing yet; the number of its parts. The first place is for what is not finite."""
+    parts[0] = 0.0
+    return 0
+
+
+def add(parts: Floats, n: int, term: float) -> int:
+    """`term` into the sum, without rounding (Shewchuk 1997, as in Python's math.fsum): its new number of parts."""
+    if term - term != 0.0:
+        parts[0] += term
+        return 0
+    kept = 0
+    for j in range(1, n + 1):
+        part = parts[j]
+        if abs(term) < abs(part):
+            term, part = part, term
+        high = term + part
+        low = part - (high - term)
+        if low != 0.0:
+            kept += 1
+            parts[kept] = low
+        term = high
+    if term != 0.0:
+        kept += 1
+        parts[kept] = term
+    return kept
+
+
+def total(parts: Floats, n: int) -> float:
+    """The sum, rounded once, to even."""
+    if n == 0 or parts[0] != 0.0:
+        return float(parts[0])
+    high, low = parts[n], 0.0
+    n -= 1
+    while n > 0 and low == 0.0:
+        part, before = parts[n], high
+        n -= 1
+        high = before + part
+        low = part - (high - before)
+    if n > 0 and ((low < 0.0 and parts[n] < 0.0) or (low > 0.0 and parts[n] > 0.0)):
+        twice = low * 2.0
+        if (high + twice) - high == twice:
+            high += twice
+    return float(high)

@@ -103,11 +103,6 @@ def atr(high: FloatArray, low: FloatArray, close: FloatArray, n: int) -> FloatAr
     return sma(true_range(high, low, close), n)
 
 
-def atr_wilder(high: FloatArray, low: FloatArray, close: FloatArray, n: int) -> FloatArray:
-    """Average true range after Wilder (New Concepts in Technical Trading Systems, 1978), over 10 n ranges."""
-    return wilder(true_range(high, low, close), n)
-
-
 def rsi(values: FloatArray, n: int) -> FloatArray:
     """Relative strength index, 0 to 100: 100 * gains / (gains + losses), Wilder's averages over 10 n changes.
 
@@ -135,15 +130,6 @@ def returns(values: FloatArray, n: int = 1) -> FloatArray:
     """values[t] / values[t-n] - 1, a fraction. NaN for t < n."""
     out = np.full(values.size, np.nan)
     out[n:] = values[n:] / values[:-n] - 1.0
-    return out
-
-
-@windowed(lambda n: n)
-def zscore(values: FloatArray, n: int) -> FloatArray:
-    """(values[t] - mean) / population standard deviation of the n values ending at t; NaN where that is 0."""
-    values = np.ascontiguousarray(values, dtype=np.float64)
-    means, out = sma(values, n), np.empty(values.size)
-    compiled.library().spread(address(values), values.size, n, address(means), address(out))
     return out
 
 

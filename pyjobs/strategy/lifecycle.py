@@ -56,15 +56,6 @@ class Room(threading.local):
 room = Room()
 
 
-def mark(state: State, rules: Rules, ts_ms: int, close: float) -> Trade | None:  # noqa: ARG001  # one shape of step
-    """The position as a trade marked to `close`, reason `open`; None when there is no position."""
-    if state.phase not in ("open", "exiting"):
-        return None
-    s, out = state.vector(), [0.0] * kernel.TRADE
-    kernel.leave(s, out, 0, float(ts_ms), close, kernel.STILL_OPEN)
-    return Trade.of(out)
-
-
 class KernelInput:
     """Bars and signals side by side: as memory for the compiled fold, and as plain Python numbers for loops."""
 
@@ -161,14 +152,6 @@ def fold(bars: Bars, signals: Signals, rules: Rules, state: State = FLAT) -> tup
     return State.of(s.tolist()), [Trade.of(row) for row in rows.tolist()]
 
 
-def follow(inputs: KernelInput, triggers: Sequence[int], rules: Rules) -> list[tuple[Outcome, Trade | None]]:
-    """What came of the entry signalled at each of the bars `triggers`, each taken alone.
-
-    `closed` with its trade; `open`, marked to the last close; `dropped` at the open; `pending`: no bar came after it.
-    """
-    return [_outcome(row) for row in followed(inputs, np.array(triggers, np.int64), rules).tolist()]
-
-
 def followed(inputs: KernelInput, numbers: IntArray, rules: Rules) -> FloatArray:
     """The result as rows: how many trades ended (0 or 1), the side still held, the side still ordered, the trade.
 
@@ -185,15 +168,6 @@ def followed(inputs: KernelInput, numbers: IntArray, rules: Rules) -> FloatArray
     where = (times, opens, highs, lows, inputs.close_at, address(none), leaving, *levels)
     compiled.library().follow(*where, *run, room.state_at, rules_at, room.trades_at, address(ends))
     return ends
-
-
-def _outcome(row: Sequence[float]) -> tuple[Outcome, Trade | None]:
-    (ended, side, order), trade = row[:3], row[3:]
-    if ended:
-        return "closed", Trade.of(trade)
-    if side:
-        return "open", Trade.of(trade)
-    return ("pending" if order else "dropped"), None
 
 
 def _flags(values: np.ndarray) -> np.ndarray:

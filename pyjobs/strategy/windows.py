@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import nan, sqrt
+from math import nan
 
 import numpy as np
 
@@ -189,20 +189,6 @@ def recursive_mean(values: Floats, size: int, window: int, weight: float, out: F
     return 0
 
 
-def spread(values: Floats, size: int, n: int, means: Floats, out: Floats) -> int:
-    """Distance of each value from its window's mean in (population) standard deviations; NaN where that is zero."""
-    for t in range(size):
-        out[t] = nan
-        if t < n - 1:
-            continue
-        squares = 0.0
-        for j in range(t - n + 1, t + 1):
-            squares += (values[j] - means[t]) * (values[j] - means[t])
-        if squares > 0.0:
-            out[t] = (values[t] - means[t]) / sqrt(squares / n)
-    return 0
-
-
 def changes(a: Floats, b: Floats, size: int, out: Floats) -> int:
     """a - b as the decimals they stand for: a difference within rounding of a short decimal is that decimal."""
     for i in range(size):
@@ -219,8 +205,8 @@ def cross(a: Floats, b: Floats, size: int, out: Bytes) -> int:
     if size > 0:
         out[0] = 0
     for t in range(1, size):
-        rose, fell = a[t] > b[t] and a[t - 1] <= b[t - 1], a[t] < b[t] and a[t - 1] >= b[t - 1]
-        out[t] = 1 if rose else (-1 if fell else 0)
+        rose, fell = (a[t] > b[t]) & (a[t - 1] <= b[t - 1]), (a[t] < b[t]) & (a[t - 1] >= b[t - 1])
+        out[t] = int(rose) - int(fell)  # without a branch: several bars at once
     return 0
 
 

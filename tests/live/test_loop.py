@@ -179,7 +179,7 @@ def test_what_a_person_allows_is_looked_at_before_each_entry(limits: Limits, wor
     rows = cells(spec.place.decisions)
     refused = [row for row in rows if row["blocked_by"]]
     assert refused and {row["blocked_by"] for row in refused} == {word}
-    assert all(row["risk"] == "symbol=9990.01;all=9990.01;open=1;loss=0.00" for row in refused)
+    assert all(row["risk"] == "symbol=9990.01;all=9990.01;open=1;loss=0.00;loops=1" for row in refused)
     assert {row["after"] for row in rows} == {"flat"} and not spec.place.trades.exists()
 
 

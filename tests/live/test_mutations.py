@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pyjobs.live import kill_switch
-from pyjobs.live.deciding import core
+from pyjobs.live.deciding import core, one_bar
 from pyjobs.live.equal import run_window, verdict
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal import names
@@ -120,7 +120,7 @@ IN_CODE: tuple[tuple[str, object, str, Callable[..., Any]], ...] = (
     ("stops that are not looked at in the range", kernel, "in_range", never),
     ("an entry at another price", kernel, "enter", at_the_close),
     ("an order that is not forgotten", kernel, "forget_order", keeps_its_order),
-    ("bars that count twice", kernel, "at_close", counts_twice),
+    ("bars that count twice", one_bar, "at_close", counts_twice),
     ("sides mixed up", core, "sides", other_side),
     ("money that is not paid", core, "net_returns", lambda real: lambda rows, fee: real(rows, fee) + 1e-9),
 )
@@ -187,11 +187,8 @@ def test_a_loop_that_forgot_its_position_is_a_restart() -> None:
     while loop.stand.s[kernel.SIDE] == 0.0 or loop.stand.s[kernel.EXIT] != 0.0:
         loop.take(Answer(bars=BARS.slice(0, upto), final=False))
         upto += 1
-    cash = loop.stand.cash
-    loop.stand = core.Stand(
-        cash=cash, equity=cash, day_equity=loop.stand.day_equity, ts_ms=loop.stand.ts_ms, day=loop.stand.day,
-        trades=loop.stand.trades,
-    )  # fmt: skip
+    was = loop.stand
+    loop.stand = core.Stand(p=[was.cash, 0.0, was.cash, was.day_equity, *was.p[4:]], ts_ms=was.ts_ms)
     fed(loop, BARS, upto, 120)
     backtested("clean")
     made = judged("clean")

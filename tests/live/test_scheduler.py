@@ -11,12 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pyjobs.live import scheduler
-from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due
+from pyjobs.live.scheduler import AFTER_S, Scheduler, next_due, notify, watchdog_s
 from pyjobs.live_loop import LOCK, Listed
 from pyjobs.live_loop import main as live_loop
 from utils.files import os_files
@@ -80,6 +81,43 @@ def test_one_that_hangs_or_fails_delays_no_other_and_what_hangs_is_ended(home: P
         listener.close()
     state = json.loads((home / "data/live/loop.json").read_text())
     assert state["stopped"] and state["loops"]["good"]["code"] == 0 and state["loops"]["fails"]["code"] == 73
+
+
+@pytest.mark.parametrize("kind", ["a file", "an abstract name"])
+def test_systemd_hears_twice_within_its_time_that_turns_are_taken(
+    kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = str(home / "notify") if kind == "a file" else f"\0nightdesk-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(where)
+        listener.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", where.replace("\0", "@"))
+        monkeypatch.setenv("WATCHDOG_USEC", "120000")
+        kept = Scheduler(command=lambda _: [], listed=lambda: ([], ""), say=print)
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end:
+            kept.turn()
+            kept._sleep()
+        heard = []
+        with suppress(BlockingIOError):
+            while True:
+                heard.append(listener.recv(100))
+        assert set(heard) == {b"WATCHDOG=1"} and 3 <= len(heard) <= 7
+    notify("WATCHDOG=1")  # systemd has gone
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    notify("WATCHDOG=1")  # there never was one
+
+
+def test_a_watchdog_that_asks_another_process_or_nobody_is_none() -> None:
+    own = str(os.getpid())
+    assert (
+        watchdog_s({"WATCHDOG_USEC": "240000000", "WATCHDOG_PID": own})
+        == 240.0
+        == watchdog_s({"WATCHDOG_USEC": "240000000"})
+    )
+    for usec in ("", "0", "x"):
+        assert watchdog_s({"WATCHDOG_USEC": usec}) == float("inf")
+    assert watchdog_s({"WATCHDOG_USEC": "9", "WATCHDOG_PID": own + "0"}) == watchdog_s({}) == float("inf")
 
 
 @pytest.fixture

@@ -305,6 +305,18 @@ def test_backups_go_to_another_machine_and_come_back(
     assert files_of(tmp_path / "anew") == WANTED
 
 
+def test_a_backup_to_a_disk_that_is_full_over_there_fails_and_leaves_nothing(
+    server: Server, home: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.env().items():
+        monkeypatch.setenv(name, value)
+    (home / "backtests/large").mkdir()
+    (home / "backtests/large/equity_curve.csv").write_bytes(bytes(100_000))
+    with pytest.raises(CannotWriteError, match=r"small' cannot be written or read .* MB free at"):
+        backup.main(["--to", f"{server.remote}:{small_disk}"])
+    assert not list(small_disk.iterdir())
+
+
 @pytest.mark.torture
 def test_backups_go_into_restic_where_it_is_installed(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

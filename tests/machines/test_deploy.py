@@ -55,6 +55,16 @@ def deploy(server: Server, here: Path, there: Path, *flags: str) -> subprocess.C
     )  # fmt: skip
 
 
+def test_a_disk_that_is_full_over_there_is_no_outage_and_gets_its_room_back(
+    server: Server, here: Path, small_disk: Path
+) -> None:
+    done = deploy(server, here, small_disk / "nd", "--new", "--yes")
+    assert done.returncode == 73, done.stderr
+    assert f"{small_disk}/nd' cannot be written or read" in done.stderr and "nothing is in place" in done.stderr
+    assert f" MB free at {small_disk}" in done.stderr
+    assert sorted(path.name for path in (small_disk / "nd").iterdir()) == [".locks"]
+
+
 def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, here: Path, tmp_path: Path) -> None:
     there = tmp_path / "the target's box"
     first = deploy(server, here, there, "--new", "--yes")
@@ -160,7 +170,8 @@ def killed(server: Server, here: Path, there: Path, times: int) -> None:
         else:
             time.sleep(seeded.uniform(0, lasts_s))
         if number % 2:
-            os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was quicker than we are
+                os.killpg(child.pid, signal.SIGKILL)
         else:
             for pid in server.sessions():
                 with contextlib.suppress(OSError):

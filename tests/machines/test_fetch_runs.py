@@ -126,6 +126,28 @@ def test_what_cannot_be_fetched_from_is_named(
     assert said in capsys.readouterr().err
 
 
+def test_a_folder_without_a_finished_run_is_asked_about(server: Server, there: Path, tmp_path: Path) -> None:
+    done = fetch(server, there.parent, tmp_path / "laptop")
+    assert done.returncode == 0 and done.stdout.startswith(
+        f"[WARN] '{there.parent}' over there has no finished run: is"
+    )
+
+
+def test_a_host_key_that_has_changed_is_no_outage(server: Server, there: Path, tmp_path: Path) -> None:
+    assert fetch(server, there, tmp_path / "laptop", "--dry-run").returncode == 0  # it is known from now on
+    known = Path(server.command.split()[-1]).with_name("known")
+    before = known.read_text()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "other")], check=True)
+    other = (tmp_path / "other.pub").read_text().split()[1]
+    try:
+        known.write_text(" ".join([*before.split()[:2], other]) + "\n")
+        done = fetch(server, there, tmp_path / "laptop")
+    finally:
+        known.write_text(before)
+    assert done.returncode == 69 and ": auth: Host key verification failed" in done.stderr
+    assert "its host key is another one than before" in done.stderr
+
+
 def test_a_second_fetch_is_kept_out_and_a_torn_history_is_mended(server: Server, there: Path, tmp_path: Path) -> None:
     make_run(there, "20261121T131000Z-0001")
     here = tmp_path / "data/server_runs_remote"
@@ -198,23 +220,24 @@ def test_a_hundred_and_fifty_kills_on_either_side(server: Server, there: Path, t
 
 NEWER_THAN_BASH_3_2 = re.compile(
     r"\b(?:declare|local|typeset) -[a-zA-Z]*[Anlug]|\b(?:mapfile|readarray|coproc)\b|\$\{[^}]*(?:,,?|\^\^?|@[A-Za-z])\}"
-    r"|&>>|\|&|;;?&|\bwait -n|\{[a-z_]+\}[<>]|\[\[ -v |\bprintf [^|;]*%\(|\$\{?(?:EPOCH|BASHPID|BASH_ARGV0|SRANDOM)"
-    r"|\[-\d+\]|\b(?:inherit_errexit|globstar|lastpipe|autocd)\b|\bread -[a-zA-Z]*[iN]\b|\$'[^']*\\u"
-)
+    r"|&>>|\|&|;;?&|\bwait -[nfp]|\{[a-z_]+\}[<>]|(?:\[|\btest) -[vR] |\bprintf [^|;]*%\(|\$\{?(?:EPOCH|BASHPID)"
+    r"|\$\{?(?:SRANDOM|BASH_ARGV0|BASHOPTS|BASH_XTRACEFD|PROMPT_DIRTRIM|READLINE)|\[-\d+\]|\$\{\w+:[^}]*:\s*-\d"
+    r"|\b(?:inherit_errexit|globstar|lastpipe|autocd|dirspell)\b|\bread -[a-zA-Z]*[iN]\b|\bread [^;|]*-t ?\d*\.\d"
+    r"|\$'[^']*\\[uU]|\{-?\d+\.\.-?\d+\.\.|\{0\d+\.\.|(?:\.|\bsource) +<\(|\$\([^)]*\bcase\b|\bunset -n"
+    r"|\$\{\w+\[[@*]\]\}|\$\{#\w+\[[@*]\]\}|\bcd -e\b|\bexec -[cl]*a .*\{|\bhistory -|\bprintf -v \w+\["
+)  # "${a[@]}" of an empty array ends such a bash under set -u
 OPENRSYNC_KNOWS = {"-r", "-l", "-t", "-p", "-e", "--rsync-path", "--timeout", "--link-dest"}
 """Of what its manual lists (macOS 15.4), what we use."""
 
 
 def test_what_runs_on_a_mac_is_written_for_its_bash_and_its_rsync() -> None:
     for construct in (
-        "${a,,}",
-        "declare -A x",
-        "mapfile -t x",
-        "a &>>b",
-        "exec {fd}<x",
-        "printf '%(%F)T' -1",
-        "${a[-1]}",
-    ):
+        "${a,,}", "${a^}", "${a@Q}", "declare -A x", "local -n x=y", "declare -g x", "mapfile -t x", "readarray x",
+        "coproc x", "a &>>b", "a |& b", "a) b ;;& c", "wait -n", "exec {fd}<x", "printf '%(%F)T' -1", "${a[-1]}",
+        "${a:0:-1}", "${a::-1}", '"${a[@]}"', "$EPOCHSECONDS", "${EPOCHREALTIME}", "$BASHPID", "[[ -v a ]]", "[ -v a ]",
+        "test -v a", "read -N 1", "read -t 0.5", "shopt -s lastpipe", "shopt -s globstar", r"$'\u00e9'", "{1..9..2}",
+        "{01..10}", ". <(a)", "source <(a)", "$(case a in b) c ;; esac)",
+    ):  # fmt: skip
         assert NEWER_THAN_BASH_3_2.search(construct), construct
     for name in ("batch/fetch_runs.sh", "batch/deploy.sh", "batch/push_data.sh", "jobs/anywhere.sh"):
         text = (ROOT / name).read_text(encoding="utf-8")

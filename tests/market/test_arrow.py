@@ -10,20 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pyjobs.market.arrow import column_of, table_of, values_of
-from pyjobs.market.bars import COLUMNS
+from pyjobs.market.arrow import column_of, values_of
 from tests.market.made_up_exchange import walk
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_table_holds_the_bars_as_pyarrow_reads_them() -> None:
-    bars = walk(500, first_ms=1_767_225_660_000)
-    table = table_of(bars.slice(3, 400), {"about": "them"})
-    assert table.schema.metadata == {b"about": b"them"}
-    for name in COLUMNS:
-        assert np.array_equal(table.column(name).to_numpy(), getattr(bars, name)[3:400])
-    assert table.schema.field("ts_ms").type == pa.int64() and table.schema.field("close").type == pa.float64()
+def test_values_that_lie_apart_are_read_as_they_are() -> None:
     every_other = walk(10, first_ms=1).close[::2]
     assert values_of(pa.array(every_other), np.float64).tolist() == every_other.tolist()
 

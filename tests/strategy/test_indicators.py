@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from pyjobs.strategy import exact_sums
 from pyjobs.strategy.indicators import (
     atr,
-    atr_wilder,
     change,
     crosses_above,
     ema,
@@ -25,7 +24,6 @@ from pyjobs.strategy.indicators import (
     sma,
     true_range,
     wilder,
-    zscore,
 )
 
 decimals = st.integers(0, 8).flatmap(
@@ -174,21 +172,14 @@ def test_atr_is_the_exact_mean_of_decimal_ranges() -> None:
     ranges = true_range(np.array(high), np.array(low), np.array(close))
     np.testing.assert_array_equal(ranges, [np.nan, 0.3, 0.1, 0.5])
     np.testing.assert_array_equal(atr(np.array(high), np.array(low), np.array(close), 3), [np.nan] * 3 + [0.3])
-    wide = atr_wilder(closes(60, 3) + 1, closes(60, 3) - 1, closes(60, 3), 4)
-    assert np.isnan(wide[:40]).all()
-    assert (wide[40:] >= 2).all()
 
 
-def test_returns_and_zscores_by_hand() -> None:
+def test_returns_by_hand() -> None:
     np.testing.assert_array_equal(returns(np.array([10.0, 11.0, 22.0])), [np.nan, 11 / 10 - 1, 1.0])
     np.testing.assert_array_equal(returns(np.array([10.0, 11.0, 22.0]), 2), [np.nan, np.nan, 22 / 10 - 1])
-    # 2, 4, 9: mean 5, squares 9 + 1 + 16 = 26; (9 - 5) / sqrt(26 / 3). A constant window has no spread.
-    got = zscore(np.array([7.0, 7.0, 7.0, 2.0, 4.0, 9.0]), 3)
-    assert np.isnan(got[:3]).all()
-    assert got[5] == pytest.approx(4 / (26 / 3) ** 0.5, rel=1e-15)
 
 
-@pytest.mark.parametrize("indicator", [ema, wilder, rsi, zscore])
+@pytest.mark.parametrize("indicator", [ema, wilder, rsi])
 def test_no_indicator_depends_on_where_the_array_starts(indicator: object) -> None:
     assert callable(indicator)
     values = np.concatenate((closes(300, 4), closes(50, 5) / 3))

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import Bars
-from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold, follow, mark
+from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold
 from pyjobs.strategy.signals import Signals
+from tests.strategy.folded import follow, mark
 
 DAY = 86_400_000
 
@@ -93,7 +94,7 @@ def test_a_signal_on_the_last_bar_stays_pending() -> None:
 def test_an_open_position_at_the_end_is_marked_to_the_last_close() -> None:
     state, trades = fold(bars_of(CALM), signals_of(6, {0: 95.0}, set()), Rules())
     assert trades == []
-    marked = mark(state, Rules(), 6 * DAY, 100.0)
+    marked = mark(state, 6 * DAY, 100.0)
     assert marked is not None
     assert (marked.reason, marked.exit_price, marked.bars_held) == ("open", 100.0, 5)
 
@@ -228,5 +229,5 @@ def test_following_a_trigger_is_the_fold_with_only_that_entry(market: tuple[Bars
         if trades:
             assert got == ("closed", trades[0]) and len(trades) == 1
         else:
-            marked = mark(state, rules, int(bars.ts_ms[-1]), float(bars.close[-1]))
+            marked = mark(state, int(bars.ts_ms[-1]), float(bars.close[-1]))
             assert got == ({"flat": "dropped", "entering": "pending"}.get(state.phase, "open"), marked)

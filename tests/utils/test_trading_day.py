@@ -153,7 +153,8 @@ def test_no_question_beyond_the_range_is_answered_with_a_guess(ask: object) -> N
 
 
 def test_days_left_counts_down_and_goes_below_zero_without_an_error() -> None:
-    assert trading_day.coverage("XTKS") == (day("2010-01-01"), day("2027-12-31"))
+    tokyo = trading_day.load("XTKS")
+    assert (tokyo.first, tokyo.last) == (day("2010-01-01"), day("2027-12-31"))
     assert trading_day.days_left("XKRX", utc("2027-12-01 00:00")) == 30
     assert trading_day.days_left("XKRX", utc("2027-12-31 03:00")) == 0
     assert trading_day.days_left("XKRX", utc("2028-01-10 00:00")) == -10

@@ -147,7 +147,7 @@ def test_dividends_that_are_told_and_in_no_adjusted_close_are_worked_in_all_the_
     world.at(FRIDAY_S + 3 * DAY_S)
     capsys.readouterr()
     assert run(ingest, [*DAYS, "--resume"]) == 0
-    said = "told and not in the provider's prices yet, so worked in here: the dividend of 2026-09-18, 2026-09-21, 2026-11-09"
+    said = "not in the provider's prices yet, so worked in here: the dividend of 2026-09-18, 2026-09-21, 2026-11-09"
     assert said in capsys.readouterr().out
     here = world.store.read(SPY)
     fell_due = int(np.searchsorted(before.ts_ms, 1_794_236_400_000))  # 2026-11-09T15:00Z

@@ -197,7 +197,7 @@ def test_timers_elapse_as_often_as_the_interval_of_their_job(unit: str, job: str
 
 @analyzed
 def test_every_line_of_the_crontab_example_becomes_units_without_fault_that_elapse_when_it_says(tmp_path: Path) -> None:
-    from pyjobs.runs.units import unit_texts
+    from pyjobs.runs.units import live_unit, unit_texts
 
     clone = tmp_path / "my desk 100%"
     shutil.copytree(ROOT / "batch", clone / "batch")
@@ -207,8 +207,14 @@ def test_every_line_of_the_crontab_example_becomes_units_without_fault_that_elap
     extra = r"5 1 * * 0-2  MARKET=XNYS '/a b/batch/precache_benchmarks.sh' --desk 'x/my\%desk.yaml'"
     texts = unit_texts(crontab + extra + "\n", clone, "Asia/Seoul")
     assert len(texts) == 2 * (sum("/batch/" in line and line[0] != "#" for line in crontab.splitlines()) + 1)
-    for name, text in texts.items():
+    live = next(iter(live_unit().values())).replace(str(ROOT), str(clone).replace("%", "%%"))
+    shutil.copytree(ROOT / "jobs", clone / "jobs")
+    for name, text in {**texts, "nightdesk-live.service": live}.items():
         (units / name).write_text(text)
+    waits = re.search(r"^WatchdogSec=(\d+)$", live, re.M)
+    assert (
+        waits is not None and int(waits[1]) > 100 and f'ExecStart="{tmp_path}/my desk 100%%/jobs/live.sh" loop' in live
+    )
     assert "OnStartupSec=" in texts["nightdesk-cron-reboot.timer"]
     own = texts["nightdesk-precache-benchmarks-my_desk.service"]
     assert "Environment=MARKET=XNYS\n" in own and "--desk x/my%%desk.yaml\n" in own

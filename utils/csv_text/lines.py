@@ -78,10 +78,10 @@ class Labels:
             row[:] = column.values
         labels = table[kinds == cells.LABEL].astype(np.int64)
         room = table.size * cells.LONGEST + int(np.diff(starts)[labels].sum())
-        out, found, powers = np.empty(room, np.int8), np.zeros(2, np.int64), _powers()
+        out, found = np.empty(room, np.int8), np.zeros(2, np.int64)
         size = _loops().write_rows(
             address(table), address(table), address(kinds), len(columns), rows,
-            address(powers), address(texts), address(starts), address(found), address(out),
+            address(powers()), address(texts), address(starts), address(found), address(out),
         )  # fmt: skip
         return out[:size].tobytes()
 
@@ -124,7 +124,7 @@ def _loops() -> native.Library:
 
 
 @lru_cache(maxsize=1)
-def _powers() -> np.ndarray:
+def powers() -> np.ndarray:
     """10^k as the 128 bits from its first one on, rounded up, in two halves: for each k that `cells` asks for."""
     halves: list[int] = []
     for k in range(cells.LEAST_POWER, cells.GREATEST_POWER + 1):

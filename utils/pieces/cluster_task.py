@@ -1,7 +1,7 @@
 """The part of a sweep that runs on a cluster's workers, and how they are told apart.
 
-A scheduler needs nothing of ours: it only ever holds bytes, and functions that travel by value. A worker needs the same
-code, or it refuses: the same results to the last bit are promised.
+A scheduler needs nothing of ours: it only ever holds bytes, and a function that travels by value. A worker needs the
+same code, or it refuses: the same results to the last bit are promised.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hashlib
 import pickle
 import platform
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import metadata
@@ -22,50 +21,43 @@ from utils.errors import ConfigError
 
 DECIDES = ("pyjobs/**/*.py", "utils/**/*.py", "config/calendars/*.tsv")
 PACKAGES = ("numpy", "numba", "llvmlite", "msgspec", "distributed")
-MATERIALS_KEPT = 4
-_materials: OrderedDict[str, Any] = OrderedDict()
-_material_lock, _first_lock = threading.Lock(), threading.Lock()
-_warm = threading.Event()
+MATERIALS_KEPT = 2
+_first_lock, _warm = threading.Lock(), threading.Event()
 
 
-def travelling() -> tuple[Callable[..., bytes], Callable[..., tuple[dict[str, str], str]]]:
-    """(do a piece, look at the worker). Functions within a function travel by value: a scheduler without our code can
-    hold them, and a worker without it can report that."""
+def travelling() -> Callable[..., bytes]:
+    """`performed`, as a function within a function, which travels by value: a scheduler without our code can hold it,
+    and a worker without it can report that."""
 
-    def perform(function: bytes, expected: dict[str, str], name: str, material: bytes, part: bytes) -> bytes:
+    def perform(function: bytes, expected: dict[str, str], material: bytes, part: bytes) -> bytes:
         try:
             from utils.pieces import cluster_task
         except ImportError as error:
             import platform
 
-            raise ImportError(f"worker on {platform.node()} without nightdesk: {error}") from None
-        return cluster_task.performed(function, expected, name, material, part)
+            raise ImportError(f"no nightdesk on {platform.node()} ({error})") from None
+        return cluster_task.performed(function, expected, material, part)
 
-    def vet(function: bytes, name: str, material: bytes, part: bytes) -> tuple[dict[str, str], str]:
-        from utils.pieces import cluster_task
-
-        return cluster_task.vetted(function, name, material, part)
-
-    return perform, vet
+    return perform
 
 
-def performed(function: bytes, expected: dict[str, str], name: str, material: bytes, part: bytes) -> bytes:
+def performed(function: bytes, expected: dict[str, str], material: bytes, part: bytes) -> bytes:
     """One piece, its result pickled. Raises ConfigError on a worker that is not what was expected."""
     if differences := differing(expected, identity()):
         raise ConfigError(f"worker on {platform.node()} differs: {differences}")
     work, share = pickle.loads(function), pickle.loads(part)
     if _warm.is_set():
-        return pickle.dumps(work(_material(name, material), share))
+        return pickle.dumps(work(_unpickled(material), share))
     with _first_lock:  # two threads must not compile or load the same thing at a time
-        result = pickle.dumps(work(_material(name, material), share))
+        result = pickle.dumps(work(_unpickled(material), share))
     _warm.set()
     return result
 
 
-def vetted(function: bytes, name: str, material: bytes, part: bytes) -> tuple[dict[str, str], str]:
-    """(who this worker is, a digest of what the piece comes to here)."""
-    answer = performed(function, identity(), name, material, part)
-    return identity(), digest(pickle.loads(answer))
+@lru_cache(maxsize=MATERIALS_KEPT)
+def _unpickled(material: bytes) -> Any:
+    """Once per process: what a strategy has worked out of bars is kept with them."""
+    return pickle.loads(material)
 
 
 @lru_cache(maxsize=1)
@@ -92,14 +84,3 @@ def digest(result: Any) -> str:
     pickler.fast = True  # else two equal objects here and one object used twice there would have different digests
     pickler.dump(result)
     return hashlib.sha256(out.getvalue()).hexdigest()
-
-
-def _material(name: str, content: bytes) -> Any:
-    """Unpickled once per process and name, which no two materials share; the last few are kept."""
-    with _material_lock:
-        if name not in _materials:
-            _materials[name] = pickle.loads(content)
-            while len(_materials) > MATERIALS_KEPT:
-                _materials.popitem(last=False)
-        _materials.move_to_end(name)
-        return _materials[name]

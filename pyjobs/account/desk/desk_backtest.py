@@ -32,12 +32,6 @@ class DeskResults:
     benchmarks: list[Benchmark]
     warnings: list[str]
 
-    @property
-    def used(self) -> list[Benchmark]:
-        """Those whose closes are in the results of the first account, which is the one that is drawn."""
-        names = self.accounts[0].metrics["benchmarks"]
-        return [each for each in self.benchmarks if each.name in names]
-
 
 def run(job: Job, names: str | None) -> DeskResults:
     """Run them. `names`: benchmarks, separated by commas; None: the desk's own, and those its market requires.

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from pyjobs.account.single.look_ahead import refuse_or_tell
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
@@ -134,10 +134,9 @@ def first_closes(snapshot: Snapshot) -> Callable[[int], int]:
     @cache
     def first_close(at: int) -> int:
         earliest = 2**62
-        for series in snapshot.series:
-            if series.instrument.scanned and len(series.bars) > at:
-                earliest = min(earliest, series.bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
-                done_with(series.bars)
+        scanned = (each.bars for each in snapshot.series if each.instrument.scanned and len(each.bars) > at)
+        for bars in one_at_a_time(scanned):
+            earliest = min(earliest, bars.slice(at, at + 1).last_ms)  # not the column: there are thousands
         return earliest
 
     return first_close

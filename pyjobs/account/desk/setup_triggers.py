@@ -13,7 +13,7 @@ from pyjobs.account.figures.triggers import Part, Triggers, part
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.sleeves import costs_on
 from pyjobs.market.bars import Bars, last
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from pyjobs.strategy.scan import longest_lookback
@@ -28,12 +28,11 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
     found: list[Part] = []
     first, dates = window_start(snapshot.session, days), lru_cache(lambda market: lru_cache(None)(session_of(market)))
     alike: dict[tuple[str, str], Costs] = {}
-    for series in snapshot.series:
+    for series in one_at_a_time(snapshot.series, lambda each: each.bars):
         instrument = series.instrument
         if not instrument.scanned or not len(series.bars):
             continue
         bars = looked_at(series.bars, first, longest_lookback(setups))
-        done_with(series.bars)
         with remembering():
             signals = [(name, each) for name, setup in setups.items() for each in one_sided(setup.signals(bars))]
         kind = instrument.currency, instrument.kind

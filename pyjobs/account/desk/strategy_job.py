@@ -1,4 +1,4 @@
-"""What every verb that runs a strategy on a desk is asked, and the same looked up: desk, bars, actions, accounts."""
+"""What a verb needs to run a strategy on a desk: the desk, its bars and actions, the accounts, the index."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ import numpy as np
 
 from pyjobs.account.desk import desk_setups
 from pyjobs.account.desk.strategy_run import Prepared, prepare
-from pyjobs.account.single.bt_arguments import add_desk_flags
 from pyjobs.account.single.bt_request import parameters, strategy_of
-from pyjobs.account.single.look_ahead import ALLOW, refuse_or_tell
+from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
@@ -34,7 +33,7 @@ from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.registry import bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
 from utils import clock, paths, trading_day
-from utils.cli import Parser, date_of
+from utils.cli import date_of
 from utils.errors import ConfigError, UsageError
 
 FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and by whose clock its days close
@@ -93,16 +92,6 @@ class Job:
     def actions_files(self) -> list[Path]:
         """Where the desk's splits, dividends and bases stand, whether there are any or not."""
         return corporate_actions.files_of(self.snapshot.desk)
-
-
-def add_flags(parser: Parser) -> None:
-    """The flags that `look_up` reads."""
-    parser.add_argument("--strategy", required=True, metavar="NAME", help="a strategy of the registry")
-    parser.add_argument("--param", action="append", default=[], metavar="K=V", help="may be repeated")
-    parser.add_argument("--start", metavar="DATE", help="default: as soon as it can decide")
-    parser.add_argument("--end", metavar="DATE", help="default: by the desk's own rule")
-    parser.add_argument(ALLOW, action="store_true", help="run one of your own that looks ahead; the result is marked")
-    add_desk_flags(parser)
 
 
 def look_up(args: Namespace, swept: Mapping[str, Sequence[Value]] = MappingProxyType({})) -> Job:

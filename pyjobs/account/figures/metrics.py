@@ -89,12 +89,6 @@ def max_drawdown_periods(returns: FloatArray) -> int:
     return longest
 
 
-def calmar(returns: FloatArray, per_year: float = SESSIONS_PER_YEAR) -> float:
-    """annual_return / |max_drawdown|; NaN without a drawdown."""
-    deepest = max_drawdown(returns)
-    return annual_return(returns, per_year) / -deepest if deepest < 0 else math.nan
-
-
 def omega(
     returns: FloatArray,
     risk_free: FloatArray | float = 0.0,

@@ -44,7 +44,8 @@ from pyjobs.account.portfolio.seats import (
     value,
     write_account_trade,
 )
-from pyjobs.account.portfolio.sums import TINY, add, begin_sum, exact_worth, gross_worth, is_certain, total
+from pyjobs.account.portfolio.sums import exact_worth, gross_worth
+from pyjobs.strategy.exact_sums import TINY, add, begin_sum, is_certain, total
 from pyjobs.strategy.kernel import ORDER, SIDE, STILL_OPEN, TRADE, at_open, in_range, leave
 from pyjobs.strategy.riding import rides_open, rides_range
 
@@ -53,10 +54,8 @@ def walk(
     account: Account, lists: Lists, seats: Seats, series: Series, signals: Signals, tables: Tables, rates: Rates,
     points: Points, account_trades: AccountTradeColumns, room: Room,
 ) -> int:  # fmt: skip
-    """Every moment in order: an entry of `points` each, a account trade for each position that ends.
-
-    Last come the account trades of those still open, marked to their last close.
-    """
+    """Every moment in order: an entry of `points` each, an account trade for each position that ends; last come those
+    still open, marked to their last close."""
     for j in range(series.n_times):
         now = series.times[j]
         look(series, j)

@@ -6,12 +6,13 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
 from pyjobs.market.bars import Bars, FloatArray, IntArray
-from pyjobs.market.cache.column_file import done_with, give_back
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.chained import parts_of
 from utils.pieces import forked
 
@@ -85,19 +86,17 @@ class AlignedBars:
         parts = parts_of(bars)
         if not _same(parts, self._times):
             self._times = np.concatenate([np.empty(0, np.int64), *(part.ts_ms for part in parts)])
-        done_with(bars)
         return AlignedSeries(self, number, bars, self._times)
 
     def _copy(self, first: int) -> None:
         opens, highs, lows, closes = self.prices
-        for number in range(first, min(first + AHEAD, len(self._sources))):
+        sources = enumerate(self._sources[first : first + AHEAD], first)
+        for number, bars in one_at_a_time(sources, itemgetter(1), for_good=True):
             at = self.starts[number]
-            for part in parts_of(self._sources[number]):
+            for part in parts_of(bars):
                 end = at + len(part)
                 opens[at:end], highs[at:end], lows[at:end], closes[at:end] = part.open, part.high, part.low, part.close
                 at = end
-            done_with(self._sources[number])
-        give_back()
         self._copied.add(first)
 
 
@@ -148,7 +147,7 @@ def laid(series: Sequence[Bars]) -> list[AlignedSeries]:
     if len(already) == len(series) and len({id(bars.aligned) for bars in already}) <= 1:
         return already
     aligned = aligned_bars_of(tuple(series))
-    return [aligned.bars(number) for number in range(len(series))]
+    return [aligned.bars(number) for number, _ in one_at_a_time(enumerate(series), itemgetter(1))]
 
 
 @lru_cache(maxsize=KEPT_ALIGNED)

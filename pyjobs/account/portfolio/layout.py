@@ -15,10 +15,10 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.lookups import Columns, rates_of, tables_of
 from pyjobs.account.portfolio.order_admission import EVENT
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.sums import SUMS
 from pyjobs.account.portfolio.unlimited.moves import STEPS
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.strategy import kernel
+from pyjobs.strategy.exact_sums import SUMS
 from pyjobs.strategy.lifecycle import FLAT, Rules
 
 FLOATS = memory.Seats._fields[: memory.Seats._fields.index("stretch")]  # those of a seat that are float64

@@ -14,7 +14,7 @@ from utils.native import Bytes, Floats, Ints, Shorts
 class Account(NamedTuple):
     """The account's money and limits. `cash`, `traded`: one number. `refused`: how many signals, by reason.
 
-    `parts`: room for an exact sum (see `sums`).
+    `parts`: room for an exact sum (see `exact_sums`).
     """
 
     cash: Floats

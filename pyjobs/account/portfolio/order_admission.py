@@ -20,7 +20,7 @@ from pyjobs.account.portfolio.seats import (
     take_out,
     value,
 )
-from pyjobs.account.portfolio.sums import add, begin_sum, total
+from pyjobs.strategy.exact_sums import add, begin_sum, total
 from pyjobs.strategy.kernel import (
     BY_SIGNAL,
     BY_TIME,

@@ -40,7 +40,7 @@ from pyjobs.account.portfolio.memory import AccountTradeColumns, Seats
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.unlimited import follow, moves
 from pyjobs.market.bars import FloatArray, IntArray, SeriesKey
-from pyjobs.strategy import kernel, riding
+from pyjobs.strategy import exact_sums, kernel, riding
 from pyjobs.strategy.lifecycle import Trade
 from utils import native
 
@@ -204,7 +204,7 @@ def _waiting(names: Sequence[SleeveName], seats: Seats) -> list[Waiting]:
 @lru_cache(maxsize=1)
 def _library() -> native.Library:
     return native.load(
-        "account_loop", (kernel, riding, seats, sums, order_admission, account_loop, moves, follow), EXPORTS
+        "account_loop", (kernel, exact_sums, riding, seats, sums, order_admission, account_loop, moves, follow), EXPORTS
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.wanted.wishes_of_series import Named, wishes_of
 from pyjobs.market.bars import Bars
-from pyjobs.market.cache.column_file import done_with, give_back
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.signals import Setup
@@ -56,10 +57,9 @@ def sleeves_of(
             wanted[number], converted[number] = known, money
     aligned = aligned_bars_of(tuple(series.bars for series in traded), shared=second_core)
     made = wishes_of(aligned, wanted, second_core=second_core)
-    give_back()
     grids: dict[tuple[str, str, str], Grid] = {}
     sleeves = []
-    for number, named in made.items():
+    for number, named in one_at_a_time(made.items(), lambda each: traded[each[0]].bars, for_good=True):
         instrument = traded[number].instrument
         alike = instrument.market, f"{instrument.kind} {instrument.prices}", instrument.currency
         grid = grids[alike] = grids[alike] if alike in grids else grid_of(account, instrument)
@@ -139,10 +139,9 @@ def first_decision_ms(sleeves: Sequence[Sleeve], setups: Mapping[str, Setup]) ->
         if known is None or first < known[1]:
             firsts[id(sleeve.bars)] = sleeve.bars, first
     found = []
-    for bars, first in firsts.values():
+    for bars, first in one_at_a_time(firsts.values(), itemgetter(0)):
         first = min(first, len(bars) - 1)
         found.append(bars.slice(first, first + 1).last_ms)  # not the column: there are thousands
-        done_with(bars)
     return min(found, default=None)
 
 

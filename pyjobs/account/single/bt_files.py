@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pyjobs.account.single.engine import ENTRY_PRICE, ENTRY_TS, EXIT_PRICE, EXIT_TS, REASON, STOP, Result, SymbolResult
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.strategy.lifecycle import REASONS
 from utils.files.text_files import write_result
 
@@ -35,8 +35,9 @@ def write_trades(path: Path, result: Result) -> None:
 
 def trade_lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
     """One line per trade of a symbol."""
-    for start in range(0, symbol.n_trades, TOGETHER):
-        yield from _lines(replace(symbol, rows=symbol.rows[start : start + TOGETHER]), fee)
+    shares = (replace(symbol, rows=symbol.rows[at : at + TOGETHER]) for at in range(0, symbol.n_trades, TOGETHER))
+    for share in one_at_a_time(shares, lambda each: each.bars):
+        yield from _lines(share, fee)
 
 
 def _lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
@@ -50,7 +51,6 @@ def _lines(symbol: SymbolResult, fee: float) -> Iterator[str]:
         rows[:, REASON].astype(int).tolist(),
         symbol.net_returns(fee).tolist(),
     )
-    done_with(symbol.bars)
     for long, signal, entry, paid, stop, leave, price, reason, gain in zip(*columns, strict=True):
         level = "" if math.isnan(stop) else repr(stop)
         side = "long" if long else "short"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from pyjobs.account.single import engine
@@ -12,11 +13,11 @@ from pyjobs.account.single.engine import Money, Result
 from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import bound, decides_from_ms, make_setup, needs
 from pyjobs.strategy.signals import Setup
-from utils.cli import date_of
+from utils.cli import date_of, name_and_value, value_of
 from utils.errors import BadDataError, ConfigError, UsageError
 
 
@@ -84,18 +85,11 @@ def material_of(request: Request, index: str | None) -> Material | None:
     unknown = [symbol for symbol in wanted if symbol not in series]
     if unknown:
         raise UsageError(f"--symbols: {request.bars} has no {', '.join(unknown)}")
-    traded = {symbol: cut(series[symbol], end_ms) for symbol in wanted}
+    traded = {symbol: series[symbol] for symbol in wanted}
+    if end_ms is not None:
+        traded = {symbol: bars.until(end_ms) for symbol, bars in one_at_a_time(traded.items(), itemgetter(1))}
     refuse_empty(request, traded, series, start_ms)
     return Material(series=traded, index=series[index] if index else None, money=money, start_ms=start_ms)
-
-
-def cut(bars: Bars, end_ms: int | None) -> Bars:
-    """Without those that close after `end_ms`."""
-    if end_ms is None:
-        return bars
-    kept = bars.until(end_ms)
-    done_with(bars)
-    return kept
 
 
 def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
@@ -118,15 +112,8 @@ def parameters(texts: Iterable[str]) -> dict[str, int | float | str]:
 
 def parameter(text: str) -> tuple[str, int | float | str]:
     """`fast=10` as (fast, 10): a number when it reads as one."""
-    key, equals, value = text.partition("=")
-    if not (key and equals and value):
-        raise UsageError(f"--param {text!r} is not NAME=VALUE")
-    for kind in (int, float):
-        try:
-            return key, kind(value)
-        except ValueError:
-            continue
-    return key, value
+    name, value = name_and_value(text, "--param")
+    return name, value_of(value)
 
 
 def money_of(request: Request) -> Money:

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 
 from pyjobs.account.portfolio.costs import BASIS_POINT
 from pyjobs.account.single import equity_loop
 from pyjobs.market.bars import Bars, FloatArray, IntArray, is_long, pieces
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import (
     FLAT,
@@ -140,10 +141,10 @@ def run(
     """
     money = money or Money()
     refuse_too_short(bars_by_symbol, setup)
-    found = []
-    for symbol, bars in bars_by_symbol.items():
-        found.append(run_symbol(symbol, bars, setup, money=money, semantics=semantics, start_ms=start_ms))
-        done_with(bars)
+    found = (
+        run_symbol(symbol, bars, setup, money=money, semantics=semantics, start_ms=start_ms)
+        for symbol, bars in one_at_a_time(bars_by_symbol.items(), itemgetter(1))
+    )
     return Result(money=money, symbols=tuple(found))
 
 
@@ -223,16 +224,13 @@ def _folded(
     """
     folds = [(_flat().copy(), list[FloatArray]()) for _ in setups]
     reach = max(setup.lookback for setup in setups)
-    for begin, end in pieces(start, len(bars)):
-        first = max(begin - reach, 0)
-        piece = bars.slice(first, end)
+    edges = ((max(begin - reach, 0), begin, end) for begin, end in pieces(start, len(bars)))
+    shares = ((bars.slice(first, end), begin - first, end - first) for first, begin, end in edges)
+    for piece, begin, end in one_at_a_time(shares, itemgetter(0)):
         with shared():
             for setup, (s, rows) in zip(setups, folds, strict=True):
                 signals = setup.signals(piece)
-                rows.append(
-                    KernelInput(piece, signals).run(s, Rules.of(signals, semantics), begin - first, end - first)
-                )
-        done_with(piece)
+                rows.append(KernelInput(piece, signals).run(s, Rules.of(signals, semantics), begin, end))
     return ((s, _trades(bars, s, rows)) for s, rows in folds)
 
 
@@ -249,15 +247,14 @@ def _trades(bars: Bars, s: FloatArray, rows: list[FloatArray]) -> FloatArray:
 
 def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: FloatArray | None) -> int:
     """`equity_loop.worth` of the trades, in pieces: how many of them count."""
-    (ts_ms, *_, close), n = contiguous(bars)[1], len(rows)
+    (ts_ms, *_, close), n, n_bars = contiguous(bars)[1], len(rows), len(bars)
     equity_loop.begin(_stand.state, money.cash)
-    for begin, end in pieces(start, len(bars)):
+    known = bars.ts_ms
+    for begin, end in one_at_a_time(pieces(start, n_bars), lambda at: known[slice(*at)] if at[1] < n_bars else None):
         where = address(equity[begin - start :]) if equity is not None else 0
         n = _library().worth(
             *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), _stand.at)
         )
-        if end < len(bars):
-            done_with(bars.ts_ms[begin:end])
     return n
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from pyjobs.account.single.engine import Money, refuse_too_short, run_figures
 from pyjobs.market.bars import Bars, FloatArray, IntArray
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import REGISTRY, make_setup
 from pyjobs.strategy.signals import Setup
@@ -76,14 +76,13 @@ class Lot:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the lot for a worker. The bars will be used there, so their pages here can be released."""
-        for bars in self.bars:
-            done_with(bars)
-        return partial(Lot, **{each.name: getattr(self, each.name) for each in fields(self)}), ()
+        content = {each.name: getattr(self, each.name) for each in fields(self)}
+        return partial(Lot, **content | {"bars": tuple(one_at_a_time(self.bars))}), ()
 
     def figures(self, share: tuple[int, int]) -> FloatArray:
         """The figures of setups [share), shape (setups, symbols, 3), see `sweep_symbol`."""
         setups, terms = unpacked(self.setups)[slice(*share)], (self.money, self.semantics, self.start_ms)
-        return np.stack([sweep_symbol(bars, setups, *terms) for bars in self.bars], axis=1)
+        return np.stack([sweep_symbol(bars, setups, *terms) for bars in one_at_a_time(self.bars)], axis=1)
 
 
 def sweep(
@@ -153,9 +152,7 @@ def sweep_symbol(
     bars: Bars, setups: Sequence[Setup], money: Money, semantics: Semantics = "own", start_ms: int | None = None
 ) -> FloatArray:
     """(total return, deepest fall, entries) of each strategy on one symbol: shape (len(setups), 3)."""
-    out = run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
-    done_with(bars)
-    return out
+    return run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
 
 
 def _ascends(name: str, combo: Params) -> bool:

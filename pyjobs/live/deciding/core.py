@@ -6,8 +6,8 @@ can be folded again and must give the same bytes. Nothing reads a clock, a file 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from zlib import crc32
 
@@ -16,10 +16,12 @@ import numpy as np
 from pyjobs.account.single import equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money, net_returns
+from pyjobs.live.deciding import one_bar
+from pyjobs.live.deciding.one_bar import DAY_WORTH, ENDED, FEW_BARS, MONEY, SHARES, SKIP, WORTH
 from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.journal.cells import FLAT_STATE, SIDES, number, state_text
 from pyjobs.live.journal.names import EXIT_NAMES, SKIPS
-from pyjobs.market.bars import Bars, IntArray
+from pyjobs.market.bars import Bars, FloatArray, IntArray
 from pyjobs.strategy import kernel
 from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, sides
 
@@ -29,7 +31,12 @@ PRICES = (  # of the kernel's state
     *(kernel.ENTRY_PRICE, kernel.STOP, kernel.TARGET, kernel.TRAIL),
     *(kernel.ORDER_STOP, kernel.ORDER_DISTANCE, kernel.ORDER_TARGET, kernel.ORDER_TRAIL),
 )
-TRADE, REASON, PRICE, STOP = kernel.TRADE, 7, 6, 4  # of a trade row as the kernel writes it
+TRADE = kernel.TRADE
+TOLD = (  # by the numbers of `one_bar`
+    *(*EXIT_NAMES, "filled", "dropped", *SKIPS),
+    *("no_signal", "holding", "entry_signal", "exit_signal", "time_limit", "kill_order"),
+)
+ACTIONS = ("none", "hold", "enter_long", "enter_short", "exit", "reverse_long", "reverse_short", "skip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,32 +65,50 @@ class Lane:
 
 @dataclass(slots=True, kw_only=True)
 class Stand:
-    """Where a loop stands after its last decided bar (`ts_ms` 0: before the first). `s` is the kernel's state."""
+    """Where a loop stands after its last decided bar (`ts_ms` 0: before the first).
 
-    cash: float
-    equity: float
-    day_equity: float
+    `s`: the kernel's state; `p`: the purse, by the names in `one_bar`.
+    """
+
     ts_ms: int = 0
-    day: int = -1
-    trades: int = 0
-    quantity: float = 0.0
+    p: list[float]
     s: list[float] = field(default_factory=FLAT.vector)
 
     @classmethod
     def first(cls, money: Money) -> Stand:
         """Nothing but cash."""
-        return cls(cash=money.cash, equity=money.cash, day_equity=money.cash)
+        return cls(p=[money.cash, 0.0, money.cash, money.cash, -1, 0])
 
     def copy(self) -> Stand:
         """A second state with the same values."""
-        return replace(self, s=list(self.s))
+        return Stand(ts_ms=self.ts_ms, p=list(self.p), s=list(self.s))
+
+    @property
+    def cash(self) -> float:
+        """What is not in a position; all of it while there is none."""
+        return self.p[MONEY]
+
+    @property
+    def equity(self) -> float:
+        """What all of it was worth at the last close."""
+        return self.p[WORTH]
+
+    @property
+    def day_equity(self) -> float:
+        """What it was worth when the market's day began."""
+        return self.p[DAY_WORTH]
+
+    @property
+    def trades(self) -> int:
+        """How many have ended."""
+        return int(self.p[ENDED])
 
     def rescale(self, factor: float) -> None:
         """In the shares of now: prices times `factor`, as many shares more; what they are worth stays."""
         if factor != 1.0:
             for i in PRICES:
                 self.s[i] *= factor
-            self.quantity /= factor
+            self.p[SHARES] /= factor
 
 
 class Decided(NamedTuple):
@@ -95,6 +120,18 @@ class Decided(NamedTuple):
     trades: list[str]
 
 
+class Signalled:
+    """Bars, and what the strategy and the rules about gaps and missing values make of each."""
+
+    def __init__(self, lane: Lane, bars: Bars) -> None:
+        raw = lane.setup.setup.signals(bars)
+        signals, self.broken, self.lacking = lane.setup.steadied(bars, raw)
+        self.bars, self.signals, self.inputs = bars, signals, KernelInput(bars, signals)
+        self.days = lane.days(bars.ts_ms)
+        self.volume = bars.volume + 0.0  # a zero below zero is written as zero, and sealed as one
+        self.rules = Rules.of(signals).vector()
+
+
 class Decider:
     """Decides bars of one block, in order, each once. `bars` begin `lookback` - 1 bars before the first, if there are.
 
@@ -103,50 +140,45 @@ class Decider:
 
     def __init__(self, lane: Lane, stand: Stand, bars: Bars, *, at_stop: bool = True) -> None:
         self.lane, self.stand, self._at_stop = lane, stand, at_stop
-        raw = lane.setup.setup.signals(bars)
-        signals, broken, lacking = lane.setup.steadied(bars, raw)
-        self._inputs = inputs = KernelInput(bars, signals)
-        entry, leaving = sides(signals)
+        known = Signalled(lane, bars)
+        self._inputs = inputs = known.inputs
+        entry, leaving = sides(known.signals)
         self._entry, self._leaving = entry.tolist(), leaving.tolist()
-        self._broken, self._lacking = broken.tolist(), lacking.tolist()
+        self._broken, self._lacking = known.broken.tolist(), known.lacking.tolist()
         self._times, self._open, self._close = inputs.ts_ms, inputs.open, inputs.close
         self._high, self._low, self._stop = inputs.high, inputs.low, inputs.stop
-        self._volume = (bars.volume + 0.0).tolist()  # a zero below zero is written as zero, and sealed as one
-        self._days = lane.days(bars.ts_ms).tolist()
-        self._rules, self._out = Rules.of(signals).vector(), [0.0] * (2 * TRADE)
+        self._volume, self._days, self._rules = known.volume.tolist(), known.days.tolist(), known.rules
+        self._out, self._sizes, self._worth = [0.0] * (3 * TRADE), [0.0] * 3, [0.0] * equity_loop.STATE
+        self._ts, self._price = [0], [0.0]
         self._prefix, self._fee = lane.prefix, lane.money.fee
         self._identity = f"{lane.strategy},{lane.fingerprint}"
         self._lookback = lane.lookback
 
     def decide(self, i: int, blocked: str = "", check: Check | None = None) -> Decided:
         """Bar `i`. `blocked`: what forbids an entry there, as recorded or as it is; `check` is asked about an order."""
-        at, ts_ms = self.stand, self._times[i]
-        s, before, event, risk = at.s, at.s[kernel.SIDE], "", ""
+        at, ts_ms, close = self.stand, self._times[i], self._close[i]
+        s, p, before, found, risk = at.s, at.p, at.s[kernel.SIDE], 0, ""
         ended: list[str] = []
-        if self._days[i] != at.day:
-            at.day, at.day_equity = self._days[i], at.equity
+        one_bar.new_day(p, self._days[i])
         if before != 0.0 or s[kernel.ORDER] != 0.0:
-            event, ended = self._before_close(i, float(ts_ms), blocked)
+            found, ended = self._opened(i, float(ts_ms), "kill" in blocked)
         skip = self._skip(i)
         if skip:
-            blocked = f"{blocked}+{skip}" if blocked else skip
-        if at.cash <= 0.0 and s[kernel.SIDE] == 0.0:
+            blocked = f"{blocked}+{TOLD[skip]}" if blocked else TOLD[skip]
+        if p[MONEY] <= 0.0 and s[kernel.SIDE] == 0.0:
             blocked = f"{blocked}+no_cash" if blocked else "no_cash"
-        side, close = s[kernel.SIDE], self._close[i]
-        if side == 0.0:
-            at.equity = at.cash
-        else:
-            at.equity = at.quantity * (close if side > 0.0 else 2.0 * s[kernel.ENTRY_PRICE] - close)
-        action, reason = "none", "no_signal"
+        one_bar.valued(s, p, close)
+        side, orders = s[kernel.SIDE], 0
         if side != 0.0 or self._entry[i]:
-            action, reason, refused, risk = self._at_close(i, float(ts_ms), blocked, check)
+            orders, refused, risk = self._wished(i, float(ts_ms), blocked, check)
             blocked = refused or blocked
+        action, reason = divmod(one_bar.done_at_close(s, orders), 32)
         at.ts_ms = ts_ms
         state = state_text(s) if side != 0.0 or s[kernel.ORDER] != 0.0 else FLAT_STATE
         text = (
-            f"{self._prefix}{ts_ms},{'skip' if skip else action},{event or skip or reason},"
+            f"{self._prefix}{ts_ms},{ACTIONS[SKIP if skip else action]},{TOLD[found or skip or reason]},"
             f"{SIDES[before]},{SIDES[side]},{state},{self._identity},"
-            f"{at.trades},{at.cash!r},{at.quantity!r},{at.equity!r},{at.day_equity!r},{self._seal(i, close)}"
+            f"{p[ENDED]},{p[MONEY]!r},{p[SHARES]!r},{p[WORTH]!r},{p[DAY_WORTH]!r},{self._seal(i, close)}"
         )
         return Decided(text, blocked, risk, ended)
 
@@ -155,81 +187,52 @@ class Decider:
         text = f"{self._open[i]!r},{self._high[i]!r},{self._low[i]!r},{close!r},{self._volume[i]!r}"
         return f"{crc32(text.encode()):08x}"
 
-    def _skip(self, i: int) -> str:
-        """The reason for which no entry can be decided at bar `i`."""
+    def _skip(self, i: int) -> int:
+        """What is told of a bar at which no entry can be decided; 0 for any other."""
         if i + 1 < self._lookback:
-            return SKIPS[0]
-        return SKIPS[1] if self._broken[i] else SKIPS[2] if self._lacking[i] else ""
+            return FEW_BARS
+        return one_bar.CADENCE if self._broken[i] else one_bar.FEATURES if self._lacking[i] else 0
 
-    def _before_close(self, i: int, ts: float, blocked: str) -> tuple[str, list[str]]:
-        """Open and range of a bar; the reason to record, and the trades that ended."""
-        s, out, at = self.stand.s, self._out, self.stand
-        if s[kernel.ORDER] != 0.0 and "kill" in blocked:
-            kernel.forget_order(s)
-        held, ordered = (s[kernel.SIDE], s[kernel.ENTRY_PRICE], at.quantity), s[kernel.ORDER]
-        n = kernel.before_close(s, self._rules, ts, self._open[i], self._high[i], self._low[i], out, 0)
-        rows = [out[k * TRADE : (k + 1) * TRADE] for k in range(n)]
-        for row in rows:
-            if self._at_stop and row[REASON] == kernel.BY_STOP_GAP:
-                row[PRICE] = row[STOP]
-        filled = s[kernel.SIDE] != 0.0 and s[kernel.ENTRY_TS] == ts
-        if not rows and not filled:
-            return ("dropped" if ordered != 0.0 and s[kernel.ORDER] == 0.0 else ""), []
-        self._pay(rows, filled, ts, held)
-        ended = [self._trade(row, held[2] if row[2] != ts else at.quantity) for row in rows]
-        if s[kernel.SIDE] == 0.0 or at.cash <= 0.0:  # a short may lose all, and then nothing else is entered
-            s[:], at.quantity = (s if s[kernel.SIDE] == 0.0 else FLAT.vector()), 0.0
-        return (EXIT_NAMES[int(rows[-1][REASON])] if rows else "filled"), ended
-
-    def _pay(self, rows: list[list[float]], filled: bool, ts: float, held: tuple[float, float, float]) -> None:
-        """Cash and quantity after the fills of one bar: `equity_loop.worth` over that bar alone."""
-        at, flat = self.stand, [value for row in rows for value in row]
-        if filled:
-            still = [0.0] * TRADE
-            kernel.write_trade(at.s, still, 0, ts, at.s[kernel.ENTRY_PRICE], kernel.STILL_OPEN)
-            flat += still
-        w = [0.0] * equity_loop.STATE
-        equity_loop.begin(w, at.cash if at.cash > 0.0 else 1.0)
-        w[equity_loop.CASH], w[equity_loop.POSITION], w[equity_loop.PAID], w[equity_loop.QUANTITY] = at.cash, *held
-        equity_loop.worth([ts], [1.0], 0, 1, flat, len(flat) // TRADE, self._fee, w, 0, w)
-        at.cash, at.quantity = w[equity_loop.CASH], w[equity_loop.QUANTITY]
-
-    def _trade(self, row: list[float], quantity: float) -> str:
-        """The cells of a finished trade up to its return."""
-        at = self.stand
-        at.trades += 1
-        side, signal, entry, paid, stop, leave, price, reason, held = row
-        gain = float(net_returns(np.array([row]), self._fee)[0])
-        return (
-            f"{self._prefix}{int(leave)},{at.trades},{SIDES[side]},{int(signal)},{int(entry)},{paid!r},{number(stop)},"
-            f"{price!r},{EXIT_NAMES[int(reason)]},{int(held)},{quantity!r},{gain!r}"
-        )
-
-    def _at_close(self, i: int, ts: float, blocked: str, check: Check | None) -> tuple[str, str, str, str]:
-        """Signals become orders, unless something forbids it: action, reason, what refused it, what the limits saw."""
-        s, leaving = self.stand.s, self._leaving[i]
-        if "flatten" in blocked:
-            leaving |= kernel.LEAVE_KILLED
-        was_leaving = s[kernel.EXIT] != 0.0
-        kernel.at_close(
-            s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), leaving,
-            self._stop[i], *self._inputs.distances(i),
+    def _opened(self, i: int, ts: float, killed: bool) -> tuple[int, list[str]]:
+        """Open and range of a bar; what is told of it, and the trades that ended."""
+        out, sizes, p = self._out, self._sizes, self.stand.p
+        found, n = divmod(
+            one_bar.opened(
+                self.stand.s, self._rules, p, ts, self._open[i], self._high[i], self._low[i], killed, self._at_stop,
+                self._fee, out, sizes, 0, self._worth, self._ts, self._price,
+            ),
+            4,
         )  # fmt: skip
-        ordered, refused, risk = s[kernel.ORDER] != 0.0 and s[kernel.ORDER_TS] == ts, "", ""
-        if ordered and not blocked and check is not None:
+        if not n:
+            return found, []
+        p[ENDED] += n
+        return found, trade_texts(self.lane, np.array(out[: n * TRADE]).reshape(n, TRADE), sizes, self.stand.trades - n)
+
+    def _wished(self, i: int, ts: float, blocked: str, check: Check | None) -> tuple[int, str, str]:
+        """Signals become orders, unless something forbids it: orders, what refused one, what the limits saw."""
+        s, refused, risk = self.stand.s, "", ""
+        orders = one_bar.wishes(
+            s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), self._leaving[i],
+            "flatten" in blocked, self._stop[i], *self._inputs.distances(i),
+        )  # fmt: skip
+        if orders & 1 and not blocked and check is not None:
             refused, risk = check(int(ts), self.stand.equity / (1.0 + self._fee))
-        if ordered and (blocked or refused):
+        if orders & 1 and (blocked or refused):
             kernel.forget_order(s)
-            ordered = False
-        leaves = s[kernel.EXIT] != 0.0 and not was_leaving
-        if ordered:
-            way = "long" if s[kernel.ORDER] > 0.0 else "short"
-            return f"{'reverse' if leaves else 'enter'}_{way}", "entry_signal", refused, risk
-        if leaves:
-            why = {kernel.BY_SIGNAL: "exit_signal", kernel.BY_TIME: "time_limit"}.get(s[kernel.EXIT], "kill_order")
-            return "exit", why, refused, risk
-        still = s[kernel.SIDE] != 0.0
-        return ("hold", "holding", refused, risk) if still else ("none", "no_signal", refused, risk)
+            orders -= 1
+        return orders, refused, risk
+
+
+def trade_texts(lane: Lane, rows: FloatArray, sizes: Sequence[float], before: int) -> list[str]:
+    """The cells of trades as the kernel wrote them, up to their return; `before`: how many had ended before these."""
+    gains = net_returns(rows, lane.money.fee).tolist()
+    return [
+        f"{lane.prefix}{int(leave)},{k},{SIDES[side]},{int(signal)},{int(entry)},{paid!r},{number(stop)},"
+        f"{price!r},{EXIT_NAMES[int(reason)]},{int(held)},{quantity!r},{gain!r}"
+        for k, (side, signal, entry, paid, stop, leave, price, reason, held), quantity, gain in zip(
+            range(before + 1, before + 1 + len(rows)), rows.tolist(), sizes, gains, strict=False
+        )
+    ]
 
 
 def deciders(

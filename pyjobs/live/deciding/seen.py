@@ -14,10 +14,12 @@ import numpy as np
 
 from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import Row
-from pyjobs.market.bars import COLUMNS, Bars, FloatArray
+from pyjobs.live.journal.rows import Rows
+from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray
 from utils.errors import BadDataError
 
 FIRST_PRICE, KIND = names.BARS.index("open"), names.BARS.index("kind")
+PRICES = len(COLUMNS) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,11 +80,26 @@ def seen_in(rows: Sequence[Row]) -> Seen:
     """Rows of bars.csv. Raises BadDataError for cells that are no numbers."""
     try:
         ts_ms = np.array([row[names.TS_MS] for row in rows], dtype=np.int64)
-        cells = [cell for row in rows for cell in row[FIRST_PRICE : FIRST_PRICE + 5]]
-        prices = np.array(list(map(float, cells)), dtype=np.float64).reshape(len(rows), 5).T.copy()
+        cells = [cell for row in rows for cell in row[FIRST_PRICE : FIRST_PRICE + PRICES]]
+        prices = np.array(list(map(float, cells)), dtype=np.float64).reshape(len(rows), PRICES).T.copy()
         factors = np.array([names.factor_in(row[KIND]) for row in rows], dtype=np.float64)
     except ValueError as error:
         raise BadDataError(f"bars.csv: {error}") from None
+    return _checked(ts_ms, prices, factors)
+
+
+def seen_of(rows: Rows) -> Seen:
+    """All of bars.csv, by compiled loops. Raises BadDataError as `seen_in`."""
+    try:
+        prices, factors = rows.floats(FIRST_PRICE, PRICES), np.ones(len(rows))
+        split = np.flatnonzero(~(rows.has(KIND, names.DECIDED.encode()) | rows.has(KIND, names.WARM_UP.encode())))
+        factors[split] = [names.factor_in(cell) for cell in rows.cells(KIND, KIND + 1, split)]
+    except ValueError as error:
+        raise BadDataError(f"bars.csv: {error}") from None
+    return _checked(rows.ts_ms, prices, factors)
+
+
+def _checked(ts_ms: IntArray, prices: FloatArray, factors: FloatArray) -> Seen:
     if not (np.isfinite(factors) & (factors > 0.0)).all():
         raise BadDataError("bars.csv: a split's factor is not above zero")
     return Seen(bars=Bars(ts_ms=ts_ms, **dict(zip(COLUMNS[1:], prices, strict=True))), factors=factors)

@@ -22,16 +22,10 @@ def stand_after(lane: Lane, row: Row) -> Stand:
     """Where a loop stands after that decision. Raises BadDataError for cells that cannot be."""
     try:
         ts_ms = int(row[names.TS_MS])
-        return Stand(
-            cash=float(row[CASH]),
-            equity=float(row[EQUITY]),
-            day_equity=float(row[DAY_EQUITY]),
-            ts_ms=ts_ms,
-            day=int(lane.days(np.array([ts_ms]))[0]),
-            trades=int(row[TRADES]),
-            quantity=float(row[QUANTITY]),
-            s=state_in(row[STATE]),
-        )
+        cash, quantity, equity, day_equity = (float(row[k]) for k in (CASH, QUANTITY, EQUITY, DAY_EQUITY))
+        day = int(lane.days(np.array([ts_ms]))[0])
+        purse = [cash, quantity, equity, day_equity, day, int(row[TRADES])]
+        return Stand(ts_ms=ts_ms, p=purse, s=state_in(row[STATE]))
     except ValueError as error:
         raise BadDataError(f"the decision of ts_ms {row[names.TS_MS]} cannot be read: {error}") from None
 

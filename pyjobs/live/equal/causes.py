@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from pyjobs.live.deciding.core import Decider, Lane, Stand
+from pyjobs.live.deciding.one_bar import DAY
 from pyjobs.live.deciding.standing import CASH, recorded
 from pyjobs.live.equal.logs import BLOCKED, CODE, LATE, Log
 from pyjobs.live.equal.replay import Apart, late_marks_differ, stand_before
 from pyjobs.live.journal import names
-from pyjobs.live.journal.names import EVENTS
 from utils.errors import NightdeskError
 
 CAUSES = {
@@ -26,7 +26,6 @@ CAUSES = {
     "strategy looks ahead": "with the bars that came later the strategy decides otherwise than it did live",
     "unknown": "none of the known causes can be shown",
 }
-KIND = EVENTS.index("kind")
 ENTRY, LEFT, REASON = (names.TRADES.index(each) for each in ("entry_ts_ms", "exit_price", "reason"))
 
 
@@ -75,9 +74,7 @@ def starts_over(log: Log, lane: Lane, row: int) -> bool:
         return False
     before = stand_before(log, lane, row)
     forgetful = Stand.first(lane.money)
-    forgetful.trades, forgetful.day = before.trades, before.day
-    forgetful.cash = forgetful.equity = before.cash
-    forgetful.day_equity = before.day_equity
+    forgetful.p = [before.cash, 0.0, before.cash, before.day_equity, *before.p[DAY:]]
     if before.s == forgetful.s:
         return False
     text = refolded(log, lane, row, forgetful, recorded(log.decisions[row][BLOCKED]))

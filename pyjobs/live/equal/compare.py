@@ -6,14 +6,17 @@ so are those after it until both are flat again.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from pyjobs.live.equal.logs import BLOCKED, LATE, Log
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import FLAT_STATE
 from pyjobs.live.journal.lines import Row
+from pyjobs.live.journal.rows import Rows
+from pyjobs.market.bars import Bars
 
 FIRST, LAST = 4, names.COMPARED  # action, reason, before, after, state
 BEFORE, AFTER, STATE = (names.DECISIONS.index(each) for each in ("before", "after", "state"))
@@ -77,15 +80,15 @@ def compare(live: Log, other: Log, explain: Explain = by_events) -> Compared:
     found = Compared()
     if live.decisions and other.decisions:
         found.first_ms, found.last_ms = max(live.first_ms, other.first_ms), min(live.last_ms, other.last_ms)
-    mine = [row for row in live.decisions if found.first_ms <= int(row[names.TS_MS]) <= found.last_ms]
-    theirs = [row for row in other.decisions if found.first_ms <= int(row[names.TS_MS]) <= found.last_ms]
-    if not mine or not theirs:
+    mine, theirs = (_within(log.decisions, found.first_ms, found.last_ms) for log in (live, other))
+    if not mine.size or not theirs.size:
         found.decisions = Mismatch(layer="decisions", ts_ms=0, live="", other="", what="the windows do not overlap")
         return found
-    if mine[0][IDENTITY] != theirs[0][IDENTITY]:
-        found.decisions = replace(_apart(mine[0], theirs[0]), what="another strategy, or other parameters")
+    a, b = live.decisions[int(mine[0])], other.decisions[int(theirs[0])]
+    if a[IDENTITY] != b[IDENTITY]:
+        found.decisions = replace(_apart(a, b), what="another strategy, or other parameters")
         return found
-    _decisions(found, mine, theirs, explain)
+    _decisions(found, live.decisions, other.decisions, (mine, theirs), explain)
     if not found.synced_ms:
         found.decisions = Mismatch(layer="decisions", ts_ms=0, live="", other="", what=NEVER_FLAT)
         return found
@@ -93,80 +96,97 @@ def compare(live: Log, other: Log, explain: Explain = by_events) -> Compared:
     return found
 
 
-def _decisions(found: Compared, mine: Sequence[Row], theirs: Sequence[Row], explain: Explain) -> None:
-    """Walk both, a bar at a time."""
-    i = j = 0
-    since, why = 0, ""
-    while i < len(mine) or j < len(theirs):
-        a = mine[i] if i < len(mine) else None
-        b = theirs[j] if j < len(theirs) else None
-        x = int(a[names.TS_MS]) if a else 2**63
-        y = int(b[names.TS_MS]) if b else 2**63
-        at, a, b = min(x, y), a if x <= y else None, b if y <= x else None
-        i, j = i + (a is not None), j + (b is not None)
-        if not found.synced_ms:
-            if a is None or b is None or not (a[BEFORE] == b[BEFORE] == "flat" and _was_flat(mine, theirs, i, j)):
-                continue
-            found.synced_ms = at
-        found.rows += 1
-        same = a is not None and b is not None and a[FIRST:LAST] == b[FIRST:LAST]
-        if not same:
-            why_here = explain(a) if a is not None else explain(b) if b is not None else ""
-            if not why and not why_here:
-                found.decisions = _apart(a, b)
-                return
-            if not why:
-                since, why = at, why_here
-            found.explained += 1
-        if why and a is not None and b is not None and a[STATE] == b[STATE] == FLAT_STATE:
-            found.excused.append((since, at, why))
-            since, why = 0, ""
-    if why:
-        found.excused.append((since, found.last_ms, why))
+def _within(rows: Rows, first_ms: int, last_ms: int) -> np.ndarray:
+    """The numbers of the rows of a window."""
+    return np.arange(np.searchsorted(rows.ts_ms, first_ms), np.searchsorted(rows.ts_ms, last_ms, side="right"))
 
 
-def _was_flat(mine: Sequence[Row], theirs: Sequence[Row], i: int, j: int) -> bool:
-    """Whether nothing was ordered before the rows just read either."""
-    before = [rows[at - 2] for rows, at in ((mine, i), (theirs, j)) if at > 1]
-    return all(row[STATE] == FLAT_STATE for row in before)
+def _decisions(
+    found: Compared, live: Rows, other: Rows, window: tuple[np.ndarray, np.ndarray], explain: Explain
+) -> None:
+    """Both, over all closes that either has; only at rows that differ are cells looked at."""
+    at = np.union1d(live.ts_ms[window[0]], other.ts_ms[window[1]])
+    a, b = (_numbers(rows, at, which) for rows, which in ((live, window[0]), (other, window[1])))
+    both = (a >= 0) & (b >= 0)
+    same, flat, ready = (np.zeros(len(at), np.bool_) for _ in range(3))
+    same[both] = live.same(a[both], other, b[both], FIRST, LAST)
+    flat[both] = _flat(live)[a[both]] & _flat(other)[b[both]]
+    ready[both] = _begins(live, a[both], window[0]) & _begins(other, b[both], window[1])
+    begin = int(np.argmax(ready)) if ready.any() else len(at)
+    if begin == len(at):
+        return
+    found.synced_ms = int(at[begin])
+    apart, calm = np.flatnonzero(~same), np.flatnonzero(flat)
+    k = int(np.searchsorted(apart, begin))
+    while k < len(apart):
+        here = int(apart[k])
+        row_a, row_b = live[int(a[here])] if a[here] >= 0 else None, other[int(b[here])] if b[here] >= 0 else None
+        why = explain(row_a or row_b or [])
+        if not why:
+            found.rows, found.decisions = here - begin + 1, _apart(row_a, row_b)
+            return
+        again = int(np.searchsorted(calm, here))
+        end = int(calm[again]) if again < len(calm) else len(at)
+        after = int(np.searchsorted(apart, end, side="right"))
+        found.explained += after - k
+        found.excused.append((int(at[here]), int(at[end]) if end < len(at) else found.last_ms, why))
+        k = after
+    found.rows = len(at) - begin
+
+
+def _numbers(rows: Rows, at: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The row of each close, -1 where there is none; `which` are the rows of the window."""
+    found = which[0] + np.minimum(np.searchsorted(rows.ts_ms[which], at), len(which) - 1)
+    return np.where(rows.ts_ms[found] == at, found, -1)
+
+
+def _flat(rows: Rows) -> np.ndarray:
+    """Whether nothing is held or ordered after each row."""
+    return rows.has(STATE, FLAT_STATE.encode())
+
+
+def _begins(rows: Rows, at: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Whether nothing was held before these rows, and nothing ordered before them within the window."""
+    was_flat = (at == which[0]) | _flat(rows)[np.maximum(at - 1, 0)]
+    return np.asarray(rows.has(BEFORE, b"flat")[at] & was_flat)
 
 
 def _trades(found: Compared, live: Log, other: Log) -> None:
     """Trades from the sync on that ended within the window and that no excused stretch touches."""
-    mine, theirs = (_counted(found, log) for log in (live, other))
+    mine, theirs = (_counted(found, log.trades) for log in (live, other))
     found.live_trades, found.other_trades = len(mine), len(theirs)
-    opens = {
-        int(ts_ms): repr(price) for ts_ms, price in zip(live.bars.ts_ms.tolist(), live.bars.open.tolist(), strict=True)
-    }
-    for a, b in zip(mine, theirs, strict=False):
-        if what := different(a, b, opens):
+    n = min(len(mine), len(theirs))
+    alike = np.ones(n, np.bool_)
+    for first, last in ((names.TS_MS, names.TS_MS + 1), (SIDE, HELD + 1), (GAIN, GAIN + 1)):
+        alike &= live.trades.same(mine[:n], other.trades, theirs[:n], first, last)
+    for k in np.flatnonzero(~alike).tolist():
+        a, b = live.trades[int(mine[k])], other.trades[int(theirs[k])]
+        if what := different(a, b, live.bars):
             found.trades = Mismatch(
                 layer="trades", ts_ms=int(a[names.TS_MS]), live=",".join(a), other=",".join(b), what=what
             )
             return
     if len(mine) != len(theirs):
-        k = min(len(mine), len(theirs))
-        one, more = [*mine[k : k + 1], []][0], [*theirs[k : k + 1], []][0]
+        one = live.trades[int(mine[n])] if len(mine) > n else []
+        more = other.trades[int(theirs[n])] if len(theirs) > n else []
         at = int((one or more)[names.TS_MS])
         found.trades = Mismatch(
             layer="trades", ts_ms=at, live=",".join(one), other=",".join(more), what="one has a trade more"
         )
 
 
-def _counted(found: Compared, log: Log) -> list[Row]:
-    """Stretches come in order and apart: the last one that begins by a trade's end is the only one to ask."""
-    kept, begins = [], [first for first, _, _ in found.excused]
-    for row in log.trades:
-        signal, left = int(row[SIGNAL]), int(row[names.TS_MS])
-        if signal < found.synced_ms or left > found.last_ms:
-            continue
-        k = bisect_right(begins, left) - 1
-        if k < 0 or found.excused[k][1] < signal:
-            kept.append(row)
-    return kept
+def _counted(found: Compared, trades: Rows) -> np.ndarray:
+    """Their numbers. Stretches come in order and apart: the last one that begins by a trade's end is the one to ask."""
+    signal, left = trades.floats(SIGNAL, 1)[0], trades.ts_ms
+    keep = (signal >= found.synced_ms) & (left <= found.last_ms)
+    if found.excused:
+        begins, ends = (np.array(column, np.int64) for column in list(zip(*found.excused, strict=True))[:2])
+        k = np.searchsorted(begins, left, side="right") - 1
+        keep &= (k < 0) | (ends[np.maximum(k, 0)] < signal)
+    return np.flatnonzero(keep)
 
 
-def different(live: Row, other: Row, opens: dict[int, str]) -> str:
+def different(live: Row, other: Row, bars: Bars) -> str:
     """In what two trades differ, in words; empty where they agree or only the convention of a jumped stop differs."""
     for cell in EQUAL:
         if live[cell] != other[cell]:
@@ -174,7 +194,7 @@ def different(live: Row, other: Row, opens: dict[int, str]) -> str:
     if live[LEFT] == other[LEFT]:
         gain = abs(float(live[GAIN]) - float(other[GAIN]))
         return "" if gain <= CLOSE_ENOUGH else f"return {live[GAIN]} live, {other[GAIN]} in the backtest"
-    stop, opened = float(live[STOP]) if live[STOP] != "-" else 0.0, opens.get(int(live[names.TS_MS]), "")
+    stop, opened = float(live[STOP]) if live[STOP] != "-" else 0.0, _open_at(bars, int(live[names.TS_MS]))
     side = 1.0 if live[SIDE] == "long" else -1.0
     jumped = opened and side * (float(opened) - stop) < 0.0
     if live[REASON] == "stop_hit" and jumped and float(live[LEFT]) == stop and other[LEFT] == opened:
@@ -182,6 +202,12 @@ def different(live: Row, other: Row, opens: dict[int, str]) -> str:
     return (
         f"exit_price {live[LEFT]} live, {other[LEFT]} in the backtest (stop {live[STOP]}, open {opened or 'unknown'})"
     )
+
+
+def _open_at(bars: Bars, ts_ms: int) -> str:
+    """The open of the bar that closes then, as text; empty where there is none."""
+    i = int(np.searchsorted(bars.ts_ms, ts_ms))
+    return repr(float(bars.open[i])) if i < len(bars) and bars.ts_ms[i] == ts_ms else ""
 
 
 def _apart(a: Row | None, b: Row | None) -> Mismatch:

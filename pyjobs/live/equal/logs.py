@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.live.deciding.seen import Seen, seen_in
+from pyjobs.live.deciding.seen import Seen, seen_of
 from pyjobs.live.journal import names
-from pyjobs.live.journal.lines import LinesFile, Row
+from pyjobs.live.journal.lines import LinesFile
 from pyjobs.live.journal.place import Place
+from pyjobs.live.journal.rows import Rows, scanned
 from pyjobs.live.spec import Spec, of_row
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.exchanges import load_exchanges, symbol_at
 from utils import paths
 from utils.errors import BadDataError, LockBusyError, MissingInputError, UsageError
@@ -24,6 +25,7 @@ from utils.settings import config
 CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
 
 A_STEP_S = 120.0  # longer than any
+NOTHING = Seen.of(Bars(ts_ms=np.empty(0, np.int64), **{name: np.empty(0) for name in COLUMNS[1:]}))
 
 
 class BadLine(BadDataError):
@@ -39,10 +41,10 @@ class Log:
     """Every decision and trade of one tag, as cells; of a live one also its bars and events."""
 
     place: Place
-    decisions: list[Row]
-    trades: list[Row]
+    decisions: Rows
+    trades: Rows
     seen: Seen
-    events: list[Row]
+    events: Rows
 
     @property
     def bars(self) -> Bars:
@@ -52,16 +54,12 @@ class Log:
     @property
     def first_ms(self) -> int:
         """Its first decision's close."""
-        return int(self.decisions[0][names.TS_MS])
+        return int(self.decisions.ts_ms[0])
 
     @property
     def last_ms(self) -> int:
         """Its last decision's close."""
-        return int(self.decisions[-1][names.TS_MS])
-
-    def times(self) -> np.ndarray:
-        """The closes decided, int64."""
-        return np.array([row[names.TS_MS] for row in self.decisions], dtype=np.int64)
+        return int(self.decisions.ts_ms[-1])
 
 
 def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
@@ -100,9 +98,11 @@ def read(place: Place, *, live: bool) -> Log:
     if not decisions:
         raise MissingInputError(f"{place.decisions}: has no decision yet")
     trades = lines(files[place.trades], texts[place.trades], strictly=False)
-    rows = lines(files[place.bars], texts[place.bars], strictly=True) if live else []
-    events = lines(files[place.events], texts[place.events], strictly=False, ordered=False) if live else []
-    return Log(place=place, decisions=decisions, trades=trades, seen=seen_in(rows), events=events)
+    if not live:
+        return Log(place=place, decisions=decisions, trades=trades, seen=NOTHING, events=Rows.of([], len(names.EVENTS)))
+    bars = lines(files[place.bars], texts[place.bars], strictly=True)
+    events = lines(files[place.events], texts[place.events], strictly=False, ordered=False)
+    return Log(place=place, decisions=decisions, trades=trades, seen=seen_of(bars), events=events)
 
 
 @contextmanager
@@ -125,11 +125,16 @@ def _text(path: Path) -> bytes:
         raise BadLine(f"{path}: is no file", 0) from None
 
 
-def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True) -> list[Row]:
-    """Every whole line of the file's text as cells. Raises BadLine."""
+def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True) -> Rows:
+    """Every whole line of the file's text. Raises BadLine."""
+    heading, width = file.heading.encode(), len(file.columns)
+    if text.startswith(heading):
+        found = scanned(text, len(heading), width, step=int(strictly) if ordered else -1)
+        if found is not None:
+            return found
     whole = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
     if not whole:
-        return []
+        return Rows.of([], width)
     if whole[0] + "\n" != file.heading:
         raise BadLine(f"{file.path}: its heading is not ours: it is of another version or program", 0)
     try:
@@ -137,15 +142,15 @@ def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True)
     except BadDataError as error:
         raise BadLine(str(error), _time_in(str(error))) from None
     before = -1
-    for row in rows if ordered else ():
+    for row in rows:
         try:
             ts_ms = int(row[names.TS_MS])
         except ValueError:
             ts_ms = -1
-        if ts_ms < before + strictly or ts_ms < 0:
+        if ts_ms < 0 or (ordered and ts_ms < before + strictly):
             raise BadLine(f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}", ts_ms)
         before = ts_ms
-    return rows
+    return Rows.of(rows, width)
 
 
 def _time_in(message: str) -> int:
@@ -161,8 +166,3 @@ def spec_of(log: Log) -> Spec:
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]
     return of_row(log.place.tag, row, stored, str(log.place.decisions))
-
-
-def files_of(place: Place) -> tuple[Path, Path]:
-    """Decisions and trades."""
-    return place.decisions, place.trades

@@ -8,8 +8,10 @@ import numpy as np
 
 from pyjobs.live.deciding.core import Decided, Lane, Stand, deciders
 from pyjobs.live.deciding.standing import DECIDED_AT, recorded, stand_after
+from pyjobs.live.deciding.whole import OTHER, forbids_of, same_rows
 from pyjobs.live.equal.logs import BLOCKED, LATE, Log
 from pyjobs.live.journal import names
+from pyjobs.live.journal.rows import Rows
 
 BLOCK = 8192
 
@@ -26,19 +28,34 @@ class Apart:
 
 
 def replay(log: Log, lane: Lane) -> Apart | None:
-    """The first row that does not follow from the recorded inputs; None when each does. Trades included."""
-    times, known = log.times(), log.bars.ts_ms
+    """The first row that does not follow from the recorded inputs; None when each does. Trades included.
+
+    Compiled loops say whether all rows do; where one may not, the core decides them a bar at a time and says which.
+    """
+    times, known = log.decisions.ts_ms, log.bars.ts_ms
     at = np.searchsorted(known, times)
-    whole = unmatched(log, times, known, at)
-    upto = len(times) if whole is None else whole.row
+    lost = unmatched(log, times, known, at)
+    if lost is None:
+        forbids = forbidden(log.decisions)
+        if not (forbids == OTHER).any():
+            made = same_rows(lane, log.seen, log.decisions, forbids, int(at[0]), at_stop=True, block=BLOCK)
+            if made is not None:
+                decided_at = log.decisions.cells(DECIDED_AT, DECIDED_AT + 1, made.at)
+                return _trades_apart(log, [f"{a},{b}" for a, b in zip(made.texts, decided_at, strict=True)])
+    return _by_bar(log, lane, at, lost)
+
+
+def _by_bar(log: Log, lane: Lane, at: np.ndarray, lost: Apart | None) -> Apart | None:
+    upto = len(at) if lost is None else lost.row
     trades: list[str] = []
     stand, reach = Stand.first(lane.money), lane.lookback - 1
     for begin in range(0, upto, BLOCK):
         end = min(begin + BLOCK, upto)
+        rows = log.decisions[begin:end]
         first, shift = max(0, int(at[begin]) - reach), int(at[begin]) - begin  # bars and rows go side by side
         for a, b, zero, decider in deciders(lane, stand, log.seen, begin + shift, end + shift, first=first):
             for i in range(a, b):
-                row = log.decisions[i - shift]
+                row = rows[i - shift - begin]
                 blocked = row[BLOCKED]
                 done = decider.decide(i - zero, recorded(blocked) if blocked else "")
                 same = done.text == ",".join(row[: names.DETERMINISTIC]) and done.blocked_by == blocked
@@ -46,7 +63,19 @@ def replay(log: Log, lane: Lane) -> Apart | None:
                     return _row_apart(i - shift, row, done)
                 if done.trades:
                     trades += [f"{trade},{row[DECIDED_AT]}" for trade in done.trades]
-    return whole or _trades_apart(log, trades)
+    return lost or _trades_apart(log, trades)
+
+
+def forbidden(rows: Rows) -> np.ndarray:
+    """What stands in each row's `blocked_by`, as `whole.same_rows` takes it, int8; OTHER where that cannot be."""
+    found, known = np.zeros(len(rows), np.int8), dict[str, int]()
+    result = np.flatnonzero(~(rows.has(BLOCKED, b"") & rows.has(LATE, b"0")))
+    for k, text in zip(result.tolist(), rows.cells(LATE, BLOCKED + 1, result), strict=True):
+        if text not in known:
+            late, _, cell = text.partition(",")
+            known[text] = OTHER if marks_differ(late, cell) else forbids_of(cell)
+        found[k] = known[text]
+    return found
 
 
 def _row_apart(k: int, row: list[str], done: Decided) -> Apart:
@@ -59,7 +88,12 @@ def _row_apart(k: int, row: list[str], done: Decided) -> Apart:
 
 def late_marks_differ(row: list[str]) -> bool:
     """Whether only one of `late` and `blocked_by` has the bar as late."""
-    return (row[LATE] == "1") != bool({"late", "fetch_failed"} & set(row[BLOCKED].split("+")))
+    return marks_differ(row[LATE], row[BLOCKED])
+
+
+def marks_differ(late: str, blocked: str) -> bool:
+    """`late_marks_differ` of the two cells."""
+    return (late == "1") != bool({"late", "fetch_failed"} & set(blocked.split("+")))
 
 
 def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) -> Apart | None:
@@ -80,7 +114,7 @@ def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) ->
 
 
 def _trades_apart(log: Log, wanted: list[str]) -> Apart | None:
-    found = [",".join(row[:-1]) for row in log.trades]
+    found = log.trades.cells(0, len(names.TRADES) - 1, np.arange(len(log.trades)))
     if found == wanted:
         return None
     k = next((k for k, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b), min(len(found), len(wanted)))

@@ -123,11 +123,13 @@ def _replayed(made: Verdict, live: Log, spec: Spec) -> None:
 
 def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Seen | None) -> None:
     """Whether the backtest's files are what a backtest of these bars gives, also where differences are excused."""
-    seen = (live.seen if stored is None else stored).until(other.last_ms)
-    rows, trades = window.decided(spec.lane(f"tag {live.place.tag}"), seen, other.first_ms)
-    found = [",".join(row[: names.DETERMINISTIC]) for row in other.decisions]
-    lines = [",".join(row[:-2]) for row in other.trades]
-    for layer, mine, wanted in (("decisions", found, rows), ("trades", lines, trades)):
+    seen, lane = (live.seen if stored is None else stored).until(other.last_ms), spec.lane(f"tag {live.place.tag}")
+    result = other.trades.cells(0, len(names.TRADES) - 2, np.arange(len(other.trades)))
+    if window.is_so(lane, seen, other.decisions, result):
+        return
+    rows, trades = window.decided(lane, seen, other.first_ms)
+    found = other.decisions.cells(0, names.DETERMINISTIC, np.arange(len(other.decisions)))
+    for layer, mine, wanted in (("decisions", found, rows), ("trades", result, trades)):
         if mine != wanted:
             k = next(
                 (k for k, (a, b) in enumerate(zip(mine, wanted, strict=False)) if a != b), min(len(mine), len(wanted))
@@ -187,7 +189,7 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
     code = code_of(spec.strategy)
     codes = {row[names.DECISIONS.index("code")] for row in (*live.decisions[-1:], *other.decisions[:1])}
     if not first.live:
-        foreign = np.setdiff1d(live.times(), live.bars.ts_ms)
+        foreign = np.setdiff1d(live.decisions.ts_ms, live.bars.ts_ms)
         return "data changed" if foreign.size else "missing bar live"
     if codes - {code}:
         return "code or parameters changed"

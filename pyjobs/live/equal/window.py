@@ -14,17 +14,18 @@ import numpy as np
 from pyjobs.account.single.engine import run_symbol
 from pyjobs.live.deciding.core import Lane, Stand, deciders
 from pyjobs.live.deciding.seen import Seen
-from pyjobs.live.equal.logs import Log
+from pyjobs.live.deciding.whole import same_rows
+from pyjobs.live.equal.logs import NOTHING, Log
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import SIDES, number
 from pyjobs.live.journal.lines import LinesFile
 from pyjobs.live.journal.names import EXIT_NAMES
 from pyjobs.live.journal.place import Place
+from pyjobs.live.journal.rows import Rows
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import kernel
 from utils.errors import BadDataError, NightdeskError, UsageError
 
-TRADE_CELLS = 12  # of the core's, of which the first ten are the engine's
 ENGINE_CELLS = (3, 5, 6, 7, 8, 9, 10, 11)  # ts, side, signal, entry, price, stop, exit price, reason
 
 
@@ -47,6 +48,21 @@ def decided(lane: Lane, seen: Seen, start_ms: int) -> tuple[list[str], list[str]
     if (seen.factors[1:] == 1.0).all():
         refuse_apart(lane, seen.bars, start_ms, trades)
     return rows, trades
+
+
+def is_so(lane: Lane, seen: Seen, rows: Rows, trades: list[str]) -> bool:
+    """Whether these are the lines that `decided` gives from the first of them on, and its trades; by compiled loops."""
+    begin = int(np.searchsorted(seen.bars.ts_ms, rows.ts_ms[0]))
+    if not np.array_equal(seen.bars.ts_ms[begin:], rows.ts_ms):
+        return False
+    made = same_rows(lane, seen, rows, np.zeros(len(rows), np.int8), begin, at_stop=False)
+    if made is None or made.texts != trades:
+        return False
+    if (seen.factors[1:] != 1.0).any():
+        return True
+    done = run_symbol(lane.symbol, seen.bars, lane.setup, money=lane.money, start_ms=int(rows.ts_ms[0]))
+    engine = done.rows[done.rows[:, 7] != kernel.STILL_OPEN]
+    return np.array_equal(engine, made.rows[: len(engine)], equal_nan=True) and len(engine) <= len(made.rows)
 
 
 def refuse_apart(lane: Lane, bars: Bars, start_ms: int, trades: Sequence[str]) -> None:
@@ -96,11 +112,10 @@ def write(place: Place, lane: Lane, seen: Seen, start_ms: int, *, code: str, at:
 def as_log(log: Log, lane: Lane, *, code: str) -> Log:
     """A plain backtest of a journal's whole window, in memory, as if it had been written and read."""
     rows, trades = decided(lane, log.seen.until(log.last_ms), log.first_ms)
-    none = Seen.of(log.bars.slice(0, 0))
     return Log(
         place=replace(log.place, tag=f"{log.place.tag}_bt_check"),
-        decisions=[[*row.split(","), "0", "", "", code, "", ""] for row in rows],
-        trades=[[*trade.split(","), "", ""] for trade in trades],
-        seen=none,
-        events=[],
+        decisions=Rows.of([[*row.split(","), "0", "", "", code, "", ""] for row in rows], len(names.DECISIONS)),
+        trades=Rows.of([[*trade.split(","), "", ""] for trade in trades], len(names.TRADES)),
+        seen=NOTHING,
+        events=Rows.of([], len(names.EVENTS)),
     )

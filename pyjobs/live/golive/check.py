@@ -16,6 +16,7 @@ from pyjobs.live.equal.logs import BadLine, read, spec_of
 from pyjobs.live.equal.verdict import Verdict
 from pyjobs.live.golive.drill import NOT_YET, drilled
 from pyjobs.live.spec import Spec, code_of
+from pyjobs.market.times import utc_text
 from utils import paths
 from utils.errors import MissingInputError, NightdeskError
 from utils.files import atomic, os_files
@@ -27,10 +28,11 @@ NEVER = "it was not reached"
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or "".
 
-    `of`: as `name_of`."""
+    `of`: as `name_of`; `code`: what decided it, as `spec.code_of`."""
 
     at_s: float
     of: str = ""
+    code: str = ""
     last_ms: int = 0
     rows: int = 0
     trades: int = 0
@@ -64,7 +66,7 @@ def check(spec: Spec, now_s: float) -> Checked:
 def _write(spec: Spec, done: Checked) -> Checked:
     path = file_of(spec.tag)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = as_json(msgspec.structs.replace(done, of=name_of(spec)))
+    content = as_json(msgspec.structs.replace(done, of=name_of(spec), code=code_of(spec.strategy)))
     atomic.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return done
 
@@ -107,6 +109,14 @@ def as_json(done: Checked) -> dict[str, Any]:
     """For the file, and for monitors."""
     found: dict[str, Any] = msgspec.to_builtins(done)
     return found
+
+
+def unproven(spec: Spec, done: Checked) -> str:
+    """Why a check says nothing of what decides now: it was of other code. Empty where it was of this code."""
+    if done.code == (now := code_of(spec.strategy)):
+        return ""
+    since = utc_text(round(done.at_s * 1000))
+    return f"not yet proven since {since}: that check was of code {done.code or 'unknown'}, and {now} decides now"
 
 
 def last_of(tag: str) -> Checked | None:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from pyjobs.live import config, health, kill_switch
 from pyjobs.live.config import LiveFile
 from pyjobs.live.golive import check, strips
+from pyjobs.live.golive.table import DAY_S, Gate, GoLive, Mark, Standing
 from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import LinesFile
 from pyjobs.live.spec import Spec
@@ -20,49 +19,9 @@ from pyjobs.market.store.open_store import open_store
 from utils import paths
 from utils.errors import NightdeskError
 
-DAY_S = 86_400.0
 CHECK_S = 1.5 * DAY_S  # a nightly check, and half a day for one that is late
 UNREADABLE = (NightdeskError, OSError, ValueError)
 KIND, AT = names.EVENTS.index("kind"), names.EVENTS.index("at")
-
-
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `evidence`: a file, relative to the home of the data; `age_s`: of what it shows, None for nothing."""
-
-    asks: str
-    green: bool
-    found: str
-    evidence: str
-    age_s: float | None
-
-
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """One bar of a strip."""
-
-    ts_ms: int
-    state: str
-    why: str = ""
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One loop: its gates, its last bars."""
-
-    name: str
-    series: str
-    gates: list[Gate]
-    strip: list[Mark]
-
-    @property
-    def green(self) -> bool:
-        """Whether each gate is."""
-        return all(gate.green for gate in self.gates)
-
-
-class GoLive(msgspec.Struct, frozen=True, kw_only=True):
-    """All loops, as they stood at `at_s`."""
-
-    at_s: float
-    loops: list[Standing]
 
 
 def look(now_s: float) -> GoLive:
@@ -115,18 +74,22 @@ def _healthy(spec: Spec, store: BarStore, now_s: float) -> tuple[bool, str, floa
 def _equal(spec: Spec, now_s: float) -> Gate:
     done, age, fresh = _last_check(spec, now_s)
     text = "never checked" if done is None else done.result + ("" if fresh else ", too long ago")
-    if done is not None and done.result == "PASS":
+    unproven = "" if done is None or done.result != "PASS" else check.unproven(spec, done)
+    if unproven:
+        text = unproven
+    elif done is not None and done.result == "PASS":
         text += f": {done.rows} decisions, {done.trades} trades, {done.explained} explained"
     elif done is not None:
         text += ": " + next((line for line in done.told if line.startswith("Cause")), done.told[-1])
-    green = fresh and done is not None and done.result == "PASS"
+    green = fresh and done is not None and done.result == "PASS" and not unproven
     return _gate("equivalence PASS", green, text, check.file_of(spec.tag), age)
 
 
 def _drilled(spec: Spec, now_s: float) -> Gate:
     done, age, fresh = _last_check(spec, now_s)
-    text = "never" if done is None else done.drill or "came back to the same bytes"
-    green = fresh and done is not None and not done.drill
+    unproven = "" if done is None or done.drill else check.unproven(spec, done)
+    text = "never" if done is None else done.drill or unproven or "came back to the same bytes"
+    green = fresh and done is not None and not done.drill and not unproven
     return _gate("restart drill passed", green, text, check.file_of(spec.tag), age)
 
 
@@ -176,33 +139,3 @@ def _age(path: Path, now_s: float) -> float | None:
         return max(0.0, now_s - path.stat().st_mtime)
     except OSError:
         return None
-
-
-def as_lines(found: GoLive) -> list[str]:
-    """The table as text: a line for each gate, the loop's own verdict before them."""
-    lines = []
-    for loop in found.loops:
-        lines.append(f"{loop.name} {loop.series}: {'GO' if loop.green else 'NO-GO'}")
-        for gate in loop.gates:
-            age = f", {aged(gate.age_s)} old" if gate.age_s is not None else ""
-            colour = "green" if gate.green else "red"
-            lines.append(f"  {colour:5}  {gate.asks}: {gate.found} ({gate.evidence or 'no evidence'}{age})")
-    return lines
-
-
-def aged(age_s: float | None) -> str:
-    """`3 min`, `5.2 h`, `12 days`."""
-    if age_s is None:
-        return ""
-    if age_s < 5400:
-        return f"{age_s / 60:.0f} min"
-    return f"{age_s / 3600:.1f} h" if age_s < 2 * DAY_S else f"{age_s / DAY_S:.0f} days"
-
-
-def as_json(found: GoLive) -> dict[str, object]:
-    """For monitors: what the table says, and of each loop its verdict."""
-    content: dict[str, object] = msgspec.to_builtins(found)
-    content["loops"] = [
-        {"verdict": "GO" if loop.green else "NO-GO", **msgspec.to_builtins(loop)} for loop in found.loops
-    ]
-    return content

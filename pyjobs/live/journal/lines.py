@@ -24,11 +24,6 @@ TS_CELL = 3
 Row = list[str]
 
 
-def checksum(before: str, body: str) -> str:
-    """The checksum of a line that follows one whose checksum is `before` (empty for the first)."""
-    return f"{crc32(f'{before},{body}'.encode()):08x}"
-
-
 def chained(before: str, bodies: Sequence[str]) -> tuple[str, str]:
     """The lines with their checksums, as text, and the last checksum."""
     out = []

@@ -59,7 +59,7 @@ BLOCKED = {
     "limit_all": "`notional` would have been passed",
     "limit_open": "`open_positions` would have been passed",
     "limit_day_loss": "`day_loss` has been reached",
-    "limits_unreadable": "another loop's last row could not be read, so the totals are not known",
+    "limits_unreadable": "another loop's last row could not be read, or its turn did not end: the totals are not known",
 }
 EVENT_KINDS = {
     "start": "a start after anything but a clean end of the step before",

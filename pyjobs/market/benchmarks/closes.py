@@ -147,18 +147,6 @@ def read_csv(path: Path, market: str = ROUND_THE_CLOCK, *, now_ms: int | None = 
     return Closes(days=np.array(days, dtype="datetime64[D]"), close=np.array([found[day] for day in days], np.float64))
 
 
-def write_csv(path: Path, closes: Closes) -> None:
-    """The counterpart of `read_csv`, for jobs that fetch ahead."""
-    from utils.files.text_files import write_csv as write
-
-    write(path, ("date", "close"), zip(closes.days.astype(str).tolist(), closes.close.tolist(), strict=True))
-
-
-def cache_file(cache_dir: Path, key: str) -> Path:
-    """Where the closes of a local key are kept."""
-    return cache_dir / f"{folder_name(key)}.csv"
-
-
 def _ask(
     name: str, provider: str, source: BenchmarkSource, places: Places, market: str, window: tuple[dt.date, dt.date]
 ) -> tuple[str, Closes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from pyjobs.market.bars import TIMEFRAME_MS, IntArray, first_problem, pieces
 from pyjobs.market.cache import column_cache
 from pyjobs.market.cache.bar_columns import BarColumns
-from pyjobs.market.cache.column_file import Series, Stream, done_with
+from pyjobs.market.cache.column_file import Series, Stream
 from pyjobs.market.cache.regrouped import regrouped
+from pyjobs.market.cache.release import one_at_a_time
 from utils import paths
 from utils.errors import BadDataError, MissingInputError
 
@@ -81,17 +83,16 @@ def _usual(ts_ms: IntArray, first: int) -> int:
 
 def _steps(ts_ms: IntArray, overlap: int = 0) -> Iterator[tuple[int, IntArray]]:
     """(number of the first, steps between bars) of each piece; with the last `overlap` of the one before."""
-    for start, stop in pieces(0, len(ts_ms) - 1):
+    for start, stop in one_at_a_time(pieces(0, len(ts_ms) - 1), lambda at: ts_ms[slice(*at)]):
         begin = max(start - overlap, 0)
         yield begin, np.diff(ts_ms[begin : stop + 1])
-        done_with(ts_ms[start:stop])
 
 
 def _refuse_bad(path: Path, series: Series) -> None:
     steps: dict[str, tuple[int, int]] = {}
-    for symbol, bars in series.items():
+    for symbol, bars in one_at_a_time(series.items(), itemgetter(1)):
         where = f"{path}: '{symbol}'"
-        if problem := first_problem(bars, done_with):
+        if problem := first_problem(bars, one_at_a_time):
             raise BadDataError(f"{where}: {problem}")
         if not EARLIEST_MS < bars.ts_ms[0] <= bars.ts_ms[-1] < LATEST_MS:
             raise BadDataError(f"{where}: ts_ms {bars.ts_ms[0]} to {bars.ts_ms[-1]} are not milliseconds since 1970")
@@ -100,7 +101,6 @@ def _refuse_bad(path: Path, series: Series) -> None:
         if step is not None:
             _refuse_mixed(where, bars.ts_ms, step)
             steps[symbol] = step, len(bars)
-        done_with(bars)
     _refuse_different(path, steps)
 
 

@@ -20,7 +20,6 @@ from typing import Any
 
 from pyjobs.market.cache.column_file import (
     ALIGN,
-    Mapped,
     Series,
     Stream,
     footer_of,
@@ -28,6 +27,7 @@ from pyjobs.market.cache.column_file import (
     series_in,
     streamed,
 )
+from pyjobs.market.cache.release import Mapped
 from utils.files import os_files
 from utils.files.atomic import temporary_beside
 

@@ -1,17 +1,13 @@
 """Series of bars as raw columns in one file that a process maps into memory instead of reading.
 
-Six columns one after the other, each of all series, then a footer. Mapped memory is the system's page cache, but what a
-process has touched counts as its own until it is given back: `done_with`. So a file of any size is worked on in little
-memory, a series at a time.
+Six columns one after the other, each of all series, then a footer. How the memory is given back: `cache.release`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import mmap
 import struct
-import threading
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +16,14 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from pyjobs.market.bars import COLUMNS, Bars, IntArray
-from pyjobs.market.chained import parts_of
+from pyjobs.market.bars import COLUMNS, Bars
+from pyjobs.market.cache.release import Mapped
 from utils.files.os_files import read_at
 
 MAGIC = b"NDCOLS1\n"
 ALIGN = 64
 ROW = 8 * len(COLUMNS)
 IN_MEMORY_ROWS = 2_000_000  # 96 MB: so many are held rather than written where they cannot be kept
-USED_ROWS = 500_000  # 24 MB may have been touched before they are given back: a call for each series would cost more
 LOOK_BYTES = 16_000_000
 END_BYTES = 8192  # a footer of one series has some 2 000
 Series = dict[str, Bars]
@@ -92,49 +87,6 @@ def streamed(series: Mapping[str, Bars]) -> Stream:
         parts=lambda: (np.ascontiguousarray(getattr(bars, name)) for name in COLUMNS for bars in series.values()),
         check=lambda _: None,
     )
-
-
-class Mapped(mmap.mmap):
-    """A file's memory."""
-
-    def touched(self, rows: int) -> None:
-        """Count them, of all files together; when there are many, give all pages back: they come again as they were."""
-        _touched.files[id(self)] = self
-        _touched.rows += rows
-        if _touched.rows > USED_ROWS:
-            give_back()
-
-
-class _Touched(threading.local):
-    """What a thread has touched since it last gave pages back."""
-
-    def __init__(self) -> None:
-        self.files: dict[int, Mapped] = {}
-        self.rows = 0
-
-
-_touched = _Touched()
-
-
-def give_back() -> None:
-    """All that this thread is done with, and has not been given back yet."""
-    used, _touched.files, _touched.rows = _touched.files, {}, 0
-    for memory in used.values():
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
-            memory.madvise(mmap.MADV_DONTNEED)
-
-
-def done_with(bars: Bars | IntArray) -> None:
-    """Say that `bars`, or the times of bars, will not be looked at soon, so that their memory can be used otherwise.
-
-    Nothing else changes. No effect on bars held in memory, or on systems without madvise.
-    """
-    for part in parts_of(bars) if isinstance(bars, Bars) else (bars,):
-        memory: Any = part.ts_ms if isinstance(part, Bars) else part
-        while isinstance(memory, np.ndarray | memoryview):
-            memory = memory.base if isinstance(memory, np.ndarray) else memory.obj
-        if isinstance(memory, Mapped):
-            memory.touched(len(part))
 
 
 def series_in(memory: Any, counts: Counts, offset: int) -> Series:

@@ -148,9 +148,10 @@ def read_library(market: str, covers: Covers) -> Schedule:
         return replace(days, zone="America/New_York", ahead=AHEAD[FX])
     calendar = exchange_calendars.get_calendar(market, start=covers.first.isoformat(), end=covers.last.isoformat())
     zone, ahead = ZoneInfo(calendar.tz.key), AHEAD.get(market, dt.timedelta(0))
+    seconds = (times.dt.as_unit("s").astype("int64") for times in (calendar.opens, calendar.closes))
     hours = {
         day.date(): (_clock(zone, day.date(), opens, ahead), _clock(zone, day.date(), closes, ahead))
-        for day, opens, closes in zip(calendar.sessions, calendar.opens, calendar.closes, strict=True)
+        for day, opens, closes in zip(calendar.sessions, *seconds, strict=True)
     }
     regular = ((covers.first, ("00:00", "24:00")),) if ahead else _regular_from(calendar, covers.first)
     lunch = tuple(_breaks_from(calendar, zone, covers.first))
@@ -231,14 +232,13 @@ def _row(zone: ZoneInfo, ahead: dt.timedelta, day: dt.date, hours: Hours, note: 
 def _epoch_s(zone: ZoneInfo, ahead: dt.timedelta, day: dt.date, clock: str) -> int:
     """UTC epoch second of `clock` on `day`, on a clock `ahead` of the zone's; 24:00 is the next day's midnight."""
     hour, minute = map(int, clock.split(":"))
-    midnight = day + dt.timedelta(days=1) if hour == 24 else day
-    local = dt.datetime.combine(midnight, dt.time(hour % 24, minute)) - ahead
+    local = dt.datetime.combine(day, dt.time()) + dt.timedelta(hours=hour, minutes=minute) - ahead
     return int(local.replace(tzinfo=zone).timestamp())
 
 
-def _clock(zone: ZoneInfo, day: dt.date, moment: Any, ahead: dt.timedelta) -> str:
-    """`moment` (a pandas UTC timestamp) as wall clock of `day`, on a clock `ahead` of the zone's."""
-    local = moment.astimezone(zone).replace(tzinfo=None) + ahead
+def _clock(zone: ZoneInfo, day: dt.date, second: int, ahead: dt.timedelta) -> str:
+    """UTC epoch `second` as wall clock of `day`, on a clock `ahead` of the zone's."""
+    local = dt.datetime.fromtimestamp(second, zone).replace(tzinfo=None) + ahead
     return "24:00" if local.date() > day else f"{local:%H:%M}"
 
 
@@ -267,14 +267,17 @@ def _breaks_from(calendar: Any, zone: ZoneInfo, first: dt.date) -> Iterator[tupl
 
 def _offsets(zone: ZoneInfo, covers: Covers) -> list[tuple[int, int]]:
     """(UTC epoch second, seconds east) at the start of the coverage, as second 0, and at each change within it."""
-    start = (covers.first - _EPOCH).days * 24 - 24
-    stop = (covers.last - _EPOCH).days * 24 + 48
-    changes: list[tuple[int, int]] = []
-    for hour in range(start, stop):  # all changes since 2010 in these zones are on the hour
-        local = dt.datetime.fromtimestamp(hour * HOUR_S, zone).utcoffset()
-        seconds = int(local.total_seconds()) if local is not None else 0
-        if not changes or changes[-1][1] != seconds:
-            changes.append((hour * HOUR_S if changes else 0, seconds))
+
+    def east(hour: int) -> int:
+        return int((dt.datetime.fromtimestamp(hour * HOUR_S, zone).utcoffset() or dt.timedelta()).total_seconds())
+
+    start, stop = (covers.first - _EPOCH).days * 24 - 24, (covers.last - _EPOCH).days * 24 + 48
+    changes = [(0, east(start))]
+    for day in range(start, stop - 24, 24):
+        if east(day + 24) != changes[-1][1]:  # no zone leaves its offset and comes back to it within a day
+            for hour in range(day + 1, day + 25):  # all changes since 2010 in these zones are on the hour
+                if (seconds := east(hour)) != changes[-1][1]:
+                    changes.append((hour * HOUR_S, seconds))
     return changes
 
 

@@ -15,7 +15,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray
+from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray, in_order
 from pyjobs.market.store.merge import joined
 
 Mask = npt.NDArray[np.bool_]
@@ -34,7 +34,7 @@ def impossible(bars: Bars) -> dict[str, Mask]:
     """What no bar may be, by name."""
     least = np.minimum(np.minimum(bars.open, bars.close), np.minimum(bars.low, bars.high))
     finite = np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]])
-    inside = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
+    inside = in_order(bars.open, bars.high, bars.low, bars.close)
     return {
         "time that is there twice": np.append(False, np.diff(bars.ts_ms) == 0)[: len(bars)],
         "time before the bar before it": np.append(False, np.diff(bars.ts_ms) < 0)[: len(bars)],

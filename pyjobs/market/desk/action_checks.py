@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from pyjobs.market.bars import TIMEFRAME_MS
-from pyjobs.market.cache.column_file import done_with
+from pyjobs.market.bars import TIMEFRAME_MS, Bars
+from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
 from utils import trading_day
@@ -68,10 +68,10 @@ def of_file(path: Path, markets: Mapping[str, str], known: Sequence[str], stored
 def of_prices(snapshot: Snapshot, worked: Mapping[str, Sequence[dt.date]]) -> list[str]:
     """Where raw daily prices still jump after all actions. `worked`: of each symbol the sessions of those worked in."""
     raw = {each.key for each in snapshot.desk.instruments if each.prices == "raw"}
+    asked = (each for each in snapshot.series if each.instrument.key in raw and each.instrument.role != "fx")
     found = [
         line
-        for series in snapshot.series
-        if series.instrument.key in raw and series.instrument.role != "fx"
+        for series in one_at_a_time(asked, _touched)
         for line in _jumps(series, worked.get(series.instrument.symbol, ()))
     ]
     more = [f"[WARN] and {len(found) - SHOWN} more such jumps"] if len(found) > SHOWN else []
@@ -81,19 +81,21 @@ def of_prices(snapshot: Snapshot, worked: Mapping[str, Sequence[dt.date]]) -> li
 def sparse(snapshot: Snapshot) -> list[str]:
     """Series called daily whose bars come less often than every other session: weekly bars, most likely."""
     found, dates_of, dated = [], cache(_dates), cache(session_of)
-    for series in snapshot.series:
+    for series in one_at_a_time(snapshot.series, _touched):
         each, n = series.instrument, len(series.bars)
         if each.timeframe != "1d" or n < FEWEST_BARS or series.last_session is None:
             continue
         first, dates = dated(each.market)(first_ms_of(series.bars)), dates_of(each.market)
         sessions = bisect_right(dates, series.last_session) - bisect_left(dates, first)
-        if not is_seen(series.bars):
-            done_with(series.bars)
         if sessions > 0 and n / sessions < SPARSE:
             found.append(f"{each.symbol} 1d has {n} bars in {sessions} sessions of {each.market}")
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     text = "; ".join(found[:SHOWN])
     return [f"[WARN] {text}{more}: are these weekly bars called daily?"] if found else []
+
+
+def _touched(series: Series) -> Bars | None:
+    return None if is_seen(series.bars) or len(series.bars) < 2 else series.bars
 
 
 def _dates(market: str) -> list[dt.date]:
@@ -104,10 +106,7 @@ def _jumps(series: Series, sessions: Sequence[dt.date]) -> Iterator[str]:
     bars, each = series.bars, series.instrument
     if len(bars) < 2 or TIMEFRAME_MS[each.timeframe] < DAY_MS:
         return
-    leaps = leaps_of(bars)
-    if not is_seen(bars):
-        done_with(bars)
-    for ts_ms, step in leaps:
+    for ts_ms, step in leaps_of(bars):
         day = session_of(each.market)(ts_ms)
         if day in sessions and abs(math.log(step)) > CONTRADICTED:
             yield f"{each.symbol}: the prices contradict its action of {day}: they open at {step:.4g} of the last close"

@@ -130,16 +130,6 @@ class KrxStock(Remote):
             else:
                 yield from each_or_error(group, lambda one, entry=entry: self.read(entry, one, now_ms))  # type: ignore[misc]
 
-    def fetch_board(self, board: str, session: dt.date, now_ms: int, *, limit_s: float = LONGEST_FETCH_S) -> BoardDay:
-        """All shares of KOSPI, KOSDAQ or KONEX on a session that has closed.
-
-        Raises NoBoard when there are none (yet), Refused with its kind, NotSetUp; UsageError for another board.
-        """
-        ((_, answer),) = self.fetch_boards([(board, session)], now_ms, limit_s=limit_s)
-        if isinstance(answer, ExternalDataUnavailable):
-            raise answer
-        return answer
-
     def fetch_boards(
         self, asked: Sequence[BoardAsked], now_ms: int, *, limit_s: float = LONGEST_FETCH_S, gap_s: float = 0.0
     ) -> Iterator[tuple[BoardAsked, BoardDay | ExternalDataUnavailable]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, FloatArray, IntArray
+from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, FloatArray, IntArray, in_order
 from pyjobs.market.calendars.hours import EPOCH_ORDINAL, hours_of
 from pyjobs.market.dumps.halts import halted
 from pyjobs.market.providers.base import BarRequest, ConfirmedEmpty, Fetched, Range, Refused
@@ -134,7 +134,7 @@ def are_true(prices: FloatArray) -> npt.NDArray[np.bool_]:
     open_, high, low, close, volume = prices.T
     with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused in any case
         slack = _WIDEST_ROUNDING * high
-        ordered = (high + slack >= np.maximum(open_, close)) & (low - slack <= np.minimum(open_, close))
+        ordered = in_order(open_, high + slack, low - slack, close)
     return np.asarray(np.isfinite(prices).all(axis=1) & ordered & (low > 0) & (volume >= 0), np.bool_)
 
 

@@ -123,7 +123,13 @@ def _name_lost(store: BarStore, one: Fetching) -> None:
     if newest_ms is None or not one.too_old:
         return
     windows, one.too_old = one.too_old, []
-    count = sum(lost.note(store, one.want.key, market, (max(a, newest_ms + 1), b)) for a, b in windows if b > newest_ms)
+    wanted = [(max(first, newest_ms + 1), last) for first, last in windows if last > newest_ms]
+    try:
+        with foreseen():
+            count = sum(lost.note(store, one.want.key, market, window) for window in wanted)
+    except NightdeskError as error:  # the others have theirs
+        one.told = (*one.told, f"which bars can no longer be had cannot be told: {error}")
+        return
     if count:
         one.told = (
             *one.told,

@@ -20,7 +20,6 @@ from utils.files import atomic
 from utils.files.text_files import without_nan
 
 DASHES = {"--": "dash", ":": "dot", "-.": "dashdot", "-": "solid"}
-CLOSE_LINE = {"color": "#9AA5AD", "width": 1}
 MARGIN = {"t": 30, "b": 40, "r": 20}
 LEGEND = {"orientation": "h", "y": 1, "yanchor": "bottom"}
 PAGE = """<!DOCTYPE html>

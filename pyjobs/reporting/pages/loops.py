@@ -7,14 +7,13 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Strip, Table, Text
-from pyjobs.reporting.run_files.loops import Loop, Loops, Mark
+from pyjobs.runs.nights.loops import DAY_S, GoLive, Mark, Standing
 from utils.tables import Column
 
 STATES = ("decided", "late", "blocked", "missing")
-DAY_S = 86_400.0
 
 
-def loops_page(loops: Loops) -> Page:
+def loops_page(loops: GoLive) -> Page:
     """A page of its own, for who has loops and no night."""
     return Page(
         name="loops",
@@ -24,7 +23,7 @@ def loops_page(loops: Loops) -> Page:
     )
 
 
-def golive_sections(loops: Loops | None) -> list[Section]:
+def golive_sections(loops: GoLive | None) -> list[Section]:
     """The gates of every loop; nothing where there is no loop."""
     if loops is None or not loops.loops:
         return []
@@ -37,7 +36,7 @@ def golive_sections(loops: Loops | None) -> list[Section]:
     return [Section(title="Paper loops", blocks=[Text(_verdicts(loops)), Table(columns=columns, rows=rows)])]
 
 
-def strip_sections(loops: Loops | None) -> list[Section]:
+def strip_sections(loops: GoLive | None) -> list[Section]:
     """Each loop's last bars; nothing where there is no loop."""
     if loops is None or not loops.loops:
         return []
@@ -47,7 +46,7 @@ def strip_sections(loops: Loops | None) -> list[Section]:
     return [Section(title="Paper loops, bar by bar", blocks=blocks)]
 
 
-def _verdicts(loops: Loops) -> str:
+def _verdicts(loops: GoLive) -> str:
     ready = [loop.name for loop in loops.loops if loop.green]
     if not loops.loops:
         return "There is no loop in live.yaml."
@@ -58,7 +57,7 @@ def _verdicts(loops: Loops) -> str:
     return f"NO-GO: {gates} red; {len(ready)} of {len(loops.loops)} loops have none."
 
 
-def _strip(loop: Loop) -> Strip:
+def _strip(loop: Standing) -> Strip:
     return Strip(
         title=f"{loop.name} · {loop.series} · {counted(loop.strip)}",
         cells=[(numbers.utc_time(mark.ts_ms), mark.state, mark.why) for mark in loop.strip],

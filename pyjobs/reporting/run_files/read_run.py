@@ -12,7 +12,8 @@ from pyjobs.account.figures.setup_stats import Setups
 from pyjobs.market.dumps.data_file import Data
 from pyjobs.market.universe.fetch_file import Fetch
 from pyjobs.reporting.run_files.accounts import AccountFiles, read_account, read_json
-from pyjobs.reporting.run_files.loops import Loops
+from pyjobs.runs.nights.loops import FILE as LOOPS
+from pyjobs.runs.nights.loops import GoLive
 from pyjobs.runs.nights.steps import StepResult
 from pyjobs.scanning.scan_file import Scan
 
@@ -37,7 +38,7 @@ class RunInputs:
     steps: Steps | None
     accounts: Sequence[AccountFiles]
     fetch: Fetch | None = None
-    loops: Loops | None = None
+    loops: GoLive | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
 
@@ -50,7 +51,7 @@ def read_run(run_dir: Path) -> RunInputs:
         setups=read_json(run_dir, "backtests/setups.json", Setups, missing),
         steps=read_json(run_dir, "logs/steps.json", Steps, missing),
         fetch=read_json(run_dir, "reports/fetch.json", Fetch, missing),
-        loops=read_json(run_dir, "reports/live.json", Loops, {}),
+        loops=read_json(run_dir, LOOPS, GoLive, {}),
         accounts=[read_account(run_dir, folder, missing) for folder in _folders(run_dir / "portfolio", missing)],
         missing=missing,
     )

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pyjobs.runs import provenance
 from pyjobs.runs.manifest import utc_text
-from pyjobs.runs.provenance import combined, file_sha256, sha256_or_why
+from pyjobs.runs.provenance import combined, file_sha256
 from pyjobs.runs.sealed import prints
 from pyjobs.runs.witness import mixed
-from utils.files.os_files import files_below
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 KIND = "backtest"
-# What may differ between two runs of the same inputs: their names and times, and nothing else.
-NOT_COMPARED = ("run", "times")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +65,10 @@ class Inputs:
 
     def now(self) -> dict[str, Any]:
         """Each input as one sha256 and, below it, one entry per file, series or package."""
+        files = provenance.code_files(self.clone)
         return {
-            "code": {**provenance.code(self.clone), "files": code_files(self.clone)},
-            "config": _hashed("files", dict(_config_files(self.desk_file, self.config_dir))),
+            "code": {**provenance.code(self.clone, files), "files": files},
+            "config": _hashed("files", provenance.config_files(self.desk_file, self.config_dir)),
             "data": _hashed("series", dict(self._data())),
             "dependencies": _hashed("packages", dict(_packages())),
         }
@@ -129,26 +127,12 @@ def described(run_dir: Path, name: str) -> dict[str, object]:
     return {"schema": SCHEMA, "kind": KIND, "run": name, "files": files, **({"left_out": left_out} if left_out else {})}
 
 
-def code_files(clone: Path) -> dict[str, str]:
-    """The sha256 of every file that `provenance.code` puts together."""
-    found = [path for folder in provenance.CODE_FOLDERS for path in sorted(files_below(clone / folder))]
-    return {
-        path.relative_to(clone).as_posix(): sha256_or_why(path) for path in found if "__pycache__" not in path.parts
-    }
-
-
 def _plain(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if not isinstance(value, dict)}
 
 
 def _hashed(what: str, named: Mapping[str, str]) -> dict[str, object]:
     return {"sha256": combined(named.items()), what: dict(sorted(named.items()))}
-
-
-def _config_files(desk_file: Path, config_dir: Path) -> Iterable[tuple[str, str]]:
-    for path in sorted(files_below(config_dir)):
-        yield f"config/{path.relative_to(config_dir).as_posix()}", sha256_or_why(path)
-    yield "desk", file_sha256(desk_file)
 
 
 def _packages() -> Iterable[tuple[str, str]]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pyjobs.account.portfolio.sums import SUMS, add, begin_sum, is_certain, total
+from pyjobs.strategy.exact_sums import SUMS, add, begin_sum, is_certain, total
 
 DRAWN = np.random.default_rng(8)
 

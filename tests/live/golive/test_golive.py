@@ -223,3 +223,22 @@ def test_what_was_checked_of_another_loop_of_that_name_is_no_evidence(
     (home / "secret/live.yaml").write_text(FILE.replace(was, now))
     gate = found()["equivalence PASS"]
     assert (gate.green, gate.found) == (False, "never checked") and not found()["restart drill passed"].green
+
+
+def test_a_pass_of_other_code_is_none_until_the_next_check(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(live_check, []) == 0 and found()["equivalence PASS"].green
+    monkeypatch.setattr(check, "code_of", lambda _: "feedfacefeed")
+    was = spec_code(spec)
+    for asks in ("equivalence PASS", "restart drill passed"):
+        gate = found()[asks]
+        assert not gate.green and gate.found == (
+            f"not yet proven since {utc_text(NOW_MS)}: that check was of code {was}, and feedfacefeed decides now"
+        )
+    assert run(live_check, []) == 0 and found()["equivalence PASS"].green and found()["restart drill passed"].green
+
+
+def spec_code(spec: Spec) -> str:
+    """What the check has kept."""
+    done = check.last_of(spec.tag)
+    assert done is not None and len(done.code) == 12
+    return done.code

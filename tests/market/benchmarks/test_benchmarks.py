@@ -59,6 +59,11 @@ def policy(tmp_path: Path) -> Policy:
     return load_policy(path)
 
 
+def cached(home: Path, name: str, *lines: str) -> None:
+    (home / "cache").mkdir(exist_ok=True)
+    (home / "cache" / f"{name}.csv").write_text("\n".join(["date,close", *lines, ""]))
+
+
 def test_our_policy_is_the_runbooks_example(policy: Policy) -> None:
     assert load_policy(paths.config_dir() / "data_sources.yaml") == policy
     assert policy.required == ("KOSPI",)
@@ -78,7 +83,7 @@ def test_providers_are_asked_in_order_and_the_first_with_the_window_wins(tmp_pat
     found = bm.find("KOSPI", policy, places(tmp_path, yf_index=yf), start=START, end=END)
     assert (found.provider, found.symbol, len(asked)) == ("parquet", "KOSPI", 1)
     assert found.closes.close.tolist() == [104.0, 105.0, 106.0, 107.0, 108.0]
-    bm.write_csv(bm.cache_file(tmp_path / "cache", "069500"), closes("2026-01-05", 7.0, 8.0, 9.0))
+    cached(tmp_path, "069500", "2026-01-05,7.0", "2026-01-06,8.0", "2026-01-07,9.0")
     found = bm.find("KOSPI", policy, places(tmp_path, yf_index=yf), start=START, end=END)
     assert (found.provider, found.symbol) == ("local_cache", "069500")
 
@@ -99,7 +104,7 @@ def test_the_index_that_a_desk_brings_from_yahoo_is_found_by_a_backtest_and_a_sh
 def test_an_old_local_file_does_not_hide_a_fresh_provider_but_is_better_than_none(
     tmp_path: Path, policy: Policy
 ) -> None:
-    bm.write_csv(bm.cache_file(tmp_path / "cache", "SPY"), closes("2026-01-05", 1.0, 2.0))
+    cached(tmp_path, "SPY", "2026-01-05,1.0", "2026-01-06,2.0")
     late = dt.date(2026, 3, 31)
 
     fresh = answering(closes("2026-03-29", 5.0, 6.0, 7.0))

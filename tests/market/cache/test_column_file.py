@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyjobs.market.bars import COLUMNS, Bars
-from pyjobs.market.cache import bar_columns, column_file
+from pyjobs.market.cache import bar_columns, column_file, release
 from pyjobs.market.cache.bar_file import read_bar_file
-from pyjobs.market.cache.column_file import Series, done_with
+from pyjobs.market.cache.column_file import Series
 from tests.bench.processes import ROOT, make_bars
 from utils.errors import BadDataError
 from utils.files.atomic import TMP_MARK
@@ -173,12 +173,11 @@ def test_memory_of_a_file_that_was_used_is_given_back_and_comes_again(tmp_path: 
         series = stream.laid(file, {})
     most = 0
     for turn in range(2):
-        for i, bars in enumerate(series.values()):
+        for i, bars in enumerate(release.one_at_a_time(series.values())):
             for at, name in enumerate(COLUMNS):
                 assert getattr(bars, name).sum() == parts[at * n + i].sum(), turn
-            done_with(bars)
             most = max(most, resident(tmp_path / "columns")) if i % 10 == 0 else most
-    assert most < (column_file.USED_ROWS * column_file.ROW) / MB + 20 < 240 * 0.25
+    assert most < (release.USED_ROWS * column_file.ROW) / MB + 20 < 240 * 0.25
 
 
 def resident(path: Path) -> float:

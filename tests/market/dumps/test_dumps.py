@@ -251,7 +251,7 @@ REFUSED = [
     ("Date,Open,High,Low,Low,Volume\n", "line 1: two columns are named low"),
     ("2018-01-24,10,13,9,12,12,1000\n", "7 columns and no header line: cannot tell which is which"),
     (b"PK\x03\x04\x00\x00", "not a readable zip archive: File is not a zip file; is it cut off?"),
-    (b"2018-01-24,\xff\xff\xff", "not a text file (byte 11 is neither UTF-8 nor CP949)"),
+    (b"2018-01-24,\xff\xff\xff", "not a text file (byte 11 is not UTF-8, nor a text of a price file in CP949"),
     ('{"a": 1}', "expected a list of rows"),
     ("[[1516752000000, 10, 12", "not valid JSON"),
     ("[[1516752000000, 10, 12]]", "row 1: expected an array of time and five numbers"),

@@ -25,6 +25,13 @@ DATA = "getJsonData"
 PATIENT_S = 600.0
 
 
+def the_board(board: str, session: dt.date, now_ms: int) -> BoardDay:
+    ((_, answer),) = KrxStock().fetch_boards([(board, session)], now_ms, limit_s=PATIENT_S)
+    if isinstance(answer, ExternalDataUnavailable):
+        raise answer
+    return answer
+
+
 @pytest.fixture(autouse=True)
 def krx(fakemarket: FakeMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeMarket:
     need("pykrx")
@@ -80,7 +87,7 @@ def test_a_holiday_and_a_session_that_is_open_are_not_asked_for(
     fakemarket: FakeMarket, session: dt.date, now: int
 ) -> None:
     with pytest.raises(NoBoard):
-        KrxStock().fetch_board("KOSPI", session, now, limit_s=PATIENT_S)
+        the_board("KOSPI", session, now)
     assert not fakemarket.requests("krx")
 
 
@@ -88,7 +95,7 @@ def test_a_clock_ahead_of_krx_does_not_make_a_moving_day_a_board(fakemarket: Fak
     fakemarket.krx.shares.publish = dt.time(9, 5)
     fakemarket.clock.set(ms("2026-11-20T02:00"))
     with pytest.raises(NoBoard, match="has not closed"):
-        KrxStock().fetch_board("KOSDAQ", FRIDAY, EVENING, limit_s=PATIENT_S)
+        the_board("KOSDAQ", FRIDAY, EVENING)
     assert data_requests(fakemarket) == 1
 
 
@@ -96,7 +103,7 @@ def test_a_closure_that_our_calendar_does_not_know_is_no_board(fakemarket: FakeM
     """KRX then lists every share without a price."""
     fakemarket.krx.shares.closed.add(THURSDAY)
     with pytest.raises(NoBoard, match="no prices"):
-        KrxStock().fetch_board("KOSPI", THURSDAY, EVENING, limit_s=PATIENT_S)
+        the_board("KOSPI", THURSDAY, EVENING)
 
 
 def test_who_is_logged_out_in_the_middle_logs_in_once_more(fakemarket: FakeMarket) -> None:
@@ -106,7 +113,7 @@ def test_who_is_logged_out_in_the_middle_logs_in_once_more(fakemarket: FakeMarke
     assert len(fakemarket.requests("krx", "MDCCOMS001D1")) == 2
     fakemarket.fault("krx", "401", match=DATA)
     with pytest.raises(Refused) as refused:
-        KrxStock().fetch_board("KOSPI", FRIDAY, EVENING, limit_s=PATIENT_S)
+        the_board("KOSPI", FRIDAY, EVENING)
     assert refused.value.kind == "auth"
 
 
@@ -180,5 +187,5 @@ def test_what_a_user_may_not_ask(fakemarket: FakeMarket, monkeypatch: pytest.Mon
 def test_a_fault_on_a_board_ends_in_its_kind(fakemarket: FakeMarket, fault: str, kind: str) -> None:
     fakemarket.fault("krx", fault, match=DATA)
     with pytest.raises(ExternalDataUnavailable) as failed:
-        KrxStock().fetch_board("KOSPI", FRIDAY, EVENING, limit_s=PATIENT_S)
+        the_board("KOSPI", FRIDAY, EVENING)
     assert failed.value.kind == kind and not isinstance(failed.value, NoBoard)

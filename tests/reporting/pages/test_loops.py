@@ -7,7 +7,7 @@ import re
 from pyjobs.reporting import html
 from pyjobs.reporting.document import markdown
 from pyjobs.reporting.pages.loops import counted, golive_sections, loops_page, strip_sections
-from pyjobs.reporting.run_files.loops import Gate, Loop, Loops, Mark
+from pyjobs.runs.nights.loops import Gate, GoLive, Mark, Standing
 
 HOUR_MS, NOON_MS = 3_600_000, 1_795_176_000_000
 MARKS = [
@@ -18,12 +18,15 @@ MARKS = [
     Mark(NOON_MS + 103 * HOUR_MS, "missing", "not there"),
 ]
 GATES = [
-    Gate("14 clean days", True, "14 of 14", "data/x/decisions.csv", 60.0),
-    Gate("health OK", False, "FAIL: <b>stale</b>", "data/x/decisions.csv", 36_000.0),
+    Gate(asks="14 clean days", green=True, found="14 of 14", evidence="data/x/decisions.csv", age_s=60.0),
+    Gate(asks="health OK", green=False, found="FAIL: <b>stale</b>", evidence="data/x/decisions.csv", age_s=36_000.0),
 ]
-LOOPS = Loops(
-    NOON_MS / 1000,
-    [Loop("paper", "BITFINEX:BTCUSD:1h", GATES, MARKS), Loop("new", "", GATES[:1], [])],
+LOOPS = GoLive(
+    at_s=NOON_MS / 1000,
+    loops=[
+        Standing(name="paper", series="BITFINEX:BTCUSD:1h", gates=GATES, strip=MARKS),
+        Standing(name="new", series="", gates=GATES[:1], strip=[]),
+    ],
 )
 
 
@@ -37,7 +40,7 @@ def test_each_gate_is_green_or_red_with_its_evidence_and_age() -> None:
     assert "NO-GO: 1 gate is red; 1 of 2 loops have none." in text
     assert text.count('class="good">green</td>') == 2 and text.count('class="bad">red</td>') == 1
     assert "FAIL: &lt;b&gt;stale&lt;/b&gt;" in text and ">10.0 h</td>" in text and ">1 min</td>" in text
-    assert golive_sections(None) == [] and strip_sections(Loops(0.0, [])) == []
+    assert golive_sections(None) == [] and strip_sections(GoLive(at_s=0.0, loops=[])) == []
 
 
 def test_a_strip_has_a_cell_for_each_bar_and_says_why_under_the_hand() -> None:

@@ -10,7 +10,7 @@ from math import nan
 
 from pyjobs.account.portfolio.memory import Account, AccountTradeColumns, Moves, Points, Rates, Seats, Series, Worth
 from pyjobs.account.portfolio.seats import EXIT_PRICE, rate_at
-from pyjobs.account.portfolio.sums import TINY, add, begin_sum, is_certain, total
+from pyjobs.strategy.exact_sums import TINY, add, begin_sum, is_certain, total
 from pyjobs.strategy.kernel import ENTRY_PRICE, SIGNAL_TS, TRADE
 
 AT_OPEN, ENTERS, IN_RANGE, LENDS, STEPS = range(5)  # the steps of a moment at which money moves

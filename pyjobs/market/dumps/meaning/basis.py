@@ -10,6 +10,7 @@ import numpy as np
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
+from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pyjobs.market.dumps.meaning.columns import Reading
 
 SPLIT_LEAST = 1.2  # a dividend moves the adjusting ratio by less
+PAID = ("amount", "成交额", "成交金额", "money", "turnover")
+WORTH_FIT = 0.2  # relative: a day's mean price and its close
 MOST, FIT = 1000, 0.03
 
 
@@ -48,14 +51,35 @@ def adjusted_numbers(
     known = priced & ~lacking
     ratio = np.full(len(ohlcv), np.nan)
     ratio[known] = adjusted[known] / ohlcv[known, 3]
-    factor = _splits(reading, ratio, ohlcv[:, 3], st)
+    factor = None if "adj_volume" in reading.places else _splits(reading, ratio, ohlcv[:, 3], st)
     ohlcv[known, :4] *= ratio[known, None]
+    if "adj_volume" in reading.places:
+        ohlcv[:, 4] = read("adj_volume")
+        name = reading.name_of("adj_volume")
+        findings.say(Finding(what=f"volume taken from {name}", count=len(ohlcv), first="", example=""), cleaned=True)
     if factor is not None:
         ohlcv[:, 4] *= factor
         changed = factor != 1
         what = "volume put into today's shares, as the prices are"
         example = f"times {factor[changed][0]:g}"
         findings.say(Finding(what=what, count=int(changed.sum()), first="", example=example), cleaned=True)
+
+
+def in_shares(reading: Reading, source: DumpSource, findings: Findings, ohlcv: FloatArray) -> None:
+    """Put volumes that China's data services count in lots of 100 into shares, where the money in the file says so."""
+    names = [column(name) for name in reading.grid.names or ()]
+    place = next((names.index(name) for name in PAID if name in names), None)
+    if place is None or not source.hours.market.startswith("XSH") or "volume" in source.instrument.columns:
+        return
+    paid = numbers(reading.grid.columns[place])[0]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        worth = paid / ohlcv[:, 4] / ohlcv[:, 3]
+    worth = worth[np.isfinite(worth) & (worth > 0)]
+    if worth.size and min(abs(np.log(float(np.median(worth)) / each)) for each in (100, 0.1)) < WORTH_FIT:
+        ohlcv[:, 4] *= 100  # paid in yuan, or in thousands
+        what = "volume counts lots of 100: put into shares"
+        example = f"as {(reading.grid.names or [])[place]} shows"
+        findings.say(Finding(what=what, count=len(ohlcv), first="", example=example), cleaned=True)
 
 
 def _say(findings: Findings, what: str, reading: Reading, values: FloatArray, *, cleaned: bool) -> None:

@@ -157,8 +157,10 @@ def _refuse_in_turns(grid: Grid, candidates: list[tuple[int, int]]) -> None:
 
 def _told(grid: Grid, name: str, wanted: str) -> int:
     names = grid.names or []
+    if wanted in names:
+        return names.index(wanted)  # of Hyperliquid's `t` and `T` the one that is meant
     for place, each in enumerate(names):
-        if each == wanted or column(each) == column(wanted):
+        if column(each) == column(wanted):
             return place
     found = unexpected(grid.label, ", ".join(names))
     what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {found}"
@@ -254,6 +256,10 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
             return []
         what = f"no volume taken: none of {', '.join(named)} is what {symbol} counts"
         return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses one")]
+    plain = [column(name) for name in grid.names or ()]
+    if {"up", "down"} <= set(plain):  # TradeStation's
+        places |= {"volume": plain.index("up"), "down_volume": plain.index("down")}
+        return [Finding(what="volume: Up and Down together", count=len(grid), first="", example="TradeStation's")]
     if "ticks" in places:
         places["volume"] = places["ticks"]
         return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]

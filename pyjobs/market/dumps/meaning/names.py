@@ -14,7 +14,7 @@ PERIOD_WORDS = ("period", "interval", "timeframe", "granularity", "resolution")
 CODES = (
     *("symbol", "ticker", "stock", "tic", "instrument", "code", "종목코드", "티커", "단축코드", "证券代码", "股票代码"),
     *("tscode", "mnemonic", "instid", "pair", "currencypair", "productid", "ric", "srtncd", "stckshrniscd", "stkcd"),
-    *("tickersymbol", "stockcode", "symbolcode", "tradingsymbol", "銘柄コード", "コード", "證券代號"),
+    *("tickersymbol", "secid", "stockcode", "symbolcode", "tradingsymbol", "銘柄コード", "コード", "證券代號"),
 )
 IDENTIFIERS = ("isin", "isincode", "isincd", "isinno", "표준코드")
 NAMED = (
@@ -35,53 +35,44 @@ NAMED = (
 )
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
     "time": (
-        *("unix", "unixtimestamp", "ts", "mts", *STARTS, "timestamp", "datetime", "date", "time", "tradedate"),
-        *("observationdate", "t", "day", "candledatetimeutc", "begins", "timeest", "timecet", "timelocal", "datum"),
-        *("날짜", "일자", "거래일", "거래일자", "기준일", "일시", "체결시간", "日付", "日期", "交易日期", *ENDS),
+        *("unix", "unixtimestamp", "ts", "mts", *STARTS, "timestamp", "datetime", "dtyyyymmdd", "date", "time"),
+        *("tradedate", "observationdate", "t", "day", "candledatetimeutc", "begins", "timeest", "timecet"),
+        *("timelocal", "datum", "날짜", "일자", "거래일", "거래일자", "기준일", "일시", "체결시간", "日付", "日期"),
+        *("交易日期", "timekey", "tsevent", "datadate", "dates", "date1", "dateymd", "datedmy", "datemdy", "basdt"),
+        *(*ENDS,),
     ),
     "open": (
-        *(
-            "open",
-            "o",
-            "openprice",
-            "openingprice",
-            "priceopen",
-            "시가",
-            "시작가",
-            "오픈",
-            "eröffnung",
-            "ouv",
-            "ouverture",
-        ),
-        *("ouverture", "始値", "开盘", "開盤價"),
+        *("open", "o", "openprice", "openingprice", "priceopen", "시가", "시작가", "오픈", "eröffnung", "ouv"),
+        *("ouverture", "始値", "开盘", "開盤價", "pxopen", "prcod", "openprc", "erster", "mkp"),
     ),
-    "high": ("high", "h", "highprice", "pricehigh", "max", "고가", "hoch", "haut", "高値", "最高", "最高價"),
-    "low": ("low", "l", "lowprice", "pricelow", "min", "저가", "tief", "bas", "安値", "最低", "最低價"),
+    "high": (
+        *("high", "h", "highprice", "pricehigh", "max", "고가", "hoch", "haut", "高値", "最高", "最高價", "pxhigh"),
+        *("prchd", "askhi", "tageshoch", "hipr"),
+    ),
+    "low": (
+        *("low", "l", "lowprice", "pricelow", "min", "저가", "tief", "bas", "安値", "最低", "最低價", "pxlow"),
+        *("prcld", "bidlo", "tagestief", "lopr"),
+    ),
     "close": (
-        *(
-            "close",
-            "c",
-            "closeprice",
-            "priceclose",
-            "last",
-            "closelast",
-            "종가",
-            "현재가",
-            "schluss",
-            "schlusskurs",
-            "clot",
-        ),
-        *("schlusskurs", "clôture", "終値", "收盘", "收盤價"),
+        *("close", "c", "closeprice", "priceclose", "last", "closelast", "종가", "현재가", "schluss"),
+        *("schlusskurs", "clot", "clôture", "終値", "收盘", "收盤價", "pxlast", "prccd", "prc", "closingprice"),
+        *("clpr", "zuletzt"),
     ),
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
+    "adj_volume": ("adjvolume", "adjustedvolume"),
     "volume": (
         *("volume", "vol", "v", "tradevolume", "basevolume", "basetokenvolume", "volumefrom", "realvolume"),
-        *("volumetraded", "sharestraded", "noofshares", "tottrdqty", "totaltradedquantity", "volumen", "거래량"),
-        *("누적거래량", "出来高", "成交量", "成交股數"),
+        *("volumetraded", "sharestraded", "noofshares", "tottrdqty", "totaltradedquantity", "stuecke", "stücke"),
+        *("volumen", "거래량", "누적거래량", "出来高", "成交量", "成交股數", "pxvolume", "totalvolume"),
+        *("cumulativevolume", "ttltrdqnty", "jdiffvol", "cshtrd", "trqu", "numberofshares", "売買高", "売買高株"),
     ),
-    "series": ("series",),  # of a share, as the exchanges of India have it
+    "series": ("series",),
     "ticks": ("tickvolume", "tickvol"),
-    "symbol": (*CODES, *IDENTIFIERS, *NAMED),
+    "symbol": (
+        *(*CODES, *IDENTIFIERS, "instrumentname", "name", "종목", "종목명", "company", "companyname", "security"),
+        *("securityname", "securitydesc", "issuer", "issuername", "comnam", "longname", "shortname", "itmsnm"),
+        *("htskorisnm", "회사명", "기업명", "stockname", "銘柄名", "证券名称", "股票名称", "名称", "證券名稱"),
+    ),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
     "period": ("per", *PERIOD_WORDS),
     "complete": ("complete", "confirm", "iscomplete", "isclosed", "isfinal", "closed"),

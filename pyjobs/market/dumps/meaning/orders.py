@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from pyjobs.market.bars import FloatArray
+from pyjobs.market.bars import in_order
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.numbers import numbers
@@ -53,15 +51,9 @@ def order_of(grid: Grid) -> str:
     values = np.array([numbers(column)[0] for column in grid.columns[1:5]]).T
     traded = values[(values > 0).all(axis=1)]
     for name, order in ORDERS.items():
-        if _possible(traded[:, list(order[:4])]):
+        if in_order(*traded[:, list(order[:4])].T).all():
             return name
     raise BadDataError(
         f"{grid.label}: no known column order fits every row (low <= open, close <= high); "
         "set `layout:` for this instrument"
     )
-
-
-def _possible(ohlc: FloatArray) -> bool:
-    opened, high, low, close = ohlc.T
-    result: Any = ((low <= np.minimum(opened, close)) & (high >= np.maximum(opened, close))).all()
-    return bool(result)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers
+from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
@@ -121,6 +121,8 @@ def _numbers(
         ohlcv[:, :4] = np.abs(ohlcv[:, :4])
     if "volume" in places:
         ohlcv[:, 4] = read("volume")
+    if "down_volume" in places:
+        ohlcv[:, 4] += read("down_volume")
     if places.get("ticks", -1) not in (-1, places.get("volume")) and not np.nan_to_num(ohlcv[:, 4]).any():
         ohlcv[:, 4] = read("ticks")
         findings.say(
@@ -130,6 +132,7 @@ def _numbers(
     if len(grid) and (ohlcv[:, 4] == -1).all():
         ohlcv[:, 4] = np.nan
         findings.say(Finding(what="volume -1 throughout: none is counted", count=len(grid), first="", example=""))
+    in_shares(reading, source, findings, ohlcv)
     scale = source.instrument.scale * _scale_of(reading, ohlcv)
     if scale != 1.0:
         ohlcv[:, :4] = _scaled(ohlcv[:, :4], scale)
@@ -143,6 +146,8 @@ def _scale_of(reading: Reading, ohlcv: FloatArray) -> float:
     """The format's unit of price (Lean has shares in ten-thousandths, whole numbers, but not indices and futures)."""
     if reading.shape is None or reading.shape.scale == 1.0 or not len(ohlcv):
         return 1.0
+    if "." in reading.grid.cell(0, reading.places["open"]):
+        return 1.0  # Databento's text
     parts = (np.nan_to_num(ohlcv[:, :4]) % 1 != 0).any(axis=1)
     if not parts.any():
         return reading.shape.scale

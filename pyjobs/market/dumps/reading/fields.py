@@ -39,6 +39,7 @@ _CLOCK = (
     rf"(?:[\s-]*(?P<ap>[AaPp][Mm])(?![A-Za-z]))?(?:\s*(?P<z>{ZONE}))?)?"
 )
 _TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
+_MINGUO = re.compile(r"(1\d{2})([/.-])(\d{2})\2(\d{2})")  # Taiwan's years, from 100 (2011) on
 _CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?")
 _EPOCH = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?|-\d{1,8}(?:\.\d+)?|\d{9,10}\.\d+")
 _SHORT_EPOCH = re.compile(r"(\d\.(\d+))[eE]\+?(\d{1,2})")
@@ -53,7 +54,7 @@ class Unclear(ValueError):
 
 def column(name: str) -> str:
     """A header cell without what people vary: `Adj Close` is adjclose, `<TICKVOL>` tickvol."""
-    return re.sub(r"[\s_\-.<>()\"'*/%,:]", "", name).lower()
+    return re.sub(r"[\s_\-.<>()\"'*/%,:$#]", "", name).lower()
 
 
 def is_number(text: str) -> bool:
@@ -120,6 +121,8 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
         match = pattern.fullmatch(text)
         if match:
             return _from(match.groupdict(), text, order)
+    if minguo := _MINGUO.fullmatch(text):
+        return dt.date(int(minguo[1]) + 1911, int(minguo[3]), int(minguo[4]))
     if text.isascii() and text.isdigit() and len(text) in (12, 14) and _compact(text):
         return dt.datetime.fromisoformat(f"{text[:8]}T{text[8:]}")
     if short := _SHORT_EPOCH.fullmatch(text):

@@ -19,11 +19,12 @@ from utils.foreign_text import quoted
 DEEPEST = 4
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
 TOLD = ("ticker", "symbol", "instrument", "name", "isin", "adjusted", "currency", "timezone", "exchangeTimezoneName")
-WHOSE = {  # in other words: Alpha Vantage's, KIS's, Kiwoom's
+WHOSE = {  # in other words: Alpha Vantage's, KIS's, Kiwoom's, Bitstamp's, Deribit's, Coinbase's, OKX's
     "2. Symbol": "symbol",
     "2. Digital Currency Code": "symbol",
     "stck_shrn_iscd": "symbol",
     "stk_cd": "symbol",
+    "pair": "symbol",
     "instrument_name": "instrument",
     "product_id": "symbol",
     "instId": "symbol",

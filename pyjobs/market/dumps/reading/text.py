@@ -24,6 +24,15 @@ BLOCK = 1 << 23  # pieces so large that each column of one is given back when al
 SAMPLE = 60  # lines that say what the table looks like
 HEADER_LINES = 3
 _POINT = re.compile(r"[+-]?\d+\.\d+")
+WORDS = {  # in which texts come that are not UTF-8, and what stands in their headers
+    "cp949": ("일자", "날짜", "종가", "현재가", "거래량", "시가"),  # what data.krx.co.kr exports, 2026-11
+    "cp932": ("日付", "終値", "始値"),
+    "cp950": ("日期", "收盤", "開盤"),
+    "gb18030": ("日期", "收盘", "开盘", "时间"),
+    "cp1252": ("Eröffnung", "Stücke", "clôture", "Clôture", "Schluss", "Máximo", "Mínimo"),
+}
+KOREAN = ("cp949",)
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d. ]*\d,(?:\d{1,2}|\d{4,})")
 _EPOCH = re.compile(r"-?\d{9,18}")
 
 
@@ -39,12 +48,25 @@ def decoded(label: str, content: bytes) -> bytes:
     try:
         _check_utf8(content)
     except UnicodeDecodeError as error:
-        try:
-            return content.decode("cp949").encode()  # what data.krx.co.kr exports, 2026-11
-        except UnicodeDecodeError:
-            what = f"byte {error.start} is neither UTF-8 nor CP949"
-            raise BadDataError(f"{label}: not a text file ({what})") from None
+        return _in_another_encoding(label, content, error.start)
     return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _in_another_encoding(label: str, content: bytes, start: int) -> bytes:
+    """The content as UTF-8: by the encoding in which its beginning has a word of a price table."""
+    found = ""
+    for encoding, words in WORDS.items():
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if any(word in text[:BEGINNING] for word in words):
+            return text.encode()
+        found = found or encoding
+    if found in KOREAN:
+        return content.decode(found).encode()
+    what = f"byte {start} is not UTF-8, nor a text of a price file in {', '.join(map(str.upper, WORDS))}"
+    raise BadDataError(f"{label}: not a text file ({what}): save it as UTF-8")
 
 
 def _check_utf8(content: bytes) -> None:
@@ -173,9 +195,12 @@ def levels(head: list[list[str]]) -> list[str]:
 def _kinds(sample: Sequence[str], delimiter: str, width: int) -> list[str]:
     """What each column may be read as at once: numbers with a point as such, a first column of epochs; else text.
 
-    Whole numbers stay text: they may be codes or times, with zeros in front.
+    Whole numbers stay text: they may be codes or times, with zeros in front. Beside decimal commas all is text: there
+    12.345 has a point of thousands.
     """
     rows = [row for row in csv.reader(sample, delimiter=delimiter) if len(row) == width and any(row)]
+    if any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row):
+        return ["string"] * width
     kinds = []
     for place in range(width):
         cells = [row[place] for row in rows]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
@@ -17,7 +18,9 @@ PRICES = frozenset({"open", "high", "low", "close"})
 _FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
 _LAST = re.compile(rf"(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)[ _./|-]+(?P<field>{_FIELD})", re.IGNORECASE)
-_ABOVE = re.compile(r"[#\s\"]*(symbol|ticker|isin)\"?\s*[:=,;\t]\s*\"?([^\s\",;]+)[\s\",;]*", re.IGNORECASE)
+_ABOVE = re.compile(
+    r"[#\s\"]*(symbol|ticker|isin|security)\"?\s*[:=,;\t]\s*\"?([^\",;]*[^\s\",;])[\s\",;]*", re.IGNORECASE
+)
 _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
 
 
@@ -70,7 +73,12 @@ def _is_named(label: str, symbol: str) -> bool:
 
 def _apart(names: Sequence[str]) -> list[str]:
     """`field@ticker` for `('Close', 'AAPL')`, `Close_AAPL` and `AAPL Close`, where all four prices are named so."""
-    if PRICES & {column(name) for name in names} or any("@" in name for name in names):
+    plain = [column(name) for name in names]
+    if (
+        PRICES & set(plain)
+        or {FIELD_OF.get(name, ("", 0))[0] for name in plain} >= PRICES
+        or any("@" in n for n in names)
+    ):
         return list(names)
     for read in (_pair, _first, _last):
         lines = [read(name) for name in names]

@@ -1,0 +1,145 @@
+"""Whole stretches of a journal decided at once, compiled, and held against the lines of a file.
+
+It says that each line is the same, or nothing: why one is not is told by `core`, a bar at a time. Both run `one_bar`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from pyjobs.account.single import equity_loop
+from pyjobs.live.deciding import one_bar, row_text
+from pyjobs.live.deciding.core import ACTIONS, TOLD, TRADE, Lane, Signalled, Stand, trade_texts
+from pyjobs.live.deciding.row_text import Against, Bench
+from pyjobs.live.deciding.seen import Seen
+from pyjobs.live.journal import line_loops, names
+from pyjobs.live.journal.cells import SIDES
+from pyjobs.live.journal.names import SKIPS
+from pyjobs.live.journal.rows import Rows, tables
+from pyjobs.market.bars import FloatArray
+from pyjobs.strategy import kernel
+from utils import native
+from utils.csv_text import cells
+from utils.csv_text.lines import powers
+from utils.native import address, addresses
+
+LINE = 1024  # bytes: more than fifteen numbers of a state, four of money, and all labels
+BLOCKED, DETERMINISTIC = names.DECISIONS.index("blocked_by"), names.DETERMINISTIC
+OTHER = -1  # of a `blocked_by` cell that no loop writes
+
+
+class Ended(NamedTuple):
+    """Trades that ended: their cells up to the return, kernel rows, and the number of the line at which each did."""
+
+    texts: list[str]
+    rows: FloatArray
+    at: np.ndarray
+
+
+def forbids_of(cell: str) -> int:
+    """What stands in a `blocked_by` cell, as `row_text` reads it; OTHER for a cell that is no loop's."""
+    words = cell.split("+") if cell else []
+    broke = words[-1:] == ["no_cash"]
+    words = words[: len(words) - broke]
+    skip = SKIPS.index(words[-1]) + 1 if words and words[-1] in SKIPS else 0
+    words = words[: len(words) - bool(skip)]
+    if set(words) & {"no_cash", *SKIPS} or not set(words) <= names.BLOCKED.keys():
+        return OTHER
+    killed = any("kill" in word for word in words)
+    flattened = any("flatten" in word for word in words)
+    bits = row_text.KILLED * killed + row_text.FLATTENED * flattened + row_text.FORBIDDEN * bool(words)
+    return bits + row_text.TOLD_BROKE * broke + 16 * skip
+
+
+def same_rows(
+    lane: Lane, seen: Seen, rows: Rows, forbids: np.ndarray, first: int, *, at_stop: bool, block: int = 0
+) -> Ended | None:
+    """The trades, if each line is what a fold from nothing but cash gives; None where one may not be.
+
+    Line k is of bar `first` + k. `forbids`: int8, of each line. `block`: the strategy is given so many bars at once,
+    and what it looks back on; 0: all bars, also those long before `first`.
+    """
+    last, begun = first + len(rows), Stand.first(lane.money)
+    lines = _against(lane, rows, forbids)
+    if lines is None:
+        return None
+    held = Stand(s=np.array(begun.s), p=np.array(begun.p, np.float64))  # type: ignore[arg-type]  # in one piece each
+    found: list[tuple[FloatArray, FloatArray, np.ndarray]] = []
+    for start in range(first, last, block or last):
+        end = min(start + (block or last), last)
+        back = max(0, start - (lane.lookback - 1)) if block else 0
+        for a, b in seen.stretches(start, end):
+            held.rescale(float(seen.factors[a]))
+            made = _stretch(lane, held, Signalled(lane, seen.window(back, b)), a - back, a - first, lines, at_stop)
+            if made is None:
+                return None
+            found.append(made)
+    trades, sizes, at = (np.concatenate(each) for each in zip(*found, strict=True))
+    return Ended(trade_texts(lane, trades, sizes.tolist(), 0), trades, at)
+
+
+def _stretch(
+    lane: Lane, held: Stand, known: Signalled, start: int, row: int, lines: Against, at_stop: bool
+) -> tuple[FloatArray, FloatArray, np.ndarray] | None:
+    """`row_text.rows_alike` of bars from `start` on and the lines from `row` on: trades, quantities, their lines."""
+    n, seals = len(known.bars), _seals(known)
+    if seals is None:
+        return None
+    room = 2 * (n - start) + 1
+    trades, sizes, ended = np.empty((room, TRADE)), np.empty(room), np.zeros(room + 1, np.int64)
+    state, purse = (np.asarray(each, np.float64) for each in (held.s, held.p))
+    bench = Bench(
+        s=state, s_bits=state.view(np.int64), p=purse, p_bits=purse.view(np.int64), r=np.array(known.rules),
+        w=np.zeros(equity_loop.STATE), bar_ts=np.zeros(1, np.int64), bar_close=np.zeros(1), powers=_powers(),
+        found=np.zeros(2, np.int64), line=np.zeros(LINE, np.int8),
+    )  # fmt: skip
+    days = np.ascontiguousarray(known.days, np.float64)
+    skipped = (known.broken.view(np.int8), known.lacking.view(np.int8))
+    times, opens, highs, lows, *rest = known.inputs.at
+    series = (times, opens, highs, lows, known.inputs.close_at, *rest, *map(address, (days, *skipped, seals)))
+    count = loops().rows_alike(
+        *addresses(bench), *series, lane.lookback, start, n, row, *addresses(lines), int(at_stop), lane.money.fee,
+        address(trades), address(sizes), address(ended),
+    )  # fmt: skip
+    k = int(ended[0])
+    return (trades[:k], sizes[:k], ended[1 : k + 1]) if count == n - start else None
+
+
+def _against(lane: Lane, rows: Rows, forbids: np.ndarray) -> Against | None:
+    """The lines as the loop reads them; None where they may be longer than its room."""
+    named = (lane.prefix, f"{lane.strategy},{lane.fingerprint},", "flat,", f"{SIDES[-1.0]},", f"{SIDES[0.0]},")
+    labels = [*named, f"{SIDES[1.0]},", *(f"{each}," for each in (*ACTIONS, *TOLD))]
+    texts = [label.encode() for label in labels]
+    if sum(map(len, texts)) + cells.LONGEST * (one_bar.KERNEL_STATE + one_bar.PURSE) > LINE:
+        return None
+    return Against(
+        text=rows.text, starts=rows.starts, ends=rows.ends[:, DETERMINISTIC - 1].astype(np.int64),
+        forbids=np.ascontiguousarray(forbids, np.int8), labels=np.frombuffer(b"".join(texts), np.int8),
+        label_starts=np.concatenate(([0], np.cumsum([len(text) for text in texts]))),
+    )  # fmt: skip
+
+
+def _seals(known: Signalled) -> np.ndarray | None:
+    """The seal of each bar; None where a number of one is not finite."""
+    bars, n = known.bars, len(known.bars)
+    prices = np.concatenate((bars.open, bars.high, bars.low, bars.close, known.volume))
+    seals, found, line = np.empty(n, np.int64), np.zeros(2, np.int64), np.zeros(LINE, np.int8)
+    count = loops().seal_bars(
+        address(prices), address(prices), n, address(_powers()), address(found), address(tables()), address(line),
+        address(seals),
+    )  # fmt: skip
+    return seals if count == n else None
+
+
+def _powers() -> np.ndarray:
+    return powers().view(np.int64)
+
+
+@lru_cache(maxsize=1)
+def loops() -> native.Library:
+    """The compiled loops, by name."""
+    modules = (kernel, equity_loop, one_bar, line_loops, cells, row_text)
+    return native.load("decisions", modules, (row_text.rows_alike, row_text.seal_bars))

@@ -1,0 +1,76 @@
+"""What is found of the gates between the loops and money, and the bars around it: a table, for people and monitors."""
+
+from __future__ import annotations
+
+import msgspec
+
+DAY_S = 86_400.0
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """One line. `evidence`: a file, relative to the home of the data; `age_s`: of what it shows, None for nothing."""
+
+    asks: str
+    green: bool
+    found: str
+    evidence: str
+    age_s: float | None
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True):
+    """One bar of a strip."""
+
+    ts_ms: int
+    state: str
+    why: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One loop: its gates, its last bars."""
+
+    name: str
+    series: str
+    gates: list[Gate]
+    strip: list[Mark]
+
+    @property
+    def green(self) -> bool:
+        """Whether each gate is."""
+        return all(gate.green for gate in self.gates)
+
+
+class GoLive(msgspec.Struct, frozen=True, kw_only=True):
+    """All loops, as they stood at `at_s`."""
+
+    at_s: float
+    loops: list[Standing]
+
+
+def as_lines(found: GoLive) -> list[str]:
+    """The table as text: a line for each gate, the loop's own verdict before them."""
+    lines = []
+    for loop in found.loops:
+        lines.append(f"{loop.name} {loop.series}: {'GO' if loop.green else 'NO-GO'}")
+        for gate in loop.gates:
+            age = f", {aged(gate.age_s)} old" if gate.age_s is not None else ""
+            colour = "green" if gate.green else "red"
+            lines.append(f"  {colour:5}  {gate.asks}: {gate.found} ({gate.evidence or 'no evidence'}{age})")
+    return lines
+
+
+def aged(age_s: float | None) -> str:
+    """`3 min`, `5.2 h`, `12 days`."""
+    if age_s is None:
+        return ""
+    if age_s < 5400:
+        return f"{age_s / 60:.0f} min"
+    return f"{age_s / 3600:.1f} h" if age_s < 2 * DAY_S else f"{age_s / DAY_S:.0f} days"
+
+
+def as_json(found: GoLive) -> dict[str, object]:
+    """For monitors: what the table says, and of each loop its verdict."""
+    content: dict[str, object] = msgspec.to_builtins(found)
+    content["loops"] = [
+        {"verdict": "GO" if loop.green else "NO-GO", **msgspec.to_builtins(loop)} for loop in found.loops
+    ]
+    return content
