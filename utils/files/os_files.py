@@ -202,3 +202,11 @@ def _by_filelock(path: Path, timeout_s: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    import hashlib  # loads OpenSSL: not for jobs that skip
+
+    with held(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

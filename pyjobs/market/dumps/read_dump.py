@@ -84,8 +84,8 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
 def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
     readings = []
     mine = of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings)
-    if told := named_after_another(mine, source.instrument.symbol):
-        findings.say(told)
+    if found := named_after_another(mine, source.instrument.symbol):
+        findings.say(found)
     for grid in mine:
         source.labels.append(grid.label)
         source.unit = grid.unit

@@ -219,5 +219,5 @@ class Asked:
         except OSError as error:
             if not is_silence(error):
                 raise
-            told = f"what it looks at below '{home}' {error.strerror}: a disk or a file server has gone away"
-            yield Check(kind, "FAIL", f"{told} (df, mount)", kind)
+            text = f"what it looks at below '{home}' {error.strerror}: a disk or a file server has gone away"
+            yield Check(kind, "FAIL", f"{text} (df, mount)", kind)
