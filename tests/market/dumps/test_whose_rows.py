@@ -162,6 +162,31 @@ def test_of_a_table_of_closes_the_column_named_as_the_symbol_is_taken(
     assert read(tmp_path / "x.csv", hours, closes, symbol="AAPL").bars.close.tolist() == [185.5, 184.5]
 
 
+NAMED = [
+    ("ETHUSDT-1d.csv", "BTCUSDT", 1),
+    ("MSFT.csv", "AAPL", 1),
+    ("000660.csv", "005930", 1),
+    ("prices.csv", "AAPL", 0),
+]
+NAMED += [("BTCUSDT-1d-2024.csv", "BTC/USDT", 0), ("AAPL_daily.csv", "AAPL", 0), ("DATA.csv", "AAPL", 0)]
+NAMED += [("BRK-B.csv", "BRK.B", 0), ("KRW-BTC.csv", "BTC/KRW", 0), ("BTC_USD.csv", "BTC/USD", 0)]
+
+
+def test_a_file_named_after_another_symbol_is_noted(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = f"date,{OHLCV}\n2024-01-02,10,13,9,12,5\n"
+
+    def noted(name: str, symbol: str) -> int:
+        told = read(tmp_path / name, hours, text, symbol=symbol).oddities
+        return sum(each.what == "file named after another symbol" for each in told)
+
+    assert [(name, symbol, noted(name, symbol)) for name, symbol, _ in NAMED] == NAMED
+
+
+def test_a_line_of_units_below_the_names_is_no_line_of_symbols(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = f"date,{OHLCV}\n,USD,USD,USD,USD,shares\n2024-01-02,1'010.5,1'013,1'009,1'012,5\n"
+    assert read(tmp_path / "x.csv", hours, text).bars.open.tolist() == [1010.5]
+
+
 def test_a_server_that_does_not_even_say_how_old_a_file_is_ends_the_wait(
     hours: dict[str, MarketHours], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
