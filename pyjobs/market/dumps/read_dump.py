@@ -29,7 +29,8 @@ from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
 from utils.errors import BadDataError
-from utils.files.text_files import PATIENCE_S, within
+from utils.files.in_time import within
+from utils.files.text_files import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,8 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
 def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
     readings = []
     mine = of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings)
-    if told := named_after_another(mine, source.instrument.symbol):
-        findings.say(told)
+    if found := named_after_another(mine, source.instrument.symbol):
+        findings.say(found)
     for grid in mine:
         source.labels.append(grid.label)
         source.unit = grid.unit

@@ -183,8 +183,11 @@ def test_a_file_named_after_another_symbol_is_noted(hours: dict[str, MarketHours
 
 
 def test_a_line_of_units_below_the_names_is_no_line_of_symbols(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    text = f"date,{OHLCV}\n,USD,USD,USD,USD,shares\n2024-01-02,1'010.5,1'013,1'009,1'012,5\n"
-    assert read(tmp_path / "x.csv", hours, text).bars.open.tolist() == [1010.5]
+    text = f"date,{OHLCV}\n,USD,USD,USD,USD,shares\n2024-01-02,1'010.5,1'013.0,1'009.0,1'012.0,1'000'005\n"
+    bars = read(tmp_path / "x.csv", hours, text).bars
+    assert [bars.open[0], bars.volume[0]] == [1010.5, 1_000_005]
+    with pytest.raises(NightdeskError, match='"112\'165" is not a number'):  # a bond's 112 and 16.5 thirty-seconds
+        read(tmp_path / "x.csv", hours, text.replace("1'010.5", "112'165"))
 
 
 def test_a_server_that_does_not_even_say_how_old_a_file_is_ends_the_wait(

@@ -19,7 +19,8 @@ MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:[. \u00a0\u202f']\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
-_APOSTROPHES = re.compile(r"[+-]?\d{1,3}(?:['\u2019]\d{3})+(?:\.\d+)?")  # Switzerland's thousands
+_APOSTROPHES = re.compile(r"[+-]?\d{1,3}(?:(?:['\u2019]\d{3})+\.\d+|(?:['\u2019]\d{3}){2,})")
+"""Switzerland's thousands; 112'165 alone may be a bond's 112 and 16.5 thirty-seconds."""
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _SIGNS = "$€£¥₩원%"
 
