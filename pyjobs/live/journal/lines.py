@@ -78,7 +78,7 @@ class LinesFile:
 
         Raises BadDataError as `tail`.
         """
-        with self.path.open("rb") as file:
+        with os_files.held(self.path) as file:
             size = os.fstat(file.fileno()).st_size
             text, begins = self._end(file.fileno(), size, rows + 1)
         lines = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
