@@ -11,8 +11,9 @@ was put right already), 2 in 3 of p:q (2026-11-29, 150 of each kind).
 
 Of those that move the price by less than BREAK, n + 1 for n is told down to 7:6, by more evidence, for many nights move
 as far: the jump is a multiple of all gaps for weeks, and the day after it is an ordinary one by its range and by the
-money traded, which no news leaves alone. 5:4 and 6:5 are found 7 times in 10, 7:6 4 times, and nothing on the days
-and candles above, nor on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6). 8:7 and less are not told: with them one ordinary night in 9 000 is called one (200 of each kind).
+money traded, which no news leaves alone. 5:4 and 6:5 are found 7 times in 10, 7:6 4 times, and nothing on the days and
+candles above, nor on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6). 8:7 and less are not told:
+with them one ordinary night in 9 000 is called one (200 of each kind).
 """
 
 from __future__ import annotations
