@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from pyjobs.runs.verdict import findings, machine, places
+from pyjobs.runs.verdict.findings import Asked
 from utils import paths
 from utils.cli import Parser
 from utils.files import private
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         *machine.check_tools(),
         *machine.check_stored(paths.ROOT, root),
         places.check_private(private.problems(str(root))),
-        *places.writable([paths.logs_dir(), data, paths.locks_dir()], root),
+        *places.writable([paths.logs_dir(), data, paths.locks_dir()], root, Asked()),
         places.check_disk([paths.logs_dir(), data, root]),
     ]
     print("\n".join([*findings.as_lines(checks), f"doctor: {findings.worst(checks)}"]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         problems = fetching.bring(fetch, wanted)
     finally:
-        fetching.record(fetch, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now_s())))
+        fetching.record(fetch, clock.utc_stamp(clock.now_s()))
     if options.prune_local:
         _prune(here, keep_days, keep_max_runs)
     _summary(here, before)

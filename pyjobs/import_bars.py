@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.dumps.report import report_json, report_text
     from pyjobs.market.store.open_store import open_store
     from utils.files.atomic import write_text
-    from utils.files.text_files import PATIENCE_S, within
+    from utils.files.in_time import within
+    from utils.files.text_files import PATIENCE_S
 
     path = desk_path(args.desk, paths.config_dir())
     desk = load_desk(path)

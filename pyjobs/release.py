@@ -17,7 +17,6 @@ import os
 import shlex
 import shutil
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -142,7 +141,7 @@ def _into(environment: Environment, folder: Path, done: str, packages: str) -> N
             print(f"{environment.name} runs release {release.tag} already")
             return
         environments.switch(environment, release.tag)
-        environments.note(environment, done, release, sha256, _utc())
+        environments.note(environment, done, release, sha256, clock.utc_stamp(clock.now_s()))
         print(f"{environment.name} runs release {release.tag}; before: {before.name if before else 'nothing'}")
         for tag in environments.prune(environment, _keep()):
             print(f"removed: release {tag} (KEEP_RELEASES)")
@@ -162,7 +161,11 @@ def _rollback(options: Namespace) -> None:
         release = environments.usable(environment, tag)
         environments.switch(environment, tag)
         environments.note(
-            environment, "rollback", release, artifact.digest(environment.root / environments.ARTIFACTS / tag), _utc()
+            environment,
+            "rollback",
+            release,
+            artifact.digest(environment.root / environments.ARTIFACTS / tag),
+            clock.utc_stamp(clock.now_s()),
         )
     print(f"{environment.name} runs release {tag} again; before: {current.name if current else 'nothing'}")
     _told_after(environment, current)
@@ -216,10 +219,6 @@ def _keep() -> int:
     if not given.isascii() or not given.isdigit() or int(given) < 1:
         raise UsageError(f"KEEP_RELEASES={given!r} is not a whole number from 1 on")
     return int(given)
-
-
-def _utc() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(clock.now_s()))
 
 
 def _say(text: str) -> None:

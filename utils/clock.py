@@ -26,6 +26,21 @@ def now_ms() -> int:
     return int(now_s() * 1000)
 
 
+def is_date(text: str) -> bool:
+    """Whether `text` is a date as YYYY-MM-DD."""
+    import datetime as dt
+
+    try:
+        return dt.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def utc_stamp(at_s: float) -> str:
+    """`2026-11-20T13:10:00Z`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_s))
+
+
 def _rehearsed_s() -> float | None:
     """NIGHTDESK_NOW; None when it is not set. Raises ConfigError for what is no time."""
     given = os.environ.get("NIGHTDESK_NOW", "")

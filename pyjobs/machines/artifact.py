@@ -24,7 +24,7 @@ from pyjobs.runs.released import Release
 from pyjobs.runs.verdict.repos import LOCK, git
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError, UsageError
 from utils.files import os_files
-from utils.files.os_files import has_file
+from utils.files.os_files import file_sha256, has_file
 
 NAMESPACE = "nightdesk-release"
 ABOUT, SUMS, SIGNATURE = "release.json", "SHA256SUMS", "SHA256SUMS.sig"
@@ -66,7 +66,7 @@ def build(clone: Path, home: Path, tag: str, key: Path, into: Path) -> Path:
         (other / ABOUT).write_text(released.as_text(about), encoding="utf-8")
         if (home / LOCK).is_file():
             shutil.copyfile(home / LOCK, other / LOCK)
-        sums = "".join(f"{_sha256(path)}  {path.name}\n" for path in sorted(other.iterdir()))
+        sums = "".join(f"{file_sha256(path)}  {path.name}\n" for path in sorted(other.iterdir()))
         (other / SUMS).write_text(sums, encoding="utf-8")
         _sign(other / SUMS, key)
         other.rename(final)
@@ -98,7 +98,7 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
     if odd:
         raise BadDataError(f"'{folder}': '{odd[0]}' is {'not of the release' if odd[0] in here else 'missing'}")
     for name, digest in expected.items():
-        if _sha256(folder / name) != digest:
+        if file_sha256(folder / name) != digest:
             raise BadDataError(f"'{folder / name}' is not what was signed: get the release anew")
     release = released.parse(os_files.held_bytes(folder / ABOUT), folder / ABOUT)
     if f"nightdesk-{name_of(release.tag)}.tar.gz" not in expected:
@@ -115,7 +115,7 @@ def only_files(folder: Path) -> None:
 
 def digest(folder: Path) -> str:
     """One sha256 that stands for the whole release, whichever machine it is on."""
-    return _sha256(folder / SUMS)
+    return file_sha256(folder / SUMS)
 
 
 def unpack(folder: Path, release: Release, into: Path, *, leave: Sequence[str]) -> None:
@@ -239,8 +239,3 @@ def _ssh_keygen() -> str:
     if found is None:
         raise ConfigError("ssh-keygen is not installed: apt-get install openssh-client")
     return found
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from pyjobs.machines.remote import Host, said
 from utils.errors import BadDataError, CannotWriteError, ConfigError, LockBusyError, MissingInputError
+from utils.files.os_files import file_sha256
 
 TIMEOUT_S = 600.0
 INCOMING, MARK, SWITCH = ".incoming-deploy", ".deployed", "jobs/update/switch.py"
@@ -135,7 +136,7 @@ def checked_out(clone: Path, folder: Path) -> Tree:
     (folder.parent / "deploy.index").unlink(missing_ok=True)
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     travel = sorted(name for name in names if name.split("/")[0] not in RUNTIME)
-    return Tree(commit, {name: _sha256(folder / name) for name in travel})
+    return Tree(commit, {name: file_sha256(folder / name) for name in travel})
 
 
 def look(target: Target, *, make: bool = False) -> There:
@@ -253,11 +254,6 @@ def restart(target: Target, units: Sequence[str]) -> None:
 def _module(name: str) -> str:
     """`a/b.py` and `a/b.cpython-311-x.so` as `a/b`."""
     return re.sub(r"(\.[^/]*)?\.(py|so)$", "", name)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _git(clone: Path, *words: str, env: Mapping[str, str] | None = None) -> str:

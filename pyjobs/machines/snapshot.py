@@ -30,6 +30,7 @@ from pyjobs.runs.run_folder import (
     publish,
     started_at,
 )
+from utils import clock
 from utils.errors import BadDataError, CannotWriteError
 from utils.files import atomic, formats
 from utils.files.os_files import has_file, has_folder, held, hold_folder, is_link
@@ -122,7 +123,7 @@ def _fill(into: Path, home: Path, before: Path | None, *, clone: Path, now: date
     about: dict[str, object] = {
         "home": str(home),
         "format": formats.settled(str(home)),
-        "finished_utc": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "finished_utc": clock.utc_stamp(now.timestamp()),
         "sqlite": sqlite3.sqlite_version,
     }
     state = {"schema": 1, "status": "partial" if problems else "ok", "problems": problems, "desk": ""}

@@ -44,19 +44,13 @@ def figures_table(result: AccountResult) -> str:
     rows = [
         [label, *(_shown(variant, key, show) for variant in result.variants.values())] for label, key, show in shown
     ]
-    rows.append(["signals refused", *(_refused(variant) for variant in result.variants.values())])
+    refused = (variant.metrics["signals_refused"] for variant in result.variants.values())
+    rows.append(["signals refused", *map(numbers.refusals, refused)])
     return text_table(columns, rows)
 
 
 def _shown(variant: Variant, key: str, show: Show) -> str:
     return marked(show(_number(variant, key)), key, short=bool(variant.metrics.get("short")))
-
-
-def _refused(variant: Variant) -> str:
-    """How many, and for what: `31 slots, 4 held`."""
-    counts = variant.metrics["signals_refused"]
-    lines = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
-    return ", ".join(lines) or numbers.NOTHING
 
 
 def _number(variant: Variant, key: str) -> float | None:

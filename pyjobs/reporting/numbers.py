@@ -66,3 +66,9 @@ def interval(low: Number, high: Number, show: Callable[[Number], str]) -> str:
 def utc_time(ts_ms: int | None) -> str:
     """A bar's time to the minute, UTC."""
     return NOTHING if ts_ms is None else datetime.fromtimestamp(ts_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def refusals(counts: object) -> str:
+    """How many signals an account refused, and for what: `31 slots, 4 held`."""
+    lines = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
+    return ", ".join(lines) or NOTHING

@@ -8,12 +8,12 @@ A file without such a date (an empty one, made by `touch`) pins for ever, and so
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from pyjobs.runs.run_folder import PINNED
+from utils import clock
 from utils.errors import CannotWriteError, UsageError
 from utils.files import atomic, os_files
 
@@ -40,14 +40,14 @@ def read(run_dir: Path) -> Pin | None:
     record = {key.strip(): value.strip() for key, found, value in (line.partition(":") for line in lines) if found}
     until = record.get("until", "")
     reason = record.get("reason", "") or " ".join(line.strip() for line in lines if not line.startswith("until:"))
-    if until and not _is_date(until):
+    if until and not clock.is_date(until):
         return Pin(reason=f"{reason} (until {until!r}, which is no date: for ever)".strip()[:LONGEST_REASON])
     return Pin(reason=reason.strip()[:LONGEST_REASON], until=until)
 
 
 def put(run_dir: Path, pin: Pin) -> None:
     """Pin a run, in place of the pin it may have. Raises UsageError for a date that is none, CannotWriteError."""
-    if pin.until and not _is_date(pin.until):
+    if pin.until and not clock.is_date(pin.until):
         raise UsageError(f"--until takes a date such as 2027-03-31, not {pin.until!r}")
     if "\n" in pin.reason or "\r" in pin.reason:
         raise UsageError("--reason is one line")
@@ -67,10 +67,3 @@ def take_away(run_dir: Path) -> bool:
     except OSError as error:
         raise CannotWriteError(f"cannot unpin '{run_dir}': {error.strerror}") from error
     return True
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return dt.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

@@ -18,15 +18,10 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.folders import read_when_stable
 from pyjobs.runs import released
 from utils.files import os_files
+from utils.files.os_files import file_sha256
 
 CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
 GIT_TIMEOUT_S = 10.0
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, in hex."""
-    with os_files.held(path) as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def sha256_or_why(path: Path) -> str:

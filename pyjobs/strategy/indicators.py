@@ -9,7 +9,9 @@ Wilder) are defined over a fixed number of bars, each window from its own first 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,7 @@ from pyjobs.strategy.trace import remembered, windowed
 from utils.native import address
 
 BoolArray = npt.NDArray[np.bool_]
+Out = TypeVar("Out", bound=npt.NDArray[Any])
 
 MAX_DECIMALS = 8
 # Below 10^15 two different decimals never read as the same float64 (IEEE 754 double: DBL_DIG = 15).
@@ -145,19 +148,13 @@ def previous(values: FloatArray) -> FloatArray:
 @windowed(lambda: 1)
 def change(a: FloatArray, b: FloatArray) -> FloatArray:
     """a - b as the decimals they stand for: 0.3 - 0.2 is 0.1 here. NaN where either is."""
-    a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
-    out = np.empty(a.size)
-    compiled.library().changes(address(a), address(b), a.size, address(out))
-    return out
+    return _pairwise(compiled.library().changes, a, b, np.empty(a.size))
 
 
 @windowed(lambda: 2)
 def crossing(a: FloatArray, b: FloatArray) -> npt.NDArray[np.int8]:
     """+1 where a rises above b: a[t] > b[t] and a[t-1] <= b[t-1]; -1 where it falls below; 0 else, and with any NaN."""
-    a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
-    out = np.empty(a.size, dtype=np.int8)
-    compiled.library().cross(address(a), address(b), a.size, address(out))
-    return out
+    return _pairwise(compiled.library().cross, a, b, np.empty(a.size, dtype=np.int8))
 
 
 def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:
@@ -199,9 +196,13 @@ def as_of(ts_ms: IntArray, other_ts_ms: IntArray, values: FloatArray) -> FloatAr
 
 @windowed(lambda: 1)
 def _share(gains: FloatArray, losses: FloatArray) -> FloatArray:
-    gains, losses = np.ascontiguousarray(gains, np.float64), np.ascontiguousarray(losses, np.float64)
-    out = np.empty(gains.size)
-    compiled.library().shares(address(gains), address(losses), gains.size, address(out))
+    return _pairwise(compiled.library().shares, gains, losses, np.empty(gains.size))
+
+
+def _pairwise(loop: Callable[..., Any], a: FloatArray, b: FloatArray, out: Out) -> Out:
+    """`out`, as a compiled loop over two arrays of its length fills it."""
+    a, b = np.ascontiguousarray(a, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
+    loop(address(a), address(b), a.size, address(out))
     return out
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.one_by_one.market_table import DESK, GOOD
+from tests.one_by_one.runs_table import IDS
 from tests.one_by_one.test_one_by_one import preload
-from utils.files.text_files import within
+from tests.runs.test_run_folder import make_run
+from utils.files.in_time import within
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT = """
@@ -47,3 +49,59 @@ def test_a_price_file_on_a_server_that_has_gone_away_costs_its_own_series_only(t
     )
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout.splitlines()[-1]) == ["A", "C"]
+
+
+HEALTH = """
+from pyjobs.runs.verdict import findings
+findings.Asked.__init__.__defaults__ = (1.0,)
+findings.ONCE_SILENT_S = 0.5
+from pyjobs import healthcheck
+print(healthcheck.main(["--json", "1"]))
+"""
+
+
+def silent(folder: Path, how: str, *command: str) -> list[str]:
+    """A command line in whose eyes `folder` lies on a server that has gone away; skips where nothing can be mounted."""
+    argv = [sys.executable, str(ROOT / "tests/silent_server.py"), str(folder), how]
+    if subprocess.run([*argv, "true"], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here (root and /dev/fuse are needed)")
+    return [*argv, *command]
+
+
+@pytest.mark.parametrize(
+    "place", ["data/server_runs", *(pytest.param(each, marks=pytest.mark.torture) for each in ("data/queue", "logs"))]
+)
+def test_health_names_a_server_that_has_gone_away_and_all_else_has_its_say(place: str, tmp_path: Path) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    env = {**os.environ, "NIGHTDESK_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    argv = silent(tmp_path / place, "asleep", sys.executable, "-c", HEALTH)
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, timeout=100, check=False)
+    assert done.stdout.splitlines()[-1] == b"3", done.stderr.decode()
+    said = json.loads(done.stdout.rpartition(b"}")[0] + b"}")
+    silences = [each for each in said["checks"] if "has not answered for" in each["detail"]]
+    assert silences and all(each["state"] == "FAIL" and str(tmp_path) in each["detail"] for each in silences)
+    assert {"clock", "backup", "run", "storage"} - {each["name"] for each in silences} <= {
+        each["kind"] for each in said["checks"]
+    }
+
+
+MANIFESTS = """
+import sys, json, time; from pathlib import Path; from utils.files import os_files; os_files.PATIENCE_S = 0.5
+from pyjobs.runs import forecast, prune
+began = time.monotonic(); folder = Path(sys.argv[1])
+print(json.dumps([[each.name, each.status] for each in prune.look(folder)]))
+assert forecast.of_runs(folder, free_bytes=1).night_mb > 0 and time.monotonic() - began < 20
+"""
+
+
+def test_a_manifest_on_a_server_that_has_gone_away_costs_its_own_run_only(tmp_path: Path) -> None:
+    for each in IDS:
+        make_run(tmp_path / "runs", each)
+    env = preload(tmp_path) | {"BAD_PATH": str(tmp_path / "runs" / IDS[1] / "manifest.json"), "BAD_CALLS": "hang"}
+    env |= {"NIGHTDESK_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join((str(ROOT), env.get("PYTHONPATH", "")))}
+    done = subprocess.run(
+        [sys.executable, "-c", MANIFESTS, tmp_path / "runs"], cwd=ROOT, env=env, capture_output=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    told = dict(json.loads(done.stdout.splitlines()[0]))
+    assert (told[IDS[0]], told[IDS[2]]) == ("ok", "ok") and told[IDS[1]] != "ok"

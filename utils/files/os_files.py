@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from utils.errors import BadDataError
+from utils.files.in_time import is_silence, within
 
 try:
     import fcntl
@@ -29,6 +30,8 @@ READ = os.O_RDONLY | _EXACT
 AT_ONCE = READ | getattr(os, "O_NONBLOCK", 0)  # a pipe in a file's place is not waited for
 READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
+PATIENCE_S = 30.0  # a manifest has some hundred kB
+_SILENT: set[str] = set()
 
 
 def held_bytes(path: Path, most: int = -1) -> bytes:
@@ -43,11 +46,21 @@ def is_link(path: Path | str) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """What the JSON file at `path` says. Raises OSError as `held`, ValueError for all that is no JSON."""
+    """What the JSON file at `path` says. Raises OSError as `held`, ValueError for all that is no JSON.
+
+    A server that does not answer is an OSError as well (see `within`); once it was, others beside it wait a second.
+    """
     import json
 
+    place = str(path.parent.parent)  # of a manifest the folder of all runs
     try:
-        return json.loads(held_bytes(path))
+        content = within(1.0 if place in _SILENT else PATIENCE_S, lambda: held_bytes(path), path)
+    except OSError as error:
+        if is_silence(error):
+            _SILENT.add(place)
+        raise
+    try:
+        return json.loads(content)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
 
@@ -189,3 +202,11 @@ def _by_filelock(path: Path, timeout_s: float) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    import hashlib  # loads OpenSSL: not for jobs that skip
+
+    with held(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -12,16 +12,16 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 import msgspec
 
 from utils.errors import CannotWriteError
 from utils.files import atomic, os_files
+from utils.files.in_time import within
 
 PIPE_PATIENCE_S = 5.0
 PATIENCE_S = 120.0  # a slow server delivers the largest price file in less
-T = TypeVar("T")
 
 
 def bytes_of(path: Path, patience_s: float = PATIENCE_S) -> bytes:
@@ -31,32 +31,6 @@ def bytes_of(path: Path, patience_s: float = PATIENCE_S) -> bytes:
     read by a thread, which is left behind then. Each file costs the start of that thread, 0.1 ms.
     """
     return within(patience_s, lambda: _bytes_of(path), path)
-
-
-def within(patience_s: float, act: Callable[[], T], path: Path) -> T:
-    """What `act` returns or raises; OSError (ETIMEDOUT) naming `path` where it does neither in time.
-
-    A system call that hangs cannot be ended from inside its process, so it is left to a thread that nobody waits for.
-    """
-    import threading  # every job has it by then
-
-    lines: list[T] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            lines.append(act())
-        except BaseException as error:  # noqa: BLE001  # raised again below
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(patience_s)
-    if thread.is_alive():
-        raise OSError(errno.ETIMEDOUT, f"has not answered for {patience_s:.0f} s", str(path))
-    if failed:
-        raise failed[0]
-    return lines[0]
 
 
 def _bytes_of(path: Path) -> bytes:

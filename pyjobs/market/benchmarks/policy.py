@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pyjobs.market.providers import NAMES
+from utils import clock
 from utils.settings.config import Key, load_yaml, own_or_default, wrong
 from utils.trading_day import known_markets
 
@@ -105,7 +106,7 @@ def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], st
                 yield [*at, "symbols"], f"{provider} is asked, but symbols.{provider} does not say for what"
         if policy.market_of(name) not in markets:
             yield [*at, "market"], f"unknown market {policy.market_of(name)!r} (known: {', '.join(markets)})"
-        if not _is_date(benchmark.start):
+        if not clock.is_date(benchmark.start):
             yield [*at, "start"], f"{benchmark.start!r} is not a date like 2010-01-31"
 
 
@@ -119,10 +120,3 @@ def market_by_yahoo(symbol: str) -> str:
     if ending in MARKET_OF_ENDING:
         return MARKET_OF_ENDING[ending]
     return "XNYS" if symbol and not symbol.endswith("-USD") else "24/7"
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return dt.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

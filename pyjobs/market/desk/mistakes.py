@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +10,7 @@ from pyjobs.market.desk.dump_keys import key_problems
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.desk.written import Account, WrittenDesk
 from pyjobs.market.store.names import folder_name
+from utils import clock
 from utils.errors import BadDataError
 from utils.foreign_text import is_plain, quoted
 from utils.settings.config import Key, nearest
@@ -53,7 +53,7 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
     if not instrument.currency:
         yield "currency", "no currency is named"
     yield from key_problems(instrument, intraday=TIMEFRAME_MS.get(instrument.timeframe, 0) < DAY_MS)
-    if instrument.start and not _is_date(instrument.start):
+    if instrument.start and not clock.is_date(instrument.start):
         yield "start", f"{instrument.start!r} is not a date like 2018-01-31"
 
 
@@ -144,10 +144,3 @@ def _account_problems(account: Account, traded: set[str]) -> Iterator[tuple[str,
             yield field, f"is in basis points, from 0 to below 10000; is {getattr(account, field):g}"
     if not 0 <= account.stop_loss < 1:
         yield "stop_loss", f"is a fraction, from 0 (no stop) to below 1; is {account.stop_loss:g}"
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return dt.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False

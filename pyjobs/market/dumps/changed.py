@@ -20,7 +20,8 @@ from utils import paths
 from utils.errors import MissingInputError
 from utils.files import os_files
 from utils.files.atomic import write_bytes
-from utils.files.text_files import PATIENCE_S, within
+from utils.files.in_time import within
+from utils.files.text_files import PATIENCE_S
 
 Seen = dict[str, list[int]]
 

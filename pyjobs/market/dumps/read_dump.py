@@ -27,9 +27,10 @@ from pyjobs.market.dumps.oddities import note_oddities
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
-from pyjobs.market.dumps.whose.tickers import of_the_symbol
+from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
 from utils.errors import BadDataError
-from utils.files.text_files import PATIENCE_S, within
+from utils.files.in_time import within
+from utils.files.text_files import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,10 @@ def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms:
 
 def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
     readings = []
-    for grid in of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings):
+    mine = of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings)
+    if found := named_after_another(mine, source.instrument.symbol):
+        findings.say(found)
+    for grid in mine:
         source.labels.append(grid.label)
         source.unit = grid.unit
         reading = understood(grid, source.instrument)

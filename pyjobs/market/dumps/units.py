@@ -67,6 +67,7 @@ def _powers(ohlcv: FloatArray) -> IntArray:
 def _is_quiet(close: FloatArray, at: int, power: int) -> bool:
     """Whether the rows around move so little that no move of theirs is such a jump."""
     moves = np.abs(np.diff(np.log10(close[max(0, at - AROUND) : at + AROUND])))
+    moves = moves[moves < np.log10(LEAST)]
     return moves.size < 2 or abs(power) > QUIET * float(np.median(moves))
 
 

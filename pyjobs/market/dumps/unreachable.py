@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from utils.files.text_files import within
+from utils.files.in_time import within
 
 LISTS_S = 5.0  # a folder that answers at all has said by then what it is
 SLOW_FILES = 2  # of one folder: the third is not waited for

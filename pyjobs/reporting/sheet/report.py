@@ -48,7 +48,7 @@ def report(accounts: Mapping[str, Mapping[str, Any]]) -> str:
     rows += [["sessions", *(numbers.count(each["n_sessions"]) for each in accounts.values())]]
     rows += [[label, *(_shown(each, key, show) for each in accounts.values())] for label, key, show in FIGURES]
     rows += [["sessions a year", *(numbers.count(_number(each, "sessions_per_year")) for each in accounts.values())]]
-    rows.append(["signals refused", *(_refused(each.get("signals_refused")) for each in accounts.values())])
+    rows.append(["signals refused", *(numbers.refusals(each.get("signals_refused")) for each in accounts.values())])
     free = [{**each["unconstrained"], "short": each.get("short")} for each in accounts.values()]
     rows += [[f"without limits: {label}", *(_shown(f, key, show) for f in free)] for label, key, show in UNLIMITED]
     parts = ["\n".join(head) + "\n", text_table(columns, rows)]
@@ -117,11 +117,6 @@ def _day(text: str) -> dt.date:
 
 def _missing(metrics: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     return list(metrics["benchmarks_missing"].items())
-
-
-def _refused(counts: object) -> str:
-    lines = [f"{n:,} {why}" for why, n in counts.items() if n] if isinstance(counts, dict) else []
-    return ", ".join(lines) or numbers.NOTHING
 
 
 def _number(figures: Mapping[str, Any], key: str) -> float | None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyjobs.runs import provenance
 from pyjobs.runs.manifest import utc_text
-from pyjobs.runs.provenance import combined, file_sha256
+from pyjobs.runs.provenance import combined
 from pyjobs.runs.sealed import prints
 from pyjobs.runs.witness import mixed
+from utils.files.os_files import file_sha256
 
 if TYPE_CHECKING:
     from pyjobs.market.bars import SeriesKey

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
 
 from utils.exit_codes import ExitCode
+from utils.files.in_time import is_silence, within
+
+T = TypeVar("T")
+PATIENCE_S = 60.0
+ONCE_SILENT_S = 5.0  # what comes after a silent one may be on the same server, and there are thirty of them
 
 State = Literal["OK", "WARN", "FAIL"]
 RANK: dict[State, int] = {"OK": 0, "WARN": 1, "FAIL": 2}
@@ -188,3 +195,29 @@ def as_json(checks: Sequence[Check]) -> Mapping[str, object]:
 def many(count: int, noun: str) -> str:
     """`1 file`, `2 files`."""
     return f"{count} {noun}{'s' if count != 1 else ''}"
+
+
+@dataclass(slots=True)
+class Asked:
+    """How long an answer is waited for."""
+
+    patience_s: float = PATIENCE_S
+
+    def in_time(self, act: Callable[[], T], path: Path) -> T:
+        """What `act` returns or raises; OSError (ETIMEDOUT) naming `path` where it does neither in time."""
+        try:
+            return within(self.patience_s, act, path)
+        except OSError as error:
+            if is_silence(error):
+                self.patience_s = min(self.patience_s, ONCE_SILENT_S)
+            raise
+
+    def ask_each(self, home: Path, kind: str, ask: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+        """What `ask` finds; a FAIL where it does not answer in time."""
+        try:
+            yield from self.in_time(lambda: list(ask()), home)
+        except OSError as error:
+            if not is_silence(error):
+                raise
+            text = f"what it looks at below '{home}' {error.strerror}: a disk or a file server has gone away"
+            yield Check(kind, "FAIL", f"{text} (df, mount)", kind)

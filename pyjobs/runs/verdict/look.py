@@ -22,7 +22,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import job_history as jobs
 from pyjobs.runs.job_history import JobPlans, JobRun
 from pyjobs.runs.verdict import backups, machine, places, records, repos, results, series, watched
-from pyjobs.runs.verdict.findings import Check, State
+from pyjobs.runs.verdict.findings import Asked, Check, State
 from pyjobs.runs.verdict.holders import check_locks, holders, left_behind
 from pyjobs.runs.verdict.job import judge
 from pyjobs.runs.verdict.records import AHEAD_S, Records
@@ -41,6 +41,7 @@ DAY_S = 86_400
 CALENDAR_WARNING_DAYS = 30
 RECENT_ERRORS_DAYS = 7
 MANY_FAILURES = 3
+SERIES_S = 600.0  # thousands of series are looked at
 SAID_TO_STAY = ("auth", "blocked", "schema")  # until an answer comes a person has to act
 
 
@@ -57,47 +58,58 @@ class House(NamedTuple):
 
 
 def look(house: House) -> Iterator[Check]:
-    """Look at everything; a check is an answer, also when its subject cannot be read."""
-    now_s, failed = house.now_s, list[Check]()
-    result = _tried("history", failed, lambda: records.read(paths.logs_dir(), now_s)) or Records([])
-    plans = _tried(f"config {JOBS_FILE}", failed, load_plans) or JobPlans(jobs={})
-    found = {path: _tried(name, failed, partial(_desk, path)) for name, path in _desk_files(house, failed)}
+    """Look at everything; a check is an answer, also when its subject cannot be read, or does not answer in time."""
+    now_s, failed, asked = house.now_s, list[Check](), Asked()
+    tried = partial(_tried, asked, failed)
+    result = tried("history", lambda: records.read(paths.logs_dir(), now_s)) or Records([])
+    plans = tried(f"config {JOBS_FILE}", load_plans) or JobPlans(jobs={})
+    files = tried("config desks", lambda: list(_desk_files(house, failed))) or []
+    found = {path: tried(name, partial(_desk, path)) for name, path in files}
     known = [desk for desk in found.values() if desk is not None]
-    kept = _tried("config instances", failed, lambda: load_kept(failed)) or []
-    silent_ms = _tried("config exchanges", failed, _silences) or {}
-    states = _tried("provider", failed, ProviderStates().all) or []
-    yield check_clock(result, states, now_s)
-    yield places.git_head(paths.ROOT)
+    kept = tried("config instances", lambda: load_kept(failed)) or []
+    silent_ms = tried("config exchanges", _silences) or {}
+    states = tried("provider", ProviderStates().all) or []
+    yield from [check_clock(result, states, now_s), places.git_head(paths.ROOT)]
     yield places.check_python(paths.ROOT, paths.root())
     yield from failed
-    root, data, runs = paths.root(), paths.data_dir(), paths.data_dir() / "server_runs"
-    yield from places.writable(folders := [paths.logs_dir(), data, paths.locks_dir(), runs], root)
-    yield from places.check_record_file(paths.logs_dir() / "history.jsonl")
-    yield places.check_disk([*folders, root])
-    yield results.check_storage(runs, places.free_at(data))
-    yield places.check_private(private.problems(str(root)))
-    yield from places.check_databases(data / "queue")
-    yield from machine.check_stored(paths.ROOT, root)
-    yield backups.check_backup(data, now_s)
-    yield from repos.check_repos(root)
-    yield from check_mirror()
+    data, runs = paths.data_dir(), paths.data_dir() / "server_runs"
+    folders = [paths.logs_dir(), data, paths.locks_dir(), runs]
+    yield from places.writable(folders, paths.root(), asked)
+    yield from chain.from_iterable(asked.ask_each(paths.root(), *row) for row in _of_the_house(folders, now_s))
     markets = watched.calendars(plans.jobs)
     markets |= {market for desk in known for market in (desk.market, *(i.market for i in desk.instruments))}
-    yield from check_calendars(sorted(markets), now_s)
-    yield from check_jobs(plans, result.runs, kept, house)
-    yield check_recent_errors(result.runs, now_s)
-    yield records.check_history(result)
-    yield from check_locks([each for each in house.place().held if each.name != WATCHER], now_s)
-    yield from places.check_lock_files(paths.locks_dir())
-    yield from check_providers(states, now_s)
     several = house.desk_file is not None or len(known) > 1
-    yield from results.check_last_runs(runs, now_s, [desk.name for desk in known if several])
-    for desk in known:
-        yield from results.check_actions(desk)
-    for loop in live_health.look(int(now_s * 1000)):
-        yield Check(loop.name, loop.state, loop.detail, "live")
-    every = [*chain.from_iterable(map(_desk_series, known)), *_kept_series()]
-    yield from series.check_all(every, BarStore(data / "raw"), now_s, _flags(found), silent_ms)
+    rows: list[tuple[str, Callable[[], Iterable[Check]]]] = [
+        ("calendar", lambda: check_calendars(sorted(markets), now_s)),
+        ("job", lambda: check_jobs(plans, result.runs, kept, house)),
+        ("history", lambda: [check_recent_errors(result.runs, now_s), records.check_history(result)]),
+        ("lock", lambda: check_locks([each for each in house.place().held if each.name != WATCHER], now_s)),
+        ("lock", lambda: places.check_lock_files(paths.locks_dir())),
+        ("provider", lambda: check_providers(states, now_s)),
+        ("run", lambda: results.check_last_runs(runs, now_s, [desk.name for desk in known if several])),
+        *(("actions", partial(results.check_actions, desk)) for desk in known),
+        ("live", lambda: [Check(x.name, x.state, x.detail, "live") for x in live_health.look(int(now_s * 1000))]),
+    ]
+    yield from chain.from_iterable(asked.ask_each(paths.root(), *row) for row in rows)
+    every = [*chain.from_iterable(map(_desk_series, known)), *(tried("data", lambda: list(_kept_series())) or [])]
+    seen = partial(series.check_all, every, BarStore(data / "raw"), now_s, _flags(found), silent_ms)
+    yield from Asked(SERIES_S).ask_each(data / "raw", "data", seen)
+
+
+def _of_the_house(folders: Sequence[Path], now_s: float) -> list[tuple[str, Callable[[], Iterable[Check]]]]:
+    """What is looked at apart from jobs, desks and series: a word for it, and who looks."""
+    root, data, runs = paths.root(), paths.data_dir(), paths.data_dir() / "server_runs"
+    return [
+        ("write", lambda: places.check_record_file(paths.logs_dir() / "history.jsonl")),
+        ("disk", lambda: [places.check_disk([*folders, root])]),
+        ("storage", lambda: [results.check_storage(runs, places.free_at(data))]),
+        ("access", lambda: [places.check_private(private.problems(str(root)))]),
+        ("databases", lambda: places.check_databases(data / "queue")),
+        ("format", lambda: machine.check_stored(paths.ROOT, root)),
+        ("backup", lambda: [backups.check_backup(data, now_s)]),
+        ("repos", lambda: repos.check_repos(root)),
+        ("mirror", check_mirror),
+    ]
 
 
 def load_plans() -> JobPlans:
@@ -225,7 +237,7 @@ def _desk_files(house: House, failed: list[Check]) -> Iterator[tuple[str, Path]]
     """The files of the desks to look at, each with what a fault in it is called; the sample when there is no other."""
     own = desks.own_desks(paths.config_dir())
     if house.desk_file or not own:
-        path = _tried("config desk", failed, lambda: desks.desk_path(house.desk_file, paths.config_dir()))
+        path = _tried(Asked(), failed, "config desk", lambda: desks.desk_path(house.desk_file, paths.config_dir()))
         yield from [("config desk", path)] if path else []
         return
     for each in own:
@@ -264,7 +276,7 @@ def _silences() -> dict[str, int]:
 
 
 def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
-    every = _tried("config instances", [], lambda: instances.load_all({}))
+    every = _tried(Asked(), [], "config instances", lambda: instances.load_all({}))
     exchanges = _exchanges() if every else {}
     for each in every or []:
         exchange = exchanges.get(each.exchange)
@@ -272,10 +284,10 @@ def _kept_series() -> Iterable[tuple[SeriesKey, str, series.Rule]]:
         yield key, exchange.market if exchange else "24/7", "minutes"
 
 
-def _tried(name: str, failed: list[Check], ask: Callable[[], T]) -> T | None:
+def _tried(asked: Asked, failed: list[Check], name: str, ask: Callable[[], T]) -> T | None:
     """What `ask` answers; None when it cannot, which is then one of the `failed`."""
     try:
-        return ask()
+        return asked.in_time(ask, paths.root())
     except (NightdeskError, OSError) as error:
         kind = name.partition(" ")[0]
         failed.append(Check(name, "FAIL", str(error), kind))

@@ -11,11 +11,12 @@ import stat
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from pyjobs.runs import released
-from pyjobs.runs.verdict.findings import Check, State, many
+from pyjobs.runs.verdict.findings import Asked, Check, State, many
 from pyjobs.runs.verdict.machine import uses_wal
 from utils.errors import NightdeskError
 from utils.files import os_files
@@ -27,12 +28,15 @@ MIRROR_S = 12.0
 PACKAGES = "import msgspec, numpy, pyarrow, yaml"
 
 
-def writable(folders: Sequence[Path], root: Path) -> Iterator[Check]:
+def writable(folders: Sequence[Path], root: Path, asked: Asked) -> Iterator[Check]:
     """One line for all folders that can be written, one for each that cannot."""
     well = []
     for folder in folders:
         name = folder.relative_to(root).as_posix()
-        problem = _try(folder, lock=folder.name == ".locks")
+        try:
+            problem = asked.in_time(partial(_try, folder, lock=folder.name == ".locks"), folder)
+        except OSError as error:
+            problem = f"{error.strerror}"
         if problem:
             yield Check(f"write {name}", "FAIL", f"cannot write '{folder}': {problem}", "write")
         else:

@@ -73,6 +73,12 @@ def test_an_interval_of_a_capital_m_is_of_minutes_or_months(
     assert read(tmp_path / "x.csv", hours, text, timeframe=timeframe, layout=layout, **COIN).bars
 
 
+def test_a_year_and_its_day_are_no_seconds_of_1970(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    with pytest.raises(NightdeskError, match=r"2024002 is no epoch \(a year and its day\?\)"):
+        read(tmp_path / "x.csv", hours, rows(["2024002"]), **COIN)
+    assert len(read(tmp_path / "x.csv", hours, rows(["9936000", "10022400"]), **COIN).bars) == 2
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     def one(name: str) -> Instrument:

@@ -73,6 +73,15 @@ def test_a_few_rows_of_another_unit_are_bad_rows(put: object) -> None:
     assert dump.bars.high.max() < 40
 
 
+def test_units_by_turns_are_refused(put: object) -> None:
+    every_other = [
+        line if row % 2 else ",".join([line.split(",")[0], "2000", "2000", "2000", "2000", "900"])
+        for row, line in enumerate(prices().splitlines()[1:])
+    ]
+    with pytest.raises(NightdeskError, match=r"another unit\?.*such lines"):
+        put(PLAIN + "\n".join(every_other) + "\n")  # type: ignore[operator]
+
+
 def test_what_falls_by_itself_as_a_coin_may_is_no_other_unit(put: object) -> None:
     fall = "".join(f"2024-03-{21 + day},{p},{p},{p / 5},{p / 5},900\n" for day, p in enumerate((20, 4, 0.8, 0.16)))
     assert len(put(prices() + fall).bars) == 84  # type: ignore[operator]

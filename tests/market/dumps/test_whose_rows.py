@@ -65,6 +65,7 @@ def test_a_file_of_another_share_is_refused_until_the_desk_names_where_it_says_s
 OTHERS = ["TSLA AAPL", "tsla AAPL", "TSLA.US AAPL", "NASDAQ:TSLA AAPL", "000660 005930", "A000660 005930"]
 OTHERS += ["000660.KS 005930.KS", "sh.600000 600519", "ETH/USDT BTC/USDT", "ETHUSDT BTCUSD", "KRW-ETH KRW-BTC"]
 OTHERS += ["BTC-USD BTC-KRW", "EURUSD GBPUSD", "ethusdt BTCUSDT", "KR7000660001 005930", "TW0002317005 2330"]
+OTHERS += ["GOOG GOOGL", "GOOGL GOOG", "A AA", "T TSLA", "BRK.A BRK.B", "BRK-A BRK.B", "BRK/A BRK-B"]
 OTHERS += ["AU000000CBA7 BHP", "US0378331005 US5949181045"]
 SAME = ["XBT/USD BTC/USD", "XBTUSD BTCUSD", "XXBTZUSD BTCUSD", "KRW-BTC BTC/KRW", "USDT_BTC BTCUSDT", "BTCUSDT BTC"]
 SAME += ["BTCUSDT BTC-USD", "BINANCE:BTCUSDT BTCUSDT", "X:BTCUSD BTC/USD", "BTC-PERPETUAL BTC-USD", "tBTCUSD BTCUSD"]
@@ -83,7 +84,16 @@ SAME += ["RELIANCE-EQ RELIANCE", "BRK-B BRK.B", "bitcoin BTC", "Bitcoin KRW-BTC"
 SAME += ["72030 7203", "Microsoft MSFT", "Visa V", "Ford F"]
 ASKED = ["Tesla AAPL", "애플 AAPL", "삼성전자 005930", "Samsung 005930", "US0378331005 AAPL", "Alphabet GOOGL"]
 ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930"]
-UNKNOWN = ["2781 BTC", "BTC/USD X", "1001 KOSPI", "KS11 KOSPI", "005930 SAMSUNG", "US0378331006 AAPL"]
+UNKNOWN = [
+    "2781 BTC",
+    "BTC/USD X",
+    "1001 KOSPI",
+    "KS11 KOSPI",
+    "005930 SAMSUNG",
+    "US0378331006 AAPL",
+    "EQUITY AAPL",
+    "Stock 005930",
+]
 
 
 @pytest.mark.parametrize(("pairs", "right"), [(OTHERS, "two"), (SAME, "one"), (ASKED, "asked"), (UNKNOWN, "")])
@@ -160,6 +170,34 @@ def test_of_a_table_of_closes_the_column_named_as_the_symbol_is_taken(
 ) -> None:
     closes = "Date,MSFT,AAPL\n2024-01-02,370.5,185.5\n2024-01-03,371.5,184.5\n"
     assert read(tmp_path / "x.csv", hours, closes, symbol="AAPL").bars.close.tolist() == [185.5, 184.5]
+
+
+NAMED = [
+    ("ETHUSDT-1d.csv", "BTCUSDT", 1),
+    ("MSFT.csv", "AAPL", 1),
+    ("000660.csv", "005930", 1),
+    ("prices.csv", "AAPL", 0),
+]
+NAMED += [("BTCUSDT-1d-2024.csv", "BTC/USDT", 0), ("AAPL_daily.csv", "AAPL", 0), ("DATA.csv", "AAPL", 0)]
+NAMED += [("BRK-B.csv", "BRK.B", 0), ("KRW-BTC.csv", "BTC/KRW", 0), ("BTC_USD.csv", "BTC/USD", 0)]
+
+
+def test_a_file_named_after_another_symbol_is_noted(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = f"date,{OHLCV}\n2024-01-02,10,13,9,12,5\n"
+
+    def noted(name: str, symbol: str) -> int:
+        told = read(tmp_path / name, hours, text, symbol=symbol).oddities
+        return sum(each.what == "file named after another symbol" for each in told)
+
+    assert [(name, symbol, noted(name, symbol)) for name, symbol, _ in NAMED] == NAMED
+
+
+def test_a_line_of_units_below_the_names_is_no_line_of_symbols(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    text = f"date,{OHLCV}\n,USD,USD,USD,USD,shares\n2024-01-02,1'010.5,1'013.0,1'009.0,1'012.0,1'000'005\n"
+    bars = read(tmp_path / "x.csv", hours, text).bars
+    assert [bars.open[0], bars.volume[0]] == [1010.5, 1_000_005]
+    with pytest.raises(NightdeskError, match='"112\'165" is not a number'):  # a bond's 112 and 16.5 thirty-seconds
+        read(tmp_path / "x.csv", hours, text.replace("1'010.5", "112'165"))
 
 
 def test_a_server_that_does_not_even_say_how_old_a_file_is_ends_the_wait(

@@ -17,22 +17,6 @@ CODES = (
     *("tickersymbol", "secid", "stockcode", "symbolcode", "tradingsymbol", "銘柄コード", "コード", "證券代號"),
 )
 IDENTIFIERS = ("isin", "isincode", "isincd", "isinno", "표준코드")
-NAMED = (
-    *("instrumentname", "name", "종목", "종목명", "company", "companyname", "security", "securityname", "securitydesc"),
-    *(
-        "issuer",
-        "issuername",
-        "comnam",
-        "longname",
-        "shortname",
-        "itmsnm",
-        "htskorisnm",
-        "회사명",
-        "기업명",
-        "stockname",
-    ),
-    *("stockname", "銘柄名", "证券名称", "股票名称", "名称", "證券名稱"),
-)
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
     "time": (
         *("unix", "unixtimestamp", "ts", "mts", *STARTS, "timestamp", "datetime", "dtyyyymmdd", "date", "time"),
@@ -71,6 +55,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "symbol": (
         *(*CODES, *IDENTIFIERS, "instrumentname", "name", "종목", "종목명", "company", "companyname", "security"),
         *("securityname", "securitydesc", "issuer", "issuername", "comnam", "longname", "shortname", "itmsnm"),
+        *("asset", "coin", "coinname", "crypto", "cryptocurrency", "basecurrency", "baseasset"),
         *("htskorisnm", "회사명", "기업명", "stockname", "銘柄名", "证券名称", "股票名称", "名称", "證券名稱"),
     ),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),

@@ -28,6 +28,7 @@ from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 SMALLEST_EPOCH_MS = 1_000_000_000
+YEAR_AND_DAY = 7  # digits: 2024002
 
 
 class Complaints:
@@ -106,10 +107,13 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
         grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
         what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? say `layout: lean`)"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}")
-    if largest < SMALLEST_EPOCH_MS:
-        grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
+    text = reading.grid.cell(0, reading.places["time"]) if len(reading.grid) else ""
+    of_year = len(text.strip()) == YEAR_AND_DAY and largest < 10 * SMALLEST_EPOCH_MS
+    if largest < SMALLEST_EPOCH_MS or of_year:
+        grid = reading.grid
         if text.strip().isdigit():
-            what = f"{text} is no epoch (Excel's number of a day?): write dates as YYYY-MM-DD"
+            seems = "Excel's number of a day" if largest < SMALLEST_EPOCH_MS else "a year and its day"
+            what = f"{text} is no epoch ({seems}?): write dates as YYYY-MM-DD"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
 

@@ -19,6 +19,8 @@ MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:[. \u00a0\u202f']\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
+_APOSTROPHES = re.compile(r"[+-]?\d{1,3}(?:(?:['\u2019]\d{3})+\.\d+|(?:['\u2019]\d{3}){2,})")
+"""Switzerland's thousands; 112'165 alone may be a bond's 112 and 16.5 thirty-seconds."""
 _UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 _SIGNS = "$€£¥₩원%"
 
@@ -89,6 +91,7 @@ def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose
         bare = text[0] + text[1:].strip(_SIGNS + " ")
     factor = _UNITS.get(bare[-1:].upper(), 1.0)
     bare = bare[:-1].rstrip() if factor != 1 else bare
+    bare = re.sub("['\u2019]", "", bare) if _APOSTROPHES.fullmatch(bare) else bare
     if _PLAIN.fullmatch(bare) and not (decimal_comma and re.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+", bare)):
         return finite(float(bare) * factor)
     if (decimal_comma or loose) and _DECIMAL_COMMA.fullmatch(bare):

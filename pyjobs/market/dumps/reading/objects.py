@@ -18,7 +18,7 @@ from utils.foreign_text import quoted
 
 DEEPEST = 4
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
-TOLD = ("ticker", "symbol", "instrument", "name", "isin", "adjusted", "currency", "timezone", "exchangeTimezoneName")
+TOLD = ("ticker", "symbol", "instrument", "isin", "adjusted", "currency", "timezone", "exchangeTimezoneName")
 WHOSE = {  # in other words: Alpha Vantage's, KIS's, Kiwoom's, Bitstamp's, Deribit's, Coinbase's, OKX's
     "2. Symbol": "symbol",
     "2. Digital Currency Code": "symbol",
@@ -29,7 +29,10 @@ WHOSE = {  # in other words: Alpha Vantage's, KIS's, Kiwoom's, Bitstamp's, Derib
     "product_id": "symbol",
     "instId": "symbol",
 }
-_CODE_KEY = re.compile(r"(?!(?:OHLCV?|DATA|BARS|ROWS|RESULTS?|CANDLES|OUTPUT\d?)$)[A-Z0-9^][A-Z0-9.^=/_:-]*")
+_WRAPPERS = (
+    "OHLCV?|DATA|BARS|ROWS|RESULTS?|CANDLES|KLINES?|OUTPUT\\d?|DAILY|PRICES?|QUOTES?|HISTORY|SERIES|VALUES|ITEMS"
+)
+_CODE_KEY = re.compile(rf"(?!(?:{_WRAPPERS})$)[A-Z0-9^][A-Z0-9.^=/_:-]+")
 """The name of the only rows of a document: those of a symbol, or just a name."""
 LENGTHS = ("interval", "granularity", "timeframe", "resolution", "period")
 

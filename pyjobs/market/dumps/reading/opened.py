@@ -17,8 +17,9 @@ from pyjobs.market.dumps.reading.objects import read_json
 from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
 from utils.errors import BadDataError, MissingInputError
+from utils.files.in_time import within
 from utils.files.os_files import has_folder, matching
-from utils.files.text_files import PATIENCE_S, bytes_of, within
+from utils.files.text_files import PATIENCE_S, bytes_of
 
 KNOWN = {
     b"%PDF": "a PDF",

@@ -11,9 +11,15 @@ from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.whose.symbols import same_symbol
+from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
 from utils.errors import BadDataError
 
+UNITS = frozenset(
+    {"USD", "EUR", "GBP", "GBX", "JPY", "KRW", "CNY", "CHF", "$", "€", "SHARES", "UNITS", "COUNT", "원", "주"}
+)
+WORDS = frozenset(
+    {"DATA", "DAY", "DAYS", "DAILY", "PRICE", "OHLC", "OHLCV", "BARS", "HIST", "TABLE", "CHART", "EOD", "CSV"}
+)
 PRICES = frozenset({"open", "high", "low", "close"})
 _FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
@@ -38,7 +44,8 @@ def one_ticker(grid: Grid, instrument: Instrument) -> None:
     """
     names = grid.names = _apart(grid.names or [])
     tickers = list(dict.fromkeys(name.partition("@")[2] for name in names if "@" in name))
-    if not tickers:
+    if not tickers or all(each.upper() in UNITS for each in tickers):
+        grid.names = [name.partition("@")[0] for name in names]  # a line of units below the names
         return
     mine = [each for each in tickers if same_symbol(each, instrument.symbol)]
     if not mine and len(tickers) > 1:
@@ -64,6 +71,22 @@ def of_the_symbol(grids: list[Grid], symbol: str, findings: Findings) -> list[Gr
         Finding(what="files named otherwise: left out", count=len(others), first="", example=example), cleaned=True
     )
     return mine
+
+
+def named_after_another(grids: list[Grid], symbol: str) -> Finding | None:
+    """A note where all files, by their names, are another instrument's: ETHUSDT-1h.csv under BTCUSDT."""
+    stems = [re.split(r"[/!]", grid.label)[-1].partition(".")[0] for grid in grids]
+    others = [stem for stem in stems if _is_code(stem) and compared(re.split("[-_]", stem)[0], symbol) == "two"]
+    if not others or len(others) < len(stems):
+        return None
+    return Finding(what="file named after another symbol", count=len(others), first="", example=others[0])
+
+
+def _is_code(stem: str) -> bool:
+    """Whether a file's name begins with a code that is no word: a pair, a number, or letters before a mark."""
+    first = re.split("[-_]", stem)[0]
+    plain = first == first.upper() and first not in WORDS
+    return plain and bool(pair_of(first) or re.fullmatch(r"A?\d{6}", first) or re.fullmatch(r"[A-Z]{2,5}", first))
 
 
 def _is_named(label: str, symbol: str) -> bool:
