@@ -11,8 +11,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pyjobs.live import scheduler
 from pyjobs.runs.verdict import repos as pinned_repos
@@ -38,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.status:
         until = time.monotonic() + args.wait
-        while not _is_held() and time.monotonic() < until:
-            time.sleep(0.2)
-        return _status()
+        while not (_is_held() and _has_spoken(_known())) and time.monotonic() < until:
+            time.sleep(0.2)  # what it said before a reboot is no word of this one
+        return _status(begins=args.wait > 0)
     if os.environ.get("DRY_RUN", "1") not in ("", "1", "true", "yes"):
         return subprocess.call(_step("--all"))  # which reports why not
     timeframe = os.environ.get("TIMEFRAME") or "5m"
@@ -104,25 +105,37 @@ def _listed() -> tuple[list[tuple[str, str]], str]:
     return [(name, timeframe) for name, _, timeframe in pairs], ""
 
 
-def _status() -> int:
-    """One line for each loop; the worst of them is the exit code."""
-    now, alive = clock.now_s(), _is_held()
+def _known() -> dict[str, Any]:
+    """The last word of the process that keeps the loops, this one's or that of before a reboot."""
     try:
-        known = json.loads(os_files.held_bytes(paths.data_dir() / "live" / scheduler.STATE))
+        known: dict[str, Any] = json.loads(os_files.held_bytes(paths.data_dir() / "live" / scheduler.STATE))
     except (OSError, ValueError):
-        known = {"loops": {}, "at_s": 0.0, "pid": 0}
+        return {"loops": {}, "at_s": 0.0, "pid": 0}
+    return known
+
+
+def _has_spoken(known: Mapping[str, Any]) -> bool:
+    """Whether its word is of now."""
+    return bool(clock.now_s() - known["at_s"] <= 3 * scheduler.TELL_EVERY_S)
+
+
+def _status(*, begins: bool = False) -> int:
+    """One line for each loop; the worst of them is the exit code. `begins`: that none has stepped yet is no fault."""
+    now, alive, known = clock.now_s(), _is_held(), _known()
     listed, wrong = _listed()
     bad = bool(wrong)
     if wrong:
         print(f"live.yaml: {wrong}")
-    text = f"alive, pid {known['pid']}, last word {max(0, now - known['at_s']):.0f} s ago" if alive else "not running"
+    word = f"last word {max(0, now - known['at_s']):.0f} s ago" if known["at_s"] else "no word yet"
+    text = f"alive, pid {known['pid']}, {word}" if alive else "not running"
     print(f"live loop: {text}; {len(known['loops'] if alive else listed)} loops")
     if not alive:
         return ExitCode.UNWELL if listed or bad else ExitCode.OK
-    bad = bad or now - known["at_s"] > 3 * scheduler.TELL_EVERY_S
+    bad = bad or not _has_spoken(known)
     for name, last in known["loops"].items():
         ok_s = last.get("ok_s")
-        late = ok_s is None or now - ok_s > 3 * scheduler.every_s(last["timeframe"]) + scheduler.LONGEST_STEP_S
+        patience_s = 3 * scheduler.every_s(last["timeframe"]) + scheduler.LONGEST_STEP_S
+        late = not begins if ok_s is None else now - ok_s > patience_s
         bad = bad or late
         since = "has not stepped well yet" if ok_s is None else f"stepped well {now - ok_s:.0f} s ago"
         print(f"{name}: {'LATE: ' if late else ''}{since}; {last.get('said', '')}")

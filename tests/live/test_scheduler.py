@@ -236,6 +236,7 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
         assert second.returncode == 75 and "the loops are kept already, by pid" in second.stderr
         status = live("status")
         assert status.returncode == 3 and "live loop: alive, pid" in status.stdout and "a: LATE" in status.stdout
+        assert run(live_loop, ["--status", "--wait", "20"]) == 0  # after a boot: that it has begun is what is asked
     finally:
         down = live("down")
     assert down.stdout == "stopped\n", down.stderr
