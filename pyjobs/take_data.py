@@ -17,6 +17,7 @@ from pyjobs.runs.run_folder import MANIFEST
 from utils import paths
 from utils.cli import Parser
 from utils.errors import BadDataError, MissingInputError
+from utils.files import formats
 from utils.files.os_files import has_file, matching
 from utils.run import run
 
@@ -75,6 +76,9 @@ def _taken(raw: Path, push: Path) -> list[str]:
     wrong = sealed.verify(push)
     if wrong:
         return [f"'{push}' is not what its manifest says: {wrong[0]}: push it again"]
+    theirs, ours = sealed.read(push).get("format", formats.FIRST), formats.settled(str(raw.parent.parent))
+    if theirs != ours:
+        return [f"'{push}' has format {theirs}, what is stored here {ours}: the same version on both, then push again"]
     store, arrived = BarStore(raw), BarStore(push / "raw")
     found = [take(store, arrived, key) for key in arrived.series()]
     print(_table(found), end="")

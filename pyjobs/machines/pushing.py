@@ -18,6 +18,7 @@ from pyjobs.machines.remote import Host, said
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
 from utils.errors import MissingInputError
+from utils.files import formats
 from utils.files.atomic import write_text
 from utils.files.os_files import has_file, matching
 
@@ -75,8 +76,13 @@ def lacking(
 
 
 def packed(raw: Path, outgoing: Path, files: dict[str, dict[str, object]]) -> Path:
-    """The folder to send. A file that has changed since it was hashed is found over there, by the manifest."""
-    manifest = json.dumps({"files": {f"raw/{name}": about for name, about in files.items()}}, sort_keys=True, indent=1)
+    """The folder to send, with the format of what is stored here.
+
+    A file that has changed since it was hashed is found over there, by the manifest.
+    """
+    content = {f"raw/{name}": about for name, about in files.items()}
+    stored = formats.settled(str(raw.parent.parent))
+    manifest = json.dumps({"files": content, "format": stored}, sort_keys=True, indent=1)
     push = outgoing / hashlib.sha256(manifest.encode()).hexdigest()[:16]
     shutil.rmtree(outgoing, ignore_errors=True)
     for name in files:

@@ -18,6 +18,7 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from tests.machines.sshd import Server
 from tests.market.store.test_arrivals import KEY, days, put
+from utils.errors import BadDataError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "batch/push_data.sh"
@@ -84,6 +85,19 @@ def test_what_a_take_leaves_that_is_killed_at_its_end_is_no_damaged_push(
         patch.setattr("shutil.rmtree", killed)
         take_data.main([])
     assert sent.is_dir() and take_data.main([]) == 0
+
+
+def test_bars_of_another_format_wait_until_both_have_one_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "box"))
+    put(store(tmp_path / "pc"), days(0, 5))
+    raw = tmp_path / "pc/data/raw"
+    (tmp_path / "pc/data/migrated").write_text("2\n")
+    sent = pushing.packed(raw, tmp_path / "box/data/incoming", pushing.lacking(raw, {}, ""))
+    with pytest.raises(BadDataError, match="has format 2, what is stored here 1: the same version on both"):
+        take_data.main([])
+    assert sent.is_dir() and not (tmp_path / "box/data/raw").exists()
 
 
 def test_a_series_that_does_not_fit_is_named_and_the_others_are_taken(

@@ -122,24 +122,44 @@ def test_a_split_that_is_told_and_not_worked_in_yet_is_no_fall_of_the_prices(
     assert close_at(world, SPY, friday_ms) == pytest.approx(before / 4, rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        ("undivided", "the adjusted closes have none of the dividends that are told"),
-        ("other_unit", "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it tells no split"),
-    ],
-)
-def test_an_answer_that_contradicts_itself_changes_no_history(
-    world: World, capsys: pytest.CaptureFixture[str], fault: str, said: str
-) -> None:
+def test_an_answer_that_contradicts_itself_changes_no_history(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.at(FRIDAY_S)
     assert run(ingest, [*DAYS, "--start", "2026-09-01"]) == 0
     before = world.store.read(SPY)
-    world.fake.fault("yahoo", fault)
+    world.fake.fault("yahoo", "other_unit")
     world.at(FRIDAY_S + 3 * DAY_S)
     assert run(ingest, [*DAYS, "--resume"]) == 69
+    said = "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it tells no split"
     assert said in capsys.readouterr().err
     assert np.array_equal(world.store.read(SPY).close, before.close)
+
+
+def test_dividends_that_are_told_and_in_no_adjusted_close_are_worked_in_all_the_same(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last is told two weeks after it fell due, and Yahoo works it in later still."""
+    world.at(FRIDAY_S)
+    world.fake.market.dividend("SPY", dt.date(2026, 9, 21), 2.0)
+    assert run(ingest, [*DAYS, "--start", "2026-09-01"]) == 0
+    before = world.store.read(SPY)
+    world.fake.market.dividend("SPY", dt.date(2026, 11, 9), 6.0)
+    world.fake.fault("yahoo", "undivided")  # and the adjusted closes lack the others again, too
+    world.at(FRIDAY_S + 3 * DAY_S)
+    capsys.readouterr()
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    said = "not in the provider's prices yet, so worked in here: the dividend of 2026-09-18, 2026-09-21, 2026-11-09"
+    assert said in capsys.readouterr().out
+    here = world.store.read(SPY)
+    fell_due = int(np.searchsorted(before.ts_ms, 1_794_236_400_000))  # 2026-11-09T15:00Z
+    assert np.allclose(here.close[fell_due : len(before)], before.close[fell_due:])
+    factor = 1 - 6.0 / before.close[fell_due - 1]
+    assert np.allclose(here.close[:fell_due], before.close[:fell_due] * factor, rtol=1e-6)
+    world.fake.script.clear()
+    world.at(FRIDAY_S + 4 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    assert "re-based" not in capsys.readouterr().out  # Yahoo's own reckoning is the same
+    later = world.store.read(SPY, start_ms=int(here.ts_ms[0]), end_ms=here.last_ms)
+    assert np.allclose(later.close, here.close, rtol=1e-5)
 
 
 def test_a_dead_pair_is_asked_for_ever_less_often_and_said_to_be_silent(

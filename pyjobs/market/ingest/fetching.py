@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.ingest import looks
@@ -20,6 +21,7 @@ from pyjobs.market.ingest.questions import (
     rescaled,
     take_in,
     to_ask,
+    untrue,
 )
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import ConfirmedEmpty, Fetched
@@ -116,7 +118,7 @@ def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms:
     newest = store.newest(key)
     span = min(source.page_bars * TIMEFRAME_MS[key.timeframe], source.page_ms(key.timeframe))
     first, last = first_bar(store, key), max(last, newest[0] if newest else last)
-    parts, answer, requests, why = [], None, 0, "it has none"
+    parts, answer, requests, why, known = list[Bars](), None, 0, "it has none", set[str]()
     for start in range(first, last + 1, span):
         try:
             bars, fetched = _asked(key, source, start, min(start + span - 1, last), now_ms)
@@ -125,7 +127,9 @@ def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms:
                 raise
             answer, why = None, error.detail
             break
-        parts.append(bars)
+        late = {session: factor for session, factor in (fetched.worked_in if fetched else ()) if session not in known}
+        parts = [*(_cheaper(part, prod(late.values())) for part in parts), bars]  # what is older moves, too
+        known |= late.keys()
         answer, requests = fetched or answer, requests + 1
     if answer is None:
         raise BadDataError(
@@ -136,6 +140,11 @@ def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms:
     return replace(got, requests=requests + 1)
 
 
+def _cheaper(bars: Bars, factor: float) -> Bars:
+    """`bars` with their prices times `factor`."""
+    return replace(bars, **{name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")})
+
+
 def put_in_place(store: BarStore, key: SeriesKey, new: Bars, answer: Fetched, *, now_ms: int) -> Got:
     """Put `new` in the place of the whole series, with what `with_left_out` keeps of the stored one."""
     whole, found, few = with_left_out(store.read(key), new)
@@ -144,4 +153,5 @@ def put_in_place(store: BarStore, key: SeriesKey, new: Bars, answer: Fetched, *,
         whole=not few,
     )  # fmt: skip
     looks.change(store, key, compared_ms=now_ms)
+    found += untrue(answer, new)
     return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=found)

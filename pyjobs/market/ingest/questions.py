@@ -158,7 +158,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     revised = before.revised_by(bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=told_of(revised) + _untrue(fetched, bars),
+        revised=int(revised.size), told=told_of(revised) + untrue(fetched, bars),
     )  # fmt: skip
 
 
@@ -199,13 +199,16 @@ def told_of(revised: IntArray) -> tuple[str, ...]:
     return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
 
 
-def _untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
-    """The sentence about rows that came, cannot be true, and stand for no bar that came as well."""
-    times = [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms] if fetched else []
-    if not times:
+def untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
+    """The sentences about rows that cannot be true, with no bar in their place, and dividends that were worked in."""
+    if fetched is None:
         return ()
+    late = ", ".join(session for session, _ in fetched.worked_in)
+    lines = (f"told and not in the provider's prices yet, so worked in here: the dividend of {late}",) if late else ()
+    if not (times := [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms]):
+        return lines
     which = f"{', the first' if len(times) > 1 else ':'} that of {utc_text(times[0])}"
-    return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}",)
+    return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}", *lines)
 
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:

@@ -92,7 +92,8 @@ class Fetched:
     `last_final`: the last bar is past the time in which this provider still revises it. `confirmed_empty`: stretches
     within the request about which the provider answered and in which it has no bar (no trades): do not ask again.
     `events` came with the bars, in order of time; a provider that sends none may still have some. `untrue`: the closes
-    of rows within the request that cannot be true, and are none of the bars.
+    of rows within the request that cannot be true, and are none of the bars. `worked_in`: sessions before whose open a
+    dividend is told that its adjusted closes lacked, and by what all earlier prices of these bars were multiplied here.
     """
 
     bars: Bars
@@ -105,6 +106,7 @@ class Fetched:
     about: About | None = None
     events: tuple[Event, ...] = ()
     untrue: tuple[int, ...] = ()
+    worked_in: tuple[tuple[str, float], ...] = ()
 
 
 class Provider(Protocol):

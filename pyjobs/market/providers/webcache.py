@@ -34,6 +34,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[list[Any]]
     about: dict[str, str] | None = None
     events: list[dict[str, Any]] = []
+    worked_in: list[tuple[str, float]] = []
 
 
 def load(provider: str, request: BarRequest, now_ms: int, *, revised_for_ms: int) -> Kept | None:
@@ -64,6 +65,7 @@ def save(provider: str, request: BarRequest, record: Mapping[str, Any], now_ms: 
     kept = Kept(
         provider=provider, symbol=request.symbol, fetched_at_ms=now_ms, start_ms=request.start_ms,
         last_ts_ms=last_ts_ms, rows=record["rows"], about=record.get("about"), events=record.get("events") or [],
+        worked_in=record.get("worked_in") or [],
     )  # fmt: skip
     write_bytes(path, msgspec.json.encode(kept))
     names = [("", each.name.partition("_")[0], each.name) for each in path.parent.glob("*.json")]

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from pyjobs.market.providers import webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, About, BarRequest, Fetched, Quote, Refused
 from pyjobs.market.providers.identity import fits, zone_of
@@ -59,7 +61,7 @@ class Yahoo(Remote):
         kept = webcache.load(self.name, request, now_ms, revised_for_ms=self.revised_for_ms)
         if kept is None:
             return None
-        return self.fetched(kept.rows, request, kept.fetched_at_ms, {"about": kept.about, "events": kept.events})
+        return self.fetched(kept.rows, request, kept.fetched_at_ms, msgspec.structs.asdict(kept))
 
     def read(self, record: Mapping[str, Any], request: BarRequest, now_ms: int) -> Fetched:
         """As every Remote; a good answer is kept, and one about something else, or with a bad new row, is not."""

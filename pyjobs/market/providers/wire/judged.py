@@ -10,7 +10,6 @@ from typing import Any
 
 from pyjobs.market.providers.wire.http_answer import Answer, Fault, fault_of, json_of, page_fault
 from pyjobs.market.providers.wire.krx_calls import BOARD_FIELDS, SHARE_FIELDS
-from pyjobs.market.providers.wire.worked_in import none_is_worked_in
 
 Judge = Callable[[Answer, float], Fault | None]
 
@@ -72,8 +71,6 @@ def _yahoo_chart(content: Any) -> Fault | None:
     daily = _get(result["meta"], "dataGranularity") == "1d"
     if daily and quote and "adjclose" not in result["indicators"]:  # the client would call closes adjusted that are not
         return Fault("schema", "the days come without adjusted closes", retry_after_s=0.0)
-    if daily and quote and none_is_worked_in(result):
-        return Fault("schema", "the adjusted closes have none of the dividends that are told", retry_after_s=0.0)
     return None
 
 

@@ -1,44 +1,39 @@
-"""Whether the dividends that Yahoo tells are in the adjusted closes that it sends beside them.
+"""Dividends that a provider tells, and has not worked into its adjusted closes: they are worked in here.
 
-For some hours it has sent closes as adjusted ones: https://github.com/FinanceData/FinanceDataReader/issues/214. Taken,
-a history would lose all its dividends, and get them back the day after.
+Yahoo tells some weeks after they fell due, and for some hours sends closes as adjusted ones
+(https://github.com/FinanceData/FinanceDataReader/issues/214). Taken as they come, a history would have a fall that
+nobody suffered. A close before an ex-day counts times 1 - dividend / last close, as Yahoo itself reckons it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-WEEK_S = 7 * 86_400  # a dividend may be told days before it is worked in
 LEAST = 1e-3  # of the price: a smaller one may be lost in rounding; one above the price is told in another unit
-
-Column = Sequence[float | None]
-
-
-def none_is_worked_in(result: Mapping[str, Any]) -> bool:
-    """Whether `result` (a chart of days) tells dividends of more than a week ago, and its closes have none of them."""
-    times, quotes = result.get("timestamp") or [], result["indicators"]
-    found = ((result.get("events") or {}).get("dividends") or {}).values()
-    own = (None, "", result["meta"].get("currency"))  # in another currency (yfinance 1.7.0, history.py): no measure
-    old = [one for one in found if times and one["date"] < times[-1] - WEEK_S and one.get("currency") in own]
-    closes, adjusted = quotes["quote"][0].get("close") or [], quotes["adjclose"][0].get("adjclose") or []
-    seen = [_is_in(one["amount"], bisect_left(times, one["date"]), closes, adjusted) for one in old]
-    return False in seen and True not in seen
+LARGE = 0.15  # of the price: one so large must show in the price, too; else its amount is a mistake
 
 
-def _is_in(amount: float, at: int, closes: Column, adjusted: Column) -> bool | None:
-    """Whether the row before `at` is adjusted by at least half of the dividend; None where it cannot be seen."""
-    before, after = _factor(range(at - 1, -1, -1), closes, adjusted), _factor(range(at, len(closes)), closes, adjusted)
-    if before is None or after is None or not LEAST * before[1] <= amount < before[1]:
-        return None
-    return 1 - before[0] / after[0] > amount / before[1] / 2
+def lacking(
+    closes: Sequence[float], adjusted: Sequence[float], dividends: Mapping[int, float]
+) -> list[tuple[int, float]]:
+    """(row, factor) of each dividend that is not in `adjusted`: rows before it count times the factor, a share of 1.
+
+    `closes` and `adjusted`: by row, NaN or 0 where there is none. `dividends`: what is told, by the row of its ex-day,
+    in the currency of the closes.
+    """
+    found = []
+    for at, amount in sorted(dividends.items()):
+        before = next((row for row in range(at - 1, -1, -1) if _known(closes[row], adjusted[row])), None)
+        after = next((row for row in range(at, len(closes)) if _known(closes[row], adjusted[row])), None)
+        if before is None or after is None:
+            continue
+        share = amount / closes[before]
+        worked_in = 1 - (adjusted[before] / closes[before]) / (adjusted[after] / closes[after])
+        falls = 1 - closes[after] / closes[before]
+        if LEAST <= share < 1 and worked_in <= share / 2 and (share < LARGE or falls > share / 2):
+            found.append((at, 1 - share))
+    return found
 
 
-def _factor(rows: range, closes: Column, adjusted: Column) -> tuple[float, float] | None:
-    """Adjusted close over close, and the close, of the first of `rows` that has both."""
-    for row in rows:
-        close, other = closes[row], adjusted[row]
-        if close and other:
-            return other / close, close
-    return None
+def _known(close: float, adjusted: float) -> bool:
+    return close > 0 and adjusted > 0

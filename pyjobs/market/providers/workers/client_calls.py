@@ -17,6 +17,7 @@ from pyjobs.market.providers.wire import krx_calls
 from pyjobs.market.providers.wire.empty_answer import doubt
 from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped
 from pyjobs.market.providers.wire.judged import OF_EXCHANGES
+from pyjobs.market.providers.wire.worked_in import lacking
 from utils.files import private
 
 Question = Mapping[str, Any]
@@ -41,15 +42,43 @@ def yahoo(question: Question, secrets: Mapping[str, str]) -> Told:  # noqa: ARG0
         start=_utc(question["start_ms"] // 1000 - margin_s - question["step_ms"] // 1000),
         end=_utc(question["end_ms"] // 1000 + margin_s + 1),
         interval=question["timeframe"],
-        auto_adjust=bool(question["adjusted"]),
+        auto_adjust=False,
         actions=True,
     )
     days = [day.date().isoformat() for day in frame.index]
+    events, late = _yahoo_events(frame, days), list[tuple[int, float]]()
+    if question["adjusted"]:
+        late = _adjust(frame, _dividends(ticker, frame) if daily else {})
     labels: list[Any] = days if daily else [int(start.timestamp() * 1000) for start in frame.index]
     prices = frame[["Open", "High", "Low", "Close", "Volume"]].to_numpy(float)
     there = (~(prices != prices) & (prices != 0)).any(axis=1).tolist()  # the row of a dividend alone has no price
     rows = [[label, *row] for label, row, has in zip(labels, prices.tolist(), there, strict=True) if has]
-    return {"rows": rows, "about": _yahoo_about(ticker.get_history_metadata()), "events": _yahoo_events(frame, days)}
+    about = _yahoo_about(ticker.get_history_metadata())
+    return {"rows": rows, "about": about, "events": events, "worked_in": [[days[at], factor] for at, factor in late]}
+
+
+def _adjust(frame: Any, dividends: Mapping[int, float]) -> list[tuple[int, float]]:
+    """Put adjusted prices in the place of those in `frame`; dividends that were lacking are worked in, and returned."""
+    late = lacking(frame["Close"].tolist(), frame["Adj Close"].tolist(), dividends)
+    factors = (frame["Adj Close"] / frame["Close"]).to_numpy(float).copy()
+    adjusted = frame["Adj Close"].to_numpy(float).copy()
+    for at, factor in late:
+        factors[:at] *= factor
+        adjusted[:at] *= factor
+    for name in ("Open", "High", "Low"):
+        frame[name] = frame[name] * factors
+    frame["Close"] = adjusted
+    return late
+
+
+def _dividends(ticker: Any, frame: Any) -> dict[int, float]:
+    """What is told in the currency of the prices, by row. In another one it is no measure (yfinance keeps it apart)."""
+    found, own = ticker._lazy_load_price_history()._dividends, ticker.get_history_metadata().get("currency")
+    foreign = set()
+    if getattr(found, "columns", None) is not None and "currency" in found.columns:
+        foreign = {day.date() for day, currency in found["currency"].items() if currency not in (own, "", None)}
+    values = frame["Dividends"].to_numpy(float)
+    return {at: float(values[at]) for at in values.nonzero()[0].tolist() if frame.index[at].date() not in foreign}
 
 
 def _yahoo_about(meta: Mapping[str, Any]) -> dict[str, str]:

@@ -190,7 +190,8 @@ class Remote:
         events = record.get("events") or []
         if about is None and not events:
             return found
-        return replace(found, about=about, events=tuple(Event(**one) for one in events))
+        late = tuple((session, factor) for session, factor in record.get("worked_in") or [])
+        return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
     def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
         """What is worked into the prices of an answer."""

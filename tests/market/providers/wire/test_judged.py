@@ -184,28 +184,3 @@ def test_an_expired_krx_password_has_its_own_message_and_a_second_login_is_not_t
 )
 def test_alpaca_bars_may_be_null_but_never_missing(status: int, body: object, expected: str | None) -> None:
     assert kind(answers.alpaca, ALPACA, body, status) == expected
-
-
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
-        ({"amount": 1.0}, "schema"),
-        ({"amount": 1.0, "currency": "USD"}, "schema"),
-        ({"amount": 12.0, "currency": "JPY"}, None),  # about a share that pays in another currency than it is traded in
-        ({"amount": 150.0}, None),  # nobody pays more than the price
-    ],
-)
-def test_days_without_their_dividend_are_drift_but_one_in_another_currency_shows_nothing(
-    told: dict[str, object], expected: str | None
-) -> None:
-    """Four weeks of closes at 100; what a foreign dividend is worth here is in the closes before it."""
-    days = [int(NOW_S) + 86_400 * day for day in range(28)]
-    paid = {"1": {**told, "date": days[9]}}
-    closes, factor = [100.0] * 28, 0.999 if expected is None else 1.0
-    quote = dict.fromkeys(("open", "high", "low", "close", "volume"), closes)
-    adjusted = [{"adjclose": [100.0 * factor] * 9 + [100.0] * 19}]
-    result = {
-        "meta": {"dataGranularity": "1d", "currency": "USD"}, "timestamp": days, "events": {"dividends": paid},
-        "indicators": {"quote": [quote], "adjclose": adjusted},
-    }  # fmt: skip
-    assert kind(answers.yahoo, CHART, {"chart": {"result": [result], "error": None}}) == expected
