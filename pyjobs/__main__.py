@@ -16,7 +16,6 @@ from pathlib import Path
 from utils import paths
 from utils.errors import UsageError
 from utils.run import run
-from utils.settings.config import nearest
 
 HERE = Path(__file__).resolve().parent
 COMPLETION = """\
@@ -51,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.environ.setdefault("NIGHTDESK_ECHO", "1")  # a person called: what the job prints is shown on a pipe, too
         os.environ.pop("NIGHTDESK_ENTERED", None)  # its settings are a job's, not a person's
         os.execv(str(jobs()[name]), [str(jobs()[name]), *rest])
+    from utils.settings.config import nearest  # needs a package, which doctor does without
+
     known = [*verbs(), *jobs()]
     raise UsageError(f"there is no verb or job {words[0]!r}{nearest(name, known)}; nightdesk alone lists them")
 

@@ -51,6 +51,13 @@ def test_a_verb_runs_from_anywhere_with_its_own_words_and_exit_code(house: House
     )
 
 
+def test_in_the_folder_of_another_clone_it_runs_its_own_code(tmp_path: Path) -> None:
+    (tmp_path / "pyjobs").mkdir()
+    (tmp_path / "pyjobs/__init__.py").write_text("raise SystemExit(99)\n")
+    done = subprocess.run([ROOT / "nightdesk", "help"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "  why" in done.stdout
+
+
 def test_a_job_runs_with_lock_log_and_record_and_prints_on_a_pipe(house: House) -> None:  # noqa: F811
     told = through(house, "run-prune", "--dry-run")
     assert told.returncode == 0, told.stderr

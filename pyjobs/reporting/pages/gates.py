@@ -87,7 +87,7 @@ def _setup(row: Row, days: int) -> list[Gate]:
     subject = f"setup {row.label}"
     enough = row.n_closed >= MIN_TRADES and row.verdict == "ok"
     asked = f"at least {MIN_TRADES} closed trades in {days} days, worth {FEWEST_INDEPENDENT} independent ones"
-    closed = f"{row.n_closed}" if row.n_effective is None else f"{row.n_closed}, worth {row.n_effective:.1f}"
+    closed = f"{row.n_closed:,}" if row.n_effective is None else f"{row.n_closed:,}, worth {row.n_effective:,.1f}"
     gates = [Gate(subject=subject, asks=asked, found=closed, verdict="GO" if enough else "TOO FEW")]
     interval = numbers.interval(row.expectancy_low, row.expectancy_high, numbers.change)
     found = f"{numbers.change(row.expectancy)} ({interval})"
@@ -106,7 +106,7 @@ def _account(name: str, variant: Variant) -> list[Gate]:
         Gate(
             subject=subject,
             asks=f"at least {MIN_TRADES} trades",
-            found=str(trades),
+            found=f"{trades:,}",
             verdict="GO" if trades >= MIN_TRADES else "TOO FEW",
         ),
         Gate(

@@ -144,7 +144,8 @@ def last_line(log: Path) -> str:
             text = handle.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("# start ", "# end "))]
+    texts = [" ".join(line.split()) for line in text.splitlines() if not line.startswith(("# start ", "# end "))]
+    lines = [line for line in texts if line]  # a row of a table without the room between its cells
     return "" if not lines or lines[-1].startswith("$ ") else quoted(lines[-1], 200)
 
 
