@@ -307,3 +307,44 @@ def test_a_fall_that_many_series_share_is_the_markets() -> None:
 @pytest.mark.parametrize("name", ["005930", "000660", "005380"])
 def test_thirty_years_of_real_adjusted_days_raise_no_false_alarm_of_a_split(shared_data: Path, name: str) -> None:
     assert breaks(real(shared_data, name), "XKRX") == []
+
+
+def nights(count: int = 120, seed: int = 7) -> Bars:
+    """Days that open a little off the close before, and swing a little."""
+    random = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.008, count)))
+    open_ = np.append(100.0, close[:-1]) * np.exp(random.normal(0, 0.004, count))
+    high, low = np.maximum(open_, close) * 1.004, np.minimum(open_, close) * 0.996
+    volume = 1e6 * np.exp(random.normal(0, 0.3, count))
+    times = np.arange(1, count + 1, dtype=np.int64) * 86_400_000
+    return Bars(ts_ms=times, open=open_, high=high, low=low, close=close, volume=volume)
+
+
+def split_at(bars: Bars, at: int, ratio: float) -> Bars:
+    """`bars` as they were traded where each share became `ratio` shares before the open of `at`."""
+    factor = np.where(np.arange(len(bars)) < at, ratio, 1.0)
+    prices = {name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")}
+    return Bars(ts_ms=bars.ts_ms, volume=bars.volume / factor, **prices)
+
+
+@pytest.mark.parametrize("ratio", [5 / 4, 6 / 5, 7 / 6, 4 / 5, 5 / 6])
+def test_a_split_that_moves_the_price_by_a_fifth_is_told_and_the_same_jump_on_news_is_not(ratio: float) -> None:
+    bars = split_at(nights(), 100, ratio)
+    ((at, size),) = breaks(bars, "XNYS")
+    assert at == 100 and size == pytest.approx(1 / ratio, rel=0.03)
+    busy = picked(bars, np.arange(len(bars)))
+    busy.volume[100] *= 5
+    wild = picked(bars, np.arange(len(bars)))
+    wild.low[100] *= 0.95
+    minutes = Bars(**{name: getattr(bars, name) for name in COLUMNS[1:]}, ts_ms=bars.ts_ms // 1440)
+    for other in (busy, wild, minutes):
+        assert breaks(other, "XNYS") == []
+    assert breaks(bars, "24/7") == []
+
+
+@pytest.mark.parametrize("ratio", [5 / 4, 6 / 5])
+def test_of_small_splits_planted_on_real_days_most_are_told(shared_data: Path, ratio: float) -> None:
+    whole, found = real(shared_data, "005930"), 0
+    for at in range(400, 8_400, 200):
+        found += 100 in [k for k, _ in breaks(split_at(whole.slice(at - 100, at + 20), 100, ratio), "XKRX")]
+    assert found >= 20  # of 40

@@ -169,7 +169,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "time,open,high,low,close,volume\n1704204000,10,13,9,12,5\n1704218400,12,13,9,12,5\n", "4 hours apart, not bars of 1h"),
     "two rows a week apart as days": (COIN, "Date,Open,High,Low,Close,Volume\n2024-01-01,10,13,9,12,5\n2024-01-08,12,13,9,12,5\n", "one week apart, not bars of 1d"),
     "two symbols in a column that nobody knows": (
-        {"symbol": "AAPL"}, "Asset,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "say `symbol_column: Asset`"),
+        {"symbol": "AAPL"}, "Paper,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "say `symbol_column: Paper`"),
     "two symbols and no column that tells": (
         {}, "Date,Open,High,Low,Close,Volume\n2024-01-02,10,13,9,12,5\n2024-01-03,12,13,9,12,5\n2024-01-02,20,23,19,22,6\n2024-01-03,20,23,19,22,6\n",
         "line 2 and 4 are of one time, with closes of 12 and 22 (2 of 2 times stand twice so): several symbols in one? `symbol_column:`"),

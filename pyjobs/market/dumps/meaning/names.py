@@ -55,6 +55,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "symbol": (
         *(*CODES, *IDENTIFIERS, "instrumentname", "name", "종목", "종목명", "company", "companyname", "security"),
         *("securityname", "securitydesc", "issuer", "issuername", "comnam", "longname", "shortname", "itmsnm"),
+        *("asset", "coin", "coinname", "crypto", "cryptocurrency", "basecurrency", "baseasset"),
         *("htskorisnm", "회사명", "기업명", "stockname", "銘柄名", "证券名称", "股票名称", "名称", "證券名稱"),
     ),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),

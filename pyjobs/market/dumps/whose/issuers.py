@@ -19,6 +19,10 @@ _FORMS = frozenset((
     *("se", "nv", "spa", "ab", "asa", "oyj", "kgaa", "the", "class", "common", "stock", "ordinary", "shares", "share"),
     *("adr", "ads", "del", "new", "com", "group", "holding", "holdings", "trust", "etf", "fund"),
 ))  # fmt: skip
+KINDS = frozenset((
+    *("equity", "equities", "stock", "stocks", "share", "common stock", "etf", "fund", "index", "crypto", "coin"),
+    *("forex", "fx", "future", "futures", "spot", "swap", "perpetual", "option", "bond", "adr", "reit"),
+))  # fmt: skip
 _LISTED = re.compile(r"(\S+)(?: [A-Z]{2})? (?:Equity|Index|Curncy|Comdty)", re.IGNORECASE)  # Bloomberg's
 _KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
 WORDLESS = 2  # letters of a symbol that stand in too many names
@@ -29,6 +33,8 @@ def verdict(text: str, instrument: Instrument) -> Verdict:
     text, symbol = unicodedata.normalize("NFC", text).strip(), instrument.symbol
     if is_isin(text):
         return _by_identifier(text, symbol)
+    if text.lower() in KINDS:
+        return ""
     listed = _LISTED.fullmatch(text)
     if by_code := compared(listed[1] if listed else text, symbol):
         return by_code

@@ -11,13 +11,21 @@ ALIASES = {"XBT": "BTC", "XDG": "DOGE", "GSPC": "SPX"}
 LEAST = 2  # letters of a symbol that is looked for inside another one
 LONGEST_SMALL = 4  # letters of a code that might be a word: tsla; apple is a name
 _BEFORE = r"(?:[A-Z0-9]+:)?"
+_CLASS = re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]([A-Z])")
+_PLAIN_SHARE = re.compile(r"[A-Z]{1,5}")
 _SHARE = re.compile(_BEFORE + r"([A-Z]{1,5})(?:\.[A-Z]{1,4})?")
 _NUMBER = re.compile(_BEFORE + r"(?:(?:SH|SZ|BJ|HK)\.?|A)?(\d{4,6})(?:\.[A-Z]{1,3})?")
 
 
 def same_symbol(one: str, other: str) -> bool:
     """Whether two spellings mean one symbol: case, marks, an ending like .US, an A before a Korean code aside."""
-    return bool(_spellings(one) & _spellings(other))
+    return not _of_other_classes(one, other) and bool(_spellings(one) & _spellings(other))
+
+
+def _of_other_classes(one: str, other: str) -> bool:
+    """Whether two codes are of one company's other shares: BRK.A and BRK-B."""
+    first, second = (_CLASS.fullmatch(each.strip().upper()) for each in (one, other))
+    return bool(first and second and first[1] == second[1] and first[2] != second[2])
 
 
 def _spellings(symbol: str) -> set[str]:
@@ -41,6 +49,8 @@ def compared(text: str, wanted: str) -> Literal["one", "two", ""]:
         return ""  # a name
     text = re.sub(r"=[XF]$", "", text.upper())  # Yahoo's rates and futures
     plain, mine = (_plain(each) for each in (text, wanted))
+    if _of_other_classes(text, wanted) or (plain != mine and _are_shares(text, wanted)):
+        return "two"  # GOOG is not GOOGL
     if len(min(plain, mine, key=len)) >= LEAST and (plain in mine or mine in plain):
         return "one"
     for kind in (_number, pair_of, _share):
@@ -48,6 +58,12 @@ def compared(text: str, wanted: str) -> Literal["one", "two", ""]:
         if one and other:
             return "one" if one == other else "two"
     return ""
+
+
+def _are_shares(text: str, wanted: str) -> bool:
+    """Whether both are letters alone, as the codes of American shares; a coin's may stand in its pair's."""
+    letters = all(_PLAIN_SHARE.fullmatch(each) for each in (text, wanted))
+    return letters and len(wanted) >= LEAST and _plain(text) not in QUOTES
 
 
 def _is_small_code(text: str) -> bool:
