@@ -182,6 +182,7 @@ def test_eqflat_is_one_command_from_anywhere(home: Path) -> None:
         ("bt", ["--tag", "paper", "--start", "yesterday"], 64, "is not UTC milliseconds since 1970"),
         ("bt", ["--tag", "paper", "--end", "5"], 64, "is after END_TS_MS 5"),
         ("eq", ["--live-tag", "nope", "--bt-tag", "nope_bt_1"], 66, "there are no decisions of nope_bt_1"),
+        ("eq", ["--live-tag", "paper", "--bt-tag", "paper"], 64, "would be compared with itself"),
         ("eq", ["--live-tag", "paper", "--bt-tag", "paper_bt_1"], 66, "(tags there: paper)"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -191,4 +192,8 @@ def test_a_journal_that_was_cut_is_refused_and_a_torn_last_line_is_not(
     assert "(its column 9 is 'stato', ours 'state')" in capsys.readouterr().err
     path.unlink()
     path.mkdir()
+    assert world.step() == 65 and "is no file; nothing was written" in capsys.readouterr().err
+    path.rmdir()
+    os.mkfifo(path)  # which would be waited for
+    path.with_name("sizes.json").unlink()
     assert world.step() == 65 and "is no file; nothing was written" in capsys.readouterr().err

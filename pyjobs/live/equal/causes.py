@@ -50,7 +50,8 @@ def of_replay(log: Log, lane: Lane, apart: Apart, code: str) -> str:
     for cause, other in variants(log, apart.row):
         if refolded(log, lane, apart.row, stand_before(log, lane, apart.row), other) == _text(row):
             return cause
-    return "data changed" if _is_consistent_after(log, lane, apart.row) else "unknown"
+    lost = apart.ts_ms not in log.bars.ts_ms
+    return "data changed" if lost or _is_consistent_after(log, lane, apart.row) else "unknown"
 
 
 def variants(log: Log, at: int) -> Iterator[tuple[str, str]]:

@@ -70,9 +70,14 @@ def _asked(tag: str, symbol: str, timeframe: str, *, from_store: bool) -> tuple[
 
 
 def places(live_tag: str, other_tag: str, symbol: str, timeframe: str) -> tuple[Place, Place]:
-    """Both places: of the backtest the series that live has. Raises MissingInputError, naming the tags there are."""
+    """Both places: of the backtest the series that live has. Raises MissingInputError, naming the tags there are,
+    and UsageError where they are one, or the loop's is a backtest's."""
     other = place_of(other_tag, symbol, timeframe)
     live = place_of(live_tag, symbol or other.symbol, timeframe or other.timeframe)
+    if live == other:
+        raise UsageError(f"tag {live_tag} would be compared with itself: --bt-tag, or RUNID, names a backtest of it")
+    if "_bt_" in live_tag and not live.bars.exists():
+        raise UsageError(f"tag {live_tag} is a backtest: a loop has {live.bars.name} beside its decisions")
     return live, other
 
 

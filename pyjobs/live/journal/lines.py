@@ -58,7 +58,7 @@ class LinesFile:
         """
         self.size, self.last = 0, ""
         try:
-            fd = os.open(self.path, os_files.READ)
+            fd = os.open(self.path, os_files.AT_ONCE)
         except FileNotFoundError:
             return []
         try:
@@ -76,7 +76,7 @@ class LinesFile:
     def peek(self, rows: int) -> list[Row]:
         """The last whole rows of a file that another process writes: an unfinished line is left alone, and left out.
 
-        Raises BadDataError as `tail`.
+        Raises BadDataError as `tail`, OSError as `os_files.held`.
         """
         with os_files.held(self.path) as file:
             size = os.fstat(file.fileno()).st_size

@@ -9,7 +9,7 @@ On 26 674 real days of four Korean shares (1985 to 2018, adjusted) and 20 332 re
 nothing is called a split. Splits planted on those days are found 9 times in 10 if p:1 or 1:q (2 in 3 where the volume
 was put right already), 2 in 3 of p:q (2026-11-29, 150 of each kind).
 
-Of those that move the price by less than BREAK, n + 1 for n is told down to 7:6, by more evidence, for many nights move
+A smaller move than BREAK is told where it is n + 1 for n, down to 7:6, by more evidence, for many nights move
 as far: the jump is a multiple of all gaps for weeks, and the day after it is an ordinary one by its range and by the
 money traded, which no news leaves alone. 5:4 and 6:5 are found 7 times in 10, 7:6 4 times, and nothing on the days and
 candles above, nor on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6). 8:7 and less are not told:

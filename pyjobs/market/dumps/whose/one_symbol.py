@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,19 +37,31 @@ def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> N
     if not columns:
         _refuse_unnamed(reading, wanted)
     for place, names, values in columns:
-        mine = [each for each in values if same_symbol(each, wanted)]
-        mine = [each for each in mine if each == wanted] or mine
-        if len(mine) == 1 or (mine and len(mine) == len(values)):
+        if mine := _mine(reading, values, source):
             _use(reading, place)
             _keep(reading, names, values, mine, findings)
             return
-        if len(mine) > 1:
-            raise _several(reading, values, wanted)
     for place, names, values in columns:
         if len(values) > 1 and not _is_renamed(reading, place, names, values, source, findings):
             raise _several(reading, values, wanted)
         record[(grid.names or [])[place] if grid.names else f"column {place + 1}"] = values[-1]
     _judge(reading, record, source, findings)
+
+
+def _mine(reading: Reading, values: Sequence[str], source: DumpSource) -> list[str]:
+    """Which of a column's values are the instrument: spellings of one code. Raises BadDataError where they are several.
+
+    AAPL.US and AAPL.MX are two, of which the desk has one to the letter; `aapl` is AAPL.
+    """
+    wanted = source.instrument.symbol
+    alike: dict[str, list[str]] = {}
+    for each in values:
+        if same_symbol(each, wanted) or (is_isin(each) and verdict(each, source.instrument) == "one"):
+            alike.setdefault(re.sub(r"[^A-Z0-9가-힣]", "", each.upper()).lstrip("0"), []).append(each)
+    exact = [spellings for spellings in alike.values() if wanted in spellings]
+    if len(alike) > 1 and not exact:
+        raise _several(reading, values, wanted)
+    return next(iter(exact or alike.values()), [])
 
 
 def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
@@ -92,8 +105,8 @@ def _keep(reading: Reading, names: Any, values: Sequence[str], mine: Sequence[st
 
     if len(mine) == len(values):
         return
-    keep = np.array(pc.equal(names, mine[0]).to_pylist(), bool)
-    what, example = f"rows of {len(values) - 1} other symbols: left out", ", ".join(sorted(values)[:FEW])
+    keep = np.isin(names.to_pylist(), mine) if len(mine) > 1 else np.array(pc.equal(names, mine[0]).to_pylist(), bool)
+    what, example = f"rows of {len(values) - len(mine)} other symbols: left out", ", ".join(sorted(values)[:FEW])
     findings.say(Finding(what=what, count=int((~keep).sum()), first="", example=example), cleaned=True)
     reading.grid = reading.grid.picked(keep)
 
