@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from pyjobs.market.bars import Bars, FloatArray, IntArray
+from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.chained import parts_of
 from utils.pieces import forked
@@ -42,6 +42,11 @@ class AlignedSeries(Bars):
     def volume(self) -> FloatArray:
         """As in Bars."""
         return self.source.volume
+
+    def __reduce__(self) -> tuple[Callable[[], Bars], tuple[()]]:
+        """Pickle it as a series by itself: without what it lies in, and what lies beside it."""
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        return partial(Bars, **columns), ()
 
     def slice(self, start: int, stop: int) -> Bars:
         """Bars [start, stop): views, but of the volume."""

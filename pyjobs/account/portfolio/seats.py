@@ -144,9 +144,13 @@ def filled(seats: Seats, tables: Tables, k: int, ts: int, price: float, buy: boo
 
 
 def on_grid(price: float, tick: float, up: bool) -> float:
-    """The nearest multiple of `tick` at or above (`up`), or at or below, a price; a rounding error off one is on it."""
+    """The nearest multiple of `tick` at or above (`up`), or at or below, a price; a rounding error off one is on it.
+
+    A price below the first tick stays as it is where it would become 0: nothing is sold for nothing.
+    """
     steps = price / tick
     nearest = np.floor(steps + 0.5)
     if abs(steps - nearest) <= NEAR * max(abs(steps), abs(nearest)):
         return float(nearest * tick)
-    return float((np.ceil(steps) if up else np.floor(steps)) * tick)
+    rounded = (np.ceil(steps) if up else np.floor(steps)) * tick
+    return float(rounded if rounded > 0.0 else price)

@@ -163,6 +163,18 @@ def test_a_fill_lands_on_the_tick_grid_of_its_day() -> None:
     assert (run.account_trades[0].trade.entry_price, run.account_trades[0].trade.exit_price) == (10_030, 9_990)
 
 
+def test_nothing_is_sold_for_nothing_below_the_first_tick() -> None:
+    """Sold short at 0.4, under the first tick of 1: 500 / 0.4 = 1250; bought back at 0.3, up to 1: 1500 - 1250."""
+    cheap = sleeve("A", [[0.4] * 4, [0.4] * 4, [0.4] * 4, [0.3] * 4], {0}, {2}, side="short")
+    on_grid = Sleeve(
+        key=cheap.key, setup="made_up", bars=cheap.bars, wishes=cheap.wishes, lot=1.0, grid=((0, krx.TICKS[1][1]),),
+    )  # fmt: skip
+    run = simulate([on_grid], Terms(cash=1_000, max_positions=1, max_weight=0.5, costs=Costs()), start_ms=0)
+    trade = run.account_trades[0]
+    assert (trade.quantity, trade.trade.entry_price, trade.trade.exit_price) == (1_250, 0.4, 1.0)
+    np.testing.assert_allclose(run.cash, [1_000, 1_500, 1_500, 250])
+
+
 def test_a_short_sale_by_hand() -> None:
     """
     Cash 1000, half of it: 500 / (50 + tax 0.2 % 0.1) = 9.98: 9 shares at 50 = 450, tax 0.9: cash 1449.1.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyjobs.account.desk.desk_sweep import trial
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun
 from pyjobs.account.desk.walk_forward import between
-from pyjobs.account.portfolio import account_loop, sums
+from pyjobs.account.portfolio import account_loop
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.layout import lay_out, room_to_follow
@@ -23,6 +23,7 @@ from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.unlimited import follow
 from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.strategy import exact_sums
 from pyjobs.strategy.signals import Signals
 from utils import trading_day
 
@@ -178,16 +179,16 @@ def test_what_a_sweep_keeps_of_a_trial_does_not_grow_with_its_sessions() -> None
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(-1e300, 1e300), max_size=12))
 def test_a_sum_is_that_of_pythons_fsum(terms: list[float]) -> None:
-    parts, n = np.zeros(sums.SUMS), 0
+    parts, n = np.zeros(exact_sums.SUMS), 0
     for term in terms:
-        n = sums.add(parts, n, term)
-    assert sums.total(parts, n) == math.fsum(terms)
+        n = exact_sums.add(parts, n, term)
+    assert exact_sums.total(parts, n) == math.fsum(terms)
 
 
 def test_a_sum_with_what_is_not_finite_is_not_finite() -> None:
-    parts = np.zeros(sums.SUMS)
-    n = sums.add(parts, sums.add(parts, sums.begin_sum(parts), 1.0), math.nan)
-    assert math.isnan(sums.total(parts, sums.add(parts, n, 2.0)))
+    parts = np.zeros(exact_sums.SUMS)
+    n = exact_sums.add(parts, exact_sums.add(parts, exact_sums.begin_sum(parts), 1.0), math.nan)
+    assert math.isnan(exact_sums.total(parts, exact_sums.add(parts, n, 2.0)))
 
 
 def test_ticks_change_on_their_day() -> None:

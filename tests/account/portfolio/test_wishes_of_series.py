@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 from pyjobs.account.portfolio.aligned_bars import AHEAD, AlignedBars
 from pyjobs.account.portfolio.wanted import wishes_of_series
 from pyjobs.account.portfolio.wanted.wishes_of_series import Named, wishes_of
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.library.ma_cross import MaCross
 from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.signals import Setup, Signals
@@ -52,6 +53,15 @@ def content(found: dict[int, Named]) -> list[object]:
         for number, named in found.items()
         for name, x in named
     ]
+
+
+def test_a_series_in_one_piece_with_others_travels_alone() -> None:
+    aligned, source = AlignedBars(SERIES, shared=False), SERIES[3]
+    content = pickle.dumps(aligned.bars(3))
+    there = pickle.loads(content)
+    assert type(there) is Bars and len(content) < 8 * 6 * len(source) + 2_000
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(there, name), getattr(source, name))
 
 
 @pytest.fixture
