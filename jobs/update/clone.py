@@ -71,6 +71,9 @@ class Clone:
         if shutil.which("git") is None:
             raise Refused("git is not installed", "apt-get install git")
         self._owned()
+        if os.path.exists(os.path.join(self.root, ".release.json")):
+            raise Refused(f"'{self.root}' is a release, which never changes", "python -m pyjobs.release install ROOT "
+                          "FOLDER, or promote, from the clone where releases are built")  # fmt: skip
         if not self.ask("rev-parse", "--git-dir"):
             raise Refused(f"'{self.root}' is no git clone (where is its .git folder?)", "git clone URL next to it, and "
                           "move config/desk.yaml, config/desks, config/env.local.sh, secret, data there")  # fmt: skip

@@ -191,11 +191,16 @@ def kept(environment: Environment) -> list[str]:
 
 
 def at_work(folder: Path) -> list[int]:
-    """The processes that run from a folder; those of other users cannot be seen."""
-    found = []
+    """The processes that run from a folder: in it, or with a file of it on their command line, as the supervisor.
+
+    Those of other users cannot be seen.
+    """
+    found, named = [], os.fsencode(folder)
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").readlink().is_relative_to(folder):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            ours = any(word == named or word.startswith(named + b"/") for word in words)
+            if int(entry.name) != os.getpid() and (ours or (entry / "cwd").readlink().is_relative_to(folder)):
                 found.append(int(entry.name))
         except OSError:
             continue

@@ -368,7 +368,7 @@ def test_the_oldest_releases_go_but_not_one_that_runs_ran_before_or_is_at_work(
         bench.git("tag", f"v{number}")
     for tag in ("v1", "v2"):
         bench.release("install", bench.staging, bench.built(tag))
-    with subprocess.Popen(["sleep", "60"], cwd=bench.staging / "releases/v1") as old:
+    with subprocess.Popen(["sh", "-c", "sleep 60; :", str(bench.staging / "releases/v1/jobs/x.py")], cwd="/") as old:
         bench.release("install", bench.staging, bench.built("v3"))
         assert environments.kept(environments.load(bench.staging)) == ["v3", "v2", "v1"]
         old.terminate()

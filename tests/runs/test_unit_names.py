@@ -15,6 +15,7 @@ from utils import paths
 from utils.errors import ConfigError
 
 CRONTAB = "10 22 * * 1-5  /x/batch/run_nightly.sh --desk us\n"
+UPDATE = "10 5 * * 0  /x/batch/update_from_git.sh\n"
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def clone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the code lie at `root`."""
-    for name in ("batch/run_nightly.sh", "config/schedule/systemd/nightdesk-live.service"):
-        (root / name).parent.mkdir(parents=True)
+    for name in ("batch/run_nightly.sh", "batch/update_from_git.sh", "config/schedule/systemd/nightdesk-live.service"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text((paths.ROOT / name).read_text())
     monkeypatch.setattr(paths, "ROOT", root)
 
@@ -37,6 +38,7 @@ def test_units_of_an_environment_have_its_name_and_start_whatever_release_runs(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = paths.ROOT
+    (tmp_path / "tab").write_text(CRONTAB + UPDATE)  # a release is never updated
     for name in ("staging", "prod"):
         root = tmp_path / name
         clone(root / "releases/v1", monkeypatch)

@@ -249,6 +249,11 @@ def test_a_shallow_clone_another_owner_and_no_clone_are_refused_by_name(clone: C
     shutil.rmtree(clone.here / ".git")
     done = subprocess.run(clone.directly(), env=clone.env(), capture_output=True, text=True)
     assert done.returncode == 78 and "is no git clone" in done.stderr
+    (clone.here / ".release.json").write_text("{}")
+    done = subprocess.run(clone.directly(), env=clone.env(), capture_output=True, text=True)
+    assert (
+        done.returncode == 78 and "is a release, which never changes. Mend it: python -m pyjobs.release" in done.stderr
+    )
 
 
 def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(clone: Clone) -> None:
