@@ -6,7 +6,6 @@ shows how it stands: exit 3 when loops are configured and none runs, or one has 
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -108,7 +107,7 @@ def _listed() -> tuple[list[tuple[str, str]], str]:
 def _known() -> dict[str, Any]:
     """The last word of the process that keeps the loops, this one's or that of before a reboot."""
     try:
-        known: dict[str, Any] = json.loads(os_files.held_bytes(paths.data_dir() / "live" / scheduler.STATE))
+        known: dict[str, Any] = os_files.read_json(paths.data_dir() / "live" / scheduler.STATE)
     except (OSError, ValueError):
         return {"loops": {}, "at_s": 0.0, "pid": 0}
     return known
