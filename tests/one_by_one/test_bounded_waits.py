@@ -14,7 +14,7 @@ PLAIN = {  # who opens what nobody else writes: of the clone, of the kernel, of 
     "jobs/judge/rules.py", "jobs/process_tree.py", "jobs/survivors.py", "jobs/update/__main__.py",
     "jobs/update/environment.py", "jobs/update/switch.py", "pyjobs/__main__.py",
     "pyjobs/build_calendars.py", "pyjobs/live/golive/drill.py", "pyjobs/machines/deploying.py",
-    "pyjobs/machines/installing.py", "pyjobs/market/cache/column_cache.py", "pyjobs/market/calendars/build.py",
+    "pyjobs/machines/environments.py", "pyjobs/machines/installing.py", "pyjobs/market/cache/column_cache.py", "pyjobs/market/calendars/build.py",
     "pyjobs/market/desk/price_formats.py", "pyjobs/market/ingest/bootstrap.py", "pyjobs/market/sample/files.py",
     "pyjobs/new_desk.py", "pyjobs/reporting/backtests/files.py", "pyjobs/reporting/backtests/interactive.py",
     "pyjobs/reporting/html.py", "pyjobs/reporting/nights.py", "pyjobs/runs/verdict/holders.py",
