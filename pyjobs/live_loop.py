@@ -6,7 +6,6 @@ shows how it stands: exit 3 when loops are configured and none runs, or one has 
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -108,7 +107,7 @@ def _status() -> int:
     """One line for each loop; the worst of them is the exit code."""
     now, alive = clock.now_s(), _is_held()
     try:
-        known = json.loads(os_files.held_bytes(paths.data_dir() / "live" / scheduler.STATE))
+        known = os_files.read_json(paths.data_dir() / "live" / scheduler.STATE)
     except (OSError, ValueError):
         known = {"loops": {}, "at_s": 0.0, "pid": 0}
     listed, wrong = _listed()

@@ -245,46 +245,56 @@ def test_a_file_hides_no_two_things(path: Path) -> None:
 
 FOR_OTHERS = {
     "ema": "an indicator for strategies of one's own",
+    "returns": "an indicator for strategies of one's own",
     "is_trading_day": "the contract has it",
     "in_trading_hours": "the contract has it",
     "MEANING": "the table of the runbook is held equal to it",
-    "ACTIONS": "what the columns of a journal may hold, for a reader",
+    "ACTIONS": "what a column of a journal may hold, for a reader",
+    "REASONS": "what a column of a journal may hold, for a reader",
 }
 """What only tests call, and why it is there all the same."""
 
 
 def test_nothing_is_there_that_only_tests_call() -> None:
-    """Functions, classes and constants of a module: named in it, or imported or looked up by another one."""
+    """Functions, classes and constants of a module: used in it, or by another one, by import or by a path in a text."""
     code = [path for path in tracked("*.py") if "tests" not in path.parts]
-    named = {path: {node.id for node in nodes_of(path) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-             for path in code}  # fmt: skip
-    looked_up: dict[str, set[str]] = {}  # attributes, by the last word of what a file imports
-    everywhere, by_name = set[str](), set[str]()
+    used, attributes = set[str](), set[str]()
     for path in code:
-        words = {node.attr for node in nodes_of(path) if isinstance(node, ast.Attribute)}
-        by_name |= {
-            word
-            for node in nodes_of(path)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(r"[\w.:]+", node.value)
-            for word in re.split("[.:]", node.value)
-        }
-        everywhere |= words
-        for name in imports_of(path):
-            looked_up.setdefault(name.rpartition(".")[2], set()).update(words)
-    imported = set().union(*map(imports_of, code))
+        modules = modules_by_name(path)
+        used |= imports_of(path)
+        for node in nodes_of(path):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                used.add(f"{module_name(path)}.{node.id}")
+            elif isinstance(node, ast.Attribute):
+                attributes.add(node.attr)
+                if isinstance(node.value, ast.Name) and node.value.id in modules:
+                    used.add(f"{modules[node.value.id]}.{node.attr}")
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                used.add(node.value)  # providers, and what a strategy's file must have, are found by a text
     idle = []
     for path in code:
         module = module_name(path)
+        parts = module.split(".")  # the files of jobs/ import each other by their names alone
+        aliases = [".".join(parts[at:]) for at in range(len(parts) if parts[0] == "jobs" else 1)]
+        names = defined_in(path) - {"main", *FOR_OTHERS}
+        by_text = {name for name in names if name[:1].isupper()} & used
+        idle += [f"{module}.{name}" for name in names - by_text if not {f"{each}.{name}" for each in aliases} & used]
         for node in nodes_of(path):
             if isinstance(node, ast.ClassDef):
                 methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-                idle += [f"{module}.{name}" for name in methods - everywhere if not name.startswith("__")]
-        for name in defined_in(path) - named[path] - by_name - {"main", *FOR_OTHERS}:
-            parts = module.split(".")  # the files of jobs/ import each other by their names alone
-            aliases = {".".join(parts[at:]) for at in range(len(parts) if parts[0] == "jobs" else 1)}
-            if not {f"{alias}.{name}" for alias in aliases} & imported and name not in looked_up.get(path.stem, ()):
-                idle.append(f"{module}.{name}")
-    assert not idle, "\n".join(idle)
+                idle += [f"{module}.{name}" for name in methods - attributes - FOR_OTHERS.keys() if name[:2] != "__"]
+    assert not idle, "\n".join(sorted(idle))
+
+
+def modules_by_name(path: Path) -> dict[str, str]:
+    """What the imports of a file name, by the names they have there."""
+    found: dict[str, str] = {}
+    for node in nodes_of(path):
+        if isinstance(node, ast.Import):
+            found |= {alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
 def defined_in(path: Path) -> set[str]:

@@ -25,7 +25,7 @@ class Dialogue:
         self._ask = ask
         self._kept: dict[str, str] = {}
         with suppress(OSError, ValueError):
-            found = json.loads(os_files.held_bytes(kept))
+            found = os_files.read_json(kept)
             self._kept = {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
 
     def given(

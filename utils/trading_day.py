@@ -190,26 +190,6 @@ def last_closed_session(market: str = DEFAULT_MARKET, now_s: float | None = None
     return load(market).last_closed_session(_now(now_s))
 
 
-def next_session(day: dt.date, market: str = DEFAULT_MARKET) -> Session:
-    """The first session after `day`."""
-    return load(market).next_session(day)
-
-
-def previous_session(day: dt.date, market: str = DEFAULT_MARKET) -> Session:
-    """The last session before `day`."""
-    return load(market).previous_session(day)
-
-
-def sessions_between(first: dt.date, last: dt.date, market: str = DEFAULT_MARKET) -> list[Session]:
-    """Every session from `first` to `last`, both included."""
-    return load(market).sessions_between(first, last)
-
-
-def days_left(market: str = DEFAULT_MARKET, now_s: float | None = None) -> int:
-    """Days until `market`'s file ends, negative afterwards."""
-    return load(market).days_left(_now(now_s))
-
-
 @lru_cache(maxsize=8)
 def _sessions(calendar: Calendar) -> list[Session]:
     return calendar.sessions_between(calendar.first, calendar.last)

@@ -45,7 +45,7 @@ def read(root, name):
     try:
         with open(os.path.join(locks(root), name), encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -48,11 +48,6 @@ def price(value: Number, currency: str = "") -> str:
     return decimal(0 if whole else 2 if size >= 10 else 4)(value)
 
 
-def seconds(value: Number) -> str:
-    """`0.8 s`."""
-    return NOTHING if value is None else f"{value:,.1f} s"
-
-
 def megabytes(value: Number) -> str:
     """Bytes as MB (10^6)."""
     return NOTHING if value is None else f"{value / 1e6:,.2f} MB"

@@ -50,7 +50,7 @@ def load(path: Path, now_ms: int) -> tuple[ScanState, str]:
         state = msgspec.json.decode(os_files.held_bytes(path), type=ScanState)
     except FileNotFoundError:
         return ScanState(), ""
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError) as error:
         return ScanState(), f"{path}: cannot be read ({error}): every signal is called new"
     if state.scanned_ms > now_ms + JUMPED_MS:
         return ScanState(), f"{path} is of a later time than now (is the clock right?): every signal is called new"

@@ -182,7 +182,7 @@ MARKET_TABLE: dict[str, Loop] = {
         others=frozenset(("database a.sqlite", "database c.sqlite")),
     ),
     "live/limits.py others": Loop(
-        make=files("data/processed/decisions/t", *(f"{name}/1m/decisions.csv" for name in "ABC")),
+        make=files("data/processed/decisions/t", *(f"{name}/1m/bars.csv" for name in "ABC")),
         read=lambda _: [each.symbol for each in limits.others(Place(tag="t", symbol="X", timeframe="1m"), ())],
         others=frozenset("AC"),
     ),

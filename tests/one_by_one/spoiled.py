@@ -46,6 +46,7 @@ SPOILED: dict[str, Callable[[Path], object]] = {
     "an empty file": Path.touch,
     "no text": lambda path: path.write_bytes(b"\xff\xfe\x00\x1b[2J\n" * 50),
     "deep brackets": lambda path: path.write_bytes(b"[" * 100_000),
+    "deep brackets below a name": lambda path: path.write_bytes(b'{"x": ' + b"[" * 100_000),
     "another's JSON": lambda path: path.write_bytes(b'[1, {"desk": [], "files": 7, "told": null}]'),
 }
 """Each makes it where nothing stands."""

@@ -111,16 +111,16 @@ def test_the_last_closed_session_is_todays_only_from_its_close_on() -> None:
 
 
 def test_next_and_previous_sessions_leave_out_the_day_itself() -> None:
-    assert trading_day.next_session(day("2025-10-02")).date == day("2025-10-10")
-    assert trading_day.previous_session(day("2025-10-10")).date == day("2025-10-02")
-    assert trading_day.next_session(day("2025-10-05")).date == day("2025-10-10")
-    assert trading_day.previous_session(day("2025-10-05")).date == day("2025-10-02")
+    assert trading_day.load("XKRX").next_session(day("2025-10-02")).date == day("2025-10-10")
+    assert trading_day.load("XKRX").previous_session(day("2025-10-10")).date == day("2025-10-02")
+    assert trading_day.load("XKRX").next_session(day("2025-10-05")).date == day("2025-10-10")
+    assert trading_day.load("XKRX").previous_session(day("2025-10-05")).date == day("2025-10-02")
 
 
 def test_sessions_between_two_days_include_both_ends() -> None:
-    found = trading_day.sessions_between(day("2025-10-02"), day("2025-10-13"))
+    found = trading_day.load("XKRX").sessions_between(day("2025-10-02"), day("2025-10-13"))
     assert [session.date.isoformat() for session in found] == ["2025-10-02", "2025-10-10", "2025-10-13"]
-    assert trading_day.sessions_between(day("2025-10-13"), day("2025-10-02")) == []
+    assert trading_day.load("XKRX").sessions_between(day("2025-10-13"), day("2025-10-02")) == []
 
 
 def test_a_day_outside_the_file_is_refused_with_market_date_range_and_command() -> None:
@@ -141,9 +141,9 @@ def test_a_day_outside_the_file_is_refused_with_market_date_range_and_command() 
         lambda: trading_day.in_trading_hours(0.0),  # a board without a clock boots in 1970
         lambda: trading_day.in_trading_hours(1e15),
         lambda: trading_day.last_closed_session("XKRX", utc("2010-01-03 00:00")),
-        lambda: trading_day.next_session(day("2027-12-30")),
-        lambda: trading_day.previous_session(day("2010-01-04")),
-        lambda: trading_day.sessions_between(day("2027-12-01"), day("2028-01-31")),
+        lambda: trading_day.load("XKRX").next_session(day("2027-12-30")),
+        lambda: trading_day.load("XKRX").previous_session(day("2010-01-04")),
+        lambda: trading_day.load("XKRX").sessions_between(day("2027-12-01"), day("2028-01-31")),
     ],
 )
 def test_no_question_beyond_the_range_is_answered_with_a_guess(ask: object) -> None:
@@ -155,10 +155,10 @@ def test_no_question_beyond_the_range_is_answered_with_a_guess(ask: object) -> N
 def test_days_left_counts_down_and_goes_below_zero_without_an_error() -> None:
     tokyo = trading_day.load("XTKS")
     assert (tokyo.first, tokyo.last) == (day("2010-01-01"), day("2027-12-31"))
-    assert trading_day.days_left("XKRX", utc("2027-12-01 00:00")) == 30
-    assert trading_day.days_left("XKRX", utc("2027-12-31 03:00")) == 0
-    assert trading_day.days_left("XKRX", utc("2028-01-10 00:00")) == -10
-    assert trading_day.days_left("XKRX", 1e15) < 0
+    assert trading_day.load("XKRX").days_left(utc("2027-12-01 00:00")) == 30
+    assert trading_day.load("XKRX").days_left(utc("2027-12-31 03:00")) == 0
+    assert trading_day.load("XKRX").days_left(utc("2028-01-10 00:00")) == -10
+    assert trading_day.load("XKRX").days_left(1e15) < 0
 
 
 @pytest.mark.parametrize("market", ["XWBO", "xkrx", "", "../calendars/XKRX", "24-7"])

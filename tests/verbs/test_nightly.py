@@ -47,7 +47,7 @@ def home(tmp_path: Path) -> Path:
     """A runtime root with a desk of two instruments over 300 sessions; AAA breaks out on the last one."""
     (tmp_path / "dumps").mkdir()
     (tmp_path / "desk.yaml").write_text(DESK, encoding="utf-8")
-    sessions = trading_day.sessions_between(LAST - dt.timedelta(days=450), LAST, "XKRX")[-300:]
+    sessions = trading_day.load("XKRX").sessions_between(LAST - dt.timedelta(days=450), LAST)[-300:]
     for symbol, jump in (("AAA", 9_000), ("BBB", 0)):
         rows = ["date,open,high,low,close,volume"]
         for i, session in enumerate(sessions):

@@ -42,9 +42,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def store(home: Path, symbol: str, jump: float, count: int) -> None:
-    closes = [s.close_utc_s * 1000 for s in trading_day.sessions_between(LAST - dt.timedelta(days=90), LAST, "XKRX")][
-        -40:
-    ]
+    closes = [
+        s.close_utc_s * 1000 for s in trading_day.load("XKRX").sessions_between(LAST - dt.timedelta(days=90), LAST)
+    ][-40:]
     close = np.full(count, 100.0)
     close[-1] += jump
     bars = Bars(

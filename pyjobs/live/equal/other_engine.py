@@ -83,7 +83,7 @@ def _objects(path: Path, text: str) -> list[dict[str, Any]]:
     """The trades of a JSON export: a list, {"trades": […]}, or a backtest's {"strategy": {NAME: {"trades": […]}}}."""
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadDataError(f"{path}: is not JSON: {error}") from None
     if isinstance(content, dict) and isinstance(content.get("strategy"), dict):
         if len(content["strategy"]) != 1:

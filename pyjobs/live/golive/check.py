@@ -123,5 +123,5 @@ def last_of(tag: str) -> Checked | None:
     """What the last check of a loop found; None where there was none, or its file is torn."""
     try:
         return msgspec.json.decode(os_files.held_bytes(file_of(tag)), type=Checked)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None

@@ -20,7 +20,7 @@ A_TORN_LINE = 700  # bytes; two lines of decisions
 def kept(place: Place) -> object:
     """The content of the file; None for nothing."""
     try:
-        return json.loads(os_files.held_bytes(place.folder / FILE))
+        return os_files.read_json(place.folder / FILE)
     except (OSError, ValueError):
         return None
 

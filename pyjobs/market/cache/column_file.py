@@ -119,7 +119,7 @@ def footer_of(descriptor: int, size: int) -> dict[str, Any] | None:
         end = read_at(descriptor, length + tail, size - length - tail)
     try:
         footer: dict[str, Any] = msgspec.json.decode(end[len(end) - tail - length : len(end) - tail])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     rows = sum(n for _, n in footer["series"])
     return footer if size == ALIGN + ROW * rows + length + tail else None

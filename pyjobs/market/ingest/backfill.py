@@ -157,7 +157,7 @@ def read_task(folder: Path) -> Task | None:
     """The range an earlier run began and did not finish; a torn file counts as none."""
     try:
         return msgspec.json.decode(os_files.held_bytes(folder / TASK), type=Task)
-    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, RecursionError):
         return None
 
 

@@ -65,7 +65,7 @@ def load(store: BarStore, key: SeriesKey) -> Looks | None:
     """What is known of a series; None without a file, or for a damaged one."""
     try:
         return msgspec.json.decode(os_files.held_bytes(store.folder(key) / FILE), type=Looks)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -227,7 +227,7 @@ def _day(at_ms: int) -> dt.date:
 def _isins(now_ms: int) -> dict[str, str]:
     """ISIN by code as KRX listed them today; empty when it has not been asked today, or the file is damaged."""
     try:
-        kept: dict[str, str] = json.loads(os_files.held_bytes(_isin_file(now_ms)))
+        kept: dict[str, str] = os_files.read_json(_isin_file(now_ms))
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}

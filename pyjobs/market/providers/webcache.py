@@ -46,7 +46,7 @@ def load(provider: str, request: BarRequest, now_ms: int, *, revised_for_ms: int
         return None
     try:
         kept = msgspec.json.decode(os_files.held_bytes(_file(provider, request, now_ms)), type=Kept)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
     final_ms = kept.last_ts_ms + revised_for_ms
     if kept.fetched_at_ms < final_ms <= now_ms:

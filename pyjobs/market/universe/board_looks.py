@@ -220,7 +220,7 @@ def _load(exchange: str) -> _File:
     """What is known; nothing without a file, or for a damaged one."""
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=_File)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
         return _File()
 
 

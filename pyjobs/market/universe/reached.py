@@ -38,7 +38,7 @@ def load(exchange: str) -> dict[str, dt.date]:
         found = msgspec.json.decode(os_files.held_bytes(path), type=_File)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise BadDataError(
             f"{path}: cannot be read: {error}; move it away, and with it the folders of the shares under "
             f"data/raw/{exchange} whose history should be longer: they are then fetched anew"

@@ -94,7 +94,7 @@ def read_json(run_dir: Path, name: str, kind: type[T], missing: dict[str, str]) 
         missing[name] = "is not there"
     except OSError as error:
         missing[name] = f"cannot be read: {error.strerror}"
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         missing[name] = f"is not as expected: {error}"
     return None
 

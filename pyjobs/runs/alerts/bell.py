@@ -133,7 +133,7 @@ def _read(folders: Sequence[Path]) -> dict[str, list[str]]:
     found: list[tuple[float, dict[str, list[str]]]] = []
     for folder in folders:
         try:
-            kept: Any = json.loads(os_files.held_bytes(folder / KEPT))
+            kept: Any = os_files.read_json(folder / KEPT)
             record = {str(key): [str(name) for name in names] for key, names in kept["told"].items()}
             found.append((float(kept["at_s"]), record))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

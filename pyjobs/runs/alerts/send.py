@@ -45,6 +45,6 @@ def all_of(messages: Sequence[Message], timeout_s: float) -> list[str]:
         try:
             number, problem = json.loads(line)
             found[int(number)] = str(problem)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue
     return [found.get(number, f"no answer in {limit_s:.0f} s") for number in range(len(messages))]

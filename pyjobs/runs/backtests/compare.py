@@ -182,8 +182,11 @@ def _of_lines(a: str, b: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _literal(text: str) -> Any:
-    """JSON with every number kept as it is written."""
-    return json.loads(text, parse_float=str, parse_int=str)
+    """JSON with every number kept as it is written. Raises ValueError, also where it is nested without an end."""
+    try:
+        return json.loads(text, parse_float=str, parse_int=str)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
 
 
 def _unequal(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:

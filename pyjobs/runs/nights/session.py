@@ -48,5 +48,5 @@ def _last_sessions(file: Path, kind: type[Data] | type[Fetch]) -> dict[SeriesKey
             for each in series
             if each.last_session
         }
-    except (OSError, ValueError):  # DecodeError among them
+    except (OSError, ValueError, RecursionError):  # DecodeError among them
         return {}

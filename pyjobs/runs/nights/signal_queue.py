@@ -95,7 +95,7 @@ def read_signals(scan_json: Path) -> list[Signal]:
         return msgspec.json.decode(held_bytes(scan_json), type=_Scan).signals
     except FileNotFoundError as error:
         raise MissingInputError(f"'{scan_json}' is not there: run the scan first") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadDataError(f"'{scan_json}': {error}") from error
 
 

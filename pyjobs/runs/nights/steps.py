@@ -117,7 +117,7 @@ def write_steps(run_dir: Path, *, about: Mapping[str, object], results: Sequence
 
 def read_steps(run_dir: Path) -> dict[str, Any]:
     """What `write_steps` wrote. Raises OSError or ValueError as it comes."""
-    content = json.loads(os_files.held_bytes(run_dir / STEPS_FILE))
+    content = os_files.read_json(run_dir / STEPS_FILE)
     if not isinstance(content, dict):
         raise ValueError(f"'{run_dir / STEPS_FILE}' is not a JSON object")
     return content

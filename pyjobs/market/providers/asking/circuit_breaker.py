@@ -76,7 +76,7 @@ class ProviderStates:
             return msgspec.json.decode(os_files.held_bytes(self.path(provider)), type=State)
         except PermissionError:
             raise
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, msgspec.MsgspecError, RecursionError):
             return State(provider=provider)
 
     def current(self, provider: str, now_s: float, wait_s: float) -> State:

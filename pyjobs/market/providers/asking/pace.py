@@ -111,5 +111,5 @@ def _path(rate_limit_group: str, states: ProviderStates) -> Path:
 def _read(path: Path) -> Pace:
     try:
         return msgspec.json.decode(os_files.held_bytes(path), type=Pace)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, msgspec.MsgspecError, RecursionError):
         return Pace()

@@ -94,7 +94,7 @@ def json_of(answer: Answer) -> tuple[Any, Fault | None]:
     text = answer.body.decode("utf-8", "replace")
     try:
         return json.loads(text), None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         at = getattr(error, "pos", 0)
         if text.lstrip()[:1] in ("{", "[") and (at >= len(text.rstrip()) - 1 or "Unterminated" in str(error)):
             return None, Fault("network", f"the answer ends in the middle, after {len(answer.body)} bytes")
