@@ -183,6 +183,7 @@ def _finish(
         if is_an_answer(error):
             _forget(folder)
         raise
+    looks.note_looked(store, key, now_ms, {})  # from its first bars on
     _forget(folder)
     return Report(got=done, first_ms=task.start_ms, last_ms=end, set_aside=tuple(path.name for path in moved))
 
