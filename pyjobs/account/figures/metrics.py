@@ -89,6 +89,11 @@ def max_drawdown_periods(returns: FloatArray) -> int:
     return longest
 
 
+def calmar(annual: float, deepest: float) -> float:
+    """A year's return over the deepest drawdown (both fractions, the second <= 0); NaN without a drawdown."""
+    return annual / -deepest if deepest < 0 else math.nan
+
+
 def omega(
     returns: FloatArray,
     risk_free: FloatArray | float = 0.0,

@@ -69,7 +69,7 @@ def one(g: Golden, metric: str, r: np.ndarray, args: dict[str, Any], per_year: i
         "annual_return": lambda: m.annual_return(r, per_year),
         "cagr": lambda: m.annual_return(r, per_year),
         "annual_volatility": lambda: m.annual_volatility(r, per_year),
-        "calmar_ratio": lambda: m.calmar(r, per_year),
+        "calmar_ratio": lambda: m.calmar(m.annual_return(r, per_year), m.max_drawdown(r)),
         "omega_ratio": lambda: m.omega(r, risk_free, float(args["required_return"])),
         "sharpe_ratio": lambda: m.sharpe(r, risk_free),
         "sortino_ratio": lambda: m.sortino(r, required, per_year),
