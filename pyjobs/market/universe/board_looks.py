@@ -96,13 +96,18 @@ def due(exchange: str, market: str, last: dt.date) -> Due:
 
 def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date) -> Look:
     """Ask for the boards that are due by the session `last`, store what has changed, and say what that was."""
-    wanted, kept = due(exchange, market, last), listings.sessions_kept(exchange)
-    sessions = [day for day in wanted.sessions if day in kept]  # without its listing nothing says of which day rows are
-    names = {row.board for day in sessions for row in listings.read_listing(exchange, day).rows}
+    wanted, kept, listed = due(exchange, market, last), listings.sessions_kept(exchange), dict[dt.date, set[str]]()
+    failed: NightdeskError | None = None
+    for day in wanted.sessions:
+        try:
+            if day in kept:  # without its listing nothing says of which day rows are
+                listed[day] = {row.board for row in listings.read_listing(exchange, day).rows}
+        except NightdeskError as error:  # one that cannot be read hides no other
+            failed = failed or error
+    names = set().union(*listed.values())
     boards = Boards(exchange=exchange, market=market, names=tuple(name for name in BOARDS if name in names))
     look = Look(store=store, sources=sources, boards=boards)
-    failed: NightdeskError | None = None
-    for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
+    for _, answers in list(boards.days(list(listed), sources)):  # all, before others are asked
         try:
             days = _days_of(answers)
             if days:

@@ -209,3 +209,16 @@ def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None
     exchange.down.clear()
     looked(exchange, 10)
     assert SESSIONS[5] in exchange.asked
+
+
+def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_being_looked_at() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    lived_until(exchange, 10)
+    listing = reached.paths.data_dir() / f"listings/KRX/{SESSIONS[5]}.csv"
+    listing.write_text("half of a ro", encoding="utf-8")
+    told = look(exchange, 10)
+    assert close_on(PLAIN, REVISED) == [1090.0] and told.revised == 1
+    assert f"{listing}:1: the columns are not" in told.notes[0]
