@@ -11,7 +11,7 @@ anew. Nothing of it is due: a failure is only said, and the next night asks.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,7 @@ from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 
 AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
+LOCK_TIMEOUT_S = 10.0
 MOST = 9  # sessions a job looks at: after a pause of weeks the newest of those that are due
 
 
@@ -118,18 +119,22 @@ def look_again(store: BarStore, sources: Sources, exchange: str, market: str, la
             failed = failed or error
     if failed is not None:
         look.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
-    known = _load(exchange)
-    found = Found(revised=known.found.revised + look.revised, told=(*known.found.told, *look.told))
-    _save(exchange, _File(looked=wanted.looked if failed is None else known.looked, found=found))
+    looked = wanted.looked if failed is None else {}
+    _change(
+        exchange,
+        lambda known: _File(
+            looked={**known.looked, **looked},
+            found=Found(revised=known.found.revised + look.revised, told=(*known.found.told, *look.told)),
+        ),
+    )
     return look
 
 
 def take_found(exchange: str) -> Found:
-    """What looks have found since the last report; it is reported once."""
-    known = _load(exchange)
-    if known.found != Found():
-        _save(exchange, _File(looked=known.looked))
-    return known.found
+    """What looks have found since the last report; it is reported once, by whichever job takes it."""
+    if _load(exchange).found == Found():
+        return Found()
+    return _change(exchange, lambda known: _File(looked=known.looked)).found
 
 
 def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[BoardDay]:
@@ -229,14 +234,21 @@ def _load(exchange: str) -> _File:
         return _File()
 
 
-def _save(exchange: str, content: _File) -> None:
+def _change(exchange: str, new: Callable[[_File], _File]) -> _File:
+    """Put what `new` makes of what is known in its place, and return what was known.
+
+    Where another job holds the file for too long nothing is changed, and nothing is known.
+    """
     from filelock import FileLock, Timeout
 
     path, locks = _path(exchange), paths.locks_dir()
-    if content == _load(exchange):
-        return
     private.make_folder(locks)
-    with suppress(Timeout), FileLock(locks / f"universe-{exchange}.boards.lock", timeout=0):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent, path.name)
-        write_bytes(path, msgspec.json.encode(content) + b"\n")
+    with suppress(Timeout), FileLock(locks / f"universe-{exchange}.boards.lock", timeout=LOCK_TIMEOUT_S):
+        known = _load(exchange)
+        content = new(known)
+        if content != known:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent, path.name)
+            write_bytes(path, msgspec.json.encode(content) + b"\n")
+        return known
+    return _File()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
@@ -222,3 +223,16 @@ def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_
     told = look(exchange, 10)
     assert close_on(PLAIN, REVISED) == [1090.0] and told.revised == 1
     assert f"{listing}:1: the columns are not" in told.notes[0]
+
+
+def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    exchange.higher = 5
+    assert looked(exchange, 10).revised == 1
+    monkeypatch.setattr(board_looks, "LOCK_TIMEOUT_S", 0)
+    with FileLock(reached.paths.locks_dir() / "universe-KRX.boards.lock"):
+        assert take_found("KRX").revised == 0
+    assert [take_found("KRX").revised, take_found("KRX").revised] == [1, 0]
