@@ -44,10 +44,17 @@ MOST = 9  # sessions a job looks at: after a pause of weeks the newest of those 
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What looks have found that no fetch has reported yet: how many bars were revised, and which, a sentence each."""
+    """What looks have found that no fetch has reported yet: how many bars were revised, and which, a sentence each.
+
+    What could not be looked at stands there as well: nobody reads the log of a night that is well.
+    """
 
     revised: int = 0
     told: tuple[str, ...] = ()
+
+    def with_more(self, *, revised: int, told: Sequence[str]) -> Found:
+        """Both: this, and what another look has found."""
+        return Found(revised=self.revised + revised, told=tuple(dict.fromkeys((*self.told, *told))))
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,11 +127,11 @@ def look_again(store: BarStore, sources: Sources, exchange: str, market: str, la
     if failed is not None:
         look.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
     looked = wanted.looked if failed is None else {}
+    news = [*look.told, *(f"{exchange}: {entry}" for entry in look.notes)]
     _change(
         exchange,
         lambda known: _File(
-            looked={**known.looked, **looked},
-            found=Found(revised=known.found.revised + look.revised, told=(*known.found.told, *look.told)),
+            looked={**known.looked, **looked}, found=known.found.with_more(revised=look.revised, told=news)
         ),
     )
     return look

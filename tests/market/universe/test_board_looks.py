@@ -155,6 +155,7 @@ def test_a_board_of_another_day_is_refused_and_a_failure_is_said_and_tried_again
     exchange.down.add(SESSIONS[9])
     told = looked(exchange, 10)
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
+    assert f"KRX: {told.notes[0]}" in take_found("KRX").told  # the next fetch reports that, too
     exchange.down.clear()
     looked(exchange, 10)
     assert SESSIONS[9] in exchange.asked
