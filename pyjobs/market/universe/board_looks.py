@@ -74,11 +74,12 @@ class Due:
 
 @dataclass(slots=True, kw_only=True)
 class Look:
-    """One job's looks at an exchange. `notes`: what could not be done."""
+    """One job's looks at an exchange. `sessions`: how many were looked at; `notes`: what could not be done."""
 
     store: BarStore
     sources: Sources
     boards: Boards
+    sessions: int = 0
     revised: int = 0
     told: list[str] = field(default_factory=list)
 
@@ -120,6 +121,7 @@ def look_again(store: BarStore, sources: Sources, exchange: str, market: str, la
             days = _days_of(answers)
             if days:
                 _look(look, days)
+                look.sessions += 1
         except NetworkForbidden:
             return look
         except NightdeskError as error:  # one that is refused hides no other

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from pyjobs.look_again import lines
 from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.store.bar_store import BarStore
@@ -21,6 +22,7 @@ from pyjobs.market.universe.by_board import Boards
 from pyjobs.market.universe.gather import begin
 from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16, actions, job
 from utils import trading_day
+from utils.errors import NetworkForbidden
 
 MANY = [f"1{number:05d}" for number in range(30)]
 REVISED = SESSIONS[9]
@@ -210,7 +212,7 @@ def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
     exchange.down.clear()
     looked(exchange, 10)
-    assert SESSIONS[5] in exchange.asked
+    assert SESSIONS[5] in exchange.asked and told.sessions == 1
 
 
 def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_being_looked_at() -> None:
@@ -237,3 +239,12 @@ def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_fil
     with FileLock(reached.paths.locks_dir() / "universe-KRX.boards.lock"):
         assert take_found("KRX").revised == 0
     assert [take_found("KRX").revised, take_found("KRX").revised] == [1, 0]
+
+
+def test_without_the_network_no_session_counts_as_looked_at_and_no_question_as_put() -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    lived_until(exchange, 10)
+    exchange.ask_boards = lambda _, asked: ((one, NetworkForbidden(provider="krx_stock", symbol="X")) for one in asked)  # type: ignore[method-assign]
+    told = look(exchange, 10)
+    assert lines("KRX", told) == ["KRX: 0 sessions looked at again by 0 questions, 0 bars revised"]
