@@ -236,23 +236,24 @@ def _path(exchange: str) -> Path:
 
 
 def _load(exchange: str) -> _File:
-    """What is known; nothing without a file, or for a damaged one."""
+    """What is known; nothing without a file, or for one that cannot be read (`_change` tells of it)."""
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=_File)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return _File()
 
 
 def _change(exchange: str, new: Callable[[_File], _File]) -> _File:
     """Put what `new` makes of what is known in its place, and return what was known.
 
-    Where another job holds the file for too long nothing is changed, and nothing is known.
+    Where another job holds the file for too long nothing is changed, and nothing is known. Raises as `foreseen`.
     """
     from filelock import FileLock, Timeout
 
     path, locks = _path(exchange), paths.locks_dir()
     private.make_folder(locks)
-    with suppress(Timeout), FileLock(locks / f"universe-{exchange}.boards.lock", timeout=LOCK_TIMEOUT_S):
+    lock = FileLock(locks / f"universe-{exchange}.boards.lock", timeout=LOCK_TIMEOUT_S)
+    with foreseen(), suppress(Timeout), lock:
         known = _load(exchange)
         content = new(known)
         if content != known:

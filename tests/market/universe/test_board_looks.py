@@ -16,13 +16,13 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import board_looks, reached
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import BaseChange
-from pyjobs.market.universe.board_looks import Look, look_again, take_found
+from pyjobs.market.universe.board_looks import Found, Look, look_again, take_found
 from pyjobs.market.universe.boards import store_board
 from pyjobs.market.universe.by_board import Boards
 from pyjobs.market.universe.gather import begin
 from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16, actions, job
 from utils import trading_day
-from utils.errors import NetworkForbidden
+from utils.errors import CannotWriteError, NetworkForbidden
 
 MANY = [f"1{number:05d}" for number in range(30)]
 REVISED = SESSIONS[9]
@@ -239,6 +239,13 @@ def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_fil
     with FileLock(reached.paths.locks_dir() / "universe-KRX.boards.lock"):
         assert take_found("KRX").revised == 0
     assert [take_found("KRX").revised, take_found("KRX").revised] == [1, 0]
+
+
+def test_a_folder_in_the_place_of_the_file_ends_no_fetch() -> None:
+    (reached.paths.data_dir() / "universe/KRX.boards.json").mkdir(parents=True)
+    assert take_found("KRX") == Found()
+    with pytest.raises(CannotWriteError, match="Is a directory"):
+        looked(Revising(), 9)
 
 
 def test_without_the_network_no_session_counts_as_looked_at_and_no_question_as_put() -> None:
