@@ -36,8 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def lines(exchange: str, look: Look) -> list[str]:
     """What one exchange's looks have come to."""
-    asked, questions = len(look.boards.seen), look.boards.questions
-    head = f"{exchange}: {asked} sessions looked at again by {questions} questions, {look.revised} bars revised"
+    questions = look.boards.questions
+    head = f"{exchange}: {look.sessions} sessions looked at again by {questions} questions, {look.revised} bars revised"
     return [head, *(f"[news] {entry}" for entry in look.told), *(f"[WARN] {exchange}: {entry}" for entry in look.notes)]
 
 

@@ -66,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _night(desk, desk_file, session=options.session, dumps=options.dumps, pool=options.jobs)
     except _Told as told:
         name = signal.Signals(told.number).name
-        print(f"[stop] stopped by {name}: the steps were ended, the run stays unfinished", flush=True)
+        print(
+            f"[stop] stopped by {name}: the steps were ended; a run that was not published yet stays unfinished",
+            flush=True,
+        )
         return 128 + told.number
 
 

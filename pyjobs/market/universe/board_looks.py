@@ -11,7 +11,7 @@ anew. Nothing of it is due: a failure is only said, and the next night asks.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,14 +39,22 @@ from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
 
 AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
+LOCK_TIMEOUT_S = 10.0
 MOST = 9  # sessions a job looks at: after a pause of weeks the newest of those that are due
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What looks have found that no fetch has reported yet: how many bars were revised, and which, a sentence each."""
+    """What looks have found that no fetch has reported yet: how many bars were revised, and which, a sentence each.
+
+    What could not be looked at stands there as well: nobody reads the log of a night that is well.
+    """
 
     revised: int = 0
     told: tuple[str, ...] = ()
+
+    def with_more(self, *, revised: int, told: Sequence[str]) -> Found:
+        """Both: this, and what another look has found."""
+        return Found(revised=self.revised + revised, told=tuple(dict.fromkeys((*self.told, *told))))
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,11 +74,12 @@ class Due:
 
 @dataclass(slots=True, kw_only=True)
 class Look:
-    """One job's looks at an exchange. `notes`: what could not be done."""
+    """One job's looks at an exchange. `sessions`: how many were looked at; `notes`: what could not be done."""
 
     store: BarStore
     sources: Sources
     boards: Boards
+    sessions: int = 0
     revised: int = 0
     told: list[str] = field(default_factory=list)
 
@@ -96,35 +105,45 @@ def due(exchange: str, market: str, last: dt.date) -> Due:
 
 def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date) -> Look:
     """Ask for the boards that are due by the session `last`, store what has changed, and say what that was."""
-    wanted, kept = due(exchange, market, last), listings.sessions_kept(exchange)
-    sessions = [day for day in wanted.sessions if day in kept]  # without its listing nothing says of which day rows are
-    names = {row.board for day in sessions for row in listings.read_listing(exchange, day).rows}
+    wanted, kept, listed = due(exchange, market, last), listings.sessions_kept(exchange), dict[dt.date, set[str]]()
+    failed: NightdeskError | None = None
+    for day in wanted.sessions:
+        try:
+            if day in kept:  # without its listing nothing says of which day rows are
+                listed[day] = {row.board for row in listings.read_listing(exchange, day).rows}
+        except NightdeskError as error:  # one that cannot be read hides no other
+            failed = failed or error
+    names = set().union(*listed.values())
     boards = Boards(exchange=exchange, market=market, names=tuple(name for name in BOARDS if name in names))
     look = Look(store=store, sources=sources, boards=boards)
-    failed: NightdeskError | None = None
-    for _, answers in list(boards.days(sessions, sources)):  # all, before others are asked
+    for _, answers in list(boards.days(list(listed), sources)):  # all, before others are asked
         try:
             days = _days_of(answers)
             if days:
                 _look(look, days)
+                look.sessions += 1
         except NetworkForbidden:
             return look
         except NightdeskError as error:  # one that is refused hides no other
             failed = failed or error
     if failed is not None:
         look.notes.append(f"boards of earlier sessions could not be looked at again: {failed}")
-    known = _load(exchange)
-    found = Found(revised=known.found.revised + look.revised, told=(*known.found.told, *look.told))
-    _save(exchange, _File(looked=wanted.looked if failed is None else known.looked, found=found))
+    looked = wanted.looked if failed is None else {}
+    news = [*look.told, *(f"{exchange}: {entry}" for entry in look.notes)]
+    _change(
+        exchange,
+        lambda known: _File(
+            looked={**known.looked, **looked}, found=known.found.with_more(revised=look.revised, told=news)
+        ),
+    )
     return look
 
 
 def take_found(exchange: str) -> Found:
-    """What looks have found since the last report; it is reported once."""
-    known = _load(exchange)
-    if known.found != Found():
-        _save(exchange, _File(looked=known.looked))
-    return known.found
+    """What looks have found since the last report; it is reported once, by whichever job takes it."""
+    if _load(exchange).found == Found():
+        return Found()
+    return _change(exchange, lambda known: _File(looked=known.looked)).found
 
 
 def _days_of(answers: Mapping[str, Answer], *, whole: bool = False) -> list[BoardDay]:
@@ -217,21 +236,29 @@ def _path(exchange: str) -> Path:
 
 
 def _load(exchange: str) -> _File:
-    """What is known; nothing without a file, or for a damaged one."""
+    """What is known; nothing without a file, or for one that cannot be read (`_change` tells of it)."""
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=_File)
-    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return _File()
 
 
-def _save(exchange: str, content: _File) -> None:
+def _change(exchange: str, new: Callable[[_File], _File]) -> _File:
+    """Put what `new` makes of what is known in its place, and return what was known.
+
+    Where another job holds the file for too long nothing is changed, and nothing is known. Raises as `foreseen`.
+    """
     from filelock import FileLock, Timeout
 
     path, locks = _path(exchange), paths.locks_dir()
-    if content == _load(exchange):
-        return
     private.make_folder(locks)
-    with suppress(Timeout), FileLock(locks / f"universe-{exchange}.boards.lock", timeout=0):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent, path.name)
-        write_bytes(path, msgspec.json.encode(content) + b"\n")
+    lock = FileLock(locks / f"universe-{exchange}.boards.lock", timeout=LOCK_TIMEOUT_S)
+    with foreseen(), suppress(Timeout), lock:
+        known = _load(exchange)
+        content = new(known)
+        if content != known:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path.parent, path.name)
+            write_bytes(path, msgspec.json.encode(content) + b"\n")
+        return known
+    return _File()

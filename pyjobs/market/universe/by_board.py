@@ -25,7 +25,7 @@ from pyjobs.market.store.confirmed_empty import NO_TIMES, without
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import base_changes, before_of_listing
 from pyjobs.market.universe.boards import StoredBoard, listing_of, store_board
-from pyjobs.market.universe.gather import Fetching, note
+from pyjobs.market.universe.gather import NOBODY_ASKED, Fetching, note
 from utils import trading_day
 from utils.errors import BadDataError, ExternalDataUnavailable, MissingInputError, NightdeskError
 
@@ -42,7 +42,6 @@ class Boards:
 
     `named` is what a command needs to be about this desk. `came` and `went` are symbols by which its listing changed;
     `notes` what to report about it. `shut`: sessions of which a board had nothing, though they have closed.
-    `seen`: sessions that were asked for in this job.
     """
 
     exchange: str
@@ -53,7 +52,6 @@ class Boards:
     came: list[str] = field(default_factory=list)
     went: list[str] = field(default_factory=list)
     shut: set[dt.date] = field(default_factory=set)
-    seen: set[dt.date] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     questions: int = 0
 
@@ -67,8 +65,7 @@ class Boards:
         for (name, day), answer in _and_the_end(sources.ask_boards(self.exchange, open_) if open_ else ()):
             if day is not None:
                 got[day][name] = answer
-                self.questions += 1
-                self.seen.add(day)
+                self.questions += not isinstance(answer, NOBODY_ASKED)
             while session is not None and len(got[session]) == len(self.names):
                 yield session, got.pop(session)
                 session = next(ready, None)

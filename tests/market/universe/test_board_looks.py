@@ -7,19 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from pyjobs.look_again import lines
 from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import board_looks, reached
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import BaseChange
-from pyjobs.market.universe.board_looks import Look, look_again, take_found
+from pyjobs.market.universe.board_looks import Found, Look, look_again, take_found
 from pyjobs.market.universe.boards import store_board
 from pyjobs.market.universe.by_board import Boards
 from pyjobs.market.universe.gather import begin
 from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16, actions, job
 from utils import trading_day
+from utils.errors import CannotWriteError, NetworkForbidden
 
 MANY = [f"1{number:05d}" for number in range(30)]
 REVISED = SESSIONS[9]
@@ -154,6 +157,7 @@ def test_a_board_of_another_day_is_refused_and_a_failure_is_said_and_tried_again
     exchange.down.add(SESSIONS[9])
     told = looked(exchange, 10)
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
+    assert f"KRX: {told.notes[0]}" in take_found("KRX").told  # the next fetch reports that, too
     exchange.down.clear()
     looked(exchange, 10)
     assert SESSIONS[9] in exchange.asked
@@ -208,4 +212,46 @@ def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
     exchange.down.clear()
     looked(exchange, 10)
-    assert SESSIONS[5] in exchange.asked
+    assert SESSIONS[5] in exchange.asked and told.sessions == 1
+
+
+def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_being_looked_at() -> None:
+    exchange = Revising()
+    exchange.now = 0.6
+    looked(exchange, 9)
+    exchange.now = 1.0
+    lived_until(exchange, 10)
+    listing = reached.paths.data_dir() / f"listings/KRX/{SESSIONS[5]}.csv"
+    listing.write_text("half of a ro", encoding="utf-8")
+    told = look(exchange, 10)
+    assert close_on(PLAIN, REVISED) == [1090.0] and told.revised == 1
+    assert f"{listing}:1: the columns are not" in told.notes[0]
+
+
+def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    exchange.higher = 5
+    assert looked(exchange, 10).revised == 1
+    monkeypatch.setattr(board_looks, "LOCK_TIMEOUT_S", 0)
+    with FileLock(reached.paths.locks_dir() / "universe-KRX.boards.lock"):
+        assert take_found("KRX").revised == 0
+    assert [take_found("KRX").revised, take_found("KRX").revised] == [1, 0]
+
+
+def test_a_folder_in_the_place_of_the_file_ends_no_fetch() -> None:
+    (reached.paths.data_dir() / "universe/KRX.boards.json").mkdir(parents=True)
+    assert take_found("KRX") == Found()
+    with pytest.raises(CannotWriteError, match="Is a directory"):
+        looked(Revising(), 9)
+
+
+def test_without_the_network_no_session_counts_as_looked_at_and_no_question_as_put() -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    lived_until(exchange, 10)
+    exchange.ask_boards = lambda _, asked: ((one, NetworkForbidden(provider="krx_stock", symbol="X")) for one in asked)  # type: ignore[method-assign]
+    told = look(exchange, 10)
+    assert lines("KRX", told) == ["KRX: 0 sessions looked at again by 0 questions, 0 bars revised"]

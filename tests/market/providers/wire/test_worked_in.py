@@ -16,6 +16,10 @@ CLOSES = [100.0, 100.0, 98.0, 98.0, 49.0]
         pytest.param(CLOSES, {2: 2.0}, [(2, 0.98)], id="lacking"),
         pytest.param([98.0, 98.0, 98.0, 98.0, 49.0], {2: 2.0}, [], id="worked in"),
         pytest.param([98.0, 98.0, 98.0, 98.0, 49.0], {1: 1.0, 2: 2.0}, [(1, 0.99)], id="one of two is lacking"),
+        pytest.param([98.0, 98.0, 98.0, 98.0, 49.0], {1: 1.9, 2: 2.0}, [], id="told twice, and worked in once"),
+        pytest.param(
+            [98.0, 98.0, 98.0, 98.0, 49.0], {1: 2.0, 2: 2.0, 3: 2.0}, [(1, 0.98), (3, 1 - 2 / 98)], id="weekly"
+        ),
         pytest.param(CLOSES, {2: 200.0}, [], id="more than the price: told in pence"),
         pytest.param(CLOSES, {2: 0.05}, [], id="lost in rounding"),
         pytest.param(CLOSES, {2: 40.0}, [], id="so large, and the price has not moved: a mistake"),
