@@ -66,7 +66,8 @@ OTHERS = ["TSLA AAPL", "tsla AAPL", "TSLA.US AAPL", "NASDAQ:TSLA AAPL", "000660 
 OTHERS += ["000660.KS 005930.KS", "sh.600000 600519", "ETH/USDT BTC/USDT", "ETHUSDT BTCUSD", "KRW-ETH KRW-BTC"]
 OTHERS += ["BTC-USD BTC-KRW", "EURUSD GBPUSD", "ethusdt BTCUSDT", "KR7000660001 005930", "TW0002317005 2330"]
 OTHERS += ["GOOG GOOGL", "GOOGL GOOG", "A AA", "T TSLA", "BRK.A BRK.B", "BRK-A BRK.B", "BRK/A BRK-B"]
-OTHERS += ["AU000000CBA7 BHP", "US0378331005 US5949181045"]
+OTHERS += ["AU000000CBA7 BHP", "US0378331005 US5949181045", "GOOGL.US GOOG", "NASDAQ:GOOGL GOOG", "AMD.US AM"]
+OTHERS += ["9988.HK 700", "BTC/USDT:USDT ETH/USDT", "EURJPY JPY=X", "COIN AAPL", "SPOT AAPL", "BTCUSD_240927 ETH/USD"]
 SAME = ["XBT/USD BTC/USD", "XBTUSD BTCUSD", "XXBTZUSD BTCUSD", "KRW-BTC BTC/KRW", "USDT_BTC BTCUSDT", "BTCUSDT BTC"]
 SAME += ["BTCUSDT BTC-USD", "BINANCE:BTCUSDT BTCUSDT", "X:BTCUSD BTC/USD", "BTC-PERPETUAL BTC-USD", "tBTCUSD BTCUSD"]
 SAME += [
@@ -81,9 +82,11 @@ SAME += [
 ]
 SAME += ["KR7005930003 005930", "KR7005930003 005930.KS", "TW0002330008 2330.TW", "AU000000BHP4 BHP", "EURUSD.m EURUSD"]
 SAME += ["RELIANCE-EQ RELIANCE", "BRK-B BRK.B", "bitcoin BTC", "Bitcoin KRW-BTC", "Ethereum ETHUSDT"]
-SAME += ["72030 7203", "Microsoft MSFT", "Visa V", "Ford F"]
+SAME += ["72030 7203", "Microsoft MSFT", "Visa V", "Ford F", "OPUSD OP", "OP OPUSD", "USDKRW KRW=X", "ESZ4 ES=F"]
+SAME += ["BTC/USDT:USDT BTC/USDT", "BTC/USDT BTC/USDT:USDT-241227", "Euro/Dollar EUR/USD", "Bitcoin/USD BTC-USD"]
 ASKED = ["Tesla AAPL", "애플 AAPL", "삼성전자 005930", "Samsung 005930", "US0378331005 AAPL", "Alphabet GOOGL"]
-ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930"]
+ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930", "Bitcoin/USD ETH-USD", "Solana/USD BTC/USD"]
+ASKED += ["BTCUSDT ETH", "BTCUSDT DOGE", "ethusdt AAPL", "KRW-BTC XRP", "BTC-USD ETH", "EURUSD CHF"]
 UNKNOWN = [
     "2781 BTC",
     "BTC/USD X",
@@ -92,6 +95,7 @@ UNKNOWN = [
     "005930 SAMSUNG",
     "US0378331006 AAPL",
     "EQUITY AAPL",
+    "XAU_USD GOLD",
     "Stock 005930",
 ]
 
@@ -111,7 +115,9 @@ NAMES += [
     ("애플", "Apple", "asked"),
 ]
 NAMES += [("애플", "Apple", "asked"), ("MSFT US Equity", "", "two"), ("AAPL US Equity", "Anything", "one")]
-NAMES += [("Nestlé S.A.", "Nestle", "one")]
+NAMES += [("Nestlé S.A.", "Nestle", "one"), ("SK하이닉스", "SK hynix", "asked")]
+NAMES += [("S&P500", "S&P 500", "one"), ("KODEX 200", "KODEX200", "one")]
+NAMES += [("JPMorgan Chase & Co.", "JP Morgan Chase", "one"), ("Applebee", "Apple", "two")]
 
 
 @pytest.mark.parametrize(("told", "name", "right"), NAMES)
