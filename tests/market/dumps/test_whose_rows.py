@@ -152,6 +152,27 @@ def test_names_that_follow_one_another_at_one_price_are_one_share_and_others_are
             read(tmp_path / "x.csv", hours, table("Company", *several), symbol="META1")
 
 
+def test_a_share_has_not_had_many_names(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    rows = [(f"{day:02}", f"Name {day}", 100) for day in range(2, 32)]
+    with pytest.raises(NightdeskError, match=r"holds 30 symbols .*, none of them 'META'"):
+        read(tmp_path / "x.csv", hours, table("Company", *rows), symbol="META", market="24/7")
+
+
+def test_a_name_or_an_isin_that_some_rows_lack_is_none_beside_a_symbol_that_all_have(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    rows = table("Ticker,Company", ("02", "META,Facebook", 9), ("02", "A,", 8), ("03", "META,", 9), ("04", "META,M", 9))
+    assert len(read(tmp_path / "x.csv", hours, rows, symbol="META").bars) == 3
+    with pytest.raises(NightdeskError, match="line 3: no symbol in 'Company', in a file of 2 symbols"):
+        read(tmp_path / "x.csv", hours, rows.replace("Ticker", "Other"), symbol="META")
+    headless = {"columns": {name: str(at) for at, name in enumerate(("time", "symbol", *OHLCV.split(",")), 1)}}
+    text = "".join(f"2024-01-0{2 + at},{each},9,9,9,9,5\n" for at, each in enumerate("ABC"))
+    dump = read(tmp_path / "x.csv", hours, text, symbol="META", **headless)
+    assert [each.what for each in dump.oddities][:1] == ["column 2 changes in the middle: one share, renamed?"]
+    with pytest.raises(NightdeskError, match="no symbol in 'column 2', in a file of 2 symbols"):
+        read(tmp_path / "x.csv", hours, text.replace("B", ""), symbol="META", **headless)
+
+
 ALPACA = '{"bars":{"TSLA":[{"t":"2024-01-02T05:00:00Z","o":10,"h":13,"l":9,"c":12,"v":5,"n":3,"vw":10.5}]}}'
 KRAKEN = (
     '{"result":{"XETHZUSD":[[1704153600,"10","13","9","12","11","5",9],[1704240000,"10","13","9","12","11","5",9]]}}'
