@@ -105,3 +105,24 @@ def test_a_vendors_own_word_for_the_symbol_is_held_against_the_desks(
 ) -> None:
     with pytest.raises(NightdeskError, match=rf"the desk's symbol is '{symbol}'"):
         read(tmp_path / "x.csv", hours, text, symbol=symbol, market=market)
+
+
+@pytest.mark.parametrize(
+    ("columns", "symbol", "right"),
+    [
+        ("Volume ($),n", "X", 0),
+        ("Volume BTC,Volume $", "BTC/USD", 5),
+        ("Volume,Volume %", "X", 5),
+        ("$VOLUME,n", "X", 5),
+        ("Volume (shares),n", "X", 5),
+        ("Volume (KRW),n", "KRW-BTC", 0),
+        ("Volume (KRW),Volume (BTC)", "KRW-BTC", 7),
+        ("Volume BTC,Volume ETH", "ETHBTC", 7),
+        ("Volume XBT,Volume USD", "BTC/USD", 5),
+    ],
+)
+def test_money_and_parts_are_no_volume(
+    hours: dict[str, MarketHours], tmp_path: Path, columns: str, symbol: str, right: float
+) -> None:
+    text = f"Date,Open,High,Low,Close,{columns}\n2024-01-02,10,13,9,12,5,7\n"
+    assert read(tmp_path / "x.csv", hours, text, symbol=symbol, market="24/7").bars.volume[0] == right

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Instrument
@@ -16,7 +16,7 @@ from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
-from pyjobs.market.dumps.whose.symbols import compared, same_symbol
+from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, compared, pair_of, same_symbol
 from pyjobs.market.dumps.whose.tickers import one_ticker, told_above
 from utils.errors import BadDataError
 
@@ -250,8 +250,7 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
             named[match[1].upper()] = place
     if named:
         symbol = first_cell(grid, places["symbol"]) if "symbol" in places else instrument.symbol
-        base = next((unit for unit in named if symbol.upper().startswith(unit)), "")
-        if base:
+        if base := _base(symbol, named):
             places["volume"] = named[base]
             return []
         what = f"no volume taken: none of {', '.join(named)} is what {symbol} counts"
@@ -265,6 +264,16 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
         return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]
     what = "no column for volume: taken as 0"
     return [Finding(what=what, count=len(grid), first="", example=", ".join(grid.names or ())[:80])]
+
+
+def _base(symbol: str, units: Iterable[str]) -> str:
+    """Which of the units is what a symbol counts: BTC of BTC/USD, of KRW-BTC too; "" for none."""
+    symbol, bases, pair = symbol.upper(), bases_of(symbol), pair_of(symbol.upper())
+    for unit in units:
+        first, own = symbol.startswith(unit), ALIASES.get(unit, unit) in bases
+        if (own and (first or len(bases) == 1)) or (first and not pair):
+            return unit
+    return ""
 
 
 def _of_contracts(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
