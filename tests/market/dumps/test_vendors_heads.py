@@ -107,6 +107,14 @@ def test_a_vendors_own_word_for_the_symbol_is_held_against_the_desks(
         read(tmp_path / "x.csv", hours, text, symbol=symbol, market=market)
 
 
+def test_one_value_called_by_a_word_or_its_money_is_a_price(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    for name, symbol in (("USD", "GOLD"), ("EUR", "SAP"), ("val", "AAPL"), ("SETT", "AAPL"), ("EUR", "EURUSD")):
+        assert read(tmp_path / "x.csv", hours, f"Date,{name}\n2024-01-02,10\n", symbol=symbol).bars.close[0] == 10
+    for name, symbol in (("MSFT", "AAPL"), ("GBPUSD", "EURUSD")):
+        with pytest.raises(NightdeskError, match=f"its one value is called '{name}'"):
+            read(tmp_path / "x.csv", hours, f"Date,{name}\n2024-01-02,10\n", symbol=symbol)
+
+
 @pytest.mark.parametrize(
     ("columns", "symbol", "right"),
     [

@@ -17,14 +17,10 @@ from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, compared, pair_of, same_symbol
-from pyjobs.market.dumps.whose.tickers import one_ticker, told_above
+from pyjobs.market.dumps.whose.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
-NO_SYMBOLS = frozenset(
-    {"price", "value", "rate", "close", "last", "px", "nav", "index", "level", "yield", "mid", "bid", "ask"}
-)
-"""What a column of one value is called that says nothing of whose it is."""
 OHLC = ("open", "high", "low", "close")
 MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the day
 
@@ -223,7 +219,8 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
         return mine[0] if len(mine) == 1 and is_number(_some(grid, mine[0])) else None
     if places["time"] != 0 or len(names) != 2 or not is_number(_some(grid, 1)):
         return None
-    if compared(names[1], instrument.symbol) == "two" and column(names[1]) not in NO_SYMBOLS:
+    unit = column(names[1]) in NO_SYMBOLS or (names[1].upper() in UNITS and not pair_of(instrument.symbol.upper()))
+    if compared(names[1], instrument.symbol) == "two" and not unit:
         what = f"line {grid.header_line or 1}: its one value is called {names[1]!r}, the desk's symbol is "
         cure = f"where that is its price, say `columns: {{close: {names[1]}}}`"
         raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
