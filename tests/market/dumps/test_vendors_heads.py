@@ -95,10 +95,21 @@ KIS = '{"output1":{"hts_kor_isnm":"SK하이닉스","stck_shrn_iscd":"000660"},"o
 BITSTAMP = '{"data":{"pair":"ETH/USD","ohlc":[{"high":"13","timestamp":"1704153600","volume":"5","low":"9","close":"12","open":"10"}]}}'
 AV = '{"Meta Data":{"2. Symbol":"MSFT"},"Time Series (Daily)":{"2024-01-02":{"1. open":"10","2. high":"13","3. low":"9","4. close":"12","5. volume":"5"}}}'
 
+YAHOO = '{"chart":{"result":[{"meta":{"symbol":"MSFT","currency":"USD"},"timestamp":[1704205800],"indicators":{"quote":[{"open":[10],"high":[13],"low":[9],"close":[12],"volume":[5]}]}}]}}'
+
+TRADERMADE = '{"base_currency":"ETH","quote_currency":"USD","quotes":[{"date":"2024-01-02","open":10,"high":13,"low":9,"close":12}]}'
+
 
 @pytest.mark.parametrize(
     ("text", "symbol", "market"),
-    [(UPBIT, "KRW-BTC", "24/7"), (KIS, "005930", "XKRX"), (BITSTAMP, "BTC/USD", "24/7"), (AV, "AAPL", "XNYS")],
+    [
+        (YAHOO, "AAPL", "XNYS"),
+        (TRADERMADE, "BTC/USD", "24/7"),
+        (UPBIT, "KRW-BTC", "24/7"),
+        (KIS, "005930", "XKRX"),
+        (BITSTAMP, "BTC/USD", "24/7"),
+        (AV, "AAPL", "XNYS"),
+    ],
 )
 def test_a_vendors_own_word_for_the_symbol_is_held_against_the_desks(
     hours: dict[str, MarketHours], tmp_path: Path, text: str, symbol: str, market: str

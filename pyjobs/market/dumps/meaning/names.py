@@ -40,7 +40,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "close": (
         *("close", "c", "closeprice", "priceclose", "last", "closelast", "종가", "현재가", "schluss"),
         *("schlusskurs", "clot", "clôture", "終値", "收盘", "收盤價", "pxlast", "prccd", "prc", "closingprice"),
-        *("clpr", "zuletzt"),
+        *("clpr", "zuletzt", "latest"),
     ),
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
     "adj_volume": ("adjvolume", "adjustedvolume"),
