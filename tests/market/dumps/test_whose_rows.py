@@ -147,7 +147,12 @@ def test_names_that_follow_one_another_at_one_price_are_one_share_and_others_are
     assert dump.bars.close.tolist() == [100, 101, 103]
     told = next(each for each in dump.oddities if "renamed?" in each.what)
     assert (told.first, told.example) == ("line 4", "'Facebook Inc', then 'Meta Platforms Inc'")
-    for several in ([*renamed[:2], ("04", "Meta", 150)], [renamed[0], ("03", "Meta", 100), ("04", "Facebook", 100)]):
+    at_once = [("02", "Facebook Inc", 100), ("02", "Meta", 101)]
+    for several in (
+        at_once,
+        [*renamed[:2], ("04", "Meta", 150)],
+        [renamed[0], ("03", "Meta", 100), ("04", "Facebook", 100)],
+    ):
         with pytest.raises(NightdeskError, match=r"holds 2 symbols \(Facebook Inc, Meta\), none of them 'META1'"):
             read(tmp_path / "x.csv", hours, table("Company", *several), symbol="META1")
 

@@ -136,7 +136,8 @@ def _is_renamed(
     if at.size != len(kept) - 1 or not st.kind.all():
         return False
     step = np.abs(np.log(close[at + 1] / close[at]))
-    if (ms[at + 1] - ms[at] > NEXT_DAY_MS).any() or not (step < NEXT_PRICE).all():
+    apart = ms[at + 1] - ms[at]
+    if (apart > NEXT_DAY_MS).any() or not apart.all() or not (step < NEXT_PRICE).all():
         return False
     for i in at.tolist():
         line = int(reading.grid.lines[order][i + 1])
