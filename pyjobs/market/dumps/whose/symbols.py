@@ -12,7 +12,7 @@ ALIASES = {"XBT": "BTC", "XDG": "DOGE", "GSPC": "SPX"}
 LEAST = 2  # letters of a symbol that is looked for inside another one
 LONGEST_SMALL = 4  # letters of a code that might be a word: tsla; apple is a name
 _BEFORE = r"(?:[A-Z0-9]+:)?"
-_CLASS = re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]([A-Z])")
+_CLASS = re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]([A-Z])(?:\.[A-Z]{1,4})?")
 _PLAIN_SHARE = re.compile(r"[A-Z]{1,5}")
 _SHARE = re.compile(_BEFORE + r"([A-Z]{1,5})(?:\.[A-Z]{1,4})?")
 _NUMBER = re.compile(_BEFORE + r"(?:(?:SH|SZ|BJ|HK)\.?|A)?(\d{3,6})(?:\.[A-Z]{1,3})?")
@@ -79,8 +79,8 @@ def _are_shares(text: str, wanted: str) -> bool:
     share = _SHARE.fullmatch(text)
     if share is None or not _PLAIN_SHARE.fullmatch(wanted) or len(wanted) < LEAST or _plain(text) in QUOTES:
         return False
-    if text.endswith(f".{wanted}"):
-        return False  # Futu's US.AAPL
+    if wanted in re.split("[.:]", text):
+        return False  # Futu's US.AAPL, AAPL:XNAS
     short, long = sorted((share[1], wanted), key=len)
     return short != long and not (long.startswith(short) and short in pair_of(long))
 
