@@ -123,6 +123,13 @@ def test_codes_of_one_kind_are_compared_and_names_must_suggest_the_symbol(pairs:
     assert [each for each in pairs if told(*each.split(" ")) != right] == []
 
 
+def test_another_future_of_a_month_is_asked_for() -> None:
+    given = {"exchange": "T", "market": "CMES", "timeframe": "1d", "currency": "USD"}
+    right = {"ES": "asked", "ES=F": "asked", "NQ": "one", "NQ=F": "one", "NQ1!": ""}
+    assert {each: verdict("NQZ24", Instrument(symbol=each, **given)) for each in right} == right
+    assert verdict("NQZ24", Instrument(symbol="MINI", name="NQZ24", **given)) == ""
+
+
 NAMES = [("Apple Inc.", "APPLE", "one"), ("Apple Inc.", "Microsoft Corp", "two"), ("삼성전자", "(주)삼성전자", "one")]
 NAMES += [
     ("삼성전자우", "삼성전자", "two"),

@@ -25,6 +25,8 @@ KINDS = frozenset((
     *("forex", "fx", "future", "futures", "spot", "swap", "perpetual", "option", "bond", "adr", "reit"),
 ))  # fmt: skip
 SYMBOLS_TOO = frozenset({"COIN", "SPOT", "BOND"})  # Coinbase's, Spotify's, a fund's
+FUTURES = "CMES"
+_MONTH = re.compile(r"([A-Z0-9]{1,3})[FGHJKMNQUVXZ]\d{1,2}")
 _LISTED = re.compile(r"(\S+)(?: [A-Z]{2})? (?:Equity|Index|Curncy|Comdty)", re.IGNORECASE)  # Bloomberg's
 _KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
 WORDLESS = 2  # letters of a symbol that stand in too many names
@@ -43,7 +45,9 @@ def verdict(text: str, instrument: Instrument) -> Verdict:
     if text in (text.upper(), text.lower()) and pair_of(text.upper()):
         return "asked" if is_of_coins(text.upper(), symbol) and not alike(text, instrument.name) else ""
     if re.search(r"\d", text) and re.fullmatch(r"[\d.:^_/A-Z-]+", text):
-        return ""  # a number of a vendor's, a code of another kind
+        month = _MONTH.fullmatch(text) if instrument.market == FUTURES else None
+        other = month is not None and not symbol.upper().startswith(month[1]) and not alike(text, instrument.name)
+        return "asked" if other else ""  # a number of a vendor's is of another kind
     if instrument.name and _letters(instrument.name) == _letters(text):
         return "one" if _is_name(text, instrument.name) else "two"
     return "one" if any(_suggests(text, base) for base in bases_of(symbol)) else "asked"
