@@ -1,9 +1,10 @@
 """One unit in a whole file: prices that are cents from some row on, or volumes that are lots, make no one series.
 
 A price that opens at 100, 1 000 … times the close before it (or at such a part), while the market moves as ever and the
-shares traded do not change as by a split, is in another unit: refused. Ten times is a split where the volumes were put
-right already (Citigroup's of 2011, Nvidia's of 2024), so it is noted; so is what comes after a long halt, and volumes
-of which all are 100 or 1 000 times those before. Thresholds are ours.
+shares traded do not change as by a split, is in another unit: refused, unless the file's column of splits has one
+there. Ten times is a split where the volumes were put right already (Citigroup's of 2011, Nvidia's of 2024), so it is
+noted; so is what comes after a long halt, and volumes of which all are 100 or 1 000 times those before. Thresholds are
+ours.
 
 On 26 674 real days of four Korean shares, an index and 20 332 real candles of a coin nothing is refused or noted. Of
 720 planted changes of the price by 100 or 1 000, 717 are refused; of 360 splits by 50 and 100 with their volumes none;
@@ -84,6 +85,8 @@ def _strays(powers: IntArray) -> Mask:
 def _say(table: Table, findings: Findings, at: int, power: int) -> None:
     volume, source = table.ohlcv[:, 4], findings.source
     before, after = (_usual(volume[part]) for part in (slice(max(0, at - AROUND), at), slice(at, at + AROUND)))
+    if int(table.day[at]) in findings.splits:
+        return  # by the file's own column
     if before and after and abs(np.log10(after / before) + power) < FOLLOWS * abs(power):
         return  # a split, by price and volume
     times = f"{10 ** abs(power):,} times" if power > 0 else f"one {10 ** abs(power):,}th of"

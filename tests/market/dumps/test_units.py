@@ -65,6 +65,14 @@ def test_ten_times_is_noted_and_a_split_with_its_volume_is_not(put: object) -> N
     assert noted(put(prices())) == {}  # type: ignore[operator]
 
 
+def test_a_split_that_the_file_itself_names_is_none_of_units(put: object) -> None:
+    head, *lines = prices(100, 1 / 5).splitlines()
+    told = [f"{head},Stock Splits", *(f"{line},{0.01 if row == CHANGE else 0}" for row, line in enumerate(lines))]
+    assert len(put("\n".join(told) + "\n").bars) == 80  # type: ignore[operator]
+    with pytest.raises(NightdeskError, match="another unit"):
+        put("\n".join(told).replace(",0.01", ",0") + "\n")  # type: ignore[operator]
+
+
 def test_a_few_rows_of_another_unit_are_bad_rows(put: object) -> None:
     with pytest.raises(NightdeskError, match="prices are 100 times those of the rows before and after"):
         put(prices(100, until=42))  # type: ignore[operator]

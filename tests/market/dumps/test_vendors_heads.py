@@ -95,13 +95,53 @@ KIS = '{"output1":{"hts_kor_isnm":"SK하이닉스","stck_shrn_iscd":"000660"},"o
 BITSTAMP = '{"data":{"pair":"ETH/USD","ohlc":[{"high":"13","timestamp":"1704153600","volume":"5","low":"9","close":"12","open":"10"}]}}'
 AV = '{"Meta Data":{"2. Symbol":"MSFT"},"Time Series (Daily)":{"2024-01-02":{"1. open":"10","2. high":"13","3. low":"9","4. close":"12","5. volume":"5"}}}'
 
+YAHOO = '{"chart":{"result":[{"meta":{"symbol":"MSFT","currency":"USD"},"timestamp":[1704205800],"indicators":{"quote":[{"open":[10],"high":[13],"low":[9],"close":[12],"volume":[5]}]}}]}}'
+
+TRADERMADE = '{"base_currency":"ETH","quote_currency":"USD","quotes":[{"date":"2024-01-02","open":10,"high":13,"low":9,"close":12}]}'
+
 
 @pytest.mark.parametrize(
     ("text", "symbol", "market"),
-    [(UPBIT, "KRW-BTC", "24/7"), (KIS, "005930", "XKRX"), (BITSTAMP, "BTC/USD", "24/7"), (AV, "AAPL", "XNYS")],
+    [
+        (YAHOO, "AAPL", "XNYS"),
+        (TRADERMADE, "BTC/USD", "24/7"),
+        (UPBIT, "KRW-BTC", "24/7"),
+        (KIS, "005930", "XKRX"),
+        (BITSTAMP, "BTC/USD", "24/7"),
+        (AV, "AAPL", "XNYS"),
+    ],
 )
 def test_a_vendors_own_word_for_the_symbol_is_held_against_the_desks(
     hours: dict[str, MarketHours], tmp_path: Path, text: str, symbol: str, market: str
 ) -> None:
     with pytest.raises(NightdeskError, match=rf"the desk's symbol is '{symbol}'"):
         read(tmp_path / "x.csv", hours, text, symbol=symbol, market=market)
+
+
+def test_one_value_called_by_a_word_or_its_money_is_a_price(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    for name, symbol in (("USD", "GOLD"), ("EUR", "SAP"), ("val", "AAPL"), ("SETT", "AAPL"), ("EUR", "EURUSD")):
+        assert read(tmp_path / "x.csv", hours, f"Date,{name}\n2024-01-02,10\n", symbol=symbol).bars.close[0] == 10
+    for name, symbol in (("MSFT", "AAPL"), ("GBPUSD", "EURUSD")):
+        with pytest.raises(NightdeskError, match=f"its one value is called '{name}'"):
+            read(tmp_path / "x.csv", hours, f"Date,{name}\n2024-01-02,10\n", symbol=symbol)
+
+
+@pytest.mark.parametrize(
+    ("columns", "symbol", "right"),
+    [
+        ("Volume ($),n", "X", 0),
+        ("Volume BTC,Volume $", "BTC/USD", 5),
+        ("Volume,Volume %", "X", 5),
+        ("$VOLUME,n", "X", 5),
+        ("Volume (shares),n", "X", 5),
+        ("Volume (KRW),n", "KRW-BTC", 0),
+        ("Volume (KRW),Volume (BTC)", "KRW-BTC", 7),
+        ("Volume BTC,Volume ETH", "ETHBTC", 7),
+        ("Volume XBT,Volume USD", "BTC/USD", 5),
+    ],
+)
+def test_money_and_parts_are_no_volume(
+    hours: dict[str, MarketHours], tmp_path: Path, columns: str, symbol: str, right: float
+) -> None:
+    text = f"Date,Open,High,Low,Close,{columns}\n2024-01-02,10,13,9,12,5,7\n"
+    assert read(tmp_path / "x.csv", hours, text, symbol=symbol, market="24/7").bars.volume[0] == right

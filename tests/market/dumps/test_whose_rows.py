@@ -66,7 +66,16 @@ OTHERS = ["TSLA AAPL", "tsla AAPL", "TSLA.US AAPL", "NASDAQ:TSLA AAPL", "000660 
 OTHERS += ["000660.KS 005930.KS", "sh.600000 600519", "ETH/USDT BTC/USDT", "ETHUSDT BTCUSD", "KRW-ETH KRW-BTC"]
 OTHERS += ["BTC-USD BTC-KRW", "EURUSD GBPUSD", "ethusdt BTCUSDT", "KR7000660001 005930", "TW0002317005 2330"]
 OTHERS += ["GOOG GOOGL", "GOOGL GOOG", "A AA", "T TSLA", "BRK.A BRK.B", "BRK-A BRK.B", "BRK/A BRK-B"]
-OTHERS += ["AU000000CBA7 BHP", "US0378331005 US5949181045"]
+OTHERS += ["AU000000CBA7 BHP", "US0378331005 US5949181045", "GOOGL.US GOOG", "NASDAQ:GOOGL GOOG", "AMD.US AM"]
+OTHERS += [
+    "9988.HK 700",
+    "BTC/USDT:USDT ETH/USDT",
+    "EURJPY JPY=X",
+    "COIN AAPL",
+    "SPOT AAPL",
+    "BTCUSD_240927 ETH/USD",
+    "BRK-A.US BRK.B",
+]
 SAME = ["XBT/USD BTC/USD", "XBTUSD BTCUSD", "XXBTZUSD BTCUSD", "KRW-BTC BTC/KRW", "USDT_BTC BTCUSDT", "BTCUSDT BTC"]
 SAME += ["BTCUSDT BTC-USD", "BINANCE:BTCUSDT BTCUSDT", "X:BTCUSD BTC/USD", "BTC-PERPETUAL BTC-USD", "tBTCUSD BTCUSD"]
 SAME += [
@@ -81,9 +90,18 @@ SAME += [
 ]
 SAME += ["KR7005930003 005930", "KR7005930003 005930.KS", "TW0002330008 2330.TW", "AU000000BHP4 BHP", "EURUSD.m EURUSD"]
 SAME += ["RELIANCE-EQ RELIANCE", "BRK-B BRK.B", "bitcoin BTC", "Bitcoin KRW-BTC", "Ethereum ETHUSDT"]
-SAME += ["72030 7203", "Microsoft MSFT", "Visa V", "Ford F"]
+SAME += ["72030 7203", "Microsoft MSFT", "Visa V", "Ford F", "OPUSD OP", "OP OPUSD", "USDKRW KRW=X", "ESZ4 ES=F"]
+SAME += [
+    "BTC/USDT:USDT BTC/USDT",
+    "BTC/USDT BTC/USDT:USDT-241227",
+    "Euro/Dollar EUR/USD",
+    "Bitcoin/USD BTC-USD",
+    "AAPL:XNAS AAPL",
+    "BRK-B.US BRK.B",
+]
 ASKED = ["Tesla AAPL", "애플 AAPL", "삼성전자 005930", "Samsung 005930", "US0378331005 AAPL", "Alphabet GOOGL"]
-ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930"]
+ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930", "Bitcoin/USD ETH-USD", "Solana/USD BTC/USD"]
+ASKED += ["BTCUSDT ETH", "BTCUSDT DOGE", "ethusdt AAPL", "KRW-BTC XRP", "BTC-USD ETH", "EURUSD CHF"]
 UNKNOWN = [
     "2781 BTC",
     "BTC/USD X",
@@ -92,6 +110,7 @@ UNKNOWN = [
     "005930 SAMSUNG",
     "US0378331006 AAPL",
     "EQUITY AAPL",
+    "XAU_USD GOLD",
     "Stock 005930",
 ]
 
@@ -104,6 +123,13 @@ def test_codes_of_one_kind_are_compared_and_names_must_suggest_the_symbol(pairs:
     assert [each for each in pairs if told(*each.split(" ")) != right] == []
 
 
+def test_another_future_of_a_month_is_asked_for() -> None:
+    given = {"exchange": "T", "market": "CMES", "timeframe": "1d", "currency": "USD"}
+    right = {"ES": "asked", "ES=F": "asked", "NQ": "one", "NQ=F": "one", "NQ1!": ""}
+    assert {each: verdict("NQZ24", Instrument(symbol=each, **given)) for each in right} == right
+    assert verdict("NQZ24", Instrument(symbol="MINI", name="NQZ24", **given)) == ""
+
+
 NAMES = [("Apple Inc.", "APPLE", "one"), ("Apple Inc.", "Microsoft Corp", "two"), ("삼성전자", "(주)삼성전자", "one")]
 NAMES += [
     ("삼성전자우", "삼성전자", "two"),
@@ -111,7 +137,9 @@ NAMES += [
     ("애플", "Apple", "asked"),
 ]
 NAMES += [("애플", "Apple", "asked"), ("MSFT US Equity", "", "two"), ("AAPL US Equity", "Anything", "one")]
-NAMES += [("Nestlé S.A.", "Nestle", "one")]
+NAMES += [("Nestlé S.A.", "Nestle", "one"), ("SK하이닉스", "SK hynix", "asked")]
+NAMES += [("S&P500", "S&P 500", "one"), ("KODEX 200", "KODEX200", "one")]
+NAMES += [("JPMorgan Chase & Co.", "JP Morgan Chase", "one"), ("Applebee", "Apple", "two")]
 
 
 @pytest.mark.parametrize(("told", "name", "right"), NAMES)
@@ -141,9 +169,35 @@ def test_names_that_follow_one_another_at_one_price_are_one_share_and_others_are
     assert dump.bars.close.tolist() == [100, 101, 103]
     told = next(each for each in dump.oddities if "renamed?" in each.what)
     assert (told.first, told.example) == ("line 4", "'Facebook Inc', then 'Meta Platforms Inc'")
-    for several in ([*renamed[:2], ("04", "Meta", 150)], [renamed[0], ("03", "Meta", 100), ("04", "Facebook", 100)]):
+    at_once = [("02", "Facebook Inc", 100), ("02", "Meta", 101)]
+    for several in (
+        at_once,
+        [*renamed[:2], ("04", "Meta", 150)],
+        [renamed[0], ("03", "Meta", 100), ("04", "Facebook", 100)],
+    ):
         with pytest.raises(NightdeskError, match=r"holds 2 symbols \(Facebook Inc, Meta\), none of them 'META1'"):
             read(tmp_path / "x.csv", hours, table("Company", *several), symbol="META1")
+
+
+def test_a_share_has_not_had_many_names(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    rows = [(f"{day:02}", f"Name {day}", 100) for day in range(2, 32)]
+    with pytest.raises(NightdeskError, match=r"holds 30 symbols .*, none of them 'META'"):
+        read(tmp_path / "x.csv", hours, table("Company", *rows), symbol="META", market="24/7")
+
+
+def test_a_name_or_an_isin_that_some_rows_lack_is_none_beside_a_symbol_that_all_have(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    rows = table("Ticker,Company", ("02", "META,Facebook", 9), ("02", "A,", 8), ("03", "META,", 9), ("04", "META,M", 9))
+    assert len(read(tmp_path / "x.csv", hours, rows, symbol="META").bars) == 3
+    with pytest.raises(NightdeskError, match="line 3: no symbol in 'Company', in a file of 2 symbols"):
+        read(tmp_path / "x.csv", hours, rows.replace("Ticker", "Other"), symbol="META")
+    headless = {"columns": {name: str(at) for at, name in enumerate(("time", "symbol", *OHLCV.split(",")), 1)}}
+    text = "".join(f"2024-01-0{2 + at},{each},9,9,9,9,5\n" for at, each in enumerate("ABC"))
+    dump = read(tmp_path / "x.csv", hours, text, symbol="META", **headless)
+    assert [each.what for each in dump.oddities][:1] == ["column 2 changes in the middle: one share, renamed?"]
+    with pytest.raises(NightdeskError, match="no symbol in 'column 2', in a file of 2 symbols"):
+        read(tmp_path / "x.csv", hours, text.replace("B", ""), symbol="META", **headless)
 
 
 ALPACA = '{"bars":{"TSLA":[{"t":"2024-01-02T05:00:00Z","o":10,"h":13,"l":9,"c":12,"v":5,"n":3,"vw":10.5}]}}'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Instrument
@@ -16,15 +16,11 @@ from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
-from pyjobs.market.dumps.whose.symbols import compared, same_symbol
-from pyjobs.market.dumps.whose.tickers import one_ticker, told_above
+from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, compared, pair_of, same_symbol
+from pyjobs.market.dumps.whose.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
-NO_SYMBOLS = frozenset(
-    {"price", "value", "rate", "close", "last", "px", "nav", "index", "level", "yield", "mid", "bid", "ask"}
-)
-"""What a column of one value is called that says nothing of whose it is."""
 OHLC = ("open", "high", "low", "close")
 MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the day
 
@@ -223,7 +219,8 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
         return mine[0] if len(mine) == 1 and is_number(_some(grid, mine[0])) else None
     if places["time"] != 0 or len(names) != 2 or not is_number(_some(grid, 1)):
         return None
-    if compared(names[1], instrument.symbol) == "two" and column(names[1]) not in NO_SYMBOLS:
+    unit = column(names[1]) in NO_SYMBOLS or (names[1].upper() in UNITS and not pair_of(instrument.symbol.upper()))
+    if compared(names[1], instrument.symbol) == "two" and not unit:
         what = f"line {grid.header_line or 1}: its one value is called {names[1]!r}, the desk's symbol is "
         cure = f"where that is its price, say `columns: {{close: {names[1]}}}`"
         raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
@@ -250,8 +247,7 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
             named[match[1].upper()] = place
     if named:
         symbol = first_cell(grid, places["symbol"]) if "symbol" in places else instrument.symbol
-        base = next((unit for unit in named if symbol.upper().startswith(unit)), "")
-        if base:
+        if base := _base(symbol, named):
             places["volume"] = named[base]
             return []
         what = f"no volume taken: none of {', '.join(named)} is what {symbol} counts"
@@ -265,6 +261,16 @@ def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[
         return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]
     what = "no column for volume: taken as 0"
     return [Finding(what=what, count=len(grid), first="", example=", ".join(grid.names or ())[:80])]
+
+
+def _base(symbol: str, units: Iterable[str]) -> str:
+    """Which of the units is what a symbol counts: BTC of BTC/USD, of KRW-BTC too; "" for none."""
+    symbol, bases, pair = symbol.upper(), bases_of(symbol), pair_of(symbol.upper())
+    for unit in units:
+        first, own = symbol.startswith(unit), ALIASES.get(unit, unit) in bases
+        if (own and (first or len(bases) == 1)) or (first and not pair):
+            return unit
+    return ""
 
 
 def _of_contracts(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:

@@ -40,7 +40,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "close": (
         *("close", "c", "closeprice", "priceclose", "last", "closelast", "종가", "현재가", "schluss"),
         *("schlusskurs", "clot", "clôture", "終値", "收盘", "收盤價", "pxlast", "prccd", "prc", "closingprice"),
-        *("clpr", "zuletzt"),
+        *("clpr", "zuletzt", "latest"),
     ),
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가"),
     "adj_volume": ("adjvolume", "adjustedvolume"),
@@ -49,6 +49,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
         *("volumetraded", "sharestraded", "noofshares", "tottrdqty", "totaltradedquantity", "stuecke", "stücke"),
         *("volumen", "거래량", "누적거래량", "出来高", "成交量", "成交股數", "pxvolume", "totalvolume"),
         *("cumulativevolume", "ttltrdqnty", "jdiffvol", "cshtrd", "trqu", "numberofshares", "売買高", "売買高株"),
+        *("volumeshares", "volumeinshares", "거래량주"),
     ),
     "series": ("series",),
     "ticks": ("tickvolume", "tickvol"),

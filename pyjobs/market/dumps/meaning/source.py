@@ -91,10 +91,14 @@ class Table:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade."""
+    """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade;
+
+    `splits`: days on which the file's own column has one.
+    """
 
     source: DumpSource
     halted: set[int] = field(default_factory=set)
+    splits: set[int] = field(default_factory=set)
     cleaned: list[Finding] = field(default_factory=list)
     oddities: list[Finding] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)

@@ -55,6 +55,9 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     give_back(len(reading.grid))
     ohlcv = _numbers(reading, source, findings, complaints, st)
+    if "split" in reading.places:
+        split = np.nan_to_num(numbers(reading.grid.columns[reading.places["split"]])[0])
+        findings.splits.update(day[(split > 0) & (split != 1)].tolist())
     table = Table(
         part=np.full(len(st.ms), part, np.int16), line=reading.grid.lines, stamp=st.ms, day=day, ts_ms=ts_ms,
         ohlcv=ohlcv, wrong=complaints.of_row,

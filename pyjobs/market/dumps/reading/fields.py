@@ -15,6 +15,7 @@ from functools import lru_cache
 from pyjobs.market.dumps.reading.zones import ZONE, in_zone
 from utils.foreign_text import quoted
 
+_OF_VOLUME = re.compile(r"(vol[a-z.]*[\s_(]*)([$%])", re.IGNORECASE)
 MISSING = frozenset({"", "-", "--", ".", "null", "none", "nan", "n/a", "na", "#n/a", "nat"})
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
@@ -55,7 +56,8 @@ class Unclear(ValueError):
 
 
 def column(name: str) -> str:
-    """A header cell without what people vary: `Adj Close` is adjclose, `<TICKVOL>` tickvol."""
+    """A header cell without what people vary: `Adj Close` is adjclose, `<TICKVOL>` tickvol; `Volume ($)` is money."""
+    name = _OF_VOLUME.sub(lambda match: match[1] + {"$": "usd", "%": "percent"}[match[2]], name)
     return re.sub(r"[\s_\-.<>()\"'*/%,:$#]", "", name).lower()
 
 

@@ -34,6 +34,7 @@ _WRAPPERS = (
 )
 _CODE_KEY = re.compile(rf"(?!(?:{_WRAPPERS})$)[A-Z0-9^][A-Z0-9.^=/_:-]+")
 """The name of the only rows of a document: those of a symbol, or just a name."""
+PAIRS = (("2. From Symbol", "3. To Symbol"), ("base_currency", "quote_currency"))
 LENGTHS = ("interval", "granularity", "timeframe", "resolution", "period")
 
 
@@ -72,9 +73,7 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return None
     about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
     about.update({name: data[name] for name in LENGTHS if isinstance(data.get(name), str)})
-    about.update({entry: data[name] for name, entry in WHOSE.items() if isinstance(data.get(name), str)})
-    if isinstance(data.get("2. From Symbol"), str):
-        about["symbol"] = f"{data['2. From Symbol']}/{data.get('3. To Symbol', '')}"
+    about.update(_whose(data))
     zone = next((value for name, value in data.items() if re.fullmatch(r"\d+\. Time Zone", str(name))), None)
     if isinstance(zone, str):
         about["zone"] = zone
@@ -100,6 +99,18 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
     if len(found) == 1 and _CODE_KEY.fullmatch(only := str(next(iter(found)))):
         about.setdefault("symbol", only)
     return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _whose(data: dict[str, Any]) -> dict[str, str]:
+    """What a document calls its instrument in another word than `symbol`, or in `meta` (Yahoo's chart)."""
+    found = {entry: data[name] for name, entry in WHOSE.items() if isinstance(data.get(name), str)}
+    for base, money in PAIRS:
+        if isinstance(data.get(base), str) and isinstance(data.get(money), str):
+            found["symbol"] = f"{data[base]}/{data[money]}"
+    meta = data.get("meta")
+    if isinstance(meta, dict) and isinstance(meta.get("symbol"), str):
+        found["symbol"] = meta["symbol"]
+    return found
 
 
 def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:

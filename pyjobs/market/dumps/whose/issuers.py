@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 from typing import Literal
 
 from pyjobs.market.desk.instrument import Instrument
-from pyjobs.market.dumps.whose.symbols import bases_of, compared, pair_of
+from pyjobs.market.dumps.whose.symbols import bases_of, compared, is_of_coins, pair_of
 
 Verdict = Literal["one", "two", "asked", ""]
 """`asked`: a name, of which nothing shows that it is the instrument's. "": nothing that could be held against it."""
@@ -23,6 +24,9 @@ KINDS = frozenset((
     *("equity", "equities", "stock", "stocks", "share", "common stock", "etf", "fund", "index", "crypto", "coin"),
     *("forex", "fx", "future", "futures", "spot", "swap", "perpetual", "option", "bond", "adr", "reit"),
 ))  # fmt: skip
+SYMBOLS_TOO = frozenset({"COIN", "SPOT", "BOND"})  # Coinbase's, Spotify's, a fund's
+FUTURES = "CMES"
+_MONTH = re.compile(r"([A-Z0-9]{1,3})[FGHJKMNQUVXZ]\d{1,2}")
 _LISTED = re.compile(r"(\S+)(?: [A-Z]{2})? (?:Equity|Index|Curncy|Comdty)", re.IGNORECASE)  # Bloomberg's
 _KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
 WORDLESS = 2  # letters of a symbol that stand in too many names
@@ -33,13 +37,17 @@ def verdict(text: str, instrument: Instrument) -> Verdict:
     text, symbol = unicodedata.normalize("NFC", text).strip(), instrument.symbol
     if is_isin(text):
         return _by_identifier(text, symbol)
-    if text.lower() in KINDS:
+    if text.lower() in KINDS and text not in SYMBOLS_TOO:
         return ""
     listed = _LISTED.fullmatch(text)
     if by_code := compared(listed[1] if listed else text, symbol):
         return by_code
-    if pair_of(text.upper()) or (re.search(r"\d", text) and re.fullmatch(r"[\d.:^_/A-Z-]+", text)):
-        return ""  # a number of a vendor's, a code of another kind
+    if text in (text.upper(), text.lower()) and pair_of(text.upper()):
+        return "asked" if is_of_coins(text.upper(), symbol) and not alike(text, instrument.name) else ""
+    if re.search(r"\d", text) and re.fullmatch(r"[\d.:^_/A-Z-]+", text):
+        month = _MONTH.fullmatch(text) if instrument.market == FUTURES else None
+        other = month is not None and not symbol.upper().startswith(month[1]) and not alike(text, instrument.name)
+        return "asked" if other else ""  # a number of a vendor's is of another kind
     if instrument.name and _letters(instrument.name) == _letters(text):
         return "one" if _is_name(text, instrument.name) else "two"
     return "one" if any(_suggests(text, base) for base in bases_of(symbol)) else "asked"
@@ -70,8 +78,9 @@ def _by_identifier(isin: str, symbol: str) -> Verdict:
 
 
 def _letters(text: str) -> str:
-    """The alphabet of a text, as far as it matters here."""
-    return next((unicodedata.name(each).split(" ")[0] for each in text if each.isalpha()), "")
+    """The alphabet of a text, as far as it matters here: SK하이닉스 is Korean."""
+    found = [unicodedata.name(each, "").split(" ")[0] for each in text if each.isalpha()]
+    return next((each for each in found if each != "LATIN"), "".join(found[:1]))
 
 
 def _words(name: str) -> list[str]:
@@ -83,9 +92,9 @@ def _words(name: str) -> list[str]:
 
 
 def _is_name(text: str, wanted: str) -> bool:
-    """Whether one name has the other's words, from the first on."""
-    one, other = sorted((_words(text), _words(wanted)), key=len)
-    return other[: len(one)] == one
+    """Whether one name has the other's words, from the first on, however they are put apart (S&P500)."""
+    one, other = _words(text), _words(wanted)
+    return "".join(one) in accumulate(other) or "".join(other) in accumulate(one)
 
 
 def _suggests(name: str, base: str) -> bool:

@@ -21,6 +21,7 @@ from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 FEW = 6
+MOST_NAMES = 20  # that one share has had
 NEXT_DAY_MS, NEXT_PRICE = 12 * 86_400_000, 0.3  # of one share under its next name
 ABOUT = ("ticker", "symbol", "instrument", "name", "isin", "security")
 
@@ -38,13 +39,15 @@ def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> N
         _refuse_unnamed(reading, wanted)
     for place, names, values in columns:
         if mine := _mine(reading, values, source):
+            _refuse_gaps(reading, place, names, values)
             _use(reading, place)
             _keep(reading, names, values, mine, findings)
             return
     for place, names, values in columns:
+        _refuse_gaps(reading, place, names, values)
         if len(values) > 1 and not _is_renamed(reading, place, names, values, source, findings):
             raise _several(reading, values, wanted)
-        record[(grid.names or [])[place] if grid.names else f"column {place + 1}"] = values[-1]
+        record[_called(reading, place)] = values[-1]
     _judge(reading, record, source, findings)
 
 
@@ -76,22 +79,19 @@ def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
     found = []
     for place in [*([reading.places["symbol"]] if "symbol" in reading.places else []), *others]:
         names = pc.utf8_trim_whitespace(pc.fill_null(pc.cast(grid.columns[place], pa.string()), ""))
-        if values := _without_gaps(reading, place, names):
+        if values := [str(each) for each in pc.unique(names).to_pylist() if each]:
             found.append((place, names, values))
     return found
 
 
-def _without_gaps(reading: Reading, place: int, names: Any) -> list[str]:
-    """The symbols of a column; one that only some rows have is all rows' (Kiwoom's first row alone has it)."""
+def _refuse_gaps(reading: Reading, place: int, names: Any, values: Sequence[str]) -> None:
+    """A row without a symbol among several; one that only some rows have is all rows' (Kiwoom's first has it)."""
     import pyarrow.compute as pc
 
-    symbols = [str(each) for each in pc.unique(names).to_pylist()]
-    lines = [each for each in symbols if each]
-    if len(lines) == len(symbols) or len(lines) < 2:
-        return lines
     grid, at = reading.grid, int(pc.index(names, "").as_py())
-    name = (grid.names or [])[place]
-    what = f"no symbol in {name!r}, in a file of {len(lines)} symbols: whose row is it?"
+    if at < 0 or len(values) < 2:
+        return
+    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: whose row is it?"
     raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
@@ -121,6 +121,8 @@ def _is_renamed(
     reading: Reading, place: int, names: Any, values: list[str], source: DumpSource, findings: Findings
 ) -> bool:
     """Whether the names of a column follow one another in time, as those of one share do, at one price."""
+    if len(values) > MOST_NAMES:
+        return False
     cells = np.array(names.to_pylist(), np.str_)
     for other in values[1:]:
         cells[cells == other] = next(each for each in values if alike(each, other))
@@ -134,15 +136,13 @@ def _is_renamed(
     if at.size != len(kept) - 1 or not st.kind.all():
         return False
     step = np.abs(np.log(close[at + 1] / close[at]))
-    if (ms[at + 1] - ms[at] > NEXT_DAY_MS).any() or not (step < NEXT_PRICE).all():
+    apart = ms[at + 1] - ms[at]
+    if (apart > NEXT_DAY_MS).any() or not apart.all() or not (step < NEXT_PRICE).all():
         return False
     for i in at.tolist():
         line = int(reading.grid.lines[order][i + 1])
-        name = (reading.grid.names or [])[place]
-        what, example = (
-            f"{name} changes in the middle: one share, renamed?",
-            f"{str(cells[i])!r}, then {str(cells[i + 1])!r}",
-        )
+        what = f"{_called(reading, place)} changes in the middle: one share, renamed?"
+        example = f"{str(cells[i])!r}, then {str(cells[i + 1])!r}"
         findings.say(Finding(what=what, count=1, first=f"{reading.grid.unit} {line}", example=quoted(example, 120)))
     return True
 
@@ -163,6 +163,10 @@ def _judge(reading: Reading, record: dict[str, str], source: DumpSource, finding
             what = f"the file calls it {quoted(each, 60)!r}"
             findings.say(Finding(what=what, count=len(grid), first="", example=f"the desk {instrument.symbol!r}"))
             return
+
+
+def _called(reading: Reading, place: int) -> str:
+    return reading.grid.names[place] if reading.grid.names else f"column {place + 1}"
 
 
 def _place(reading: Reading) -> str:

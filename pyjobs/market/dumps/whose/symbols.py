@@ -6,15 +6,21 @@ import re
 from typing import Literal
 
 DOLLARS = ("USDT", "USDC", "BUSD", "FDUSD", "USD")
-QUOTES = (*DOLLARS, "KRW", "EUR", "JPY", "GBP", "TRY", "BRL", "AUD", "CAD", "CHF", "BTC", "ETH")
+COINS = ("BTC", "ETH")  # that others are paid with
+QUOTES = (*DOLLARS, "KRW", "EUR", "JPY", "GBP", "TRY", "BRL", "AUD", "CAD", "CHF", *COINS)
 ALIASES = {"XBT": "BTC", "XDG": "DOGE", "GSPC": "SPX"}
 LEAST = 2  # letters of a symbol that is looked for inside another one
 LONGEST_SMALL = 4  # letters of a code that might be a word: tsla; apple is a name
 _BEFORE = r"(?:[A-Z0-9]+:)?"
-_CLASS = re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]([A-Z])")
+_CLASS = re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]([A-Z])(?:\.[A-Z]{1,4})?")
 _PLAIN_SHARE = re.compile(r"[A-Z]{1,5}")
 _SHARE = re.compile(_BEFORE + r"([A-Z]{1,5})(?:\.[A-Z]{1,4})?")
-_NUMBER = re.compile(_BEFORE + r"(?:(?:SH|SZ|BJ|HK)\.?|A)?(\d{4,6})(?:\.[A-Z]{1,3})?")
+_NUMBER = re.compile(_BEFORE + r"(?:(?:SH|SZ|BJ|HK)\.?|A)?(\d{3,6})(?:\.[A-Z]{1,3})?")
+_SETTLED = re.compile(r"(/[A-Z0-9]+):[A-Z0-9]+(?:-\d+)?")
+"""ccxt's swaps and futures: BTC/USDT:USDT."""
+_CONTRACT = re.compile(r"PERP|PERPETUAL|SWAP|SPOT|\d{6}|\d{8}")  # the days are those of delivery
+_MARKED = re.compile(r"([A-Z0-9]+)=[XF]")
+"""Yahoo's rates and futures; KRW=X is won for a dollar."""
 
 
 def same_symbol(one: str, other: str) -> bool:
@@ -47,7 +53,7 @@ def compared(text: str, wanted: str) -> Literal["one", "two", ""]:
         return "one"
     if text != text.upper() and not _is_small_code(text):
         return ""  # a name
-    text = re.sub(r"=[XF]$", "", text.upper())  # Yahoo's rates and futures
+    text, wanted = _without_mark(text.upper()), _without_mark(wanted)
     plain, mine = (_plain(each) for each in (text, wanted))
     if _of_other_classes(text, wanted) or (plain != mine and _are_shares(text, wanted)):
         return "two"  # GOOG is not GOOGL
@@ -60,10 +66,23 @@ def compared(text: str, wanted: str) -> Literal["one", "two", ""]:
     return ""
 
 
+def _without_mark(symbol: str) -> str:
+    """A symbol of Yahoo's without its mark; one currency alone is against the dollar."""
+    match = _MARKED.fullmatch(symbol)
+    if match is None:
+        return symbol
+    return f"USD{match[1]}" if symbol.endswith("=X") and len(match[1]) == len("KRW") else match[1]
+
+
 def _are_shares(text: str, wanted: str) -> bool:
-    """Whether both are letters alone, as the codes of American shares; a coin's may stand in its pair's."""
-    letters = all(_PLAIN_SHARE.fullmatch(each) for each in (text, wanted))
-    return letters and len(wanted) >= LEAST and _plain(text) not in QUOTES
+    """Whether they are two shares by their letters (GOOGL.US, GOOG); a coin's letters may begin its pair's."""
+    share = _SHARE.fullmatch(text)
+    if share is None or not _PLAIN_SHARE.fullmatch(wanted) or len(wanted) < LEAST or _plain(text) in QUOTES:
+        return False
+    if wanted in re.split("[.:]", text):
+        return False  # Futu's US.AAPL, AAPL:XNAS
+    short, long = sorted((share[1], wanted), key=len)
+    return short != long and not (long.startswith(short) and short in pair_of(long))
 
 
 def _is_small_code(text: str) -> bool:
@@ -85,8 +104,9 @@ def _number(symbol: str) -> frozenset[str]:
 
 def pair_of(symbol: str) -> frozenset[str]:
     """What is paid for and with what, in any order (KRW-BTC); all dollars are one."""
-    parts = [ALIASES.get(part, part) for part in re.split(r"[^A-Z0-9]+", symbol.rpartition(":")[2]) if part]
-    parts = [part for part in parts if part not in ("PERP", "PERPETUAL", "SWAP", "SPOT")]
+    symbol = _SETTLED.sub(r"\1", symbol).rpartition(":")[2]
+    parts = [ALIASES.get(part, part) for part in re.split(r"[^A-Z0-9]+", symbol) if part]
+    parts = [part for part in parts if not _CONTRACT.fullmatch(part)]
     if len(parts) == 1 and (krakens := re.fullmatch(r"X([A-Z]{3})Z([A-Z]{3})", parts[0])):
         parts = [ALIASES.get(part, part) for part in krakens.groups()]
     if len(parts) == 1:
@@ -105,5 +125,12 @@ def _share(symbol: str) -> frozenset[str]:
 def bases_of(symbol: str) -> list[str]:
     """The letters and numbers of a symbol that stand for what is traded: of a pair either side but the money."""
     pair = pair_of(symbol.upper())
-    coins = sorted(part for part in pair if part not in QUOTES) or sorted(pair)
-    return coins or [re.sub(r"[^A-Z0-9]", "", re.sub(r"\.[A-Z]{1,4}$", "", symbol.upper()))]
+    coins = [part for part in pair if part not in QUOTES] or [part for part in pair if part in COINS]
+    return sorted(coins or pair) or [re.sub(r"[^A-Z0-9]", "", re.sub(r"\.[A-Z]{1,4}$", "", symbol.upper()))]
+
+
+def is_of_coins(pair: str, wanted: str) -> bool:
+    """Whether a pair is of coins, or `wanted` a money: XAU_USD may be GOLD, BTCUSDT no DOGE, EURUSD no CHF."""
+    if not _PLAIN_SHARE.fullmatch(wanted.upper()) or len(wanted) < LEAST:
+        return False
+    return wanted.upper() in QUOTES or bool(pair_of(pair) & {*COINS}) or any(each in pair for each in DOLLARS[:-1])

@@ -20,6 +20,11 @@ UNITS = frozenset(
 WORDS = frozenset(
     {"DATA", "DAY", "DAYS", "DAILY", "PRICE", "OHLC", "OHLCV", "BARS", "HIST", "TABLE", "CHART", "EOD", "CSV"}
 )
+NO_SYMBOLS = frozenset((
+    *("price", "value", "val", "rate", "close", "last", "px", "nav", "index", "level", "yield", "mid", "bid", "ask"),
+    *("adj", "avg", "fix", "mark", "spot", "sett"),
+))  # fmt: skip
+"""What a column of one value is called that says nothing of whose it is."""
 PRICES = frozenset({"open", "high", "low", "close"})
 _FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
