@@ -69,8 +69,8 @@ def _by_bar(log: Log, lane: Lane, at: np.ndarray, lost: Apart | None) -> Apart |
 def forbidden(rows: Rows) -> np.ndarray:
     """What stands in each row's `blocked_by`, as `whole.same_rows` takes it, int8; OTHER where that cannot be."""
     found, known = np.zeros(len(rows), np.int8), dict[str, int]()
-    result = np.flatnonzero(~(rows.has(BLOCKED, b"") & rows.has(LATE, b"0")))
-    for k, text in zip(result.tolist(), rows.cells(LATE, BLOCKED + 1, result), strict=True):
+    marked = np.flatnonzero(~(rows.has(BLOCKED, b"") & rows.has(LATE, b"0")))
+    for k, text in zip(marked.tolist(), rows.cells(LATE, BLOCKED + 1, marked), strict=True):
         if text not in known:
             late, _, cell = text.partition(",")
             known[text] = OTHER if marks_differ(late, cell) else forbids_of(cell)
