@@ -142,6 +142,8 @@ def of_row(tag: str, row: list[str], stored: str, source: str) -> Spec:
         market = values.pop("market")
     except (KeyError, ValueError):
         raise ConfigError(f"{source}: {row[9]!r} is no strategy with its parameters and money") from None
+    if timeframe not in TIMEFRAME_MS:
+        raise ConfigError(f"{source}: {timeframe!r} is no timeframe (known: {', '.join(TIMEFRAME_MS)})")
     params = tuple((key, value_of(text)) for key, text in values.items())
     return checked(
         Spec(

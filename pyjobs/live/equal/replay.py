@@ -87,13 +87,13 @@ def _row_apart(k: int, row: list[str], done: Decided) -> Apart:
 
 
 def late_marks_differ(row: list[str]) -> bool:
-    """Whether only one of `late` and `blocked_by` has the bar as late."""
+    """Whether only one of `late` and `blocked_by` has the bar as late, or `late` is neither 0 nor 1."""
     return marks_differ(row[LATE], row[BLOCKED])
 
 
 def marks_differ(late: str, blocked: str) -> bool:
     """`late_marks_differ` of the two cells."""
-    return (late == "1") != bool({"late", "fetch_failed"} & set(blocked.split("+")))
+    return late != str(int(bool({"late", "fetch_failed"} & set(blocked.split("+")))))
 
 
 def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) -> Apart | None:
