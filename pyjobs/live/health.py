@@ -24,7 +24,7 @@ GRACE = 12  # decisions in a row, on time and without a gap between them
 SEEN = 200  # rows in which markers are looked for
 UNDECIDED_WARN, UNDECIDED_FAIL = 2, 5  # stored bars after the last decision; the newest is always one
 SLACK_MS = 180_000
-LATE, BLOCKED = names.DECISIONS.index("late"), names.DECISIONS.index("blocked_by")
+LATE, BLOCKED, RISK = (names.DECISIONS.index(each) for each in ("late", "blocked_by", "risk"))
 KIND, DETAIL, AT = (names.EVENTS.index(each) for each in ("kind", "detail", "at"))
 State = Literal["OK", "WARN", "FAIL"]
 ORDER: tuple[State, ...] = ("OK", "WARN", "FAIL")
@@ -76,6 +76,10 @@ def one(name: str, spec: Spec, store: BarStore, now_ms: int) -> Standing:
     marked = sum("persist_failed" in row[BLOCKED] for row in rows)
     if marked:
         found.append(("WARN", f"{marked} of the last {len(rows)} bars could not be stored (persist_failed)"))
+    asked = next((row for row in reversed(rows) if row[RISK]), None)
+    if asked is not None and "limits_unreadable" in asked[BLOCKED]:
+        when, of = utc_text(int(asked[names.TS_MS])), asked[RISK].partition("=")[2]
+        found.append(("WARN", f"the last order, of {when}, was forbidden by limits_unreadable, of {of}"))
     worst: State = max((each[0] for each in found), key=ORDER.index, default="OK")
     lines = [detail for _, detail in found] or [f"decided up to {utc_text(last)}"]
     return Standing(name, worst, "; ".join([*lines, f"clean_trailing_cadence_diffs {clean}"]))

@@ -107,14 +107,14 @@ def totals(places: Iterable[Place], at_ms: int, configured: Container[Place] = (
 def last_row(place: Place) -> list[Row]:
     """Its last whole row, if any. Nothing is mended here: the file is another loop's.
 
-    Raises BadDataError where a step has left a file that is gone; and as `LinesFile.peek`.
+    Raises BadDataError where a step has left more than is there now; and as `LinesFile.peek`.
     """
-    if not place.decisions.exists():
-        if last_sizes.kept(place):
-            raise BadDataError(f"{place.decisions}: is gone")
-        return []
+    last_sizes.refuse_cut(place)
     content = LinesFile(path=place.decisions, columns=names.DECISIONS)
-    return content.peek(1)
+    rows = content.peek(1) if place.decisions.exists() else []
+    if not rows and last_sizes.kept(place):
+        raise BadDataError(f"{place.decisions}: is gone")
+    return rows
 
 
 def check_of(

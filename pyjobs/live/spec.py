@@ -5,6 +5,7 @@ Told by config/live.yaml, by the environment, or by its own journal, whose every
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.account.single import cadence, equity_loop
+from pyjobs.account.single import cadence, engine, equity_loop
 from pyjobs.account.single.cadence import Steady
 from pyjobs.account.single.engine import Money
 from pyjobs.live.deciding import core, one_bar, seen
@@ -141,6 +142,8 @@ def of_row(tag: str, row: list[str], stored: str, source: str) -> Spec:
         market = values.pop("market")
     except (KeyError, ValueError):
         raise ConfigError(f"{source}: {row[9]!r} is no strategy with its parameters and money") from None
+    if timeframe not in TIMEFRAME_MS:
+        raise ConfigError(f"{source}: {timeframe!r} is no timeframe (known: {', '.join(TIMEFRAME_MS)})")
     params = tuple((key, value_of(text)) for key, text in values.items())
     return checked(
         Spec(
@@ -169,9 +172,35 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategies, kernel, indicators, windows, core, money. Twelve digits."""
-    here = Path(kernel.__file__).parent
-    files = [*sorted(here.glob("*.py")), *sorted(Path(next(iter(library.__path__))).glob(f"{strategy}.py"))]
-    files += [Path(str(each.__file__)) for each in (cadence, equity_loop, core, one_bar, seen, cells)]
-    files += [own] if (own := paths.root() / OWN / f"{strategy}.py").is_file() else []
+    """What decides, as it stands on this disk: strategy, kernel, indicators, windows, core, money. Twelve digits."""
+    files = [*sorted(Path(kernel.__file__).parent.glob("*.py")), *_written(strategy)]
+    files += [Path(str(each.__file__)) for each in (cadence, engine, equity_loop, core, one_bar, seen, cells)]
     return hashlib.sha256(b"\0".join(os_files.held_bytes(path) for path in files)).hexdigest()[:12]
+
+
+def _written(strategy: str) -> list[Path]:
+    """The strategy's file, and what it imports of other strategies, of the user's own files and of frames."""
+    ours, own = Path(next(iter(library.__path__))), paths.root() / OWN
+    folders = (ours, Path(kernel.__file__).parents[1] / "frames", own)
+    known = [each for folder in folders for each in sorted(os_files.files_below(folder)) if each.suffix == ".py"]
+    found, words = list[Path](), {strategy}
+    while more := [path for path in known if path not in found and _name_of(path) in words]:
+        found += more
+        words = words.union(*map(_imported, more))
+    return found
+
+
+def _name_of(path: Path) -> str:
+    return path.parent.name if path.stem == "__init__" else path.stem
+
+
+def _imported(path: Path) -> set[str]:
+    """The words of its imports; none where it is no Python, which a step refuses."""
+    try:
+        tree = ast.parse(os_files.held_bytes(path))
+    except (SyntaxError, ValueError):
+        return set()
+    lines = [each for each in ast.walk(tree) if isinstance(each, ast.Import | ast.ImportFrom)]
+    texts = [alias.name for each in lines for alias in each.names]
+    texts += [each.module or "" for each in lines if isinstance(each, ast.ImportFrom)]
+    return {word for text in texts for word in text.split(".")}

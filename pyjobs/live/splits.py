@@ -98,17 +98,17 @@ def _counted(seen: Seen, days: IntArray, split: Split) -> int | None:
     return int(found[-1]) if len(found) else None
 
 
-def with_marked(lane: Lane, seen: Seen, lines: list[Split]) -> list[Split]:
-    """`lines`, and the splits that are marked in a loop's bars alone: near those `lines` gives way."""
-    factors, _ = between(lane, Seen.of(seen.bars.slice(0, 0)), seen.bars, lines)
+def with_marked(lane: Lane, seen: Seen, known: list[Split]) -> list[Split]:
+    """`known`, and the splits marked in a loop's bars alone, of its `actions`: near those `known` gives way."""
+    factors, _ = between(lane, Seen.of(seen.bars.slice(0, 0)), seen.bars, known)
     at = np.flatnonzero((seen.factors != 1.0) & (factors == 1.0))
     days = lane.days(seen.bars.ts_ms[at]).tolist()
     if not days:
-        return lines
+        return known
     from pyjobs.market.desk.corporate_actions import SAME_EVENT_DAYS
 
     own = [Split(day, each, "marked") for day, each in zip(days, seen.factors[at].tolist(), strict=True)]
-    return [*own, *(each for each in lines if all(abs(each.day - day) > SAME_EVENT_DAYS for day in days))]
+    return [*own, *(each for each in known if all(abs(each.day - day) > SAME_EVENT_DAYS for day in days))]
 
 
 def unexplained(spec: Spec, lane: Lane, seen: Seen, new: Seen, splits: list[Split]) -> tuple[int, str]:
@@ -120,11 +120,11 @@ def unexplained(spec: Spec, lane: Lane, seen: Seen, new: Seen, splits: list[Spli
 
     whole = seen.then(new)
     steps = whole.bars.open[1:] / whole.bars.close[:-1]
-    lines = {split.day for split in splits}
+    explained = {split.day for split in splits}
     for at in (np.flatnonzero((steps > 1.3) | (steps < 1 / 1.3)) + 1).tolist():
         step = float(steps[at - 1])
         day = int(lane.days(whole.bars.ts_ms[at : at + 1])[0])
-        if at < len(seen) or day in lines or not leaps_as_a_split(step, spec.market):
+        if at < len(seen) or day in explained or not leaps_as_a_split(step, spec.market):
             continue
         date = dt.date.fromordinal(day + EPOCH)
         return at - len(seen), (

@@ -188,12 +188,15 @@ IN_EITHER = (
     ("a bar more held", "trades", cell(T["bars_held"], signalled, lambda n: str(int(n) + 1)), CHANGED),
     ("another stop", "trades", cell(T["stop"], stopped, tick), CHANGED),
     ("another reason", "trades", cell(T["reason"], stopped, lambda _: "signal"), CHANGED),
+    ("a return that is no number", "trades", cell(T["return"], signalled, lambda _: "x"), CHANGED),
+    ("a signal of no time", "trades", cell(T["signal_ts_ms"], signalled, lambda _: "-"), CHANGED),
     ("another return", "trades", cell(T["return"], signalled, lambda x: repr(float(x) + 1e-6)), CHANGED),
 )
 LIVE_ALONE = (
     ("a shifted time", "decisions", cell(D["ts_ms"], plain, later), CHANGED),
     ("a dropped row", "decisions", drop(quiet), MISSING),
     ("a dropped row in a position", "decisions", drop(plain), MISSING),
+    ("a bar that is neither late nor not", "decisions", cell(D["late"], quiet, lambda _: "2"), LATE),
     ("a bar that says it came late", "decisions", cell(D["late"], quiet, lambda _: "1"), LATE),
     (
         "a late bar that says it did not",

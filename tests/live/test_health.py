@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pyjobs.live import health, kill_switch
+from pyjobs.live.config import Limits
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import Spec
@@ -88,3 +90,19 @@ def test_silence_markers_a_kill_and_a_broken_file_are_told(spec: Spec) -> None:
     path = Place(tag="paper", symbol="BTCUSD", timeframe="5m").decisions
     path.write_bytes(path.read_bytes().replace(b"no_signal", b"no_signel"))
     assert looked(99)["live paper"][0] == "FAIL"
+
+
+def test_entries_that_another_loops_broken_journal_forbids_are_told_with_its_name(spec: Spec) -> None:
+    stored(spec, BARS.slice(0, 110))
+    other = Place(tag="old", symbol="ETHUSD", timeframe="1h")
+    other.folder.mkdir(parents=True)
+    for path in (other.bars, other.decisions):
+        path.write_text("of another version\n")
+    loop = a_loop(a_spec(exchange="BITFINEX", symbol="BTCUSD"), limits=Limits(open_positions=1))
+    stepped(loop, 90, 110)
+    state, told = looked(109)["live paper"]
+    assert state == "WARN" and "was forbidden by limits_unreadable, of old-ETHUSD-1h" in told
+    shutil.rmtree(other.folder)  # as the runbook has it
+    stored(spec, BARS.slice(0, 130))
+    stepped(loop, 111, 130)
+    assert looked(129)["live paper"][0] == "OK"

@@ -58,8 +58,21 @@ def test_a_loop_whose_decisions_are_gone_is_not_taken_for_one_that_holds_nothing
     assert totals([a_spec("new").place], 0) == []
     given_up = int(cells(loop.spec.place.decisions)[-1]["ts_ms"]) + 15 * 86_400_000
     assert totals([loop.spec.place], given_up) == [] != totals([loop.spec.place], given_up, [loop.spec.place])
+    path = loop.spec.place.decisions
+    lines = path.read_bytes().splitlines(keepends=True)
+    for left in (lines[0][:50], b""):  # its first write was killed, or the disk was full: nothing was ever decided
+        path.write_bytes(left)
+        assert totals([loop.spec.place], 0) == []
+    path.write_bytes(b"".join(lines))
     last_sizes.keep(loop.journal)
-    loop.spec.place.decisions.unlink()
+    assert isinstance(totals([loop.spec.place], 0), list)
+    path.with_name("sizes.json").write_text('{"of": "another program"}')
+    assert isinstance(totals([loop.spec.place], 0), list)
+    last_sizes.keep(loop.journal)
+    for left in (b"".join(lines[:-4]), lines[0], b"", b"another program's\n"):
+        path.write_bytes(left)
+        assert totals([loop.spec.place], 0) == loop.spec.place.name
+    path.unlink()
     assert totals([loop.spec.place], 0) == loop.spec.place.name
 
 

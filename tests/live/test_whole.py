@@ -100,6 +100,9 @@ def test_lines_that_are_not_plain_are_left_to_be_named(tmp_path: Path) -> None:
     assert scanned(backwards, 0, width, step=0) is None and scanned(backwards, 0, width, step=-1) is not None
     umlauts = chained("", [body.replace("start", "stärt") for body in bodies])[0]
     assert logs.lines(file, (file.heading + umlauts).encode(), strictly=True)[4][4] == "stärt"
+    never = chained("", [f"MADEUP,BTC,5m,{'9' * 30},start,x,now"])[0]
+    with pytest.raises(logs.BadLine, match="the row of ts_ms 9999"):
+        logs.lines(file, (file.heading + never).encode(), strictly=True)
 
 
 def test_numbers_are_read_as_python_reads_them() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
 from pyjobs.live.deciding.seen import Seen, seen_of
 from pyjobs.live.journal import names
+from pyjobs.live.journal.cells import number_in
 from pyjobs.live.journal.lines import LinesFile
 from pyjobs.live.journal.place import Place
 from pyjobs.live.journal.rows import Rows, scanned
@@ -23,8 +25,11 @@ from utils.files import os_files, private
 from utils.settings import config
 
 CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
+_NAMES = ("signal_ts_ms", "entry_ts_ms", "entry_price", "exit_price", "bars_held", "quantity", "return")
+NUMBERS, STOP = itemgetter(*map(names.TRADES.index, _NAMES)), names.TRADES.index("stop")
 
 A_STEP_S = 120.0  # longer than any
+LAST_MS = 2**63 - 1  # what an int64 holds
 NOTHING = Seen.of(Bars(ts_ms=np.empty(0, np.int64), **{name: np.empty(0) for name in COLUMNS[1:]}))
 
 
@@ -98,6 +103,7 @@ def read(place: Place, *, live: bool) -> Log:
     if not decisions:
         raise MissingInputError(f"{place.decisions}: has no decision yet")
     trades = lines(files[place.trades], texts[place.trades], strictly=False)
+    _refuse_no_numbers(trades, place.trades)
     if not live:
         return Log(place=place, decisions=decisions, trades=trades, seen=NOTHING, events=Rows.of([], len(names.EVENTS)))
     bars = lines(files[place.bars], texts[place.bars], strictly=True)
@@ -147,10 +153,21 @@ def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True)
             ts_ms = int(row[names.TS_MS])
         except ValueError:
             ts_ms = -1
-        if ts_ms < 0 or (ordered and ts_ms < before + strictly):
+        if not 0 <= ts_ms <= LAST_MS or (ordered and ts_ms < before + strictly):
             raise BadLine(f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}", ts_ms)
         before = ts_ms
     return Rows.of(rows, width)
+
+
+def _refuse_no_numbers(trades: Rows, path: Path) -> None:
+    """Raises BadLine for a trade with a time, a price or a return that is none; a stop may be `-`."""
+    for row in trades:
+        try:
+            list(map(float, NUMBERS(row)))
+            number_in(row[STOP])
+        except ValueError as error:
+            text = f"{path}: the trade of ts_ms {row[names.TS_MS]} was edited: {error}; put the file of before back"
+            raise BadLine(text, int(row[names.TS_MS])) from None
 
 
 def _time_in(message: str) -> int:

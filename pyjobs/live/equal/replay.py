@@ -69,8 +69,8 @@ def _by_bar(log: Log, lane: Lane, at: np.ndarray, lost: Apart | None) -> Apart |
 def forbidden(rows: Rows) -> np.ndarray:
     """What stands in each row's `blocked_by`, as `whole.same_rows` takes it, int8; OTHER where that cannot be."""
     found, known = np.zeros(len(rows), np.int8), dict[str, int]()
-    result = np.flatnonzero(~(rows.has(BLOCKED, b"") & rows.has(LATE, b"0")))
-    for k, text in zip(result.tolist(), rows.cells(LATE, BLOCKED + 1, result), strict=True):
+    marked = np.flatnonzero(~(rows.has(BLOCKED, b"") & rows.has(LATE, b"0")))
+    for k, text in zip(marked.tolist(), rows.cells(LATE, BLOCKED + 1, marked), strict=True):
         if text not in known:
             late, _, cell = text.partition(",")
             known[text] = OTHER if marks_differ(late, cell) else forbids_of(cell)
@@ -87,13 +87,13 @@ def _row_apart(k: int, row: list[str], done: Decided) -> Apart:
 
 
 def late_marks_differ(row: list[str]) -> bool:
-    """Whether only one of `late` and `blocked_by` has the bar as late."""
+    """Whether only one of `late` and `blocked_by` has the bar as late, or `late` is neither 0 nor 1."""
     return marks_differ(row[LATE], row[BLOCKED])
 
 
 def marks_differ(late: str, blocked: str) -> bool:
     """`late_marks_differ` of the two cells."""
-    return (late == "1") != bool({"late", "fetch_failed"} & set(blocked.split("+")))
+    return late != str(int(bool({"late", "fetch_failed"} & set(blocked.split("+")))))
 
 
 def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) -> Apart | None:

@@ -18,6 +18,7 @@ from pyjobs.market.times import utc_text
 SHOWN = 288  # bars: a day of five minutes
 DECIDED, LATE, BLOCKED, MISSING = "decided", "late", "blocked", "missing"
 SLACK_MS = 180_000
+FAULTS = ("persist_failed", "limits_unreadable")  # of what forbids an entry; the rest is a person's, or the money's
 _LATE, _BLOCKED = names.DECISIONS.index("late"), names.DECISIONS.index("blocked_by")
 
 
@@ -73,8 +74,8 @@ def last_rows(spec: Spec, count: int) -> list[Row]:
 def clean_days(spec: Spec, store: BarStore, now_ms: int, most: int) -> tuple[int, str]:
     """How many of the market's last whole days were clean, one after the other, at most `most`; and what ended it.
 
-    Clean: each bar of the day was decided, on time, and could be stored. A person's limit or kill is no fault. Days
-    that the market is closed count for nothing. Raises as `strip`.
+    Clean: each bar of the day was decided, on time, could be stored, and was held against limits that could be read. A
+    person's limit or kill is no fault. Days that the market is closed count for nothing. Raises as `strip`.
     """
     lane = spec.lane(f"loop {spec.tag}")
     rows = last_rows(spec, (most + 2) * max(DAY_MS // TIMEFRAME_MS[spec.timeframe], 1))
@@ -96,10 +97,14 @@ def _counted(
     whole = [day for day in sorted(by_day) if day < today][1:]  # the first may have begun amid a day
     count = 0
     for day in reversed(whole):
-        bad = next((cell for cell in by_day[day] if cell.state in (LATE, MISSING) or "persist" in cell.why), None)
+        bad = next((cell for cell in by_day[day] if _is_bad(cell)), None)
         if bad is not None:
             return count, f"{utc_text(bad.ts_ms)} {bad.why or bad.state}"
         count += 1
         if count == most:
             break
     return count, "" if count == most else "it has not run for longer"
+
+
+def _is_bad(cell: Cell) -> bool:
+    return cell.state in (LATE, MISSING) or any(word in cell.why for word in FAULTS)

@@ -41,7 +41,7 @@ def refuse_cut(place: Place) -> None:
     """Raises BadDataError where rows are gone that the last step left on the disk: no kill takes those."""
     try:
         gone = int(kept(place)[0][0]) - place.decisions.stat().st_size  # type: ignore[index]
-    except (OSError, TypeError, ValueError, IndexError):
+    except (OSError, TypeError, ValueError, LookupError):
         return
     if gone > A_TORN_LINE:
         raise BadDataError(

@@ -67,6 +67,7 @@ class LinesFile:
                 raise BadDataError(f"{self.path}: is no file; nothing was written. Move it away, or choose another tag")
             size = state.st_size
             if not self._has_heading(fd, size):
+                self._cut(0, size)
                 return []
             text, begins = self._end(fd, size, rows + 1)
         finally:
@@ -80,6 +81,8 @@ class LinesFile:
         """
         with os_files.held(self.path) as file:
             size = os.fstat(file.fileno()).st_size
+            if not self._has_heading(file.fileno(), size):
+                return []
             text, begins = self._end(file.fileno(), size, rows + 1)
         lines = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
         return self.verified(lines, "" if begins == len(self.heading.encode()) else None)[-rows:]
@@ -91,7 +94,6 @@ class LinesFile:
         if found == heading:
             return True
         if size < len(heading) and heading.startswith(found.rstrip(b"\0")):
-            self._cut(0, size)
             return False
         raise BadDataError(
             f"{self.path}: its heading is not ours ({self._apart(found)}): it is of another version or program; "

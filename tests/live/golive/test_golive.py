@@ -11,6 +11,7 @@ import pytest
 
 from pyjobs.kill import main as kill
 from pyjobs.live import config
+from pyjobs.live.config import Limits
 from pyjobs.live.feed import Answer
 from pyjobs.live.golive import check, gates, strips
 from pyjobs.live.golive.drill import drilled
@@ -57,10 +58,10 @@ def spec(home: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     return made
 
 
-def stored(spec: Spec, bars: Bars) -> None:
-    BarStore(spec.place.folder.parents[4] / "raw").write(
-        spec.key, bars, provider="bitfinex", fetched_at_ms=0, adjusted="raw", last_final=True
-    )
+def stored(spec: Spec, bars: Bars) -> BarStore:
+    store = BarStore(spec.place.folder.parents[4] / "raw")
+    store.write(spec.key, bars, provider="bitfinex", fetched_at_ms=0, adjusted="raw", last_final=True)
+    return store
 
 
 def found(at_ms: int = NOW_MS) -> dict[str, gates.Gate]:
@@ -116,6 +117,19 @@ def test_clean_days_are_whole_days_in_which_each_bar_was_decided_in_time(spec: S
     now_ms = MIDNIGHT_MS + 160 * HOUR_MS
     assert strips.clean_days(spec, store, now_ms, 9) == (1, f"{utc_text(int(BARS.ts_ms[111]))} late")
     assert strips.clean_days(spec, store, now_ms + 48 * HOUR_MS, 9)[0] == 0  # nothing came since
+
+
+def test_a_day_on_which_the_limits_could_not_be_read_is_not_clean(spec: Spec) -> None:
+    foreign = spec.place.folder.parents[2] / "old/ETHUSD/1h"
+    foreign.mkdir(parents=True)
+    for name in ("bars.csv", "decisions.csv"):
+        (foreign / name).write_text("of another version\n")
+    more, loop = hours(160), a_loop(spec, limits=Limits(open_positions=1))
+    store = stored(spec, more)
+    for upto in range(113, 161):
+        loop.take(Answer(bars=more.slice(60, upto), final=False))
+    days, why = strips.clean_days(spec, store, MIDNIGHT_MS + 160 * HOUR_MS, 9)
+    assert days < 2 and why.endswith(" limits_unreadable")
 
 
 def test_a_strip_has_a_cell_for_each_bar_with_its_state_and_why(spec: Spec) -> None:
