@@ -7,6 +7,7 @@ ever leaves this machine.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -41,17 +42,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.list:
         print("".join(f"{name}\t{loop.timeframe}\n" for name, loop in found.loops.items()), end="")
         return 0
-    if os.path.lexists(paths.root() / "repos.lock"):  # where nothing is pinned nothing of it is imported
-        from pyjobs.runs.verdict import repos as pinned_repos
-
-        for wrong in pinned_repos.warnings(paths.root()):
-            print(f"[WARN] {wrong}")
     setting = Setting(
         now_ms=clock.now_ms,
         limits=found.limits,
         configured=config.places(found),
         fetched=not args.no_fetch,
     )
+    try:
+        return _asked_for(args, found, setting)
+    finally:
+        _name_what_is_not_as_pinned()  # last: a repository that does not answer delays no decision
+
+
+def _name_what_is_not_as_pinned() -> None:
+    if os.path.lexists(paths.root() / "repos.lock"):  # where nothing is pinned nothing of it is imported
+        from pyjobs.runs.verdict import repos as pinned_repos
+
+        for wrong in pinned_repos.warnings(paths.root()):
+            print(f"[WARN] {wrong}")
+
+
+def _asked_for(args: argparse.Namespace, found: LiveFile, setting: object) -> int:
+    from pyjobs.live import config
+
     if args.all:
         return _each(found, setting)
     if args.instance:
