@@ -236,7 +236,9 @@ class Scheduler:
         for loop in self._loops.values():
             until.append(loop.started_s + self._limit_s + 0.1 if loop.process is not None else loop.due_s)
         wait_s = min(min(until) - now, self._pat_at - time.monotonic())
-        select.select([self._woken], [], [], max(0.05, wait_s))
+        signals = select.poll()  # select() knows no descriptor above 1 023
+        signals.register(self._woken, select.POLLIN)
+        signals.poll(1000 * max(0.05, wait_s))
         with contextlib.suppress(BlockingIOError):
             os.read(self._woken, 4096)
 
