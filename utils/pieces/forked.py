@@ -1,7 +1,7 @@
 """Part of a job's work in a copy of its process, on a second core: `fork`, so nothing has to be sent there.
 
 What the copy makes comes back as one piece of memory. A copy is never needed: where there can be none, or where it
-fails, the caller does that part itself.
+fails, the caller does that part itself. (`work` is for pieces whose results are sent, and which must not fail.)
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import IO
 
 import numpy as np
 import numpy.typing as npt
+
+from utils.pieces.work import end_with_parent
 
 Work = Callable[[IO[bytes]], None]
 
@@ -65,7 +67,7 @@ def in_a_copy(work: Work) -> Iterator[Copy | None]:
 
 
 def _started(work: Work) -> Copy | None:
-    made = os.memfd_create("forked")
+    made, parent = os.memfd_create("forked"), os.getpid()
     try:
         pid = os.fork()
     except OSError:  # too little memory, or too many processes
@@ -75,6 +77,7 @@ def _started(work: Work) -> Copy | None:
         return Copy(pid, made)
     failed = True
     try:
+        end_with_parent(parent)
         with open(made, "wb", closefd=False) as file:
             work(file)
         failed = False

@@ -92,7 +92,7 @@ def _forked(work: Work, pieces: Sequence[tuple[int, int]], workers: int, progres
 
     context = multiprocessing.get_context("fork")
     _inherited.append(work)
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent, initargs=(os.getpid(),))
     try:
         futures: list[Future[Any]] = [pool.submit(_inherited_piece, *place) for place in pieces]
         for done, future in enumerate(as_completed(futures), 1):
@@ -112,8 +112,8 @@ def _inherited_piece(batch: int, part: int) -> Any:
     return _inherited[-1].piece(batch, part)
 
 
-def _end_with_parent(parent: int) -> None:
-    """In a process of the pool: leave interrupts to the parent, and do not outlive it."""
+def end_with_parent(parent: int) -> None:
+    """In a process that `parent` has forked: leave interrupts to it, and do not outlive it."""
     import ctypes
     import signal
 

@@ -89,3 +89,16 @@ def test_beside_another_thread_or_on_one_core_there_is_none() -> None:
         assert not forked.is_possible()
     finally:
         os.sched_setaffinity(0, cores)
+
+
+@alone
+def test_one_whose_parent_is_killed_ends_with_it() -> None:
+    reading, writing = os.pipe()
+    if not (parent := os.fork()):
+        with forked.in_a_copy(lambda _: time.sleep(60)):
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(parent, 0)
+    os.close(writing)
+    began = time.monotonic()
+    assert os.read(reading, 1) == b""  # nobody has the other end open any more
+    assert time.monotonic() - began < 30
