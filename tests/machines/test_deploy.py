@@ -33,7 +33,7 @@ def here(tmp_path: Path) -> Path:
     folder = tmp_path / "here"
     needed = ["batch/deploy.sh", "jobs/anywhere.sh", "pyjobs/__init__.py", "pyjobs/deploy.py", "requirements-nas.txt"]
     needed += [f"pyjobs/machines/{name}.py" for name in ("__init__", "deploying", "remote")]
-    needed += ["pyjobs/runs/backtests/__init__.py", "secret/README.md", "logs/.gitkeep"]  # names of runtime folders
+    needed += ["pyjobs/runs/backtests/__init__.py"]
     needed += [path.relative_to(ROOT).as_posix() for path in (ROOT / "utils").rglob("*.py")]
     needed += [path.relative_to(ROOT).as_posix() for path in (ROOT / "jobs").rglob("*.*") if path.suffix != ".pyc"]
     needed += ["config/env.nas.sh"]
@@ -41,6 +41,9 @@ def here(tmp_path: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes((ROOT / name).read_bytes())
         (folder / name).chmod((ROOT / name).stat().st_mode)
+    for name in ("secret/README.md", "logs/.gitkeep"):  # of runtime folders: a copy of a user's clone lacks the first
+        (folder / name).parent.mkdir()
+        (folder / name).touch()
     git(folder, "init", "-q", "-b", "main")
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "begin")
