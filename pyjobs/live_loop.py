@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with os_files.locked(lock, LOOKED_AT_S):
             say = scheduler.stamped_log("live_loop")
-            for wrong in pinned_repos.warnings(paths.root()):
-                say(f"[WARN] {wrong}")
+            # beside the loops: a repository that does not answer delays none
+            threading.Thread(target=_name_what_is_not_as_pinned, args=(say,), daemon=True).start()
             scheduler.Scheduler(command=_command, listed=Listed(), say=say).run()
     except os_files.HeldElsewhere:
         raise LockBusyError(f"the loops are kept by another process already ({lock})") from None
     return ExitCode.OK
+
+
+def _name_what_is_not_as_pinned(say: Callable[[str], None]) -> None:
+    for wrong in pinned_repos.warnings(paths.root()):
+        say(f"[WARN] {wrong}")
 
 
 def _step(*flags: str) -> list[str]:

@@ -105,9 +105,10 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
     _list_nights(final, desk_file)
     _summary(final, results, seconds=time.monotonic() - began)
     looked = [_after(desk, desk_file, "look_again")] if _has_boards(desk) else []  # last: nothing of the night needs it
-    code = night_code([*results, pruned, *looked])
+    everything = [*results, pruned, *looked]
+    code = night_code(everything)
     if code == ExitCode.EXTERNAL:
-        raise _external(results, night.outcomes)
+        raise _external(everything, night.outcomes)
     return code
 
 

@@ -17,12 +17,12 @@ def within(patience_s: float, act: Callable[[], T], path: Path) -> T:
     """
     import threading  # every job has it by then
 
-    lines: list[T] = []
+    answers: list[T] = []
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            lines.append(act())
+            answers.append(act())
         except BaseException as error:  # noqa: BLE001  # raised again below
             failed.append(error)
 
@@ -33,7 +33,7 @@ def within(patience_s: float, act: Callable[[], T], path: Path) -> T:
         raise OSError(errno.ETIMEDOUT, f"has not answered for {patience_s:.0f} s", str(path))
     if failed:
         raise failed[0]
-    return lines[0]
+    return answers[0]
 
 
 def is_silence(error: OSError) -> bool:

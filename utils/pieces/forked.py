@@ -32,8 +32,9 @@ class Copy:
 
     def result(self) -> memoryview | None:
         """All that it has written, once it has ended; None where it failed."""
-        pid, self._pid = self._pid, 0
-        if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]):
+        _, status = os.waitpid(self._pid, 0)
+        self._pid = 0
+        if os.waitstatus_to_exitcode(status):
             return None
         size = os.fstat(self._made).st_size
         return memoryview(mmap.mmap(self._made, size, access=mmap.ACCESS_READ) if size else b"")

@@ -196,8 +196,8 @@ def _cause(live: Log, other: Log, spec: Spec, first: Mismatch, stored: Seen | No
     if first.other and causes.ruined_by_a_fill(live, other, first.live.split(","), first.other.split(",")):
         return "stop-fill convention"
     if stored is not None and changed_bars(live.bars, stored.bars):
-        lines = {int(row[names.TS_MS]) for row in live.events if row[KIND] in ("revised", "old_bar")}
-        return "revised bar" if lines else "data changed"
+        is_recorded = any(row[KIND] in ("revised", "old_bar") for row in live.events)
+        return "revised bar" if is_recorded else "data changed"
     return "data changed"
 
 

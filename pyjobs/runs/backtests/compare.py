@@ -75,15 +75,17 @@ def compare(a: Path, b: Path) -> Comparison:
     drift = [each for each in found if not each.file.endswith(PICTURES)]
     drawn = [each.file for each in found if each.file.endswith(PICTURES)]
     notes = [f"pictures differ, which alone is no drift: {_some(drawn)}"] if drawn else []
-    lines = _manifest(a), _manifest(b)
-    notes += [f"{name}: its inputs are not known" for name, m in zip("AB", lines, strict=True) if not m.get("inputs")]
-    notes += [note for name, path, m in (("A", a, lines[0]), ("B", b, lines[1])) for note in _touched(name, path, m)]
+    manifests = _manifest(a), _manifest(b)
+    notes += [
+        f"{name}: its inputs are not known" for name, m in zip("AB", manifests, strict=True) if not m.get("inputs")
+    ]
+    notes += [note for name, path, m in zip("AB", (a, b), manifests, strict=True) for note in _touched(name, path, m)]
     return Comparison(
         a=a.name,
         b=b.name,
         verdict="DRIFT" if drift else "SAME",
         differences=drift,
-        changed=list(changed_inputs(*lines)),
+        changed=list(changed_inputs(*manifests)),
         notes=notes,
     )
 
