@@ -195,6 +195,9 @@ def one_line(error: BaseException) -> str:
         what = "read or write" if error.errno in (errno.EIO, errno.EACCES, errno.EPERM) else "write"
         return f"cannot {what}{where}: {error.strerror}; {_CURES[error.errno]}"
     words = text if isinstance(error, NightdeskError) and text else f"{type(error).__qualname__}: {text}"
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in _CURES and words.endswith(str(cause.strerror)):
+        words += f"; {_CURES[cause.errno]}"
     return quoted(words, LONGEST_MESSAGE)
 
 

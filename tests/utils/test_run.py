@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.errors import ConfigError, ExternalDataUnavailable, StaleDataError
+from utils.errors import CannotWriteError, ConfigError, ExternalDataUnavailable, StaleDataError
 from utils.run import outcome_line, redacted, report_outcome, run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +58,18 @@ def test_a_disk_that_takes_nothing_is_told_by_file_cause_and_cure(
     number = getattr(errno, cause)
     assert run(failing(OSError(number, os.strerror(number), "/data/x"))) == code
     assert capsys.readouterr().err.startswith(f"test_run: {says}")
+
+
+def test_a_full_disk_has_its_cure_also_where_a_verb_has_said_which_file(capsys: pytest.CaptureFixture[str]) -> None:
+    def job(_: Sequence[str] | None) -> int:
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
+        except OSError as error:
+            raise CannotWriteError(f"cannot write '/data/x': {error.strerror}") from error
+
+    assert run(job) == 73
+    cure = "No space left on device; free some space there and start it again\n"
+    assert capsys.readouterr().err == f"test_run: cannot write '/data/x': {cure}"
 
 
 def test_a_bug_is_a_full_traceback_and_1(capsys: pytest.CaptureFixture[str]) -> None:
