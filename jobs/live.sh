@@ -43,6 +43,7 @@ up() {
 
 run() {
   local code held child=''
+  (umask 027 && : >>"$STATE/run.pid" && chmod 640 "$STATE/run.pid") || true # who may open it may lock it
   exec {held}>>"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
   flock -n "$held" || die 75 "the loops are kept already, by pid $(supervisor || true)"
   printf '%d\n' $$ >"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
