@@ -46,6 +46,7 @@ compiled() { (nice -n 19 "$PYTHONBIN" -m pyjobs.live_eq --compile </dev/null >/d
 
 run() {
   local code held child=''
+  (umask 027 && : >>"$STATE/run.pid" && chmod 640 "$STATE/run.pid") || true # who may open it may lock it
   exec {held}>>"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
   flock -n "$held" || die 75 "the loops are kept already, by pid $(supervisor || true)"
   printf '%d\n' $$ >"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
