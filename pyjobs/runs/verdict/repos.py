@@ -22,6 +22,8 @@ from utils.files.os_files import read_json
 
 LOCK, SEEN = "repos.lock", "data/repos_seen.json"
 GIT_TIMEOUT_S = 20.0
+# neither hooks nor monitors of the user's: they may fail, or never answer; a changed mode is no edit
+UNASKED = ("-c", "core.fileMode=false", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
@@ -88,7 +90,10 @@ def problem_of(home: Path, pinned: Pinned) -> str:
         return f"'{folder}' comes from {shown(origin)}, pinned is {shown(pinned.origin)}"
     if head != pinned.commit:
         return f"'{folder}' is at {head[:9]}, pinned is {pinned.commit[:9]}"
-    edits = (git(folder, "status", "--porcelain", "--untracked-files=no") or "").splitlines()
+    status = git(folder, "status", "--porcelain", "--untracked-files=no")
+    if status is None:
+        return f"'{folder}': git does not say what is edited there: git status"
+    edits = status.splitlines()
     return f"'{folder}': {len(edits)} tracked files are edited, the first is '{edits[0][2:].strip()}'" if edits else ""
 
 
@@ -112,7 +117,7 @@ def git(folder: Path, *words: str) -> str | None:
     env["GIT_CEILING_DIRECTORIES"] = str(folder.parent)  # a folder inside another clone is none
     try:
         done = subprocess.run(
-            [command, "-c", f"safe.directory={folder}", "-c", "core.fileMode=false", "-C", str(folder), *words],
+            [command, "-c", f"safe.directory={folder}", *UNASKED, "-C", str(folder), *words],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_S,
             check=False, env=env,
         )  # fmt: skip
