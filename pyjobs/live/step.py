@@ -86,10 +86,14 @@ class Loop:
         self.code = code_of(spec.strategy)
         monotonic = os.environ.get("ENFORCE_DECISION_MONOTONIC") == "1"
         self.journal = Journal(place=spec.place, identity=spec.identity, monotonic=monotonic, synced=setting.synced)
-        self.stand, self.told = self._opened()
-        self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
-        self.waits = ""
-        self.events = self.journal.events(EVENTS_SEEN)
+        try:
+            self.stand, self.told = self._opened()
+            self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
+            self.waits = ""
+            self.events = self.journal.events(EVENTS_SEEN)
+        except BaseException:
+            self.journal.close()
+            raise
 
     def _opened(self) -> tuple[Stand, list[str]]:
         """After a clean step by the last rows; after anything else by ten thousand, and that is an event."""
