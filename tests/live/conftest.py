@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.worlds import OPENED
+from tests.live.worlds import shut
 
 
 @pytest.fixture(autouse=True)
@@ -18,5 +18,4 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("ENFORCE_DECISION_MONOTONIC", "FORCE_FETCH_FAIL", "FORCE_PERSIST_FAIL", "DATA_TAG", "DRY_RUN"):
         monkeypatch.delenv(name, raising=False)
     yield tmp_path
-    while OPENED:
-        OPENED.pop().journal.close()
+    shut()

@@ -26,6 +26,7 @@ def held() -> list[str]:
 
 @FEW_OR_A_THOUSAND
 def test_steps_that_write_and_steps_that_fail_leave_nothing_open(home: Path, steps: int) -> None:
+    assert home.is_dir()
     spec, bars = a_spec(), walk(steps + 60, home_every=288)
     setting = Setting(now_ms=lambda: int(bars.ts_ms[-1]), fetched=False)
     stored(spec, bars.slice(0, 58))

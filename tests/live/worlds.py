@@ -57,6 +57,12 @@ def a_loop(spec: Spec, *, limits: Limits | None = None, configured: tuple[Place,
     return OPENED[-1]
 
 
+def shut() -> None:
+    """Close all of them."""
+    while OPENED:
+        OPENED.pop().journal.close()
+
+
 def fed(loop: Loop, bars: Bars, start: int, end: int, by: int = 1) -> Loop:
     """Give it answers of `bars` that end at `start`, and so on by `by` bars up to `end`."""
     for upto in range(start, end + 1, by):
