@@ -49,7 +49,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
         *("volumetraded", "sharestraded", "noofshares", "tottrdqty", "totaltradedquantity", "stuecke", "stücke"),
         *("volumen", "거래량", "누적거래량", "出来高", "成交量", "成交股數", "pxvolume", "totalvolume"),
         *("cumulativevolume", "ttltrdqnty", "jdiffvol", "cshtrd", "trqu", "numberofshares", "売買高", "売買高株"),
-        *("volumeshares", "volumeinshares", "거래량주"),
+        *("volumeshares", "volumeinshares", "거래량주", "成交量股", "出来高株", "quantity", "qty", "tradedquantity"),
     ),
     "series": ("series",),
     "ticks": ("tickvolume", "tickvol"),
