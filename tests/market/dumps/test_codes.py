@@ -143,8 +143,6 @@ FR0000121014
 Date;Open;High;Low;Last;Close;"Number of Shares"
 02/01/2024;10;13;9;11;12;5
 """
-    '"Historical Data"\nFR0000121014\nDate;Open;High;Low;Last;Close;"Number of Shares"\n02/01/2024;10;13;9;11;12;5\n'
-)
 
 
 def test_an_isin_above_a_table_is_held_against_the_desks(hours: dict[str, MarketHours], tmp_path: Path) -> None:
