@@ -26,6 +26,8 @@ FILES = {
     "swedish": "Datum,Senaste,Öppen,Högst,Lägst,Vol.,+/-%\n2024-11-05,11.5,12.0,13.5,11.0,1.50K,1%\n2024-11-04,12.0,10.5,13.0,9.0,2.50K,1%\n",
 }
 
+ENCODINGS = {"russian": "cp1251", "turkish": "cp1254", "japanese": "cp932", "chinese": "gb18030", "swedish": "cp1252"}
+
 
 @pytest.fixture(scope="module")
 def new_york() -> MarketHours:
@@ -35,7 +37,7 @@ def new_york() -> MarketHours:
 @pytest.mark.parametrize("name", FILES)
 def test_the_columns_of_an_export_are_known_in_its_language(name: str, tmp_path: Path, new_york: MarketHours) -> None:
     path = tmp_path / "x.csv"
-    path.write_text(FILES[name], encoding="utf-8-sig")
+    path.write_text(FILES[name], encoding=ENCODINGS.get(name, "utf-8-sig"))
     dates = "dmy" if "05.11" in FILES[name] or "05-11" in FILES[name] else "auto"
     instrument = Instrument(
         symbol="X", exchange="T", market="XNYS", timeframe="1d", currency="USD", file="x.csv", dates=dates
