@@ -77,6 +77,20 @@ def test_two_good_dumps_are_imported_and_reported(home: Path, capsys: pytest.Cap
     }
 
 
+def test_what_all_series_share_is_one_line_and_a_month_repeats_no_columns(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "desk.yaml").write_text(DESK.replace("b.csv", "b-*.csv"), encoding="utf-8")
+    head = "date,open,high,low,close,volume,mood\n"
+    january, february = (f"{head}{day},10,13,9,12,1000,good\n" for day in ("2018-01-24", "2018-02-22"))
+    assert run(import_bars, dumps(home, a=GOOD, **{"b-01": january, "b-02": february})) == 0
+    shown = capsys.readouterr().out
+    assert "newest bar of 2 series: unconfirmed" in shown and "(2018-01-25 06:30 UTC to 2018-02-22 06:30 UTC)" in shown
+    assert [line.split() for line in shown.splitlines() if "columns not used" in line] == [
+        ["T:B:1d", "oddity", "1", "columns", "not", "used", "mood"]
+    ]
+
+
 def test_a_bad_dump_is_named_exits_65_and_hides_no_other(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(import_bars, dumps(home, a=SWAPPED, b=GOOD)) == 65
     shown = capsys.readouterr().out

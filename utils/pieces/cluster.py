@@ -1,8 +1,6 @@
 """An existing Dask cluster as an engine: the results of this machine, to the last bit and in the same order.
 
-`Client.submit` and `wait` do the work. Added is what they leave open, each with its proof in the tests: a port that
-listens and is no scheduler; workers of other code; three pieces a thread given out, so that a market does not lie in
-the scheduler's memory; a cluster whose workers are gone; and a piece that ends its workers, which is tried alone.
+`Client.submit` and `wait` do the work. The rest is what they leave open; DESIGN.md lists it line by line.
 """
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ import logging
 import pickle
 import re
 import socket
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from utils.errors import ConfigError, ExternalDataUnavailable, UsageError, WorkKilledError
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 AHEAD = 3  # pieces given out per thread of the cluster
+ANSWER_S = 5.0
 SHOWN = 3
-GREETING_BYTES = 1_000_000
 INSTALL = "pip install distributed (the version of requirements-dev.txt), here and on every worker"
 _ADDRESS = re.compile(r"(tcp|tls)://(\[[0-9A-Fa-f:.]+\]|[^/\s:\[\]]+):([0-9]{1,5})")
 Place = tuple[int, int]  # batch, part
@@ -37,8 +35,8 @@ Place = tuple[int, int]  # batch, part
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """Seconds: for the scheduler's first answer; for a first worker; while there is no worker any more; for a piece
-    to end before scheduler and workers are looked after, and for an answer then."""
+    """Seconds to wait: for the scheduler's first answer; for a first worker; while there is no worker any more; for a
+    piece to end, before the workers are counted."""
 
     connect_s: float = 10.0
     first_worker_s: float = 10.0
@@ -47,9 +45,9 @@ class Waits:
 
 
 def on_cluster(address: str, waits: Waits | None = None) -> Engine:
-    """The cluster whose scheduler listens at `address`, and how long to wait for whom.
+    """The cluster whose scheduler listens at `address`.
 
-    Raises UsageError for what is no address, ConfigError without dask.distributed here or the same nightdesk there,
+    Raises UsageError if `address` is none, ConfigError without dask.distributed here or the same nightdesk there,
     ExternalDataUnavailable when scheduler or workers are not there or go away, WorkKilledError for a piece of work that
     kills its workers.
     """
@@ -66,7 +64,7 @@ def on_cluster(address: str, waits: Waits | None = None) -> Engine:
             return [[] for _ in work.batches]
         with _connected(address, waits or Waits()) as client:
             _refuse_strangers(client, address, work)
-            return work.by_batch(iter(_Run(client, address, work, progress, waits or Waits()).results()))
+            return work.by_batch(iter(_Run(client, address, work, waits or Waits()).results(progress)))
 
     return engine
 
@@ -77,43 +75,46 @@ def _connected(address: str, waits: Waits) -> Iterator[Client]:
     from distributed import Client
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # we report what is wrong, once
-    try:
-        _knock(address, waits.connect_s)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about other versions: `_refuse_strangers` refuses them
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # of other versions, which are refused, and of tasks of megabytes, which are meant
+        try:
+            _knock(address, waits.connect_s)
             client = Client(address, timeout=waits.connect_s, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise _gone(address, f"no Dask scheduler answers within {waits.connect_s:.0f} s: {one_line(error)}") from None
-    try:
-        _wait_for_a_worker(client, address, waits.first_worker_s)
-        with client.as_current():
-            yield client
-    finally:
-        with contextlib.suppress(Exception):
-            client.close(timeout=2)
-
-
-def _wait_for_a_worker(client: Client, address: str, seconds: float) -> None:
-    try:
-        client.wait_for_workers(1, timeout=seconds)
-    except TimeoutError:
-        why = f"the scheduler has no worker, and none came within {seconds:.0f} s"
-        raise _gone(address, why, "outage") from None
+        except (OSError, ValueError) as error:
+            why = f"no Dask scheduler answers within {waits.connect_s:.0f} s: {one_line(error)}"
+            raise _gone(address, why) from None
+        try:
+            _wait_for_a_worker(
+                client, address, waits.first_worker_s, "the scheduler has no worker, and none came within"
+            )
+            with client.as_current():
+                yield client
+        finally:
+            with contextlib.suppress(Exception):
+                client.close(timeout=2)
 
 
 def _knock(address: str, seconds: float) -> None:
-    """Raise OSError unless what listens there answers as Dask does: a client waits for ever for one that only listens.
+    """Raise OSError if what listens at `address` sends nothing. A scheduler greets first (distributed/comm/tcp.py,
+    2026.8); for a greeting that never comes a client waits for ever, whatever its timeout."""
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    if not address.startswith("tls"):
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
+            connection.recv(1)
 
-    A message begins with its size, eight bytes, and the first is a greeting (distributed/comm/tcp.py, 2026.8).
-    """
-    kind, _, place = address.partition("://")
-    if kind != "tcp":
-        return
-    host, _, port = place.rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port)), timeout=seconds) as connection:
-        size = connection.recv(8, socket.MSG_WAITALL)
-    if len(size) < 8 or int.from_bytes(size, "little") > GREETING_BYTES:
-        raise ConnectionError(f"what listens there greets with {size!r}, not as Dask does")
+
+def _wait_for_a_worker(client: Client, address: str, seconds: float, why: str) -> None:
+    from distributed.client import WorkerStartTimeoutError
+
+    try:
+        client.nthreads(callback_timeout=ANSWER_S)  # waiting for workers has no limit for a scheduler that hangs
+        client.wait_for_workers(1, timeout=seconds)
+    except WorkerStartTimeoutError:
+        raise _gone(address, f"{why} {seconds:.0f} s; nothing is written", "outage") from None
+    except TimeoutError:
+        raise _gone(address, "the scheduler does not answer; nothing is written") from None
 
 
 def _refuse_strangers(client: Client, address: str, work: Work) -> None:
@@ -149,93 +150,72 @@ class _Run:
     has. So workers need no common file system, and killing them costs time only.
     """
 
-    def __init__(self, client: Client, address: str, work: Work, progress: Progress, waits: Waits) -> None:
-        self._client, self._address, self._work, self._progress, self._waits = client, address, work, progress, waits
-        self._perform, self._function, self._worker_seen = travelling(), pickle.dumps(work.function), time.monotonic()
-        self._materials: dict[int, Future[bytes]] = {}
+    def __init__(self, client: Client, address: str, work: Work, waits: Waits) -> None:
+        self._client, self._address, self._work, self._waits = client, address, work, waits
+        self._perform, self._function = travelling(), pickle.dumps(work.function)
+        self._material: tuple[int, Any] = (-1, None)  # a batch and its material; tasks keep the ones before it
         self._out: dict[Future[bytes], Place] = {}
-        self._results: dict[Place, Any] = {}
-        self._suspects: list[Place] = []  # were on too many workers that died: tried again, alone
-        self._alone: Place | None = None
 
-    def results(self) -> list[Any]:
+    def results(self, progress: Progress) -> list[Any]:
         """The results of every piece, in order."""
         from distributed import CancelledError
         from distributed.comm import CommClosedError
 
-        pieces, threads = self._work.numbered(), self._threads()
-        self._progress(0, len(pieces), f"pieces, {threads} threads at {self._address}")
-        waiting = iter(pieces)
+        pieces, threads = self._work.numbered(), sum(self._client.nthreads().values())
+        progress(0, len(pieces), f"pieces, {threads} threads at {self._address}")
+        waiting, results, suspects = iter(pieces), dict[Place, Any](), list[Place]()
         try:
-            while len(self._results) < len(pieces):
-                while len(self._out) < AHEAD * max(1, threads) and (place := next(waiting, None)) is not None:
+            while len(results) < len(pieces):
+                for place in islice(waiting, AHEAD * max(1, threads) - len(self._out)):
                     self._give(place)
-                if not self._out:
-                    self._alone = self._suspects.pop()
-                    self._give(self._alone)
-                self._take_some()
+                if alone := not self._out:
+                    self._give(suspects.pop())
+                for place, result in self._ended():
+                    if isinstance(result, bytes):
+                        results[place] = pickle.loads(result)
+                    else:
+                        self._refuse(place, result, alone)
+                        suspects.append(place)
+                progress(len(results), len(pieces), f"pieces, at {self._address}")
         except (CancelledError, CommClosedError):
             raise _gone(self._address, "the scheduler went away or was restarted; nothing is written") from None
-        return [self._results[place] for place in pieces]
+        return [results[place] for place in pieces]
 
     def _give(self, place: Place) -> None:
         material, parts = self._work.batches[place[0]]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # distributed 2026.8 warns of tasks of megabytes; ours are meant to be
-            if place[0] not in self._materials:
-                self._materials[place[0]] = self._client.submit(bytes, pickle.dumps(material), pure=False)
-            sent = (self._function, identity(), self._materials[place[0]], pickle.dumps(parts[place[1]]))
-            self._out[self._client.submit(self._perform, *sent, pure=False)] = place
+        if self._material[0] != place[0]:
+            self._material = place[0], self._client.submit(bytes, pickle.dumps(material), pure=False)
+        sent = (self._function, identity(), self._material[1], pickle.dumps(parts[place[1]]))
+        self._out[self._client.submit(self._perform, *sent, pure=False)] = place
 
-    def _take_some(self) -> None:
-        """Take what has ended; when nothing does for a while, look after scheduler and workers."""
+    def _ended(self) -> Iterator[tuple[Place, bytes | BaseException]]:
+        """The results of what has ended; when nothing does for a while, make sure that there are workers."""
         from distributed import KilledWorker, wait
 
         try:
             for future in wait(list(self._out), timeout=self._waits.look_s, return_when="FIRST_COMPLETED").done:
                 failure = future.exception(timeout=self._waits.look_s) if future.status == "error" else None
                 try:
-                    result = b"" if failure else future.result(timeout=self._waits.look_s)
+                    result = failure or future.result(timeout=self._waits.look_s)
                 except KilledWorker as error:  # its worker had gone, and so did those that did it again
-                    failure = error
-                place = self._out.pop(future)
-                if failure:
-                    self._failed(place, failure)
-                else:
-                    self._results[place], self._worker_seen = pickle.loads(result), time.monotonic()
+                    result = error
+                yield self._out.pop(future), result
         except TimeoutError:  # of our own waits: what a piece raises is taken from it by `exception`
-            self._look_after_workers()
-        for batch in set(self._materials) - {batch for batch, _ in self._out.values()}:
-            del self._materials[batch]  # and the scheduler forgets it
-        self._progress(len(self._results), len(self._work), f"pieces, at {self._address}")
+            _wait_for_a_worker(self._client, self._address, self._waits.no_worker_s, "no worker for")
 
-    def _failed(self, place: Place, error: Exception) -> None:
-        """A piece whose workers died is put aside; anything else ends the run."""
+    def _refuse(self, place: Place, error: BaseException, alone: bool) -> None:
+        """Raise `error`, unless the workers that tried this piece died: the piece next to it may have killed them, so
+        it is tried again, `alone`."""
         from distributed import KilledWorker
 
         if isinstance(error, ImportError | ConfigError):
             raise ConfigError(f"a worker of {self._address} cannot do this: {error}") from None
         if not isinstance(error, KilledWorker):
             raise error
-        if place == self._alone:
+        self._material = -1, None  # it may have died with them
+        if alone:
             number = self._work.numbered().index(place) + 1
             raise WorkKilledError(
                 f"piece {number} of {len(self._work)} ends every worker of {self._address} that tries it, also alone "
                 f"({one_line(error)}): out of memory, or killed by hand each time? Nothing is written"
             )
-        self._materials.pop(place[0], None)
-        self._suspects.append(place)
-
-    def _look_after_workers(self) -> None:
-        """Raise when there has been no worker for too long, or the scheduler does not answer."""
-        if self._threads():
-            self._worker_seen = time.monotonic()
-        elif time.monotonic() - self._worker_seen > self._waits.no_worker_s:
-            raise _gone(self._address, f"no worker for {self._waits.no_worker_s:.0f} s; nothing is written", "outage")
-
-    def _threads(self) -> int:
-        try:
-            return sum(self._client.nthreads(callback_timeout=self._waits.look_s).values())
-        except (OSError, RuntimeError) as error:
-            why = f"the scheduler does not answer ({one_line(error)}); nothing is written"
-            raise _gone(self._address, why) from None

@@ -116,15 +116,12 @@ def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
         if others := grid.about.get("sheets"):
             found = Finding(what="other sheets: not read", count=len(others), first="", example=", ".join(others))
             findings.say(found)
-        if reading.ignored:
-            findings.say(
-                Finding(
-                    what="columns not used", count=len(reading.ignored), first="", example=", ".join(reading.ignored)
-                )
-            )
         for finding in reading.said:
             findings.say(finding)
         _note_basis(reading, findings)
+    for ignored in dict.fromkeys(tuple(reading.ignored) for reading in readings):  # once for all months of an archive
+        if ignored:
+            findings.say(Finding(what="columns not used", count=len(ignored), first="", example=", ".join(ignored)))
 
 
 def _note_basis(reading: Reading, findings: Findings) -> None:

@@ -63,6 +63,7 @@ def report_text(desk: Desk, results: Sequence[Imported]) -> str:
         for r in results
         for kind, finding in _found(r)
     ]
+    lines += _unconfirmed(results)
     if found:
         lines += ["", *_table(["series", "", "count", "what", "first", "example"], found)]
     failed = [result for result in results if result.error]
@@ -81,9 +82,16 @@ def _found(result: Imported) -> Iterator[tuple[str, Finding]]:
     yield from (("store", finding) for finding in stored.findings)
     if stored.rebased:
         yield "store", Finding(what="series put on the basis of the file", count=len(dump.bars), first="", example="")
-    if stored.unconfirmed is not None:
-        what = "newest bar: unconfirmed until a later row or a later file has it"
-        yield "store", Finding(what=what, count=1, first=utc_text(stored.unconfirmed), example="")
+
+
+def _unconfirmed(results: Sequence[Imported]) -> list[str]:
+    """One line for all series whose newest bar is unconfirmed: after an import, nearly all of them."""
+    times = [r.stored.unconfirmed for r in results if r.stored is not None and r.stored.unconfirmed is not None]
+    if not times:
+        return []
+    first, last = utc_text(min(times)), utc_text(max(times))
+    span = first if first == last else f"{first} to {last}"
+    return ["", f"newest bar of {len(times)} series: unconfirmed until a later row or a later file has it ({span})"]
 
 
 def _summary(result: Imported) -> list[str]:

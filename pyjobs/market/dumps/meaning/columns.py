@@ -99,7 +99,8 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     where = f"line {grid.header_line}" if grid.unit == "line" else f"row {int(grid.lines[0]) if len(grid) else 1}"
     what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
     listed = unexpected(grid.label, ", ".join(names))
-    return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{missing[0]}: NAME}}`"
+    wanted = ", ".join(f"{name}: NAME" for name in missing)
+    return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{wanted}}}`"
 
 
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:

@@ -31,14 +31,14 @@ _MONTHS = {
     for name in (names,)
 }
 _YMD = r"(?P<Y>\d{4})(?P<s>[-/.]?)(?P<m>\d{2})(?P=s)(?P<d>\d{2})"
-_YMD_LOOSE = r"(?P<Y>\d{4})\s*(?:[-/.]|년)\s*(?P<m>\d{1,2})\s*(?:[-/.]|월)\s*(?P<d>\d{1,2})\s*(?:일)?"
+_YMD_LOOSE = r"(?P<Y>\d{4})\s*(?:[-/.]|[년年])\s*(?P<m>\d{1,2})\s*(?:[-/.]|[월月])\s*(?P<d>\d{1,2})\s*[일日]?"
 _DMY = r"(?P<a>\d{1,2})(?P<s>[-/.])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<Y>\d{4}|\d{2})"
 _NAMED = (
     r"(?:(?P<mon>[A-Za-z]{3,9})\.?\s+(?P<d>\d{1,2}),?\s+|(?P<d2>\d{1,2})[-\s](?P<mon2>[A-Za-z]{3,9})\.?[-,\s]\s*)"
     r"(?P<Y>\d{4}|\d{2})"
 )
 _CLOCK = (
-    r"(?:(?:T|\s+|-)(?:(?P<ap2>오전|오후)\s*)?(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
+    r"(?:(?:T|\s+|-)(?:(?P<ap2>오전|오후|[上下]午|午[前後])\s*)?(?P<H>\d{1,2})(?::?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?"
     rf"(?:[\s-]*(?P<ap>[AaPp][Mm])(?![A-Za-z]))?(?:\s*(?P<z>{ZONE}))?)?"
 )
 _TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
@@ -195,7 +195,7 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
         return date
     hour = int(parts["H"])
     if half := parts["ap"] or parts["ap2"]:
-        hour = hour % 12 + (12 if half.lower() in ("pm", "오후") else 0)
+        hour = hour % 12 + (12 if half.lower() in ("pm", "오후", "下午", "午後") else 0)
     elif parts["M"] is None:
         raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
     micro = int((parts["f"] or "").ljust(6, "0")[:6] or 0)

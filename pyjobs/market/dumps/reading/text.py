@@ -29,7 +29,10 @@ WORDS = {  # in which texts come that are not UTF-8, and what stands in their he
     "cp932": ("日付", "終値", "始値"),
     "cp950": ("日期", "收盤", "開盤"),
     "gb18030": ("日期", "收盘", "开盘", "时间"),
-    "cp1252": ("Eröffnung", "Stücke", "clôture", "Clôture", "Schluss", "Máximo", "Mínimo"),
+    "cp1252": ("Eröffnung", "Stücke", "clôture", "Clôture", "Schluss", "Máximo", "Mínimo", "Öppen"),
+    "cp1250": ("Zamknięcie", "Najwyższy"),
+    "cp1251": ("Дата", "Цена"),
+    "cp1254": ("Açılış",),
 }
 KOREAN = ("cp949",)
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d. ]*\d,(?:\d{1,2}|\d{4,})")
