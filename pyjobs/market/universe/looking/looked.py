@@ -17,8 +17,10 @@ from pyjobs.market.desk import listings
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.for_each_series import foreseen
 from utils import paths, trading_day
-from utils.files import os_files, private
+from utils.errors import LockBusyError
+from utils.files import os_files
 from utils.files.atomic import sweep, write_bytes
+from utils.files.job_lock import job_lock
 
 AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
 LOCK_TIMEOUT_S = 10.0
@@ -147,12 +149,9 @@ def change(exchange: str, new: Callable[[Known], Known]) -> Known:
 
     Where another job holds the file for too long nothing is changed, and nothing is known. Raises as `foreseen`.
     """
-    from filelock import FileLock, Timeout
-
-    path, locks = _path(exchange), paths.locks_dir()
-    private.make_folder(locks)
-    lock = FileLock(locks / f"universe-{exchange}.boards.lock", timeout=LOCK_TIMEOUT_S)
-    with foreseen(), suppress(Timeout), lock:
+    path, lock = _path(exchange), paths.locks_dir() / f"universe-{exchange}.boards.lock"
+    busy = LockBusyError(f"{path}: another job has held it for {LOCK_TIMEOUT_S:.0f} s")
+    with foreseen(), suppress(LockBusyError), job_lock(lock, LOCK_TIMEOUT_S, busy):
         known = load(exchange)
         content = new(known)
         if content != known:
