@@ -3,7 +3,7 @@
 First it brings the bars in: those of fetched instruments from their exchanges, and files that have changed since. Exits
 2, and writes nothing, while half or more of the traded instruments of the desk's market have no bar of the session yet:
 a later try may find them (69 when their provider has failed). Fewer than that are named on the page, and what is gone,
-halted or not listed yet does not count.
+halted or not listed yet does not count. Once the page is there KRX's boards of earlier sessions are looked at again.
 """
 
 from __future__ import annotations
@@ -15,10 +15,13 @@ from collections.abc import Sequence
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk
-from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
+from pyjobs.market.desk.snapshot import Snapshot, refuse_unread, take
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
 from pyjobs.market.universe.fetch_desk import Job
+from pyjobs.market.universe.looking import looked
+from pyjobs.market.universe.looking.board_looks import has_boards, look_at_all
+from pyjobs.market.universe.looking.looked import take_for_page
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.reporting.command import put_text
 from pyjobs.reporting.document import markdown
@@ -29,6 +32,7 @@ from utils import clock, paths
 from utils.cli import Parser, date_or_auto
 from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError
 from utils.run import run
+from utils.wording import first_of
 
 NAMED = 20
 
@@ -47,8 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = setups_of(snapshot, source=str(desk_file))
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
-    page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=found.notes)
+    news = [f"since the last page: {entry}" for entry in [*_found(desk, job), *job.told]]
+    page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=[*found.notes, *news])
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
+    _look_again(desk, job)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
         raise trouble  # the page is there; what is wrong here is reported all the same
     refuse_unread(snapshot)
@@ -64,6 +70,23 @@ def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError 
     return bring_up_to_date(desk, job, session=asked).error()
 
 
+def _found(desk: Desk, job: Job) -> list[str]:
+    """What looks at stored boards have found since the last page."""
+    return [entry for exchange in _with_boards(desk, job) for entry in looked.load(exchange).for_page.told]
+
+
+def _with_boards(desk: Desk, job: Job) -> list[str]:
+    return sorted({each.exchange for each in desk.instruments if each.fetched and job.boards_of(each.exchange)})
+
+
+def _look_again(desk: Desk, job: Job) -> None:
+    """Look at stored boards once more, where the desk has some: nobody waits for that, and who runs no night has it."""
+    for exchange in _with_boards(desk, job):
+        take_for_page(exchange)  # what was found before stands on the page now
+    if has_boards(desk, job.exchanges):
+        print("\n".join(look_at_all(job.store, job.sources, job.exchanges, clock.now_s())), flush=True)
+
+
 def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:
     """Raise when half of what is traded has no bar of the session: as the provider failed, else StaleDataError.
 
@@ -73,23 +96,17 @@ def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:
     known: dict[str, dict[str, SymbolState]] = {}
     traded = [series for series in traded if not_waited_for(series.instrument.key, known) is None]
     at_home = [series for series in traded if series.instrument.market == snapshot.desk.market]
-    traded = (
-        at_home or traded
-    )  # what trades round the clock is never late, and must not hide that the market's bars are
+    traded = at_home or traded  # what trades round the clock is never late, and must not hide that the market's is
     behind = [series for series in traded if series.stale or not len(series.bars)]
     if traded and 2 * len(behind) >= len(traded):
         if isinstance(trouble, ExternalDataUnavailable):
             raise trouble
         newest = max((str(series.last_session) for series in behind if series.last_session), default="none")
+        named = first_of([each.instrument.symbol for each in behind], NAMED)
         raise StaleDataError(
             f"desk {snapshot.desk.name!r}: {len(behind)} of {len(traded)} traded instruments have no bar of session "
-            f"{snapshot.session} yet (their newest: {newest}): {_named(behind)}"
+            f"{snapshot.session} yet (their newest: {newest}): {named}"
         )
-
-
-def _named(behind: Sequence[Series]) -> str:
-    names = [each.instrument.symbol for each in behind]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyjobs.runs.verdict.repos import LOCK, UNASKED, Pinned, folder_of, git, in_environment, problem_of, shown
+from pyjobs.runs.released import UNASKED
+from pyjobs.runs.verdict.repos import LOCK, Pinned, folder_of, git, in_environment, problem_of, shown
 from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable
 from utils.files import atomic
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ import msgspec
 
 from pyjobs.market.providers import webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, About, BarRequest, Fetched, Quote, Refused
-from pyjobs.market.providers.identity import fits, zone_of
+from pyjobs.market.providers.identity import as_taken, zone_of
 from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from pyjobs.market.store.partitions import Adjusted
 from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
@@ -19,7 +18,6 @@ from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
 AT_ONCE = 50  # charts in one turn: some twenty seconds where a chart takes 0.3, and the time limit ends at 45
 NEVER_SPLIT = ("", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE")
 """Kinds, in Yahoo's words, whose prices are what was traded; and an answer that names none."""
-CLASS_ELSEWHERE = re.compile(r"([A-Z]{1,5})\.([A-Z])")
 """BRK.B, as Alpaca and the exchange itself have it."""
 SOON_MENDED_MS = 10 * 86_400_000  # rows without prices are filled within days; an older one may stay as it is for ever
 GAP_S = 0.1  # between two charts: nobody publishes a limit, and a burst is what is banned first
@@ -29,6 +27,7 @@ class Yahoo(Remote):
     """Yahoo's chart, through yfinance. Daily answers are kept in data/webcache/yf until another session has closed."""
 
     client = "yfinance"
+    class_mark = "-"
     package = "yfinance"
     keeps = True
     timeframes = ("1m", "5m", "15m", "30m", "1h", "1d")
@@ -50,12 +49,6 @@ class Yahoo(Remote):
         about = record.get("about") or {}
         return "raw" if about.get("kind", "") in NEVER_SPLIT else "split"
 
-    def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
-        """As every Remote; where a class of shares is spelt as elsewhere, with how it is spelt here."""
-        found = CLASS_ELSEWHERE.fullmatch(symbol) if kind == "no_data" else None
-        hint = f"; a class of shares is written {found[1]}-{found[2]} here" if found else ""
-        return super().refused(kind, symbol, detail + hint, retry_after_s)
-
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""
         kept = webcache.load(self.name, request, now_ms, revised_for_ms=self.revised_for_ms)
@@ -67,7 +60,8 @@ class Yahoo(Remote):
         """As every Remote; a good answer is kept, and one about something else, or with a bad new row, is not."""
         found = super().read(record, request, now_ms)
         last_ms = int(found.bars.ts_ms[-1])
-        if fits(found, request) and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in found.untrue):
+        taken = as_taken(found, request)
+        if taken is not None and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in taken.untrue):
             webcache.save(self.name, request, record, found.fetched_at_ms, last_ts_ms=last_ms)
         return found
 
