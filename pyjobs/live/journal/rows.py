@@ -34,7 +34,7 @@ class Rows(Sequence[Row]):
 
     @classmethod
     def of_text(cls, content: bytes, width: int) -> Rows:
-        """The same of whole lines, whatever their checksums."""
+        """Rows of whole lines, whatever their checksums. Raises ValueError as `of`."""
         text = np.frombuffer(content, np.int8)
         ends = np.flatnonzero((text == line_loops.COMMA) | (text == line_loops.LINE_END)).reshape(-1, width)
         if (text[ends[:, -1]] != line_loops.LINE_END).any():
