@@ -40,6 +40,11 @@ def held_bytes(path: Path, most: int = -1) -> bytes:
         return file.read(most)
 
 
+def real(path: Path | str) -> Path:
+    """The path without its links; of a loop of links, where Path.resolve raises, as far as it leads."""
+    return Path(os.path.realpath(path))
+
+
 def is_link(path: Path | str) -> bool:
     """Whether a link is there; False for what cannot be looked at, as `has_file`."""
     return os.path.islink(path)  # noqa: PTH114

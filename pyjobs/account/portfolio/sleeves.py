@@ -14,8 +14,8 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes_of_series import Failed, Named, wishes_of
 from pyjobs.account.portfolio.undecided import Undecided, worded
+from pyjobs.account.portfolio.wanted.wishes_of_series import Failed, Named, wishes_of
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Account, Instrument
