@@ -27,7 +27,6 @@ from pyjobs.live.limits import LOCK, Held, Turn, check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.live.splits import alike, between, rebased, unexplained
 from pyjobs.market.bars import COLUMNS, Bars
-from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable, LockBusyError, MissingInputError
 from utils.files import os_files, private
 
@@ -86,10 +85,14 @@ class Loop:
         self.code = code_of(spec.strategy)
         monotonic = os.environ.get("ENFORCE_DECISION_MONOTONIC") == "1"
         self.journal = Journal(place=spec.place, identity=spec.identity, monotonic=monotonic, synced=setting.synced)
-        self.stand, self.told = self._opened()
-        self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
-        self.waits = ""
-        self.events = self.journal.events(EVENTS_SEEN)
+        try:
+            self.stand, self.told = self._opened()
+            self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
+            self.waits = ""
+            self.events = self.journal.events(EVENTS_SEEN)
+        except BaseException:
+            self.journal.close()
+            raise
 
     def _opened(self) -> tuple[Stand, list[str]]:
         """After a clean step by the last rows; after anything else by ten thousand, and that is an event."""
@@ -220,6 +223,8 @@ class Loop:
                     done = decider.decide(i, words[is_late], check)
                     lines.append(f"{done.text},{int(is_late)},{done.blocked_by},{done.risk},{self.code},{at}")
                     trades += [f"{trade},{at}" for trade in done.trades]
+            if not before.ts_ms and lines:
+                self._event("begun", int(new.bars.ts_ms[0]), "")
             for i in np.flatnonzero(new.factors != 1.0).tolist():  # before it is so: a kill between loses none
                 factor = float(new.factors[i])
                 self._event("split", int(new.bars.ts_ms[i]), f"all before it counts times {factor!r}")
@@ -288,11 +293,3 @@ class Loop:
     def _at(self) -> str:
         now = dt.datetime.fromtimestamp(self.setting.now_ms() / 1000, dt.UTC)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def said(spec: Spec, done: Outcome) -> str:
-    """One line about a step."""
-    upto = f" up to {utc_text(done.last_ms)}" if done.last_ms else ""
-    news = f"{done.rows} decided{upto}" if done.rows else f"nothing new{upto}"
-    ended = f", {done.trades} trades ended" if done.trades else ""
-    return f"{spec.tag} {spec.key}: {news}{ended}" + "".join(f"; {each}" for each in done.told)

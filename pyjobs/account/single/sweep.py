@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from pyjobs.account.single.engine import Money, refuse_too_short, run_figures
+from pyjobs.account.single.many_sets import ManySets
 from pyjobs.market.bars import Bars, FloatArray, IntArray
-from pyjobs.market.cache.release import one_at_a_time
+from pyjobs.market.cache.release import keep_freed, one_at_a_time
 from pyjobs.strategy.lifecycle import Semantics
 from pyjobs.strategy.registry import REGISTRY, make_setup
 from pyjobs.strategy.signals import Setup
@@ -80,9 +81,11 @@ class Lot:
         return partial(Lot, **content | {"bars": tuple(one_at_a_time(self.bars))}), ()
 
     def figures(self, share: tuple[int, int]) -> FloatArray:
-        """The figures of setups [share), shape (setups, symbols, 3), see `sweep_symbol`."""
-        setups, terms = unpacked(self.setups)[slice(*share)], (self.money, self.semantics, self.start_ms)
-        return np.stack([sweep_symbol(bars, setups, *terms) for bars in one_at_a_time(self.bars)], axis=1)
+        """(total return, deepest fall, entries) of setups [share) on each symbol: shape (setups, symbols, 3)."""
+        keep_freed()
+        sets = ManySets(unpacked(self.setups)[slice(*share)], self.semantics)
+        found = (run_figures(each, sets, money=self.money, start_ms=self.start_ms) for each in one_at_a_time(self.bars))
+        return np.stack(list(found), axis=1)
 
 
 def sweep(
@@ -146,13 +149,6 @@ def shares(lot: Lot, piece: int) -> list[tuple[int, int]]:
     pieces = min(n, max(-(-n * sum(lengths) // piece), -(-n * max(lengths) // HELD), 1))
     edges = [n * i // pieces for i in range(pieces + 1)]
     return list(itertools.pairwise(edges))
-
-
-def sweep_symbol(
-    bars: Bars, setups: Sequence[Setup], money: Money, semantics: Semantics = "own", start_ms: int | None = None
-) -> FloatArray:
-    """(total return, deepest fall, entries) of each strategy on one symbol: shape (len(setups), 3)."""
-    return run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
 
 
 def _ascends(name: str, combo: Params) -> bool:
