@@ -18,8 +18,8 @@ from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.library.ma_cross import MaCross
 from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.signals import Setup, Signals
-from tests.alone import alone
 from tests.strategy.test_battery import walk
+from tests.support.alone import alone
 from utils.pieces import forked
 
 SETUPS = make_setups({"ma_cross": {"side": "both"}, "breakout": {}, "rsi_reversion": {}}, source="test")

@@ -23,12 +23,12 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.verdict import places, series
 from pyjobs.strategy import registry
-from tests.one_by_one.runs_table import files
-from tests.one_by_one.spoiled import Loop
+from tests.one_by_one.support.runs_table import files
+from tests.one_by_one.support.spoiled import Loop
 from utils import trading_day
 from utils.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEYS = [SeriesKey(exchange="T", symbol=name, timeframe="1d") for name in "ABC"]
 NOON_MS = 1_795_176_000_000
 GOOD = "2018-01-23,9,11,8,10,500\n2018-01-24,10,13,9,12,1000\n"
@@ -108,7 +108,7 @@ MARKET_TABLE: dict[str, Loop] = {
         make=stored, read=lambda h: [key.symbol for key in store_of(h).series()], others=frozenset("AC")
     ),
     "store/bar_store.py series, a symbol": Loop(
-        make=lambda h: stored(h).parents[1],
+        make=lambda h: stored(h).parents[2],
         read=lambda h: [key.symbol for key in store_of(h).series()],
         others=frozenset("AC"),
     ),
@@ -124,7 +124,7 @@ MARKET_TABLE: dict[str, Loop] = {
         others=frozenset(f"data {key}" for key in KEYS),
     ),
     "verdict/series.py check_all, a symbol": Loop(
-        make=lambda h: stored(h).parents[1],
+        make=lambda h: stored(h).parents[2],
         read=lambda h: [c.name for c in series.check_all([(key, "XKRX", "any") for key in KEYS], store_of(h), 1.8e9)],
         others=frozenset(f"data {key}" for key in KEYS),
     ),
