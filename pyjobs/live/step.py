@@ -23,7 +23,7 @@ from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
-from pyjobs.live.limits import LOCK, Held, Turn, check_of, others, totals
+from pyjobs.live.limits import NO_TURN, Held, Turn, Unreadable, check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.live.splits import alike, between, rebased, unexplained
 from pyjobs.market.bars import COLUMNS, Bars
@@ -139,7 +139,7 @@ class Loop:
             last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
-        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(found))
+        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=(*found, *self.told))
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
         """Decide what an answer holds: how many rows, how many trades that ended."""
@@ -213,7 +213,7 @@ class Loop:
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
             lambda: self.stand.day_equity - self.stand.equity,
-            lambda at_ms: self._held_elsewhere(at_ms) if turn.is_mine() else LOCK,
+            lambda at_ms: self._held_elsewhere(at_ms, turn),
         )
         at, lines, trades = self._at(), [], []
         try:
@@ -236,9 +236,12 @@ class Loop:
         self.journal.decisions = [[*lines[-1].split(","), ""]]
         return len(lines), len(trades)
 
-    def _held_elsewhere(self, at_ms: int) -> list[Held] | str:
+    def _held_elsewhere(self, at_ms: int, turn: Turn) -> list[Held] | Unreadable:
         configured = self.setting.configured
-        return totals(others(self.spec.place, configured), at_ms, configured)
+        found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else NO_TURN
+        if isinstance(found, Unreadable):
+            self.told = [f"an entry was forbidden (limits_unreadable): {found.why}"]
+        return found
 
     def _bar_lines(self, new: Seen, kind: str) -> list[str]:
         prefix, columns = self.lane.prefix, [getattr(new.bars, name).tolist() for name in COLUMNS]

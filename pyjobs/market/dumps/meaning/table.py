@@ -9,7 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares
+from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares, split_rows
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
@@ -55,6 +55,8 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     give_back(len(reading.grid))
     ohlcv = _numbers(reading, source, findings, complaints, st)
+    if source.instrument.prices == "raw":
+        findings.splits.update(day[split_rows(reading, ohlcv, st)].tolist())
     if "split" in reading.places:
         split = np.nan_to_num(numbers(reading.grid.columns[reading.places["split"]])[0])
         findings.splits.update(day[(split > 0) & (split != 1)].tolist())
