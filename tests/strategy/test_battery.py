@@ -215,7 +215,7 @@ class Hasty(Cheat):
 def test_signals_told_of_many_at_once_must_be_those_of_each(
     changed: Callable[[Signals], Signals], message: str | None
 ) -> None:
-    found = battery.failures(Hasty(lambda bars: bars.close > sma(bars.close, 5), changed=changed), walk(200, seed=2))
+    found = battery.failures(Hasty(lambda bars: bars.close > sma(bars.close, 5), changed=changed), prices(200, seed=2))
     assert [what.startswith(("differs_among_others: " + (message or ""), message or "-")) for what in found] == (
         [True] if message else []
     ), found

@@ -108,7 +108,7 @@ MARKET_TABLE: dict[str, Loop] = {
         make=stored, read=lambda h: [key.symbol for key in store_of(h).series()], others=frozenset("AC")
     ),
     "store/bar_store.py series, a symbol": Loop(
-        make=lambda h: stored(h).parents[2],
+        make=lambda h: stored(h).parents[1],
         read=lambda h: [key.symbol for key in store_of(h).series()],
         others=frozenset("AC"),
     ),
@@ -124,7 +124,7 @@ MARKET_TABLE: dict[str, Loop] = {
         others=frozenset(f"data {key}" for key in KEYS),
     ),
     "verdict/series.py check_all, a symbol": Loop(
-        make=lambda h: stored(h).parents[2],
+        make=lambda h: stored(h).parents[1],
         read=lambda h: [c.name for c in series.check_all([(key, "XKRX", "any") for key in KEYS], store_of(h), 1.8e9)],
         others=frozenset(f"data {key}" for key in KEYS),
     ),
