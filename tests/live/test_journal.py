@@ -11,8 +11,8 @@ from pyjobs.live.equal import logs
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.place import Place
-from tests.live.defects import put, rows_of
-from tests.live.worlds import a_loop, a_spec, cells, fed, walk
+from tests.live.support.defects import put, rows_of
+from tests.live.support.worlds import a_loop, a_spec, cells, fed, walk
 from utils.errors import BadDataError, ConfigError, NightdeskError
 
 BARS = walk(140)
