@@ -30,7 +30,7 @@ PINS = "requirements-nas.txt"
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, show, ask, send, verify."""
     parser = Parser(verb="deploy", doc=__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="only say what would change")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would change")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--new", action="store_true", help="the folder there may be missing: a first deploy")
     parser.add_argument(
@@ -91,7 +91,7 @@ def _shown(target: Target, tree: Tree, there: There) -> list[str]:
 def _asked(question: str) -> bool:
     """Raises UsageError where nobody can be asked."""
     if not sys.stdin.isatty():
-        raise UsageError("nobody is here to say yes: --yes, or --dry-run")
+        raise UsageError("there is no terminal to confirm at: give --yes, or --dry-run")
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 

@@ -28,7 +28,9 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """List what is over there, bring what is not here, record the pull, say what is new."""
     parser = Parser(verb="fetch_runs", doc=__doc__)
-    parser.add_argument("--dry-run", action="store_true", help="say what would be fetched, and how much; write nothing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be fetched, and how much; write nothing"
+    )
     parser.add_argument("--since", default="", metavar="DATE", help="only runs that began on or after 2026-11-20 (UTC)")
     parser.add_argument(
         "--prune-local", action="store_true", help="then remove old runs here, by KEEP_DAYS and KEEP_MAX_RUNS"

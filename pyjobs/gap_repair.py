@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise MissingInputError(f"{key}: nothing is stored of it, so nothing can be missing: ingest it first")
         if args.accept_lost:
             count = lost.accept(store, key, source.market, now_ms)
-            return f"{key}: {count} lost bars: nobody waits for them any more"
+            return f"{key}: {count} lost bars: they are not waited for any more"
         days = args.lookback_days or instance.lookback_days
         lookback_ms = int(days * jobs.DAY_MS)
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         found = within(RING_S, ring, paths.root())
     except OSError as error:  # what was found is printed
-        found = findings.Check("alerts", "FAIL", f"cannot tell of it: {error}", "alerts")
+        found = findings.Check("alerts", "FAIL", f"cannot be reported: {error}", "alerts")
     checks += [found] if found else []
     state = findings.worst(checks)
     if args.json == "1":

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_desk()
     parser.add_argument("--dumps", metavar="DIR", type=Path, help="folder of the dumps, instead of the desk's own")
     parser.add_argument("--out", metavar="RUNDIR", type=Path, help="run folder: also write reports/data.json there")
-    parser.add_argument("--explain", metavar="FILE", type=Path, help="say what FILE would be taken for; write nothing")
+    parser.add_argument("--explain", metavar="FILE", type=Path, help="print what FILE is taken for; write nothing")
     parser.add_argument("--symbol", metavar="SYMBOL", help="with --explain: as which instrument of the desk it is read")
     args = parser.parse_args(argv)
     if args.symbol is not None and args.explain is None:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
     if args.resume == (args.start is not None):
-        parser.error("say either --resume, or --start TIME [--end TIME]")
+        parser.error("give either --resume, or --start TIME [--end TIME]")
     if args.resume and args.end is not None:
         parser.error("--end goes with --start, not with --resume")
 

@@ -19,7 +19,7 @@ from utils.run import run
 def main(argv: Sequence[str] | None = None) -> int:
     """Turn it on, release it, or show whether it is on."""
     parser = Parser(verb="kill", doc=__doc__)
-    parser.add_argument("--reason", metavar="TEXT", help="turn it on, and say why")
+    parser.add_argument("--reason", metavar="TEXT", help="turn it on, and give the reason")
     parser.add_argument("--flatten", action="store_true", help="with --reason: leave what is open at the next open")
     parser.add_argument("--release", action="store_true", help="turn it off")
     args = parser.parse_args(argv)

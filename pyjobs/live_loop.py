@@ -32,7 +32,7 @@ LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal stops it, or show how it stands."""
     parser = Parser(verb="live_loop", doc=__doc__)
-    parser.add_argument("--status", action="store_true", help="show how the loops stand, and end")
+    parser.add_argument("--status", action="store_true", help="print the state of each loop, and end")
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="S", help="with --status: give it S seconds to begin"
     )

@@ -174,7 +174,7 @@ def _symbols(text: str) -> tuple[str, ...]:
     for symbol in filter(None, re.split(r"[,\s]+", text)):
         found.setdefault(symbol.casefold(), symbol)
     if not found:
-        raise UsageError("names no symbol: AAPL,MSFT, say")
+        raise UsageError("names no symbol, such as AAPL,MSFT")
     return tuple(found.values())
 
 

@@ -95,7 +95,7 @@ def _verify(options: Namespace) -> None:
     folder = Path(options.words[0])
     if (folder / artifact.SUMS).exists():
         if not options.signers:
-            raise UsageError("by whom may it be signed? --signers FILE")
+            raise UsageError("who may sign it? Give --signers FILE")
         release, who = artifact.verify(folder, Path(options.signers))
         print(f"release {release.tag}, commit {release.commit[:9]}: signed by {who}, every file as signed")
         return
@@ -109,7 +109,7 @@ def _verify(options: Namespace) -> None:
 
 def _init(options: Namespace) -> None:
     if not options.name or not options.port or not options.signers:
-        raise UsageError("init wants --name NAME --port PORT --signers FILE")
+        raise UsageError("init needs --name NAME --port PORT --signers FILE")
     root = Path(options.words[0]).expanduser().absolute()
     made = environments.make(root, options.name, options.port, Path(options.signers).expanduser())
     _entered(made)

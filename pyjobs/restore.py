@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--into", type=Path, default=None, metavar="FOLDER", help="the home that is restored")
     parser.add_argument("--list", action="store_true", help="the backups there are, oldest first")
-    parser.add_argument("--drill", action="store_true", help="try it, and say whether it would work")
+    parser.add_argument("--drill", action="store_true", help="try it, and print whether it would work")
     options = parser.parse_args(argv)
     if [options.into is not None, options.list, options.drill].count(True) != 1:
         raise UsageError("one of --into FOLDER, --list and --drill")

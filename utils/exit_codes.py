@@ -30,7 +30,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done, or skipped",
     ExitCode.BUG: "unexpected failure (a bug)",
     ExitCode.STALE: "temporary data staleness",
-    ExitCode.UNWELL: "health says FAIL",
+    ExitCode.UNWELL: "the verdict is FAIL",
     ExitCode.USAGE: "usage: the command line is wrong",
     ExitCode.BAD_DATA: "bad data",
     ExitCode.MISSING_INPUT: "missing input",

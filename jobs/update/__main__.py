@@ -162,7 +162,7 @@ def switched(clone, plan, wait_s):
     def act():
         clone.edited()
         if clone.commit("HEAD") != plan["from"]:
-            raise Refused("somebody has moved the head while the update was prepared", "start it again")
+            raise Refused("the head has moved while the update was prepared", "start it again")
         here = link_of()
         was = here or (".venvs/before-updates" if plan["venv"] else None)
         previous = {"rev": plan["from"], "venv": was}

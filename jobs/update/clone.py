@@ -152,9 +152,9 @@ class Clone:
             (delete if about.endswith("D") else put).append(path)
             if " 160000 " in about[:15]:
                 raise Refused(f"the new version has a submodule, '{path}', and an update brings files only",
-                              "tell those who publish it: repos.lock pins repositories")  # fmt: skip
+                              "ask those who publish it: repos.lock pins repositories")  # fmt: skip
             if path.startswith(PROTECTED) and path not in SHIPPED and not path.endswith("/.gitkeep"):
-                raise Refused(f"the new version brings '{path}', which is yours", "tell those who publish it")
+                raise Refused(f"the new version brings '{path}', which is yours", "ask those who publish it")
             if about.endswith("A") and os.path.lexists(os.path.join(self.root, path)):
                 raise Refused(f"'{path}' is here, is not git's, and the new version has a file of that name",
                               f"mv '{path}' '{path}.mine'")  # fmt: skip
@@ -184,7 +184,7 @@ class Clone:
         of_tag = bool(tag) and self.ask("cat-file", "-t", ref) == "tag"
         own = self.ask("for-each-ref", "--format=%(tag)", ref) if of_tag else tag
         if own != tag:
-            raise Refused(f"what is published as tag '{tag}' is the tag '{own}'", "tell those who publish it")
+            raise Refused(f"what is published as tag '{tag}' is the tag '{own}'", "ask those who publish it")
         words = ["verify-tag", ref] if of_tag else ["verify-commit", target]
         if not os.path.isfile(signers):
             raise Refused(f"UPDATE_SIGNERS='{signers}' is not there", "lines `you@example.com ssh-ed25519 AAAA…` in it")

@@ -196,7 +196,7 @@ def _by_ticker(df: pd.DataFrame, symbol: str) -> dict[str, pd.DataFrame]:
 
     if not isinstance(df.columns, pd.MultiIndex):
         if not symbol:
-            raise UsageError("the frame does not say whose it is: symbol=…")
+            raise UsageError("the frame does not name its symbol: give symbol=…")
         return {symbol: df}
     levels = [level for level in range(df.columns.nlevels) if "Close" in df.columns.get_level_values(level)]
     if df.columns.nlevels != 2 or not levels:

@@ -47,7 +47,7 @@ def look(now_ms: int) -> Iterator[Standing]:
         return
     kill = kill_switch.state()
     if kill is not None and found.loops:
-        yield Standing("live kill switch", "WARN", f"on since {kill.at or 'somebody made the file'}: {kill.reason}")
+        yield Standing("live kill switch", "WARN", f"on since {kill.at or 'the file was made by hand'}: {kill.reason}")
     if found.limits.any_set:
         yield from _forbidden(found, now_ms)
     store = open_store()
@@ -105,7 +105,7 @@ def _standing_still(spec: Spec, store: BarStore, last: int, now_ms: int) -> list
     if due.size <= UNDECIDED_WARN:
         return []
     state: State = "FAIL" if due.size > 4 * UNDECIDED_FAIL else "WARN"
-    return [(state, f"bars stand still: {due.size} should have come since {utc_text(since)}")]
+    return [(state, f"no new bars: {due.size} should have come since {utc_text(since)}")]
 
 
 def _failing(spec: Spec) -> list[tuple[State, str]]:

@@ -111,7 +111,7 @@ class Loop:
         if stand.ts_ms or lines:
             journal.event("repaired" if lines else "start", stand.ts_ms, "; ".join(lines), self._at())
         if lacking := self.setting.limits.lacking:
-            lines.append(f"nobody has set {', '.join(lacking)} in live.yaml: no entry is held back by them")
+            lines.append(f"not set: {', '.join(lacking)} in live.yaml: no entry is held back by them")
         return stand, lines
 
     def step(self) -> Outcome:

@@ -91,7 +91,7 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
     for line in os_files.held_bytes(folder / SUMS).decode("utf-8").splitlines():
         found = _SUM.fullmatch(line)
         if not found:
-            raise BadDataError(f"'{folder / SUMS}' has a line that is none of sha256sum's: {line[:80]!r}")
+            raise BadDataError(f"'{folder / SUMS}' has a line that sha256sum did not write: {line[:80]!r}")
         expected[found[2]] = found[1]
     here = {path.name for path in folder.iterdir()} - {SUMS, SIGNATURE}
     odd = sorted(here ^ expected.keys())
@@ -99,10 +99,10 @@ def verify(folder: Path, signers: Path) -> tuple[Release, str]:
         raise BadDataError(f"'{folder}': '{odd[0]}' is {'not of the release' if odd[0] in here else 'missing'}")
     for name, digest in expected.items():
         if file_sha256(folder / name) != digest:
-            raise BadDataError(f"'{folder / name}' is not what was signed: get the release anew")
+            raise BadDataError(f"'{folder / name}' is not what was signed: get the release again")
     release = released.parse(os_files.held_bytes(folder / ABOUT), folder / ABOUT)
     if f"nightdesk-{name_of(release.tag)}.tar.gz" not in expected:
-        raise BadDataError(f"'{folder}' says it is release '{release.tag}' and has no archive of that name")
+        raise BadDataError(f"'{folder}' claims to be release '{release.tag}' and has no archive of that name")
     return release, who
 
 
@@ -110,7 +110,7 @@ def only_files(folder: Path) -> None:
     """Raises BadDataError for a folder, a pipe, or whatever else is no file, in place of one of a release."""
     for path in sorted(folder.iterdir()):
         if not has_file(path):
-            raise BadDataError(f"'{path}' is not what was signed: it is no file; get the release anew")
+            raise BadDataError(f"'{path}' is not what was signed: it is no file; get the release again")
 
 
 def digest(folder: Path) -> str:
@@ -190,7 +190,7 @@ def _sign(path: Path, key: Path) -> None:
         capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     if done.returncode or not path.with_name(SIGNATURE).is_file():
-        found = (done.stderr.strip().splitlines() or ["ssh-keygen said nothing"])[-1]
+        found = (done.stderr.strip().splitlines() or ["ssh-keygen had no output"])[-1]
         raise ConfigError(f"'{key}' does not sign: {found} (a key with a passphrase: ssh-add it, and name its .pub)")
 
 

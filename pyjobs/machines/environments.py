@@ -89,7 +89,7 @@ def load(root: Path) -> Environment:
     found = _dotenv(root)
     name = found.get(PROJECT, "").removeprefix("nightdesk-")
     if not _NAME.fullmatch(name) or not found.get(PORT, "").isdigit():
-        raise ConfigError(f"'{root / '.env'}': {PROJECT}=nightdesk-NAME and {PORT}=PORT must stand there")
+        raise ConfigError(f"'{root / '.env'}': {PROJECT}=nightdesk-NAME and {PORT}=PORT must be in it")
     return Environment(os_files.real(root), name, found[PORT])
 
 
@@ -204,9 +204,9 @@ def usable(environment: Environment, tag: str) -> released.Release:
     readable(environment, release)
     wrong = next(released.differences(folder, release), "")
     if wrong:
-        raise BadDataError(f"release '{tag}' in '{environment.root}' is not as released: {wrong}: install it anew")
+        raise BadDataError(f"release '{tag}' in '{environment.root}' is not as released: {wrong}: install it again")
     if not (folder / ".venv/bin/python").exists():
-        raise BadDataError(f"the packages of release '{tag}' in '{environment.root}' are gone: install it anew")
+        raise BadDataError(f"the packages of release '{tag}' in '{environment.root}' are gone: install it again")
     return release
 
 

@@ -58,7 +58,7 @@ def bring(environment: Environment, source: Path, say: Say, *, packages: str = "
         incoming.rename(held)
     elif artifact.digest(held) != sha256:
         what = f"'{environment.root}' has another release '{release.tag}' (sha256 {artifact.digest(held)[:12]})"
-        raise ConfigError(f"{what}: a tag stands for one release")
+        raise ConfigError(f"{what}: a tag is one release only")
     final = environment.root / RELEASES / release.tag
     if _is_whole(environment, final, release):
         return release, sha256
@@ -178,4 +178,4 @@ def _run(
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line for line in done.stdout.splitlines() if line.strip()]
-    return f"{lines[-1].strip() if lines else 'it said nothing'} (exit {done.returncode})"
+    return f"{lines[-1].strip() if lines else 'no output'} (exit {done.returncode})"

@@ -76,7 +76,7 @@ def _unedited(folder: Path, so: str) -> None:
     """Raises ConfigError, which ends in `so`, where tracked files are edited, or git does not say."""
     edits = git(folder, "status", "--porcelain", "--untracked-files=no")
     if edits is None:
-        raise ConfigError(f"'{folder}': git does not say what is edited there (git status): {so}")
+        raise ConfigError(f"'{folder}': git cannot list the edits there (git status): {so}")
     if edits:
         raise ConfigError(f"'{folder}' has edits, the first is '{edits.splitlines()[0][2:].strip()}': {so}")
 

@@ -29,7 +29,7 @@ def restore(snapshot: Path, into: Path) -> int:
     assert isinstance(files, dict)  # `read` has checked it
     strange = next((name for name in sorted(files) if not name.startswith(f"{FILES}/")), None)
     if strange is not None:
-        raise BadDataError(f"'{snapshot}' is no backup: it holds '{quoted(strange, 200)}' beside {FILES}/")
+        raise BadDataError(f"'{snapshot}' is not a backup: it also holds '{quoted(strange, 200)}', next to {FILES}/")
     names = sorted(name.removeprefix(f"{FILES}/") for name in files)
     _same_format(record, into)
     there = [name for name in names if os.path.lexists(into / name)]

@@ -165,7 +165,7 @@ def _send_over_ssh(vault: Vault, host: Host, snapshot: Path) -> list[str]:
     script = VERIFY.format(folder=shlex.quote(vault.path), name=snapshot.name, sums=sums)
     done = host.run(script, timeout_s=TIMEOUT_S)
     if done.returncode == 65:
-        raise BadDataError(f"the backup arrived damaged at '{vault.name}': {said(done)}: the next one starts anew")
+        raise BadDataError(f"the backup arrived damaged at '{vault.name}': {said(done)}: the next one starts again")
     if done.returncode:
         raise CannotWriteError(f"the backup cannot be given its name at '{vault.name}': {said(done)}")
     return sorted({*known, snapshot.name})

@@ -72,9 +72,9 @@ def parse(text: str | bytes, path: Path) -> Release:
         release = Release(**{name: record[name] for name in Release._fields})
         whole = all(isinstance(record[name], kind) for name, kind in zip(Release._fields, _KINDS, strict=True))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadDataError(f"'{path}' does not say which release it is: {error!r}") from error
+        raise BadDataError(f"'{path}' does not name its release: {error!r}") from error
     if not whole:
-        raise BadDataError(f"'{path}' does not say which release it is")
+        raise BadDataError(f"'{path}' does not name its release")
     return release
 
 

@@ -128,7 +128,7 @@ def _numbers(field: str, low: int, high: int, line: Line) -> list[int]:
         first = int(given[1]) if given and given[1] else low
         last = int(given[2]) if given and given[2] else first if given and given[1] else high
         if given is None or not low <= first <= last <= high or given[3] == "0":
-            raise BadDataError(f"line {line.number}: {part!r} is none of a crontab's times")
+            raise BadDataError(f"line {line.number}: {part!r} is not a time of a crontab")
         found |= set(range(first, last + 1, int(given[3] or 1)))
     return sorted(found)
 
@@ -159,7 +159,7 @@ def named(unit: str) -> str:
     except OSError as error:
         raise ConfigError(f"'{env}' cannot be read: {error.strerror}") from error
     if not values.get(PROJECT):
-        raise ConfigError(f"'{env}': {PROJECT}=nightdesk-NAME must stand there: units have the environment's name")
+        raise ConfigError(f"'{env}': {PROJECT}=nightdesk-NAME must be in it: units have the environment's name")
     return f"{values[PROJECT]}.{unit.removeprefix(PREFIX)}"
 
 

@@ -45,7 +45,7 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
     if malformed := told(is_malformed, setup, bars):
         return malformed
     if len(bars) < 3 * setup.lookback:
-        return [f"{len(bars)} bars are too few to tell: three times its lookback of {setup.lookback} are needed"]
+        return [f"{len(bars)} bars are too few for a verdict: three times its lookback of {setup.lookback} are needed"]
     first = setup.signals(bars)
     checks: tuple[Check, ...] = (
         looks_ahead,

@@ -82,7 +82,7 @@ def test_silence_markers_a_kill_and_a_broken_file_are_told(spec: Spec) -> None:
     stepped(loop, 80, 99)
     loop.take(Answer(bars=BARS.slice(0, 100), final=False, persisted=False))
     assert looked(99)["live paper"][1].startswith("1 of the last 21 bars could not be stored (persist_failed)")
-    assert "bars stand still: 7 should have come" in looked(107)["live paper"][1]
+    assert "no new bars: 7 should have come" in looked(107)["live paper"][1]
     loop.journal.event("fetch_failed", 0, "outage", "2026-01-01T00:00:00.000Z")
     assert "nothing came since 2026-01-01" in looked(99)["live paper"][1]
     kill_switch.turn_on("a drill", flatten=False, at="2026-01-01")

@@ -63,7 +63,7 @@ def test_a_csv_goes_by_its_column_map(
     columns = "side=way,entry=opened,exit=closed,entry_price=paid,exit_price=got"
     assert said(path, capsys, "--map", columns)[0] == 0
     assert run(live_eq, ["--live-tag", "mine", "--trades", str(path)]) == 65
-    assert "trade 1 has no 'is_short': say what it is called with --map" in capsys.readouterr().err
+    assert "trade 1 has no 'is_short': give its name with --map" in capsys.readouterr().err
     assert run(live_eq, ["--live-tag", "mine", "--trades", str(home / "nope.json")]) == 66
     assert run(live_eq, ["--live-tag", "mine", "--trades", str(path), "--map", "what=way"]) == 64
 

@@ -365,7 +365,7 @@ def test_a_tag_that_has_moved_is_no_release_of_that_name(bench: Bench) -> None:
     with pytest.raises(ConfigError, match="a release is never another one; take another tag"):
         bench.built("v1")
     shutil.rmtree(bench.clone / "data/releases/v1")
-    with pytest.raises(ConfigError, match=r"has another release 'v1' .* a tag stands for one release"):
+    with pytest.raises(ConfigError, match=r"has another release 'v1' .* a tag is one release only"):
         bench.release("install", bench.staging, bench.built("v1"))
     assert bench.runs(bench.staging) == "1"
 
@@ -434,5 +434,5 @@ def test_a_release_that_does_not_say_which_it_is_is_damaged(tmp_path: Path) -> N
         '{"tag": 1, "commit": "", "committed_s": 1, "reads_format": 1, "files": {}}',
     ):
         (tmp_path / ".release.json").write_text(text)
-        with pytest.raises(BadDataError, match="does not say which release it is"):
+        with pytest.raises(BadDataError, match="does not name its release"):
             released.read(tmp_path)

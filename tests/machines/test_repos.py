@@ -90,7 +90,7 @@ def test_edits_another_origin_and_a_commit_that_is_gone_are_refused_and_the_othe
     index = (home / "stream/.git/index").read_bytes()
     (home / "stream/.git/index").write_bytes(index[: len(index) // 2])
     for words in (["check"], ["sync"], ["lock"]):  # git sees no edit, and cannot
-        with pytest.raises(ConfigError, match=r"git does not say what is edited there.*git status"):
+        with pytest.raises(ConfigError, match=r"git cannot list the edits there.*git status"):
             repos.main(words)
     (home / "stream/.git/index").write_bytes(index)
     git(home / "stream", "remote", "set-url", "origin", "https://a:secret@example.com/x.git")
@@ -127,7 +127,7 @@ def test_what_its_origin_has_not_is_not_pinned(home: Path) -> None:
     [
         ("a\tb\tc\n", "line 1: 3 fields, not 4"),
         ("# x\na\tb\tc\tmain\n", "line 2: 'main' is no commit"),
-        ("a\tb\tc\t" + "0" * 40 + "\na\tb\tc\t" + "0" * 40 + "\n", "line 2: the name 'a' stands there twice"),
+        ("a\tb\tc\t" + "0" * 40 + "\na\tb\tc\t" + "0" * 40 + "\n", "line 2: the name 'a' is given twice"),
         ("a\tb\thttps://u:p@h/x\t" + "0" * 40 + "\n", "line 1: the origin of 'a' holds a password"),
     ],
 )

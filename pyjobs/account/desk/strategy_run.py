@@ -74,7 +74,7 @@ def prepare(
         raise UsageError(
             f"{strategy} needs {setup.lookback} bars; no {' or '.join((account.currency, *account.trades))} "
             f"instrument of desk {snapshot.desk.name!r} can be traded up to {snapshot.session}: "
-            + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "there is none to trade")
+            + ("; ".join(f"{each['symbol']} {each['why']}" for each in left_out) or "no instrument to trade")
         )
     closes = session_closes(snapshot, first_decision_ms(sleeves, setups))
     inside = [pair for pair in closes if start is None or pair[0] >= start]

@@ -31,7 +31,7 @@ from pyjobs.strategy.indicators import BoolArray
 
 # Below ten independent trades even a setup that always wins has a Wilson interval reaching down to 72 %: no verdict.
 FEWEST_INDEPENDENT = 10
-WORTH = "worth: how many trades that share no bar would say as much as the closed ones; the 95 % intervals go by it."
+WORTH = "worth: how many trades that share no bar would weigh as much as the closed ones; the 95 % intervals use it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

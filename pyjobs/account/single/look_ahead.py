@@ -36,7 +36,7 @@ def refuse_or_tell(name: str, setup: Setup, series: Iterable[Bars], *, allowed: 
     found = findings(name, setup, series)
     if found and not allowed:
         raise BadDataError(
-            f"strategy {name}: {'; '.join(found)}. Nobody can trade that. Mend it (check_strategy {name} says "
+            f"strategy {name}: {'; '.join(found)}. It cannot be traded. Mend it (check_strategy {name} says "
             f"more), or see its figures all the same with {ALLOW}"
         )
     return [f"[WARN] strategy {name} cannot be traded, its figures mean nothing: {what}" for what in found]

@@ -88,7 +88,7 @@ def place_of(tag: str, symbol: str = "", timeframe: str = "") -> Place:
         raise MissingInputError(f"there are no decisions of {what} under {root} (tags there: {there})")
     if len(wanted) > 1:
         series = ", ".join(f"SYMBOL={each.symbol} TIMEFRAME={each.timeframe}" for each in wanted)
-        raise UsageError(f"tag {tag} has several series; say which: {series}")
+        raise UsageError(f"tag {tag} has several series; name one: {series}")
     return wanted[0]
 
 
@@ -194,7 +194,7 @@ def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True)
         except ValueError:
             ts_ms = -1
         if not 0 <= ts_ms <= LAST_MS or (ordered and ts_ms < before + strictly):
-            raise BadLine(f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}", ts_ms)
+            raise BadLine(f"{file.path}: the row of ts_ms {row[names.TS_MS]} comes after one of {before}", ts_ms)
         before = ts_ms
     return Rows.of(rows, width)
 

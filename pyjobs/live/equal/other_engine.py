@@ -73,7 +73,7 @@ def read(path: Path, timeframe: str, *, columns: Mapping[str, str], pair: str) -
                 )
             )
         except KeyError as error:
-            raise BadDataError(f"{path}: trade {number} has no {error}: say what it is called with --map") from None
+            raise BadDataError(f"{path}: trade {number} has no {error}: give its name with --map") from None
         except (ValueError, TypeError, OverflowError) as error:
             raise BadDataError(f"{path}: trade {number}: {error}") from None
     return sorted(found, key=lambda each: (each.entry_ms, each.exit_ms))

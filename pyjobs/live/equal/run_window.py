@@ -77,7 +77,7 @@ def places(live_tag: str, other_tag: str, symbol: str, timeframe: str) -> tuple[
     if live == other:
         raise UsageError(f"tag {live_tag} would be compared with itself: --bt-tag, or RUNID, names a backtest of it")
     if "_bt_" in live_tag and not live.bars.exists():
-        raise UsageError(f"tag {live_tag} is a backtest: a loop has {live.bars.name} beside its decisions")
+        raise UsageError(f"tag {live_tag} is a backtest: a loop has {live.bars.name} next to its decisions")
     return live, other
 
 

@@ -56,7 +56,7 @@ def _torn_and_back(twin: Spec) -> str:
     loop = Loop(twin, Setting(now_ms=lambda: at_ms + TIMEFRAME_MS[twin.timeframe], fetched=False, synced=False))
     try:
         if loop.stand.ts_ms != int(rows[0][names.TS_MS]):
-            return f"after a torn write it stands at ts_ms {loop.stand.ts_ms}, not at {rows[0][names.TS_MS]}"
+            return f"after a torn write it is at ts_ms {loop.stand.ts_ms}, not at {rows[0][names.TS_MS]}"
         _decide_again(loop, kept["bars"], last)
     finally:
         loop.journal.close()

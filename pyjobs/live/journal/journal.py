@@ -223,7 +223,7 @@ def refuse_disorder(file: LinesFile, rows: Sequence[Row], *, strictly: bool) -> 
             ts_ms = -1
         if ts_ms < before + strictly or ts_ms < 0:
             raise BadDataError(
-                f"{file.path}: the row of ts_ms {row[names.TS_MS]} stands after one of {before}: a block came twice, "
+                f"{file.path}: the row of ts_ms {row[names.TS_MS]} comes after one of {before}: a block came twice, "
                 "or rows were moved. Nothing was written; put the file of before back, or choose another tag"
             )
         before = ts_ms

@@ -83,5 +83,7 @@ def checked_tag(tag: str, source: str) -> str:
 def checked_symbol(symbol: str, source: str) -> str:
     """The symbol. Raises UsageError for what cannot stand in a cell."""
     if not _CELL.fullmatch(symbol):
-        raise UsageError(f"{source}: {symbol!r} cannot stand in a file of commas: no blank, comma or quote")
+        raise UsageError(
+            f"{source}: {symbol!r} cannot be in a file of comma-separated values: use no blank, comma or quote"
+        )
     return symbol

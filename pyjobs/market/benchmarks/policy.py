@@ -103,7 +103,10 @@ def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], st
             elif provider in benchmark.providers[:i]:
                 yield [*at, "providers", i], f"{provider!r} is named twice"
             elif provider not in LOCAL and not benchmark.symbols.of(provider):
-                yield [*at, "symbols"], f"{provider} is asked, but symbols.{provider} does not say for what"
+                yield (
+                    [*at, "symbols"],
+                    f"{provider} is in the order, but symbols.{provider} does not name what to ask it for",
+                )
         if policy.market_of(name) not in markets:
             yield [*at, "market"], f"unknown market {policy.market_of(name)!r} (known: {', '.join(markets)})"
         if not clock.is_date(benchmark.start):

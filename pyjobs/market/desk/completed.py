@@ -191,7 +191,7 @@ def _shared(block: Block, at: int, written: WrittenDesk, exchanges: dict[str, Ex
 def _unclear(block: Block) -> Iterator[tuple[str, str]]:
     given = [field for field in ("symbols", "csv", "listing") if getattr(block, field)]
     if len(given) != 1:
-        what = f"{' and '.join(given)} stand together" if given else "it names no symbols"
+        what = f"{' and '.join(given)} cannot be combined" if given else "it names no symbols"
         yield given[1] if given else "", f"{what}: name one of symbols, csv, listing"
     for field in BOUNDS:
         value = getattr(block, field)

@@ -39,7 +39,7 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
         yield "symbol", "the symbol is empty" if not instrument.symbol else str(error)
     for field in ("symbol", "name", "group", "file", "currency"):
         if not is_plain(text := getattr(instrument, field)):
-            yield field, f"{quoted(text, 80)!r} holds what cannot be printed"
+            yield field, f"{quoted(text, 80)!r} holds characters that cannot be printed"
     if not _EXCHANGE.fullmatch(instrument.exchange):
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
@@ -66,7 +66,7 @@ def of_member(instrument: Instrument) -> tuple[str, str] | None:
         return "symbol", f"{symbol[:LONGEST_SYMBOL]!r} is no symbol"
     for field in ("name", "group"):
         if not is_plain(text := getattr(instrument, field)):
-            return field, f"{quoted(text, 80)!r} holds what cannot be printed"
+            return field, f"{quoted(text, 80)!r} holds characters that cannot be printed"
     if not 0 <= instrument.lot < float("inf"):
         return "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     return None

@@ -93,9 +93,9 @@ def _newest_rescaled(store: BarStore, key: SeriesKey, source: SeriesSource, now_
         if not is_an_answer(error):
             raise
         raise BadDataError(
-            f"{key}: what is stored ends {utc_text(newest[0])}, and the provider has no bars of then any more "
+            f"{key}: what is stored ends {utc_text(newest[0])}, and the provider has no bars of that time any more "
             f"({error.detail}): whether a split or dividend lies between is not known. Nothing was stored; "
-            f"move {store.folder(key)} away to begin anew"
+            f"move {store.folder(key)} away to begin again"
         ) from None
     return _moved(store, key, bars)
 
@@ -134,7 +134,7 @@ def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms:
     if answer is None:
         raise BadDataError(
             f"{key}: cannot be re-based: a split or dividend changed its prices, and the provider no longer has the "
-            f"history that is stored ({why}). Nothing was stored; move {store.folder(key)} away to begin anew"
+            f"history that is stored ({why}). Nothing was stored; move {store.folder(key)} away to begin again"
         )
     got = put_in_place(store, key, joined(parts), answer, now_ms=now_ms)
     return replace(got, requests=requests + 1)

@@ -115,7 +115,7 @@ def _refuse_other_letters(store: BarStore, key: SeriesKey) -> None:
         if symbol.casefold() == same and symbol != key.symbol and store.partitions(twin := replace(key, symbol=symbol)):
             raise MisfitError(
                 f"{key}: {symbol} is stored, and the provider takes both for the same: write {symbol}, or move "
-                f"{store.folder(twin)} away (an exchange with two such symbols says `letters_count: true`)"
+                f"{store.folder(twin)} away (for an exchange with two such symbols set `letters_count: true`)"
             )
 
 

@@ -79,7 +79,7 @@ class Sources:
     ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
         """Each (board, session) of an exchange whose provider has boards, with its shares or its error."""
         made = self._provider_of(exchange)
-        assert isinstance(made, KrxStock), "nobody else has boards"
+        assert isinstance(made, KrxStock), "no other provider has boards"
         return ask_boards(made, asked, states=self._states, budget=self._retry_budget())
 
     def has_quotes(self, exchange: str) -> bool:

@@ -40,7 +40,7 @@ def contradicted(fetched: Fetched, market: str) -> str:
     calendar = trading_day.load(market) if splits else None
     for split in splits:
         if calendar and abs(math.log(split.value)) >= LEAST and _is_missing(fetched, split, calendar):
-            return f"it tells a split of {split.value:g} for 1 on {split.session} that is not in its prices before"
+            return f"it reports a split of {split.value:g} for 1 on {split.session} that is not in its prices before"
     return _newest_in_another_unit(fetched.bars)
 
 
@@ -92,7 +92,7 @@ def _newest_in_another_unit(bars: Bars) -> str:
     times = 10 ** abs(int(last - levels[old, 1]))
     way = "higher" if last > levels[old, 1] else "lower"
     since = utc_text(int(bars.ts_ms[at]))
-    return f"from the bar of {since} on its prices are {times} times {way}, and it tells no split: another unit?"
+    return f"from the bar of {since} on its prices are {times} times {way}, and it reports no split: another unit?"
 
 
 def _is_missing(fetched: Fetched, split: Event, calendar: Calendar) -> bool:

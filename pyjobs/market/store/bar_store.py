@@ -180,7 +180,7 @@ class BarStore:
             if known and known.provenance.adjusted != adjusted:
                 raise BadDataError(
                     f"{key}: the store holds {known.provenance.adjusted} prices, these are {adjusted}; never mixed "
-                    f"(a desk sets it with `prices`; move {folder} away to begin anew)"
+                    f"(a desk sets it with `prices`; move {folder} away to begin again)"
                 )
             held = known.provenance.basis if known else 0
             if basis is not None and basis != held:

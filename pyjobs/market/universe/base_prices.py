@@ -90,7 +90,7 @@ def check_follows(before: Before, days: Sequence[BoardDay], *, shut: Collection[
         follows = calendar.next_session(follows).date
     if follows != session:
         raise BadDataError(
-            f"KRX: the session after {before.session} is {follows}, not {session}: base prices tell nothing"
+            f"KRX: the session after {before.session} is {follows}, not {session}: base prices cannot be compared"
         )
     common = [
         (before.shares[row.symbol], row) for day in days for row in day.rows.values() if row.symbol in before.shares

@@ -128,7 +128,7 @@ def _name_lost(store: BarStore, one: Fetching) -> None:
         with foreseen():
             count = sum(lost.note(store, one.want.key, market, window) for window in wanted)
     except NightdeskError as error:  # the others have theirs
-        one.told = (*one.told, f"which bars can no longer be had cannot be told: {error}")
+        one.told = (*one.told, f"cannot find out which bars are no longer available: {error}")
         return
     if count:
         one.told = (

@@ -42,7 +42,7 @@ def load(exchange: str) -> dict[str, dt.date]:
     except (msgspec.MsgspecError, RecursionError) as error:
         raise BadDataError(
             f"{path}: cannot be read: {error}; move it away, and with it the folders of the shares under "
-            f"data/raw/{exchange} whose history should be longer: they are then fetched anew"
+            f"data/raw/{exchange} whose history should be longer: they are then fetched again"
         ) from None
     return {symbol: day for day, symbols in found.reached.items() for symbol in symbols}
 

@@ -70,7 +70,7 @@ def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequen
     if wrong:
         return Check("alert", "WARN", "; ".join(wrong), "alert")
     sent = sum(message.kind != "heartbeat" for message in messages)
-    return Check("alert", "OK", f"{sent} sent" if sent else "nothing new to tell", "alert")
+    return Check("alert", "OK", f"{sent} sent" if sent else "nothing new to report", "alert")
 
 
 def places() -> list[Path]:

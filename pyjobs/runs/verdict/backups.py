@@ -34,7 +34,7 @@ def check_backup(data_dir: Path, now_s: float) -> Check:
         text += "; not yet restored: batch/run_drill.sh tries it"
         return Check("backup", "WARN" if late else "OK", text, "backup")
     if not drill:
-        return Check("backup", "WARN", f"{text}; nobody has tried to restore one: batch/run_drill.sh", "backup")
+        return Check("backup", "WARN", f"{text}; no restore has been tried: batch/run_drill.sh", "backup")
     drilled = (now_s - _at(drill)) / DAY_S
     old = late or drilled > DRILL_DAYS
     text += f"; restored {_days(drilled)} ago: {drill.get('detail')}"

@@ -35,7 +35,9 @@ LOOKED_AT: dict[str, Looked] = {
     "code": Looked("which commit runs, edited here or not", "results are traced by it", "`git status`"),
     "python": Looked("the interpreter of `PYTHONBIN` and its packages", "no job starts without", "`make setup`"),
     "config": Looked(
-        "jobs file, desk and instances can be read", "what cannot be read is not watched", "mend the line it names"
+        "jobs file, desk and instances can be read",
+        "a file that cannot be read is not watched",
+        "mend the line it names",
     ),
     "write": Looked(
         "a file written, synced and renamed in `logs/ data/ .locks/ server_runs/`, a lock taken",
@@ -111,13 +113,13 @@ LOOKED_AT: dict[str, Looked] = {
         "mend the line it names",
     ),
     "live": Looked(
-        "each paper loop: undecided bars, bars that stand still, failed fetches, late or missing ones; the kill switch",
+        "each paper loop: undecided bars, bars that stay away, failed fetches, late or missing ones; the kill switch",
         "a loop that has stopped looks like one with no signal",
         "`jobs/live.sh status`, `events.csv` in the folder of its decisions",
     ),
     "data": Looked(
         "the age of each series that is kept up to date: the desk's, the instances'",
-        "a job may be well and its data stand still",
+        "a job may be well and its data old",
         "`jobs/why.sh nightly`, `jobs/why.sh ingest`",
     ),
     "boards": Looked(
@@ -126,7 +128,7 @@ LOOKED_AT: dict[str, Looked] = {
         "`python -m pyjobs.look_again`",
     ),
     "alert": Looked(
-        "whether the last change of state reached somebody", "nobody watches this box", "`secret/alerts.yaml`"
+        "whether the last change of state reached a person", "nobody watches this box", "`secret/alerts.yaml`"
     ),
 }
 

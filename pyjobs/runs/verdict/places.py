@@ -219,7 +219,7 @@ def git_head(clone: Path) -> Check:
         if head.returncode:
             if (clone / ".git").exists():
                 why = head.stderr.strip().rpartition("\n")[2]
-                return Check("code", "WARN", f"git cannot say which commit this is: {why}", "code")
+                return Check("code", "WARN", f"git cannot name the commit here: {why}", "code")
             return Check("code", "WARN", "not a git clone: update_from_git.sh cannot work here", "code")
         dirty = _git([*git, "status", "--porcelain", "-uno"]).stdout
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -88,7 +88,7 @@ def problem_of(home: Path, pinned: Pinned) -> str:
         return f"'{folder}' is at {head[:9]}, pinned is {pinned.commit[:9]}"
     status = git(folder, "status", "--porcelain", "--untracked-files=no")
     if status is None:
-        return f"'{folder}': git does not say what is edited there: git status"
+        return f"'{folder}': git cannot list the edits there: git status"
     edits = status.splitlines()
     return f"'{folder}': {len(edits)} tracked files are edited, the first is '{edits[0][2:].strip()}'" if edits else ""
 
@@ -201,7 +201,7 @@ def _wrong(fields: list[str], known: set[str]) -> str:
     if len(fields) != 4 or not all(fields):
         return f"{len(fields)} fields, not 4"
     if not _NAME.fullmatch(fields[0]) or fields[0] in known:
-        return f"the name {fields[0]!r} stands there twice, or is none"
+        return f"the name {fields[0]!r} is given twice, or is not a name"
     if not _COMMIT.fullmatch(fields[3]):
         return f"{fields[3]!r} is no commit of 40 digits"
     return f"the origin of {fields[0]!r} holds a password" if _PASSWORD.search(fields[2]) else ""

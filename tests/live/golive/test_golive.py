@@ -172,9 +172,9 @@ def test_limits_that_nobody_has_set_are_told_at_a_start(spec: Spec, capsys: pyte
     (spec.place.folder / "sizes.json").unlink(missing_ok=True)
     assert run(live_step, ["--instance", "paper", "--no-fetch"]) == 0
     told = capsys.readouterr().out
-    assert "nobody has set notional_per_symbol, notional, open_positions, day_loss in live.yaml" in told
+    assert "not set: notional_per_symbol, notional, open_positions, day_loss in live.yaml" in told
     assert run(live_step, ["--instance", "paper", "--no-fetch"]) == 0
-    assert "nobody has set" not in capsys.readouterr().out
+    assert "not set:" not in capsys.readouterr().out
 
 
 def test_without_a_loop_there_is_nothing_to_check(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

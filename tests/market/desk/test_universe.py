@@ -98,7 +98,7 @@ def test_one_on_another_basis_that_is_to_be_fetched_is_refused_with_the_key_to_s
         ("universe:\n  - {exchange: YAHOO}\n",
          "desk.yaml:7: universe[0]: it names no symbols: name one of symbols, csv, listing"),
         ("universe:\n  - {exchange: YAHOO, symbols: [A], csv: u.csv}\n",
-         "desk.yaml:7: universe[0].csv: symbols and csv stand together: name one of symbols, csv, listing"),
+         "desk.yaml:7: universe[0].csv: symbols and csv cannot be combined: name one of symbols, csv, listing"),
         ("universe:\n  - {exchange: KRY, symbols: [A]}\n",
          "desk.yaml:7: universe[0].exchange: unknown exchange 'KRY' (config/exchanges.yaml has YAHOO, BITFINEX, KRX); "
          "did you mean 'KRX'?"),

@@ -169,7 +169,7 @@ def test_one_price_of_a_row_in_another_unit_sets_that_row_aside(name: str, times
 def test_a_change_of_unit_that_lasts_is_refused_while_it_is_new_and_the_older_rows_are_set_aside_later() -> None:
     closes = np.linspace(50.0, 60.0, 80)
     for since in (71, 79):
-        with pytest.raises(Refused, match="100 times lower, and it tells no split: another unit"):
+        with pytest.raises(Refused, match="100 times lower, and it reports no split: another unit"):
             checked(of_share(np.where(np.arange(80) >= since, closes / 100, closes)), DAY)
     old = of_share(np.where(np.arange(80) >= 40, closes / 100, closes))
     assert checked(old, DAY).bars.ts_ms.tolist() == old.bars.ts_ms[40:].tolist()

@@ -227,7 +227,7 @@ def test_a_session_that_can_never_be_looked_at_is_asked_for_ever_less_often_and_
     nights = [night for night in range(90) if SESSIONS[9] in (looked(exchange, 10, night), exchange.asked)[1]]
     assert nights == [0, 1, 7, 29]
     assert take_found("KRX").told[-1] == (
-        f"KRX: not asked for any more, after a month in vain: {SESSIONS[9]}; what is stored of it stands"
+        f"KRX: not asked for any more, after a month in vain: {SESSIONS[9]}; its stored bars are kept"
     )
     exchange.down.clear()
     looked(exchange, 11, later=91)

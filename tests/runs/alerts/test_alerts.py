@@ -84,7 +84,7 @@ def test_who_could_not_be_reached_is_told_later(ring, listener: Listener) -> Non
     assert (ring(NIGHT).state, ring(NIGHT).detail) == ("WARN", "ping: it answered 503")
     listener.status = 200
     assert ring(NIGHT).state == "OK"
-    assert ring(NIGHT).detail == "nothing new to tell"
+    assert ring(NIGHT).detail == "nothing new to report"
     assert len(listener.got) == 3
 
 

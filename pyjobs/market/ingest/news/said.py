@@ -59,7 +59,9 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
     rows = tuple(ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms)
     lines = [*found, *_about_rows([ts_ms for ts_ms in rows if ts_ms not in known.untrue])]
     if new := [session for session in late if session not in known.worked_in]:
-        lines.append(f"told and not in the provider's prices yet, so worked in here: the dividend of {', '.join(new)}")
+        lines.append(
+            f"announced but not in the provider's prices yet, so worked in here: the dividend of {', '.join(new)}"
+        )
     outside = [day for day in known.worked_in if not first <= day <= last]
     worked_in = tuple(sorted({*outside, *late}))
     others = [ts_ms for ts_ms in known.untrue if not first <= _day(ts_ms) <= last]

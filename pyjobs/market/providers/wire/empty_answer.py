@@ -21,7 +21,7 @@ def doubt(empty: Any, known: Any) -> Fault | None:
         return Fault("schema", "no candles, and none to be found in an answer that should have some", retry_after_s=0.0)
     where, there = ".".join(found) or "the answer itself", value_at(empty, found)
     if not isinstance(there, list):
-        return Fault("schema", f"not a list: {where}, where candles stand otherwise")
+        return Fault("schema", f"not a list: {where}, where candles are expected")
     if there:
         return Fault("schema", f"{len(there)} rows at {where}, none of them a candle of the range", retry_after_s=0.0)
     return None

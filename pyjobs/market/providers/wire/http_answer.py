@@ -153,7 +153,7 @@ def _by_status(status: int, text: str) -> tuple[ExternalKind | None, str]:
     if status == 401:
         return "auth", excerpt(text)
     if status == 407:
-        return "network", "the proxy wants a login"
+        return "network", "the proxy asks for a login"
     if status == 403:
         blocked = is_page(text) and not _LOGIN.search(text)
         return ("blocked", "a block page") if blocked or _BLOCK.search(text) else ("auth", excerpt(text))

@@ -121,7 +121,7 @@ def _note(look: Look, wanted: looked.Due, failed: Mapping[dt.date, NightdeskErro
         look.notes.append(f"boards of earlier sessions could not be looked at again: {days} {first}: {failed[first]}")
     if stand:
         text = ", ".join(map(str, stand))
-        look.notes.append(f"not asked for any more, after a month in vain: {text}; what is stored of it stands")
+        look.notes.append(f"not asked for any more, after a month in vain: {text}; its stored bars are kept")
     news = [f"{exchange}: {entry}" for entry in look.notes]
 
     def noted(known: looked.Known) -> looked.Known:
