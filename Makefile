@@ -66,6 +66,7 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 	@$(PY) -m tests.bench.store
 	@$(PY) -m tests.bench.ingest
 	@$(PY) -m tests.bench.dumps
+	@$(PY) -m tests.bench.splits
 	@$(PY) -m tests.bench.board
 	@$(PY) -m tests.bench.universe
 	@$(PY) -m tests.bench.core
