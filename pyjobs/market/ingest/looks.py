@@ -29,7 +29,7 @@ FILE = ".looks.json"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EPOCH_WEEKDAY, TURNS = 3, (1, 2, 3, 4)  # Monday is 0
 AGES = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS}
-PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS
+PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS - HOUR_MS  # a night is never on the second
 
 
 def interval_over(since_ms: int, asked_ms: int, now_ms: int, *, slack: int = 24) -> bool:

@@ -31,7 +31,7 @@ from utils.errors import ExternalDataUnavailable, MisfitError, NightdeskError, U
 from utils.settings import credentials
 
 HOUR_MS = 3_600_000
-NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
+NEWEST_ONLY = 50  # some exchanges send so many candles or more up to the present, wherever the range begins
 CLASS = re.compile(r"([A-Z]{1,5})([.-])([A-Z])")
 Asked = TypeVar("Asked", BarRequest, str)
 
