@@ -193,7 +193,7 @@ class Remote:
         )  # fmt: skip
         events = record.get("events") or []
         if about is None and not events:
-            return found
+            return replace(found, remark=record["remark"]) if record.get("remark") else found
         late = tuple((session, factor) for session, factor in record.get("worked_in") or [])
         return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
