@@ -97,7 +97,7 @@ def test_what_differs_is_sent_and_what_is_the_targets_own_stays(server: Server, 
     ]  # fmt: skip
     assert not (there / "utils/added.py").exists()
     asked = deploy(server, here, there)
-    assert asked.returncode == 64 and "nobody is here to say yes" in asked.stderr
+    assert asked.returncode == 64 and "there is no terminal to confirm at" in asked.stderr
     (here / "utils/clock.py").write_text("edited")
     edited = deploy(server, here, there, "--yes")
     assert edited.returncode == 78 and "1 tracked files are edited here, the first is 'utils/clock.py'" in edited.stderr

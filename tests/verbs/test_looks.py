@@ -129,7 +129,7 @@ def test_an_answer_that_contradicts_itself_changes_no_history(world: World, caps
     world.fake.fault("yahoo", "other_unit")
     world.at(FRIDAY_S + 3 * DAY_S)
     assert run(ingest, [*DAYS, "--resume"]) == 69
-    said = "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it tells no split"
+    said = "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it reports no split"
     assert said in capsys.readouterr().err
     assert np.array_equal(world.store.read(SPY).close, before.close)
 
