@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.one_by_one.market_table import DESK, GOOD
-from tests.one_by_one.runs_table import IDS
+from tests.one_by_one.support.market_table import DESK, GOOD
+from tests.one_by_one.support.runs_table import IDS
 from tests.one_by_one.test_one_by_one import preload
 from tests.runs.test_run_folder import make_run
 from utils.files.in_time import within
@@ -23,7 +23,7 @@ IMPORT = """
 import sys, json; from pathlib import Path
 from pyjobs.market.dumps.reading import opened; from utils.files import text_files
 text_files.bytes_of.__defaults__ = (0.5,)
-from tests.one_by_one.market_table import imported
+from tests.one_by_one.support.market_table import imported
 print(json.dumps(imported(Path(sys.argv[1]))))
 """
 
@@ -62,7 +62,7 @@ print(healthcheck.main(["--json", "1"]))
 
 def silent(folder: Path, how: str, *command: str) -> list[str]:
     """A command line in whose eyes `folder` lies on a server that has gone away; skips where nothing can be mounted."""
-    argv = [sys.executable, str(ROOT / "tests/silent_server.py"), str(folder), how]
+    argv = [sys.executable, str(ROOT / "tests/support/silent_server.py"), str(folder), how]
     if subprocess.run([*argv, "true"], capture_output=True).returncode:
         pytest.skip("nothing can be mounted here (root and /dev/fuse are needed)")
     return [*argv, *command]

@@ -21,7 +21,7 @@ import pytest
 import requests
 import urllib3
 
-from tests.judge.fault_server import serving
+from tests.judge.support.fault_server import serving
 from utils.errors import ConfigError, ExternalDataUnavailable, StaleDataError
 from utils.exception_kinds import kind_of
 from utils.exit_codes import ExitCode

@@ -10,14 +10,16 @@ import msgspec
 import numpy as np
 
 from pyjobs.market.dumps.reading.beside import TOLD, told
+from pyjobs.market.dumps.reading.encodings import decoded
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_size
-from pyjobs.market.dumps.reading.text import decoded
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 DEEPEST = 4
+_A_LINE = re.compile(rb"\s*(\{[^\n]*\}[ \t\r]*\n\s*\{|\[[^\n]*\][ \t\r]*\n\s*\[)")  # an object or an array a line
+HEADS = ("columns", "fields", "headers", "column_names", "columnNames")
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
 _WRAPPERS = (
     "OHLCV?|DATA|BARS|ROWS|RESULTS?|CANDLES|KLINES?|OUTPUT\\d?|DAILY|PRICES?|QUOTES?|HISTORY|SERIES|VALUES|ITEMS"
@@ -31,7 +33,7 @@ def read_json(label: str, content: bytes) -> Grid:
     check_size(label, len(content), LARGEST_JSON_BYTES)
     try:
         text = decoded(label, content)
-        lines = re.fullmatch(rb"\s*\{[^\n]*\}\s*\n\s*\{.*", text, re.DOTALL)  # an object a line
+        lines = _A_LINE.match(text)
         data = msgspec.json.Decoder().decode_lines(text) if lines else msgspec.json.decode(text.decode())
     except (msgspec.DecodeError, RecursionError) as error:
         if (naver := re.fullmatch(rb"\s*\[\s*\[('[^\]]*)\],(.*)\]\s*", content, re.DOTALL)) is not None:
@@ -64,8 +66,10 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return _chart(data)
     if (pairs := _pairs(data)) is not None:
         return pairs
-    if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
-        return _split(data)
+    names = next((data[name] for name in HEADS if isinstance(data.get(name), list)), None)
+    rows = next((data[name] for name in ("data", "rows", "values") if isinstance(data.get(name), list)), None)
+    if names and rows and all(isinstance(name, str) for name in names) and isinstance(rows[0], list):
+        return _split({"columns": names, "data": rows, "index": data.get("index")})  # pandas' orient="split", TWSE's
     if _are_columns(lists := {name: value for name, value in data.items() if isinstance(value, list)}):
         return _columns(lists)
     if data and all(isinstance(value, dict) for value in data.values()):
