@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests import hostile
+from tests.support import hostile
 
 VALUES: dict[str, Any] = hostile.TEXTS | hostile.NAMES | {
     "null": None, "true": True, "zero": 0, "minus": -1, "a fraction": 0.5, "1e308": 1e308, "NaN": float("nan"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.one_by_one.going import Late, bounded
-from tests.readers.spoiling import some, spoiled
-from tests.readers.state_table import ROWS, Reader
+from tests.one_by_one.support.going import Late, bounded
+from tests.one_by_one.support.spoiling import some, spoiled
+from tests.one_by_one.support.state_table import ROWS, Reader
 from utils.errors import NightdeskError
 from utils.foreign_text import LONGEST_MESSAGE
 from utils.run import exit_code_for, one_line
@@ -67,7 +67,7 @@ def test_all_that_may_stand_there_is_read_or_named(name: str, home: Path) -> Non
 
 READS = {
     "held_bytes", "held_text", "opened_csv", "bytes_of", "read_json", "load_yaml", "name_values", "loads",
-    "msgspec.json.decode", "csv.reader", "csv.DictReader", "sqlite3.connect", "tarfile.open", "zipfile.ZipFile",
+    "json.decode", "csv.reader", "csv.DictReader", "sqlite3.connect", "tarfile.open", "zipfile.ZipFile",
     "gzip.open", "load_workbook", "ParquetFile", "read_table",
 }  # fmt: skip
 ELSEWHERE = Path(__file__).with_name("elsewhere.txt")
@@ -82,8 +82,10 @@ def readers() -> set[str]:
             node, name = waiting.pop()
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 name = f"{name}.{node.name}" if name else node.name
-            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if {called, called.rpartition(".")[2]} & READS and name:
+            last = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+            of = getattr(getattr(node.func, "value", None), "attr", "") if isinstance(node, ast.Call) else ""
+            of = of or getattr(getattr(getattr(node, "func", None), "value", None), "id", "")
+            if name and {last, f"{of}.{last}"} & READS:
                 found.add(f"{path.relative_to(ROOT).as_posix()} {name}")
             waiting += [(each, name) for each in ast.iter_child_nodes(node)]
     return found

@@ -35,7 +35,7 @@ from pyjobs.runs.job_history import load_job_plans
 from pyjobs.runs.nights import session, signal_queue, steps
 from pyjobs.runs.verdict import backups, holders, records, repos
 from pyjobs.scanning import news
-from tests.one_by_one.market_table import DESK, LISTING, NOON_MS, store_of
+from tests.one_by_one.support.market_table import DESK, LISTING, NOON_MS, store_of
 from utils import trading_day
 from utils.files import formats
 from utils.settings import credentials
@@ -67,7 +67,9 @@ def listed(_: Path) -> object:
 
 
 def status(_: Path) -> object:
-    return live_loop.main(["--status"])
+    known = live_loop._known()
+    live_loop._has_spoken(known)
+    return [f"{name} {loop.timeframe} {loop.ok_s or 0.0:.0f} {loop.said}" for name, loop in known.loops.items()]
 
 
 SESSION = '{"instruments": [{"exchange": "T", "symbol": "A", "timeframe": "1d", "last_session": "2026-11-19"}]}'
