@@ -41,11 +41,16 @@ up() {
   printf 'started, pid %s; make live-logs shows its log\n' "$!"
 }
 
+# compiled: what `make eq` compares with is made for this machine now, so that nobody waits for it then.
+compiled() { (nice -n 19 "$PYTHONBIN" -m pyjobs.live_eq --compile </dev/null >/dev/null 2>&1 &) }
+
 run() {
   local code held child=''
+  (umask 027 && : >>"$STATE/run.pid" && chmod 640 "$STATE/run.pid") || true # who may open it may lock it
   exec {held}>>"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
   flock -n "$held" || die 75 "the loops are kept already, by pid $(supervisor || true)"
   printf '%d\n' $$ >"$STATE/run.pid" || die 73 "cannot write '$STATE/run.pid'"
+  compiled {held}>&-
   trap '[[ ! $child ]] || kill -TERM "$child" 2>/dev/null; DOWN=yes' TERM INT HUP
   DOWN=''
   while [[ ! $DOWN ]]; do
@@ -82,7 +87,7 @@ case ${1:-} in
     [[ -e $log ]] || die 66 "no loop has written a log yet ('$log'): make live-up starts them"
     exec tail -n 50 -F -- "$log"
     ;;
-  loop) exec "$PYTHONBIN" -u -m pyjobs.live_loop ;;
+  loop) compiled && exec "$PYTHONBIN" -u -m pyjobs.live_loop ;;
   status) exec "$PYTHONBIN" -m pyjobs.live_loop --status ;;
   *) die 64 "usage: live.sh up|down|logs|status|run|loop" ;;
 esac

@@ -21,6 +21,7 @@ from pyjobs.runs.run_folder import finished_runs
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError, CannotWriteError, LockBusyError, UsageError
+from utils.files import private
 from utils.run import run
 
 
@@ -80,7 +81,7 @@ def _held(here: Path) -> int:
 
     try:
         here.mkdir(parents=True, exist_ok=True)
-        fd = os.open(here / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        fd = os.open(here / ".lock", os.O_RDWR | os.O_CREAT, private.LOCK_MODE)
     except OSError as error:
         raise CannotWriteError(f"cannot write '{here}': {error.strerror}") from error
     try:

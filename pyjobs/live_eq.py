@@ -20,6 +20,30 @@ from utils.run import run
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare; the lines of the contract on stdout, or JSON alone."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.compile:
+        from pyjobs.live.deciding import whole
+
+        whole.compile_all()
+        return ExitCode.OK
+    series = (os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", ""))
+    if args.trades:
+        if not args.live_tag:
+            parser.error("--trades needs --live-tag, or DATA_TAG")
+        return _against(args, *series)
+    if not args.live_tag or not args.bt_tag:
+        parser.error("name both: --live-tag and --bt-tag, or DATA_TAG and RUNID")
+
+    from pyjobs.live.equal import run_window, verdict
+
+    live, other = run_window.places(args.live_tag, args.bt_tag, *series)
+    made = verdict.judge(live, other, stored=run_window.stored(live) if args.bars == "store" else None)
+    print(json.dumps(verdict.as_json(made), indent=1) if args.json == "1" else "\n".join(verdict.as_lines(made)))
+    return ExitCode.OK if made.passed else ExitCode.BAD_DATA
+
+
+def _parser() -> Parser:
     parser = Parser(verb="live_eq", doc=__doc__)
     tag, run_id = os.environ.get("DATA_TAG", ""), os.environ.get("RUNID", "")
     parser.add_argument("--live-tag", default=tag, metavar="TAG", help="the loop's (default: DATA_TAG)")
@@ -37,22 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--map", default="", metavar="K=COLUMN,…", help="of a CSV: side, entry, exit, entry_price, exit_price"
     )
     parser.add_argument("--pair", default="", metavar="NAME", help="of an export of several: this pair's trades")
+    parser.add_argument(
+        "--compile", action="store_true", help="only compile what a comparison needs, once for this machine, and end"
+    )
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: JSON alone on stdout")
-    args = parser.parse_args(argv)
-    series = (os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", ""))
-    if args.trades:
-        if not args.live_tag:
-            parser.error("--trades needs --live-tag, or DATA_TAG")
-        return _against(args, *series)
-    if not args.live_tag or not args.bt_tag:
-        parser.error("name both: --live-tag and --bt-tag, or DATA_TAG and RUNID")
-
-    from pyjobs.live.equal import run_window, verdict
-
-    live, other = run_window.places(args.live_tag, args.bt_tag, *series)
-    made = verdict.judge(live, other, stored=run_window.stored(live) if args.bars == "store" else None)
-    print(json.dumps(verdict.as_json(made), indent=1) if args.json == "1" else "\n".join(verdict.as_lines(made)))
-    return ExitCode.OK if made.passed else ExitCode.BAD_DATA
+    return parser
 
 
 def _against(args: argparse.Namespace, symbol: str, timeframe: str) -> int:

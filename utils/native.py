@@ -24,7 +24,7 @@ from typing import Annotated, Any, get_type_hints
 import numpy as np
 
 from utils import paths
-from utils.files import os_files
+from utils.files import os_files, private
 from utils.files.atomic import write_bytes
 
 Floats = Annotated[Any, "float64"]  # arrays in Python (or lists), pointers when compiled
@@ -168,7 +168,7 @@ def _wait_for(lock: Path, name: str, held: ExitStack) -> None:
     """Have the lock, or say that another process has it and, in the end, that it is waited for no longer."""
     for seconds in (0.0, WAIT_S):
         try:
-            held.enter_context(os_files.locked(lock, seconds, 0o666))
+            held.enter_context(os_files.locked(lock, seconds, private.LOCK_MODE))
             return
         except os_files.HeldElsewhere:
             if seconds:

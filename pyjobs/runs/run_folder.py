@@ -88,6 +88,8 @@ def sweep_all(run_dir: Path) -> None:
 def publish(building: Building) -> Path:
     """Turn a run that has its manifest into a finished one: one rename. Returns its final folder.
 
+    Other users may read it as they may read the folder of all runs.
+
     Raises CannotWriteError when there is no manifest, the name is taken, or the rename fails; the folder then keeps
     its `.building-` name.
     """
@@ -95,6 +97,8 @@ def publish(building: Building) -> Path:
     if not (building.path / MANIFEST).is_file():
         raise CannotWriteError(f"'{building.path}' has no {MANIFEST}: not published")
     try:
+        with contextlib.suppress(OSError):  # a disk without modes
+            building.path.chmod(building.runs_dir.stat().st_mode & 0o755)
         building.path.rename(final)
     except OSError as error:
         raise CannotWriteError(f"cannot publish '{building.path}' as '{final.name}': {error.strerror}") from error

@@ -232,6 +232,7 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
         )
         assert any("[WARN] repos api: '" in path.read_text() for path in log.glob("live_loop_*.log"))
         assert live("up").stdout.startswith("running already")
+        assert (home / "data/live/run.pid").stat().st_mode & 0o777 == 0o640  # who may open it may lock it
         second = live("run")
         assert second.returncode == 75 and "the loops are kept already, by pid" in second.stderr
         status = live("status")

@@ -11,7 +11,7 @@ import pytest
 
 from pyjobs.account.single import equity_loop
 from pyjobs.live import kill_switch
-from pyjobs.live.deciding import one_bar, row_text, whole
+from pyjobs.live.deciding import one_bar, row_text, trade_text, whole
 from pyjobs.live.equal import logs
 from pyjobs.live.equal import replay as replaying
 from pyjobs.live.feed import Answer
@@ -53,7 +53,7 @@ def test_a_life_with_all_kinds_of_rows_is_the_same_at_once(monkeypatch: pytest.M
     words = {word for row in log.decisions for word in row[replaying.BLOCKED].split("+")}
     assert {"late", "kill", "flatten", "not_enough_bars"} <= words
     made = held_against(log)
-    assert made is not None and made.texts == log.trades.cells(0, len(names.TRADES) - 2, np.arange(len(log.trades)))
+    assert made is not None and whole.same_trades(logs.spec_of(log).lane("test"), made, log.trades)
     monkeypatch.setattr(replaying, "_by_bar", None)  # the core is not asked
     assert replaying.replay(log, logs.spec_of(log).lane("test")) is None
 
@@ -72,6 +72,24 @@ def test_any_other_byte_of_a_deterministic_cell_is_seen() -> None:
     put(log.place.decisions, [row[:-1] for row in rows], resealed=True)
     found = replaying.replay(logs.read(log.place, live=True), logs.spec_of(log).lane("test"))
     assert found is not None and found.row == at and found.ts_ms == int(rows[at][names.TS_MS])
+
+
+def test_any_other_byte_of_a_trade_is_seen() -> None:
+    log = a_life()
+    made, lane, rows, rng = held_against(log), logs.spec_of(log).lane("test"), log.trades[:], np.random.default_rng(6)
+    assert made is not None and len(rows) > 3 and rows[0][names.TRADES.index("stop")] != "-"
+    for cell in range(names.TS_MS, whole.OF_A_TRADE):
+        at = int(rng.integers(0, len(rows)))
+        spoilt = [list(row) for row in rows]
+        spoilt[at][cell] += "0"
+        assert not whole.same_trades(lane, made, Rows.of(spoilt, len(names.TRADES))), (at, cell)
+    for other in (rows[1:], rows[:-1], [*rows, rows[-1]], [rows[1], rows[0], *rows[2:]]):
+        assert not whole.same_trades(lane, made, Rows.of(other, len(names.TRADES)))
+    assert whole.same_trades(lane, made, Rows.of(rows, len(names.TRADES)))
+    rows[2][names.TRADES.index("decided_at")] += "1"
+    put(log.place.trades, [row[:-1] for row in rows], resealed=True)
+    found = replaying.replay(logs.read(log.place, live=True), lane)
+    assert found is not None and (found.layer, found.row) == ("trades", 2)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +129,11 @@ def test_numbers_are_read_as_python_reads_them() -> None:
     told += ["0", "-0", "-0.0", "1e5", "123456789012345", "0.1234567890123456", "-7", "30000.10", "5.", "1_0", "nan"]
     rows = Rows.of([["a", "b", "c", str(k), text] for k, text in enumerate(told)], 5)
     assert rows.floats(4, 1)[0].tobytes() == np.array([float(text) for text in told]).tobytes()
+    plain = [text for text in told if text not in ("5.", "1_0", "nan")]  # Python alone reads those
+    for text in [*told, "1e-05", "1.5e+300", "-", "", "1e", "e5", "1e+-5", "--1", "+1", ".5", "1.2.3", "0x1", " 1"]:
+        one = Rows.of([["a", "b", "c", "1", text]], 5)
+        assert one.are_numbers((4,), 3) == (text in [*plain, "1e-05", "1.5e+300"]), text
+        assert one.are_numbers((3, 4), 4) == (text in [*plain, "1e-05", "1.5e+300", "-"]), text
     for wrong in ("", "-", ".", "1.2.3", "x"):
         with pytest.raises(ValueError, match="could not convert"):
             Rows.of([["a", "b", "c", "1", wrong]], 5).floats(4, 1)
@@ -125,7 +148,7 @@ def test_a_checksum_by_eight_bytes_is_zlibs() -> None:
 
 def test_modules_that_are_compiled_together_mean_one_thing_by_a_name() -> None:
     meant = defaultdict(set)
-    for module in (kernel, equity_loop, one_bar, line_loops, cells, row_text):
+    for module in (kernel, equity_loop, one_bar, line_loops, cells, row_text, trade_text):
         for name, value in vars(module).items():
             if name.isupper() and name != "STATE":  # the kernel's and the money's: none of the loops uses either
                 meant[name].add(repr(value))

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import APART, ROOT, may_mount
+from tests.stranger import stranger
 
 GIT = {
     "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
@@ -150,6 +151,20 @@ def test_a_step_forward_is_taken_and_what_is_yours_is_not_touched(clone: Clone) 
     assert clone.which() == 2
     assert (clone.here / "config/desk.yaml").read_text() == "name: mine\n"
     assert not list((clone.here / ".locks").glob("update.stage*")) and not (clone.here / ".venvs").exists()
+
+
+@pytest.mark.torture
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_stranger_who_locks_whatever_he_can_open_delays_no_update(clone: Clone) -> None:
+    clone.version(2)
+    for each in (clone.here.parent, clone.here):
+        each.chmod(0o755)
+    with stranger(clone.here) as got:
+        began = time.monotonic()
+        code, log, _ = clone.update()
+        assert (code, clone.which()) == (0, 2), log
+        assert time.monotonic() - began < 60
+    assert "jobs/lib.sh" in got and not [name for name in got if name.startswith(".locks/")]
 
 
 def test_new_pins_make_an_environment_beside_the_old_one_and_a_rollback_takes_both_back(clone: Clone) -> None:

@@ -44,7 +44,13 @@ instruments:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A runtime root with a desk of two instruments over 300 sessions; AAA breaks out on the last one."""
+    """A runtime root with such a desk."""
+    make_desk(tmp_path)
+    return tmp_path
+
+
+def make_desk(tmp_path: Path) -> None:
+    """A desk of two instruments over 300 sessions; AAA breaks out on the last one."""
     (tmp_path / "dumps").mkdir()
     (tmp_path / "desk.yaml").write_text(DESK, encoding="utf-8")
     sessions = trading_day.load("XKRX").sessions_between(LAST - dt.timedelta(days=450), LAST)[-300:]
@@ -54,7 +60,6 @@ def home(tmp_path: Path) -> Path:
             close = round(50_000 + 4_000 * math.sin(i / 8)) + (jump if i == len(sessions) - 1 else 0)
             rows.append(f"{session.date},{close - 100},{close + 300},{close - 400},{close},1000")
         (tmp_path / f"dumps/{symbol}.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return tmp_path
 
 
 def command(home: Path, *flags: str) -> list[str]:

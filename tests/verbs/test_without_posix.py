@@ -29,7 +29,7 @@ VERBS = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A lock without flock is the file itself, and the loops' lock file stays once a process with flock has made it.
-    for compiled_loops in (csv_lines._loops, compiled.library, engine._library, simulate._library):
+    for compiled_loops in (csv_lines._loops, compiled.library, engine.library, simulate._library):
         compiled_loops()
     made = tmp_path_factory.mktemp("pc")
     run(made, "-m", "pyjobs.make_sample", "--end", "2024-06-28")

@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -136,7 +136,7 @@ class HeldElsewhere(Exception):
 
 
 @contextmanager
-def locked(path: Path, timeout_s: float, mode: int = 0o644) -> Iterator[None]:
+def locked(path: Path, timeout_s: float, mode: int = 0o640) -> Iterator[None]:
     """Hold the lock on the file at `path`, which is made and never deleted; where flock is, the one `filelock` takes.
 
     Raises HeldElsewhere after `timeout_s` seconds, OSError where no file can be made there or nothing can be locked.
@@ -164,10 +164,12 @@ def locked(path: Path, timeout_s: float, mode: int = 0o644) -> Iterator[None]:
 def hold_folder(path: Path) -> int:
     """An open descriptor that locks the folder until this process ends; -1 where folders cannot be opened (Windows).
 
-    Filesystems that cannot lock a folder (some NFS) leave it unlocked.
+    Filesystems that cannot lock a folder (some NFS) leave it unlocked. Other users get in when it is published.
     """
     if not HAS_FLOCK:
         return -1
+    with suppress(OSError):  # a disk without modes
+        path.chmod(path.stat().st_mode & 0o750)
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     for _ in range(100):
         try:

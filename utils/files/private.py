@@ -1,7 +1,7 @@
 """What other users of this machine may do with our files: a table of modes, whatever the umask was.
 
-Whoever may open a file may lock it: so locks, the history and what is known of providers are for the jobs' user and one
-group that is trusted ($NIGHTDESK_GROUP; its own when unset).
+Whoever may open a file may lock it: so whatever a job locks (locks, the history, what is known of providers, queues) is
+for the jobs' user and one group that is trusted ($NIGHTDESK_GROUP; its own when unset).
 Only the standard library: the supervisor imports this on every run.
 """
 
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GROUP = "NIGHTDESK_GROUP"
-LOCKS, STATE, YAHOO = ".locks", "data/providers/state", "data/webcache/yf-client"
-FOLDER_MODES = {LOCKS: 0o750, STATE: 0o750, YAHOO: 0o700}
-FILE_MODES = {LOCKS: 0o640, STATE: 0o640, YAHOO: 0o600}  # of the files in them
-HISTORY_MODE = 0o640
+LOCKS, STATE, YAHOO, QUEUE = ".locks", "data/providers/state", "data/webcache/yf-client", "data/queue"
+FOLDER_MODES = {LOCKS: 0o750, STATE: 0o750, YAHOO: 0o700, QUEUE: 0o750}
+FILE_MODES = {LOCKS: 0o640, STATE: 0o640, YAHOO: 0o600, QUEUE: 0o640}  # of the files in them
+HISTORY_MODE = LOCK_MODE = 0o640
+LIVE, FETCH, COMPILING = "data/live/run.pid", "data/server_runs_remote/.lock", "data/cache/native/.compiling"
+FILES = {LIVE: LOCK_MODE, FETCH: LOCK_MODE, COMPILING: LOCK_MODE}  # locks in folders that others may read
 
 
 def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
@@ -85,6 +87,10 @@ def _looked_at(home: str) -> Iterator[tuple[str, int]]:
             path = os.path.join(folder, each)
             if os.path.isfile(path):
                 yield path, FILE_MODES[name]
+    for name, mode in FILES.items():
+        path = os.path.join(home, name)
+        if os.path.isfile(path):
+            yield path, mode
     try:
         logs = os.listdir(os.path.join(home, "logs"))
     except OSError:

@@ -203,7 +203,7 @@ def _runs(
             inputs, (_, rules_at) = KernelInput(bars, signals), in_memory(Rules.of(signals, semantics))
             room.hold(2 * (len(bars) - start) + 1)
             room.state[:] = _flat()
-            n = _library().alone(
+            n = library().alone(
                 *(*inputs.at, start, len(bars), room.state_at, rules_at, room.trades_at),
                 *(inputs.close_at, money.cash, money.fee, _stand.at),
             )
@@ -252,7 +252,7 @@ def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: Float
     known = bars.ts_ms
     for begin, end in one_at_a_time(pieces(start, n_bars), lambda at: known[slice(*at)] if at[1] < n_bars else None):
         where = address(equity[begin - start :]) if equity is not None else 0
-        n = _library().worth(
+        n = library().worth(
             *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), _stand.at)
         )
     return n
@@ -271,5 +271,6 @@ def _flat() -> FloatArray:
 
 
 @lru_cache(maxsize=1)
-def _library() -> native.Library:
+def library() -> native.Library:
+    """The compiled loops of an account, by name."""
     return native.load("account", (kernel, equity_loop), (equity_loop.alone, equity_loop.worth))

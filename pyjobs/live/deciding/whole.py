@@ -11,11 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from pyjobs.account.single import equity_loop
-from pyjobs.live.deciding import one_bar, row_text
-from pyjobs.live.deciding.core import ACTIONS, TOLD, TRADE, Lane, Signalled, Stand, trade_texts
+from pyjobs.account.single.engine import net_returns
+from pyjobs.live.deciding import one_bar, row_text, trade_text
+from pyjobs.live.deciding.core import ACTIONS, TOLD, TRADE, Lane, Signalled, Stand
 from pyjobs.live.deciding.row_text import Against, Bench
 from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.journal import line_loops, names
+from pyjobs.live.journal import rows as journal_rows
 from pyjobs.live.journal.cells import SIDES
 from pyjobs.live.journal.names import SKIPS
 from pyjobs.live.journal.rows import Rows, tables
@@ -28,14 +30,15 @@ from utils.native import address, addresses
 
 LINE = 1024  # bytes: more than fifteen numbers of a state, four of money, and all labels
 BLOCKED, DETERMINISTIC = names.DECISIONS.index("blocked_by"), names.DETERMINISTIC
+OF_A_TRADE = names.TRADES.index("return") + 1  # cells that follow from the bars
 OTHER = -1  # of a `blocked_by` cell that no loop writes
 
 
 class Ended(NamedTuple):
-    """Trades that ended: their cells up to the return, kernel rows, and the number of the line at which each did."""
+    """Trades that ended: kernel rows, quantities, and the number of the line at which each did."""
 
-    texts: list[str]
     rows: FloatArray
+    sizes: FloatArray
     at: np.ndarray
 
 
@@ -63,7 +66,7 @@ def same_rows(
     and what it looks back on; 0: all bars, also those long before `first`.
     """
     last, begun = first + len(rows), Stand.first(lane.money)
-    lines = _against(lane, rows, forbids)
+    lines = _against(lane, rows, forbids, DETERMINISTIC)
     if lines is None:
         return None
     held = Stand(s=np.array(begun.s), p=np.array(begun.p, np.float64))  # type: ignore[arg-type]  # in one piece each
@@ -77,8 +80,20 @@ def same_rows(
             if made is None:
                 return None
             found.append(made)
-    trades, sizes, at = (np.concatenate(each) for each in zip(*found, strict=True))
-    return Ended(trade_texts(lane, trades, sizes.tolist(), 0), trades, at)
+    return Ended(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+
+def same_trades(lane: Lane, ended: Ended, lines: Rows) -> bool:
+    """Whether the lines of trades.csv are these trades, up to their return."""
+    n, against = len(lines), _against(lane, lines, np.empty(0, np.int8), OF_A_TRADE)
+    if against is None or n != len(ended.rows):
+        return False
+    rows, sizes = (np.ascontiguousarray(each, np.float64) for each in ended[:2])
+    gains = net_returns(rows, lane.money.fee)
+    numbers = [address(each) for each in (rows, rows)]
+    others = [address(each) for each in (sizes, sizes, gains, gains, _powers())]
+    found, line = np.zeros(2, np.int64), np.zeros(LINE, np.int8)
+    return bool(n == loops().trades_alike(*numbers, n, *others, address(found), address(line), *addresses(against)))
 
 
 def _stretch(
@@ -108,15 +123,15 @@ def _stretch(
     return (trades[:k], sizes[:k], ended[1 : k + 1]) if count == n - start else None
 
 
-def _against(lane: Lane, rows: Rows, forbids: np.ndarray) -> Against | None:
-    """The lines as the loop reads them; None where they may be longer than its room."""
+def _against(lane: Lane, rows: Rows, forbids: np.ndarray, upto: int) -> Against | None:
+    """The lines as the loop reads them, `upto` that cell; None where they may be longer than its room."""
     named = (lane.prefix, f"{lane.strategy},{lane.fingerprint},", "flat,", f"{SIDES[-1.0]},", f"{SIDES[0.0]},")
     labels = [*named, f"{SIDES[1.0]},", *(f"{each}," for each in (*ACTIONS, *TOLD))]
     texts = [label.encode() for label in labels]
     if sum(map(len, texts)) + cells.LONGEST * (one_bar.KERNEL_STATE + one_bar.PURSE) > LINE:
         return None
     return Against(
-        text=rows.text, starts=rows.starts, ends=rows.ends[:, DETERMINISTIC - 1].astype(np.int64),
+        text=rows.text, starts=rows.starts, ends=rows.ends[:, upto - 1].astype(np.int64),
         forbids=np.ascontiguousarray(forbids, np.int8), labels=np.frombuffer(b"".join(texts), np.int8),
         label_starts=np.concatenate(([0], np.cumsum([len(text) for text in texts]))),
     )  # fmt: skip
@@ -138,8 +153,17 @@ def _powers() -> np.ndarray:
     return powers().view(np.int64)
 
 
+def compile_all() -> None:
+    """All loops that a comparison runs, now: for a machine that has not kept them it takes seconds."""
+    from pyjobs.account.single import engine
+    from pyjobs.strategy import compiled
+
+    for load in (loops, journal_rows.loops, engine.library, compiled.library):
+        load()
+
+
 @lru_cache(maxsize=1)
 def loops() -> native.Library:
     """The compiled loops, by name."""
-    modules = (kernel, equity_loop, one_bar, line_loops, cells, row_text)
-    return native.load("decisions", modules, (row_text.rows_alike, row_text.seal_bars))
+    modules = (kernel, equity_loop, one_bar, line_loops, cells, row_text, trade_text)
+    return native.load("decisions", modules, (row_text.rows_alike, row_text.seal_bars, trade_text.trades_alike))

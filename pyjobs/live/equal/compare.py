@@ -105,13 +105,18 @@ def _decisions(
     found: Compared, live: Rows, other: Rows, window: tuple[np.ndarray, np.ndarray], explain: Explain
 ) -> None:
     """Both, over all closes that either has; only at rows that differ are cells looked at."""
-    at = np.union1d(live.ts_ms[window[0]], other.ts_ms[window[1]])
-    a, b = (_numbers(rows, at, which) for rows, which in ((live, window[0]), (other, window[1])))
+    mine, theirs = live.ts_ms[window[0]], other.ts_ms[window[1]]
+    if np.array_equal(mine, theirs):
+        at, (a, b) = mine, window
+    else:
+        at = np.union1d(mine, theirs)
+        a, b = (_numbers(rows, at, which) for rows, which in ((live, window[0]), (other, window[1])))
     both = (a >= 0) & (b >= 0)
     same, flat, ready = (np.zeros(len(at), np.bool_) for _ in range(3))
     same[both] = live.same(a[both], other, b[both], FIRST, LAST)
-    flat[both] = _flat(live)[a[both]] & _flat(other)[b[both]]
-    ready[both] = _begins(live, a[both], window[0]) & _begins(other, b[both], window[1])
+    flats = [rows.has(STATE, FLAT_STATE.encode()) for rows in (live, other)]  # after a row, nothing held or ordered
+    flat[both] = flats[0][a[both]] & flats[1][b[both]]
+    ready[both] = _begins(live, flats[0], a[both], window[0]) & _begins(other, flats[1], b[both], window[1])
     begin = int(np.argmax(ready)) if ready.any() else len(at)
     if begin == len(at):
         return
@@ -140,14 +145,9 @@ def _numbers(rows: Rows, at: np.ndarray, which: np.ndarray) -> np.ndarray:
     return np.where(rows.ts_ms[found] == at, found, -1)
 
 
-def _flat(rows: Rows) -> np.ndarray:
-    """Whether nothing is held or ordered after each row."""
-    return rows.has(STATE, FLAT_STATE.encode())
-
-
-def _begins(rows: Rows, at: np.ndarray, which: np.ndarray) -> np.ndarray:
+def _begins(rows: Rows, flat: np.ndarray, at: np.ndarray, which: np.ndarray) -> np.ndarray:
     """Whether nothing was held before these rows, and nothing ordered before them within the window."""
-    was_flat = (at == which[0]) | _flat(rows)[np.maximum(at - 1, 0)]
+    was_flat = (at == which[0]) | flat[np.maximum(at - 1, 0)]
     return np.asarray(rows.has(BEFORE, b"flat")[at] & was_flat)
 
 

@@ -26,7 +26,8 @@ from utils.settings import config
 
 CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
 _NAMES = ("signal_ts_ms", "entry_ts_ms", "entry_price", "exit_price", "bars_held", "quantity", "return")
-NUMBERS, STOP = itemgetter(*map(names.TRADES.index, _NAMES)), names.TRADES.index("stop")
+_COLUMNS = tuple(map(names.TRADES.index, _NAMES))
+NUMBERS, STOP = itemgetter(*_COLUMNS), names.TRADES.index("stop")
 
 A_STEP_S = 120.0  # longer than any
 LAST_MS = 2**63 - 1  # what an int64 holds
@@ -161,6 +162,8 @@ def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True)
 
 def _refuse_no_numbers(trades: Rows, path: Path) -> None:
     """Raises BadLine for a trade with a time, a price or a return that is none; a stop may be `-`."""
+    if trades.are_numbers((*_COLUMNS, STOP), STOP):
+        return
     for row in trades:
         try:
             list(map(float, NUMBERS(row)))

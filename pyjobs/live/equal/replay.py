@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyjobs.live.deciding.core import Decided, Lane, Stand, deciders
+from pyjobs.live.deciding.core import Decided, Lane, Stand, deciders, trade_texts
 from pyjobs.live.deciding.standing import DECIDED_AT, recorded, stand_after
-from pyjobs.live.deciding.whole import OTHER, forbids_of, same_rows
+from pyjobs.live.deciding.whole import OF_A_TRADE, OTHER, forbids_of, same_rows, same_trades
 from pyjobs.live.equal.logs import BLOCKED, LATE, Log
 from pyjobs.live.journal import names
 from pyjobs.live.journal.rows import Rows
@@ -40,8 +40,11 @@ def replay(log: Log, lane: Lane) -> Apart | None:
         if not (forbids == OTHER).any():
             made = same_rows(lane, log.seen, log.decisions, forbids, int(at[0]), at_stop=True, block=BLOCK)
             if made is not None:
-                decided_at = log.decisions.cells(DECIDED_AT, DECIDED_AT + 1, made.at)
-                return _trades_apart(log, [f"{a},{b}" for a, b in zip(made.texts, decided_at, strict=True)])
+                stamps = log.decisions.cells(DECIDED_AT, DECIDED_AT + 1, made.at)
+                if same_trades(lane, made, log.trades) and stamps == _stamps(log.trades):
+                    return None
+                texts = trade_texts(lane, made.rows, made.sizes.tolist(), 0)
+                return _trades_apart(log, [f"{a},{b}" for a, b in zip(texts, stamps, strict=True)])
     return _by_bar(log, lane, at, lost)
 
 
@@ -111,6 +114,11 @@ def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) ->
         row=first, ts_ms=int(times[first]), layer="decisions", found=",".join(row),
         wanted=f"a bar of that time in {log.place.bars.name}",
     )  # fmt: skip
+
+
+def _stamps(trades: Rows) -> list[str]:
+    """When each was decided, as its line has it."""
+    return trades.cells(OF_A_TRADE, OF_A_TRADE + 1, np.arange(len(trades)))
 
 
 def _trades_apart(log: Log, wanted: list[str]) -> Apart | None:

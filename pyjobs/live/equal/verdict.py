@@ -124,9 +124,9 @@ def _replayed(made: Verdict, live: Log, spec: Spec) -> None:
 def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Seen | None) -> None:
     """Whether the backtest's files are what a backtest of these bars gives, also where differences are excused."""
     seen, lane = (live.seen if stored is None else stored).until(other.last_ms), spec.lane(f"tag {live.place.tag}")
-    result = other.trades.cells(0, len(names.TRADES) - 2, np.arange(len(other.trades)))
-    if window.is_so(lane, seen, other.decisions, result):
+    if window.is_so(lane, seen, other.decisions, other.trades):
         return
+    result = other.trades.cells(0, len(names.TRADES) - 2, np.arange(len(other.trades)))
     rows, trades = window.decided(lane, seen, other.first_ms)
     found = other.decisions.cells(0, names.DETERMINISTIC, np.arange(len(other.decisions)))
     for layer, mine, wanted in (("decisions", found, rows), ("trades", result, trades)):

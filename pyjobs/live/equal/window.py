@@ -14,7 +14,7 @@ import numpy as np
 from pyjobs.account.single.engine import run_symbol
 from pyjobs.live.deciding.core import Lane, Stand, deciders
 from pyjobs.live.deciding.seen import Seen
-from pyjobs.live.deciding.whole import same_rows
+from pyjobs.live.deciding.whole import same_rows, same_trades
 from pyjobs.live.equal.logs import NOTHING, Log
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import SIDES, number
@@ -50,13 +50,13 @@ def decided(lane: Lane, seen: Seen, start_ms: int) -> tuple[list[str], list[str]
     return rows, trades
 
 
-def is_so(lane: Lane, seen: Seen, rows: Rows, trades: list[str]) -> bool:
+def is_so(lane: Lane, seen: Seen, rows: Rows, trades: Rows) -> bool:
     """Whether these are the lines that `decided` gives from the first of them on, and its trades; by compiled loops."""
     begin = int(np.searchsorted(seen.bars.ts_ms, rows.ts_ms[0]))
     if not np.array_equal(seen.bars.ts_ms[begin:], rows.ts_ms):
         return False
     made = same_rows(lane, seen, rows, np.zeros(len(rows), np.int8), begin, at_stop=False)
-    if made is None or made.texts != trades:
+    if made is None or not same_trades(lane, made, trades):
         return False
     if (seen.factors[1:] != 1.0).any():
         return True

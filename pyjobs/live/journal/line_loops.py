@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from utils.native import Bytes, Floats, Ints, Shorts
 
-COMMA, LINE_END, MINUS, DOT, ZERO, BLANK, LETTER_A = 44, 10, 45, 46, 48, 32, 97
+COMMA, LINE_END, MINUS, DOT, ZERO, BLANK, LETTER_A, LETTER_E, PLUS = 44, 10, 45, 46, 48, 32, 97, 101, 43
 SEAL = 8  # hex digits of a checksum
 ALL_ONES = 0xFFFFFFFF
 TABLES = 8  # of a checksum that takes eight bytes at once
@@ -136,6 +136,50 @@ def read_floats(
                 left[unread] = row * count + column
                 unread += 1
     return unread
+
+
+def plain_numbers(text: Bytes, ends: Shorts, rows: int, width: int, columns: Ints, count: int, dashed: int) -> int:
+    """How many of the first rows have in each of those columns what `is_number` says is one; or in `dashed` a minus."""
+    for row in range(rows):
+        for c in range(count):
+            place = row * width + columns[c]
+            i, end = ends[place - 1] + 1, ends[place]
+            is_dash = columns[c] == dashed and end - i == 1 and text[i] == MINUS
+            if not is_dash and not is_number(text, i, end):
+                return row
+    return rows
+
+
+def is_number(text: Bytes, begins: int, end: int) -> bool:
+    """Whether digits stand there, with a minus, a point among them and an exponent at most: as a journal has them."""
+    i = past_sign(text, begins, end, MINUS)
+    after = past_digits(text, i, end)
+    if after == i:
+        return False
+    if after < end and text[after] == DOT:
+        i, after = after + 1, past_digits(text, after + 1, end)
+        if after == i:
+            return False
+    if after < end and text[after] == LETTER_E:
+        i = past_sign(text, after + 1, end, MINUS)
+        if i == after + 1:
+            i = past_sign(text, i, end, PLUS)
+        after = past_digits(text, i, end)
+        if after == i:
+            return False
+    return after == end
+
+
+def past_sign(text: Bytes, i: int, end: int, sign: int) -> int:
+    """Where what follows begins."""
+    return i + 1 if i < end and text[i] == sign else i
+
+
+def past_digits(text: Bytes, i: int, end: int) -> int:
+    """Where they end."""
+    while i < end and 0 <= text[i] - ZERO <= 9:
+        i += 1
+    return i
 
 
 def alike(

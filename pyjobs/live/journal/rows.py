@@ -48,10 +48,11 @@ class Rows(Sequence[Row]):
     @overload
     def __getitem__(self, at: slice) -> list[Row]: ...
     def __getitem__(self, at: int | slice) -> Row | list[Row]:
-        which = np.arange(len(self))[at]
+        width = self.ends.shape[1]
         if isinstance(at, slice):
-            return [line.split(",") for line in self.cells(0, self.ends.shape[1], which)]
-        return self.cells(0, self.ends.shape[1], which.reshape(1))[0].split(",")
+            return [line.split(",") for line in self.cells(0, width, np.arange(len(self))[at])]
+        row = range(len(self))[at]
+        return str(self.text.data[self.starts[row] : self.ends[row, width - 1]], "utf-8").split(",")
 
     def cells(self, first: int, last: int, which: np.ndarray) -> list[str]:
         """The cells [first, last) of these rows, with the commas between them."""
@@ -77,6 +78,16 @@ class Rows(Sequence[Row]):
             address(theirs), len(mine), self.ends.shape[1], first, last, address(out),
         )  # fmt: skip
         return out.astype(np.bool_)
+
+    def are_numbers(self, columns: Sequence[int], dashed: int) -> bool:
+        """Whether each of those cells is plainly a number; False also for what only Python reads as one.
+
+        `dashed`: the column in which a `-` is one, too."""
+        which = np.array(columns, np.int64)
+        found = loops().plain_numbers(
+            address(self.text), address(self.ends), len(self), self.ends.shape[1], address(which), len(which), dashed
+        )
+        return bool(found == len(self))
 
     def floats(self, first: int, count: int) -> np.ndarray:
         """`count` columns from `first` on, as float64 (count, rows). Raises ValueError for a cell that is none."""
@@ -118,7 +129,8 @@ def _starts(ends: np.ndarray, first: int) -> np.ndarray:
 @lru_cache(maxsize=1)
 def loops() -> native.Library:
     """The compiled loops, by name."""
-    return native.load("journal", (line_loops,), (line_loops.scan, line_loops.read_floats, line_loops.alike))
+    exports = (line_loops.scan, line_loops.read_floats, line_loops.plain_numbers, line_loops.alike)
+    return native.load("journal", (line_loops,), exports)
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
-from utils.files import atomic
+from utils.files import atomic, private
 from utils.files.os_files import held_bytes, is_there
 
 BUSY_TIMEOUT_S = 10.0
@@ -107,7 +107,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises CannotWriteError when it cannot be opened or written, BadDataError when the file is not a queue.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_folder(path.parent, private.FOLDER_MODES[private.QUEUE])
         is_there(path)  # SQLite waits for a pipe for ever
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as queue:
             with suppress(sqlite3.OperationalError):  # a WAL queue of before stays one while it is read

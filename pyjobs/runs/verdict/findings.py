@@ -92,7 +92,11 @@ LOOKED_AT: dict[str, Looked] = {
         "failures of seven days", "also those that a later run made good", "`jobs/why.sh JOB DATE`"
     ),
     "history": Looked("lines of `logs/history.jsonl` that are no run of ours", "they are passed over", "look at them"),
-    "lock": Looked("who runs now, and for how long", "six hours are worth a look", "`jobs/why.sh JOB`"),
+    "lock": Looked(
+        "who runs now, and for how long; whether another user's process holds a job's lock",
+        "six hours are worth a look; a stranger's lock keeps its job `busy` for ever",
+        "`jobs/why.sh JOB`; end the process it names",
+    ),
     "provider": Looked(
         "what this machine knows of each provider", "a ban or a password", "`python -m pyjobs.provider_state`"
     ),

@@ -66,6 +66,26 @@ def _by_clock_of(now_s: float, holder: Holder) -> int:
     return holder.since_s + round(now_s - real_s) if stamp_is_real else holder.since_s
 
 
+def lockers() -> dict[int, int]:
+    """The pid of who has locked it, by inode, as the kernel tells; empty where it does not (no Linux)."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return {}
+    words = [line.split() for line in lines if "FLOCK" in line and "->" not in line]
+    return {int(each[5].rpartition(":")[2]): int(each[4]) for each in words if int(each[4]) > 0}
+
+
+def stranger(path: Path, held: dict[int, int]) -> str:
+    """The process of another user, not root, that has the file locked; empty when there is none."""
+    try:
+        pid = held.get(path.stat().st_ino, 0)
+        owner = os.stat(f"/proc/{pid}").st_uid if pid else os.getuid()  # noqa: PTH116
+    except OSError:
+        return ""
+    return "" if owner in (os.getuid(), 0) else f"pid {pid} of user {owner}"
+
+
 def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
     """Who runs now; more than six hours is worth a look."""
     checks = []

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from pyjobs.runs import released
 from pyjobs.runs.verdict.findings import Asked, Check, State, many
+from pyjobs.runs.verdict.holders import lockers, stranger
 from pyjobs.runs.verdict.machine import uses_wal
 from utils.errors import NightdeskError
 from utils.files import os_files
@@ -48,15 +49,22 @@ def writable(folders: Sequence[Path], root: Path, asked: Asked) -> Iterator[Chec
 def check_record_file(history: Path) -> Iterator[Check]:
     """A FAIL where no run can add its line to the history; nothing where it can."""
     problem = _opening(history)
+    if not problem and (who := stranger(history, lockers())):
+        text = f"'{history}' is kept locked by {who}: each job waits two seconds for it; end that process"
+        yield Check("write history", "FAIL", text, "write")
     if problem:
         text = f"no run can be recorded in '{history}': {problem}: move it away, the next run makes a new one"
         yield Check("write history", "FAIL", text, "write")
 
 
 def check_lock_files(folder: Path) -> Iterator[Check]:
-    """A FAIL for each lock file that no run of ours can open: left by root, or something else in its place."""
+    """A FAIL for each lock that no run of ours can have: left by root, something else in its place, or a stranger's."""
+    held = lockers()
     for path in os_files.matching(folder, "*.lock"):
         problem = _opening(path)
+        if not problem and (who := stranger(path, held)):
+            text = f"'{path}' is held by {who}, and its job is busy until that process ends: end it, then chmod 640"
+            yield Check(f"lock {path.stem}", "FAIL", text, "lock")
         if problem:
             text = f"a job that needs '{path}' ends with 73: {problem}: remove it, or give it to the jobs' user"
             yield Check(f"lock {path.stem}", "FAIL", text, "lock")
