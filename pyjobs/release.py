@@ -112,10 +112,19 @@ def _init(options: Namespace) -> None:
         raise UsageError("init wants --name NAME --port PORT --signers FILE")
     root = Path(options.words[0]).expanduser().absolute()
     made = environments.make(root, options.name, options.port, Path(options.signers).expanduser())
+    _entered(made)
     print(
         f"environment {made.name} in '{made.root}': its keys belong into '{made.root}/.env' and '{made.root}/secret', "
         f"its desk into '{made.root}/config'"
     )
+
+
+def _entered(environment: Environment) -> None:
+    """Into the list of this user's environments; without it only its neighbours are compared with it."""
+    try:
+        environments.enter(environment)
+    except (OSError, RuntimeError) as error:
+        print(f"[WARN] not entered in the list of environments: {error}")
 
 
 def _install(options: Namespace) -> None:
@@ -134,6 +143,7 @@ def _promote(options: Namespace) -> None:
 
 def _into(environment: Environment, folder: Path, done: str, packages: str) -> None:
     environments.alone_here(environment)
+    _entered(environment)
     with installing.alone(environment):
         release, sha256 = installing.bring(environment, folder, _say, packages=packages)
         before = environment.current
@@ -141,7 +151,7 @@ def _into(environment: Environment, folder: Path, done: str, packages: str) -> N
             print(f"{environment.name} runs release {release.tag} already")
             return
         environments.switch(environment, release.tag)
-        environments.note(environment, done, release, sha256, clock.utc_stamp(clock.now_s()))
+        installing.note(environment, done, release, sha256, clock.utc_stamp(clock.now_s()))
         print(f"{environment.name} runs release {release.tag}; before: {before.name if before else 'nothing'}")
         for tag in environments.prune(environment, _keep()):
             print(f"removed: release {tag} (KEEP_RELEASES)")
@@ -160,7 +170,7 @@ def _rollback(options: Namespace) -> None:
     with installing.alone(environment):
         release = environments.usable(environment, tag)
         environments.switch(environment, tag)
-        environments.note(
+        installing.note(
             environment,
             "rollback",
             release,

@@ -11,11 +11,12 @@
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import os
 import re
 import shlex
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,10 +28,9 @@ from utils.errors import BadDataError, ConfigError, MissingInputError, UsageErro
 from utils.files import atomic, formats, os_files
 from utils.settings.name_values import name_values
 
-CURRENT, PREVIOUS, RELEASES, ARTIFACTS, HISTORY = "current", "previous", "releases", "artifacts", "releases.tsv"
+CURRENT, PREVIOUS, RELEASES, ARTIFACTS = "current", "previous", "releases", "artifacts"
 SIGNERS = "secret/signers"
 FOLDERS = ("data", "logs", "reports", "backtests", "secret", ".locks", "strategies")
-AT_FDCWD, RENAME_EXCHANGE = -100, 2
 PROJECT, PORT = "COMPOSE_PROJECT_NAME", "POSTGRES_PORT"
 ENV_HEAD = "# of this environment alone: keys, DATABASE_URL, and what compose.yaml reads\n"
 SETTINGS_HEAD = "# settings of the jobs of this environment, whatever release runs\n"
@@ -61,8 +61,10 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
         raise UsageError(f"'{root}' is there already: nothing was changed")
     if not signers.is_file():
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
-    for other in _beside(root):
-        _distinct(Environment(root, name, str(port)), other)
+    new = Environment(root, name, str(port))
+    for other in _others(root):
+        _distinct(new, other)
+    _unused(new)
     temporary = root.with_name(f".making-{root.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     for folder in FOLDERS:
@@ -106,16 +108,49 @@ def separate(one: Environment, other: Environment) -> None:
 
 
 def alone_here(environment: Environment) -> None:
-    """Raises ConfigError where an environment in the same folder shares something with it, as `separate`."""
-    for other in _beside(environment.root):
+    """Raises ConfigError where another environment of this machine shares something with it, as `separate`."""
+    for other in _others(environment.root):
         separate(environment, other)
 
 
-def _beside(root: Path) -> Iterator[Environment]:
-    """The other environments in the folder in which one lies, or will."""
-    for other in sorted(root.parent.iterdir()) if root.parent.is_dir() else ():
-        if other.resolve() != root.resolve() and (other / RELEASES).is_dir() and (other / ".env").is_file():
+def known() -> Path:
+    """The user's list of environments, wherever they lie: a line each."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "nightdesk" / "environments"
+
+
+def enter(environment: Environment) -> None:
+    """Enter it in that list, where it is not; what is gone is taken out. Raises OSError, RuntimeError (no home)."""
+    listed = [str(path) for path in _listed() if os_files.exists(path)]
+    if str(environment.root) not in listed:
+        known().parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(known(), "".join(f"{line}\n" for line in [*listed, str(environment.root)]))
+
+
+def _listed() -> list[Path]:
+    try:
+        return [Path(line) for line in os_files.held_bytes(known()).decode("utf-8", "replace").splitlines() if line]
+    except (OSError, RuntimeError):  # none yet, or no home
+        return []
+
+
+def _others(root: Path) -> Iterator[Environment]:
+    """The other environments that are known here: those in the folder in which one lies, or will, and the listed."""
+    beside = sorted(root.parent.iterdir()) if root.parent.is_dir() else []
+    for other in dict.fromkeys(path.resolve() for path in [*beside, *_listed()]):
+        if other != root.resolve() and os_files.has_folder(other / RELEASES) and os_files.has_file(other / ".env"):
             yield load(other)
+
+
+def _unused(environment: Environment) -> None:
+    """Raises ConfigError where its port is taken already, by whatever program of whichever user."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", int(environment.port)))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                cure = f"another one (who has it: ss -ltnp 'sport = :{environment.port}')"
+                raise ConfigError(f"port {environment.port} of this machine is in use already: {cure}") from None
 
 
 def _distinct(one: Environment, other: Environment) -> None:
@@ -238,14 +273,6 @@ def sweep(root: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def note(environment: Environment, done: str, release: released.Release, sha256: str, now_utc: str) -> None:
-    """Add a line to what was done there."""
-    path = environment.root / HISTORY
-    head = "" if path.exists() else "utc\tdone\ttag\tcommit\tsha256\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{head}{now_utc}\t{done}\t{release.tag}\t{release.commit}\t{sha256}\n")
-
-
 def _dotenv(root: Path) -> dict[str, str]:
     path = root / ".env"
     try:
@@ -260,15 +287,6 @@ def _point(link: Path, target: str) -> None:
     temporary.symlink_to(target)
     temporary.replace(link)
     atomic.sync_directory(link.parent)
-
-
-def exchange(one: Path, other: Path) -> bool:
-    """Two names change places at once; False where the system cannot."""
-    try:
-        call = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return False
-    return bool(call(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def _up(name: str, root: Path, folder: Path | None) -> str:

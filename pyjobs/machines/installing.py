@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pyjobs.machines import artifact, environments
-from pyjobs.machines.environments import ARTIFACTS, RELEASES, SIGNERS, Environment, exchange
+from pyjobs.machines.environments import ARTIFACTS, RELEASES, SIGNERS, Environment
 from pyjobs.runs import released
 from pyjobs.runs.released import Release
 from utils.errors import BadDataError, ConfigError, LockBusyError, MissingInputError
@@ -22,6 +23,8 @@ from utils.files import atomic, os_files
 BUILD_S, REHEARSAL_S = 3000.0, 900.0
 NOT_UNPACKED = ("data", "logs", "reports", "backtests", "secret", "strategies")
 SETS = ("providers", "nas")
+HISTORY = "releases.tsv"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 Say = Callable[[str], None]
 
 
@@ -68,6 +71,14 @@ def bring(environment: Environment, source: Path, say: Say, *, packages: str = "
     return release, sha256
 
 
+def note(environment: Environment, done: str, release: released.Release, sha256: str, now_utc: str) -> None:
+    """Add a line to what was done there."""
+    path = environment.root / HISTORY
+    head = "" if path.exists() else "utc\tdone\ttag\tcommit\tsha256\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{head}{now_utc}\t{done}\t{release.tag}\t{release.commit}\t{sha256}\n")
+
+
 def _unpacked(environment: Environment, held: Path, release: Release, say: Say, packages: str) -> None:
     temporary = environment.root / RELEASES / f".building-{release.tag}"
     final = environment.root / RELEASES / release.tag
@@ -85,11 +96,20 @@ def _unpacked(environment: Environment, held: Path, release: Release, say: Say, 
     os.sync()
     if not final.exists():
         temporary.rename(final)
-    elif not exchange(temporary, final):  # one that was edited, or lost its packages; it may be what runs
+    elif not _exchange(temporary, final):  # one that was edited, or lost its packages; it may be what runs
         final.rename(environment.root / RELEASES / ".removing")
         temporary.rename(final)
     atomic.sync_directory(final.parent)
     environments.sweep(environment.root)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Two names change places at once; False where the system cannot."""
+    try:
+        call = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(call(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
 
 
 def _is_whole(environment: Environment, final: Path, release: Release) -> bool:

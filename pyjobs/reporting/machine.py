@@ -31,11 +31,7 @@ def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None =
         disk_free=usage.free,
         run_bytes=sum(map(_size, files_below(run_dir))),
         finished_runs=len(finished_runs(run_dir.resolve().parent)),
-        forecast=forecast.of_runs(
-            run_dir.resolve().parent,
-            free_bytes=usage.free,
-            keep_max_runs=forecast.most_runs(os.environ.get("KEEP_MAX_RUNS")),
-        ).sentence(),
+        forecast=forecast.of_runs(run_dir.resolve().parent, free_bytes=usage.free, environ=os.environ).sentence(),
         mixed=mixed(inputs_of(read(run_dir))),
         newest=newest or {},
         history=last_entries(history, HISTORY_SHOWN, clock.now_s()),

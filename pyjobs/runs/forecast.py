@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.runs.retention import KEEP_MAX_RUNS
-from pyjobs.runs.run_folder import MANIFEST, finished_runs
-from utils.files.os_files import read_json
+from pyjobs.runs.retention import KEEP_DAYS, KEEP_MAX_RUNS
+from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs
+from utils.files.os_files import has_file, read_json
 
 WEEKDAYS, DAYS = 260, 365  # a year, as the sizing rule of the runbook has it
 LOOKED_AT = 20  # the newest manifests
@@ -18,7 +18,10 @@ BYTES_PER_MB = 1e6
 
 
 class Forecast(NamedTuple):
-    """`night_mb`: what one night of every desk takes (10^6 bytes); `kept`, `most`: runs there are, and stay at most."""
+    """`night_mb`: what one night of every desk takes (10^6 bytes); `kept`, `most`: runs there are, and stay at most.
+
+    Pinned runs are in neither: no limit counts them.
+    """
 
     night_mb: float
     a_night: int
@@ -56,17 +59,23 @@ class Forecast(NamedTuple):
         return f"{text}; {self.most} runs are kept at most, {_size(self.night_mb / max(1, self.a_night) * self.most)}"
 
 
-def of_runs(runs_dir: Path, *, free_bytes: int, keep_max_runs: int = KEEP_MAX_RUNS) -> Forecast:
-    """The forecast of a folder of nights; the mean of each desk's newest runs counts, and all desks together."""
+def of_runs(runs_dir: Path, *, free_bytes: int, environ: Mapping[str, str]) -> Forecast:
+    """The forecast of a folder of nights; the mean of each desk's newest runs counts, and all desks together.
+
+    `environ` may set KEEP_DAYS (dates, of which each desk has a night) and KEEP_MAX_RUNS: the smaller bound holds.
+    """
     finished = finished_runs(runs_dir)
     sizes = _sizes(finished[-LOOKED_AT:])
     night_mb = sum(sum(each) / len(each) for each in sizes.values())
-    return Forecast(night_mb, len(sizes), len(finished), keep_max_runs, free_bytes / BYTES_PER_MB)
+    kept = sum(not has_file(path / PINNED) for path in finished)
+    dates, runs = _limit(environ, "KEEP_DAYS", KEEP_DAYS), _limit(environ, "KEEP_MAX_RUNS", KEEP_MAX_RUNS)
+    return Forecast(night_mb, len(sizes), kept, min(runs, dates * max(1, len(sizes))), free_bytes / BYTES_PER_MB)
 
 
-def most_runs(given: str | None) -> int:
-    """KEEP_MAX_RUNS as it is set; where that is no number the default: the prune refuses it, a forecast does not."""
-    return int(given) if given and given.isascii() and given.isdigit() and int(given) else KEEP_MAX_RUNS
+def _limit(environ: Mapping[str, str], name: str, default: int) -> int:
+    """A limit as it is set; where that is no number the default: the prune refuses it, a forecast does not."""
+    given = environ.get(name, "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 and int(given) else default
 
 
 def _sizes(runs: Iterable[Path]) -> dict[str, list[float]]:

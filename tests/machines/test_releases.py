@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -44,7 +45,7 @@ class Bench:
             self.git("tag", f"v{number}")
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
         self.signers.write_text(f"builder@example.com {self.key.with_suffix('.pub').read_text()}")
-        for port, root in ((5433, self.staging), (5434, self.prod)):
+        for port, root in ((15433, self.staging), (15434, self.prod)):
             name = root.name.split()[-1]
             self.release("init", root, "--name", name, "--port", port, "--signers", self.signers)
             venv = root / ".venvs" / hashlib.sha256(b"nas\n# none\n").hexdigest()[:16]
@@ -88,7 +89,10 @@ class Bench:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("releases") / "bench"
     folder.mkdir()
-    Bench(folder)
+    with pytest.MonkeyPatch.context() as here:
+        here.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        Bench(folder)
+    shutil.rmtree(folder / "config")  # it lists what the template has
     return folder
 
 
@@ -103,6 +107,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> Be
     made.staging, made.prod = folder / "the staging", folder / "prod"
     monkeypatch.setattr(paths, "ROOT", made.clone)
     monkeypatch.setenv("NIGHTDESK_HOME", str(made.clone))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
     return made
 
 
@@ -282,7 +287,11 @@ def test_a_key_counts_from_when_until_when_and_for_what_its_line_says(bench: Ben
         (["rollback", "STAGING"], MissingInputError, r"knows none before: .*\(no other is kept\)"),
         (["rollback", "STAGING", "v7"], MissingInputError, r"'v7' is not kept in .* \(it has none\)"),
         (["init", "STAGING", "--name", "x", "--port", "1", "--signers", "SIGNERS"], UsageError, "is there already"),
-        (["init", "THIRD", "--name", "x", "--port", "5434", "--signers", "SIGNERS"], ConfigError, "same port, '5434'"),
+        (
+            ["init", "THIRD", "--name", "x", "--port", "15434", "--signers", "SIGNERS"],
+            ConfigError,
+            "same port, '15434'",
+        ),
         (["init", "THIRD", "--name", "prod", "--port", "1", "--signers", "SIGNERS"], ConfigError, "same name, 'prod'"),
         (["list", "STAGING", "v1"], UsageError, "list takes 0 to 1 words"),
     ],
@@ -304,9 +313,9 @@ def test_what_cannot_be_is_named(
 def test_environments_that_share_something_are_refused(bench: Bench) -> None:
     bench.release("install", bench.staging, bench.built("v1"))
     own = (bench.prod / ".env").read_text()
-    (bench.prod / ".env").write_text(own.replace("5434", "5433"))
+    (bench.prod / ".env").write_text(own.replace("15434", "15433"))
     for words in (["promote", bench.staging, bench.prod], ["install", bench.prod, bench.built("v2")]):
-        with pytest.raises(ConfigError, match="have the same port, '5433'"):
+        with pytest.raises(ConfigError, match="have the same port, '15433'"):
             bench.release(*words)
     (bench.prod / ".env").write_text(own + "DATABASE_URL=postgresql://a\n")
     with (bench.staging / ".env").open("a") as file:
@@ -319,6 +328,35 @@ def test_environments_that_share_something_are_refused(bench: Bench) -> None:
     with pytest.raises(ConfigError, match="are one and the same"):
         bench.release("promote", bench.staging, bench.prod)
     assert not (bench.prod / "current").is_symlink()
+
+
+def test_an_environment_in_another_folder_and_a_program_that_listens_have_their_port_too(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = [tmp_path / "srv" / "one", tmp_path / "opt" / "two"]
+    for folder in far:
+        folder.parent.mkdir()
+    bench.release("init", far[0], "--name", "one", "--port", 15435, "--signers", bench.signers)
+    with pytest.raises(ConfigError, match=r"srv/one' have the same port, '15435'"):
+        bench.release("init", far[1], "--name", "two", "--port", 15435, "--signers", bench.signers)
+    with pytest.raises(ConfigError, match=r"srv/one' have the same name, 'one'"):
+        bench.release("init", far[1], "--name", "one", "--port", 15436, "--signers", bench.signers)
+    (bench.prod / ".env").write_text((bench.prod / ".env").read_text().replace("15434", "15435"))
+    with pytest.raises(ConfigError, match=r"srv/one' have the same port, '15435'"):
+        bench.release("install", bench.prod, bench.built("v1"))
+    shutil.rmtree(far[0])
+    bench.release("init", far[1], "--name", "two", "--port", 15435, "--signers", bench.signers)
+    assert environments.known().read_text() == f"{far[1]}\n"  # what is gone was taken out
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} of this machine is in use already: another one"):
+            bench.release("init", far[0], "--name", "one", "--port", port, "--signers", bench.signers)
+    assert not far[0].exists()
+    environments.known().unlink()
+    environments.known().mkdir()
+    capsys.readouterr()
+    bench.release("init", far[0], "--name", "one", "--port", 15437, "--signers", bench.signers)
+    assert "[WARN] not entered in the list of environments: " in capsys.readouterr().out
 
 
 def test_a_tag_that_has_moved_is_no_release_of_that_name(bench: Bench) -> None:

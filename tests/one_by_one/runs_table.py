@@ -169,7 +169,7 @@ RUNS_TABLE: dict[str, Loop] = {
     ),
     "runs/forecast.py of_runs": Loop(
         make=a_manifest,
-        read=lambda h: [str(forecast.of_runs(h / "data/server_runs", free_bytes=1).night_mb > 0)],
+        read=lambda h: [str(forecast.of_runs(h / "data/server_runs", free_bytes=1, environ={}).night_mb > 0)],
         others=frozenset(("True",)),
     ),
     "runs/verdict/results.py check_last_runs": Loop(

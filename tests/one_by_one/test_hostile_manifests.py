@@ -38,7 +38,7 @@ def read_all(home: Path) -> Iterator[str]:
     folder = home / "data/server_runs"
     found = retention.decide(prune.look(folder), keep_days=1, keep_max_runs=1)
     yield from (f"{each.action} {each.reason}" for each in found)
-    yield forecast.of_runs(folder, free_bytes=1).sentence()
+    yield forecast.of_runs(folder, free_bytes=1, environ={}).sentence()
     yield from (each.detail for each in results.check_last_runs(folder, NOW.timestamp() + 9, []))
     yield from (each.detail for each in results.check_last_runs(folder, NOW.timestamp() + 9, ["d"]))
     yield from of_runs.runs().astype(str)["run"]

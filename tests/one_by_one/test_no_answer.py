@@ -90,7 +90,7 @@ import sys, json, time; from pathlib import Path; from utils.files import os_fil
 from pyjobs.runs import forecast, prune
 began = time.monotonic(); folder = Path(sys.argv[1])
 print(json.dumps([[each.name, each.status] for each in prune.look(folder)]))
-assert forecast.of_runs(folder, free_bytes=1).night_mb > 0 and time.monotonic() - began < 20
+assert forecast.of_runs(folder, free_bytes=1, environ={}).night_mb > 0 and time.monotonic() - began < 20
 """
 
 

@@ -61,9 +61,7 @@ def _last_run(name: str, path: Path) -> Check:
 
 def check_storage(runs_dir: Path, free_bytes: int) -> Check:
     """What the nights take a year, and when the disk is full: a WARN when that is within thirty nights."""
-    found = forecast.of_runs(
-        runs_dir, free_bytes=free_bytes, keep_max_runs=forecast.most_runs(os.environ.get("KEEP_MAX_RUNS"))
-    )
+    found = forecast.of_runs(runs_dir, free_bytes=free_bytes, environ=os.environ)
     soon = found.nights_left is not None and found.nights_left < forecast.FEW_NIGHTS
     return Check("storage", "WARN" if soon else "OK", found.sentence(), "storage")
 

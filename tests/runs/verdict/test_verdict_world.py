@@ -163,7 +163,7 @@ def test_what_nothing_schedules_is_one_line_and_judged_by_nobody(home: Path, mon
     assert found["not scheduled"] == (
         "not scheduled",
         "OK",
-        "ingest, gap_repair, live, live_reboot, live_heartbeat, live_check, prune, backup, drill, update_from_git, healthcheck, run_bt, bt_postprocess",
+        "look_again, ingest, gap_repair, live, live_reboot, live_heartbeat, live_check, prune, backup, drill, update_from_git, healthcheck, run_bt, bt_postprocess",
         "not scheduled",
     )
 
