@@ -21,6 +21,7 @@ from utils.run import exit_code_for, one_line, run
 if TYPE_CHECKING:
     from pyjobs.live.config import LiveFile
     from pyjobs.live.spec import Spec
+    from pyjobs.live.step import Outcome
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,11 +79,21 @@ def _asked_for(args: argparse.Namespace, found: LiveFile, setting: object) -> in
 
 
 def _one(spec: Spec, setting: object) -> int:
-    from pyjobs.live.step import Setting, said, step
+    from pyjobs.live.step import Setting, step
 
     assert isinstance(setting, Setting)
-    print(said(spec, step(spec, setting)))
+    print(_said(spec, step(spec, setting)))
     return 0
+
+
+def _said(spec: Spec, done: Outcome) -> str:
+    """One line about a step."""
+    from pyjobs.market.times import utc_text
+
+    upto = f" up to {utc_text(done.last_ms)}" if done.last_ms else ""
+    news = f"{done.rows} decided{upto}" if done.rows else f"nothing new{upto}"
+    ended = f", {done.trades} trades ended" if done.trades else ""
+    return f"{spec.tag} {spec.key}: {news}{ended}" + "".join(f"; {each}" for each in done.told)
 
 
 def _each(found: LiveFile, setting: object) -> int:

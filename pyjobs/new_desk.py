@@ -30,13 +30,13 @@ from pyjobs.market.store.open_store import open_store
 from pyjobs.runs.timetable import Timetable, added, timetable
 from utils import clock, paths, wall_clock
 from utils.cli import Parser
-from utils.dialogue import Dialogue
 from utils.errors import MissingInputError, UsageError
 from utils.exit_codes import ExitCode
 from utils.files import os_files
 from utils.files.atomic import write_bytes, write_text
 from utils.run import run
 from utils.settings import config
+from utils.settings.dialogue import Dialogue
 
 EXAMPLES = 5  # of many symbols, so many are named
 OWN = 0o600  # of what lies in secret/, whatever the mode of that folder

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pyjobs.account.desk.desk_setups import setups_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk
-from pyjobs.market.desk.snapshot import Series, Snapshot, refuse_unread, take
+from pyjobs.market.desk.snapshot import Snapshot, refuse_unread, take
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
 from pyjobs.market.universe.fetch_desk import Job
@@ -29,6 +29,7 @@ from utils import clock, paths
 from utils.cli import Parser, date_or_auto
 from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError
 from utils.run import run
+from utils.wording import first_of
 
 NAMED = 20
 
@@ -73,23 +74,17 @@ def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:
     known: dict[str, dict[str, SymbolState]] = {}
     traded = [series for series in traded if not_waited_for(series.instrument.key, known) is None]
     at_home = [series for series in traded if series.instrument.market == snapshot.desk.market]
-    traded = (
-        at_home or traded
-    )  # what trades round the clock is never late, and must not hide that the market's bars are
+    traded = at_home or traded  # what trades round the clock is never late, and must not hide that the market's is
     behind = [series for series in traded if series.stale or not len(series.bars)]
     if traded and 2 * len(behind) >= len(traded):
         if isinstance(trouble, ExternalDataUnavailable):
             raise trouble
         newest = max((str(series.last_session) for series in behind if series.last_session), default="none")
+        named = first_of([each.instrument.symbol for each in behind], NAMED)
         raise StaleDataError(
             f"desk {snapshot.desk.name!r}: {len(behind)} of {len(traded)} traded instruments have no bar of session "
-            f"{snapshot.session} yet (their newest: {newest}): {_named(behind)}"
+            f"{snapshot.session} yet (their newest: {newest}): {named}"
         )
-
-
-def _named(behind: Sequence[Series]) -> str:
-    names = [each.instrument.symbol for each in behind]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 if __name__ == "__main__":

@@ -32,10 +32,10 @@ MAY_IMPORT = {  # each package, and what of ours it may import besides itself
 }
 FLOORS = {  # the rooms of a package, from the ground up: each may import those below it
     "utils": (
-        "exception_classes exit_codes foreign_text history paths progress",
+        "exception_classes exit_codes foreign_text history paths progress wording",
         "errors tables",
         "cli clock exception_kinds files",
-        "dialogue native run settings trading_day",
+        "native run settings trading_day",
         "csv_text pieces schedule wall_clock",
     ),
     "pyjobs.market": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from pyjobs.live import config, kill_switch
+from pyjobs.live import config, kill_switch, limits
 from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import LinesFile, Row
 from pyjobs.live.spec import Spec
@@ -48,12 +48,24 @@ def look(now_ms: int) -> Iterator[Standing]:
     kill = kill_switch.state()
     if kill is not None and found.loops:
         yield Standing("live kill switch", "WARN", f"on since {kill.at or 'somebody made the file'}: {kill.reason}")
+    if found.limits.any_set:
+        yield from _forbidden(found, now_ms)
     store = open_store()
     for name in found.loops:
         try:
             yield one(f"live {name}", config.named(found, name), store, now_ms)
         except (NightdeskError, OSError, ValueError) as error:
             yield Standing(f"live {name}", "FAIL", f"cannot be read: {error}")
+
+
+def _forbidden(found: config.LiveFile, now_ms: int) -> Iterator[Standing]:
+    """The journal that keeps the loops of live.yaml from their limits' totals, and so from every entry; if there is."""
+    configured = config.places(found)
+    for place in configured[:2]:  # the others of one are all but itself
+        known = limits.totals(limits.others(place, configured), now_ms, configured)
+        if isinstance(known, limits.Unreadable):
+            yield Standing("live limits", "FAIL", known.why)
+            return
 
 
 def one(name: str, spec: Spec, store: BarStore, now_ms: int) -> Standing:

@@ -24,6 +24,7 @@ STATE, STRATEGY, EQUITY, DAY_EQUITY = (
     names.DECISIONS.index(each) for each in ("state", "strategy", "equity", "day_equity")
 )
 
+ALL = "data/processed/decisions"
 LOCK = "live-limits.lock"
 TURN_S = 10.0  # a loop has its turn for the milliseconds of a block; what takes longer is a disk that hangs
 ABANDONED_MS = 14 * DAY_MS  # longer than any market is closed
@@ -37,6 +38,20 @@ class Held:
     symbol: str
     notional: float
     loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Why the totals are not known: the journal's name, or LOCK; and what is wrong, with the way out."""
+
+    name: str
+    why: str
+
+
+NO_TURN = Unreadable(
+    name=LOCK,
+    why=f"another loop has had its turn at the limits for longer than {TURN_S:.0f} s; fuser .locks/{LOCK} names it",
+)
 
 
 def held_by(row: Row, at_ms: int) -> Held:
@@ -79,15 +94,15 @@ class Turn:
 def others(own: Place, configured: Iterable[Place]) -> list[Place]:
     """The other loops: those of live.yaml, and whatever else has a loop's journal here (a backtest has no bars.csv)."""
     found = {place.folder: place for place in configured}
-    for path in os_files.matching(paths.data_dir() / "processed/decisions", "*/*/*/bars.csv"):
+    for path in os_files.matching(paths.root() / ALL, "*/*/*/bars.csv"):
         place = Place.of_decisions(path)
         found.setdefault(place.folder, place)
     found.pop(own.folder, None)
     return list(found.values())
 
 
-def totals(places: Iterable[Place], at_ms: int, configured: Container[Place] = ()) -> list[Held] | str:
-    """What each of them holds at `at_ms`; the name of one that cannot be read.
+def totals(places: Iterable[Place], at_ms: int, configured: Container[Place] = ()) -> list[Held] | Unreadable:
+    """What each of them holds at `at_ms`; or which one cannot be read.
 
     One that has decided nothing holds nothing, nor does one that is not `configured` and has decided no bar for
     ABANDONED_MS: it was given up.
@@ -99,8 +114,11 @@ def totals(places: Iterable[Place], at_ms: int, configured: Container[Place] = (
             if rows and place not in configured and int(rows[0][names.TS_MS]) < at_ms - ABANDONED_MS:
                 continue
             found += [held_by(row, at_ms) for row in rows]
-        except (NightdeskError, OSError, ValueError):
-            return place.name
+        except (NightdeskError, OSError, ValueError) as error:
+            text = str(error)
+            wrong = text if str(place.folder) in text else f"{place.decisions}: {text}"
+            way_out = f"put it back from a copy; or, where no loop goes on with it, move {place.folder} out of {ALL}/"
+            return Unreadable(name=place.name, why=f"{wrong}. No other loop enters anything until then: {way_out}")
     return found
 
 
@@ -118,7 +136,10 @@ def last_row(place: Place) -> list[Row]:
 
 
 def check_of(
-    limits: Limits, own: tuple[str, str], own_loss: Callable[[], float], now_held: Callable[[int], list[Held] | str]
+    limits: Limits,
+    own: tuple[str, str],
+    own_loss: Callable[[], float],
+    now_held: Callable[[int], list[Held] | Unreadable],
 ) -> Check | None:
     """The check of a loop on `own` (exchange, symbol); None where a person has set nothing."""
     if not limits.any_set:
@@ -126,8 +147,8 @@ def check_of(
 
     def check(at_ms: int, notional: float) -> tuple[str, str]:
         found = now_held(at_ms)
-        if isinstance(found, str):
-            return "limits_unreadable", f"unreadable={found}"
+        if isinstance(found, Unreadable):
+            return "limits_unreadable", f"unreadable={found.name}"
         symbol = sum(each.notional for each in found if (each.exchange, each.symbol) == own) + notional
         whole = sum(each.notional for each in found) + notional
         count = sum(each.notional > 0.0 for each in found) + 1

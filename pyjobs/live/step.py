@@ -23,11 +23,10 @@ from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
-from pyjobs.live.limits import LOCK, Held, Turn, check_of, others, totals
+from pyjobs.live.limits import NO_TURN, Held, Turn, Unreadable, check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.live.splits import alike, between, rebased, unexplained
 from pyjobs.market.bars import COLUMNS, Bars
-from pyjobs.market.times import utc_text
 from utils.errors import BadDataError, ExternalDataUnavailable, LockBusyError, MissingInputError
 from utils.files import os_files, private
 
@@ -86,10 +85,14 @@ class Loop:
         self.code = code_of(spec.strategy)
         monotonic = os.environ.get("ENFORCE_DECISION_MONOTONIC") == "1"
         self.journal = Journal(place=spec.place, identity=spec.identity, monotonic=monotonic, synced=setting.synced)
-        self.stand, self.told = self._opened()
-        self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
-        self.waits = ""
-        self.events = self.journal.events(EVENTS_SEEN)
+        try:
+            self.stand, self.told = self._opened()
+            self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
+            self.waits = ""
+            self.events = self.journal.events(EVENTS_SEEN)
+        except BaseException:
+            self.journal.close()
+            raise
 
     def _opened(self) -> tuple[Stand, list[str]]:
         """After a clean step by the last rows; after anything else by ten thousand, and that is an event."""
@@ -136,7 +139,7 @@ class Loop:
             last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
-        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(found))
+        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=(*found, *self.told))
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
         """Decide what an answer holds: how many rows, how many trades that ended."""
@@ -210,7 +213,7 @@ class Loop:
             self.setting.limits,
             (self.spec.exchange, self.spec.symbol),
             lambda: self.stand.day_equity - self.stand.equity,
-            lambda at_ms: self._held_elsewhere(at_ms) if turn.is_mine() else LOCK,
+            lambda at_ms: self._held_elsewhere(at_ms, turn),
         )
         at, lines, trades = self._at(), [], []
         try:
@@ -220,6 +223,8 @@ class Loop:
                     done = decider.decide(i, words[is_late], check)
                     lines.append(f"{done.text},{int(is_late)},{done.blocked_by},{done.risk},{self.code},{at}")
                     trades += [f"{trade},{at}" for trade in done.trades]
+            if not before.ts_ms and lines:
+                self._event("begun", int(new.bars.ts_ms[0]), "")
             for i in np.flatnonzero(new.factors != 1.0).tolist():  # before it is so: a kill between loses none
                 factor = float(new.factors[i])
                 self._event("split", int(new.bars.ts_ms[i]), f"all before it counts times {factor!r}")
@@ -231,9 +236,12 @@ class Loop:
         self.journal.decisions = [[*lines[-1].split(","), ""]]
         return len(lines), len(trades)
 
-    def _held_elsewhere(self, at_ms: int) -> list[Held] | str:
+    def _held_elsewhere(self, at_ms: int, turn: Turn) -> list[Held] | Unreadable:
         configured = self.setting.configured
-        return totals(others(self.spec.place, configured), at_ms, configured)
+        found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else NO_TURN
+        if isinstance(found, Unreadable):
+            self.told = [f"an entry was forbidden (limits_unreadable): {found.why}"]
+        return found
 
     def _bar_lines(self, new: Seen, kind: str) -> list[str]:
         prefix, columns = self.lane.prefix, [getattr(new.bars, name).tolist() for name in COLUMNS]
@@ -288,11 +296,3 @@ class Loop:
     def _at(self) -> str:
         now = dt.datetime.fromtimestamp(self.setting.now_ms() / 1000, dt.UTC)
         return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def said(spec: Spec, done: Outcome) -> str:
-    """One line about a step."""
-    upto = f" up to {utc_text(done.last_ms)}" if done.last_ms else ""
-    news = f"{done.rows} decided{upto}" if done.rows else f"nothing new{upto}"
-    ended = f", {done.trades} trades ended" if done.trades else ""
-    return f"{spec.tag} {spec.key}: {news}{ended}" + "".join(f"; {each}" for each in done.told)

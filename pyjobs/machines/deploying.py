@@ -257,15 +257,10 @@ def _module(name: str) -> str:
 
 
 def _git(clone: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
-    command = ["git", "-c", "core.fileMode=false", "-C", str(clone), *words]
     done = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **(env or {})},
-    )
+        ["git", "-c", "core.fileMode=false", "-C", str(clone), *words], env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise ConfigError(f"what is deployed is a commit of a clone: git {words[0]}: {done.stderr.strip()}")
     return done.stdout

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -21,7 +19,6 @@ from utils.files import os_files
 from utils.files.os_files import file_sha256
 
 CODE_FOLDERS = ("batch", "jobs", "pyjobs", "utils")
-GIT_TIMEOUT_S = 10.0
 
 
 def sha256_or_why(path: Path) -> str:
@@ -177,23 +174,5 @@ def _files(folder: Path) -> list[Path]:
     return sorted(os_files.files_below(folder))
 
 
-def _git(clone: Path, *arguments: str) -> str | None:
-    """What git prints, or None when there is no git, no repository, or it does not answer in time."""
-    git = shutil.which("git")
-    if git is None or not (clone / ".git").exists():
-        return None
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    try:
-        done = subprocess.run(
-            [git, "-c", f"safe.directory={clone}", "-C", str(clone), *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=GIT_TIMEOUT_S,
-            env=environment,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+def _git(clone: Path, *words: str) -> str | None:
+    return released.git(clone, *words) if os_files.exists(clone / ".git") else None

@@ -1,10 +1,15 @@
-"""What a release says of itself: `.release.json` in its folder, written when it was unpacked; no clone has one."""
+"""Which code is in a folder: what git says, and what a release says of itself.
+
+A release has `.release.json`, written when it was unpacked; no clone has one.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +17,7 @@ from typing import NamedTuple
 from utils.errors import BadDataError
 from utils.files import os_files
 
+GIT_TIMEOUT_S = 20.0
 ABOUT = ".release.json"
 OWN = ("config/desk.yaml", "config/env.local.sh", "config/desks", "config/instances")
 """What is of the environment, not of a release, in folders of the code."""
@@ -110,3 +116,22 @@ def _and_above(name: str) -> set[str]:
 
 
 _KINDS = (str, str, int, int, dict)
+
+
+def git(folder: Path, *words: str, **environ: str) -> str | None:
+    """What `git WORDS` prints in `folder`; None without git, when it fails, and when it does not answer in time.
+
+    It takes no lock and asks for no password. `environ` is added to its environment.
+    """
+    command = shutil.which("git")
+    if command is None:
+        return None
+    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **environ}
+    try:
+        done = subprocess.run(
+            [command, "-c", f"safe.directory={folder}", "-C", str(folder), *words], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_S, check=False, env=env,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -17,9 +17,10 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy import kernel
+from pyjobs.strategy.exits import Guarded
 from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold
 from pyjobs.strategy.registry import bound, needs, place_of
-from pyjobs.strategy.signals import Setup, Signals
+from pyjobs.strategy.signals import Setup, Signals, signals_of_each
 from pyjobs.strategy.trace import NotTraceable, Traced, remembering
 
 ARRAYS = (
@@ -52,6 +53,7 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
         mistakes_a_hole,
         mistakes_a_gap,
         is_not_repeatable,
+        differs_among_others,
         cannot_be_resumed,
     )
     found = [what for check in checks for what in told(check, setup, bars)]
@@ -182,6 +184,22 @@ def is_not_repeatable(setup: Setup, bars: Bars) -> Iterator[str]:
         return
     if name := difference(first, second):
         yield f"{name} differs between two runs"
+
+
+def differs_among_others(setup: Setup, bars: Bars) -> Iterator[str]:
+    """What `signals_of_each` gives of it and its like, where it has that, must be what `signals` gives of each."""
+    bare: Any = setup.setup if isinstance(setup, Guarded) else setup
+    whole, signals = bare.signals(bars), signals_of_each([bare, bare], bars)
+    if signals is None:
+        return
+    if Rules.of(signals) != Rules.of(whole):
+        yield f"signals_of_each has {Rules.of(signals)} and signals {Rules.of(whole)}"
+    arrays = {name: getattr(signals, name) for name in ARRAYS}
+    for row in range(2):
+        of_row = {name: array[row] for name, array in arrays.items() if array is not None and array.ndim == 2}
+        if name := difference(dataclasses.replace(signals, **of_row), whole):
+            yield f"{name} of signals_of_each is not that of signals"
+            return
 
 
 def cannot_be_resumed(setup: Setup, bars: Bars) -> Iterator[str]:

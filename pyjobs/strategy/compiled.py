@@ -1,4 +1,4 @@
-"""The decision core's loops as machine code; see utils/native.py."""
+"""The decision core's loops as machine code; see utils/native."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from utils import native
 EXPORTS = (
     *(kernel.fold, kernel.follow),
     *(windows.decimal_sums, windows.mean_decimals, windows.running_sums, windows.mean_floats, exact_sums.round_exactly),
-    *(windows.recursive_mean, windows.changes, windows.cross, windows.shares),
+    *(windows.recursive_mean, windows.changes, windows.cross, windows.crosses, windows.shares),
 )
 
 

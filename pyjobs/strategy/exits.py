@@ -63,9 +63,14 @@ class Guarded:
 
     def signals(self, bars: Bars) -> Signals:
         """The setup's signals with the exits attached; no entry while an ATR it needs is unknown."""
-        exits, signals = self.exits, self.setup.signals(bars)
+        signals = self.guarded(self.setup.signals(bars))
+        return self._with_atr(signals, bars) if self.exits.uses_atr else signals
+
+    def guarded(self, signals: Signals) -> Signals:
+        """`signals` with those exits attached that need no bars."""
+        exits = self.exits
         limits = [n for n in (signals.max_bars, exits.max_bars) if n]
-        signals = Signals(  # `replace` costs three times as much, and a sweep does this per set and symbol
+        return Signals(  # `replace` costs three times as much, and a sweep does this per set and symbol
             entry=signals.entry,
             exit=signals.exit,
             stop=signals.stop,
@@ -80,7 +85,6 @@ class Guarded:
             take_profit=exits.target,
             trail=exits.trail,
         )
-        return self._with_atr(signals, bars) if exits.uses_atr else signals
 
     def why(self, bars: Bars, t: int) -> str:
         """The setup's own reason."""

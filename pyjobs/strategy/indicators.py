@@ -9,7 +9,7 @@ Wilder) are defined over a fixed number of bars, each window from its own first 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -155,6 +155,18 @@ def change(a: FloatArray, b: FloatArray) -> FloatArray:
 def crossing(a: FloatArray, b: FloatArray) -> npt.NDArray[np.int8]:
     """+1 where a rises above b: a[t] > b[t] and a[t-1] <= b[t-1]; -1 where it falls below; 0 else, and with any NaN."""
     return _pairwise(compiled.library().cross, a, b, np.empty(a.size, dtype=np.int8))
+
+
+def crossings(lines: Sequence[FloatArray], pairs: Sequence[tuple[int, int]]) -> tuple[BoolArray, BoolArray]:
+    """Where one of each pair of `lines` (their numbers) rises above the other, and where it falls below: `crossing`.
+
+    `lines` are of one length; both results have shape (pairs, that length).
+    """
+    table, numbers = np.stack(lines), np.array(pairs, np.int64)
+    above, below = np.empty((2, len(pairs), table.shape[1]), dtype=np.bool_)
+    where = address(table), table.shape[1], address(numbers), len(pairs), address(above), address(below)
+    compiled.library().crosses(*where)
+    return above, below
 
 
 def crosses_above(a: FloatArray, b: FloatArray) -> BoolArray:

@@ -1,7 +1,7 @@
 """The life of one position, bar by bar: the one place where anything is entered or left. docs/SEMANTICS.md has the
 reasons.
 
-These functions are compiled (see utils/native.py) for whole series and called as they stand, on lists, for one bar; so
+These functions are compiled (see utils/native) for whole series and called as they stand, on lists, for one bar; so
 a backtest, a scan, an account and the live loop run the same lines. `s` is the state, `r` the rules, both flat vectors
 of float64 indexed by the names below; NaN means "none". Times are `ts_ms`, exact in float64. A finished trade is
 written to `out` from index `k` on, TRADE numbers wide.

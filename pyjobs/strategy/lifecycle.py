@@ -61,14 +61,8 @@ class KernelInput:
 
     def __init__(self, bars: Bars, signals: Signals) -> None:
         self.bars, self.signals = bars, signals
-        self._entry, self._leaving = sides(signals)
-        stop = None if signals.stop is no_stop(bars) else signals.stop
-        columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
+        self._entry, self._leaving, self._kept = kernel_columns(bars, signals, (len(bars),))
         self._prices, (*prices, self.close_at) = contiguous(bars)
-        self._kept = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in columns]
-        n = len(bars)
-        if any([x is not None and x.size != n for x in (self._entry, self._leaving, *self._kept)]):  # noqa: C419  # faster
-            raise ValueError(f"signals must have one entry per bar, {n} in all")
         self.at = (
             *prices,
             *(address(self._entry), address(self._leaving)),
@@ -117,6 +111,22 @@ class KernelInput:
         n = compiled.library().fold(*at, start, end, room.state_at, rules_at, room.trades_at)
         s[:] = room.state
         return room.trades[:n].copy()
+
+
+def kernel_columns(
+    bars: Bars, signals: Signals, shape: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray | None]]:
+    """What signals ask for, as the kernel reads it: entry, leaving, and the four levels an entry carries, or None.
+
+    Raises ValueError where one has not `shape`, whose last number is that of the bars.
+    """
+    entry, leaving = sides(signals)
+    stop = None if signals.stop is no_stop(bars) else signals.stop
+    columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
+    levels = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in columns]
+    if any([x is not None and x.shape != shape for x in (entry, leaving, *levels)]):  # noqa: C419  # faster
+        raise ValueError(f"signals must have one entry per bar, {shape[-1]} in all")
+    return entry, leaving, levels
 
 
 @lru_cache(maxsize=4)

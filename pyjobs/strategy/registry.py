@@ -148,12 +148,22 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     or parameter, a value of the wrong kind or out of range, or windows that do not ascend; the message names what is
     known and allowed.
     """
+    entry = entry_of(name, source=source, of_desk=of_desk)
+    return setup_of(entry, params, where=f"{source}: setups.{name}" if of_desk else f"{source}: {name}")
+
+
+def entry_of(name: str, *, source: str, of_desk: bool = True) -> Entry:
+    """The ENTRY of the strategy `name`. Raises ConfigError, see `make_setup`."""
     place, kind = (f"{source}: setups", "setup") if of_desk else (source, "strategy")
     if what := REGISTRY.broken(name):
         raise ConfigError(f"{place}: '{name}' cannot be loaded: {what}")
     if name not in REGISTRY:
         raise ConfigError(f"{place}: unknown {kind} '{name}'; known: {', '.join(REGISTRY)}")
-    entry, where = REGISTRY[name], f"{source}: setups.{name}" if of_desk else f"{source}: {name}"
+    return REGISTRY[name]
+
+
+def setup_of(entry: Entry, params: Mapping[str, int | float | str], *, where: str) -> Setup:
+    """`make_setup` for an entry that was looked up, as a sweep does once for all sets. `where`: for messages."""
     own: dict[str, Any] = {}
     ways_out: dict[str, Any] = {}
     for key, value in params.items():

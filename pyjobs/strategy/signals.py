@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any, Literal, Protocol
@@ -63,6 +64,19 @@ class Setup(Protocol):
     def signals(self, bars: Bars) -> Signals: ...
 
     def why(self, bars: Bars, t: int) -> str: ...
+
+
+def signals_of_each(setups: Sequence[Setup], bars: Bars) -> Signals | None:
+    """The signals of all of `setups` in one: arrays of shape (setups, bars), the rest common to all. None: ask each.
+
+    A strategy whose type has a class method of this name gives them so, for setups of that type: a sweep then spends
+    no time on each. It may return None for setups that differ in what is common.
+    """
+    kind: Any = type(setups[0])
+    if not hasattr(kind, "signals_of_each") or any(type(each) is not kind for each in setups):
+        return None
+    found: Signals | None = kind.signals_of_each(setups, bars)
+    return found
 
 
 def no_stop(bars: Bars) -> FloatArray:

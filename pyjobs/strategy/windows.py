@@ -1,4 +1,4 @@
-"""The loops under `indicators`, written to be compiled (utils/native.py): plain indexing, no exceptions, no memory."""
+"""The loops under `indicators`, written to be compiled (utils/native): plain indexing, no exceptions, no memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from math import nan
 
 import numpy as np
 
-from utils.native import Bytes, Floats, Ints
+from utils.native import Bytes, Floats, Ints, tail
 
 DECIMALS = 9  # 0 to 8 of them
 DIGITS_VALUE = 1e15  # below it two different decimals never read as the same float64 (DBL_DIG = 15)
@@ -208,6 +208,26 @@ def cross(a: Floats, b: Floats, size: int, out: Bytes) -> int:
         rose, fell = (a[t] > b[t]) & (a[t - 1] <= b[t - 1]), (a[t] < b[t]) & (a[t - 1] >= b[t - 1])
         out[t] = int(rose) - int(fell)  # without a branch: several bars at once
     return 0
+
+
+def crosses(lines: Floats, size: int, pairs: Ints, count: int, above: Bytes, below: Bytes) -> int:
+    """`cross` of each of `count` pairs of lines: 1 in its row of `above` or `below` where one rises above the other,
+    or falls below it. `lines` stand one after the other; `pairs`: the numbers of two.
+    """
+    for k in range(count):
+        one, other, at = tail(lines, pairs[2 * k] * size), tail(lines, pairs[2 * k + 1] * size), k * size
+        crosses_of_two(one, other, size, tail(above, at), tail(below, at))
+    return 0
+
+
+def crosses_of_two(one: Floats, other: Floats, size: int, above: Bytes, below: Bytes) -> None:
+    """A pair's rows of `crosses`."""
+    if size > 0:
+        above[0] = below[0] = 0
+    for t in range(1, size):
+        rose = (one[t] > other[t]) & (one[t - 1] <= other[t - 1])
+        fell = (one[t] < other[t]) & (one[t - 1] >= other[t - 1])
+        above[t], below[t] = int(rose), int(fell)
 
 
 def shares(gains: Floats, losses: Floats, size: int, out: Floats) -> int:

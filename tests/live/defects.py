@@ -110,6 +110,18 @@ def drop(test: Callable[[list[str]], bool]) -> Callable[[Rows], int]:
     return change
 
 
+def headless(rows: Rows) -> int:
+    """Some from the beginning, up to the first order."""
+    first = int(rows[0][names.TS_MS])
+    del rows[: where(rows, ordered, after=0) - 1]
+    return first
+
+
+def decided(row: list[str]) -> bool:
+    """A bar of the file that was decided."""
+    return row[B["kind"]] == names.DECIDED
+
+
 def double(rows: Rows) -> int:
     at = len(rows) // 2
     rows.insert(at, list(rows[at]))
@@ -196,6 +208,9 @@ LIVE_ALONE = (
     ("a shifted time", "decisions", cell(D["ts_ms"], plain, later), CHANGED),
     ("a dropped row", "decisions", drop(quiet), MISSING),
     ("a dropped row in a position", "decisions", drop(plain), MISSING),
+    ("the first rows dropped", "decisions", headless, MISSING),
+    ("a decided bar that says it was of the warm-up", "bars", cell(B["kind"], decided, lambda _: "warm_up"), CHANGED),
+    ("a bar of no kind", "bars", cell(B["kind"], decided, lambda _: "decidec"), CHANGED),
     ("a bar that is neither late nor not", "decisions", cell(D["late"], quiet, lambda _: "2"), LATE),
     ("a bar that says it came late", "decisions", cell(D["late"], quiet, lambda _: "1"), LATE),
     (

@@ -190,9 +190,10 @@ def test_what_is_not_there_is_named(
     home: Path, capsys: pytest.CaptureFixture[str], verb: str, argv: list[str], code: int, says: str
 ) -> None:
     fed(a_loop(a_spec()), BARS, 60, 70)
+    there = sorted((home / "data/processed").rglob("*.csv"))
     assert run(live_backtest if verb == "bt" else live_eq, argv) == code
     assert says in capsys.readouterr().err
-    assert len(list((home / "data/processed").rglob("*.csv"))) == 2
+    assert sorted((home / "data/processed").rglob("*.csv")) == there
 
 
 def test_a_loss_of_all_money_at_an_open_beyond_the_stop_is_told_as_that(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,11 +98,14 @@ def test_entries_that_another_loops_broken_journal_forbids_are_told_with_its_nam
     other.folder.mkdir(parents=True)
     for path in (other.bars, other.decisions):
         path.write_text("of another version\n")
+    (spec.place.folder.parents[5] / "secret/live.yaml").write_text(f"{FILE}limits: {{open_positions: 1}}\n")
     loop = a_loop(a_spec(exchange="BITFINEX", symbol="BTCUSD"), limits=Limits(open_positions=1))
     stepped(loop, 90, 110)
     state, told = looked(109)["live paper"]
     assert state == "WARN" and "was forbidden by limits_unreadable, of old-ETHUSD-1h" in told
+    state, told = looked(109)["live limits"]
+    assert state == "FAIL" and f"move {other.folder} out of data/processed/decisions/" in told
     shutil.rmtree(other.folder)  # as the runbook has it
     stored(spec, BARS.slice(0, 130))
     stepped(loop, 111, 130)
-    assert looked(129)["live paper"][0] == "OK"
+    assert looked(129)["live paper"][0] == "OK" and "live limits" not in looked(129)

@@ -10,6 +10,7 @@ import pytest
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.place import Place
+from tests.live.defects import put, rows_of
 from tests.live.worlds import a_loop, a_spec, cells, fed, walk
 from utils.errors import BadDataError, ConfigError, NightdeskError
 
@@ -142,6 +143,27 @@ def test_a_journal_without_its_decisions_is_not_begun_anew_over_its_bars_and_tra
     place.decisions.unlink()
     with pytest.raises(BadDataError, match="nothing was written"):
         a_loop(a_spec())
+
+
+@pytest.mark.parametrize("also", [(), ("bars",), ("events",), ("bars", "events")])
+def test_a_journal_that_has_lost_its_beginning_and_was_sealed_again_is_refused(also: tuple[str, ...]) -> None:
+    place = whole()
+    rows = rows_of(place.decisions)
+    put(place.decisions, rows[9:], resealed=True)
+    if "bars" in also:  # its bars are said to have been of the warm-up
+        seen = rows_of(place.bars)
+        for row in seen:
+            row[names.BARS.index("kind")] = names.WARM_UP if int(row[3]) < int(rows[9][3]) else row[9]
+        put(place.bars, seen, resealed=True)
+    if "events" in also:
+        place.events.unlink()
+    after = files(place)
+    if len(also) == 2:  # nothing is left that knew of it: it is another journal, whole in itself
+        assert a_loop(a_spec()).stand.ts_ms == int(rows[-1][3])
+        return
+    with pytest.raises(BadDataError, match=r"decisions\.csv: begins with .* its first rows are gone"):
+        a_loop(a_spec())
+    assert same(place, after)
 
 
 def test_files_of_two_times_are_refused() -> None:

@@ -102,7 +102,7 @@ def test_killed_at_any_call_it_becomes_what_it_would_have_been(market: str) -> N
     else:
         exchange, calm, rough = Exchange(bars=walk(200, 2), seed=2), a_spec("calm"), a_spec("rough")
     feed(calm, exchange)
-    hit = killed_through(rough, exchange, random.Random(3), 7, most=40, sync_every=3)
+    hit = killed_through(rough, exchange, random.Random(1), 7, most=40, sync_every=3)
     assert hit == 7
     assert files(rough) == files(calm)
     made = proven(rough)

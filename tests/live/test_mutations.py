@@ -20,7 +20,7 @@ from pyjobs.market.bars import Bars
 from pyjobs.strategy import kernel
 from pyjobs.strategy.library import ma_cross
 from tests.live.defects import Defect, all_in_logs, apply, rows_of
-from tests.live.worlds import a_loop, a_spec, fed, walk
+from tests.live.worlds import a_loop, a_spec, fed, shut, walk
 
 BARS = walk(260, seed=9)
 DEFECTS = all_in_logs()
@@ -224,6 +224,7 @@ def clean_run(seed: int) -> verdict.Verdict:
         upto += 1 if rng.random() < 0.95 else int(rng.integers(2, 9))
         if rng.random() < 0.03:
             loop = a_loop(spec)
+    shut()
     backtested(spec.tag)
     return judged(spec.tag)
 

@@ -123,7 +123,7 @@ def test_a_series_that_is_re_based_as_a_whole_moves_a_loop_once(home: Path) -> N
         loop._note_revisions(answer)
         loop.take(answer)
     events = cells(spec.place.events)
-    assert [row["detail"] for row in events if row["kind"] != "start"] == ["all before it counts times 0.02"]
+    assert [row["detail"] for row in events if row["kind"] == "split"] == ["all before it counts times 0.02"]
     plain = a_loop(krx_spec("other"))
     for upto in (*range(FIRST, AT), *range(AT + 1, END + 1)):
         plain.take(Answer(bars=DAYS.slice(max(0, upto - 60), upto), final=True))

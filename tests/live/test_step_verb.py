@@ -78,8 +78,8 @@ def test_a_rehearsed_outage_writes_no_row_says_since_when_and_then_names_the_mis
     assert "FORCE_FETCH_FAIL=1" in capsys.readouterr().err and len(world.rows) == 1
     assert world.step(300) == 0
     assert [row["blocked_by"] for row in world.rows] == ["", "fetch_failed", "fetch_failed", "fetch_failed", ""]
-    assert [row["kind"] for row in cells(PLACE.events)] == ["fetch_failed", "fetch_ok"]
-    assert cells(PLACE.events)[0]["at"] == "2026-11-20T12:05:00.000Z"
+    assert [row["kind"] for row in cells(PLACE.events)] == ["begun", "fetch_failed", "fetch_ok"]
+    assert cells(PLACE.events)[1]["at"] == "2026-11-20T12:05:00.000Z"
 
 
 def test_a_rehearsed_full_disk_keeps_the_bar_from_the_store_and_not_from_its_decision(world: World) -> None:

@@ -17,6 +17,7 @@ from pyjobs.market.bars import Bars
 
 STEP_MS = 300_000
 BEGAN_MS = 1_700_000_100_000  # a multiple of five minutes
+OPENED: list[Loop] = []  # closed when the test has ended
 PARAMS: Mapping[str, Any] = {"fast": 3, "slow": 8, "stop_atr": 1.5, "side": "both", "max_bars": 25}
 
 
@@ -52,7 +53,14 @@ def a_loop(spec: Spec, *, limits: Limits | None = None, configured: tuple[Place,
     setting = Setting(
         now_ms=lambda: BEGAN_MS + 10**11, limits=limits or Limits(), configured=configured, fetched=False, synced=False
     )
-    return Loop(spec, setting)
+    OPENED.append(Loop(spec, setting))
+    return OPENED[-1]
+
+
+def shut() -> None:
+    """Close all of them."""
+    while OPENED:
+        OPENED.pop().journal.close()
 
 
 def fed(loop: Loop, bars: Bars, start: int, end: int, by: int = 1) -> Loop:

@@ -43,7 +43,7 @@ KINDS = ([], {}, set(), "", b"", collections.deque(), np.zeros(1), re.compile(""
 GENERIC = frozenset(name for kind in KINDS for name in dir(kind)) - METHODS
 ONE_FOR_ALL = {  # what they open is one thing of the house for all items, and refused by name when it is bad
     "utils/trading_day.py load",
-    "utils/native.py _alone",
+    "utils/native/__init__.py _alone",
     "utils/settings/config.py _read",  # the line of an error
     "pyjobs/market/providers/__init__.py provider",
 }

@@ -19,7 +19,7 @@ PLAIN = {  # who opens what nobody else writes: of the clone, of the kernel, of 
     "pyjobs/market/desk/price_formats.py", "pyjobs/market/ingest/bootstrap.py", "pyjobs/market/sample/files.py",
     "pyjobs/new_desk.py", "pyjobs/reporting/backtests/files.py", "pyjobs/reporting/backtests/interactive.py",
     "pyjobs/reporting/html.py", "pyjobs/reporting/nights.py", "pyjobs/runs/verdict/holders.py",
-    "utils/exception_classes.py", "utils/files/atomic.py", "utils/native.py", "utils/pieces/cluster_task.py",
+    "utils/exception_classes.py", "utils/files/atomic.py", "utils/native/__init__.py", "utils/pieces/cluster_task.py",
     "utils/history.py", "utils/wall_clock.py",
 }  # fmt: skip
 LOOKS_FIRST = {  # what is a file, and no pipe, has been looked at before

@@ -19,7 +19,7 @@ OWN = {  # what another process of ours has just said, or what is a file of the 
     "pyjobs/reporting/backtests/files.py write_all",
     "pyjobs/runs/alerts/child.py main",
     "pyjobs/strategy/battery.py cannot_be_resumed",
-    "utils/native.py _linked",
+    "utils/native/__init__.py _linked",
 }
 
 

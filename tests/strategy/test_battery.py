@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +195,37 @@ def test_what_is_kept_between_calls_is_found_though_it_changes_but_once() -> Non
 
     found = battery.failures(Cheat(after_a_while), walk(200, seed=2))
     assert "is_not_repeatable: entry is no longer what it was at first: something is kept between calls" in found
+
+
+@dataclasses.dataclass(frozen=True)
+class Hasty(Cheat):
+    """A strategy that can tell the signals of many of its kind at once, and does so as `changed` has it."""
+
+    changed: Callable[[Signals], Signals] = lambda signals: signals
+
+    @classmethod
+    def signals_of_each(cls, setups: Sequence[Hasty], bars: Bars) -> Signals:
+        each = [setup.signals(bars) for setup in setups]
+        entry, leave = np.stack([one.entry for one in each]), np.stack([one.exit for one in each])
+        return setups[0].changed(Signals(entry=entry, exit=leave, stop=no_stop(bars)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda signals: signals, None),
+        (lambda signals: dataclasses.replace(signals, exit=signals.entry), "exit of signals_of_each is not that of"),
+        (lambda signals: dataclasses.replace(signals, entry=signals.entry[:1]), "IndexError"),
+        (lambda signals: dataclasses.replace(signals, max_bars=3), "signals_of_each has Rules(side='long'"),
+    ],
+)
+def test_signals_told_of_many_at_once_must_be_those_of_each(
+    changed: Callable[[Signals], Signals], message: str | None
+) -> None:
+    found = battery.failures(Hasty(lambda bars: bars.close > sma(bars.close, 5), changed=changed), walk(200, seed=2))
+    assert [what.startswith(("differs_among_others: " + (message or ""), message or "-")) for what in found] == (
+        [True] if message else []
+    ), found
 
 
 def test_methods_that_reach_over_bars_are_no_error_of_the_strategy() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.account.portfolio import simulate
-from pyjobs.account.single import engine
+from pyjobs.account.single import many_sets
 from pyjobs.strategy import compiled
 from utils.csv_text import lines as csv_lines
 
@@ -29,7 +29,7 @@ VERBS = {
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # A lock without flock is the file itself, and the loops' lock file stays once a process with flock has made it.
-    for compiled_loops in (csv_lines._loops, compiled.library, engine.library, simulate._library):
+    for compiled_loops in (csv_lines._loops, compiled.library, many_sets.library, simulate._library):
         compiled_loops()
     made = tmp_path_factory.mktemp("pc")
     run(made, "-m", "pyjobs.make_sample", "--end", "2024-06-28")

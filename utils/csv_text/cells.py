@@ -1,4 +1,4 @@
-"""Rows of numbers and labels as the bytes of CSV, written to be compiled (see utils/native.py).
+"""Rows of numbers and labels as the bytes of CSV, written to be compiled (see utils/native).
 
 A float becomes the shortest decimal that reads as it, laid out as Python's `repr` lays it out. The digits are found by
 Schubfach: Raffaello Giulietti, "The Schubfach way to render doubles" (2020), section 9. Names are those of the paper.

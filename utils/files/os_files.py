@@ -136,7 +136,7 @@ class HeldElsewhere(Exception):
 
 
 @contextmanager
-def locked(path: Path, timeout_s: float, mode: int = 0o640) -> Iterator[None]:
+def locked(path: Path, timeout_s: float, mode: int = 0o640, *, poll_s: float = POLL_S) -> Iterator[None]:
     """Hold the lock on the file at `path`, which is made and never deleted; where flock is, the one `filelock` takes.
 
     Raises HeldElsewhere after `timeout_s` seconds, OSError where no file can be made there or nothing can be locked.
@@ -155,7 +155,7 @@ def locked(path: Path, timeout_s: float, mode: int = 0o640) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= until_s:
                     raise HeldElsewhere(str(path)) from None
-                time.sleep(POLL_S)
+                time.sleep(poll_s)
         yield
     finally:
         os.close(descriptor)

@@ -19,11 +19,11 @@ from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.portfolio.simulate import AccountRun, AccountTrade, Terms, Waiting, simulate_each
 from pyjobs.account.portfolio.sleeves import behind, costs_of, first_decision_ms, sleeves_of
 from pyjobs.market.bars import FloatArray
+from pyjobs.market.cache.release import give_back_freed
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.strategy.signals import Setup
 from utils import trading_day
-from utils.native import give_back_freed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,4 +1,4 @@
-"""An account's walk over the bars of all its sleeves, as `simulate` defines it, for utils/native.py to compile.
+"""An account's walk over the bars of all its sleeves, as `simulate` defines it, for utils/native to compile.
 
 The arguments are described in `memory`. Only seats with a position or an order are looked at, moment by moment, in
 their order: a list that is kept; all others wait for an entry signal of theirs. Nearly all of these only age at a

@@ -1,4 +1,4 @@
-"""All that an account's walk works on, by name: tuples of arrays, which are pointers when compiled (utils/native.py).
+"""All that an account's walk works on, by name: tuples of arrays, which are pointers when compiled (utils/native).
 
 Bars stand one stretch after the other, a stretch for the bars of a series; a seat is a sleeve with its place in time
 and its position.

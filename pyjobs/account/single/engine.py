@@ -6,17 +6,17 @@ symbols together is `portfolio`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import itemgetter
 
 import numpy as np
 
 from pyjobs.account.portfolio.costs import BASIS_POINT
-from pyjobs.account.single import equity_loop
+from pyjobs.account.single import equity_loop, many_sets
+from pyjobs.account.single.many_sets import ManySets, library, one_by_one, stand
+from pyjobs.account.single.sets_loop import FIGURES
 from pyjobs.market.bars import Bars, FloatArray, IntArray, is_long, pieces
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.strategy import kernel
@@ -29,29 +29,15 @@ from pyjobs.strategy.lifecycle import (
     Semantics,
     State,
     contiguous,
-    in_memory,
     room,
 )
 from pyjobs.strategy.signals import Setup
 from pyjobs.strategy.trace import remembering
-from utils import native
 from utils.errors import BadDataError
 from utils.native import address
 
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
-FIGURES = 3  # of `run_figures`
 NO_TRADES = np.empty((0, kernel.TRADE))
-
-
-class Stand(threading.local):
-    """Where this thread's `equity_loop.worth` stands."""
-
-    def __init__(self) -> None:
-        self.state = np.empty(equity_loop.STATE)
-        self.at = address(self.state)
-
-
-_stand = Stand()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,26 +139,34 @@ def run_symbol(
 ) -> SymbolResult:
     """`run` for one symbol; a signal at the last bar before the start is not taken."""
     start = _first(bars, start_ms)
-    rows, state = next(_runs(bars, [setup], semantics, start, money))
-    gain, deepest = _gain_and_fall(money)
+    if is_long(bars):
+        ((vector, rows),) = _folded(bars, [setup], semantics, start, nullcontext)
+        rows, gain, deepest = _valued(bars, start, rows, money)
+    else:
+        figures = np.empty((1, FIGURES))
+        n = many_sets.run(bars, one_by_one([setup], semantics, bars), start, money.cash, money.fee, figures)
+        rows, vector, (gain, deepest, _) = room.trades[:n].copy(), room.state.copy(), figures[0].tolist()
     return SymbolResult(
         symbol=symbol,
         bars=bars,
         start=start,
-        rows=rows.copy(),
+        rows=rows,
         total_return=gain,
         max_drawdown=deepest,
-        vector=state.copy(),
+        vector=vector,
     )
 
 
-def run_figures(
-    bars: Bars, setups: Sequence[Setup], *, money: Money, semantics: Semantics = "own", start_ms: int | None = None
-) -> FloatArray:
-    """Total return, deepest fall and entries filled of `run_symbol` with each setup. Shape (len(setups), FIGURES)."""
-    out = np.empty((len(setups), FIGURES))
-    for i, (rows, _) in enumerate(_runs(bars, setups, semantics, _first(bars, start_ms), money)):
-        out[i] = *_gain_and_fall(money), len(rows)
+def run_figures(bars: Bars, sets: ManySets, *, money: Money, start_ms: int | None = None) -> FloatArray:
+    """Total return, deepest fall and entries filled of `run_symbol` with each of `sets`. Shape (sets, FIGURES)."""
+    start = _first(bars, start_ms)
+    if not is_long(bars):
+        return sets.figures(bars, start, money.cash, money.fee)
+    shared = remembering if len(sets.setups) > 1 else nullcontext
+    out = np.empty((len(sets.setups), FIGURES))
+    for row, (_, rows) in zip(out, _folded(bars, sets.setups, sets.semantics, start, shared), strict=True):
+        rows, *figures = _valued(bars, start, rows, money)
+        row[:] = *figures, len(rows)
     return out
 
 
@@ -180,34 +174,10 @@ def _first(bars: Bars, start_ms: int | None) -> int:
     return 0 if start_ms is None else int(np.searchsorted(bars.ts_ms, start_ms))
 
 
-def _gain_and_fall(money: Money) -> tuple[float, float]:
-    """Total return and deepest fall of the thread's last run."""
-    return float(_stand.state[equity_loop.FINAL]) / money.cash - 1.0, float(_stand.state[equity_loop.DEEPEST])
-
-
-def _runs(
-    bars: Bars, setups: Sequence[Setup], semantics: Semantics, start: int, money: Money
-) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Each setup's trades and state after its last bar, valid until the next; `_stand` has what they are worth.
-
-    What several setups ask of the same bars is computed once.
-    """
-    shared = remembering if len(setups) > 1 else nullcontext
-    if is_long(bars):
-        for s, rows in _folded(bars, setups, semantics, start, shared):
-            yield rows[: _value(bars, start, rows, money, None)], s
-        return
-    with shared():
-        for setup in setups:
-            signals = setup.signals(bars)
-            inputs, (_, rules_at) = KernelInput(bars, signals), in_memory(Rules.of(signals, semantics))
-            room.hold(2 * (len(bars) - start) + 1)
-            room.state[:] = _flat()
-            n = library().alone(
-                *(*inputs.at, start, len(bars), room.state_at, rules_at, room.trades_at),
-                *(inputs.close_at, money.cash, money.fee, _stand.at),
-            )
-            yield room.trades[:n], room.state
+def _valued(bars: Bars, start: int, rows: FloatArray, money: Money) -> tuple[FloatArray, float, float]:
+    """The trades that count, total return and deepest fall."""
+    n = _value(bars, start, rows, money, None)
+    return rows[:n], float(stand.state[equity_loop.FINAL]) / money.cash - 1.0, float(stand.state[equity_loop.DEEPEST])
 
 
 def _folded(
@@ -222,7 +192,7 @@ def _folded(
     A long series goes in pieces, each with the bars before it that its first decisions look back on: signals depend on
     nothing else and a fold goes on from where it stopped, so this gives the same bits as the whole at once.
     """
-    folds = [(_flat().copy(), list[FloatArray]()) for _ in setups]
+    folds = [(np.array(FLAT.vector()), list[FloatArray]()) for _ in setups]
     reach = max(setup.lookback for setup in setups)
     edges = ((max(begin - reach, 0), begin, end) for begin, end in pieces(start, len(bars)))
     shares = ((bars.slice(first, end), begin - first, end - first) for first, begin, end in edges)
@@ -248,12 +218,12 @@ def _trades(bars: Bars, s: FloatArray, rows: list[FloatArray]) -> FloatArray:
 def _value(bars: Bars, start: int, rows: FloatArray, money: Money, equity: FloatArray | None) -> int:
     """`equity_loop.worth` of the trades, in pieces: how many of them count."""
     (ts_ms, *_, close), n, n_bars = contiguous(bars)[1], len(rows), len(bars)
-    equity_loop.begin(_stand.state, money.cash)
+    equity_loop.begin(stand.state, money.cash)
     known = bars.ts_ms
     for begin, end in one_at_a_time(pieces(start, n_bars), lambda at: known[slice(*at)] if at[1] < n_bars else None):
         where = address(equity[begin - start :]) if equity is not None else 0
         n = library().worth(
-            *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), _stand.at)
+            *(ts_ms, close, begin, end, address(rows), n, money.fee, where, int(equity is not None), stand.at)
         )
     return n
 
@@ -263,14 +233,3 @@ def refuse_too_short(bars_by_symbol: Mapping[str, Bars], setup: Setup) -> None:
     longest = max((len(bars) for bars in bars_by_symbol.values()), default=0)
     if longest < setup.lookback:
         raise BadDataError(f"the strategy needs {setup.lookback} bars; the longest series has only {longest}")
-
-
-@lru_cache(maxsize=1)
-def _flat() -> FloatArray:
-    return np.array(FLAT.vector())
-
-
-@lru_cache(maxsize=1)
-def library() -> native.Library:
-    """The compiled loops of an account, by name."""
-    return native.load("account", (kernel, equity_loop), (equity_loop.alone, equity_loop.worth))

@@ -1,4 +1,4 @@
-"""Money of one position at a time, all cash in: the loops that turn trades into worth, compiled (utils/native.py)."""
+"""Money of one position at a time, all cash in: the loops that turn trades into worth, compiled (utils/native)."""
 
 from __future__ import annotations
 

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from pyjobs.account.single.engine import Money, refuse_too_short, run_figures
+from pyjobs.account.single.many_sets import ManySets
 from pyjobs.market.bars import Bars, FloatArray, IntArray
-from pyjobs.market.cache.release import one_at_a_time
+from pyjobs.market.cache.release import keep_freed, one_at_a_time
+from pyjobs.strategy.entry import Entry
 from pyjobs.strategy.lifecycle import Semantics
-from pyjobs.strategy.registry import REGISTRY, make_setup
+from pyjobs.strategy.registry import entry_of, setup_of
 from pyjobs.strategy.signals import Setup
 from utils.errors import UsageError
 from utils.pieces.work import Engine, Progress, Work, here, silent
@@ -50,10 +52,11 @@ def strategies(name: str, combos: Iterable[Params], *, source: str) -> tuple[lis
     """
     kept: list[Params] = []
     made: list[Setup] = []
+    entry = entry_of(name, source=source, of_desk=False)
     for combo in combos:
-        if name in REGISTRY and not _ascends(name, combo):
+        if not _ascends(entry, combo):
             continue
-        made.append(make_setup(name, combo, source=source, of_desk=False))
+        made.append(setup_of(entry, combo, where=f"{source}: {name}"))
         kept.append(combo)
     if not made:
         raise UsageError(f"{source}: no parameter set of {name} can be: windows must ascend")
@@ -80,9 +83,11 @@ class Lot:
         return partial(Lot, **content | {"bars": tuple(one_at_a_time(self.bars))}), ()
 
     def figures(self, share: tuple[int, int]) -> FloatArray:
-        """The figures of setups [share), shape (setups, symbols, 3), see `sweep_symbol`."""
-        setups, terms = unpacked(self.setups)[slice(*share)], (self.money, self.semantics, self.start_ms)
-        return np.stack([sweep_symbol(bars, setups, *terms) for bars in one_at_a_time(self.bars)], axis=1)
+        """(total return, deepest fall, entries) of setups [share) on each symbol: shape (setups, symbols, 3)."""
+        keep_freed()
+        sets = ManySets(unpacked(self.setups)[slice(*share)], self.semantics)
+        found = (run_figures(each, sets, money=self.money, start_ms=self.start_ms) for each in one_at_a_time(self.bars))
+        return np.stack(list(found), axis=1)
 
 
 def sweep(
@@ -148,13 +153,6 @@ def shares(lot: Lot, piece: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def sweep_symbol(
-    bars: Bars, setups: Sequence[Setup], money: Money, semantics: Semantics = "own", start_ms: int | None = None
-) -> FloatArray:
-    """(total return, deepest fall, entries) of each strategy on one symbol: shape (len(setups), 3)."""
-    return run_figures(bars, setups, money=money, semantics=semantics, start_ms=start_ms)
-
-
-def _ascends(name: str, combo: Params) -> bool:
-    pairs = [(combo.get(a), combo.get(b)) for a, b in REGISTRY[name].ascending]
+def _ascends(entry: Entry, combo: Params) -> bool:
+    pairs = [(combo.get(a), combo.get(b)) for a, b in entry.ascending]
     return all(a < b for a, b in pairs if isinstance(a, int | float) and isinstance(b, int | float))

@@ -13,6 +13,7 @@ from pyjobs.account.single.bt_files import PER_SYMBOL, cell, write_lines
 from pyjobs.account.single.bt_request import Request, material_of, parameter, warn_of_look_ahead
 from pyjobs.account.single.sweep import Sweep
 from pyjobs.account.sweep_axes import axes_of, grid
+from pyjobs.market.bars import FloatArray
 from pyjobs.strategy.registry import needs
 from utils.errors import ConfigError, UsageError
 from utils.files.text_files import write_csv
@@ -65,17 +66,21 @@ def write_per_symbol(path: Path, result: Sweep) -> None:
 def figures(result: Sweep, i: int) -> list[float | int]:
     """FIGURES of parameter set i."""
     gains = result.total_return[i]
-    mean, median = math.fsum(gains.tolist()) / gains.size, float(np.median(gains))
+    mean, median = _mean(gains), float(np.median(gains))
     return [mean, median, int((gains > 0).sum()), float(result.max_drawdown[i].min()), int(result.n_trades[i].sum())]
 
 
 def print_best(result: Sweep) -> None:
     """The best set by mean return, and the number tried, because the best of many is partly luck."""
-    means = [figures(result, i)[0] for i in range(len(result.combos))]
+    means = [_mean(gains) for gains in result.total_return]
     best = int(np.argmax(means))
     text = ", ".join(f"{key}={value}" for key, value in result.combos[best].items())
     print(f"{len(result.combos)} parameter sets on {len(result.symbols)} symbols; mean return {np.mean(means):+.2%}")
     print(f"best of {len(means)}: {text}: mean return {means[best]:+.2%}")
+
+
+def _mean(gains: FloatArray) -> float:
+    return math.fsum(gains.tolist()) / gains.size
 
 
 def _lines(result: Sweep, names: Sequence[str]) -> Iterator[str]:

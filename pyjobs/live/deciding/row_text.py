@@ -1,4 +1,4 @@
-"""The deterministic cells of decisions as bytes, held against those of a file; to be compiled (see utils/native.py).
+"""The deterministic cells of decisions as bytes, held against those of a file; to be compiled (see utils/native).
 
 A number is written as `core` and `cells` write it: the shortest text that reads as it, whole ones of a state without a
 point. One that is not finite is no number of a journal: such a row is said to be another, and looked at by `core`.

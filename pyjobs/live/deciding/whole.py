@@ -155,10 +155,10 @@ def _powers() -> np.ndarray:
 
 def compile_all() -> None:
     """All loops that a comparison runs, now: for a machine that has not kept them it takes seconds."""
-    from pyjobs.account.single import engine
+    from pyjobs.account.single import many_sets
     from pyjobs.strategy import compiled
 
-    for load in (loops, journal_rows.loops, engine.library, compiled.library):
+    for load in (loops, journal_rows.loops, many_sets.library, compiled.library):
         load()
 
 

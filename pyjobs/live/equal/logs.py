@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyjobs.live.deciding.seen import Seen, seen_of
+from pyjobs.live.deciding.seen import KIND, Seen, seen_of
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import number_in
 from pyjobs.live.journal.lines import LinesFile
@@ -24,6 +24,7 @@ from utils.errors import BadDataError, LockBusyError, MissingInputError, UsageEr
 from utils.files import os_files, private
 from utils.settings import config
 
+EVENT_KIND = names.EVENTS.index("kind")
 CODE, LATE, BLOCKED = (names.DECISIONS.index(each) for each in ("code", "late", "blocked_by"))
 _NAMES = ("signal_ts_ms", "entry_ts_ms", "entry_price", "exit_price", "bars_held", "quantity", "return")
 _COLUMNS = tuple(map(names.TRADES.index, _NAMES))
@@ -44,13 +45,16 @@ class BadLine(BadDataError):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Log:
-    """Every decision and trade of one tag, as cells; of a live one also its bars and events."""
+    """Every decision and trade of one tag, as cells; of a live one also its bars and events.
+
+    `begun_ms`: the close of the first bar that was decided, by bars.csv and by events.csv; 0 where one does not say."""
 
     place: Place
     decisions: Rows
     trades: Rows
     seen: Seen
     events: Rows
+    begun_ms: tuple[int, int] = (0, 0)
 
     @property
     def bars(self) -> Bars:
@@ -109,7 +113,29 @@ def read(place: Place, *, live: bool) -> Log:
         return Log(place=place, decisions=decisions, trades=trades, seen=NOTHING, events=Rows.of([], len(names.EVENTS)))
     bars = lines(files[place.bars], texts[place.bars], strictly=True)
     events = lines(files[place.events], texts[place.events], strictly=False, ordered=False)
-    return Log(place=place, decisions=decisions, trades=trades, seen=seen_of(bars), events=events)
+    begun_ms = _begun(decisions, bars, events, place.bars)
+    return Log(place=place, decisions=decisions, trades=trades, seen=seen_of(bars), events=events, begun_ms=begun_ms)
+
+
+def _begun(decisions: Rows, bars: Rows, events: Rows, path: Path) -> tuple[int, int]:
+    """See `Log.begun_ms`. A journal that began anew in an old folder has several such events: the last one counts.
+
+    Raises BadLine where the bars are not some of warm-up, and then those that were decided.
+    """
+    is_warm = bars.has(KIND, names.WARM_UP.encode())
+    other = np.flatnonzero(~(is_warm | bars.has(KIND, names.DECIDED.encode())))
+    for k, kind in zip(other.tolist(), bars.cells(KIND, KIND + 1, other), strict=True):
+        is_warm[k] = kind.startswith(f"{names.WARM_UP}:")
+        if not is_warm[k] and not kind.startswith(f"{names.DECIDED}:"):
+            raise BadLine(
+                f"{path}: the bar of ts_ms {bars.ts_ms[k]} is of an unknown kind, {kind!r}", int(bars.ts_ms[k])
+            )
+    odd = np.flatnonzero(is_warm & (bars.ts_ms >= decisions.ts_ms[0]))
+    if odd.size:
+        ts_ms = int(bars.ts_ms[odd[0]])
+        raise BadLine(f"{path}: the bar of ts_ms {ts_ms} was decided, and is marked {names.WARM_UP}", ts_ms)
+    decided, marks = np.flatnonzero(~is_warm), np.flatnonzero(events.has(EVENT_KIND, b"begun"))
+    return int(bars.ts_ms[decided[0]]) if decided.size else 0, int(events.ts_ms[marks[-1]]) if marks.size else 0
 
 
 @contextmanager

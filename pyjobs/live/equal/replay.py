@@ -100,7 +100,11 @@ def marks_differ(late: str, blocked: str) -> bool:
 
 
 def unmatched(log: Log, times: np.ndarray, known: np.ndarray, at: np.ndarray) -> Apart | None:
-    """The first decision whose bar is not in bars.csv, or the first bar there that has no decision."""
+    """The first decision whose bar is not in bars.csv, or the first bar there that has no decision; or one that is
+    gone from the beginning, by bars.csv or by the event that a journal begins with."""
+    begun = [ts_ms for ts_ms in log.begun_ms if ts_ms and ts_ms < times[0]]
+    if begun:
+        return Apart(row=0, ts_ms=min(begun), layer="decisions", wanted="a decision: the loop began there", found="")
     lost = (at >= known.size) | (known[np.minimum(at, max(known.size - 1, 0))] != times) if known.size else times > 0
     first = int(np.flatnonzero(lost)[0]) if lost.any() else len(times)
     holes = np.flatnonzero(np.diff(at[:first]) != 1)

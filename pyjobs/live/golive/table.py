@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from utils.wording import aged
+
 DAY_S = 86_400.0
 
 
@@ -56,15 +58,6 @@ def as_lines(found: GoLive) -> list[str]:
             colour = "green" if gate.green else "red"
             lines.append(f"  {colour:5}  {gate.asks}: {gate.found} ({gate.evidence or 'no evidence'}{age})")
     return lines
-
-
-def aged(age_s: float | None) -> str:
-    """`3 min`, `5.2 h`, `12 days`."""
-    if age_s is None:
-        return ""
-    if age_s < 5400:
-        return f"{age_s / 60:.0f} min"
-    return f"{age_s / 3600:.1f} h" if age_s < 2 * DAY_S else f"{age_s / DAY_S:.0f} days"
 
 
 def as_json(found: GoLive) -> dict[str, object]:

@@ -23,7 +23,7 @@ SLACK_MS = 60_000  # a provider's clock and ours
 IDENTITY = (0, 1, 2)
 STRATEGY, FINGERPRINT, TRADES = (names.DECISIONS.index(each) for each in ("strategy", "fingerprint", "trades"))
 NUMBER = names.TRADES.index("number")
-KIND = names.BARS.index("kind")
+KIND, EVENT_KIND = names.BARS.index("kind"), names.EVENTS.index("kind")
 
 
 class LookDeeper(Exception):
@@ -79,6 +79,8 @@ class Journal:
                 f"{place.decisions}: its last row is of {utc_text(last)}, and it is {utc_text(now_ms)}: set the clock "
                 "right, or put the file of before back; nothing was written"
             )
+        if deep and len(self.decisions) <= look:
+            self._refuse_headless()
         self._drop_undecided(last, deep=deep)
         return [entry for file in self.files.values() for entry in file.told]
 
@@ -100,6 +102,18 @@ class Journal:
                     f"{mine[0]} [{mine[1]}]: a tag has one strategy, one set of parameters and one cash; choose "
                     "another tag; nothing was written"
                 )
+
+    def _refuse_headless(self) -> None:
+        """Raises BadDataError where bars or events show a decision before the first one; a whole file was looked at."""
+        decided = [int(row[names.TS_MS]) for row in self.bars if row[KIND].startswith(names.DECIDED)][:1]
+        marks = [int(row[names.TS_MS]) for row in self.events(CHECKED_AT_A_START) if row[EVENT_KIND] == "begun"][-1:]
+        begun, first = min([*decided, *marks], default=0), int(self.decisions[0][names.TS_MS]) if self.decisions else 0
+        if begun < first and begun:
+            raise BadDataError(
+                f"{self.place.decisions}: begins with the bar of {utc_text(first)}, and the loop began with that of "
+                f"{utc_text(begun)}: its first rows are gone. Nothing was written; put the file of before back, or "
+                "choose another tag"
+            )
 
     def _drop_undecided(self, last: int, *, deep: bool) -> None:
         """Bars that were stored and not decided on any more go; decisions without their bar are refused."""

@@ -1,4 +1,4 @@
-"""The lines of a whole journal, checked and taken apart in one pass; written to be compiled (see utils/native.py).
+"""The lines of a whole journal, checked and taken apart in one pass; written to be compiled (see utils/native).
 
 Whatever is not plain (a byte that is no printable ASCII, a time that is no number, a checksum that does not fit) is not
 judged here: the caller reads those files line by line, and names what is wrong.

@@ -62,6 +62,7 @@ BLOCKED = {
     "limits_unreadable": "another loop's last row could not be read, or its turn did not end: the totals are not known",
 }
 EVENT_KINDS = {
+    "begun": "the first bar that was decided: a journal that has it no longer has lost its beginning",
     "start": "a start after anything but a clean end of the step before",
     "repaired": "what a kill or a lost sync had left was set right",
     "revised": "the provider now has other numbers for a bar that was decided on",

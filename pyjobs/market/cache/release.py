@@ -7,9 +7,11 @@ desk of any size, or a series of any length, is worked on in little memory.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import mmap
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy as np
 from pyjobs.market.bars import Bars, IntArray
 from pyjobs.market.chained import parts_of
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, KEPT_BYTES = -1, -3, 32 << 20  # numbers of malloc.h
 USED_ROWS = 500_000  # 24 MB may have been touched before they are given back: a call for each series would cost more
 T = TypeVar("T")
 
@@ -73,3 +76,23 @@ def _give_back() -> None:
     for memory in used.values():
         with contextlib.suppress(AttributeError, OSError, ValueError):  # a system without it; locked; closed
             memory.madvise(mmap.MADV_DONTNEED)
+
+
+def give_back_freed() -> None:
+    """What has been freed goes back to the system, where the C library can do that."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+@lru_cache(maxsize=1)
+def keep_freed() -> None:
+    """Let this process keep up to 32 MB that it has freed for what it asks for next, where the C library can do that.
+
+    For work that takes and frees the same megabyte thousands of times: to have it cleared by the system each time
+    costs as much as to compute a crossing of averages (glibc, mallopt(3)).
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option is not None:
+        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            set_option(option, KEPT_BYTES)

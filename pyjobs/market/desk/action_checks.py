@@ -21,6 +21,7 @@ from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
 from utils import trading_day
 from utils.errors import BadDataError
 from utils.files import os_files
+from utils.wording import first_of
 
 DAY_MS = TIMEFRAME_MS["1d"]
 LIMIT = {"XKRX": 0.31}  # beyond a market's daily price limit, from one close to the next open
@@ -89,9 +90,7 @@ def sparse(snapshot: Snapshot) -> list[str]:
         sessions = bisect_right(dates, series.last_session) - bisect_left(dates, first)
         if sessions > 0 and n / sessions < SPARSE:
             found.append(f"{each.symbol} 1d has {n} bars in {sessions} sessions of {each.market}")
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    text = "; ".join(found[:SHOWN])
-    return [f"[WARN] {text}{more}: are these weekly bars called daily?"] if found else []
+    return [f"[WARN] {first_of(found, SHOWN, '; ')}: are these weekly bars called daily?"] if found else []
 
 
 def _touched(series: Series) -> Bars | None:

@@ -20,6 +20,7 @@ from utils import paths, trading_day
 from utils.errors import ConfigError
 from utils.settings import config
 from utils.settings.config import Key, dotted, nearest, wrong
+from utils.wording import first_of
 
 _DESCRIBED = Described.__struct_fields__
 BOUNDS = ("min_turnover", "min_price", "max_price", "min_sessions")  # a listing's shares must pass them
@@ -285,5 +286,4 @@ def _lines(place: str, block: Block, market: str, before: listings.Listing, now:
 
 
 def _few(rows: Sequence[listings.Listed]) -> str:
-    named = ", ".join(f"{each.symbol} {each.name}".strip() for each in rows[:SHOWN])
-    return (f"{named} and {len(rows) - SHOWN} more" if len(rows) > SHOWN else named) or "none"
+    return first_of([f"{each.symbol} {each.name}".strip() for each in rows], SHOWN) or "none"

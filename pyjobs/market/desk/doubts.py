@@ -9,6 +9,7 @@ from pyjobs.market.desk.corporate_actions import Action
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.market.store.open_store import open_store
+from utils.wording import first_of
 
 SHOWN = 10
 
@@ -33,8 +34,7 @@ def of_snapshot(snapshot: Snapshot, worked: Mapping[str, Sequence[Action]]) -> l
     lines += [f"[WARN] and {len(unread) - SHOWN} more that cannot be read"] if len(unread) > SHOWN else []
     lines += of_desk(snapshot.desk) + action_checks.of_prices(snapshot, sessions) + action_checks.sparse(snapshot)
     used = corporate_actions.described(worked)
-    more = f" and {len(used) - SHOWN} more" if len(used) > SHOWN else ""
-    return lines + ([f"corporate actions worked in: {', '.join(used[:SHOWN])}{more}"] if used else [])
+    return lines + ([f"corporate actions worked in: {first_of(used, SHOWN)}"] if used else [])
 
 
 def worked_in(snapshot: Snapshot) -> dict[str, list[Action]]:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from pyjobs.market.desk.price_formats import PLAIN, layout_names
+from utils import clock
 
 FIELDS = ("time", "clock", "open", "high", "low", "close", "adj_close", "volume", "symbol", "split")
 BAD_ROWS_PERCENT = 1.0  # of `bad_rows: drop`
@@ -23,7 +24,9 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     pence). `symbol_column`: the column of the symbols, in a file of many, or of one that calls the instrument by
     another name. `hours: extended`: bars before the open and after the close, too, as a series of their own.
     `bad_rows: drop`, or a per cent: rows that cannot be true are left out, up to that share (default 1 %), instead of
-    the whole file. `complete: true`: what the store holds of the series and the file lacks goes.
+    the whole file. `units_changed` (a date): prices before it are in another unit (a new currency, pence) by a power
+    of ten, and are put into the one since. `complete: true`: what the store holds of the series and the file lacks
+    goes.
     """
 
     layout: str = "auto"
@@ -34,6 +37,7 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     symbol_column: str = ""
     hours: Literal["regular", "extended"] = "regular"
     bad_rows: str | float = ""
+    units_changed: str = ""
     complete: bool = False
 
     @property
@@ -57,6 +61,8 @@ def key_problems(keys: DumpKeys, *, intraday: bool) -> Iterator[tuple[str, str]]
         yield "scale", f"is what prices are multiplied by, more than 0; is {keys.scale:g}"
     if keys.hours == "extended" and not intraday:
         yield "hours", "extended hours are for bars shorter than a day"
+    if keys.units_changed and not clock.is_date(keys.units_changed):
+        yield "units_changed", f"{keys.units_changed!r} is not a date like 2005-01-01"
     if keys.bad_rows not in ("", "drop") and not _is_percent(keys.bad_rows):
         yield "bad_rows", f"is `drop`, or the share of rows in per cent, from 0 to 100; is {keys.bad_rows!r}"
 

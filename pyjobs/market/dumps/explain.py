@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pyjobs.market.bars import COLUMNS, Bars
@@ -31,7 +31,9 @@ def instrument_for(desk: Desk, path: Path, symbol: str | None) -> Instrument:
     )
 
 
-def explained(path: Path, instrument: Instrument, *, now_ms: int) -> tuple[list[str], NightdeskError | None]:
+def explained(
+    path: Path, instrument: Instrument, *, now_ms: int, splits: Mapping[int, float] | None = None
+) -> tuple[list[str], NightdeskError | None]:
     """Lines for a person, and the error the import would end with (None: it would store the bars)."""
     lines = [
         f"{path}, as {instrument.key} ({instrument.market}, prices {instrument.prices}, layout {instrument.layout})"
@@ -40,7 +42,7 @@ def explained(path: Path, instrument: Instrument, *, now_ms: int) -> tuple[list[
         for grid in grids(path):
             if grid.columns:
                 lines += _columns(understood(grid, instrument))
-        dump = read_dump(path, instrument, hours_of(instrument.market), now_ms=now_ms)
+        dump = read_dump(path, instrument, hours_of(instrument.market), now_ms=now_ms, splits=splits)
     except NightdeskError as error:
         return [*lines, f"refused: {quoted(error, LONGEST_MESSAGE)}"], error
     lines += [f"rows: {dump.rows_read}, bars: {len(dump.bars)}", f"first bar: {_bar(dump.bars, 0)}"]

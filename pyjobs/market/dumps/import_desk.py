@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
+from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.compare import Stored, bring_in
 from pyjobs.market.dumps.read_dump import Dump, read_dump
@@ -16,6 +19,8 @@ from pyjobs.market.dumps.unreachable import Unreachable
 from pyjobs.market.store.bar_store import BarStore
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode
+from utils.files.in_time import within
+from utils.files.text_files import PATIENCE_S
 from utils.foreign_text import LONGEST_MESSAGE, quoted
 from utils.pieces.work import Work, local, silent
 from utils.run import exit_code_for
@@ -46,6 +51,7 @@ class _Task:
     now_ms: int
     progress: Callable[[str], None]
     unreachable: Unreachable
+    splits: dict[str, dict[int, float]]
 
 
 def import_desk(
@@ -59,10 +65,25 @@ def import_desk(
     hours = {market: hours_of(market) for market in sorted({i.market for i in instruments})}
     task = _Task(
         instruments=instruments, dumps=dumps, hours=hours, store=store, now_ms=now_ms, progress=progress,
-        unreachable=Unreachable(dumps),
+        unreachable=Unreachable(dumps), splits=splits_of(desk, dumps),
     )  # fmt: skip
     work = Work(function=_piece, batches=[(task, range(len(instruments)))])
     return local(pays_s=PAYS_S)(work, silent)[0] if instruments else []
+
+
+def splits_of(desk: Desk, dumps: Path) -> dict[str, dict[int, float]]:
+    """By symbol and session (an ordinal): the price after over before of the splits in the desk's file of actions.
+
+    A file that cannot be read has none here: what works actions in names it.
+    """
+    found: dict[str, dict[int, float]] = {}
+    for path in dict.fromkeys((dumps / corporate_actions.FILE, corporate_actions.file_of(desk))):
+        with suppress(NightdeskError, OSError, UnicodeError):
+            for each in within(PATIENCE_S, partial(corporate_actions.read_actions, path), path):
+                if each.kind != "dividend":
+                    factor = each.ratio if each.kind == "base" else 1 / each.ratio
+                    found.setdefault(each.symbol, {})[each.session.toordinal()] = factor
+    return found
 
 
 def _piece(task: _Task, at: int) -> Imported:
@@ -79,7 +100,13 @@ def _import_one(instrument: Instrument, task: _Task) -> Imported:
     try:
         task.unreachable.refuse(path)
         try:
-            dump = read_dump(path, instrument, task.hours[instrument.market], now_ms=now_ms)
+            dump = read_dump(
+                path,
+                instrument,
+                task.hours[instrument.market],
+                now_ms=now_ms,
+                splits=task.splits.get(instrument.symbol),
+            )
         except TimeoutError:
             task.unreachable.note(path)
             raise

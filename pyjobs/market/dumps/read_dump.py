@@ -8,7 +8,7 @@ whose shape is plain to see, and an order of columns only when no other one fits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +50,20 @@ class Dump:
     oddities: list[Finding]
 
 
-def read_dump(path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int) -> Dump:
+def read_dump(
+    path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int, splits: Mapping[int, float] | None = None
+) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
+
+    `splits`: what the desk knows of the symbol's, by session (an ordinal): the price after over before.
 
     Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
     """
     written_ms = within(PATIENCE_S, lambda: max(each.stat().st_mtime_ns for each in files_of(path)), path) // 1_000_000
-    source = DumpSource(path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=min(now_ms, written_ms))
+    taken_ms = min(now_ms, written_ms)
+    source = DumpSource(
+        path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=taken_ms, splits=splits or {}
+    )
     findings = Findings(source)
     readings = _readings(path, source, findings)
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)

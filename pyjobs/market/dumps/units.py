@@ -1,10 +1,11 @@
 """One unit in a whole file: prices that are cents from some row on, or volumes that are lots, make no one series.
 
 A price that opens at 100, 1 000 … times the close before it (or at such a part), while the market moves as ever and the
-shares traded do not change as by a split, is in another unit: refused, unless the file's column of splits has one
-there. Ten times is a split where the volumes were put right already (Citigroup's of 2011, Nvidia's of 2024), so it is
-noted; so is what comes after a long halt, and volumes of which all are 100 or 1 000 times those before. Thresholds are
-ours.
+shares traded do not change as by a split, is in another unit: refused, unless the file's column of splits or its
+adjusted close has one there, or the desk's corporate actions have; with `units_changed` the rows before that date are
+put into the unit since. Ten times is a split where the volumes were put right already (Citigroup's of 2011, Nvidia's
+of 2024), so it is noted; so is what comes after a long halt, and volumes of which all are 100 or 1 000 times those
+before. Thresholds are ours.
 
 On 26 674 real days of four Korean shares, an index and 20 332 real candles of a coin nothing is refused or noted. Of
 720 planted changes of the price by 100 or 1 000, 717 are refused; of 360 splits by 50 and 100 with their volumes none;
@@ -13,9 +14,15 @@ of 660 planted changes of the volume by 100 or 1 000, 3 in 4 are noted (2026-11-
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
 from pyjobs.market.bars import FloatArray, IntArray
+from pyjobs.market.desk import corporate_actions
+from pyjobs.market.desk.corporate_actions import SAME_EVENT_DAYS
 from pyjobs.market.dumps.meaning.source import Findings, Mask, Table, date_text
 from utils.errors import BadDataError
 
@@ -35,6 +42,7 @@ def one_unit(table: Table, findings: Findings) -> Table:
 
     Raises BadDataError where a price is of another unit from some row on.
     """
+    table = _in_the_unit_since(table, findings)
     powers = _powers(table.ohlcv)
     for at in np.flatnonzero(powers).tolist():
         if not _is_quiet(table.ohlcv[:, 3], at, int(powers[at])):
@@ -48,6 +56,31 @@ def one_unit(table: Table, findings: Findings) -> Table:
         _say(table, findings, at, int(powers[at]))
     _note_volumes(table, findings)
     return table
+
+
+def _in_the_unit_since(table: Table, findings: Findings) -> Table:
+    """`table` with the prices before `units_changed` in the unit since. Raises BadDataError without one."""
+    source, changed = findings.source, findings.source.instrument.units_changed
+    if not changed or not len(table) or table.day[0] >= dt.date.fromisoformat(changed).toordinal():
+        return table
+    before = np.asarray(table.day < dt.date.fromisoformat(changed).toordinal(), np.bool_)
+    at = int(before.sum())
+    power = round(float(np.log10(table.ohlcv[at, 0] / table.ohlcv[at - 1, 3]))) if at < len(table) else 0
+    if not power:
+        text = f"`units_changed: {changed}`: the prices before and from then on differ by no power of ten"
+        raise BadDataError(f"{source.path}: {text}: take the key out, or say the date of the first row in the new unit")
+    ohlcv = table.ohlcv.copy()
+    ohlcv[before, :4] = ohlcv[before, :4] / 10.0**-power if power < 0 else ohlcv[before, :4] * 10.0**power
+    findings.clean(f"prices before {changed} times {10.0**power:g}, as `units_changed` says", table, before)
+    return replace(table, ohlcv=ohlcv)
+
+
+def _is_known(splits: Mapping[int, float], day: int, power: int) -> bool:
+    """Whether the desk has a split of this size within a week of a day."""
+    return any(
+        abs(known - day) <= SAME_EVENT_DAYS and abs(np.log10(factor) - power) < CLOSE_FIT
+        for known, factor in splits.items()
+    )
 
 
 def _powers(ohlcv: FloatArray) -> IntArray:
@@ -85,8 +118,8 @@ def _strays(powers: IntArray) -> Mask:
 def _say(table: Table, findings: Findings, at: int, power: int) -> None:
     volume, source = table.ohlcv[:, 4], findings.source
     before, after = (_usual(volume[part]) for part in (slice(max(0, at - AROUND), at), slice(at, at + AROUND)))
-    if int(table.day[at]) in findings.splits:
-        return  # by the file's own column
+    if int(table.day[at]) in findings.splits or _is_known(source.splits, int(table.day[at]), power):
+        return  # by the file's own columns, or the desk's actions
     if before and after and abs(np.log10(after / before) + power) < FOLLOWS * abs(power):
         return  # a split, by price and volume
     times = f"{10 ** abs(power):,} times" if power > 0 else f"one {10 ** abs(power):,}th of"
@@ -98,8 +131,10 @@ def _say(table: Table, findings: Findings, at: int, power: int) -> None:
         return
     line = f"{source.labels[int(table.part[at])]}: {source.unit} {int(table.line[at])}"
     what = f"from {date_text(int(table.day[at]))} on prices are {times} those before (closes {closes})"
-    cure = f"`start: {date_text(int(table.day[at]))}` takes the rows from there on"
-    raise BadDataError(f"{line}: {what}, and the volume shows no split: another unit, such as cents? {cure}")
+    day = date_text(int(table.day[at]))
+    cure = f"`start: {day}` takes the rows from there on, `units_changed: {day}` puts those before into their unit"
+    split = f"; a split stands in {corporate_actions.FILE} ({source.instrument.symbol},{day},split,NEW:OLD)"
+    raise BadDataError(f"{line}: {what}, and the volume shows no split: another unit, such as cents? {cure}{split}")
 
 
 def _usual(volume: FloatArray) -> float:

@@ -6,7 +6,7 @@ import errno
 import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from utils.errors import (
     UsageError,
 )
 from utils.exit_codes import ExitCode
-from utils.files import private
+from utils.files.job_lock import job_lock
 
 if TYPE_CHECKING:
     from pyjobs.market.ingest.sources import Sources
@@ -189,18 +189,10 @@ def _worst(failed: Sequence[NightdeskError], of: int, say: Say) -> int:
     return int(ours[0].exit_code) if ours else int(ExitCode.OK)
 
 
-@contextmanager
-def series_lock(job: str, key: SeriesKey) -> Iterator[None]:
+def series_lock(job: str, key: SeriesKey) -> AbstractContextManager[None]:
     """One run of `job` per series at a time. Raises LockBusyError at once when another run has it."""
-    from filelock import FileLock, Timeout
-
     path = paths.locks_dir() / f"{job}-{key.exchange}-{folder_name(key.symbol)}-{key.timeframe}.lock"
-    private.make_folder(path.parent)
-    try:
-        with FileLock(path, timeout=0):
-            yield
-    except Timeout:
-        raise LockBusyError(f"{key}: another {job} works on it ({path})") from None
+    return job_lock(path, 0.0, LockBusyError(f"{key}: another {job} works on it ({path})"))
 
 
 def _all() -> list[Instance]:

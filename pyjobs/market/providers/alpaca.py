@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +18,6 @@ GROUP_ROWS, CHUNK_ROWS = 5 * PAGE_ROWS, 15 * PAGE_ROWS  # a page takes about a s
 OPEN_SHARE = {"1d": 0.7}
 """Which share of the time has bars, of days; of shorter ones it is `OPEN_HOURS`."""
 OPEN_HOURS = 0.2
-CLASS_AT_YAHOO = re.compile(r"([A-Z]{1,5})-([A-Z])")
 """BRK-B, where Alpaca has BRK.B."""
 YES_OR_NO = ("true", "false", "1", "0", "yes", "no")
 _COMMA = len(quote(","))
@@ -30,6 +28,7 @@ class Alpaca(Remote):
 
     name = "alpaca"
     client = "alpaca"
+    class_mark = "."
     package = "alpaca-py"
     keeps = True
     needs = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -51,12 +50,6 @@ class Alpaca(Remote):
         if request.symbol in record["invalid"]:
             raise self.refused("no_data", request.symbol, record["invalid"][request.symbol], 0.0)
         return super().fetched(rows.get(request.symbol, []), request, now_ms, record)
-
-    def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
-        """As every Remote; where a class of shares is spelt as Yahoo does, with how it is spelt here."""
-        found = CLASS_AT_YAHOO.fullmatch(symbol) if kind == "no_data" else None
-        hint = f"; a class of shares is written {found[1]}.{found[2]} here" if found else ""
-        return super().refused(kind, symbol, detail + hint, retry_after_s)
 
     def chunks(self, requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
         """Those that go into one request together, and several such requests while they are short."""

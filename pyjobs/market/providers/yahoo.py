@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
 AT_ONCE = 50  # charts in one turn: some twenty seconds where a chart takes 0.3, and the time limit ends at 45
 NEVER_SPLIT = ("", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE")
 """Kinds, in Yahoo's words, whose prices are what was traded; and an answer that names none."""
-CLASS_ELSEWHERE = re.compile(r"([A-Z]{1,5})\.([A-Z])")
 """BRK.B, as Alpaca and the exchange itself have it."""
 SOON_MENDED_MS = 10 * 86_400_000  # rows without prices are filled within days; an older one may stay as it is for ever
 GAP_S = 0.1  # between two charts: nobody publishes a limit, and a burst is what is banned first
@@ -29,6 +27,7 @@ class Yahoo(Remote):
     """Yahoo's chart, through yfinance. Daily answers are kept in data/webcache/yf until another session has closed."""
 
     client = "yfinance"
+    class_mark = "-"
     package = "yfinance"
     keeps = True
     timeframes = ("1m", "5m", "15m", "30m", "1h", "1d")
@@ -49,12 +48,6 @@ class Yahoo(Remote):
             return "adjusted" if request.timeframe == "1d" else "split"
         about = record.get("about") or {}
         return "raw" if about.get("kind", "") in NEVER_SPLIT else "split"
-
-    def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
-        """As every Remote; where a class of shares is spelt as elsewhere, with how it is spelt here."""
-        found = CLASS_ELSEWHERE.fullmatch(symbol) if kind == "no_data" else None
-        hint = f"; a class of shares is written {found[1]}-{found[2]} here" if found else ""
-        return super().refused(kind, symbol, detail + hint, retry_after_s)
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""

@@ -9,15 +9,15 @@ import csv
 import datetime as dt
 import io
 import math
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from pyjobs.market.desk.corporate_actions import derived_file
 from pyjobs.market.universe.base_prices import BaseChange
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
-from utils.files import os_files, private
+from utils.files import os_files
 from utils.files.atomic import sweep, write_text
+from utils.files.job_lock import job_lock
 
 COLUMNS = ("symbol", "session", "action", "ratio", "source")
 LOCK_S = 60.0
@@ -38,7 +38,8 @@ def keep_changes(
         return 0
     path = derived_file(exchange)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(exchange):
+    lock = paths.locks_dir() / f"actions-{exchange}.lock"
+    with job_lock(lock, LOCK_S, LockBusyError(f"another job has written {path} for {LOCK_S:.0f} s")):
         sweep(path.parent, path.name)
         known = _read(exchange)
         gone = known.keys() & anew - rows.keys()
@@ -73,20 +74,3 @@ def _read(exchange: str) -> dict[tuple[str, str], list[str]]:
                 raise BadDataError(f"{path}:{table.line_num}: {len(row)} cells, not {len(COLUMNS)}; move the file away")
             found[row[0], row[1]] = row
     return found
-
-
-@contextmanager
-def _alone(exchange: str) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    locks = paths.locks_dir()
-    private.make_folder(locks)
-    lock = FileLock(locks / f"actions-{exchange}.lock", timeout=LOCK_S)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LockBusyError(f"another job has written {derived_file(exchange)} for {LOCK_S:.0f} s") from None
-    try:
-        yield
-    finally:
-        lock.release()

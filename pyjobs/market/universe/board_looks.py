@@ -34,9 +34,10 @@ from pyjobs.market.universe.base_prices import MOVED_SHARE, BaseChange, base_cha
 from pyjobs.market.universe.boards import put_bar
 from pyjobs.market.universe.by_board import Answer, Boards
 from utils import paths, trading_day
-from utils.errors import NetworkForbidden, NightdeskError
-from utils.files import os_files, private
+from utils.errors import LockBusyError, NetworkForbidden, NightdeskError
+from utils.files import os_files
 from utils.files.atomic import sweep, write_bytes
+from utils.files.job_lock import job_lock
 
 AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
 LOCK_TIMEOUT_S = 10.0
@@ -248,12 +249,9 @@ def _change(exchange: str, new: Callable[[_File], _File]) -> _File:
 
     Where another job holds the file for too long nothing is changed, and nothing is known. Raises as `foreseen`.
     """
-    from filelock import FileLock, Timeout
-
-    path, locks = _path(exchange), paths.locks_dir()
-    private.make_folder(locks)
-    lock = FileLock(locks / f"universe-{exchange}.boards.lock", timeout=LOCK_TIMEOUT_S)
-    with foreseen(), suppress(Timeout), lock:
+    path, lock = _path(exchange), paths.locks_dir() / f"universe-{exchange}.boards.lock"
+    busy = LockBusyError(f"{path}: another job has held it for {LOCK_TIMEOUT_S:.0f} s")
+    with foreseen(), suppress(LockBusyError), job_lock(lock, LOCK_TIMEOUT_S, busy):
         known = _load(exchange)
         content = new(known)
         if content != known:

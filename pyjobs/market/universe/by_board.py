@@ -28,6 +28,7 @@ from pyjobs.market.universe.boards import StoredBoard, listing_of, store_board
 from pyjobs.market.universe.gather import NOBODY_ASKED, Fetching, note
 from utils import trading_day
 from utils.errors import BadDataError, ExternalDataUnavailable, MissingInputError, NightdeskError
+from utils.wording import first_of
 
 PROVIDER = NAME
 MAIN_BOARDS, REST = ("KOSPI", "KOSDAQ"), "KONEX"
@@ -85,9 +86,8 @@ class Boards:
         known = before_of_listing(listings.read_listing(self.exchange, before))
         changes = base_changes(known, days, shut=self.shut)
         if keep_changes(self.exchange, changes):
-            named = ", ".join(f"{each.symbol} {each.kind}" for each in changes[:SHOWN])
-            more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-            self.notes.append(f"{session}: base prices have moved (splits, issues, first days): {named}{more}")
+            named = first_of([f"{each.symbol} {each.kind}" for each in changes], SHOWN)
+            self.notes.append(f"{session}: base prices have moved (splits, issues, first days): {named}")
 
     def keep_listing(self, session: dt.date, days: Sequence[BoardDay]) -> None:
         """Write the session's listing where it is not kept yet. Raises BadDataError when half of it is gone."""

@@ -14,8 +14,9 @@ import msgspec
 
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
-from utils.files import os_files, private
+from utils.files import os_files
 from utils.files.atomic import sweep, write_bytes
+from utils.files.job_lock import job_lock
 
 LOCK_TIMEOUT_S = 60.0
 
@@ -48,21 +49,16 @@ def load(exchange: str) -> dict[str, dt.date]:
 
 def save(exchange: str, changes: Mapping[str, dt.date | None]) -> None:
     """Put `changes` (None: nothing more is wanted) into the file. Raises LockBusyError, BadDataError, OSError."""
-    from filelock import FileLock, Timeout
-
-    path, locks = path_of(exchange), paths.locks_dir()
-    private.make_folder(locks)
-    try:
-        with FileLock(locks / f"universe-{exchange}.history.lock", timeout=LOCK_TIMEOUT_S):
-            known = load(exchange)
-            left = {symbol: day for symbol, day in {**known, **changes}.items() if day is not None}
-            if left == known:
-                return
-            groups: dict[dt.date, list[str]] = {}
-            for symbol, day in sorted(left.items()):
-                groups.setdefault(day, []).append(symbol)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sweep(path.parent, path.name)
-            write_bytes(path, msgspec.json.encode(_File(reached=dict(sorted(groups.items())))) + b"\n")
-    except Timeout:
-        raise LockBusyError(f"{path}: another fetch has held it for {LOCK_TIMEOUT_S:.0f} s") from None
+    path, lock = path_of(exchange), paths.locks_dir() / f"universe-{exchange}.history.lock"
+    busy = LockBusyError(f"{path}: another fetch has held it for {LOCK_TIMEOUT_S:.0f} s")
+    with job_lock(lock, LOCK_TIMEOUT_S, busy):
+        known = load(exchange)
+        left = {symbol: day for symbol, day in {**known, **changes}.items() if day is not None}
+        if left == known:
+            return
+        groups: dict[dt.date, list[str]] = {}
+        for symbol, day in sorted(left.items()):
+            groups.setdefault(day, []).append(symbol)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent, path.name)
+        write_bytes(path, msgspec.json.encode(_File(reached=dict(sorted(groups.items())))) + b"\n")

@@ -14,8 +14,10 @@ import msgspec
 
 from pyjobs.market.bars import SeriesKey
 from utils import paths
-from utils.files import os_files, private
+from utils.errors import LockBusyError
+from utils.files import os_files
 from utils.files.atomic import sweep, write_bytes
+from utils.files.job_lock import job_lock
 
 Standing = Literal["silent", "halted", "gone", "unknown", "renamed", "misfit", "not_listed"]
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -114,21 +116,14 @@ def save(exchange: str, changes: dict[str, SymbolState | None]) -> None:
 
     Raises LockBusyError when another job holds it for a minute, OSError as it comes.
     """
-    from filelock import FileLock, Timeout
-
-    from utils.errors import LockBusyError
-
-    path, locks = path_of(exchange), paths.locks_dir()
-    private.make_folder(locks)
-    try:
-        with FileLock(locks / f"universe-{exchange}.lock", timeout=LOCK_TIMEOUT_S):
-            known = _read(exchange)
-            found = {**known, **changes}
-            left = {name: state for name, state in sorted(found.items()) if state is not None}
-            if left == known:
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sweep(path.parent, path.name)
-            write_bytes(path, msgspec.json.format(msgspec.json.encode(_File(symbols=left)), indent=1) + b"\n")
-    except Timeout:
-        raise LockBusyError(f"{path}: another fetch has held it for {LOCK_TIMEOUT_S:.0f} s") from None
+    path, lock = path_of(exchange), paths.locks_dir() / f"universe-{exchange}.lock"
+    busy = LockBusyError(f"{path}: another fetch has held it for {LOCK_TIMEOUT_S:.0f} s")
+    with job_lock(lock, LOCK_TIMEOUT_S, busy):
+        known = _read(exchange)
+        found = {**known, **changes}
+        left = {name: state for name, state in sorted(found.items()) if state is not None}
+        if left == known:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent, path.name)
+        write_bytes(path, msgspec.json.format(msgspec.json.encode(_File(symbols=left)), indent=1) + b"\n")

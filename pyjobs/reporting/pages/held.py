@@ -10,6 +10,7 @@ from pyjobs.reporting.document import Block, Table, Text
 from pyjobs.reporting.pages.common import absent, called_in, sessions_of_markets
 from pyjobs.reporting.run_files.read_run import RunInputs
 from utils.tables import Column
+from utils.wording import first_of
 
 SHOWN, NAMED = 30, 5
 WORDS = {
@@ -85,17 +86,16 @@ def doubts_of_bars(inputs: RunInputs) -> list[str]:
     lines = [several] if several else []
     for each in inputs.fetch.exchanges if inputs.fetch else []:
         if each.provisional:
-            count, names = len(each.provisional), ", ".join(each.provisional[:NAMED])
-            more = "" if count == each.series else f" ({names}{f' and {count - NAMED} more' if count > NAMED else ''})"
+            count = len(each.provisional)
+            named = "" if count == each.series else f" ({first_of(each.provisional, NAMED)})"
             lines.append(
-                f"The newest bar of {count} of {each.series} fetched series of {each.exchange} is provisional{more}: "
+                f"The newest bar of {count} of {each.series} fetched series of {each.exchange} is provisional{named}: "
                 "the provider may still revise it, and is asked again."
             )
     if data and open_:
-        named = "" if len(open_) == len(data.instruments) else f" ({', '.join(open_[:NAMED])}"
-        more = "" if not named else f" and {len(open_) - NAMED} more)" if len(open_) > NAMED else ")"
+        named = "" if len(open_) == len(data.instruments) else f" ({first_of(open_, NAMED)})"
         lines.append(
-            f"The newest bar of {len(open_)} of {len(data.instruments)} imported series is unconfirmed{named}{more}: "
+            f"The newest bar of {len(open_)} of {len(data.instruments)} imported series is unconfirmed{named}: "
             "no later row and no later file has shown yet that it was complete."
         )
     return lines

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Block, Page, Section, Strip, Table, Text
-from pyjobs.runs.nights.loops import DAY_S, GoLive, Mark, Standing
+from pyjobs.runs.nights.loops import GoLive, Mark, Standing
 from utils.tables import Column
+from utils.wording import aged
 
 STATES = ("decided", "late", "blocked", "missing")
 
@@ -29,7 +30,14 @@ def golive_sections(loops: GoLive | None) -> list[Section]:
         return []
     columns = [Column("verdict"), Column("loop"), Column("gate"), Column("found"), Column("evidence"), Column("age")]
     rows = [
-        ["green" if gate.green else "red", loop.name, gate.asks, gate.found, gate.evidence, aged(gate.age_s)]
+        [
+            "green" if gate.green else "red",
+            loop.name,
+            gate.asks,
+            gate.found,
+            gate.evidence,
+            numbers.NOTHING if gate.age_s is None else aged(gate.age_s),
+        ]
         for loop in loops.loops
         for gate in loop.gates
     ]
@@ -74,12 +82,3 @@ def counted(marks: Sequence[Mark]) -> str:
             because = ", ".join(f"{n} {word}" for word, n in sorted(why.items())) if state == "blocked" else ""
             lines.append(f"{states[state]} {state}" + (f" ({because})" if because else ""))
     return ", ".join(lines)
-
-
-def aged(age_s: float | None) -> str:
-    """`3 min`, `5.2 h`, `12 days`."""
-    if age_s is None:
-        return numbers.NOTHING
-    if age_s < 5400:
-        return f"{age_s / 60:.0f} min"
-    return f"{age_s / 3600:.1f} h" if age_s < 2 * DAY_S else f"{age_s / DAY_S:.0f} days"

@@ -10,6 +10,7 @@ from pyjobs.market.benchmarks.closes import HOLIDAY_DAYS
 from pyjobs.reporting import numbers
 from pyjobs.reporting.account_figures import BARELY, FIGURES, Show, marked, ruined, short_window, under_a_year
 from utils.tables import Column, text_table
+from utils.wording import first_of
 
 NAMED = 5
 FIRST = "[WARN] strategy "  # so begins a note without which no figure is to be read
@@ -102,8 +103,7 @@ def ended_early(series: Sequence[Mapping[str, str]]) -> list[str]:
         by_session.setdefault(each["last_session"], []).append(f"{each['symbol']} {each['timeframe']}")
     lines = []
     for session, names in sorted(by_session.items()):
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        lines.append(f"bars of {', '.join(names[:NAMED])}{more} end at {session}")
+        lines.append(f"bars of {first_of(names, NAMED)} end at {session}")
     return lines
 
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from pyjobs.runs.run_folder import MANIFEST
 from utils.files.os_files import files_below, has_file, held_bytes, read_json
+from utils.wording import first_of
 
 TRADES = "trades.csv"
 PICTURES = (".png", ".html")
@@ -245,8 +246,7 @@ def _change(key: str, was: object, now: object) -> str:
 
 
 def _some(lines: list[str]) -> str:
-    more = f" and {len(lines) - NAMED_CHANGES} more" if len(lines) > NAMED_CHANGES else ""
-    return "; ".join(lines[:NAMED_CHANGES]) + more if lines else "another hash, no list to name what"
+    return first_of(lines, NAMED_CHANGES, "; ") or "another hash, no list to name what"
 
 
 def _commits(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from pyjobs.runs.verdict.holders import lockers, stranger
 from pyjobs.runs.verdict.machine import uses_wal
 from utils.errors import NightdeskError
 from utils.files import os_files
+from utils.wording import first_of
 
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
 PYTHON_TIMEOUT_S, GIT_TIMEOUT_S = 30.0, 20.0
@@ -132,8 +133,8 @@ def room(free_bytes: int, where: str) -> Check:
 
 def check_private(problems: Sequence[str]) -> Check:
     """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may."""
-    text = "; ".join(problems[:3]) + (f" and {len(problems) - 3} more" if len(problems) > 3 else "")
-    detail = f"{text}: the next job sets it right, or the owner with chmod and chown" if problems else "as it should be"
+    cure = "the next job sets it right, or the owner with chmod and chown"
+    detail = f"{first_of(problems, 3, '; ')}: {cure}" if problems else "as it should be"
     return Check("other users", "WARN" if problems else "OK", detail, "other users")
 
 
@@ -213,17 +214,8 @@ def git_head(clone: Path) -> Check:
         return Check("code", "FAIL" if wrong else "OK", f"release {release.tag}, {release.commit[:9]}{text}", "code")
     git = ["git", "-c", f"safe.directory={clone}", "-C", str(clone)]
     try:
-        head = _git(
-            [
-                *git,
-                "log",
-                "-1",
-                "--decorate-refs=HEAD",
-                "--decorate-refs=refs/heads",
-                "--decorate-refs=refs/tags",
-                "--format=%D %h %cs",
-            ]
-        )
+        refs = [f"--decorate-refs={each}" for each in ("HEAD", "refs/heads", "refs/tags")]
+        head = _git([*git, "log", "-1", *refs, "--format=%D %h %cs"])
         if head.returncode:
             if (clone / ".git").exists():
                 why = head.stderr.strip().rpartition("\n")[2]

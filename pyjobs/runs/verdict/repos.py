@@ -8,20 +8,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from pyjobs.runs import released
 from pyjobs.runs.verdict.findings import Check
 from utils.errors import ConfigError
 from utils.files import atomic, os_files
 from utils.files.os_files import read_json
 
 LOCK, SEEN = "repos.lock", "data/repos_seen.json"
-GIT_TIMEOUT_S = 20.0
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")
@@ -104,21 +102,8 @@ def in_environment(home: Path) -> bool:
 
 
 def git(folder: Path, *words: str) -> str | None:
-    """What git prints, asked nothing; None when it fails, is not there, or does not answer."""
-    command = shutil.which("git")
-    if command is None:
-        return None
-    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    env["GIT_CEILING_DIRECTORIES"] = str(folder.parent)  # a folder inside another clone is none
-    try:
-        done = subprocess.run(
-            [command, "-c", f"safe.directory={folder}", "-c", "core.fileMode=false", "-C", str(folder), *words],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_S,
-            check=False, env=env,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    """As `released.git`; a changed mode is no edit, and a folder inside another clone is none."""
+    return released.git(folder, "-c", "core.fileMode=false", *words, GIT_CEILING_DIRECTORIES=str(folder.parent))
 
 
 def shown(origin: str) -> str:

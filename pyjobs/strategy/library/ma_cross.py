@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.entry import Entry, Sides, plain
-from pyjobs.strategy.indicators import crossing, sma
+from pyjobs.strategy.indicators import BoolArray, crossing, crossings, sma
 from pyjobs.strategy.signals import Signals, no_stop
 
 
@@ -26,7 +27,18 @@ class MaCross:
     def signals(self, bars: Bars) -> Signals:
         """Both crossings; see the class."""
         moved = crossing(sma(bars.close, self.fast), sma(bars.close, self.slow))
-        up, down = moved > 0, moved < 0
+        return self._signals(bars, moved > 0, moved < 0)
+
+    @classmethod
+    def signals_of_each(cls, setups: Sequence[MaCross], bars: Bars) -> Signals | None:
+        """Signals of setups of one side at once, see `strategy.signals.signals_of_each`."""
+        if any(each.side != setups[0].side for each in setups):
+            return None
+        numbers = {n: i for i, n in enumerate(dict.fromkeys(n for each in setups for n in (each.fast, each.slow)))}
+        pairs = [(numbers[each.fast], numbers[each.slow]) for each in setups]
+        return setups[0]._signals(bars, *crossings([sma(bars.close, n) for n in numbers], pairs))
+
+    def _signals(self, bars: Bars, up: BoolArray, down: BoolArray) -> Signals:
         if self.side == "long":
             return Signals(entry=up, exit=down, stop=no_stop(bars))
         return Signals(entry=up, exit=down, stop=no_stop(bars), short_entry=down, short_exit=up)

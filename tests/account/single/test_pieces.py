@@ -9,6 +9,7 @@ import pytest
 
 from pyjobs.account.single.bt_files import trade_lines
 from pyjobs.account.single.engine import Money, SymbolResult, run_figures, run_symbol
+from pyjobs.account.single.many_sets import ManySets
 from pyjobs.market import bars as schema
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.lifecycle import SEMANTICS
@@ -67,9 +68,9 @@ def test_several_strategies_on_one_series_are_each_alone(monkeypatch: pytest.Mon
     setups, bars = [made(name, {}) for name in sorted(REGISTRY)], walk(1_500, 7)
     alone = [run_symbol("S", bars, setup, money=MONEY) for setup in setups]
     figures = [[each.total_return, each.max_drawdown, each.n_trades] for each in alone]
-    assert run_figures(bars, setups, money=MONEY).tolist() == figures
+    assert run_figures(bars, ManySets(setups, "own"), money=MONEY).tolist() == figures
     monkeypatch.setattr(schema, "PIECE_BARS", 400)
-    assert run_figures(bars, setups, money=MONEY).tolist() == figures
+    assert run_figures(bars, ManySets(setups, "own"), money=MONEY).tolist() == figures
 
 
 def test_a_trade_list_is_the_same_however_many_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:

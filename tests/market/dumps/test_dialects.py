@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a row of nobody in a file of two symbols": (
         {"symbol": "AAPL"}, "Symbol,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\n,2024-01-03,12,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "line 3: no symbol in 'Symbol'"),
     "days as Excel counts them": ({}, "date,open,high,low,close,volume\n45293,10,13,9,12,5\n45294,12,13,9,12,5\n", "line 2: date: 45293 is no epoch (Excel's number of a day?)"),
-    "months as numbers": ({"timeframe": "1mo"}, "date,open,high,low,close,volume\n202401,10,13,9,12,5\n202402,12,13,9,12,5\n", "202401 is no epoch"),
+    "months as numbers": ({"timeframe": "1w"}, "date,open,high,low,close,volume\n202401,10,13,9,12,5\n202402,12,13,9,12,5\n", "202401 is no epoch"),
     "New York's days in Seoul's zone": (
         {}, "Date,Open,High,Low,Close,Volume\n2024-03-06 00:00:00+09:00,10,13,9,12,5\n2024-03-07 00:00:00+09:00,12,13,9,12,5\n",
         "line 2: 2024-03-06 00:00:00+09:00 is within the session of 2024-03-05, another date"),

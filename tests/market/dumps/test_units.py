@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
-from pyjobs.market.dumps.read_dump import Dump
-from tests.market.dumps.test_more_dialects import PLAIN, read
+from pyjobs.market.desk.desk_file import Desk, Instrument
+from pyjobs.market.dumps.import_desk import splits_of
+from pyjobs.market.dumps.read_dump import Dump, read_dump
+from tests.market.dumps.test_more_dialects import NOW_MS, PLAIN, read
 from utils.errors import NightdeskError
 
 CHANGE = 40  # the row at which the unit changes: 2024-02-10
@@ -71,6 +73,38 @@ def test_a_split_that_the_file_itself_names_is_none_of_units(put: object) -> Non
     assert len(put("\n".join(told) + "\n").bars) == 80  # type: ignore[operator]
     with pytest.raises(NightdeskError, match="another unit"):
         put("\n".join(told).replace(",0.01", ",0") + "\n")  # type: ignore[operator]
+
+
+def test_a_split_of_the_adjusted_close_or_of_the_desks_actions_is_none_of_units(put: object, tmp_path: Path) -> None:
+    head, *lines = prices(0.01, first=2000).splitlines()
+    close = [float(line.split(",")[4]) for line in lines]
+    adjusted = [each * (0.01 if row < CHANGE else 1) for row, each in enumerate(close)]
+    told = [f"{line},{each:.6f}" for line, each in zip(lines, adjusted, strict=True)]
+    dump = put("\n".join([f"{head},Adj Close", *told]) + "\n")  # type: ignore[operator]
+    assert dump.bars.close.tolist() == pytest.approx(close)
+    (tmp_path / "corporate_actions.csv").write_text("symbol,session,action,ratio,note\nX,2024-02-09,split,100:1,\n")
+    desk = Desk(name="d", market="24/7", dumps=str(tmp_path), accounts={}, instruments=[], setups={})
+    splits = splits_of(desk, tmp_path)["X"]
+    path = tmp_path / "raw.csv"
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    told_desk = Instrument(symbol="X", exchange="T", market="24/7", timeframe="1d", currency="USD", file="raw.csv")
+    assert len(read_dump(path, told_desk, hours_of("24/7"), now_ms=NOW_MS, splits=splits).bars) == 80
+    with pytest.raises(NightdeskError, match=r"a split stands in corporate_actions.csv \(X,2024-02-10,split,NEW:OLD\)"):
+        read_dump(path, told_desk, hours_of("24/7"), now_ms=NOW_MS, splits=dict.fromkeys(splits, 0.1))
+
+
+def test_the_unit_that_a_new_currency_brought_is_that_of_the_older_prices_too(put: object) -> None:
+    text = prices(1e-6, first=1.35e6)
+    match = r"`units_changed: 2024-02-10` puts those before into their unit"
+    with pytest.raises(NightdeskError, match=match):
+        put(text)  # type: ignore[operator]
+    dump = put(text, units_changed="2024-02-10")  # type: ignore[operator]
+    whole = put(prices(first=1.35))  # type: ignore[operator]
+    assert dump.bars.close.tolist() == pytest.approx(whole.bars.close.tolist(), rel=1e-5)
+    assert dump.bars.volume.tolist() == whole.bars.volume.tolist()
+    for wrong in ("2024-02-11", "2026-01-01"):
+        with pytest.raises(NightdeskError, match=f"`units_changed: {wrong}`: .* differ by no power of ten"):
+            put(text, units_changed=wrong)  # type: ignore[operator]
 
 
 def test_a_few_rows_of_another_unit_are_bad_rows(put: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pyjobs.market.bars import FloatArray
+from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import column
@@ -21,6 +21,7 @@ SPLIT_LEAST = 1.2  # a dividend moves the adjusting ratio by less
 PAID = ("amount", "成交额", "成交金额", "money", "turnover")
 WORTH_FIT = 0.2  # relative: a day's mean price and its close
 MOST, FIT = 1000, 0.03
+TEN_TIMES = 0.9  # of log10
 
 
 def adjusted_numbers(
@@ -63,6 +64,21 @@ def adjusted_numbers(
         what = "volume put into today's shares, as the prices are"
         example = f"times {factor[changed][0]:g}"
         findings.say(Finding(what=what, count=int(changed.sum()), first="", example=example), cleaned=True)
+
+
+def split_rows(reading: Reading, ohlcv: FloatArray, st: Stamps) -> IntArray:
+    """The rows from which on an `Adj Close` column stands in another relation to the close, ten times or more: a split.
+
+    `ohlcv`: as the file has it, before anything is put on that column's basis.
+    """
+    if "adj_close" not in reading.places:
+        return np.zeros(0, np.int64)
+    adjusted, _ = numbers(reading.grid.columns[reading.places["adj_close"]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log10(adjusted / ohlcv[:, 3])
+    rows = np.flatnonzero(np.isfinite(ratio))
+    rows = rows[np.argsort(st.ms[rows], kind="stable")]
+    return np.asarray(rows[1:][np.abs(np.diff(ratio[rows])) > TEN_TIMES], np.int64)
 
 
 def in_shares(reading: Reading, source: DumpSource, findings: Findings, ohlcv: FloatArray) -> None:

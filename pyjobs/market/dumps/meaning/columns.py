@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Instrument
@@ -11,23 +11,26 @@ from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.names import COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
-from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays, is_a_price
+from pyjobs.market.dumps.meaning.plausible import is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
+from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
-from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, compared, pair_of, same_symbol
+from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
 from pyjobs.market.dumps.whose.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from utils.errors import BadDataError
 
-MONEY = ("quotevolume", "quoteassetvolume")
 OHLC = ("open", "high", "low", "close")
 MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the day
 
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Where each field stands, what the times mean, and the findings about the file as a whole."""
+    """Where each field stands, what the times mean, and the findings about the file as a whole.
+
+    `volume_times`: how many shares or coins each of the volume's numbers is (1 000 in `Volume (K)`).
+    """
 
     grid: Grid
     places: dict[str, int]
@@ -35,6 +38,7 @@ class Reading:
     order: str = "names"
     ignored: list[str] = field(default_factory=list)
     said: list[Finding] = field(default_factory=list)
+    volume_times: float = 1.0
 
     def name_of(self, what: str) -> str:
         """How the file calls a field."""
@@ -49,8 +53,9 @@ def understood(grid: Grid, instrument: Instrument) -> Reading:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)
     shape = shape_of(grid, instrument)
-    places, found = _places(grid, instrument, shape)
-    reading = Reading(grid=grid, places=places, shape=shape, said=found)
+    places = _places(grid, instrument, shape)
+    found, times = volume_of(grid, instrument, places)
+    reading = Reading(grid=grid, places=places, shape=shape, said=found, volume_times=times)
     _only_closes(reading, instrument)
     missing = [name for name in ("time", *OHLC) if name not in places]
     if missing:
@@ -64,7 +69,7 @@ def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
     """Read a file without column names: by the table of formats, else by the order that fits all rows."""
     width = len(grid.columns)
     if instrument.columns:
-        places = {name: _numbered(grid, name, entry, width) for name, entry in instrument.columns.items()}
+        places = {name: _numbered(grid, name, entry, width) for name, entry in instrument.columns.items() if entry}
         return Reading(grid=grid, places=places, shape=None, order="columns")
     shape = headless_shape(grid, instrument, width)
     if shape is not None:
@@ -103,9 +108,10 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{wanted}}}`"
 
 
-def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tuple[dict[str, int], list[Finding]]:
+def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> dict[str, int]:
     names = grid.names or []
-    record = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items()}
+    record = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items() if wanted}
+    none = {name for name, wanted in instrument.columns.items() if not wanted}
     if instrument.symbol_column and instrument.symbol_column not in grid.about:  # beside the rows, as Polygon has it
         record["symbol"] = _told(grid, "symbol", instrument.symbol_column)
     found: dict[str, list[tuple[int, int]]] = {}
@@ -114,7 +120,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tu
             continue
         plain = column(name)
         role, rank = (shape.take[plain], 0) if shape and plain in shape.take else FIELD_OF.get(plain, ("", 0))
-        if role and role not in record:
+        if role and role not in record and role not in none:
             found.setdefault(role, []).append((rank, place))
     places = dict(record)
     for role, candidates in found.items():
@@ -133,7 +139,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> tu
         del places["series"]  # another exchange's, or a column of symbols
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
-    return places, _volume(grid, instrument, places)
+    return places
 
 
 def _words(grid: Grid, place: int) -> list[str]:
@@ -233,65 +239,3 @@ def _some(grid: Grid, place: int) -> str:
     return next(
         (text for row in range(min(len(grid), 200)) if (text := grid.cell(row, place).strip()) not in ("", ".")), ""
     )
-
-
-def _volume(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
-    """The volume in units of what is traded, where the file has it in several; and a note on the choice."""
-    money = next((at for at, name in enumerate(grid.names or ()) if column(name) == "volccyquote"), None)
-    if money is not None and "volume" not in instrument.columns:
-        return _counted(grid, places, money)
-    if "volume" in places:
-        return _of_contracts(grid, instrument, places)
-    named = {}
-    for place, name in enumerate(grid.names or ()):
-        if match := re.fullmatch(r"\s*volume[\s_(]+([A-Za-z0-9]+)\)?\s*", name, re.IGNORECASE):
-            named[match[1].upper()] = place
-    if named:
-        symbol = first_cell(grid, places["symbol"]) if "symbol" in places else instrument.symbol
-        if base := _base(symbol, named):
-            places["volume"] = named[base]
-            return []
-        what = f"no volume taken: none of {', '.join(named)} is what {symbol} counts"
-        return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses one")]
-    plain = [column(name) for name in grid.names or ()]
-    if {"up", "down"} <= set(plain):  # TradeStation's
-        places |= {"volume": plain.index("up"), "down_volume": plain.index("down")}
-        return [Finding(what="volume: Up and Down together", count=len(grid), first="", example="TradeStation's")]
-    if "ticks" in places:
-        places["volume"] = places["ticks"]
-        return [Finding(what="volume: the number of price changes", count=len(grid), first="", example="tick volume")]
-    what = "no column for volume: taken as 0"
-    return [Finding(what=what, count=len(grid), first="", example=", ".join(grid.names or ())[:80])]
-
-
-def _base(symbol: str, units: Iterable[str]) -> str:
-    """Which of the units is what a symbol counts: BTC of BTC/USD, of KRW-BTC too; "" for none."""
-    symbol, bases, pair = symbol.upper(), bases_of(symbol), pair_of(symbol.upper())
-    for unit in units:
-        first, own = symbol.startswith(unit), ALIASES.get(unit, unit) in bases
-        if (own and (first or len(bases) == 1)) or (first and not pair):
-            return unit
-    return ""
-
-
-def _of_contracts(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
-    """A note where the money in the file is no price's worth of its volume, as of contracts (Binance's COIN-M)."""
-    money = next((at for at, name in enumerate(grid.names or ()) if column(name) in MONEY), None)
-    if money is None or "volume" in instrument.columns or not {"low", "high"} <= places.keys():
-        return []
-    if not len(grid) or counts_what_money_pays(grid, places, places["volume"], money):
-        return []
-    what = f"volume: the file's {(grid.names or [])[money]} is not a price's worth of it: contracts, or another unit?"
-    return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses another")]
-
-
-def _counted(grid: Grid, places: dict[str, int], money: int) -> list[Finding]:
-    """OKX has three volumes; the one in coins is taken: for each of them the money is a price."""
-    columns = [at for at, name in enumerate(grid.names or ()) if column(name) in ("vol", "volume", "volccy")]
-    for place in columns:
-        if counts_what_money_pays(grid, places, place, money):
-            places["volume"] = place
-            return []
-    places.pop("volume", None)
-    what = "no volume taken: of none a price's worth is the money in volCcyQuote"
-    return [Finding(what=what, count=len(grid), first="", example="`columns: {volume: NAME}` chooses one")]

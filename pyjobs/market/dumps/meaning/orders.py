@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pyjobs.market.bars import in_order
 from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.numbers import numbers
 from utils.errors import BadDataError
@@ -16,11 +19,17 @@ ORDERS: dict[str, tuple[int, ...]] = {
     "bitfinex": (0, 2, 3, 1, 4),
     "coinbase": (2, 1, 0, 3, 4),  # low, high, open, close
 }
+SYMBOL_TOO = 7  # columns: a symbol, a time, four prices and a volume
 FIELDS = ("open", "high", "low", "close", "volume")
 
 
 def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]:
     """(field -> column, the order's name). Raises BadDataError for an unknown width or order."""
+    if words := _words(grid):
+        rest = [at for at in range(len(grid.columns)) if at not in words.values()]
+        narrow = replace(grid, columns=[grid.columns[at] for at in rest])
+        places, order = headerless(narrow, instrument)
+        return {name: rest[at] for name, at in places.items()} | words, order
     width = len(grid.columns)
     if grid.unit == "line" and width == 2:
         return {"time": 0, **dict.fromkeys(FIELDS[:4], 1)}, "closes"
@@ -41,6 +50,18 @@ def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]
         order = order_of(grid)
     places = {name: ORDERS[order][i] + 1 for i, name in enumerate(FIELDS) if ORDERS[order][i] + 1 < width}
     return {"time": 0} | places, order
+
+
+def _words(grid: Grid) -> dict[str, int]:
+    """Where a symbol stands in each row, and the length of its bar beside it (MetaStock's `AAPL,D,20240102,…`)."""
+    if len(grid.columns) not in (SYMBOL_TOO, SYMBOL_TOO + 1) or not len(grid):
+        return {}
+    found = {}
+    for at in range(len(grid.columns)):
+        cell = grid.cell(0, at).strip()
+        if cell and not is_number(cell) and not is_time(cell):
+            found["period" if cell.upper() in ("D", "W", "M", "I") else "symbol"] = at
+    return found if "symbol" in found else {}
 
 
 def order_of(grid: Grid) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,8 @@ class DumpSource:
     """The dump being read. `now_ms` is the wall clock; nothing in the file is younger than `taken_ms`.
 
     `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known). `zone`: whose clock
-    its times were ("": they carried their own zone).
+    its times were ("": they carried their own zone). `splits`: by session (an ordinal), the price after over before of
+    those that the desk knows.
     """
 
     path: Path
@@ -41,6 +43,7 @@ class DumpSource:
     unit: str = "line"
     mark: Mark = ""
     zone: str = ""
+    splits: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def bar_ms(self) -> int:

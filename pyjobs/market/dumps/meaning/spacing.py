@@ -21,6 +21,8 @@ SHARES = frozenset({MAIN_SERIES, "BE", "BZ", "SM", "ST", "SZ"})  # with those of
 MOST_KINDS, FEW = 20, 4
 FEWEST = 2
 FEW_ROWS, MONTH_ENDS = 4, 5
+SHORT_MONTH = 27  # days
+MONTHS_APART = {1: "one month apart", 3: "one quarter apart", 6: "one half-year apart", 12: "one year apart"}
 FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
 OVERLAP_MS = 20 * 3_600_000  # days begin further apart, also where summer time takes an hour
 LENGTHS = (
@@ -103,7 +105,7 @@ def _daily(table: Table, stamps: IntArray, source: DumpSource) -> str:
         return f"{_text(int(np.median(close)))} apart"
     steps = _steps(stamps, source)
     if steps.size < FEWEST:
-        return _pair(stamps, steps, source)
+        return _pair(stamps, steps, source) if (table.part == table.part[0]).all() else ""
     own = OWN[source.instrument.timeframe]
     if source.all_day and own == 1:
         for few in FEW_DAYS:
@@ -143,14 +145,18 @@ def _is_regular(stamps: IntArray, steps: IntArray, days_long: int) -> bool:
 
 
 def _pair(stamps: IntArray, steps: IntArray, source: DumpSource) -> str:
-    """Two rows alone: a week apart to the day, or on one day of two months."""
-    if steps.tolist() == [7] and source.instrument.timeframe == "1d":
+    """Two rows alone: a week apart to the day, or months apart on one day of them or at one end of them."""
+    own = OWN[source.instrument.timeframe]
+    if steps.tolist() == [7] and own == 1:
         return "one week apart"
     days = (stamps // DAY_MS).astype("datetime64[D]")
-    of_month = (days - days.astype("datetime64[M]")).astype(np.int64)
-    if steps.size and 28 <= steps[0] <= 31 and of_month[0] == of_month[-1] and source.instrument.timeframe != "1mo":
-        return "one month apart"
-    return ""
+    months = days.astype("datetime64[M]")
+    first, last = (days - months).astype(np.int64), ((months + 1).astype("datetime64[D]") - days).astype(np.int64)
+    apart = int((months[-1] - months[0]).astype(np.int64)) if steps.size else 0
+    regular = first[0] == first[-1] or (first < MONTH_ENDS).all() or (last <= MONTH_ENDS).all()
+    if not (apart and regular and steps[0] > SHORT_MONTH) or (own == OWN["1mo"] and apart == 1):
+        return ""
+    return MONTHS_APART.get(apart, f"{apart} months apart" if apart % 12 else f"{apart // 12} years apart")
 
 
 def _text(ms: int) -> str:

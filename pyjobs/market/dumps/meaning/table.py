@@ -9,7 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares
+from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares, split_rows
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
@@ -55,6 +55,8 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     day = np.where(complaints.of_row >= 0, UNTIMED, day)
     give_back(len(reading.grid))
     ohlcv = _numbers(reading, source, findings, complaints, st)
+    if source.instrument.prices == "raw":
+        findings.splits.update(day[split_rows(reading, ohlcv, st)].tolist())
     if "split" in reading.places:
         split = np.nan_to_num(numbers(reading.grid.columns[reading.places["split"]])[0])
         findings.splits.update(day[(split > 0) & (split != 1)].tolist())
@@ -113,7 +115,7 @@ def _numbers(
 
     def read(name: str) -> FloatArray:
         values, errors = numbers(grid.columns[places[name]], delimiter=grid.delimiter, decimal_comma=comma)
-        complaints.add({at: f"{name if name != 'ticks' else 'volume'}: {what}" for at, what in errors.items()})
+        complaints.add(_said(name, errors))
         return values
 
     done: dict[int, int] = {}
@@ -132,10 +134,12 @@ def _numbers(
             Finding(what="volume: the number of price changes", count=len(grid), first="", example="its own is 0")
         )
         reading.ignored = [name for name in reading.ignored if name != reading.name_of("ticks")]
+    ohlcv[:, 4] *= reading.volume_times
     if len(grid) and (ohlcv[:, 4] == -1).all():
         ohlcv[:, 4] = np.nan
         findings.say(Finding(what="volume -1 throughout: none is counted", count=len(grid), first="", example=""))
-    in_shares(reading, source, findings, ohlcv)
+    if reading.volume_times == 1.0:
+        in_shares(reading, source, findings, ohlcv)
     scale = source.instrument.scale * _scale_of(reading, ohlcv)
     if scale != 1.0:
         ohlcv[:, :4] = _scaled(ohlcv[:, :4], scale)
@@ -143,6 +147,12 @@ def _numbers(
     if "adj_close" in places:
         adjusted_numbers(reading, source, findings, ohlcv, st, read, complaints.add, scale)
     return ohlcv
+
+
+def _said(name: str, errors: dict[int, str]) -> dict[int, str]:
+    """What is wrong with numbers, by row, with the field's name; of a volume also how to do without it."""
+    cure = "; `columns: {volume: ''}` leaves the volume out" if name in ("volume", "ticks", "down_volume") else ""
+    return {at: f"{'volume' if cure else name}: {what}{cure}" for at, what in errors.items()}
 
 
 def _scale_of(reading: Reading, ohlcv: FloatArray) -> float:

@@ -13,6 +13,7 @@ from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.reading.grid import give_back
+from pyjobs.market.dumps.reading.spans import as_dates, span_of
 from pyjobs.market.dumps.reading.stamps import (
     DATE,
     DAY_MS,
@@ -49,8 +50,8 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
     """The time of each row, as an instant where its zone is known; what is wrong with one is in `complaints`."""
     grid, shape = reading.grid, reading.shape
     cells = grid.columns[reading.places["time"]]
-    if source.instrument.zone:
-        cells = without_abbreviations(cells)
+    cells = without_abbreviations(cells) if source.instrument.zone else cells
+    cells = as_dates(cells, source.instrument.timeframe, all_day=source.all_day)
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
     give_back(len(grid))
@@ -64,7 +65,7 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
         _since_midnight(st, grid)
     elif shape is None or not shape.time:
         _refuse_small(st, reading, source)
-    complaints.add(_hinted(st))
+    complaints.add(_hinted(st, reading, source))
     zone = source.instrument.zone or _own_zone(reading) or (shape.zone if shape else "")
     if shape and shape.broker:
         st.kind[st.kind == INSTANT] = NAIVE
@@ -113,6 +114,8 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
         grid = reading.grid
         if text.strip().isdigit():
             seems = "Excel's number of a day" if largest < SMALLEST_EPOCH_MS else "a year and its day"
+            seems = "a month, which `timeframe: 1mo` reads" if span_of(text)[0] == "month" else seems
+            seems = "a year, and no timeframe is so long" if re.fullmatch(r"(?:19|20)\d\d", text.strip()) else seems
             what = f"{text} is no epoch ({seems}?): write dates as YYYY-MM-DD"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
@@ -162,10 +165,21 @@ def _own_zone(reading: Reading) -> str:
     return str(found)
 
 
-def _hinted(st: Stamps) -> dict[int, str]:
+def _cure_of(span: str, timeframe: str) -> str:
+    own = {"month": "1mo", "week": "1w"}.get(span)
+    if own == timeframe:
+        return "its days are not Monday to Sunday"
+    return f"`timeframe: {own}` reads it" if own else "no timeframe is so long"
+
+
+def _hinted(st: Stamps, reading: Reading, source: DumpSource) -> dict[int, str]:
     """What is wrong with the rows; the key that would help is named where a whole column cannot be read."""
     for at, what in st.errors.items():
-        if "is not a time" in what and len(st.errors) > 1:
+        span, timeframe = span_of(time_text(reading, at))[0], source.instrument.timeframe
+        if span and "is not a time" in what:
+            said = quoted(time_text(reading, at), 40)
+            st.errors[at] = f"{said!r} is a {span}, no {timeframe} bar: {_cure_of(span, timeframe)}"
+        elif "is not a time" in what and len(st.errors) > 1:
             st.errors[at] = f"{what}; `dates:` says the order of day and month, `columns:` which column it is"
             break
     return st.errors

@@ -22,7 +22,22 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:[. \u00a0\u202f']\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
 _APOSTROPHES = re.compile(r"[+-]?\d{1,3}(?:(?:['\u2019]\d{3})+\.\d+|(?:['\u2019]\d{3}){2,})")
 """Switzerland's thousands; 112'165 alone may be a bond's 112 and 16.5 thirty-seconds."""
-_UNITS = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+_ALL_SCALES: tuple[tuple[float, str], ...] = (
+    (1.0, "shares shs stk stück units 주 株 股"),
+    (1e3, "k tsd thousand thousands 천 千"),
+    (1e4, "만 万 萬"),
+    (1e5, "lakh lakhs lac"),
+    (1e6, "m mn mio mln million millions 백만 百万"),
+    (1e7, "cr crore crores"),
+    (1e8, "억 亿 億"),
+    (1e9, "b bn bln mrd billion billions"),
+    (1e12, "t tn trillion 조 兆"),
+)
+SCALES = {word: times for times, words in _ALL_SCALES for word in words.split()}
+"""What stands behind a number: `3.2 Mio.`, `647.28M`, `12,345 주`."""
+_SCALED = re.compile(r"(.*?[\d.])\s*([^\W\d_]+)\.?")
+_BLANKS = re.compile(r"[+-]?\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:\.\d+)?|[+-]?\d{1,3}(?:\.\d{3}){2,}")
+"""Thousands apart by blanks; or by points, where there are two."""
 _SIGNS = "$€£¥₩원%"
 
 _MONTHS = {
@@ -91,8 +106,11 @@ def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose
     bare = text.strip(_SIGNS + " \u00a0")
     if text[:1] in "+-" and text[1:2] in _SIGNS:
         bare = text[0] + text[1:].strip(_SIGNS + " ")
-    factor = _UNITS.get(bare[-1:].upper(), 1.0)
-    bare = bare[:-1].rstrip() if factor != 1 else bare
+    match = _SCALED.fullmatch(bare)
+    factor = SCALES.get(match[2].lower(), 0.0) if match else 0.0
+    if match and factor:
+        bare, decimal_comma = match[1], decimal_comma or re.fullmatch(r"[+-]?\d+,\d{1,2}", match[1]) is not None
+    factor = factor or 1.0
     bare = re.sub("['\u2019]", "", bare) if _APOSTROPHES.fullmatch(bare) else bare
     if _PLAIN.fullmatch(bare) and not (decimal_comma and re.fullmatch(r"[+-]?\d{1,3}(?:\.\d{3})+", bare)):
         return finite(float(bare) * factor)
@@ -100,6 +118,9 @@ def number(text: str, *, decimal_comma: bool = False, commas: bool = True, loose
         return finite(float(re.sub(r"[. \u00a0\u202f']", "", bare).replace(",", ".")) * factor)
     if commas and not decimal_comma and _THOUSANDS.fullmatch(bare):
         return finite(float(bare.replace(",", "")) * factor)
+    if not decimal_comma and _BLANKS.fullmatch(bare):
+        whole = bare.replace(".", "") if bare.count(".") > 1 else bare
+        return finite(float(re.sub(r"[ \u00a0\u202f]", "", whole)) * factor)
     if not commas and _THOUSANDS.fullmatch(bare):
         raise ValueError(
             f"{quoted(text, 60)!r} is not a number: is its comma of thousands or of decimals? Write a point"

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pyjobs.market.dumps.reading.beside import TOLD, told
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_size
@@ -18,24 +19,11 @@ from utils.foreign_text import quoted
 
 DEEPEST = 4
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
-TOLD = ("ticker", "symbol", "instrument", "isin", "adjusted", "currency", "timezone", "exchangeTimezoneName")
-WHOSE = {  # in other words: Alpha Vantage's, KIS's, Kiwoom's, Bitstamp's, Deribit's, Coinbase's, OKX's
-    "2. Symbol": "symbol",
-    "2. Digital Currency Code": "symbol",
-    "stck_shrn_iscd": "symbol",
-    "stk_cd": "symbol",
-    "pair": "symbol",
-    "instrument_name": "instrument",
-    "product_id": "symbol",
-    "instId": "symbol",
-}
 _WRAPPERS = (
     "OHLCV?|DATA|BARS|ROWS|RESULTS?|CANDLES|KLINES?|OUTPUT\\d?|DAILY|PRICES?|QUOTES?|HISTORY|SERIES|VALUES|ITEMS"
 )
 _CODE_KEY = re.compile(rf"(?!(?:{_WRAPPERS})$)[A-Z0-9^][A-Z0-9.^=/_:-]+")
 """The name of the only rows of a document: those of a symbol, or just a name."""
-PAIRS = (("2. From Symbol", "3. To Symbol"), ("base_currency", "quote_currency"))
-LENGTHS = ("interval", "granularity", "timeframe", "resolution", "period")
 
 
 def read_json(label: str, content: bytes) -> Grid:
@@ -71,12 +59,7 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return None
     if not isinstance(data, dict) or not deep:
         return None
-    about.update({name: data[name] for name in TOLD if isinstance(data.get(name), str | bool)})
-    about.update({name: data[name] for name in LENGTHS if isinstance(data.get(name), str)})
-    about.update(_whose(data))
-    zone = next((value for name, value in data.items() if re.fullmatch(r"\d+\. Time Zone", str(name))), None)
-    if isinstance(zone, str):
-        about["zone"] = zone
+    about.update(told(data))
     if isinstance(data.get("timestamp"), list) and isinstance(data.get("indicators"), dict):
         return _chart(data)
     if (pairs := _pairs(data)) is not None:
@@ -101,18 +84,6 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def _whose(data: dict[str, Any]) -> dict[str, str]:
-    """What a document calls its instrument in another word than `symbol`, or in `meta` (Yahoo's chart)."""
-    found = {entry: data[name] for name, entry in WHOSE.items() if isinstance(data.get(name), str)}
-    for base, money in PAIRS:
-        if isinstance(data.get(base), str) and isinstance(data.get(money), str):
-            found["symbol"] = f"{data[base]}/{data[money]}"
-    meta = data.get("meta")
-    if isinstance(meta, dict) and isinstance(meta.get("symbol"), str):
-        found["symbol"] = meta["symbol"]
-    return found
-
-
 def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
     """Rows that stand in a list of their own below their symbol's fields (Tiingo's coins,
     https://www.tiingo.com/documentation/crypto); else `data`.
@@ -120,12 +91,17 @@ def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
     found: list[Any] = []
     for each in data:
         lists = [value for value in each.values() if isinstance(value, list)] if isinstance(each, dict) else []
-        if len(lists) != 1 or not lists[0] or not all(isinstance(row, dict) for row in lists[0]):
+        plain = len(data) > 1
+        if (
+            len(lists) != 1
+            or not lists[0]
+            or not all(isinstance(row, dict if plain else dict | list) for row in lists[0])
+        ):
             return data
         result = next((each[name] for name in TOLD[:2] if isinstance(each.get(name), str)), "")
-        if len(data) == 1:
+        if not plain:
             about |= {"symbol": result} if result else {}
-        found += lists[0] if len(data) == 1 else [{"symbol": result, **row} for row in lists[0]]
+        found += lists[0] if not plain else [{"symbol": result, **row} for row in lists[0]]
     return found or data
 
 

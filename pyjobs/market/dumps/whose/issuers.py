@@ -25,10 +25,9 @@ KINDS = frozenset((
     *("forex", "fx", "future", "futures", "spot", "swap", "perpetual", "option", "bond", "adr", "reit"),
 ))  # fmt: skip
 SYMBOLS_TOO = frozenset({"COIN", "SPOT", "BOND"})  # Coinbase's, Spotify's, a fund's
-FUTURES = "CMES"
-_MONTH = re.compile(r"([A-Z0-9]{1,3})[FGHJKMNQUVXZ]\d{1,2}")
 _LISTED = re.compile(r"(\S+)(?: [A-Z]{2})? (?:Equity|Index|Curncy|Comdty)", re.IGNORECASE)  # Bloomberg's
 _KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
+LONGEST_CODE = 6  # letters
 WORDLESS = 2  # letters of a symbol that stand in too many names
 
 
@@ -39,18 +38,38 @@ def verdict(text: str, instrument: Instrument) -> Verdict:
         return _by_identifier(text, symbol)
     if text.lower() in KINDS and text not in SYMBOLS_TOO:
         return ""
-    listed = _LISTED.fullmatch(text)
-    if by_code := compared(listed[1] if listed else text, symbol):
-        return by_code
+    if by_code := compared(code_in(text), symbol):
+        return "one" if by_code == "asked" and alike(text, instrument.name) else by_code
     if text in (text.upper(), text.lower()) and pair_of(text.upper()):
         return "asked" if is_of_coins(text.upper(), symbol) and not alike(text, instrument.name) else ""
-    if re.search(r"\d", text) and re.fullmatch(r"[\d.:^_/A-Z-]+", text):
-        month = _MONTH.fullmatch(text) if instrument.market == FUTURES else None
-        other = month is not None and not symbol.upper().startswith(month[1]) and not alike(text, instrument.name)
-        return "asked" if other else ""  # a number of a vendor's is of another kind
+    if text == text.upper() and re.fullmatch(r"[\w.:^/=@-]+", text) and not alike(text, instrument.name):
+        return "asked" if re.search(r"\d", text) or _goes_on(text, symbol) else _by_name(text, instrument)
+    return _by_name(text, instrument)
+
+
+def code_in(text: str) -> str:
+    """The code in what Bloomberg calls an instrument (`SAP GY Equity`); else the text."""
+    listed = _LISTED.fullmatch(text)
+    return listed[1] if listed else text
+
+
+def is_plain_name(text: str) -> bool:
+    """Whether it is a name, an ISIN or a bare number, which a file's own name may tie to a symbol, and no code."""
+    return is_isin(text) or text.isdigit() or not re.fullmatch(r"[A-Z0-9.:^_/=@!-]+", text)
+
+
+def _goes_on(text: str, symbol: str) -> bool:
+    """Whether a code begins as the desk's and goes on: GSPTSE is not GSP, nor APPLE APP; ETHEREUM is a name."""
+    text = re.sub(r"\W", "", text)
+    return len(text) <= LONGEST_CODE and any(
+        text.startswith(base) and text != base for base in bases_of(symbol) if base
+    )
+
+
+def _by_name(text: str, instrument: Instrument) -> Verdict:
     if instrument.name and _letters(instrument.name) == _letters(text):
         return "one" if _is_name(text, instrument.name) else "two"
-    return "one" if any(_suggests(text, base) for base in bases_of(symbol)) else "asked"
+    return "one" if any(_suggests(text, base) for base in bases_of(instrument.symbol)) else "asked"
 
 
 def alike(one: str, other: str) -> bool:

@@ -15,8 +15,9 @@ from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.meaning.times import Complaints, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
-from pyjobs.market.dumps.whose.issuers import alike, is_isin, verdict
-from pyjobs.market.dumps.whose.symbols import same_symbol
+from pyjobs.market.dumps.whose.issuers import alike, code_in, is_isin, is_plain_name, verdict
+from pyjobs.market.dumps.whose.symbols import compared, same_symbol
+from pyjobs.market.dumps.whose.tickers import is_named
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -54,17 +55,22 @@ def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> N
 def _mine(reading: Reading, values: Sequence[str], source: DumpSource) -> list[str]:
     """Which of a column's values are the instrument: spellings of one code. Raises BadDataError where they are several.
 
-    AAPL.US and AAPL.MX are two, of which the desk has one to the letter; `aapl` is AAPL.
+    AAPL.US and AAPL.MX are two, of which the desk has one to the letter; `aapl` is AAPL. Where none is spelt so, the
+    only one that can be the instrument is it (SAP GY Equity), or the one that has its `name`.
     """
-    wanted = source.instrument.symbol
-    alike: dict[str, list[str]] = {}
+    instrument, wanted = source.instrument, source.instrument.symbol
+    spelt: dict[str, list[str]] = {}
     for each in values:
-        if same_symbol(each, wanted) or (is_isin(each) and verdict(each, source.instrument) == "one"):
-            alike.setdefault(re.sub(r"[^A-Z0-9가-힣]", "", each.upper()).lstrip("0"), []).append(each)
-    exact = [spellings for spellings in alike.values() if wanted in spellings]
-    if len(alike) > 1 and not exact:
+        if same_symbol(each, wanted) or (is_isin(each) and verdict(each, instrument) == "one"):
+            spelt.setdefault(re.sub(r"[^A-Z0-9가-힣]", "", each.upper()).lstrip("0"), []).append(each)
+    exact = [spellings for spellings in spelt.values() if wanted in spellings]
+    if len(spelt) > 1 and not exact:
         raise _several(reading, values, wanted)
-    return next(iter(exact or alike.values()), [])
+    if not spelt and len(values) > 1:
+        named = [each for each in values if instrument.name and alike(each, instrument.name)]
+        named = named or [each for each in values if compared(code_in(each), wanted) == "one"]
+        return named if len(named) == 1 else []
+    return next(iter(exact or spelt.values()), [])
 
 
 def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
@@ -114,7 +120,7 @@ def _keep(reading: Reading, names: Any, values: Sequence[str], mine: Sequence[st
 def _several(reading: Reading, values: Sequence[str], wanted: str) -> BadDataError:
     listed = quoted(", ".join(sorted(values)[:FEW]), 200) + (" …" if len(values) > FEW else "")
     what = f"holds {len(values)} symbols ({listed}), none of them {wanted!r}: `symbol:` chooses one"
-    return BadDataError(f"{reading.grid.label}: {what}")
+    return BadDataError(f"{reading.grid.label}: {what}, or `name:` does, as the file has it")
 
 
 def _is_renamed(
@@ -156,7 +162,8 @@ def _judge(reading: Reading, record: dict[str, str], source: DumpSource, finding
         if verdicts[where] == "two" and not let_in:
             raise BadDataError(f"{_place(reading)}: {_another(where, each, source)}")
     asked = next((where for where, each in verdicts.items() if each == "asked"), "")
-    if asked and "one" not in verdicts.values() and not let_in and instrument.role != "benchmark":
+    tied = is_plain_name(record.get(asked, "")) and is_named(grid.label, instrument.symbol)
+    if asked and "one" not in verdicts.values() and not (let_in or tied) and instrument.role != "benchmark":
         raise BadDataError(f"{_place(reading)}: {_asked(asked, record[asked], source)}")
     for each in record.values():
         if not same_symbol(each, instrument.symbol):

@@ -11,6 +11,7 @@ from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.whose.issuers import is_isin
 from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
 from utils.errors import BadDataError
 
@@ -30,16 +31,24 @@ _FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|ca
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
 _LAST = re.compile(rf"(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)[ _./|-]+(?P<field>{_FIELD})", re.IGNORECASE)
 _ABOVE = re.compile(
-    r"[#\s\"]*(symbol|ticker|isin|security)\"?\s*[:=,;\t]\s*\"?([^\",;]*[^\s\",;])[\s\",;]*", re.IGNORECASE
+    r"[#\s\"]*(symbol|ticker|isin|security|instrument|name|code|종목코드|단축코드|종목명|종목|銘柄コード|证券代码|股票代码)"
+    r"\"?\s*[:=,;\t]\s*\"?([^\",;]*[^\s\",;])[\s\",;]*",
+    re.IGNORECASE,
+)
+_FIELDS_ABOVE = {"종목명": "name", "종목": "name"} | dict.fromkeys(
+    ("code", "종목코드", "단축코드", "銘柄コード", "证券代码", "股票代码"), "symbol"
 )
 _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
 
 
 def told_above(grid: Grid) -> None:
-    """Note the symbol that a line before the table gives (`Symbol: MSFT`)."""
+    """Note the symbol that a line before the table gives (`Symbol: MSFT`), or the ISIN that one is (Euronext's)."""
     for line in grid.preamble:
         if match := _ABOVE.fullmatch(line.strip()):
-            grid.about.setdefault(match[1].lower(), match[2])
+            name = match[1].lower()
+            grid.about.setdefault(_FIELDS_ABOVE.get(name, name), match[2])
+        elif is_isin(text := line.strip(' \t",;#')):
+            grid.about.setdefault("isin", text)
 
 
 def one_ticker(grid: Grid, instrument: Instrument) -> None:
@@ -67,10 +76,10 @@ def one_ticker(grid: Grid, instrument: Instrument) -> None:
 
 def of_the_symbol(grids: list[Grid], symbol: str, findings: Findings) -> list[Grid]:
     """The files that are named after the symbol, where some are and some are not; else all of them."""
-    mine = [each for each in grids if _is_named(each.label, symbol)]
+    mine = [each for each in grids if is_named(each.label, symbol)]
     if not mine or len(mine) == len(grids):
         return grids
-    others = [each.label for each in grids if not _is_named(each.label, symbol)]
+    others = [each.label for each in grids if not is_named(each.label, symbol)]
     example = ", ".join(re.split(r"[/!]", label)[-1] for label in others[:3])
     findings.say(
         Finding(what="files named otherwise: left out", count=len(others), first="", example=example), cleaned=True
@@ -94,7 +103,8 @@ def _is_code(stem: str) -> bool:
     return plain and bool(pair_of(first) or re.fullmatch(r"A?\d{6}", first) or re.fullmatch(r"[A-Z]{2,5}", first))
 
 
-def _is_named(label: str, symbol: str) -> bool:
+def is_named(label: str, symbol: str) -> bool:
+    """Whether a file is named after a symbol: AAPL.csv, 005930_daily.csv."""
     stem = re.split(r"[/!]", label)[-1].partition(".csv")[0]
     return any(same_symbol(part, symbol) for part in (stem, *re.split(r"[^A-Za-z0-9가-힣]+", stem)) if part)
 

@@ -20,6 +20,7 @@ from utils import paths
 from utils.errors import ExternalDataUnavailable, ExternalKind
 from utils.files import os_files, private
 from utils.files.atomic import sweep, write_bytes
+from utils.files.job_lock import job_lock
 from utils.foreign_text import quoted
 
 JUMPED_S = 60.0  # a failure that is to happen only later than this was written before the clock was set back
@@ -144,21 +145,11 @@ class ProviderStates:
     @contextmanager
     def turn(self, provider: str, wait_s: float) -> Iterator[None]:
         """Be the only one on this machine who asks the provider; Busy when others take too long."""
-        from filelock import FileLock, Timeout
-
-        private.make_folder(self.locks)
         private.make_folder(self.folder)
         wait_s = max(wait_s, 0.0)
-        lock = FileLock(self.locks / f"provider-{provider}.lock", timeout=wait_s)
-        try:
-            lock.acquire(poll_interval=0.01)
-        except Timeout:
-            raise Busy(provider, wait_s) from None
-        try:
+        with job_lock(self.locks / f"provider-{provider}.lock", wait_s, Busy(provider, wait_s), poll_s=0.01):
             sweep(self.folder, f"{provider}.*")
             yield
-        finally:
-            lock.release()
 
     def _write(self, state: State) -> None:
         content = msgspec.json.encode(state) + b"\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -31,6 +32,7 @@ from utils.settings import credentials
 
 HOUR_MS = 3_600_000
 NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
+CLASS = re.compile(r"([A-Z]{1,5})([.-])([A-Z])")
 Asked = TypeVar("Asked", BarRequest, str)
 
 
@@ -50,6 +52,8 @@ class Remote:
     timeframes: tuple[str, ...] = FETCHED
     revised_for_ms = HOUR_MS
     pause_s = 10.0
+    class_mark = ""
+    """What stands between a share and its class: BRK-B, BRK.B; "" where no shares are to be had."""
     near_s = 7 * 86_400
     """How far from the range asked for the nearest end of an answer may lie, as its margins do; 0: anywhere."""
 
@@ -198,7 +202,10 @@ class Remote:
         return self.adjusted
 
     def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
-        """The failure of one attempt, in this provider's name."""
+        """The failure of one attempt, in this provider's name; where a class of shares is spelt otherwise, with how."""
+        found = CLASS.fullmatch(symbol) if kind == "no_data" and self.class_mark else None
+        if found and found[2] != self.class_mark:
+            detail += f"; a class of shares is written {found[1]}{self.class_mark}{found[3]} here"
         return Refused(kind, provider=self.name, symbol=symbol, detail=detail, retry_after_s=retry_after_s)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.dialogue import Dialogue
 from utils.errors import UsageError
+from utils.settings.dialogue import Dialogue
 
 
 def number(text: str) -> int:

@@ -16,9 +16,9 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Annotated, Any, get_type_hints
 
 import numpy as np
@@ -46,13 +46,16 @@ _engines: list[Any] = []  # the code lives as long as its engine
 
 
 class Library:
-    """Compiled functions, by name: they take addresses and numbers."""
+    """Compiled functions, by name: they take addresses and numbers. Each is linked when it is first asked for."""
 
-    def __init__(self, functions: Mapping[str, Callable[..., Any]]) -> None:
-        vars(self).update(functions)
+    def __init__(self, links: Mapping[str, Callable[[], Callable[..., Any]]]) -> None:
+        self._links = dict(links)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        raise AttributeError(f"'{name}' is not among the compiled functions")
+        if name not in vars(self).get("_links", ()):
+            raise AttributeError(f"'{name}' is not among the compiled functions")
+        linked = vars(self)[name] = self._links[name]()
+        return linked
 
 
 def load(name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -> Library:
@@ -61,7 +64,7 @@ def load(name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..
     Compiled, such a NamedTuple is an argument for each field; `addresses` makes them. Every function defined in
     `modules` may call every other. No exception can leave them: they must not raise.
     """
-    signatures = {function.__name__: _signature(function) for function in exports}
+    signatures = {function.__name__: signature(function) for function in exports}
     key = _key(modules, exports)
     folders = dict.fromkeys((paths.ROOT / "data/cache/native", paths.data_dir() / "cache/native"))
     kept = [folder / f"{name}-{key}.o" for folder in folders]
@@ -72,16 +75,16 @@ def load(name: str, modules: Sequence[ModuleType], exports: Sequence[Callable[..
     return _linked(content, signatures)
 
 
-def _signature(function: Callable[..., Any]) -> tuple[Kind, ...]:
+def signature(function: Callable[..., Any]) -> tuple[Kind, ...]:
     """The result's kind, then those of the arguments, a NamedTuple's one by one."""
-    result, *arguments = _kinds(function)
+    result, *arguments = kinds(function)
     return (
         result,
         *(kind for each in arguments for kind in (each[1].values() if isinstance(each, tuple) else (each,))),
     )
 
 
-def _kinds(function: Callable[..., Any]) -> list[Any]:
+def kinds(function: Callable[..., Any]) -> list[Any]:
     """The kinds of the result and the arguments; of a NamedTuple its name, and its fields with their kinds."""
     hints = get_type_hints(function, include_extras=True)
     result = hints.pop("return")
@@ -110,11 +113,9 @@ def address(array: Any) -> int:
         return int(array.__array_interface__["data"][0])
 
 
-def give_back_freed() -> None:
-    """What has been freed goes back to the system, where the C library can do that."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+def tail(array: Any, at: int) -> Any:
+    """The elements from number `at` on; of a pointer, once compiled, the pointer to them."""
+    return array[at:]
 
 
 def _alike(given: np.dtype[Any], asked: np.dtype[Any]) -> bool:
@@ -144,7 +145,9 @@ def _made(
 ) -> bytes:
     """Compile now, and keep the result at the first of `kept` that can be written."""
     _say(f"compiling {name} for this machine, once; takes seconds")
-    content = _compiled(modules, exports)
+    from utils.native.compiling import compiled  # numba takes 0.4 s to import
+
+    content = compiled(modules, exports)
     if not any(_keep(path, content) for path in kept):
         _say(f"cannot keep the compiled {name}: {kept[-1].parent} is not writable")
     return content
@@ -190,7 +193,7 @@ def _key(modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -
     for module in modules:
         digest.update(Path(str(module.__file__)).read_bytes())
     cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
-    asked = sorted((function.__name__, _kinds(function)) for function in exports)
+    asked = sorted((function.__name__, kinds(function)) for function in exports)
     digest.update(repr((asked, llvmlite.__version__, sys.hexversion, cpu)).encode())
     numba = importlib.util.find_spec("numba")  # found, not imported: its releases share versions of llvmlite
     if numba and numba.origin and (version := Path(numba.origin).with_name("_version.py")).is_file():
@@ -221,50 +224,6 @@ def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
 
 
-def _compiled(modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -> bytes:
-    """A JSON line with each export's symbol and size, then their object files one after the other."""
-    import numba
-
-    world: dict[str, Any] = {}
-    own: dict[str, FunctionType] = {}
-    for module in modules:
-        world.update(vars(module))
-        own.update({n: f for n, f in vars(module).items() if isinstance(f, FunctionType)})
-    copies = {name: FunctionType(f.__code__, world, name, f.__defaults__) for name, f in own.items()}
-    inner: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # a third of the time
-    world.update({name: numba.njit(**inner)(copy) for name, copy in copies.items()})
-    index, objects = [], []
-    for function in exports:
-        entry, (result, *arguments) = _entry(function, world), map(_numba_type, _signature(function))
-        made: Any = numba.cfunc(result(*arguments), error_model="numpy")(entry)
-        code = made._library._get_compiled_object()
-        index.append((function.__name__, made.native_name, len(code)))
-        objects.append(code)
-    return json.dumps(index).encode() + b"\n" + b"".join(objects)
-
-
-def _numba_type(kind: Kind) -> Any:
-    import numba
-
-    types: Any = numba.types  # has hints for some of its names only
-    if kind in NUMBERS:
-        return types.int64 if kind is int else types.float64
-    return types.CPointer(getattr(types, kind))
-
-
-def _entry(function: Callable[..., Any], world: dict[str, Any]) -> Any:
-    """A function of plain arguments that makes the tuples of `function` and calls it."""
-    given, passed = 0, []
-    for kind in _kinds(function)[1:]:
-        size = len(kind[1]) if isinstance(kind, tuple) else 1
-        names = ", ".join(f"a{given + i}" for i in range(size))
-        passed.append(f"{kind[0]}({names})" if isinstance(kind, tuple) else names)
-        given += size
-    arguments = ", ".join(f"a{i}" for i in range(given))
-    exec(f"def entry({arguments}):\n    return {function.__name__}({', '.join(passed)})\n", world)
-    return world.pop("entry")
-
-
 def _name_what_is_called(binding: Any) -> None:
     """Tell the linker of every name in numba's object code: where one is unknown, none is filled in.
 
@@ -286,15 +245,22 @@ def _linked(content: bytes, signatures: Mapping[str, tuple[Kind, ...]]) -> Libra
     binding.initialize_native_asmprinter()
     _name_what_is_called(binding)
     header, _, code = content.partition(b"\n")
-    functions: dict[str, Callable[..., Any]] = {}
+    links: dict[str, Callable[[], Callable[..., Any]]] = {}
     at = 0
     for name, symbol, size in json.loads(header):
-        machine = binding.Target.from_default_triple().create_target_machine(jit=True)
-        engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-        engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code[at : at + size]))
-        engine.finalize_object()
-        _engines.append(engine)
-        result, *arguments = (NUMBERS.get(kind, ctypes.c_void_p) for kind in signatures[name])
-        functions[name] = ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address(symbol))
+        links[name] = partial(_function, code[at : at + size], symbol, signatures[name])
         at += size
-    return Library(functions)
+    return Library(links)
+
+
+def _function(code: bytes, symbol: str, kinds_of_it: tuple[Kind, ...]) -> Callable[..., Any]:
+    """The function of an object file."""
+    from llvmlite import binding
+
+    machine = binding.Target.from_default_triple().create_target_machine(jit=True)
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+    engine.add_object_file(binding.object_file.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _engines.append(engine)
+    result, *arguments = (NUMBERS.get(kind, ctypes.c_void_p) for kind in kinds_of_it)
+    return ctypes.CFUNCTYPE(result, *arguments)(engine.get_function_address(symbol))

@@ -1,0 +1,137 @@
+"""Which column is the volume, and in what it counts: what is traded, thousands of it, money, price changes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays
+from pyjobs.market.dumps.meaning.shapes import first_cell
+from pyjobs.market.dumps.reading.fields import SCALES, column
+from pyjobs.market.dumps.reading.grid import Grid
+from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, pair_of
+from utils.errors import BadDataError
+
+MONEY = ("quotevolume", "quoteassetvolume")
+UNKNOWN = frozenset({"lot", "lots", "contract", "contracts", "hands", "blocks", "packets"})
+FUTURES = "CMES"
+HAND = 100  # shares, in China
+_WORD = r"(?:total\s+)?(?:volumen?|vol|umsatz|stücke?|거래량|成交量|出来高|売買高|成交股數)"
+_COUNTED = re.compile(rf"\s*{_WORD}\.?\s*[\s_,(\[]+\s*(?:in\s+)?([^\s()\[\]]+?)\.?\s*[)\]]?\s*", re.IGNORECASE)
+_AT_ONCE = re.compile(rf"\s*{_WORD}(k|1000|000s?|천주|만주|千株|万股|手|万手)\s*", re.IGNORECASE)
+_NAMED = re.compile(r"\s*volume[\s_(]+([A-Za-z0-9]+)\)?\s*", re.IGNORECASE)
+_HOW_MANY = {
+    "000": 1e3,
+    "000s": 1e3,
+    "1000": 1e3,
+    "1000s": 1e3,
+    "천주": 1e3,
+    "千株": 1e3,
+    "만주": 1e4,
+    "万股": 1e4,
+    "手": HAND,
+    "万手": 1e4 * HAND,
+    "total": 1.0,
+    "traded": 1.0,
+}
+
+
+def volume_of(grid: Grid, instrument: Instrument, places: dict[str, int]) -> tuple[list[Finding], float]:
+    """Put the column that counts what is traded into `places`; notes on the choice, and what its numbers count each.
+
+    Raises BadDataError for a volume in units of which nobody knows the size.
+    """
+    if "volume" in instrument.columns:
+        taken = instrument.columns["volume"] != ""
+        return ([] if taken else [_none(grid, "no volume taken, as `columns` says", "")]), 1.0
+    money = next((at for at, name in enumerate(grid.names or ()) if column(name) == "volccyquote"), None)
+    if money is not None:
+        return _counted(grid, places, money), 1.0
+    if "volume" in places:
+        return _of_contracts(grid, places), 1.0
+    if (found := _by_its_unit(grid, instrument)) is not None:
+        places["volume"], times = found
+        name = (grid.names or [])[places["volume"]]
+        note = Finding(what=f"volume times {times:,.0f}, as its name says", count=len(grid), first="", example=name)
+        return ([note] if times != 1 else []), times
+    return _by_money(grid, instrument, places), 1.0
+
+
+def _none(grid: Grid, what: str, example: str) -> Finding:
+    return Finding(what=what, count=len(grid), first="", example=example)
+
+
+def _by_its_unit(grid: Grid, instrument: Instrument) -> tuple[int, float] | None:
+    """(column, how many each of its numbers is) of the first one named like `Volume (mio)`; None without one."""
+    for place, name in enumerate(grid.names or ()):
+        text = unicodedata.normalize("NFKC", name)
+        match = _AT_ONCE.fullmatch(text) or _COUNTED.fullmatch(text)
+        unit = match[1].lower().rstrip(".") if match else ""
+        times = _HOW_MANY.get(unit, SCALES.get(unit, 0.0))
+        if times and unit != "t":
+            return place, times
+        if unit in UNKNOWN:
+            if unit.startswith("contract") and instrument.market == FUTURES:
+                return place, 1.0
+            what = f"line {grid.header_line or 1}: {name!r} counts {unit}, whose size is not known"
+            cure = f"`columns: {{volume: {name}}}` takes the numbers as they are, `columns: {{volume: ''}}` none"
+            raise BadDataError(f"{grid.label}: {what}: {cure}")
+    return None
+
+
+def _by_money(grid: Grid, instrument: Instrument, places: dict[str, int]) -> list[Finding]:
+    named = {}
+    for place, name in enumerate(grid.names or ()):
+        if match := _NAMED.fullmatch(name):
+            named[match[1].upper()] = place
+    if named:
+        symbol = first_cell(grid, places["symbol"]) if "symbol" in places else instrument.symbol
+        if base := _base(symbol, named):
+            places["volume"] = named[base]
+            return []
+        what = f"no volume taken: none of {', '.join(named)} is what {symbol} counts"
+        return [_none(grid, what, "`columns: {volume: NAME}` chooses one")]
+    plain = [column(name) for name in grid.names or ()]
+    if {"up", "down"} <= set(plain):  # TradeStation's
+        places |= {"volume": plain.index("up"), "down_volume": plain.index("down")}
+        return [_none(grid, "volume: Up and Down together", "TradeStation's")]
+    if "ticks" in places:
+        places["volume"] = places["ticks"]
+        return [_none(grid, "volume: the number of price changes", "tick volume")]
+    return [_none(grid, "no column for volume: taken as 0", ", ".join(grid.names or ())[:80])]
+
+
+def _base(symbol: str, units: Iterable[str]) -> str:
+    """Which of the units is what a symbol counts: BTC of BTC/USD, of KRW-BTC too; "" for none."""
+    symbol, bases, pair = symbol.upper(), bases_of(symbol), pair_of(symbol.upper())
+    for unit in units:
+        first, own = symbol.startswith(unit), ALIASES.get(unit, unit) in bases
+        if (own and (first or len(bases) == 1)) or (first and not pair):
+            return unit
+    return ""
+
+
+def _of_contracts(grid: Grid, places: dict[str, int]) -> list[Finding]:
+    """A note where the money in the file is no price's worth of its volume, as of contracts (Binance's COIN-M)."""
+    money = next((at for at, name in enumerate(grid.names or ()) if column(name) in MONEY), None)
+    if money is None or not {"low", "high"} <= places.keys():
+        return []
+    if not len(grid) or counts_what_money_pays(grid, places, places["volume"], money):
+        return []
+    what = f"volume: the file's {(grid.names or [])[money]} is not a price's worth of it: contracts, or another unit?"
+    return [_none(grid, what, "`columns: {volume: NAME}` chooses another")]
+
+
+def _counted(grid: Grid, places: dict[str, int], money: int) -> list[Finding]:
+    """OKX has three volumes; the one in coins is taken: for each of them the money is a price."""
+    columns = [at for at, name in enumerate(grid.names or ()) if column(name) in ("vol", "volume", "volccy")]
+    for place in columns:
+        if counts_what_money_pays(grid, places, place, money):
+            places["volume"] = place
+            return []
+    places.pop("volume", None)
+    what = "no volume taken: of none a price's worth is the money in volCcyQuote"
+    return [_none(grid, what, "`columns: {volume: NAME}` chooses one")]
