@@ -15,6 +15,8 @@ setup-providers: .venv/.installed-providers ## the same with the clients of opti
 
 .venv/.installed-%: requirements-%.txt
 	@jobs/make_venv.sh $<
+	@# the jobs' user may not be able to keep what Python compiles, and would compile it at every start, for 80 ms
+	@$(PY) -m compileall -q jobs pyjobs utils
 	@touch $@
 
 demo: setup ## a whole night on a made-up market (20 seconds the first time, then five)
@@ -64,6 +66,7 @@ bench: .venv/.installed-dev ## what the chain, the bar store, an ingest and the 
 	@$(PY) -m tests.bench.store
 	@$(PY) -m tests.bench.ingest
 	@$(PY) -m tests.bench.dumps
+	@$(PY) -m tests.bench.splits
 	@$(PY) -m tests.bench.board
 	@$(PY) -m tests.bench.universe
 	@$(PY) -m tests.bench.core

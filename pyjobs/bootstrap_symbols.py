@@ -102,6 +102,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
+    from pyjobs.market.ingest.news.said import said
     from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.open_store import open_store
@@ -114,7 +115,11 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
         added = backfill.new_bars(store, key)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
-        return f"{key}: {added()} new bars{done.not_had}; {instances.save(instance)}"
+        line = f"{key}: {added()} new bars{done.not_had}; {instances.save(instance)}"
+        told = "".join(f"; {entry}" for entry in dict.fromkeys(done.got.told))
+        if told:
+            said(store, key)
+        return line + told
 
     ready: list[Instance] = []
     failed: list[NightdeskError] = []

@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest import lost
     from pyjobs.market.ingest.instances import Instance
+    from pyjobs.market.ingest.news.said import said
     from pyjobs.market.ingest.repair import repair
     from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.store.open_store import open_store
@@ -50,10 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         lookback_ms = int(days * jobs.DAY_MS)
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         refused.append(done.refused)
-        return summary(done) + mirror.follow(store, key)
+        _said(summary(done) + mirror.follow(store, key))
+        if done.got.told or done.got.rebased:
+            said(store, key)  # it was noted until then
+        return ""
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
-    return jobs.for_each(todo, job="gap_repair", work=work, say=print, progress=progress) or _unless_all(refused)
+    return jobs.for_each(todo, job="gap_repair", work=work, say=_said, progress=progress) or _unless_all(refused)
+
+
+def _said(line: str) -> None:
+    if line:
+        print(line, flush=True)
 
 
 def _parser() -> Parser:

@@ -87,8 +87,18 @@ class _Job:
         silent = self.absent.has_answered(key, source) if resumes else ""
         text = summary(key, done, new()) + (f"; {silent}" if silent else "") + mirror.follow(self.store, key)
         if not brief or silent or is_news(done):
-            return text
+            return self._said(key, text, done)
         self.went_on.append(done.got.partitions > 0)
+        return ""
+
+    def _said(self, key: SeriesKey, text: str, done: Report) -> str:
+        """Print the line at once where it has news that are noted until they are said; else return it."""
+        from pyjobs.market.ingest.news.said import said
+
+        if not done.got.told and not done.got.rebased:
+            return text
+        print(text, flush=True)
+        said(self.store, key)
         return ""
 
     def _ingested(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> Report:

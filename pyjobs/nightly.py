@@ -23,8 +23,7 @@ from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.open_store import open_store
-from pyjobs.market.universe.by_board import PROVIDER
-from pyjobs.market.universe.due import fetched_instruments
+from pyjobs.market.universe.looking.board_looks import has_boards
 from pyjobs.reporting import nights
 from pyjobs.runs import manifest, run_folder
 from pyjobs.runs.nights import session, step_process
@@ -104,7 +103,9 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
     pruned = _after(desk, desk_file, "prune_runs")
     _list_nights(final, desk_file)
     _summary(final, results, seconds=time.monotonic() - began)
-    looked = [_after(desk, desk_file, "look_again")] if _has_boards(desk) else []  # last: nothing of the night needs it
+    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
+    looks = has_boards(desk, exchanges)  # last: nothing of the night needs it
+    looked = [_after(desk, desk_file, "look_again")] if looks else []
     everything = [*results, pruned, *looked]
     code = night_code(everything)
     if code == ExitCode.EXTERNAL:
@@ -151,12 +152,6 @@ def _steps(desk: Desk) -> tuple[Step, ...]:
     return steps_of(
         imports=any(each.file for each in desk.instruments), fetches=any(each.fetched for each in desk.instruments)
     )
-
-
-def _has_boards(desk: Desk) -> bool:
-    """Whether any of its series comes by the board, where stored sessions are looked at again."""
-    exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
-    return any(exchanges[each.exchange].provider == PROVIDER for each in fetched_instruments(desk, exchanges))
 
 
 def _after(desk: Desk, desk_file: Path, verb: str, *arguments: str) -> StepResult:

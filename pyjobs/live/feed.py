@@ -72,6 +72,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
     """Ask for what is new and store it; what came is added to `came` whether it could be stored or not."""
     from pyjobs.market.ingest import backfill
     from pyjobs.market.ingest.for_each_series import series_lock
+    from pyjobs.market.ingest.news.said import said
     from pyjobs.market.ingest.sources import Sources
 
     source = Sources().of(spec.key)
@@ -100,6 +101,8 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
         if not came:
             raise
         return False, (f"the bars could not be stored: {error}",)
+    if done.got.told or done.got.rebased:
+        said(store, spec.key)
     return True, tuple(done.got.told)
 
 

@@ -17,6 +17,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from tests.bench.core import as_cron
 from utils import trading_day
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +61,7 @@ def took(home: Path) -> tuple[float, float, float]:
     """(wall seconds, processor seconds, most megabytes) of one import; of all children so far the most."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-m", "pyjobs.import_bars", "--desk", str(home / "desk.yaml")]
-    env = os.environ | {"NIGHTDESK_HOME": str(home)}
+    env = as_cron() | {"NIGHTDESK_HOME": str(home)}
     subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.core import as_cron
 from tests.fakemarket.universe import INSTRUMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +111,7 @@ def rehearsal() -> Iterator[Rehearsal]:
             instances.mkdir(parents=True)
             for symbol in SYMBOLS:
                 (instances / f"{symbol}-1m.env").write_text("CT_LOOKBACK_DAYS=1\n")
-            env = {**os.environ, **told, "XDG_CONFIG_HOME": folder}
+            env = {**as_cron(), **told, "XDG_CONFIG_HOME": folder}
             yield Rehearsal(home=Path(folder), env=env, port=int(told["HTTPS_PROXY"].rpartition(":")[2]))
     finally:
         server.terminate()

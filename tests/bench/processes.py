@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+
+from tests.bench.core import as_cron
 
 ROOT = Path(__file__).resolve().parents[2]
 GROUP_ROWS = 250_000
@@ -36,7 +37,7 @@ def measured(
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", LAUNCHER, *argv],
             cwd=ROOT,
-            env={**os.environ, "NIGHTDESK_HOME": str(home)},
+            env={**as_cron(), "NIGHTDESK_HOME": str(home)},
             stdout=subprocess.PIPE,
             check=True,
         )

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench import scaling_pictures
+from tests.bench.core import as_cron
 from tests.bench.processes import ROOT, make_bars, measured
 from tests.utils.pieces import pieces
 from tests.utils.pieces.clusters import cluster
@@ -231,7 +232,7 @@ def main() -> None:
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        home = {**os.environ, "NIGHTDESK_HOME": str(folder / "home")}
+        home = {**as_cron(), "NIGHTDESK_HOME": str(folder / "home")}
         for verb in ("make_sample", "import_bars --desk config/desk.sample.yaml"):
             subprocess.run(
                 [sys.executable, "-m", *f"pyjobs.{verb}".split()],

@@ -15,7 +15,7 @@ STATUS_KINDS = ("429", "418", "500", "503", "401", "403", "404")
 BODY_KINDS = ("html", "empty", "null", "null_bars", "cut_json", "renamed", "block200", "block403", "login", "echo")
 MIXED_KINDS = (
     "other_symbol", "other_currency", "other_zone", "other_day", "other_length", "unadjusted", "undivided", "unsplit",
-    "other_unit", "untrue_row",
+    "other_unit", "some_units", "untrue_row",
 )  # fmt: skip
 SOCKET_KINDS = ("short_body", "reset", "hang", "drip", "bad_cert", "refuse")
 KINDS = STATUS_KINDS + BODY_KINDS + MIXED_KINDS + SOCKET_KINDS
@@ -46,6 +46,7 @@ MEANING = {
     "untrue_row": "a second row whose high is half its low (Yahoo)",
     "unadjusted": "days without their adjusted closes (Yahoo)",
     "other_unit": "the newest row in pounds instead of pence, a hundredth of those before (Yahoo)",
+    "some_units": "two rows in the middle in pounds, not pence, and one high a hundred times too high (Yahoo)",
     "undivided": "adjusted closes that have none of the dividends that are told (Yahoo)",
     "unsplit": "a split that is told and not worked into the prices before it (Yahoo)",
     "short_body": "the connection ends before Content-Length is reached",

@@ -31,6 +31,8 @@ def mixed_up(body: bytes, kind: str) -> bytes:
         if kind == "other_unit":
             for column in result["indicators"]["quote"][0], *result["indicators"].get("adjclose", []):
                 column.update({name: [*v[:-1], v[-1] / 100] for name, v in column.items() if v and name != "volume"})
+        if kind == "some_units":
+            _some_units(result["indicators"])
         if kind == "undivided":
             result["indicators"]["adjclose"][0]["adjclose"] = result["indicators"]["quote"][0]["close"]
         if kind == "unsplit":
@@ -42,6 +44,15 @@ def mixed_up(body: bytes, kind: str) -> bytes:
     if isinstance(content.get("bars"), dict):
         content["bars"] = _bars(content["bars"], kind)
     return json.dumps(content).encode()
+
+
+def _some_units(indicators: dict[str, Any]) -> None:
+    """Two rows a hundredth of what they are, and one price of another a hundred times."""
+    for column in indicators["quote"][0], *indicators.get("adjclose", []):
+        for values in (values for name, values in column.items() if name != "volume"):
+            values[2:4] = [value / 100 for value in values[2:4]]
+    if len(high := indicators["quote"][0]["high"]) > 5:
+        high[5] *= 100
 
 
 def _unsplit(result: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -12,7 +13,8 @@ import pytest
 from pyjobs.account.single import equity_loop
 from pyjobs.live import kill_switch
 from pyjobs.live.deciding import one_bar, row_text, trade_text, whole
-from pyjobs.live.equal import logs
+from pyjobs.live.deciding.seen import Seen
+from pyjobs.live.equal import logs, window
 from pyjobs.live.equal import replay as replaying
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal import line_loops, names
@@ -90,6 +92,29 @@ def test_any_other_byte_of_a_trade_is_seen() -> None:
     put(log.place.trades, [row[:-1] for row in rows], resealed=True)
     found = replaying.replay(logs.read(log.place, live=True), lane)
     assert found is not None and (found.layer, found.row) == ("trades", 2)
+
+
+@pytest.mark.parametrize("bars", [0, pytest.param(100_000, marks=pytest.mark.torture)])
+def test_the_nightly_backtest_by_compiled_loops_is_that_of_the_core_bar_by_bar(
+    bars: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = {"fast": 3, "slow": 8, "stop_atr": 1.5, "side": "both", "max_bars": 9, "trail": 0.013}
+    log = a_life(params=params, gap=2)
+    seen = Seen.of(walk(bars, home_every=288)) if bars else log.seen
+    factors = seen.factors.copy()
+    factors[len(seen) // 2 :: 70_000] = 0.5  # and a split amid it
+    lane = logs.spec_of(log).lane("test")
+    for made in (seen, Seen(bars=seen.bars, factors=factors)):
+        first = 0 if bars else 4  # too few bars are known at first
+        twin = replace(log, seen=made, decisions=Rows.of([[*"abc", str(made.bars.ts_ms[k])] for k in (first, -1)], 4))
+        slow = window.as_log(twin, lane, code="1234", by_bar=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(window, "decided", None)  # the core is not asked
+            fast = window.as_log(twin, lane, code="1234")
+        for one, other in ((fast.decisions, slow.decisions), (fast.trades, slow.trades)):
+            assert one.text.tobytes() == other.text.tobytes() and one.ends.tolist() == other.ends.tolist()
+            assert one.starts.tolist() == other.starts.tolist() and one.ts_ms.tolist() == other.ts_ms.tolist()
+        assert len(fast.decisions) == len(seen) - first and len(fast.trades) > 4
 
 
 @pytest.mark.parametrize(

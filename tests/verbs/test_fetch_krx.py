@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pyjobs import report_eod, scan
+from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk import listings
-from pyjobs.market.exchanges import Exchange
-from pyjobs.market.ingest.sources import quoted_as
+from pyjobs.market.desk.desk_file import load_desk
+from pyjobs.market.exchanges import Exchange, load_exchanges
+from pyjobs.market.ingest.sources import Sources, quoted_as
+from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.by_board import worth_asking
 from pyjobs.market.universe.due import ready_session
+from pyjobs.market.universe.looking import board_looks, looked
 from pyjobs.runs import manifest
 from pyjobs.runs.run_folder import finished_runs
+from pyjobs.runs.verdict.series import check_boards
 from tests.fakemarket.krx_shares import Event
 from tests.fakemarket.server import FakeMarket
 from tests.fakemarket.universe import INSTRUMENTS
 from tests.verb_process import run_verb
 from tests.verbs.fetching import HOUR_S, KOREA, Home, made_home
-from utils import trading_day
+from utils import clock, trading_day
 from utils.run import run
+from utils.settings import config
 
 ROOT = Path(__file__).resolve().parents[2]
-MONDAY, TUESDAY, WEDNESDAY = dt.date(2026, 11, 23), dt.date(2026, 11, 24), dt.date(2026, 11, 25)
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (dt.date(2026, 11, day) for day in (23, 24, 25, 26))
 EXAM = dt.date(2026, 11, 19)
 
 
@@ -106,6 +113,39 @@ def test_of_a_board_that_has_lost_half_of_its_shares_overnight_nothing_is_taken(
     assert home.fetch() == 0
     assert home.days("KRX", "005930")[-2:] == ["2026-11-24", "2026-11-25"] and home.missing() == {}
     assert listings.sessions_kept("KRX") == [MONDAY, TUESDAY, WEDNESDAY]
+
+
+def test_who_runs_no_night_has_what_krx_revises_by_the_end_of_day(home: Home) -> None:
+    for day in (MONDAY, TUESDAY):
+        home.at(seoul_s(day, 20, 0))
+        assert eod(home) == 0
+    kept = listings.read_listing("KRX", MONDAY)
+    had = [row._replace(turnover=row.turnover + 1) if row.symbol == "005930" else row for row in kept.rows]
+    listings.write_listing("KRX", MONDAY, had)
+    store = BarStore(home.root / "data/raw", locks=home.root / ".locks")
+    key = SeriesKey(exchange="KRX", symbol="005930", timeframe="1d")
+    true = store.read(key, start_ms=seoul_s(MONDAY, 15, 30) * 1000, end_ms=seoul_s(MONDAY, 15, 30) * 1000)
+    wrong = replace(true, volume=true.volume + 7)
+    store.write(key, wrong, provider="krx_stock", fetched_at_ms=0, adjusted="raw", last_final=True)
+    (home.root / "data/universe/KRX.boards.json").unlink()  # begins anew, and Monday is its first
+    board_looks.look_again(store, Sources(), "KRX", "XKRX", MONDAY, now_ms=seoul_s(MONDAY, 20, 0) * 1000)
+    home.at(seoul_s(WEDNESDAY, 20, 0))
+    assert eod(home) == 0
+    assert "[news] KRX:005930:1d: 1 stored bar revised by the provider: that of 2026-11-23 06:30 UTC" in home.said
+    assert store.read(key).volume[-3] == true.volume[0]
+    assert "looked at again up to 2026-11-24" in health(home)
+    home.at(seoul_s(THURSDAY, 20, 0))
+    assert eod(home) == 0
+    page = (home.root / "reports/eod_2026-11-26.md").read_text(encoding="utf-8")
+    assert "since the last page: KRX:005930:1d: 1 stored bar revised by the provider" in page
+    assert looked.load("KRX").for_page == looked.Found()
+
+
+def health(home: Home) -> str:
+    """What health says of boards."""
+    exchange = load_exchanges(config.own_or_default("exchanges.yaml"))
+    (found,) = check_boards([load_desk(home.root / "desk.yaml")], exchange, clock.now_s())
+    return found.detail
 
 
 def test_an_end_of_day_waits_for_a_provider_that_publishes_at_half_past_six(home: Home) -> None:

@@ -134,6 +134,23 @@ def test_an_answer_that_contradicts_itself_changes_no_history(world: World, caps
     assert np.array_equal(world.store.read(SPY).close, before.close)
 
 
+def test_rows_of_another_unit_in_the_middle_are_set_aside_and_named(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://github.com/ranaroussi/yfinance/issues/552"""
+    world.at(FRIDAY_S)
+    world.fake.fault("yahoo", "some_units")
+    assert run(ingest, [*DAYS, "--start", "2026-09-01"]) == 0
+    assert "3 rows of the provider cannot be true, left out, the first that of 2026-0" in capsys.readouterr().out
+    stored = world.store.read(SPY)
+    assert stored.low.min() > stored.high.max() / 2
+    world.fake.script.clear()
+    world.at(FRIDAY_S + 3 * DAY_S)
+    assert run(ingest, [*DAYS, "--resume"]) == 0
+    friday_ms = 1_788_552_000_000  # 2026-09-04T20:00Z
+    assert friday_ms not in stored.ts_ms and friday_ms in world.store.read(SPY).ts_ms
+
+
 def test_dividends_that_are_told_and_in_no_adjusted_close_are_worked_in_all_the_same(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +171,10 @@ def test_dividends_that_are_told_and_in_no_adjusted_close_are_worked_in_all_the_
     assert np.allclose(here.close[fell_due : len(before)], before.close[fell_due:])
     factor = 1 - 6.0 / before.close[fell_due - 1]
     assert np.allclose(here.close[:fell_due], before.close[:fell_due] * factor, rtol=1e-6)
+    for later in (3.01, 3.02):
+        world.at(FRIDAY_S + int(later * DAY_S))
+        assert run(ingest, [*DAYS, "--resume"]) == 0
+        assert "worked in here" not in capsys.readouterr().out  # it is said once
     world.fake.script.clear()
     world.at(FRIDAY_S + 4 * DAY_S)
     assert run(ingest, [*DAYS, "--resume"]) == 0

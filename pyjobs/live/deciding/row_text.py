@@ -44,7 +44,7 @@ from utils.native import Bytes, Floats, Ints
 DASH, UNKNOWN, BAR = 45, 63, 124
 WHOLE_LIMIT = 9007199254740992.0  # 2^53
 KILLED, FLATTENED, FORBIDDEN, TOLD_BROKE = 1, 2, 4, 8  # bits of what stands in `blocked_by`; a skip told: times 16
-PREFIX, IDENTITY, FLAT, FIRST_SIDE, FIRST_ACTION, FIRST_TOLD = 0, 1, 2, 4, 6, 14  # numbers of labels
+PREFIX, IDENTITY, FLAT, LAST, FIRST_SIDE, FIRST_ACTION, FIRST_TOLD = 0, 1, 2, 3, 5, 7, 15  # numbers of labels
 
 
 class Bench(NamedTuple):
@@ -125,27 +125,9 @@ def rows_alike(
     Trades that ended go to `trades` and `sizes` (room for two a bar, and one), their rows to `ended`, from 1 on;
     `ended[0]` counts them.
     """
-    s, p = bench.s, bench.p
     for i in range(start, end):
         k = row + i - start
-        forbids, before = int(against.forbids[k]), s[SIDE]
-        new_day(p, series.day[i])
-        found = filled(bench, series, i, forbids & KILLED != 0, at_stop != 0, fee, k, trades, sizes, ended)
-        skip = FEW_BARS if i + 1 < series.lookback else 0
-        if skip == 0 and series.broken[i] + series.lacking[i] > 0:
-            skip = CADENCE if series.broken[i] else FEATURES
-        broke = p[MONEY] <= 0.0 and s[SIDE] == 0.0
-        if forbids >> 4 != (skip - FEW_BARS + 1 if skip else 0) or (forbids & TOLD_BROKE != 0) != broke:
-            return i - start
-        valued(s, p, series.close[i])
-        side = s[SIDE]
-        done = at_its_close(bench, series, i, forbids)
-        action, reason = done // 32, done % 32
-        if skip:
-            action, reason = SKIP, skip
-        if found:
-            reason = found
-        size = write_row(bench, series, i, action, reason, before, side, against)
+        size = one_row(bench, series, i, k, int(against.forbids[k]), 1, against, at_stop, fee, trades, sizes, ended)
         begins = against.starts[k]
         if size != against.ends[k] - begins:
             return i - start
@@ -153,6 +135,53 @@ def rows_alike(
             if bench.line[j] != against.text[begins + j]:
                 return i - start
     return end - start
+
+
+def rows_written(
+    bench: Bench, series: Series, start: int, end: int, row: int, against: Against, at_stop: int, fee: float,
+    trades: Floats, sizes: Floats, ended: Ints, out: Bytes,
+) -> int:  # fmt: skip
+    """Decide bars [start, end), about which nothing is recorded, and write their lines to `out`; how many bytes.
+
+    What stands behind the deterministic cells, the line's end included, is the last label. Trades as in `rows_alike`.
+    """
+    at = 0
+    for i in range(start, end):
+        size = one_row(bench, series, i, row + i - start, 0, 0, against, at_stop, fee, trades, sizes, ended)
+        for j in range(size):
+            out[at + j] = bench.line[j]
+        at = put_label(against, LAST, out, at + size)
+    return at
+
+
+def one_row(
+    bench: Bench, series: Series, i: int, row: int, forbids: int, is_recorded: int, against: Against, at_stop: int,
+    fee: float, trades: Floats, sizes: Floats, ended: Ints,
+) -> int:  # fmt: skip
+    """Bar `i` decided, and its deterministic cells in the bench's line: how many bytes; -1 where a record differs.
+
+    `forbids`: what was recorded; with `is_recorded` it says also what followed by itself: a skip, no cash.
+    """
+    s, p, before = bench.s, bench.p, bench.s[SIDE]
+    new_day(p, series.day[i])
+    found = filled(bench, series, i, forbids & KILLED != 0, at_stop != 0, fee, row, trades, sizes, ended)
+    skip = FEW_BARS if i + 1 < series.lookback else 0
+    if skip == 0 and series.broken[i] + series.lacking[i] > 0:
+        skip = CADENCE if series.broken[i] else FEATURES
+    broke = p[MONEY] <= 0.0 and s[SIDE] == 0.0
+    if is_recorded == 0:
+        forbids = FORBIDDEN if skip or broke else 0
+    elif forbids >> 4 != (skip - FEW_BARS + 1 if skip else 0) or (forbids & TOLD_BROKE != 0) != broke:
+        return -1
+    valued(s, p, series.close[i])
+    side = s[SIDE]
+    done = at_its_close(bench, series, i, forbids)
+    action, reason = done // 32, done % 32
+    if skip:
+        action, reason = SKIP, skip
+    if found:
+        reason = found
+    return write_row(bench, series, i, action, reason, before, side, against)
 
 
 def filled(

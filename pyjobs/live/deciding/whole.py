@@ -31,6 +31,7 @@ from utils.native import address, addresses
 LINE = 1024  # bytes: more than fifteen numbers of a state, four of money, and all labels
 BLOCKED, DETERMINISTIC = names.DECISIONS.index("blocked_by"), names.DETERMINISTIC
 OF_A_TRADE = names.TRADES.index("return") + 1  # cells that follow from the bars
+BLOCK = 8192  # lines written at once
 OTHER = -1  # of a `blocked_by` cell that no loop writes
 
 
@@ -65,11 +66,10 @@ def same_rows(
     Line k is of bar `first` + k. `forbids`: int8, of each line. `block`: the strategy is given so many bars at once,
     and what it looks back on; 0: all bars, also those long before `first`.
     """
-    last, begun = first + len(rows), Stand.first(lane.money)
+    last, held = first + len(rows), _begun(lane)
     lines = _against(lane, rows, forbids, DETERMINISTIC)
     if lines is None:
         return None
-    held = Stand(s=np.array(begun.s), p=np.array(begun.p, np.float64))  # type: ignore[arg-type]  # in one piece each
     found: list[tuple[FloatArray, FloatArray, np.ndarray]] = []
     for start in range(first, last, block or last):
         end = min(start + (block or last), last)
@@ -96,15 +96,70 @@ def same_trades(lane: Lane, ended: Ended, lines: Rows) -> bool:
     return bool(n == loops().trades_alike(*numbers, n, *others, address(found), address(line), *addresses(against)))
 
 
+class _Ready(NamedTuple):
+    """What the loops are given of a stretch, and what they fill: trades, quantities, and at which line each ended."""
+
+    given: list[object]
+    filled: tuple[FloatArray, FloatArray, np.ndarray]
+    kept: tuple[object, ...]
+
+    def ended(self) -> tuple[FloatArray, FloatArray, np.ndarray]:
+        """So far."""
+        trades, sizes, ended = self.filled
+        k = int(ended[0])
+        return trades[:k], sizes[:k], ended[1 : k + 1]
+
+
 def _stretch(
     lane: Lane, held: Stand, known: Signalled, start: int, row: int, lines: Against, at_stop: bool
 ) -> tuple[FloatArray, FloatArray, np.ndarray] | None:
     """`row_text.rows_alike` of bars from `start` on and the lines from `row` on: trades, quantities, their lines."""
-    n, seals = len(known.bars), _seals(known)
+    ready, n = _ready(lane, held, known, start), len(known.bars)
+    if ready is None:
+        return None
+    ended = map(address, ready.filled)
+    count = loops().rows_alike(*ready.given, start, n, row, *addresses(lines), int(at_stop), lane.money.fee, *ended)
+    return ready.ended() if count == n - start else None
+
+
+def rows_of_backtest(lane: Lane, seen: Seen, first: int, last_cells: str) -> tuple[Rows, Ended] | None:
+    """The lines of a plain backtest of bars from `first` on, each ending in those cells, and its trades; None where a
+    number is not finite, or a symbol makes it seem so."""
+    held, labels = _begun(lane), _labels(lane, f"{last_cells}\n")
+    if labels is None:
+        return None
+    texts, found, room = [], [], np.empty(BLOCK * LINE, np.int8)
+    for a, b in seen.stretches(first, len(seen)):
+        held.rescale(float(seen.factors[a]))
+        ready = _ready(lane, held, Signalled(lane, seen.window(0, b)), a)
+        if ready is None:
+            return None
+        ended = [address(each) for each in (*ready.filled, room)]
+        for start in range(a, b, BLOCK):
+            size = loops().rows_written(
+                *ready.given, start, min(start + BLOCK, b), start - first, *addresses(labels), 0, lane.money.fee, *ended
+            )
+            texts.append(room[:size].tobytes())
+        found.append(ready.ended())
+    text = b"".join(texts)
+    if row_text.UNKNOWN in text:
+        return None
+    return Rows.of_text(text, len(names.DECISIONS)), Ended(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+
+def _begun(lane: Lane) -> Stand:
+    """Nothing but cash, as arrays."""
+    begun = Stand.first(lane.money)
+    return Stand(s=np.array(begun.s), p=np.array(begun.p, np.float64))  # type: ignore[arg-type]  # in one piece each
+
+
+def _ready(lane: Lane, held: Stand, known: Signalled, start: int) -> _Ready | None:
+    """What of a stretch is the same for either loop; None where a bar's number is not finite."""
+    seals = _seals(known)
     if seals is None:
         return None
-    room = 2 * (n - start) + 1
-    trades, sizes, ended = np.empty((room, TRADE)), np.empty(room), np.zeros(room + 1, np.int64)
+    room = 2 * (len(known.bars) - start) + 1
+    filled = np.empty((room, TRADE)), np.empty(room), np.zeros(room + 1, np.int64)
     state, purse = (np.asarray(each, np.float64) for each in (held.s, held.p))
     bench = Bench(
         s=state, s_bits=state.view(np.int64), p=purse, p_bits=purse.view(np.int64), r=np.array(known.rules),
@@ -115,24 +170,29 @@ def _stretch(
     skipped = (known.broken.view(np.int8), known.lacking.view(np.int8))
     times, opens, highs, lows, *rest = known.inputs.at
     series = (times, opens, highs, lows, known.inputs.close_at, *rest, *map(address, (days, *skipped, seals)))
-    count = loops().rows_alike(
-        *addresses(bench), *series, lane.lookback, start, n, row, *addresses(lines), int(at_stop), lane.money.fee,
-        address(trades), address(sizes), address(ended),
-    )  # fmt: skip
-    k = int(ended[0])
-    return (trades[:k], sizes[:k], ended[1 : k + 1]) if count == n - start else None
+    return _Ready([*addresses(bench), *series, lane.lookback], filled, (bench, days, skipped, seals, known))
 
 
 def _against(lane: Lane, rows: Rows, forbids: np.ndarray, upto: int) -> Against | None:
     """The lines as the loop reads them, `upto` that cell; None where they may be longer than its room."""
-    named = (lane.prefix, f"{lane.strategy},{lane.fingerprint},", "flat,", f"{SIDES[-1.0]},", f"{SIDES[0.0]},")
-    labels = [*named, f"{SIDES[1.0]},", *(f"{each}," for each in (*ACTIONS, *TOLD))]
-    texts = [label.encode() for label in labels]
+    labels = _labels(lane, "")
+    return labels and labels._replace(
+        text=rows.text, starts=rows.starts, ends=rows.ends[:, upto - 1].astype(np.int64),
+        forbids=np.ascontiguousarray(forbids, np.int8),
+    )  # fmt: skip
+
+
+def _labels(lane: Lane, last: str) -> Against | None:
+    """No lines, and the texts that stand in many; None where one line may be longer than its room."""
+    named = (lane.prefix, f"{lane.strategy},{lane.fingerprint},", "flat,", last)
+    sides = (f"{SIDES[each]}," for each in (-1.0, 0.0, 1.0))
+    texts = [label.encode() for label in (*named, *sides, *(f"{each}," for each in (*ACTIONS, *TOLD)))]
     if sum(map(len, texts)) + cells.LONGEST * (one_bar.KERNEL_STATE + one_bar.PURSE) > LINE:
         return None
+    none = np.empty(0, np.int64)
     return Against(
-        text=rows.text, starts=rows.starts, ends=rows.ends[:, upto - 1].astype(np.int64),
-        forbids=np.ascontiguousarray(forbids, np.int8), labels=np.frombuffer(b"".join(texts), np.int8),
+        text=np.empty(0, np.int8), starts=none, ends=none, forbids=np.empty(0, np.int8),
+        labels=np.frombuffer(b"".join(texts), np.int8),
         label_starts=np.concatenate(([0], np.cumsum([len(text) for text in texts]))),
     )  # fmt: skip
 
@@ -166,4 +226,6 @@ def compile_all() -> None:
 def loops() -> native.Library:
     """The compiled loops, by name."""
     modules = (kernel, equity_loop, one_bar, line_loops, cells, row_text, trade_text)
-    return native.load("decisions", modules, (row_text.rows_alike, row_text.seal_bars, trade_text.trades_alike))
+    return native.load(
+        "decisions", modules, (row_text.rows_alike, row_text.rows_written, row_text.seal_bars, trade_text.trades_alike)
+    )

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from pyjobs.account.single.engine import run_symbol
-from pyjobs.live.deciding.core import Lane, Stand, deciders
+from pyjobs.live.deciding.core import Lane, Stand, deciders, trade_texts
 from pyjobs.live.deciding.seen import Seen
-from pyjobs.live.deciding.whole import same_rows, same_trades
+from pyjobs.live.deciding.whole import rows_of_backtest, same_rows, same_trades
 from pyjobs.live.equal.logs import NOTHING, Log
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import SIDES, number
@@ -109,13 +109,25 @@ def write(place: Place, lane: Lane, seen: Seen, start_ms: int, *, code: str, at:
     return len(rows), len(trades)
 
 
-def as_log(log: Log, lane: Lane, *, code: str) -> Log:
-    """A plain backtest of a journal's whole window, in memory, as if it had been written and read."""
-    rows, trades = decided(lane, log.seen.until(log.last_ms), log.first_ms)
+def as_log(log: Log, lane: Lane, *, code: str, by_bar: bool = False) -> Log:
+    """A plain backtest of a journal's whole window, in memory, as if it had been written and read.
+
+    By compiled loops, unless `by_bar` or they cannot: then by the core, a bar at a time. Its trades are the engine's.
+    """
+    seen, behind = log.seen.until(log.last_ms), f",0,,,{code},,"
+    first = int(np.searchsorted(seen.bars.ts_ms, log.first_ms))
+    made = None if by_bar or first == len(seen) else rows_of_backtest(lane, seen, first, behind)
+    if made is None:
+        lines, trades = decided(lane, seen, log.first_ms)
+        rows = Rows.of_text("".join(f"{line}{behind}\n" for line in lines).encode(), len(names.DECISIONS))
+    else:
+        rows, trades = made[0], trade_texts(lane, made[1].rows, made[1].sizes.tolist(), 0)
+        if (seen.factors[1:] == 1.0).all():
+            refuse_apart(lane, seen.bars, log.first_ms, trades)
     return Log(
         place=replace(log.place, tag=f"{log.place.tag}_bt_check"),
-        decisions=Rows.of([[*row.split(","), "0", "", "", code, "", ""] for row in rows], len(names.DECISIONS)),
-        trades=Rows.of([[*trade.split(","), "", ""] for trade in trades], len(names.TRADES)),
+        decisions=rows,
+        trades=Rows.of_text("".join(f"{trade},,\n" for trade in trades).encode(), len(names.TRADES)),
         seen=NOTHING,
         events=Rows.of([], len(names.EVENTS)),
     )

@@ -101,8 +101,12 @@ def _judged(spec: Spec) -> tuple[Verdict, int, int]:
     except BadLine as error:
         return verdict.broken(made, error, live=True), 0, 0
     own = spec_of(log)
-    other = window.as_log(log, own.lane(f"tag {spec.tag}"), code=code_of(own.strategy))
-    return verdict.judged(made, log, other, made_here=True), log.last_ms, len(log.decisions)
+    lane, code = own.lane(f"tag {spec.tag}"), code_of(own.strategy)
+    found = verdict.judged(made, log, window.as_log(log, lane, code=code), made_here=True)
+    if not found.passed:  # what is told as a failure is of the core, a bar at a time
+        made = Verdict(live_tag=made.live_tag, other_tag=made.other_tag)
+        found = verdict.judged(made, log, window.as_log(log, lane, code=code, by_bar=True), made_here=True)
+    return found, log.last_ms, len(log.decisions)
 
 
 def as_json(done: Checked) -> dict[str, Any]:

@@ -30,11 +30,18 @@ class Rows(Sequence[Row]):
     @classmethod
     def of(cls, rows: Sequence[Row], width: int) -> Rows:
         """Rows that are cells already. Raises ValueError where a time is no number, or a row has another width."""
-        lines = [",".join(row) for row in rows]
-        sizes = np.array([[len(cell.encode()) + 1 for cell in row] for row in rows], np.int64).reshape(-1, width)
-        ends = np.cumsum(sizes.ravel()).reshape(-1, width) - 1
-        text = np.frombuffer("".join(f"{line}\n" for line in lines).encode(), np.int8)
-        times = np.array([int(row[names.TS_MS]) for row in rows], np.int64)
+        return cls.of_text("".join(f"{','.join(row)}\n" for row in rows).encode(), width)
+
+    @classmethod
+    def of_text(cls, content: bytes, width: int) -> Rows:
+        """Rows of whole lines, whatever their checksums. Raises ValueError as `of`."""
+        text = np.frombuffer(content, np.int8)
+        ends = np.flatnonzero((text == line_loops.COMMA) | (text == line_loops.LINE_END)).reshape(-1, width)
+        if (text[ends[:, -1]] != line_loops.LINE_END).any():
+            raise ValueError(f"a line has not {width} cells")
+        data = text.data
+        at = zip((ends[:, names.TS_MS - 1] + 1).tolist(), ends[:, names.TS_MS].tolist(), strict=True)
+        times = np.array([int(bytes(data[a:b])) for a, b in at], np.int64)
         return cls(text, _starts(ends, 0), ends.astype(np.int32), times)
 
     def __len__(self) -> int:

@@ -192,7 +192,7 @@ def keep(key: SeriesKey, fetched: Fetched, store: BarStore) -> None:
         )
     old = store.read(key, start_ms=first_ms, end_ms=int(fetched.bars.ts_ms[-1]))
     if rescaled(key, old, fetched.bars, adjusted=fetched.adjusted != "raw"):
-        put_in_place(store, key, fetched.bars, fetched, now_ms=fetched.fetched_at_ms)
+        put_in_place(store, key, fetched.bars, fetched, now_ms=fetched.fetched_at_ms, silent=True)
         return
     store.write(
         key,

@@ -9,11 +9,10 @@ On 26 674 real days of four Korean shares (1985 to 2018, adjusted) and 20 332 re
 nothing is called a split. Splits planted on those days are found 9 times in 10 if p:1 or 1:q (2 in 3 where the volume
 was put right already), 2 in 3 of p:q (2026-11-29, 150 of each kind).
 
-A smaller move than BREAK is told where it is n + 1 for n, down to 7:6, by more evidence, for many nights move
-as far: the jump is a multiple of all gaps for weeks, and the day after it is an ordinary one by its range and by the
-money traded, which no news leaves alone. 5:4 and 6:5 are found 7 times in 10, 7:6 4 times, and nothing on the days and
-candles above, nor on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6). 8:7 and less are not told:
-with them one ordinary night in 9 000 is called one (200 of each kind).
+A smaller move than BREAK is told, down to 20:19, by more evidence, for many nights move as far: the jump is a multiple
+of all gaps for weeks, and the day after it is an ordinary one by its range and by the money traded, which no news
+leaves alone. How often is in docs/DESIGN.md, measured by tests/bench/splits.py: one false alarm on the days above,
+none on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6).
 """
 
 from __future__ import annotations
@@ -31,16 +30,17 @@ LASTS = 0.25
 MONEY = 2.5  # the money traded may change by this factor
 STEADY = 1.5  # or the shares traded by no more than this one
 WILD = 3.0  # times the usual range of a bar
-SMALL, SMALL_FIT = 0.15, 0.03  # log of the least and widest of small splits
+SMALL, SMALL_FIT = 0.045, 0.03  # log of the least and widest of small splits
+NIGHTLY = 0.15  # log: a smaller jump than this needs more to be none of the market's
 WEEKS = 60  # bars whose gaps say what a night moves
-FAR, FARTHEST = 6.0, 2.0  # times the usual gap, and the widest of them
+FAR, FARTHEST = (8.0, 6.0), (2.5, 2.0)  # times the usual gap, and the widest of them; below NIGHTLY and from it on
 ORDINARY, CALM = 1.5, 0.5  # times the usual range of a bar; of the jump, what the bar itself moves
 LEAST_MONEY, MOST_MONEY = 0.3, 2.5  # times the usual money traded
 NIGHT_MS = 4 * 3_600_000
 NEVER = frozenset({"24/7", "FX"})
 _SIMPLE = sorted({p / q for p in range(1, BOTH + 1) for q in range(1, p)} | {float(p) for p in range(2, WHOLE + 1)})
 RATIOS: FloatArray = np.array(_SIMPLE)
-BY_ONE: FloatArray = np.log([(n + 1) / n for n in range(2, BOTH)])
+LOW: FloatArray = np.log(RATIOS[RATIOS <= 1 + BREAK])
 
 
 def breaks(bars: Bars, market: str | None = None) -> list[tuple[int, float]]:
@@ -91,9 +91,10 @@ def _small(bars: Bars, at: int, jump: float, gap: FloatArray) -> float | None:
         return None
     size, nights, before = abs(jump), np.abs(gap[at - 1 - WEEKS : at - 1]), slice(at - USUAL, at)
     usual = 1.4826 * float(np.median(nights))  # as a standard deviation
-    if np.abs(BY_ONE - size).min() > min(max(3 * usual, LEAST_FIT), SMALL_FIT):
+    if np.abs(LOW - size).min() > min(max(3 * usual, LEAST_FIT), SMALL_FIT):
         return None
-    if size < FAR * usual or size < FARTHEST * float(nights.max()):
+    far, farthest = FAR[size >= NIGHTLY], FARTHEST[size >= NIGHTLY]
+    if size < far * usual or size < farthest * float(nights.max()):
         return None
     ranges, volume = np.log(bars.high[before] / bars.low[before]), float(np.median(bars.volume[before]))
     if float(np.log(bars.high[at] / bars.low[at])) > ORDINARY * max(float(np.median(ranges)), 1e-3):

@@ -9,6 +9,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.gaps import first_bar
 from pyjobs.market.ingest.left_out import with_left_out
+from pyjobs.market.ingest.news import said as news
 from pyjobs.market.ingest.questions import (
     OVERLAP_BARS,
     Answer,
@@ -21,7 +22,6 @@ from pyjobs.market.ingest.questions import (
     rescaled,
     take_in,
     to_ask,
-    untrue,
 )
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import ConfirmedEmpty, Fetched
@@ -145,13 +145,20 @@ def _cheaper(bars: Bars, factor: float) -> Bars:
     return replace(bars, **{name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")})
 
 
-def put_in_place(store: BarStore, key: SeriesKey, new: Bars, answer: Fetched, *, now_ms: int) -> Got:
-    """Put `new` in the place of the whole series, with what `with_left_out` keeps of the stored one."""
+def put_in_place(
+    store: BarStore, key: SeriesKey, new: Bars, answer: Fetched, *, now_ms: int, silent: bool = False
+) -> Got:
+    """Put `new` in the place of the whole series, with what `with_left_out` keeps of the stored one.
+
+    `silent`: nobody says what is to be said of it.
+    """
     whole, found, few = with_left_out(store.read(key), new)
+    told = news.of_answer(looks.load(store, key), answer, new, found)
+    if not silent:
+        told.note(store, key, news.REBASED)  # first: killed in between, it is said all the same
     changed = store.rebase(
         key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final,
         whole=not few,
     )  # fmt: skip
     looks.change(store, key, compared_ms=now_ms)
-    found += untrue(answer, new)
-    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=found)
+    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=told.all)

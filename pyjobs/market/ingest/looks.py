@@ -32,6 +32,20 @@ AGES = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS
 PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS
 
 
+def interval_over(since_ms: int, asked_ms: int, now_ms: int, *, slack: int = 24) -> bool:
+    """Whether an hour, a day, a week or a month has passed since `since_ms` and nobody asked since then.
+
+    `slack`: less a part of it, for a night is never on the second.
+    """
+    return any(asked_ms < since_ms + age - (age // slack if slack else 0) <= now_ms for age in AGES.values())
+
+
+def intervals_through(since_ms: int, asked_ms: int, *, slack: int = 24) -> bool:
+    """Whether it was asked for after the longest of them."""
+    longest = max(AGES.values())
+    return asked_ms >= since_ms + longest - (longest // slack if slack else 0)
+
+
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
     """Bars from `first_ms` to `last_ms` that the provider confirmed it has not, at `since_ms`; `asked_ms` is the last
     time that it was asked for them."""
@@ -43,22 +57,29 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 
     def due(self, now_ms: int) -> bool:
         """Whether an interval has passed since it was asked."""
-        return any(self.asked_ms < self.since_ms + age <= now_ms for age in AGES.values())
+        return interval_over(self.since_ms, self.asked_ms, now_ms, slack=0)
 
     @property
     def stands(self) -> bool:
         """Whether it has been asked for after the longest interval."""
-        return self.asked_ms >= self.since_ms + max(AGES.values())
+        return intervals_through(self.since_ms, self.asked_ms, slack=0)
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
-    """`looked`: by age, up to which close the bars were looked at when they were so old. `lost`: see that module."""
+    """`looked`: by age, up to which close the bars were looked at when they were so old. `lost`: see that module.
+
+    `told`: what is still to be said. `worked_in` and `untrue`: the dividends (by session) and the rows (by close) of
+    which it has been said that the provider lacks them, or that they cannot be true.
+    """
 
     looked: dict[str, int] = {}
     compared_ms: int = 0
     asked_ms: int = 0
     confirmed: tuple[Confirmed, ...] = ()
     lost: tuple[tuple[int, int], ...] = ()
+    told: tuple[str, ...] = ()
+    worked_in: tuple[str, ...] = ()
+    untrue: tuple[int, ...] = ()
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:

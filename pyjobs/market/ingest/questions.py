@@ -11,6 +11,7 @@ from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, Se
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.ingest.gaps import NEVER, first_bar
+from pyjobs.market.ingest.news import said as news
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
@@ -142,6 +143,9 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         begins = min(first_bar(store, key) if known else NEVER, int(bars.ts_ms[0]) if len(bars) else NEVER)
         empty = within(empty, begins, last)
     looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
+    revised = before.revised_by(bars)
+    told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
+    told.note(store, key)  # and nothing that is to be said
     changed = store.write(
         key,
         bars,
@@ -156,10 +160,9 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         looks.change(store, key, compared_ms=now_ms)
     if request.market == ROUND_THE_CLOCK:
         _whole(key, provider, (first, min(last, now_ms - EMPTY_FOR_SURE_MS)), ranges, bars)
-    revised = before.revised_by(bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=told_of(revised) + untrue(fetched, bars),
+        revised=int(revised.size), told=told.all,
     )  # fmt: skip
 
 
@@ -190,26 +193,6 @@ def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _St
     moving = bool(len(old)) and int(old.ts_ms[-1]) == newest[0] and not newest[1]
     known = store.confirmed_empty(key, start_ms=int(empty[0]), end_ms=int(empty[-1])) if empty.size else NO_TIMES
     return _Stored(bars=old, final=len(old) - moving, empty=np.union1d(known, old.ts_ms))
-
-
-def told_of(revised: IntArray) -> tuple[str, ...]:
-    """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
-    if not revised.size:
-        return ()
-    which = f"{', the first' if revised.size > 1 else ':'} that of {utc_text(int(revised[0]))}"
-    return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
-
-
-def untrue(fetched: Fetched | None, bars: Bars) -> tuple[str, ...]:
-    """The sentences about rows that cannot be true, with no bar in their place, and dividends that were worked in."""
-    if fetched is None:
-        return ()
-    late = ", ".join(session for session, _ in fetched.worked_in)
-    lines = (f"told and not in the provider's prices yet, so worked in here: the dividend of {late}",) if late else ()
-    if not (times := [ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms]):
-        return lines
-    which = f"{', the first' if len(times) > 1 else ':'} that of {utc_text(times[0])}"
-    return (f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}", *lines)
 
 
 def is_an_answer(error: ExternalDataUnavailable) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
-from pyjobs.market.providers.own_events import contradicted
+from pyjobs.market.providers.own_events import contradicted, of_one_unit
 from utils import trading_day
 from utils.errors import BadDataError, MisfitError
 from utils.settings import config
@@ -27,13 +27,16 @@ EXCHANGED = ("EQUITY", "ETF", "INDEX", "MUTUALFUND")
 
 
 def checked(fetched: Fetched, request: BarRequest) -> Fetched:
-    """`fetched`, when it is about what `request` asked for; raises BadDataError or Refused(schema)."""
+    """`fetched`, when it is about what `request` asked for, without rows in another unit than the newest.
+
+    Raises BadDataError or Refused(schema).
+    """
     if fetched.about is None:
         return fetched
     check_about(fetched.about, fetched.provider, request)
     if why := contradicted(fetched, request.market):
         raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
-    return fetched
+    return of_one_unit(fetched)
 
 
 def check_about(about: About, provider: str, request: BarRequest) -> None:
@@ -45,13 +48,12 @@ def check_about(about: About, provider: str, request: BarRequest) -> None:
         raise Refused("schema", provider=provider, symbol=request.symbol, detail=detail, retry_after_s=0.0)
 
 
-def fits(fetched: Fetched, request: BarRequest) -> bool:
-    """Whether `checked` takes it."""
+def as_taken(fetched: Fetched, request: BarRequest) -> Fetched | None:
+    """What `checked` makes of it; None where it takes nothing."""
     try:
-        checked(fetched, request)
+        return checked(fetched, request)
     except (Refused, BadDataError):
-        return False
-    return True
+        return None
 
 
 def checked_quote(quote: Quote, provider: str, market: str, currency: str) -> Quote:

@@ -10,7 +10,7 @@ import msgspec
 
 from pyjobs.market.providers import webcache
 from pyjobs.market.providers.base import LONGEST_FETCH_S, About, BarRequest, Fetched, Quote, Refused
-from pyjobs.market.providers.identity import fits, zone_of
+from pyjobs.market.providers.identity import as_taken, zone_of
 from pyjobs.market.providers.workers.remote import Remote, each_or_error
 from pyjobs.market.store.partitions import Adjusted
 from utils.errors import ExternalDataUnavailable, NightdeskError, UsageError
@@ -60,7 +60,8 @@ class Yahoo(Remote):
         """As every Remote; a good answer is kept, and one about something else, or with a bad new row, is not."""
         found = super().read(record, request, now_ms)
         last_ms = int(found.bars.ts_ms[-1])
-        if fits(found, request) and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in found.untrue):
+        taken = as_taken(found, request)
+        if taken is not None and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in taken.untrue):
             webcache.save(self.name, request, record, found.fetched_at_ms, last_ts_ms=last_ms)
         return found
 

@@ -11,14 +11,16 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.for_each_series import foreseen
+from pyjobs.market.ingest.news.said import said
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
-from pyjobs.market.universe.board_looks import Found, take_found
 from pyjobs.market.universe.by_board import PROVIDER, Boards, bring_listing, sessions_lacking, take_from_boards
 from pyjobs.market.universe.due import MarketClock, Want, fetched_instruments, nothing_known, ready_session, wanted
 from pyjobs.market.universe.gather import Fetching, begin, gather
 from pyjobs.market.universe.history_by_board import FEW, ByBoard
+from pyjobs.market.universe.looking import looked
+from pyjobs.market.universe.looking.looked import Found
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.market.universe.verdict import Verdict, due_session, judged, name_of
 from utils.errors import BadDataError, ConfigError, ExternalDataUnavailable, LockBusyError, NightdeskError
@@ -51,6 +53,7 @@ class Job:
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).
+    `told`: what was said of its series.
     """
 
     store: BarStore
@@ -64,6 +67,7 @@ class Job:
     named: str = ""
     boards: dict[str, Boards] = field(default_factory=dict)
     by_board: dict[str, ByBoard] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
     finished: int = 0
     total: int = 0
 
@@ -102,11 +106,25 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     for part in parts:  # last: nothing of it is due
         histories = job.histories_of(part.exchange)
         if histories is not None:
-            part.found = take_found(part.exchange)
+            part.found = looked.load(part.exchange).found
             began = time.monotonic()
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
     return Result(parts=parts, verdict=verdict)
+
+
+def reported(result: Result, job: Job) -> None:
+    """What was to be said of the series, and of looks, has been said: it is noted no more.
+
+    A note that cannot be taken away now is said again by the next job.
+    """
+    for part in result.parts:
+        with suppress(NightdeskError, OSError):
+            if part.found != Found():
+                looked.take_found(part.exchange)
+        for one in (one for one in part.series if one.told or one.rebased):
+            with suppress(NightdeskError, OSError):
+                said(job.store, one.want.key)
 
 
 def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:

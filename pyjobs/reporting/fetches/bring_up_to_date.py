@@ -17,7 +17,7 @@ from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.store.open_store import open_store
-from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk
+from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk, reported
 from pyjobs.market.universe.fetch_file import Fetch
 from pyjobs.market.universe.report import as_json, report
 from pyjobs.market.universe.verdict import Verdict
@@ -111,6 +111,9 @@ def bring_up_to_date(
         write_json(out / REPORT, as_json(fetch, job))
     text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
     print(text.lstrip("\n"), end="", flush=True)
+    job.told = [entry for exchange in fetch.exchanges for entry in exchange.told]
+    if not quiet:
+        reported(result, job)
     return result.verdict
 
 

@@ -120,6 +120,11 @@ LOOKED_AT: dict[str, Looked] = {
         "a job may be well and its data stand still",
         "`jobs/why.sh nightly`, `jobs/why.sh ingest`",
     ),
+    "boards": Looked(
+        "whether boards of KRX's earlier sessions were looked at again, where a desk has its shares",
+        "what KRX revises later stays wrong else",
+        "`python -m pyjobs.look_again`",
+    ),
     "alert": Looked(
         "whether the last change of state reached somebody", "nobody watches this box", "`secret/alerts.yaml`"
     ),

@@ -86,6 +86,7 @@ def look(house: House) -> Iterator[Check]:
         ("lock", lambda: check_locks([each for each in house.place().held if each.name != WATCHER], now_s)),
         ("lock", lambda: places.check_lock_files(paths.locks_dir())),
         ("provider", lambda: check_providers(states, now_s)),
+        ("boards", lambda: series.check_boards(known, _exchanges(), now_s)),
         ("run", lambda: results.check_last_runs(runs, now_s, [desk.name for desk in known if several])),
         *(("actions", partial(results.check_actions, desk)) for desk in known),
         ("live", lambda: [Check(x.name, x.state, x.detail, "live") for x in live_health.look(int(now_s * 1000))]),

@@ -8,12 +8,16 @@ from types import MappingProxyType
 from typing import Literal
 
 from pyjobs.market.bars import TIMEFRAME_MS, SeriesKey
-from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import session_of
+from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest import looks, silence
 from pyjobs.market.ingest.lost import still_lost
+from pyjobs.market.providers.krx_board import NAME as KRX_SHARES
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
+from pyjobs.market.universe.due import ready_session
+from pyjobs.market.universe.looking import looked
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.runs.verdict import words
 from pyjobs.runs.verdict.findings import Check, State, many
@@ -180,6 +184,29 @@ def by_the_minute(
     at = dt.datetime.fromtimestamp(newest_ms / 1000 + calendar.utc_offset_s(newest_ms / 1000), dt.UTC)
     late = f", {words.age(age_s)} old, budget {words.age(budget_s)}" if state != "OK" else ""
     return Check(f"data {key}", state, f"last bar {at:%Y-%m-%d %H:%M}{late}", "data")
+
+
+def check_boards(found: Sequence[Desk], exchanges: Mapping[str, Exchange], now_s: float) -> Iterator[Check]:
+    """Whether boards of earlier sessions are looked at again, of each exchange of a desk that has some."""
+    some = {each.exchange for desk in found for each in desk.instruments if each.fetched}
+    for name in sorted(some & exchanges.keys()):
+        exchange = exchanges[name]
+        if exchange.provider != KRX_SHARES:
+            continue
+        try:
+            late = looked.late(name, exchange.market, ready_session(exchange, now_s).date)
+            known = looked.load(name)
+        except (NightdeskError, OSError) as error:
+            yield Check(f"boards {name}", "FAIL", f"cannot be read: {error}", "boards")
+            continue
+        tried = many(len(known.tried), "session")
+        again = f"; {tried} could not be, and will be asked for again" if known.tried else ""
+        if len(late) > looked.LATE:
+            text = f"{len(late)} sessions since {late[0]} were not looked at again: the night and the end of day do it"
+            yield Check(f"boards {name}", "WARN", text + again, "boards")
+        elif known.looked:
+            text = f"looked at again up to {known.looked.get('session', 'none')}"
+            yield Check(f"boards {name}", "OK", text + again, "boards")
 
 
 def newest_sessions(instruments: Sequence[Instrument], store: BarStore) -> dict[str, str]:

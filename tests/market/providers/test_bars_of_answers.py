@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyjobs.market.bars import FETCHED, TIMEFRAME_MS
+from pyjobs.market.bars import FETCHED, TIMEFRAME_MS, Bars
 from pyjobs.market.providers.base import About, BarRequest, ConfirmedEmpty, Fetched, Refused
 from pyjobs.market.providers.identity import checked
 from pyjobs.market.providers.rows import to_fetched
@@ -129,3 +130,48 @@ def test_a_thing_is_taken_only_where_its_kind_is_traded(kind: str, zone: str, ma
     else:
         with pytest.raises(BadDataError, match=f"as of the kind {kind}"):
             checked(answer, request)
+
+
+SHARE = About(symbol="X", zone="America/New_York", kind="EQUITY", currency="USD")
+DAY = BarRequest(symbol="X", timeframe="1d", start_ms=0, end_ms=NOW_MS, market="XNYS")
+
+
+def of_share(closes: np.ndarray, adjusted: str = "adjusted") -> Fetched:
+    ts_ms = NOW_MS - np.arange(len(closes), 0, -1, dtype=np.int64) * TIMEFRAME_MS["1d"]
+    bars = Bars(ts_ms=ts_ms, open=closes, high=closes * 1.02, low=closes * 0.98, close=closes, volume=closes)
+    return Fetched(
+        bars=bars, provider="yf_etf", symbol="X", adjusted=adjusted, fetched_at_ms=NOW_MS, last_final=True, about=SHARE  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31), unit=st.sampled_from([100.0, 0.01, 1000.0, 0.001]), rows=st.sets(st.integers(0, 48)))
+def test_the_rows_of_another_unit_are_set_aside_and_no_others(seed: int, unit: float, rows: set[int]) -> None:
+    closes = 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.05, 60)))
+    wrong = np.array(sorted(rows), int)
+    closes[wrong] *= unit
+    answer = of_share(closes)
+    taken = checked(answer, DAY)
+    assert taken.untrue == tuple(answer.bars.ts_ms[wrong].tolist())
+    assert taken.bars.ts_ms.tolist() == np.delete(answer.bars.ts_ms, wrong).tolist()
+
+
+@pytest.mark.parametrize(("name", "times"), [("high", 100.0), ("low", 0.01), ("open", 100.0), ("close", 0.001)])
+def test_one_price_of_a_row_in_another_unit_sets_that_row_aside(name: str, times: float) -> None:
+    answer = of_share(np.linspace(50.0, 60.0, 40))
+    column = getattr(answer.bars, name).copy()
+    column[20] *= times
+    widened = {"high": np.maximum(answer.bars.high, column), "low": np.minimum(answer.bars.low, column), name: column}
+    taken = checked(replace(answer, bars=replace(answer.bars, **widened)), DAY)
+    assert taken.untrue == (int(answer.bars.ts_ms[20]),)
+
+
+def test_a_change_of_unit_that_lasts_is_refused_while_it_is_new_and_the_older_rows_are_set_aside_later() -> None:
+    closes = np.linspace(50.0, 60.0, 80)
+    for since in (71, 79):
+        with pytest.raises(Refused, match="100 times lower, and it tells no split: another unit"):
+            checked(of_share(np.where(np.arange(80) >= since, closes / 100, closes)), DAY)
+    old = of_share(np.where(np.arange(80) >= 40, closes / 100, closes))
+    assert checked(old, DAY).bars.ts_ms.tolist() == old.bars.ts_ms[40:].tolist()
+    assert checked(of_share(np.where(np.arange(80) >= 40, closes / 100, closes), "raw"), DAY).untrue == ()
+    assert checked(of_share(closes * np.where(np.arange(80) >= 79, 0.05, 1)), DAY).untrue == ()  # it has fallen

@@ -9,17 +9,20 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from pyjobs.look_again import lines
 from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
+from pyjobs.market.providers.base import NotAsked
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.universe import board_looks, reached
+from pyjobs.market.universe import reached
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import BaseChange
-from pyjobs.market.universe.board_looks import Found, Look, look_again, take_found
 from pyjobs.market.universe.boards import store_board
 from pyjobs.market.universe.by_board import Boards
 from pyjobs.market.universe.gather import begin
+from pyjobs.market.universe.looking import board_looks
+from pyjobs.market.universe.looking import looked as looked_file
+from pyjobs.market.universe.looking.board_looks import Look, lines, look_again
+from pyjobs.market.universe.looking.looked import Found, take_for_page, take_found
 from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16, actions, job
 from utils import trading_day
 from utils.errors import CannotWriteError, NetworkForbidden
@@ -58,7 +61,7 @@ class Revising(Exchange16):
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
-    monkeypatch.setattr(board_looks, "AGES", {"session": 1, "week": 5})
+    monkeypatch.setattr(looked_file, "AGES", {"session": 1, "week": 5})
 
 
 def store_of() -> BarStore:
@@ -78,14 +81,16 @@ def lived_until(exchange: Revising, last: int) -> None:
         boards.keep_listing(session, [day])
 
 
-def look(exchange: Revising, last: int) -> Look:
-    return look_again(store_of(), exchange, "KRX", "XKRX", SESSIONS[last])  # type: ignore[arg-type]
+def look(exchange: Revising, last: int, later: float = 0) -> Look:
+    """In the evening of that session, or so many days `later`."""
+    now_ms = EVENING_MS + int(later * DAY_MS)
+    return look_again(store_of(), exchange, "KRX", "XKRX", SESSIONS[last], now_ms=now_ms)  # type: ignore[arg-type]
 
 
-def looked(exchange: Revising, last: int) -> Look:
+def looked(exchange: Revising, last: int, later: float = 0) -> Look:
     lived_until(exchange, last)
     exchange.asked.clear()
-    return look(exchange, last)
+    return look(exchange, last, later)
 
 
 def close_on(code: str, session: dt.date) -> list[float]:
@@ -155,11 +160,11 @@ def test_a_board_of_another_day_is_refused_and_a_failure_is_said_and_tried_again
     assert "30 of 34 closes are not those that were stored: the prices of another day" in told.notes[0]
     exchange.shifted, exchange.now = False, 1.0
     exchange.down.add(SESSIONS[9])
-    told = looked(exchange, 10)
+    told = looked(exchange, 10, later=1)
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
     assert f"KRX: {told.notes[0]}" in take_found("KRX").told  # the next fetch reports that, too
     exchange.down.clear()
-    looked(exchange, 10)
+    looked(exchange, 10, later=7)
     assert SESSIONS[9] in exchange.asked
 
 
@@ -174,7 +179,7 @@ def test_where_the_next_session_is_not_to_be_had_nothing_is_corrected_and_the_ne
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
     assert close_on(PLAIN, REVISED) == [654.0] and actions()[-1].startswith(f"{PLAIN},{SESSIONS[10]}")
     exchange.shut.clear()
-    assert looked(exchange, 10).revised == 1 and close_on(PLAIN, REVISED) == [1090.0]
+    assert looked(exchange, 10, later=1).revised == 1 and close_on(PLAIN, REVISED) == [1090.0]
 
 
 def test_a_split_stays_known_where_the_session_before_it_is_in_no_listing() -> None:
@@ -211,8 +216,60 @@ def test_a_session_that_cannot_be_looked_at_keeps_no_newer_one_from_it() -> None
     assert close_on(PLAIN, REVISED) == [1090.0] and told.revised == 1
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
     exchange.down.clear()
-    looked(exchange, 10)
+    looked(exchange, 10, later=1)
     assert SESSIONS[5] in exchange.asked and told.sessions == 1
+
+
+def test_a_session_that_can_never_be_looked_at_is_asked_for_ever_less_often_and_then_stands() -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    exchange.down.add(SESSIONS[9])
+    nights = [night for night in range(90) if SESSIONS[9] in (looked(exchange, 10, night), exchange.asked)[1]]
+    assert nights == [0, 1, 7, 29]
+    assert take_found("KRX").told[-1] == (
+        f"KRX: not asked for any more, after a month in vain: {SESSIONS[9]}; what is stored of it stands"
+    )
+    exchange.down.clear()
+    looked(exchange, 11, later=91)
+    assert SESSIONS[10] in exchange.asked and SESSIONS[9] not in exchange.asked
+
+
+def test_a_session_about_which_nobody_was_asked_is_looked_at_by_the_next_job() -> None:
+    exchange, asks = Revising(), Revising.ask_boards
+    looked(exchange, 9)
+    lived_until(exchange, 10)
+    why = NotAsked("outage", provider="krx_stock", symbol="X", detail="left alone")
+    exchange.ask_boards = lambda _, asked: ((one, why) for one in asked)  # type: ignore[method-assign]
+    assert look(exchange, 10).boards.questions == 0 and looked_file.late("KRX", "XKRX", SESSIONS[10]) == []
+    exchange.ask_boards = lambda *asked: asks(exchange, *asked)  # type: ignore[method-assign]
+    assert look(exchange, 10, later=0.001).sessions == 2
+
+
+def test_a_job_that_is_killed_before_a_revised_bar_is_stored_has_it_said_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    exchange.higher = 5
+    lived_until(exchange, 10)
+    with monkeypatch.context() as patch:
+        patch.setattr(board_looks, "put_bar", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            look(exchange, 10)
+    told = "KRX:100001:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC".replace("100001", PLAIN)
+    assert take_found("KRX").told == (told,)
+    assert looked(exchange, 10).told == [told]  # twice rather than never
+    assert take_for_page("KRX").told == (told,) and take_for_page("KRX") == Found()
+
+
+def test_sessions_that_no_job_has_looked_at_are_late() -> None:
+    exchange = Revising()
+    lived_until(exchange, 4)
+    assert looked_file.late("KRX", "XKRX", SESSIONS[4]) == SESSIONS[:4]
+    look(exchange, 4)
+    assert looked_file.late("KRX", "XKRX", SESSIONS[4]) == []
+    lived_until(exchange, 7)
+    assert looked_file.late("KRX", "XKRX", SESSIONS[7]) == SESSIONS[4:7]
 
 
 def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_being_looked_at() -> None:
@@ -235,7 +292,7 @@ def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_fil
     looked(exchange, 9)
     exchange.higher = 5
     assert looked(exchange, 10).revised == 1
-    monkeypatch.setattr(board_looks, "LOCK_TIMEOUT_S", 0)
+    monkeypatch.setattr(looked_file, "LOCK_TIMEOUT_S", 0)
     with FileLock(reached.paths.locks_dir() / "universe-KRX.boards.lock"):
         assert take_found("KRX").revised == 0
     assert [take_found("KRX").revised, take_found("KRX").revised] == [1, 0]

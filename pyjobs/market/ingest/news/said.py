@@ -1,0 +1,92 @@
+"""What is to be said of a series: noted in its `.looks.json` before its bars are stored, and gone once it was said.
+
+So a job that is killed in between has it said twice rather than never. What an answer brings each time (a dividend
+that its provider lacks still, a row that cannot be true) is said once, and again when it has been away.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from pyjobs.market.bars import Bars, IntArray, SeriesKey
+from pyjobs.market.ingest import looks
+from pyjobs.market.ingest.looks import Looks
+from pyjobs.market.providers import Fetched
+from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.times import utc_text
+
+REBASED = "re-based: a split or dividend changed the stored history"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What one answer brings: the sentences about it, and which dividends and rows are known by now.
+
+    `before`: sentences that an earlier job has noted and not said. `changed`: others than before are known.
+    """
+
+    told: tuple[str, ...]
+    before: tuple[str, ...]
+    worked_in: tuple[str, ...]
+    untrue: tuple[int, ...]
+    changed: bool = False
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Everything that is to be said now, each sentence once."""
+        return tuple(dict.fromkeys((*self.before, *self.told)))
+
+    def note(self, store: BarStore, key: SeriesKey, *more: str) -> None:
+        """Keep it; `more`: sentences that are only said where this job is killed."""
+
+        if not self.told and not more and not self.changed:
+            return
+
+        def with_told(old: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys((*old, *self.told, *more)))
+
+        looks.change(store, key, told=with_told, worked_in=self.worked_in, untrue=self.untrue)
+
+
+def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: tuple[str, ...] = ()) -> News:
+    """The news of an answer, of which `bars` are stored; `found`: sentences about what is stored."""
+    known = known or Looks()
+    if fetched is None or not len(fetched.bars):
+        return News(told=found, before=known.told, worked_in=known.worked_in, untrue=known.untrue)
+    first, last = (_day(int(ts_ms)) for ts_ms in fetched.bars.ts_ms[[0, -1]])
+    late = tuple(session for session, _ in fetched.worked_in)
+    rows = tuple(ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms)
+    lines = [*found, *_about_rows([ts_ms for ts_ms in rows if ts_ms not in known.untrue])]
+    if new := [session for session in late if session not in known.worked_in]:
+        lines.append(f"told and not in the provider's prices yet, so worked in here: the dividend of {', '.join(new)}")
+    outside = [day for day in known.worked_in if not first <= day <= last]
+    worked_in = tuple(sorted({*outside, *late}))
+    others = [ts_ms for ts_ms in known.untrue if not first <= _day(ts_ms) <= last]
+    untrue = tuple(sorted({*others, *rows}))
+    changed = (worked_in, untrue) != (known.worked_in, known.untrue)
+    return News(told=tuple(lines), before=known.told, worked_in=worked_in, untrue=untrue, changed=changed)
+
+
+def said(store: BarStore, key: SeriesKey) -> None:
+    """What was to be said of a series has been said."""
+    looks.change(store, key, told=())
+
+
+def about_revised(revised: IntArray) -> tuple[str, ...]:
+    """The sentence about stored bars that came with other numbers: `revised` are their closes, increasing."""
+    if not revised.size:
+        return ()
+    which = f"{', the first' if revised.size > 1 else ':'} that of {utc_text(int(revised[0]))}"
+    return (f"{revised.size} stored bar{'s' * (revised.size > 1)} revised by the provider{which}",)
+
+
+def _about_rows(times: list[int]) -> list[str]:
+    if not times:
+        return []
+    which = f"{', the first' if len(times) > 1 else ':'} that of {utc_text(times[0])}"
+    return [f"{len(times)} row{'s' * (len(times) > 1)} of the provider cannot be true, left out{which}"]
+
+
+def _day(ts_ms: int) -> str:
+    return dt.datetime.fromtimestamp(ts_ms / 1000, dt.UTC).date().isoformat()
