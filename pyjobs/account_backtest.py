@@ -2,7 +2,8 @@
 
 Writes into the run folder portfolio/<account>/{constrained,unconstrained}/{equity_curve.csv,trades.csv,metrics.json},
 portfolio/<account>/constrained/positions.csv (what is held, and what the next open would bring), and
-portfolio/<account>/benchmark.csv where the desk has a benchmark in that currency.
+portfolio/<account>/benchmark.csv where the desk has a benchmark in that currency. A setup that raises on an instrument
+is left out there and named, an account that cannot be computed as well; the others are written, and then this fails.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pyjobs.account.desk.account_files import write_account
 from pyjobs.account.desk.backtest import backtest
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.market.bars import last
 from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.snapshot import refuse_unread
@@ -27,12 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     path, snapshot = open_desk.opened(args, check_desk)
     found = setups_of(snapshot, source=str(path), judged=True)
     closes = {each.instrument.key: float(last(each.bars, 1).close[0]) for each in snapshot.series if len(each.bars)}
+    undecided = Undecided()
     for name, account in snapshot.desk.accounts.items():
-        result = backtest(snapshot, account, found.setups, notes=found.notes)
-        write_account(args.out / "portfolio" / name, result, closes)
-        print(heading(name, result))
-        print(figures_table(result))
+        with undecided.alone(f"account {name}"):
+            result = backtest(snapshot, account, found.setups, notes=found.notes, undecided=undecided)
+            write_account(args.out / "portfolio" / name, result, closes)
+            print(heading(name, result))
+            print(figures_table(result))
+    print("".join(f"{note}\n" for note in undecided.notes), end="")
     refuse_unread(snapshot)
+    undecided.refuse()
     return ExitCode.OK
 
 

@@ -15,6 +15,7 @@ from pyjobs.runs.run_folder import BUILDING, started_at
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.files import os_files
 from utils.run import run
 
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--verify", action="store_true", help="compare the folder with its manifest; differences exit 65"
     )
     options = parser.parse_args(argv)
-    run_dir: Path = options.out.resolve()
+    run_dir: Path = os_files.real(options.out)
     if not run_dir.is_dir():
         raise MissingInputError(f"no run folder at '{options.out}'")
     if options.verify:

@@ -41,6 +41,7 @@ from utils.errors import (
     ExternalKind,
 )
 from utils.exit_codes import ExitCode
+from utils.files import os_files
 from utils.run import run
 from utils.settings import config
 
@@ -56,7 +57,7 @@ class _Told(BaseException):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the night; see the module's docstring for the exit code."""
     options = _parser().parse_args(argv)
-    desk_file = desk_path(options.desk, paths.config_dir()).resolve()
+    desk_file = os_files.real(desk_path(options.desk, paths.config_dir()))
     desk = load_desk(desk_file)
     check_setups(desk.setups, source=str(desk_file))
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -138,7 +139,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         about={"run_id": building.run_id, "desk": desk.name, "started_utc": manifest.utc_text(now)},
         tell_session=lambda: session.after_prices(desk, building.path / "reports"),
         say=_say,
-        dumps=str(Path(dumps).resolve()) if dumps else None,
+        dumps=str(os_files.real(dumps)) if dumps else None,
         began=seen.note,
         pool=pool,
         session=known,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from pyjobs.runs import pins
 from pyjobs.runs.pins import Pin
@@ -15,6 +16,7 @@ from pyjobs.runs.run_folder import find_run, run_places
 from utils import paths
 from utils.cli import Parser
 from utils.errors import UsageError
+from utils.files import os_files
 from utils.run import run
 
 
@@ -43,12 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _listed() -> int:
-    known = [path for place in run_places() if place.is_dir() for path in sorted(place.iterdir())]
+    known = [path for place in run_places() for path in _inside(place)]
     pinned = [(path, pin) for path in known if path.is_dir() and (pin := pins.read(path))]
     for path, pin in pinned:
         print(f"{path.name}  {'until ' + pin.until if pin.until else 'for ever'}  {pin.reason}".rstrip())
     print(f"{len(pinned)} pinned")
     return 0
+
+
+def _inside(place: Path) -> list[Path]:
+    os_files.must_answer(place)
+    return sorted(place.iterdir()) if place.is_dir() else []
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ happen, and why.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from pyjobs.runs.retention import Decision
 from utils import clock, paths
 from utils.cli import Parser
 from utils.errors import BadDataError, CannotWriteError
-from utils.files import newest
+from utils.files import newest, os_files
 from utils.run import run
 from utils.tables import Column, text_table
 
@@ -40,14 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_cache_mb = prune.limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
     found = Told(share=share, dry_run=options.dry_run, as_json=options.json == "1")
     runs_dir = options.runs or paths.data_dir() / "server_runs"
-    decisions = retention.decide(prune.look(runs_dir), keep_days=keep_days, keep_max_runs=keep_max_runs)
-    _prune_runs(found, runs_dir, decisions, named=prune.is_night)
+    with found.alone():
+        decisions = retention.decide(prune.look(runs_dir), keep_days=keep_days, keep_max_runs=keep_max_runs)
+        _prune_runs(found, runs_dir, decisions, named=prune.is_night)
     if options.keep_backtest_days is not None or os.environ.get("KEEP_BACKTEST_DAYS"):
         folder, keep = backtest_folder.backtests_dir(), prune.limit("KEEP_BACKTEST_DAYS", options.keep_backtest_days, 1)
-        decisions = retention.decide(prune.look(folder, prune.is_backtest), keep_days=keep, keep_max_runs=sys.maxsize)
-        _prune_runs(found, folder, decisions, named=prune.is_backtest)
-    _prune_logs(found, keep_log_days, plain_log_days)
-    _prune_cache(found, keep_cache_mb)
+        with found.alone():
+            entries = prune.look(folder, prune.is_backtest)
+            decisions = retention.decide(entries, keep_days=keep, keep_max_runs=sys.maxsize)
+            _prune_runs(found, folder, decisions, named=prune.is_backtest)
+    with found.alone():
+        _prune_logs(found, keep_log_days, plain_log_days)
+    with found.alone():
+        _prune_cache(found, keep_cache_mb)
     found.end()
     if found.failed:
         raise CannotWriteError(f"cannot remove {len(found.failed)}: {found.failed[0]}")
@@ -77,6 +83,14 @@ class Told:
         """A line for a person."""
         if not self.as_json:
             print(line)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """One of the folders: where it cannot be listed it is named, and the others are pruned."""
+        try:
+            yield
+        except OSError as error:
+            self.failed.append(f"'{error.filename}': {error.strerror}")
 
     def end(self) -> None:
         """The document, when it was asked for."""
@@ -135,6 +149,7 @@ def _prune_runs(found: Told, folder: Path, decisions: Sequence[Decision], *, nam
 def _prune_logs(found: Told, keep_days: int, plain_days: int) -> None:
     """Remove old logs, compress those in between, set a long history aside, and say what was done."""
     folder, today = paths.logs_dir(), datetime.fromtimestamp(clock.now_s(), UTC).date()
+    os_files.must_answer(folder)
     names = [path.name for path in folder.iterdir() if not path.is_symlink()] if folder.is_dir() else []
     old, of = log_retention.old_logs(names, keep_days=keep_days), len(log_retention.dated(names))
     packed = [name for name in log_retention.to_compress(names, keep_days=plain_days) if name not in old]

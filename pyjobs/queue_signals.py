@@ -15,6 +15,7 @@ from pyjobs.runs.run_folder import BUILDING
 from pyjobs.runs.verdict.findings import many
 from utils import clock, paths, trading_day
 from utils.cli import Parser
+from utils.files import os_files
 from utils.run import run
 
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     desk = load_desk(desk_path(options.desk, paths.config_dir()))
     signals = signal_queue.read_signals(options.out / "reports" / "scan.json")
     path = signal_queue.queue_path(paths.data_dir(), desk.name)
-    run_id = options.out.resolve().name.removeprefix(BUILDING)
+    run_id = os_files.real(options.out).name.removeprefix(BUILDING)
     with signal_queue.opened(path) as queue:
         queued_utc = utc_text(datetime.fromtimestamp(clock.now_s(), UTC))
         today = str(trading_day.load(desk.market).local_date(clock.now_s()))

@@ -203,7 +203,7 @@ def _list(options: Namespace) -> None:
         return
     environment = environments.load(Path(options.words[0]))
     links = {
-        (environment.root / name).resolve().name: name
+        os_files.real(environment.root / name).name: name
         for name in (PREVIOUS, CURRENT)
         if (environment.root / name).exists()
     }

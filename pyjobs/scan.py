@@ -14,13 +14,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desk.snapshot import Snapshot, refuse_unread
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.reporting.scans.tables import as_markdown, as_text
 from pyjobs.scanning.open_markets import open_markets
-from pyjobs.scanning.records import Undecided, scanned
+from pyjobs.scanning.records import scanned
 from utils import clock, paths
 from utils.errors import StaleDataError
 from utils.exit_codes import ExitCode

@@ -89,8 +89,8 @@ def _start_ours(words: Sequence[str], root: Path) -> bool:
 
 def _is(folder: Path, root: Path) -> bool:
     """The clone itself; any release of an environment is as much its own as the one that runs."""
-    environment, found = paths.environment(), folder.resolve()
-    return found == root.resolve() or bool(environment and found.parent == (environment / "releases").resolve())
+    environment, found = paths.environment(), os_files.real(folder)
+    return found == os_files.real(root) or bool(environment and found.parent == os_files.real(environment / "releases"))
 
 
 def _crontab() -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.runbook import PAGES
-from tests.runbook import RUNBOOK as OPERATIONS
-from tests.verb_process import run_verb
+from tests.support.runbook import PAGES
+from tests.support.runbook import RUNBOOK as OPERATIONS
+from tests.support.verb_process import run_verb
 from utils.exit_codes import MEANING, ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent

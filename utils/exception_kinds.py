@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import re
 import ssl
 import traceback
@@ -30,6 +31,13 @@ _CODE_OF_ERRNO = {
     errno.EPERM: ExitCode.PERMISSION,
     errno.ENOENT: ExitCode.MISSING_INPUT,
 }
+_SILENT = (
+    errno.ETIMEDOUT, errno.ESTALE, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN, errno.ENETDOWN,
+    errno.ENETUNREACH, errno.ENXIO, errno.ENODEV,
+)  # fmt: skip
+_NO_FILE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
+_CODE_OF_A_FILE = dict.fromkeys(_SILENT, ExitCode.CANNOT_WRITE) | dict.fromkeys(_NO_FILE, ExitCode.BAD_DATA)
+"""An error that names a file: it lies on a server that is away, or is not what should be there."""
 _KIND_OF_ERRNO = {
     errno.ETIMEDOUT: "timeout",
     errno.ECONNREFUSED: "network",
@@ -122,6 +130,8 @@ def _os_error_of_ours(error: BaseException) -> ExitCode | None:
     for nested in _with_arguments(error):
         if isinstance(nested, OSError) and nested.errno in _CODE_OF_ERRNO:
             return _CODE_OF_ERRNO[nested.errno]
+        if isinstance(nested, OSError) and isinstance(nested.filename, str | bytes | os.PathLike):
+            return _CODE_OF_A_FILE.get(nested.errno or 0)
     return None
 
 

@@ -41,6 +41,8 @@ _CURES = {
     errno.EACCES: "let the user of this job have it (chown, chmod) and start it again",
     errno.EPERM: "let the user of this job have it (chown, chmod) and start it again",
 }
+_AWAY = "the disk or server that it lies on does not answer (mount, dmesg): mend that and start it again"
+_CURES_OF_A_FILE = dict.fromkeys((errno.ETIMEDOUT, errno.ESTALE, errno.EHOSTDOWN, errno.ENOTCONN), _AWAY)
 _SECRET_VALUE = re.compile(
     r"(?i)((?:[?&]|\b)(?:api[-_]?key|apikey|key|access[-_]?token|token|secret|signature|sig|password|passwd|pw|crumb)=)"
     r"[^&\s'\"<>)]+"
@@ -190,6 +192,8 @@ def one_line(error: BaseException) -> str:
     For a disk that takes nothing it names the file, the cause and what to do.
     """
     text = str(error)
+    if isinstance(error, OSError) and error.errno in _CURES_OF_A_FILE and isinstance(error.filename, str):
+        return quoted(f"cannot read or write '{error.filename}': {error.strerror}; {_AWAY}", LONGEST_MESSAGE)
     if isinstance(error, OSError) and error.errno in _CURES and type(error).__module__ == "builtins":
         where = f" '{error.filename}'" if error.filename is not None else ""
         what = "read or write" if error.errno in (errno.EIO, errno.EACCES, errno.EPERM) else "write"

@@ -8,6 +8,7 @@ by a certain time, at the earlier.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,7 @@ class Placed(NamedTuple):
 
 def box_zone(localtime: Path = Path("/etc/localtime"), named: Path = Path("/etc/timezone")) -> str:
     """The name of the zone that this box's cron goes by; UTC where none is set."""
-    target = str(localtime.resolve())
+    target = os.path.realpath(localtime)
     if "/zoneinfo/" in target:
         return target.partition("/zoneinfo/")[2]
     try:

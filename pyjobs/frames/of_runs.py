@@ -12,6 +12,7 @@ from pyjobs.runs import run_folder
 from pyjobs.runs.backtests import backtest_folder
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
+from utils.files import os_files
 from utils.files.os_files import has_file, held_text, read_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def runs() -> pd.DataFrame:
         found = _manifest(path)
         rows.append(_row(path, "night", found.get("desk"), None, _stamp_ms(path.name)))
     folder = backtest_folder.backtests_dir()
+    os_files.must_answer(folder)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         parts = backtest_folder.parts_of(path.name)
         if parts and has_file(path / run_folder.MANIFEST):

@@ -48,7 +48,7 @@ class Environment(NamedTuple):
     def current(self) -> Path | None:
         """The folder of the release that runs; None where none does."""
         link = self.root / CURRENT
-        return link.resolve() if link.is_symlink() and link.exists() else None
+        return os_files.real(link) if link.is_symlink() and link.exists() else None
 
 
 def make(root: Path, name: str, port: int, signers: Path) -> Environment:
@@ -90,7 +90,7 @@ def load(root: Path) -> Environment:
     name = found.get(PROJECT, "").removeprefix("nightdesk-")
     if not _NAME.fullmatch(name) or not found.get(PORT, "").isdigit():
         raise ConfigError(f"'{root / '.env'}': {PROJECT}=nightdesk-NAME and {PORT}=PORT must stand there")
-    return Environment(root.resolve(), name, found[PORT])
+    return Environment(os_files.real(root), name, found[PORT])
 
 
 def separate(one: Environment, other: Environment) -> None:
@@ -136,8 +136,9 @@ def _listed() -> list[Path]:
 def _others(root: Path) -> Iterator[Environment]:
     """The other environments that are known here: those in the folder in which one lies, or will, and the listed."""
     beside = sorted(root.parent.iterdir()) if root.parent.is_dir() else []
-    for other in dict.fromkeys(path.resolve() for path in [*beside, *_listed()]):
-        if other != root.resolve() and os_files.has_folder(other / RELEASES) and os_files.has_file(other / ".env"):
+    real = (os_files.real(path) for path in [*beside, *_listed()])  # of a loop of links resolve() raises
+    for other in dict.fromkeys(real):
+        if other != os_files.real(root) and os_files.has_folder(other / RELEASES) and os_files.has_file(other / ".env"):
             yield load(other)
 
 
@@ -245,7 +246,7 @@ def at_work(folder: Path) -> list[int]:
 def prune(environment: Environment, keep: int) -> Iterator[str]:
     """Remove the oldest releases past `keep`, and say which; what runs, ran before, or has processes at work stays."""
     root = environment.root
-    stay = {path.resolve().name for path in (root / CURRENT, root / PREVIOUS) if path.exists()}
+    stay = {os_files.real(path).name for path in (root / CURRENT, root / PREVIOUS) if path.exists()}
     tags = kept(environment)
     for tag in [tag for tag in tags if tag not in stay][max(0, keep - len(stay & set(tags))) :]:
         if at_work(root / RELEASES / tag):
@@ -260,7 +261,7 @@ def prune(environment: Environment, keep: int) -> Iterator[str]:
     for path in (root / ARTIFACTS).iterdir():  # of an install that was killed and not begun again
         if not (root / RELEASES / path.name).exists():
             shutil.rmtree(path, ignore_errors=True)
-    used = {(folder / ".venv").resolve().name for folder in (root / RELEASES).iterdir()}  # damaged or not
+    used = {os_files.real(folder / ".venv").name for folder in (root / RELEASES).iterdir()}  # damaged or not
     for path in (root / ".venvs").iterdir():
         if path.name not in used:
             shutil.rmtree(path, ignore_errors=True)

@@ -32,7 +32,7 @@ from pyjobs.runs.run_folder import (
 )
 from utils import clock
 from utils.errors import BadDataError, CannotWriteError
-from utils.files import atomic, formats
+from utils.files import atomic, formats, os_files
 from utils.files.os_files import has_file, has_folder, held, hold_folder, is_link
 
 FILES = "files"
@@ -220,9 +220,10 @@ def _previous(folder: Path) -> Path | None:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Every file below, in order; temporary files, caches and unfinished runs are passed over."""
-    if not has_folder(folder) or folder.is_symlink():
-        return
     try:
+        os_files.must_answer(folder)
+        if not has_folder(folder) or folder.is_symlink():
+            return
         inside = sorted(folder.iterdir())
     except OSError:  # it is tried as a file, and named
         yield folder

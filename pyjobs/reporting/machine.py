@@ -14,6 +14,7 @@ from pyjobs.runs.job_history import to_run
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.witness import inputs_of, mixed, read
 from utils import clock
+from utils.files import os_files
 from utils.files.os_files import files_below, held
 
 HISTORY_TAIL_BYTES = 64 * 1024
@@ -30,8 +31,8 @@ def look_around(run_dir: Path, history: Path, newest: Mapping[str, str] | None =
         disk_total=usage.total,
         disk_free=usage.free,
         run_bytes=sum(map(_size, files_below(run_dir))),
-        finished_runs=len(finished_runs(run_dir.resolve().parent)),
-        forecast=forecast.of_runs(run_dir.resolve().parent, free_bytes=usage.free, environ=os.environ).sentence(),
+        finished_runs=len(finished_runs(os_files.real(run_dir).parent)),
+        forecast=forecast.of_runs(os_files.real(run_dir).parent, free_bytes=usage.free, environ=os.environ).sentence(),
         mixed=mixed(inputs_of(read(run_dir))),
         newest=newest or {},
         history=last_entries(history, HISTORY_SHOWN, clock.now_s()),

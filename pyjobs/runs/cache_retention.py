@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from utils.files import os_files
 from utils.files.atomic import TMP_MARK
 
 KEEP_CACHE_MB = 2000
@@ -42,6 +43,7 @@ class Cached:
 def look(folder: Path) -> list[Cached]:
     """The cache files under `folder` (data/cache). Links, locks and foreign files are not among them."""
     found = []
+    os_files.must_answer(folder)
     for path in itertools.chain.from_iterable((folder / name).glob("*") for name in FOLDERS):
         try:
             status = path.lstat()

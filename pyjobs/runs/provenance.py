@@ -124,7 +124,7 @@ def _heads(clone: Path) -> list[Path]:
 
 def _environment() -> list[Path]:
     """What changes when the environment is another, or has other packages."""
-    return [Path(sys.executable).resolve(), *(Path(place) for place in sys.path if place.endswith("site-packages"))]
+    return [os_files.real(sys.executable), *(Path(place) for place in sys.path if place.endswith("site-packages"))]
 
 
 def _mark(paths: Iterable[Path | str]) -> str:

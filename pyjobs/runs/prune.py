@@ -15,6 +15,7 @@ from pyjobs.runs.backtests import backtest_folder
 from pyjobs.runs.retention import Decision, Entry, Status
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, REMOVING, is_being_built, started_at
 from utils.errors import ConfigError
+from utils.files import os_files
 from utils.files.os_files import has_folder, read_json
 
 Named = Callable[[str], object]
@@ -42,6 +43,7 @@ def limit(name: str, flag: int | None, default: int) -> int:
 
 def look(runs_dir: Path, named: Named = is_night) -> list[Entry]:
     """Everything in `runs_dir`, by name; `named` knows the names of runs. A folder that is not there holds nothing."""
+    os_files.must_answer(runs_dir)
     if not has_folder(runs_dir):
         return []
     return [_entry(path, named) for path in sorted(runs_dir.iterdir())]

@@ -54,6 +54,7 @@ def all_of(folder: Path, damaged: list[str] | None = None) -> list[Release]:
     Raises OSError where `folder` itself cannot be listed.
     """
     found = []
+    os_files.must_answer(folder)
     for path in folder.iterdir():
         try:
             found += [] if path.name.startswith(".") else [read(path)]

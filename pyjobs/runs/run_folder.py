@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from utils import paths
 from utils.errors import CannotWriteError, MissingInputError
+from utils.files import os_files
 from utils.files.atomic import TMP_MARK, sync_directory
 from utils.files.os_files import has_file, has_folder, hold_folder, is_link
 
@@ -108,6 +109,7 @@ def publish(building: Building) -> Path:
 
 def finished_runs(runs_dir: Path) -> list[Path]:
     """Folders of finished runs, oldest first. Foreign names, links and folders without a manifest are not runs."""
+    os_files.must_answer(runs_dir)
     if not has_folder(runs_dir):
         return []
     found = [p for p in runs_dir.iterdir() if started_at(p.name) and not is_link(p) and has_file(p / MANIFEST)]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from utils import paths
 from utils.errors import BadDataError, CannotWriteError, ConfigError
+from utils.files import os_files
 from utils.files.atomic import write_text
 from utils.settings.name_values import name_values
 
@@ -170,7 +171,7 @@ def write(texts: Mapping[str, str]) -> list[str]:
     found = {named(unit): text for unit, text in texts.items()}
     for name in found:
         other = _clone_of(folder() / name)
-        if other and other.is_dir() and other.resolve() != paths.entrance().resolve():
+        if other and other.is_dir() and os_files.real(other) != os_files.real(paths.entrance()):
             raise ConfigError(
                 f"'{folder() / name}' starts another clone, '{other}': one of both by crontab, or uninstall it there"
             )

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.base import Quote
 from pyjobs.market.store.partitions import is_intraday
 from pyjobs.scanning.provisional import Running, with_quote
-from pyjobs.scanning.records import Record, Undecided, instrument_record, signal_records, status_of
+from pyjobs.scanning.records import Record, instrument_record, signal_records, status_of
 from pyjobs.strategy.scan import longest_lookback
 from pyjobs.strategy.signals import Setup
 from utils.errors import ExternalDataUnavailable, NightdeskError, StaleDataError

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.market.bars import Bars, last
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.scanning.scan_file import Scanned, Signal
 from pyjobs.strategy.scan import last_bar_signals, longest_lookback
 from pyjobs.strategy.signals import Setup
-from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 Record = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Undecided:
-    """Setups that raised where they were asked: each says so, and hides no other."""
-
-    notes: list[str] = field(default_factory=list)
-    first: Exception | None = None
-
-    def add(self, instrument: Instrument, failed: Mapping[str, Exception]) -> None:
-        """What setups raised, by name, of an instrument."""
-        for name, error in failed.items():
-            text = f"setup {name} cannot be decided for {instrument.key}: {type(error).__name__}: {error}"
-            self.notes.append(quoted(f"[WARN] {text}", LONGEST_MESSAGE))
-            self.first = self.first or error
-
-    def refuse(self) -> None:
-        """Raise what the first one raised; whoever goes on without it calls this last."""
-        if self.first is not None:
-            self.first.add_note(self.notes[0])
-            raise self.first
 
 
 def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], undecided: Undecided) -> Record:

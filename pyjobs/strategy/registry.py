@@ -16,6 +16,8 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import exits, library
 from pyjobs.strategy.entry import Entry
@@ -184,6 +186,8 @@ def setup_of(entry: Entry, params: Mapping[str, int | float | str], *, where: st
         setup = entry.make(**own)
     except TypeError as error:
         raise ConfigError(f"{where}: its ENTRY and its record do not fit each other: {error}") from error
+    if what := _faulty_lookback(setup):
+        raise ConfigError(f"{where}: its lookback {what}")
     for smaller, larger in entry.ascending:
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:
@@ -197,6 +201,16 @@ def _reads_volume(entry: Entry) -> bool:
     """As the strategy says itself, else whether the file of one of the user's own names volume."""
     module = sys.modules.get(entry.make.__module__)
     return bool(getattr(module, "NAMES_VOLUME", False)) if entry.volume is None else entry.volume
+
+
+def _faulty_lookback(setup: Setup) -> str:
+    """What is wrong with how far it looks back; that is a number, or a function of the user's. Empty: nothing."""
+    try:
+        bars: object = setup.lookback
+    except Exception as error:  # noqa: BLE001  # whatever it raises: it is named before any bar is read
+        return f"cannot be told: {place_of(error)}"
+    whole = isinstance(bars, int | np.integer) and not isinstance(bars, bool) and bars >= 1
+    return "" if whole else f"is {bars!r}, not a whole number of bars"
 
 
 def make_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, source: str) -> dict[str, Setup]:

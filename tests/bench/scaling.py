@@ -23,8 +23,8 @@ import numpy as np
 from tests.bench import scaling_pictures
 from tests.bench.core import as_cron
 from tests.bench.processes import ROOT, make_bars, measured
-from tests.utils.pieces import pieces
-from tests.utils.pieces.clusters import cluster
+from tests.utils.pieces.support import pieces
+from tests.utils.pieces.support.clusters import cluster
 from utils.pieces.cluster import on_cluster
 from utils.pieces.work import Work, local, silent
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.ingest.gaps import missing_bars
 from pyjobs.market.store.bar_store import BarStore
-from tests.market.made_up_exchange import MINUTE_MS, picked, walk
+from tests.market.support.made_up_exchange import MINUTE_MS, picked, walk
 
 YEAR_MS = 1_735_689_600_000  # 2025-01-01T00:00Z
 DAY_MS = 86_400_000

@@ -25,10 +25,10 @@ def fakemarket_server() -> Iterator[FakeMarket]:
 def fakemarket(fakemarket_server: FakeMarket) -> Iterator[FakeMarket]:
     """No fault, no record, real time. In this process: patch the environment with `fakemarket.env()` yourself.
 
-    Clients that are asked from this process run in forks, see `tests/verb_process.py`.
+    Clients that are asked from this process run in forks, see `tests/support/verb_process.py`.
     """
     from pyjobs.market.providers.workers import client_process
-    from tests.verb_process import forked_worker
+    from tests.support.verb_process import forked_worker
 
     fakemarket_server.reset()
     with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ from tests.fakemarket.clients import ROOT
 from tests.fakemarket.conftest import NOW
 from tests.fakemarket.control import ACTIONS
 from tests.fakemarket.faults import KINDS
-from tests.runbook import RUNBOOK
+from tests.support.runbook import RUNBOOK
 
 CANDLES = "https://api-pub.bitfinex.com/v2/candles/trade:1m:tBTCUSD/hist?limit=1"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 
 NOW_S = "1719600000"  # 28 June 2024, 18:40 UTC
 DESK = "config/desk.sample.yaml"

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.judge import RULES_PATH, RulesError, Verdict, judge, load_rules
-from tests.judge.samples import Sample, samples
+from tests.judge.support.samples import Sample, samples
 from utils.errors import EXTERNAL_KINDS, NETWORK_FORBIDDEN
 from utils.exception_classes import CLASSES_PATH, KINDS, load_classes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.worlds import shut
+from tests.live.support.worlds import shut
 
 
 @pytest.fixture(autouse=True)

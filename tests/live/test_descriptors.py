@@ -10,8 +10,8 @@ import pytest
 
 from pyjobs.live.scheduler import Scheduler
 from pyjobs.live.step import Setting, step
+from tests.live.support.worlds import a_spec, cells, walk
 from tests.live.test_health import stored
-from tests.live.worlds import a_spec, cells, walk
 from utils.errors import BadDataError
 
 FEW_OR_A_THOUSAND = pytest.mark.parametrize("steps", [12, pytest.param(1000, marks=pytest.mark.torture)])

@@ -22,7 +22,7 @@ from pyjobs.live_eq import main as live_eq
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.strategy import kernel
-from tests.live.worlds import a_loop, a_spec, cells, fed, walk
+from tests.live.support.worlds import a_loop, a_spec, cells, fed, walk
 from utils.files import os_files
 from utils.run import run
 

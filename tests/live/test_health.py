@@ -15,7 +15,7 @@ from pyjobs.live.spec import Spec
 from pyjobs.live.step import Loop
 from pyjobs.market.bars import Bars
 from pyjobs.market.store.bar_store import BarStore
-from tests.live.worlds import a_loop, a_spec, walk
+from tests.live.support.worlds import a_loop, a_spec, walk
 
 BARS = walk(200)
 FILE = "loops:\n  paper: {exchange: BITFINEX, symbol: BTCUSD, timeframe: 5m, strategy: ma_cross}\n"

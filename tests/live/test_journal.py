@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.live.equal import logs
 from pyjobs.live.feed import Answer
 from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.place import Place
-from tests.live.defects import put, rows_of
-from tests.live.worlds import a_loop, a_spec, cells, fed, walk
+from tests.live.support.defects import put, rows_of
+from tests.live.support.worlds import a_loop, a_spec, cells, fed, walk
 from utils.errors import BadDataError, ConfigError, NightdeskError
 
 BARS = walk(140)
@@ -129,6 +130,27 @@ def test_what_no_kill_can_do_is_refused_by_file_and_line_and_nothing_is_written(
         a_loop(a_spec())
     assert int(refused.value.exit_code) == 65 and "othing was written" in str(refused.value)
     assert same(place, after)
+
+
+@pytest.mark.parametrize("name", ["decisions", "bars", "trades", "events"])
+def test_a_file_that_an_editor_saved_with_its_own_line_ends_is_refused_and_told_what_takes_them_out(name: str) -> None:
+    place = whole()
+    path = getattr(place, name)
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"\n", b"\r\n"))
+    with pytest.raises(BadDataError, match=rf"{name}\.csv: its lines end in CR LF.*sed -i"):
+        a_loop(a_spec())
+    with pytest.raises(logs.BadLine, match=rf"{name}\.csv: its lines end in CR LF") as refused:
+        logs.read(place, live=True)
+    assert refused.value.ts_ms == int(rows_of(path)[0][names.TS_MS])
+    path.write_bytes(good[:-1] + b"\r\n")  # one line alone
+    if name != "events":
+        with pytest.raises(BadDataError, match=r"does not have the checksum"):
+            a_loop(a_spec())
+    with pytest.raises(logs.BadLine) as refused:
+        logs.read(place, live=True)
+    path.write_bytes(good)
+    assert refused.value.ts_ms == int(rows_of(path)[-1][names.TS_MS])
 
 
 def test_a_journal_without_its_decisions_is_not_begun_anew_over_its_bars_and_trades() -> None:

@@ -18,8 +18,19 @@ from pyjobs.live.spec import Spec
 from pyjobs.live.step import Setting, step
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from tests.live.killing import FULL, Exchange, Rough, begun, child, deterministic, ended, feed, feed_both, forked
-from tests.live.worlds import PARAMS, a_spec, cells, walk
+from tests.live.support.killing import (
+    FULL,
+    Exchange,
+    Rough,
+    begun,
+    child,
+    deterministic,
+    ended,
+    feed,
+    feed_both,
+    forked,
+)
+from tests.live.support.worlds import PARAMS, a_spec, cells, walk
 from utils import paths, trading_day
 from utils.errors import LockBusyError
 from utils.files import os_files

@@ -16,8 +16,8 @@ from pyjobs.live.journal.journal import Journal
 from pyjobs.live.journal.place import Place
 from pyjobs.live.limits import LOCK, Turn, Unreadable, others, totals
 from pyjobs.strategy import kernel
-from tests.live import killing
-from tests.live.worlds import STEP_MS, a_loop, a_spec, cells, fed, walk
+from tests.live.support import killing
+from tests.live.support.worlds import STEP_MS, a_loop, a_spec, cells, fed, walk
 from utils.files import os_files
 
 BARS = walk(100)

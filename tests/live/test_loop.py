@@ -18,8 +18,8 @@ from pyjobs.live.journal import names
 from pyjobs.live.spec import market_days
 from pyjobs.strategy.lifecycle import REASONS
 from pyjobs.strategy.registry import make_setup
-from tests.live.worlds import PARAMS, STEP_MS, a_loop, a_spec, cells, fed, walk
-from tests.runbook import RUNBOOK
+from tests.live.support.worlds import PARAMS, STEP_MS, a_loop, a_spec, cells, fed, walk
+from tests.support.runbook import RUNBOOK
 from utils.errors import BadDataError, ConfigError
 
 SIDE = {1.0: "long", -1.0: "short"}

@@ -19,8 +19,8 @@ from pyjobs.live.spec import Spec
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import kernel
 from pyjobs.strategy.library import ma_cross
-from tests.live.defects import Defect, all_in_logs, apply, rows_of
-from tests.live.worlds import a_loop, a_spec, fed, shut, walk
+from tests.live.support.defects import Defect, all_in_logs, apply, rows_of
+from tests.live.support.worlds import a_loop, a_spec, fed, shut, walk
 
 BARS = walk(260, seed=9)
 DEFECTS = all_in_logs()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyjobs.live_eq import main as live_eq
-from tests.live.worlds import STEP_MS, a_loop, a_spec, cells, fed, walk
+from tests.live.support.worlds import STEP_MS, a_loop, a_spec, cells, fed, walk
 from utils.run import run
 
 

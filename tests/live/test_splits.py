@@ -23,8 +23,8 @@ from pyjobs.market.bars import Bars
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.strategy import kernel
 from pyjobs.strategy.registry import make_setup
+from tests.live.support.worlds import PARAMS, a_loop, cells
 from tests.live.test_kills import days_of_krx, krx_spec
-from tests.live.worlds import PARAMS, a_loop, cells
 from utils.errors import BadDataError
 
 DAYS = days_of_krx(150, 3)

@@ -12,7 +12,7 @@ from pyjobs.kill import main as kill
 from pyjobs.live.journal.place import Place
 from pyjobs.live_step import main as live_step
 from tests.fakemarket.server import FakeMarket
-from tests.live.worlds import cells
+from tests.live.support.worlds import cells
 from utils.run import run
 
 NOON_S = 1_795_176_000  # 2026-11-20T12:00Z

@@ -21,8 +21,8 @@ from pyjobs.live.journal import line_loops, names
 from pyjobs.live.journal.lines import LinesFile, chained
 from pyjobs.live.journal.rows import Rows, scanned
 from pyjobs.strategy import kernel
-from tests.live.defects import put
-from tests.live.worlds import a_loop, a_spec, fed, walk
+from tests.live.support.defects import put
+from tests.live.support.worlds import a_loop, a_spec, fed, walk
 from utils.csv_text import cells
 
 BARS = walk(200, seed=21)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.sshd import Server, served
+from tests.machines.support.sshd import Server, served
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from pyjobs.machines import backup_record, databases, restoring, snapshot, vault
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.verdict.backups import check_backup
-from tests.machines.sshd import Server
+from tests.machines.support.sshd import Server
 from tests.runs.test_run_folder import make_run
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
 from utils.run import run

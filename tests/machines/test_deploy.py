@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.sshd import Server
+from tests.machines.support.sshd import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV = {f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

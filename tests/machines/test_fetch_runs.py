@@ -18,7 +18,7 @@ import pytest
 from pyjobs import fetch_runs
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
-from tests.machines.sshd import Server
+from tests.machines.support.sshd import Server
 from tests.runs.test_run_folder import make_run
 from utils.run import run
 

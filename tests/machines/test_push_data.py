@@ -16,7 +16,7 @@ from pyjobs import take_data
 from pyjobs.machines import pushing
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
-from tests.machines.sshd import Server
+from tests.machines.support.sshd import Server
 from tests.market.store.test_arrivals import KEY, days, put
 from utils.errors import BadDataError
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pyjobs.market.arrow import column_of, values_of
-from tests.market.made_up_exchange import walk
+from tests.market.support.made_up_exchange import walk
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +41,7 @@ def test_a_column_that_is_not_whole_floats_is_refused(column: pa.Array, says: st
 def test_reading_and_writing_bars_imports_no_pandas(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from pyjobs.market.bars import SeriesKey\n"
-        "from pyjobs.market.store.bar_store import BarStore; from tests.market.made_up_exchange import walk\n"
+        "from pyjobs.market.store.bar_store import BarStore; from tests.market.support.made_up_exchange import walk\n"
         f"store = BarStore(Path({str(tmp_path)!r}), locks=Path({str(tmp_path)!r}))\n"
         "key = SeriesKey(exchange='T', symbol='X', timeframe='1m')\n"
         "store.write(key, walk(9, first_ms=60_000), provider='t', fetched_at_ms=1, adjusted='raw', last_final=True)\n"

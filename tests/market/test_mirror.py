@@ -17,8 +17,8 @@ from pyjobs.market.mirror import connected, follow, forget_gone, migrate, mirror
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.migrate_candles import main as migrate_candles
 from pyjobs.mirror_candles import main as mirror_candles
-from tests.market import postgres
-from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
+from tests.market.support import postgres
+from tests.market.support.made_up_exchange import MINUTE_MS, picked, scaled, walk
 from utils.errors import BadDataError
 from utils.run import run
 

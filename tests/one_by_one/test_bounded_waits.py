@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from utils.files import os_files
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("pyjobs", "utils", "jobs") for path in (ROOT / folder).rglob("*.py"))
 READS = "read_text|read_bytes|open"
@@ -71,3 +73,16 @@ def test_whatever_others_may_have_put_there_is_opened_without_waiting_for_a_pipe
     found = {path.relative_to(ROOT).as_posix() for path in FILES if any(reads(*each) for each in calls(path, READS))}
     assert sorted(found - PLAIN - LOOKS_FIRST) == [], "open it by os_files.held_bytes, held_text or text_files.bytes_of"
     assert sorted((PLAIN | LOOKS_FIRST) - found) == [], "it opens nothing any more"
+
+
+def test_no_loop_of_links_is_followed_by_what_raises_a_runtime_error_for_it(tmp_path: Path) -> None:
+    """Path.resolve() does, of a path that a person or another user made."""
+    found = {
+        f"{path.relative_to(ROOT)}: {ast.unparse(each)}"
+        for path in FILES
+        for _, each in calls(path, "resolve")
+        if not each.args
+    }
+    assert [each for each in sorted(found) if "__file__" not in each] == [], "os_files.real"
+    (tmp_path / "loop").symlink_to("loop")
+    assert os_files.real(tmp_path / "loop/x") == tmp_path / "loop/x"

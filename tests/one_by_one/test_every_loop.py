@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.one_by_one.going import TABLE
-from tests.one_by_one.loops import loops
+from tests.one_by_one.support.going import TABLE
+from tests.one_by_one.support.loops import loops
 
 ROOT = Path(__file__).resolve().parents[2]
 REASONS = Path(__file__).with_name("reasons.txt")

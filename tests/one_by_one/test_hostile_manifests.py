@@ -17,8 +17,8 @@ from pyjobs.reporting import nights
 from pyjobs.runs import forecast, prune, retention, sealed, witness
 from pyjobs.runs.backtests import compare
 from pyjobs.runs.verdict import results
-from tests.hostile import TEXTS
-from tests.one_by_one.runs_table import IDS, NOW, runs
+from tests.one_by_one.support.runs_table import IDS, NOW, runs
+from tests.support.hostile import TEXTS
 from utils.errors import NightdeskError
 
 FIELDS = (

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.one_by_one.market_table import DESK, GOOD
-from tests.one_by_one.runs_table import IDS
+from tests.one_by_one.support.market_table import DESK, GOOD
+from tests.one_by_one.support.runs_table import IDS
 from tests.one_by_one.test_one_by_one import preload
 from tests.runs.test_run_folder import make_run
 from utils.files.in_time import within
@@ -23,7 +23,7 @@ IMPORT = """
 import sys, json; from pathlib import Path
 from pyjobs.market.dumps.reading import opened; from utils.files import text_files
 text_files.bytes_of.__defaults__ = (0.5,)
-from tests.one_by_one.market_table import imported
+from tests.one_by_one.support.market_table import imported
 print(json.dumps(imported(Path(sys.argv[1]))))
 """
 
@@ -62,7 +62,7 @@ print(healthcheck.main(["--json", "1"]))
 
 def silent(folder: Path, how: str, *command: str) -> list[str]:
     """A command line in whose eyes `folder` lies on a server that has gone away; skips where nothing can be mounted."""
-    argv = [sys.executable, str(ROOT / "tests/silent_server.py"), str(folder), how]
+    argv = [sys.executable, str(ROOT / "tests/support/silent_server.py"), str(folder), how]
     if subprocess.run([*argv, "true"], capture_output=True).returncode:
         pytest.skip("nothing can be mounted here (root and /dev/fuse are needed)")
     return [*argv, *command]
@@ -105,3 +105,38 @@ def test_a_manifest_on_a_server_that_has_gone_away_costs_its_own_run_only(tmp_pa
     assert done.returncode == 0, done.stderr.decode()
     told = dict(json.loads(done.stdout.splitlines()[0]))
     assert (told[IDS[0]], told[IDS[2]]) == ("ok", "ok") and told[IDS[1]] != "ok"
+
+
+LISTED = {  # what each lists, and what a person is told of it
+    "data/server_runs": [["prune_runs"], ["pin_run"], ["backup"], ["verify_run", "--all"]],
+    "backtests": [["prune_runs", "--keep-backtest-days", "9"], ["compare_runs", "--strategy", "ma_cross"]],
+    "data/raw": [["check_data"], ["gap_repair"]],
+    "logs": [["prune_runs"], ["why"]],
+    "data/cache": [["prune_runs"]],
+}
+PATIENT = """
+import sys; from utils.files import os_files; os_files.PATIENCE_S = 0.5
+import runpy; sys.argv = sys.argv[1:]; runpy.run_module("pyjobs." + sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "verb"),
+    [
+        pytest.param(place, verb, marks=[] if verb[0] == "prune_runs" and place == "backtests" else pytest.mark.torture)
+        for place, verbs in LISTED.items()
+        for verb in verbs
+    ],
+)
+def test_a_folder_that_its_server_does_not_list_is_named_and_no_skip(
+    place: str, verb: list[str], tmp_path: Path
+) -> None:
+    for each in LISTED:
+        (tmp_path / each).mkdir(parents=True)
+    env = {**os.environ, "NIGHTDESK_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    argv = silent(tmp_path / place, "asleep", sys.executable, "-c", PATIENT, *verb)
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100, check=False)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said and done.returncode in (65, 66, 73), said
+    assert f"'{tmp_path / place}" in said and "has not answered for" in said, said
+    assert verb[0] != "prune_runs" or place == "logs" or "0 logs removed: " in said  # all else is pruned

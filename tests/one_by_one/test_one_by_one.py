@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.one_by_one.going import TABLE, lacking, made
-from tests.one_by_one.spoiled import SPOILED, away
+from tests.one_by_one.support.going import TABLE, lacking, made
+from tests.one_by_one.support.spoiled import SPOILED, away
 from utils.files import text_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,10 @@ def test_one_bad_thing_among_many_hides_no_other(name: str, tmp_path: Path, monk
 
 def test_nor_does_one_that_the_system_refuses_as_stale_failing_or_forbidden(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.one_by_one.going", tmp_path], cwd=ROOT, env=preload(tmp_path), capture_output=True
+        [sys.executable, "-m", "tests.one_by_one.support.going", tmp_path],
+        cwd=ROOT,
+        env=preload(tmp_path),
+        capture_output=True,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout.splitlines()[-1]) == {}

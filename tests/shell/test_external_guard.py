@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.judge.samples import Sample, samples
+from tests.judge.support.samples import Sample, samples
 from tests.shell.conftest import ROOT, House
 
 SKIP = b"[SKIP] external-data-unavailable (guarded)\n"

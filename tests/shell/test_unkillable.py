@@ -15,7 +15,7 @@ import pytest
 
 from tests.shell.conftest import HANGS_S, ROOT, House, child_of, wait_for
 
-SERVER = str(ROOT / "tests/silent_server.py")
+SERVER = str(ROOT / "tests/support/silent_server.py")
 STUCK = "import subprocess, sys; open(sys.argv[2], 'w').close(); subprocess.run(['/bin/ls', sys.argv[1]], env={})"
 
 

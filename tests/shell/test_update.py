@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import APART, ROOT, may_mount
-from tests.stranger import stranger
+from tests.support.stranger import stranger
 
 GIT = {
     "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",

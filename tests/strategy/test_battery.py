@@ -16,6 +16,7 @@ from pyjobs.strategy.library.krx_ma200 import KrxMa200
 from pyjobs.strategy.registry import REGISTRY, bound, make_setup, needs
 from pyjobs.strategy.signals import Setup, Signals, no_stop
 from pyjobs.strategy.trace import remembering
+from tests.support.walks import days, walk
 
 EXITS: dict[str, float | str] = {"stop_atr": 2.5, "trail": 0.06, "target_atr": 4.0, "max_bars": 30}
 SHORT_WINDOWS: dict[str, dict[str, float | str]] = {
@@ -35,18 +36,8 @@ CASES = [  # a strategy that is new here comes with its defaults
 ]
 
 
-def walk(n: int, seed: int) -> Bars:
-    rng = np.random.default_rng(seed)
-    close = np.round(100 + np.cumsum(rng.normal(0.01, 1.0, n)), 2).clip(5)
-    opening = np.round(np.concatenate((close[:1], close[:-1])) + rng.normal(0, 0.4, n), 2).clip(5)
-    return Bars(
-        ts_ms=np.arange(1, n + 1, dtype=np.int64) * 86_400_000,
-        open=opening,
-        high=np.maximum(opening, close) + 0.3,
-        low=np.minimum(opening, close) - 0.3,
-        close=close,
-        volume=np.round(np.exp(rng.normal(10, 1, n))),
-    )
+def prices(n: int, seed: int) -> Bars:
+    return walk(days(n), seed, gaps=True, reach=0.3)
 
 
 def test_every_file_of_the_library_is_a_strategy() -> None:
@@ -58,7 +49,7 @@ def test_every_file_of_the_library_is_a_strategy() -> None:
 def test_a_registered_strategy_passes_the_battery(name: str, params: dict[str, float | str]) -> None:
     setup = make_setup(name, params, source="test")
     n = max(900, 3 * setup.lookback)
-    bars, index = walk(n, seed=len(name)), walk(n, seed=77)
+    bars, index = prices(n, seed=len(name)), prices(n, seed=77)
     assert battery.failures(setup, bars, index=index) == []
     signals = (bound(setup, index) if needs(setup) else setup).signals(bars)
     assert signals.entry.sum() > 2
@@ -69,14 +60,14 @@ def test_a_registered_strategy_passes_the_battery(name: str, params: dict[str, f
 def test_a_registered_strategy_passes_with_its_defaults(name: str) -> None:
     setup = make_setup(name, {}, source="test")
     n = max(1300, 3 * setup.lookback)
-    assert battery.failures(setup, walk(n, seed=3), index=walk(n, seed=78)) == []
+    assert battery.failures(setup, prices(n, seed=3), index=prices(n, seed=78)) == []
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_spans_can_be_followed_through_every_registered_strategy(name: str) -> None:
     setup, bars = (
         make_setup(name, {**SHORT_WINDOWS.get(name, {}), "side": "both", **EXITS}, source=""),
-        walk(300, seed=1),
+        prices(300, seed=1),
     )
     assert battery.spans(bound(setup, bars) if needs(setup) else setup, bars)[1] == []
 
@@ -112,23 +103,23 @@ def knows_the_mean_of_all(bars: Bars) -> np.ndarray:
 
 @pytest.mark.parametrize("enters", [peeks_by_slices, peeks_where_spans_are_lost, knows_the_mean_of_all])
 def test_looking_ahead_is_found(enters: Callable[[Bars], np.ndarray]) -> None:
-    found = battery.failures(Cheat(enters), walk(200, seed=2))
+    found = battery.failures(Cheat(enters), prices(200, seed=2))
     assert any(what.startswith("looks_ahead") for what in found), found
 
 
 def test_looking_one_bar_ahead_at_every_bar_is_named_without_running_again() -> None:
-    assert "entry looks 1 bars ahead" in battery.spans(Cheat(peeks_by_slices), walk(200, seed=2))[1]
+    assert "entry looks 1 bars ahead" in battery.spans(Cheat(peeks_by_slices), prices(200, seed=2))[1]
 
 
 def test_a_lookback_that_is_too_short_is_named() -> None:
     cheat = Cheat(lambda bars: bars.close > sma(bars.close, 9), lookback=8)
     assert "looks_ahead: entry looks back on 9 bars, and its lookback is 8" in battery.failures(
-        cheat, walk(200, seed=2)
+        cheat, prices(200, seed=2)
     )
 
 
 def test_a_running_total_depends_on_the_start() -> None:
-    found = battery.failures(Cheat(lambda bars: np.cumsum(bars.close) % 2 > 1), walk(200, seed=2))
+    found = battery.failures(Cheat(lambda bars: np.cumsum(bars.close) % 2 > 1), prices(200, seed=2))
     assert any(what.startswith("depends_on_the_start") for what in found), found
 
 
@@ -139,12 +130,12 @@ def writes(bars: Bars) -> np.ndarray:
 
 
 def test_writing_to_the_bars_is_found() -> None:
-    assert any("writes to its input" in what for what in battery.failures(Cheat(writes), walk(200, seed=2)))
+    assert any("writes to its input" in what for what in battery.failures(Cheat(writes), prices(200, seed=2)))
 
 
 def test_chance_is_found() -> None:
     rng = np.random.default_rng()
-    found = battery.failures(Cheat(lambda bars: rng.random(len(bars)) > 0.5), walk(200, seed=2))
+    found = battery.failures(Cheat(lambda bars: rng.random(len(bars)) > 0.5), prices(200, seed=2))
     assert "is_not_repeatable: entry differs between two runs" in found
 
 
@@ -177,13 +168,15 @@ MALFORMED: list[tuple[Callable[[Bars], object], str]] = [
 
 @pytest.mark.parametrize(("gives", "message"), MALFORMED, ids=[message for _, message in MALFORMED])
 def test_what_is_no_strategy_is_told_in_words(gives: Callable[[Bars], object], message: str) -> None:
-    found = battery.failures(Wrong(gives), walk(200, seed=2))  # type: ignore[arg-type]  # that is what is wrong
+    found = battery.failures(Wrong(gives), prices(200, seed=2))  # type: ignore[arg-type]  # that is what is wrong
     assert found[0].startswith(f"is_malformed: {message}"), found
 
 
 def test_a_lookback_of_nothing_is_named() -> None:
     cheat = Cheat(lambda bars: bars.close > 100, lookback=0)
-    assert battery.failures(cheat, walk(200, seed=2)) == ["is_malformed: its lookback is 0, not a whole number of bars"]
+    assert battery.failures(cheat, prices(200, seed=2)) == [
+        "is_malformed: its lookback is 0, not a whole number of bars"
+    ]
 
 
 def test_what_is_kept_between_calls_is_found_though_it_changes_but_once() -> None:
@@ -193,7 +186,7 @@ def test_what_is_kept_between_calls_is_found_though_it_changes_but_once() -> Non
         calls.append(len(bars))
         return np.asarray(bars.close > sma(bars.close, 5) + float(len(calls) > 30))
 
-    found = battery.failures(Cheat(after_a_while), walk(200, seed=2))
+    found = battery.failures(Cheat(after_a_while), prices(200, seed=2))
     assert "is_not_repeatable: entry is no longer what it was at first: something is kept between calls" in found
 
 
@@ -222,7 +215,7 @@ class Hasty(Cheat):
 def test_signals_told_of_many_at_once_must_be_those_of_each(
     changed: Callable[[Signals], Signals], message: str | None
 ) -> None:
-    found = battery.failures(Hasty(lambda bars: bars.close > sma(bars.close, 5), changed=changed), walk(200, seed=2))
+    found = battery.failures(Hasty(lambda bars: bars.close > sma(bars.close, 5), changed=changed), prices(200, seed=2))
     assert [what.startswith(("differs_among_others: " + (message or ""), message or "-")) for what in found] == (
         [True] if message else []
     ), found
@@ -230,15 +223,15 @@ def test_signals_told_of_many_at_once_must_be_those_of_each(
 
 def test_methods_that_reach_over_bars_are_no_error_of_the_strategy() -> None:
     cheat = Cheat(lambda bars: bars.close > sma(bars.close.copy(), 5))
-    assert battery.failures(cheat, walk(200, seed=2)) == []
+    assert battery.failures(cheat, prices(200, seed=2)) == []
 
 
 def test_an_index_that_is_needed_is_asked_for() -> None:
-    assert battery.failures(KrxMa200(), walk(700, seed=1)) == ["needs the bars of KOSPI"]
+    assert battery.failures(KrxMa200(), prices(700, seed=1)) == ["needs the bars of KOSPI"]
 
 
 def test_the_index_is_never_seen_before_its_close() -> None:
-    bars, index = walk(300, seed=4), walk(300, seed=9)
+    bars, index = prices(300, seed=4), prices(300, seed=9)
     setup: Setup = KrxMa200(window=5, regime=5)
     whole = bound(setup, index).signals(bars)
     for t in range(20, 300, 7):

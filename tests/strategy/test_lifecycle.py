@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold
 from pyjobs.strategy.signals import Signals
-from tests.strategy.folded import follow, mark
+from tests.strategy.support.folded import follow, mark
 
 DAY = 86_400_000
 

@@ -11,22 +11,7 @@ from pyjobs.market.bars import Bars
 from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.scan import last_bar_signals, longest_lookback
 from pyjobs.strategy.signals import Signals
-
-
-def walk(n: int) -> Bars:
-    rng = np.random.default_rng(9)
-    close = np.round(100 + np.cumsum(rng.normal(0.05, 1, n)), 2)
-    start = np.concatenate((close[:1], close[:-1]))
-    ts_ms = np.arange(1, n + 1, dtype=np.int64) * 86_400_000
-    return Bars(
-        ts_ms=ts_ms,
-        open=start,
-        high=np.maximum(start, close) + 0.2,
-        low=np.minimum(start, close) - 0.2,
-        close=close,
-        volume=np.ones(n),
-    )
-
+from tests.support.walks import days, walk
 
 SETUPS = make_setups(
     {"ma_cross": {"fast": 3, "slow": 8}, "breakout_20": {}, "pullback_ma200": {"trend": 50}}, source=""
@@ -34,7 +19,7 @@ SETUPS = make_setups(
 
 
 def test_every_bar_scanned_alone_says_what_the_whole_series_says() -> None:
-    bars = walk(400)
+    bars = walk(days(400), 9, moves=0.01, reach=0.2)
     whole = {name: setup.signals(bars) for name, setup in SETUPS.items()}
     fired = 0
     for t in range(400):
@@ -64,7 +49,7 @@ class Torn:
 
 @pytest.mark.parametrize("n", [0, 1, 5])
 def test_wanting_in_and_out_at_one_close_is_no_signal(n: int) -> None:
-    assert last_bar_signals(walk(n + 1).slice(0, n), {"torn": Torn()}) == []
+    assert last_bar_signals(walk(days(n + 1), 9, moves=0.01, reach=0.2).slice(0, n), {"torn": Torn()}) == []
 
 
 def test_the_longest_lookback_decides_how_many_bars_are_needed() -> None:
@@ -91,7 +76,7 @@ class Raising:
 
 
 def test_a_setup_that_raises_hides_no_other_where_it_is_told_to_and_says_so() -> None:
-    bars = walk(400)
+    bars = walk(days(400), 9, moves=0.01, reach=0.2)
     falls = int(np.flatnonzero(np.diff(bars.close) < 0)[0]) + 2
     failed: dict[str, Exception] = {}
     last_bar_signals(bars.slice(0, falls), {"bad": Raising(), **SETUPS}, failed)

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import errno
 import json
+import os
 import socket
 import sqlite3
 import ssl
@@ -20,7 +21,7 @@ import pytest
 import requests
 import urllib3
 
-from tests.judge.fault_server import serving
+from tests.judge.support.fault_server import serving
 from utils.errors import ConfigError, ExternalDataUnavailable, StaleDataError
 from utils.exception_kinds import kind_of
 from utils.exit_codes import ExitCode
@@ -188,6 +189,15 @@ def test_the_disk_and_the_files_have_codes_of_their_own(tmp_path: Path) -> None:
     assert exit_code_for(PermissionError(errno.EACCES, "Permission denied", "data")) == ExitCode.PERMISSION
     assert exit_code_for(OSError(errno.EROFS, "Read-only file system", "data")) == ExitCode.CANNOT_WRITE
     assert exit_code_for(OSError(errno.EIO, "Input/output error", "data")) == ExitCode.CANNOT_WRITE
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(errno.ETIMEDOUT, 73), (errno.ESTALE, 73), (errno.EHOSTDOWN, 73), (errno.ENOTCONN, 73),
+     (errno.ELOOP, 65), (errno.ENAMETOOLONG, 65), (errno.EISDIR, 65), (errno.ENOTDIR, 65)],
+)  # fmt: skip
+def test_a_file_on_a_server_that_is_away_is_no_outage_of_a_provider(number: int, code: int) -> None:
+    assert exit_code_for(OSError(number, os.strerror(number), "/mnt/nas/x")) == code
 
 
 def test_a_lock_that_is_held_is_75_and_a_locked_database_a_bug(tmp_path: Path) -> None:

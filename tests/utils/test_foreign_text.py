@@ -11,7 +11,7 @@ import pytest
 
 from pyjobs.market.providers.wire import scrub
 from pyjobs.market.providers.wire.http_answer import excerpt
-from tests.hostile import TEXTS, texts
+from tests.support.hostile import TEXTS, texts
 from utils.foreign_text import outcome_of, printable, quoted
 from utils.tables import markdown_text
 

@@ -6,7 +6,7 @@ import pytest
 
 from pyjobs.reporting import numbers
 from pyjobs.reporting.document import Page, Section, Table, Text, markdown
-from tests import hostile
+from tests.support import hostile
 from utils.tables import Column, display_width, markdown_table, text_table
 
 COLUMNS = [Column("symbol"), Column("close", right=True)]

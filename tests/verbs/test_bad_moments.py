@@ -13,7 +13,7 @@ import pytest
 
 from pyjobs.market.bars import SeriesKey
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.killing import NOW_S, Here, Home, ended
+from tests.verbs.support.killing import NOW_S, Here, Home, ended
 
 BTC = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")
 ONE = ["--symbol", "BTCUSD", "--timeframe", "1m"]

@@ -16,7 +16,7 @@ import pytest
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from tests.fakemarket.faults import Ban
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.outage import CLIENTS, Ended, Machine
+from tests.verbs.support.outage import CLIENTS, Ended, Machine
 
 T0_S = 1_795_176_000  # 2026-11-20 12:00 UTC, a Friday
 DAY_S = 86_400

@@ -8,7 +8,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from pyjobs.account.single.engine import Money, run_symbol
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.registry import make_setup
+from tests.support.walks import days, walk
 from utils import paths
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,21 +25,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 GUARDED = {"fast": 5, "slow": 20, "stop_atr": 2, "trail": 0.1, "side": "both"}
 
 
-def walk(seed: int, n: int = 700) -> Bars:
-    rng = np.random.default_rng(seed)
-    close = np.round(100 * np.exp(np.cumsum(0.02 * rng.standard_normal(n))), 2)
-    start = np.concatenate((close[:1], close[:-1]))
-    high, low = np.maximum(start, close) + 0.5, np.minimum(start, close) - 0.5
-    ts_ms = 1_500_000_000_000 + 86_400_000 * np.arange(n, dtype=np.int64)
-    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(n))
-
-
 @pytest.fixture(scope="module")
 def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bars") / "bars.parquet"
     parts = [
-        pa.table({"symbol": [f"S{i}"] * 700, **{name: getattr(walk(i), name) for name in Bars.__slots__}})
-        for i in range(8)
+        pa.table({"symbol": [f"S{i}"] * 700, **{name: getattr(prices, name) for name in Bars.__slots__}})
+        for i, prices in enumerate(walk(days(700), seed, drift=0) for seed in range(8))
     ]
     pq.write_table(pa.concat_tables(parts), path)
     return path
@@ -96,7 +87,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_symbols_run_in_1_2_or_4_threads_of_one_process_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(paths.ROOT))
     setup, money = make_setup("ma_cross", GUARDED, source="test"), Money(fee_bps=5)
-    series = [walk(seed, 400 + 40 * seed) for seed in range(12)] * 20
+    series = [walk(days(400 + 40 * seed), seed, drift=0) for seed in range(12)] * 20
 
     def figures(bars: Bars) -> tuple[bytes, bytes, float, float]:
         made = run_symbol("", bars, setup, money=money)

@@ -23,9 +23,9 @@ import pytest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest.backfill import TASK, read_task
 from tests.fakemarket.server import FakeMarket
-from tests.market.made_up_exchange import picked
-from tests.verbs.killing import Ended, Home
-from tests.verbs.moments import STEPS, built_library, numbered, steps_in
+from tests.market.support.made_up_exchange import picked
+from tests.verbs.support.killing import Ended, Home
+from tests.verbs.support.moments import STEPS, built_library, numbered, steps_in
 
 SEED = 20261120
 BTC = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.fetching import COINS, DAY_S, FRIDAY_S, HOUR_S, SHARES, Home, desk, made_home
+from tests.verbs.support.fetching import COINS, DAY_S, FRIDAY_S, HOUR_S, SHARES, Home, desk, made_home
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,7 @@ from pyjobs.market.ingest.looks import comparison_due
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.gather import again_ms
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.fetching import DAY_S, FRIDAY_S, Home, desk, made_home
+from tests.verbs.support.fetching import DAY_S, FRIDAY_S, Home, desk, made_home
 from utils.run import run
 
 REVISED_MS = 1_793_577_600_000  # 2026-11-02T00:00Z, the start of a day

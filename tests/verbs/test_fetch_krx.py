@@ -25,8 +25,8 @@ from pyjobs.runs.verdict.series import check_boards
 from tests.fakemarket.krx_shares import Event
 from tests.fakemarket.server import FakeMarket
 from tests.fakemarket.universe import INSTRUMENTS
-from tests.verb_process import run_verb
-from tests.verbs.fetching import HOUR_S, KOREA, Home, made_home
+from tests.support.verb_process import run_verb
+from tests.verbs.support.fetching import HOUR_S, KOREA, Home, made_home
 from utils import clock, trading_day
 from utils.run import run
 from utils.settings import config

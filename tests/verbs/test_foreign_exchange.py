@@ -12,7 +12,7 @@ import pytest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.merge import same_bars
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.killing import Here, Home
+from tests.verbs.support.killing import Here, Home
 
 KEY = SeriesKey(exchange="YAHOO_FX", symbol="EURUSD=X", timeframe="1m")
 SERIES = ["--exchange", "YAHOO_FX", "--symbol", "EURUSD=X"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs import prune_runs
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 from tests.verbs.test_nightly import home
 
 __all__ = ["home"]

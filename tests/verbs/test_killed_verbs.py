@@ -23,9 +23,9 @@ import pytest
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.ingest.backfill import read_task
 from tests.fakemarket.server import FakeMarket
-from tests.market.made_up_exchange import picked
-from tests.verbs.killing import NOW_S, Home, lost, same_where_shared
-from tests.verbs.moments import PHASES, Killer, built_library, numbered, steps_in
+from tests.market.support.made_up_exchange import picked
+from tests.verbs.support.killing import NOW_S, Home, lost, same_where_shared
+from tests.verbs.support.moments import PHASES, Killer, built_library, numbered, steps_in
 
 SEED = 20261120
 BTC = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")

@@ -17,9 +17,9 @@ import pytest
 from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.mirror import connected
 from tests.fakemarket.server import FakeMarket
-from tests.market import postgres
-from tests.market.made_up_exchange import MINUTE_MS, walk
-from tests.verbs.killing import Ended, Here, Home, ended
+from tests.market.support import postgres
+from tests.market.support.made_up_exchange import MINUTE_MS, walk
+from tests.verbs.support.killing import Ended, Here, Home, ended
 
 KEY = SeriesKey(exchange="TEST", symbol="BTC/USD", timeframe="1m")
 MIDNIGHT_MS = 1_767_225_600_000  # 2026-01-01T00:00Z

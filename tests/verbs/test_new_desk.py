@@ -18,7 +18,7 @@ from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.job_history import load_job_plans
 from tests.fakemarket.server import FakeMarket
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 Verb = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -21,7 +21,7 @@ from filelock import FileLock
 from pyjobs.runs import manifest
 from pyjobs.runs.nights.steps import NIGHT
 from pyjobs.runs.run_folder import finished_runs
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 from utils import trading_day
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakemarket.server import FakeMarket
-from tests.market import postgres
-from tests.verbs.week import Box
+from tests.market.support import postgres
+from tests.verbs.support.week import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = (ROOT / "docs/operations/set_up.md").read_text(encoding="utf-8").partition("## Where you come from")[2]

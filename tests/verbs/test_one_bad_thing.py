@@ -15,8 +15,8 @@ from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import run_folder
 from pyjobs.runs.verdict import records
-from tests import hostile
-from tests.verb_process import run_verb
+from tests.support import hostile
+from tests.support.verb_process import run_verb
 from tests.verbs.test_import_bars import DESK, GOOD
 from utils.errors import ConfigError
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.fakemarket.server import FakeMarket, running
-from tests.market.providers.asking.made_up import KIND_OF
-from tests.verbs.outage import CLIENTS, SKIPPED, Ended, Machine
+from tests.market.providers.asking.support.made_up import KIND_OF
+from tests.verbs.support.outage import CLIENTS, SKIPPED, Ended, Machine
 
 Rule = tuple[str, dict[str, Any]]
 """A fault's kind, and fields of Fault."""

@@ -12,7 +12,7 @@ import pytest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = """

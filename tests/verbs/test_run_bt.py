@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86_400_000

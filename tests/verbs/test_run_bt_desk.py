@@ -23,6 +23,7 @@ from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs import manifest
 from pyjobs.runs.backtests import backtest_folder
+from tests.support.walks import walk
 from utils import paths, trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -55,14 +56,6 @@ RESULTS = [
 ]
 
 
-def walk(ts_ms: np.ndarray, seed: int) -> Bars:
-    rng = np.random.default_rng(seed)
-    close = np.round(30_000 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, ts_ms.size))))
-    start = np.concatenate((close[:1], close[:-1]))
-    high, low = np.maximum(start, close) + 100, np.minimum(start, close) - 100
-    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(ts_ms.size))
-
-
 def store() -> BarStore:
     return BarStore(paths.data_dir() / "raw")
 
@@ -80,7 +73,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     sessions = [s for s in trading_day.load("XKRX").sessions() if "2022-01-03" <= s.date.isoformat() <= LAST]
     ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], dtype=np.int64)
     for seed, symbol in enumerate(("AAA", "BBB", "CCC", "IDX")):
-        put(symbol, walk(ts_ms, seed))
+        put(symbol, walk(ts_ms, seed, begins=30_000, decimals=0, reach=100))
     path = tmp_path / "desk.yaml"
     path.write_text(DESK)
     yield path

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.test_run_bt_desk import DESK, LAST, put, walk
+from tests.support.walks import walk
+from tests.verbs.test_run_bt_desk import DESK, LAST, put
 from utils import paths, trading_day
 
 
@@ -57,7 +58,7 @@ def bench(tmp_path: Path, client_env: dict[str, str], fakemarket: FakeMarket, mo
     sessions = [s for s in trading_day.load("XKRX").sessions() if "2023-06-01" <= s.date.isoformat() <= LAST]
     ts_ms = np.array([session.close_utc_s * 1000 for session in sessions], dtype=np.int64)
     for seed, symbol in enumerate(("AAA", "BBB", "CCC", "IDX")):
-        put(symbol, walk(ts_ms, seed))
+        put(symbol, walk(ts_ms, seed, begins=30_000, decimals=0, reach=100))
     desk = tmp_path / "desk.yaml"
     desk.write_text(DESK)
     return Bench(home, desk, client_env, fakemarket)

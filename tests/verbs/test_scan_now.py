@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakemarket.server import FakeMarket
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 
 ROOT = Path(__file__).resolve().parents[2]
 DESK = """

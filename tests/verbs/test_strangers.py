@@ -14,7 +14,7 @@ import pytest
 
 from pyjobs.runs import run_folder
 from pyjobs.runs.nights import signal_queue
-from tests.stranger import stranger
+from tests.support.stranger import stranger
 from tests.verbs import test_nightly as nights
 from utils.files import private
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from pyjobs import account_backtest, scan, setup_backtest
-from pyjobs.market.bars import Bars, SeriesKey
+from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.bar_store import BarStore
+from tests.support.walks import walk
 from utils import trading_day
 from utils.exit_codes import ExitCode
 from utils.run import run
@@ -42,30 +43,19 @@ instruments:
 """
 
 
-def walk(ts_ms: np.ndarray, seed: int, *, jump: bool = False) -> Bars:
-    rng = np.random.default_rng(seed)
-    n = ts_ms.size
-    close = np.round(30_000 * np.exp(np.cumsum(rng.normal(0.0005, 0.02, n))))
-    if jump:
-        close[-1] = close.max() * 1.1
-    start = np.concatenate((close[:1], close[:-1]))
-    high, low = np.maximum(start, close) + 100, np.minimum(start, close) - 100
-    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(n))
-
-
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
     sessions = [s for s in trading_day.load("XKRX").sessions() if "2021-01-04" <= s.date.isoformat() <= LAST]
     ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], dtype=np.int64)
     store = BarStore(tmp_path / "data" / "raw", locks=tmp_path / ".locks")
+    times_of = {"AAA": ts_ms, "BBB": ts_ms, "NEW": ts_ms[-30:], "OLD": ts_ms[:-5], "IDX": ts_ms[100:]}
     made = {
-        "AAA": walk(ts_ms, 1, jump=True),
-        "BBB": walk(ts_ms, 2),
-        "NEW": walk(ts_ms[-30:], 3),
-        "OLD": walk(ts_ms[:-5], 4),
-        "IDX": walk(ts_ms[100:], 5),
+        symbol: walk(times, seed, begins=30_000, decimals=0, reach=100)
+        for seed, (symbol, times) in enumerate(times_of.items(), 1)
     }
+    made["AAA"].close[-1] = made["AAA"].close.max() * 1.1
+    made["AAA"].high[-1] = made["AAA"].close[-1] + 100  # it breaks out
     for symbol, bars in made.items():
         key = SeriesKey(exchange="X", symbol=symbol, timeframe="1d")
         store.write(key, bars, provider="test", fetched_at_ms=0, adjusted="raw", last_final=True)

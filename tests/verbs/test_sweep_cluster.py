@@ -19,7 +19,7 @@ import pytest
 
 from pyjobs import compare_runs, run_sweep, walk_forward
 from pyjobs.runs.backtests import backtest_folder
-from tests.utils.pieces.clusters import ROOT, Cluster, cluster
+from tests.utils.pieces.support.clusters import ROOT, Cluster, cluster
 from utils.exit_codes import ExitCode
 from utils.run import run
 

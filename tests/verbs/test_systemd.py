@@ -143,6 +143,35 @@ def test_a_real_manager_starts_the_minute_job_by_its_timer(env: dict[str, str], 
     assert [one["outcome"] for one in history if one["instance"].startswith("BTC")] == ["ok"]
 
 
+LOOPS = "loops: {paper: {exchange: MADEUP, symbol: BTC/USD, timeframe: 5m, strategy: ma_cross, market: 24/7}}\n"
+KEPT = """
+dropped="$XDG_CONFIG_HOME/systemd/user/nightdesk-live.service.d"
+mkdir -p "$dropped" && printf '[Service]\nWatchdogSec=2\nRestartSec=0\n' >"$dropped/soon.conf"
+show() { systemctl --user show nightdesk-live.service --property="$1" --value; }
+restarted() { until [[ $(show NRestarts) == "$1" && $(show ActiveState) == active ]]; do sleep 0.1; done; }
+jobs/live.sh up
+restarted 0
+kill -KILL "$(show MainPID)"
+restarted 1
+kill -STOP "$(show MainPID)"
+restarted 2
+jobs/live.sh status || true
+jobs/live.sh down
+printf 'in the end %s %s\n' "$(show ActiveState)" "$(show UnitFileState)"
+"""
+
+
+@pytest.mark.torture  # it waits for a watchdog
+def test_a_real_manager_begins_the_loops_again_when_they_are_killed_and_when_they_hang(
+    env: dict[str, str], tmp_path: Path, group: Path
+) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret/live.yaml").write_text(LOOPS)
+    told = managed(env, tmp_path, group, KEPT)
+    assert "started as nightdesk-live.service" in told and "live loop: alive, pid" in told
+    assert told.splitlines()[-2:] == ["stopped", "in the end inactive disabled"]
+
+
 def test_without_a_manager_the_units_are_written_and_the_message_says_what_is_to_be_done(
     env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
 from tests.fakemarket.universe import INSTRUMENTS
-from tests.verbs.week import Box, Line, printed, shipped, starts
+from tests.verbs.support.week import Box, Line, printed, shipped, starts
 from utils import trading_day
 
 HOUR_S, DAY_S = 3_600, 86_400

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.week import Box, Line, printed, starts
+from tests.verbs.support.week import Box, Line, printed, starts
 from utils import trading_day
 
 FIRST, DAYS, ZONE = dt.date(2026, 11, 23), 7, "Europe/Berlin"  # Thanksgiving is the 26th, the 27th a half day

@@ -47,7 +47,7 @@ def run(home: Path, *command: str) -> str:
 
 
 def without(home: Path, *verb: str) -> str:
-    return run(home, "-m", "tests.verbs.without_posix", *verb)
+    return run(home, "-m", "tests.verbs.support.without_posix", *verb)
 
 
 @pytest.mark.parametrize("verb", VERBS)

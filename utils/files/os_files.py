@@ -31,13 +31,20 @@ AT_ONCE = READ | getattr(os, "O_NONBLOCK", 0)  # a pipe in a file's place is not
 READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
 PATIENCE_S = 30.0  # a manifest has some hundred kB
+ANSWER_S = 60.0
 _SILENT: set[str] = set()
+_ANSWERED: dict[str, float] = {}  # until when a folder is not asked again
 
 
 def held_bytes(path: Path, most: int = -1) -> bytes:
     """What a file of ours holds (its first `most` bytes), at once. Raises OSError as `held`."""
     with held(path) as file:
         return file.read(most)
+
+
+def real(path: Path | str) -> Path:
+    """The path without its links; of a loop of links, where Path.resolve raises, as far as it leads."""
+    return Path(os.path.realpath(path))
 
 
 def is_link(path: Path | str) -> bool:
@@ -100,6 +107,7 @@ def has_folder(path: Path | str) -> bool:
 def out_of_reach(folder: Path) -> bool:
     """Whether a folder is there and does not say what it holds: that is no reason to delete anything."""
     try:
+        must_answer(folder)
         os.listdir(folder)  # noqa: PTH208
     except (FileNotFoundError, NotADirectoryError):
         return False
@@ -108,15 +116,46 @@ def out_of_reach(folder: Path) -> bool:
     return False
 
 
+def must_answer(folder: Path) -> None:
+    """Raise OSError (ETIMEDOUT) naming the folder where its server does not say what is in it within `PATIENCE_S`.
+
+    Each folder is asked once in a minute, by a thread that is left behind then: who lists it after this does not wait.
+    """
+    place, now = str(folder), time.monotonic()
+    if now < _ANSWERED.get(place, 0.0):
+        return
+    try:
+        within(1.0 if place in _SILENT else PATIENCE_S, lambda: _first_in(place), folder)
+    except OSError as error:
+        if is_silence(error):
+            _SILENT.add(place)
+            raise
+    _ANSWERED[place] = now + ANSWER_S
+
+
+def _first_in(folder: str) -> None:
+    with os.scandir(folder) as entries:
+        next(entries, None)
+
+
 def matching(folder: Path, pattern: str) -> list[Path]:
-    """What `folder.glob(pattern)` finds, sorted; one that cannot be looked at, which ends that, hides no other here."""
+    """What `folder.glob(pattern)` finds, sorted; one that cannot be looked at, which ends that, hides no other here.
+
+    Raises OSError as `must_answer`.
+    """
     import glob
+
+    must_answer(folder)
 
     return sorted(Path(folder, name) for name in glob.glob(pattern, root_dir=folder, include_hidden=True))  # noqa: PTH207
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Every file below `folder`, in no order; linked folders are not entered, what cannot be looked at passed over."""
+    """Every file below `folder`, in no order; linked folders are not entered, what cannot be looked at passed over.
+
+    Raises OSError as `must_answer`.
+    """
+    must_answer(folder)
     for at, _, names in os.walk(folder):
         yield from (Path(at, name) for name in names if has_file(f"{at}/{name}"))
 

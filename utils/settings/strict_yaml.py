@@ -19,7 +19,7 @@ import msgspec
 import yaml
 
 from utils import paths
-from utils.files import atomic
+from utils.files import atomic, os_files
 from utils.foreign_text import quoted
 
 Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -130,7 +130,7 @@ def keep(path: Path, text: str, values: Any) -> None:
 
 
 def _place(path: Path) -> Path:
-    name = hashlib.blake2b(str(path.resolve()).encode(), digest_size=12).hexdigest()
+    name = hashlib.blake2b(str(os_files.real(path)).encode(), digest_size=12).hexdigest()
     return paths.data_dir() / "cache/yaml" / f"{name}.values"
 
 

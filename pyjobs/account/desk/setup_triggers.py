@@ -12,19 +12,25 @@ from pyjobs.account.figures.setup_stats import Row, summarise, window_start
 from pyjobs.account.figures.triggers import Part, Triggers, part
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.sleeves import costs_on
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.market.bars import Bars, last
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from pyjobs.strategy.scan import longest_lookback
-from pyjobs.strategy.signals import Setup, one_sided
+from pyjobs.strategy.signals import Setup, Signals, one_sided
 from pyjobs.strategy.trace import remembering
 
 A_DAY = dt.timedelta(days=1)
 
 
-def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) -> Triggers:
-    """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time."""
+def all_triggers(
+    snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int, undecided: Undecided | None = None
+) -> Triggers:
+    """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time.
+
+    A setup that raises on an instrument has none there, and is told to `undecided`, where that is given.
+    """
     found: list[Part] = []
     first, dates = window_start(snapshot.session, days), lru_cache(lambda market: lru_cache(None)(session_of(market)))
     alike: dict[tuple[str, str], Costs] = {}
@@ -33,8 +39,7 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
         if not instrument.scanned or not len(series.bars):
             continue
         bars = looked_at(series.bars, first, longest_lookback(setups))
-        with remembering():
-            signals = [(name, each) for name, setup in setups.items() for each in one_sided(setup.signals(bars))]
+        signals = _signals(series.instrument, bars, setups, undecided)
         kind = instrument.currency, instrument.kind
         costs = alike[kind] = alike[kind] if kind in alike else costs_for(snapshot.desk, instrument)
         found += [
@@ -50,6 +55,24 @@ def all_triggers(snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int) 
             for name, each in signals
         ]
     return Triggers(found)
+
+
+def _signals(
+    instrument: Instrument, bars: Bars, setups: Mapping[str, Setup], undecided: Undecided | None
+) -> list[tuple[str, Signals]]:
+    """Those of each setup and side; what several of them are made of is made once."""
+    found, failed = [], {}
+    with remembering():
+        for name, setup in setups.items():
+            try:
+                found += [(name, each) for each in one_sided(setup.signals(bars))]
+            except Exception as error:  # a strategy of one's own may raise anything
+                if undecided is None:
+                    raise
+                failed[name] = error
+    if undecided is not None:
+        undecided.add(instrument, failed)
+    return found
 
 
 def looked_at(bars: Bars, first: dt.date, lookback: int) -> Bars:

@@ -14,7 +14,8 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes_of_series import Named, wishes_of
+from pyjobs.account.portfolio.undecided import Undecided, worded
+from pyjobs.account.portfolio.wanted.wishes_of_series import Failed, Named, wishes_of
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Account, Instrument
@@ -35,9 +36,17 @@ class Sleeves:
 
 
 def sleeves_of(
-    snapshot: Snapshot, account: Account, setups: Mapping[str, Setup], *, second_core: bool = False
+    snapshot: Snapshot,
+    account: Account,
+    setups: Mapping[str, Setup],
+    *,
+    second_core: bool = False,
+    undecided: Undecided | None = None,
 ) -> Sleeves:
-    """Everything the account trades of the desk. `second_core`: half of the signals may be made in another process."""
+    """Everything the account trades of the desk. `second_core`: half of the signals may be made in another process.
+
+    A setup that raises on a series is left out there and told to `undecided`, where that is given; else it ends this.
+    """
     left_out, wanted = [], {}
     converted: dict[int, Conversion | None] = {}
     traded = [series for series in snapshot.series if _is_traded(series.instrument, account)]
@@ -56,7 +65,13 @@ def sleeves_of(
         if money is not None or instrument.currency == account.currency:
             wanted[number], converted[number] = known, money
     aligned = aligned_bars_of(tuple(series.bars for series in traded), shared=second_core)
-    made = wishes_of(aligned, wanted, second_core=second_core)
+    failed: Failed = {}
+    made = wishes_of(aligned, wanted, second_core=second_core, failed=None if undecided is None else failed)
+    for number, errors in failed.items():
+        instrument = traded[number].instrument
+        left_out += [_left(instrument, f"{name} cannot be decided: {worded(error)}") for name, error in errors.items()]
+        if undecided is not None:
+            undecided.add(instrument, errors)
     grids: dict[tuple[str, str, str], Grid] = {}
     sleeves = []
     for number, named in one_at_a_time(made.items(), lambda each: traded[each[0]].bars, for_good=True):

@@ -10,6 +10,7 @@ from pyjobs.account.single.look_ahead import ALLOW
 from pyjobs.strategy.lifecycle import SEMANTICS
 from utils.cli import Parser
 from utils.errors import UsageError
+from utils.files import os_files
 
 
 def add_flags(parser: Parser) -> None:
@@ -33,7 +34,7 @@ def add_flags(parser: Parser) -> None:
 
 def request_of(args: argparse.Namespace, *outputs: Path | None) -> Request:
     """The parsed flags of `add_flags`. Raises UsageError where the bars and `outputs` name one file twice."""
-    files = [path.resolve() for path in (args.bars, *outputs) if path]
+    files = [os_files.real(path) for path in (args.bars, *outputs) if path]
     if len(set(files)) < len(files):
         raise UsageError("--bars and the results name one file twice: it would be overwritten")
     return Request(

@@ -13,7 +13,7 @@ import numpy as np
 from pyjobs.live.deciding.seen import KIND, Seen, seen_of
 from pyjobs.live.journal import names
 from pyjobs.live.journal.cells import number_in
-from pyjobs.live.journal.lines import LinesFile
+from pyjobs.live.journal.lines import SAVED, LinesFile, split
 from pyjobs.live.journal.place import Place
 from pyjobs.live.journal.rows import Rows, scanned
 from pyjobs.live.spec import Spec, of_row
@@ -165,9 +165,12 @@ def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True)
         found = scanned(text, len(heading), width, step=int(strictly) if ordered else -1)
         if found is not None:
             return found
-    whole = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
+    whole = split(text[: text.rfind(b"\n") + 1])
     if not whole:
         return Rows.of([], width)
+    if b"\r" in text:
+        row = next((line for line in whole[1:] if line.endswith("\r")), "").split(",")
+        raise BadLine(f"{file.path}: {SAVED}", _time_of(row))
     if whole[0] + "\n" != file.heading:
         raise BadLine(f"{file.path}: its heading is not ours: it is of another version or program", 0)
     try:
@@ -201,7 +204,10 @@ def _refuse_no_numbers(trades: Rows, path: Path) -> None:
 
 def _time_in(message: str) -> int:
     """The time of the line that `LinesFile.verified` quotes."""
-    cells = message.partition("the line '")[2].partition(",…'")[0].split(",")
+    return _time_of(message.partition("the line '")[2].partition(",…'")[0].split(","))
+
+
+def _time_of(cells: list[str]) -> int:
     text = cells[names.TS_MS] if len(cells) > names.TS_MS else ""
     return int(text) if text.isdecimal() else 0
 

@@ -24,6 +24,14 @@ TS_CELL = 3
 Row = list[str]
 
 
+SAVED = "its lines end in CR LF, as an editor saves them; sed -i 's/\\r$//' takes the CR out again"
+
+
+def split(text: bytes) -> list[str]:
+    """Whole lines, without their ends; a CR is part of a line, and makes its checksum a wrong one."""
+    return text.decode("utf-8", "replace").split("\n")[:-1]
+
+
 def chained(before: str, bodies: Sequence[str]) -> tuple[str, str]:
     """The lines with their checksums, as text, and the last checksum."""
     out = []
@@ -84,7 +92,7 @@ class LinesFile:
             if not self._has_heading(file.fileno(), size):
                 return []
             text, begins = self._end(file.fileno(), size, rows + 1)
-        lines = text[: text.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()
+        lines = split(text[: text.rfind(b"\n") + 1])
         return self.verified(lines, "" if begins == len(self.heading.encode()) else None)[-rows:]
 
     def _has_heading(self, fd: int, size: int) -> bool:
@@ -95,6 +103,8 @@ class LinesFile:
             return True
         if size < len(heading) and heading.startswith(found.rstrip(b"\0")):
             return False
+        if found == heading[:-1] + b"\r":
+            raise BadDataError(f"{self.path}: {SAVED}. Nothing was written")
         raise BadDataError(
             f"{self.path}: its heading is not ours ({self._apart(found)}): it is of another version or program; "
             "nothing was written. Move it away, or choose another tag"
@@ -127,7 +137,7 @@ class LinesFile:
         if b"\0" in good:  # a block that was promised to the disk and never written
             good = good[: good.rfind(b"\n", 0, good.index(b"\0")) + 1]
         end = begins + len(good)
-        lines = good.decode("utf-8", "replace").splitlines()
+        lines = split(good)
         first = len(self.heading.encode()) == begins
         found = self.verified(lines, "" if first else None)
         self.size, self.last = end, found[-1][-1] if found else ""

@@ -18,6 +18,7 @@ from pyjobs.market.cache.regrouped import regrouped
 from pyjobs.market.cache.release import one_at_a_time
 from utils import paths
 from utils.errors import BadDataError, MissingInputError
+from utils.files import os_files
 
 EARLIEST_MS, LATEST_MS = 10**11, 10**14  # 1973 and 5138: seconds and microseconds lie outside
 DAY_MS = TIMEFRAME_MS["1d"]
@@ -47,7 +48,7 @@ def read_bar_file(path: Path, *, cache: bool = True) -> Series:
         raise MissingInputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     if cache:
         folder = paths.data_dir() / "cache/columns/files"
-        return column_cache.cached(folder, str(path.resolve()), [str(path)], lambda: opened(path, folder))
+        return column_cache.cached(folder, str(os_files.real(path)), [str(path)], lambda: opened(path, folder))
     return opened(path).spilled()
 
 

@@ -31,7 +31,7 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     layout: str = "auto"
     zone: str = ""
-    dates: Literal["", "dmy", "mdy"] = ""
+    dates: Literal["", "dmy", "mdy", "ymd"] = ""
     columns: dict[str, str] = {}
     scale: float = 1.0
     symbol_column: str = ""

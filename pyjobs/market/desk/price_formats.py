@@ -28,7 +28,7 @@ class PriceFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     preamble: str = ""
     mark: Literal["", "start", "end"] = ""
     zone: str = ""
-    dates: Literal["", "dmy", "mdy"] = ""
+    dates: Literal["", "dmy", "mdy", "ymd"] = ""
     scale: float = 1.0
     asked: bool = False
     without: bool = False

@@ -16,6 +16,7 @@ from pyjobs.runs.nights.loops import FILE as LOOPS
 from pyjobs.runs.nights.loops import GoLive
 from pyjobs.runs.nights.steps import StepResult
 from pyjobs.scanning.scan_file import Scan
+from utils.files import os_files
 
 
 class Steps(msgspec.Struct, frozen=True):
@@ -58,6 +59,7 @@ def read_run(run_dir: Path) -> RunInputs:
 
 
 def _folders(portfolio: Path, missing: dict[str, str]) -> list[Path]:
+    os_files.must_answer(portfolio)
     found = sorted(path for path in portfolio.iterdir() if path.is_dir()) if portfolio.is_dir() else []
     if not found:
         missing["portfolio/"] = "holds no account"

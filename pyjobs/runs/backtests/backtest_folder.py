@@ -17,6 +17,7 @@ from pathlib import Path
 from pyjobs.runs.run_folder import BUILDING, MANIFEST, Building
 from utils import paths
 from utils.errors import CannotWriteError
+from utils.files import os_files
 from utils.files.os_files import has_file, has_folder, hold_folder, is_link
 
 # Ours is 8 digits, T, 9 digits, Z; runs of other tools, with fewer digits or another separator, are understood too.
@@ -48,6 +49,7 @@ def runs_of(folder: Path, strategy: str, now: datetime | None = None) -> list[Pa
 
     Runs without a manifest count when they hold results; links, foreign names and half-built folders do not.
     """
+    os_files.must_answer(folder)
     named = [(parts_of(path.name), path) for path in (folder.iterdir() if folder.is_dir() else ())]
     mine = [(parts[0], path.name, path) for parts, path in named if parts and parts[1] == strategy and _is_run(path)]
     until = parts_of(run_name(now + AHEAD, strategy)) if now else None

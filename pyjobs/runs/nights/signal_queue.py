@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
-from utils.files import atomic, private
+from utils.files import atomic, os_files, private
 from utils.files.os_files import held_bytes, is_there
 
 BUSY_TIMEOUT_S = 10.0
@@ -158,7 +158,7 @@ def snapshot(queue: sqlite3.Connection, folder: Path) -> tuple[Path, Path]:
     """
     copy, table = folder / "signals.sqlite", folder / "signals.csv"
     atomic.write_atomic(copy, lambda temporary: queue.execute("VACUUM INTO ?", (str(temporary),)))
-    with closing(sqlite3.connect(f"file:{copy.resolve()}?mode=ro&immutable=1", uri=True)) as frozen:
+    with closing(sqlite3.connect(f"file:{os_files.real(copy)}?mode=ro&immutable=1", uri=True)) as frozen:
         rows = frozen.execute(f"SELECT {', '.join(COLUMNS)} FROM signals ORDER BY ts_ms, symbol, setup").fetchall()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pyjobs.runs.job_history import JobRun, to_run
 from pyjobs.runs.verdict.findings import Check, many
 from utils import history
+from utils.files import os_files
 
 AHEAD_S = 60  # a record so little ahead of this clock is no riddle
 MENDED_S = 86_400  # a day of good records behind one from the future: the clock has been set right since
@@ -25,6 +26,7 @@ class Records(NamedTuple):
 
 def read(logs: Path, now_s: float) -> Records:
     """What logs/history.jsonl (and those set aside) tell at `now_s`; none without the file. Raises OSError."""
+    os_files.must_answer(logs)
     passed_over: list[str] = []
     found = list(history.read(logs, passed_over))  # read first: what it passes over is counted after
     return sorted_out(found, now_s, len(passed_over))

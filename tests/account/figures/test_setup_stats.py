@@ -15,6 +15,7 @@ from pyjobs.account.portfolio.costs import Costs
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.library.breakout import Breakout
 from pyjobs.strategy.signals import Signals
+from tests.support.walks import days, walk
 
 DAY = 86_400_000
 KEY = SeriesKey(exchange="X", symbol="A", timeframe="1d")
@@ -182,20 +183,6 @@ def test_without_a_trigger_everything_is_undefined() -> None:
     )
 
 
-def walk(n: int) -> Bars:
-    rng = np.random.default_rng(5)
-    c = np.round(100 + np.cumsum(rng.normal(0.05, 1, n)), 2)
-    o = np.concatenate((c[:1], c[:-1]))
-    return Bars(
-        ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY,
-        open=o,
-        high=np.maximum(o, c) + 0.3,
-        low=np.minimum(o, c) - 0.3,
-        close=c,
-        volume=np.ones(n),
-    )
-
-
 def of(bars: Bars, setup: Breakout) -> Triggers:
     return Triggers(
         [
@@ -213,7 +200,7 @@ def of(bars: Bars, setup: Breakout) -> Triggers:
 
 
 def test_truncating_the_future_changes_no_past_trigger_and_no_closed_trade() -> None:
-    bars, setup = walk(260), Breakout(window=10, exit_window=5)
+    bars, setup = walk(days(260, first=1), 5, moves=0.01, reach=0.3), Breakout(window=10, exit_window=5)
     whole = of(bars, setup)
     assert len(whole) > 20
     for n in range(20, 260, 7):
@@ -225,7 +212,7 @@ def test_truncating_the_future_changes_no_past_trigger_and_no_closed_trade() -> 
 
 
 def test_triggers_do_not_depend_on_where_the_history_starts() -> None:
-    bars, setup = walk(260), Breakout(window=10, exit_window=5)
+    bars, setup = walk(days(260, first=1), 5, moves=0.01, reach=0.3), Breakout(window=10, exit_window=5)
     whole = of(bars, setup)
     for start in (1, 2, 17, 100):
         tail = of(bars.slice(start, 260), setup)

@@ -18,12 +18,12 @@ from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.library.ma_cross import MaCross
 from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.signals import Setup, Signals
-from tests.alone import alone
-from tests.strategy.test_battery import walk
+from tests.support.alone import alone
+from tests.support.walks import days, walk
 from utils.pieces import forked
 
 SETUPS = make_setups({"ma_cross": {"side": "both"}, "breakout": {}, "rsi_reversion": {}}, source="test")
-SERIES = [walk(300 + 7 * number, number) for number in range(2 * AHEAD + 5)]
+SERIES = [walk(days(300 + 7 * number), number, gaps=True) for number in range(2 * AHEAD + 5)]
 # one number is left out, one has a single strategy, one comes after a gap
 WANTED = {n: {"ma_cross": SETUPS["ma_cross"]} if n == 100 else dict(SETUPS) for n in range(len(SERIES)) if n != 70}
 

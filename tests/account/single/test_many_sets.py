@@ -17,7 +17,8 @@ from pyjobs.strategy.indicators import crossing, crossings
 from pyjobs.strategy.lifecycle import FLAT, SEMANTICS, Rules, kernel_columns
 from pyjobs.strategy.registry import make_setup
 from pyjobs.strategy.signals import Setup, signals_of_each
-from tests.account.single.test_pieces import MONEY, walk
+from tests.account.single.test_pieces import MONEY
+from tests.support.walks import days, walk
 
 AXES = {
     "fast": (2, 5, 9),
@@ -49,7 +50,7 @@ def test_each_set_is_what_it_is_alone_however_many_go_together(
     monkeypatch: pytest.MonkeyPatch, ways: list[dict[str, object]], values: int
 ) -> None:
     monkeypatch.setattr(many_sets, "VALUES", values)
-    bars, setups = walk(900, 5), made(ways)
+    bars, setups = walk(days(900), 5, gaps=True), made(ways)
     for semantics, start_ms in ((SEMANTICS[0], None), (SEMANTICS[2], int(bars.ts_ms[300]))):
         together = run_figures(bars, ManySets(setups, semantics), money=MONEY, start_ms=start_ms)
         assert together.tolist() == alone(setups, bars, semantics, start_ms)
@@ -59,12 +60,12 @@ def test_each_set_is_what_it_is_alone_however_many_go_together(
 def test_one_collection_of_sets_serves_series_of_any_length() -> None:
     sets, setups = ManySets(made(OF_ONE_SIDE), "own"), made(OF_ONE_SIDE)
     for n in (900, 1, 0, 39, 41, 300):
-        bars = walk(900, n).slice(0, n)
+        bars = walk(days(900), n, gaps=True).slice(0, n)
         assert run_figures(bars, sets, money=MONEY).tolist() == alone(setups, bars, "own", None)
 
 
 def test_signals_of_sets_of_one_side_are_told_at_once_and_those_of_both_are_not() -> None:
-    bars = walk(200, 3)
+    bars = walk(days(200), 3, gaps=True)
     assert signals_of_each(made([{"fast": 2, "slow": 9}, {"fast": 3, "slow": 9, "side": "both"}]), bars) is None
     assert signals_of_each(made([{}], "breakout"), bars) is None
     setups = made([{"fast": 2, "slow": 9}, {"fast": 2, "slow": 11}])
@@ -84,7 +85,10 @@ def test_crossings_of_pairs_are_those_of_each_pair() -> None:
 
 
 def test_the_compiled_loop_over_sets_is_the_python_it_was_made_of() -> None:
-    bars, setups = walk(80, 4), made([{"fast": 2, "slow": 5}, {"fast": 2, "slow": 9, "stop_loss": 0.02}])
+    bars, setups = (
+        walk(days(80), 4, gaps=True),
+        made([{"fast": 2, "slow": 5}, {"fast": 2, "slow": 9, "stop_loss": 0.02}]),
+    )
     columns = [kernel_columns(bars, setup.signals(bars), (80,)) for setup in setups]
     rules = [number for setup in setups for number in Rules.of(setup.signals(bars)).vector()]
     entry, leaving = ([x for each in columns for x in each[i].tolist()] for i in (0, 1))  # type: ignore[union-attr]
@@ -100,6 +104,6 @@ def test_the_compiled_loop_over_sets_is_the_python_it_was_made_of() -> None:
 
 
 def test_a_signal_for_too_few_bars_is_refused() -> None:
-    bars = walk(50, 4)
+    bars = walk(days(50), 4, gaps=True)
     with pytest.raises(ValueError, match="signals must have one entry per bar, 50 in all"):
         kernel_columns(bars, made([{"fast": 2, "slow": 5}])[0].signals(bars.slice(0, 49)), (50,))

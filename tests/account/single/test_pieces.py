@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import tracemalloc
 
-import numpy as np
 import pytest
 
 from pyjobs.account.single.bt_files import trade_lines
 from pyjobs.account.single.engine import Money, SymbolResult, run_figures, run_symbol
 from pyjobs.account.single.many_sets import ManySets
 from pyjobs.market import bars as schema
-from pyjobs.market.bars import Bars
 from pyjobs.strategy.lifecycle import SEMANTICS
 from pyjobs.strategy.registry import REGISTRY, bound, make_setup, needs
 from pyjobs.strategy.signals import Setup
+from tests.support.walks import days, walk
 
 DAY = 86_400_000
 MONEY = Money(fee_bps=10)
 EXITS = {"stop_loss": 0.04, "trail_atr": 3.0, "target": 0.1, "max_bars": 30}
 
 
-def walk(n: int, seed: int) -> Bars:
-    """Prices in hundredths that cross their averages often."""
-    rng = np.random.default_rng(seed)
-    close = np.round(100 * np.exp(0.02 * rng.standard_normal(n).cumsum() % 1), 2)
-    start = np.round(close * (1 + 0.01 * rng.standard_normal(n)), 2)
-    high, low = np.maximum(start, close) + 0.5, np.minimum(start, close) - 0.5
-    ts_ms = (20_000 + np.arange(n, dtype=np.int64)) * DAY
-    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=rng.integers(1, 99, n).astype(float))
-
-
 def made(name: str, exits: dict[str, float]) -> Setup:
     setup = make_setup(name, exits, source="here")
-    return bound(setup, walk(1_500, 7)) if needs(setup) else setup
+    return bound(setup, walk(days(1_500), 7, gaps=True)) if needs(setup) else setup
 
 
 def told(result: SymbolResult) -> list[object]:
@@ -46,7 +35,7 @@ def told(result: SymbolResult) -> list[object]:
 def test_pieces_give_the_same_bits_as_the_whole(
     monkeypatch: pytest.MonkeyPatch, name: str, exits: dict[str, float]
 ) -> None:
-    setup, bars = made(name, exits), walk(1_500, 7)
+    setup, bars = made(name, exits), walk(days(1_500), 7, gaps=True)
     for semantics, start_ms in ((SEMANTICS[0], None), (SEMANTICS[1], int(bars.ts_ms[700]))):
         monkeypatch.undo()
         whole = told(run_symbol("S", bars, setup, money=MONEY, semantics=semantics, start_ms=start_ms))
@@ -58,14 +47,14 @@ def test_pieces_give_the_same_bits_as_the_whole(
 
 
 def test_there_are_trades_that_go_on_over_the_edge_of_a_piece() -> None:
-    rows = run_symbol("S", walk(1_500, 7), made("ma_cross", {}), money=MONEY).rows
+    rows = run_symbol("S", walk(days(1_500), 7, gaps=True), made("ma_cross", {}), money=MONEY).rows
     entered, left = ((rows[:, i] / DAY - 20_000).astype(int) for i in (2, 5))
     assert len(rows) > 10
     assert (entered // 37 < left // 37).any()
 
 
 def test_several_strategies_on_one_series_are_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    setups, bars = [made(name, {}) for name in sorted(REGISTRY)], walk(1_500, 7)
+    setups, bars = [made(name, {}) for name in sorted(REGISTRY)], walk(days(1_500), 7, gaps=True)
     alone = [run_symbol("S", bars, setup, money=MONEY) for setup in setups]
     figures = [[each.total_return, each.max_drawdown, each.n_trades] for each in alone]
     assert run_figures(bars, ManySets(setups, "own"), money=MONEY).tolist() == figures
@@ -74,7 +63,7 @@ def test_several_strategies_on_one_series_are_each_alone(monkeypatch: pytest.Mon
 
 
 def test_a_trade_list_is_the_same_however_many_are_written_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    result = run_symbol("S", walk(1_500, 7), made("ma_cross", {}), money=MONEY)
+    result = run_symbol("S", walk(days(1_500), 7, gaps=True), made("ma_cross", {}), money=MONEY)
     lines = list(trade_lines(result, MONEY.fee))
     monkeypatch.setattr("pyjobs.account.single.bt_files.TOGETHER", 3)
     assert list(trade_lines(result, MONEY.fee)) == lines
@@ -85,7 +74,7 @@ def test_memory_does_not_grow_with_the_bars(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(schema, "PIECE_BARS", 10_000)
     setup, peaks = make_setup("ma_cross", {"fast": 50, "slow": 400, **EXITS}, source="here"), []
     for n in (20_000, 200_000):
-        bars = walk(n, 3)
+        bars = walk(days(n), 3, drift=0, moves=0.002, gaps=True)
         run_symbol("S", bars.slice(0, 20_000), setup, money=MONEY)  # a thread keeps its room for trades
         tracemalloc.start()
         result = run_symbol("S", bars, setup, money=MONEY)

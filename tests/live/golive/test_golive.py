@@ -22,7 +22,7 @@ from pyjobs.live_step import main as live_step
 from pyjobs.market.bars import Bars
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
-from tests.live.worlds import a_loop, walk
+from tests.live.support.worlds import a_loop, walk
 from utils.run import run
 
 HOUR_MS, MIDNIGHT_MS = 3_600_000, 1_700_006_400_000

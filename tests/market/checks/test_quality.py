@@ -15,8 +15,8 @@ from pyjobs.market.checks.inspection import inspect
 from pyjobs.market.checks.splits import breaks
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.partitions import Partition, Provenance, encoded
-from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
-from tests.market.real_prices import real_candles, real_days
+from tests.market.support.made_up_exchange import MINUTE_MS, picked, scaled, walk
+from tests.market.support.real_prices import real_candles, real_days
 from utils.run import run
 
 KEY = SeriesKey(exchange="BITFINEX", symbol="BTCUSD", timeframe="1m")

@@ -15,7 +15,7 @@ from pyjobs.market.ingest import backfill
 from pyjobs.market.providers import Refused
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, scaled, walk
+from tests.market.support.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, scaled, walk
 from utils.errors import BadDataError, ExternalDataUnavailable
 
 KEY = SeriesKey(exchange="TEST", symbol="BTCUSD", timeframe="1m")

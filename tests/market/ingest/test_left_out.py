@@ -12,7 +12,7 @@ from pyjobs.market.ingest import backfill
 from pyjobs.market.ingest.left_out import with_left_out
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import MadeUpExchange, picked, scaled, walk
+from tests.market.support.made_up_exchange import MadeUpExchange, picked, scaled, walk
 from utils.errors import BadDataError
 
 DAY_MS = 86_400_000

@@ -18,7 +18,7 @@ from pyjobs.market.ingest.repair import Repaired, repair
 from pyjobs.market.providers import BarRequest, Fetched, Refused
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
+from tests.market.support.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
 from utils.errors import ConfigError
 
 DAY_MS = 86_400_000

@@ -17,8 +17,8 @@ from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.ingest.repair import Repaired, repair
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import MadeUpExchange, picked, walk
-from tests.market.real_prices import real_days
+from tests.market.support.made_up_exchange import MadeUpExchange, picked, walk
+from tests.market.support.real_prices import real_days
 
 ROOT = Path(__file__).resolve().parents[3]
 DAY_MS = 86_400_000

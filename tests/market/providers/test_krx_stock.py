@@ -16,7 +16,7 @@ from pyjobs.market.providers.krx_stock import FetchedShare, KrxStock, ask_boards
 from tests.fakemarket.clients import need
 from tests.fakemarket.krx import board_rows
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking.made_up import ms
+from tests.market.providers.asking.support.made_up import ms
 from utils.errors import ExternalDataUnavailable, NetworkForbidden, UsageError
 
 FRIDAY, THURSDAY = dt.date(2026, 11, 20), dt.date(2026, 11, 19)

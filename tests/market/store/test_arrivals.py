@@ -11,7 +11,7 @@ import pytest
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.store.arrivals import take
 from pyjobs.market.store.bar_store import BarStore
-from tests.market.made_up_exchange import picked
+from tests.market.support.made_up_exchange import picked
 
 DAY_MS = 86_400_000
 KEY = SeriesKey(exchange="YAHOO", symbol="AAPL", timeframe="1d")

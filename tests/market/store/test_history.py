@@ -22,7 +22,7 @@ from pyjobs.market.chained import Chained, chained
 from pyjobs.market.store import rebase
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import picked, scaled, walk
+from tests.market.support.made_up_exchange import picked, scaled, walk
 from utils.errors import BadDataError
 
 KEY = SeriesKey(exchange="TEST", symbol="SPY", timeframe="1d")

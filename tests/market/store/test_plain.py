@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.store import plain
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import walk
+from tests.market.support.made_up_exchange import walk
 
 MIDNIGHT_MS = 1_767_225_600_000
 ABOUT = {"format": "x", "empty": "1x2," * 100, "provider": "Übersee"}

@@ -21,7 +21,7 @@ from pyjobs.market.bars import COLUMNS, Bars, SeriesKey
 from pyjobs.market.ingest import backfill
 from pyjobs.market.ingest.repair import repair
 from pyjobs.market.store.bar_store import BarStore
-from tests.market.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
+from tests.market.support.made_up_exchange import MINUTE_MS, MadeUpExchange, picked, walk
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = SeriesKey(exchange="TEST", symbol="BTCUSD", timeframe="1m")
@@ -209,7 +209,7 @@ import numpy as np
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.merge import same_bars
 from pyjobs.market.store.bar_store import BarStore
-from tests.market.made_up_exchange import scaled, walk
+from tests.market.support.made_up_exchange import scaled, walk
 KEY = SeriesKey(exchange="TEST", symbol="BTCUSD", timeframe="1m")
 folder = Path(sys.argv[1])
 store = BarStore(folder / "raw", locks=folder / ".locks")

@@ -16,7 +16,7 @@ from pyjobs.market.checks.inspection import inspect
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import from_text, to_text, within, without
 from pyjobs.market.store.merge import same_bars
-from tests.market.made_up_exchange import MINUTE_MS, picked, scaled, walk
+from tests.market.support.made_up_exchange import MINUTE_MS, picked, scaled, walk
 from utils.errors import BadDataError
 
 KEY = SeriesKey(exchange="TEST", symbol="BTCUSD", timeframe="1m")

@@ -21,7 +21,7 @@ from pyjobs.market.store.folders import read_when_stable, set_aside
 from pyjobs.market.store.merge import same_bars
 from pyjobs.runs import provenance
 from pyjobs.runs.verdict.series import check_all
-from tests.market.made_up_exchange import MadeUpExchange, picked, scaled, walk
+from tests.market.support.made_up_exchange import MadeUpExchange, picked, scaled, walk
 from utils.errors import BadDataError, LockBusyError
 
 DAILY = SeriesKey(exchange="TEST", symbol="SPY", timeframe="1d")

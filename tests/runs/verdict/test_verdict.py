@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.verdict.worlds import World
+from tests.runs.verdict.support.worlds import World
 
 MON, TUE, WED, THU, FRI, SAT, SUN, NEXT = (f"2026-11-{day}" for day in (16, 17, 18, 19, 20, 21, 22, 23))
 MINUTES = [f"23:{minute:02d}" for minute in range(10, 40)]
@@ -144,7 +144,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def a_world(home: Path, now: str, monkeypatch: pytest.MonkeyPatch) -> World:
-    from tests.runs.verdict.worlds import seoul
+    from tests.runs.verdict.support.worlds import seoul
 
     monkeypatch.setenv("NIGHTDESK_NOW", str(seoul(now)))
     return World(home, now)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pyjobs import why
 from pyjobs.runs.job_history import JobPlan, JobRun
 from pyjobs.runs.verdict.job import Seen, judge
+from tests.runs.verdict.support.worlds import seoul
 from tests.runs.verdict.test_verdict import FRI, MON, THU, a_world, home
-from tests.runs.verdict.worlds import seoul
 from utils import trading_day
 from utils.run import run
 

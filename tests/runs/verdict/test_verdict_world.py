@@ -23,8 +23,8 @@ from pyjobs.runs.job_history import JobPlan, JobRun
 from pyjobs.runs.verdict import findings, look, places, records, series
 from pyjobs.runs.verdict.findings import LOOKED_AT, Check
 from pyjobs.runs.verdict.job import Seen, judge
+from tests.runs.verdict.support.worlds import World, a_record, seoul
 from tests.runs.verdict.test_verdict import FRI, MON, NEXT, NIGHTS, ROWS, SAT, SUN, THU, a_world, home
-from tests.runs.verdict.worlds import World, a_record, seoul
 from utils import trading_day
 from utils.errors import ConfigError
 from utils.history import append

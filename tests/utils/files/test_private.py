@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import ROOT, House
-from tests.stranger import stranger
+from tests.support.stranger import stranger
 from utils import history
 from utils.files import private
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.utils.pieces import pieces
-from tests.utils.pieces.clusters import ROOT, Cluster, cluster
+from tests.utils.pieces.support import pieces
+from tests.utils.pieces.support.clusters import ROOT, Cluster, cluster
 from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError, UsageError, WorkKilledError
 from utils.exit_codes import ExitCode
 from utils.pieces.cluster import Waits, on_cluster

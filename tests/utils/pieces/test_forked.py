@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from tests.alone import alone
+from tests.support.alone import alone
 from utils.pieces import forked
 
 pytestmark = pytest.mark.skipif(

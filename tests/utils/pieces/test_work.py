@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from tests.utils.pieces import pieces
-from tests.utils.pieces.clusters import ROOT
+from tests.utils.pieces.support import pieces
+from tests.utils.pieces.support.clusters import ROOT
 from utils.pieces.work import Work, here, silent
 
 SCRIPT = """
 import json, os, sys
-from tests.utils.pieces import pieces
+from tests.utils.pieces.support import pieces
 from utils.errors import NightdeskError
 from utils.pieces.work import Work, local, silent
 function, workers = getattr(pieces, sys.argv[1]), int(sys.argv[2])

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests import hostile
+from tests.support import hostile
 from utils.errors import ConfigError
 from utils.settings.config import first_existing, load_yaml, own_or_default
 

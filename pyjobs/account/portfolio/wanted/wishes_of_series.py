@@ -20,6 +20,7 @@ from utils.pieces import forked
 OURS = "pyjobs.strategy.library."  # these only compute on arrays; one that a user wrote may use threads and locks
 IN_TWO_FROM = 4_000_000  # bars, counted for each strategy: 0.1 s of work; a copy of a process costs half of that
 Setups = Mapping[str, Setup]
+Failed = dict[int, dict[str, Exception]]  # by the number of the series, what setups of these names raised
 Named = list[tuple[str, Wishes]]  # each with its strategy's name: two of one name where it trades both sides
 
 
@@ -36,27 +37,39 @@ class Lengths(msgspec.Struct, frozen=True, array_like=True):
     rules: int
 
 
-def wishes_of(aligned: AlignedBars, wanted: Mapping[int, Setups], *, second_core: bool) -> dict[int, Named]:
-    """By the number of each series in `aligned`, ascending, the wishes of its strategies."""
+def wishes_of(
+    aligned: AlignedBars, wanted: Mapping[int, Setups], *, second_core: bool, failed: Failed | None = None
+) -> dict[int, Named]:
+    """By the number of each series in `aligned`, ascending, the wishes of its strategies.
+
+    What a strategy raises on a series goes into `failed`, where that is given; else it ends this.
+    """
     middle = _middle(aligned, wanted) if second_core and forked.is_possible() else None
     if middle is None:
-        return {number: _made(aligned, number, setups) for number, setups in wanted.items()}
+        return {number: _made(aligned, number, setups, failed) for number, setups in wanted.items()}
     compiled.library()  # loaded before: a copy loads nothing
     second = {number: setups for number, setups in wanted.items() if number >= middle}
     with forked.in_a_copy(lambda file: _write(file, aligned, second)) as copy:
-        found = {number: _made(aligned, number, setups) for number, setups in wanted.items() if number < middle}
+        found = {number: _made(aligned, number, setups, failed) for number, setups in wanted.items() if number < middle}
         written = copy.result() if copy else None
     if written is None:
-        return found | {number: _made(aligned, number, setups) for number, setups in second.items()}
+        return found | {number: _made(aligned, number, setups, failed) for number, setups in second.items()}
     aligned.are_copied(second)
     return found | _read(written)
 
 
-def _made(aligned: AlignedBars, number: int, setups: Setups) -> Named:
+def _made(aligned: AlignedBars, number: int, setups: Setups, failed: Failed | None = None) -> Named:
     """Those of each setup and side; what several of them are made of is made once."""
-    bars = aligned.bars(number)
+    bars, found = aligned.bars(number), []
     with remembering():
-        return [(name, Wishes.of(each)) for name, setup in setups.items() for each in one_sided(setup.signals(bars))]
+        for name, setup in setups.items():
+            try:
+                found += [(name, Wishes.of(each)) for each in one_sided(setup.signals(bars))]
+            except Exception as error:  # a strategy of one's own may raise anything
+                if failed is None:
+                    raise
+                failed.setdefault(number, {})[name] = error
+    return found
 
 
 def _middle(aligned: AlignedBars, wanted: Mapping[int, Setups]) -> int | None:

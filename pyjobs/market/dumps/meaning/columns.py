@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.names import COLUMN_NAMES, FIELD_OF, RANKED
+from pyjobs.market.dumps.meaning.names import CLOCKS, COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
@@ -172,12 +172,15 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
 
 def _is_clock(grid: Grid, place: int) -> bool:
     text = first_cell(grid, place)
-    return bool(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?|\d{3,6}", text))
+    return bool(re.fullmatch(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?|\d{3,6}", text))
 
 
 def _clock(grid: Grid, places: dict[str, int], times: list[tuple[int, int]]) -> None:
     """Date and time apart: the time of day is a field of its own."""
-    for _, place in times:
+    for place in [
+        *(place for _, place in times),
+        *(at for at, name in enumerate(grid.names or ()) if column(name) in CLOCKS),
+    ]:
         if place != places.get("time") and "clock" not in places and _is_clock(grid, place):
             text = first_cell(grid, places["time"])
             if is_time(text) and ":" not in text and len(text) <= 12:

@@ -9,12 +9,17 @@ STARTS = (
 """Names of the time at which a bar begins."""
 ENDS = ("timeperiodend", "closetime", "timeclose", "endat", "endtime", "timeend", "windowend")
 """Names of the time at which it ends; taken for its time only where there is no other."""
+CLOCKS = frozenset(
+    {"시간", "時刻", "時間", "hora", "uhrzeit", "heure", "ora", "время", "saat", "godzina", "tijd", "klockan"}
+)
+"""Names of a time of day, beside a date."""
 PERIOD_WORDS = ("period", "interval", "timeframe", "granularity", "resolution")
 """Names under which a file gives the length of its bars."""
 CODES = (
     *("symbol", "ticker", "stock", "tic", "instrument", "code", "종목코드", "티커", "단축코드", "证券代码", "股票代码"),
     *("tscode", "mnemonic", "instid", "pair", "currencypair", "productid", "ric", "srtncd", "stckshrniscd", "stkcd"),
     *("tickersymbol", "secid", "stockcode", "symbolcode", "tradingsymbol", "銘柄コード", "コード", "證券代號"),
+    *("tckrsymb", "ativo", "stockid", "orderbookid"),
 )
 IDENTIFIERS = ("isin", "isincode", "isincd", "isinno", "표준코드")
 COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the first named here is taken
@@ -24,11 +29,13 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
         *("timelocal", "datum", "날짜", "일자", "거래일", "거래일자", "기준일", "일시", "체결시간", "日付", "日期"),
         *("交易日期", "timekey", "tsevent", "datadate", "dates", "date1", "dateymd", "datedmy", "datemdy", "basdt"),
         *("日付け", "дата", "tarih", "data", *ENDS),
+        *("기준시간", "기준일시", "时间", "traddt", "fecha"),
     ),
     "open": (
         *("open", "o", "openprice", "openingprice", "priceopen", "시가", "시작가", "오픈", "eröffnung", "ouv"),
         *("ouverture", "始値", "开盘", "開盤價", "pxopen", "prcod", "openprc", "erster", "mkp"),
         *("开盘价", "откр", "açılış", "otwarcie", "öppen"),
+        *("abertura", "apertura", "opnpric", "stckoprc"),
     ),
     "high": (
         *("high", "h", "highprice", "pricehigh", "max", "고가", "hoch", "haut", "高値", "最高", "最高價", "pxhigh"),
@@ -46,6 +53,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
             "hoog",
             "högst",
         ),
+        *("máximo", "máxima", "massimo", "maximo", "maxima", "hghpric"),
     ),
     "low": (
         *("low", "l", "lowprice", "pricelow", "min", "저가", "tief", "bas", "安値", "最低", "最低價", "pxlow"),
@@ -63,12 +71,14 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
             "laag",
             "lägst",
         ),
+        *("mínimo", "mínima", "minimo", "minima", "lwpric"),
     ),
     "close": (
         *("close", "c", "closeprice", "priceclose", "last", "closelast", "종가", "현재가", "schluss"),
         *("schlusskurs", "clot", "clôture", "終値", "收盘", "收盤價", "pxlast", "prccd", "prc", "closingprice"),
         *("clpr", "zuletzt", "latest", "收盘价", "цена", "şimdi", "kapanış", "zamknięcie", "zamkniecie", "ostatnio"),
         *("laatst", "slotkoers", "senaste"),
+        *("fechamento", "cierre", "chiusura", "último", "ultimo", "clspric"),
     ),
     "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가", "調整後終値"),
     "adj_volume": ("adjvolume", "adjustedvolume"),
@@ -79,8 +89,9 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
         *("cumulativevolume", "ttltrdqnty", "jdiffvol", "cshtrd", "trqu", "numberofshares", "売買高", "売買高株"),
         *("volumeshares", "volumeinshares", "거래량주", "成交量股", "出来高株", "quantity", "qty", "tradedquantity"),
         *("交易量", "объём", "объем", "hac", "hacim", "wol", "wolumen", "volym"),
+        *("tradingvolume", "ttltradgvol", "quantidade", "volumetraded"),
     ),
-    "series": ("series",),
+    "series": ("series", "sctysrs"),
     "ticks": ("tickvolume", "tickvol"),
     "symbol": (
         *(*CODES, *IDENTIFIERS, "instrumentname", "name", "종목", "종목명", "company", "companyname", "security"),

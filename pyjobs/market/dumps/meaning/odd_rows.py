@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from pyjobs.market.dumps.data_file import Finding
@@ -43,7 +45,7 @@ def mended(reading: Reading, findings: Findings) -> None:
 def _is_remark(cells: list[str]) -> bool:
     """Words below a table (`Downloaded from …`), which no row that was cut off begins with."""
     lines = [cell.strip() for cell in cells if cell.strip()]
-    return len(lines) == 1 and lines[0][:1].isalpha() and " " in lines[0]
+    return len(lines) == 1 and lines[0][:1].isalpha() and bool(re.search(r"[ :：]", lines[0]))
 
 
 def _only_lacks_volume(reading: Reading, cells: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -19,13 +20,13 @@ ORDERS: dict[str, tuple[int, ...]] = {
     "bitfinex": (0, 2, 3, 1, 4),
     "coinbase": (2, 1, 0, 3, 4),  # low, high, open, close
 }
-SYMBOL_TOO = 7  # columns: a symbol, a time, four prices and a volume
+NARROW, WIDE = 6, 9  # columns: a time, four prices, perhaps a volume, and what stands beside them
 FIELDS = ("open", "high", "low", "close", "volume")
 
 
 def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]:
     """(field -> column, the order's name). Raises BadDataError for an unknown width or order."""
-    if words := _words(grid):
+    if words := _beside(grid):
         rest = [at for at in range(len(grid.columns)) if at not in words.values()]
         narrow = replace(grid, columns=[grid.columns[at] for at in rest])
         places, order = headerless(narrow, instrument)
@@ -52,16 +53,17 @@ def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]
     return {"time": 0} | places, order
 
 
-def _words(grid: Grid) -> dict[str, int]:
-    """Where a symbol stands in each row, and the length of its bar beside it (MetaStock's `AAPL,D,20240102,…`)."""
-    if len(grid.columns) not in (SYMBOL_TOO, SYMBOL_TOO + 1) or not len(grid):
-        return {}
-    found = {}
-    for at in range(len(grid.columns)):
+def _beside(grid: Grid) -> dict[str, int]:
+    """Where a symbol, the length of its bar (MetaStock's `AAPL,D,20240102,…`) or a time of day stand in each row."""
+    found: dict[str, int] = {}
+    for at in range(len(grid.columns)) if len(grid) and NARROW <= len(grid.columns) <= WIDE else ():
         cell = grid.cell(0, at).strip()
-        if cell and not is_number(cell) and not is_time(cell):
+        if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", cell) and is_time(grid.cell(0, at - 1)):
+            found["clock"] = at
+        elif re.match(r"[^\W\d_]", cell.lstrip("^.$")) and not is_number(cell) and not is_time(cell):
             found["period" if cell.upper() in ("D", "W", "M", "I") else "symbol"] = at
-    return found if "symbol" in found else {}
+    enough = len(grid.columns) - len(found) >= (NARROW if "symbol" in found else NARROW - 1)
+    return found if enough and found.keys() & {"symbol", "clock"} else {}
 
 
 def order_of(grid: Grid) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.reading.numbers import numbers
+from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 
 ROWS = 200  # that are looked at
 FEWEST = 3  # volumes that stand between low and high, in a row, are no chance
@@ -50,8 +50,9 @@ def unfinished(grid: Grid, place: int) -> npt.NDArray[np.bool_] | None:
 
 def counts_what_money_pays(grid: Grid, places: dict[str, int], volume: int, money: int) -> bool:
     """Whether the money for one of what the column `volume` counts lies between low and high, in nearly all rows."""
-    low, high = (numbers(grid.columns[places[name]].slice(0, ROWS))[0] for name in ("low", "high"))
-    count, paid = (numbers(grid.columns[place].slice(0, ROWS))[0] for place in (volume, money))
+    columns = [grid.columns[place].slice(0, ROWS) for place in (places["low"], places["high"], volume, money)]
+    comma = grid.unit == "line" and has_decimal_commas(columns[:2])
+    low, high, count, paid = (numbers(each, delimiter=grid.delimiter, decimal_comma=comma)[0] for each in columns)
     traded = (count > 0) & (paid > 0)
     return bool(traded.any()) and _between(paid[traded] / count[traded], low[traded], high[traded])
 

@@ -11,12 +11,15 @@ from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
 from utils.errors import BadDataError
 
+BY_ITS_LOOK = ("auto", "ohlcv_start", "ohlcv_close")
+"""Layouts under which a header may be a known format's; of its time they may say the other end."""
+
 
 def _named_shapes(instrument: Instrument) -> list[PriceFormat]:
     kinds = {"24/7": ("round",), "FX": ("round",), "CMES": ("futures", "sessions")}
     kind = ("", *kinds.get(instrument.market, ("sessions",)))
     here = [each for each in price_formats() if each.markets in kind]
-    if instrument.layout == "auto":
+    if instrument.layout in BY_ITS_LOOK:
         return [each for each in here if not each.asked]
     named = [each for each in here if each.name == instrument.layout]
     return named or [each for each in price_formats() if each.name == instrument.layout]
@@ -25,7 +28,7 @@ def _named_shapes(instrument: Instrument) -> list[PriceFormat]:
 def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
     """The first format of the table that has all its names in the header."""
     names = {column(name) for name in grid.names or ()}
-    shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout != "auto"]
+    shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout not in BY_ITS_LOOK]
     for each in shapes:
         if not set(each.header) <= names or not _begins(grid, each):
             continue
@@ -43,7 +46,8 @@ def _begins(grid: Grid, shape: PriceFormat) -> bool:
 
 
 def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
-    shapes = [each for each in _named_shapes(instrument) if each.width]
+    plain = instrument.layout in PLAIN and instrument.layout != "auto"  # the desk has said the order
+    shapes = [each for each in _named_shapes(instrument) if each.width and not plain]
     for each in shapes:
         if width in each.width and _looks(grid, each) and fits(grid, each):
             _refuse_twins(grid, each, instrument)

@@ -16,6 +16,7 @@ from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, pair_of
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
+QUANTITIES = ("quantity", "qty", "quantidade", "tradedquantity")
 UNKNOWN = frozenset({"lot", "lots", "contract", "contracts", "hands", "blocks", "packets"})
 FUTURES = "CMES"
 HAND = 100  # shares, in China
@@ -23,6 +24,7 @@ _WORD = r"(?:total\s+)?(?:volumen?|vol|umsatz|stücke?|거래량|成交量|出�
 _COUNTED = re.compile(rf"\s*{_WORD}\.?\s*[\s_,(\[]+\s*(?:in\s+)?([^\s()\[\]]+?)\.?\s*[)\]]?\s*", re.IGNORECASE)
 _AT_ONCE = re.compile(rf"\s*{_WORD}(k|1000|000s?|천주|만주|千株|万股|手|万手)\s*", re.IGNORECASE)
 _NAMED = re.compile(r"\s*volume[\s_(]+([A-Za-z0-9]+)\)?\s*", re.IGNORECASE)
+_HANDS = ("总手", "總手")
 _HOW_MANY = {
     "000": 1e3,
     "000s": 1e3,
@@ -68,6 +70,8 @@ def _by_its_unit(grid: Grid, instrument: Instrument) -> tuple[int, float] | None
     """(column, how many each of its numbers is) of the first one named like `Volume (mio)`; None without one."""
     for place, name in enumerate(grid.names or ()):
         text = unicodedata.normalize("NFKC", name)
+        if text.strip() in _HANDS:
+            return place, HAND
         match = _AT_ONCE.fullmatch(text) or _COUNTED.fullmatch(text)
         unit = match[1].lower().rstrip(".") if match else ""
         times = _HOW_MANY.get(unit, SCALES.get(unit, 0.0))
@@ -115,7 +119,15 @@ def _base(symbol: str, units: Iterable[str]) -> str:
 
 
 def _of_contracts(grid: Grid, places: dict[str, int]) -> list[Finding]:
-    """A note where the money in the file is no price's worth of its volume, as of contracts (Binance's COIN-M)."""
+    """A note where the money in the file is no price's worth of its volume, as of contracts (Binance's COIN-M).
+
+    Where the volume is the money for a quantity, as in Brazil, the quantity is the volume.
+    """
+    counted = next((at for at, name in enumerate(grid.names or ()) if column(name) in QUANTITIES), places["volume"])
+    known = counted != places["volume"] and {"low", "high"} <= places.keys() and len(grid) > 0
+    if known and counts_what_money_pays(grid, places, counted, places["volume"]):
+        places["volume"] = counted
+        return []
     money = next((at for at, name in enumerate(grid.names or ()) if column(name) in MONEY), None)
     if money is None or not {"low", "high"} <= places.keys():
         return []

@@ -58,10 +58,17 @@ _CLOCK = (
 )
 _TIMES = tuple(re.compile(f"(?:{date}){_CLOCK}") for date in (_YMD, _DMY, _NAMED, _YMD_LOOSE))
 _MINGUO = re.compile(r"(1\d{2})([/.-])(\d{2})\2(\d{2})")  # Taiwan's years, from 100 (2011) on
-_CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?")
+_CLOCK_ALONE = re.compile(r"(\d{1,2}):?(\d{2})(?::?(\d{2})(?:\.\d+)?)?(?:\s*([AaPp])[Mm])?")
+_DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
+_WEEKDAY = re.compile(
+    rf"^{_DAYS},?\s+|(?<=\d{{4}}){_DAYS}, .*$"
+    rf"|\s*[,(（]\s*(?:[一二三四五六日月火水木金土]|[월화수목금토일]|{_DAYS})[)）]?$"
+)
+"""Before a date or behind it, and the short form that the Financial Times writes behind the long one."""
 _EPOCH = re.compile(r"[+-]?\d{9,19}(?:\.\d+)?|-\d{1,8}(?:\.\d+)?|\d{9,10}\.\d+")
 _SHORT_EPOCH = re.compile(r"(\d\.(\d+))[eE]\+?(\d{1,2})")
 EARLIEST_YEAR = 1700
+LONGEST_MONTH = 31
 EARLIEST_MS, LATEST_MS = -8_520_336_000_000, 10**14  # the first moment of 1700; of 5138, some day
 TIME_FORMATS = "YYYY-MM-DD, YYYYMMDD, YYYY/MM/DD, ISO 8601 with a zone, or epoch seconds or milliseconds"
 
@@ -147,6 +154,8 @@ def instant(text: str, order: str = "") -> dt.date | dt.datetime:
         match = pattern.fullmatch(text)
         if match:
             return _from(match.groupdict(), text, order)
+    if (date := _WEEKDAY.sub("", text)) != text:
+        return instant(date, order)
     if minguo := _MINGUO.fullmatch(text):
         return dt.date(int(minguo[1]) + 1911, int(minguo[3]), int(minguo[4]))
     if text.isascii() and text.isdigit() and len(text) in (12, 14) and _compact(text):
@@ -175,7 +184,8 @@ def clock(text: str) -> dt.time:
     )
     if match is None:
         raise ValueError(f"{quoted(text, 60)!r} is not a time of day")
-    return dt.time(int(match[1]), int(match[2]), int(match[3] or 0))
+    hour = int(match[1]) if not match[4] else int(match[1]) % 12 + 12 * (match[4] in "pP")
+    return dt.time(hour, int(match[2]), int(match[3] or 0))
 
 
 def epoch_unit(size: float) -> int:
@@ -202,8 +212,10 @@ def _compact(text: str) -> bool:
 def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.datetime:
     year = int(parts["Y"] or 0)
     if len(parts["Y"] or "") == 2:
-        year += 2000 if year < 70 else 1900
-    if parts.get("a"):
+        year = _century(year)
+    if parts.get("a") and len(parts["Y"] or "") == 2 and _is_year_first(parts, text, order):
+        year, month, day = _century(int(parts["a"] or 0)), int(parts["b"] or 0), int(parts["Y"] or 0)
+    elif parts.get("a"):
         month, day = _month_day(int(parts["a"] or 0), int(parts["b"] or 0), text, order)
     elif name := parts.get("mon") or parts.get("mon2"):
         month, day = _MONTHS.get(name[:3].lower(), 0), int(parts["d"] or parts["d2"] or 0)
@@ -222,6 +234,21 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
     micro = int((parts["f"] or "").ljust(6, "0")[:6] or 0)
     naive = dt.datetime.combine(date, dt.time(hour, int(parts["M"] or 0), int(parts["S"] or 0), micro))
     return naive if not parts["z"] else in_zone(naive, parts["z"], text)
+
+
+def _century(year: int) -> int:
+    return year + (2000 if year < 70 else 1900)
+
+
+def _is_year_first(parts: dict[str, str | None], text: str, order: str) -> bool:
+    """Whether 24/01/04 is of 2024. Raises Unclear where it may as well be of 2004."""
+    first, second, third = (int(parts[name] or 0) for name in ("a", "b", "Y"))
+    if order or first > LONGEST_MONTH:
+        return order in ("", "ymd")
+    if 1 <= second <= 12 and 1 <= third <= LONGEST_MONTH and (first > 12 or third > 12 or first == 0):
+        what = f"{quoted(text, 60)!r} may begin or end with its year"
+        raise Unclear(f"{what}: say `dates: ymd`, or say `dates: dmy` or `dates: mdy`")
+    return False
 
 
 def _month_day(first: int, second: int, text: str, order: str) -> tuple[int, int]:

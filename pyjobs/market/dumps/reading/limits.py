@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from utils.errors import BadDataError
+from utils.files import os_files
 from utils.foreign_text import quoted
 
 LARGEST_BYTES, LARGEST_JSON_BYTES = 130_000_000, 64_000_000  # of what an archive unpacks to; 500 MB of memory
@@ -53,7 +54,7 @@ def unexpected(label: str, text: str) -> str:
     """
     path = Path(label)
     try:
-        whole = (path if path.exists() else Path(label.partition("!")[0])).resolve()  # a member of an archive
+        whole = os_files.real(path if path.exists() else label.partition("!")[0])  # a member of an archive
         hidden = any(part.startswith(".") or part == "secret" for part in whole.parts[-3:])
         hidden = hidden or not whole.stat().st_mode & 0o077
     except OSError:

@@ -18,6 +18,7 @@ from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 DEEPEST = 4
+HEADS = ("columns", "fields", "headers", "column_names", "columnNames")
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
 _WRAPPERS = (
     "OHLCV?|DATA|BARS|ROWS|RESULTS?|CANDLES|KLINES?|OUTPUT\\d?|DAILY|PRICES?|QUOTES?|HISTORY|SERIES|VALUES|ITEMS"
@@ -64,8 +65,10 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return _chart(data)
     if (pairs := _pairs(data)) is not None:
         return pairs
-    if isinstance(data.get("columns"), list) and isinstance(data.get("data"), list):  # pandas, orient="split"
-        return _split(data)
+    names = next((data[name] for name in HEADS if isinstance(data.get(name), list)), None)
+    rows = next((data[name] for name in ("data", "rows", "values") if isinstance(data.get(name), list)), None)
+    if names and rows and all(isinstance(name, str) for name in names) and isinstance(rows[0], list):
+        return _split({"columns": names, "data": rows, "index": data.get("index")})  # pandas' orient="split", TWSE's
     if _are_columns(lists := {name: value for name, value in data.items() if isinstance(value, list)}):
         return _columns(lists)
     if data and all(isinstance(value, dict) for value in data.values()):

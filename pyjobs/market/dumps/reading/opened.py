@@ -17,6 +17,7 @@ from pyjobs.market.dumps.reading.objects import read_json
 from pyjobs.market.dumps.reading.text import read_text
 from pyjobs.market.dumps.reading.typed import read_arrow, read_workbook
 from utils.errors import BadDataError, MissingInputError
+from utils.files import os_files
 from utils.files.in_time import within
 from utils.files.os_files import has_folder, matching
 from utils.files.text_files import PATIENCE_S, bytes_of
@@ -39,6 +40,7 @@ def files_of(path: Path) -> list[Path]:
 
     What cannot be looked at is among them, so that whoever reads it names it: its rows are lacking.
     """
+    os_files.must_answer(path if path.suffix == "" else path.parent)
     if path.is_dir():
         found = sorted(each for each in path.iterdir() if each.suffix.lower() in LISTING and not has_folder(each))
         if not found:

@@ -16,6 +16,7 @@ from pyjobs.market.dumps.reading.fields import (
     EARLIEST_MS,
     EARLIEST_YEAR,
     LATEST_MS,
+    LONGEST_MONTH,
     Unclear,
     epoch_ms,
     epoch_unit,
@@ -28,6 +29,7 @@ DAY_MS = 86_400_000
 EARLIEST_MIXED_S, LATEST_MIXED_S = 10**8, 42 * 10**8  # 1973 to 2103
 FIRST_DAYS_S = 10**8  # until 1973: days of a history that began before them
 PIECE = 1 << 16  # rows that are looked at together: of all at once every step would take as much again
+FEWEST = 3  # rows that show which part of a date changes least
 SHAPES = 12  # lengths of cells in one column; more of them are read one by one
 _ZONED = r"(?:Z|UTC|(?P<sign>[+-])(?P<zh>\d{2}):?(?P<zm>\d{2}))"
 _UNIFORM = re.compile(
@@ -77,11 +79,29 @@ def order_of(column: Any) -> str:
 
     if not pa.types.is_string(column.type):
         return ""
-    parts = pc.extract_regex(column, r"^\s*(?P<a>\d{1,2})[-/.]\s?(?P<b>\d{1,2})[-/.]\s?\d{2,4}").drop_null()
+    parts = pc.extract_regex(column, r"^\s*(?P<a>\d{1,2})[-/.]\s?(?P<b>\d{1,2})[-/.]\s?(?P<y>\d{2,4})").drop_null()
     if not len(parts):
         return ""
-    first, second = (pc.max(pc.cast(pc.struct_field(parts, [i]), pa.int32())).as_py() for i in (0, 1))
-    return "dmy" if first > 12 >= second else "mdy" if second > 12 >= first else ""
+    first, second, third = (pc.cast(pc.struct_field(parts, [i]), pa.int32()) for i in (0, 1, 2))
+    if pc.max(third).as_py() < 100 and (order := _of_short_years(first, second, third)):
+        return "" if order == "?" else order
+    largest, next_one = pc.max(first).as_py(), pc.max(second).as_py()
+    return "dmy" if largest > 12 >= next_one else "mdy" if next_one > 12 >= largest else ""
+
+
+def _of_short_years(first: Any, second: Any, third: Any) -> str:
+    """`ymd` where of 24/01/04 the first number is the year, as it changes least; `?` where it may be; "" for others."""
+    import pyarrow.compute as pc
+
+    low, middle, high = (pc.max(each).as_py() for each in (first, second, third))
+    if low > LONGEST_MONTH:
+        return "ymd"
+    if high > LONGEST_MONTH or middle > 12 or pc.min(third).as_py() == 0:
+        return ""
+    kinds = [len(pc.unique(each)) for each in (first, second, third)]
+    if len(first) < FEWEST or kinds[0] == kinds[2]:
+        return "?"
+    return "ymd" if kinds[2] > kinds[0] else ""
 
 
 def without_abbreviations(column: Any) -> Any:

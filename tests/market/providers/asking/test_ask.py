@@ -25,7 +25,7 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.retry_budget import RetryBudget, TimeLost, interactive, retry_budget
 from pyjobs.market.providers.base import NotAsked
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking.made_up import QUESTIONS, ms
+from tests.market.providers.asking.support.made_up import QUESTIONS, ms
 from utils.errors import ConfigError, ExternalDataUnavailable
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -384,7 +384,7 @@ def jobs(env: dict[str, str], folder: Path, start_s: float, *, hours: int, count
     command = [
         sys.executable,
         "-m",
-        "tests.market.providers.asking.made_up",
+        "tests.market.providers.asking.support.made_up",
         str(folder),
         str(start_s),
         str(hours),

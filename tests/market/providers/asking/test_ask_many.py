@@ -19,7 +19,7 @@ from pyjobs.market.providers.base import Event, NotAsked, Unasked
 from pyjobs.market.providers.quotes import ask_quotes
 from tests.fakemarket import oracle
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking.made_up import ms
+from tests.market.providers.asking.support.made_up import ms
 from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden, NightdeskError
 
 NOW_MS = ms("2026-11-20T12:00")

@@ -15,7 +15,7 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.providers.base import NotAsked, Refused
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking.made_up import QUESTIONS
+from tests.market.providers.asking.support.made_up import QUESTIONS
 from utils.errors import ExternalDataUnavailable
 
 LIMIT = Refused("rate_limit", provider="bitfinex")

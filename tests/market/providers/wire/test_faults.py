@@ -21,7 +21,7 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.retry_budget import retry_budget
 from pyjobs.market.providers.workers.remote import Remote
 from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking.made_up import KIND_OF, QUESTIONS, SERVED_BY, ms
+from tests.market.providers.asking.support.made_up import KIND_OF, QUESTIONS, SERVED_BY, ms
 from utils.errors import ExternalDataUnavailable
 
 PACKAGE = {"ccxt": "ccxt", "yf_index": "yfinance", "pykrx_index": "pykrx", "krx_stock": "pykrx", "alpaca": "alpaca"}

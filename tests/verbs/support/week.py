@@ -27,7 +27,7 @@ from cronsim import CronSim
 
 from tests.fakemarket.server import FakeMarket
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OFTEN = 12
 
 

@@ -23,7 +23,7 @@ from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
 from utils.run import run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NOW_S = 1_795_176_000  # 2026-11-20T12:00Z
 EXCHANGES = """
 exchanges:

@@ -20,9 +20,9 @@ from pyjobs.market.universe import fetch_desk, symbol_states
 from pyjobs.market.universe.symbol_states import SymbolState
 from pyjobs.runs import prune, released, retention
 from pyjobs.runs.verdict import look
-from tests.one_by_one.market_table import NOON_MS, dumped, store_of, stored
-from tests.one_by_one.runs_table import IDS, NOW, accounts, files, runs
-from tests.one_by_one.spoiled import Loop
+from tests.one_by_one.support.market_table import NOON_MS, dumped, store_of, stored
+from tests.one_by_one.support.runs_table import IDS, NOW, accounts, files, runs
+from tests.one_by_one.support.spoiled import Loop
 from utils.errors import NightdeskError
 
 RELEASE = json.dumps({"tag": "{0}", "commit": "c", "committed_s": 1, "reads_format": 1, "files": {}})

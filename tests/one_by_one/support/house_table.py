@@ -8,8 +8,8 @@ from pyjobs.live import kill_switch
 from pyjobs.machines import snapshot
 from pyjobs.runs import cache_retention, log_retention, sealed
 from pyjobs.runs.verdict import backups, holders, logs, places, records, watched
-from tests.one_by_one.runs_table import OTHERS, arrived, files, incoming
-from tests.one_by_one.spoiled import Loop
+from tests.one_by_one.support.runs_table import OTHERS, arrived, files, incoming
+from tests.one_by_one.support.spoiled import Loop
 from tests.runs.test_run_folder import NOW
 from utils import history, trading_day
 from utils.files import atomic, private

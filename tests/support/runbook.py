@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = (ROOT / "docs/OPERATIONS.md", *sorted((ROOT / "docs/operations").glob("*.md")))
 RUNBOOK = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)

@@ -1,5 +1,7 @@
-"""A file server that has gone away: `python tests/silent_server.py DIR HOW COMMAND…` runs COMMAND in a mount namespace
-of its own, where whoever looks at anything below DIR waits for ever.
+"""A file server that has gone away.
+
+`python tests/support/silent_server.py DIR HOW COMMAND…` runs COMMAND in a mount namespace of its own, where whoever
+looks at anything below DIR waits for ever.
 
 HOW `asleep`: a signal that kills still ends the wait, as of a process on NFS. `stuck`: nothing does; such a process
 cannot be ended until the server is. It ends together with COMMAND; without /dev/fuse or the right to mount, code 77.

@@ -17,7 +17,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent / "corpus"
+FOLDER = Path(__file__).resolve().parents[1] / "corpus"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from typing import Any
 
 from pyjobs.market.store.bar_store import BarStore
 from tests.fakemarket.server import FakeMarket
-from tests.verb_process import run_verb
+from tests.support.verb_process import run_verb
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SKIPPED = "[SKIP] external-data-unavailable (guarded)"
 EXCHANGES = """
 exchanges:

@@ -29,7 +29,7 @@ from pyjobs.live.journal import lines
 from pyjobs.live.spec import Spec
 from pyjobs.live.step import Loop, Setting
 from pyjobs.market.bars import COLUMNS, Bars
-from tests.live.worlds import BEGAN_MS
+from tests.live.support.worlds import BEGAN_MS
 from utils.errors import CannotWriteError
 
 CALLS = ("write", "fsync", "truncate", "open")

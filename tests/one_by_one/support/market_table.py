@@ -23,12 +23,12 @@ from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.runs.verdict import places, series
 from pyjobs.strategy import registry
-from tests.one_by_one.runs_table import files
-from tests.one_by_one.spoiled import Loop
+from tests.one_by_one.support.runs_table import files
+from tests.one_by_one.support.spoiled import Loop
 from utils import trading_day
 from utils.errors import ConfigError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEYS = [SeriesKey(exchange="T", symbol=name, timeframe="1d") for name in "ABC"]
 NOON_MS = 1_795_176_000_000
 GOOD = "2018-01-23,9,11,8,10,500\n2018-01-24,10,13,9,12,1000\n"

@@ -1,5 +1,8 @@
-"""Going through every loop of the tables, bounded in time and memory; `python -m tests.one_by_one.going HOME` under
-the library that makes opening fail tells, as JSON, which loops then lack what, for each way of failing."""
+"""Going through every loop of the tables, bounded in time and memory.
+
+Under the library that makes opening fail, `python -m tests.one_by_one.support.going HOME` prints as JSON which loops
+then lack what, for each way of failing.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from tests.one_by_one.desk_table import DESK_TABLE
-from tests.one_by_one.house_table import HOUSE_TABLE
-from tests.one_by_one.market_table import MARKET_TABLE
-from tests.one_by_one.runs_table import RUNS_TABLE
+from tests.one_by_one.support.desk_table import DESK_TABLE
+from tests.one_by_one.support.house_table import HOUSE_TABLE
+from tests.one_by_one.support.market_table import MARKET_TABLE
+from tests.one_by_one.support.runs_table import RUNS_TABLE
 
 TABLE = RUNS_TABLE | HOUSE_TABLE | MARKET_TABLE | DESK_TABLE
 BOUND_S = 20.0

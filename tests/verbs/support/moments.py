@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.killing import Ended, Home, ended
+from tests.verbs.support.killing import Ended, Home, ended
 
 STEPS = "steps"
 PHASES = ("start", "fetch", "write", "sync", "rename", "end")

@@ -10,23 +10,15 @@ from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.partitions import Adjusted
+from tests.support import walks
 
 MINUTE_MS = 60_000
 
 
 def walk(count: int, *, first_ms: int, timeframe: str = "1m", seed: int = 7) -> Bars:
     """`count` bars without a gap, the first of which closes at `first_ms`: a seeded random walk."""
-    rng = np.random.default_rng(seed)
-    close = np.round(100 + np.cumsum(rng.normal(0, 0.05, count)), 4)
-    open_ = np.append(close[:1], close[:-1])
-    return Bars(
-        ts_ms=first_ms + np.arange(count, dtype=np.int64) * TIMEFRAME_MS[timeframe],
-        open=open_,
-        high=np.maximum(open_, close) + 0.01,
-        low=np.minimum(open_, close) - 0.01,
-        close=close,
-        volume=np.round(rng.uniform(0, 9, count), 4),
-    )
+    ts_ms = first_ms + np.arange(count, dtype=np.int64) * TIMEFRAME_MS[timeframe]
+    return walks.walk(ts_ms, seed, moves=0.0005, decimals=4, reach=0.01, gaps=True)
 
 
 def picked(bars: Bars, where: np.ndarray) -> Bars:

@@ -23,7 +23,7 @@ from pyjobs.runs import (
 from pyjobs.runs.backtests import backtest_folder, backtest_manifest, compare
 from pyjobs.runs.verdict import machine as checked_machine
 from pyjobs.runs.verdict import results
-from tests.one_by_one.spoiled import Loop
+from tests.one_by_one.support.spoiled import Loop
 from tests.runs.test_run_folder import NOW, make_run
 
 IDS = ("20261118T131000Z-0001", "20261119T131000Z-0002", "20261120T131000Z-0003")

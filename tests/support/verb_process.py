@@ -33,7 +33,7 @@ from typing import IO, Any, NoReturn
 from pyjobs.market.providers.workers import client_process
 from pyjobs.runs.nights import step_process
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LONGEST_S = 300
 IMPORTED = (
     "matplotlib.backends.backend_agg", "matplotlib.figure", "pandas", "plotly.graph_objects", "pyarrow.parquet",
@@ -174,7 +174,7 @@ def _address() -> str:
     listening.listen(64)
     ours, theirs = socket.socketpair()
     fds = [listening.fileno(), theirs.fileno()]
-    command = [sys.executable, "-m", "tests.verb_process", address[1:], *map(str, fds)]
+    command = [sys.executable, "-m", "tests.support.verb_process", address[1:], *map(str, fds)]
     # pykrx logs in as it is imported, where a test has set a password by then: the forks would share that connection
     env = {name: value for name, value in os.environ.items() if name not in client_process.HIDDEN}
     with listening, theirs:
@@ -288,7 +288,7 @@ def _code_of(main: Callable[[Sequence[str] | None], int], arguments: list[str]) 
 
 
 if __name__ == "__main__":
-    sys.modules["tests.verb_process"] = sys.modules["__main__"]
+    sys.modules["tests.support.verb_process"] = sys.modules["__main__"]
     address = f"\0{sys.argv[1]}"
     _address = cache(lambda: address)  # a fork's own forks come from the same server
     _serve(socket.socket(fileno=int(sys.argv[2])), socket.socket(fileno=int(sys.argv[3])))

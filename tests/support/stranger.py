@@ -1,6 +1,8 @@
-"""Another user of the box, who locks whatever he can: `python tests/stranger.py DIR`, started by root, becomes nobody
-and opens every file and folder below DIR, again and again; what opens he locks (flock, fcntl for reading) and keeps.
-His stdin's end ends him; he says then, as JSON, what he has got.
+"""Another user of the box, who locks whatever he can.
+
+`python tests/support/stranger.py DIR`, started by root, becomes nobody and opens every file and folder below
+DIR, again and again; what opens he locks (flock, fcntl for reading) and keeps. His
+stdin's end ends him; he says then, as JSON, what he has got.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Runs a verb as on a system without POSIX: `python -m tests.verbs.without_posix VERB ARG…`. No fcntl, no fork."""
+"""Runs a verb as on a system without POSIX, with no fcntl and no fork.
+
+`python -m tests.verbs.support.without_posix VERB ARG…`
+"""
 
 from __future__ import annotations
 
