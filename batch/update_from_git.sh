@@ -13,6 +13,6 @@
 case ${1:-} in -h | --help) say_help && exit 0 ;; esac
 cd -- "$ROOT" || die 77 "cannot enter '$ROOT'"
 export NIGHTDESK_CODE=free # a job holds the code; this one waits until none does
-[[ ! -t 1 ]] || export NIGHTDESK_ECHO=${NIGHTDESK_ECHO:-output}
+[[ ! -t 1 && ${1:-} != --check ]] || export NIGHTDESK_ECHO=${NIGHTDESK_ECHO:-output}
 exec "$BASH" jobs/run_with_lock.sh --name update_from_git jobs/_run_generic.sh --log update --timeout 7200 -- \
   "$PYTHONBIN" -I -S -u jobs/update "$@"

@@ -25,6 +25,7 @@ supervisor() {
 
 up() {
   local pid
+  [[ ${DRY_RUN:-1} == @(1|true|yes) ]] || die 78 "DRY_RUN=$DRY_RUN: only paper money exists here; no order leaves this machine. Unset it"
   [[ ! -e $NIGHTDESK_HOME/repos.lock ]] || "$PYTHONBIN" -m pyjobs.repos check >/dev/null || true # it says what is not as pinned
   if managed; then
     "$PYTHONBIN" -m pyjobs.write_units --live >/dev/null || exit

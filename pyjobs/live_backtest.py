@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     from pyjobs.live.config import refuse_real_money
     from pyjobs.live.equal import run_window, verdict
-    from pyjobs.live.equal.logs import BadLine
+    from pyjobs.live.equal.logs import BadLine, place_of
 
     refuse_real_money()
     runid = args.runid or f"bt_{now:%Y%m%d_%H%M%S}"
@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except BadLine as error:  # a line that is not what was written is a FAIL already, and is told as one
         broken = verdict.Verdict(live_tag=args.tag, other_tag=f"{args.tag}_bt_{runid}")
-        print("\n".join(verdict.as_lines(verdict.broken(broken, error, live=True))))
+        place = place_of(args.tag, os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", ""))
+        print("\n".join(verdict.as_lines(verdict.broken(broken, error, place))))
         return ExitCode.BAD_DATA
     print(made)
     return 0

@@ -7,7 +7,8 @@ import subprocess
 
 from switch import git, git_path
 
-PROTECTED = ("data/", "secret/", "logs/", ".locks/", ".venv", ".venvs/", "config/desk.yaml", "config/desks/", ".env")
+PROTECTED = ("data/", "secret/", "logs/", ".locks/", ".venv", ".venvs/", ".env", "strategies/",
+             "config/desk.yaml", "config/desks/", "config/instances/", "config/env.local")  # fmt: skip
 SHIPPED = (".env.example", "secret/README.md")  # ours, among what is yours
 CODE_BYTES = 200_000_000
 SLOW = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "core.askPass="]
@@ -124,7 +125,9 @@ class Clone:
 
     def forward(self, to):
         """The commit to step to: the upstream's, or that of a tag `to`. Raises Refused where it is no step forward."""
-        target, head = self.commit(f"refs/tags/{to}" if to else self.upstream), self.commit("HEAD")
+        ref = f"refs/tags/{to}" if to else self.upstream
+        named = not to or self.run("show-ref", "--verify", "-q", ref).returncode == 0  # v1~1 is a commit, and no tag
+        target, head = self.commit(ref) if named else "", self.commit("HEAD")
         if not target:
             raise Refused(f"there is no tag '{to}' there" if to else f"'{self.upstream}' is gone", "git tag --list")
         if self.is_ancestor(head, target):
@@ -147,6 +150,9 @@ class Clone:
         put, delete = [], []
         for about, path in zip(lines[::2], lines[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)
+            if " 160000 " in about[:15]:
+                raise Refused(f"the new version has a submodule, '{path}', and an update brings files only",
+                              "tell those who publish it: repos.lock pins repositories")  # fmt: skip
             if path.startswith(PROTECTED) and path not in SHIPPED and not path.endswith("/.gitkeep"):
                 raise Refused(f"the new version brings '{path}', which is yours", "tell those who publish it")
             if about.endswith("A") and os.path.lexists(os.path.join(self.root, path)):
@@ -167,11 +173,19 @@ class Clone:
                           "batch/run_prune.sh --dry-run shows what may go; df -h")  # fmt: skip
 
     def signed(self, target, tag, signers):
-        """Raises Refused unless the commit (or the tag) carries a signature of somebody in the file `signers`."""
+        """Raises Refused unless the commit (or the tag, by its own name) is signed by somebody in the file `signers`.
+
+        A tag that is no object of its own has no signature: then the commit's counts.
+        """
         more = ["-c", f"gpg.ssh.allowedSignersFile={signers}"]
         for other in ("gpg.program", "gpg.openpgp.program", "gpg.x509.program"):  # their keyrings are not that file
             more += ["-c", f"{other}=false"]
-        words = ["verify-tag", tag] if tag else ["verify-commit", target]
+        ref = f"refs/tags/{tag}"
+        of_tag = bool(tag) and self.ask("cat-file", "-t", ref) == "tag"
+        own = self.ask("for-each-ref", "--format=%(tag)", ref) if of_tag else tag
+        if own != tag:
+            raise Refused(f"what is published as tag '{tag}' is the tag '{own}'", "tell those who publish it")
+        words = ["verify-tag", ref] if of_tag else ["verify-commit", target]
         if not os.path.isfile(signers):
             raise Refused(f"UPDATE_SIGNERS='{signers}' is not there", "lines `you@example.com ssh-ed25519 AAAA…` in it")
         done = self.run(*words, more=more)

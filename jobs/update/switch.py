@@ -168,7 +168,9 @@ def set_head(root, plan):
 
 
 def git(root, *words):
-    return ["git", "-c", f"safe.directory={root}", "-c", "core.fileMode=false", "-c", "gc.auto=0", "-C", root, *words]
+    """A command of git's; hooks and monitors of the user's are not run: they may fail, or never answer."""
+    own = ("core.fileMode=false", "gc.auto=0", "core.hooksPath=/dev/null", "core.fsmonitor=false")
+    return ["git", "-c", f"safe.directory={root}", *(part for each in own for part in ("-c", each)), "-C", root, *words]
 
 
 def git_path(root, name):

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from pyjobs.runs.released import UNASKED
 from pyjobs.runs.verdict.repos import LOCK, Pinned, folder_of, git, in_environment, problem_of, shown
 from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable
 from utils.files import atomic
@@ -30,9 +31,7 @@ def pin(home: Path, named: Iterable[tuple[str, str]]) -> list[Pinned]:
         head, origin = git(path, "rev-parse", "HEAD"), git(path, "config", "remote.origin.url")
         if not head or not origin:
             raise ConfigError(f"'{path}' is no git clone with an origin: not pinned")
-        edits = git(path, "status", "--porcelain", "--untracked-files=no")
-        if edits:
-            raise ConfigError(f"'{path}' has edits, the first is '{edits.splitlines()[0][2:].strip()}': not pinned")
+        _unedited(path, "not pinned")
         if not git(path, "branch", "-r", "--contains", head) and not git(path, "tag", "--contains", head):
             raise ConfigError(f"'{path}' is at {head[:9]}, which '{shown(origin)}' has not: git push first")
         if shown(origin) != origin:
@@ -58,21 +57,28 @@ def sync(home: Path, pinned: Pinned) -> str:
         temporary = folder.with_name(f".cloning-{folder.name}")
         shutil.rmtree(temporary, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remote(pinned, folder.parent, "clone", "-q", "--no-checkout", pinned.origin, str(temporary))
+        _remote(pinned, folder.parent, "clone", "-q", "--no-checkout", "--", pinned.origin, str(temporary))
         _checkout(temporary, pinned)
         temporary.rename(folder)
         return f"cloned, at {pinned.commit[:9]}"
     origin = git(folder, "config", "remote.origin.url")
     if origin != pinned.origin:
         raise ConfigError(f"'{folder}' comes from {shown(origin or 'nowhere')}, pinned is {shown(pinned.origin)}")
-    edits = git(folder, "status", "--porcelain", "--untracked-files=no")
-    if edits:
-        raise ConfigError(f"'{folder}' has edits, the first is '{edits.splitlines()[0][2:].strip()}': left as it is")
+    _unedited(folder, "left as it is")
     if git(folder, "cat-file", "-t", pinned.commit) != "commit":
         _remote(pinned, folder, "fetch", "-q", "--tags", "origin")
     before = git(folder, "rev-parse", "HEAD") or "nothing"
     _checkout(folder, pinned)
     return f"from {before[:9]} to {pinned.commit[:9]}"
+
+
+def _unedited(folder: Path, so: str) -> None:
+    """Raises ConfigError, which ends in `so`, where tracked files are edited, or git does not say."""
+    edits = git(folder, "status", "--porcelain", "--untracked-files=no")
+    if edits is None:
+        raise ConfigError(f"'{folder}': git does not say what is edited there (git status): {so}")
+    if edits:
+        raise ConfigError(f"'{folder}' has edits, the first is '{edits.splitlines()[0][2:].strip()}': {so}")
 
 
 def _checkout(folder: Path, pinned: Pinned) -> None:
@@ -92,7 +98,7 @@ def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
     env["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes -o ConnectTimeout=20"
     try:
         done = subprocess.run(
-            ["git", "-c", f"safe.directory={folder}", "-C", str(folder), *words], stdin=subprocess.DEVNULL,
+            ["git", "-c", f"safe.directory={folder}", *UNASKED, "-C", str(folder), *words], stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, env=env, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

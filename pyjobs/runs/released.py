@@ -18,6 +18,7 @@ from utils.errors import BadDataError
 from utils.files import os_files
 
 GIT_TIMEOUT_S = 20.0
+UNASKED = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")  # they may fail, or never answer
 ABOUT = ".release.json"
 OWN = ("config/desk.yaml", "config/env.local.sh", "config/desks", "config/instances")
 """What is of the environment, not of a release, in folders of the code."""
@@ -122,7 +123,7 @@ _KINDS = (str, str, int, int, dict)
 def git(folder: Path, *words: str, **environ: str) -> str | None:
     """What `git WORDS` prints in `folder`; None without git, when it fails, and when it does not answer in time.
 
-    It takes no lock and asks for no password. `environ` is added to its environment.
+    It takes no lock, asks for no password, runs no hook of the user's. `environ` is added to its environment.
     """
     command = shutil.which("git")
     if command is None:
@@ -130,7 +131,7 @@ def git(folder: Path, *words: str, **environ: str) -> str | None:
     env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **environ}
     try:
         done = subprocess.run(
-            [command, "-c", f"safe.directory={folder}", "-C", str(folder), *words], stdin=subprocess.DEVNULL,
+            [command, "-c", f"safe.directory={folder}", *UNASKED, "-C", str(folder), *words], stdin=subprocess.DEVNULL,
             capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_S, check=False, env=env,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):

@@ -131,6 +131,14 @@ def timetable(market: str, exchanges: Iterable[Exchange], zone_name: str, now_s:
             job="prune", script="run_prune.sh", when="30 4 * * 0", at="Sundays, 04:30 here",
             why="room for the next night",
         ),
+        Timed(
+            job="backup", script="run_backup.sh", when="15 5 * * *", at="every day, 05:15 here",
+            why="what cannot be had anew; BACKUP_TO=/another/disk",
+        ),
+        Timed(
+            job="drill", script="run_drill.sh", when="40 5 1 * *", at="the first of a month, 05:40 here",
+            why="can the backup be restored?",
+        ),
     ]  # fmt: skip
     return Timetable(market=market, zone=zone_name, jobs=tuple(jobs))
 

@@ -192,7 +192,8 @@ def setup_of(entry: Entry, params: Mapping[str, int | float | str], *, where: st
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:
             raise ConfigError(f"{where}: {smaller} {small} must be less than {larger} {large}")
-    setup = OnVolume(setup=setup, name=name) if _reads_volume(entry) else setup
+    if _reads_volume(entry):
+        setup = OnVolume(setup=setup, name=entry.make.__module__.rpartition(".")[2])
     wanted = Exits(**ways_out)
     return setup if wanted == Exits() else Guarded(setup=setup, exits=wanted)
 

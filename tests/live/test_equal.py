@@ -82,6 +82,27 @@ def test_a_doctored_row_is_found_at_its_bar_and_the_block_can_be_pasted(capsys: 
     assert "Cause: data changed" in said and "RUNID=r1" in said and "DATA_TAG=paper" in said
 
 
+def test_a_row_that_was_edited_is_shown_with_its_counterpart_and_its_bars(capsys: pytest.CaptureFixture[str]) -> None:
+    spec = a_spec()
+    fed(a_loop(spec), BARS, 60, 120)
+    assert run(live_backtest, ["--tag", "paper", "--runid", "r1"]) == 0
+    rows = spec.place.decisions.read_text().splitlines()
+    right = rows[30]
+    rows[30] = right.replace(",5m,", ",5m,", 1)[:-3] + "000"  # its checksum alone
+    spec.place.decisions.write_text("\n".join(rows) + "\n")
+    ts_ms, before = right.split(",")[3], capsys.readouterr().out
+    assert before and run(live_eq, ["--live-tag", "paper", "--bt-tag", "paper_bt_r1"]) == 65
+    told = capsys.readouterr().out.splitlines()
+    assert f"First mismatch (ts_ms or trade index): {ts_ms}" in told and f"  LIVE: {rows[30]}" in told
+    other = next(line for line in told if line.startswith("  BT:   "))
+    assert other.removeprefix("  BT:   ").split(",")[:9] == right.split(",")[:9]
+    at = next(k for k, line in enumerate(told) if line.startswith("  bars around it"))
+    assert [line.strip().split(",")[0] for line in told[at + 1 : at + 6]] == [
+        str(int(ts_ms) + k * 300_000) for k in (-2, -1, 0, 1, 2)
+    ]
+    assert run(live_backtest, ["--tag", "paper", "--runid", "r2"]) == 65 and rows[30] in capsys.readouterr().out
+
+
 def test_a_window_within_begins_where_both_are_flat(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = a_spec()
     fed(a_loop(spec), BARS, 60, 420)

@@ -220,6 +220,10 @@ def test_up_status_and_down_are_three_commands(home: Path) -> None:
 
     unheard = live("logs")
     assert unheard.returncode == 66 and "no loop has written a log yet" in unheard.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(env, "DRY_RUN", "0")
+        refused = live("up")
+        assert refused.returncode == 78 and "DRY_RUN=0: only paper money exists here" in refused.stderr
     up = live("up")
     assert up.stdout.startswith("started, pid ") and "1 of 1 are not as pinned: api: '" in up.stderr
     try:

@@ -87,6 +87,12 @@ def test_edits_another_origin_and_a_commit_that_is_gone_are_refused_and_the_othe
     with pytest.raises(ConfigError, match="has edits"):
         repos.main(["lock"])
     git(home / "stream", "restore", ".")
+    index = (home / "stream/.git/index").read_bytes()
+    (home / "stream/.git/index").write_bytes(index[: len(index) // 2])
+    for words in (["check"], ["sync"], ["lock"]):  # git sees no edit, and cannot
+        with pytest.raises(ConfigError, match=r"git does not say what is edited there.*git status"):
+            repos.main(words)
+    (home / "stream/.git/index").write_bytes(index)
     git(home / "stream", "remote", "set-url", "origin", "https://a:secret@example.com/x.git")
     with pytest.raises(ConfigError, match=r"comes from https://…@example\.com/x\.git, pinned is"):
         repos.main(["sync"])

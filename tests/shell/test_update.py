@@ -248,8 +248,31 @@ def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_sta
     clone.push("--force", b_txt="2")
     refused(clone, "'origin/main' was force-pushed", "Mend it: git branch mine && git reset --hard origin/main")
     refused(clone, "'origin/main' was force-pushed")  # the next one knows it as well
+    clone.git("switch", "-q", "-C", "main", "origin/main")
+    (clone.there / "strategies").mkdir()
+    clone.push(**{"strategies/mine_txt": "theirs"})
+    refused(clone, "the new version brings 'strategies/mine.txt', which is yours")
+    clone.git("rm", "-qr", "strategies", at=clone.there)
+    clone.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},vendor", at=clone.there)
+    clone.git("commit", "-qm", "a submodule", at=clone.there)
+    clone.git("push", "-q", at=clone.there)
+    refused(clone, "the new version has a submodule, 'vendor', and an update brings files only")
     clone.git("remote", "remove", "origin")
     refused(clone, "this clone has no remote. Mend it: git remote add origin URL")
+
+
+def test_hooks_and_monitors_of_the_user_neither_stop_an_update_nor_delay_it(clone: Clone) -> None:
+    for name in ("reference-transaction", "post-index-change", "post-checkout"):
+        hook = clone.here / ".git/hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\nexit 1\n")
+        hook.chmod(0o755)
+    monitor = clone.here.parent / "monitor"
+    monitor.write_text("#!/bin/sh\nsleep 1000\n")
+    monitor.chmod(0o755)
+    newest = clone.version(1)
+    clone.git("config", "core.fsmonitor", str(monitor))
+    assert clone.update()[::2] == (0, newest)
 
 
 def test_a_shallow_clone_another_owner_and_no_clone_are_refused_by_name(clone: Clone, tmp_path: Path) -> None:
@@ -293,11 +316,21 @@ def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
     signers = {"UPDATE_SIGNERS": str(tmp_path / "signers")}
     refused(clone, "is not signed by anybody in", **signers)
     assert clone.update("--to", "v1")[::2] == (0, first)
-    code, log, _ = clone.update("--to", "v9")
-    assert code == 78 and "there is no tag 'v9' there" in log
+    for name in ("v9", "v1~0", "v1^{commit}", "-v1", "../heads/main"):
+        code, log, _ = clone.update("--to", name)
+        assert code == 78 and f"there is no tag '{name}' there" in log
     for name, value in (("gpg.format", "ssh"), ("user.signingkey", f"{tmp_path}/key.pub"), ("commit.gpgsign", "true")):
         clone.git("config", name, value, at=clone.there)
     signed = clone.push(c_txt="3")
+    clone.git("tag", "plain", at=clone.there)  # no object of its own: the commit's signature counts
+    clone.git("tag", "-s", "-m", "a tag", "v2", at=clone.there)
+    clone.git("update-ref", "refs/tags/v3", "refs/tags/v2", at=clone.there)  # by another name than was signed
+    clone.git("push", "-q", "--tags", at=clone.there)
+    assert clone.update("--check", "--to", "plain", **signers)[0] == 64
+    code, log, _ = clone.update("--to", "v3", **signers)
+    assert code == 78 and "what is published as tag 'v3' is the tag 'v2'" in log
+    assert clone.update("--to", "plain", **signers)[::2] == (0, signed)
+    assert clone.update("--to", "v2", **signers)[0] == 0
     assert clone.update(**signers)[::2] == (0, signed)
     fake = tmp_path / "gpg"  # prints what gpg prints of a good signature of any key that it knows
     good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG AAAAAAAAAAAAAAAA them\n[GNUPG:] TRUST_ULTIMATE 0 pgp"

@@ -17,12 +17,12 @@ VERBS = sorted(path.stem for path in (ROOT / "pyjobs").glob("*.py") if not path.
 BATCH = sorted(path.stem for path in (ROOT / "batch").glob("*.sh"))
 
 
-def through(house: House, *words: str, **env: str) -> subprocess.CompletedProcess[str]:  # noqa: F811
+def through(house: House, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     done = house.run([str(ROOT / "nightdesk"), *words], **env)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def test_it_lists_every_verb_and_every_job_with_a_line_of_its_own_and_python_says_the_same(house: House) -> None:  # noqa: F811
+def test_it_lists_every_verb_and_every_job_with_a_line_of_its_own_and_python_says_the_same(house: House) -> None:
     told = through(house).stdout
     rows = [line.split(maxsplit=1) for line in told.splitlines() if line.startswith("  ")]
     assert [name for name, _ in rows] == [*VERBS, *BATCH, "bt_postprocess"]
@@ -39,7 +39,7 @@ def test_listing_imports_no_verb_and_nothing_heavy() -> None:
     assert not {"numpy", "pyarrow", "pandas", "pyjobs.scan", "pyjobs.why"} & set(done.stdout.split("'"))
 
 
-def test_a_verb_runs_from_anywhere_with_its_own_words_and_exit_code(house: House) -> None:  # noqa: F811
+def test_a_verb_runs_from_anywhere_with_its_own_words_and_exit_code(house: House) -> None:
     told = through(house, "why", "nosuch")
     assert told.returncode == 64 and told.stderr.startswith("why: unknown job 'nosuch'; known: ")
     told = through(house, "scan", "--no-such-flag")
@@ -58,14 +58,14 @@ def test_in_the_folder_of_another_clone_it_runs_its_own_code(tmp_path: Path) -> 
     assert done.returncode == 0 and "  why" in done.stdout
 
 
-def test_a_job_runs_with_lock_log_and_record_and_prints_on_a_pipe(house: House) -> None:  # noqa: F811
+def test_a_job_runs_with_lock_log_and_record_and_prints_on_a_pipe(house: House) -> None:
     told = through(house, "run-prune", "--dry-run")
     assert told.returncode == 0, told.stderr
     assert "0 logs to remove" in told.stdout
     assert [(one["job"], one["outcome"]) for one in house.history()] == [("prune", "ok")]
 
 
-def test_words_are_completed_verbs_flags_and_desks(house: House) -> None:  # noqa: F811
+def test_words_are_completed_verbs_flags_and_desks(house: House) -> None:
     (house.home / "config/desks").mkdir(parents=True)
     for name in ("us", "kr"):
         (house.home / f"config/desks/{name}.yaml").write_text("name: x\n")
@@ -80,7 +80,7 @@ def test_words_are_completed_verbs_flags_and_desks(house: House) -> None:  # noq
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh here")
-def test_zsh_takes_the_same_function(house: House) -> None:  # noqa: F811
+def test_zsh_takes_the_same_function(house: House) -> None:
     script = f"""autoload -Uz compinit bashcompinit; compinit -u -D; bashcompinit; emulate sh
     eval "$("{ROOT}/nightdesk" completion)"
     COMP_WORDS=("{ROOT}/nightdesk" scan --s) COMP_CWORD=2; _nightdesk; echo "${{COMPREPLY[@]}}" """

@@ -11,7 +11,7 @@ from pyjobs.healthcheck import main as healthcheck
 from pyjobs.ingest import main as ingest
 from pyjobs.market.ingest import instances
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.test_ingest_verbs import NOON_S, World
+from tests.verbs.support.ingest_verbs import NOON_S, World
 from utils.run import run
 
 DAY_S = 86_400

@@ -12,7 +12,7 @@ from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import load_desk
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.test_ingest_verbs import World
+from tests.verbs.support.ingest_verbs import World
 from utils.errors import ConfigError
 from utils.run import run
 

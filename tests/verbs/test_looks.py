@@ -13,7 +13,7 @@ from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.test_ingest_verbs import BTC, NOON_S, SERIES, World
+from tests.verbs.support.ingest_verbs import BTC, NOON_S, SERIES, World
 from utils.run import run
 
 FRIDAY_S = 1_795_215_600  # 2026-11-20T23:00Z, two hours after New York's close

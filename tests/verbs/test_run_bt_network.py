@@ -15,7 +15,7 @@ import pytest
 
 from tests.fakemarket.server import FakeMarket
 from tests.support.walks import walk
-from tests.verbs.test_run_bt_desk import DESK, LAST, put
+from tests.verbs.support.run_bt_desk import DESK, LAST, put
 from utils import paths, trading_day
 
 

@@ -37,7 +37,7 @@ instruments:
 
 
 @pytest.fixture
-def two(house: House, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: F811
+def two(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """Desks kr and us, with bars of all sessions that had closed on that Friday at noon in New York."""
     monkeypatch.setenv("NIGHTDESK_HOME", str(house.home))
     (house.home / "config/desks").mkdir(parents=True)
@@ -57,7 +57,7 @@ def two(house: House, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: F811
 
 
 def job(
-    house: House,  # noqa: F811
+    house: House,
     script: str,
     *flags: str,
     now_s: int = FRIDAY_NIGHT_IN_SEOUL,

@@ -158,6 +158,16 @@ def _text(path: Path) -> bytes:
         raise BadLine(f"{path}: is no file", 0) from None
 
 
+def around_in(path: Path, ts_ms: int, more: int) -> list[str]:
+    """The first line of that time as it stands in the file, and so many on either side; none where there is none."""
+    try:
+        found = _text(path).decode("utf-8", "replace").split("\n")
+    except (BadLine, OSError):
+        return []
+    at = next((k for k, line in enumerate(found) if line.split(",", 4)[3:4] == [str(ts_ms)]), None)
+    return [] if at is None else [line.rstrip("\r") for line in found[max(1, at - more) : at + more + 1] if line]
+
+
 def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True) -> Rows:
     """Every whole line of the file's text. Raises BadLine."""
     heading, width = file.heading.encode(), len(file.columns)

@@ -13,7 +13,7 @@ import numpy as np
 from pyjobs.live.deciding.seen import Seen
 from pyjobs.live.equal import causes, window
 from pyjobs.live.equal.compare import NEVER_FLAT, Compared, Explain, Mismatch, by_events, compare
-from pyjobs.live.equal.logs import BadLine, Log, read, spec_of
+from pyjobs.live.equal.logs import BadLine, Log, around_in, read, spec_of
 from pyjobs.live.equal.replay import replay
 from pyjobs.live.journal import names
 from pyjobs.live.journal.lines import Row
@@ -22,6 +22,7 @@ from pyjobs.live.journal.place import Place
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.market.bars import COLUMNS, Bars
 
+SHOWN = slice(names.TS_MS, names.TS_MS + len(COLUMNS))
 AROUND = 2  # bars shown on either side of the first mismatch
 KIND = EVENTS.index("kind")
 
@@ -71,11 +72,11 @@ def _judged(made: Verdict, live_place: Place, other_place: Place, stored: Seen |
     try:
         live = read(live_place, live=True)
     except BadLine as error:
-        return broken(made, error, live=True)
+        return broken(made, error, live_place, other_place)
     try:
         other = read(other_place, live=False)
     except BadLine as error:
-        return broken(made, error, live=False)
+        return broken(made, error, live_place, other_place)
     return judged(made, live, other, stored=stored)
 
 
@@ -96,15 +97,15 @@ def judged(made: Verdict, live: Log, other: Log, *, stored: Seen | None = None, 
     return made
 
 
-def broken(made: Verdict, error: BadLine, *, live: bool) -> Verdict:
-    """The verdict on a log of which a line cannot be read."""
-    made.cause = "data changed"
+def broken(made: Verdict, error: BadLine, live: Place, other: Place | None = None) -> Verdict:
+    """The verdict on a log of which a line cannot be read; both rows and the bars around it as they stand there."""
     text = str(error)
     layer = "trades" if "trades.csv" in text.partition(":")[0] else "decisions"
-    made.first = Mismatch(
-        layer=layer, ts_ms=error.ts_ms, live=text if live else "", other="" if live else text, what=text
-    )
-    made.decisions = layer == "trades"
+    rows = [around_in(getattr(place, layer), error.ts_ms, 0) if place else [] for place in (live, other)]
+    mine, theirs = (row[0] if row else "" for row in rows)
+    made.cause, made.decisions = "data changed", layer == "trades"
+    made.first = Mismatch(layer=layer, ts_ms=error.ts_ms, live=mine, other=theirs, what=text)
+    made.bars = [",".join(row.split(",")[SHOWN]) for row in around_in(live.bars, error.ts_ms, AROUND)]
     return made
 
 

@@ -99,7 +99,7 @@ def _judged(spec: Spec) -> tuple[Verdict, int, int]:
     try:
         log = read(spec.place, live=True)
     except BadLine as error:
-        return verdict.broken(made, error, live=True), 0, 0
+        return verdict.broken(made, error, spec.place), 0, 0
     own = spec_of(log)
     lane, code = own.lane(f"tag {spec.tag}"), code_of(own.strategy)
     found = verdict.judged(made, log, window.as_log(log, lane, code=code), made_here=True)

@@ -18,6 +18,7 @@ from pyjobs.live.journal.lines import LinesFile
 from pyjobs.live.spec import Spec
 from pyjobs.live.step import Loop, Setting
 from pyjobs.market.bars import TIMEFRAME_MS
+from utils import paths
 from utils.errors import NightdeskError
 
 NOT_YET = "the loop has not decided two bars yet"
@@ -38,7 +39,7 @@ def drilled(spec: Spec) -> str:
         try:
             return _torn_and_back(twin)
         except (NightdeskError, OSError, ValueError) as error:
-            return str(error)
+            return str(error).replace(folder, str(paths.data_dir()))  # a copy that is gone helps nobody
 
 
 def _torn_and_back(twin: Spec) -> str:

@@ -35,7 +35,7 @@ def _one(found: LiveFile, name: str, store: BarStore, now_s: float) -> Standing:
         spec = config.named(found, name)
     except NightdeskError as error:
         gate = Gate(asks="the loop can be", green=False, found=str(error), evidence="", age_s=None)
-        return Standing(name=name, series="", gates=[gate], strip=[])
+        return Standing(name=name, series="", gates=[gate], strip=[], unread=str(error))
     gates = [
         _tried(f"{found.clean_days} clean days", spec.place.decisions, lambda: _clean(found, spec, store, now_s)),
         _equal(spec, now_s),
@@ -44,11 +44,13 @@ def _one(found: LiveFile, name: str, store: BarStore, now_s: float) -> Standing:
         _tried("kill switch tried within 24 h", spec.place.events, lambda: _killed(spec, now_s)),
         _drilled(spec, now_s),
     ]
+    unread, cells = "", list[strips.Cell]()
     try:
         cells = strips.strip(spec, store, int(now_s * 1000))
-    except UNREADABLE:
-        cells = []  # the gates say why
-    return Standing(name=name, series=str(spec.key), gates=gates, strip=[Mark(*cell) for cell in cells])
+    except UNREADABLE as error:
+        unread = str(error)
+    marks = [Mark(*cell) for cell in cells]
+    return Standing(name=name, series=str(spec.key), gates=gates, strip=marks, unread=unread)
 
 
 def _tried(asks: str, path: Path, look_at: Callable[[], tuple[bool, str, float | None]]) -> Gate:

@@ -28,12 +28,13 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One loop: its gates, its last bars."""
+    """One loop: its gates, its last bars; `unread`: why there are none, "" where it has none yet."""
 
     name: str
     series: str
     gates: list[Gate]
     strip: list[Mark]
+    unread: str = ""
 
     @property
     def green(self) -> bool:

@@ -50,7 +50,8 @@ def strip_sections(loops: GoLive | None) -> list[Section]:
         return []
     blocks: list[Block] = []
     for loop in loops.loops:
-        blocks.append(_strip(loop) if loop.strip else Text(f"{loop.name} has not decided anything yet.", tone="note"))
+        none = f"cannot be shown: {loop.unread}" if loop.unread else "has not decided anything yet."
+        blocks.append(_strip(loop) if loop.strip else Text(f"{loop.name} {none}", tone="note"))
     return [Section(title="Paper loops, bar by bar", blocks=blocks)]
 
 

@@ -86,7 +86,10 @@ def problem_of(home: Path, pinned: Pinned) -> str:
         return f"'{folder}' comes from {shown(origin)}, pinned is {shown(pinned.origin)}"
     if head != pinned.commit:
         return f"'{folder}' is at {head[:9]}, pinned is {pinned.commit[:9]}"
-    edits = (git(folder, "status", "--porcelain", "--untracked-files=no") or "").splitlines()
+    status = git(folder, "status", "--porcelain", "--untracked-files=no")
+    if status is None:
+        return f"'{folder}': git does not say what is edited there: git status"
+    edits = status.splitlines()
     return f"'{folder}': {len(edits)} tracked files are edited, the first is '{edits[0][2:].strip()}'" if edits else ""
 
 

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from decimal import Decimal, getcontext
-from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
 from pyjobs.account.desk.backtest import Variant, backtest
 from pyjobs.account.portfolio.costs import Costs
-from pyjobs.account.portfolio.fx import Conversion, Rates, opens_of
+from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.sleeves import costs_on, sleeves_of
 from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
-from pyjobs.market.desk.desk_file import Account, Desk, Instrument, load_desk
-from pyjobs.market.desk.snapshot import Series, Snapshot
+from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.strategy.registry import make_setups
 from pyjobs.strategy.signals import Side, Signals
-from utils import trading_day
-from utils.errors import ConfigError
+from tests.account.portfolio.support.fx import DAY, HOUR, WORLD, desk_of
 
-DAY = 86_400_000
-HOUR = 3_600_000
 getcontext().prec = 50
 
 
@@ -118,52 +110,6 @@ def test_what_is_held_is_sold_at_the_last_rate_however_old() -> None:
     rows = [[10.0] * 4] * 20
     run = simulate([abroad(rows, {0}, {15}, {0.0: 100.0})], Terms(cash=1e4, max_positions=1, max_weight=1), start_ms=0)
     assert [(d.entry_rate, d.exit_rate, d.pnl) for d in run.account_trades] == [(100, 100, 0)]
-
-
-# --- a desk with four currencies, and a ledger of our own -------------------------------------------------------------
-
-INSTRUMENTS = (
-    ("HOME1", "XKRX", "KRW", 50_000.0, "trade", ""),
-    ("HOME2", "XKRX", "KRW", 8_000.0, "trade", ""),
-    ("YANK1", "XNYS", "USD", 120.0, "trade", ""),
-    ("YANK2", "XNYS", "USD", 35.0, "trade", ""),
-    ("NIPPON", "XTKS", "JPY", 2_500.0, "trade", ""),
-    ("USDKRW", "FX", "KRW", 1_150.0, "fx", "USD"),
-    ("KRWJPY", "FX", "JPY", 0.095, "fx", "KRW"),
-)
-SESSION = dt.date(2019, 12, 30)
-
-
-def made(market: str, price: float, seed: int, first: str = "2018-01-02") -> Bars:
-    sessions = [s for s in trading_day.load(market).sessions() if first <= s.date.isoformat() <= "2019-12-31"]
-    rng = np.random.default_rng(seed)
-    close = price * np.exp(np.cumsum(rng.normal(0.0005, 0.015, len(sessions))))
-    start = np.concatenate((close[:1], close[:-1])) * np.exp(rng.normal(0, 0.005, close.size))
-    high, low = np.maximum(start, close) * 1.004, np.minimum(start, close) * 0.996
-    ts_ms = np.array([s.close_utc_s * 1000 for s in sessions], np.int64)
-    return Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(close.size))
-
-
-def desk_of(account: Account, changed: dict[str, Bars] | None = None) -> Snapshot:
-    instruments = [
-        Instrument(symbol=s, exchange="X", market=m, timeframe="1d", file="f", currency=c, role=r, base=b)  # type: ignore[arg-type]
-        for s, m, c, _, r, b in INSTRUMENTS
-    ]
-    desk = Desk(name="d", market="XKRX", dumps="", accounts={"world": account}, instruments=instruments, setups={})
-    session = trading_day.load("XKRX").session(SESSION)
-    assert session is not None
-    asof = session.close_utc_s * 1000
-    series = []
-    for seed, (instrument, row) in enumerate(zip(instruments, INSTRUMENTS, strict=True)):
-        bars = ((changed or {}).get(row[0]) or made(row[1], row[3], seed)).until(asof)
-        series.append(Series(instrument=instrument, bars=bars, last_session=SESSION, stale=False))
-    return Snapshot(desk=desk, session=SESSION, asof_ts_ms=asof, series=tuple(series))
-
-
-WORLD = Account(
-    currency="KRW", cash=1e8, max_positions=3, max_weight=0.3, fee_bps=5, sell_tax_bps=25, stop_loss=0.04,
-    slippage_bps=3, borrow_bps=200, trades=["USD", "JPY"], fx_bps=20,
-)  # fmt: skip
 
 
 class Ledger:
@@ -268,116 +214,3 @@ def test_every_session_of_three_currencies_agrees_with_a_ledger_in_decimals(name
 
 def snapshot_currency(snapshot: Snapshot, symbol: str) -> str:
     return next(each.instrument.currency for each in snapshot.series if each.instrument.symbol == symbol)
-
-
-def test_a_rate_that_comes_later_changes_nothing_before_it() -> None:
-    """The same account where every rate after a day is another: until then the curve is the same to the last bit."""
-    setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}}, source="test")
-    day_ms = int(dt.datetime(2019, 3, 13, 6, 30, tzinfo=dt.UTC).timestamp() * 1000)
-    other = {}
-    for seed, (symbol, market, _, price, role, _) in enumerate(INSTRUMENTS):
-        if role == "fx":
-            bars = made(market, price, seed)
-            scale = np.where(bars.ts_ms > day_ms, 1.7, 1.0)
-            four = {name: getattr(bars, name) * scale for name in ("open", "high", "low", "close")}
-            other[symbol] = Bars(ts_ms=bars.ts_ms, volume=bars.volume, **four)
-    one, two = (backtest(desk_of(WORLD, bars), WORLD, setups).variants["constrained"].curve for bars in (None, other))
-    at = sum(point.ts_ms <= day_ms for point in one)
-    assert one[:at] == two[:at] and one[at:] != two[at:] and 200 < at < len(one)
-
-
-def test_an_account_without_further_currencies_trades_its_own_only() -> None:
-    account = msgspec.structs.replace(WORLD, trades=[])
-    found = sleeves_of(desk_of(account), account, make_setups({"ma_cross": {}}, source="test"))
-    assert [sleeve.key.symbol for sleeve in found.sleeves] == ["HOME1", "HOME2"] and found.left_out == []
-
-
-@pytest.mark.parametrize(
-    ("first", "sleeves", "why"),
-    [
-        ("2018-06-01", 5, "not traded before there is a rate: USDKRW begins on 2018-06-01"),
-        ("2019-12-31", 3, "no rate of USD in KRW: USDKRW has no bars"),
-    ],
-)
-def test_a_late_or_missing_rate_leaves_its_shares_out_and_says_why(first: str, sleeves: int, why: str) -> None:
-    snapshot = desk_of(WORLD, {"USDKRW": made("FX", 1150, 5, first)})
-    setups = make_setups({"ma_cross": {"fast": 2, "slow": 7}}, source="test")
-    found = sleeves_of(snapshot, WORLD, setups)
-    assert len(found.sleeves) == sleeves
-    assert [(each["symbol"], each["why"]) for each in found.left_out] == [("YANK1", why), ("YANK2", why)]
-    account_trades = backtest(snapshot, WORLD, setups).variants["constrained"].account_trades
-    yanks = [account_trade for account_trade in account_trades if account_trade.currency == "USD"]
-    assert bool(yanks) == (sleeves == 5)
-    begins = dt.datetime.fromisoformat(first).replace(tzinfo=dt.UTC).timestamp() * 1000
-    assert all(account_trade.trade.signal_ts_ms >= begins for account_trade in yanks)
-
-
-def test_bars_open_with_their_session_or_their_length_before_their_close() -> None:
-    def opens(market: str, timeframe: str, ts_ms: int) -> int:
-        instrument = Instrument(symbol="A", exchange="X", market=market, timeframe=timeframe, file="f", currency="USD")
-        one = np.ones(1)
-        bars = Bars(ts_ms=np.array([ts_ms]), open=one, high=one, low=one, close=one, volume=one)
-        return int(opens_of(Series(instrument=instrument, bars=bars, last_session=None, stale=False))[0])
-
-    close = int(dt.datetime(2024, 7, 3, 17, 0, tzinfo=dt.UTC).timestamp()) * 1000  # a half day in New York
-    assert close - opens("XNYS", "1d", close) == 3.5 * HOUR
-    assert close - opens("XNYS", "5m", close) == 300_000
-    assert close + 1 - opens("XNYS", "1d", close + 1) == DAY
-
-
-def test_the_tax_on_sales_is_for_shares_at_home() -> None:
-    def bps(**about: str) -> tuple[float, float]:
-        values = {"symbol": "A", "exchange": "X", "market": "XKRX", "timeframe": "1d", "file": "f", "currency": "KRW"}
-        costs = costs_on(WORLD, Instrument(**{**values, **about}))  # type: ignore[arg-type]
-        return costs.fee_bps, costs.sell_tax_bps
-
-    assert (bps(), bps(kind="etf"), bps(currency="USD")) == ((5, 25), (5, 0), (25, 0))
-
-
-GOOD = """\
-name: mine
-market: XKRX
-dumps: d
-accounts:
-  world: {currency: KRW, cash: 1000, max_positions: 2, max_weight: 0.5, trades: [USD]}
-instruments:
-  - {symbol: A, exchange: KRX, market: XKRX, timeframe: 1d, file: a.csv, currency: KRW}
-  - {symbol: B, exchange: US, market: XNYS, timeframe: 1d, file: b.csv, currency: USD}
-  - {symbol: USDKRW, exchange: FX, market: FX, timeframe: 1d, file: c.csv, base: USD, currency: KRW, role: fx}
-setups: {}
-"""
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda t: t.replace("trades: [USD]", "trades: [EUR]"), "no instrument with role trade is in 'EUR'"),
-        (lambda t: t.replace("trades: [USD]", "trades: [USD, USD]"), "USD is given twice"),
-        (lambda t: t.replace("trades: [USD]", "trades: [KRW]"), "KRW is given twice"),
-        (lambda t: t.replace("trades: [USD]", "trades: USD"), "accounts.world.trades"),
-        (lambda t: t.replace("USD]", "USD], fx_bps: -1"), "fx_bps"),
-        (lambda t: "".join(x for x in t.splitlines(True) if "USDKRW" not in x), "no instrument with role fx converts"),
-        (lambda t: t.replace("base: USD, ", ""), "names the currency whose price in KRW this is; is ''"),
-        (lambda t: t.replace("base: USD", "base: KRW"), "names the currency whose price in KRW this is; is 'KRW'"),
-        (lambda t: t.replace("b.csv", "b.csv, base: USD"), "is for role fx only"),
-        (
-            lambda t: t.replace("setups", "  - {symbol: KRWUSD, exchange: FX, market: FX, timeframe: 1d, file: d, "
-                                          "base: KRW, currency: USD, role: fx}\nsetups"),
-            "already have a rate",
-        ),
-    ],
-)  # fmt: skip
-def test_a_desk_that_cannot_convert_is_refused(tmp_path: Path, change: Callable[[str], str], said: str) -> None:
-    path = tmp_path / "desk.yaml"
-    path.write_text(GOOD)
-    assert load_desk(path).accounts["world"].trades == ["USD"]
-    path.write_text(change(GOOD))
-    with pytest.raises(ConfigError, match=r"desk\.yaml") as caught:
-        load_desk(path)
-    assert said in str(caught.value)
-
-
-def test_an_account_may_trade_abroad_alone(tmp_path: Path) -> None:
-    path = tmp_path / "desk.yaml"
-    path.write_text("".join(line for line in GOOD.splitlines(True) if "symbol: A," not in line))
-    assert [i.symbol for i in load_desk(path).instruments] == ["B", "USDKRW"]

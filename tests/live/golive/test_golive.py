@@ -210,6 +210,12 @@ def test_a_loop_that_cannot_be_checked_is_red_and_the_others_are_checked(
     assert run(live_check, []) == 78
     told = capsys.readouterr()
     assert "equivalence PASS: PASS" in told.out and "no_such" in told.err
+    content = spec.place.decisions.read_bytes()
+    spec.place.decisions.write_bytes(content.replace(b",none,", b",hold,"))
+    assert [loop.unread.partition(": ")[0] for loop in gates.look(NOW_MS / 1000).loops if loop.name == "paper"] == [
+        str(spec.place.decisions)
+    ]
+    spec.place.decisions.write_bytes(content)
     spec.place.bars.unlink()
     assert run(live_check, []) == 65
     assert "paper:\n[decisions] FAIL" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps import changed, import_desk, unreachable
 from pyjobs.market.store.bar_store import BarStore
-from tests.market.dumps.test_more_dialects import NOW_MS, read, rows
+from tests.market.dumps.support.more_dialects import NOW_MS, read, rows
 from utils.errors import NightdeskError
 
 COIN, KRX, SHANGHAI = {"market": "24/7"}, {"market": "XKRX"}, {"market": "XSHG"}

@@ -3,68 +3,23 @@
 # ruff: noqa: E501 - rows of files as they come
 from __future__ import annotations
 
-import datetime as dt
-import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pyjobs.market.calendars.hours import hours_of
-from pyjobs.market.checks.splits import breaks
-from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.compare import Stored, bring_in
-from pyjobs.market.dumps.read_dump import Dump, read_dump
-from pyjobs.market.store.bar_store import BarStore
+from tests.market.dumps.support.kinds_of_fault import (
+    HEADER,
+    TRIALS,
+    days,
+    found,
+    instrument,
+    read,
+    rows,
+    text,  # noqa: F401  # the fixture
+    utc,
+)
 from utils.errors import BadDataError
-
-TRIALS = Path(__file__).with_name("trials")
-NOW = dt.datetime(2026, 11, 29, tzinfo=dt.UTC)
-
-
-def instrument(**told: Any) -> Instrument:
-    given = {"symbol": "X", "market": "XNYS", "timeframe": "1d", "currency": "USD", "file": "x"} | told
-    return Instrument(exchange="T", **given)
-
-
-def read(path: Path, *, now: dt.datetime = NOW, **told: Any) -> Dump:
-    one = instrument(**told)
-    return read_dump(path, one, hours_of(one.market), now_ms=int(now.timestamp() * 1000))
-
-
-def found(dump: Dump) -> dict[str, int]:
-    return {finding.what: finding.count for finding in (*dump.cleaned, *dump.oddities)}
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> Any:
-    def put(content: str, **told: Any) -> Dump:
-        (tmp_path / "x.csv").write_text(content, encoding="utf-8")
-        return read(tmp_path / "x.csv", **told)
-
-    return put
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> BarStore:
-    return BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
-
-
-def utc(text: str) -> int:
-    return int(dt.datetime.fromisoformat(f"{text}+00:00").timestamp() * 1000)
-
-
-HEADER = "Date,Open,High,Low,Close,Volume\n"
-
-
-def rows(times: list[str], price: float = 10.0, volume: str = "5") -> str:
-    return HEADER + "".join(f"{time},{price},{price + 3},{price - 1},{price + 2},{volume}\n" for time in times)
-
-
-def days(first: str, count: int, step: int = 1) -> list[str]:
-    start = dt.date.fromisoformat(first)
-    return [(start + dt.timedelta(days=step * i)).isoformat() for i in range(count)]
 
 
 class TestBelieved:
@@ -214,6 +169,7 @@ class TestHalts:
     def test_a_negative_price_is_bad_and_no_halt(self, text: Any) -> None:
         with pytest.raises(BadDataError, match="a price is zero or less"):
             text(HEADER + "2024-01-02,10,13,9,12,5\n2024-01-03,-5,-5,-5,-5,0\n2024-01-04,10,13,9,12,5\n")
+<<<<<<< HEAD
 
 
 class TestOneRow:
@@ -376,3 +332,5 @@ def test_no_bar_closes_before_its_period_ends() -> None:
                     # nothing shifted: the bar of a time has its row's close
                 else:
                     assert bars.ts_ms[0] >= 1000 * (times[0] if mark == "end" else times[0] + 3600), (market, timeframe)
+=======
+>>>>>>> main

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
-from tests.market.dumps.test_more_dialects import MINUTES, PLAIN, closes, read
+from tests.market.dumps.support.more_dialects import PLAIN, closes, read
+from tests.market.dumps.test_more_dialects import MINUTES
 from utils.errors import NightdeskError
 
 BAR = [100.5, 103.25, 99.75, 102.0, 12345.0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
-from tests.market.dumps.test_more_dialects import closes, read, rows
+from tests.market.dumps.support.more_dialects import closes, read, rows
 from utils.errors import NightdeskError
 
 MONTHS = ["2024-01 2024-02", "Jan-24 Feb-24", "202401 202402", "01/2024 02/2024", "2024M01 2024M02", "2024/1 2024/2"]

@@ -12,7 +12,7 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.import_desk import splits_of
 from pyjobs.market.dumps.read_dump import Dump, read_dump
-from tests.market.dumps.test_more_dialects import NOW_MS, PLAIN, read
+from tests.market.dumps.support.more_dialects import NOW_MS, PLAIN, read
 from utils.errors import NightdeskError
 
 CHANGE = 40  # the row at which the unit changes: 2024-02-10

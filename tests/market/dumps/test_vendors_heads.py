@@ -11,7 +11,8 @@ import pytest
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.read_dump import read_dump
-from tests.market.dumps.test_more_dialects import COIN, MINUTES, NOW_MS, closes, read
+from tests.market.dumps.support.more_dialects import COIN, NOW_MS, closes, read
+from tests.market.dumps.test_more_dialects import MINUTES
 from utils.errors import NightdeskError
 
 BAR = [100.5, 103.25, 99.75, 102.0, 12345.0]

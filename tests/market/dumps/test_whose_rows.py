@@ -12,7 +12,7 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps import read_dump
 from pyjobs.market.dumps.whose.issuers import verdict
-from tests.market.dumps.test_more_dialects import read
+from tests.market.dumps.support.more_dialects import read
 from utils.errors import NightdeskError
 
 OHLCV = "open,high,low,close,volume"

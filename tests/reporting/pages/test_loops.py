@@ -26,6 +26,7 @@ LOOPS = GoLive(
     loops=[
         Standing(name="paper", series="BITFINEX:BTCUSD:1h", gates=GATES, strip=MARKS),
         Standing(name="new", series="", gates=GATES[:1], strip=[]),
+        Standing(name="edited", series="", gates=GATES[:1], strip=[], unread="decisions.csv: line 5 was edited"),
     ],
 )
 
@@ -37,8 +38,8 @@ def rendered() -> str:
 
 def test_each_gate_is_green_or_red_with_its_evidence_and_age() -> None:
     text = rendered()
-    assert "NO-GO: 1 gate is red; 1 of 2 loops have none." in text
-    assert text.count('class="good">green</td>') == 2 and text.count('class="bad">red</td>') == 1
+    assert "NO-GO: 1 gate is red; 2 of 3 loops have none." in text
+    assert text.count('class="good">green</td>') == 3 and text.count('class="bad">red</td>') == 1
     assert "FAIL: &lt;b&gt;stale&lt;/b&gt;" in text and ">10.0 h</td>" in text and ">1 min</td>" in text
     assert golive_sections(None) == [] and strip_sections(GoLive(at_s=0.0, loops=[])) == []
 
@@ -57,3 +58,4 @@ def test_in_markdown_a_strip_is_letters() -> None:
     text = markdown(loops_page(LOOPS))
     assert f"    2026-11-20 12:00 {'.' * 96}\n    2026-11-24 12:00 ....LBBx\n" in text
     assert "new has not decided anything yet" in text
+    assert "edited cannot be shown: decisions.csv: line 5 was edited" in text

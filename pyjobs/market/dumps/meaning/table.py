@@ -73,12 +73,16 @@ def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findi
     priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
     bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
     lines = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
+    name = reading.name_of("time").strip() if reading.grid.names else "-"
+    heads = [at for at in priceless if name and time_text(reading, at).strip() == name]
     keep = np.ones(len(table), bool)
-    for rows, what in ((bare, "row without a time and prices: left out"), (lines, "dividend or split: left out")):
+    found = ((heads, "the header again"), (bare, "row without a time and prices"), (lines, "dividend or split"))
+    for rows, what in found:
         if rows:
             first = f"{reading.grid.unit} {int(table.line[rows[0]])}"
             example = _first_price(reading, rows[0])
-            findings.say(Finding(what=what, count=len(rows), first=first, example=example), cleaned=True)
+            said = Finding(what=f"{what}: left out", count=len(rows), first=first, example=example)
+            findings.say(said, cleaned=True)
             keep[rows] = False
     return table if keep.all() else table.pick(keep)
 

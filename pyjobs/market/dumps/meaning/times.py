@@ -29,6 +29,8 @@ from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 SMALLEST_EPOCH_MS = 1_000_000_000
+MIDNIGHT = r"24:?00(:?00)?"  # of the day that ends
+JULIAN, MATLAB = 2_000_000, 600_000
 YEAR_AND_DAY = 7  # digits: 2024002
 
 
@@ -109,15 +111,22 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
         what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? say `layout: lean`)"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}")
     text = reading.grid.cell(0, reading.places["time"]) if len(reading.grid) else ""
-    of_year = len(text.strip()) == YEAR_AND_DAY and largest < 10 * SMALLEST_EPOCH_MS
+    of_year = largest < 10 * SMALLEST_EPOCH_MS and len(text.strip().split(".")[0]) == YEAR_AND_DAY
     if largest < SMALLEST_EPOCH_MS or of_year:
         grid = reading.grid
-        if text.strip().isdigit():
-            seems = "Excel's number of a day" if largest < SMALLEST_EPOCH_MS else "a year and its day"
+        if re.fullmatch(r"\d+(\.\d+)?", text.strip()):
+            seems = "a year and its day" if of_year and "." not in text else _day_count(float(text))
             seems = "a month, which `timeframe: 1mo` reads" if span_of(text)[0] == "month" else seems
             seems = "a year, and no timeframe is so long" if re.fullmatch(r"(?:19|20)\d\d", text.strip()) else seems
             what = f"{text} is no epoch ({seems}?): write dates as YYYY-MM-DD"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
+
+
+def _day_count(value: float) -> str:
+    """Whose count of days a number is likely to be."""
+    if value > JULIAN:
+        return "a Julian day"
+    return "MATLAB's number of a day" if value > MATLAB else "Excel's number of a day"
 
 
 def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: DumpSource) -> dict[int, str]:
@@ -193,13 +202,17 @@ def _with_clock(st: Stamps, cells: Any, complaints: Complaints) -> None:
         text = text or ""
         if text not in seen:
             try:
-                time = clock(text)
-                seen[text] = ((time.hour * 60 + time.minute) * 60 + time.second) * 1000
+                seen[text] = DAY_MS if re.fullmatch(MIDNIGHT, text.strip()) else milliseconds(clock(text))
             except ValueError as error:
                 complaints.add({at: str(error)})
                 continue
         st.ms[at] += seen[text]
     st.kind[st.kind == DATE] = NAIVE
+
+
+def milliseconds(time: dt.time) -> int:
+    """How long after midnight a time of day is."""
+    return ((time.hour * 60 + time.minute) * 60 + time.second) * 1000
 
 
 def _since_midnight(st: Stamps, grid: Any) -> None:

@@ -231,6 +231,8 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
         hour = hour % 12 + (12 if half.lower() in ("pm", "오후", "下午", "午後") else 0)
     elif parts["M"] is None:
         raise ValueError(f"{quoted(text, 60)!r} is not a time (known: {TIME_FORMATS})")
+    if hour == 24 and not int(parts["M"] or 0) and not int(parts["S"] or 0):
+        date, hour = date + dt.timedelta(days=1), 0
     micro = int((parts["f"] or "").ljust(6, "0")[:6] or 0)
     naive = dt.datetime.combine(date, dt.time(hour, int(parts["M"] or 0), int(parts["S"] or 0), micro))
     return naive if not parts["z"] else in_zone(naive, parts["z"], text)

@@ -10,14 +10,15 @@ import msgspec
 import numpy as np
 
 from pyjobs.market.dumps.reading.beside import TOLD, told
+from pyjobs.market.dumps.reading.encodings import decoded
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_JSON_BYTES, check_size
-from pyjobs.market.dumps.reading.text import decoded
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
 DEEPEST = 4
+_A_LINE = re.compile(rb"\s*(\{[^\n]*\}[ \t\r]*\n\s*\{|\[[^\n]*\][ \t\r]*\n\s*\[)")  # an object or an array a line
 HEADS = ("columns", "fields", "headers", "column_names", "columnNames")
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
 _WRAPPERS = (
@@ -32,7 +33,7 @@ def read_json(label: str, content: bytes) -> Grid:
     check_size(label, len(content), LARGEST_JSON_BYTES)
     try:
         text = decoded(label, content)
-        lines = re.fullmatch(rb"\s*\{[^\n]*\}\s*\n\s*\{.*", text, re.DOTALL)  # an object a line
+        lines = _A_LINE.match(text)
         data = msgspec.json.Decoder().decode_lines(text) if lines else msgspec.json.decode(text.decode())
     except (msgspec.DecodeError, RecursionError) as error:
         if (naver := re.fullmatch(rb"\s*\[\s*\[('[^\]]*)\],(.*)\]\s*", content, re.DOTALL)) is not None:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import LARGEST_BYTES, check_rows_together, check_size
@@ -29,10 +30,16 @@ KNOWN = {
     b"\x89HDF": "an HDF5 file",
     b"Rar!": "a RAR archive: unpack it",
     b"7z\xbc\xaf": "a 7z archive: unpack it",
-    b"BZh9": "a bzip2 archive: unpack it",
     b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it",
+    b"\x04\x22\x4d\x18": "an lz4 archive: unpack it",
+    b"\x93NUM": "a numpy array: save it as .csv or .parquet",
+    b"Obj\x01": "an Avro file: save it as .csv or .parquet",
+    **{b"\x80" + bytes([at]): "a pickle, which may run anything: save it as .csv or .parquet" for at in range(2, 6)},
 }
-LISTING = {".csv", ".tsv", ".txt", ".json", ".gz", ".zip", ".parquet", ".feather", ".xlsx", ".arrow"}
+TAR = b"ustar"
+PACKED = {"gz": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ"}
+NAMES = {"gz": "gzip", "bz2": "bzip2", "xz": "xz"}
+LISTING = {".csv", ".tsv", ".txt", ".json", ".gz", ".bz2", ".xz", ".zip", ".parquet", ".feather", ".xlsx", ".arrow"}
 
 
 def files_of(path: Path) -> list[Path]:
@@ -73,8 +80,8 @@ def grids(path: Path) -> Iterator[Grid]:
 
 
 def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
-    if content[:2] == b"\x1f\x8b":
-        yield from _grids(label, name.removesuffix(".gz"), _unzipped(label, content))
+    if packed := next((kind for kind, start in PACKED.items() if content.startswith(start)), ""):
+        yield from _grids(label, name.removesuffix("." + packed), _unpacked(label, content, packed))
     elif content[:4] == b"PK\x03\x04":
         if b"xl/workbook.xml" in content:
             yield read_workbook(label, content)
@@ -82,7 +89,7 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
             yield from _members(label, content)
     elif content[:4] == b"PAR1" or content[:6] in (b"ARROW1", b"FEA1\0\0") or content[:4] == b"FEA1":
         yield read_arrow(label, content)
-    elif kind := KNOWN.get(content[:4]):
+    elif kind := _other_kind(content):
         raise BadDataError(f"{label}: not a price file: {kind}")
     else:
         content = _items(label, content) if _PAGE.match(content) else content
@@ -90,6 +97,13 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
         grid = read_json(label, content) if first in ("[", "{") else read_text(label, content)
         grid.about.setdefault("file", name)
         yield grid
+
+
+def _other_kind(content: bytes) -> str:
+    """What a file is that holds no table of ours, by its first bytes; "" for one that may."""
+    if content[257:262] == TAR:
+        return "a tar archive: unpack it"
+    return KNOWN.get(content[:4]) or KNOWN.get(content[:2], "")
 
 
 def _items(label: str, content: bytes) -> bytes:
@@ -107,12 +121,16 @@ _PAGE = re.compile(
 _HIDDEN = re.compile(r"(^|/)(__MACOSX/|\.)")
 
 
-def _unzipped(label: str, content: bytes) -> bytes:
+def _unpacked(label: str, content: bytes, kind: str) -> bytes:
+    import bz2
+    import lzma
+
+    opens: dict[str, Any] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as archive:
-            unpacked = archive.read(LARGEST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadDataError(f"{label}: not a readable gzip file: {error}; is it cut off?") from None
+        with opens[kind](io.BytesIO(content)) as archive:
+            unpacked: bytes = archive.read(LARGEST_BYTES + 1)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise BadDataError(f"{label}: not a readable {NAMES[kind]} file: {error}; is it cut off?") from None
     check_size(label, len(unpacked), cut=True)
     return unpacked
 
@@ -122,6 +140,8 @@ def _members(label: str, content: bytes) -> Iterator[Grid]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             infos = sorted(archive.infolist(), key=lambda info: info.filename)
+            if b"opendocument" in content[:100]:
+                raise BadDataError(f"{label}: not a price file: an OpenDocument sheet: save it as .xlsx or .csv")
             infos = [i for i in infos if not i.is_dir() and not _HIDDEN.search(i.filename)]
             infos = [i for i in infos if Path(i.filename).suffix.lower() in LISTING] or infos
             if not infos:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 Span = Literal["", "month", "week", "quarter"]
 NAMES = "janfebmaraprmayjunjulaugsepoctnovdec"
 IN_PLACE_OF = {"1mo": "month", "1w": "week"}
-_YEAR_FIRST = re.compile(r"(\d{4})(?:[-/. ]|\s*년\s*|年|[Mm]|)(0?[1-9]|1[0-2])(?:월|月)?")
+_YEAR_FIRST = re.compile(r"(\d{4})(?:(?:[-/. ]|\s*년\s*|年|[Mm])(0?[1-9]|1[0-2])|(0[1-9]|1[0-2]))(?:월|月)?")
 _MONTH_FIRST = re.compile(r"(0?[1-9]|1[0-2])[-/.](\d{4})")
 _NAMED = re.compile(r"([A-Za-z]{3,9})\.?[-/ ,']+(\d{4}|\d{2})|(\d{4})[-/ ]([A-Za-z]{3,9})")
 _WEEK = re.compile(r"(\d{4})[- ]?W(\d{1,2})")
@@ -65,7 +65,7 @@ def _between(first: dt.date, last: dt.date) -> tuple[Span, dt.date | None]:
 
 def _month(text: str) -> dt.date | None:
     if match := _YEAR_FIRST.fullmatch(text):
-        return dt.date(int(match[1]), int(match[2]), 1) if 1700 <= int(match[1]) < 2200 else None
+        return dt.date(int(match[1]), int(match[2] or match[3]), 1) if 1700 <= int(match[1]) < 2200 else None
     if match := _MONTH_FIRST.fullmatch(text):
         return dt.date(int(match[2]), int(match[1]), 1)
     if (match := _NAMED.fullmatch(text)) is None:

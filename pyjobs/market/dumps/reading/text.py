@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections import Counter
@@ -12,83 +11,28 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.bars import IntArray
+from pyjobs.market.dumps.reading.encodings import BEGINNING, PIECE, decoded
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, give_back
 from pyjobs.market.dumps.reading.limits import MOST_EMPTY, check_lines, check_rows, unexpected
 from utils.errors import BadDataError
 
 DELIMITERS = ("\t", ";", "|", ",")
-BEGINNING = 1 << 16
-PIECE = 1 << 20
 BLOCK = 1 << 23  # pieces so large that each column of one is given back when all are put together
 SAMPLE = 60  # lines that say what the table looks like
 HEADER_LINES = 3
 _POINT = re.compile(r"[+-]?\d+\.\d+")
-WORDS = {  # in which texts come that are not UTF-8, and what stands in their headers
-    "cp949": ("일자", "날짜", "종가", "현재가", "거래량", "시가"),  # what data.krx.co.kr exports, 2026-11
-    "cp932": ("日付", "終値", "始値"),
-    "cp950": ("日期", "收盤", "開盤"),
-    "gb18030": ("日期", "收盘", "开盘", "时间"),
-    "cp1252": ("Eröffnung", "Stücke", "clôture", "Clôture", "Schluss", "Máximo", "Mínimo", "Öppen"),
-    "cp1250": ("Zamknięcie", "Najwyższy"),
-    "cp1251": ("Дата", "Цена"),
-    "cp1254": ("Açılış",),
-}
-KOREAN = ("cp949",)
+_SINGLE_QUOTES = re.compile(rb"'[^'\"\n]*'(?:[,;\t]'[^'\"\n]*')+\r?\n")  # a first line of nothing else
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d. ]*\d,(?:\d{1,2}|\d{4,})")
 _EPOCH = re.compile(r"-?\d{9,18}")
-
-
-def decoded(label: str, content: bytes) -> bytes:
-    """The content as UTF-8 without a byte-order mark. Raises BadDataError for what is not text."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            return content.decode("utf-16").encode()
-        except UnicodeDecodeError as error:
-            raise BadDataError(f"{label}: not a text file (byte {error.start} is not UTF-16)") from None
-    if b"\0" in content:
-        raise BadDataError(f"{label}: not a text file (NUL at byte {content.index(0)})")
-    try:
-        _check_utf8(content)
-    except UnicodeDecodeError as error:
-        return _in_another_encoding(label, content, error.start)
-    return content.removeprefix(b"\xef\xbb\xbf")
-
-
-def _in_another_encoding(label: str, content: bytes, start: int) -> bytes:
-    """The content as UTF-8: by the encoding in which its beginning has a word of a price table."""
-    found = ""
-    for encoding, words in WORDS.items():
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if any(word in text[:BEGINNING] for word in words):
-            return text.encode()
-        found = found or encoding
-    if found in KOREAN:
-        return content.decode(found).encode()
-    what = f"byte {start} is not UTF-8, nor a text of a price file in {', '.join(map(str.upper, WORDS))}"
-    raise BadDataError(f"{label}: not a text file ({what}): save it as UTF-8")
-
-
-def _check_utf8(content: bytes) -> None:
-    """Raises UnicodeDecodeError for what is no UTF-8; a piece at a time, as a text takes as much memory again."""
-    if content.isascii():
-        return
-    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
-    for at in range(0, len(content), PIECE):
-        try:
-            decoder.decode(content[at : at + PIECE], final=at + PIECE >= len(content))
-        except UnicodeDecodeError as error:
-            content.decode("utf-8")  # its error holds the place
-            raise error from None
 
 
 def read_text(label: str, content: bytes) -> Grid:
     """The rows of a separated text. Raises BadDataError with file and line."""
     check_lines(label, content)
     content = decoded(label, content)
+    if _SINGLE_QUOTES.match(content):
+        content = content.replace(b"'", b'"')
     beginning = content[:BEGINNING]
     if len(content) > BEGINNING:
         beginning = beginning.rpartition(b"\n")[0]

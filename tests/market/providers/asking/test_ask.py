@@ -2,90 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import datetime as dt
-import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from pyjobs.market.bars import Bars
-from pyjobs.market.benchmarks.bars import network_asks
-from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, Refused, provider
+from pyjobs.market.providers import Refused
 from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
-from pyjobs.market.providers.asking.retry_budget import RetryBudget, TimeLost, interactive, retry_budget
+from pyjobs.market.providers.asking.retry_budget import TimeLost, retry_budget
 from pyjobs.market.providers.base import NotAsked
-from tests.fakemarket.server import FakeMarket
-from tests.market.providers.asking.support.made_up import QUESTIONS, ms
-from utils.errors import ConfigError, ExternalDataUnavailable
-
-ROOT = Path(__file__).resolve().parents[4]
-T0 = 1_790_000_000.0
-REQUEST = QUESTIONS["bitfinex"]
-ONE_BAR = {name: np.array([1.0]) for name in ("open", "high", "low", "close", "volume")}
-
-
-class Clock:
-    """Simulated UTC seconds; sleeping moves it."""
-
-    def __init__(self) -> None:
-        self.now_s = T0
-        self.slept: list[float] = []
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now_s += seconds
-
-    def budget(self, budget_s: float, **more: Any) -> RetryBudget:
-        return RetryBudget(
-            deadline_s=T0 + budget_s, now=lambda: self.now_s, sleep=self.sleep, jitter=lambda: 1.0, **more
-        )
-
-
-class Scripted:
-    """A provider that fails with the given errors, one a request, then answers."""
-
-    network = True
-
-    def __init__(self, *errors: Exception, took: Callable[[], None] = lambda: None) -> None:
-        self.errors, self.asked, self.took = list(errors), 0, took
-        self.limits_s: list[float] = []
-        self.name = "scripted"
-
-    def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - the interface
-        return self.name
-
-    def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - the interface
-        return None
-
-    def prepare(self) -> None: ...
-
-    def fetch(self, request: BarRequest, now_ms: int, *, limit_s: float = 0.0) -> Fetched:
-        self.asked += 1
-        self.limits_s.append(limit_s)
-        self.took()
-        if self.errors:
-            raise self.errors.pop(0)
-        bars = Bars(ts_ms=np.array([request.end_ms]), **ONE_BAR)
-        return Fetched(bars=bars, provider=self.name, symbol="X", adjusted="raw", fetched_at_ms=now_ms, last_final=True)
-
-
-def refused(kind: Any, retry_after_s: float | None = None) -> Refused:
-    return Refused(kind, provider="scripted", detail="told so", retry_after_s=retry_after_s)
-
-
-@pytest.fixture
-def states(tmp_path: Path) -> ProviderStates:
-    return ProviderStates(tmp_path / "state", locks=tmp_path / "locks")
+from tests.market.providers.asking.support.ask import (
+    REQUEST,
+    T0,
+    Clock,
+    Scripted,
+    refused,
+    states,  # noqa: F401  # the fixture
+)
+from utils.errors import ExternalDataUnavailable
 
 
 def test_an_outage_is_tried_again_with_growing_pauses_and_the_state_is_clean_afterwards(states: ProviderStates) -> None:
@@ -229,194 +164,3 @@ def test_time_spent_in_the_queue_is_the_job_s_too(states: ProviderStates) -> Non
     with states.turn("scripted", 1.0), pytest.raises(NotAsked, match="other jobs asked it"):
         ask(Scripted(), REQUEST, states=ProviderStates(states.folder, locks=states.locks), budget=waiting)
     assert waiting.time_lost.lost_s == 0.0625
-
-
-def test_patience_follows_a_rehearsed_clock_and_goes_on_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIGHTDESK_NOW", "1790000000")
-    waiting = retry_budget(budget_s=30)
-    assert 1_790_000_030 <= waiting.deadline_s <= waiting.end_s - 10
-    before = waiting.now()
-    time.sleep(0.05)
-    assert before < waiting.now() < 1_790_100_000
-
-
-def test_the_next_scheduled_start_ends_the_retry_budget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEXT_START", str(time.time() + 5))
-    waiting = retry_budget(budget_s=600)
-    assert max(waiting.deadline_s, waiting.end_s) <= time.time() + 5
-    monkeypatch.setenv("NEXT_START", "noon")
-    with pytest.raises(ConfigError, match="NEXT_START='noon'"):
-        retry_budget()
-
-
-@pytest.mark.parametrize(("retry_after_s", "tries"), [(29.5, 2), (30.0, 1), (30.5, 1)])
-def test_a_try_that_would_last_to_the_next_scheduled_start_is_not_begun(
-    states: ProviderStates, retry_after_s: float, tries: int
-) -> None:
-    clock = (
-        Clock()
-    )  # a try takes 5 s: the second would end 10 s + retry_after_s after T0, and the next start is 40 s after it
-    source = Scripted(refused("outage", retry_after_s), took=lambda: clock.sleep(5.0))
-    waiting = clock.budget(600, next_start=lambda: T0 + 40)
-    with pytest.raises(ExternalDataUnavailable) if tries == 1 else contextlib.nullcontext():
-        ask(source, REQUEST, states=states, budget=waiting)
-    assert source.asked == tries
-
-
-@pytest.mark.parametrize(("next_start_s", "overslept_s"), [(3.0, 0.0), (6.0, 5.0)])
-def test_when_no_time_is_left_for_another_try_the_job_tells_what_the_last_one_met(
-    states: ProviderStates, next_start_s: float, overslept_s: float
-) -> None:
-    clock, source = Clock(), Scripted(*[refused("outage", 2.0)] * 9)
-    waiting = clock.budget(600, next_start=lambda: T0 + next_start_s)
-    waiting = replace(waiting, sleep=lambda seconds: clock.sleep(seconds + overslept_s))
-    with pytest.raises(ExternalDataUnavailable) as caught:
-        ask(source, REQUEST, states=states, budget=waiting)
-    assert (caught.value.kind, source.asked) == ("outage", 1)
-
-
-def test_the_schedule_is_looked_up_only_once_a_try_has_failed(states: ProviderStates) -> None:
-    looked: list[float] = []
-    waiting = Clock().budget(600, next_start=lambda: looked.append(T0) or T0 + 60)
-    ask(Scripted(), REQUEST, states=states, budget=waiting)
-    assert not looked
-    ask(Scripted(refused("outage")), REQUEST, states=states, budget=waiting)
-    assert looked
-
-
-def test_the_chain_s_job_name_gives_the_next_start_and_next_start_itself_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NEXT_START", raising=False)
-    monkeypatch.delenv("JOB", raising=False)
-    assert retry_budget(began_s=T0).next_start() == float("inf")  # by hand: there is none
-    monkeypatch.setenv("JOB", "ingest@BTCUSD-1m")
-    assert T0 % 60 == 20 and retry_budget(began_s=T0).next_start() == T0 + 40  # every minute
-    monkeypatch.setenv("JOB", "nightly")
-    assert retry_budget(began_s=T0).next_start() == float("inf")  # once a day: out of reach of every budget
-    monkeypatch.setenv("JOB", "ingest")
-    monkeypatch.setenv("NEXT_START", str(T0 + 500))
-    told = retry_budget(budget_s=1e12, began_s=T0)
-    assert (told.deadline_s, told.next_start()) == (T0 + 500, float("inf"))
-
-
-def test_a_long_fetch_by_hand_outlasts_a_rate_limit_that_says_nothing(
-    states: ProviderStates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RETRY_BUDGET_S", raising=False)
-    monkeypatch.delenv("NEXT_START", raising=False)
-    said: list[str] = []
-    clock, own = Clock(), interactive(said.append)
-    waiting = clock.budget(own.deadline_s - time.time(), tries=own.tries, say=own.say)
-    source = Scripted(refused("rate_limit"), took=lambda: clock.sleep(1))
-    assert len(ask(source, REQUEST, states=states, budget=waiting).bars) == 1
-    assert clock.slept == [1, 120.0, 1]  # a minute, and with the worst of chances another
-    assert said == ["scripted: rate_limit (told so): waiting 120 s, until 2026-09-21 14:15:21 UTC"]
-    with pytest.raises(ExternalDataUnavailable):
-        ask(Scripted(refused("rate_limit")), REQUEST, states=states, budget=clock.budget(30))  # as the minute job
-
-
-def test_who_sets_a_budget_has_it_also_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RETRY_BUDGET_S", "7")
-    assert interactive(print).deadline_s <= time.time() + 7
-    monkeypatch.delenv("RETRY_BUDGET_S")
-    monkeypatch.setenv("NEXT_START", str(T0))
-    assert interactive(print).deadline_s == T0
-
-
-def test_no_network_means_no_network(states: ProviderStates, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ALLOW_NET_FETCH", "0")
-    source = Scripted()
-    with pytest.raises(ExternalDataUnavailable, match="ALLOW_NET_FETCH=0"):
-        ask(source, REQUEST, states=states, budget=Clock().budget(60))
-    assert source.asked == 0 and states.all() == []
-
-
-def test_retry_after_is_met_within_a_second_and_never_early(
-    fakemarket: FakeMarket, states: ProviderStates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in fakemarket.env().items():
-        monkeypatch.setenv(name, value)
-    fakemarket.fault("bitfinex", "429", retry_after="2", times=2)
-    slept_s: list[float] = []  # what a busy machine adds to it is not ours
-
-    def sleep(seconds: float) -> None:
-        slept_s.append(seconds)
-        time.sleep(seconds)
-
-    waiting = replace(retry_budget(budget_s=600), sleep=sleep)
-    assert len(ask(provider("bitfinex"), REQUEST, states=states, budget=waiting).bars)
-    first, second, third = (served.at_s for served in fakemarket.requests("bitfinex"))
-    assert second - first >= 2.0 and third - second >= 2.0
-    assert sum(slept_s) <= 2 * 3.0
-
-
-def test_a_range_without_trades_is_confirmed_empty_and_no_fault_of_the_provider(
-    fakemarket: FakeMarket, states: ProviderStates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in fakemarket.env().items():
-        monkeypatch.setenv(name, value)
-    fakemarket.market.halt("BTCUSD", REQUEST.start_ms - 7_200_000, REQUEST.end_ms + 7_200_000)
-    with pytest.raises(ConfirmedEmpty) as empty:
-        ask(provider("bitfinex"), REQUEST, states=states, budget=retry_budget())
-    assert empty.value.confirmed_empty == ((REQUEST.start_ms, REQUEST.end_ms),)
-    assert states.read("bitfinex").failures == 0
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "told"),
-    [
-        ("418", {}, "blocked"),
-        ("429", {"retry_after": "86400"}, "rate_limit"),
-        ("429", {}, "rate_limit"),
-    ],
-)
-def test_ten_jobs_that_meet_a_ban_send_at_most_one_more_request_in_a_day_also_after_a_restart(
-    fakemarket: FakeMarket, client_env: dict[str, str], tmp_path: Path, kind: str, options: dict[str, Any], told: str
-) -> None:
-    fakemarket.fault("bitfinex", kind, **options)
-    day = jobs(client_env, tmp_path, T0, hours=12) + jobs(client_env, tmp_path, T0 + 12 * 3600, hours=12, count=2)
-    assert {one for said in day for one in said} == {told}
-    assert sum(len(said) for said in day) == 12 * 144  # 12 h of every five minutes: ten jobs, then two new ones
-    assert len(fakemarket.requests("bitfinex")) <= 2  # the one that met the ban, and at most one more
-
-
-def jobs(env: dict[str, str], folder: Path, start_s: float, *, hours: int, count: int = 10) -> list[list[str]]:
-    """What `count` jobs of their own processes, started at once, were told every five minutes of `hours`."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.market.providers.asking.support.made_up",
-        str(folder),
-        str(start_s),
-        str(hours),
-        "300",
-    ]
-    running = [
-        subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env}, stdout=subprocess.PIPE) for _ in range(count)
-    ]
-    return [json.loads(process.communicate(timeout=1200)[0]) for process in running]
-
-
-def test_a_ban_in_the_middle_of_a_long_range_leaves_what_came_before_it(
-    fakemarket: FakeMarket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in fakemarket.env().items():
-        monkeypatch.setenv(name, value)
-    fakemarket.fault("bitfinex", "429", after=1)
-    long = BarRequest(symbol="BTCUSD", timeframe="1m", start_ms=ms("2026-10-01"), end_ms=ms("2026-10-20"))
-    fetched = provider("bitfinex").fetch(long, ms("2026-11-01"))
-    page_ends_ms = long.start_ms + (10_000 - 1) * 60_000
-    assert long.start_ms <= fetched.bars.ts_ms[0] and fetched.bars.ts_ms[-1] <= page_ends_ms
-    assert all(last <= page_ends_ms for _, last in fetched.confirmed_empty)
-
-
-def test_a_job_that_walks_the_order_itself_gets_daily_bars_by_a_provider_s_own_symbol(
-    fakemarket: FakeMarket, states: ProviderStates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**fakemarket.env(), "NIGHTDESK_HOME": str(tmp_path)}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("KRX_ID", raising=False)
-    asks = network_asks(states, retry_budget())
-    bars = asks["yf_index"]("^KS11", dt.date(2026, 11, 2), dt.date(2026, 11, 13))
-    assert len(bars) == 10  # two weeks of sessions
-    with pytest.raises(ExternalDataUnavailable, match="KRX_ID is not set"):
-        asks["pykrx_index"]("1001", dt.date(2026, 11, 2), dt.date(2026, 11, 13))
