@@ -110,7 +110,7 @@ def _verify(options: Namespace) -> None:
 def _init(options: Namespace) -> None:
     if not options.name or not options.port or not options.signers:
         raise UsageError("init wants --name NAME --port PORT --signers FILE")
-    root = Path(options.words[0]).expanduser().absolute()
+    root = os_files.real(Path(options.words[0]).expanduser())  # its settings name it: no `..` of a clone that may go
     made = environments.make(root, options.name, options.port, Path(options.signers).expanduser())
     _entered(made)
     print(

@@ -44,6 +44,7 @@ def main(argv):
     if words not in ([], ["--check"], ["--rollback"], ["--finish"], ["--to"]) or (words == ["--to"] and not tag):
         sys.stderr.write("update: usage: update_from_git.sh [--check | --to TAG | --rollback | --finish] (see -h)\n")
         return USAGE
+    switch.forget_hook()
     clone = Clone(ROOT, unasked(os.environ))
     try:
         if os.path.exists(os.path.join(switch.locks(ROOT), switch.PLAN)):

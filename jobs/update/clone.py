@@ -69,15 +69,7 @@ class Clone:
 
     def look(self, home_branch=""):
         """Whether this clone can be updated at all, before the remote is asked. Raises Refused."""
-        if shutil.which("git") is None:
-            raise Refused("git is not installed", "apt-get install git")
-        self._owned()
-        if os.path.exists(os.path.join(self.root, ".release.json")):
-            raise Refused(f"'{self.root}' is a release, which never changes", "python -m pyjobs.release install ROOT "
-                          "FOLDER, or promote, from the clone where releases are built")  # fmt: skip
-        if not self.ask("rev-parse", "--git-dir"):
-            raise Refused(f"'{self.root}' is no git clone (where is its .git folder?)", "git clone URL next to it, and "
-                          "move config/desk.yaml, config/desks, config/env.local.sh, secret, data there")  # fmt: skip
+        self._a_clone()
         lock = git_path(self.root, "index.lock")
         if os.path.exists(lock):
             raise Refused(f"'{lock}' is there: a git is at work here, or one was killed", f"rm '{lock}'")
@@ -102,7 +94,7 @@ class Clone:
 
     def local_only(self):
         """What a step back needs: a clone of ours, on a branch, with no edits; the remote is not asked."""
-        self._owned()
+        self._a_clone()
         self.branch = self.ask("symbolic-ref", "-q", "--short", "HEAD")
         if not self.branch:
             raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
@@ -193,6 +185,18 @@ class Clone:
             why = (done.stderr.strip().splitlines() or ["it has no signature"])[-1]
             raise Refused(f"{tag or self.told(target)} is not signed by anybody in '{signers}': {why}",
                           "have it signed (git commit -S, git tag -s), or unset UPDATE_SIGNERS")  # fmt: skip
+
+    def _a_clone(self):
+        """Raises Refused for what is none of ours; a folder inside another clone is none."""
+        if shutil.which("git") is None:
+            raise Refused("git is not installed", "apt-get install git")
+        self._owned()
+        if os.path.exists(os.path.join(self.root, ".release.json")):
+            raise Refused(f"'{self.root}' is a release, which never changes", "python -m pyjobs.release install ROOT "
+                          "FOLDER, or promote, from the clone where releases are built")  # fmt: skip
+        if not os.path.lexists(os.path.join(self.root, ".git")) or not self.ask("rev-parse", "--git-dir"):
+            raise Refused(f"'{self.root}' is no git clone (where is its .git folder?)", "git clone URL next to it, and "
+                          "move config/desk.yaml, config/desks, config/env.local.sh, secret, data there")  # fmt: skip
 
     def _owned(self):
         """git refuses a clone of another user's; with --git forced it would leave files that the owner cannot write."""

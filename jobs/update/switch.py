@@ -15,6 +15,7 @@ import sys
 import time
 
 LOCK, PLAN, STAGE, STATE, SELF = "code.lock", "update.plan", "update.stage", "update.state", "update.py"
+OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 POLL_S = 0.05
 
@@ -167,6 +168,12 @@ def set_head(root, plan):
             raise SystemExit(f"update: git {words[0]} failed: {done.stderr.strip()}")
 
 
+def forget_hook():
+    """Started by a hook of git's, we stand in its repository by these names, whatever folder we name."""
+    for name in OF_A_HOOK:
+        os.environ.pop(name, None)
+
+
 def git(root, *words):
     """A command of git's; hooks and monitors of the user's are not run: they may fail, or never answer."""
     own = ("core.fileMode=false", "gc.auto=0", "core.hooksPath=/dev/null", "core.fsmonitor=false")
@@ -195,6 +202,7 @@ def main(argv):
 
     With a plan that is ready, `argv[1]`, and seconds to wait, `argv[2]`: begin that one, and carry it out.
     """
+    forget_hook()
     root, ready = argv[0], argv[1] if len(argv) > 1 else ""
     held = take(root, float(argv[2]) if ready else 120)
     if held is None and ready:

@@ -159,7 +159,7 @@ def _archive(clone: Path, commit: str, tag: str) -> tuple[bytes, Mapping[str, st
     done = subprocess.run(
         ["git", "-c", f"safe.directory={clone}", "-c", "tar.umask=0022", "-C", str(clone), "archive", "--format=tar",
          f"--prefix=nightdesk-{tag}/", commit],
-        stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False,
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S, check=False, env=released.no_hooks_environ(),
     )  # fmt: skip
     if done.returncode:
         raise ConfigError(f"git cannot archive '{tag}': {done.stderr.decode(errors='replace').strip()}")

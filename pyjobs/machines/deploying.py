@@ -257,8 +257,11 @@ def _module(name: str) -> str:
 
 
 def _git(clone: Path, *words: str, env: Mapping[str, str] | None = None) -> str:
+    names = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")  # a hook of another repository may have called us
+    here = {name: value for name, value in os.environ.items() if name not in names}
     done = subprocess.run(
-        ["git", "-c", "core.fileMode=false", "-C", str(clone), *words], env={**os.environ, **(env or {})},
+        ["git", "-c", "core.fileMode=false", "-c", "core.fsmonitor=false", "-C", str(clone), *words],
+        env={**here, **(env or {})},
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from pyjobs.runs.released import UNASKED
+from pyjobs.runs.released import UNASKED, no_hooks_environ
 from pyjobs.runs.verdict.repos import LOCK, Pinned, folder_of, git, in_environment, problem_of, shown
 from utils.errors import BadDataError, CannotWriteError, ConfigError, ExternalDataUnavailable
 from utils.files import atomic
@@ -94,7 +94,7 @@ def _checkout(folder: Path, pinned: Pinned) -> None:
 def _remote(pinned: Pinned, folder: Path, *words: str) -> None:
     configured = git(folder, "config", "core.sshCommand")  # the variable would hide it
     ssh = os.environ.get("GIT_SSH_COMMAND") or configured or "ssh"
-    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
+    env = {**no_hooks_environ(), "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
     env["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes -o ConnectTimeout=20"
     try:
         done = subprocess.run(

@@ -91,7 +91,7 @@ def data(keys: Iterable[SeriesKey], store: BarStore) -> dict[str, object]:
     series: dict[str, str] = {}
     files = 0
     for key in keys:
-        held = read_when_stable(partial(_partitions, store, key), partial(store.partitions, key))
+        held = read_when_stable(partial(_partitions, store, key), partial(store.paths, key))
         files += len(held)
         series[str(key)] = combined(held)
     return {"files": files, "series": series, "sha256": combined(series.items())}

@@ -18,6 +18,7 @@ from utils.errors import BadDataError
 from utils.files import os_files
 
 GIT_TIMEOUT_S = 20.0
+OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR")
 UNASKED = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")  # they may fail, or never answer
 ABOUT = ".release.json"
 OWN = ("config/desk.yaml", "config/env.local.sh", "config/desks", "config/instances")
@@ -120,6 +121,11 @@ def _and_above(name: str) -> set[str]:
 _KINDS = (str, str, int, int, dict)
 
 
+def no_hooks_environ() -> dict[str, str]:
+    """The environment without what a hook of git's would have us take for the repository, whatever folder we name."""
+    return {name: value for name, value in os.environ.items() if name not in OF_A_HOOK}
+
+
 def git(folder: Path, *words: str, **environ: str) -> str | None:
     """What `git WORDS` prints in `folder`; None without git, when it fails, and when it does not answer in time.
 
@@ -128,7 +134,7 @@ def git(folder: Path, *words: str, **environ: str) -> str | None:
     command = shutil.which("git")
     if command is None:
         return None
-    env = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **environ}
+    env = {**no_hooks_environ(), "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **environ}
     try:
         done = subprocess.run(
             [command, "-c", f"safe.directory={folder}", *UNASKED, "-C", str(folder), *words], stdin=subprocess.DEVNULL,

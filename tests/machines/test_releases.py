@@ -336,7 +336,9 @@ def test_an_environment_in_another_folder_and_a_program_that_listens_have_their_
     far = [tmp_path / "srv" / "one", tmp_path / "opt" / "two"]
     for folder in far:
         folder.parent.mkdir()
-    bench.release("init", far[0], "--name", "one", "--port", 15435, "--signers", bench.signers)
+    round_about = bench.clone / ".." / ".." / "srv" / "one"
+    bench.release("init", round_about, "--name", "one", "--port", 15435, "--signers", bench.signers)
+    assert f"NIGHTDESK_HOME={far[0]}\n" in (far[0] / "config/env.local.sh").read_text()  # the clone may go
     with pytest.raises(ConfigError, match=r"srv/one' have the same port, '15435'"):
         bench.release("init", far[1], "--name", "two", "--port", 15435, "--signers", bench.signers)
     with pytest.raises(ConfigError, match=r"srv/one' have the same name, 'one'"):

@@ -261,6 +261,26 @@ def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_sta
     refused(clone, "this clone has no remote. Mend it: git remote add origin URL")
 
 
+def test_a_folder_inside_another_clone_is_none_and_a_hook_of_another_repository_misleads_nothing(clone: Clone) -> None:
+    newest = clone.version(1)
+    other = clone.here.parent / "other"
+    clone.git("clone", "-q", "--bare", f"file://{clone.here.parent}/origin.git", str(other), at=clone.here.parent)
+    of_a_hook = {"GIT_DIR": str(other), "GIT_INDEX_FILE": str(other / "index"), "GIT_WORK_TREE": str(other)}
+    assert clone.update(**of_a_hook)[::2] == (0, newest)
+    assert clone.update("--rollback", **of_a_hook)[0] == 0
+    assert clone.git("status", "--porcelain") == "" and clone.git("rev-parse", "HEAD") != newest
+    assert not (other / "index").exists()
+    shutil.rmtree(clone.here / ".git")
+    clone.git("init", "-q", at=clone.here.parent)
+    for words in ([], ["--rollback"]):
+        done = subprocess.run(clone.directly(*words), env=clone.env(), capture_output=True, text=True)
+        assert done.returncode == 78 and "is no git clone (where is its .git folder?)" in done.stderr
+    (clone.here / ".release.json").touch()
+    for words in ([], ["--rollback"]):
+        done = subprocess.run(clone.directly(*words), env=clone.env(), capture_output=True, text=True)
+        assert done.returncode == 78 and "is a release, which never changes" in done.stderr
+
+
 def test_hooks_and_monitors_of_the_user_neither_stop_an_update_nor_delay_it(clone: Clone) -> None:
     for name in ("reference-transaction", "post-index-change", "post-checkout"):
         hook = clone.here / ".git/hooks" / name

@@ -52,14 +52,17 @@ class BarStore:
         self.locks = locks or paths.locks_dir()
         self.columns = root.parent / "cache/columns/store"  # what `read` maps; derived from the files, never truth
         self._parsed: dict[str, tuple[bytes, Partition]] = {}
+        self._folders: dict[SeriesKey, Path] = {}  # a night asks for each of thousands dozens of times
 
     def folder(self, key: SeriesKey) -> Path:
         """Where the series' partitions are. Raises BadDataError for names that cannot be a folder."""
+        if key in self._folders:
+            return self._folders[key]
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", key.exchange):
             raise BadDataError(f"{key}: exchange {key.exchange!r} is not a plain name (letters, digits, _ and -)")
         if key.timeframe not in TIMEFRAME_MS:
             raise BadDataError(f"{key}: timeframe {key.timeframe!r} is none of {', '.join(TIMEFRAME_MS)}")
-        return self.root.joinpath(key.exchange, folder_name(key.symbol), key.timeframe)
+        return self._folders.setdefault(key, self.root.joinpath(key.exchange, folder_name(key.symbol), key.timeframe))
 
     def series(self) -> list[SeriesKey]:
         """Every series that has at least one partition, sorted by exchange, symbol, timeframe."""
