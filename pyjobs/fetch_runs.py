@@ -82,6 +82,7 @@ def _held(here: Path) -> int:
     try:
         here.mkdir(parents=True, exist_ok=True)
         fd = os.open(here / ".lock", os.O_RDWR | os.O_CREAT, private.LOCK_MODE)
+        os.fchmod(fd, private.LOCK_MODE)
     except OSError as error:
         raise CannotWriteError(f"cannot write '{here}': {error.strerror}") from error
     try:
