@@ -64,6 +64,26 @@ def test_a_symbol_nobody_knows_is_news_once_is_asked_ever_less_often_and_hides_n
     assert tried == [1, 3, 7]  # after one day, then two, then four
 
 
+def test_a_pair_that_is_dead_at_a_desk_is_asked_ever_less_often_and_said_since_when_it_is_silent(home: Home) -> None:
+    quick = "timeframe: 5m, start: 2026-11-20"
+    home.write(desk([], ["BTCUSD", "ETHUSD"]).replace("start: 2026-11-01", quick).replace(
+        "  - {exchange: YAHOO, symbols: [], start: 2026-09-01}\n", ""))  # fmt: skip
+    assert home.fetch() == 0
+    home.fake.market.halt("BTCUSD", FRIDAY_S * 1000, (FRIDAY_S + 90 * DAY_S) * 1000)
+    asked = {"BTCUSD": home.asked("bitfinex", "BTCUSD"), "ETHUSD": home.asked("bitfinex", "ETHUSD")}
+    counts = []
+    for begins in (FRIDAY_S + 2 * HOUR_S, FRIDAY_S + 12 * HOUR_S):
+        for minute in range(0, 60, 10):
+            home.at(begins + minute * 60)
+            assert home.fetch() == 0
+            if minute == 0:
+                assert "BITFINEX:BTCUSD:5m: silent since 2026-11-20 23:05 UTC: asked ever less often" in home.said
+        now = {symbol: home.asked("bitfinex", symbol) for symbol in asked}
+        counts.append(tuple(now[symbol] - asked[symbol] for symbol in asked))
+        asked = now
+    assert counts == [(6, 6), (2, 6)]  # after 7 minutes; after 45
+
+
 def test_a_delisted_share_keeps_its_history_and_a_relisted_one_goes_on(home: Home) -> None:
     assert home.fetch() == 0
     home.fake.fault("yahoo", "404", match="/GLD", variant="unknown")

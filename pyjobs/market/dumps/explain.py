@@ -10,8 +10,7 @@ from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.price_formats import PLAIN
 from pyjobs.market.dumps.meaning.columns import Reading, understood
-from pyjobs.market.dumps.read_dump import read_dump
-from pyjobs.market.dumps.reading.opened import grids
+from pyjobs.market.dumps.read_dump import chosen, read_dump
 from pyjobs.market.times import utc_text
 from utils.errors import NightdeskError, UsageError
 from utils.foreign_text import LONGEST_MESSAGE, quoted
@@ -39,9 +38,8 @@ def explained(
         f"{path}, as {instrument.key} ({instrument.market}, prices {instrument.prices}, layout {instrument.layout})"
     ]
     try:
-        for grid in grids(path):
-            if grid.columns:
-                lines += _columns(understood(grid, instrument))
+        for grid in chosen(path, instrument.symbol)[0]:
+            lines += _columns(understood(grid, instrument))
         dump = read_dump(path, instrument, hours_of(instrument.market), now_ms=now_ms, splits=splits)
     except NightdeskError as error:
         return [*lines, f"refused: {quoted(error, LONGEST_MESSAGE)}"], error

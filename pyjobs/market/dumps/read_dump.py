@@ -24,7 +24,7 @@ from pyjobs.market.dumps.meaning.source import DumpSource, Findings, when
 from pyjobs.market.dumps.meaning.spacing import refuse_other_spacing
 from pyjobs.market.dumps.meaning.table import table_of
 from pyjobs.market.dumps.oddities import note_oddities
-from pyjobs.market.dumps.reading.grid import give_back
+from pyjobs.market.dumps.reading.grid import Grid, give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
 from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
@@ -88,9 +88,16 @@ def read_dump(
     )
 
 
+def chosen(path: Path, symbol: str) -> tuple[list[Grid], Finding | None]:
+    """The tables of `path` that are the symbol's, by the names of files and sheets, and a finding of the others."""
+    return of_the_symbol([each for each in grids(path) if each.columns], symbol)
+
+
 def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
     readings = []
-    mine = of_the_symbol([each for each in grids(path) if each.columns], source.instrument.symbol, findings)
+    mine, others = chosen(path, source.instrument.symbol)
+    if others is not None:
+        findings.say(others, cleaned=True)
     if found := named_after_another(mine, source.instrument.symbol):
         findings.say(found)
     for grid in mine:

@@ -8,7 +8,7 @@ from math import prod
 from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.gaps import first_bar
-from pyjobs.market.ingest.left_out import with_left_out
+from pyjobs.market.ingest.left_out import refuse_other, with_left_out
 from pyjobs.market.ingest.news import said as news
 from pyjobs.market.ingest.questions import (
     OVERLAP_BARS,
@@ -136,6 +136,7 @@ def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms:
             f"{key}: cannot be re-based: a split or dividend changed its prices, and the provider no longer has the "
             f"history that is stored ({why}). Nothing was stored; move {store.folder(key)} away to begin anew"
         )
+    refuse_other(key, store.read(key), joined(parts))
     got = put_in_place(store, key, joined(parts), answer, now_ms=now_ms)
     return replace(got, requests=requests + 1)
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.dumps.halts import halted
 from pyjobs.market.store.confirmed_empty import without
 from pyjobs.market.store.merge import joined, merged
 from pyjobs.market.times import utc_text
+from utils.errors import BadDataError
 
 FEW, MOST = 5, 0.01  # of what is stored: so many, or such a share. More are a hole, and no bars that were left out
+OTHER, OTHER_SHARE, ENOUGH = 0.01, 0.2, 20  # a factor that moves by more, on such a share of so many days at least
 ALIKE = 1e-3  # relative: two prices' factors are one and the same; providers round
 
 
@@ -41,6 +43,21 @@ def with_left_out(old: Bars, new: Bars) -> tuple[Bars, tuple[str, ...], bool]:
         what = "stays, moved as its neighbours were" if kept else "is gone: how far it has moved is not known"
         found.append(f"the provider leaves out the stored bar of {utc_text(ts_ms)}: it {what}")
     return merged(joined(rows), new), tuple(found), True
+
+
+def refuse_other(key: SeriesKey, old: Bars, new: Bars) -> None:
+    """Raises BadDataError where `new` is no other basis of `old`: a split or dividend moves all before it alike.
+
+    So the factor between the two changes on a few days only; between two instruments it does on most.
+    """
+    shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
+    steps = np.abs(np.diff(np.log(new.close[at_new] / old.close[at_old]))) > OTHER
+    if shared.size > ENOUGH and steps.mean() > OTHER_SHARE:
+        raise BadDataError(
+            f"{key}: between the stored closes and those that come now lie {int(steps.sum())} factors on {shared.size} "
+            "days: no split or dividend, but another instrument under this name? Nothing was stored (move the series "
+            "away to take the new prices)"
+        )
 
 
 def _rescaled(old: Bars, new: Bars, at: int, sides: list[tuple[int, int]]) -> Iterator[Bars]:

@@ -29,7 +29,7 @@ FILE = ".looks.json"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EPOCH_WEEKDAY, TURNS = 3, (1, 2, 3, 4)  # Monday is 0
 AGES = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS}
-PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS
+PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS - HOUR_MS  # a night is never on the second
 
 
 def interval_over(since_ms: int, asked_ms: int, now_ms: int, *, slack: int = 24) -> bool:
@@ -68,7 +68,8 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """`looked`: by age, up to which close the bars were looked at when they were so old. `lost`: see that module.
 
-    `told`: what is still to be said. `worked_in` and `untrue`: the dividends (by session) and the rows (by close) of
+    `told`: what is still to be said; `remark`: what was said of all its bars.
+    `worked_in` and `untrue`: the dividends (by session) and the rows (by close) of
     which it has been said that the provider lacks them, or that they cannot be true.
     """
 
@@ -80,6 +81,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[str, ...] = ()
     worked_in: tuple[str, ...] = ()
     untrue: tuple[int, ...] = ()
+    remark: str = ""
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:

@@ -15,7 +15,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES
 from pyjobs.market.store.merge import joined
 
-MOST = 20  # stretches that are told apart; more become one
+MOST = 200  # stretches that are told apart; of more the nearest two become one
 
 
 def note(store: BarStore, key: SeriesKey, market: str, window: Window) -> int:
@@ -29,9 +29,15 @@ def note(store: BarStore, key: SeriesKey, market: str, window: Window) -> int:
 
 def still_lost(store: BarStore, key: SeriesKey, market: str) -> IntArray:
     """The closes of those that were noted and are not there yet, increasing. Raises BadDataError as the store does."""
+    return np.unique(np.concatenate([NO_TIMES, *stretches(store, key, market)]))
+
+
+def stretches(store: BarStore, key: SeriesKey, market: str) -> list[IntArray]:
+    """Those of each stretch that was noted, and still lacks some, in order of time. Raises as `still_lost`."""
     known = looks.load(store, key)
-    found = [missing_bars(store, key, market, first_ms=a, last_ms=b) for a, b in known.lost] if known else []
-    return np.unique(np.concatenate([NO_TIMES, *found]))
+    windows = sorted(known.lost) if known else []
+    found = [missing_bars(store, key, market, first_ms=a, last_ms=b) for a, b in windows]
+    return [times for times in found if times.size]
 
 
 def accept(store: BarStore, key: SeriesKey, market: str, now_ms: int) -> int:
@@ -47,7 +53,14 @@ def accept(store: BarStore, key: SeriesKey, market: str, now_ms: int) -> int:
 
 
 def _few(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    each = tuple(dict.fromkeys(windows))
-    if len(each) <= MOST:
-        return each
-    return ((min(first for first, _ in each), max(last for _, last in each)),)
+    """Each once, in order of time, overlapping ones as one, and the nearest two as one while there are too many."""
+    found = list[Window]()
+    for first, last in sorted(windows):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], last)
+        else:
+            found.append((first, last))
+    while len(found) > MOST:
+        at = min(range(len(found) - 1), key=lambda here: found[here + 1][0] - found[here][1])
+        found[at : at + 2] = [(found[at][0], found[at + 1][1])]
+    return tuple(found)

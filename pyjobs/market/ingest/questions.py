@@ -27,6 +27,7 @@ EMPTY_FOR_SURE_MS = 600_000  # a provider may deliver a quiet minute late; befor
 OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
 OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late (2026-11)
 CHANGED = 1e-6  # relative; providers round
+OTHERS = 0.8  # of the shared raw closes: so many do not change by a hundredth each because they were revised
 RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 
 
@@ -279,5 +280,11 @@ def rescaled(key: SeriesKey, old: Bars, bars: Bars, *, adjusted: bool) -> bool:
         raise BadDataError(
             f"{key}: {shared.size} stored raw closes now come {factor:.6g} times as high: the provider rescales "
             "what it calls raw; nothing was stored (move the series away to take the new prices)"
+        )
+    others = np.abs(ratio - 1) > RESCALED
+    if shared.size >= 5 and others.mean() > OTHERS:
+        raise BadDataError(
+            f"{key}: {int(others.sum())} of {shared.size} stored raw closes come otherwise, by no common factor: "
+            "another instrument under this name? Nothing was stored (move the series away to take the new prices)"
         )
     return False

@@ -70,13 +70,15 @@ def resting(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) 
     return f"{key}: silent since {utc_text(since)}; asked {utc_text(known.asked_ms)}, again after {utc_text(again)}"
 
 
-def note_asked(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) -> str:
-    """It has been asked for; what to say of it when it is silent all the same."""
+def note_asked(
+    store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int, *, hint: str = " (--start asks at once)"
+) -> str:
+    """It has been asked for; what to say of it when it is silent all the same. `hint`: what a person can do."""
     since = silent_since(store, key, source.market, now_ms, silent_ms=source.silent_ms)
     if since is None:
         return ""
     looks.change(store, key, asked_ms=now_ms)
-    return f"silent since {utc_text(since)}: asked ever less often (--start asks at once)"
+    return f"silent since {utc_text(since)}: asked ever less often{hint}"
 
 
 def last_known(store: BarStore, key: SeriesKey, market: str, newest_ms: int, now_ms: int) -> int:

@@ -94,6 +94,7 @@ class Fetched:
     `events` came with the bars, in order of time; a provider that sends none may still have some. `untrue`: the closes
     of rows within the request that cannot be true, and are none of the bars. `worked_in`: sessions before whose open a
     dividend is told that its adjusted closes lacked, and by what all earlier prices of these bars were multiplied here.
+    `remark`: a sentence about all of its bars.
     """
 
     bars: Bars
@@ -107,6 +108,7 @@ class Fetched:
     events: tuple[Event, ...] = ()
     untrue: tuple[int, ...] = ()
     worked_in: tuple[tuple[str, float], ...] = ()
+    remark: str = ""
 
 
 class Provider(Protocol):

@@ -66,6 +66,7 @@ class Bitfinex:
                 break
             answered = replace(request, end_ms=min(last + TIMEFRAME_MS[request.timeframe], request.end_ms))
         rows = np.concatenate([np.empty((0, 6)), *found])
+        _refuse_other_days(rows, request, TIMEFRAME_MS[request.timeframe])
         now_ms = true_now_ms(now_ms, max(sent, default=None))
         return to_fetched(
             rows, answered, provider=self.name, adjusted="raw", now_ms=now_ms, revised_for_ms=REVISED_FOR_MS
@@ -127,6 +128,14 @@ def trading_symbol(symbol: str) -> str:
     if not slash:
         return f"t{symbol}"
     return f"t{base}{':' if len(base) > 3 or len(quote) > 3 else ''}{quote}"
+
+
+def _refuse_other_days(rows: FloatArray, request: BarRequest, step_ms: int) -> None:
+    """Raises Refused(schema) for candles none of which was asked for: they prove nothing of the range."""
+    starts = rows[:, 0]
+    if len(rows) and not ((starts >= request.start_ms - step_ms) & (starts <= request.end_ms)).any():
+        detail = f"{len(rows)} candles, the first of {starts[0]:.0f} ms, and none of the range that was asked for"
+        raise Refused("schema", provider="bitfinex", symbol=request.symbol, detail=detail)
 
 
 def _pages(request: BarRequest, now_ms: int) -> Iterator[tuple[int, int]]:

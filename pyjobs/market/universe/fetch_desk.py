@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.exchanges import Exchange
+from pyjobs.market.ingest import silence
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
+from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.news.said import said
 from pyjobs.market.ingest.sources import Sources
@@ -101,6 +103,7 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
     _first_pass(parts, todo, job)
     _second_pass(parts, todo, job)
     _look_again(parts, job)
+    _note_silent(parts, job)
     verdict = judged({part.exchange: part.series for part in parts}, known, now_ms=job.now_ms)
     _keep_states(verdict.changes)
     for part in parts:  # last: nothing of it is due
@@ -191,11 +194,28 @@ def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetchi
         with foreseen():
             if want.newest_ms is not None:
                 refuse_clock_behind(want.key, want.newest_ms, job.now_ms)
-            if want.is_to_be_asked(job.now_ms):
+            if want.is_to_be_asked(job.now_ms) and not _is_silent(want, job):
                 _begin(one, job)
     except NightdeskError as error:
         one.error = error
     return one
+
+
+def _is_silent(want: Want, job: Job) -> bool:
+    """Whether nobody trades in it any more round the clock, and it is not asked for yet."""
+    if want.exchange.market != ROUND_THE_CLOCK or want.newest_ms is None:
+        return False
+    return bool(silence.resting(job.store, want.key, job.sources.of(want.key), job.now_ms))
+
+
+def _note_silent(parts: Sequence[Part], job: Job) -> None:
+    """Note who was asked for round the clock and is silent all the same, and say so."""
+    for one in (one for part in parts for one in part.series if one.asked and one.error is None):
+        if one.want.exchange.market == ROUND_THE_CLOCK:
+            with suppress(NightdeskError, OSError):  # it is asked for again, at the latest then it is told
+                source = job.sources.of(one.want.key)
+                if text := silence.note_asked(job.store, one.want.key, source, job.now_ms, hint=""):
+                    one.told = (*one.told, text)
 
 
 def _begin(one: Fetching, job: Job) -> None:

@@ -2,11 +2,13 @@
 
 A symbol the provider does not know (any more) is asked for ever less often: after 1, 2, 4 … 30 days. It is news once,
 and is listed quietly from then on. A symbol without a bar of the session is asked for again after an hour; when it has
-been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and its bars are not waited for.
+been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and its bars are not waited for: within one
+session it is then asked for after a sixteenth of its silence.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Literal
 
@@ -45,8 +47,14 @@ class SymbolState(msgspec.Struct, frozen=True, kw_only=True):
         if self.asked_ms > now_ms:
             return False
         if self.state not in ("gone", "unknown", "renamed", "misfit"):
-            return session <= self.last and now_ms < self.asked_ms + HOUR_MS
+            pause_ms = HOUR_MS if self.expected or self.state != "silent" else max(HOUR_MS, self._silence_ms() // 16)
+            return session <= self.last and now_ms < self.asked_ms + min(pause_ms, DAY_MS - HOUR_MS)
         return now_ms < self.asked_ms + pause_days(self.tries) * DAY_MS - DAY_MS // 24  # a job is never on the second
+
+    def _silence_ms(self) -> int:
+        """For how long it had been silent when it was last asked for."""
+        since = dt.datetime.fromisoformat(self.since).replace(tzinfo=dt.UTC)
+        return max(0, self.asked_ms - int(since.timestamp() * 1000))
 
     @property
     def expected(self) -> bool:

@@ -12,7 +12,7 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import session_of
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest import looks, silence
-from pyjobs.market.ingest.lost import still_lost
+from pyjobs.market.ingest.lost import stretches
 from pyjobs.market.providers.krx_board import NAME as KRX_SHARES
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
@@ -24,9 +24,11 @@ from pyjobs.runs.verdict.findings import Check, State, many
 from utils import trading_day
 from utils.errors import NightdeskError
 from utils.trading_day import Calendar
+from utils.wording import first_of
 
 DAY_MS = 86_400_000
 LEAST_BUDGET_S = 3600.0
+FEW_LOST = 3
 AHEAD_MS = 60_000
 FRESH_MS = 4 * DAY_MS  # a market's longest weekend
 Rule = Literal["minutes", "session", "fetched", "any"]
@@ -89,15 +91,16 @@ def _still_well(store: BarStore, key: SeriesKey, market: str, well: Check, now_s
     """A series whose bars come: whether there are trades in them, and none is lost since a long pause."""
     try:
         dead = market == "24/7" and silence.silent_since(store, key, market, int(now_s * 1000), silent_ms=after_ms)
-        lost = still_lost(store, key, market)
+        lost = stretches(store, key, market)
     except (NightdeskError, OSError) as error:
         return Check(well.name, "FAIL", f"cannot be read: {error}", "data")
     lines = (
         [f"silent since {utc_text(dead)}: its bars come, and there is no trade in them. Is it gone?"] if dead else []
     )
-    if lost.size:
+    if lost:
+        each = [f"{utc_text(int(times[0]))} to {utc_text(int(times[-1]))}" for times in lost]
         lines.append(
-            f"{lost.size} bars from {utc_text(int(lost[0]))} to {utc_text(int(lost[-1]))} can no longer be had; import "
+            f"{sum(times.size for times in lost)} bars from {first_of(each, FEW_LOST)} can no longer be had; import "
             "them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost --exchange "
             f"{key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
         )

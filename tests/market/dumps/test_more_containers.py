@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import datetime as dt
 import io
 import lzma
 import pickle
@@ -11,10 +12,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
+from pyjobs.market.dumps.explain import explained
 from pyjobs.market.dumps.read_dump import Dump, read_dump
 from tests.market.dumps.test_more_dialects import NOW_MS, PLAIN, closes, read, rows
 from utils.errors import NightdeskError
@@ -99,3 +102,34 @@ def test_an_array_a_line_is_a_row_and_counts_of_days_are_named(hours: dict[str, 
     ):
         with pytest.raises(NightdeskError, match=rf"is no epoch \({words}\?\)"):
             read(tmp_path / "x", hours, rows([first, second]))
+
+
+def workbook(**sheets: float) -> bytes:
+    """A workbook of one sheet for each name, three days at that price, and a sheet of words before them."""
+    book, packed = openpyxl.Workbook(), io.BytesIO()
+    for title, price in {"Read me": 0.0, **sheets}.items():
+        sheet = book.create_sheet(title)
+        sheet.append(["Date", "Open", "High", "Low", "Close", "Volume"] if price else ["prices", "made up"])
+        for day in (2, 3, 4) if price else ():
+            sheet.append([dt.datetime(2024, 1, day), *[price] * 4, 9])  # noqa: DTZ001 - Excel's have no zone
+    book.remove(book.worksheets[0])
+    book.worksheets[1].sheet_state = "hidden" if len(sheets) > 2 else "visible"
+    book.save(packed)
+    return packed.getvalue()
+
+
+def test_of_a_workbook_the_sheet_named_as_the_symbol_is_read(tmp_path: Path) -> None:
+    told = {"exchange": "T", "market": "XNYS", "timeframe": "1d", "currency": "USD"}
+
+    def price(content: bytes, symbol: str) -> float:
+        (tmp_path / "b.xlsx").write_bytes(content)
+        mine = Instrument(symbol=symbol, **told)  # type: ignore[arg-type]
+        dump = read_dump(tmp_path / "b.xlsx", mine, hours_of("XNYS"), now_ms=NOW_MS)
+        assert len(explained(tmp_path / "b.xlsx", mine, now_ms=NOW_MS)[0]) > 5
+        return float(dump.bars.close[0])
+
+    assert [price(workbook(AAPL=100, MSFT=300), each) for each in ("AAPL", "MSFT")] == [100, 300]
+    with pytest.raises(NightdeskError, match=r"its sheets are called AAPL, MSFT, none of them 'NVDA'"):
+        price(workbook(AAPL=100, MSFT=300), "NVDA")
+    assert price(workbook(old=50, new=70, more=90), "X") == 70
+    assert price(workbook(Prices=50), "X") == 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,33 @@ def test_newest_rows_and_more_than_a_few_are_no_rows_that_were_left_out() -> Non
     assert with_left_out(old, of_closes(5.0, 10.0, 20.0))[1:] == ((), False)  # an answer of before
     many = of_closes(*np.linspace(10, 20, 30).tolist())
     assert with_left_out(many, picked(many, np.arange(30) % 4 != 1))[1:] == ((), False)
+
+
+def test_another_instrument_under_the_name_is_no_other_basis(tmp_path: Path) -> None:
+    store = BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
+    ours, theirs = (walk(300, first_ms=DAY_MS * 300, timeframe="1d", seed=seed) for seed in (1, 2))
+    exchange = MadeUpExchange(bars=ours, now_ms=DAY_MS * 590, adjusted="adjusted", market="24/7")
+    resumed(store, exchange)
+    kept = store.read(DAILY)
+    exchange.bars, exchange.now_ms = spread(theirs), DAY_MS * 592
+    with pytest.raises(BadDataError, match="another instrument under this name"):
+        resumed(store, exchange)
+    assert same_bars(store.read(DAILY), kept)
+    exchange.bars = scaled(ours, 0.5)
+    assert resumed(store, exchange).got.rebased
+    raw = replace(DAILY, symbol="RAW")
+    store.write(raw, picked(ours, np.arange(280)), provider="made_up", fetched_at_ms=0, adjusted="raw", last_final=True)
+    exchange.bars, exchange.adjusted = spread(theirs), "raw"
+    with pytest.raises(BadDataError, match="by no common factor: another instrument"):
+        backfill.ingest_resume(
+            store, raw, exchange.source, lookback_ms=DAY_MS, now_ms=DAY_MS * 592, progress=lambda *_: None
+        )
+
+
+def spread(bars: Bars) -> Bars:
+    """A livelier walk on the same days."""
+    factor = np.exp(np.cumsum(np.random.default_rng(3).normal(0, 0.04, len(bars)))) * 1.5
+    return replace(bars, **{name: getattr(bars, name) * factor for name in ("open", "high", "low", "close")})
 
 
 def resumed(store: BarStore, exchange: MadeUpExchange) -> backfill.Report:

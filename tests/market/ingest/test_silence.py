@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from pyjobs.market.ingest import looks, lost, silence
 from pyjobs.market.ingest.questions import to_ask
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.universe import symbol_states
 from pyjobs.runs.verdict.series import check_all
 from utils.errors import ConfigError, MisfitError
 
@@ -92,6 +94,21 @@ def test_lost_bars_are_named_by_health_until_they_are_there_or_a_person_takes_th
     assert len(store.confirmed_empty(KEY)) == 30
 
 
+def test_of_many_lost_stretches_each_stays_apart_and_health_counts_those_that_it_does_not_name(store: BarStore) -> None:
+    for hour in range(30):
+        keep(store, minutes(NOON_MS + hour * 60 * MINUTE_MS, 50, traded=50))
+        lost.note(store, KEY, "24/7", (NOON_MS + (hour * 60 + 50) * MINUTE_MS, NOON_MS + (hour * 60 + 59) * MINUTE_MS))
+    assert len(looks.load(store, KEY).lost) == 30  # type: ignore[union-attr]
+    now_ms = NOON_MS + 29 * 60 * MINUTE_MS + 50 * MINUTE_MS
+    keep(store, minutes(NOON_MS + 50 * MINUTE_MS, 10, traded=10))  # one of them has come
+    state, told = health(store, now_ms)
+    assert state == "WARN" and told.startswith("290 bars from 2026-11-20 13:50 UTC to 2026-11-20 13:59 UTC, ")
+    assert " and 26 more can no longer be had" in told
+    windows = tuple((at * 1000, at * 1000 + 10 + at) for at in range(250))
+    assert len(lost._few(windows)) == 200 and lost._few(windows)[0] == (0, 10)  # the nearest are joined, not all
+    assert lost._few(((5, 9), (1, 3), (2, 6))) == ((1, 9),)
+
+
 def test_other_letters_are_refused_round_the_clock_too_unless_the_exchange_tells_them_apart(store: BarStore) -> None:
     source = SeriesSource(market="24/7", page_bars=1000, ask=pytest.fail)
     keep(store, minutes(NOON_MS, 60, traded=60))
@@ -112,3 +129,14 @@ def test_a_silence_that_is_no_length_of_time_is_named(tmp_path: Path, value: str
     path.write_text(line % f"'{value}'")
     with pytest.raises(ConfigError, match=rf"silent_after.*'{value}' is no length of time like 30m, 6h or 2d"):
         load_exchanges(path)
+
+
+def test_a_dead_pair_at_a_desk_is_asked_ever_less_often_about_one_session() -> None:
+    since, hour = "2026-11-02", 3_600_000
+    state = symbol_states.SymbolState(state="silent", since=since, last="2026-11-20", asked_ms=NOON_MS, sessions=9)
+    rest = [later for later in range(48) if state.rests(NOON_MS + later * hour, "2026-11-20")]
+    assert rest == list(range(23))  # 18.5 days, of which a sixteenth is more than a day
+    young = msgspec.structs.replace(state, since="2026-11-15")
+    assert [later for later in range(48) if young.rests(NOON_MS + later * hour, "2026-11-20")] == list(range(9))
+    waited_for = symbol_states.SymbolState(state="silent", since=since, last="2026-11-20", asked_ms=NOON_MS)
+    assert not waited_for.rests(NOON_MS + hour, "2026-11-20") and not state.rests(NOON_MS + hour, "2026-11-21")

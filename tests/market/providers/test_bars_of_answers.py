@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.market.bars import FETCHED, TIMEFRAME_MS, Bars
+from pyjobs.market.providers import bitfinex
 from pyjobs.market.providers.base import About, BarRequest, ConfirmedEmpty, Fetched, Refused
 from pyjobs.market.providers.identity import checked
 from pyjobs.market.providers.rows import to_fetched
@@ -175,3 +176,13 @@ def test_a_change_of_unit_that_lasts_is_refused_while_it_is_new_and_the_older_ro
     assert checked(old, DAY).bars.ts_ms.tolist() == old.bars.ts_ms[40:].tolist()
     assert checked(of_share(np.where(np.arange(80) >= 40, closes / 100, closes), "raw"), DAY).untrue == ()
     assert checked(of_share(closes * np.where(np.arange(80) >= 79, 0.05, 1)), DAY).untrue == ()  # it has fallen
+
+
+def test_candles_of_other_days_prove_nothing_of_those_that_were_asked_for() -> None:
+    """In seconds where milliseconds belong, say."""
+    request = BarRequest(symbol="BTCUSD", timeframe="1m", start_ms=NOW_MS - 600_000, end_ms=NOW_MS)
+    seconds = np.array([[NOW_MS / 1000 - 60 * at, *PRICES] for at in range(5)])
+    with pytest.raises(Refused, match="none of the range that was asked for"):
+        bitfinex._refuse_other_days(seconds, request, 60_000)
+    bitfinex._refuse_other_days(seconds * [1000, 1, 1, 1, 1, 1], request, 60_000)
+    bitfinex._refuse_other_days(np.empty((0, 6)), request, 60_000)

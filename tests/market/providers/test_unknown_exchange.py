@@ -16,10 +16,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from pyjobs.market.ingest.looks import Looks
+from pyjobs.market.ingest.news.said import of_answer
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, provider
 from pyjobs.market.providers.base import Refused
+from pyjobs.market.providers.wire.contracts import in_coins
 from pyjobs.market.providers.wire.empty_answer import doubt
 from pyjobs.market.providers.workers.client_calls import ccxt
+from pyjobs.market.providers.workers.remote import Ccxt
 from tests.fakemarket.server import FakeMarket
 
 HOUR_MS = 3_600_000
@@ -152,3 +156,35 @@ ROWS = [[1, 2, 3], [4, 5, 6]]
 )
 def test_an_empty_list_is_believed_only_where_candles_stand_otherwise(empty: Any, known: Any, believed: bool) -> None:
     assert (doubt(empty, known) is None) is believed
+
+
+CANDLE = [60_000, 100.0, 110.0, 90.0, 105.0, 42.0]
+LINEAR: dict[str, Any] = {"contract": True, "contractSize": 0.01, "inverse": False}
+INVERSE: dict[str, Any] = {"contract": True, "contractSize": 21.0, "inverse": True}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "about", "volume"),
+    [
+        ("gate", LINEAR, 0.42),
+        ("mexc", INVERSE, 8.4),  # 42 contracts of 21 dollars, at 105
+        ("okx", LINEAR, 42.0),
+        ("gate", {"contract": False, "contractSize": None}, 42.0),
+        ("bingx", {"contract": True, "contractSize": 1.0, "inverse": False}, 42.0),
+    ],
+)
+def test_volumes_of_swaps_are_in_coins(exchange: str, about: dict[str, Any], volume: float) -> None:
+    ((*prices, found),) = in_coins(exchange, {"A/B:B": about}, "A/B:B", [CANDLE])
+    assert (prices, found) == (CANDLE[:5], pytest.approx(volume))
+
+
+def test_where_nobody_says_what_volumes_are_in_that_is_said_of_the_series() -> None:
+    told = in_coins("bingx", {"A/B:B": LINEAR}, "A/B:B", [CANDLE])
+    assert told == {"rows": [CANDLE], "remark": (
+        "its volumes are in coins, or in contracts of 0.01: ccxt does not say which")}  # fmt: skip
+    assert in_coins("bingx", [], "A/B:B", [CANDLE]) == [CANDLE]
+    record = {"rows": [CANDLE], "remark": told["remark"]}  # type: ignore[call-overload]
+    answer = Ccxt().read(record, BarRequest(symbol="bingx:A/B:B", timeframe="1m", start_ms=0, end_ms=10**6), 10**6)
+    first = of_answer(None, answer, answer.bars)
+    assert first.told == (answer.remark,) and first.changed
+    assert of_answer(Looks(remark=answer.remark), answer, answer.bars).told == ()

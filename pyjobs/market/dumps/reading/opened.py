@@ -84,7 +84,7 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
         yield from _grids(label, name.removesuffix("." + packed), _unpacked(label, content, packed))
     elif content[:4] == b"PK\x03\x04":
         if b"xl/workbook.xml" in content:
-            yield read_workbook(label, content)
+            yield from read_workbook(label, content)
         else:
             yield from _members(label, content)
     elif content[:4] == b"PAR1" or content[:6] in (b"ARROW1", b"FEA1\0\0") or content[:4] == b"FEA1":

@@ -7,6 +7,7 @@ import io
 import re
 import warnings
 import zipfile
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -55,14 +56,15 @@ def _plain(column: Any) -> Any:
     return column
 
 
-def read_workbook(label: str, content: bytes) -> Grid:
-    """The first sheet of an Excel workbook (.xlsx) that has cells, header first; what it calls dates are dates.
+def read_workbook(label: str, content: bytes) -> list[Grid]:
+    """The sheets of an Excel workbook (.xlsx) that hold tables, header first; what it calls dates are dates.
 
-    The names of other sheets that have cells stand in `about`. Raises BadDataError when it cannot be read.
+    Hidden sheets are left alone where a visible one has cells. The names of the other sheets stand in `about`; where
+    several hold tables, each one's own, too, and in its label. Raises BadDataError when the workbook cannot be read.
     """
     import openpyxl
 
-    found: list[tuple[str, list[list[Any]]]] = []
+    found: list[tuple[str, list[list[Any]], bool]] = []
     try:
         _check_cells(label, content)
         with warnings.catch_warnings(action="ignore"):  # openpyxl 3.1.5: of styles, and of dates beyond Excel's
@@ -71,7 +73,7 @@ def read_workbook(label: str, content: bytes) -> Grid:
                 sheet.reset_dimensions()  # openpyxl's docs, "Optimised Modes": some writers declare a wrong size
                 rows = [list(row) for row in sheet.iter_rows(values_only=True)]
                 if any(value not in (None, "") for row in rows for value in row):
-                    found.append((sheet.title, rows))
+                    found.append((sheet.title, rows, sheet.sheet_state == "visible"))
     except BadDataError:
         raise
     except Exception as error:  # noqa: BLE001 - the library says what is wrong with a file in any class
@@ -79,10 +81,26 @@ def read_workbook(label: str, content: bytes) -> Grid:
         raise BadDataError(f"{label}: {what}") from None
     if not found:
         raise BadDataError(f"{label}: its sheets are empty")
-    grid = _grid(label, _texts(found[0][1]))
-    if others := [name for name, _ in found[1:]]:
-        grid.about["sheets"] = others
-    return grid
+    shown = [(title, rows) for title, rows, visible in found if visible] or [(title, rows) for title, rows, _ in found]
+    return _tables(label, shown)
+
+
+def _tables(label: str, sheets: list[tuple[str, list[list[Any]]]]) -> list[Grid]:
+    """The grids of the sheets that have rows below a header; the first sheet's, whatever it is, where none has."""
+    tables = []
+    for title, rows in sheets:
+        with suppress(BadDataError):
+            grid = _grid(label, _texts(rows))
+            if len(grid):
+                tables.append((title, grid))
+    if not tables:
+        return [_grid(label, _texts(sheets[0][1]))]
+    for title, grid in tables if len(sheets) > 1 else ():
+        grid.about["sheets"] = [name for name, _ in sheets if name != title]
+        if len(tables) > 1:
+            grid.about |= {"book": label, "sheet": title}
+            grid.label = f"{label}!{title}"
+    return [grid for _, grid in tables]
 
 
 def _check_cells(label: str, content: bytes) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.names import FIELD_OF
-from pyjobs.market.dumps.meaning.source import Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.whose.issuers import is_isin
@@ -74,17 +73,35 @@ def one_ticker(grid: Grid, instrument: Instrument) -> None:
     grid.columns = [grid.columns[i] for i in keep]
 
 
-def of_the_symbol(grids: list[Grid], symbol: str, findings: Findings) -> list[Grid]:
-    """The files that are named after the symbol, where some are and some are not; else all of them."""
+def of_the_symbol(grids: list[Grid], symbol: str) -> tuple[list[Grid], Finding | None]:
+    """The files, and a workbook's sheets, that are named after the symbol, where some are and some are not; else all
+    files, and of a workbook the first sheet. A finding names the others.
+
+    Raises BadDataError for a workbook whose sheets are all named as other symbols.
+    """
     mine = [each for each in grids if is_named(each.label, symbol)]
-    if not mine or len(mine) == len(grids):
-        return grids
-    others = [each.label for each in grids if not is_named(each.label, symbol)]
-    example = ", ".join(re.split(r"[/!]", label)[-1] for label in others[:3])
-    findings.say(
-        Finding(what="files named otherwise: left out", count=len(others), first="", example=example), cleaned=True
-    )
-    return mine
+    if not mine:
+        return _first_sheets(grids, symbol), None
+    if len(mine) == len(grids):
+        return grids, None
+    others = [re.split(r"[/!]", each.label)[-1] for each in grids if not is_named(each.label, symbol)]
+    for each in mine:
+        each.about.pop("sheets", None)
+    what = "files named otherwise: left out"
+    return mine, Finding(what=what, count=len(others), first="", example=", ".join(others[:3]))
+
+
+def _first_sheets(grids: list[Grid], symbol: str) -> list[Grid]:
+    kept: list[Grid] = []
+    for each in grids:
+        book = each.about.get("book", "")
+        sheets = [str(other.about["sheet"]) for other in grids if other.about.get("book") == book] if book else []
+        if book and all(_is_code(name) and compared(name, symbol) == "two" for name in sheets):
+            what = f"its sheets are called {', '.join(sheets[:6])}, none of them {symbol!r}: `symbol:` chooses one"
+            raise BadDataError(f"{book}: {what}")
+        if not book or all(other.about.get("book") != book for other in kept):
+            kept.append(each)
+    return kept
 
 
 def named_after_another(grids: list[Grid], symbol: str) -> Finding | None:

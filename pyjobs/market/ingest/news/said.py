@@ -30,6 +30,7 @@ class News:
     before: tuple[str, ...]
     worked_in: tuple[str, ...]
     untrue: tuple[int, ...]
+    remark: str = ""
     changed: bool = False
 
     @property
@@ -46,14 +47,16 @@ class News:
         def with_told(old: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(dict.fromkeys((*old, *self.told, *more)))
 
-        looks.change(store, key, told=with_told, worked_in=self.worked_in, untrue=self.untrue)
+        known = {"worked_in": self.worked_in, "untrue": self.untrue, "remark": self.remark}
+        looks.change(store, key, told=with_told, **known)
 
 
 def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: tuple[str, ...] = ()) -> News:
     """The news of an answer, of which `bars` are stored; `found`: sentences about what is stored."""
     known = known or Looks()
     if fetched is None or not len(fetched.bars):
-        return News(told=found, before=known.told, worked_in=known.worked_in, untrue=known.untrue)
+        same = {"worked_in": known.worked_in, "untrue": known.untrue, "remark": known.remark}
+        return News(told=found, before=known.told, **same)  # type: ignore[arg-type]
     first, last = (_day(int(ts_ms)) for ts_ms in fetched.bars.ts_ms[[0, -1]])
     late = tuple(session for session, _ in fetched.worked_in)
     rows = tuple(ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms)
@@ -64,8 +67,12 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
     worked_in = tuple(sorted({*outside, *late}))
     others = [ts_ms for ts_ms in known.untrue if not first <= _day(ts_ms) <= last]
     untrue = tuple(sorted({*others, *rows}))
-    changed = (worked_in, untrue) != (known.worked_in, known.untrue)
-    return News(told=tuple(lines), before=known.told, worked_in=worked_in, untrue=untrue, changed=changed)
+    if fetched.remark and fetched.remark != known.remark:
+        lines.append(fetched.remark)
+    changed = (worked_in, untrue, fetched.remark) != (known.worked_in, known.untrue, known.remark)
+    return News(
+        told=tuple(lines), before=known.told, worked_in=worked_in, untrue=untrue, remark=fetched.remark, changed=changed
+    )
 
 
 def said(store: BarStore, key: SeriesKey) -> None:

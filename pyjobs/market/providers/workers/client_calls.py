@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from pyjobs.market.providers.wire import krx_calls
+from pyjobs.market.providers.wire.contracts import in_coins
 from pyjobs.market.providers.wire.empty_answer import doubt
 from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped
 from pyjobs.market.providers.wire.judged import OF_EXCHANGES
@@ -139,14 +140,14 @@ def pykrx(question: Question, secrets: Mapping[str, str]) -> Rows:
     return [[day.date().isoformat(), *row] for day, row in zip(frame.index, prices, strict=True)]
 
 
-def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG001 - public candles need no key
+def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows | Told:  # noqa: ARG001 - public candles need no key
     """ccxt: `symbol` is `exchange:PAIR`, such as `bitfinex:BTC/USD`; page by page. No rows means: there are none."""
     library = import_module("ccxt")
     name, _, pair = question["symbol"].partition(":")
     if name not in library.exchanges:
         raise Stopped(Fault("no_data", f"ccxt knows no exchange {name!r}", retry_after_s=0.0))
     exchange = getattr(library, name)({"enableRateLimit": True, "requests_trust_env": True, "timeout": 10_000})
-    if not exchange.load_markets():
+    if not (markets := exchange.load_markets()):
         raise Stopped(Fault("schema", "the exchange's list of markets has none"))
     step = question["step_ms"]
     start, last = question["start_ms"] - step, question["end_ms"] - step
@@ -164,7 +165,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows:  # noqa: ARG00
         if not page or page[-1][0] >= last:
             break
         start = page[-1][0] + step
-    return found
+    return in_coins(name, markets, pair, found)
 
 
 def _page_bars(exchange: Any, name: str) -> int:

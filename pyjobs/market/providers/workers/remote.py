@@ -31,7 +31,7 @@ from utils.errors import ExternalDataUnavailable, MisfitError, NightdeskError, U
 from utils.settings import credentials
 
 HOUR_MS = 3_600_000
-NEWEST_ONLY = 500  # some exchanges send so many candles or more up to the present, wherever the range begins
+NEWEST_ONLY = 50  # some exchanges send so many candles or more up to the present, wherever the range begins
 CLASS = re.compile(r"([A-Z]{1,5})([.-])([A-Z])")
 Asked = TypeVar("Asked", BarRequest, str)
 
@@ -193,7 +193,7 @@ class Remote:
         )  # fmt: skip
         events = record.get("events") or []
         if about is None and not events:
-            return found
+            return replace(found, remark=record["remark"]) if record.get("remark") else found
         late = tuple((session, factor) for session, factor in record.get("worked_in") or [])
         return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
