@@ -7,6 +7,7 @@ run is damaged over there or was on its way (the others are here); 75: another f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -84,6 +85,8 @@ def _held(here: Path) -> int:
     try:
         here.mkdir(parents=True, exist_ok=True)
         fd = os.open(here / ".lock", os.O_RDWR | os.O_CREAT, private.LOCK_MODE)
+        with contextlib.suppress(PermissionError):  # another user's
+            os.fchmod(fd, private.LOCK_MODE)
     except OSError as error:
         raise CannotWriteError(f"cannot write '{here}': {error.strerror}") from error
     try:

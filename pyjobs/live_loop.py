@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from pyjobs.live import scheduler
 from pyjobs.runs.verdict import repos as pinned_repos
@@ -110,18 +111,34 @@ def _listed() -> tuple[list[tuple[str, str]], str]:
     return [(name, timeframe) for name, _, timeframe in pairs], ""
 
 
-def _known() -> dict[str, Any]:
+class Loop(msgspec.Struct, frozen=True):
+    """The last word of one loop. `ok_s`: when it last stepped well, UTC seconds; None: it has not yet."""
+
+    timeframe: str = ""
+    ok_s: float | None = None
+    said: str = ""
+
+
+class Word(msgspec.Struct, frozen=True):
+    """What data/live/loop.json holds; a damaged file holds nothing."""
+
+    loops: dict[str, Loop] = {}
+    at_s: float = 0.0
+    pid: int = 0
+
+
+def _known() -> Word:
     """The last word of the process that keeps the loops, this one's or that of before a reboot."""
     try:
-        known: dict[str, Any] = os_files.read_json(paths.data_dir() / "live" / scheduler.STATE)
-    except (OSError, ValueError):
-        return {"loops": {}, "at_s": 0.0, "pid": 0}
-    return known
+        content = os_files.held_bytes(paths.data_dir() / "live" / scheduler.STATE)
+        return msgspec.json.decode(content, type=Word)
+    except (OSError, msgspec.MsgspecError, RecursionError):
+        return Word()
 
 
-def _has_spoken(known: Mapping[str, Any]) -> bool:
+def _has_spoken(known: Word) -> bool:
     """Whether its word is of now."""
-    return bool(clock.now_s() - known["at_s"] <= 3 * scheduler.TELL_EVERY_S)
+    return bool(clock.now_s() - known.at_s <= 3 * scheduler.TELL_EVERY_S)
 
 
 def _status(*, begins: bool = False) -> int:
@@ -131,19 +148,19 @@ def _status(*, begins: bool = False) -> int:
     bad = bool(wrong)
     if wrong:
         print(f"live.yaml: {wrong}")
-    word = f"last word {max(0, now - known['at_s']):.0f} s ago" if known["at_s"] else "no word yet"
-    text = f"alive, pid {known['pid']}, {word}" if alive else "not running"
-    print(f"live loop: {text}; {len(known['loops'] if alive else listed)} loops")
+    word = f"last word {max(0, now - known.at_s):.0f} s ago" if known.at_s else "no word yet"
+    text = f"alive, pid {known.pid}, {word}" if alive else "not running"
+    print(f"live loop: {text}; {len(known.loops if alive else listed)} loops")
     if not alive:
         return ExitCode.UNWELL if listed or bad else ExitCode.OK
     bad = bad or not _has_spoken(known)
-    for name, last in known["loops"].items():
-        ok_s = last.get("ok_s")
-        patience_s = 3 * scheduler.every_s(last["timeframe"]) + scheduler.LONGEST_STEP_S
+    for name, last in known.loops.items():
+        ok_s = last.ok_s
+        patience_s = 3 * scheduler.every_s(last.timeframe) + scheduler.LONGEST_STEP_S
         late = not begins if ok_s is None else now - ok_s > patience_s
         bad = bad or late
         since = "has not stepped well yet" if ok_s is None else f"stepped well {now - ok_s:.0f} s ago"
-        print(f"{name}: {'LATE: ' if late else ''}{since}; {last.get('said', '')}")
+        print(f"{name}: {'LATE: ' if late else ''}{since}; {last.said}")
     return ExitCode.UNWELL if bad else ExitCode.OK
 
 

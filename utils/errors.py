@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Literal, get_args
 
 from utils.exit_codes import ExitCode
@@ -99,3 +101,12 @@ class NetworkForbidden(ExternalDataUnavailable):
         self, *, provider: str, symbol: str = "", detail: str = "not asked: ALLOW_NET_FETCH=0 forbids the network"
     ) -> None:
         super().__init__(NETWORK_FORBIDDEN, provider=provider, symbol=symbol, detail=detail)
+
+
+@contextmanager
+def found_in(what: str) -> Iterator[None]:
+    """One of many, a symbol or a series: bad data found in it are said to be of that name."""
+    try:
+        yield
+    except BadDataError as error:
+        raise type(error)(f"{what}: {error}") from error

@@ -13,7 +13,8 @@ from pyjobs.runs.backtests import backtest_folder
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, UsageError
 from utils.files import os_files
-from utils.files.os_files import has_file, held_text, read_json
+from utils.files.os_files import has_file, read_json
+from utils.files.text_files import opened_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +159,7 @@ def _table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
     if not has_file(path):
         raise MissingInputError(f"{path}: no such file; was it a run of that kind?")
-    with held_text(path) as handle:
+    with opened_csv(path) as handle:
         reader = csv.DictReader(handle)
         if lacking := set(columns) - set(reader.fieldnames or ()):
             raise BadDataError(f"{path}: no column {', '.join(sorted(lacking))}")

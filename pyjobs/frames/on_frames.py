@@ -53,6 +53,7 @@ def strategy(
     ascending: Sequence[tuple[str, str]] = (),
     short: bool = False,
     block: int = BLOCK,
+    volume: bool | None = None,
 ) -> Entry:
     """The ENTRY of a strategy whose `function(df, **parameters)` gives a DataFrame with a row for each row of `df`.
 
@@ -61,7 +62,8 @@ def strategy(
     `target_distance`, `trail_distance`, with `short=True` also `short_entry` and `short_exit`; other columns are told
     as the reason of a signal. Parameters are those of `function` after the first, with their defaults: whole numbers,
     floats or texts. `lookback`: so many bars, ending at a bar, decide it; a number, or a function of parameters by
-    name. `ranges`: inclusive, where a parameter must lie. `ascending`: pairs of which the first must be less.
+    name. `volume`: whether it reads volume, and so refuses series without; None: whether its file names the column.
+    `ranges`: inclusive, where a parameter must lie. `ascending`: pairs of which the first must be less.
 
     Raises ConfigError for what cannot be.
     """
@@ -85,6 +87,7 @@ def strategy(
         names=texts,
         ascending=tuple(ascending),
         sides=("long", "both") if short else ("long",),
+        volume=volume,
     )
 
 

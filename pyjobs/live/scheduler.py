@@ -213,6 +213,8 @@ class Scheduler:
             self._say(f"{loop.name}: {words}" + (f" (exit {code})" if code else ""))
         loop.misses = 0 if code == 0 and NOTHING not in words else loop.misses + 1
         loop.due_s = next_due(loop.timeframe, now, loop.misses)
+        if code != loop.last.get("code"):
+            self._tell_at = now  # who has just begun it looks at how it stands
         good = {"ok_s": now} if code == 0 else {"ok_s": loop.last.get("ok_s")}
         loop.last = {"end_s": now, "code": code, "said": words, "seconds": round(now - loop.started_s, 2), **good}
 

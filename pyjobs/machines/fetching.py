@@ -186,7 +186,7 @@ def forget_gone(fetch: Fetch, there: Container[str]) -> None:
 def pruned_before(here: Path) -> list[str]:
     """Runs that were pruned here although the server may still have them."""
     try:
-        return os_files.held_bytes(here / META / PRUNED).decode("utf-8").split()
+        return os_files.held_bytes(here / META / PRUNED).decode("utf-8", "replace").split()
     except FileNotFoundError:
         return []
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from pyjobs.machines.remote import Host, host_of, said
 from pyjobs.runs import sealed
-from pyjobs.runs.run_folder import finished_runs, started_at
+from pyjobs.runs.run_folder import MANIFEST, finished_runs, started_at
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
+from utils.files.os_files import file_sha256
 
 TIMEOUT_S = 3600.0
 TAG = "nightdesk"
@@ -161,8 +162,9 @@ def _send_over_ssh(vault: Vault, host: Host, snapshot: Path) -> list[str]:
         raise failed
     files = sealed.read(snapshot)["files"]
     assert isinstance(files, dict)  # `read` has checked it
-    sums = "\n".join(f"{entry['sha256']}  {name}" for name, entry in sorted(files.items()) if entry.get("sha256"))
-    script = VERIFY.format(folder=shlex.quote(vault.path), name=snapshot.name, sums=sums)
+    lines = [f"{entry['sha256']}  {name}" for name, entry in sorted(files.items()) if entry.get("sha256")]
+    lines.append(f"{file_sha256(snapshot / MANIFEST)}  {MANIFEST}")  # all that a house has in which nothing is yet
+    script = VERIFY.format(folder=shlex.quote(vault.path), name=snapshot.name, sums="\n".join(lines))
     done = host.run(script, timeout_s=TIMEOUT_S)
     if done.returncode == 65:
         raise BadDataError(f"the backup arrived damaged at '{vault.name}': {said(done)}: the next one starts again")

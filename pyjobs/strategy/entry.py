@@ -16,7 +16,8 @@ class Entry:
     """How to make one strategy: its type, the inclusive range of each (whole-number) parameter, pairs that must ascend.
 
     `floats`: the ranges of those that need not be whole. `names`: parameters that are the name of something. Every type
-    also takes `side`: `long`, or, where it has a short side, `both`.
+    also takes `side`: `long`, or, where it has a short side, `both`. `volume`: whether it reads volume, and so refuses
+    series without; None: whether the file of one of the user's own names it.
     """
 
     make: Callable[..., Setup]
@@ -25,6 +26,7 @@ class Entry:
     names: tuple[str, ...] = ()
     floats: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     sides: tuple[Sides, ...] = ("long", "both")
+    volume: bool | None = None
 
 
 def plain(price: float) -> str:

@@ -1,4 +1,9 @@
-"""Ways out that any strategy can be given: percent, ATR and trailing stops, targets, a time limit."""
+"""What is put around a strategy: ways out that any can be given (percent, ATR and trailing stops, targets, a time
+limit), and the refusal of bars without the volume that it reads.
+
+An index, a currency, a file without the column are stored with volume 0. A rule about volume would never fire on such a
+series, or always, and nothing would look wrong.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.indicators import atr
 from pyjobs.strategy.signals import Setup, Signals
+from utils.errors import BadDataError
 
 # Inclusive ranges; a fraction of the fill, a multiple of the ATR at the signal, bars.
 RANGES: dict[str, tuple[float, float]] = {
@@ -95,6 +101,39 @@ class Guarded:
             target_distance=ranges * exits.target_atr if exits.target_atr else None,
             short_entry=None if signals.short_entry is None else signals.short_entry & known,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnVolume:
+    """The strategy `name`, which reads volume: it refuses bars that have none."""
+
+    setup: Setup
+    name: str
+
+    @property
+    def lookback(self) -> int:
+        """The strategy's own."""
+        return self.setup.lookback
+
+    def signals(self, bars: Bars) -> Signals:
+        """The strategy's signals. Raises BadDataError where no volume is counted in `bars`."""
+        if has_no_volume(bars):
+            raise BadDataError(
+                f"strategy {self.name} reads volume, and these {len(bars)} bars have none, though their price moves: "
+                "take the instrument out (`role: benchmark`), bring volume, or say `volume=False` in the strategy"
+            )
+        return self.setup.signals(bars)
+
+    def why(self, bars: Bars, t: int) -> str:
+        """The strategy's own reason."""
+        return self.setup.why(bars, t)
+
+
+def has_no_volume(bars: Bars) -> bool:
+    """Whether every volume is 0 although the price moves. At one price nobody traded, and 0 is what was counted."""
+    if len(bars) == 0 or np.any(bars.volume):
+        return False
+    return bool(np.any(np.asarray(bars.high) > bars.low) or np.any(np.diff(bars.close)))
 
 
 NAMES = tuple(each.name for each in fields(Exits))

@@ -12,6 +12,7 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import exits, library
 from pyjobs.strategy.entry import Entry
-from pyjobs.strategy.exits import Exits, Guarded
+from pyjobs.strategy.exits import Exits, Guarded, OnVolume
 from pyjobs.strategy.signals import Setup
 from utils import paths
 from utils.errors import ConfigError
@@ -95,13 +96,25 @@ def _module(name: str, own: Stamp | None) -> ModuleType:
     package.__path__ = [own[0].removesuffix(f"{name}.py")]
     module = sys.modules[full] = importlib.util.module_from_spec(spec)  # found there by what pickles its records
     try:
-        source = spec.loader.get_source(full)  # type: ignore[attr-defined]  # as every loader of files
+        source: str = spec.loader.get_source(full)  # type: ignore[attr-defined]  # as every loader of files
         exec(compile(source, own[0], "exec"), module.__dict__)  # not a kept .pyc: two saves may be of one second
     except BaseException:
         del sys.modules[full]
         raise
     module.STAMP = own  # type: ignore[attr-defined]
+    module.NAMES_VOLUME = _names(source, "volume")  # type: ignore[attr-defined]
     return module
+
+
+def _names(source: str, column: str) -> bool:
+    """Whether the code, not a comment in it, has `column` as an attribute's name or as a text."""
+    if column not in source:
+        return False
+    import ast  # of a strategy of one's own alone
+
+    nodes = list(ast.walk(ast.parse(source)))
+    texts = {getattr(node, "attr", None) for node in nodes}
+    return column in texts | {node.value for node in nodes if isinstance(node, ast.Constant)}
 
 
 def _fault(name: str, own: Stamp | None) -> str:
@@ -179,8 +192,16 @@ def setup_of(entry: Entry, params: Mapping[str, int | float | str], *, where: st
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:
             raise ConfigError(f"{where}: {smaller} {small} must be less than {larger} {large}")
+    if _reads_volume(entry):
+        setup = OnVolume(setup=setup, name=entry.make.__module__.rpartition(".")[2])
     wanted = Exits(**ways_out)
     return setup if wanted == Exits() else Guarded(setup=setup, exits=wanted)
+
+
+def _reads_volume(entry: Entry) -> bool:
+    """As the strategy says itself, else whether the file of one of the user's own names volume."""
+    module = sys.modules.get(entry.make.__module__)
+    return bool(getattr(module, "NAMES_VOLUME", False)) if entry.volume is None else entry.volume
 
 
 def _faulty_lookback(setup: Setup) -> str:
@@ -200,15 +221,21 @@ def make_setups(configured: Mapping[str, Mapping[str, int | float | str]], *, so
 
 def needs(setup: Setup) -> str | None:
     """The index a strategy decides by in addition to the instrument, or None."""
-    inner: Any = setup.setup if isinstance(setup, Guarded) else setup
-    name: str | None = getattr(inner, "needs", None)
+    name: str | None = getattr(record_of(setup), "needs", None)
     return name
+
+
+def record_of(setup: Setup) -> Any:
+    """The strategy's own record of parameters, within what was put around it."""
+    while isinstance(setup, Guarded | OnVolume):
+        setup = setup.setup
+    return setup
 
 
 def bound(setup: Setup, index: Bars) -> Setup:
     """`setup` with the bars of the index it needs."""
-    if isinstance(setup, Guarded):
-        return Guarded(setup=bound(setup.setup, index), exits=setup.exits)
+    if isinstance(setup, Guarded | OnVolume):
+        return replace(setup, setup=bound(setup.setup, index))
     inner: Any = setup
     result: Setup = inner.bind(index)
     return result
@@ -216,8 +243,7 @@ def bound(setup: Setup, index: Bars) -> Setup:
 
 def decides_from_ms(setup: Setup) -> int | None:
     """The first close at which the index of a bound setup can decide; None: at none."""
-    inner: Any = setup.setup if isinstance(setup, Guarded) else setup
-    first: int | None = inner.decides_from_ms
+    first: int | None = record_of(setup).decides_from_ms
     return first
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +211,39 @@ def test_what_cannot_be_is_refused_before_a_bar_is_read(
     own("it", text)
     with pytest.raises((ConfigError, UsageError), match=says):
         make_setup("it", params, source="here")
+
+
+BUSY = """def signals(df, window=20):
+    {busy}
+    return pd.DataFrame({{"entry": busy, "exit": df.close < df.close.rolling(window).mean()}})
+
+
+ENTRY = frames.strategy(signals, lookback=21{more})
+"""
+
+
+@pytest.mark.parametrize(
+    ("busy", "more", "reads"),
+    [
+        ("busy = df.volume > 2 * df.volume.rolling(window).mean()", "", True),
+        ('busy = df["volume"].diff() > 0', "", True),
+        ("busy = df.close.diff() > 0  # no volume here", "", False),
+        ("busy = df.volume.diff() > 0", ", volume=False", False),
+        ("busy = df.iloc[:, 4].diff() > 0", ", volume=True", True),
+    ],
+)
+def test_one_that_reads_volume_refuses_bars_without_any(own: Write, busy: str, more: str, reads: bool) -> None:
+    own("busy", BUSY.format(busy=busy, more=more))
+    bars = walk(300, seed=3)
+    without = replace(bars, volume=np.zeros(300))
+    for params in ({}, {"stop_atr": 2.0}):
+        setup = make_setup("busy", params, source="here")
+        assert setup.lookback == 84
+        assert len(setup.signals(bars).entry) == 300
+        if not reads:
+            assert len(setup.signals(without).entry) == 300
+            continue
+        with pytest.raises(BadDataError, match="strategy busy reads volume, and these 300 bars have none"):
+            setup.signals(without)
+        still = {name: np.full(300, 5.0) for name in ("open", "high", "low", "close")}
+        assert not setup.signals(replace(without, **still)).entry.any()  # nobody traded: 0 is what was counted

@@ -138,10 +138,11 @@ def one() -> Made:
     return made
 
 
-def test_a_step_that_says_much_is_told_by_its_last_line(one: Made) -> None:
+def test_a_step_that_says_much_is_told_by_its_last_line(one: Made, home: Path) -> None:
     kept, said = one("print('Traceback'); print('x' * 9000); print('live_step: what went wrong'); raise SystemExit(1)")
     until(lambda: kept.turn() is None and len(said) > 1)
     assert said[1] == "a: live_step: what went wrong (exit 1)"
+    assert json.loads((home / "data/live/loop.json").read_text())["loops"]["a"]["code"] == 1  # at once
 
 
 def test_a_loop_of_another_timeframe_leaves_no_step_of_before(one: Made, monkeypatch: pytest.MonkeyPatch) -> None:

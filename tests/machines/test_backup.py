@@ -303,6 +303,9 @@ def test_backups_go_to_another_machine_and_come_back(
     shutil.rmtree(home / "data/backups")
     assert restore.main(["--from", f"{server.remote}:{kept}", "--into", str(tmp_path / "anew")]) == 0
     assert files_of(tmp_path / "anew") == WANTED
+    (tmp_path / "new").mkdir()
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "new"))  # a house in which nothing is yet
+    assert backup.main(["--to", f"{server.remote}:{tmp_path}/of the new"]) == 0
 
 
 def test_a_backup_to_a_disk_that_is_full_over_there_fails_and_leaves_nothing(

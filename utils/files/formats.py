@@ -65,6 +65,6 @@ def number(path: str) -> int:
     """The first line of digits in a file; 0 without one."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
-            return next((int(line) for line in file if line.strip().isdecimal()), 0)
+            return next((int(line) for line in file if line.strip().isdecimal() and len(line) < 20), 0)
     except OSError:
         return 0

@@ -185,6 +185,9 @@ def locked(path: Path, timeout_s: float, mode: int = 0o640, *, poll_s: float = P
             yield
         return
     descriptor = os.open(path, READ_WRITE, mode)
+    with suppress(OSError):  # another user's, or a disk without modes
+        if os.fstat(descriptor).st_mode & 0o777 & ~mode:
+            os.fchmod(descriptor, mode)
     try:
         until_s = time.monotonic() + timeout_s
         while True:

@@ -12,7 +12,7 @@ import stat
 
 TYPE_CHECKING = False  # importing typing for the real one costs 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 GROUP = "NIGHTDESK_GROUP"
 LOCKS, STATE, YAHOO, QUEUE = ".locks", "data/providers/state", "data/webcache/yf-client", "data/queue"
@@ -33,8 +33,11 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
 
 
 def restrict(home: str) -> None:
-    """Give what is here its mode and group. What belongs to another user is left to `problems`."""
-    for path, mode in _looked_at(home):
+    """Give what is here its mode and group. What belongs to another user is left to `problems`.
+
+    The supervisor does it before any time limit runs, so folders that may lie on a server are not among it.
+    """
+    for path, mode in _looked_at(home, (LOCKS, STATE, YAHOO), ()):
         _set(path, mode)
 
 
@@ -74,9 +77,12 @@ def group_id() -> int | None:
         return None
 
 
-def _looked_at(home: str) -> Iterator[tuple[str, int]]:
-    """(path, mode) of each folder and file in the table that is here; links are left out."""
-    for name, mode in FOLDER_MODES.items():
+def _looked_at(
+    home: str, folders: Iterable[str] = tuple(FOLDER_MODES), files: Iterable[str] = tuple(FILES)
+) -> Iterator[tuple[str, int]]:
+    """(path, mode) of each of these folders and files that is here, and of the history; links are left out."""
+    for name in folders:
+        mode = FOLDER_MODES[name]
         folder = os.path.join(home, name)
         yield folder, mode
         try:
@@ -87,10 +93,10 @@ def _looked_at(home: str) -> Iterator[tuple[str, int]]:
             path = os.path.join(folder, each)
             if os.path.isfile(path):
                 yield path, FILE_MODES[name]
-    for name, mode in FILES.items():
+    for name in files:
         path = os.path.join(home, name)
         if os.path.isfile(path):
-            yield path, mode
+            yield path, FILES[name]
     try:
         logs = os.listdir(os.path.join(home, "logs"))
     except OSError:

@@ -10,13 +10,14 @@ import math
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 
-from utils.errors import CannotWriteError
+from utils.errors import BadDataError, CannotWriteError
 from utils.files import atomic, os_files
 from utils.files.in_time import within
 
@@ -65,6 +66,18 @@ def _piped(fd: int, path: Path) -> bytes:
         else:
             time.sleep(0.01)
     raise OSError(errno.EINVAL, f"is a pipe that no process has filled within {PIPE_PATIENCE_S:.0f} s", str(path))
+
+
+@contextmanager
+def opened_csv(path: Path) -> Iterator[TextIO]:
+    """The file, open for `csv`. Raises OSError as `os_files.held`, and BadDataError for what is no CSV in UTF-8."""
+    import csv
+
+    try:
+        with os_files.held_text(path, "utf-8-sig") as handle:
+            yield handle
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadDataError(f"{path}: is no CSV in UTF-8: {error}") from None
 
 
 def write_json(path: Path, content: Mapping[str, object] | msgspec.Struct) -> None:

@@ -214,7 +214,7 @@ def _locate(message: str, data: Any, type_: type[Any]) -> tuple[str, list[Key]]:
             keys.append(_culprit(message, data, type_, keys) if index == "..." else int(index))
         else:
             keys.append(name)
-    unknown = re.search(r"unknown field `(.+)`", what)
+    unknown = re.search(r"unknown field `(.*)`", what, re.DOTALL)
     if unknown:
         keys.append(unknown.group(1))
     return what, keys

@@ -30,7 +30,7 @@ from pyjobs.market.desk.snapshot import Series, Snapshot, is_stale, session_of
 from pyjobs.market.desks import desk_path
 from pyjobs.market.store.open_store import open_store
 from pyjobs.strategy.exits import Guarded
-from pyjobs.strategy.registry import bound, make_setup, needs
+from pyjobs.strategy.registry import bound, make_setup, needs, record_of
 from pyjobs.strategy.signals import Setup
 from utils import clock, paths, trading_day
 from utils.cli import date_of
@@ -167,7 +167,7 @@ def params_of(setup: Setup) -> dict[str, Any]:
     if isinstance(setup, Guarded):
         used = {each.name: getattr(setup.exits, each.name) for each in fields(setup.exits)}
         return {**params_of(setup.setup), **{name: value for name, value in used.items() if value}}
-    record: Any = setup  # every setup is a frozen record; its protocol cannot say so
+    record = record_of(setup)
     return {each.name: getattr(record, each.name) for each in fields(record) if each.compare}
 
 

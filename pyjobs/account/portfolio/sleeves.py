@@ -22,6 +22,7 @@ from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.strategy.signals import Setup
 from utils import trading_day
+from utils.errors import found_in
 
 WHOLE_SHARE = 1.0
 COIN_LOT = 1e-8
@@ -66,12 +67,14 @@ def sleeves_of(
             wanted[number], converted[number] = known, money
     aligned = aligned_bars_of(tuple(series.bars for series in traded), shared=second_core)
     failed: Failed = {}
-    made = wishes_of(aligned, wanted, second_core=second_core, failed=None if undecided is None else failed)
+    made = wishes_of(aligned, wanted, second_core=second_core, failed=failed)
     for number, errors in failed.items():
         instrument = traded[number].instrument
         left_out += [_left(instrument, f"{name} cannot be decided: {worded(error)}") for name, error in errors.items()]
-        if undecided is not None:
-            undecided.add(instrument, errors)
+        if undecided is None:
+            with found_in(str(instrument.key)):
+                raise next(iter(errors.values()))
+        undecided.add(instrument, errors)
     grids: dict[tuple[str, str, str], Grid] = {}
     sleeves = []
     for number, named in one_at_a_time(made.items(), lambda each: traded[each[0]].bars, for_good=True):

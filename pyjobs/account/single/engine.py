@@ -33,7 +33,7 @@ from pyjobs.strategy.lifecycle import (
 )
 from pyjobs.strategy.signals import Setup
 from pyjobs.strategy.trace import remembering
-from utils.errors import BadDataError
+from utils.errors import BadDataError, found_in
 from utils.native import address
 
 ENTRY_TS, ENTRY_PRICE, STOP, EXIT_TS, EXIT_PRICE, REASON = 2, 3, 4, 5, 6, 7
@@ -127,10 +127,10 @@ def run(
     """
     money = money or Money()
     refuse_too_short(bars_by_symbol, setup)
-    found = (
-        run_symbol(symbol, bars, setup, money=money, semantics=semantics, start_ms=start_ms)
-        for symbol, bars in one_at_a_time(bars_by_symbol.items(), itemgetter(1))
-    )
+    found = []
+    for symbol, bars in one_at_a_time(bars_by_symbol.items(), itemgetter(1)):
+        with found_in(symbol):
+            found.append(run_symbol(symbol, bars, setup, money=money, semantics=semantics, start_ms=start_ms))
     return Result(money=money, symbols=tuple(found))
 
 

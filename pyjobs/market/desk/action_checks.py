@@ -20,7 +20,7 @@ from pyjobs.market.desk.snapshot import Series, Snapshot, session_of
 from pyjobs.market.seen import first_ms_of, is_seen, leaps_of
 from utils import trading_day
 from utils.errors import BadDataError
-from utils.files import os_files
+from utils.files import os_files, text_files
 from utils.wording import first_of
 
 DAY_MS = TIMEFRAME_MS["1d"]
@@ -133,6 +133,6 @@ def _is_session(text: str, market: str) -> bool:
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     if not os_files.is_there(path):
         return
-    with os_files.held_text(path, "utf-8-sig") as handle:
+    with text_files.opened_csv(path) as handle:
         for row in (reader := csv.DictReader(handle)):
             yield reader.line_num, row

@@ -34,7 +34,7 @@ from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Snapshot, session_of
 from utils import paths
 from utils.errors import BadDataError
-from utils.files import os_files
+from utils.files import os_files, text_files
 
 FILE = "corporate_actions.csv"
 Kind = Literal["split", "dividend", "base"]
@@ -105,7 +105,7 @@ def read_actions(path: Path) -> list[Action]:
         return []
     refuse_misread(path, list(KINDS))
     found = []
-    with os_files.held_text(path, "utf-8-sig") as handle:
+    with text_files.opened_csv(path) as handle:
         for number, row in enumerate(csv.DictReader(handle), 2):
             kind = KINDS.get(row.get("action", ""))
             if kind is None:
@@ -113,12 +113,13 @@ def read_actions(path: Path) -> list[Action]:
             try:
                 new, _, old = row["ratio"].partition(":" if kind == "split" else "\0")
                 ratio, session = float(new) / float(old or 1), dt.date.fromisoformat(row["session"])
+                symbol = row["symbol"]
             except (KeyError, TypeError, ValueError, ZeroDivisionError):
                 wanted = f"'2018-05-04,{kind},{EXAMPLE[kind]}'"
                 raise BadDataError(f"{path}: line {number}: not a {kind} like {wanted}: {row}") from None
             if not 0 < ratio < math.inf:
                 raise BadDataError(f"{path}: line {number}: ratio {row['ratio']!r} is not more than zero")
-            found.append(Action(symbol=row["symbol"], session=session, kind=kind, ratio=ratio))
+            found.append(Action(symbol=symbol, session=session, kind=kind, ratio=ratio))
     return sorted(found, key=lambda action: (action.session, action.symbol))
 
 

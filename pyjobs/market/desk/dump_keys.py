@@ -12,7 +12,7 @@ import msgspec
 from pyjobs.market.desk.price_formats import PLAIN, layout_names
 from utils import clock
 
-FIELDS = ("time", "clock", "open", "high", "low", "close", "adj_close", "volume", "symbol", "split")
+FIELDS = ("time", "clock", "open", "high", "low", "close", "adj_close", "volume", "symbol", "split", "currency")
 BAD_ROWS_PERCENT = 1.0  # of `bad_rows: drop`
 
 

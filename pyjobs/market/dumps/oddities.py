@@ -34,6 +34,9 @@ def note_oddities(table: Table, findings: Findings) -> None:
     else:
         _missing_bars(table, findings)
     _jumps(table, findings)
+    if not any(each.what.startswith("no ") and "volume" in each.what for each in findings.oddities):
+        nothing = np.full(len(table), not table.ohlcv[:, 4].any(), np.bool_)
+        findings.oddity("volume 0, as in every row: none is counted", table, nothing)
 
 
 def _jumps(table: Table, findings: Findings) -> None:

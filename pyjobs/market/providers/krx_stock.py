@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.asking import pace
@@ -227,10 +229,9 @@ def _day(at_ms: int) -> dt.date:
 def _isins(now_ms: int) -> dict[str, str]:
     """ISIN by code as KRX listed them today; empty when it has not been asked today, or the file is damaged."""
     try:
-        kept: dict[str, str] = os_files.read_json(_isin_file(now_ms))
-    except (OSError, ValueError):
+        return msgspec.json.decode(os_files.held_bytes(_isin_file(now_ms)), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return {}
-    return kept if isinstance(kept, dict) else {}
 
 
 def _keep_isins(isins: Mapping[str, str], now_ms: int) -> None:

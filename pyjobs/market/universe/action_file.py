@@ -15,7 +15,7 @@ from pyjobs.market.desk.corporate_actions import derived_file
 from pyjobs.market.universe.base_prices import BaseChange
 from utils import paths
 from utils.errors import BadDataError, LockBusyError
-from utils.files import os_files
+from utils.files import os_files, text_files
 from utils.files.atomic import sweep, write_text
 from utils.files.job_lock import job_lock
 
@@ -64,7 +64,7 @@ def _read(exchange: str) -> dict[tuple[str, str], list[str]]:
     path = derived_file(exchange)
     if not os_files.is_there(path):
         return {}
-    with os_files.held_text(path) as handle:
+    with text_files.opened_csv(path) as handle:
         table = csv.reader(handle)
         if tuple(next(table, ())) != COLUMNS:
             raise BadDataError(f"{path}:1: the columns are not {','.join(COLUMNS)}; move the file away")

@@ -136,7 +136,7 @@ def _read(folders: Sequence[Path]) -> dict[str, list[str]]:
             kept: Any = os_files.read_json(folder / KEPT)
             record = {str(key): [str(name) for name in names] for key, names in kept["told"].items()}
             found.append((float(kept["at_s"]), record))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             continue
     return max(found, key=lambda each: each[0])[1] if found else {}
 

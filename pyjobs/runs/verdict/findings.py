@@ -113,7 +113,8 @@ LOOKED_AT: dict[str, Looked] = {
         "mend the line it names",
     ),
     "live": Looked(
-        "each paper loop: undecided bars, bars that stay away, failed fetches, late or missing ones; the kill switch",
+        "each paper loop: undecided bars, bars that stay away, failed fetches, late or missing ones; the kill switch"
+        "; a journal that keeps all loops from entering",
         "a loop that has stopped looks like one with no signal",
         "`jobs/live.sh status`, `events.csv` in the folder of its decisions",
     ),

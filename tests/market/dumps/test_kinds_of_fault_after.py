@@ -46,6 +46,10 @@ class TestOneRow:
         assert dump.bars.close.tolist() == [33.477, 34.023, 33.858, 32.921, 32.866]
         assert found(dump) == {"volume missing: taken as 0": 1}
 
+    def test_a_series_in_which_no_volume_is_counted_says_so(self, text: Any) -> None:
+        dump = text(rows(days("2024-01-02", 3), volume="0"), market="24/7")
+        assert found(dump)["volume 0, as in every row: none is counted"] == 3
+
     def test_impossible_rows_are_left_out_up_to_a_limit_when_the_desk_says_so(self, text: Any) -> None:
         days_of_may = [f"2024-05-{d:02}" for d in (1, 2, 3, 6, 7, 8, 9, 10, 13, 14)]
         content = rows(days_of_may) + "2024-05-15,10,1,9,12,5\n"

@@ -67,3 +67,28 @@ def test_a_short_year_before_or_behind_is_told_by_the_rows_or_asked_for(
             NightdeskError, match=r"may begin or end with its year: say `dates: ymd`, or say `dates: dmy`"
         ):
             first(*texts)
+
+
+def test_prices_in_another_currency_than_the_desks_are_refused(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    def table(*moneys: str) -> str:
+        rows = (f"2024-01-0{2 + at},10,13,9,12,5,{money}\n" for at, money in enumerate(moneys))
+        return "date,open,high,low,close,volume,currency\n" + "".join(rows)
+
+    assert len(read(tmp_path / "x.csv", hours, table("USD", "USD")).bars) == 2
+    for moneys in (("EUR", "EUR"), ("USD", "EUR")):
+        with pytest.raises(NightdeskError, match="its prices are in EUR, the desk's in USD: say `currency: EUR`"):
+            read(tmp_path / "x.csv", hours, table(*moneys))
+    assert len(read(tmp_path / "x.csv", hours, table("EUR"), columns={"currency": ""}).bars) == 1
+    london = {"market": "XLON", "currency": "GBP"}
+    with pytest.raises(NightdeskError, match=r"in GBp, the desk's in GBP: `scale: 0.01` makes them whole"):
+        read(tmp_path / "x.csv", hours, table("GBp"), **london)
+    assert read(tmp_path / "x.csv", hours, table("GBp"), scale=0.01, **london).bars.close.tolist() == [0.12]
+
+
+def test_one_row_of_another_length_or_not_final_is_seen(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    head = "date,open,high,low,close,volume"
+    lengths = f"{head},interval\n2024-01-02,10,13,9,12,5,1d\n2024-01-03,10,13,9,12,5,1w\n"
+    with pytest.raises(NightdeskError, match=r"its column interval says 1w \(1w\), but the instrument is 1d"):
+        read(tmp_path / "x.csv", hours, lengths)
+    final = f"{head},final\n2024-01-02,10,13,9,12,5,Y\n2024-01-03,10,13,9,12,5,N\n"
+    assert closes(read(tmp_path / "x.csv", hours, final)) == ["2024-01-02T21:00"]

@@ -1,4 +1,4 @@
-"""Prices and volumes on one basis: an adjusted close adjusts the other prices, and a split the volumes."""
+"""Prices and volumes on one basis: an adjusted close adjusts the others, a split the volumes; one currency."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
+from pyjobs.market.dumps.whose.symbols import pair_of
+from utils.errors import BadDataError
+from utils.foreign_text import quoted
 
 if TYPE_CHECKING:
     from pyjobs.market.dumps.meaning.columns import Reading
@@ -22,6 +25,11 @@ PAID = ("amount", "成交额", "成交金额", "money", "turnover")
 WORTH_FIT = 0.2  # relative: a day's mean price and its close
 MOST, FIT = 1000, 0.03
 TEN_TIMES = 0.9  # of log10
+SUBUNITS = {"GBX": "GBP", "GBp": "GBP", "GBPENCE": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS", "USX": "USD"}
+MONEYS = frozenset((
+    *("USD", "EUR", "GBP", "JPY", "KRW", "CNY", "HKD", "TWD", "CHF", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "INR"),
+    *("BRL", "ZAR", "SGD", "ILS", "TRY", "PLN", "MXN", "THB", "IDR", "MYR", "PHP", "CZK", "HUF", "SAR", "RUB", "RMB"),
+))  # fmt: skip
 
 
 def adjusted_numbers(
@@ -144,3 +152,25 @@ def _nearest(jump: float) -> float:
     if abs(best / size - 1) > FIT:
         return 1.0
     return best if jump > 1 else 1 / best
+
+
+def refuse_other_money(reading: Reading, source: DumpSource) -> None:
+    """Raise BadDataError for prices in another currency than the desk's, or in several; `scale` puts pence right."""
+    instrument = source.instrument
+    if not instrument.currency or pair_of(instrument.symbol.upper()) or instrument.columns.get("currency") == "":
+        return
+    grid, told = reading.grid, [str(reading.grid.about.get("currency", ""))]
+    if "currency" in reading.places:
+        cells = grid.columns[reading.places["currency"]].cast("string").unique().to_pylist()
+        told += [str(cell).strip() for cell in cells if cell]
+    for each in told:
+        whole = SUBUNITS.get(each, "")
+        if whole and instrument.scale != 1:
+            continue
+        if not whole and (
+            each.upper() not in MONEYS or each.upper().replace("RMB", "CNY") == instrument.currency.upper()
+        ):
+            continue
+        cure = "`scale: 0.01` makes them whole" if whole else f"say `currency: {each.upper()}` where that is right"
+        what = f"its prices are in {quoted(each, 20)}, the desk's in {instrument.currency}: {cure}"
+        raise BadDataError(f"{grid.label}: {what}; `columns: {{currency: ''}}` lets the file's word go")

@@ -60,13 +60,16 @@ def _refuse_other_ends(reading: Reading, source: DumpSource) -> None:
 def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
     """Refuse a file that gives its bars another length than the desk."""
     grid, where = reading.grid, "it"
-    text = next((str(grid.about[name]) for name in PERIOD_WORDS if name in grid.about), "")
+    texts = [next((str(grid.about[name]) for name in PERIOD_WORDS if name in grid.about), "")]
     if "period" in reading.places and len(grid):
-        text, where = grid.cell(0, reading.places["period"]), f"its column {reading.name_of('period')}"
-    found = length_of(text)
-    if found and source.instrument.timeframe not in (found, _in_capitals(text)):
-        what = f"{where} says {quoted(text.strip(), 20)} ({found}), but the instrument is {source.instrument.timeframe}"
-        raise BadDataError(f"{grid.label}: {what}")
+        cells = grid.columns[reading.places["period"]].cast("string").unique().to_pylist()
+        texts, where = [str(cell) for cell in cells if cell], f"its column {reading.name_of('period')}"
+    for text in texts:
+        found = length_of(text)
+        if found and source.instrument.timeframe not in (found, _in_capitals(text)):
+            own = source.instrument.timeframe
+            what = f"{where} says {quoted(text.strip(), 20)} ({found}), but the instrument is {own}"
+            raise BadDataError(f"{grid.label}: {what}")
 
 
 def _in_capitals(text: str) -> str:

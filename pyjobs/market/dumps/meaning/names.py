@@ -101,8 +101,9 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     ),
     "split": ("splitcoefficient", "splitfactor", "splitratio", "stocksplits"),
     "period": ("per", *PERIOD_WORDS),
-    "complete": ("complete", "confirm", "iscomplete", "isclosed", "isfinal", "closed"),
+    "currency": ("currency", "ccy", "통화", "devise", "währung", "waehrung", "moneda", "货币", "通貨"),
+    "complete": ("complete", "confirm", "iscomplete", "isclosed", "isfinal", "closed", "final"),
 }
 FIELD_OF = {spelling: (name, rank) for name, them in COLUMN_NAMES.items() for rank, spelling in enumerate(them)}
-RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period", "series", "complete"})
+RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period", "series", "complete", "currency"})
 """Fields of which a file may have several: the first is taken, a finding names the others."""

@@ -14,7 +14,7 @@ from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
 
 ROWS = 200  # that are looked at
 FEWEST = 3  # volumes that stand between low and high, in a row, are no chance
-YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
+YES, NO = ("1", "1.0", "true", "yes", "y", "t"), ("0", "0.0", "false", "no", "n", "f")
 NEARLY, RARE = 0.02, 0.9  # rounded averages lie a little outside
 
 

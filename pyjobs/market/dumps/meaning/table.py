@@ -9,7 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares, split_rows
+from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares, refuse_other_money, split_rows
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
@@ -47,6 +47,7 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     of_one_symbol(reading, source, findings)
     _without_unfinished(reading, findings)
     refuse_other_length(reading, source)
+    refuse_other_money(reading, source)
     complaints = Complaints(len(reading.grid), findings)
     st = whole_ends(times_of(reading, source, complaints), source)
     day, ts_ms, errors = closes(st, source)

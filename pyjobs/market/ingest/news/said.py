@@ -16,6 +16,7 @@ from pyjobs.market.providers import Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 
+MOST_TOLD = 50  # sentences that wait; a scan says none of them, and somebody may run nothing else
 REBASED = "re-based: a split or dividend changed the stored history"
 
 
@@ -45,7 +46,7 @@ class News:
             return
 
         def with_told(old: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(dict.fromkeys((*old, *self.told, *more)))
+            return tuple(dict.fromkeys((*old, *self.told, *more)))[-MOST_TOLD:]
 
         known = {"worked_in": self.worked_in, "untrue": self.untrue, "remark": self.remark}
         looks.change(store, key, told=with_told, **known)
