@@ -93,9 +93,9 @@ def test_one_that_looks_ahead_is_refused_or_labelled(own: Write, capsys: pytest.
     assert check_strategy.main(["seer"]) == 65
     assert "looks_ahead: entry at bar" in capsys.readouterr().out
     asked = ["--desk", DESK, "--strategy", "seer", "--account", "krw", "--benchmarks", "SMPIDX"]
-    with pytest.raises(BadDataError, match=r"strategy seer: looks_ahead: .* Nobody can trade that"):
+    with pytest.raises(BadDataError, match=r"strategy seer: looks_ahead: .* It cannot be traded"):
         run_bt.main(asked)
-    with pytest.raises(BadDataError, match="Nobody can trade that"):
+    with pytest.raises(BadDataError, match="It cannot be traded"):
         run_sweep.main(["--desk", DESK, "--strategy", "seer", "--account", "krw", "--sweep", "max_bars=5,10"])
     capsys.readouterr()
     assert run(run_bt.main, [*asked, "--despite-look-ahead"]) == 0

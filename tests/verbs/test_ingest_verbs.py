@@ -46,7 +46,7 @@ def test_a_series_may_come_from_the_environment_of_its_unit(world: World) -> Non
 @pytest.mark.parametrize(
     ("argv", "code", "says"),
     [
-        ([*SERIES], 64, "say either --resume, or --start"),
+        ([*SERIES], 64, "give either --resume, or --start"),
         ([*SERIES, "--resume", "--end", "2026-11-19"], 64, "--end goes with --start"),
         ([*SERIES, "--start", "2026-11-19", "--end", "2026-11-18"], 64, "is after --end"),
         ([*SERIES, "--start", "2026-11-19", "--end", "2026-11-21"], 64, "--end 2026-11-21 00:00 UTC is in the future"),

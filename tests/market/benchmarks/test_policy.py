@@ -57,7 +57,7 @@ def test_the_own_file_in_secret_wins(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ("text", "named"),
     [
         ("benchmarks: {K: {providers: [yahoo], symbols: {}}}", r"providers\[0\].*unknown provider 'yahoo'"),
-        ("benchmarks: {K: {providers: [yf_index], symbols: {}}}", "symbols.yf_index does not say"),
+        ("benchmarks: {K: {providers: [yf_index], symbols: {}}}", "symbols.yf_index does not name"),
         ("benchmarks: {K: {providers: [], symbols: {}}}", "no provider is named"),
         ("benchmarks: {K: {providers: [parquet, parquet], symbols: {}}}", "named twice"),
         ("benchmarks: {K: {providers: [parquet], symbols: {}, market: MARS}}", "unknown market 'MARS'"),

@@ -116,7 +116,7 @@ def test_a_dividend_that_is_lacking_and_a_row_that_cannot_be_true_are_said_once_
         exchange.now_ms = DAY_MS * (378 + run)
         job(tmp_path, exchange)
         lines.append((tmp_path / "printed").read_text(encoding="utf-8").splitlines())
-    assert sorted(line[:14] for line in lines[0]) == ["1 row of the p", "told and not i"]
+    assert sorted(line[:14] for line in lines[0]) == ["1 row of the p", "announced but "]
     assert lines[0] == lines[1] == lines[2]
     exchange.__class__ = MadeUpExchange  # the provider has mended both
     exchange.now_ms = DAY_MS * 381
