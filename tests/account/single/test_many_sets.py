@@ -57,7 +57,10 @@ def test_each_set_is_what_it_is_alone_however_many_go_together(
         assert together[:, 2].min() > 0
 
 
-def test_one_collection_of_sets_serves_series_of_any_length() -> None:
+@pytest.mark.parametrize("values", [1_200, many_sets.VALUES])
+def test_one_collection_of_sets_serves_series_of_any_length(monkeypatch: pytest.MonkeyPatch, values: int) -> None:
+    """Also where a long series takes fewer sets together than a short one after it."""
+    monkeypatch.setattr(many_sets, "VALUES", values)
     sets, setups = ManySets(made(OF_ONE_SIDE), "own"), made(OF_ONE_SIDE)
     for n in (900, 1, 0, 39, 41, 300):
         bars = walk(days(900), n, gaps=True).slice(0, n)
