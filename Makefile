@@ -16,7 +16,8 @@ setup-providers: .venv/.installed-providers ## the same with the clients of opti
 .venv/.installed-%: requirements-%.txt
 	@jobs/make_venv.sh $<
 	@# the jobs' user may not be able to keep what Python compiles, and would compile it at every start, for 80 ms
-	@$(PY) -m compileall -q jobs pyjobs utils
+	@$(PY) -m compileall -qq jobs pyjobs utils || \
+	  echo 'not all compiled modules can be kept (a __pycache__ of another user, a full disk?): jobs start 80 ms later' >&2
 	@touch $@
 
 demo: setup ## a whole night on a made-up market (20 seconds the first time, then five)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
@@ -84,9 +85,22 @@ def no_stop(bars: Bars) -> FloatArray:
     return no_stop_of(len(bars))
 
 
-@lru_cache(maxsize=4)
 def no_stop_of(n: int) -> FloatArray:
-    """`no_stop` of n bars."""
+    """`no_stop` of n bars: known by its identity, so that a thread keeps its own, whatever the others ask for."""
+    return _kept.no_stop(n)
+
+
+def _no_stop(n: int) -> FloatArray:
     none = np.full(n, np.nan)
     none.flags.writeable = False
     return none
+
+
+class _Kept(threading.local):
+    """What a thread was given last."""
+
+    def __init__(self) -> None:
+        self.no_stop = lru_cache(maxsize=4)(_no_stop)
+
+
+_kept = _Kept()

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyjobs import compare_runs, run_sweep, walk_forward
+from pyjobs.account.desk.desk_sweep import TOGETHER
 from pyjobs.runs.backtests import backtest_folder
 from tests.utils.pieces.support.clusters import ROOT, Cluster, cluster
 from utils.exit_codes import ExitCode
@@ -80,7 +81,8 @@ def test_a_run_on_a_desk_is_the_same_run(
     desk: list[str], two: Cluster, capsys: pytest.CaptureFixture[str], verb: object
 ) -> None:
     more = [] if verb is run_sweep else ["--train", "120", "--test", "40"]
-    flags = [*desk, "--sweep", "fast=3,5,20", "--sweep", "slow=20,40", *more]
+    fast = range(3, 3 + TOGETHER)  # two with each: more than one piece
+    flags = [*desk, "--sweep", f"fast={fast[0]}..{fast[-1]}", "--sweep", "slow=20,40", *more]
     for engine in ([], on(two)):
         assert run(verb.main, [*flags, *engine]) == ExitCode.OK  # type: ignore[attr-defined]
     kind = "sweep" if verb is run_sweep else "walk"

@@ -76,9 +76,8 @@ def _connected(address: str, waits: Waits) -> Iterator[Client]:
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # we report what is wrong, once
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of other versions, which are refused, and of tasks of megabytes, which are meant
+        # It warns of other versions, which are refused, and of tasks of megabytes, which are meant.
+        warnings.simplefilter("ignore")
         try:
             _knock(address, waits.connect_s)
             client = Client(address, timeout=waits.connect_s, set_as_default=False)
@@ -164,17 +163,19 @@ class _Run:
         pieces, threads = self._work.numbered(), sum(self._client.nthreads().values())
         progress(0, len(pieces), f"pieces, {threads} threads at {self._address}")
         waiting, results, suspects = iter(pieces), dict[Place, Any](), list[Place]()
+        alone: Place | None = None
         try:
             while len(results) < len(pieces):
                 for place in islice(waiting, AHEAD * max(1, threads) - len(self._out)):
                     self._give(place)
-                if alone := not self._out:
-                    self._give(suspects.pop())
+                if not self._out:
+                    alone = suspects.pop()
+                    self._give(alone)
                 for place, result in self._ended():
                     if isinstance(result, bytes):
                         results[place] = pickle.loads(result)
                     else:
-                        self._refuse(place, result, alone)
+                        self._refuse(place, result, place == alone)
                         suspects.append(place)
                 progress(len(results), len(pieces), f"pieces, at {self._address}")
         except (CancelledError, CommClosedError):

@@ -45,7 +45,7 @@ class ManySets:
     def __init__(self, setups: Sequence[Setup], semantics: Semantics) -> None:
         self.setups, self.semantics = tuple(setups), semantics
         self._bare = tuple(each.setup if isinstance(each, Guarded) else each for each in self.setups)
-        self._rules: dict[tuple[int, Rules], FloatArray] = {}
+        self._rules: dict[Rules, FloatArray] = {}  # of all sets, by what is common to their signals
 
     def figures(self, bars: Bars, start: int, cash: float, fee: float) -> FloatArray:
         """Total return, deepest fall and entries filled of each from bar `start` on. Shape (sets, FIGURES)."""
@@ -67,12 +67,13 @@ class ManySets:
             return None
         entry, leaving, levels = kernel_columns(bars, signals, (len(setups), len(bars)))
         has = sum(1 << bit for bit, column in enumerate(levels) if column is not None)
-        key = at, Rules.of(signals, self.semantics)
-        if key not in self._rules:
-            guarded = (each.guarded(signals) if isinstance(each, Guarded) else signals for each in setups)
-            self._rules[key] = np.array([Rules.of(each, self.semantics).vector() for each in guarded])
+        common = Rules.of(signals, self.semantics)
+        if common not in self._rules:
+            guarded = (each.guarded(signals) if isinstance(each, Guarded) else signals for each in self.setups)
+            self._rules[common] = np.array([Rules.of(each, self.semantics).vector() for each in guarded])
         columns = [NOTHING if column is None else column for column in levels]
-        return Sets._make((entry, leaving, *columns, np.full(len(setups), has), self._rules[key]))
+        rules = self._rules[common][at : at + len(setups)]
+        return Sets._make((entry, leaving, *columns, np.full(len(setups), has), rules))
 
 
 def one_by_one(setups: Sequence[Setup], semantics: Semantics, bars: Bars) -> Sets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from pyjobs.strategy import kernel
 from pyjobs.strategy.indicators import crossing, crossings
 from pyjobs.strategy.lifecycle import FLAT, SEMANTICS, Rules, kernel_columns
 from pyjobs.strategy.registry import make_setup
-from pyjobs.strategy.signals import Setup, signals_of_each
+from pyjobs.strategy.signals import Setup, no_stop_of, signals_of_each
 from tests.account.single.test_pieces import MONEY
 from tests.support.walks import days, walk
 
@@ -57,11 +58,28 @@ def test_each_set_is_what_it_is_alone_however_many_go_together(
         assert together[:, 2].min() > 0
 
 
-def test_one_collection_of_sets_serves_series_of_any_length() -> None:
+@pytest.mark.parametrize("values", [1_200, many_sets.VALUES])
+def test_one_collection_of_sets_serves_series_of_any_length(monkeypatch: pytest.MonkeyPatch, values: int) -> None:
+    """Also where a long series takes fewer sets together than a short one after it."""
+    monkeypatch.setattr(many_sets, "VALUES", values)
     sets, setups = ManySets(made(OF_ONE_SIDE), "own"), made(OF_ONE_SIDE)
     for n in (900, 1, 0, 39, 41, 300):
         bars = walk(days(900), n, gaps=True).slice(0, n)
         assert run_figures(bars, sets, money=MONEY).tolist() == alone(setups, bars, "own", None)
+
+
+def test_series_of_other_lengths_in_other_threads_take_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of a cluster has many threads, each with a series of its own."""
+    bars, setups = walk(days(300), 5, gaps=True), made(OF_ONE_SIDE)
+
+    def after_others(*given: object) -> object:
+        other = threading.Thread(target=lambda: [no_stop_of(n) for n in range(20)])
+        other.start()
+        other.join()
+        return kernel_columns(*given)  # type: ignore[arg-type]  # handed on
+
+    monkeypatch.setattr(many_sets, "kernel_columns", after_others)
+    assert run_figures(bars, ManySets(setups, "own"), money=MONEY).tolist() == alone(setups, bars, "own", None)
 
 
 def test_signals_of_sets_of_one_side_are_told_at_once_and_those_of_both_are_not() -> None:

@@ -71,6 +71,7 @@ def test_a_trade_list_is_the_same_however_many_are_written_together(monkeypatch:
 
 
 def test_memory_does_not_grow_with_the_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The walk stays below 1e15: averages of larger prices are summed another way, with more held at a time."""
     monkeypatch.setattr(schema, "PIECE_BARS", 10_000)
     setup, peaks = make_setup("ma_cross", {"fast": 50, "slow": 400, **EXITS}, source="here"), []
     for n in (20_000, 200_000):

@@ -6,15 +6,19 @@ import random
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from distributed import KilledWorker
 
 from tests.utils.pieces.support import pieces
 from tests.utils.pieces.support.clusters import ROOT, Cluster, cluster
 from utils.errors import ConfigError, ExternalDataUnavailable, NightdeskError, UsageError, WorkKilledError
 from utils.exit_codes import ExitCode
-from utils.pieces.cluster import Waits, on_cluster
+from utils.pieces.cluster import Waits, _Run, on_cluster
 from utils.pieces.cluster_task import differing, digest, identity, performed
 from utils.pieces.work import Work, here, silent
 
@@ -73,6 +77,23 @@ def test_a_piece_that_ends_every_worker_is_named(tmp_path: Path) -> None:
         on_cluster(made.address, QUICK)(work, silent)
     assert "piece 8 of 10 ends every worker" in str(raised.value)
     assert raised.value.exit_code == ExitCode.KILLED
+
+
+def test_a_piece_that_takes_its_time_to_end_every_worker_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing ends for a while after it was given out alone; then its worker dies."""
+    looks: list[int] = []
+    worker: Any = SimpleNamespace(address="tcp://there:1")
+
+    def ended(run: _Run) -> Iterator[tuple[tuple[int, int], BaseException]]:
+        looks.append(len(run._out))
+        assert len(looks) < 20, "it is tried again and again"
+        if len(looks) % 2 == 0:
+            yield run._out.popitem()[1], KilledWorker("p", worker, 1)
+
+    monkeypatch.setattr(_Run, "_ended", ended)
+    client: Any = SimpleNamespace(nthreads=lambda: {"w": 1}, submit=lambda *_, **__: object())
+    with pytest.raises(WorkKilledError, match="piece 1 of 1 ends every worker"):
+        _Run(client, "tcp://there", work_of(pieces.root, 1, 1), QUICK).results(silent)
 
 
 def test_without_any_worker_left_the_run_ends_in_time(tmp_path: Path) -> None:
