@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from utils.files import os_files
 
 Level = Literal["FAIL", "WARN", "note"]
 BREAK = "adjustment break: the price jumps for good, as by a split"
+SMALL_SPLIT = math.log(7 / 6)
+SMALL_BREAK = "the price jumps for good on an ordinary day: news, or a split below 7 for 6"
 TOGETHER, TOGETHER_SHARE = 4, 0.2  # series of one market that break at one time: the market fell, none was split
 STALE_BARS, STALE_MS = 3, 900_000  # round the clock a series may be so far behind, whichever is more: minutes are quiet
 
@@ -147,11 +150,12 @@ def _statistical(key: SeriesKey, bars: Bars, market: str | None) -> Iterator[Fla
     yield from _masked(key, "WARN", "bad print: a price at which no trade can have been", bars, bad)
     good = Bars(**{name: getattr(bars, name)[~bad] for name in bars.__slots__}) if bad.any() else bars
     for at, factor in breaks(good, market):
+        small = abs(math.log(factor)) < SMALL_SPLIT
         yield _flaw(
             key,
             partition_name(key.timeframe, int(good.ts_ms[at])),
-            "WARN",
-            BREAK,
+            "note" if small else "WARN",
+            SMALL_BREAK if small else BREAK,
             1,
             first=utc_text(int(good.ts_ms[at])),
             example=f"{good.close[at - 1]:.10g} then {good.close[at]:.10g} (times {factor:.3g})",
