@@ -13,7 +13,7 @@ from pyjobs.market.ingest import silence
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.for_each_series import foreseen
-from pyjobs.market.ingest.news.said import said
+from pyjobs.market.ingest.news.said import REBASED, said
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
@@ -124,10 +124,10 @@ def reported(result: Result, job: Job) -> None:
     for part in result.parts:
         with suppress(NightdeskError, OSError):
             if part.found != Found():
-                looked.take_found(part.exchange)
+                looked.take_found(part.exchange, part.found)
         for one in (one for one in part.series if one.told or one.rebased):
             with suppress(NightdeskError, OSError):
-                said(job.store, one.want.key)
+                said(job.store, one.want.key, (*one.told, REBASED))
 
 
 def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:

@@ -262,6 +262,18 @@ def test_a_job_that_is_killed_before_a_revised_bar_is_stored_has_it_said_all_the
     assert take_for_page("KRX").told == (told,) and take_for_page("KRX") == Found()
 
 
+def test_what_another_job_has_found_since_a_report_was_read_is_left_for_the_next_one() -> None:
+    def more(entry: str) -> Found:
+        looked_file.change("KRX", lambda known: looked_file.with_news(known, revised=1, told=[entry]))
+        return looked_file.load("KRX").found
+
+    reported = more("one")
+    more("another")
+    for take in (take_found, take_for_page):
+        take("KRX", reported)
+        assert take("KRX") == Found(revised=1, told=("another",))
+
+
 def test_sessions_that_no_job_has_looked_at_are_late() -> None:
     exchange = Revising()
     lived_until(exchange, 4)

@@ -43,6 +43,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         both = tuple(dict.fromkeys((*self.told, *told)))
         return Found(revised=self.revised + revised, told=both[-MOST_TOLD:])
 
+    def without(self, said: Found) -> Found:
+        """What of this is still to be said."""
+        told = tuple(entry for entry in self.told if entry not in said.told)
+        return Found(revised=max(0, self.revised - said.revised), told=told)
+
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """A session that could not be looked at: since when, and when it was last asked for (0: it was not asked for)."""
@@ -116,18 +121,29 @@ def after(
     return left, stand
 
 
-def take_found(exchange: str) -> Found:
-    """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it."""
-    if load(exchange).found == Found():
-        return Found()
-    return change(exchange, lambda known: msgspec.structs.replace(known, found=Found())).found
+def take_found(exchange: str, said: Found | None = None) -> Found:
+    """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it.
+
+    `said`: no more is taken than was said; what another job has found meanwhile stays.
+    """
+    return _take(exchange, "found", said)
 
 
-def take_for_page(exchange: str) -> Found:
+def take_for_page(exchange: str, said: Found | None = None) -> Found:
     """As `take_found`, for the page of the end of day."""
-    if load(exchange).for_page == Found():
-        return Found()
-    return change(exchange, lambda known: msgspec.structs.replace(known, for_page=Found())).for_page
+    return _take(exchange, "for_page", said)
+
+
+def _take(exchange: str, reader: str, said: Found | None) -> Found:
+    def left(known: Known) -> Known:
+        found: Found = getattr(known, reader)
+        return msgspec.structs.replace(known, **{reader: found.without(said or found)})
+
+    known = load(exchange)
+    if getattr(known, reader) != Found():
+        known = change(exchange, left)
+    taken: Found = getattr(known, reader)
+    return taken
 
 
 def with_news(known: Known, *, revised: int, told: Sequence[str]) -> Known:
