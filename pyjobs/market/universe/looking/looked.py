@@ -114,6 +114,7 @@ def after(
     for day, was_asked in failed.items():
         before = known.get(day, Tried(since_ms=now_ms))
         begun = before if before.asked_ms or not was_asked else Tried(since_ms=now_ms)
+        begun = msgspec.structs.replace(begun, since_ms=min(begun.since_ms, now_ms))  # of a clock that was ahead
         left[day] = msgspec.structs.replace(begun, asked_ms=now_ms) if was_asked else begun
         if left[day].stands:
             stand.append(day)
