@@ -55,7 +55,7 @@ class Job:
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).
-    `told`: what was said of its series.
+    `told`: what is said of its series; `result`: what it has found and done.
     """
 
     store: BarStore
@@ -70,6 +70,7 @@ class Job:
     boards: dict[str, Boards] = field(default_factory=dict)
     by_board: dict[str, ByBoard] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    result: Result | None = None
     finished: int = 0
     total: int = 0
 
@@ -113,15 +114,16 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
             began = time.monotonic()
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
-    return Result(parts=parts, verdict=verdict)
+    job.result = Result(parts=parts, verdict=verdict)
+    return job.result
 
 
-def reported(result: Result, job: Job) -> None:
+def reported(job: Job) -> None:
     """What was to be said of the series, and of looks, has been said: it is noted no more.
 
     A note that cannot be taken away now is said again by the next job.
     """
-    for part in result.parts:
+    for part in job.result.parts if job.result else ():
         with suppress(NightdeskError, OSError):
             if part.found != Found():
                 looked.take_found(part.exchange, part.found)
