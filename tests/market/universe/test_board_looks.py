@@ -297,6 +297,16 @@ def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_
     assert f"{listing}:1: the columns are not" in told.notes[0]
 
 
+def test_listings_without_a_share_are_of_no_board_and_nobody_is_asked() -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    lived_until(exchange, 10)
+    for path in (reached.paths.data_dir() / "listings/KRX").glob("*.csv"):
+        path.write_text(",".join(listings.COLUMNS) + "\n", encoding="utf-8")
+    exchange.asked.clear()
+    assert look(exchange, 10).notes == [] and exchange.asked == []
+
+
 def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -103,8 +103,9 @@ def _boards_of(
     kept, listed = listings.sessions_kept(exchange), dict[dt.date, set[str]]()
     for day in sessions:
         try:
-            if day in kept:
-                listed[day] = {row.board for row in listings.read_listing(exchange, day).rows}
+            rows = listings.read_listing(exchange, day).rows if day in kept else ()
+            if names := {row.board for row in rows} & set(BOARDS):
+                listed[day] = names
         except NightdeskError as error:  # one that cannot be read hides no other
             failed[day] = error
     return listed
