@@ -38,10 +38,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     revised: int = 0
     told: tuple[str, ...] = ()
 
-    def with_more(self, *, revised: int, told: Sequence[str]) -> Found:
-        """Both: this, and what another look has found."""
-        both = tuple(dict.fromkeys((*self.told, *told)))
-        return Found(revised=self.revised + revised, told=both[-MOST_TOLD:])
+    def with_more(self, *, revised: Sequence[str], told: Sequence[str]) -> Found:
+        """Both: this, and what another look has found; a bar that a killed one has told of already counts once."""
+        both = tuple(dict.fromkeys((*self.told, *revised, *told)))
+        return Found(revised=self.revised + len({*revised} - {*self.told}), told=both[-MOST_TOLD:])
 
     def without(self, said: Found) -> Found:
         """What of this is still to be said."""
@@ -147,8 +147,8 @@ def _take(exchange: str, reader: str, said: Found | None) -> Found:
     return taken
 
 
-def with_news(known: Known, *, revised: int, told: Sequence[str]) -> Known:
-    """`known`, and what a look has found, for each of its readers."""
+def with_news(known: Known, *, revised: Sequence[str] = (), told: Sequence[str] = ()) -> Known:
+    """`known`, and what a look has found, for each of its readers; `revised`: a sentence for each such bar."""
     found, for_page = (each.with_more(revised=revised, told=told) for each in (known.found, known.for_page))
     return msgspec.structs.replace(known, found=found, for_page=for_page)
 
