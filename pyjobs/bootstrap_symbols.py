@@ -116,10 +116,10 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         added = backfill.new_bars(store, key)
         done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         line = f"{key}: {added()} new bars{done.not_had}; {instances.save(instance)}"
-        told = "".join(f"; {entry}" for entry in dict.fromkeys(done.got.told))
-        if told:
-            said(store, key)
-        return line + told
+        print("; ".join([line, *done.got.news]), flush=True)
+        if done.got.news:
+            said(store, key, done.got.news)  # it was noted until then
+        return ""
 
     ready: list[Instance] = []
     failed: list[NightdeskError] = []
@@ -127,7 +127,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         progress.part(number, len(wanted))
         try:
             with jobs.foreseen():
-                jobs.for_each([instance], job="ingest", work=work, say=print, sources=asking)
+                jobs.for_each([instance], job="ingest", work=work, say=lambda _: None, sources=asking)
         except NightdeskError as error:
             if not ignore_errors:
                 raise

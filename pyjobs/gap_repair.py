@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = repair(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
         refused.append(done.refused)
         _said(summary(done) + mirror.follow(store, key))
-        if done.got.told or done.got.rebased:
-            said(store, key)  # it was noted until then
+        if done.got.news:
+            said(store, key, done.got.news)  # it was noted until then
         return ""
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]
@@ -97,7 +97,7 @@ def summary(done: Repaired) -> str:
     )
     if done.refused is not None:
         line += f"; not to be had: {done.refused.detail}"
-    line += "".join(f"; {entry}" for entry in dict.fromkeys(done.got.told))
+    line += "".join(f"; {entry}" for entry in done.got.news)
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine: {', '.join(done.set_aside)}"
     return line

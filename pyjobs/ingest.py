@@ -95,10 +95,10 @@ class _Job:
         """Print the line at once where it has news that are noted until they are said; else return it."""
         from pyjobs.market.ingest.news.said import said
 
-        if not done.got.told and not done.got.rebased:
+        if not done.got.news:
             return text
         print(text, flush=True)
-        said(self.store, key)
+        said(self.store, key, done.got.news)
         return ""
 
     def _ingested(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> Report:
@@ -124,7 +124,7 @@ def _said(line: str) -> None:
 
 def is_news(done: Report) -> bool:
     """Whether a series of many is worth a line of its own in the log: not when it has only gone on."""
-    return bool(done.first or done.got.rebased or done.got.told or done.set_aside or done.too_old)
+    return bool(done.first or done.got.news or done.set_aside or done.too_old)
 
 
 def summary(key: SeriesKey, done: Report, new: int) -> str:
@@ -135,9 +135,7 @@ def summary(key: SeriesKey, done: Report, new: int) -> str:
         line += "; the provider has none in this range"
     if got.empty:
         line += f", {got.empty} confirmed empty"
-    if got.rebased:
-        line += "; re-based: a split or dividend changed the stored history"
-    line += "".join(f"; {entry}" for entry in dict.fromkeys(got.told))
+    line += "".join(f"; {entry}" for entry in got.news)
     line += done.not_had
     if done.set_aside:
         line += f"; unreadable, set aside in .quarantine and fetched again: {', '.join(done.set_aside)}"

@@ -18,10 +18,9 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.snapshot import Snapshot, refuse_unread, take
 from pyjobs.market.desks import desk_path, reports_of
 from pyjobs.market.dumps.changed import import_changed
-from pyjobs.market.universe.fetch_desk import Job
+from pyjobs.market.universe.fetch_desk import Job, reported
 from pyjobs.market.universe.looking import looked
-from pyjobs.market.universe.looking.board_looks import has_boards, look_at_all
-from pyjobs.market.universe.looking.looked import take_for_page
+from pyjobs.market.universe.looking.board_looks import look_at_all
 from pyjobs.market.universe.symbol_states import SymbolState, not_waited_for
 from pyjobs.reporting.command import put_text
 from pyjobs.reporting.document import markdown
@@ -51,10 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = setups_of(snapshot, source=str(desk_file))
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
-    news = [f"since the last page: {entry}" for entry in [*_found(desk, job), *job.told]]
+    looks = {exchange: looked.load(exchange).for_page for exchange in _with_boards(desk, job)}
+    told = [*(entry for each in looks.values() for entry in each.told), *job.told]
+    news = [f"since the last page: {entry}" for entry in told]
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=[*found.notes, *news])
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
-    _look_again(desk, job)
+    reported(job)  # it stands on the page now
+    for exchange, found_there in looks.items():
+        looked.take_for_page(exchange, found_there)
+    if looks:
+        _look_again(job)
     if trouble is not None and not isinstance(trouble, ExternalDataUnavailable | StaleDataError):
         raise trouble  # the page is there; what is wrong here is reported all the same
     refuse_unread(snapshot)
@@ -67,24 +72,17 @@ def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError 
         print(f"imported {each.instrument.key}" + (f": failed: {each.error}" if each.error else ""))
     if not is_fetched(desk):
         return None
-    return bring_up_to_date(desk, job, session=asked).error()
-
-
-def _found(desk: Desk, job: Job) -> list[str]:
-    """What looks at stored boards have found since the last page."""
-    return [entry for exchange in _with_boards(desk, job) for entry in looked.load(exchange).for_page.told]
+    return bring_up_to_date(desk, job, session=asked, page=True).error()
 
 
 def _with_boards(desk: Desk, job: Job) -> list[str]:
     return sorted({each.exchange for each in desk.instruments if each.fetched and job.boards_of(each.exchange)})
 
 
-def _look_again(desk: Desk, job: Job) -> None:
-    """Look at stored boards once more, where the desk has some: nobody waits for that, and who runs no night has it."""
-    for exchange in _with_boards(desk, job):
-        take_for_page(exchange)  # what was found before stands on the page now
-    if has_boards(desk, job.exchanges):
-        print("\n".join(look_at_all(job.store, job.sources, job.exchanges, clock.now_s())), flush=True)
+def _look_again(job: Job) -> None:
+    """Look at stored boards once more: nobody waits for that, and who runs no night has it."""
+    for line in look_at_all(job.store, job.sources, job.exchanges, clock.now_s()):
+        print(line, flush=True)
 
 
 def _refuse_stale(snapshot: Snapshot, trouble: NightdeskError | None) -> None:

@@ -101,9 +101,9 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
         if not came:
             raise
         return False, (f"the bars could not be stored: {error}",)
-    if done.got.told or done.got.rebased:
-        said(store, spec.key)
-    return True, tuple(done.got.told)
+    if done.got.news:
+        said(store, spec.key, done.got.news)
+    return True, done.got.news
 
 
 def _quiet(_: int, __: int, ___: str) -> None:

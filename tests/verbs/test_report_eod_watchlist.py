@@ -94,6 +94,15 @@ def test_a_session_whose_bars_are_not_there_yet_is_stale_and_writes_nothing(
     assert not (home / "reports").exists()
 
 
+def test_news_of_the_series_count_as_said_when_the_page_is_there_and_not_before(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[list[str]] = []
+    monkeypatch.setattr(report_eod, "reported", lambda _: pages.append([each.name for each in home.glob("reports/*")]))
+    assert eod(home, "--date", "2026-11-18") == 2 and pages == []
+    assert eod(home) == 0 and pages == [["eod_2026-11-17.md"]]
+
+
 def test_half_of_the_instruments_missing_is_stale(home: Path) -> None:
     store(home, "CCC", 0.0, 40)
     assert eod(home) == 0

@@ -35,8 +35,10 @@ PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS - HOUR_MS  # a night is never on 
 def interval_over(since_ms: int, asked_ms: int, now_ms: int, *, slack: int = 24) -> bool:
     """Whether an hour, a day, a week or a month has passed since `since_ms` and nobody asked since then.
 
-    `slack`: less a part of it, for a night is never on the second.
+    `slack`: less a part of it, for a night is never on the second. A clock that was ahead then does not count.
     """
+    if max(since_ms, asked_ms) > now_ms:
+        return True
     return any(asked_ms < since_ms + age - (age // slack if slack else 0) <= now_ms for age in AGES.values())
 
 
@@ -63,6 +65,10 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
     def stands(self) -> bool:
         """Whether it has been asked for after the longest interval."""
         return intervals_through(self.since_ms, self.asked_ms, slack=0)
+
+    def asked_at(self, now_ms: int) -> Confirmed:
+        """It, when it has been asked for again in vain; a clock that was ahead counts from now."""
+        return msgspec.structs.replace(self, since_ms=min(self.since_ms, now_ms), asked_ms=now_ms)
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,11 +121,14 @@ def to_look_at(key: SeriesKey, known: Looks | None, now_ms: int) -> dict[str, tu
 
 
 def note_looked(store: BarStore, key: SeriesKey, now_ms: int, ages: dict[str, tuple[int, int]]) -> None:
-    """These ages have been looked at; of the others it begins now, where it has not."""
-    known = load(store, key)
-    if ages or known is None or set(known.looked) != set(AGES):
+    """These ages have been looked at; of the others it begins now, where it has not, or by a clock that was ahead."""
+    known, latest = load(store, key), {age: now_ms - long_ms for age, long_ms in AGES.items()}
+    if ages or known is None or any(known.looked.get(age, now_ms) > latest[age] for age in AGES):
         done = {age: last for age, (_, last) in ages.items()}
-        change(store, key, looked=lambda old: {age: done.get(age, old.get(age, now_ms - AGES[age])) for age in AGES})
+        change(
+            store, key,
+            looked=lambda old: {age: done.get(age, min(old.get(age, now_ms), latest[age])) for age in AGES},
+        )  # fmt: skip
 
 
 def has_its_turn(key: SeriesKey, now_ms: int) -> bool:
@@ -166,7 +175,7 @@ def note_asked_again(store: BarStore, key: SeriesKey, now_ms: int) -> None:
     """All that was due has been asked for."""
 
     def asked(old: tuple[Confirmed, ...]) -> tuple[Confirmed, ...]:
-        new = [msgspec.structs.replace(one, asked_ms=now_ms) if one.due(now_ms) else one for one in old]
+        new = [one.asked_at(now_ms) if one.due(now_ms) else one for one in old]
         return tuple(one for one in new if not one.stands)
 
     change(store, key, confirmed=asked)

@@ -46,6 +46,11 @@ class Got:
     told: tuple[str, ...] = ()
     rebased: bool = False
 
+    @property
+    def news(self) -> tuple[str, ...]:
+        """What is to be said of it, each sentence once."""
+        return tuple(dict.fromkeys([*[news.REBASED] * self.rebased, *self.told]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:

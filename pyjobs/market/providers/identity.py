@@ -36,7 +36,11 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
     check_about(fetched.about, fetched.provider, request)
     if why := contradicted(fetched, request.market):
         raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
-    return of_one_unit(fetched)
+    taken = of_one_unit(fetched)
+    if not len(taken.bars):
+        why = f"none of {len(fetched.bars)} rows is usable: a price of theirs is in another unit"
+        raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
+    return taken
 
 
 def check_about(about: About, provider: str, request: BarRequest) -> None:

@@ -27,6 +27,7 @@ NEAR_MS = 7 * DAY_MS  # bars farther from the split say nothing of it
 UNITS = (math.log(100), math.log(1000))  # pence, fils
 ALIKE = 0.5  # what a market may move besides: 61 to 165 times, and 607 to 1649, are a change of unit
 NEWEST = 10  # bars in which a change of unit that lasts keeps the others from being stored
+STRAY = 2  # bars in another unit just before those: single ones, and no change that lasts
 
 
 def contradicted(fetched: Fetched, market: str) -> str:
@@ -85,10 +86,9 @@ def _newest_in_another_unit(bars: Bars) -> str:
     """The sentence about a change that lasts to the end and began within the newest bars."""
     levels = _levels(bars)
     last, old = levels[-1, 1], max(0, len(bars) - NEWEST)
-    if (levels[: old + 1] == last).all(axis=1)[-1]:  # where the newest began, prices were in the unit of the last
+    if (levels[max(0, old - STRAY) : old + 1] == last).any():  # before the newest, prices were in the unit of the last
         return ""
-    at = int(np.flatnonzero(levels[:, 0] != last)[-1]) + 1
-    at = min(at, len(bars) - 1)
+    at = min(int(np.flatnonzero((levels != last).any(axis=1))[-1]) + 1, len(bars) - 1)
     times = 10 ** abs(int(last - levels[old, 1]))
     way = "higher" if last > levels[old, 1] else "lower"
     since = utc_text(int(bars.ts_ms[at]))

@@ -13,7 +13,7 @@ from pyjobs.market.ingest import silence
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.for_each_series import foreseen
-from pyjobs.market.ingest.news.said import said
+from pyjobs.market.ingest.news.said import REBASED, said
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
@@ -55,7 +55,7 @@ class Job:
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).
-    `told`: what was said of its series.
+    `told`: what is said of its series; `result`: what it has found and done.
     """
 
     store: BarStore
@@ -70,6 +70,7 @@ class Job:
     boards: dict[str, Boards] = field(default_factory=dict)
     by_board: dict[str, ByBoard] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    result: Result | None = None
     finished: int = 0
     total: int = 0
 
@@ -113,21 +114,22 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
             began = time.monotonic()
             histories.go_back(part.series, most=job.history, progress=job.progress)
             part.seconds += time.monotonic() - began
-    return Result(parts=parts, verdict=verdict)
+    job.result = Result(parts=parts, verdict=verdict)
+    return job.result
 
 
-def reported(result: Result, job: Job) -> None:
+def reported(job: Job) -> None:
     """What was to be said of the series, and of looks, has been said: it is noted no more.
 
     A note that cannot be taken away now is said again by the next job.
     """
-    for part in result.parts:
+    for part in job.result.parts if job.result else ():
         with suppress(NightdeskError, OSError):
             if part.found != Found():
-                looked.take_found(part.exchange)
+                looked.take_found(part.exchange, part.found)
         for one in (one for one in part.series if one.told or one.rebased):
             with suppress(NightdeskError, OSError):
-                said(job.store, one.want.key)
+                said(job.store, one.want.key, (*one.told, REBASED))
 
 
 def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:

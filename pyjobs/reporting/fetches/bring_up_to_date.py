@@ -97,10 +97,12 @@ def bring_up_to_date(
     out: Path | None = None,
     all_missing: bool = False,
     quiet: bool = False,
+    page: bool = False,
 ) -> Verdict:
     """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
 
-    `quiet`: only what is missing is printed, if anything. `session`: what is missing is judged by that session of the
+    `quiet`: only what is missing is printed, if anything. `page`: what is to be said of the series is for a page, and
+    the caller calls `reported` when that is there. `session`: what is missing is judged by that session of the
     desk's market, not by the newest. Errors of single series are in the verdict. Raises UsageError when `session` is
     none, ConfigError, OSError.
     """
@@ -112,8 +114,8 @@ def bring_up_to_date(
     text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
     print(text.lstrip("\n"), end="", flush=True)
     job.told = [entry for exchange in fetch.exchanges for entry in exchange.told]
-    if not quiet:
-        reported(result, job)
+    if not quiet and not page:
+        reported(job)
     return result.verdict
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyjobs.gap_repair import summary
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.ingest import backfill, looks
-from pyjobs.market.ingest.news.said import said
+from pyjobs.market.ingest.news.said import REBASED, said
+from pyjobs.market.ingest.questions import Got
+from pyjobs.market.ingest.repair import Repaired
 from pyjobs.market.providers import BarRequest, Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.merge import same_bars
@@ -41,10 +44,9 @@ def job(home: Path, exchange: MadeUpExchange) -> None:
         store, DAILY, exchange.source, lookback_ms=400 * DAY_MS, now_ms=exchange.now_ms, progress=lambda *_: None
     )
     with (home / "printed").open("a", encoding="utf-8") as out:
-        out.writelines(f"{line}\n" for line in done.got.told)
-        out.writelines(["re-based\n"] * done.got.rebased)
-    if done.got.told or done.got.rebased:
-        said(store, DAILY)
+        out.writelines(f"{line}\n" for line in done.got.news)
+    if done.got.news:
+        said(store, DAILY, done.got.news)
 
 
 def killed_at(number: int, act: Callable[[], None]) -> bool:
@@ -126,3 +128,18 @@ def test_a_dividend_that_is_lacking_and_a_row_that_cannot_be_true_are_said_once_
     exchange.__class__ = Late
     job(tmp_path, exchange)
     assert len((tmp_path / "printed").read_text(encoding="utf-8").splitlines()) == 4  # it is lacking again
+
+
+def test_what_another_job_has_noted_meanwhile_stays_when_this_ones_news_were_said(tmp_path: Path) -> None:
+    store = BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
+    job(tmp_path, MadeUpExchange(bars=picked(BARS, np.arange(78)), now_ms=DAY_MS * 378, adjusted="adjusted"))
+    looks.change(store, DAILY, told=("mine", "another's", REBASED))
+    said(store, DAILY, Got(told=("mine",), rebased=True).news)
+    assert looks.load(store, DAILY).told == ("another's",)  # type: ignore[union-attr]
+
+
+def test_gap_repair_says_that_a_series_was_rebased_before_that_counts_as_said() -> None:
+    done = Repaired(
+        key=DAILY, missing=1, again=0, filled=1, confirmed_empty=0, left=0, got=Got(rebased=True), set_aside=()
+    )
+    assert summary(done).endswith(f"; {REBASED}")

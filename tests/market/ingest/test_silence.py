@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pyjobs.market.ingest.questions import to_ask
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
+from pyjobs.market.universe.looking.looked import Tried, after
 from pyjobs.runs.verdict.series import check_all
 from utils.errors import ConfigError, MisfitError
 
@@ -140,3 +142,34 @@ def test_a_dead_pair_at_a_desk_is_asked_ever_less_often_about_one_session() -> N
     assert [later for later in range(48) if young.rests(NOON_MS + later * hour, "2026-11-20")] == list(range(9))
     waited_for = symbol_states.SymbolState(state="silent", since=since, last="2026-11-20", asked_ms=NOON_MS)
     assert not waited_for.rests(NOON_MS + hour, "2026-11-20") and not state.rests(NOON_MS + hour, "2026-11-21")
+
+
+def test_looks_that_a_clock_has_noted_that_was_a_year_ahead_go_on_when_it_is_right_again(store: BarStore) -> None:
+    bars = minutes(NOON_MS, 3, traded=3)
+    store.write(
+        KEY, bars, provider="ccxt", fetched_at_ms=NOON_MS, adjusted="raw", last_final=True,
+        empty=bars.ts_ms[-1:] + MINUTE_MS,
+    )  # fmt: skip
+    looks.confirmed(store, KEY, bars.ts_ms[-1:] + MINUTE_MS, NOON_MS + 365 * DAY_MS)
+    looks.note_looked(store, KEY, NOON_MS + 365 * DAY_MS, {})
+    now_ms = NOON_MS + DAY_MS
+    assert looks.to_ask_again(store, KEY, now_ms).size == 1
+    looks.note_asked_again(store, KEY, now_ms)
+    looks.note_looked(store, KEY, now_ms, {})
+    assert looks.to_ask_again(store, KEY, now_ms).size == 0 and looks.to_look_at(KEY, known(store), now_ms) == {}
+    later_ms = now_ms + 2 * looks.HOUR_MS
+    assert looks.to_ask_again(store, KEY, later_ms).size == 1 and "hour" in looks.to_look_at(
+        KEY, known(store), later_ms
+    )
+
+
+def known(store: BarStore) -> looks.Looks | None:
+    return looks.load(store, KEY)
+
+
+def test_a_board_that_failed_by_a_clock_that_was_ahead_is_asked_for_again() -> None:
+    day, now_ms = dt.date(2026, 11, 20), NOON_MS
+    ahead = Tried(since_ms=now_ms + 365 * DAY_MS, asked_ms=now_ms + 365 * DAY_MS)
+    assert ahead.due(now_ms)
+    left, stand = after({day: ahead}, [day], {day: True}, now_ms)
+    assert left == {day: Tried(since_ms=now_ms, asked_ms=now_ms)} and not stand and not left[day].due(now_ms)

@@ -167,6 +167,22 @@ def test_one_price_of_a_row_in_another_unit_sets_that_row_aside(name: str, times
     assert taken.untrue == (int(answer.bars.ts_ms[20]),)
 
 
+def test_an_answer_of_which_no_row_is_usable_is_none() -> None:
+    answer = of_share(np.array([50.0]))
+    with pytest.raises(Refused, match="none of 1 rows is usable"):
+        checked(replace(answer, bars=replace(answer.bars, low=answer.bars.close / 100)), DAY)
+
+
+@pytest.mark.parametrize(("bars", "at", "column"), [(60, 50, "all"), (60, 49, "all"), (10, 0, "close")])
+def test_a_single_row_of_another_unit_just_before_the_newest_is_set_aside_too(bars: int, at: int, column: str) -> None:
+    closes = np.linspace(50.0, 60.0, bars)
+    wrong = np.where(np.arange(bars) == at, closes * 100, closes)
+    answer = of_share(wrong)
+    if column == "close":
+        answer = replace(answer, bars=replace(answer.bars, open=closes, low=closes * 0.98))
+    assert checked(answer, DAY).untrue == (int(answer.bars.ts_ms[at]),)
+
+
 def test_a_change_of_unit_that_lasts_is_refused_while_it_is_new_and_the_older_rows_are_set_aside_later() -> None:
     closes = np.linspace(50.0, 60.0, 80)
     for since in (71, 79):

@@ -178,6 +178,13 @@ def test_volumes_of_swaps_are_in_coins(exchange: str, about: dict[str, Any], vol
     assert (prices, found) == (CANDLE[:5], pytest.approx(volume))
 
 
+@pytest.mark.parametrize("lacking", [None, 0])
+def test_a_row_without_its_close_or_volume_hides_no_other_of_an_inverse_swap(lacking: float | None) -> None:
+    rows = [[*CANDLE[:4], lacking, 42.0], [*CANDLE[:5], lacking], CANDLE]
+    found = in_coins("gate", {"A/B:B": INVERSE}, "A/B:B", rows)
+    assert found == [*rows[:2], [*CANDLE[:5], pytest.approx(8.4)]]
+
+
 def test_where_nobody_says_what_volumes_are_in_that_is_said_of_the_series() -> None:
     told = in_coins("bingx", {"A/B:B": LINEAR}, "A/B:B", [CANDLE])
     assert told == {"rows": [CANDLE], "remark": (

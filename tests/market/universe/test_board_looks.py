@@ -259,7 +259,19 @@ def test_a_job_that_is_killed_before_a_revised_bar_is_stored_has_it_said_all_the
     told = "KRX:100001:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC".replace("100001", PLAIN)
     assert take_found("KRX").told == (told,)
     assert looked(exchange, 10).told == [told]  # twice rather than never
-    assert take_for_page("KRX").told == (told,) and take_for_page("KRX") == Found()
+    assert take_for_page("KRX") == Found(revised=1, told=(told,)) and take_for_page("KRX") == Found()
+
+
+def test_what_another_job_has_found_since_a_report_was_read_is_left_for_the_next_one() -> None:
+    def more(entry: str) -> Found:
+        looked_file.change("KRX", lambda known: looked_file.with_news(known, revised=[entry]))
+        return looked_file.load("KRX").found
+
+    reported = more("one")
+    more("another")
+    for take in (take_found, take_for_page):
+        take("KRX", reported)
+        assert take("KRX") == Found(revised=1, told=("another",))
 
 
 def test_sessions_that_no_job_has_looked_at_are_late() -> None:
@@ -283,6 +295,16 @@ def test_a_listing_that_cannot_be_read_is_named_and_keeps_no_other_session_from_
     told = look(exchange, 10)
     assert close_on(PLAIN, REVISED) == [1090.0] and told.revised == 1
     assert f"{listing}:1: the columns are not" in told.notes[0]
+
+
+def test_listings_without_a_share_are_of_no_board_and_nobody_is_asked() -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    lived_until(exchange, 10)
+    for path in (reached.paths.data_dir() / "listings/KRX").glob("*.csv"):
+        path.write_text(",".join(listings.COLUMNS) + "\n", encoding="utf-8")
+    exchange.asked.clear()
+    assert look(exchange, 10).notes == [] and exchange.asked == []
 
 
 def test_what_looks_have_found_is_reported_once_though_another_job_holds_the_file(

@@ -7,6 +7,7 @@ that its provider lacks still, a row that cannot be true) is said once, and agai
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from pyjobs.market.bars import Bars, IntArray, SeriesKey
@@ -78,9 +79,9 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
     )
 
 
-def said(store: BarStore, key: SeriesKey) -> None:
-    """What was to be said of a series has been said."""
-    looks.change(store, key, told=())
+def said(store: BarStore, key: SeriesKey, told: Collection[str]) -> None:
+    """These sentences about a series have been said; what another job has noted meanwhile, and says itself, stays."""
+    looks.change(store, key, told=lambda old: tuple(entry for entry in old if entry not in told))
 
 
 def about_revised(revised: IntArray) -> tuple[str, ...]:

@@ -28,5 +28,10 @@ def in_coins(exchange: str, markets: Any, pair: str, rows: list[list[Any]]) -> l
     if exchange not in IN_CONTRACTS:
         told = f"its volumes are in coins, or in contracts of {size:g}: ccxt does not say which"
         return {"rows": rows, "remark": told}
-    money = bool(about.get("inverse"))
-    return [[*row[:5], row[5] and row[5] * size / (row[4] if money else 1), *row[6:]] for row in rows]
+    return [_one_in_coins(row, size, money=bool(about.get("inverse"))) for row in rows]
+
+
+def _one_in_coins(row: list[Any], size: float, *, money: bool) -> list[Any]:
+    """A row that lacks its volume, or the close that this takes, as it is: it cannot be true, and hides no other."""
+    price = row[4] if money else 1
+    return [*row[:5], row[5] * size / price, *row[6:]] if row[5] and price else row

@@ -103,8 +103,9 @@ def _boards_of(
     kept, listed = listings.sessions_kept(exchange), dict[dt.date, set[str]]()
     for day in sessions:
         try:
-            if day in kept:
-                listed[day] = {row.board for row in listings.read_listing(exchange, day).rows}
+            rows = listings.read_listing(exchange, day).rows if day in kept else ()
+            if names := {row.board for row in rows} & set(BOARDS):
+                listed[day] = names
         except NightdeskError as error:  # one that cannot be read hides no other
             failed[day] = error
     return listed
@@ -126,7 +127,7 @@ def _note(look: Look, wanted: looked.Due, failed: Mapping[dt.date, NightdeskErro
 
     def noted(known: looked.Known) -> looked.Known:
         known = msgspec.structs.replace(known, looked={**known.looked, **wanted.looked}, tried=tried)
-        return looked.with_news(known, revised=0, told=news)
+        return looked.with_news(known, told=news)
 
     looked.change(exchange, noted)
 
@@ -218,16 +219,15 @@ def _stored_otherwise(look: Look, days: Sequence[BoardDay]) -> tuple[list[tuple[
 
 def _tell(look: Look, others: Sequence[tuple[BoardDay, BoardRow, bool]]) -> None:
     """Say what has been revised, and what has come, here and in the file that the next reports read."""
-    told = []
+    revised, told = list[str](), list[str]()
     for day, row, was_there in others:
         key = _key(look, row)
         if was_there:
-            told += [f"{key}: {entry}" for entry in about_revised(np.array([day.ts_ms], np.int64))]
+            revised += [f"{key}: {entry}" for entry in about_revised(np.array([day.ts_ms], np.int64))]
         else:
             told.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
-    revised = sum(was_there for *_, was_there in others)
-    look.revised, look.told = look.revised + revised, [*look.told, *told]
-    if told:
+    look.revised, look.told = look.revised + len(revised), [*look.told, *revised, *told]
+    if others:
         looked.change(look.boards.exchange, lambda known: looked.with_news(known, revised=revised, told=told))
 
 

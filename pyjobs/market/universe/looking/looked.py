@@ -38,10 +38,15 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     revised: int = 0
     told: tuple[str, ...] = ()
 
-    def with_more(self, *, revised: int, told: Sequence[str]) -> Found:
-        """Both: this, and what another look has found."""
-        both = tuple(dict.fromkeys((*self.told, *told)))
-        return Found(revised=self.revised + revised, told=both[-MOST_TOLD:])
+    def with_more(self, *, revised: Sequence[str], told: Sequence[str]) -> Found:
+        """Both: this, and what another look has found; a bar that a killed one has told of already counts once."""
+        both = tuple(dict.fromkeys((*self.told, *revised, *told)))
+        return Found(revised=self.revised + len({*revised} - {*self.told}), told=both[-MOST_TOLD:])
+
+    def without(self, said: Found) -> Found:
+        """What of this is still to be said."""
+        told = tuple(entry for entry in self.told if entry not in said.told)
+        return Found(revised=max(0, self.revised - said.revised), told=told)
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +114,7 @@ def after(
     for day, was_asked in failed.items():
         before = known.get(day, Tried(since_ms=now_ms))
         begun = before if before.asked_ms or not was_asked else Tried(since_ms=now_ms)
+        begun = msgspec.structs.replace(begun, since_ms=min(begun.since_ms, now_ms))  # of a clock that was ahead
         left[day] = msgspec.structs.replace(begun, asked_ms=now_ms) if was_asked else begun
         if left[day].stands:
             stand.append(day)
@@ -116,22 +122,33 @@ def after(
     return left, stand
 
 
-def take_found(exchange: str) -> Found:
-    """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it."""
-    if load(exchange).found == Found():
-        return Found()
-    return change(exchange, lambda known: msgspec.structs.replace(known, found=Found())).found
+def take_found(exchange: str, said: Found | None = None) -> Found:
+    """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it.
+
+    `said`: no more is taken than was said; what another job has found meanwhile stays.
+    """
+    return _take(exchange, "found", said)
 
 
-def take_for_page(exchange: str) -> Found:
+def take_for_page(exchange: str, said: Found | None = None) -> Found:
     """As `take_found`, for the page of the end of day."""
-    if load(exchange).for_page == Found():
-        return Found()
-    return change(exchange, lambda known: msgspec.structs.replace(known, for_page=Found())).for_page
+    return _take(exchange, "for_page", said)
 
 
-def with_news(known: Known, *, revised: int, told: Sequence[str]) -> Known:
-    """`known`, and what a look has found, for each of its readers."""
+def _take(exchange: str, reader: str, said: Found | None) -> Found:
+    def left(known: Known) -> Known:
+        found: Found = getattr(known, reader)
+        return msgspec.structs.replace(known, **{reader: found.without(said or found)})
+
+    known = load(exchange)
+    if getattr(known, reader) != Found():
+        known = change(exchange, left)
+    taken: Found = getattr(known, reader)
+    return taken
+
+
+def with_news(known: Known, *, revised: Sequence[str] = (), told: Sequence[str] = ()) -> Known:
+    """`known`, and what a look has found, for each of its readers; `revised`: a sentence for each such bar."""
     found, for_page = (each.with_more(revised=revised, told=told) for each in (known.found, known.for_page))
     return msgspec.structs.replace(known, found=found, for_page=for_page)
 
