@@ -80,7 +80,7 @@ def forward(clone, tag, *, check):
     head, target = clone.commit("HEAD"), clone.forward(tag)
     state, stale = switch.read(ROOT, switch.STATE), packages_are_old()
     if target == head and not stale:
-        ahead = clone.ask("rev-list", "--count", f"{clone.upstream}..HEAD")
+        ahead = clone.ask("rev-list", "--count", f"{clone.ref}..HEAD")
         more = f" ([WARN] {ahead} commits here that {clone.upstream} lacks)" if ahead not in ("", "0") else ""
         say(f"up to date: {clone.branch} is at {clone.told('HEAD')}{more}")
         return

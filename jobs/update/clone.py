@@ -30,11 +30,14 @@ class Unreachable(Exception):
 
 
 class Clone:
-    """The git clone at `root`. `branch` (short), `remote` and `upstream` are known once `look` has been called."""
+    """The git clone at `root`. `branch`, `remote`, `upstream` (short) and its `ref` are known once `look` was called.
+
+    git is asked for refs by their full names: where a short one is also a tag's, it takes the tag.
+    """
 
     def __init__(self, root, environ):
         self.root, self.environ = root, environ
-        self.branch = self.remote = self.upstream = ""
+        self.branch = self.remote = self.upstream = self.ref = ""
 
     def run(self, *words, more=(), **env):
         """Run git with `words`; it asks no questions."""
@@ -75,11 +78,12 @@ class Clone:
             raise Refused(f"'{lock}' is there: a git is at work here, or one was killed", f"rm '{lock}'")
         if not self.ask("remote"):
             raise Refused("this clone has no remote", "git remote add origin URL")
-        self.branch = self.ask("symbolic-ref", "-q", "--short", "HEAD")
+        self.branch = self.ask("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         if not self.branch:
             raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
-        self.upstream = self.ask("rev-parse", "-q", "--abbrev-ref", "@{upstream}")
-        if not self.upstream:
+        self.ref = self.ask("rev-parse", "-q", "--symbolic-full-name", "@{upstream}")
+        self.upstream = self.ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+        if not self.ref:
             cure = f"git branch --set-upstream-to=origin/{self.branch}"
             raise Refused(f"branch '{self.branch}' follows no branch of a remote", cure)
         self.remote = self.ask("config", f"branch.{self.branch}.remote")
@@ -95,7 +99,7 @@ class Clone:
     def local_only(self):
         """What a step back needs: a clone of ours, on a branch, with no edits; the remote is not asked."""
         self._a_clone()
-        self.branch = self.ask("symbolic-ref", "-q", "--short", "HEAD")
+        self.branch = self.ask("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         if not self.branch:
             raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
         self.edited()
@@ -117,7 +121,7 @@ class Clone:
 
     def forward(self, to):
         """The commit to step to: the upstream's, or that of a tag `to`. Raises Refused where it is no step forward."""
-        ref = f"refs/tags/{to}" if to else self.upstream
+        ref = f"refs/tags/{to}" if to else self.ref
         named = not to or self.run("show-ref", "--verify", "-q", ref).returncode == 0  # v1~1 is a commit, and no tag
         target, head = self.commit(ref) if named else "", self.commit("HEAD")
         if not target:
@@ -131,7 +135,7 @@ class Clone:
         ahead = self.ask("rev-list", "--count", f"{target}..HEAD")
         behind = self.ask("rev-list", "--count", f"HEAD..{target}")
         keep = f"git branch mine && git reset --hard {self.upstream} (keeps what is here as branch 'mine')"
-        if head in self.ask("reflog", "show", "--format=%H", self.upstream).split():
+        if head in self.ask("reflog", "show", "--format=%H", self.ref).split():
             raise Refused(f"'{self.upstream}' was force-pushed: it had this commit once and has it no more", keep)
         raise Refused(f"branch '{self.branch}' has diverged: {ahead} commits here that '{self.upstream}' lacks, "
                       f"{behind} there", keep)  # fmt: skip
@@ -208,8 +212,8 @@ class Clone:
 
     def _home(self):
         """The branch that the remote calls its own, else main."""
-        known = self.ask("symbolic-ref", "-q", "--short", "refs/remotes/origin/HEAD")
-        return known.partition("/")[2] or "main"
+        known = self.ask("symbolic-ref", "-q", "refs/remotes/origin/HEAD")
+        return known.removeprefix("refs/remotes/origin/") or "main"
 
 
 def _above(path):

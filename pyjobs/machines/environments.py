@@ -18,6 +18,7 @@ import shlex
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,9 +68,7 @@ def make(root: Path, name: str, port: int, signers: Path) -> Environment:
     _unused(new)
     temporary = root.with_name(f".making-{root.name}")
     shutil.rmtree(temporary, ignore_errors=True)
-    for folder in FOLDERS:
-        (temporary / folder).mkdir(parents=True)
-    for folder in ("config/desks", "config/instances", RELEASES, ARTIFACTS, ".venvs"):
+    for folder in (*FOLDERS, "config/desks", "config/instances", RELEASES, ARTIFACTS, ".venvs"):
         (temporary / folder).mkdir(parents=True)
     (temporary / "secret").chmod(0o700)
     (temporary / ".locks").chmod(0o750)
@@ -120,26 +119,33 @@ def known() -> Path:
 
 def enter(environment: Environment) -> None:
     """Enter it in that list, where it is not; what is gone is taken out. Raises OSError, RuntimeError (no home)."""
-    listed = [str(path) for path in _listed() if os_files.exists(path)]
-    if str(environment.root) not in listed:
+    listed = [path for path in _listed() if os_files.exists(path)]
+    if environment.root not in listed:
         known().parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(known(), "".join(f"{line}\n" for line in [*listed, str(environment.root)]))
+        atomic.write_bytes(known(), b"".join(os.fsencode(path) + b"\n" for path in [*listed, environment.root]))
 
 
 def _listed() -> list[Path]:
-    try:
-        return [Path(line) for line in os_files.held_bytes(known()).decode("utf-8", "replace").splitlines() if line]
-    except (OSError, RuntimeError):  # none yet, or no home
-        return []
+    """None without a list; lines that no path can be are passed over. Raises OSError, RuntimeError (no home)."""
+    with suppress(FileNotFoundError):
+        lines = os_files.held_bytes(known()).split(b"\n")
+        return [Path(os.fsdecode(line)) for line in lines if line and b"\0" not in line]
+    return []
 
 
 def _others(root: Path) -> Iterator[Environment]:
     """The other environments that are known here: those in the folder in which one lies, or will, and the listed."""
-    beside = sorted(root.parent.iterdir()) if root.parent.is_dir() else []
-    real = (os_files.real(path) for path in [*beside, *_listed()])  # of a loop of links resolve() raises
-    for other in dict.fromkeys(real):
+    places = sorted(root.parent.iterdir()) if root.parent.is_dir() else []
+    with suppress(OSError, RuntimeError):  # `enter` reports it
+        places += _listed()
+    for other in dict.fromkeys(map(os_files.real, places)):  # of a loop of links resolve() raises
         if other != os_files.real(root) and os_files.has_folder(other / RELEASES) and os_files.has_file(other / ".env"):
-            yield load(other)
+            try:
+                found = load(other)
+            except ConfigError as error:
+                cure = f"mend it, or move '{other}' away if it is given up"
+                raise ConfigError(f"{error} (its name and port must not be another's: {cure})") from None
+            yield found
 
 
 def _unused(environment: Environment) -> None:
@@ -202,8 +208,7 @@ def usable(environment: Environment, tag: str) -> released.Release:
             f"release '{tag}' is not kept in '{environment.root}' (it has {', '.join(kept(environment)) or 'none'})"
         )
     readable(environment, release)
-    wrong = next(released.differences(folder, release), "")
-    if wrong:
+    if wrong := next(released.differences(folder, release), ""):
         raise BadDataError(f"release '{tag}' in '{environment.root}' is not as released: {wrong}: install it again")
     if not (folder / ".venv/bin/python").exists():
         raise BadDataError(f"the packages of release '{tag}' in '{environment.root}' are gone: install it again")

@@ -39,12 +39,12 @@ FILES = "files"
 CONFIG = ("config/desks", "config/instances", "strategies")
 TREES = (
     *CONFIG, "data/processed", "data/queue", "data/benchmarks", "data/listings", "data/actions",
-    "data/universe", "backtests",
+    "data/universe", "backtests", "secret/instances",
 )  # fmt: skip
 SINGLE = (
     "config/desk.yaml", "config/*.local*",
-    "secret/jobs.yaml", "secret/watchlist*.yaml", "secret/data_sources.yaml", "secret/exchanges.yaml", "repos.lock",
-    "logs/history*.jsonl",
+    "secret/jobs.yaml", "secret/live.yaml", "secret/watchlist*.yaml", "secret/data_sources.yaml",
+    "secret/exchanges.yaml", "repos.lock", "logs/history*.jsonl",
 )  # fmt: skip
 NOT_DATA = ("data/server_runs", "data/server_runs_remote", "data/raw", "data/cache", "data/backups", "data/webcache")
 NOT_OURS = ("__pycache__", ".quarantine")

@@ -58,6 +58,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "data/processed/trades/live/BTCUSD/1m/trades.csv": "a\n1\n",
         "data/raw/KRX/005930/1d/2026.parquet": "bars",
         "secret/watchlist.yaml": "symbols: []\n",
+        "secret/live.yaml": "limits: {open_positions: 1}\n",
+        "secret/instances/ETH-1m.env": "SYMBOL=ETHUSD\n",
         "secret/.env": "KRX_PW=not in a backup\n",
         ".env": "APCA_API_SECRET_KEY=not in a backup\n",
         "logs/history.jsonl": '{"job":"nightly"}\n',
@@ -85,6 +87,7 @@ def files_of(folder: Path) -> set[str]:
 
 WANTED = {
     "config/desk.yaml", "config/desks/us.yaml", "config/env.local.sh", "strategies/mine.py", "secret/watchlist.yaml",
+    "secret/live.yaml", "secret/instances/ETH-1m.env",
     "data/processed/decisions/live/BTCUSD/1m/decisions.csv", "data/processed/trades/live/BTCUSD/1m/trades.csv",
     "logs/history.jsonl", "backtests/20261120T131000000Z_a/manifest.json", "data/queue/mine.sqlite", "data/orders.db",
     *(f"data/server_runs/20261118T131000Z-0001/{name}" for name in ("manifest.json", "PINNED")),

@@ -354,6 +354,12 @@ def test_an_environment_in_another_folder_and_a_program_that_listens_have_their_
         with pytest.raises(ConfigError, match=f"port {port} of this machine is in use already: another one"):
             bench.release("init", far[0], "--name", "one", "--port", port, "--signers", bench.signers)
     assert not far[0].exists()
+    before = (far[1] / ".env").read_text()
+    environments.known().write_bytes(f"{far[1]}\n".encode() + b"\0" * 9)  # as a crash leaves a file
+    (far[1] / ".env").write_text("garbage\n")
+    with pytest.raises(ConfigError, match=r"opt/two/.env': COMPOSE.* must be in it \(its name and port .*, or move '"):
+        bench.release("init", far[0], "--name", "one", "--port", 15437, "--signers", bench.signers)
+    (far[1] / ".env").write_text(before)
     environments.known().unlink()
     environments.known().mkdir()
     capsys.readouterr()

@@ -369,6 +369,18 @@ def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
     refused(clone, "is not signed by anybody in", **signers)
 
 
+def test_tags_with_the_name_of_a_branch_here_or_over_there_mislead_neither_update_nor_rollback(clone: Clone) -> None:
+    before, newest = clone.git("rev-parse", "HEAD"), clone.push(a_txt="1")
+    clone.git("switch", "-q", "-c", "theirs", at=clone.there)
+    clone.push("--set-upstream", "origin", "theirs", b_txt="of nobody's branch")
+    for name in ("main", "origin/main"):  # git takes a tag first, where a name is short
+        clone.git("tag", name, at=clone.there)
+    clone.git("push", "-q", "--tags", at=clone.there)
+    assert clone.update()[::2] == (0, newest)
+    assert clone.update("--rollback")[::2] == (0, before)
+    assert clone.git("status", "--porcelain") == ""
+
+
 def test_jobs_that_run_are_waited_for_and_the_update_is_tried_later(clone: Clone) -> None:
     clone.version(1)
     before = clone.git("rev-parse", "HEAD")
