@@ -182,8 +182,11 @@ def test_of_small_splits_planted_on_real_days_many_are_told(shared_data: Path, r
 def test_a_jump_that_news_may_make_is_noted_and_a_larger_one_is_a_warning(
     tmp_path: Path, ratio: float, level: str
 ) -> None:
-    store, key = BarStore(tmp_path / "raw", locks=tmp_path / "locks"), SeriesKey("T", "X", "1d")
+    store, key = (
+        BarStore(tmp_path / "raw", locks=tmp_path / "locks"),
+        SeriesKey(exchange="T", symbol="X", timeframe="1d"),
+    )
     bars = split_at(nights(), 100, ratio)
     store.write(key, bars, provider="t", fetched_at_ms=1, adjusted="raw", last_final=True)
-    flaws = inspect(store, key, "XNYS", now_ms=bars.last_ms).flaws
+    flaws = inspect(store, key, None, now_ms=bars.last_ms).flaws
     assert [(flaw.level, flaw.first) for flaw in flaws if "jumps" in flaw.what] == [(level, "1970-04-12 00:00 UTC")]
