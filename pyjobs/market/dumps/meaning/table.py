@@ -9,7 +9,13 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares, refuse_other_money, split_rows
+from pyjobs.market.dumps.meaning.basis import (
+    adjusted_numbers,
+    in_shares,
+    refuse_other_basis,
+    refuse_other_money,
+    split_rows,
+)
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
@@ -48,6 +54,7 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     _without_unfinished(reading, findings)
     refuse_other_length(reading, source)
     refuse_other_money(reading, source)
+    refuse_other_basis(reading, source)
     complaints = Complaints(len(reading.grid), findings)
     st = whole_ends(times_of(reading, source, complaints), source)
     day, ts_ms, errors = closes(st, source)

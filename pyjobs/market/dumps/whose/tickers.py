@@ -26,7 +26,7 @@ NO_SYMBOLS = frozenset((
 ))  # fmt: skip
 """What a column of one value is called that says nothing of whose it is."""
 PRICES = frozenset({"open", "high", "low", "close"})
-_FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
+_FIELD = r"adj[ _]?close|adjusted|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
 _LAST = re.compile(rf"(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)[ _./|-]+(?P<field>{_FIELD})", re.IGNORECASE)
 _ABOVE = re.compile(
