@@ -48,7 +48,7 @@ class Reading:
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
     """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
-    told_above(grid)
+    told_above(grid, instrument.symbol)
     if grid.names is None:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)

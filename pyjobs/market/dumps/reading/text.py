@@ -100,12 +100,18 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
             continue
         if is_time(cells[0]) or (len(cells) >= width - 1 and any(is_number(cell) for cell in cells[1:])):
             return at, head
-        if len(cells) >= width - 1:
+        if len(cells) >= width - 1 and (head or not _is_title(cells)):
             head.append(cells)
         if len(head) > HEADER_LINES:
             found = unexpected(label, line)
             raise BadDataError(f"{label}: line {at + 1}: no number in {found}, nor in the lines before it")
     return len(lines), head
+
+
+def _is_title(cells: Sequence[str]) -> bool:
+    """Whether a row is a line above a table, made as wide as it by the program that saved it: one cell, or a pair."""
+    filled = [at for at, cell in enumerate(cells) if cell.strip()]
+    return len(cells) > 3 and filled in ([0], [0, 1])
 
 
 def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[str] | None:
