@@ -122,7 +122,7 @@ def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
         if grid.preamble:
             what = "line before the table: left out"
             example = unexpected(grid.label, grid.preamble[0])
-            found = Finding(what=what, count=len(grid.preamble), first="line 1", example=example)
+            found = Finding(what=what, count=len(grid.preamble), first=f"{grid.unit} 1", example=example)
             findings.say(found, cleaned=True)
         if not grid.ends_cleanly:
             what = "no line end at the end of the file: its last number may be cut"

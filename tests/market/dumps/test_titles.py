@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours
@@ -39,3 +40,14 @@ def test_a_title_that_is_no_code_is_left_out(hours: dict[str, MarketHours], tmp_
     dump = read(path, hours, symbol="MSFT")
     assert len(dump.bars) == 2
     assert [found.what for found in dump.cleaned] == ["line before the table: left out"]
+
+
+def test_the_title_of_a_sheet_is_looked_at_as_that_of_a_text_is(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    book, path = openpyxl.Workbook(), tmp_path / "x.xlsx"
+    for row in (["AAPL"], [], *(line.split(",") for line in TABLE.splitlines())):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(path)
+    with pytest.raises(NightdeskError, match=r"the file is of 'AAPL' \(title\), the desk's symbol is 'MSFT'"):
+        read(path, hours, symbol="MSFT")
+    dump = read(path, hours, symbol="AAPL")
+    assert [(found.what, found.first) for found in dump.cleaned] == [("line before the table: left out", "row 1")]
