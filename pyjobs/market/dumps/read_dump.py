@@ -122,7 +122,7 @@ def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
         if grid.preamble:
             what = "line before the table: left out"
             example = unexpected(grid.label, grid.preamble[0])
-            found = Finding(what=what, count=len(grid.preamble), first="line 1", example=example)
+            found = Finding(what=what, count=len(grid.preamble), first=f"{grid.unit} 1", example=example)
             findings.say(found, cleaned=True)
         if not grid.ends_cleanly:
             what = "no line end at the end of the file: its last number may be cut"
@@ -132,15 +132,6 @@ def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
             findings.say(found)
         for finding in reading.said:
             findings.say(finding)
-        _note_basis(reading, findings)
     for ignored in dict.fromkeys(tuple(reading.ignored) for reading in readings):  # once for all months of an archive
         if ignored:
             findings.say(Finding(what="columns not used", count=len(ignored), first="", example=", ".join(ignored)))
-
-
-def _note_basis(reading: Reading, findings: Findings) -> None:
-    """Refuse a file that declares its prices raw or adjusted, where the desk declares the other."""
-    found, prices = reading.grid.about.get("adjusted"), findings.source.instrument.prices
-    if isinstance(found, bool) and found != (prices != "raw"):
-        what = f"the file says its prices are {'adjusted' if found else 'raw'}, the desk {prices}"
-        findings.say(Finding(what=what, count=len(reading.grid), first="", example="`prices:` of the instrument"))

@@ -19,7 +19,7 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.explain import explained
 from pyjobs.market.dumps.read_dump import Dump, read_dump
-from tests.market.dumps.test_more_dialects import NOW_MS, PLAIN, closes, read, rows
+from tests.market.dumps.support.more_dialects import NOW_MS, PLAIN, closes, read, rows
 from utils.errors import NightdeskError
 
 TEXT = PLAIN + "2024-01-02,10,13,9,12,5\n2024-01-03,10,13,9,12,5\n"

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.meaning.plausible import NO, YES
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pyjobs.market.dumps.meaning.columns import Reading
 
 SPLIT_LEAST = 1.2  # a dividend moves the adjusting ratio by less
+DECLARED = ("adjusted", "isadjusted", "수정주가여부", "adjustflag")
+"""Columns that say whether the prices are adjusted; of baostock's numbers 3 is raw."""
 PAID = ("amount", "成交额", "成交金额", "money", "turnover")
 WORTH_FIT = 0.2  # relative: a day's mean price and its close
 MOST, FIT = 1000, 0.03
@@ -152,6 +155,32 @@ def _nearest(jump: float) -> float:
     if abs(best / size - 1) > FIT:
         return 1.0
     return best if jump > 1 else 1 / best
+
+
+def refuse_other_basis(reading: Reading, source: DumpSource) -> None:
+    """Raise BadDataError for a file that declares its prices raw or adjusted, where the desk declares the other.
+
+    Coins and currencies have nothing to adjust, whatever their vendor writes beside them.
+    """
+    prices, grid = source.instrument.prices, reading.grid
+    if source.all_day or source.hours.market == "FX":
+        return
+    told = {"adjusted": [str(grid.about["adjusted"])]} if "adjusted" in grid.about else {}
+    for place, name in enumerate(grid.names or ()):
+        if column(name) in DECLARED and len(grid) and place not in reading.places.values():
+            told[name] = [str(each) for each in grid.columns[place].cast("string").unique().to_pylist() if each]
+    for name, cells in told.items():
+        numbered = column(name) == "adjustflag"
+        yes, no = (("1", "2"), ("3",)) if numbered else (YES, NO)
+        found = {True if each in yes else False if each in no else None for each in (c.strip().lower() for c in cells)}
+        if prices == "raw" and True in found:
+            what, cure = "adjusted", "`prices: adjusted`, or `prices: split` where only splits are worked in"
+        elif prices != "raw" and found == {False} and "adj_close" not in reading.places:
+            what, cure = "raw", "`prices: raw`"
+        else:
+            continue
+        said = f"it says its prices are {what} ({quoted(name, 40)}: {quoted(cells[0], 20)}), the desk {prices}"
+        raise BadDataError(f"{grid.label}: {said}: say {cure}, or bring the file that the desk means")
 
 
 def refuse_other_money(reading: Reading, source: DumpSource) -> None:

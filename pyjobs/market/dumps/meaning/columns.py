@@ -11,7 +11,7 @@ from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.names import CLOCKS, COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
-from pyjobs.market.dumps.meaning.plausible import is_a_price
+from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
 from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
@@ -48,7 +48,7 @@ class Reading:
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
     """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
-    told_above(grid)
+    told_above(grid, instrument.symbol)
     if grid.names is None:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)
@@ -135,11 +135,23 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
         places[role] = candidates[0][1]
         if role == "time":  # of `date` and `open_time` the latter may be a time of day
             places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
-    if "series" in places and MAIN_SERIES not in map(str.strip, _words(grid, places["series"])):
-        del places["series"]  # another exchange's, or a column of symbols
+    _without_other_words(grid, places)
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
     return places
+
+
+def _without_other_words(grid: Grid, places: dict[str, int]) -> None:
+    """Take back what only looked like a field by its name: its cells are of something else."""
+    if "series" in places and MAIN_SERIES not in map(str.strip, _words(grid, places["series"])):
+        del places["series"]  # another exchange's, or a column of symbols
+    at = places.get("adj_close", -1)
+    if (
+        at >= 0
+        and column((grid.names or [])[at]) == "adjusted"
+        and {w.lower() for w in _words(grid, at)} <= {*YES, *NO}
+    ):
+        del places["adj_close"]  # whether the prices are adjusted
 
 
 def _words(grid: Grid, place: int) -> list[str]:

@@ -80,7 +80,10 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
         *("laatst", "slotkoers", "senaste"),
         *("fechamento", "cierre", "chiusura", "último", "ultimo", "clspric"),
     ),
-    "adj_close": ("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "수정종가", "수정주가", "調整後終値"),
+    "adj_close": (
+        *("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "adjusted"),
+        *("수정종가", "수정주가", "調整後終値"),
+    ),
     "adj_volume": ("adjvolume", "adjustedvolume"),
     "volume": (
         *("volume", "vol", "v", "tradevolume", "basevolume", "basetokenvolume", "volumefrom", "realvolume"),

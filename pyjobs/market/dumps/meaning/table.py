@@ -9,7 +9,13 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.basis import adjusted_numbers, in_shares, refuse_other_money, split_rows
+from pyjobs.market.dumps.meaning.basis import (
+    adjusted_numbers,
+    in_shares,
+    refuse_other_basis,
+    refuse_other_money,
+    split_rows,
+)
 from pyjobs.market.dumps.meaning.columns import OHLC, Reading
 from pyjobs.market.dumps.meaning.lengths import refuse_other_length
 from pyjobs.market.dumps.meaning.marks import whole_ends
@@ -19,10 +25,11 @@ from pyjobs.market.dumps.meaning.source import UNTIMED, DumpSource, Findings, Ta
 from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other_series
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.grid import give_back
-from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers
+from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers, points_of_thousands
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
 from pyjobs.market.dumps.whose.one_symbol import of_one_symbol
 from utils.errors import BadDataError
+from utils.foreign_text import quoted
 
 
 def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Table:
@@ -48,6 +55,7 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     _without_unfinished(reading, findings)
     refuse_other_length(reading, source)
     refuse_other_money(reading, source)
+    refuse_other_basis(reading, source)
     complaints = Complaints(len(reading.grid), findings)
     st = whole_ends(times_of(reading, source, complaints), source)
     day, ts_ms, errors = closes(st, source)
@@ -114,8 +122,7 @@ def _numbers(
 ) -> FloatArray:
     """OHLCV; for adjusted prices with an `Adj Close` column, all of it on that column's basis."""
     grid, places, shape = reading.grid, reading.places, reading.shape
-    texts = [grid.columns[places[name]] for name in OHLC]
-    comma = grid.unit == "line" and has_decimal_commas(texts)
+    comma = _commas(reading, source)
     ohlcv = np.zeros((len(grid), 5), np.float64)
 
     def read(name: str) -> FloatArray:
@@ -152,6 +159,24 @@ def _numbers(
     if "adj_close" in places:
         adjusted_numbers(reading, source, findings, ohlcv, st, read, complaints.add, scale)
     return ohlcv
+
+
+def _commas(reading: Reading, source: DumpSource) -> bool:
+    """Whether a comma is of decimals, and a point of thousands. Raises BadDataError where 1.100 may be either."""
+    grid, places = reading.grid, reading.places
+    if grid.unit != "line" or has_decimal_commas([grid.columns[places[name]] for name in OHLC]):
+        return grid.unit == "line"
+    if grid.delimiter not in (";", "\t") or reading.shape is not None or source.hours.market == "FX":
+        return False
+    mine = dict.fromkeys(places[name] for name in (*OHLC, "volume") if name in places)
+    times = [places[name] for name in ("time", "clock") if name in places]
+    others = [each for place, each in enumerate(grid.columns) if place not in (*mine, *times)]
+    found = points_of_thousands([grid.columns[place] for place in mine], others)
+    if found is None:
+        line, cell = int(grid.lines[0]), grid.cell(0, places["close"])
+        what = f"{quoted(cell, 20)!r} may be a number of thousands or have three decimals, and no other number shows it"
+        raise BadDataError(f"{grid.label}: {grid.unit} {line}: {what}: write it without the point, or with a comma")
+    return found
 
 
 def _said(name: str, errors: dict[int, str]) -> dict[int, str]:

@@ -26,7 +26,7 @@ def numbers(column: Any, *, delimiter: str = ",", decimal_comma: bool = False) -
         text = column
         try:
             values = _floats(text)
-            if delimiter == ";" and decimal_comma:
+            if decimal_comma:
                 raise pa.ArrowInvalid
         except pa.ArrowInvalid:
             text = pc.fill_null(pc.utf8_trim_whitespace(column), "")
@@ -49,6 +49,27 @@ def has_decimal_commas(columns: list[Any]) -> bool:
         if pc.any(pc.match_substring_regex(column, r"^\s*[+-]?[\d. ]*\d?,(\d{1,2}|\d{4,})\s*$")).as_py():
             return True
     return False
+
+
+def points_of_thousands(columns: list[Any], others: list[Any]) -> bool | None:
+    """Whether 1.100 in these columns is eleven hundred; None where nothing in the file shows it.
+
+    A first digit 0, or other than three digits behind a point, say that it is not; else two points in a number, or a
+    comma before one or two digits (also in the `others`), say that it is, and four digits in a row that it is not.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def any_is(pattern: str, cells: list[Any]) -> bool:
+        texts = [each for each in cells if pa.types.is_string(each.type)]
+        return any(pc.any(pc.match_substring_regex(each, rf"^\s*[+-]?{pattern}\s*$")).as_py() for each in texts)
+
+    decimals = any_is(r"0\d*\.\d+", columns) or any_is(r"\d+\.(\d{1,2}|\d{4,})", columns)
+    if decimals or any(pa.types.is_floating(each.type) for each in columns):
+        return False
+    if any_is(r"\d{1,3}(\.\d{3}){2,}", columns) or any_is(r"[\d.]*\d,\d{1,2}\s*%?", columns + others):
+        return True
+    return None if any_is(r"\d{1,3}\.\d{3}", columns) and not any_is(r"\d{4,}", columns) else False
 
 
 def _floats(column: Any) -> FloatArray:

@@ -22,6 +22,7 @@ BLOCK = 1 << 23  # pieces so large that each column of one is given back when al
 SAMPLE = 60  # lines that say what the table looks like
 HEADER_LINES = 3
 _POINT = re.compile(r"[+-]?\d+\.\d+")
+_THREE = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _SINGLE_QUOTES = re.compile(rb"'[^'\"\n]*'(?:[,;\t]'[^'\"\n]*')+\r?\n")  # a first line of nothing else
 _DECIMAL_COMMA = re.compile(r"[+-]?[\d. ]*\d,(?:\d{1,2}|\d{4,})")
 _EPOCH = re.compile(r"-?\d{9,18}")
@@ -100,12 +101,18 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
             continue
         if is_time(cells[0]) or (len(cells) >= width - 1 and any(is_number(cell) for cell in cells[1:])):
             return at, head
-        if len(cells) >= width - 1:
+        if len(cells) >= width - 1 and (head or not _is_title(cells)):
             head.append(cells)
         if len(head) > HEADER_LINES:
             found = unexpected(label, line)
             raise BadDataError(f"{label}: line {at + 1}: no number in {found}, nor in the lines before it")
     return len(lines), head
+
+
+def _is_title(cells: Sequence[str]) -> bool:
+    """Whether a row is a line above a table, made as wide as it by the program that saved it: one cell, or a pair."""
+    filled = [at for at, cell in enumerate(cells) if cell.strip()]
+    return len(cells) > 3 and filled in ([0], [0, 1])
 
 
 def _names(head: list[list[str]], first: Sequence[str], delimiter: str) -> list[str] | None:
@@ -143,7 +150,7 @@ def _kinds(sample: Sequence[str], delimiter: str, width: int) -> list[str]:
     """What each column may be read as at once: numbers with a point as such, a first column of epochs; else text.
 
     Whole numbers stay text: they may be codes or times, with zeros in front. Beside decimal commas all is text: there
-    12.345 has a point of thousands.
+    12.345 has a point of thousands; without commas between cells it may have.
     """
     rows = [row for row in csv.reader(sample, delimiter=delimiter) if len(row) == width and any(row)]
     if any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row):
@@ -151,7 +158,8 @@ def _kinds(sample: Sequence[str], delimiter: str, width: int) -> list[str]:
     kinds = []
     for place in range(width):
         cells = [row[place] for row in rows]
-        if cells and all(map(_POINT.fullmatch, cells)):
+        thousands = delimiter != "," and all(map(_THREE.fullmatch, cells))  # perhaps: the whole file decides
+        if cells and all(map(_POINT.fullmatch, cells)) and not thousands:
             kinds.append("double")
         else:
             kinds.append("int64" if place == 0 and cells and all(map(_EPOCH.fullmatch, cells)) else "string")

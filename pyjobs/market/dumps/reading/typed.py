@@ -155,8 +155,9 @@ def _grid(label: str, rows: list[tuple[int, list[str]]]) -> Grid:
 
     rows = [(line, cells) for line, cells in rows if any(cells)]
     width = max((len(cells) for _, cells in rows), default=0)
+    titles = []
     while rows and not _is_table(rows[0][1], width):
-        rows.pop(0)  # a title
+        titles.append(" ".join(filter(None, rows.pop(0)[1])))
     if not rows:
         raise BadDataError(f"{label}: the first sheet holds no table")
     cells = [row + [""] * (width - len(row)) for _, row in rows]
@@ -164,7 +165,9 @@ def _grid(label: str, rows: list[tuple[int, list[str]]]) -> Grid:
     lines = np.array([line for line, _ in rows][head:], np.int64)
     columns = [pa.array([row[at] for row in cells[head:]], pa.string()) for at in range(width)]
     names = levels([_filled(row) for row in cells[:head]]) if head > 1 else cells[0] if head else None
-    return Grid(label=label, names=names, columns=columns, lines=lines, unit="row", header_line=rows[0][0])
+    grid = Grid(label=label, names=names, columns=columns, lines=lines, unit="row", header_line=rows[0][0])
+    grid.preamble = titles
+    return grid
 
 
 def _is_row(cells: list[str]) -> bool:

@@ -24,7 +24,7 @@ from utils.foreign_text import quoted
 FEW = 6
 MOST_NAMES = 20  # that one share has had
 NEXT_DAY_MS, NEXT_PRICE = 12 * 86_400_000, 0.3  # of one share under its next name
-ABOUT = ("ticker", "symbol", "instrument", "name", "isin", "security")
+ABOUT = ("ticker", "symbol", "instrument", "name", "isin", "security", "title")
 
 
 def of_one_symbol(reading: Reading, source: DumpSource, findings: Findings) -> None:

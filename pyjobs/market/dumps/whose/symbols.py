@@ -23,6 +23,12 @@ LONGEST_SMALL = 4  # letters of a code that might be a word: tsla; apple is a na
 LONGEST_VENUE = 8  # letters of an exchange, a country, a broker's mark: NASDAQ, HK, EQ, m
 _BEFORE = r"(?:[A-Z0-9]+:)?"
 _CLASS = re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]([A-Z])(?:\.[A-Z]{1,4})?")
+_PAPERS = {
+    "warrant": re.compile(_BEFORE + r"([A-Z]{1,5})[./ -]W[ST]([A-Z]?)"),
+    "preferred": re.compile(_BEFORE + r"([A-Z]{1,5})(?:-P|[./ $-]PR[./ -]?|\$)([A-Z])"),
+    "right": re.compile(_BEFORE + r"([A-Z]{1,5})[/-]R[TI]()"),
+}
+"""What a company has beside its shares, as exchanges and vendors write it: GME.WS, BAC-PL, BAC.PRL, BAC$L."""
 _SHARE = re.compile(_BEFORE + r"([A-Z]{1,5})(?:\.[A-Z]{1,4})?")
 _NUMBER = re.compile(_BEFORE + r"(?:(?:SH|SZ|BJ|HK|KRX)\.?|[AQ])?(\d{1,6}[A-Z]?)(?:[. ][A-Z]{1,4})?")
 _GERMAN = re.compile(r"([A-Z0-9]{2,4})GN?\.(?:DE|F|BE|MU|SG|HM|DU)")  # Reuters': SAPG.DE, SIEGn.DE
@@ -35,13 +41,31 @@ _MARKED = re.compile(r"([A-Z0-9]+)=[XF]")
 
 def same_symbol(one: str, other: str) -> bool:
     """Whether two spellings mean one symbol: case, marks, an ending like .US, an A before a Korean code aside."""
-    return not _of_other_classes(one, other) and bool(_spellings(one) & _spellings(other))
+    return (
+        _papers(one, other) != "two" and not _of_other_classes(one, other) and bool(_spellings(one) & _spellings(other))
+    )
 
 
 def _of_other_classes(one: str, other: str) -> bool:
     """Whether two codes are of one company's other shares: BRK.A and BRK-B."""
     first, second = (_CLASS.fullmatch(each.strip().upper()) for each in (one, other))
     return bool(first and second and first[1] == second[1] and first[2] != second[2])
+
+
+def _papers(one: str, other: str) -> Literal["one", "two", ""]:
+    """Whether two codes, of which one is that of a warrant, a preferred share or a right, are of one paper."""
+    first, second = _paper(one), _paper(other)
+    if not (first or second):
+        return ""
+    return "one" if first == second else "two"
+
+
+def _paper(code: str) -> tuple[str, ...]:
+    """(kind, company, series) of a code of a company's other papers; nothing for a code of anything else."""
+    for kind, pattern in _PAPERS.items():
+        if match := pattern.fullmatch(code.strip().upper()):
+            return kind, *match.groups()
+    return ()
 
 
 def _spellings(symbol: str) -> set[str]:
@@ -61,6 +85,8 @@ def compared(text: str, wanted: str) -> Literal["one", "two", "asked", ""]:
     text, wanted = re.sub("^t(?=[A-Z:]{6,}$)", "", text.strip()), wanted.strip().upper()  # Bitfinex's tBTCUSD
     if is_option(text) != is_option(wanted):
         return "two"
+    if papers := _papers(text, wanted):
+        return papers
     if same_symbol(text, wanted) or ((match := _GERMAN.fullmatch(text.upper())) and match[1] == wanted.split(".")[0]):
         return "one"
     if text != text.upper() and not _is_small_code(text):

@@ -26,7 +26,7 @@ NO_SYMBOLS = frozenset((
 ))  # fmt: skip
 """What a column of one value is called that says nothing of whose it is."""
 PRICES = frozenset({"open", "high", "low", "close"})
-_FIELD = r"adj[ _]?close|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
+_FIELD = r"adj[ _]?close|adjusted|open|high|low|close|volume|dividends|stock[ _]splits|capital[ _]gains"
 _FIRST = re.compile(rf"(?P<field>{_FIELD})[ _./|-]+(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)", re.IGNORECASE)
 _LAST = re.compile(rf"(?P<ticker>[A-Z0-9^][A-Z0-9.^=/-]*)[ _./|-]+(?P<field>{_FIELD})", re.IGNORECASE)
 _ABOVE = re.compile(
@@ -37,17 +37,37 @@ _ABOVE = re.compile(
 _FIELDS_ABOVE = {"종목명": "name", "종목": "name"} | dict.fromkeys(
     ("code", "종목코드", "단축코드", "銘柄コード", "证券代码", "股票代码"), "symbol"
 )
+_TOLD_ABOVE = {"symbol", "ticker", "isin", "instrument", "security", "name"}
+_TITLE = re.compile(r"([A-Z0-9^][A-Z0-9.^=/:-]*)|.*\(([A-Z0-9^][A-Z0-9.^=/:-]*)\)")
+NO_CODES = frozenset((
+    *("NYSE", "AMEX", "ARCA", "BATS", "OTC", "LSE", "TSX", "ASX", "NSE", "BSE", "KRX", "HKEX", "SGX", "CME", "ICE"),
+    *("UTC", "GMT", "EST", "EDT", "CET", "JST", "KST", "ET", "CT", "ETF", "FUND", "INDEX", "STOCK", "SHARE", "FX"),
+    *("TITLE", "SHEET", "TRADE", "QUOTE", "BAR", "TICK", "ADJ", "RAW", "ALL", "NEW", "LIST", "FILE", "NAME", "INFO"),
+    *("NOTE", "SPOT", "CLOSE", "OPEN", "HIGH", "LOW", "LAST", "VALUE", "WEEK", "MONTH", "YEAR", "HOUR", "MIN"),
+))  # fmt: skip
+"""Capitals above a table that are no code."""
 _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
 
 
-def told_above(grid: Grid) -> None:
-    """Note the symbol that a line before the table gives (`Symbol: MSFT`), or the ISIN that one is (Euronext's)."""
+def told_above(grid: Grid, symbol: str) -> None:
+    """Note the symbol that a line before the table gives (`Symbol: MSFT`), or the ISIN that one is (Euronext's).
+
+    A title that is a code (`AAPL`, `Apple Inc. (AAPL)`) is noted where it is plainly another one's, and neither the
+    file's name nor another line says that the file is the symbol's.
+    """
     for line in grid.preamble:
+        text = line.strip(' \t",;#')
         if match := _ABOVE.fullmatch(line.strip()):
             name = match[1].lower()
             grid.about.setdefault(_FIELDS_ABOVE.get(name, name), match[2])
-        elif is_isin(text := line.strip(' \t",;#')):
+        elif is_isin(text):
             grid.about.setdefault("isin", text)
+    if {*grid.about} & _TOLD_ABOVE or is_named(grid.label, symbol):
+        return
+    titles = [match[1] or match[2] for each in grid.preamble if (match := _TITLE.fullmatch(each.strip(' \t",;#')))]
+    codes = [each for each in titles if each not in WORDS | UNITS | NO_CODES and compared(each, symbol) == "two"]
+    if codes and len(codes) == len(titles):
+        grid.about["title"] = codes[0]
 
 
 def one_ticker(grid: Grid, instrument: Instrument) -> None:
