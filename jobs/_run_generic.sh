@@ -74,7 +74,6 @@ ENDS_AS=${JOB:-$NAME}
 export MARKET
 market_day "$MARKET"
 LOG=$NIGHTDESK_HOME/logs/${NAME}_$RUN_DATE.log
-[[ -d ${LOG%/*} ]] || mkdir -p -- "${LOG%/*}" || true # without a log the job runs all the same, with a warning
 verdict=0 && guard "$GUARD" || verdict=$?
 ((verdict == 0)) || skip "$verdict"
 supervise --log "$LOG" --job "${JOB:-$NAME}" "${SUPERVISED[@]}" "$@"

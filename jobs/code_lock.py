@@ -10,10 +10,12 @@ import sys
 import time
 
 from utils.files import formats  # found by the path that lib.sh sets
+from utils.files.in_time import is_silence, within
 
 WAIT_S = 120.0
 POLL_S = 0.05
-BUSY, BAD_CONFIG = 75, 78
+PATIENCE_S = 30.0
+BUSY, BAD_CONFIG, CANNOT_WRITE = 75, 78, 73
 AGAIN = "NIGHTDESK_CODE_AGAIN"
 
 
@@ -41,7 +43,7 @@ def hold(root):
                 end(BUSY, "an update has been at work on the code for two minutes: not started")
             time.sleep(POLL_S)
     home = os.environ.get("NIGHTDESK_HOME") or root
-    if met or os.path.exists(root + "/.locks/update.plan") or formats.pending(root, home):
+    if met or os.path.exists(root + "/.locks/update.plan") or is_pending(root, home):
         os.close(fd)
         start_anew(root, home)
     return fd
@@ -58,9 +60,28 @@ def start_anew(root, home):
     os.environ[AGAIN] = str(again + 1)
     if os.path.exists(root + "/.locks/update.plan"):
         os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-I", "-S", root + "/.locks/update.py", root])
-    elif formats.pending(root, home):
+    elif is_pending(root, home):
         migrate(root)
     os.execv(sys.executable, sys.orig_argv)
+
+
+def is_pending(root, home):
+    """Whether something stored is to be migrated first; does not return where its server does not answer."""
+    return answered(home + "/data", lambda: formats.pending(root, home))
+
+
+def answered(folder, act):
+    """What `act` returns; ends with 73, and names the folder, where the server that it lies on does not answer."""
+    try:
+        return within(PATIENCE_S, act, folder)
+    except OSError as error:
+        if not is_silence(error):
+            raise
+        end(
+            CANNOT_WRITE,
+            f"'{folder}' {error.strerror}: the disk or server that it lies on is away (mount, dmesg); mend that. "
+            "The job was not started",
+        )
 
 
 def migrate(root):

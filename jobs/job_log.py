@@ -48,6 +48,7 @@ class Log:
         self._second, self._stamp = 0, b""
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # so that a pipe is not waited for
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             self.fd = os.open(path, flags, 0o644)
         except OSError as error:
             self.fd, self.problem = -1, error.strerror
@@ -126,6 +127,8 @@ class Log:
 
 class PassThrough:
     """No log: output goes where it was going, and its end is kept for the judge."""
+
+    lost_bytes = 0
 
     def __init__(self):
         self.tail = Tail(JUDGED_BYTES)

@@ -17,7 +17,7 @@ die() {
   [[ $job || /$0 != */batch/*.sh ]] || while IFS= read -r line; do # before any link knew which job this is
     [[ ! $line =~ ' --name '([a-z_]+) ]] || job=${BASH_REMATCH[1]}
   done <"$0"
-  [[ ! $job || ! ${NIGHTDESK_HOME:-} ]] || record "$job" "$1" fail ''
+  [[ ! $job || ! ${NIGHTDESK_HOME:-} ]] || record "$job" "$1" fail '' || true
   [[ ! ${NIGHTDESK_HOLDER:-} ]] || : >"$NIGHTDESK_HOLDER"
   exit "$1"
 }
@@ -68,10 +68,23 @@ record() {
   add "$file" "{\"job\":\"${1%%@*}\",\"instance\":\"${instance#@}\",$now,\"outcome\":\"$3\",\"log\":\"$4\"}"
 }
 
-# add FILE LINE: to its end; where that cannot be, as with a pipe in its place, it costs one line of stderr.
+# add FILE LINE: to its end; where that cannot be, as with a pipe in its place, it costs one line of stderr. A process of
+# its own tries it, which has neither lock nor output of ours, since a disk may never answer: that is 73, after a while.
 add() {
-  { [[ -d ${1%/*} ]] || mkdir -p -- "${1%/*}"; } && { [[ ! -p $1 ]] && printf '%s\n' "$2" >>"$1"; } 2>/dev/null ||
-    printf '%s: cannot add to %s\n' "${0##*/}" "$1" >&2
+  local told
+  read -r -t "$PATIENCE_S" told < <(exec 2>/dev/null && put "$@") || told=73
+  ((told)) || return 0
+  printf '%s: cannot add to %s%s\n' "${0##*/}" "$1" "${NO_ANSWER[told]:-}" >&2
+  ((told == 1)) || return "$told"
+}
+PATIENCE_S=30 NO_ANSWER=([73]=": its disk or server has not answered for 30 s (mount, dmesg): mend that")
+
+# put FILE LINE: add the line, and print 0, or 1 where that cannot be.
+put() {
+  local told=1
+  [[ ! ${NIGHTDESK_LOCK_FD:-} ]] || exec {NIGHTDESK_LOCK_FD}>&-
+  { [[ -d ${1%/*} ]] || mkdir -p -- "${1%/*}"; } && { [[ ! -p $1 ]] && printf '%s\n' "$2" >>"$1"; } && told=0
+  printf '%s\n' "$told"
 }
 
 # supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).

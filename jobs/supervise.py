@@ -27,6 +27,7 @@ from process_tree import (
 from survivors import Witness
 from utils import history  # found by the path that lib.sh sets
 from utils.files import private  # found by the path that lib.sh sets
+from utils.files.in_time import within
 from utils.foreign_text import LONGEST_MESSAGE, outcome_of, quoted
 
 TIMED_OUT = 124
@@ -243,15 +244,41 @@ def opened(holder):
         return -1
 
 
+def begun(options):
+    """The code held, the log open, what is here private: what must be before any time limit runs. Returns the sink.
+
+    Does not return where code or folders keep the job from starting; the history says so, if it can be written.
+    """
+    home = os.environ["NIGHTDESK_HOME"]
+    try:
+        code_lock.hold(os.environ.get("NIGHTDESK_ENTERED", ""))
+        sink = PassThrough()
+        if options.log:
+            sink = code_lock.answered(home + "/logs", lambda: Log(options.log, options.utc_offset_s))
+        code_lock.answered(home + "/data", lambda: private.restrict(home))
+    except SystemExit as ended:
+        not_started(options, ended.code, home + "/logs/history.jsonl")
+        raise
+    return sink
+
+
+def not_started(options, code, path):
+    """Add a run that could not begin to the history, where that can be had at once; cron's mail has the reason."""
+    options.job, options.log = options.job or os.environ.get("JOB", ""), options.log or ""
+    record = SupervisedRun(options, PassThrough()).record(code, "fail")
+    try:
+        within(history.LOCK_WAIT_S + 1, lambda: options.job and history.append(path, record), path)
+    except OSError as error:
+        warn(f"cannot add to logs/history.jsonl: {error.strerror}")
+
+
 def main(argv):
     """Run the command of `argv`; the code to exit with."""
-    code_lock.hold(os.environ.get("NIGHTDESK_ENTERED", ""))
     options = Options(argv)
-    sink = Log(options.log, options.utc_offset_s) if options.log else PassThrough()
+    sink = begun(options)
     lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
     if lock_fd:
         os.set_inheritable(int(lock_fd), False)
-    private.restrict(os.environ["NIGHTDESK_HOME"])
     run, keeper = SupervisedRun(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     worker = os.fork()

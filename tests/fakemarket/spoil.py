@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import socket
 import struct
 import threading
@@ -47,14 +48,21 @@ def spoiled(right: Callable[[], Reply], fault: Fault | None, provider: Provider,
 
 
 def echo(request: Request, status: int) -> Reply:
-    """What a proxy's or a framework's error page shows of a request: each value plain and in four encodings."""
+    """What a proxy's or a framework's error page shows of a request: each value plain and in eight encodings."""
     lines = []
     named = {**request.headers, **request.params}
     for name, value in sorted(named.items(), key=lambda each: not any(word in each[0].lower() for word in TELLING)):
         raw = value.encode()
         forms = [value, repr(value), quote(value, safe=""), base64.b64encode(raw).decode(), raw.hex()]
+        forms += spellings(value)
         lines.append(f"{name}: {' '.join(forms)}")
     return text_reply("\n".join([*lines, f"{request.method} {request.path}"]), status)
+
+
+def spellings(value: str) -> list[str]:
+    """As pages have a text that was escaped more than once, or letter by letter."""
+    letter_by_letter = ["".join(form % ord(each) for each in value) for form in ("\\u%04x", "&#%d;")]
+    return [*letter_by_letter, quote(quote(value, safe=""), safe=""), html.escape(html.escape(value))]
 
 
 def retry_after(told: str, now_ms: int) -> str:

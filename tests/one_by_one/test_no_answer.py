@@ -107,6 +107,28 @@ def test_a_manifest_on_a_server_that_has_gone_away_costs_its_own_run_only(tmp_pa
     assert (told[IDS[0]], told[IDS[2]]) == ("ok", "ok") and told[IDS[1]] != "ok"
 
 
+EMPTY = """
+import sys; from pathlib import Path; from pyjobs.runs import prune, run_folder; from utils.files import os_files
+for each in (run_folder.finished_runs, prune.look, lambda at: os_files.matching(at, "*"), os_files.files_below):
+    try:
+        print(list(each(Path(sys.argv[1]))))
+    except OSError as error:
+        print(error.errno, error.filename)
+"""
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EIO, *(pytest.param(each, marks=pytest.mark.torture) for each in (errno.ETIMEDOUT, errno.ESTALE))]
+)
+def test_a_folder_whose_server_gives_an_error_is_no_empty_folder(number: int, tmp_path: Path) -> None:
+    make_run(tmp_path / "runs", IDS[0])
+    env = preload(tmp_path) | {"BAD_PATH": str(tmp_path / "runs"), "BAD_ERRNO": str(number)}
+    env |= {"NIGHTDESK_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join((str(ROOT), env.get("PYTHONPATH", "")))}
+    argv = [sys.executable, "-c", EMPTY, tmp_path / "runs"]
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.splitlines() == [f"{number} {tmp_path / 'runs'}"] * 4, done.stderr
+
+
 LISTED = {  # what each lists, and what a person is told of it
     "data/server_runs": [["prune_runs"], ["pin_run"], ["backup"], ["verify_run", "--all"]],
     "backtests": [["prune_runs", "--keep-backtest-days", "9"], ["compare_runs", "--strategy", "ma_cross"]],

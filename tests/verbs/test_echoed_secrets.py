@@ -12,6 +12,7 @@ import pytest
 
 from pyjobs.market.providers.wire.scrub import HIDDEN
 from tests.fakemarket.server import FakeMarket
+from tests.fakemarket.spoil import spellings
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON_S = 1_795_176_000  # 2026-11-20T12:00Z
@@ -28,6 +29,8 @@ def forms(secret: str) -> list[str]:
     return [
         secret, repr(secret)[1:-1], quote(secret, safe=""), quote_plus(secret), raw.hex(),
         base64.b64encode(raw).decode(), base64.b64encode(f"{USER}:{secret}".encode()).decode(),
+        # of these the message, which is cut and doubles a backslash, has room for the first of what is sent only
+        *(each.replace("\\", "\\\\") for each in spellings(USER[:6])[:2]),
     ]  # fmt: skip
 
 

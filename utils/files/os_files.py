@@ -32,6 +32,11 @@ READ_WRITE = os.O_RDWR | os.O_CREAT | _EXACT
 POLL_S = 0.05
 PATIENCE_S = 30.0  # a manifest has some hundred kB
 ANSWER_S = 60.0
+GONE = {
+    errno.EIO, errno.ETIMEDOUT, errno.ESTALE, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN, errno.ENETDOWN,
+    errno.ENETUNREACH, errno.ENXIO, errno.ENODEV,
+}  # fmt: skip
+"""What the system itself says of a disk or a server that has gone away: no reason to take a folder for an empty one."""
 _SILENT: set[str] = set()
 _ANSWERED: dict[str, float] = {}  # until when a folder is not asked again
 
@@ -117,7 +122,8 @@ def out_of_reach(folder: Path) -> bool:
 
 
 def must_answer(folder: Path) -> None:
-    """Raise OSError (ETIMEDOUT) naming the folder where its server does not say what is in it within `PATIENCE_S`.
+    """Raise OSError naming the folder where its server does not say what is in it within `PATIENCE_S` (ETIMEDOUT), or
+    is `GONE`, as of a mount that gives up by itself.
 
     Each folder is asked once in a minute, by a thread that is left behind then: who lists it after this does not wait.
     """
@@ -129,6 +135,7 @@ def must_answer(folder: Path) -> None:
     except OSError as error:
         if is_silence(error):
             _SILENT.add(place)
+        if error.errno in GONE:
             raise
     _ANSWERED[place] = now + ANSWER_S
 

@@ -64,6 +64,34 @@ def problems(home: str) -> list[str]:
     return found
 
 
+def sharers(home: str) -> tuple[str, list[str]]:
+    """The group of the locks, and who else is in it, where none is named to be trusted; ("", []) else.
+
+    Accounts of the system, which cannot log in, are left out where it is their first group.
+    """
+    try:
+        status = os.lstat(os.path.join(home, LOCKS))
+    except OSError:
+        return "", []
+    if os.environ.get(GROUP) or not hasattr(os, "getuid") or not status.st_mode & 0o050:
+        return "", []
+    import grp
+    import pwd
+
+    mine = (os.getuid(), 0)
+    known = {each.pw_name: each for each in pwd.getpwall()}
+    found = {name for name, each in known.items() if each.pw_gid == status.st_gid and not _is_systems(each.pw_shell)}
+    try:
+        group, *_, members = grp.getgrgid(status.st_gid)
+    except KeyError:
+        group, members = str(status.st_gid), []
+    return group, sorted(x for x in found.union(members) if x not in known or known[x].pw_uid not in mine)
+
+
+def _is_systems(shell: str) -> bool:
+    return shell.rpartition("/")[2] in ("nologin", "false", "sync", "shutdown", "halt")
+
+
 def group_id() -> int | None:
     """The number of the trusted group; None when none is named, or there is no such group."""
     name = os.environ.get(GROUP, "")

@@ -104,7 +104,7 @@ def _of_the_house(folders: Sequence[Path], now_s: float) -> list[tuple[str, Call
         ("write", lambda: places.check_record_file(paths.logs_dir() / "history.jsonl")),
         ("disk", lambda: [places.check_disk([*folders, root])]),
         ("storage", lambda: [results.check_storage(runs, places.free_at(data))]),
-        ("access", lambda: [places.check_private(private.problems(str(root)))]),
+        ("access", lambda: [places.check_private(private.problems(str(root)), private.sharers(str(root)))]),
         ("databases", lambda: places.check_databases(data / "queue")),
         ("format", lambda: machine.check_stored(paths.ROOT, root)),
         ("backup", lambda: [backups.check_backup(data, now_s)]),

@@ -20,7 +20,7 @@ from pyjobs.runs.verdict.findings import Asked, Check, State, many
 from pyjobs.runs.verdict.holders import lockers, stranger
 from pyjobs.runs.verdict.machine import uses_wal
 from utils.errors import NightdeskError
-from utils.files import os_files
+from utils.files import os_files, private
 from utils.wording import first_of
 
 DISK_WARN_BYTES, DISK_FAIL_BYTES = 2_000_000_000, 200_000_000
@@ -131,11 +131,20 @@ def room(free_bytes: int, where: str) -> Check:
     return Check("disk", state, f"{free_bytes / 1e9:.1f} GB free at {where}", "disk")
 
 
-def check_private(problems: Sequence[str]) -> Check:
-    """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may."""
+def check_private(problems: Sequence[str], sharers: tuple[str, Sequence[str]] = ("", ())) -> Check:
+    """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may.
+
+    `sharers`: a group that nobody has said is trusted, and who else is in it.
+    """
     cure = "the next job sets it right, or the owner with chmod and chown"
-    detail = f"{first_of(problems, 3, '; ')}: {cure}" if problems else "as it should be"
-    return Check("other users", "WARN" if problems else "OK", detail, "other users")
+    found = [f"{first_of(problems, 3, '; ')}: {cure}"] if problems else []
+    group, others = sharers
+    if others:
+        found.append(
+            f"the locks' group '{group}' has other users ({first_of(others, 3)}), who may lock what jobs lock: name a "
+            f"group of the jobs alone, or this one where they are trusted, as {private.GROUP} in config/env.local.sh"
+        )
+    return Check("other users", "WARN" if found else "OK", "; ".join(found) or "as it should be", "other users")
 
 
 def check_databases(folder: Path) -> Iterator[Check]:

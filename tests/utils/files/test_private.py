@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
+import pwd
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from pyjobs.runs.verdict.places import check_private
 from tests.shell.conftest import ROOT, House
 from tests.support.stranger import stranger
 from utils import history
@@ -91,6 +94,30 @@ def test_a_group_is_trusted_by_name_or_number_and_an_unknown_one_is_named(
     private.make_folder(tmp_path / private.YAHOO, 0o700)
     assert (tmp_path / ".locks").stat().st_gid == 54321
     assert (tmp_path / private.YAHOO).stat().st_gid != 54321
+
+
+def test_the_users_own_group_is_named_where_other_users_have_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private.make_folder(tmp_path / ".locks")
+    gid, uid, root = (tmp_path / ".locks").stat().st_gid, os.getuid(), "/home/x"
+    users = [("jobs", uid, gid, "sh"), ("daemon", 71, gid, "nologin"), ("ann", 72, gid, "bash"), ("bob", 73, 99, "sh")]
+    known = [pwd.struct_passwd((name, "x", u, g, "", root, f"/bin/{shell}")) for name, u, g, shell in users]
+    monkeypatch.setattr(pwd, "getpwall", lambda: known)
+    monkeypatch.setattr(
+        grp, "getgrgid", lambda number: grp.struct_group(("users", "x", number, ["bob", "jobs", "eve"]))
+    )
+    assert private.sharers(str(tmp_path)) == ("users", ["ann", "bob", "eve"])
+    told = check_private([], private.sharers(str(tmp_path)))
+    assert told.state == "WARN" and told.detail == (
+        "the locks' group 'users' has other users (ann, bob, eve), who may lock what jobs lock: name a group of the "
+        "jobs alone, or this one where they are trusted, as NIGHTDESK_GROUP in config/env.local.sh"
+    )
+    monkeypatch.setenv("NIGHTDESK_GROUP", "users")
+    assert private.sharers(str(tmp_path)) == ("", []) and check_private([], ("", [])).state == "OK"
+    monkeypatch.delenv("NIGHTDESK_GROUP")
+    (tmp_path / ".locks").chmod(0o700)
+    assert private.sharers(str(tmp_path)) == ("", [])
 
 
 def test_a_history_that_somebody_keeps_locked_delays_a_job_for_a_moment_and_loses_nothing(house: House) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
+import time
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -37,6 +39,16 @@ def test_every_form_of_it_is_gone(secret: str) -> None:
         "percent": quote(secret, safe=""),
         "form": quote_plus(secret),
         "lower percent": quote(secret, safe="").replace("%2B", "%2b").replace("%2F", "%2f"),
+        "percent twice": quote(quote(secret, safe=""), safe=""),
+        "JSON of JSON": json.dumps(json.dumps({"k": secret})),
+        "every letter as JSON's escape": "".join(f"\\u{ord(each):04X}" for each in secret),
+        "every byte as a percent code": "".join(f"%{byte:02x}" for byte in raw),
+        "entities": "".join(f"&#{ord(each)};" for each in secret),
+        "hex entities": "".join(f"&#x{ord(each):X};" for each in secret),
+        "named entities": html.escape(secret),
+        "entities of entities": html.escape(html.escape(secret)),
+        "one letter of another spelling": secret[:2] + f"\\u{ord(secret[2]):04x}" + secret[3:],
+        "JavaScript": json.dumps(secret).replace("/", "\\/"),
         "hex": binascii.hexlify(raw).decode(),
     }
     for user in ("", "u:", "us:", "user:"):
@@ -47,6 +59,21 @@ def test_every_form_of_it_is_gone(secret: str) -> None:
         said = scrub.scrub(f"Invalid header value <{text}> in {text}")
         assert scrub.HIDDEN in said, form
         assert secret not in said and text not in said, form
+
+
+def test_the_password_of_a_proxy_is_a_secret_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://desk:pa%40ss-word@10.0.0.1:3128")
+    scrub.hide([])
+    for form in ("pa%40ss-word", "pa@ss-word", base64.b64encode(b"desk:pa@ss-word").decode()):
+        assert form not in scrub.scrub(f"407 for {form}") and scrub.HIDDEN in scrub.scrub(f"407 for {form}")
+
+
+@pytest.mark.parametrize("text", ["\\", "%25", "&amp;", "&#0", "A", "%2525", "=hunter2+"])
+def test_a_text_that_begins_like_it_again_and_again_takes_no_time(text: str) -> None:
+    scrub.hide([*SECRETS, "\\/\\/\\/"])
+    began = time.process_time()
+    scrub.scrub((text * 20_000)[:20_000])
+    assert time.process_time() - began < 1
 
 
 def test_a_message_that_is_cut_shows_no_half_of_it() -> None:
