@@ -68,25 +68,6 @@ record() {
   add "$file" "{\"job\":\"${1%%@*}\",\"instance\":\"${instance#@}\",$now,\"outcome\":\"$3\",\"log\":\"$4\"}"
 }
 
-# add FILE LINE: to its end; where that cannot be, as with a pipe in its place, it costs one line of stderr. A process of
-# its own tries it, which has neither lock nor output of ours, since a disk may never answer: that is 73, after a while.
-add() {
-  local told
-  read -r -t "$PATIENCE_S" told < <(exec 2>/dev/null && put "$@") || told=73
-  ((told)) || return 0
-  printf '%s: cannot add to %s%s\n' "${0##*/}" "$1" "${NO_ANSWER[told]:-}" >&2
-  ((told == 1)) || return "$told"
-}
-PATIENCE_S=30 NO_ANSWER=([73]=": its disk or server has not answered for 30 s (mount, dmesg): mend that")
-
-# put FILE LINE: add the line, and print 0, or 1 where that cannot be.
-put() {
-  local told=1
-  [[ ! ${NIGHTDESK_LOCK_FD:-} ]] || exec {NIGHTDESK_LOCK_FD}>&-
-  { [[ -d ${1%/*} ]] || mkdir -p -- "${1%/*}"; } && { [[ ! -p $1 ]] && printf '%s\n' "$2" >>"$1"; } && told=0
-  printf '%s\n' "$told"
-}
-
 # supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).
 supervise() {
   LC_ALL=C.UTF-8 exec "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import supervise
@@ -97,3 +78,5 @@ unset CDPATH # only the entry points in batch/ move to the root
 cd -P -- "${BASH_SOURCE[0]%/*}/.." && ROOT=$PWD && { cd -- "$OLDPWD" 2>/dev/null || true; }
 # shellcheck source=jobs/enter.sh
 [[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || . "$ROOT/jobs/enter.sh"
+# shellcheck source=jobs/add.sh
+. "$ROOT/jobs/add.sh"

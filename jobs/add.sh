@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Summary: add a line to a file whose disk may never answer. Sourced by lib.sh, never run.
+
+PATIENCE_S=30 NO_ANSWER=([73]=": its disk or server has not answered for 30 s (mount, dmesg): mend that")
+
+# add FILE LINE: to its end; where that cannot be, as with a pipe in its place, it costs one line of stderr. On a disk of
+# its own a process tries it that has neither lock nor output of ours (a millisecond): no answer is 73, after a while.
+add() {
+  local told=0
+  if far "$1"; then
+    read -r -t "$PATIENCE_S" told < <(exec 2>/dev/null && unlocked && put "$@" && echo 0 || echo 1) || told=73
+  else
+    put "$@" 2>/dev/null || told=1
+  fi
+  ((told)) || return 0
+  printf '%s: cannot add to %s%s\n' "${0##*/}" "$1" "${NO_ANSWER[told]:-}" >&2
+  ((told == 1)) || return "$told"
+}
+
+put() {
+  { [[ -d ${1%/*} ]] || mkdir -p -- "${1%/*}"; } && [[ ! -p $1 ]] && printf '%s\n' "$2" >>"$1"
+}
+
+unlocked() {
+  [[ ! ${NIGHTDESK_LOCK_FD:-} ]] || exec {NIGHTDESK_LOCK_FD}>&-
+}
+
+# far FILE: it lies behind a link, or on a mount below the code's folder, or outside: it may be away when the code is not.
+far() {
+  local folder=${1%/*} below=${1#"${NIGHTDESK_HOME:-}"/} mounts
+  [[ $below != "$1" ]] && mapfile -t mounts </proc/self/mountinfo || return 0
+  while [[ $folder && $folder != "$ROOT" ]]; do
+    [[ ${mounts[*]} != *" ${folder// /\\040} "* ]] || return 0
+    folder=${folder%/*}
+  done
+  [[ -L $NIGHTDESK_HOME/${below%%/*} ]] # last: of a mount, it would wait for its server
+}
