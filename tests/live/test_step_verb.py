@@ -102,7 +102,7 @@ def test_without_the_network_the_store_is_enough(world: World) -> None:
         ({"DRY_RUN": "0"}, 78, "DRY_RUN=0: only paper money exists here"),
         ({"DATA_TAG": ""}, 64, "which loop? --instance NAME"),
         ({"DATA_TAG": "../x"}, 64, "'../x' is not a tag"),
-        ({"SYMBOL": "BTC,USD"}, 64, "cannot stand in a file of commas"),
+        ({"SYMBOL": "BTC,USD"}, 64, "cannot be in a file of comma-separated values"),
         ({"STRATEGY": "no_such"}, 78, "unknown setup 'no_such'"),
         ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI and its own bars"),
         ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),
