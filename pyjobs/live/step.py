@@ -53,12 +53,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step did: rows written, trades that ended, the last decided bar (0: none yet), what to report."""
+    """What a step did: rows written, trades that ended, last decided bar (0: none yet), what to report (`Answer`)."""
 
     rows: int
     trades: int
     last_ms: int
     told: tuple[str, ...]
+    noted: bool
 
 
 def step(spec: Spec, setting: Setting) -> Outcome:
@@ -139,7 +140,8 @@ class Loop:
             last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
-        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=(*found, *self.told))
+        found += self.told
+        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(found), noted=answer.noted)
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
         """Decide what an answer holds: how many rows, how many trades that ended."""
