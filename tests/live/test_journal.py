@@ -143,6 +143,10 @@ def test_a_file_that_an_editor_saved_with_its_own_line_ends_is_refused_and_told_
     with pytest.raises(logs.BadLine, match=rf"{name}\.csv: its lines end in CR LF") as refused:
         logs.read(place, live=True)
     assert refused.value.ts_ms == int(rows_of(path)[0][names.TS_MS])
+    for no_lines in (good.replace(b"\n", b"\r"), b"another program's"):  # without a single end of a line
+        path.write_bytes(no_lines)
+        with pytest.raises(logs.BadLine, match=rf"{name}\.csv: its (lines end|heading is not ours)"):
+            logs.read(place, live=True)
     path.write_bytes(good[:-1] + b"\r\n")  # one line alone
     if name != "events":
         with pytest.raises(BadDataError, match=r"does not have the checksum"):
