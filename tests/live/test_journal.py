@@ -192,6 +192,15 @@ def test_a_journal_that_has_lost_its_beginning_and_was_sealed_again_is_refused(a
     assert same(place, after)
 
 
+def test_a_beginning_that_is_recorded_at_no_time_is_refused_by_its_file() -> None:
+    place = whole()
+    rows = rows_of(place.events)
+    next(row for row in rows if row[4] == "begun")[names.TS_MS] = "x"
+    put(place.events, rows, resealed=True)
+    with pytest.raises(BadDataError, match=r"events\.csv: the row of ts_ms x"):
+        a_loop(a_spec())
+
+
 def test_files_of_two_times_are_refused() -> None:
     place = whole()
     place.bars.write_bytes(b"".join(lines_of(place.bars)[:-5]))
