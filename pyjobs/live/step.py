@@ -23,7 +23,7 @@ from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
-from pyjobs.live.limits import NO_TURN, Held, Turn, Unreadable, check_of, others, totals
+from pyjobs.live.limits import Held, Turn, Unreadable, check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.live.splits import alike, between, rebased, unexplained
 from pyjobs.market.bars import COLUMNS, Bars
@@ -240,7 +240,7 @@ class Loop:
 
     def _held_elsewhere(self, at_ms: int, turn: Turn) -> list[Held] | Unreadable:
         configured = self.setting.configured
-        found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else NO_TURN
+        found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else turn.lacking
         if isinstance(found, Unreadable):
             self.told = [f"an entry was forbidden (limits_unreadable): {found.why}"]
         return found
