@@ -79,10 +79,14 @@ def _asked_for(args: argparse.Namespace, found: LiveFile, setting: object) -> in
 
 
 def _one(spec: Spec, setting: object) -> int:
+    from pyjobs.live import feed
     from pyjobs.live.step import Setting, step
 
     assert isinstance(setting, Setting)
-    print(_said(spec, step(spec, setting)))
+    done = step(spec, setting)
+    print(_said(spec, done), flush=True)
+    if done.noted:  # not before: a step that fails leaves it to the next
+        feed.said(spec, done.told)
     return 0
 
 

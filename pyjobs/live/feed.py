@@ -6,6 +6,7 @@ What was asked for serves also where it cannot be stored.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,14 +26,15 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 class Answer:
     """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
 
-    `persisted`: what came is stored. `told`: what to report. `splits`: those that are recorded, of raw prices;
-    None where splits are worked in, and all bars move with one.
+    `persisted`: what came is stored. `told`: what to report; `noted`: some of it is, until `said`. `splits`: those
+    that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
     """
 
     bars: Bars
     final: bool
     persisted: bool = True
     told: tuple[str, ...] = ()
+    noted: bool = False
     splits: tuple[Split, ...] | None = ()
 
 
@@ -48,13 +50,13 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     """
     store = open_store()
     came: list[Bars] = []
-    persisted, found = True, tuple[str, ...]()
+    persisted, found, noted = True, tuple[str, ...](), False
     if fetched and os.environ.get("FORCE_FETCH_FAIL") == "1":
         raise ExternalDataUnavailable(
             "network", provider=spec.exchange, symbol=spec.stored, detail="FORCE_FETCH_FAIL=1 rehearses a failed fetch"
         )
     if fetched:
-        persisted, found = _fetch(spec, store, came, bars, now_ms)
+        persisted, found, noted = _fetch(spec, store, came, bars, now_ms)
     stored = store.read(spec.key, start_ms=since_ms or None)
     whole = merged(stored, [each for each in came if not persisted])
     if since_ms:
@@ -65,14 +67,23 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
     about = store.provenance(spec.key)
     splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
-    return Answer(bars=whole, final=final, persisted=persisted, told=found, splits=splits)
+    return Answer(bars=whole, final=final, persisted=persisted, told=found, noted=noted, splits=splits)
 
 
-def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...]]:
-    """Ask for what is new and store it; what came is added to `came` whether it could be stored or not."""
+def said(spec: Spec, told: Collection[str]) -> None:
+    """These sentences have been printed: no later job says again what of them was noted of the series."""
+    from pyjobs.market.ingest.news.said import said as news_said
+
+    news_said(open_store(), spec.key, told)
+
+
+def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...], bool]:
+    """Ask for what is new and store it; what came is added to `came` whether it could be stored or not.
+
+    `Answer.persisted`, `told` and `noted`.
+    """
     from pyjobs.market.ingest import backfill
     from pyjobs.market.ingest.for_each_series import series_lock
-    from pyjobs.market.ingest.news.said import said
     from pyjobs.market.ingest.sources import Sources
 
     source = Sources().of(spec.key)
@@ -94,16 +105,14 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
                 store, spec.key, replace(source, ask=noted), lookback_ms=back_ms, now_ms=now_ms, progress=_quiet
             )
     except NetworkForbidden:
-        return True, ("no provider was asked: ALLOW_NET_FETCH=0; the store's bars are used",)
+        return True, ("no provider was asked: ALLOW_NET_FETCH=0; the store's bars are used",), False
     except LockBusyError:
-        return True, ("another ingest of the series is at work; the store's bars are used",)
+        return True, ("another ingest of the series is at work; the store's bars are used",), False
     except (CannotWriteError, OSError) as error:
         if not came:
             raise
-        return False, (f"the bars could not be stored: {error}",)
-    if done.got.news:
-        said(store, spec.key, done.got.news)
-    return True, done.got.news
+        return False, (f"the bars could not be stored: {error}",), False
+    return True, done.got.news, bool(done.got.news)
 
 
 def _quiet(_: int, __: int, ___: str) -> None:

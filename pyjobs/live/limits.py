@@ -71,6 +71,7 @@ class Turn:
 
     def __init__(self, wait_s: float = TURN_S) -> None:
         self._wait_s, self._held, self._tried, self._mine = wait_s, ExitStack(), False, False
+        self.lacking = NO_TURN  # why it is not mine
 
     def __enter__(self) -> Turn:
         return self
@@ -86,8 +87,11 @@ class Turn:
                 private.make_folder(path.parent)
                 self._held.enter_context(os_files.locked(path, self._wait_s))
                 self._mine = True
-            except (os_files.HeldElsewhere, OSError):
+            except os_files.HeldElsewhere:
                 self._mine = False
+            except OSError as error:
+                why = f"{path} cannot be locked ({error.strerror or error}): let the user of the loops write to it"
+                self.lacking = Unreadable(name=LOCK, why=why)
         return self._mine
 
 

@@ -23,7 +23,7 @@ from pyjobs.live.journal import last_sizes, names
 from pyjobs.live.journal.cells import number
 from pyjobs.live.journal.journal import Journal, LookDeeper
 from pyjobs.live.journal.place import Place
-from pyjobs.live.limits import NO_TURN, Held, Turn, Unreadable, check_of, others, totals
+from pyjobs.live.limits import Held, Turn, Unreadable, check_of, others, totals
 from pyjobs.live.spec import Spec, code_of
 from pyjobs.live.splits import alike, between, rebased, unexplained
 from pyjobs.market.bars import COLUMNS, Bars
@@ -53,12 +53,13 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step did: rows written, trades that ended, the last decided bar (0: none yet), what to report."""
+    """What a step did: rows written, trades that ended, last decided bar (0: none yet), what to report (`Answer`)."""
 
     rows: int
     trades: int
     last_ms: int
     told: tuple[str, ...]
+    noted: bool
 
 
 def step(spec: Spec, setting: Setting) -> Outcome:
@@ -139,7 +140,8 @@ class Loop:
             last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
-        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=(*found, *self.told))
+        found += self.told
+        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(found), noted=answer.noted)
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
         """Decide what an answer holds: how many rows, how many trades that ended."""
@@ -238,7 +240,7 @@ class Loop:
 
     def _held_elsewhere(self, at_ms: int, turn: Turn) -> list[Held] | Unreadable:
         configured = self.setting.configured
-        found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else NO_TURN
+        found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else turn.lacking
         if isinstance(found, Unreadable):
             self.told = [f"an entry was forbidden (limits_unreadable): {found.why}"]
         return found

@@ -143,6 +143,10 @@ def test_a_file_that_an_editor_saved_with_its_own_line_ends_is_refused_and_told_
     with pytest.raises(logs.BadLine, match=rf"{name}\.csv: its lines end in CR LF") as refused:
         logs.read(place, live=True)
     assert refused.value.ts_ms == int(rows_of(path)[0][names.TS_MS])
+    for no_lines in (good.replace(b"\n", b"\r"), b"another program's"):  # without a single end of a line
+        path.write_bytes(no_lines)
+        with pytest.raises(logs.BadLine, match=rf"{name}\.csv: its (lines end|heading is not ours)"):
+            logs.read(place, live=True)
     path.write_bytes(good[:-1] + b"\r\n")  # one line alone
     if name != "events":
         with pytest.raises(BadDataError, match=r"does not have the checksum"):
@@ -186,6 +190,15 @@ def test_a_journal_that_has_lost_its_beginning_and_was_sealed_again_is_refused(a
     with pytest.raises(BadDataError, match=r"decisions\.csv: begins with .* its first rows are gone"):
         a_loop(a_spec())
     assert same(place, after)
+
+
+def test_a_beginning_that_is_recorded_at_no_time_is_refused_by_its_file() -> None:
+    place = whole()
+    rows = rows_of(place.events)
+    next(row for row in rows if row[4] == "begun")[names.TS_MS] = "x"
+    put(place.events, rows, resealed=True)
+    with pytest.raises(BadDataError, match=r"events\.csv: the row of ts_ms x"):
+        a_loop(a_spec())
 
 
 def test_files_of_two_times_are_refused() -> None:

@@ -136,3 +136,11 @@ def test_a_loop_that_waits_for_its_turn_in_vain_enters_nothing(home: Path, monke
         fed(a_loop(spec, limits=Limits(open_positions=1)), walk(100), 60, 100)
     blocked = {row["blocked_by"] for row in cells(spec.place.decisions) if row["reason"] != "holding"}
     assert blocked == {"", "limits_unreadable"} and not spec.place.trades.exists()
+
+
+def test_a_lock_that_cannot_be_had_is_not_called_another_loops_turn(home: Path) -> None:
+    (made_folder(home / ".locks") / LOCK).mkdir()
+    loop = fed(a_loop(a_spec(), limits=Limits(open_positions=1)), BARS, 60, first_order())
+    assert cells(loop.spec.place.decisions)[-1]["risk"] == f"unreadable={LOCK}"
+    (told,) = loop.told
+    assert f"{home}/.locks/{LOCK} cannot be locked (Is a directory): let the user" in told

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from pyjobs.kill import main as kill
+from pyjobs.live import config, feed
 from pyjobs.live.journal.place import Place
 from pyjobs.live_step import main as live_step
+from pyjobs.market.ingest import looks
+from pyjobs.market.store.open_store import open_store
 from tests.fakemarket.server import FakeMarket
 from tests.live.support.worlds import cells
 from utils.run import run
@@ -89,6 +92,21 @@ def test_a_rehearsed_full_disk_keeps_the_bar_from_the_store_and_not_from_its_dec
     assert world.step(300) == 0 and [row["blocked_by"] for row in world.rows][2:] == [""]
 
 
+def test_news_is_noted_until_a_step_has_printed_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.step() == 0
+    store, spec = open_store(), config.from_environment(os.environ, config.load())
+    looks.change(store, spec.key, told=("1 row of the provider cannot be true",))
+    world.at(world.now_s + 300)
+    answer = feed.look(spec, since_ms=0, bars=9, now_ms=round(world.now_s * 1000), fetched=True)  # killed here
+    assert answer.noted and "1 row of the provider cannot be true" in answer.told
+    for count in (1, 0):
+        capsys.readouterr()
+        assert world.step(300) == 0
+        assert capsys.readouterr().out.count("; 1 row of the provider cannot be true") == count
+    known = looks.load(store, spec.key)
+    assert known is not None and known.told == ()
+
+
 def test_without_the_network_the_store_is_enough(world: World) -> None:
     assert world.step() == 0
     asked = len(world.fake.requests("bitfinex"))
@@ -102,7 +120,7 @@ def test_without_the_network_the_store_is_enough(world: World) -> None:
         ({"DRY_RUN": "0"}, 78, "DRY_RUN=0: only paper money exists here"),
         ({"DATA_TAG": ""}, 64, "which loop? --instance NAME"),
         ({"DATA_TAG": "../x"}, 64, "'../x' is not a tag"),
-        ({"SYMBOL": "BTC,USD"}, 64, "cannot stand in a file of commas"),
+        ({"SYMBOL": "BTC,USD"}, 64, "cannot be in a file of comma-separated values"),
         ({"STRATEGY": "no_such"}, 78, "unknown setup 'no_such'"),
         ({"STRATEGY": "krx_ma200", "STRATEGY_PARAMS": ""}, 78, "decides by KOSPI and its own bars"),
         ({"STRATEGY_PARAMS": "fast"}, 64, "'fast' is not NAME=VALUE"),

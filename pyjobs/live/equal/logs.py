@@ -176,12 +176,12 @@ def lines(file: LinesFile, text: bytes, *, strictly: bool, ordered: bool = True)
         if found is not None:
             return found
     whole = split(text[: text.rfind(b"\n") + 1])
-    if not whole:
-        return Rows.of([], width)
     if b"\r" in text:
         row = next((line for line in whole[1:] if line.endswith("\r")), "").split(",")
         raise BadLine(f"{file.path}: {SAVED}", _time_of(row))
-    if whole[0] + "\n" != file.heading:
+    if not whole and heading.startswith(text.rstrip(b"\0")):
+        return Rows.of([], width)
+    if not whole or whole[0] + "\n" != file.heading:
         raise BadLine(f"{file.path}: its heading is not ours: it is of another version or program", 0)
     try:
         rows = file.verified(whole[1:], "")

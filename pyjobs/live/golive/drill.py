@@ -44,16 +44,18 @@ def drilled(spec: Spec) -> str:
 
 def _torn_and_back(twin: Spec) -> str:
     place = twin.place
-    kept = {name: path.read_bytes() if (path := getattr(place, name)).exists() else b"" for name in NAMES[:3]}
     rows = LinesFile(path=place.decisions, columns=names.DECISIONS).tail(2)
     if len(rows) < 2:
         return NOT_YET
+    last = rows[-1]
+    at_ms = int(last[names.TS_MS])
+    setting = Setting(now_ms=lambda: at_ms + TIMEFRAME_MS[twin.timeframe], fetched=False, synced=False)
+    Loop(twin, setting).journal.close()  # a real kill may have left something, too: that is set right first
+    kept = {name: path.read_bytes() if (path := getattr(place, name)).exists() else b"" for name in NAMES[:3]}
     whole = kept["decisions"]
     begins = whole.rfind(b"\n", 0, len(whole) - 1) + 1
     place.decisions.write_bytes(whole[: (begins + len(whole)) // 2])  # a kill amid the write of the last row
-    last = rows[-1]
-    at_ms = int(last[names.TS_MS])
-    loop = Loop(twin, Setting(now_ms=lambda: at_ms + TIMEFRAME_MS[twin.timeframe], fetched=False, synced=False))
+    loop = Loop(twin, setting)
     try:
         if loop.stand.ts_ms != int(rows[0][names.TS_MS]):
             return f"after a torn write it is at ts_ms {loop.stand.ts_ms}, not at {rows[0][names.TS_MS]}"

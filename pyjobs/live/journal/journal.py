@@ -106,8 +106,10 @@ class Journal:
     def _refuse_headless(self) -> None:
         """Raises BadDataError where bars or events show a decision before the first one; a whole file was looked at."""
         decided = [int(row[names.TS_MS]) for row in self.bars if row[KIND].startswith(names.DECIDED)][:1]
-        marks = [int(row[names.TS_MS]) for row in self.events(CHECKED_AT_A_START) if row[EVENT_KIND] == "begun"][-1:]
-        begun, first = min([*decided, *marks], default=0), int(self.decisions[0][names.TS_MS]) if self.decisions else 0
+        marks = [row for row in self.events(CHECKED_AT_A_START) if row[EVENT_KIND] == "begun"][-1:]
+        refuse_disorder(self.files["events"], marks, strictly=False)
+        begun = min([*decided, *(int(row[names.TS_MS]) for row in marks)], default=0)
+        first = int(self.decisions[0][names.TS_MS]) if self.decisions else 0
         if begun < first and begun:
             raise BadDataError(
                 f"{self.place.decisions}: begins with the bar of {utc_text(first)}, and the loop began with that of "

@@ -168,6 +168,19 @@ def test_the_drill_tears_a_copy_and_leaves_the_journal_alone(spec: Spec, monkeyp
     assert drilled(spec) == "the last bar, decided again, gives another decisions.csv"
 
 
+def test_the_drill_of_a_journal_that_was_killed_amid_a_write_is_about_what_a_start_makes_of_it(spec: Spec) -> None:
+    place = spec.place
+    ended = place.trades.read_text().splitlines()[-1].split(",")[3]  # the last trade's close
+    lines = place.decisions.read_text().splitlines(keepends=True)
+    at = next(k for k, line in enumerate(lines) if line.split(",")[3] == ended)
+    bars = place.bars.read_text().splitlines(keepends=True)
+    upto = next(k for k, line in enumerate(bars) if line.split(",")[3] == ended)
+    place.bars.write_text("".join(bars[: upto + 1]))
+    for torn in ("", lines[at][:50]):
+        place.decisions.write_text("".join(lines[:at]) + torn)
+        assert drilled(spec) == ""
+
+
 def test_limits_that_nobody_has_set_are_told_at_a_start(spec: Spec, capsys: pytest.CaptureFixture[str]) -> None:
     (spec.place.folder / "sizes.json").unlink(missing_ok=True)
     assert run(live_step, ["--instance", "paper", "--no-fetch"]) == 0
