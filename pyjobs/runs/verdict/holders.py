@@ -66,24 +66,34 @@ def _by_clock_of(now_s: float, holder: Holder) -> int:
     return holder.since_s + round(now_s - real_s) if stamp_is_real else holder.since_s
 
 
-def lockers() -> dict[int, int]:
-    """The pid of who has locked it, by inode, as the kernel tells; empty where it does not (no Linux)."""
+def lockers() -> dict[int, list[tuple[str, int]]]:
+    """Who has locked it, by inode: device (`fe:00`) and pid, as the kernel says; empty where it does not (no Linux)."""
+    found: dict[int, list[tuple[str, int]]] = {}
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
         return {}
-    words = [line.split() for line in lines if "FLOCK" in line and "->" not in line]
-    return {int(each[5].rpartition(":")[2]): int(each[4]) for each in words if int(each[4]) > 0}
+    for words in (line.split() for line in lines if "FLOCK" in line and "->" not in line):
+        device, _, inode = words[5].rpartition(":")
+        found.setdefault(int(inode), []).append((device, int(words[4])))
+    return found
 
 
-def stranger(path: Path, held: dict[int, int]) -> str:
-    """The process of another user, not root, that has the file locked; empty when there is none."""
+def stranger(path: Path, held: dict[int, list[tuple[str, int]]]) -> str:
+    """The process of another user, not root, that has the file locked; empty when there is none.
+
+    A file of one number on another disk is another. Devices without a driver (btrfs, overlay) have two names: no proof.
+    """
     try:
-        pid = held.get(path.stat().st_ino, 0)
-        owner = os.stat(f"/proc/{pid}").st_uid if pid else os.getuid()  # noqa: PTH116
+        state = path.stat()
+        device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}"
+        for where, pid in held.get(state.st_ino, []):
+            owner = os.stat(f"/proc/{pid}").st_uid if pid > 0 else 0  # noqa: PTH116
+            if owner not in (os.getuid(), 0) and (where == device or not os.major(state.st_dev)):
+                return f"pid {pid} of user {owner}"
     except OSError:
-        return ""
-    return "" if owner in (os.getuid(), 0) else f"pid {pid} of user {owner}"
+        pass
+    return ""
 
 
 def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs import doctor
+from pyjobs.runs.verdict.holders import stranger
 from pyjobs.runs.verdict.machine import check_format, check_secrets, check_tools, check_wal, has_wal_bug
 from utils import paths
 
@@ -111,3 +113,19 @@ def test_doctor_and_uninstall_need_no_packages(words: list[str], tmp_path: Path)
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "NIGHTDESK_HOME": str(tmp_path)}
     bare = subprocess.run([sys.executable, "-S", "-m", *words], cwd=paths.ROOT, env=env, capture_output=True, text=True)
     assert bare.returncode in (0, 3) and not bare.stderr, bare.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+def test_a_lock_on_another_disks_file_of_one_number_is_nobodys_here(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    state, other = path.stat(), subprocess.Popen(["sleep", "60"], user=65534)
+    try:
+        here = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}"
+        assert stranger(path, {state.st_ino: [(here, other.pid)]}) == f"pid {other.pid} of user 65534"
+        elsewhere = {state.st_ino: [("fe:77", other.pid)]}
+        assert stranger(path, elsewhere) == ("" if os.major(state.st_dev) else f"pid {other.pid} of user 65534")
+        assert stranger(path, {state.st_ino: [(here, os.getpid())], 1: [(here, other.pid)]}) == ""
+    finally:
+        other.kill()
+        other.wait()
