@@ -76,7 +76,7 @@ sys.exit(supervise.main(sys.argv[2:]))' "$ROOT" "$@"
 
 unset CDPATH # only the entry points in batch/ move to the root
 cd -P -- "${BASH_SOURCE[0]%/*}/.." && ROOT=$PWD && { cd -- "$OLDPWD" 2>/dev/null || true; }
-# shellcheck source=jobs/enter.sh
-[[ ${NIGHTDESK_ENTERED:-} == "${ROOT:?}" ]] || . "$ROOT/jobs/enter.sh"
 # shellcheck source=jobs/add.sh
-. "$ROOT/jobs/add.sh"
+. "${ROOT:?}/jobs/add.sh"
+# shellcheck source=jobs/enter.sh
+[[ ${NIGHTDESK_ENTERED:-} == "$ROOT" ]] || . "$ROOT/jobs/enter.sh"

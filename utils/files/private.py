@@ -35,9 +35,9 @@ def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
 def restrict(home: str) -> None:
     """Give what is here its mode and group. What belongs to another user is left to `problems`.
 
-    The supervisor does it before any time limit runs, so folders that may lie on a server are not among it.
+    Every job does it, so folders that may lie on a server of their own are not among it: queues, and fetched runs.
     """
-    for path, mode in _looked_at(home, (LOCKS, STATE, YAHOO), ()):
+    for path, mode in _looked_at(home, (LOCKS, STATE, YAHOO), (LIVE, COMPILING)):
         _set(path, mode)
 
 
