@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tests.market.real_prices import real_candles, real_days
+from tests.market.support.real_prices import real_candles, real_days
 
 from pyjobs.market.bars import DAY_MS, Bars
 from pyjobs.market.checks.splits import breaks
