@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tests.market.support.real_prices import real_candles, real_days
 
 from pyjobs.market.bars import DAY_MS, Bars
 from pyjobs.market.checks.splits import breaks
+from tests.market.support.real_prices import real_candles, real_days
 
 ROOT = Path(__file__).resolve().parents[2]
 BEFORE, AFTER = 200, 20
