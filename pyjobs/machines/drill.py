@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from pyjobs.machines.restoring import restore
 from pyjobs.runs import sealed
-from pyjobs.runs.run_folder import finished_runs
+from pyjobs.runs.run_folder import finished_runs, is_being_built
 from utils.errors import BadDataError, NightdeskError
+from utils.files.os_files import hold_folder
 
 LENT = ("data/raw", "data/sample", "data/webcache")  # bars, which are had anew: not in the backup, lent to the night
 NIGHT_S = 3600.0
@@ -97,13 +98,17 @@ def _run(verb: list[str], clone: Path, env: Mapping[str, str]) -> str:
 
 @contextlib.contextmanager
 def empty_folder(other: Path) -> Iterator[Path]:
-    """A new folder in `other`, removed at the end; first what an earlier drill left there is removed."""
+    """A new folder in `other`, removed at the end; first what earlier drills left there, not what one at work has."""
     other.mkdir(parents=True, exist_ok=True)
     for left in other.glob(".drill-*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if not is_being_built(left):
+            shutil.rmtree(left, ignore_errors=True)
     folder = other / f".drill-{os.getpid()}"
     folder.mkdir(mode=0o700)
+    holding = hold_folder(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if holding >= 0:
+            os.close(holding)

@@ -44,7 +44,7 @@ TREES = (
 SINGLE = (
     "config/desk.yaml", "config/*.local*",
     "secret/jobs.yaml", "secret/live.yaml", "secret/watchlist*.yaml", "secret/data_sources.yaml",
-    "secret/exchanges.yaml", "repos.lock", "logs/history*.jsonl",
+    "secret/exchanges.yaml", "repos.lock", "logs/history*.jsonl", "data/live/KILL",
 )  # fmt: skip
 NOT_DATA = ("data/server_runs", "data/server_runs_remote", "data/raw", "data/cache", "data/backups", "data/webcache")
 NOT_OURS = ("__pycache__", ".quarantine")

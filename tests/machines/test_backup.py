@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs import backup, pin_run, restore
-from pyjobs.machines import backup_record, databases, restoring, snapshot, vaults
+from pyjobs.machines import backup_record, databases, drill, restoring, snapshot, vaults
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.verdict.backups import check_backup
@@ -60,6 +60,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "secret/watchlist.yaml": "symbols: []\n",
         "secret/live.yaml": "limits: {open_positions: 1}\n",
         "secret/instances/ETH-1m.env": "SYMBOL=ETHUSD\n",
+        "data/live/KILL": '{"reason": "a test", "flatten": false, "at": ""}\n',  # a restored house stays stopped
         "secret/.env": "KRX_PW=not in a backup\n",
         ".env": "APCA_API_SECRET_KEY=not in a backup\n",
         "logs/history.jsonl": '{"job":"nightly"}\n',
@@ -87,7 +88,7 @@ def files_of(folder: Path) -> set[str]:
 
 WANTED = {
     "config/desk.yaml", "config/desks/us.yaml", "config/env.local.sh", "strategies/mine.py", "secret/watchlist.yaml",
-    "secret/live.yaml", "secret/instances/ETH-1m.env",
+    "secret/live.yaml", "secret/instances/ETH-1m.env", "data/live/KILL",
     "data/processed/decisions/live/BTCUSD/1m/decisions.csv", "data/processed/trades/live/BTCUSD/1m/trades.csv",
     "logs/history.jsonl", "backtests/20261120T131000000Z_a/manifest.json", "data/queue/mine.sqlite", "data/orders.db",
     *(f"data/server_runs/20261118T131000Z-0001/{name}" for name in ("manifest.json", "PINNED")),
@@ -210,6 +211,14 @@ def under_a_writer(tmp_path: Path, journal: str, times: int) -> None:
 @pytest.mark.parametrize("journal", ["DELETE", "WAL"])
 def test_a_copy_of_a_live_database_is_whole_and_has_what_was_committed(tmp_path: Path, journal: str) -> None:
     under_a_writer(tmp_path, journal, 8)
+
+
+def test_a_drill_leaves_the_folder_of_another_that_is_at_work_and_takes_away_a_dead_ones(tmp_path: Path) -> None:
+    (tmp_path / ".drill-0").mkdir()
+    with drill.empty_folder(tmp_path) as mine:
+        mine.rename(tmp_path / ".drill-1")  # as of another process
+        with drill.empty_folder(tmp_path):
+            assert {path.name for path in tmp_path.iterdir()} == {".drill-1", mine.name}
 
 
 @pytest.mark.torture
