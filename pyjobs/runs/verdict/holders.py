@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,13 +87,14 @@ def stranger(path: Path, held: dict[int, list[tuple[str, int]]]) -> str:
     """
     try:
         state = path.stat()
-        device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}"
-        for where, pid in held.get(state.st_ino, []):
+    except OSError:
+        return ""
+    device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}"
+    for where, pid in held.get(state.st_ino, []):
+        with suppress(OSError):  # it has ended; another may hold it too
             owner = os.stat(f"/proc/{pid}").st_uid if pid > 0 else 0  # noqa: PTH116
             if owner not in (os.getuid(), 0) and (where == device or not os.major(state.st_dev)):
                 return f"pid {pid} of user {owner}"
-    except OSError:
-        pass
     return ""
 
 

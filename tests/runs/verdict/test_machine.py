@@ -119,10 +119,10 @@ def test_doctor_and_uninstall_need_no_packages(words: list[str], tmp_path: Path)
 def test_a_lock_on_another_disks_file_of_one_number_is_nobodys_here(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.touch()
-    state, other = path.stat(), subprocess.Popen(["sleep", "60"], user=65534)
+    state, ended, other = path.stat(), 2**22 + 1, subprocess.Popen(["sleep", "60"], user=65534)
     try:
         here = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}"
-        assert stranger(path, {state.st_ino: [(here, other.pid)]}) == f"pid {other.pid} of user 65534"
+        assert stranger(path, {state.st_ino: [(here, ended), (here, other.pid)]}) == f"pid {other.pid} of user 65534"
         elsewhere = {state.st_ino: [("fe:77", other.pid)]}
         assert stranger(path, elsewhere) == ("" if os.major(state.st_dev) else f"pid {other.pid} of user 65534")
         assert stranger(path, {state.st_ino: [(here, os.getpid())], 1: [(here, other.pid)]}) == ""
